@@ -1,0 +1,54 @@
+"""The exceptions of Bulkproof: misuse and broken configuration, never bad data.
+
+    BulkproofError            a fact, where it is, and the cure
+    ├── ContractError         an OpenAPI document that cannot be loaded: one Fault per mistake
+    ├── ScenarioError         a scenario document that cannot be loaded: one Fault per mistake
+    └── MisuseError           an option, a name or a file that does not fit
+
+Bad data is not an exception: validation yields `contracts.validation.Violation`s.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Fault:
+    """One mistake in a file: where it is (file and JSON Pointer), what is wrong, and what to do."""
+
+    file: str
+    pointer: str
+    fact: str
+    cure: str
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        place = f"{self.file}#{self.pointer}" if self.pointer else self.file
+        return f"{place}: {self.fact} {self.cure}".rstrip()
+
+
+class BulkproofError(Exception):
+    """The root of the tree; `str()` gives what a user is shown."""
+
+    def __init__(self, fact: str, *, where: str = "", cure: str = "") -> None:
+        self.fact, self.where, self.cure = fact, where, cure
+        super().__init__(" ".join(part for part in (f"{where}:" if where else "", fact, cure) if part))
+
+
+class FaultyFileError(BulkproofError):
+    """A file with at least one `Fault`."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        self.faults = faults
+        super().__init__("\n".join(map(str, faults)))
+
+
+class ContractError(FaultyFileError):
+    """An OpenAPI document that cannot be loaded."""
+
+
+class ScenarioError(FaultyFileError):
+    """A scenario document that cannot be loaded."""
+
+
+class MisuseError(BulkproofError):
+    """An option, a name or a file that does not fit."""

@@ -1,0 +1,115 @@
+"""What method and path say where nothing is declared: single-record operations, and the resources that they speak of."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from contracts.bulk import Choice, Page, RecordAct, Resource
+from contracts.model import Operation
+from contracts.pointers import tokens_of
+from contracts.schemas import Schema
+
+COLLECTION: Final = {"GET": "list", "POST": "create"}
+ITEM: Final = {"GET": "read", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
+SKIP: Final = ("skip", "offset", "$skip")
+TAKE: Final = ("take", "limit", "$top", "top", "page_size", "pageSize")
+TOTAL: Final = ("x-total-count", "x-total", "total-count")
+
+
+def with_records(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """Return the operations, each plain collection or item operation without `x-record` with what its path says."""
+    items = {one.path for one in operations if _variable(one.path)}
+    collections = {path.rpartition("/")[0] for path in items}
+    return tuple(
+        one if one.record or one.bulk else replace(one, record=_inferred(one, collections)) for one in operations
+    )
+
+
+def with_inferred(declared: Mapping[str, Resource], operations: Iterable[Operation]) -> dict[str, Resource]:
+    """Return the declared resources, and one for each name that only a single-record operation speaks of."""
+    acting: dict[str, list[Operation]] = {}
+    for one in operations:
+        if one.record and one.record.resource.constant:
+            acting.setdefault(one.record.resource.constant, []).append(one)
+    versions = _versions(operations)
+    made = {name: _resource(name, acts, versions) for name, acts in acting.items() if name not in declared}
+    return {**declared, **made}
+
+
+def _variable(path: str) -> str | None:
+    """Return the variable of an item path: `/pets/{id}` gives `id`, and what ends in no lone variable gives None."""
+    above, _, last = path.rpartition("/")
+    is_item = last.startswith("{") and last.endswith("}") and last.count("{") == 1
+    parent = above.rpartition("/")[2]
+    return last[1:-1] if is_item and parent and "{" not in parent else None
+
+
+def _inferred(operation: Operation, collections: set[str]) -> RecordAct | None:
+    variable = _variable(operation.path)
+    if variable and operation.method in ITEM:
+        name = operation.path.rpartition("/")[0].rpartition("/")[2]
+        return _act(ITEM[operation.method], name, key=f"path:{variable}")
+    if operation.path in collections and operation.method in COLLECTION:
+        name = operation.path.rpartition("/")[2]
+        return replace(_act(COLLECTION[operation.method], name), page=_page(operation))
+    return None
+
+
+def _act(action: str, name: str, key: str | None = None) -> RecordAct:
+    return RecordAct(action=Choice(constant=action), resource=Choice(constant=name), key=key)
+
+
+def _page(operation: Operation) -> Page:
+    names = [one.name for one in operation.parameters if one.where == "query"]
+    answered = operation.response(200)
+    headers = [one.name for one in answered.headers] if answered else []
+    return Page(skip=_query(SKIP, names), take=_query(TAKE, names), total=_total(headers))
+
+
+def _query(known: tuple[str, ...], names: list[str]) -> str | None:
+    return next((f"query:{one}" for one in known if one in names), None)
+
+
+def _total(headers: list[str]) -> str | None:
+    return next((f"header:{one}" for one in headers if one.lower() in TOTAL), None)
+
+
+def _versions(operations: Iterable[Operation]) -> dict[str, str]:
+    """Return the version member that bulk operations name, by the operationIds that they are like."""
+    return {
+        like: tokens_of(one.bulk.effect.version)[-1]
+        for one in operations
+        if one.bulk and one.bulk.effect.version and one.bulk.effect.version.startswith("/")
+        for like in one.bulk.effect.like
+    }
+
+
+def _resource(name: str, acts: list[Operation], versions: Mapping[str, str]) -> Resource:
+    payload = next((schema for schema in map(_payload, _writers(acts)) if schema), None)
+    members = payload.members() if payload else {}
+    variables = [one.record.key.removeprefix("path:") for one in acts if one.record and one.record.key]
+    key = next((one for one in variables if one in members), "id")
+    required = payload.raw.get("required", ()) if payload else ()
+    creates = any(one.record and one.record.action.constant == "create" for one in acts)
+    return Resource(
+        name=name,
+        schema=payload.ref if payload else None,
+        key=key,
+        assigned=creates and isinstance(required, list | tuple) and key not in required,
+        version=next((versions[one.id] for one in acts if one.id in versions), None),
+    )
+
+
+def _writers(acts: list[Operation]) -> list[Operation]:
+    order = ("create", "replace")
+    writing = [one for one in acts if one.record and one.record.action.constant in order]
+    return sorted(writing, key=lambda one: order.index(one.record.action.constant if one.record else ""))
+
+
+def _payload(operation: Operation) -> Schema | None:
+    media = operation.body.media("application/json") if operation.body else None
+    media = media or next(iter(operation.body.content), None) if operation.body else None
+    if media is None or media.schema is None:
+        return None
+    pointer = operation.record.payload if operation.record else ""
+    return media.schema.at(pointer) if pointer.startswith("/") else media.schema

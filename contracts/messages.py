@@ -1,0 +1,122 @@
+"""Calls and replies as values: what went over the wire, whoever sent it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Final, Literal
+
+import orjson
+
+
+class Absent(Enum):
+    """The type of `ABSENT`: there is no JSON value, which is not the same as `null`."""
+
+    ABSENT = "absent"
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+ABSENT: Final = Absent.ABSENT
+
+
+class Headers:
+    """HTTP header fields in order; names compare without regard to case. Immutable."""
+
+    __slots__ = ("_first", "pairs")
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self.pairs: Final = tuple(pairs)
+        first: dict[str, str] = {}
+        for name, value in self.pairs:
+            first.setdefault(name.lower(), value)
+        self._first: Final = first
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return the first value of `name`, or `default`."""
+        return self._first.get(name.lower(), default)
+
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """Return every value of `name` in order."""
+        wanted = name.lower()
+        return tuple(value for key, value in self.pairs if key.lower() == wanted)
+
+    def with_(self, *pairs: tuple[str, str]) -> "Headers":
+        """Return these fields with each given one set: earlier fields of its name are gone."""
+        names = {name.lower() for name, _ in pairs}
+        return Headers((*(pair for pair in self.pairs if pair[0].lower() not in names), *pairs))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._first
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self.pairs == other.pairs
+
+    def __hash__(self) -> int:
+        return hash(self.pairs)
+
+    def __repr__(self) -> str:
+        return f"Headers({list(self.pairs)!r})"
+
+
+def essence(content_type: str) -> str:
+    """Return a media type without parameters, in lower case: `Text/CSV; charset=x` gives `text/csv`."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """An HTTP request as it arrived.
+
+    `path` is percent-encoded, begins with `/` and is relative to the API's mount (the server URL of its contract);
+    `query` holds decoded pairs in order; `body` is what was sent, b"" when nothing was.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+
+    def parameter(self, name: str, default: str = "") -> str:
+        """Return the first value of the query parameter `name`, or `default`."""
+        return next((value for key, value in self.query if key == name), default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An HTTP response. `data` is the JSON value of `body`, `ABSENT` when the body is empty or is no JSON."""
+
+    status: int
+    headers: Headers = field(default_factory=Headers)
+    body: bytes = b""
+    data: object = ABSENT
+
+    @classmethod
+    def of(
+        cls, status: int, data: object, *, media_type: str = "application/json", headers: Headers | None = None
+    ) -> "Reply":
+        """Make a JSON reply; `data` may be `ABSENT` for one without a body."""
+        given = headers or Headers()
+        if data is ABSENT:
+            return cls(status=status, headers=given)
+        return cls(status=status, headers=given.with_(("Content-Type", media_type)), body=orjson.dumps(data), data=data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A call with its reply, numbered from 1 in the order of arrival; `operation` is None when no path fitted."""
+
+    n: int
+    at: datetime
+    api: str
+    operation: str | None
+    call: Call
+    reply: Reply

@@ -1,0 +1,175 @@
+"""Operations made of the nodes of a linked OpenAPI document."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from contracts.bulk import RecordAct
+from contracts.declarations import bulk_of, record_act_of
+from contracts.grammar import METHODS
+from contracts.messages import essence
+from contracts.model import Body, HeaderField, MediaType, Operation, Parameter, Response
+from contracts.pointers import pointer_of
+from contracts.schemas import Schema, SchemaSet
+
+STYLES: Final = {"path": "simple", "query": "form", "header": "simple", "cookie": "form"}
+OWN_HEADERS: Final = frozenset(("accept", "authorization", "content-type"))  # OpenAPI: not declared as parameters
+DECLARED: Final = frozenset(("x-bulk", "x-record"))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An object of the document and where it stands."""
+
+    within: SchemaSet
+    ref: str
+    value: Mapping[str, Any]
+
+    def inside(self, *tokens: str) -> "Node":
+        """Return the object at those tokens, any `$ref` at its top followed."""
+        return node_at(self.within, self.ref + pointer_of(tokens))
+
+    def named(self, member: str) -> "Iterator[tuple[str, Node]]":
+        """Yield the entries of a map of objects."""
+        for name in self.value.get(member, ()):
+            if not name.startswith("x-") or member != "responses":
+                yield name, self.inside(member, name)
+
+    def listed(self, member: str) -> "Iterator[Node]":
+        """Yield the elements of a list of objects."""
+        return (self.inside(member, str(n)) for n in range(len(self.value.get(member, ()))))
+
+    def schema(self, member: str = "schema") -> Schema | None:
+        """Return the schema that stands at a member."""
+        return self.within.schema(f"{self.ref}/{member}") if member in self.value else None
+
+
+def node_at(within: SchemaSet, ref: str) -> Node:
+    """Return the object at `ref`, any `$ref` at its top followed."""
+    value = cast("Mapping[str, Any]", within.value(ref))
+    while "$ref" in value:
+        ref = value["$ref"]
+        value = cast("Mapping[str, Any]", within.value(ref))
+    return Node(within, ref, value)
+
+
+def operations_of(root: Node) -> tuple[Operation, ...]:
+    """Return every operation, in the document's order; one without an operationId gets a name made of method and path."""
+    taken: set[str] = set()
+    security = _security(root.value.get("security", ()))
+    return tuple(
+        _operation(item, path, method, taken, security)
+        for path in root.value.get("paths", ())
+        if path.startswith("/")
+        for item in [root.inside("paths", path)]
+        for method in METHODS
+        if method in item.value
+    )
+
+
+def made_up_id(method: str, path: str) -> str:
+    """Return a name for an operation that has none: `GET /pets/{id}` is `getPetsById`."""
+    words = [f"By-{part[1:-1]}" if part.startswith("{") else part for part in path.split("/") if part]
+    letters = ("".join(c if c.isalnum() else " " for c in word).split() for word in words)
+    return method.lower() + "".join(piece[:1].upper() + piece[1:] for word in letters for piece in word)
+
+
+def _operation(
+    item: Node, path: str, method: str, taken: set[str], security: tuple[Mapping[str, tuple[str, ...]], ...]
+) -> Operation:
+    node = item.inside(method)
+    value = node.value
+    return Operation(
+        id=_unique(value.get("operationId") or made_up_id(method, path), taken),
+        method=method.upper(),
+        path=path,
+        pointer=pointer_of(("paths", path, method)),
+        summary=value.get("summary", ""),
+        description=value.get("description", ""),
+        parameters=_parameters(item, node),
+        body=_body(node),
+        responses={status.upper() if status != "default" else status: _response(status, one) for status, one in node.named("responses")},
+        security=_security(value["security"]) if "security" in value else security,
+        bulk=bulk_of(value["x-bulk"]) if "x-bulk" in value else None,
+        record=_record(value, path),
+        extras={name: one for name, one in value.items() if name.startswith("x-") and name not in DECLARED},
+    )
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    one, n = name, 1
+    while one in taken:
+        n += 1
+        one = f"{name}{n}"
+    taken.add(one)
+    return one
+
+
+def _record(value: Mapping[str, Any], path: str) -> RecordAct | None:
+    if "x-record" not in value:
+        return None
+    last = path.rpartition("/")[2]
+    return record_act_of(value["x-record"], key=f"path:{last[1:-1]}" if last.startswith("{") and last.endswith("}") else None)
+
+
+def _parameters(item: Node, operation: Node) -> tuple[Parameter, ...]:
+    found: dict[tuple[str, str], Parameter] = {}
+    for node in (*item.listed("parameters"), *operation.listed("parameters")):
+        value = node.value
+        if value["in"] != "header" or value["name"].lower() not in OWN_HEADERS:
+            found[value["in"], value["name"]] = _parameter(node)
+    return tuple(found.values())
+
+
+def _parameter(node: Node) -> Parameter:
+    value = node.value
+    style = value.get("style", STYLES[value["in"]])
+    content = _content(node)
+    return Parameter(
+        name=value["name"],
+        where=value["in"],
+        required=value.get("required", False),
+        schema=content[0].schema if content else node.schema(),
+        style="content" if content else style,
+        explode=value.get("explode", style in {"form", "deepObject"}),
+        description=value.get("description", ""),
+        examples=_examples(node),
+    )
+
+
+def _body(operation: Node) -> Body | None:
+    if "requestBody" not in operation.value:
+        return None
+    node = operation.inside("requestBody")
+    return Body(required=node.value.get("required", False), content=_content(node))
+
+
+def _response(status: str, node: Node) -> Response:
+    return Response(
+        status=status,
+        description=node.value.get("description", ""),
+        headers=tuple(_header(name, one) for name, one in node.named("headers") if name.lower() != "content-type"),
+        content=_content(node),
+    )
+
+
+def _header(name: str, node: Node) -> HeaderField:
+    content = _content(node)
+    schema = content[0].schema if content else node.schema()
+    return HeaderField(name=name, required=node.value.get("required", False), schema=schema)
+
+
+def _content(node: Node) -> tuple[MediaType, ...]:
+    return tuple(
+        MediaType(media_range=essence(media), schema=one.schema(), examples=_examples(one))
+        for media, one in node.named("content")
+    )
+
+
+def _examples(node: Node) -> dict[str, object]:
+    examples = {name: one.value["value"] for name, one in node.named("examples") if "value" in one.value}
+    return examples or ({"example": node.value["example"]} if "example" in node.value else {})
+
+
+def _security(listed: list[Mapping[str, list[str]]]) -> tuple[Mapping[str, tuple[str, ...]], ...]:
+    return tuple({scheme: tuple(scopes) for scheme, scopes in one.items()} for one in listed)

@@ -1,0 +1,50 @@
+"""JSON Pointers (RFC 6901) and the references `uri#pointer` that are built of them."""
+
+from collections.abc import Iterable, Mapping
+
+from contracts.messages import ABSENT
+
+
+def escape(token: str | int) -> str:
+    """Return a token as it stands in a pointer: `a/b` gives `a~1b`."""
+    text = str(token)
+    return text.replace("~", "~0").replace("/", "~1") if "~" in text or "/" in text else text
+
+
+def unescape(token: str) -> str:
+    """Return the member name that a pointer's token stands for."""
+    return token.replace("~1", "/").replace("~0", "~") if "~" in token else token
+
+
+def pointer_of(tokens: Iterable[str | int]) -> str:
+    """Return the pointer of those tokens; none of them gives the empty pointer."""
+    return "".join(f"/{escape(token)}" for token in tokens)
+
+
+def tokens_of(pointer: str) -> tuple[str, ...]:
+    """Return the unescaped tokens of a pointer; the empty pointer has none."""
+    return tuple(map(unescape, pointer.split("/")[1:]))
+
+
+def step(value: object, token: str) -> object:
+    """Return the member or element of `value` that `token` names, `ABSENT` when there is none."""
+    if isinstance(value, Mapping):
+        return value.get(token, ABSENT)
+    if isinstance(value, list | tuple) and token.isdecimal() and token.isascii() and int(token) < len(value):
+        return value[int(token)]
+    return ABSENT
+
+
+def look_up(value: object, pointer: str) -> object:
+    """Return what `pointer` names in `value`, `ABSENT` when there is nothing."""
+    for token in tokens_of(pointer):
+        value = step(value, token)
+        if value is ABSENT:
+            break
+    return value
+
+
+def split_ref(ref: str) -> tuple[str, str]:
+    """Return the URI and the pointer of a reference."""
+    uri, _, pointer = ref.partition("#")
+    return uri, pointer

@@ -1,0 +1,104 @@
+"""Finding the operation that a method and a path mean."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+from urllib.parse import unquote
+
+from contracts.model import Contract, NoRoute, Operation, Route
+
+UNKNOWN: Final = NoRoute(allow=None)
+VARIABLES: Final = re.compile(r"\{([^{}]+)\}")
+End: TypeAlias = tuple[Operation, tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class _Step:
+    """What may follow after some segments: literals, segments that are part variable, a lone variable, or the end."""
+
+    literals: "dict[str, _Step]" = field(default_factory=dict)
+    mixed: "dict[re.Pattern[str], _Step]" = field(default_factory=dict)
+    variable: "_Step | None" = None
+    ends: "dict[str, End]" = field(default_factory=dict)
+
+
+class Router:
+    """Matches calls to a contract's operations in time that does not depend on how many there are.
+
+    Literal segments win over variables, segment by segment, whatever the methods; a variable takes no empty segment and
+    no reserved word; `%2F` inside a segment belongs to its value; a trailing slash makes another path.
+    """
+
+    __slots__ = ("_fold", "_reserved", "_root")
+
+    def __init__(self, contract: Contract) -> None:
+        self._fold = contract.ignore_case
+        self._reserved = frozenset(map(self._folded, contract.reserved))
+        self._root = _Step()
+        for operation in contract.operations:
+            self._add(operation)
+
+    def match(self, method: str, path: str) -> Route | NoRoute:
+        """Return the operation with the path's variables, or the methods that the path has instead (None: no such path)."""
+        segments = [unquote(one) if "%" in one else one for one in path.split("/")[1:]]
+        found = next(self._ends(self._root, segments, 0, ()), None)
+        if found is None:
+            return NoRoute(allow=()) if self._is_inner(segments) else UNKNOWN
+        step, values = found
+        end = step.ends.get(method)
+        if end is None:
+            return NoRoute(allow=tuple(step.ends))
+        return Route(operation=end[0], variables=dict(zip(end[1], values, strict=True)))
+
+    def _ends(
+        self, step: _Step, segments: list[str], n: int, values: tuple[str, ...]
+    ) -> Iterator[tuple[_Step, tuple[str, ...]]]:
+        if n == len(segments):
+            if step.ends:
+                yield step, values
+            return
+        segment = segments[n]
+        for after, taken in self._after(step, segment):
+            yield from self._ends(after, segments, n + 1, (*values, *taken))
+
+    def _after(self, step: _Step, segment: str) -> Iterator[tuple[_Step, tuple[str, ...]]]:
+        literal = step.literals.get(self._folded(segment))
+        if literal is not None:
+            yield literal, ()
+        for pattern, after in step.mixed.items():
+            if fits := pattern.fullmatch(segment):
+                yield after, fits.groups()
+        if step.variable is not None and segment and self._folded(segment) not in self._reserved:
+            yield step.variable, (segment,)
+
+    def _is_inner(self, segments: list[str]) -> bool:
+        """Say whether the path ends in a reserved word that other paths go on from."""
+        if self._folded(segments[-1]) not in self._reserved:
+            return False
+        steps = [self._root]
+        for segment in segments:
+            steps = [after for step in steps for after, _ in self._after(step, segment)]
+        return bool(steps)
+
+    def _folded(self, segment: str) -> str:
+        return segment.casefold() if self._fold else segment
+
+    def _add(self, operation: Operation) -> None:
+        step = self._root
+        for segment in operation.path.split("/")[1:]:
+            step = self._next(step, segment)
+        step.ends[operation.method] = (operation, tuple(VARIABLES.findall(operation.path)))
+
+    def _next(self, step: _Step, segment: str) -> _Step:
+        pieces = VARIABLES.split(segment)
+        if len(pieces) == 1:
+            return step.literals.setdefault(self._folded(unquote(segment)), _Step())
+        if pieces[0] == pieces[-1] == "" and len(pieces) == 3:  # noqa: PLR2004 - nothing, a name, nothing
+            step.variable = step.variable or _Step()
+            return step.variable
+        literals = map(re.escape, map(unquote, pieces[::2]))
+        pattern = re.compile("(.+?)".join(literals), re.DOTALL | (re.IGNORECASE if self._fold else 0))
+        after = step.mixed.setdefault(pattern, _Step())
+        step.mixed = dict(sorted(step.mixed.items(), key=lambda one: -len(one[0].pattern)))
+        return after

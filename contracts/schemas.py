@@ -1,0 +1,181 @@
+"""JSON Schemas (2020-12) by reference: the documents of a contract, and schemas in them, compiled when first used."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from jsonschema_rs import Draft202012Validator, FancyRegexOptions
+
+from contracts.keywords import ONE, is_annotation, rewritten
+from contracts.messages import ABSENT
+from contracts.pointers import look_up, pointer_of, split_ref, tokens_of
+
+BACKTRACK_LIMIT = 100_000  # a pattern that needs more steps counts as not matched
+
+
+def compiled(schema: Mapping[str, object]) -> Draft202012Validator:
+    """Compile a schema that refers to nothing outside itself; formats are asserted."""
+    return Draft202012Validator(
+        dict(schema),
+        validate_formats=True,
+        offline=True,
+        mask="value",
+        pattern_options=FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
+    )
+
+
+def is_pure_reference(schema: object) -> bool:
+    """Say whether a schema is a `$ref` that nothing but annotations stand beside."""
+    return isinstance(schema, Mapping) and "$ref" in schema and all(k == "$ref" or is_annotation(k) for k in schema)
+
+
+class SchemaSet:
+    """The documents of a contract by URI; every `$ref` in them is absolute: `uri#pointer`."""
+
+    __slots__ = ("_validators", "documents")
+
+    def __init__(self, documents: Mapping[str, object]) -> None:
+        self.documents = documents
+        self._validators: dict[str, Draft202012Validator] = {}
+
+    def __reduce__(self) -> tuple[type["SchemaSet"], tuple[Mapping[str, object]]]:
+        """Pickle the documents alone: validators are made anew where they are needed."""
+        return SchemaSet, (self.documents,)
+
+    def schema(self, ref: str) -> "Schema":
+        """Return the schema that `ref` leads to, through any `$ref` at its top.
+
+        Raises LookupError when there is nothing at `ref`, or when references only lead to one another.
+        """
+        seen = {ref}
+        while is_pure_reference(found := self.value(ref)):
+            ref = found["$ref"]  # type: ignore[index] # a pure reference is a mapping
+            if ref in seen:
+                raise LookupError(ref)
+            seen.add(ref)
+        return Schema(within=self, ref=ref)
+
+    def value(self, ref: str) -> object:
+        """Return what stands at `ref`. Raises LookupError when nothing does."""
+        uri, pointer = split_ref(ref)
+        found = look_up(self.documents[uri], pointer)
+        if found is ABSENT:
+            raise LookupError(ref)
+        return found
+
+    def validator(self, ref: str) -> Draft202012Validator:
+        """Return the compiled schema at `ref`."""
+        ready = self._validators.get(ref)
+        if ready is None:
+            ready = self._validators[ref] = compiled(self.standalone(ref))
+        return ready
+
+    def standalone(self, ref: str) -> dict[str, object]:
+        """Return the schema at `ref` with everything that it refers to under `$defs`: it needs no other document."""
+        names: dict[str, str] = {}
+        definitions: dict[str, object] = {}
+
+        def name(target: str) -> str:
+            return f"#/$defs/{names.setdefault(target, f's{len(names)}')}"
+
+        root = rewritten(_mapping(self.value(ref)), name)
+        while len(definitions) < len(names):
+            target = list(names)[len(definitions)]
+            definitions[names[target]] = rewritten(self.value(target), name)
+        assert isinstance(root, dict)  # noqa: S101 - for the type checker: a copy of a mapping
+        return {**root, "$defs": definitions} if definitions else root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """One schema of a set. Schemas compare by set and reference."""
+
+    within: SchemaSet = field(repr=False)
+    ref: str
+
+    @property
+    def raw(self) -> Mapping[str, object]:
+        """The schema as a mapping: `true` is `{}`, `false` is `{"not": {}}`."""
+        return _mapping(self.within.value(self.ref))
+
+    @property
+    def validator(self) -> Draft202012Validator:
+        """The compiled schema."""
+        return self.within.validator(self.ref)
+
+    def is_valid(self, value: object) -> bool:
+        """Say whether `value` fits."""
+        return self.validator.is_valid(value)
+
+    def standalone(self) -> dict[str, object]:
+        """Return this schema with everything that it refers to under `$defs`."""
+        return self.within.standalone(self.ref)
+
+    def inside(self, *tokens: str) -> "Schema":
+        """Return the schema at those tokens of this schema's own text, such as `properties`, `name`."""
+        return self.within.schema(self.ref + pointer_of(tokens))
+
+    def forms(self) -> "Iterator[Schema]":
+        """Yield this schema, then those that it is made of: `allOf`, `anyOf`, `oneOf`, `then`, `else`, at any depth."""
+        seen: set[str] = set()
+        waiting = [self]
+        while waiting:
+            schema = waiting.pop()
+            if schema.ref in seen:
+                continue
+            seen.add(schema.ref)
+            yield schema
+            waiting += reversed(list(schema._parts()))  # noqa: SLF001 - another Schema's
+
+    def member(self, name: str) -> "Schema | None":
+        """Return the schema of an object's member, the first that any form of this schema has."""
+        for form in self.forms():
+            raw = form.raw
+            properties = raw.get("properties")
+            if isinstance(properties, Mapping) and name in properties:
+                return form.inside("properties", name)
+        return self._first("additionalProperties")
+
+    def items(self) -> "Schema | None":
+        """Return the schema of an array's elements, the first that any form of this schema has."""
+        return self._first("items")
+
+    def members(self) -> "dict[str, Schema]":
+        """Return the schemas of all declared members, those of every form."""
+        found: dict[str, Schema] = {}
+        for form in self.forms():
+            properties = form.raw.get("properties")
+            for name in properties if isinstance(properties, Mapping) else ():
+                found.setdefault(name, form.inside("properties", name))
+        return found
+
+    def at(self, pointer: str) -> "Schema | None":
+        """Return the schema of the value at `pointer` of an instance; `*` and numbers go into an array's elements."""
+        found: Schema | None = self
+        for token in tokens_of(pointer):
+            if found is None:
+                return None
+            found = found.member(token) or (found.items() if token == "*" or token.isdecimal() else None)  # noqa: S105 - a pointer's token
+        return found
+
+    def _first(self, keyword: str) -> "Schema | None":
+        assert keyword in ONE  # noqa: S101 - a slip of ours, not of a user
+        for form in self.forms():
+            if isinstance(form.raw.get(keyword), Mapping):
+                return form.inside(keyword)
+        return None
+
+    def _parts(self) -> "Iterator[Schema]":
+        raw = self.raw
+        if "$ref" in raw:
+            yield self.within.schema(str(raw["$ref"]))
+        for keyword in ("allOf", "anyOf", "oneOf"):
+            parts = raw.get(keyword)
+            if isinstance(parts, list):
+                yield from (self.inside(keyword, str(n)) for n in range(len(parts)))
+        yield from (self.inside(keyword) for keyword in ("then", "else") if keyword in raw)
+
+
+def _mapping(schema: object) -> Mapping[str, object]:
+    if isinstance(schema, Mapping):
+        return schema
+    return {} if schema is True else {"not": {}}

@@ -1,0 +1,95 @@
+"""The graph that a schema is planned as, before it becomes closures: which nodes a value needs, and how deep the least one is."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from math import inf
+from random import Random
+from typing import Protocol, TypeAlias
+
+Draw: TypeAlias = Callable[[Random, int], object]
+"""Makes one value. The number is how often it may still recurse; at 0 and below the least value is made."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Node:
+    """A schema being planned. `needs` are nodes of which every value holds one, `picks` those of which it is one."""
+
+    where: str
+    needs: tuple["Edge", ...] = ()
+    picks: tuple["Edge", ...] = ()
+    build: Callable[[], Draw] | None = None
+    draw: Draw | None = None
+    height: float = inf
+    done: bool = False
+    failed: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The way from one node to another; `back` when it closes a circle."""
+
+    node: Node
+    back: bool
+
+    @property
+    def finite(self) -> bool:
+        """Whether a value of finite depth exists."""
+        return self.node.height < inf
+
+    def link(self) -> Draw:
+        """Return the closure at the other end. A way back costs fuel."""
+        node = self.node
+        if not self.back and node.draw is not None:
+            return node.draw
+
+        def recurse(rng: Random, fuel: int) -> object:
+            assert node.draw is not None  # noqa: S101 - every node is built before the first draw
+            return node.draw(rng, fuel - 1)
+
+        return recurse
+
+
+class Planner(Protocol):
+    """What the planning functions of single types ask of the compiler."""
+
+    edges: float
+    realistic: bool
+
+    def plan(self, schema: object, where: str, kind: str = "") -> Edge:
+        """Plan a schema. Raises UnsatisfiableError."""
+        ...
+
+    def judge(self, schema: object) -> Callable[[object], bool]:
+        """Return the predicate of a schema."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a planning function hands back: the closure to come and the nodes under it."""
+
+    build: Callable[[], Draw]
+    needs: tuple[Edge, ...] = field(default=())
+    picks: tuple[Edge, ...] = field(default=())
+    risk: str = ""
+    """The keyword that this plan may miss: its values are judged one by one."""
+
+
+def settle_heights(nodes: Iterable[Node]) -> None:
+    """Compute the least depth of each node's values; what has none stays at infinity."""
+    waiting = list(nodes)
+    changed = True
+    while changed:
+        changed = False
+        for node in waiting:
+            height = _height(node)
+            if height < node.height:
+                node.height, changed = height, True
+
+
+def _height(node: Node) -> float:
+    if node.failed is not None:
+        return inf
+    deepest = max((edge.node.height for edge in node.needs), default=0)
+    shallowest = min((edge.node.height for edge in node.picks), default=0)
+    return 1 + max(deepest, shallowest)

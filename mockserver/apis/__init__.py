@@ -1,0 +1,1 @@
+"""The APIs that come with the sandbox, each handed over as one `Api`."""

@@ -1,0 +1,33 @@
+"""Genero's batch management: what its contract cannot say, as hooks and one behaviour."""
+
+from contracts.document import load_bundled
+from mockserver.api import Api, Hooks
+from mockserver.apis.genero import clients, conduct, imports, settings, texts, tokens
+
+__all__ = ["api"]
+
+HOOKS = Hooks(
+    admit=tokens.admit,
+    scope=clients.scope,
+    max_items=settings.max_items,
+    target=clients.target,
+    conduct=conduct.check,
+    sees=clients.sees,
+    precedence=conduct.precedence,
+    changes=imports.changes,
+    prepare=imports.prepare,
+    entries=texts.entries,
+    finish=conduct.note,
+)
+
+
+def api() -> Api:
+    """Return the API as it is served under `/genero`."""
+    return Api(
+        name="genero",
+        contract=load_bundled("genero"),
+        behaviours={"fetchToken": tokens.fetch},
+        hooks=HOOKS,
+        settings=settings.DEFAULTS,
+        settings_schema=settings.SCHEMA,
+    )

@@ -1,0 +1,49 @@
+"""Who calls and for whom: the built-in clients, their agency, and the tenant that a call speaks of."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from mockserver.apis.genero.settings import default_tenant, tenants
+from mockserver.domain.jobs import Job
+from mockserver.domain.values import Target
+from mockserver.turn import Refusal, Turn
+from mockserver.world import World
+
+SECRET: Final = "sandbox"   # of every built-in client
+SINGLE: Final = "single"
+MULTI: Final = "multi"
+OWN_TENANT: Final[Mapping[str, str]] = {SINGLE: "publicapitest"}   # MULTI speaks for every tenant
+CLIENTS: Final = (SINGLE, MULTI)
+
+
+def has_agency(world: World, client: str, tenant: str) -> bool:
+    """Tell whether `tenant` exists and `client` may speak for it."""
+    return tenant in tenants(world) and OWN_TENANT.get(client, tenant) == tenant
+
+
+def unknown(tenant: str) -> str:
+    """Return the text for a tenant that does not exist or is not the client's."""
+    return f"Unable to find tenant by identifier: {tenant}."
+
+
+def scope(turn: Turn) -> str | Refusal:
+    """Return the tenant of the call: the one that it names, else the client's own."""
+    named = turn.query.get("generoTenantId")
+    if named is None:
+        return OWN_TENANT.get(turn.client, default_tenant(turn.world))
+    if not has_agency(turn.world, turn.client, str(named)):
+        return Refusal(status=404, kind="not-found", detail=unknown(str(named)))
+    return str(named)
+
+
+def sees(turn: Turn, job: Job) -> bool:
+    """Tell whether a job may be asked for: one of the tenant that the call names, else any in the client's agency."""
+    if "generoTenantId" in turn.query:
+        return job.scope == turn.scope
+    return has_agency(turn.world, turn.client, job.scope)
+
+
+def target(turn: Turn, name: object) -> Target:
+    """Return a tenant of a multi-tenant batch, with the problem when there is one."""
+    tenant = str(name)
+    return Target(tenant, () if has_agency(turn.world, turn.client, tenant) else (unknown(tenant),))

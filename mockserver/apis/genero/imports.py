@@ -1,0 +1,76 @@
+"""What of an item may be written: known fields only, and in a batch as the tenant's import settings say."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mockserver.apis.genero.settings import FILLINGS, SWITCHES, tenants
+from mockserver.domain.values import Item
+from mockserver.stores import Record
+from mockserver.turn import Run
+
+FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    "block": frozenset(("blockId", "name", "deleted")),
+    "chain": frozenset(("chainId", "name", "blockId", "deleted")),
+    "wholesaler": frozenset(("wholesalerId", "name", "blockId", "salesDistrictId", "deleted")),
+    "customer": frozenset(
+        ("customerId", "name", "wholesalerId", "chainId", "customerCategoryId", "email", "phone", "prio", "deleted")
+    ),
+    "customercontact": frozenset(("customerContactId", "name", "customerId", "email", "phone", "deleted")),
+}
+SWITCH_OF: Final[Mapping[str, str]] = {
+    "wholesalerId": "DoUpdateWholesaler",
+    "customerCategoryId": "DoUpdateCustomerCategory",
+    "email": "DoUpdateEmail",
+    "phone": "DoUpdatePhone",
+    "prio": "DoUpdatePrio",
+    "chainId": "DoUpdateChain",
+    "blockId": "DoUpdateBlock",
+    "salesDistrictId": "DoUpdateSalesDistrict",
+}
+FILLING_OF: Final[Mapping[str, str]] = {
+    "wholesalerId": "DefaultWholesalerId",
+    "customerCategoryId": "DefaultCustomerCategory",
+    "prio": "DefaultPrio",
+    "chainId": "DefaultChainId",
+    "blockId": "DefaultBlockId",
+}
+
+
+def _by_resource(names: Mapping[str, str]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """Return for each resource which of its fields, its own key aside, a setting speaks of, and that setting."""
+    return {
+        resource: tuple((field, name) for field, name in names.items() if field in fields and field != f"{resource}Id")
+        for resource, fields in FIELDS.items()
+    }
+
+
+SWITCHED: Final = _by_resource(SWITCH_OF)
+FILLED: Final = _by_resource(FILLING_OF)
+
+
+def changes(item: Item) -> Mapping[str, object]:
+    """Return the members of the payload that are fields of its entity."""
+    payload: Mapping[str, object] = item.payload  # type: ignore[assignment] # the contract has checked that it is an object
+    known = FIELDS[item.resource.name]
+    return payload if payload.keys() <= known else {name: payload[name] for name in payload if name in known}
+
+
+def prepare(run: Run, item: Item, stored: Record | None, given: Mapping[str, object]) -> Mapping[str, object]:
+    """Apply the tenant's import settings to an item of a batch; a single entity is written as it is given."""
+    if run.operation is None or run.operation.bulk is None:
+        return given
+    chosen, resource = tenants(run.world).get(run.scope, {}), item.resource.name
+    if stored is None:
+        return given if given.get("deleted") is True else _filled(resource, given, chosen)
+    held = [
+        field
+        for field, switch in SWITCHED[resource]
+        if field in given and not chosen.get(switch, SWITCHES[switch])
+    ]
+    return {name: given[name] for name in given if name not in held} if held else given
+
+
+def _filled(resource: str, given: Mapping[str, object], chosen: Mapping[str, Any]) -> Mapping[str, object]:
+    lacking = ((field, chosen.get(name, FILLINGS[name])) for field, name in FILLED[resource] if field not in given)
+    filling = {field: text for field, text in lacking if text}
+    return {**given, **filling} if filling else given

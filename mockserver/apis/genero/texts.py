@@ -1,0 +1,42 @@
+"""The vendor's message texts, and which faults they speak of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from mockserver.domain.values import Fault, Outcome
+from mockserver.turn import Run
+
+WORDS: Final[Mapping[str, str]] = {
+    "block": "Block",
+    "chain": "Chain",
+    "wholesaler": "Wholesaler",
+    "customer": "Customer",
+    "customercontact": "CustomerContact",
+}
+NOT_FOUND: Final = "{entity} id {id} is not found in database."
+TEXTS: Final[Mapping[str, str]] = {
+    "reference": NOT_FOUND,
+    "not-found": NOT_FOUND,
+    "missing": "{entity} id {id} has no name.",
+}
+OTHERWISE: Final = "{entity} id {id} cannot be processed."   # a scenario that gives no text of its own
+
+
+def entries(run: Run, outcome: Outcome) -> Sequence[object]:
+    """Return the one text of a failed item: its own key's faults first, then its references in their order."""
+    del run
+    order = {member: place for place, member in enumerate(outcome.item.resource.references, 1)}
+    faults = sorted(outcome.faults, key=lambda fault: order.get(_member(fault), 0))
+    return (" ".join(_text(outcome, fault) for fault in faults),)
+
+
+def _text(outcome: Outcome, fault: Fault) -> str:
+    if "message" in fault.facts:
+        return str(fault.facts["message"])
+    refers = fault.kind == "reference"
+    resource = str(fault.facts["resource"]) if refers else outcome.item.resource.name
+    return TEXTS.get(fault.kind, OTHERWISE).format(entity=WORDS[resource], id=fault.value if refers else outcome.item.target)
+
+
+def _member(fault: Fault) -> str:
+    return fault.members[0] if fault.kind == "reference" else ""

@@ -1,0 +1,126 @@
+"""What On Key says of records: outcomes as messages, their codes and texts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+from mockserver.apis.onkey.kinds import Kind, Kinds
+from mockserver.domain.values import Fault, Outcome
+from mockserver.turn import Run
+
+Message: TypeAlias = dict[str, object]
+
+DONE: Final = {
+    "create": ("Core_Data_RecordCreated", "Record successfully created"),
+    "update": ("Core_Data_RecordUpdated", "Record successfully updated"),
+    "delete": ("Sandbox_RecordDeleted", "Record successfully deleted"),
+}
+LENGTH: Final = (
+    "Core_LengthValidator",
+    "{{{path}}} must be between {min} and {max} characters. You entered {length} characters",
+)
+REQUIRED: Final = ("Core_Resources_SystemRequiredPropertyMissing", "{{{path}}} should not be missing or null")
+NOT_NULL: Final = ("Core_NotNullValidator", "{{{path}}} must not be empty.")
+TYPE: Final = ("Sandbox_TypeMismatch", "{{{path}}} must be a {expected}")
+FAILED: Final[Mapping[str, tuple[str, str]]] = {
+    "length": LENGTH,
+    "type": TYPE,
+    "schema": TYPE,
+    "converter": TYPE,
+    "unknown": ("Sandbox_UnknownProperty", "{{{path}}} is not a property of {kind}{closest}"),
+    "duplicate": ("Sandbox_DuplicateValue", "{{{path}}} must be unique. '{value}' is in use"),
+    "not-found": ("Sandbox_RecordNotFound", "{kind} with id {id} was not found"),
+    "version": ("Sandbox_VersionConflict", "{kind} with id {id} is at version {current}. You sent version {value}"),
+    "reference": ("Sandbox_ReferenceNotFound", "{{{path}}} refers to no record"),
+    "ambiguous": ("Sandbox_ReferenceAmbiguous", "{{{path}}} refers to {count} records"),
+    "referenced": ("Sandbox_RecordReferenced", "{kind} with id {id} is referenced by {count} records"),
+    "match": ("Sandbox_NotMatchUpdatable", "{{{path}}} is not available for match update"),
+}
+UNRULED: Final = ("Sandbox_BusinessRule", "The record was rejected")
+
+
+def entries(kinds: Kinds, run: Run, outcome: Outcome) -> Sequence[Message]:
+    """Return the messages of one outcome: one when it is done, one for each fault when it failed."""
+    item, result, action, faults, record = outcome
+    if result == "done" and record is not None:
+        code, text = DONE[action]
+        done: Message = {
+            "code": code,
+            "message": text,
+            "objectId": str(record.key),
+            "objectType": item.resource.name,
+            "severity": "information",
+        }
+        if (user := _user(run, outcome)) is not None:
+            done["userObjectId"] = user
+        return (done,)
+    kind = kinds.by_name[item.resource.name]
+    return [_failure(kind, run, outcome, fault) for fault in faults]
+
+
+def message(code: str, text: str, severity: str, **members: object) -> Message:
+    """Return a message with its members in alphabetical order; those that are None are left out."""
+    given: Message = {"code": code, "message": text, "severity": severity, **members}
+    return {name: given[name] for name in sorted(given) if given[name] is not None}
+
+
+def _failure(kind: Kind, run: Run, outcome: Outcome, fault: Fault) -> Message:
+    code, text = _said(kind, run, outcome, fault)
+    return message(
+        code,
+        text,
+        "error",
+        objectId=_object_id(outcome),
+        objectType=kind.name,
+        properties=[_path(kind, fault, member) for member in fault.members] or None,
+        userObjectId=_user(run, outcome),
+    )
+
+
+def _said(kind: Kind, run: Run, outcome: Outcome, fault: Fault) -> tuple[str, str]:
+    """Return the code and the text of a fault."""
+    facts = fault.facts
+    if fault.kind not in FAILED and fault.kind != "missing":
+        return str(facts.get("code") or UNRULED[0]), str(facts.get("message") or UNRULED[1])
+    code, text = _missing(run, outcome, fault) if fault.kind == "missing" else FAILED[fault.kind]
+    return code, text.format_map({"length": 0, **facts, **_facts(kind, outcome, fault)})
+
+
+def _missing(run: Run, outcome: Outcome, fault: Fault) -> tuple[str, str]:
+    """Return how a required property that is null or missing is told: the vendor's two modes differ."""
+    if fault.facts.get("expected") != "string":
+        return NOT_NULL
+    whole = run.unit == "whole" or run.operation is None or run.operation.bulk is None
+    return REQUIRED if whole and outcome.action == "create" else LENGTH
+
+
+def _facts(kind: Kind, outcome: Outcome, fault: Fault) -> Mapping[str, object]:
+    closest = fault.facts.get("closest")
+    values = fault.value if isinstance(fault.value, tuple) else (fault.value,)
+    return {
+        "kind": fault.facts.get("kind", kind.name),
+        "path": _path(kind, fault, fault.members[0]) if fault.members else kind.name,
+        "id": outcome.item.target,
+        "closest": f". The closest is {{{_path(kind, Fault(''), str(closest))}}}" if closest else "",
+        "value": ", ".join(map(str, values)),
+    }
+
+
+def _path(kind: Kind, fault: Fault, member: str) -> str:
+    """Return the path of a member at fault; a fault of a converter knows a path of its own."""
+    own = str(fault.facts.get("path", member))
+    return own if "->" in own else kind.path(own)
+
+
+def _object_id(outcome: Outcome) -> str | None:
+    """Return the id of the stored record that an outcome speaks of, None when there is none or none could be named."""
+    target = outcome.item.target
+    return str(target) if outcome.action in {"update", "delete"} and type(target) is int else None
+
+
+def _user(run: Run, outcome: Outcome) -> object:
+    """Return the caller's own name for the record where the operation echoes it, else None."""
+    bulk = None if run.operation is None else run.operation.bulk
+    if bulk is not None:
+        return outcome.item.key if bulk.key.by == "client" else None
+    raw = outcome.item.raw
+    return raw.get("userObjectId") if outcome.action == "create" and isinstance(raw, dict) else None

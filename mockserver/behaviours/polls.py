@@ -1,0 +1,172 @@
+"""Serving the life of a job: running what is due, polling, cancelling."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from contracts.bulk import BulkJob
+from contracts.jsontext import JsonFault, read_json
+from contracts.messages import ABSENT, Call, Reply
+from mockserver.api import Api
+from mockserver.behaviours.bulk import perform, run_of
+from mockserver.domain.jobs import Job, Result, is_final, processed, state
+from mockserver.domain.places import is_outside, put_at
+from mockserver.domain.replies import collected, outcome_class, status_of
+from mockserver.guard import reopened
+from mockserver.replying import reply_with
+from mockserver.served import BulkPlan, served
+from mockserver.turn import Refusal, Turn
+from mockserver.world import World
+
+FALLBACK = {"queued": "running", "doneWithErrors": "done", "open": "queued", "expired": "failed"}
+
+
+def settle(api: Api, world: World, now: datetime) -> list[Job]:
+    """Run every job that is due by `now`, each as of its own due instant and in plan order; return them."""
+    ran: list[Job] = []
+    while (job := world.jobs.pop_due(now)) is not None:
+        _run(api, world, job)
+        ran.append(job)
+    return ran
+
+
+def _run(api: Api, world: World, job: Job) -> None:
+    assert job.due is not None  # noqa: S101 - only jobs with a due instant stand on the agenda
+    assert job.parcel is not None  # noqa: S101 - it goes when the job has run, and a job runs once
+    plan = served(api).plans[job.operation]
+    turn = _turn(api, world, job, plan)
+    batch = reopened(turn, plan, job.unit)
+    outcomes = perform(turn, batch, job.scope)
+    counts = [outcome.result for outcome in outcomes]
+    declared = plan.bulk.job.outcomes if plan.bulk.job is not None else None
+    here = declared is not None
+    run = run_of(turn, batch, job.scope)
+    spoken = (
+        [one for one in outcomes if one.result == "failed"]
+        if here and declared is not None and declared.covers == "failed"
+        else outcomes
+    )
+    world.jobs.results[job.id] = Result(
+        done=counts.count("done"),
+        failed=counts.count("failed"),
+        not_run=counts.count("not-run"),
+        status=status_of(plan.bulk.reply.status, outcome_class(outcomes, job.unit)),
+        entries=collected(run, declared, spoken) if declared is not None else None,
+        outcomes=() if here else outcomes,
+    )
+    world.jobs.change(replace(job, parcel=None))
+
+
+def _turn(api: Api, world: World, job: Job, plan: BulkPlan) -> Turn:
+    """Return the call that made the job, as of the instant at which it runs."""
+    body = job.parcel.read() if job.parcel is not None else b""
+    call = Call(method=plan.operation.method, path=plan.operation.path, body=body)
+    turn = Turn(api=api, world=world, call=call, now=job.due or job.posted, operation=plan.operation)
+    turn.variables, turn.query, turn.client, turn.scope = job.variables, job.query, job.client, job.scope
+    data = read_json(body, lenient=True)
+    turn.data = ABSENT if isinstance(data, JsonFault) else api.hooks.canon(turn, data)
+    return turn
+
+
+def poll(turn: Turn) -> Reply:
+    """Answer in which state a job is."""
+    job = asked_for(turn)
+    if job is None:
+        return turn.api.hooks.refuse(turn, _unknown(turn))
+    turn.jobs = (job,)
+    refusal = turn.api.hooks.conduct(turn, 0)
+    if refusal is not None:
+        return turn.api.hooks.refuse(turn, refusal)
+    return reply_with(turn, 200, status_body(turn, job))
+
+
+def cancel(turn: Turn) -> Reply:
+    """End an unfinished job; 409 for one that has ended."""
+    job = asked_for(turn)
+    if job is None:
+        return turn.api.hooks.refuse(turn, _unknown(turn))
+    if is_final(job, turn.now):
+        return turn.api.hooks.refuse(turn, Refusal(status=409, kind="conflict", detail="The job has ended."))
+    cancelled = replace(job, cancelled=turn.now, parcel=None)
+    turn.world.jobs.change(cancelled)
+    turn.jobs = (cancelled,)
+    if turn.operation is not None and "204" in turn.operation.responses:
+        return Reply(status=204)
+    return reply_with(turn, 200, status_body(turn, cancelled))
+
+
+def asked_for(turn: Turn) -> Job | None:
+    """Return the job that the path names, None when it is unknown, foreign, or past its retention."""
+    operation = turn.operation
+    assert operation is not None  # noqa: S101 - the engine calls this for a routed call only
+    names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
+    job = turn.world.jobs.jobs.get(turn.variables[names[-1]]) if names else None
+    ready = served(turn.api)
+    plans = ready.polls.get(operation.id, ()) + ready.cancels.get(operation.id, ())
+    if job is None or (plans and job.operation not in {plan.operation.id for plan in plans}):
+        return None
+    shared = [name for name in names[:-1] if name in job.variables]
+    same = all(_folded(turn, job.variables[name]) == _folded(turn, turn.variables[name]) for name in shared)
+    return job if same and turn.api.hooks.sees(turn, job) and not _expired(job, turn.now) else None
+
+
+def _folded(turn: Turn, word: str) -> str:
+    return word.lower() if turn.api.contract.ignore_case else word
+
+
+def _expired(job: Job, now: datetime) -> bool:
+    ended = job.cancelled or job.due
+    return job.keep is not None and ended is not None and ended + job.keep <= now
+
+
+def _unknown(turn: Turn) -> Refusal:
+    del turn
+    return Refusal(status=404, kind="not-found", detail="No job has this id.")
+
+
+def plan_of(turn: Turn, job: Job) -> BulkPlan:
+    """Return the plan of the operation that made a job."""
+    return served(turn.api).plans[job.operation]
+
+
+def status_body(turn: Turn, job: Job) -> dict[str, Any]:
+    """Return a job's status as its operation declares it."""
+    declared = _declared(turn, job)
+    result = turn.world.jobs.results.get(job.id)
+    body: dict[str, Any] = {}
+    if not is_outside(declared.handle):
+        put_at(body, declared.handle, job.id)
+    put_at(body, declared.state_at, word_for(declared, state(job, result, turn.now)))
+    for name, place in declared.progress.items():
+        put_at(body, place, _progress(name, job, result, turn.now))
+    if declared.outcomes is not None:
+        nothing: object = {} if declared.outcomes.shape == "map" else []
+        put_at(body, declared.outcomes.at, nothing if result is None or result.entries is None else result.entries)
+    return body
+
+
+def _declared(turn: Turn, job: Job) -> BulkJob:
+    """Return the declaration that shapes the poll's answer: a fan-out's handles are told in its own reply alone."""
+    plans = served(turn.api).polls.get(turn.operation.id, ()) if turn.operation is not None else ()
+    plain = [one.bulk.job for one in plans if one.bulk.items.fan_out is None and one.bulk.job is not None]
+    own = plan_of(turn, job).bulk.job
+    assert own is not None  # noqa: S101 - it has made a job
+    return plain[0] if plain and plan_of(turn, job).bulk.items.fan_out is not None else own
+
+
+def word_for(declared: BulkJob, wanted: str) -> str:
+    """Return the API's word for a class of state, or for the nearest class that it has a word for."""
+    words = {state_class: word for word, state_class in reversed(declared.words.items())}
+    while wanted not in words and wanted in FALLBACK:
+        wanted = FALLBACK[wanted]
+    return words.get(wanted, wanted)
+
+
+def _progress(name: str, job: Job, result: Result | None, now: datetime) -> int:
+    if name in {"processed", "done", "failed"} and not is_final(job, now):
+        return processed(job, now) if name != "failed" else 0
+    if name == "failed":
+        return 0 if result is None else result.failed
+    if name == "done":
+        return 0 if result is None else result.done
+    return processed(job, now) if name == "processed" else job.items

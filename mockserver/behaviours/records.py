@@ -1,0 +1,152 @@
+"""Serving single records: create, read, update, replace, upsert, delete, list."""
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+from contracts.bulk import Page, RecordAct
+from contracts.messages import ABSENT, Headers, Reply
+from contracts.model import Operation
+from contracts.pointers import look_up
+from mockserver.domain.places import choose, is_outside, locate
+from mockserver.domain.records import Keeper
+from mockserver.domain.replies import http_status, message_of
+from mockserver.domain.values import Item, Outcome
+from mockserver.replying import reply_with
+from mockserver.scopes import stocked
+from mockserver.served import served
+from mockserver.stores import Collection, Record
+from mockserver.turn import Refusal, Run, Turn
+
+
+def single(turn: Turn) -> Reply:
+    """Serve a single-record call."""
+    operation = _operation(turn)
+    act = operation.record
+    assert act is not None  # noqa: S101 - the engine calls this for such an operation only
+    keeper = keeper_of(turn, act)
+    if keeper is None:
+        return turn.api.hooks.refuse(turn, Refusal(status=404, kind="not-found", detail="No such kind of record."))
+    run = run_of(turn)
+    stocked(run)
+    action = act.action.constant
+    if action == "list":
+        return _listed(turn, run, keeper, act.page)
+    if action == "read":
+        return _read(turn, run, keeper, act)
+    return _written(turn, run, keeper, act)
+
+
+def _operation(turn: Turn) -> Operation:
+    assert turn.operation is not None  # noqa: S101 - the engine calls behaviours for routed calls only
+    return turn.operation
+
+
+def keeper_of(turn: Turn, act: RecordAct) -> Keeper | None:
+    """Return the keeper of the resource that a call speaks of."""
+    name = choose(act.resource, locate(turn, act.resource.source) if act.resource.source else ABSENT)
+    return served(turn.api).keepers.get(name or "")
+
+
+def run_of(turn: Turn) -> Run:
+    """Return a run of one record in the call's data set."""
+    return Run(
+        api=turn.api,
+        world=turn.world,
+        scope=turn.scope,
+        now=turn.now,
+        unit="item",
+        operation=turn.operation,
+        client=turn.client,
+    )
+
+
+def item_of(turn: Turn, keeper: Keeper, act: RecordAct) -> Item:
+    """Return the one item that a single-record call amounts to."""
+    payload = look_up(turn.data, act.payload) if turn.data is not ABSENT else {}
+    target = _key(turn, keeper, act)
+    if target is ABSENT and isinstance(payload, dict):
+        target = payload.get(keeper.resource.key, ABSENT)
+    version = locate(turn, act.version) if act.version is not None else ABSENT
+    number = int(version) if isinstance(version, int | str) and str(version).strip('"').isdecimal() else None
+    return Item(0, None, act.action.constant, keeper.resource, target, payload, number, None, turn.data)
+
+
+def stored(turn: Turn, keeper: Keeper, key: object) -> Record | None:
+    """Return the record of that key in the call's data set, None when there is none or it is deleted."""
+    record = turn.world.store.get(Collection(turn.scope, keeper.resource.name), key)  # type: ignore[arg-type] # a str or an int
+    return None if record is None or record.deleted else record
+
+
+def _key(turn: Turn, keeper: Keeper, act: RecordAct) -> object:
+    """Return the key that the call names; digits name a number where no record has them as text."""
+    if act.key is None:
+        return ABSENT
+    given = locate(turn, act.key)
+    if isinstance(given, str) and is_outside(act.key) and given.isascii() and given.isdigit():
+        collection = Collection(turn.scope, keeper.resource.name)
+        return int(given) if turn.world.store.get(collection, int(given)) is not None else given
+    return given
+
+
+def _read(turn: Turn, run: Run, keeper: Keeper, act: RecordAct) -> Reply:
+    record = stored(turn, keeper, _key(turn, keeper, act))
+    if record is None:
+        return _not_found(turn, keeper, act)
+    return reply_with(turn, 200, turn.api.hooks.render(run, keeper.resource, record))
+
+
+def _not_found(turn: Turn, keeper: Keeper, act: RecordAct) -> Reply:
+    detail = f"No {keeper.resource.name} has the key {str(locate(turn, act.key or ''))[:80]}."
+    return turn.api.hooks.refuse(turn, Refusal(status=404, kind="not-found", detail=detail))
+
+
+def _written(turn: Turn, run: Run, keeper: Keeper, act: RecordAct) -> Reply:
+    item = item_of(turn, keeper, act)
+    shown = item.payload.get(keeper.resource.key, item.target) if isinstance(item.payload, dict) else item.target
+    if act.key is not None and shown != item.target and str(shown) != str(item.target):
+        detail = f"{keeper.resource.key} in the body is not the key in the path."
+        return turn.api.hooks.refuse(turn, Refusal(status=400, kind="invalid", detail=detail))
+    outcome = keeper.bind(run, turn.world.store).apply(item)
+    turn.outcomes = (outcome,)
+    if outcome.failed:
+        return _refused(turn, outcome)
+    return _done(turn, run, keeper, outcome)
+
+
+def _refused(turn: Turn, outcome: Outcome) -> Reply:
+    status = http_status(outcome)
+    known = _operation(turn).responses
+    if str(status) not in known and "default" not in known and f"{status // 100}XX" not in known:
+        status = 400
+    kind = "not-found" if status == 404 else "invalid"  # noqa: PLR2004 - HTTP's own number
+    return turn.api.hooks.refuse(turn, Refusal(status=status, kind=kind, detail=f"{message_of(outcome)}."))
+
+
+def _done(turn: Turn, run: Run, keeper: Keeper, outcome: Outcome) -> Reply:
+    assert outcome.record is not None  # noqa: S101 - a done item has a record
+    statuses = _operation(turn).responses
+    if outcome.action == "delete":
+        return Reply(status=204) if "204" in statuses else reply_with(turn, 200, ABSENT)
+    status = 201 if outcome.action == "create" and "201" in statuses else 200
+    return reply_with(turn, status, turn.api.hooks.render(run, keeper.resource, outcome.record))
+
+
+def _listed(turn: Turn, run: Run, keeper: Keeper, page: Page) -> Reply:
+    every = in_key_order(turn, keeper)
+    skip, take = _number(turn, page.skip, 0), _number(turn, page.take, page.default)
+    window = every[skip : skip + take]
+    headers = Headers()
+    if page.total is not None and page.total.startswith("header:"):
+        headers = Headers(((page.total.partition(":")[2], str(len(every))),))
+    return reply_with(turn, 200, [turn.api.hooks.render(run, keeper.resource, one) for one in window], headers)
+
+
+def in_key_order(turn: Turn, keeper: Keeper) -> Sequence[Record]:
+    """Return the records of the call's data set that are not deleted, ordered by key."""
+    found = turn.world.store.scan(Collection(turn.scope, keeper.resource.name))
+    return sorted((one for one in found if not one.deleted), key=attrgetter("key"))
+
+
+def _number(turn: Turn, place: str | None, default: int) -> int:
+    given = ABSENT if place is None else locate(turn, place)
+    return given if isinstance(given, int) else default

@@ -1,0 +1,85 @@
+"""Reading and writing at the locations that `x-bulk` names: JSON Pointers, headers, query and path."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from contracts.bulk import Choice
+from contracts.messages import ABSENT
+from contracts.pointers import look_up, tokens_of
+
+if TYPE_CHECKING:
+    from mockserver.turn import Turn
+
+Reader: TypeAlias = Callable[[object], object]
+_SOURCES = ("header", "query", "path")
+
+
+def reader(pointer: str) -> Reader:
+    """Compile a pointer into a function that reads it from a value, `ABSENT` when nothing stands there."""
+    tokens = tokens_of(pointer)
+    if not tokens:
+        return lambda value: value
+    if len(tokens) == 1:
+        name = tokens[0]
+        return lambda value: value.get(name, ABSENT) if isinstance(value, dict) else look_up(value, pointer)
+    return lambda value: look_up(value, pointer)
+
+
+def is_outside(location: str) -> bool:
+    """Tell whether a location is outside the body."""
+    return location.partition(":")[0] in _SOURCES
+
+
+def locate(turn: "Turn", location: str) -> object:
+    """Return what the call has at `location`; values of headers and path are strings."""
+    source, _, name = location.partition(":")
+    if source == "header":
+        return turn.call.headers.get(name) if name in turn.call.headers else ABSENT
+    if source == "query":
+        return turn.query.get(name, ABSENT)
+    if source == "path":
+        return turn.variables.get(name, ABSENT)
+    return look_up(turn.data, location)
+
+
+def wished(turn: "Turn", wish: str) -> bool:
+    """Tell whether the call expresses a wish such as `header:Prefer=respond-async` or `query:async=true`."""
+    if wish == "always":
+        return True
+    location, _, word = wish.partition("=")
+    given = locate(turn, location)
+    if location.startswith("header:"):
+        every = ",".join(turn.call.headers.get_all(location.partition(":")[2]))
+        return word.lower() in {part.partition(";")[0].strip().lower() for part in every.split(",")}
+    return given is not ABSENT and text_of(given) == word
+
+
+def text_of(value: object) -> str:
+    """Return a value as it stands in a URL or in a map of words: `true`, not `True`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def choose(choice: Choice, given: object) -> str | None:
+    """Translate what the caller gave into what the choice means; None for a word that it does not know."""
+    if not choice.source:
+        return choice.constant
+    word = choice.default if given is ABSENT or given is None else text_of(given)
+    if word is None or not choice.words:
+        return word
+    if choice.ignore_case:
+        return {key.lower(): value for key, value in choice.words.items()}.get(word.lower())
+    return choice.words.get(word)
+
+
+def put_at(target: dict[str, Any], pointer: str, value: object) -> None:
+    """Write `value` at `pointer`, making the objects on the way."""
+    *path, last = tokens_of(pointer)
+    for token in path:
+        target = target.setdefault(token, {})
+    target[last] = value
+
+
+def merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
+    """Return `old` with the members of `new`; a null removes (RFC 7396 at the top level)."""
+    both = {**old, **new}
+    return {name: value for name, value in both.items() if value is not None} if None in both.values() else both

@@ -1,0 +1,248 @@
+"""What a resource's declaration demands of an item, and what the item does to the stored records."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from contracts.bulk import Resource
+from contracts.messages import ABSENT
+from contracts.schemas import Schema
+from mockserver.domain.payloads import Payloads
+from mockserver.domain.places import merged
+from mockserver.domain.values import Fault, Item, Outcome, Resolution
+from mockserver.stores import Collection, Key, Record, View
+
+if TYPE_CHECKING:
+    from mockserver.turn import Run
+
+Referrer = tuple[str, str]
+
+
+class Keeper:
+    """Keeps the records of one resource. `referrers` are the (resource, member) pairs that may refer to it."""
+
+    __slots__ = ("payloads", "referrers", "resource")
+
+    def __init__(self, resource: Resource, schema: Schema | None, referrers: Sequence[Referrer]) -> None:
+        self.resource = resource
+        self.payloads = Payloads(resource, schema)
+        self.referrers = tuple(referrers)
+
+    def bind(self, run: "Run", view: View) -> "Clerk":
+        """Return what applies items in one run on one view."""
+        return Clerk(self, run, view)
+
+
+class Clerk:
+    """Applies items of one resource to a view: first every fault is looked for, and only a faultless item is written."""
+
+    __slots__ = ("_actions", "collection", "hooks", "keeper", "now", "resource", "run", "valid", "view")
+
+    def __init__(self, keeper: Keeper, run: "Run", view: View) -> None:
+        self.keeper, self.run, self.view = keeper, run, view
+        self.resource = keeper.resource
+        self.collection = Collection(run.scope, keeper.resource.name)
+        self.hooks = run.api.hooks
+        self.now: datetime = run.now
+        self.valid = keeper.resource.name in run.valid
+        self._actions: Mapping[str, Callable[[Item], Outcome]] = {
+            "create": self._create,
+            "update": self._update,
+            "replace": self._replace,
+            "upsert": self._upsert,
+            "delete": self._delete,
+        }
+
+    def apply(self, item: Item) -> Outcome:
+        """Do what the item intends, or say why not."""
+        return self._actions[item.action](item)
+
+    def _create(self, item: Item) -> Outcome:
+        resource = self.resource
+        if resource.assigned:
+            return self._insert(item, None)
+        if item.target is ABSENT:
+            return failed(item, Fault("missing", (resource.key,)))
+        existing = self._stored(item.target)
+        if existing is not None and not existing.deleted:
+            return failed(item, Fault("duplicate", (resource.key,), item.target))
+        return self._insert(item, item.target)
+
+    def _insert(self, item: Item, key: object) -> Outcome:
+        changes, faults = self._judged(item, None)
+        if faults:
+            return failed(item, *faults, action="create")
+        defaults = self.resource.defaults
+        body = merged(defaults, changes) if defaults else merged({}, changes)
+        fresh = self._fresh_key() if key is None else key
+        record = Record(fresh, 1, deleted=False, body=body, created=self.now, modified=self.now)  # type: ignore[arg-type] # a key that was checked
+        self.view.put(self.collection, record)
+        return Outcome(item, "done", "create", (), record)
+
+    def _update(self, item: Item) -> Outcome:
+        existing, fault = self._existing(item)
+        if existing is None:
+            return failed(item, fault)
+        return self._change(item, existing, self.resource.version is not None and _stale(item, existing))
+
+    def _replace(self, item: Item) -> Outcome:
+        existing, fault = self._existing(item)
+        if existing is None:
+            return failed(item, fault)
+        return self._change(item, existing, _stale(item, existing), whole=True)
+
+    def _upsert(self, item: Item) -> Outcome:
+        found = self._resolved(item)
+        if found.fault is not None and found.fault.kind != "reference":
+            return failed(item, found.fault)
+        existing = None if found.key is None else self.view.get(self.collection, found.key)
+        if existing is not None:
+            return self._change(item, existing, _stale(item, existing))
+        if self.resource.tombstone is not None and self.hooks.changes(item).get(self.resource.tombstone) is True:
+            return failed(item, Fault("not-found", (), item.target))
+        return self._insert(item, None if self.resource.assigned else found.key)
+
+    def _delete(self, item: Item) -> Outcome:
+        existing, fault = self._existing(item)
+        if existing is None:
+            return failed(item, fault)
+        found = item._replace(target=existing.key)
+        if _stale(item, existing):
+            return failed(found, _conflict(item, existing))
+        referring = self._referring(existing.key) if self.resource.restrict else 0
+        if referring:
+            return failed(found, Fault("referenced", (), existing.key, {"count": referring}))
+        if self.resource.tombstone is None:
+            self.view.drop(self.collection, existing.key)
+        else:
+            self.view.put(self.collection, existing._replace(deleted=True, modified=self.now))
+        return Outcome(item, "done", "delete", (), existing)
+
+    def _change(self, item: Item, existing: Record, stale: bool, *, whole: bool = False) -> Outcome:  # noqa: FBT001 - an inner step
+        changes, faults = self._judged(item, existing, whole=whole)
+        if stale:
+            faults = (_conflict(item, existing), *faults)
+        if faults:
+            return failed(item._replace(target=existing.key), *faults, action="update")
+        body = merged({} if whole else existing.body, changes)
+        deleted = existing.deleted
+        if self.resource.tombstone is not None:
+            deleted = bool(changes.get(self.resource.tombstone, deleted))
+        record = Record(existing.key, existing.version + 1, deleted, body, existing.created, self.now)
+        self.view.put(self.collection, record)
+        return Outcome(item, "done", "update", (), record)
+
+    def _judged(
+        self, item: Item, existing: Record | None, *, whole: bool = False
+    ) -> tuple[Mapping[str, object], Sequence[Fault]]:
+        """Return the members to write, references resolved, and every fault in the order of the payload."""
+        hooks, resource = self.hooks, self.resource
+        changes = hooks.changes(item)
+        faults: list[Fault] = []
+        if not self.valid:
+            changes, faults = self.keeper.payloads.check(changes, creating=existing is None or whole)
+        if hooks.prepare is not None:
+            changes = hooks.prepare(self.run, item, existing, changes)
+        if self.valid and existing is None and resource.required:
+            faults = [self.keeper.payloads.missing(name) for name in resource.required if changes.get(name) is None]
+        if resource.references:
+            changes = self._followed(changes, faults)
+        if resource.unique:
+            self._unique(changes, existing, faults)
+        if hooks.inspect is not None:
+            faults.extend(hooks.inspect(self.run, self.view, item, existing, changes))
+        return changes, _in_order(faults, changes, resource) if len(faults) > 1 else faults
+
+    def _followed(self, changes: Mapping[str, object], faults: list[Fault]) -> Mapping[str, object]:
+        """Return the members with what references mean in the place of what was given."""
+        resolve, scope = self.hooks.resolve, self.run.scope
+        faulty = {fault.members[0] for fault in faults if fault.members} if faults else ()
+        resolved: dict[str, object] = {}
+        for member, resource in self.resource.references.items():
+            value = changes.get(member)
+            if value is None or member in faulty:
+                continue
+            key: object = value
+            if resolve is not None:
+                meaning = resolve(self.run, self.view, self.resource, member, value)
+                if meaning.fault is not None:
+                    faults.append(meaning.fault._replace(members=meaning.fault.members or (member,)))
+                    continue
+                key = meaning.key
+            named = self.view.get(Collection(scope, resource), key)  # type: ignore[arg-type] # a key that was checked
+            if named is None or named.deleted:
+                faults.append(Fault("reference", (member,), value, {"resource": resource}))
+            elif key is not value:
+                resolved[member] = key
+        return {**changes, **resolved} if resolved else changes
+
+    def _unique(self, changes: Mapping[str, object], existing: Record | None, faults: list[Fault]) -> None:
+        faulty = {member for fault in faults for member in fault.members} if faults else ()
+        for index in self.resource.unique:
+            if faulty and not faulty.isdisjoint(index):
+                continue
+            if existing is None:
+                values = tuple([changes.get(member) for member in index])
+            elif changes.keys().isdisjoint(index):
+                continue
+            else:
+                values = tuple([changes.get(member, existing.body.get(member)) for member in index])
+            own = None if existing is None else existing.key
+            if None not in values and any(key != own for key in self.view.find(self.collection, index, values)):
+                faults.append(Fault("duplicate", index, values[0] if len(values) == 1 else values))
+
+    def _existing(self, item: Item) -> tuple[Record | None, Fault]:
+        found = self._resolved(item)
+        if found.fault is not None:
+            return None, found.fault
+        record = None if found.key is None else self._stored(found.key)
+        if record is None or (record.deleted and item.action != "upsert"):
+            return None, Fault("not-found", (), item.target)
+        return record, _NO_FAULT
+
+    def _resolved(self, item: Item) -> Resolution:
+        target = item.target
+        if self.hooks.resolve is not None and isinstance(target, dict):
+            return self.hooks.resolve(self.run, self.view, self.resource, self.resource.key, target)
+        return Resolution(None if target is ABSENT else target)  # type: ignore[arg-type] # a key that was checked
+
+    def _stored(self, key: object) -> Record | None:
+        return self.view.get(self.collection, key)  # type: ignore[arg-type] # a key that was checked
+
+    def _referring(self, key: Key) -> int:
+        scope = self.run.scope
+        return sum(
+            sum(1 for _ in self.view.find(Collection(scope, name), (member,), (key,)))
+            for name, member in self.keeper.referrers
+        )
+
+    def _fresh_key(self) -> Key:
+        return self.hooks.new_key(self.run, self.resource)
+
+
+_NO_FAULT = Fault("none")
+
+
+def failed(item: Item, *faults: Fault, action: str = "") -> Outcome:
+    """Return the outcome of an item that failed; `action` is what an upsert amounted to."""
+    return Outcome(item, "failed", action or item.action, faults)
+
+
+def _stale(item: Item, existing: Record) -> bool:
+    return item.version is not None and item.version != existing.version
+
+
+def _conflict(item: Item, existing: Record) -> Fault:
+    return Fault("version", (), item.version, {"current": existing.version, "key": existing.key})
+
+
+def _in_order(faults: list[Fault], changes: Mapping[str, object], resource: Resource) -> list[Fault]:
+    given = {name: place for place, name in enumerate(changes)}
+    declared = {name: len(given) + place for place, name in enumerate(resource.required)}
+    last = len(given) + len(declared)
+
+    def place(fault: Fault) -> int:
+        name = fault.members[0] if fault.members else ""
+        return given.get(name, declared.get(name, last if name else -1))
+
+    return sorted(faults, key=place)

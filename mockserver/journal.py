@@ -1,0 +1,181 @@
+"""What happened in a sandbox: the newest exchanges, bounded by count and by bytes, secrets hidden when written."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from itertools import islice
+from typing import Final, NamedTuple
+
+from contracts.messages import Headers, Reply
+from contracts.validation import Violation
+from mockserver.domain.replies import message_of
+from mockserver.domain.values import Outcome
+from mockserver.redaction import body_bytes, headers_text, query_pairs
+from mockserver.turn import Turn
+
+EXCHANGES: Final = 10_000
+BYTES: Final = 64 * 1024 * 1024
+WHOLE: Final = 64 * 1024  # bytes; a larger body is kept as digest and head
+HEAD: Final = 1024  # bytes kept of a larger body
+ENTRY_BYTES: Final = 800  # what an entry takes beside its texts, measured with tracemalloc
+RESULT_BYTES: Final = 120  # what an item's result takes
+
+
+class Tally(NamedTuple):
+    """How many items were done, failed, and were not run."""
+
+    done: int = 0
+    failed: int = 0
+    not_run: int = 0
+
+
+class ItemResult(NamedTuple):
+    """What became of one item: `result` is `done`, `failed` or `not-run`, `error` says why in plain words."""
+
+    key: object
+    result: str
+    error: str
+
+
+class Kept(NamedTuple):
+    """What is kept of a message. `digest` is the SHA-256 of a body of which only the head is here, "" for a whole one."""
+
+    headers: str
+    body: bytes
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One exchange as the journal keeps it; `n` counts from 1 and is never used twice between two resets.
+
+    `path` is relative to the API's mount. `violations` are the call's, `broken` those of a reply that was not sent.
+    """
+
+    n: int
+    at: datetime
+    api: str
+    operation: str | None
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    status: int
+    tenant: str
+    client: str
+    tally: Tally
+    results: tuple[ItemResult, ...]
+    violations: Sequence[Violation]
+    broken: Sequence[Violation]
+    call: Kept
+    reply: Kept
+
+    @property
+    def size(self) -> int:
+        """Return about how many bytes the entry takes."""
+        texts = sum(len(kept.headers) + len(kept.body) for kept in (self.call, self.reply))
+        return ENTRY_BYTES + texts + RESULT_BYTES * len(self.results) + 400 * len(self.violations)
+
+
+def _nobody(entry: Entry) -> None:
+    del entry
+
+
+class Journal:
+    """The exchanges of one sandbox, oldest first. `tell` hears of each when it is written."""
+
+    __slots__ = ("_entries", "_tell", "bytes", "last", "max_bytes", "max_exchanges")
+
+    def __init__(
+        self, *, exchanges: int = EXCHANGES, max_bytes: int = BYTES, tell: Callable[[Entry], None] = _nobody
+    ) -> None:
+        self._entries: deque[Entry] = deque()
+        self._tell = tell
+        self.max_exchanges, self.max_bytes = exchanges, max_bytes
+        self.bytes = 0
+        self.last = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def record(self, turn: Turn, reply: Reply) -> None:
+        """Write an exchange down, and forget the oldest ones when there is no room."""
+        self.last += 1
+        entry = _entry(self.last, turn, reply)
+        self._entries.append(entry)
+        self.bytes += entry.size
+        if self.bytes > self.max_bytes or len(self._entries) > self.max_exchanges:
+            self._shed()
+        self._tell(entry)
+
+    def limit(self, *, exchanges: int, max_bytes: int) -> None:
+        """Set the bounds; what is beyond them is forgotten at once."""
+        self.max_exchanges, self.max_bytes = exchanges, max_bytes
+        self._shed()
+
+    def clear(self) -> None:
+        """Forget every exchange; numbers go on."""
+        self._entries.clear()
+        self.bytes = 0
+
+    def get(self, n: int) -> Entry | None:
+        """Return the exchange of that number, None when it was never made or is forgotten."""
+        place = n - self._entries[0].n if self._entries else -1
+        return self._entries[place] if 0 <= place < len(self._entries) else None
+
+    def after(self, n: int, limit: int) -> Iterator[Entry]:
+        """Yield at most `limit` exchanges with higher numbers than `n`, oldest first."""
+        first = self._entries[0].n if self._entries else 0
+        begin = max(0, n + 1 - first)
+        return islice(self._entries, begin, begin + limit)
+
+    def _shed(self) -> None:
+        entries = self._entries
+        while entries and (self.bytes > self.max_bytes or len(entries) > self.max_exchanges):
+            self.bytes -= entries.popleft().size
+
+
+def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
+    call = turn.call
+    results = tuple(map(_result, turn.outcomes)) if turn.outcomes else ()
+    return Entry(
+        n=n,
+        at=turn.now,
+        api=turn.api.name,
+        operation=None if turn.operation is None else turn.operation.id,
+        method=call.method,
+        path=call.path,
+        query=query_pairs(call.query) if call.query else (),
+        status=reply.status,
+        tenant=turn.scope,
+        client=turn.client,
+        tally=_tally(results) if results else _NOTHING,
+        results=results,
+        violations=tuple(turn.violations),
+        broken=tuple(turn.broken),
+        call=_kept(call.headers, call.body),
+        reply=_kept(reply.headers, reply.body),
+    )
+
+
+_NOTHING: Final = Tally()
+
+
+def _kept(headers: Headers, body: bytes) -> Kept:
+    size = len(body)
+    if size <= WHOLE:
+        return Kept(headers_text(headers), body_bytes(body) if body else body, size, "")
+    return Kept(headers_text(headers), body_bytes(body[: 2 * HEAD])[:HEAD], size, sha256(body).hexdigest())
+
+
+def _result(outcome: Outcome) -> ItemResult:
+    key = outcome.item.index if outcome.item.key is None else outcome.item.key
+    return ItemResult(key, outcome.result, "" if outcome.result == "done" else message_of(outcome))
+
+
+def _tally(results: Sequence[ItemResult]) -> Tally:
+    words = [one.result for one in results]
+    failed, not_run = words.count("failed"), words.count("not-run")
+    return Tally(len(words) - failed - not_run, failed, not_run)

@@ -1,0 +1,164 @@
+"""Isolated worlds: a sandbox owns state, clock, journal, seed and settings, and nothing leaks from one to another."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from mockserver.api import Api
+from mockserver.clock import Clock, Mode
+from mockserver.ids import Ids
+from mockserver.journal import Entry, Journal
+from mockserver.served import served
+from mockserver.settings import defaults
+from mockserver.stores.memory import MemoryStore
+from mockserver.world import World
+
+DEFAULT: Final = "default"
+NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MAX_SANDBOXES: Final = 1000
+KEPT_FOR: Final = timedelta(minutes=10)  # a sandbox used since then is never dropped to make room
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)  # a thousand years before Python's calendar ends: jobs and tokens last
+
+
+class SandboxesFullError(Exception):
+    """There are as many sandboxes as there may be, and each was used a moment ago. `wait` is when to try again."""
+
+    def __init__(self, wait: timedelta) -> None:
+        self.wait = wait
+        super().__init__(f"All sandboxes were used in the last {KEPT_FOR.seconds // 60} minutes.")
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a sandbox may have that name: 1 to 64 letters, digits, `.`, `_` and `-`."""
+    return NAME.fullmatch(text) is not None
+
+
+def _nobody(entry: Entry) -> None:
+    del entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blank:
+    """What a freshly made sandbox is like: the command line's defaults.
+
+    `apis` are those served, by name, and change when a contract is loaded anew. `tell` hears of every exchange.
+    """
+
+    apis: Mapping[str, Api] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=lambda: defaults(()))
+    seed: int = 0
+    mode: Mode = "system"
+    factor: float = 1.0
+    tell: Callable[[Entry], None] = _nobody
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """One isolated world. `settings` is replaced, never changed in place; `used` is real time."""
+
+    name: str
+    blank: Blank
+    used: datetime
+    seed: int = 0
+    clock: Clock = field(init=False)
+    settings: dict[str, Any] = field(init=False)
+    journal: Journal = field(init=False)
+    worlds: dict[str, World] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reset(self.used)
+
+    def reset(self, real: datetime, *, seed: int | None = None) -> None:
+        """Restore everything as when the sandbox was made; `seed` is the new one, by default the command line's."""
+        blank = self.blank
+        self.seed = blank.seed if seed is None else seed
+        self.clock = Clock.start(blank.mode, real, factor=blank.factor)
+        self.worlds = {}
+        self.journal = Journal(tell=blank.tell)
+        self.set_up(blank.settings)
+
+    @property
+    def apis(self) -> Iterable[Api]:
+        """Return the APIs that are served."""
+        return self.blank.apis.values()
+
+    def now(self, real: datetime) -> datetime:
+        """Return the sandbox's time when it is `real` outside; it stops at the year 9000."""
+        try:
+            return min(self.clock.now(real), LATEST)
+        except OverflowError:
+            return LATEST
+
+    def set_up(self, settings: dict[str, Any]) -> None:
+        """Take on whole settings: every world sees them, and the journal keeps to its new bounds."""
+        self.settings = settings
+        for world in self.worlds.values():
+            world.settings = settings
+        limits = settings["limits"]
+        self.journal.limit(exchanges=limits["journalExchanges"], max_bytes=limits["journalBytes"])
+
+    def world(self, api: Api, now: datetime) -> World:
+        """Return what `api` knows here, made as of `now` when it is first asked for."""
+        found = self.worlds.get(api.name)
+        if found is None:
+            store = MemoryStore(served(api).indexes)
+            found = World(store=store, ids=Ids(seed=self.seed), settings=self.settings, born=now)
+            self.worlds[api.name] = found
+        return found
+
+    def adopt(self, api: Api) -> None:
+        """Serve a changed contract from now on: records stay, and are found by what is unique in it."""
+        world = self.worlds.get(api.name)
+        if world is None:
+            return
+        old, new = world.store, MemoryStore(served(api).indexes)
+        for collection in old.collections():
+            for record in old.scan(collection):
+                new.put(collection, record)
+        world.store = new
+
+
+class Sandboxes:
+    """The sandboxes of a server by name, made on first use. What a call costs does not depend on their number."""
+
+    def __init__(self, blank: Blank, *, most: int = MAX_SANDBOXES) -> None:
+        self.blank = blank
+        self.most = most
+        self._by_name: OrderedDict[str, Sandbox] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __iter__(self) -> Iterator[Sandbox]:
+        """Yield every sandbox, the one idle longest first."""
+        return iter(tuple(self._by_name.values()))
+
+    def use(self, name: str, real: datetime) -> Sandbox:
+        """Return the sandbox of that name, made if need be, as used at `real`.
+
+        Raises SandboxesFullError when there is no room for another.
+        """
+        found = self._by_name.get(name)
+        if found is None:
+            self._make_room(real)
+            found = self._by_name[name] = Sandbox(name, self.blank, real)
+        else:
+            self._by_name.move_to_end(name)
+            found.used = real
+        return found
+
+    def drop(self, name: str) -> bool:
+        """Forget a sandbox; tell whether there was one of that name."""
+        return self._by_name.pop(name, None) is not None
+
+    def _make_room(self, real: datetime) -> None:
+        while len(self._by_name) >= self.most:
+            idle = next(iter(self._by_name.values()))
+            wait = idle.used + KEPT_FOR - real
+            if wait > timedelta(0):
+                raise SandboxesFullError(wait)
+            del self._by_name[idle.name]

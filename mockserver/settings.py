@@ -1,0 +1,76 @@
+"""The settings of a sandbox: their defaults, what they may be, and changing some of them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from mockserver.api import Api
+from mockserver.journal import BYTES, EXCHANGES
+
+MEBI: Final = 1024 * 1024
+BASE: Final[Mapping[str, Any]] = {
+    "auth": "open",
+    "conduct": "observe",
+    "strict": False,
+    "lenientJson": False,
+    "limits": {
+        "bodyBytes": 32 * MEBI,
+        "depth": 64,
+        "timeoutSeconds": 120,
+        "journalExchanges": EXCHANGES,
+        "journalBytes": BYTES,
+    },
+}
+
+
+def _range(least: int, most: int, says: str) -> dict[str, object]:
+    return {"type": "integer", "minimum": least, "maximum": most, "description": says}
+
+
+_SCHEMAS: Final[Mapping[str, Any]] = {
+    "auth": {"enum": ["open", "strict"], "description": "Whether calls need valid credentials."},
+    "conduct": {"enum": ["observe", "enforce"], "description": "Whether breaches of conduct are noted or refused."},
+    "strict": {"type": "boolean", "description": "Whether what a vendor's page says twice is taken in its narrow sense."},
+    "lenientJson": {"type": "boolean", "description": "Whether trailing commas are forgiven."},
+    "limits": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "bodyBytes": _range(1, 1024 * MEBI, "The largest body of a call, in bytes once inflated."),
+            "depth": _range(1, 500, "How deep JSON may be nested, in levels."),
+            "timeoutSeconds": _range(1, 3600, "How long a scenario may leave a call without an answer, in seconds."),
+            "journalExchanges": _range(1, 1_000_000, "How many exchanges the journal keeps."),
+            "journalBytes": _range(MEBI, 4096 * MEBI, "How much the journal keeps, in bytes."),
+        },
+    },
+}
+
+
+def defaults(apis: Iterable[Api], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the settings of a fresh sandbox: ours, those of each API under its name, and `given` over them."""
+    whole = {**BASE, **{api.name: api.settings for api in apis if api.settings}}
+    merged: dict[str, Any] = merge(whole, given or {})
+    return merged
+
+
+def schema(apis: Iterable[Api]) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the settings when these APIs are served."""
+    own = {api.name: dict(api.settings_schema) for api in apis if api.settings_schema}
+    return {"type": "object", "additionalProperties": False, "properties": {**_SCHEMAS, **own}}
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """Return `target` with a JSON Merge Patch (RFC 7396) applied; neither is changed."""
+    if not isinstance(patch, Mapping):
+        return patch
+    kept = target if isinstance(target, Mapping) else {}
+    changed = {name: merge(kept.get(name), value) for name, value in patch.items() if value is not None}
+    return {**{name: value for name, value in kept.items() if patch.get(name, value) is not None}, **changed}
+
+
+def filled(given: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with what is absent taken from those of a fresh sandbox."""
+    return {**fresh, **{name: _filled(value, fresh.get(name)) for name, value in given.items()}}
+
+
+def _filled(value: Any, fresh: Any) -> Any:
+    return filled(value, fresh) if isinstance(value, Mapping) and isinstance(fresh, Mapping) else value

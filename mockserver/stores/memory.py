@@ -1,0 +1,168 @@
+"""Records in dictionaries, with the indexes that uniqueness and references need."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from mockserver.stores import Collection, Index, Key, Record
+
+
+class Table:
+    """The records of one collection; `indexes` map the values of some members to the keys that have them."""
+
+    __slots__ = ("indexes", "rows")
+
+    def __init__(self, indexes: Iterable[Index]) -> None:
+        self.rows: dict[Key, Record] = {}
+        self.indexes: dict[Index, dict[tuple[object, ...], dict[Key, None]]] = {index: {} for index in indexes}
+
+    def put(self, record: Record) -> None:
+        """Insert or replace a record."""
+        if self.indexes:
+            self._forget(record.key)
+            for index, entries in self.indexes.items():
+                entries.setdefault(values_of(record, index), {})[record.key] = None
+        self.rows[record.key] = record
+
+    def drop(self, key: Key) -> None:
+        """Remove a record."""
+        self._forget(key)
+        self.rows.pop(key, None)
+
+    def find(self, index: Index, values: tuple[object, ...]) -> tuple[Key, ...]:
+        """Return the keys of the records whose members `index` have these values."""
+        return tuple(self.indexes[index].get(tuple(map(hashable, values)), ()))
+
+    def _forget(self, key: Key) -> None:
+        old = self.rows.get(key)
+        if old is None:
+            return
+        for index, entries in self.indexes.items():
+            values = values_of(old, index)
+            keys = entries[values]
+            del keys[key]
+            if not keys:
+                del entries[values]
+
+
+def values_of(record: Record, index: Index) -> tuple[object, ...]:
+    """Return the members `index` of a record, made fit for a dictionary's key."""
+    body = record.body
+    return tuple([hashable(body.get(member)) for member in index])
+
+
+def hashable(value: object) -> object:
+    """Return a stand-in that is equal exactly when the JSON value is; `true` is not 1."""
+    return value if type(value) in {str, int, float, type(None)} else repr(value)
+
+
+class MemoryStore:
+    """A store in memory. `indexes` names those of each resource."""
+
+    __slots__ = ("_indexes", "tables")
+
+    def __init__(self, indexes: Mapping[str, tuple[Index, ...]] | None = None) -> None:
+        self._indexes = dict(indexes or {})
+        self.tables: dict[Collection, Table] = {}
+
+    def indexes(self, resource: str) -> tuple[Index, ...]:
+        """Return the indexes declared for a resource."""
+        return self._indexes.get(resource, ())
+
+    def table(self, collection: Collection) -> Table:
+        """Return the collection's table, made when it is first asked for."""
+        found = self.tables.get(collection)
+        if found is None:
+            found = self.tables[collection] = Table(self.indexes(collection.resource))
+        return found
+
+    def get(self, collection: Collection, key: Key) -> Record | None:
+        """Return the record, or None."""
+        table = self.tables.get(collection)
+        return None if table is None else table.rows.get(key)
+
+    def put(self, collection: Collection, record: Record) -> None:
+        """Insert the record, or replace the one with its key."""
+        self.table(collection).put(record)
+
+    def drop(self, collection: Collection, key: Key) -> None:
+        """Remove the record without a trace."""
+        self.table(collection).drop(key)
+
+    def scan(self, collection: Collection) -> Iterator[Record]:
+        """Yield every record."""
+        return iter(tuple(self.table(collection).rows.values()))
+
+    def find(self, collection: Collection, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
+        """Return the keys of the records whose members have these values."""
+        return self.table(collection).find(index, values)
+
+    def collections(self) -> Iterable[Collection]:
+        """Return the collections that hold or held a record."""
+        return tuple(self.tables)
+
+
+class Overlay:
+    """Changes that are not yet true: reads see them over `base`, `commit` writes them there."""
+
+    __slots__ = ("_fresh", "_gone", "base")
+
+    def __init__(self, base: "MemoryStore | Overlay") -> None:
+        self.base = base
+        self._fresh: dict[Collection, Table] = {}
+        self._gone: dict[Collection, set[Key]] = {}
+
+    def indexes(self, resource: str) -> tuple[Index, ...]:
+        """Return the indexes declared for a resource."""
+        return self.base.indexes(resource)
+
+    def get(self, collection: Collection, key: Key) -> Record | None:
+        """Return the record as changed, or the base's."""
+        fresh = self._fresh.get(collection)
+        if fresh is not None and key in fresh.rows:
+            return fresh.rows[key]
+        return None if key in self._gone.get(collection, ()) else self.base.get(collection, key)
+
+    def put(self, collection: Collection, record: Record) -> None:
+        """Note the record."""
+        fresh = self._fresh.get(collection)
+        if fresh is None:
+            fresh = self._fresh[collection] = Table(self.indexes(collection.resource))
+        fresh.put(record)
+
+    def drop(self, collection: Collection, key: Key) -> None:
+        """Note that the record is gone."""
+        self._gone.setdefault(collection, set()).add(key)
+        if collection in self._fresh:
+            self._fresh[collection].drop(key)
+
+    def scan(self, collection: Collection) -> Iterator[Record]:
+        """Yield every record as changed."""
+        hidden = self._hidden(collection)
+        yield from (record for record in self.base.scan(collection) if record.key not in hidden)
+        if collection in self._fresh:
+            yield from tuple(self._fresh[collection].rows.values())
+
+    def find(self, collection: Collection, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
+        """Return the keys of the records whose members have these values, changes considered."""
+        fresh = self._fresh.get(collection)
+        gone = self._gone.get(collection, ())
+        rows = fresh.rows if fresh is not None else {}
+        kept = [key for key in self.base.find(collection, index, values) if key not in rows and key not in gone]
+        return (*kept, *fresh.find(index, values)) if fresh is not None else kept
+
+    def collections(self) -> Iterable[Collection]:
+        """Return the collections that hold or held a record."""
+        return tuple({*self.base.collections(), *self._fresh})
+
+    def commit(self) -> None:
+        """Write every change to the base, and begin anew."""
+        for collection, keys in self._gone.items():
+            for key in keys:
+                self.base.drop(collection, key)
+        for collection, fresh in self._fresh.items():
+            for record in fresh.rows.values():
+                self.base.put(collection, record)
+        self._fresh, self._gone = {}, {}
+
+    def _hidden(self, collection: Collection) -> set[Key]:
+        fresh = self._fresh.get(collection)
+        return self._gone.get(collection, set()) | (fresh.rows.keys() if fresh is not None else set())

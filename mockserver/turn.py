@@ -1,0 +1,75 @@
+"""One call in hand, why it may be refused, and what the items of one run share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from contracts.validation import Violation
+
+from contracts.messages import ABSENT, Call, Headers
+from contracts.model import Operation
+from mockserver.domain.values import Outcome
+
+if TYPE_CHECKING:
+    from mockserver.api import Api
+    from mockserver.domain.jobs import Job
+    from mockserver.world import World
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """One call in hand. The stages of the pipeline fill it in; `now` is the sandbox's clock when it arrived.
+
+    `variables` are the path's, percent-decoded; `query` holds parsed values by name, defaults filled in; `data` is the
+    body's object value. `client` is who calls and `scope` the data set or tenant that it speaks of.
+    `violations` are the call's, `broken` those of a reply that the sandbox then did not send.
+    """
+
+    api: "Api"
+    world: "World"
+    call: Call
+    now: datetime
+    operation: Operation | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, object] = field(default_factory=dict)
+    data: object = ABSENT
+    client: str = ""
+    scope: str = ""
+    outcomes: Sequence[Outcome] = ()
+    jobs: Sequence["Job"] = ()
+    violations: Sequence[Violation] = ()
+    broken: Sequence[Violation] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a whole call is refused.
+
+    `kind` is one of: no-path, no-method, unauthenticated, forbidden, media-type, charset, malformed, invalid (violations
+    say why), empty, tooMany, duplicateKey, duplicateTarget, malformedItem, badMode, not-found, too-big, too-deep,
+    too-slow, conflict, quota, broken-contract. `total` counts single faults, `line` and `column` are 1-based, 0 is none.
+    """
+
+    status: int
+    kind: str
+    detail: str
+    violations: Sequence[Violation] = ()
+    total: int = 0
+    line: int = 0
+    column: int = 0
+    headers: Headers = field(default_factory=Headers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What every item of one run shares: where, when, in which unit (`whole`, `item`, `group`), by which API."""
+
+    api: "Api"
+    world: "World"
+    scope: str
+    now: datetime
+    unit: str = "item"
+    operation: Operation | None = None
+    client: str = ""
+    valid: frozenset[str] = frozenset()
