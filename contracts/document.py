@@ -79,7 +79,8 @@ def _not_openapi(shown: str, pointer: str, fact: str, cure: str) -> ContractErro
 def _contract(documents: Documents, root: Mapping[str, Any]) -> Contract:
     schemas = SchemaSet(documents.loaded)
     node = node_at(schemas, f"{documents.root}#")
-    operations = with_records(operations_of(node))
+    reserved = tuple(root.get("x-reserved", ()))
+    operations = with_records(operations_of(node), reserved=reserved)
     return Contract(
         name=documents.name,
         title=root["info"]["title"],
@@ -91,7 +92,7 @@ def _contract(documents: Documents, root: Mapping[str, Any]) -> Contract:
         document=root,
         security_schemes=_security_schemes(node),
         ignore_case=root.get("x-path-case") == "insensitive",
-        reserved=tuple(root.get("x-reserved", ())),
+        reserved=reserved,
     )
 
 

@@ -1,6 +1,6 @@
 """What method and path say where nothing is declared: single-record operations, and the resources that they speak of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -16,13 +16,29 @@ TAKE: Final = ("take", "limit", "$top", "top", "page_size", "pageSize")
 TOTAL: Final = ("x-total-count", "x-total", "total-count")
 
 
-def with_records(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    """Return the operations, each plain collection or item operation without `x-record` with what its path says."""
-    items = {one.path for one in operations if _variable(one.path)}
+def with_records(operations: tuple[Operation, ...], *, reserved: Collection[str] = ()) -> tuple[Operation, ...]:
+    """Return the operations, each plain collection or item operation without `x-record` with what its path says.
+
+    Below a `reserved` word there are no records.
+    """
+    others = _of_jobs(operations) | {one.id for one in operations if reserved and _above(one.path) in reserved}
+    items = {one.path for one in operations if _variable(one.path) and one.id not in others}
     collections = {path.rpartition("/")[0] for path in items}
     return tuple(
-        one if one.record or one.bulk else replace(one, record=_inferred(one, collections)) for one in operations
+        one if one.record or one.bulk or one.id in others else replace(one, record=_inferred(one, collections))
+        for one in operations
     )
+
+
+def _above(path: str) -> str:
+    return path.rpartition("/")[0].rpartition("/")[2]
+
+
+def _of_jobs(operations: Iterable[Operation]) -> set[str]:
+    """Return the operations that speak of jobs, not of records."""
+    jobs = [one.bulk.job for one in operations if one.bulk and one.bulk.job]
+    named = {name for job in jobs for name in (job.poll, job.start, job.cancel, *job.results)}
+    return {name for name in named if name}
 
 
 def with_inferred(declared: Mapping[str, Resource], operations: Iterable[Operation]) -> dict[str, Resource]:
@@ -47,8 +63,7 @@ def _variable(path: str) -> str | None:
 def _inferred(operation: Operation, collections: set[str]) -> RecordAct | None:
     variable = _variable(operation.path)
     if variable and operation.method in ITEM:
-        name = operation.path.rpartition("/")[0].rpartition("/")[2]
-        return _act(ITEM[operation.method], name, key=f"path:{variable}")
+        return _act(ITEM[operation.method], _above(operation.path), key=f"path:{variable}")
     if operation.path in collections and operation.method in COLLECTION:
         name = operation.path.rpartition("/")[2]
         return replace(_act(COLLECTION[operation.method], name), page=_page(operation))
@@ -97,6 +112,7 @@ def _resource(name: str, acts: list[Operation], versions: Mapping[str, str]) -> 
         key=key,
         assigned=creates and isinstance(required, list | tuple) and key not in required,
         version=next((versions[one.id] for one in acts if one.id in versions), None),
+        required=tuple(one for one in required if one != key) if isinstance(required, list | tuple) else (),
     )
 
 

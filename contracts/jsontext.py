@@ -1,12 +1,13 @@
 """Strict and fast reading of JSON bodies; what JSON Schema could not judge is refused with line and column."""
 
 import re
-from collections import deque
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Literal, TypeAlias
 
 import orjson
+
+from contracts.texts import short
 
 Kind: TypeAlias = Literal["bom", "depth", "duplicate", "empty", "encoding", "number", "surrogate", "syntax"]
 STRING: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'
@@ -15,7 +16,9 @@ BRACKETS: Final = re.compile(rf"{STRING}|[\[\]{{}}]", re.DOTALL)
 NUMBERS: Final = re.compile(rf"{STRING}|(-?\d+)(?![\d.eE])|[-\d][\d.eE+-]*", re.DOTALL)
 TRAILING: Final = re.compile(rf"{STRING}|[\[{{]\s*,|,(?=\s*[\]}}])", re.DOTALL)
 DIGITS_AS_ZERO: Final = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else byte for byte in range(256))  # noqa: PLR2004 - ASCII
-LONGEST_SURE: Final = 18  # digits that always fit 64 bits
+SURE: Final = 18  # so many digits always fit 64 bits, and more than LONGEST never do
+LONGEST: Final = 21
+DEPTHS: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
 SMALLEST: Final = -(2**63)
 LARGEST: Final = 2**64 - 1
 KINDS: Final[tuple[tuple[str, Kind], ...]] = (
@@ -58,28 +61,110 @@ def read_json(body: bytes, *, max_depth: int = 64, lenient: bool = False) -> obj
 
 
 def _checked(body: bytes, value: object, max_depth: int) -> object:
-    members, has_float = 0, isinstance(value, float)
-    level: list[object] = [value]
-    depth = 0
-    while level := [one for one in level if isinstance(one, dict | list)]:
-        depth += 1
-        if depth > max_depth:
-            return _too_deep(body.decode(), max_depth)
-        counted, level, found_float = _below(level)
-        members += counted
-        has_float = has_float or found_float
-    if has_float and b"0" * (LONGEST_SURE + 1) in body.translate(DIGITS_AS_ZERO) and (fault := _big_integer(body.decode())):
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    except orjson.JSONEncodeError:  # deeper than orjson writes
+        text = b""
+    if _is_deep(text, value, max_depth):
+        return _too_deep(body.decode(), max_depth)
+    if _may_have_big_integer(body) and (fault := _big_integer(body.decode())):
         return fault
-    return _repeated_key(body.decode()) or value if _may_repeat(body, value, members) else value
+    if _may_repeat_key(body, text) and (fault := _repeated_key(body.decode())):
+        return fault
+    return value
 
 
-def _below(level: list[object]) -> tuple[int, list[object], bool]:
-    """Return how many object members are directly in these containers, the containers inside them, and if a float is."""
+def _is_deep(text: bytes, value: object, max_depth: int) -> bool:
+    """Say whether a value is nested deeper than allowed; `text` is the same as indented JSON, b"" when there is none.
+
+    No string has a line feed of its own, so that a deep value shows as a line indented far.
+    """
+    if text and b"\n" + b"  " * max_depth not in text:
+        return False
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(max_depth):
+        if not level:
+            return False
+        level = _inside(level)
+    return bool(level)
+
+
+def _inside(level: list[object]) -> list[object]:
+    """Return the containers directly inside these containers."""
     objects = [one for one in level if type(one) is dict]
     arrays = [one for one in level if type(one) is list]
     kinds = set(map(type, chain.from_iterable(map(dict.values, objects))))
     kinds.update(map(type, chain.from_iterable(arrays)))
-    inside: list[object] = []
-    if dict in kinds or list in kinds:
-        inside = [one for one in chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(arrays)) if type(one) in (dict, list)]
-    return sum(map(len, objects)), inside, float in kinds
+    if dict not in kinds and list not in kinds:
+        return []
+    inner = chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(arrays))
+    return [one for one in inner if type(one) is dict or type(one) is list]
+
+
+def _may_have_big_integer(body: bytes) -> bool:
+    """Say whether there are more digits in a row than 64 bits always hold; every fourth byte tells first."""
+    return b"0000" in body[::4].translate(DIGITS_AS_ZERO) and b"0" * (SURE + 1) in body.translate(DIGITS_AS_ZERO)
+
+
+def _may_repeat_key(body: bytes, text: bytes) -> bool:
+    """Say whether a key may have been lost: then there are fewer colons in the value's own text than in the body."""
+    return body.count(b":") != text.count(b":") or (b"\\" in body and b"\\u003" in body)
+
+
+def _refused(body: bytes, error: orjson.JSONDecodeError, max_depth: int) -> JsonFault:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as bad:
+        before = body[: bad.start].decode()
+        return _fault(before, len(before), "encoding", f"Byte {bad.start} is not UTF-8.")
+    kind = next((kind for word, kind in KINDS if word in error.msg), "syntax")
+    if kind == "depth":
+        return _too_deep(text, max_depth)
+    detail = DETAILS.get(kind) or f"{error.msg[:1].upper()}{error.msg[1:]}."
+    return JsonFault(line=error.lineno, column=error.colno, detail=detail, kind=kind)
+
+
+def _fault(text: str, position: int, kind: Kind, detail: str) -> JsonFault:
+    column = position - text.rfind("\n", 0, position)
+    return JsonFault(line=text.count("\n", 0, position) + 1, column=column, detail=detail, kind=kind)
+
+
+def _too_deep(text: str, max_depth: int) -> JsonFault:
+    depth, position = 0, 0
+    for found in BRACKETS.finditer(text):
+        depth += DEPTHS.get(found[0], 0)
+        position = found.start()
+        if depth > max_depth:
+            break
+    return _fault(text, position, "depth", f"Arrays and objects are nested more than {max_depth} deep.")
+
+
+def _big_integer(text: str) -> JsonFault | None:
+    for found in NUMBERS.finditer(text):
+        digits = found[1]
+        if digits and len(digits) > SURE and (len(digits) > LONGEST or not SMALLEST <= int(digits) <= LARGEST):
+            return _fault(text, found.start(), "number", "An integer does not fit 64 bits.")
+    return None
+
+
+def _repeated_key(text: str) -> JsonFault | None:
+    objects: list[set[str]] = []
+    for found in KEYS.finditer(text):
+        if found[0] == "{":
+            objects.append(set())
+        elif found[0] == "}":
+            objects.pop()
+        elif found[2]:
+            key = orjson.loads(found[1])
+            if key in objects[-1]:
+                return _fault(text, found.start(), "duplicate", f"The key {short(key)} occurs twice in one object.")
+            objects[-1].add(key)
+    return None
+
+
+def _without_trailing_commas(body: bytes) -> bytes:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return body
+    return TRAILING.sub(lambda found: " " if found[0] == "," else found[0], text).encode()

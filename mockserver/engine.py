@@ -33,12 +33,13 @@ def refuse(sandbox: Sandbox, api: Api, call: Call, now: datetime, refusal: Refus
 
 def settle(sandbox: Sandbox, now: datetime) -> None:
     """Make true in every world what is due by `now`."""
-    for name, world in sandbox.worlds.items():
-        settle_world(sandbox.apis[name], world, now)
+    for api in sandbox.apis:
+        if api.name in sandbox.worlds:
+            settle_world(api, sandbox.worlds[api.name], now)
 
 
 def _turn(sandbox: Sandbox, api: Api, call: Call, now: datetime) -> Turn:
-    world = sandbox.world(api)
+    world = sandbox.world(api, now)
     settle_world(api, world, now)
     return Turn(api=api, world=world, call=call, now=now)
 

@@ -79,8 +79,16 @@ class Compiler:
             return self._enumerated(flat, schema)
         chosen = alternatives(flat, self.schemas)
         if chosen is not None:
+            self._probe(flat, where)
             return self._chosen(flat, chosen, where, kind, breadth)
         return self._typed(flat, where, kind)
+
+    def _probe(self, flat: Flat, where: str) -> None:
+        """Raise UnsatisfiableError when a needed member is known to have no value: a discriminator that was chosen otherwise."""
+        for name in flat.get("required", ()):
+            schema = flat.get("properties", {}).get(name, True)
+            if "enum" in flattened(schema, self.schemas):
+                self.plan(schema, f"{where}/properties/{name}")
 
     def _enumerated(self, flat: Flat, schema: object) -> Plan:
         values = [*filter(self.judge(schema), flat["enum"])]

@@ -44,11 +44,15 @@ def flattened(schema: object, schemas: SchemaSet, seen: tuple[str, ...] = ()) ->
 
 
 def _own(schema: Mapping[str, Any]) -> Flat:
-    flat = {k: v for k, v in schema.items() if k not in SILENT and k not in ("$ref", "allOf") and not is_annotation(k)}
+    flat = {name: value for name, value in schema.items() if name == "examples" or _speaks(name)}
     if "const" in flat:
         const = [flat.pop("const")]
         flat = merged(flat, {"enum": const})
     return flat
+
+
+def _speaks(keyword: str) -> bool:
+    return keyword not in SILENT and keyword not in ("$ref", "allOf") and not is_annotation(keyword)
 
 
 def target(ref: str, schemas: SchemaSet, seen: tuple[str, ...] = ()) -> object:

@@ -38,6 +38,17 @@ def time(rng: Random) -> str:
     return f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
 
 
+def _spelled_time(digits: int, zone: str) -> FormatDraw:
+    """Return a time with so many fraction digits in a zone."""
+    if not digits:
+        return lambda rng: f"{time(rng)[:-1]}{zone}"
+    return lambda rng: f"{time(rng)[:-1]}.{rng.randrange(10**digits):0{digits}}{zone}"
+
+
+def _spelled_instant(of_day: FormatDraw) -> FormatDraw:
+    return lambda rng: f"{day(rng)}T{of_day(rng)}"
+
+
 def hostname(rng: Random) -> str:
     """Return a host name under a reserved example domain."""
     return f"{_word(rng)}-{int(rng.random() * 10000)}.example.{ZONES[int(rng.random() * 3)]}"
@@ -93,5 +104,9 @@ FORMATS: Final[Mapping[str, FormatDraw]] = {
     "regex": lambda rng: f"^{_word(rng)}-[0-9]{{{1 + int(rng.random() * 9)}}}$",
     "byte": lambda rng: b64encode(rng.randbytes(3 * (1 + int(rng.random() * 8)))).decode(),
 }
+TIMES: Final = tuple(_spelled_time(digits, zone) for zone in ("Z", "+00:00", "+02:00") for digits in (0, 3, 6, 7, 9, 1, 2))
+SPELLINGS: Final[Mapping[str, tuple[FormatDraw, ...]]] = {"time": TIMES, "date-time": tuple(map(_spelled_instant, TIMES))}
+"""Other ways to write the same, for a schema whose pattern asks for one of them."""
+
 ENCODED: Final = {"base64": "byte"}
 """`contentEncoding` and the format whose values are so encoded."""

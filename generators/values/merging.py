@@ -75,6 +75,7 @@ COMBINE: Final[Mapping[str, Callable[[Any, Any], object]]] = {
     "type": _types,
     "enum": _enum,
     "multipleOf": _multiple,
+    "examples": lambda one, other: [*one, *other],
     "required": lambda one, other: [*dict.fromkeys((*one, *other))],
     "uniqueItems": lambda one, other: one or other,
     "propertyNames": both,

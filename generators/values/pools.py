@@ -9,6 +9,8 @@ from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+from generators.values.formats import FORMATS
+
 if TYPE_CHECKING:
     from faker import Faker
 
@@ -35,15 +37,15 @@ KINDS: Final[Mapping[str, Callable[[Any], str]]] = {
     "state": lambda fake: fake.state(),
     "street": lambda fake: fake.street_address(),
     "time_zone": lambda fake: fake.timezone(),
-    "url": lambda fake: fake.url(),
     "username": lambda fake: fake.user_name(),
 }
 """Kinds of pools, and the call to Faker that fills each."""
 
 FRESH: Final[Mapping[str, Callable[[Random], str]]] = {
     "code": lambda rng: f"{_letters(rng)}-{int(rng.random() * 1e6):06}",
+    "url": FORMATS["uri"],
 }
-"""Kinds that are drawn anew for each value, because they ought to differ."""
+"""Kinds that are drawn anew for each value: they ought to differ, or lead nowhere."""
 
 NAMES: Final[Mapping[str, str]] = {
     "address": "street",
@@ -109,7 +111,7 @@ NAMES: Final[Mapping[str, str]] = {
 }
 """Property names, in lower case without separators, and the kind of their text. The end of a longer name counts too."""
 
-FORMAT_KINDS: Final[Mapping[str, str]] = {"email": "email", "idn-email": "email", "uri": "url", "iri": "url"}
+FORMAT_KINDS: Final[Mapping[str, str]] = {"email": "email", "idn-email": "email"}
 
 
 @cache

@@ -5,7 +5,7 @@ from random import Random
 from string import ascii_letters, digits
 from typing import Final, TypeAlias
 
-from generators.values.formats import ENCODED, FORMATS
+from generators.values.formats import ENCODED, FORMATS, SPELLINGS
 from generators.values.merging import Flat
 from generators.values.node import Draw, Plan, Planner
 from generators.values.patterns import parsed
@@ -14,9 +14,12 @@ from generators.values.sampling import is_exact, sampler, span
 from generators.values.unsatisfiable import ContradictionError
 
 TextDraw: TypeAlias = Callable[[Random], str]
+Predicate: TypeAlias = Callable[[object], bool]
 
 MORE: Final = 20  # how much longer than need be a plain string is at most
 LONGEST: Final = 20_000  # a greater maxLength is not tried out
+SAMPLE: Final = 8  # values by which a spelling is judged
+SPOKEN: Final = frozenset(("minLength", "maxLength", "pattern", "format"))
 FEW: Final = 12  # with fewer texts that fit, a pool is no help
 TEXT: Final = "".join(Random(0).choices(ascii_letters + digits, k=65_536))
 AWKWARD: Final = (
@@ -44,20 +47,25 @@ AWKWARD: Final = (
 
 def plan_string(planner: Planner, flat: Flat, _where: str, kind: str) -> Plan:
     """Plan strings."""
-    least, most = flat.get("minLength", 0), flat.get("maxLength", LONGEST)
+    least = flat.get("minLength", 0)
+    most = flat.get("maxLength", max(LONGEST, least + MORE))
     if least > most:
         raise ContradictionError("minLength", f"{least} is above the greatest length, {most}")
-    drawn, risk = _source(flat, least, most)
+    is_valid = planner.judge({keyword: value for keyword, value in flat.items() if keyword in SPOKEN})
+    drawn, risk = _source(flat, least, most, is_valid)
     if planner.realistic:
-        drawn = _realistic(planner, flat, kind) or drawn
+        drawn = _realistic(flat, kind, is_valid) or drawn
     if {"pattern", "format", "contentEncoding"} & flat.keys():
         return Plan(build=lambda: lambda rng, _fuel: drawn(rng), risk=risk)
     return Plan(build=lambda: _edged(drawn, edge_text(least, most), planner.edges))
 
 
-def _source(flat: Flat, least: int, most: int) -> tuple[TextDraw, str]:
+def _source(flat: Flat, least: int, most: int, is_valid: Predicate) -> tuple[TextDraw, str]:
     """Return what draws the strings, and the keyword that it may miss."""
     form = flat.get("format") or ENCODED.get(flat.get("contentEncoding", ""), "")
+    for spelling in (FORMATS[form], *SPELLINGS.get(form, ())) if form in FORMATS and "pattern" in flat else ():
+        if all(is_valid(spelling(Random(n))) for n in range(SAMPLE)):
+            return spelling, "pattern"
     if "pattern" in flat:
         tree = parsed(flat["pattern"])
         low, high = span(tree)
@@ -68,8 +76,10 @@ def _source(flat: Flat, least: int, most: int) -> tuple[TextDraw, str]:
     return plain_text(least, most), ""
 
 
-def _realistic(planner: Planner, flat: Flat, kind: str) -> TextDraw | None:
-    is_valid = planner.judge(flat)
+def _realistic(flat: Flat, kind: str, is_valid: Predicate) -> TextDraw | None:
+    words = [word for word in flat.get("examples", ()) if str(word).isalpha() and is_valid(word)]
+    if words and "pattern" in flat:
+        return lambda rng: words[int(rng.random() * len(words))]
     if kind in FRESH and is_valid(FRESH[kind](Random(0))):
         return FRESH[kind]
     most = flat.get("maxLength", LONGEST)
@@ -97,7 +107,7 @@ def plain_text(least: int, most: int) -> TextDraw:
 def edge_text(least: int, most: int) -> TextDraw:
     """Return what draws awkward text, and text of the least and the greatest length."""
     awkward = [text for text in AWKWARD if least <= len(text) <= most]
-    lengths = [plain_text(length, length) for length in {least, most} if length < LONGEST]
+    lengths = [plain_text(length, length) for length in (least, most) if length < LONGEST] or [plain_text(least, most)]
     ways: list[TextDraw] = [*lengths, *((lambda rng: awkward[int(rng.random() * len(awkward))],) if awkward else ())]
     return lambda rng: ways[int(rng.random() * len(ways))](rng)
 

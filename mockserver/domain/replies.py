@@ -18,6 +18,7 @@ _STATUS_OF = {
     "schema": 422,
     "unknown": 422,
     "not-found": 404,
+    "duplicate": 409,
     "version": 409,
 }
 _OK = {"create": 201}
@@ -149,6 +150,11 @@ def message_of(outcome: Outcome) -> str:
     return "; ".join(map(_said, outcome.faults)) or ("not run" if outcome.result == "not-run" else "")
 
 
+def _bounds(facts: Mapping[str, object]) -> str:
+    least, most = facts.get("min"), facts.get("max")
+    return f"at least {least}" if most is None else f"{least} to {most}"
+
+
 def _said(fault: Any) -> str:
     facts, name = fault.facts, ", ".join(fault.members)
     if "message" in facts:
@@ -157,7 +163,7 @@ def _said(fault: Any) -> str:
         "missing": f"{name} is required",
         "unknown": f"{name} is not known",
         "type": f"{name} must be a {facts.get('expected')}",
-        "length": f"{name} must have {facts.get('min')} to {facts.get('max')} characters",
+        "length": f"{name} must have {_bounds(facts)} characters",
         "schema": f"{name} breaks {facts.get('keyword')}",
         "reference": f"{name} refers to no record",
         "duplicate": f"{name} must be unique",

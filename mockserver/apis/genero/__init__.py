@@ -2,7 +2,7 @@
 
 from contracts.document import load_bundled
 from mockserver.api import Api, Hooks
-from mockserver.apis.genero import clients, conduct, imports, settings, texts, tokens
+from mockserver.apis.genero import clients, conduct, entities, imports, settings, texts, tokens
 
 __all__ = ["api"]
 
@@ -26,7 +26,7 @@ def api() -> Api:
     return Api(
         name="genero",
         contract=load_bundled("genero"),
-        behaviours={"fetchToken": tokens.fetch},
+        behaviours={"fetchToken": tokens.fetch, "putEntity": entities.put},
         hooks=HOOKS,
         settings=settings.DEFAULTS,
         settings_schema=settings.SCHEMA,

@@ -23,11 +23,16 @@ OTHERWISE: Final = "{entity} id {id} cannot be processed."   # a scenario that g
 
 
 def entries(run: Run, outcome: Outcome) -> Sequence[object]:
-    """Return the one text of a failed item: its own key's faults first, then its references in their order."""
+    """Return the one text of a failed item."""
     del run
+    return (text_of(outcome),)
+
+
+def text_of(outcome: Outcome) -> str:
+    """Return why an item failed: its own key's faults first, then its references in their order, joined by a space."""
     order = {member: place for place, member in enumerate(outcome.item.resource.references, 1)}
     faults = sorted(outcome.faults, key=lambda fault: order.get(_member(fault), 0))
-    return (" ".join(_text(outcome, fault) for fault in faults),)
+    return " ".join(_text(outcome, fault) for fault in faults)
 
 
 def _text(outcome: Outcome, fault: Fault) -> str:

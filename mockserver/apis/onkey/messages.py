@@ -89,8 +89,7 @@ def _missing(run: Run, outcome: Outcome, fault: Fault) -> tuple[str, str]:
     """Return how a required property that is null or missing is told: the vendor's two modes differ."""
     if fault.facts.get("expected") != "string":
         return NOT_NULL
-    whole = run.unit == "whole" or run.operation is None or run.operation.bulk is None
-    return REQUIRED if whole and outcome.action == "create" else LENGTH
+    return REQUIRED if run.unit == "whole" and outcome.action == "create" else LENGTH
 
 
 def _facts(kind: Kind, outcome: Outcome, fault: Fault) -> Mapping[str, object]:
@@ -119,8 +118,6 @@ def _object_id(outcome: Outcome) -> str | None:
 
 def _user(run: Run, outcome: Outcome) -> object:
     """Return the caller's own name for the record where the operation echoes it, else None."""
-    bulk = None if run.operation is None else run.operation.bulk
-    if bulk is not None:
-        return outcome.item.key if bulk.key.by == "client" else None
-    raw = outcome.item.raw
-    return raw.get("userObjectId") if outcome.action == "create" and isinstance(raw, dict) else None
+    operation = run.operation
+    echoed = operation is not None and operation.bulk is not None and operation.bulk.key.by == "client"
+    return outcome.item.key if echoed else None

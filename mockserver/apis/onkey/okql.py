@@ -1,12 +1,12 @@
 """OKQL, as much of it as lists understand: reading `$filter`, `$orderby` and `$select`, each mistake with its column."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeAlias
 
 from contracts.names import did_you_mean
-from mockserver.apis.onkey.kinds import Kind, Kinds, Steps
+from mockserver.apis.onkey.kinds import Kind, Kinds, Steps, key_of
 
 OPERATORS: Final = ("eq", "ne", "gt", "ge", "lt", "le", "startswith")
 EQUALITY: Final = frozenset(("eq", "ne"))
@@ -138,15 +138,15 @@ def _condition(kinds: Kinds, kind: Kind, name: Token, operator: Token, literal: 
     if isinstance(value, Mistake):
         return value
     unfit = _unfit(word, wanted, value)
-    return Mistake(operator.column, f"'{name.text[:80]}' {unfit}") if unfit else Condition(steps, word, value)
+    return Mistake(operator.column, unfit) if unfit else Condition(steps, word, value)
 
 
 def _unfit(operator: str, wanted: str, value: Literal) -> str:
     """Return why an operator does not fit the type or the value, "" when it does."""
     if operator == "startswith" and (wanted != "string" or value is None):
-        return "must be compared as text with startswith"
+        return f"startswith compares texts; got {'null' if value is None else f'a property that is a {wanted}'}"
     if operator not in EQUALITY and (value is None or wanted == "boolean"):
-        return f"cannot be compared so: {operator} needs an order, eq and ne do not"
+        return f"{operator} needs an order, which {'null' if value is None else 'a boolean'} has not; eq and ne do not"
     return ""
 
 
@@ -154,7 +154,7 @@ def _literal(token: Token, wanted: str) -> Literal | Mistake:
     """Return the value of a literal that is of the wanted type, or null."""
     if token.kind == "word" and token.text.lower() == "null":
         return None
-    read: Callable[[Token], Literal | Mistake] | None = READERS[wanted].get(token.kind)
+    read = READERS[wanted].get(token.kind)
     value = Mistake(0, "") if read is None else read(token)
     return Mistake(token.column, f"expected {SAYS[wanted]}; got {_got(token)}") if isinstance(value, Mistake) else value
 
@@ -187,10 +187,15 @@ def _instant(token: Token) -> Literal | Mistake:
     return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-READERS: Final = {
+def _digits(token: Token) -> Literal | Mistake:
+    key = key_of(_text(token))
+    return Mistake(token.column, "") if key is None else key
+
+
+READERS: Final[Mapping[str, Mapping[str, Callable[[Token], Literal | Mistake]]]] = {
     "string": {"text": _text},
     "number": {"number": _number},
-    "integer": {"number": _number},
+    "integer": {"number": _number, "text": _digits},
     "boolean": {"word": _boolean},
     "instant": {"text": _instant},
 }

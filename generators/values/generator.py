@@ -1,0 +1,98 @@
+"""What a compiled schema can do: one value, or any slice of the endless row of values that a seed stands for."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from random import Random
+from typing import Final
+
+from contracts.schemas import Schema, SchemaSet
+from generators.values.compiling import Compiler
+from generators.values.node import Draw, settle_heights
+from generators.values.unsatisfiable import UnsatisfiableError
+
+BLOCK: Final = 64  # values from one seeding, which costs as much as drawing one of them
+FUEL: Final = 3  # how often a schema that refers to itself is followed
+TRIES: Final = 50
+SAMPLE: Final = 16  # values drawn when compiling, so that what cannot be is said at once
+EDGES: Final = 0.03
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generator:
+    """A schema compiled to closures. Every value that leaves it was found valid by jsonschema-rs."""
+
+    schema: Schema
+    _draw: Draw = field(repr=False)
+    _is_valid: Callable[[object], bool] = field(repr=False)
+
+    def draw(self, rng: Random) -> object:
+        """Return one value. Raises UnsatisfiableError when no candidate is valid."""
+        for _ in range(TRIES):
+            value = self._draw(rng, FUEL)
+            if self._is_valid(value):
+                return value
+        raise UnsatisfiableError(self.schema.ref, "schema", f"none of {TRIES} candidates is valid")
+
+    def generate(self, seed: int) -> object:
+        """Return the first value of a seed."""
+        return next(self.stream(seed, 1))
+
+    def stream(self, seed: int, n: int, *, start: int = 0) -> Iterator[object]:
+        """Yield `n` values of the seed's row, from number `start`; each depends on the seed and its number alone."""
+        skipped = start % BLOCK
+        return islice(self._row(seed, start // BLOCK), skipped, skipped + n)
+
+    def _row(self, seed: int, block: int) -> Iterator[object]:
+        rng = Random()  # noqa: S311 - seeded below
+        while True:
+            rng.seed(f"{seed}/{block}")
+            for _ in range(BLOCK):
+                yield self.draw(rng)
+            block += 1
+
+
+def compile_schema(
+    schema: Schema | Mapping[str, object] | bool,  # noqa: FBT001 - true and false are schemas
+    *,
+    edges: float = EDGES,
+    realistic: bool = True,
+) -> Generator:
+    """Compile a schema of a contract, or a plain one whose `$ref`s stay inside it.
+
+    `edges` is the share of strings and numbers drawn from the ends of their range. `realistic` takes text from Faker
+    where a property's name says what it holds; without Faker it changes nothing. Raises UnsatisfiableError.
+    """
+    bound = schema if isinstance(schema, Schema) else _bound(schema)
+    compiler = Compiler(schemas=bound.within, edges=edges, realistic=realistic)
+    root = compiler.plan(bound.raw, bound.ref)
+    settle_heights(compiler.order)
+    for node in compiler.order:
+        if node.build is not None and node.height < float("inf"):
+            node.draw = node.build()
+    if not root.finite:
+        raise UnsatisfiableError(bound.ref, "$ref", "every value would have to hold another one without end")
+    return _tried(Generator(schema=bound, _draw=root.link(), _is_valid=bound.is_valid))
+
+
+def _bound(schema: Mapping[str, object] | bool) -> Schema:  # noqa: FBT001 - true and false are schemas
+    try:
+        return SchemaSet({"": schema}).schema("#")
+    except LookupError as error:
+        raise UnsatisfiableError("#", "$ref", f"{error.args[0]} leads to no schema") from None
+
+
+def _tried(generator: Generator) -> Generator:
+    for _ in generator.stream(0, SAMPLE):
+        pass
+    return generator
+
+
+def generate(schema: Schema | Mapping[str, object] | bool, seed: int) -> object:  # noqa: FBT001 - true and false are schemas
+    """Return the first value of a seed."""
+    return compile_schema(schema).generate(seed)
+
+
+def stream(schema: Schema | Mapping[str, object] | bool, seed: int, n: int, *, start: int = 0) -> Iterator[object]:  # noqa: FBT001 - true and false are schemas
+    """Yield `n` values of a seed from number `start`, holding one at a time."""
+    return compile_schema(schema).stream(seed, n, start=start)

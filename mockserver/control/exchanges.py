@@ -1,0 +1,113 @@
+"""Control calls about the journal: lists of exchanges, and one with everything that is known of it."""
+
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from contracts.media import is_json
+from contracts.messages import Reply
+from contracts.validation import Violation
+from mockserver.control.desk import Desk, RefusedError, instant
+from mockserver.journal import Entry, Kept
+from mockserver.turn import Turn
+
+
+def list_exchanges(desk: Desk, turn: Turn) -> Reply:
+    """List exchanges, oldest first."""
+    after, limit = _number(turn.query.get("after"), 0), _number(turn.query.get("limit"), 1000)
+    entries = list(desk.sandbox(turn).journal.after(after, limit))
+    summaries = [_summary(desk, one) for one in entries]
+    return Reply.of(200, {"exchanges": summaries, "next": entries[-1].n if entries else after})
+
+
+def get_exchange(desk: Desk, turn: Turn) -> Reply:
+    """Return one exchange."""
+    n = int(turn.variables["n"])
+    journal = desk.sandbox(turn).journal
+    entry = journal.get(n)
+    if entry is None:
+        why = "has been forgotten" if 0 < n <= journal.last else "has not been made"
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"Exchange {n} {why}.", kind="not-found")
+    return Reply.of(200, _whole(desk, entry))
+
+
+def clear_exchanges(desk: Desk, turn: Turn) -> Reply:
+    """Empty the journal."""
+    desk.sandbox(turn).journal.clear()
+    return Reply(status=204)
+
+
+def _number(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) else otherwise
+
+
+def _common(desk: Desk, entry: Entry) -> dict[str, Any]:
+    api = desk.apis.get(entry.api)
+    return {
+        "n": entry.n,
+        "at": instant(entry.at),
+        "api": entry.api,
+        "operation": entry.operation,
+        "method": entry.method,
+        "path": entry.path if api is None else api.mount + entry.path,
+        "status": entry.status,
+        "tenant": entry.tenant,
+        "client": entry.client,
+        "rules": [],
+    }
+
+
+def _summary(desk: Desk, entry: Entry) -> dict[str, Any]:
+    tally = entry.tally
+    return _common(desk, entry) | {
+        "outcomes": {"done": tally.done, "failed": tally.failed, "notRun": tally.not_run},
+        "violations": sum(one.items for one in (*entry.violations, *entry.broken)),
+    }
+
+
+def _whole(desk: Desk, entry: Entry) -> dict[str, Any]:
+    return _common(desk, entry) | {
+        "outcomes": [result._asdict() for result in entry.results],
+        "violations": [*_violations("call", entry.violations), *_violations("reply", entry.broken)],
+        "nearMisses": [],
+        "call": {**_message(entry.call), "query": entry.query},
+        "reply": _message(entry.reply),
+    }
+
+
+def _violations(side: str, violations: Sequence[Violation]) -> Iterator[dict[str, Any]]:
+    for one in violations:
+        yield {
+            "side": side,
+            "pointer": one.pointer,
+            "rule": one.rule,
+            "expected": one.expected,
+            "got": one.got,
+            "hint": one.hint,
+            "items": one.items,
+        }
+
+
+def _message(kept: Kept) -> dict[str, Any]:
+    headers: dict[str, str] = {}
+    for line in kept.headers.splitlines():
+        name, _, value = line.partition(": ")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    if not kept.size:
+        return {"headers": headers}
+    if kept.digest:
+        head = kept.body.decode("utf-8", "replace")
+        return {"headers": headers, "bodyDigest": {"sha256": kept.digest, "bytes": kept.size, "head": head}}
+    media = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    return {"headers": headers, "body": _body(kept.body, media)}
+
+
+def _body(body: bytes, media: str) -> Any:
+    if is_json(media):
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            pass
+    return body.decode("utf-8", "replace")
