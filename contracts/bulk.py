@@ -108,7 +108,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Test:
-    """A predicate on one outcome entry: the value at `at` is, is not, or exists. `is_not` may be a class such as `2xx`."""
+    """A predicate on one outcome entry: the value at `at` is, is not, or exists; `not` may be a class such as `2xx`."""
 
     __test__ = False  # not a pytest class
 

@@ -100,7 +100,7 @@ def _declared(name: str) -> "Validator":
     return Draft202012Validator(published(name))
 
 
-def _faults(validator: "Validator", value: object, shown: str, tokens: tuple[str, ...]) -> Iterator[Fault]:
+def _faults(validator: "Validator", value: Any, shown: str, tokens: tuple[str, ...]) -> Iterator[Fault]:
     for error in validator.iter_errors(value):
         pointer = pointer_of((*tokens, *error.absolute_path))
         yield from (Fault(file=shown, pointer=pointer, fact=fact, cure=cure) for fact, cure in facts(error))

@@ -1,7 +1,7 @@
 """`x-bulk`, `x-record` and `x-resources` as they stand in a document (checked before) made values."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from contracts.bulk import (
     Active,
@@ -27,7 +27,8 @@ from contracts.bulk import (
 )
 from contracts.durations import duration
 
-Json = Mapping[str, Any]
+Json: TypeAlias = Mapping[str, Any]
+Word: TypeAlias = Literal["is", "not", "exists"]
 RENAMED: Final = {
     "alsoAt": "also_at",
     "as": "shape",
@@ -111,7 +112,7 @@ def _outcomes(data: Json) -> Outcomes:
 
 def _test(data: Json) -> Test:
     word, value = next((word, value) for word, value in data.items() if word != "at")
-    return Test(at=data["at"], word=word, value=value)
+    return Test(at=data["at"], word=cast("Word", word), value=value)
 
 
 def _job(data: Json) -> BulkJob:

@@ -1,4 +1,4 @@
-"""OpenAPI 3.0's dialect of JSON Schema, and 3.1's siblings of `$ref`, made plain 2020-12, one schema object at a time."""
+"""OpenAPI 3.0's dialect of JSON Schema, and 3.1's siblings of `$ref`, made plain 2020-12."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
@@ -10,7 +10,7 @@ LIMITS: Final = (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum"
 
 
 def from_30(schema: dict[str, object]) -> None:
-    """Rewrite a schema object of OpenAPI 3.0 in place: `nullable`, boolean exclusive limits, `example`, `$ref` alone."""
+    """Rewrite a schema object of OpenAPI 3.0 in place: `nullable`, exclusive limits, `example`, what is beside `$ref`."""
     if "$ref" in schema:
         for keyword in [one for one in schema if one != "$ref" and not is_annotation(one)]:
             del schema[keyword]  # 3.0 ignores what stands beside a reference

@@ -26,8 +26,8 @@ def load_bundled(name: str) -> Contract:
 def load(source: Path | str, *, name: str | None = None, check: bool = True) -> Contract:
     """Load an OpenAPI 3.0 or 3.1 document, YAML or JSON, with all local files that it refers to.
 
-    `name` is the contract's, by default the file's stem. `check` holds the document to the shape of OpenAPI, its schemas to
-    JSON Schema 2020-12 and its declarations to their own schemas; leave it off only for documents checked before.
+    `name` is the contract's, by default the file's stem. `check` holds the document to the shape of OpenAPI, its schemas
+    to JSON Schema 2020-12 and its declarations to their own schemas; leave it off only for documents checked before.
     Raises ContractError with one Fault for each mistake.
     """
     path = Path(source)
@@ -64,7 +64,9 @@ def _root(documents: Documents) -> Mapping[str, Any]:
     if not isinstance(root, Mapping):
         raise _not_openapi(shown, "", "it is no OpenAPI document: not a mapping.", "Begin with 'openapi: 3.1.0'.")
     if "swagger" in root:
-        raise _not_openapi(shown, "/swagger", f"Swagger {root['swagger']} is not read.", "Convert it to OpenAPI 3.0 or 3.1.")
+        raise _not_openapi(
+            shown, "/swagger", f"Swagger {root['swagger']} is not read.", "Convert it to OpenAPI 3.0 or 3.1."
+        )
     version = root.get("openapi")
     if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.")):
         fact = "'openapi' is missing." if version is None else f"OpenAPI {version!r} is not read."
@@ -97,7 +99,8 @@ def _contract(documents: Documents, root: Mapping[str, Any]) -> Contract:
 
 
 def _mount(root: Mapping[str, Any]) -> str:
-    server = next(iter(root.get("servers", ())), {"url": ""})
+    servers: list[Mapping[str, Any]] = root.get("servers", [])
+    server = servers[0] if servers else {"url": ""}
     url = server["url"]
     for variable, about in server.get("variables", {}).items():
         url = url.replace(f"{{{variable}}}", about["default"])

@@ -12,7 +12,10 @@ _COMPILED: Final = re.compile(PATTERN, re.ASCII)
 
 
 def duration(text: str) -> timedelta:
-    """Return the length that `text` says. Raises ValueError: no duration, in years or months, or over 999,999,999 days."""
+    """Return the length that `text` says.
+
+    Raises ValueError: no duration, one in years or months, or one over 999,999,999 days.
+    """
     found = _COMPILED.match(text)
     if found is None or text.endswith("\n"):
         raise ValueError(f"{text!r} is not a duration such as PT5M or P7D")

@@ -46,8 +46,8 @@ def _missing(error: "ValidationError") -> Said:
 
 
 def _type(error: "ValidationError") -> Said:
-    wanted = error.validator_value
-    names = [wanted] if isinstance(wanted, str) else [*map(str, wanted)]  # type: ignore[union-attr] # str or list
+    wanted: Any = error.validator_value
+    names = [wanted] if isinstance(wanted, str) else [*map(str, wanted)]
     yield f"it must be {listed(names, 'or')}, not {type_name(error.instance)}.", _cure(error)
 
 
@@ -68,7 +68,13 @@ def _pattern(error: "ValidationError") -> Said:
 def _any(error: "ValidationError") -> Said:
     branches = [one for one in error.context or () if one.validator in SAID and one.validator != "anyOf"]
     said = list(dict.fromkeys(fact for one in branches for fact, _ in facts(one)))
-    yield (" Or ".join(fact[:1].upper() + fact[1:] for fact in said) or f"{short(error.instance)} fits none of its forms."), ""
+    yield (
+        (
+            " Or ".join(fact[:1].upper() + fact[1:] for fact in said)
+            or f"{short(error.instance)} fits none of its forms."
+        ),
+        "",
+    )
 
 
 def _other(error: "ValidationError") -> Said:

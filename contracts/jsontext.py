@@ -81,7 +81,7 @@ def _is_deep(text: bytes, value: object, max_depth: int) -> bool:
     """
     if text and b"\n" + b"  " * max_depth not in text:
         return False
-    level = [value] if isinstance(value, dict | list) else []
+    level: list[object] = [value] if isinstance(value, dict | list) else []
     for _ in range(max_depth):
         if not level:
             return False
@@ -117,7 +117,7 @@ def _refused(body: bytes, error: orjson.JSONDecodeError, max_depth: int) -> Json
     except UnicodeDecodeError as bad:
         before = body[: bad.start].decode()
         return _fault(before, len(before), "encoding", f"Byte {bad.start} is not UTF-8.")
-    kind = next((kind for word, kind in KINDS if word in error.msg), "syntax")
+    kind: Kind = next((kind for word, kind in KINDS if word in error.msg), "syntax")
     if kind == "depth":
         return _too_deep(text, max_depth)
     detail = DETAILS.get(kind) or f"{error.msg[:1].upper()}{error.msg[1:]}."

@@ -20,6 +20,7 @@ ONE: Final = frozenset(
 )
 LISTED: Final = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
 NAMED: Final = frozenset(("$defs", "definitions", "dependentSchemas", "patternProperties", "properties"))
+NAMING: Final = frozenset(("$anchor", "$dynamicAnchor", "$id", "$schema", "$vocabulary"))
 ANNOTATIONS: Final = frozenset(
     (
         "$comment",
@@ -55,20 +56,22 @@ def children(schema: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], ob
             yield from (((keyword, name), one) for name, one in value.items())
 
 
-def rewritten(schema: object, reference: Callable[[str], str]) -> object:
-    """Return a copy of a schema, each `$ref` in it replaced by what `reference` says."""
-    if not isinstance(schema, Mapping):
-        return schema
-    return {keyword: _value(keyword, value, reference) for keyword, value in schema.items()}
+def rewritten(schema: Mapping[str, object], reference: Callable[[str], str]) -> dict[str, object]:
+    """Return a copy of a schema, without what names it, each `$ref` in it replaced by what `reference` says."""
+    return {keyword: _value(keyword, value, reference) for keyword, value in schema.items() if keyword not in NAMING}
+
+
+def _part(schema: object, reference: Callable[[str], str]) -> object:
+    return rewritten(schema, reference) if isinstance(schema, Mapping) else schema
 
 
 def _value(keyword: str, value: object, reference: Callable[[str], str]) -> object:
     if keyword == "$ref" and isinstance(value, str):
         return reference(value)
     if keyword in ONE:
-        return rewritten(value, reference)
+        return _part(value, reference)
     if keyword in LISTED and isinstance(value, list):
-        return [rewritten(one, reference) for one in value]
+        return [_part(one, reference) for one in value]
     if keyword in NAMED and isinstance(value, Mapping):
-        return {name: rewritten(one, reference) for name, one in value.items()}
+        return {name: _part(one, reference) for name, one in value.items()}
     return value

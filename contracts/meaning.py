@@ -57,9 +57,17 @@ def _variables(contract: Contract) -> Said:
         named = {parameter.name for parameter in one.parameters if parameter.where == "path"}
         used = set(VARIABLE.findall(one.path))
         for name in sorted(used - named):
-            yield one.pointer, f"the path's variable '{name}' has no parameter.", did_you_mean(name, named - used) or "Describe it."
+            yield (
+                one.pointer,
+                f"the path's variable '{name}' has no parameter.",
+                did_you_mean(name, named - used) or "Describe it.",
+            )
         for name in sorted(named - used):
-            yield one.pointer, f"the path has no variable '{name}'.", did_you_mean(name, used - named) or "Drop the parameter."
+            yield (
+                one.pointer,
+                f"the path has no variable '{name}'.",
+                did_you_mean(name, used - named) or "Drop the parameter.",
+            )
 
 
 def _named_operations(contract: Contract) -> Said:
@@ -83,4 +91,8 @@ def _named_resources(contract: Contract) -> Said:
         for member, name in resource.references.items():
             if name not in contract.resources:
                 pointer = f"/x-resources/{resource.name}/references/{member}"
-                yield pointer, f"'{name}' is no resource.", did_you_mean(name, contract.resources) or "Add it to x-resources."
+                yield (
+                    pointer,
+                    f"'{name}' is no resource.",
+                    did_you_mean(name, contract.resources) or "Add it to x-resources.",
+                )

@@ -18,7 +18,7 @@ Entry = TypeVar("Entry", bound=HasRange)
 
 
 def best_media(content: Iterable[Entry], content_type: str) -> Entry | None:
-    """Return the most specific entry that fits: `application/x+json`, then `application/*+json`, `application/*`, `*/*`."""
+    """Return the most specific entry that fits: `a/x+json`, then `a/*+json`, then `a/*`, then `*/*`."""
     wanted = essence(content_type)
     by_range = {entry.media_range: entry for entry in content}
     return next((by_range[one] for one in _ranges(wanted) if one in by_range), None)

@@ -11,7 +11,7 @@ from contracts.schemas import Schema, SchemaSet
 Where: TypeAlias = Literal["path", "query", "header", "cookie"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Parameter:
     """A parameter outside the body; `style` and `explode` as in OpenAPI, defaults filled in."""
 

@@ -54,7 +54,7 @@ def node_at(within: SchemaSet, ref: str) -> Node:
 
 
 def operations_of(root: Node) -> tuple[Operation, ...]:
-    """Return every operation, in the document's order; one without an operationId gets a name made of method and path."""
+    """Return every operation in the document's order; one without an operationId is named by method and path."""
     taken: set[str] = set()
     security = _security(root.value.get("security", ()))
     return tuple(
@@ -88,7 +88,10 @@ def _operation(
         description=value.get("description", ""),
         parameters=_parameters(item, node),
         body=_body(node),
-        responses={status.upper() if status != "default" else status: _response(status, one) for status, one in node.named("responses")},
+        responses={
+            status.upper() if status != "default" else status: _response(status, one)
+            for status, one in node.named("responses")
+        },
         security=_security(value["security"]) if "security" in value else security,
         bulk=bulk_of(value["x-bulk"]) if "x-bulk" in value else None,
         record=_record(value, path),
@@ -109,7 +112,9 @@ def _record(value: Mapping[str, Any], path: str) -> RecordAct | None:
     if "x-record" not in value:
         return None
     last = path.rpartition("/")[2]
-    return record_act_of(value["x-record"], key=f"path:{last[1:-1]}" if last.startswith("{") and last.endswith("}") else None)
+    return record_act_of(
+        value["x-record"], key=f"path:{last[1:-1]}" if last.startswith("{") and last.endswith("}") else None
+    )
 
 
 def _parameters(item: Node, operation: Node) -> tuple[Parameter, ...]:

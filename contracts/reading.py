@@ -42,7 +42,7 @@ class UnreadableError(Exception):
 def read_document(path: Path, *, shown: str) -> object:
     """Return the JSON value of a YAML or JSON file. `shown` is the file's name in faults.
 
-    Raises UnreadableError: no such file, a directory, not UTF-8, neither YAML nor JSON, or too large once aliases are followed.
+    Raises UnreadableError: no such file, a directory, not UTF-8, neither YAML nor JSON, or too large with its aliases.
     """
     return parse_document(read_text(path, shown=shown), shown=shown)
 
@@ -123,7 +123,7 @@ def _make_loader() -> "type[Loader]":
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-    class Core(base):
+    class Core(base):  # type: ignore[misc] # written in C or in Python, as PyYAML was built
         """YAML 1.2's core schema."""
 
         yaml_implicit_resolvers: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012 - PyYAML's own name and shape

@@ -22,8 +22,8 @@ TEXTUAL: Final = (".csv", ".ndjson", ".txt", ".xml")
 class Documents:
     """The documents of one contract, read when they are first referred to.
 
-    `link` gathers in `faults` what went wrong, in `roots` the outermost schemas and whatever a reference leads to, in `links`
-    the objects that are references, and in `declaring` those with declarations of ours.
+    `link` gathers in `faults` what went wrong, in `roots` the outermost schemas and whatever a reference leads to, in
+    `links` the objects that are references, and in `declaring` those with declarations of ours.
     """
 
     def __init__(self, root: Path, *, name: str) -> None:
@@ -74,7 +74,9 @@ class Documents:
             return fragment
         found = next(_anchors(self.read(uri), fragment, ()), None)
         if found is None:
-            raise ValueError(f"Write a JSON Pointer that begins with '/', or an existing $anchor: '#{fragment}' is neither.")
+            raise ValueError(
+                f"Write a JSON Pointer that begins with '/', or an existing $anchor: '#{fragment}' is neither."
+            )
         return pointer_of(found)
 
 
@@ -150,8 +152,10 @@ def _nearest(documents: Documents, uri: str, pointer: str) -> str:
 def _link_discriminator(documents: Documents, place: Place, node: Mapping[str, object]) -> list[Place]:
     discriminator = node.get("discriminator") if place.kind == "schema" else None
     mapping = discriminator.get("mapping") if isinstance(discriminator, Mapping) else None
-    targets = []
-    for value, ref in [*mapping.items()] if isinstance(mapping, dict) else ():
+    targets: list[Place] = []
+    if not isinstance(mapping, dict):
+        return targets
+    for value, ref in [*mapping.items()]:
         at = place._replace(tokens=(*place.tokens, "discriminator", "mapping", value))
         target = _target(documents, at, _of_mapping(documents, str(ref)))
         if target is not None:

@@ -1,16 +1,17 @@
 """Finding the operation that a method and a path mean."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 from urllib.parse import unquote
 
 from contracts.model import Contract, NoRoute, Operation, Route
 
 UNKNOWN: Final = NoRoute(allow=None)
 VARIABLES: Final = re.compile(r"\{([^{}]+)\}")
-End: TypeAlias = tuple[Operation, tuple[str, ...]]
+Words: TypeAlias = Mapping[str, Mapping[str, str]]
+End: TypeAlias = tuple[Operation, tuple[str, ...], Words]
 
 
 @dataclass(slots=True)
@@ -27,7 +28,8 @@ class Router:
     """Matches calls to a contract's operations in time that does not depend on how many there are.
 
     Literal segments win over variables, segment by segment, whatever the methods; a variable takes no empty segment and
-    no reserved word; `%2F` inside a segment belongs to its value; a trailing slash makes another path.
+    no reserved word; `%2F` inside a segment belongs to its value; a trailing slash makes another path. Where case does
+    not count, a variable with an `enum` gets the word as the contract writes it.
     """
 
     __slots__ = ("_fold", "_reserved", "_root")
@@ -40,7 +42,7 @@ class Router:
             self._add(operation)
 
     def match(self, method: str, path: str) -> Route | NoRoute:
-        """Return the operation with the path's variables, or the methods that the path has instead (None: no such path)."""
+        """Return the operation with the path's variables, or the methods that the path has (None: no such path)."""
         segments = [unquote(one) if "%" in one else one for one in path.split("/")[1:]]
         found = next(self._ends(self._root, segments, 0, ()), None)
         if found is None:
@@ -49,7 +51,11 @@ class Router:
         end = step.ends.get(method)
         if end is None:
             return NoRoute(allow=tuple(step.ends))
-        return Route(operation=end[0], variables=dict(zip(end[1], values, strict=True)))
+        operation, names, words = end
+        variables = dict(zip(names, values, strict=True))
+        for name, known in words.items():
+            variables[name] = known.get(self._folded(variables[name]), variables[name])
+        return Route(operation=operation, variables=variables)
 
     def _ends(
         self, step: _Step, segments: list[str], n: int, values: tuple[str, ...]
@@ -88,7 +94,21 @@ class Router:
         step = self._root
         for segment in operation.path.split("/")[1:]:
             step = self._next(step, segment)
-        step.ends[operation.method] = (operation, tuple(VARIABLES.findall(operation.path)))
+        words = self._words(operation) if self._fold else {}
+        step.ends[operation.method] = (operation, tuple(VARIABLES.findall(operation.path)), words)
+
+    def _words(self, operation: Operation) -> Words:
+        """Return the words that each variable of a path may be, by what they are without regard to case."""
+        enums = {
+            one.name: one.schema.raw["enum"]
+            for one in operation.parameters
+            if one.where == "path" and one.schema is not None and "enum" in one.schema.raw
+        }
+        return {
+            name: {self._folded(word): word for word in cast("list[object]", words) if isinstance(word, str)}
+            for name, words in enums.items()
+            if f"{{{name}}}" in operation.path
+        }
 
     def _next(self, step: _Step, segment: str) -> _Step:
         pieces = VARIABLES.split(segment)

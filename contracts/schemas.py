@@ -71,17 +71,20 @@ class SchemaSet:
 
     def standalone(self, ref: str) -> dict[str, object]:
         """Return the schema at `ref` with everything that it refers to under `$defs`: it needs no other document."""
+        return self.enclosed(_mapping(self.value(ref)))
+
+    def enclosed(self, schema: Mapping[str, object]) -> dict[str, object]:
+        """Return a copy of a schema of this set with everything that it refers to under `$defs`."""
         names: dict[str, str] = {}
         definitions: dict[str, object] = {}
 
         def name(target: str) -> str:
             return f"#/$defs/{names.setdefault(target, f's{len(names)}')}"
 
-        root = rewritten(_mapping(self.value(ref)), name)
+        root = rewritten(schema, name)
         while len(definitions) < len(names):
             target = list(names)[len(definitions)]
-            definitions[names[target]] = rewritten(self.value(target), name)
-        assert isinstance(root, dict)  # noqa: S101 - for the type checker: a copy of a mapping
+            definitions[names[target]] = rewritten(_mapping(self.value(target)), name)
         return {**root, "$defs": definitions} if definitions else root
 
 
@@ -113,6 +116,11 @@ class Schema:
     def inside(self, *tokens: str) -> "Schema":
         """Return the schema at those tokens of this schema's own text, such as `properties`, `name`."""
         return self.within.schema(self.ref + pointer_of(tokens))
+
+    def parts(self, keyword: str) -> "tuple[Schema, ...]":
+        """Return the schemas that a keyword such as `oneOf` lists."""
+        listed = self.raw.get(keyword)
+        return tuple(self.inside(keyword, str(n)) for n in range(len(listed) if isinstance(listed, list) else 0))
 
     def forms(self) -> "Iterator[Schema]":
         """Yield this schema, then those that it is made of: `allOf`, `anyOf`, `oneOf`, `then`, `else`, at any depth."""
@@ -165,14 +173,11 @@ class Schema:
         return None
 
     def _parts(self) -> "Iterator[Schema]":
-        raw = self.raw
-        if "$ref" in raw:
-            yield self.within.schema(str(raw["$ref"]))
+        if "$ref" in self.raw:
+            yield self.within.schema(str(self.raw["$ref"]))
         for keyword in ("allOf", "anyOf", "oneOf"):
-            parts = raw.get(keyword)
-            if isinstance(parts, list):
-                yield from (self.inside(keyword, str(n)) for n in range(len(parts)))
-        yield from (self.inside(keyword) for keyword in ("then", "else") if keyword in raw)
+            yield from self.parts(keyword)
+        yield from (self.inside(keyword) for keyword in ("then", "else") if keyword in self.raw)
 
 
 def _mapping(schema: object) -> Mapping[str, object]:

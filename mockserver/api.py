@@ -18,8 +18,9 @@ from mockserver.stores import Key, Record, View
 from mockserver.turn import Refusal, Run, Turn
 
 Behaviour: TypeAlias = Callable[[Turn], Reply]
+Prepare: TypeAlias = Callable[[Record | None, Mapping[str, object]], Mapping[str, object]]
 
-__all__ = ["Api", "Behaviour", "Hooks"]
+__all__ = ["Api", "Behaviour", "Hooks", "Prepare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Hooks:
     sees:       whether the call may know of a job at all
     precedence: the order of jobs of one scope that are due at the same instant, smaller first
     changes:    the members that an item sets: the payload itself, or what a list of operations amounts to
-    prepare:    the members that may be written, given the stored record or None (settings come in here)
+    prepare:    for one run, what picks the members that may be written, given the stored record or None
     resolve:    what a value in a reference (a member of the resource) or in a target (its key) means
     new_key:    the key of a record that the server names
     job_id:     the id of a new job of so many items
@@ -58,7 +59,7 @@ class Hooks:
     sees: Callable[[Turn, Job], bool] = plain.sees
     precedence: Callable[[Job], int] = plain.precedence
     changes: Callable[[Item], Mapping[str, object]] = plain.changes
-    prepare: Callable[[Run, Item, Record | None, Mapping[str, object]], Mapping[str, object]] | None = None
+    prepare: Callable[[Run, Resource], Prepare | None] | None = None
     resolve: Callable[[Run, View, Resource, str, object], Resolution] | None = None
     new_key: Callable[[Run, Resource], Key] = plain.new_key
     job_id: Callable[[Turn, int], str] = plain.job_id

@@ -101,10 +101,10 @@ def _kept(turn: Turn, reply: Reply) -> Reply:
     """Return the reply, or a problem document that says how it breaks the contract."""
     if turn.operation is None or (reply.data is ABSENT and not reply.body and reply.status in _EMPTY):
         return reply
-    broken = check_reply(turn.operation, reply)
+    broken = check_reply(turn.operation, reply).violations
     if not broken:
         return reply
-    turn.broken = broken
+    turn.violations = (*turn.violations, *broken)
     detail = f"The sandbox's own reply ({reply.status}) breaks the contract of {turn.operation.id}."
     return problem(Refusal(status=500, kind="broken-contract", detail=detail, violations=broken))
 

@@ -10,12 +10,22 @@ from contracts.messages import ABSENT
 from mockserver.domain.places import choose, locate, wished
 from mockserver.domain.values import Item
 from mockserver.served import BulkPlan, served
+from mockserver.stores.memory import hashable
 from mockserver.turn import Refusal, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """A call that was let through: how many items it has, and the unit that the caller chose."""
+
+    plan: BulkPlan
+    size: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """The items of a call that was let through, with the unit and the order that the caller chose."""
+    """The items of an admitted call, with unit and order, and the resources whose payloads all fit their schema."""
 
     plan: BulkPlan
     items: Sequence[Item]
@@ -38,21 +48,17 @@ def counted(turn: Turn, plan: BulkPlan) -> Refusal | None:
     return None
 
 
-def admitted(turn: Turn, plan: BulkPlan) -> Batch | Refusal:
-    """Return the items of a call whose body fits the contract, or why it is refused."""
+def admitted(turn: Turn, plan: BulkPlan) -> Admission | Refusal:
+    """Let a call in whose body fits the contract, or say why it is refused."""
     unit = choose(plan.bulk.unit.of, _choice(turn, plan.bulk))
     if unit is None:
         return _bad_mode(turn, plan.bulk)
-    items = plan.dismantler.items(turn)
-    refusal = _malformed(turn, plan, items) or _repeated(turn, plan, items)
-    if refusal is not None:
-        return refusal
-    grouped = plan.bulk.order.run == "grouped" and _in_order(turn, plan.bulk)
-    return Batch(plan=plan, items=items, unit=unit, grouped=grouped, valid=_valid(turn, plan, items))
+    refusal = _repeated(turn, plan)
+    return refusal or Admission(plan=plan, size=len(plan.dismantler.collection(turn)), unit=unit)
 
 
-def reopened(turn: Turn, plan: BulkPlan, unit: str) -> Batch:
-    """Return the items of a call that was admitted before and has become a job."""
+def opened(turn: Turn, plan: BulkPlan, unit: str) -> Batch:
+    """Return the items of an admitted call, ready to be run."""
     items = plan.dismantler.items(turn)
     grouped = plan.bulk.order.run == "grouped" and _in_order(turn, plan.bulk)
     return Batch(plan=plan, items=items, unit=unit, grouped=grouped, valid=_valid(turn, plan, items))
@@ -81,6 +87,7 @@ def _bad_mode(turn: Turn, bulk: Bulk) -> Refusal:
     known = " or ".join(bulk.unit.of.words)
     where, _, name = source.rpartition(":")
     violation = Violation(
+        side="call",
         where=source if where else "body",
         pointer="" if where else source,
         rule="enum",
@@ -101,6 +108,8 @@ def _sized(turn: Turn, plan: BulkPlan, kind: str, rule: str, limit: int, size: i
     word = "at least" if rule == "minItems" else "at most"
     detail = f"The list must have {word} {limit} items; it has {size}."
     violation = Violation(
+        side="call",
+        where="body",
         pointer=_place(turn, plan) or "",
         rule=rule,
         expected=f"{word} {limit} items",
@@ -110,61 +119,63 @@ def _sized(turn: Turn, plan: BulkPlan, kind: str, rule: str, limit: int, size: i
     return _refusal(plan.bulk, kind, detail, violation)
 
 
-def _malformed(turn: Turn, plan: BulkPlan, items: Sequence[Item]) -> Refusal | None:
+def malformed(turn: Turn, plan: BulkPlan) -> Refusal | None:
     """Refuse items that are no records, where an item is the record itself and the declaration refuses malformed ones."""
-    if plan.bulk.effect.payload or "malformedItem" not in plan.bulk.guard.refuse or not items:
+    if plan.bulk.effect.payload or "malformedItem" not in plan.bulk.guard.refuse:
         return None
-    schema = served(turn.api).keepers[items[0].resource.name].payloads.schema
+    raws = [raw for _, raw in plan.dismantler.collection(turn)]
+    resource = plan.dismantler.resource(turn, None)
+    schema = None if resource is None else served(turn.api).keepers[resource.name].payloads.schema
     if schema is None:
         return None
-    report = check_items(schema, [item.raw for item in items], _place(turn, plan) or "")
-    if not report.total:
+    report = check_items(schema, raws, at=_place(turn, plan) or "")
+    if not report:
         return None
     status = plan.bulk.guard.refuse["malformedItem"]
     return Refusal(
         status=status if isinstance(status, int) else 400,
         kind="malformedItem",
-        detail=f"{report.items} of {len(items)} items cannot be interpreted.",
+        detail=f"{report.bad_items} of {len(raws)} items cannot be interpreted.",
         violations=report.violations,
         total=report.total,
     )
 
 
-def _repeated(turn: Turn, plan: BulkPlan, items: Sequence[Item]) -> Refusal | None:
+def _repeated(turn: Turn, plan: BulkPlan) -> Refusal | None:
     """Refuse a list that names one key twice, where the declaration says so."""
-    refuse = plan.bulk.guard.refuse
-    if "duplicateKey" in refuse:
-        keys: list[object] = [item.key for item in items]
-        if len(set(keys)) < len(keys):
-            return _twice(turn, plan, items, keys, "duplicateKey")
-    if "duplicateTarget" in refuse:
-        targets: list[object] = [item.target for item in items]
-        if len(set(map(_hashable, targets))) < len(targets):
-            return _twice(turn, plan, items, targets, "duplicateTarget")
+    for kind, keys in (("duplicateKey", plan.dismantler.keys), ("duplicateTarget", plan.dismantler.targets)):
+        if kind in plan.bulk.guard.refuse:
+            named = list(map(hashable, keys(turn)))
+            if len(set(named)) < len(named):
+                return _twice(turn, plan, named, kind)
     return None
 
 
-def _hashable(value: object) -> object:
-    return value if isinstance(value, str | int) else repr(value)
-
-
-def _twice(turn: Turn, plan: BulkPlan, items: Sequence[Item], keys: Sequence[object], kind: str) -> Refusal | None:
+def _twice(turn: Turn, plan: BulkPlan, keys: Sequence[object], kind: str) -> Refusal | None:
     seen: set[object] = set()
-    for item, key in zip(items, map(_hashable, keys), strict=True):
-        if key in seen and key is not None and key is not ABSENT:
-            at = plan.bulk.key.at if kind == "duplicateKey" else None
-            member = at or f"/{item.resource.key}"
-            pointer = f"{_place(turn, plan) or ''}/{item.index}{member}"
-            detail = f"'{str(key)[:80]}' occurs more than once in the list."
-            got = str(key)[:80]
-            return _refusal(
-                plan.bulk,
-                kind,
-                detail,
-                Violation(pointer=pointer, rule="uniqueItems", expected="each key once", got=got, detail=detail),
-            )
+    nothing = hashable(ABSENT)
+    for index, key in enumerate(keys):
+        if key in seen and key != nothing:
+            return _again(turn, plan, index, str(key)[:80], kind)
         seen.add(key)
     return None
+
+
+def _again(turn: Turn, plan: BulkPlan, index: int, key: str, kind: str) -> Refusal:
+    resource = plan.dismantler.resource(turn, plan.dismantler.collection(turn)[index][1])
+    own = f"/{resource.key}" if resource is not None else ""
+    member = plan.bulk.key.at if kind == "duplicateKey" and plan.bulk.key.at else own
+    detail = f"'{key}' occurs more than once in the list."
+    violation = Violation(
+        side="call",
+        where="body",
+        pointer=f"{_place(turn, plan) or ''}/{index}{member}",
+        rule="uniqueItems",
+        expected="each key once",
+        got=key,
+        detail=detail,
+    )
+    return _refusal(plan.bulk, kind, detail, violation)
 
 
 def _valid(turn: Turn, plan: BulkPlan, items: Sequence[Item]) -> frozenset[str]:

@@ -40,7 +40,7 @@ class ItemResult(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What is kept of a message. `digest` is the SHA-256 of a body of which only the head is here, "" for a whole one."""
+    """What is kept of a message. `digest` is "" for a whole body, else its SHA-256: then only the head is here."""
 
     headers: str
     body: bytes
@@ -52,7 +52,7 @@ class Kept(NamedTuple):
 class Entry:
     """One exchange as the journal keeps it; `n` counts from 1 and is never used twice between two resets.
 
-    `path` is relative to the API's mount. `violations` are the call's, `broken` those of a reply that was not sent.
+    `path` is relative to the API's mount. `violations` are the call's, and those of a reply that was not sent.
     """
 
     n: int
@@ -68,7 +68,6 @@ class Entry:
     tally: Tally
     results: tuple[ItemResult, ...]
     violations: Sequence[Violation]
-    broken: Sequence[Violation]
     call: Kept
     reply: Kept
 
@@ -154,7 +153,6 @@ def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
         tally=_tally(results) if results else _NOTHING,
         results=results,
         violations=tuple(turn.violations),
-        broken=tuple(turn.broken),
         call=_kept(call.headers, call.body),
         reply=_kept(reply.headers, reply.body),
     )

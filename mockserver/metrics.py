@@ -26,7 +26,7 @@ class Metrics:
         self.requests: Counter[tuple[str, str, int]] = Counter()
         self.items: Counter[tuple[str, str]] = Counter()
         self.latency: dict[str, list[int]] = {}
-        self.spent: Counter[str] = Counter()
+        self.spent: dict[str, float] = {}
 
     def tell(self, entry: Entry) -> None:
         """Count an exchange and its items."""
@@ -41,7 +41,7 @@ class Metrics:
         if buckets is None:
             buckets = self.latency[api] = [0] * (len(SECONDS) + 1)
         buckets[bisect_left(SECONDS, seconds)] += 1
-        self.spent[api] += seconds  # type: ignore[assignment] # a Counter adds floats as well as it adds integers
+        self.spent[api] = self.spent.get(api, 0.0) + seconds
 
 
 def exposition(metrics: Metrics, sandboxes: Iterable[Sandbox]) -> str:
@@ -53,9 +53,24 @@ def exposition(metrics: Metrics, sandboxes: Iterable[Sandbox]) -> str:
         ("bulkproof_items_total", "counter", "Items of bulk calls by outcome.", _items(metrics)),
         ("bulkproof_request_seconds", "histogram", "Time to answer a call.", _latency(metrics)),
         ("bulkproof_sandboxes", "gauge", "Sandboxes that exist.", _one("bulkproof_sandboxes", len(every))),
-        ("bulkproof_journal_exchanges", "gauge", "Exchanges in all journals.", _one("bulkproof_journal_exchanges", sum(map(len, journals)))),
-        ("bulkproof_journal_bytes", "gauge", "Bytes in all journals.", _one("bulkproof_journal_bytes", sum(one.bytes for one in journals))),
-        ("process_resident_memory_bytes", "gauge", "Resident memory.", _one("process_resident_memory_bytes", resident_bytes())),
+        (
+            "bulkproof_journal_exchanges",
+            "gauge",
+            "Exchanges in all journals.",
+            _one("bulkproof_journal_exchanges", sum(map(len, journals))),
+        ),
+        (
+            "bulkproof_journal_bytes",
+            "gauge",
+            "Bytes in all journals.",
+            _one("bulkproof_journal_bytes", sum(one.bytes for one in journals)),
+        ),
+        (
+            "process_resident_memory_bytes",
+            "gauge",
+            "Resident memory.",
+            _one("process_resident_memory_bytes", resident_bytes()),
+        ),
     )
     return "".join(_family(*family) for family in families)
 

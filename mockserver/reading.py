@@ -2,14 +2,14 @@
 
 from urllib.parse import parse_qsl
 
-from contracts.validation import Report, check_data, parse_parameters
+from contracts.validation import Report, check_value, parse_parameters
 
 from contracts.bulk import Bulk
 from contracts.jsontext import JsonFault, read_json
 from contracts.media import is_json
 from contracts.messages import ABSENT, essence
 from contracts.model import Operation
-from mockserver.guard import counted
+from mockserver.guard import counted, malformed
 from mockserver.served import served
 from mockserver.turn import Refusal, Turn
 
@@ -83,15 +83,16 @@ def check_body(turn: Turn) -> Refusal | None:
         return None
     plan = served(turn.api).plans.get(operation.id)
     if plan is not None:
-        refusal = counted(turn, plan)
+        refusal = counted(turn, plan) or malformed(turn, plan)
         if refusal is not None:
             turn.violations = refusal.violations
             return refusal
     media = operation.body.media(turn.call.headers.get("Content-Type"))
     if media is None or media.schema is None:
         return None
-    report = check_data(media.schema, turn.data, None if operation.bulk is None else operation.bulk.items)
-    return _refused(turn, operation, report) if report.total else None
+    items = None if operation.bulk is None else operation.bulk.items
+    report = check_value(media.schema, turn.data, items_at=() if items is None else (items.at, *items.also_at))
+    return _refused(turn, operation, report) if report else None
 
 
 def _refused(turn: Turn, operation: Operation, report: Report) -> Refusal:

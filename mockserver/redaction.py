@@ -47,4 +47,8 @@ def fingerprint(credentials: str) -> str:
     from hashlib import sha256  # noqa: PLC0415 - only an API without clients of its own needs it
 
     scheme, space, _ = credentials.partition(" ")
-    return f"{scheme}{space}{sha256(credentials.encode()).hexdigest()[:12]}" if space else sha256(credentials.encode()).hexdigest()[:12]
+    return (
+        f"{scheme}{space}{sha256(credentials.encode()).hexdigest()[:12]}"
+        if space
+        else sha256(credentials.encode()).hexdigest()[:12]
+    )

@@ -29,7 +29,10 @@ def _range(least: int, most: int, says: str) -> dict[str, object]:
 _SCHEMAS: Final[Mapping[str, Any]] = {
     "auth": {"enum": ["open", "strict"], "description": "Whether calls need valid credentials."},
     "conduct": {"enum": ["observe", "enforce"], "description": "Whether breaches of conduct are noted or refused."},
-    "strict": {"type": "boolean", "description": "Whether what a vendor's page says twice is taken in its narrow sense."},
+    "strict": {
+        "type": "boolean",
+        "description": "Whether what a vendor's page says twice is taken in its narrow sense.",
+    },
     "lenientJson": {"type": "boolean", "description": "Whether trailing commas are forgiven."},
     "limits": {
         "type": "object",

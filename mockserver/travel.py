@@ -133,4 +133,3 @@ def _events(sandbox: Sandbox, before: datetime, after: datetime) -> Iterator[Eve
 
 def _when(event: Event) -> datetime:
     return event.at
-

@@ -23,7 +23,7 @@ class Turn:
 
     `variables` are the path's, percent-decoded; `query` holds parsed values by name, defaults filled in; `data` is the
     body's object value. `client` is who calls and `scope` the data set or tenant that it speaks of.
-    `violations` are the call's, `broken` those of a reply that the sandbox then did not send.
+    `violations` are the call's, and those of a reply that the sandbox then did not send.
     """
 
     api: "Api"
@@ -39,7 +39,6 @@ class Turn:
     outcomes: Sequence[Outcome] = ()
     jobs: Sequence["Job"] = ()
     violations: Sequence[Violation] = ()
-    broken: Sequence[Violation] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,14 +31,16 @@ def plan_array(planner: Planner, flat: Flat, where: str, kind: str) -> Plan:
     """Plan arrays."""
     least, most = flat.get("minItems", 0), flat.get("maxItems", ENDLESS)
     prefix, most = _prefix(planner, flat, where, kind, most)
-    wanted = _wanted(planner, flat, where, kind)[: most - len(prefix)]
     rest, most = _rest(planner, flat, where, kind, len(prefix), most)
-    least = max(least, len(prefix) + len(wanted) if wanted else 0)
+    count = flat.get("minContains", 1) if "contains" in flat else 0
+    wanted = _wanted(planner, flat, where, kind)[: most - len(prefix)] if count else ()
+    prefix = _containing(planner, flat, where, kind, prefix, count - len(wanted))
+    least = max(least, len(prefix) + len(wanted) if count else 0)
     if least > most:
         raise ContradictionError("minItems", f"{least} elements are needed, {most} can be")
     unique = flat.get("uniqueItems", False)
     shape = Shape(where=where, prefix=prefix, wanted=wanted, rest=rest, least=least, most=most, unique=unique)
-    return Plan(build=lambda: _builder(shape), needs=_needs(shape), risk="contains" if "contains" in flat else "")
+    return Plan(build=lambda: _builder(shape), needs=_needs(shape), risk="contains" if count or "maxContains" in flat else "")
 
 
 def _every(flat: Flat) -> object:
@@ -59,8 +61,29 @@ def _prefix(planner: Planner, flat: Flat, where: str, kind: str, most: int) -> t
 
 
 def _wanted(planner: Planner, flat: Flat, where: str, kind: str) -> tuple[Edge, ...]:
-    count = flat.get("minContains", 1) if "contains" in flat else 0
-    return (planner.plan(both(_every(flat), flat["contains"]), f"{where}/contains", kind),) * count if count else ()
+    """Plan what `contains` asks for, behind the leading elements."""
+    try:
+        edge = planner.plan(both(_every(flat), flat["contains"]), f"{where}/contains", kind)
+    except UnsatisfiableError:
+        if not flat.get("prefixItems"):
+            raise
+        return ()
+    return (edge,) * flat.get("minContains", 1)
+
+
+def _containing(
+    planner: Planner, flat: Flat, where: str, kind: str, prefix: tuple[Edge, ...], count: int
+) -> tuple[Edge, ...]:
+    """Make leading elements, from the first on, what `contains` asks for, until `count` are."""
+    found: list[Edge] = []
+    for edge, schema in zip(prefix, flat.get("prefixItems", ()), strict=False):
+        try:
+            found.append(planner.plan(both(schema, flat["contains"]), f"{where}/contains", kind) if count > 0 else edge)
+        except UnsatisfiableError:
+            found.append(edge)
+        else:
+            count -= 1
+    return tuple(found)
 
 
 def _rest(planner: Planner, flat: Flat, where: str, kind: str, start: int, most: int) -> tuple[Edge | None, int]:
@@ -73,7 +96,7 @@ def _rest(planner: Planner, flat: Flat, where: str, kind: str, start: int, most:
     try:
         return planner.plan(every, f"{where}/items", kind), most
     except UnsatisfiableError:
-        most = start + (flat.get("minContains", 1) if "contains" in flat else 0)
+        most = min(most, start + (flat.get("minContains", 1) if "contains" in flat else 0))
         if flat.get("minItems", 0) > most:
             raise
         return None, most

@@ -6,6 +6,9 @@ from itertools import islice
 from random import Random
 from typing import Final
 
+from jsonschema_rs import ValidationError
+
+from contracts.pointers import pointer_of
 from contracts.schemas import Schema, SchemaSet
 from generators.values.compiling import Compiler
 from generators.values.node import Draw, settle_heights
@@ -63,7 +66,7 @@ def compile_schema(
     `edges` is the share of strings and numbers drawn from the ends of their range. `realistic` takes text from Faker
     where a property's name says what it holds; without Faker it changes nothing. Raises UnsatisfiableError.
     """
-    bound = schema if isinstance(schema, Schema) else _bound(schema)
+    bound = _checked(schema)
     compiler = Compiler(schemas=bound.within, edges=edges, realistic=realistic)
     root = compiler.plan(bound.raw, bound.ref)
     settle_heights(compiler.order)
@@ -75,11 +78,17 @@ def compile_schema(
     return _tried(Generator(schema=bound, _draw=root.link(), _is_valid=bound.is_valid))
 
 
-def _bound(schema: Mapping[str, object] | bool) -> Schema:  # noqa: FBT001 - true and false are schemas
+def _checked(schema: Schema | Mapping[str, object] | bool) -> Schema:  # noqa: FBT001 - true and false are schemas
+    """Bind a plain schema to a set of its own; refuse one that is broken."""
     try:
-        return SchemaSet({"": schema}).schema("#")
+        bound = schema if isinstance(schema, Schema) else SchemaSet({"": schema}).schema("#")
+        bound.validator  # noqa: B018 - compiles it
     except LookupError as error:
         raise UnsatisfiableError("#", "$ref", f"{error.args[0]} leads to no schema") from None
+    except ValidationError as error:
+        *tokens, keyword = error.instance_path or ["schema"]
+        raise UnsatisfiableError(f"#{pointer_of(tokens)}", str(keyword), "what it says is no JSON Schema 2020-12") from None
+    return bound
 
 
 def _tried(generator: Generator) -> Generator:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
 from typing import Final
 
@@ -61,7 +62,8 @@ def plan_object(planner: Planner, flat: Flat, where: str, _kind: str) -> Plan:
 def _members(planner: Planner, flat: Flat, where: str) -> Iterator[tuple[str, Edge]]:
     declared, required = flat.get("properties", {}), flat.get("required", ())
     is_name = planner.judge(flat.get("propertyNames", True))
-    for name in dict.fromkeys((*declared, *required)):
+    followers = chain.from_iterable(flat.get("dependentRequired", {}).values())
+    for name in dict.fromkeys((*declared, *required, *followers)):
         try:
             if not is_name(name):
                 raise UnsatisfiableError(where, "propertyNames", f"the name '{name}' is excluded")

@@ -1,6 +1,8 @@
 """Strings: by pattern, by format, realistic by name, else plain; in the lengths that the schema allows."""
 
 from collections.abc import Callable
+from functools import partial
+from itertools import permutations
 from random import Random
 from string import ascii_letters, digits
 from typing import Final, TypeAlias
@@ -19,7 +21,7 @@ Predicate: TypeAlias = Callable[[object], bool]
 MORE: Final = 20  # how much longer than need be a plain string is at most
 LONGEST: Final = 20_000  # a greater maxLength is not tried out
 SAMPLE: Final = 8  # values by which a spelling is judged
-SPOKEN: Final = frozenset(("minLength", "maxLength", "pattern", "format"))
+SPOKEN: Final = frozenset(("minLength", "maxLength", "pattern", "format", "allOf"))
 FEW: Final = 12  # with fewer texts that fit, a pool is no help
 TEXT: Final = "".join(Random(0).choices(ascii_letters + digits, k=65_536))
 AWKWARD: Final = (
@@ -66,6 +68,9 @@ def _source(flat: Flat, least: int, most: int, is_valid: Predicate) -> tuple[Tex
     for spelling in (FORMATS[form], *SPELLINGS.get(form, ())) if form in FORMATS and "pattern" in flat else ():
         if all(is_valid(spelling(Random(n))) for n in range(SAMPLE)):
             return spelling, "pattern"
+    more = [unit["pattern"] for unit in flat.get("allOf", ()) if "pattern" in unit]
+    if more:
+        return _joined([flat["pattern"], *more], least, most, is_valid), "pattern"
     if "pattern" in flat:
         tree = parsed(flat["pattern"])
         low, high = span(tree)
@@ -74,6 +79,18 @@ def _source(flat: Flat, least: int, most: int, is_valid: Predicate) -> tuple[Tex
     if form in FORMATS:
         return FORMATS[form], "format" if {"minLength", "maxLength"} & flat.keys() else ""
     return plain_text(least, most), ""
+
+
+def _joined(patterns: list[str], least: int, most: int, is_valid: Predicate) -> TextDraw:
+    """Return what most often keeps all patterns: strings of one of them, or of two behind each other."""
+    single = [sampler(parsed(pattern), least, most) for pattern in patterns]
+    short = [sampler(parsed(pattern), 0, most) for pattern in patterns]
+    ways = [*single, *(partial(_behind, one, other) for one, other in permutations(short, 2))]
+    return max(ways, key=lambda way: sum(is_valid(way(Random(n))) for n in range(4 * SAMPLE)))
+
+
+def _behind(one: TextDraw, other: TextDraw, rng: Random) -> str:
+    return one(rng) + other(rng)
 
 
 def _realistic(flat: Flat, kind: str, is_valid: Predicate) -> TextDraw | None:

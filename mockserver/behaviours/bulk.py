@@ -11,7 +11,7 @@ from mockserver.domain.places import is_outside, locate, put_at, wished
 from mockserver.domain.replies import body_of, outcome_class, status_of
 from mockserver.domain.units import run_items
 from mockserver.domain.values import Outcome, Target
-from mockserver.guard import Batch, admitted
+from mockserver.guard import Admission, Batch, admitted, opened
 from mockserver.replying import reply_with
 from mockserver.scopes import stocked
 from mockserver.served import BulkPlan, served
@@ -22,11 +22,13 @@ def bulk(turn: Turn) -> Reply:
     """Serve a bulk call that fits the contract."""
     assert turn.operation is not None  # noqa: S101 - the engine calls this for a routed call only
     plan = served(turn.api).plans[turn.operation.id]
-    batch = admitted(turn, plan)
-    if isinstance(batch, Refusal):
-        return turn.api.hooks.refuse(turn, batch)
+    admission = admitted(turn, plan)
+    if isinstance(admission, Refusal):
+        turn.violations = admission.violations
+        return turn.api.hooks.refuse(turn, admission)
     if plan.bulk.job is not None and any(wished(turn, wish) for wish in plan.bulk.job.when):
-        return _accepted(turn, batch, plan.bulk.job)
+        return accepted(turn, admission, plan.bulk.job)
+    batch = opened(turn, plan, admission.unit)
     if plan.bulk.items.fan_out is not None:
         return _fanned(turn, batch, plan.bulk.items.fan_out)
     outcomes = perform(turn, batch, turn.scope)
@@ -94,16 +96,16 @@ def _split(turn: Turn, plan: BulkPlan, declared: FanOut, succeeded: dict[str, An
     return reply_with(turn, status_of(statuses, word), body)
 
 
-def _accepted(turn: Turn, batch: Batch, declared: BulkJob) -> Reply:
+def accepted(turn: Turn, admission: Admission, declared: BulkJob) -> Reply:
     """Make the jobs and tell their handles."""
-    refusal = turn.api.hooks.conduct(turn, len(batch.items)) or _too_many_active(turn, declared)
+    refusal = turn.api.hooks.conduct(turn, admission.size) or _too_many_active(turn, declared)
     if refusal is not None:
         return turn.api.hooks.refuse(turn, refusal)
-    fan_out = batch.plan.bulk.items.fan_out
+    fan_out = admission.plan.bulk.items.fan_out
     if fan_out is None:
-        job = _job(turn, batch, declared, turn.scope)
+        job = _job(turn, admission, declared, turn.scope)
         turn.jobs = (job,)
-        return _told(turn, batch.plan, declared, job)
+        return _told(turn, admission.plan, declared, job)
     succeeded: dict[str, Any] = {}
     failed: dict[str, Any] = {}
     jobs: list[Job] = []
@@ -111,10 +113,10 @@ def _accepted(turn: Turn, batch: Batch, declared: BulkJob) -> Reply:
         if target.problems:
             failed[name] = list(target.problems)
             continue
-        jobs.append(_job(turn, batch, declared, target.scope))
+        jobs.append(_job(turn, admission, declared, target.scope))
         succeeded[name] = jobs[-1].id
     turn.jobs = jobs
-    return _split(turn, batch.plan, fan_out, succeeded, failed)
+    return _split(turn, admission.plan, fan_out, succeeded, failed)
 
 
 def _too_many_active(turn: Turn, declared: BulkJob) -> Refusal | None:
@@ -132,23 +134,23 @@ def _too_many_active(turn: Turn, declared: BulkJob) -> Refusal | None:
     )
 
 
-def _job(turn: Turn, batch: Batch, declared: BulkJob, scope: str) -> Job:
+def _job(turn: Turn, admission: Admission, declared: BulkJob, scope: str) -> Job:
     """Put a job on the agenda of its world."""
     world = turn.world
-    begins, due = schedule(declared, len(batch.items), turn.now)
+    begins, due = schedule(declared, admission.size, turn.now)
     job = Job(
-        id=turn.api.hooks.job_id(turn, len(batch.items)),
-        operation=batch.plan.operation.id,
+        id=turn.api.hooks.job_id(turn, admission.size),
+        operation=admission.plan.operation.id,
         scope=scope,
         client=turn.client,
         posted=turn.now,
         begins=begins,
         due=due,
-        items=len(batch.items),
+        items=admission.size,
         variables=turn.variables,
         query=turn.query,
         parcel=world.depot.keep(turn.call.body),
-        unit=batch.unit,
+        unit=admission.unit,
         arrival=world.jobs.arrivals,
         keep=declared.keep,
     )

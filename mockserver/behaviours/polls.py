@@ -12,7 +12,7 @@ from mockserver.behaviours.bulk import perform, run_of
 from mockserver.domain.jobs import Job, Result, is_final, processed, state
 from mockserver.domain.places import is_outside, put_at
 from mockserver.domain.replies import collected, outcome_class, status_of
-from mockserver.guard import reopened
+from mockserver.guard import opened
 from mockserver.replying import reply_with
 from mockserver.served import BulkPlan, served
 from mockserver.turn import Refusal, Turn
@@ -35,7 +35,7 @@ def _run(api: Api, world: World, job: Job) -> None:
     assert job.parcel is not None  # noqa: S101 - it goes when the job has run, and a job runs once
     plan = served(api).plans[job.operation]
     turn = _turn(api, world, job, plan)
-    batch = reopened(turn, plan, job.unit)
+    batch = opened(turn, plan, job.unit)
     outcomes = perform(turn, batch, job.scope)
     counts = [outcome.result for outcome in outcomes]
     declared = plan.bulk.job.outcomes if plan.bulk.job is not None else None

@@ -65,12 +65,14 @@ def _instant(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise RefusedError(HTTPStatus.BAD_REQUEST, f"now: '{text[:80]}' is no instant such as 2026-01-01T00:00:00Z.") from None
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST, f"now: '{text[:80]}' is no instant such as 2026-01-01T00:00:00Z."
+        ) from None
 
 
 def _length(text: str) -> timedelta:
     if _CALENDAR.match(text):
-        detail = f"by: '{text[:80]}' counts in years or months, whose length is not fixed; use weeks, days, hours, minutes, seconds."
+        detail = f"by: '{text[:80]}' has years or months, whose length is not fixed; count in weeks or days."
         raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
     if text.startswith("-"):
         detail = "by: time does not run backwards here; set the clock with PUT to turn it back."

@@ -29,7 +29,6 @@ class Desk:
     sandboxes: Sandboxes
     metrics: Metrics
     settle: Callable[[Sandbox, datetime], None]
-    document: Callable[[], Mapping[str, object]]
 
     def sandbox(self, turn: Turn) -> Sandbox:
         """Return the sandbox that the path names, made if need be. Raises RefusedError."""
@@ -52,7 +51,9 @@ def find_sandbox(sandboxes: Sandboxes, name: str, real: datetime) -> Sandbox:
     try:
         return sandboxes.use(name, real)
     except SandboxesFullError as full:
-        detail = f"There are {sandboxes.most} sandboxes, each used in the last 10 minutes. Drop one, or try again later."
+        detail = (
+            f"There are {sandboxes.most} sandboxes, each used in the last 10 minutes. Drop one, or try again later."
+        )
         headers = Headers((("Retry-After", str(int(full.wait.total_seconds()) + 1)),))
         raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers) from None
 

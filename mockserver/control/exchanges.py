@@ -1,6 +1,5 @@
 """Control calls about the journal: lists of exchanges, and one with everything that is known of it."""
 
-from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -63,36 +62,35 @@ def _summary(desk: Desk, entry: Entry) -> dict[str, Any]:
     tally = entry.tally
     return _common(desk, entry) | {
         "outcomes": {"done": tally.done, "failed": tally.failed, "notRun": tally.not_run},
-        "violations": sum(one.items for one in (*entry.violations, *entry.broken)),
+        "violations": sum(one.items for one in entry.violations),
     }
 
 
 def _whole(desk: Desk, entry: Entry) -> dict[str, Any]:
     return _common(desk, entry) | {
         "outcomes": [result._asdict() for result in entry.results],
-        "violations": [*_violations("call", entry.violations), *_violations("reply", entry.broken)],
+        "violations": [_violation(one) for one in entry.violations],
         "nearMisses": [],
         "call": {**_message(entry.call), "query": entry.query},
         "reply": _message(entry.reply),
     }
 
 
-def _violations(side: str, violations: Sequence[Violation]) -> Iterator[dict[str, Any]]:
-    for one in violations:
-        yield {
-            "side": side,
-            "pointer": one.pointer,
-            "rule": one.rule,
-            "expected": one.expected,
-            "got": one.got,
-            "hint": one.hint,
-            "items": one.items,
-        }
+def _violation(one: Violation) -> dict[str, Any]:
+    return {
+        "side": one.side,
+        "pointer": one.pointer if one.where == "body" else f"{one.where}{one.pointer}",
+        "rule": one.rule,
+        "expected": one.expected,
+        "got": one.got,
+        "hint": one.hint,
+        "items": one.items,
+    }
 
 
 def _message(kept: Kept) -> dict[str, Any]:
     headers: dict[str, str] = {}
-    for line in kept.headers.splitlines():
+    for line in kept.headers.split("\n"):
         name, _, value = line.partition(": ")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     if not kept.size:

@@ -85,5 +85,3 @@ def _scope(world: World, turn: Turn) -> str:
         return known[0]
     which = f"There are: {', '.join(known)}" if known else "None has been used yet"
     raise RefusedError(HTTPStatus.BAD_REQUEST, f"Which data set? Name it with ?tenant= or ?dataset=. {which}."[:500])
-
-

@@ -5,7 +5,7 @@ from typing import Any
 
 from contracts.messages import Reply
 from contracts.schemas import SchemaSet
-from contracts.validation import check_data
+from contracts.validation import check_value
 from mockserver import settings
 from mockserver.control.desk import Desk, RefusedError, instant
 from mockserver.problems import problem
@@ -54,10 +54,12 @@ def patch_settings(desk: Desk, turn: Turn) -> Reply:
 def _changed(desk: Desk, sandbox: Sandbox, wanted: Any) -> Reply:
     whole = settings.filled(wanted, sandbox.blank.settings)
     schema = SchemaSet({"settings:": settings.schema(desk.apis.values())}).schema("settings:#")
-    report = check_data(schema, whole)
-    if report.total:
+    report = check_value(schema, whole)
+    if report:
         detail = "; ".join(f"{one.pointer}: {one.detail}" for one in report.violations[:3])
-        return problem(Refusal(status=400, kind="invalid", detail=detail, violations=report.violations, total=report.total))
+        return problem(
+            Refusal(status=400, kind="invalid", detail=detail, violations=report.violations, total=report.total)
+        )
     sandbox.set_up(whole)
     return Reply.of(200, whole)
 

@@ -59,16 +59,25 @@ def text_of(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def chooser(choice: Choice) -> Callable[[object], str | None]:
+    """Compile a choice into a function from what the caller gave to what it means; None for a word that is not known."""
+    if not choice.source:
+        return lambda given: choice.constant  # noqa: ARG005 - a constant has no use for it
+    fold = choice.ignore_case
+    words = {(key.lower() if fold else key): value for key, value in choice.words.items()}
+
+    def chosen(given: object) -> str | None:
+        word = choice.default if given is ABSENT or given is None else text_of(given)
+        if word is None or not words:
+            return word
+        return words.get(word.lower() if fold else word)
+
+    return chosen
+
+
 def choose(choice: Choice, given: object) -> str | None:
     """Translate what the caller gave into what the choice means; None for a word that it does not know."""
-    if not choice.source:
-        return choice.constant
-    word = choice.default if given is ABSENT or given is None else text_of(given)
-    if word is None or not choice.words:
-        return word
-    if choice.ignore_case:
-        return {key.lower(): value for key, value in choice.words.items()}.get(word.lower())
-    return choice.words.get(word)
+    return chooser(choice)(given)
 
 
 def put_at(target: dict[str, Any], pointer: str, value: object) -> None:

@@ -36,15 +36,31 @@ class Keeper:
 class Clerk:
     """Applies items of one resource to a view: first every fault is looked for, and only a faultless item is written."""
 
-    __slots__ = ("_actions", "collection", "hooks", "keeper", "now", "resource", "run", "valid", "view")
+    __slots__ = (
+        "_actions",
+        "_changes",
+        "_inspect",
+        "_prepare",
+        "_references",
+        "_resolve",
+        "collection",
+        "keeper",
+        "now",
+        "resource",
+        "run",
+        "valid",
+        "view",
+    )
 
     def __init__(self, keeper: Keeper, run: "Run", view: View) -> None:
-        self.keeper, self.run, self.view = keeper, run, view
-        self.resource = keeper.resource
-        self.collection = Collection(run.scope, keeper.resource.name)
-        self.hooks = run.api.hooks
+        hooks, resource = run.api.hooks, keeper.resource
+        self.keeper, self.run, self.view, self.resource = keeper, run, view, resource
+        self.collection = Collection(run.scope, resource.name)
         self.now: datetime = run.now
-        self.valid = keeper.resource.name in run.valid
+        self.valid = resource.name in run.valid
+        self._changes, self._resolve, self._inspect = hooks.changes, hooks.resolve, hooks.inspect
+        self._prepare = None if hooks.prepare is None else hooks.prepare(run, resource)
+        self._references = tuple((name, Collection(run.scope, named)) for name, named in resource.references.items())
         self._actions: Mapping[str, Callable[[Item], Outcome]] = {
             "create": self._create,
             "update": self._update,
@@ -56,6 +72,10 @@ class Clerk:
     def apply(self, item: Item) -> Outcome:
         """Do what the item intends, or say why not."""
         return self._actions[item.action](item)
+
+    def doing(self, action: str) -> Callable[[Item], Outcome]:
+        """Return what applies items of one action."""
+        return self._actions[action]
 
     def _create(self, item: Item) -> Outcome:
         resource = self.resource
@@ -75,7 +95,8 @@ class Clerk:
         defaults = self.resource.defaults
         body = merged(defaults, changes) if defaults else merged({}, changes)
         fresh = self._fresh_key() if key is None else key
-        record = Record(fresh, 1, deleted=False, body=body, created=self.now, modified=self.now)  # type: ignore[arg-type] # a key that was checked
+        now, deleted = self.now, False
+        record = Record(fresh, 1, deleted, body, now, now)  # type: ignore[arg-type] # a key that was checked
         self.view.put(self.collection, record)
         return Outcome(item, "done", "create", (), record)
 
@@ -92,15 +113,20 @@ class Clerk:
         return self._change(item, existing, _stale(item, existing), whole=True)
 
     def _upsert(self, item: Item) -> Outcome:
-        found = self._resolved(item)
-        if found.fault is not None and found.fault.kind != "reference":
-            return failed(item, found.fault)
-        existing = None if found.key is None else self.view.get(self.collection, found.key)
+        key = item.target
+        if type(key) is not str and type(key) is not int:
+            found = self._resolved(item)
+            if found.fault is not None and found.fault.kind != "reference":
+                return failed(item, found.fault)
+            key = found.key
+        existing = None if key is None else self._stored(key)
         if existing is not None:
             return self._change(item, existing, _stale(item, existing))
-        if self.resource.tombstone is not None and self.hooks.changes(item).get(self.resource.tombstone) is True:
-            return failed(item, Fault("not-found", (), item.target))
-        return self._insert(item, None if self.resource.assigned else found.key)
+        if self.resource.tombstone is not None and self._changes(item).get(self.resource.tombstone) is True:
+            _, others = self._judged(item, None)
+            beside = [fault for fault in others if fault.kind != "missing"]
+            return failed(item, Fault("not-found", (), item.target), *beside)
+        return self._insert(item, None if self.resource.assigned else key)
 
     def _delete(self, item: Item) -> Outcome:
         existing, fault = self._existing(item)
@@ -136,42 +162,42 @@ class Clerk:
         self, item: Item, existing: Record | None, *, whole: bool = False
     ) -> tuple[Mapping[str, object], Sequence[Fault]]:
         """Return the members to write, references resolved, and every fault in the order of the payload."""
-        hooks, resource = self.hooks, self.resource
-        changes = hooks.changes(item)
+        resource = self.resource
+        changes = self._changes(item)
         faults: list[Fault] = []
         if not self.valid:
             changes, faults = self.keeper.payloads.check(changes, creating=existing is None or whole)
-        if hooks.prepare is not None:
-            changes = hooks.prepare(self.run, item, existing, changes)
+        if self._prepare is not None:
+            changes = self._prepare(existing, changes)
         if self.valid and existing is None and resource.required:
             faults = [self.keeper.payloads.missing(name) for name in resource.required if changes.get(name) is None]
-        if resource.references:
+        if self._references:
             changes = self._followed(changes, faults)
         if resource.unique:
             self._unique(changes, existing, faults)
-        if hooks.inspect is not None:
-            faults.extend(hooks.inspect(self.run, self.view, item, existing, changes))
+        if self._inspect is not None:
+            faults.extend(self._inspect(self.run, self.view, item, existing, changes))
         return changes, _in_order(faults, changes, resource) if len(faults) > 1 else faults
 
     def _followed(self, changes: Mapping[str, object], faults: list[Fault]) -> Mapping[str, object]:
         """Return the members with what references mean in the place of what was given."""
-        resolve, scope = self.hooks.resolve, self.run.scope
+        resolve, get = self._resolve, self.view.get
         faulty = {fault.members[0] for fault in faults if fault.members} if faults else ()
         resolved: dict[str, object] = {}
-        for member, resource in self.resource.references.items():
+        for member, collection in self._references:
             value = changes.get(member)
             if value is None or member in faulty:
                 continue
             key: object = value
             if resolve is not None:
-                meaning = resolve(self.run, self.view, self.resource, member, value)
+                meaning = resolve(self.run, self.view, member, value)
                 if meaning.fault is not None:
                     faults.append(meaning.fault._replace(members=meaning.fault.members or (member,)))
                     continue
                 key = meaning.key
-            named = self.view.get(Collection(scope, resource), key)  # type: ignore[arg-type] # a key that was checked
+            named = get(collection, key)  # type: ignore[arg-type] # a key that was checked
             if named is None or named.deleted:
-                faults.append(Fault("reference", (member,), value, {"resource": resource}))
+                faults.append(Fault("reference", (member,), value, {"resource": collection.resource}))
             elif key is not value:
                 resolved[member] = key
         return {**changes, **resolved} if resolved else changes
@@ -202,8 +228,8 @@ class Clerk:
 
     def _resolved(self, item: Item) -> Resolution:
         target = item.target
-        if self.hooks.resolve is not None and isinstance(target, dict):
-            return self.hooks.resolve(self.run, self.view, self.resource, self.resource.key, target)
+        if self._resolve is not None and isinstance(target, dict):
+            return self._resolve(self.run, self.view, self.resource, self.resource.key, target)
         return Resolution(None if target is ABSENT else target)  # type: ignore[arg-type] # a key that was checked
 
     def _stored(self, key: object) -> Record | None:
@@ -217,7 +243,7 @@ class Clerk:
         )
 
     def _fresh_key(self) -> Key:
-        return self.hooks.new_key(self.run, self.resource)
+        return self.run.api.hooks.new_key(self.run, self.resource)
 
 
 _NO_FAULT = Fault("none")

@@ -81,7 +81,11 @@ class MemoryStore:
 
     def put(self, collection: Collection, record: Record) -> None:
         """Insert the record, or replace the one with its key."""
-        self.table(collection).put(record)
+        table = self.tables.get(collection) or self.table(collection)
+        if table.indexes:
+            table.put(record)
+        else:
+            table.rows[record.key] = record
 
     def drop(self, collection: Collection, key: Key) -> None:
         """Remove the record without a trace."""

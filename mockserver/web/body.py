@@ -30,8 +30,8 @@ async def read_body(request: BaseRequest, *, limit: int, seconds: float = SECOND
     length = request.content_length
     if length is not None and length > limit:
         return _too_big(limit)
-    body = await _received(request, content, limit, seconds)
-    return body if isinstance(body, Refusal) else _plain(request, body, limit)
+    received = await _received(request, content, limit, seconds)
+    return received if isinstance(received, Refusal) else _plain(request, received, limit)
 
 
 async def _received(request: BaseRequest, content: StreamReader, limit: int, seconds: float) -> Read:

@@ -53,7 +53,9 @@ def _encoded(sandbox: str | None, path: str, query: str) -> Target:
     bad = _BAD_ESCAPE.search(path) or _BAD_ESCAPE.search(query)
     if bad is not None:
         after = bad.string[bad.start() : bad.start() + 3]
-        return Target(sandbox, path, fault=f"'{after}' in the request target is no percent-encoded byte; write % as %25.")
+        return Target(
+            sandbox, path, fault=f"'{after}' in the request target is no percent-encoded byte; write % as %25."
+        )
     try:
         unquote_to_bytes(path).decode()
         return Target(sandbox, path, _pairs(query) if query else ())

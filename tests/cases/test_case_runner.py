@@ -131,8 +131,12 @@ GOOD = plain(200, b"there are 2", Content_Type="text/plain; charset=utf-8", X_Co
 def test_a_case_is_read_and_run(case):
     """Calls go out as written, in order, with the headers and the number of times asked for."""
     seen = []
-    run_case(case, server_of([GOOD, plain(204), plain(204)], seen), lambda _: "", sandbox="here")
-    assert [one[:2] for one in seen] == [("GET", "/@here/things/here"), ("POST", "/@here/things"), ("POST", "/@here/things")]
+    run_case(case, server_of([GOOD, plain(204), plain(204)], seen), "", sandbox="here")
+    assert [one[:2] for one in seen] == [
+        ("GET", "/@here/things/here"),
+        ("POST", "/@here/things"),
+        ("POST", "/@here/things"),
+    ]
     assert seen[0][2] == {"X-Who": "me", "Accept": "text/plain"}
     assert seen[1][2:] == ({"X-Who": "me", "Content-Type": "application/json"}, b'{\n  "a": 1\n}')
 
@@ -151,7 +155,7 @@ def test_a_case_is_read_and_run(case):
 def test_a_reply_that_does_not_fit_ends_the_case(case, answers):
     """Status, media type, body, header, an unexpected body and a later repetition are all looked at."""
     with pytest.raises(CaseFailed):
-        run_case(case, server_of(answers, []), lambda _: "", sandbox="here")
+        run_case(case, server_of(answers, []), "", sandbox="here")
 
 
 @pytest.mark.parametrize(

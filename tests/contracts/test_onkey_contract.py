@@ -9,7 +9,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from contracts.document import load, load_bundled
+from contracts.model import NoRoute
 from contracts.registry import bundled_path
+from contracts.routing import Router
 
 PATH = bundled_path("onkey")
 CONTRACTS = PATH.parents[2]
@@ -213,6 +215,23 @@ def test_a_fault_of_a_record_is_no_fault_of_the_request():
     assert both_say(schema("batch-create-request"), [good, bad])
     assert both_say(schema("AssetImportance"), good["properties"])
     assert not both_say(schema("AssetImportance"), bad["properties"])
+
+
+@pytest.mark.parametrize("fold", [str, str.lower, str.upper])
+@pytest.mark.parametrize("operation", ONKEY.operations, ids=lambda one: one.id)
+def test_a_path_is_found_however_it_is_written(fold, operation):
+    """Case counts neither in a path's words nor in those of its variables that have a choice of words."""
+    given = {one.name: one.schema.raw.get("enum", ["7"])[0] for one in operation.parameters if one.where == "path"}
+    found = Router(ONKEY).match(operation.method, fold(operation.path.format(**given)))
+    assert (found.operation, found.variables) == (operation, given)
+
+
+def test_a_reserved_word_is_no_id():
+    """What only `batch` or `matchbatch` could be has no other methods, and nothing below `matchbatch` is served."""
+    base = RECORDS.format(client="a", connection="b", module="risk", resources="trades")
+    assert set(Router(ONKEY).match("GET", f"{base}/batch").allow) == {"POST", "PATCH", "DELETE"}
+    assert Router(ONKEY).match("GET", f"{base}/MatchBatch") == NoRoute(allow=("PATCH",))
+    assert Router(ONKEY).match("GET", f"{base}/matchbatch/7") == NoRoute(allow=None)
 
 
 @pytest.mark.parametrize("word", ["x-bulk", "x-record", "x-resources"])

@@ -206,9 +206,18 @@ def test_what_a_notification_may_be(name, messages, fits):
     assert fits_in(name, {"messages": messages}) is fits
 
 
+JOINED = {
+    "AssetImportance": "permissionTreeCode",
+    "PermissionTree": "parentParentCode",
+    "Resource": "defaultResourceTradeTradeCode",
+    "ResourceTrade": "resourceCode",
+    "Trade": "permissionTreeCode",
+}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_entity_shows_everything_unless_less_was_selected(kind):
-    """Each class has its own properties; all must be there where nothing can be selected, fewer may be in a list."""
+    """All properties of a class and no others are shown, but in a list, where fewer and joined ones may be."""
     samples = {"code": "A", "description": "B", "isActive": True, "notes": None, "weight": None}
     samples |= dict.fromkeys(("createdOn", "modifiedOn"), NOW)
     shown = {name: samples.get(name, 7) for name in validators(f"{kind}Properties")[0].raw["properties"]}
@@ -220,6 +229,9 @@ def test_an_entity_shows_everything_unless_less_was_selected(kind):
         other = {**entity, "properties": {**shown, name: [1]}}
         assert not fits_in("entity", other)
         assert not fits_in("selection", other)
+    joined = {**entity, "properties": {**shown, JOINED[kind]: "A"}}
+    assert (fits_in("entity", joined), fits_in("selection", joined)) == (False, True)
+    assert not fits_in("selection", {**entity, "properties": {**shown, "colour": "red"}})
 
 
 @pytest.mark.parametrize(

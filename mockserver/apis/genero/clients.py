@@ -9,11 +9,10 @@ from mockserver.domain.values import Target
 from mockserver.turn import Refusal, Turn
 from mockserver.world import World
 
-SECRET: Final = "sandbox"   # of every built-in client
 SINGLE: Final = "single"
 MULTI: Final = "multi"
-OWN_TENANT: Final[Mapping[str, str]] = {SINGLE: "publicapitest"}   # MULTI speaks for every tenant
-CLIENTS: Final = (SINGLE, MULTI)
+OWN_TENANT: Final[Mapping[str, str]] = {SINGLE: "publicapitest"}  # MULTI speaks for every tenant
+CLIENTS: Final[Mapping[str, str]] = {SINGLE: "sandbox", MULTI: "sandbox"}  # with their secrets
 
 
 def has_agency(world: World, client: str, tenant: str) -> bool:

@@ -10,10 +10,10 @@ from mockserver.domain.jobs import Job, is_final
 from mockserver.turn import Refusal, Turn
 
 ORDER: Final = {"block": 0, "chain": 1, "wholesaler": 2, "customer": 3, "customercontact": 4}
-EVERY: Final = timedelta(minutes=5)        # between polls of one job
-TOLERANCE: Final = 0.1                     # of EVERY: how much sooner a poll may come
-TIMED_OUT: Final = timedelta(minutes=30)   # from here on a job in progress may be given up
-WEEK: Final = timedelta(days=7)            # between two batches of maximum size
+EVERY: Final = timedelta(minutes=5)  # between polls of one job
+TOLERANCE: Final = 0.1  # of EVERY: how much sooner a poll may come
+TIMED_OUT: Final = timedelta(minutes=30)  # from here on a job in progress may be given up
+WEEK: Final = timedelta(days=7)  # between two batches of maximum size
 
 
 class Polled(NamedTuple):
@@ -49,7 +49,9 @@ def _check_post(turn: Turn, items: int) -> Refusal | None:
     book = turn.world.jobs
     mine = (job for job in map(book.jobs.__getitem__, book.unfinished) if job.client == turn.client)
     if any(turn.now - job.posted < TIMED_OUT for job in mine):
-        return Refusal(status=409, kind="conflict", detail="The client has a batch job in progress; one at a time may be.")
+        return Refusal(
+            status=409, kind="conflict", detail="The client has a batch job in progress; one at a time may be."
+        )
     last = _largest(turn).get(turn.client)
     if items < longest_batch(turn.world) or last is None or turn.now - last >= WEEK:
         return None

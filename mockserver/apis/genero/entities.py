@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from contracts.messages import Reply
-from contracts.validation import check_data
+from contracts.validation import check_value
 from mockserver.apis.genero.texts import NOT_FOUND, WORDS, text_of
 from mockserver.behaviours.records import run_of, stored
 from mockserver.domain.records import Keeper
@@ -35,8 +35,8 @@ def put(turn: Turn) -> Reply:
 def _malformed(turn: Turn, keeper: Keeper) -> Refusal | None:
     """Refuse a body that would deny a batch, or whose key is not the path's."""
     schema = keeper.payloads.schema
-    report = None if schema is None else check_data(schema, turn.data, None)
-    if report is not None and report.total:
+    report = None if schema is None else check_value(schema, turn.data)
+    if report:
         turn.violations = report.violations
         detail = "The entity cannot be interpreted."
         return Refusal(status=400, kind="invalid", detail=detail, violations=report.violations, total=report.total)

@@ -1,8 +1,10 @@
 """What of an item may be written: known fields only, and in a batch as the tenant's import settings say."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+from contracts.bulk import Resource
+from mockserver.api import Prepare
 from mockserver.apis.genero.settings import FILLINGS, SWITCHES, tenants
 from mockserver.domain.values import Item
 from mockserver.stores import Record
@@ -55,22 +57,20 @@ def changes(item: Item) -> Mapping[str, object]:
     return payload if payload.keys() <= known else {name: payload[name] for name in payload if name in known}
 
 
-def prepare(run: Run, item: Item, stored: Record | None, given: Mapping[str, object]) -> Mapping[str, object]:
-    """Apply the tenant's import settings to an item of a batch; a single entity is written as it is given."""
+def prepare(run: Run, resource: Resource) -> Prepare | None:
+    """Return what applies the tenant's import settings in a batch; a single entity is written as it is given."""
     if run.operation is None or run.operation.bulk is None:
-        return given
-    chosen, resource = tenants(run.world).get(run.scope, {}), item.resource.name
-    if stored is None:
-        return given if given.get("deleted") is True else _filled(resource, given, chosen)
-    held = [
-        field
-        for field, switch in SWITCHED[resource]
-        if field in given and not chosen.get(switch, SWITCHES[switch])
-    ]
-    return {name: given[name] for name in given if name not in held} if held else given
+        return None
+    chosen = tenants(run.world).get(run.scope, {})
+    held = {field for field, switch in SWITCHED[resource.name] if not chosen.get(switch, SWITCHES[switch])}
+    every = {field: chosen.get(name, FILLINGS[name]) for field, name in FILLED[resource.name]}
+    filling = {field: text for field, text in every.items() if text}
 
+    def prepared(stored: Record | None, given: Mapping[str, object]) -> Mapping[str, object]:
+        if stored is None:
+            return given if not filling or given.get("deleted") is True else {**filling, **given}
+        if not held or held.isdisjoint(given):
+            return given
+        return {name: given[name] for name in given if name not in held}
 
-def _filled(resource: str, given: Mapping[str, object], chosen: Mapping[str, Any]) -> Mapping[str, object]:
-    lacking = ((field, chosen.get(name, FILLINGS[name])) for field, name in FILLED[resource] if field not in given)
-    filling = {field: text for field, text in lacking if text}
-    return {**given, **filling} if filling else given
+    return prepared

@@ -6,7 +6,7 @@ from typing import Any, Final
 from mockserver.turn import Turn
 from mockserver.world import World
 
-NO_OF_ITEMS: Final = 5000   # the vendor's NoOfItems: the longest batch
+NO_OF_ITEMS: Final = 5000  # the vendor's NoOfItems: the longest batch
 
 SWITCHES: Final[Mapping[str, bool]] = {
     "DoUpdateWholesaler": True,
@@ -27,8 +27,8 @@ FILLINGS: Final[Mapping[str, str]] = {
     "DefaultBlockId": "",
     "DefaultRegionId": "",
 }
-LONGEST: Final[Mapping[str, int]] = {"DefaultCustomerCategory": 100, "DefaultPrio": 100}   # the others are keys, 50
-SHORTEST: Final[Mapping[str, int]] = {"DefaultPrio": 1}   # a new customer always has one
+LONGEST: Final[Mapping[str, int]] = {"DefaultCustomerCategory": 100, "DefaultPrio": 100}  # the others are keys, 50
+SHORTEST: Final[Mapping[str, int]] = {"DefaultPrio": 1}  # a new customer always has one
 NO_EFFECT: Final[Mapping[str, str]] = {
     "DoCreateSalesDistrict": "Kept for the client's sake: sales districts are no entities here.",
     "DefaultRegionId": "Kept for the client's sake: regions are no entities here.",
@@ -60,7 +60,10 @@ SCHEMA: Final[Mapping[str, Any]] = {
                 "properties": {
                     **{name: _described(name, {"type": "boolean"}) for name in SWITCHES},
                     **{
-                        name: _described(name, {"type": "string", "minLength": SHORTEST.get(name, 0), "maxLength": LONGEST.get(name, 50)})
+                        name: _described(
+                            name,
+                            {"type": "string", "minLength": SHORTEST.get(name, 0), "maxLength": LONGEST.get(name, 50)},
+                        )
                         for name in FILLINGS
                     },
                 },

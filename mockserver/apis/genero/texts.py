@@ -19,7 +19,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "not-found": NOT_FOUND,
     "missing": "{entity} id {id} has no name.",
 }
-OTHERWISE: Final = "{entity} id {id} cannot be processed."   # a scenario that gives no text of its own
+OTHERWISE: Final = "{entity} id {id} cannot be processed."  # a scenario that gives no text of its own
 
 
 def entries(run: Run, outcome: Outcome) -> Sequence[object]:
@@ -40,7 +40,9 @@ def _text(outcome: Outcome, fault: Fault) -> str:
         return str(fault.facts["message"])
     refers = fault.kind == "reference"
     resource = str(fault.facts["resource"]) if refers else outcome.item.resource.name
-    return TEXTS.get(fault.kind, OTHERWISE).format(entity=WORDS[resource], id=fault.value if refers else outcome.item.target)
+    return TEXTS.get(fault.kind, OTHERWISE).format(
+        entity=WORDS[resource], id=fault.value if refers else outcome.item.target
+    )
 
 
 def _member(fault: Fault) -> str:

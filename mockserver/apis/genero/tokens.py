@@ -6,9 +6,8 @@ from math import ceil
 from typing import Final
 
 from contracts.messages import Headers, Reply
-from mockserver.apis.genero.clients import CLIENTS, MULTI, SECRET, SINGLE
+from mockserver.apis.genero.clients import CLIENTS, MULTI, SINGLE
 from mockserver.turn import Refusal, Turn
-from mockserver.world import World
 
 LIFE: Final = timedelta(days=30)
 QUOTAS: Final = ((timedelta(hours=24), 5), (timedelta(days=30), 150))
@@ -36,7 +35,7 @@ def fetch(turn: Turn) -> Reply:
     """Answer with a new token for a client that gives its id and secret."""
     form = turn.data if isinstance(turn.data, dict) else {}
     client = str(form.get("client_id", ""))
-    if client not in CLIENTS or form.get("client_secret") != SECRET:
+    if client not in CLIENTS or form.get("client_secret") != CLIENTS[client]:
         return turn.api.hooks.refuse(turn, _unauthenticated("Client id and secret do not fit."))
     fetched = _recent(turn, client)
     wait = max(_waits(fetched, turn.now))
@@ -44,7 +43,7 @@ def fetch(turn: Turn) -> Reply:
         return turn.api.hooks.refuse(turn, _too_many(wait))
     token = turn.world.ids.hex("genero.token", 40)
     fetched.append(turn.now)
-    _tokens(turn.world)[token] = (client, turn.now + LIFE)
+    turn.world.memory["tokens"] = {**_living(turn), token: (client, turn.now + LIFE)}
     seconds = int(LIFE.total_seconds())
     return Reply.of(200, {"access_token": token, "token_type": "Bearer", "expires_in": seconds})
 
@@ -53,13 +52,16 @@ def _client_of(turn: Turn, authorization: str) -> str | None:
     scheme, _, token = authorization.strip().partition(" ")
     if scheme.lower() != "bearer":
         return None
-    client, until = _tokens(turn.world).get(token.strip(), (None, turn.now))
-    return STATIC.get(token.strip()) or (client if turn.now < until else None)
+    given = token.strip()
+    tokens: dict[str, tuple[str, datetime]] = turn.world.memory.get("tokens", {})
+    client, until = tokens.get(given, (None, turn.now))
+    return STATIC.get(given) or (client if turn.now < until else None)
 
 
-def _tokens(world: World) -> dict[str, tuple[str, datetime]]:
-    found: dict[str, tuple[str, datetime]] = world.memory.setdefault("tokens", {})
-    return found
+def _living(turn: Turn) -> dict[str, tuple[str, datetime]]:
+    """Return the tokens that are still good, each with its client and its end."""
+    tokens: dict[str, tuple[str, datetime]] = turn.world.memory.get("tokens", {})
+    return {token: (client, until) for token, (client, until) in tokens.items() if turn.now < until}
 
 
 def _recent(turn: Turn, client: str) -> list[datetime]:

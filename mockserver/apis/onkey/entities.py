@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 from contracts.bulk import Resource
 from contracts.messages import ABSENT
-from mockserver.apis.onkey.kinds import Kind, Kinds, Steps, pascal, stamp
+from mockserver.apis.onkey.kinds import Kind, Steps, kinds_of, pascal, stamp
 from mockserver.stores import Key, Record
 from mockserver.turn import Run, Turn
 
@@ -16,10 +16,9 @@ Link: TypeAlias = dict[str, str]
 OWN: Final = frozenset((("id",), ("version",)))
 
 
-def render(kinds: Kinds, run: Run, resource: Resource, record: Record) -> object:
+def render(run: Run, resource: Resource, record: Record) -> object:
     """Return a record as an entity without links."""
-    del run
-    return entity(kinds.by_name[resource.name], record)
+    return entity(kinds_of(run.api).by_name[resource.name], record)
 
 
 def entity(kind: Kind, record: Record) -> Entity:

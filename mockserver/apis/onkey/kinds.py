@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
 
 from contracts.bulk import Resource
 from contracts.model import Contract
-from mockserver.stores import Collection, Record, View
+from mockserver.stores import Record
+
+if TYPE_CHECKING:
+    from mockserver.api import Api
 
 Steps: TypeAlias = tuple[str, ...]
 OWN: Final = {"id": "integer", "version": "integer"}
@@ -61,7 +65,7 @@ class Kinds:
     def steps(self, kind: Kind, given: str) -> Steps | None:
         """Return the members that a name or a path leads through, None when there is no such property.
 
-        `code`, `resourceCode`, `ResourceTrade->Resource_Code` and `ResourceTrade->Resource_Trade_Code` are of that kind.
+        Names are such as `resourceCode`, paths such as `ResourceTrade->Resource_Code`, both with as many joins as one likes.
         """
         owner, arrow, path = given.lower().rpartition("->")
         if arrow and owner != kind.name.lower():
@@ -86,17 +90,6 @@ class Kinds:
             kind = self.by_name[kind.resource.references[member]]
         return kind.types[steps[-1]]
 
-    def value(self, view: View, scope: str, kind: Kind, record: Record, steps: Steps) -> object:
-        """Return the value that `steps` lead to from a record, None where a reference is not set."""
-        for member in steps[:-1]:
-            kind = self.by_name[kind.resource.references[member]]
-            key: Any = record.body.get(member)
-            found = None if key is None else view.get(Collection(scope, kind.name), key)
-            if found is None:
-                return None
-            record = found
-        return value_of(record, steps[-1])
-
 
 def value_of(record: Record, member: str) -> object:
     """Return a member of a record: one that the server keeps, or a property; unset ones are None."""
@@ -119,8 +112,18 @@ def pascal(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def kinds_of(contract: Contract) -> Kinds:
-    """Return the kinds that the resources of a contract are."""
+_READY: "WeakKeyDictionary[Api, Kinds]" = WeakKeyDictionary()
+
+
+def kinds_of(api: "Api") -> Kinds:
+    """Return the kinds that the resources of an API's contract are; they are made once."""
+    ready = _READY.get(api)
+    if ready is None:
+        ready = _READY[api] = _kinds(api.contract)
+    return ready
+
+
+def _kinds(contract: Contract) -> Kinds:
     kinds = [_kind(contract, resource) for resource in contract.resources.values()]
     return Kinds({kind.name: kind for kind in kinds}, {(kind.module, kind.plural): kind for kind in kinds})
 

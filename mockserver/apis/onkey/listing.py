@@ -7,15 +7,14 @@ from operator import attrgetter, eq, ge, gt, le, lt, ne
 from typing import Any, Final, TypeAlias
 
 from contracts.messages import Reply
+from mockserver.apis.onkey.dataset import data_set
 from mockserver.apis.onkey.entities import entity, linked, selection
 from mockserver.apis.onkey.kinds import Kind, Kinds, Steps, key_of
 from mockserver.apis.onkey.okql import EQUALITY, Condition, Mistake, read_filter, read_order, read_select
 from mockserver.apis.onkey.refusals import invalid, not_found
 from mockserver.apis.onkey.scope import kind_of
-from mockserver.behaviours.records import run_of
 from mockserver.replying import reply_with
-from mockserver.scopes import stocked
-from mockserver.stores import Collection, Record
+from mockserver.stores import Record
 from mockserver.turn import Turn
 
 Query: TypeAlias = Mapping[str, Sequence[Any]]
@@ -38,51 +37,43 @@ COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def read(kinds: Kinds, turn: Turn) -> Reply:
+def read(turn: Turn) -> Reply:
     """Answer one record, or 404."""
-    kind, key = kind_of(kinds, turn), key_of(turn.variables["id"])
+    kind, key = kind_of(turn), key_of(turn.variables["id"])
     if key is None:
         return invalid(turn, "id", BAD_ID)
-    record = stored(turn, kind, key)
+    record = data_set(turn).get(kind, key)
     if record is None:
         return not_found(kind.name, key)
     return reply_with(turn, 200, linked(turn, kind, [entity(kind, record)])[0])
 
 
-def stored(turn: Turn, kind: Kind, key: int) -> Record | None:
-    """Return a record of the call's data set."""
-    stocked(run_of(turn))
-    return turn.world.store.get(Collection(turn.scope, kind.name), key)
-
-
-def batch_get(kinds: Kinds, turn: Turn) -> Reply:
+def batch_get(turn: Turn) -> Reply:
     """Answer the records of a list of ids: unknown ones are left out, repeated ones repeated."""
-    kind = kind_of(kinds, turn)
+    kind, data = kind_of(turn), data_set(turn)
     keys = [key_of(one.strip()) for one in turn.variables["ids"].split(",")]
     known = [key for key in keys if key is not None]
     if len(known) < len(keys):
-        return invalid(turn, "ids", "The ids must be numbers below 2^63, separated by commas.")
-    found = [record for key in known if (record := stored(turn, kind, key)) is not None]
+        return invalid(turn, "ids", f"{BAD_ID} Several are separated by commas.")
+    found = [record for key in known if (record := data.get(kind, key)) is not None]
     return reply_with(turn, 200, linked(turn, kind, [entity(kind, record) for record in found]))
 
 
-def list_records(kinds: Kinds, turn: Turn) -> Reply:
+def list_records(turn: Turn) -> Reply:
     """Answer the window of records that the query asks for."""
-    kind, run = kind_of(kinds, turn), run_of(turn)
-    query = _query(kinds, kind, turn)
+    kind, data = kind_of(turn), data_set(turn)
+    query = _query(turn, data.kinds, kind)
     if isinstance(query, Reply):
         return query
-    stocked(run)
-    value = partial(kinds.value, turn.world.store, run.scope, kind)
-    window = _window(turn, kind, query, value)
-    selected = query["$select"]
+    value = partial(data.value, kind)
+    window, selected = _window(turn, data.scan(kind), query, value), query["$select"]
     if not selected:
         return reply_with(turn, 200, linked(turn, kind, [entity(kind, record) for record in window]))
     shown = [selection(kind, one, {steps: value(one, steps) for steps in selected}) for one in window]
     return reply_with(turn, 200, linked(turn, kind, shown))
 
 
-def _query(kinds: Kinds, kind: Kind, turn: Turn) -> Query | Reply:
+def _query(turn: Turn, kinds: Kinds, kind: Kind) -> Query | Reply:
     """Return the parts of the query, or the refusal of one that cannot be read."""
     parts: dict[str, Sequence[Any]] = {}
     for name, read_part in PARTS.items():
@@ -94,16 +85,15 @@ def _query(kinds: Kinds, kind: Kind, turn: Turn) -> Query | Reply:
     return parts
 
 
-def _window(turn: Turn, kind: Kind, query: Query, value: Value) -> Sequence[Record]:
+def _window(turn: Turn, records: Iterable[Record], query: Query, value: Value) -> Sequence[Record]:
     """Return the records that are asked for: filtered, ordered (ties by id), cut."""
     begin = _number(turn, "$skip", 0)
     end = begin + _number(turn, "$top", DEFAULT_TOP)
-    scanned: Iterable[Record] = turn.world.store.scan(Collection(turn.scope, kind.name))
     if query["$filter"]:
-        scanned = [one for one in scanned if all(_holds(value(one, test.steps), test) for test in query["$filter"])]
+        records = [one for one in records if all(_holds(value(one, test.steps), test) for test in query["$filter"])]
     if not query["$orderby"]:
-        return nsmallest(end, scanned, key=attrgetter("key"))[begin:]
-    found = sorted(scanned, key=attrgetter("key"))
+        return nsmallest(end, records, key=attrgetter("key"))[begin:]
+    found = sorted(records, key=attrgetter("key"))
     for steps, descending in reversed(query["$orderby"]):
         found.sort(key=partial(_rank, value, steps), reverse=descending)
     return found[begin:end]

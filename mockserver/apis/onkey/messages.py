@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
-from mockserver.apis.onkey.kinds import Kind, Kinds
+from mockserver.apis.onkey.kinds import Kind, kinds_of
 from mockserver.domain.values import Fault, Outcome
 from mockserver.turn import Run
 
@@ -38,7 +38,7 @@ FAILED: Final[Mapping[str, tuple[str, str]]] = {
 UNRULED: Final = ("Sandbox_BusinessRule", "The record was rejected")
 
 
-def entries(kinds: Kinds, run: Run, outcome: Outcome) -> Sequence[Message]:
+def entries(run: Run, outcome: Outcome) -> Sequence[Message]:
     """Return the messages of one outcome: one when it is done, one for each fault when it failed."""
     item, result, action, faults, record = outcome
     if result == "done" and record is not None:
@@ -53,7 +53,7 @@ def entries(kinds: Kinds, run: Run, outcome: Outcome) -> Sequence[Message]:
         if (user := _user(run, outcome)) is not None:
             done["userObjectId"] = user
         return (done,)
-    kind = kinds.by_name[item.resource.name]
+    kind = kinds_of(run.api).by_name[item.resource.name]
     return [_failure(kind, run, outcome, fault) for fault in faults]
 
 

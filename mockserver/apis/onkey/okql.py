@@ -1,4 +1,4 @@
-"""OKQL, as much of it as lists understand: reading `$filter`, `$orderby` and `$select`, each mistake with its column."""
+"""OKQL as far as lists understand it: reading `$filter`, `$orderby` and `$select`, each mistake with its column."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeAlias
 
 from contracts.names import did_you_mean
-from mockserver.apis.onkey.kinds import Kind, Kinds, Steps, key_of
+from mockserver.apis.onkey.kinds import DIGITS, Kind, Kinds, Steps, key_of
 
 OPERATORS: Final = ("eq", "ne", "gt", "ge", "lt", "le", "startswith")
 EQUALITY: Final = frozenset(("eq", "ne"))
@@ -161,7 +161,9 @@ def _literal(token: Token, wanted: str) -> Literal | Mistake:
 
 def _text(token: Token) -> Literal | Mistake:
     quote, inner = token.text[0], token.text[1:-1]
-    return re.sub(r"\\u([0-9a-fA-F]{4})|\\(.)|(?:''|\"\")", lambda found: _unescaped(found, quote), inner, flags=re.DOTALL)
+    return re.sub(
+        r"\\u([0-9a-fA-F]{4})|\\(.)|(?:''|\"\")", lambda found: _unescaped(found, quote), inner, flags=re.DOTALL
+    )
 
 
 def _unescaped(found: "re.Match[str]", quote: str) -> str:
@@ -171,7 +173,8 @@ def _unescaped(found: "re.Match[str]", quote: str) -> str:
 
 
 def _number(token: Token) -> Literal | Mistake:
-    return float(token.text) if set(token.text) & set(".eE") else int(token.text) if len(token.text) <= 19 else float(token.text)  # noqa: PLR2004 - the digits of 2^63
+    whole = not set(token.text) & set(".eE") and len(token.text) <= DIGITS
+    return int(token.text) if whole else float(token.text)
 
 
 def _boolean(token: Token) -> Literal | Mistake:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import unquote
 
 from contracts.messages import Headers, Reply
 from contracts.validation import Violation
-from mockserver.apis.onkey.kinds import Kind, Kinds
+from mockserver.apis.onkey.kinds import kinds_of
 from mockserver.apis.onkey.messages import FAILED, Message, message
 from mockserver.problems import problem
 from mockserver.turn import Refusal, Turn
@@ -14,15 +15,17 @@ from mockserver.turn import Refusal, Turn
 NOTIFICATION: Final = "application/vnd.onkey.notification+json"
 INVALID: Final = "Sandbox_InvalidRequest"
 POINTERS: Final = {"media-type": "Content-Type", "charset": "Content-Type", "unauthenticated": "Authorization"}
-PLACE: Final = re.compile(r"/api/tenants/[^/]+/[^/]+/modules/(?P<module>[^/]+)/(?P<plural>[^/]+)(?P<rest>/.*)?", re.IGNORECASE)
+PLACE: Final = re.compile(
+    r"/api/tenants/[^/]+/[^/]+/modules/(?P<module>[^/]+)/(?P<plural>[^/]+)(?P<rest>/.*)?", re.IGNORECASE
+)
 MATCH: Final = "/matchbatch"
 
 
-def refuse(kinds: Kinds, turn: Turn, refusal: Refusal) -> Reply:
+def refuse(turn: Turn, refusal: Refusal) -> Reply:
     """Return the notification that says why a call is refused."""
     if refusal.status >= 500:  # noqa: PLR2004 - our own fault, said as such
         return problem(refusal)
-    if refusal.kind == "no-method" and (astray := unserved(kinds, turn.call.path)):
+    if refusal.kind == "no-method" and (astray := unserved(turn)):
         refusal = Refusal(status=404, kind="no-path", detail=astray)
     return notification(refusal.status, _messages(refusal), refusal.headers)
 
@@ -49,20 +52,15 @@ def not_found(name: str, key: int) -> Reply:
     return notification(404, [told])
 
 
-def unserved(kinds: Kinds, path: str) -> str:
-    """Return why a path of a known shape leads nowhere, "" when it leads somewhere or is of no known shape."""
-    found = PLACE.fullmatch(path)
+def unserved(turn: Turn) -> str:
+    """Return why the path of a call leads nowhere though its shape is known, "" when it leads somewhere."""
+    found = PLACE.fullmatch(unquote(turn.call.path))
     if found is None or found["module"].lower() == "system":
         return ""
-    kind = kinds.at(found["module"], found["plural"])
+    kind = kinds_of(turn.api).at(found["module"], found["plural"])
     if kind is None:
         return f"There is no resource '{found['plural'][:80]}' in the module '{found['module'][:80]}'."
-    return unmatched(kind) if (found["rest"] or "").lower() == MATCH else ""
-
-
-def unmatched(kind: Kind) -> str:
-    """Return that a kind has no match update, "" when it has one."""
-    return "" if kind.match else f"{kind.name} has no match update."
+    return f"{kind.name} has no match update." if not kind.match and (found["rest"] or "").lower() == MATCH else ""
 
 
 def _messages(refusal: Refusal) -> list[Message]:

@@ -119,7 +119,8 @@ def _elements(expected: list[Any], got: list[Any], names: Names, pointer: str) -
     is_open = bool(expected) and expected[-1] == REST
     wanted = expected[:-1] if is_open else expected
     if len(got) < len(wanted) or (len(got) > len(wanted) and not is_open):
-        yield f"{pointer or 'body'}: expected {'at least ' * is_open}{len(wanted)} elements, got {len(got)}: {_short(got)}"
+        least = "at least " if is_open else ""
+        yield f"{pointer or 'body'}: expected {least}{len(wanted)} elements, got {len(got)}: {_short(got)}"
     for index, (one, other) in enumerate(zip(wanted, got, strict=False)):
         yield from differences(one, other, names, f"{pointer}/{index}")
 

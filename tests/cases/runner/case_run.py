@@ -72,21 +72,29 @@ def new_sandbox() -> str:
     return f"case-{os.getpid()}-{uuid4().hex[:12]}"
 
 
-def run_case(case: Case, server: Server, mounts: Callable[[Step], str], *, sandbox: str) -> None:
-    """Run `case` from a frozen clock on; raises `CaseFailed` at the first thing that is not as expected."""
-    running = Running(server=server, mount="", names={"sandbox": sandbox})
-    _control(running, "PUT", "clock", {"mode": "frozen", "now": EPOCH})
-    for step in case.steps:
-        try:
-            if isinstance(step, Exchange):
-                _exchange(running, step)
-            elif step.word in {"api", "contract"}:
-                running.mount = mounts(step)
-            else:
-                STEPS[step.word](running, fill(step.rest, running.names))
-        except (CaseFailed, ValueError) as error:
-            line = step.call.line if isinstance(step, Exchange) else step.line
-            raise CaseFailed(f"{case.file}:{line}: in '{case.title}'\n{error}") from error
+def run_case(case: Case, server: Server, mount: str, *, sandbox: str) -> None:
+    """Run `case` on a frozen clock in a sandbox of that name, which is dropped afterwards.
+
+    Raises `CaseFailed` at the first thing that is not as expected.
+    """
+    running = Running(server=server, mount=mount, names={"sandbox": sandbox})
+    _control(running, "PUT", "/clock", {"mode": "frozen", "now": EPOCH})
+    try:
+        for step in case.steps:
+            _run(case, running, step)
+    finally:
+        _control(running, "DELETE", "")
+
+
+def _run(case: Case, running: Running, step: Step | Exchange) -> None:
+    try:
+        if isinstance(step, Exchange):
+            _exchange(running, step)
+        elif step.word in STEPS:
+            STEPS[step.word](running, fill(step.rest, running.names))
+    except (CaseFailed, ValueError) as error:
+        line = step.call.line if isinstance(step, Exchange) else step.line
+        raise CaseFailed(f"{case.file}:{line}: in '{case.title}'\n{error}") from error
 
 
 def _exchange(running: Running, step: Exchange) -> None:
@@ -131,9 +139,10 @@ def _unlike(expected: Message, answer: Answer, names: Names) -> Iterator[str]:
         yield f"body: expected none, got {answer.body[:200]!r}"
 
 
-def _control(running: Running, method: str, what: str, body: object) -> None:
-    target = f"/_sandbox/sandboxes/{running.names['sandbox']}/{what}"
-    answer = running.server(method, target, (("Content-Type", "application/json"),), json.dumps(body).encode())
+def _control(running: Running, method: str, what: str, body: object = None) -> None:
+    target = f"/_sandbox/sandboxes/{running.names['sandbox']}{what}"
+    sent = b"" if body is None else json.dumps(body).encode()
+    answer = running.server(method, target, (("Content-Type", "application/json"),) if sent else (), sent)
     if answer.status // 100 != 2:
         raise CaseFailed(f"  {method} {target} answered {answer.status} {answer.body.decode(errors='replace')}")
 
@@ -146,20 +155,20 @@ def _header(running: Running, rest: str) -> None:
 
 
 def _settings(running: Running, rest: str) -> None:
-    _control(running, "PATCH", "settings", json.loads(rest))
+    _control(running, "PATCH", "/settings", json.loads(rest))
 
 
 def _seed(running: Running, rest: str) -> None:
-    _control(running, "POST", "reset", {"seed": int(rest)})
-    _control(running, "PUT", "clock", {"mode": "frozen", "now": EPOCH})
+    _control(running, "POST", "/reset", {"seed": int(rest)})
+    _control(running, "PUT", "/clock", {"mode": "frozen", "now": EPOCH})
 
 
 def _clock(running: Running, rest: str) -> None:
     word, _, value = rest.partition(" ")
     if word == "at":
-        _control(running, "PUT", "clock", {"now": value})
+        _control(running, "PUT", "/clock", {"now": value})
     elif word in {"advance", "to"}:
-        _control(running, "POST", "clock/advance", {"by" if word == "advance" else "to": value})
+        _control(running, "POST", "/clock/advance", {"by" if word == "advance" else "to": value})
     else:
         raise CaseError(f"'@ clock' takes advance, to or at; not {word!r}.")
 

@@ -1,0 +1,146 @@
+"""Gathering single faults of a value into groups, so that a body with thousands of them is told in a few lines."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from contracts.names import closest
+from contracts.pointers import pointer_of
+from contracts.schemas import Schema
+from contracts.texts import short
+from contracts.wording import Check
+
+Path: TypeAlias = "tuple[Path, str | int] | None"  # the way to a value: the way to its parent and the last token
+LISTED: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """How a call or a reply breaks its contract, and where it does so first.
+
+    `where` is `body`, `status`, `content-type`, or `query:NAME`, `path:NAME`, `header:NAME`, `cookie:NAME`. `pointer` is
+    a JSON Pointer into that value; a missing member points at the object that lacks it. `rule` is the JSON Schema
+    keyword. `got` is at most 80 characters. `hint` is the closest known name. `items` counts the items that break the
+    rule in the same way, `field` is the last token of the pointer that is no index.
+    """
+
+    side: Literal["call", "reply"]
+    where: str
+    pointer: str
+    rule: str
+    expected: str
+    got: str
+    hint: str = ""
+    detail: str
+    items: int = 1
+    field: str = ""
+
+
+class _Group:
+    """Faults of one kind in one field."""
+
+    __slots__ = ("check", "got", "item", "items", "path")
+
+    def __init__(self, check: Check, path: Path, got: str, item: "str | int | None") -> None:
+        self.check, self.path, self.got, self.item = check, path, got, item
+        self.items = 1
+
+
+class Findings:
+    """Single faults as they are found: `total` of them, in `bad_items` items, grouped by field, rule and what is said.
+
+    `items_at` are the pointers of the collections whose members count as items. Only the first `most` groups are kept.
+    """
+
+    __slots__ = ("_groups", "_item", "_items_at", "_most", "bad_items", "total")
+
+    def __init__(self, *, items_at: Collection[str] = (), most: int = LISTED) -> None:
+        self._groups: dict[tuple[Check, str], _Group] = {}
+        self._item: str | int | None = None
+        self._items_at = items_at
+        self._most = most
+        self.total = 0
+        self.bad_items = 0
+
+    def add(self, check: Check, path: Path, value: object) -> None:
+        """Note one fault."""
+        self.total += 1
+        key = (check, field_of(path))
+        group = self._groups.get(key)
+        if group is not None:
+            if group.item is None or group.item != self._item:
+                group.items += 1
+                group.item = self._item
+        elif len(self._groups) < self._most:
+            self._groups[key] = _Group(
+                check, path, "nothing" if "lacks" in check.predicate else short(value), self._item
+            )
+
+    def holds_items(self, path: Path) -> bool:
+        """Say whether the value at `path` is a collection whose members count as items."""
+        return self._item is None and bool(self._items_at) and pointer_of(tokens_of_path(path)) in self._items_at
+
+    def enter(self, item: str | int | None) -> None:
+        """Count what is added from now on to one bad item; None ends it."""
+        self._item = item
+        self.bad_items += item is not None
+
+    def violations(self, *, side: Literal["call", "reply"], where: str) -> tuple[Violation, ...]:
+        """Return the groups, in the order in which they were first found."""
+        return tuple(_violation(group, side, where) for group in self._groups.values())
+
+
+Explain: TypeAlias = Callable[[Any, Path, Findings], None]  # adds what is wrong with a value that does not fit
+ExplainerOf: TypeAlias = Callable[[Schema], Explain]
+
+
+def field_of(path: Path) -> str:
+    """Return the last token of a path that is no index, "" when there is none."""
+    while path is not None:
+        path, token = path
+        if isinstance(token, str):
+            return token
+    return ""
+
+
+def tokens_of_path(path: Path) -> list[str | int]:
+    """Return the tokens of a path from the root on."""
+    tokens = []
+    while path is not None:
+        path, token = path
+        tokens.append(token)
+    return tokens[::-1]
+
+
+def _violation(group: _Group, side: Literal["call", "reply"], where: str) -> Violation:
+    check, tokens, field = group.check, tokens_of_path(group.path), field_of(group.path)
+    hint = _hint(check, field, group.got)
+    tail = f" Did you mean '{hint}'?" if hint else ""
+    return Violation(
+        side=side,
+        where=where,
+        pointer=pointer_of(tokens),
+        rule=check.rule,
+        expected=check.expected,
+        got=group.got,
+        hint=hint,
+        detail=f"{_subject(group, tokens, field, where)} {check.predicate}.{tail}",
+        items=group.items,
+        field=field,
+    )
+
+
+def _hint(check: Check, field: str, got: str) -> str:
+    if not check.known:
+        return ""
+    return closest(got.strip('"') if check.rule == "enum" else field, check.known)
+
+
+def _subject(group: _Group, tokens: list[str | int], field: str, where: str) -> str:
+    if not tokens:
+        return "The body" if where == "body" else f"'{where.partition(':')[2]}'"
+    if group.item is not None and tokens[-1] == group.item:
+        return "An item"
+    if isinstance(tokens[-1], str):
+        return f"'{field}'"
+    return f"An element of '{field}'" if field else "An element"

@@ -1,0 +1,37 @@
+"""What a list of operations changes, and what a match update may change."""
+
+from collections.abc import Mapping, Sequence
+
+from mockserver.apis.onkey.kinds import kinds_of
+from mockserver.domain.values import Fault, Item
+from mockserver.stores import Record, View
+from mockserver.turn import Run
+
+
+def changes(item: Item) -> Mapping[str, object]:
+    """Return the properties that an item sets; of two operations on one property the later counts."""
+    payload = item.payload
+    if isinstance(payload, dict):
+        return payload
+    own = f"{item.resource.name}->"
+    return {own_name(str(one["path"]), own): one["value"] for one in payload} if isinstance(payload, list) else {}
+
+
+def own_name(path: str, own: str) -> str:
+    """Return the name in a path of the resource's own: `Resource->Code` gives `Code`; anything else stays."""
+    return path[len(own) :] if path[: len(own)].lower() == own.lower() else path
+
+
+def inspect(
+    run: Run, view: View, item: Item, existing: Record | None, changed: Mapping[str, object]
+) -> Sequence[Fault]:
+    """Return a fault for each property that a match update may not set."""
+    del view, existing
+    if run.operation is None or run.operation.id != "matchUpdate":
+        return ()
+    kind = kinds_of(run.api).by_name[item.resource.name]
+    return [
+        Fault("match", (name,), value)
+        for name, value in changed.items()
+        if name in kind.shown and name not in kind.match
+    ]

@@ -1,0 +1,59 @@
+"""The command line: one file a command. What is wrong with a command is said in one sentence, with exit code 2."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+from mockserver.cli.serve import serve
+from mockserver.version import VERSION
+
+ALIASES: Final = {"mock": "serve"}
+MISUSE: Final = 2
+
+
+class Program(click.Group):
+    """The group of all commands; aliases are not listed."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name or alias."""
+        return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
+
+    def main(  # type: ignore[override] # click's two overloads in one
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        *,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the program, and exit with its code: 0 fine, 1 findings, 2 misuse."""
+        given = {"args": args, "prog_name": prog_name, "complete_var": complete_var, **extra}
+        if not standalone_mode:
+            return super().main(**given, standalone_mode=False)
+        from contracts.errors import BulkproofError  # noqa: PLC0415 - only at this rim
+
+        try:
+            sys.exit(super().main(**given, standalone_mode=False) or 0)
+        except click.ClickException as error:
+            click.echo(f"Error: {error.format_message()}", err=True)
+            sys.exit(MISUSE)
+        except click.Abort:
+            sys.exit(130)  # as a shell tells Ctrl-C
+        except BulkproofError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(MISUSE)
+
+
+@click.group(cls=Program, no_args_is_help=False, invoke_without_command=True)
+@click.version_option(VERSION, message="bulkproof %(version)s")
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Contract tests and a stateful mock server for bulk and batch APIs."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+main.add_command(serve)

@@ -1,0 +1,171 @@
+"""`bulkproof serve`: the sandbox as a server."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import click
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from mockserver.api import Api
+    from mockserver.sources import Source
+    from mockserver.web.running import Running
+    from mockserver.web.service import Options, Service
+
+Clock: TypeAlias = tuple[str, float]
+FASTEST: Final = 86_400.0  # a day in a second
+
+
+class ClockType(click.ParamType[Clock]):
+    """`frozen`, `system`, or `x60` for sixty times as fast."""
+
+    name = "frozen|system|xFACTOR"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Clock:
+        """Return mode and factor."""
+        if isinstance(value, tuple):
+            return value
+        if value in {"frozen", "system"}:
+            return str(value), 1.0
+        try:
+            factor = float(value[1:]) if value.startswith("x") else 0.0
+        except ValueError:
+            factor = 0.0
+        if not 0.0 < factor <= FASTEST:
+            self.fail(
+                f"'{value}' is none of frozen, system, and xFACTOR with a factor up to {FASTEST:g}, such as x60.",
+                param,
+                ctx,
+            )
+        return "scaled", factor
+
+
+@click.command()
+@click.argument("apis", nargs=-1, metavar="[API|FILE]...")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes any free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--auth",
+    type=click.Choice(["open", "strict"]),
+    default="open",
+    show_default=True,
+    help="Whether calls need valid credentials.",
+)
+@click.option(
+    "--conduct",
+    type=click.Choice(["observe", "enforce"]),
+    default="observe",
+    show_default=True,
+    help="Whether breaches of conduct are noted or refused.",
+)
+@click.option("--strict", is_flag=True, help="Take what a vendor's page says twice in its narrow sense.")
+@click.option("--lenient-json", is_flag=True, help="Forgive trailing commas.")
+@click.option(
+    "--clock",
+    type=ClockType(),
+    default="system",
+    metavar="frozen|system|xFACTOR",
+    show_default=True,
+    help="How the sandboxes' time goes.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**53 - 1),
+    default=0,
+    show_default=True,
+    help="What every id and random choice comes from.",
+)
+@click.option("--watch", is_flag=True, help="Reload a contract whose file changes, and keep what is stored.")
+@click.option(
+    "--control-token",
+    default="",
+    metavar="TOKEN",
+    envvar="BULKPROOF_CONTROL_TOKEN",
+    show_envvar=True,
+    help="Control calls need it.",
+)
+@click.option(
+    "--max-sandboxes",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="The one idle longest is dropped first.",
+)
+def serve(apis: tuple[str, ...], *, port: int, host: str, watch: bool, **given: Any) -> None:
+    """Serve APIs from their contracts, with state, jobs and a clock that can be moved. Also called `mock`.
+
+    An API is a bundled one (genero, onkey), an installed plug-in, or an OpenAPI file. Without any, all bundled ones are
+    served.
+    """
+    from mockserver.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for aiohttp
+    from mockserver.web.running import serve_until_signal  # noqa: PLC0415
+
+    sources = find_sources(apis or BUNDLED)
+    loaded = [source.load() for source in sources]
+    watched = {api.name: source for api, source in zip(loaded, sources, strict=True)} if watch else {}
+
+    async def run(ended: "asyncio.Event") -> None:
+        await _run(_service(loaded, _options(given)), host, port, watched, ended)
+
+    serve_until_signal(run)
+
+
+def _options(given: Mapping[str, Any]) -> "Options":
+    from mockserver.web.service import Options  # noqa: PLC0415
+
+    mode, factor = given["clock"]
+    return Options(
+        settings={
+            "auth": given["auth"],
+            "conduct": given["conduct"],
+            "strict": given["strict"],
+            "lenientJson": given["lenient_json"],
+        },
+        seed=given["seed"],
+        mode=mode,
+        factor=factor,
+        max_sandboxes=given["max_sandboxes"],
+        control_token=given["control_token"],
+    )
+
+
+def _service(apis: "list[Api]", options: "Options") -> "Service":
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from mockserver.web.service import Service  # noqa: PLC0415
+
+    return Service(apis, options, datetime.now(UTC))
+
+
+async def _run(
+    service: "Service", host: str, port: int, watched: "Mapping[str, Source]", ended: "asyncio.Event"
+) -> None:
+    import asyncio  # noqa: PLC0415
+
+    from mockserver.web.running import start, tune_collector  # noqa: PLC0415
+    from mockserver.web.watch import watch  # noqa: PLC0415
+
+    running = await start(service, host=host, port=port)
+    _greet(running)
+    tune_collector()
+    watching = asyncio.create_task(watch(service, watched, click.echo)) if watched else None
+    await ended.wait()
+    if watching is not None:
+        watching.cancel()
+    await running.stop()
+
+
+def _greet(running: "Running") -> None:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from mockserver.version import VERSION  # noqa: PLC0415
+    from mockserver.web.curl import curl_line  # noqa: PLC0415
+
+    service, url = running.service, running.url
+    lines = [f"Bulkproof {VERSION} serves"]
+    lines += [f"  {name:<9} {url}{api.mount}" for name, api in service.apis.items()]
+    lines += [f"  {'control':<9} {url}/_sandbox", "Try:"]
+    examples = (curl_line(api, service.sandboxes.blank, url, datetime.now(UTC)) for api in service.apis.values())
+    line = next((one for one in examples if one is not None), f"curl -sS {url}/_sandbox/apis")
+    click.echo("\n".join([*lines, f"  {line}"]))

@@ -1,0 +1,78 @@
+"""The scenarios that can be selected by name: the bundled ones, and those loaded from files."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from contracts.errors import MisuseError
+from contracts.names import did_you_mean
+from mockserver.scenario.loading import load_file, load_trusted
+from mockserver.scenario.rules import Scenario
+
+BUNDLED: Final = Path(__file__).parent / "bundled"
+ANY: Final = "any"  # the folder of the scenarios that are for no API in particular
+
+
+@cache
+def _files() -> Mapping[str, Path]:
+    return {path.stem: path for path in sorted(BUNDLED.glob("*/*.yaml"))}
+
+
+@cache
+def bundled(name: str) -> Scenario:
+    """Return a bundled scenario. Raises KeyError when there is none of that name."""
+    return load_trusted(_files()[name])
+
+
+def bundled_names() -> tuple[str, ...]:
+    """Return the names of the bundled scenarios."""
+    return tuple(_files())
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Scenarios by name. `loaded` are those from files, which come before a bundled one of the same name."""
+
+    loaded: dict[str, Scenario] = field(default_factory=dict)
+
+    def add(self, scenario: Scenario) -> None:
+        """Take a scenario in, in the place of one of that name."""
+        self.loaded[scenario.name] = scenario
+
+    def read(self, path: Path) -> Scenario:
+        """Take in the scenario in a file, and return it. Raises ScenarioError."""
+        scenario = load_file(path)
+        self.add(scenario)
+        return scenario
+
+    def get(self, name: str) -> Scenario:
+        """Return the scenario of that name. Raises MisuseError."""
+        if name in self.loaded:
+            return self.loaded[name]
+        if name in _files():
+            return bundled(name)
+        cure = did_you_mean(name, self.names()) or "GET /_sandbox/scenarios lists those that there are."
+        raise MisuseError(f"no scenario is called '{name}'.", cure=cure)
+
+    def names(self) -> tuple[str, ...]:
+        """Return every name: the loaded ones first."""
+        return (*self.loaded, *(name for name in _files() if name not in self.loaded))
+
+    def __iter__(self) -> Iterator[Scenario]:
+        return map(self.get, self.names())
+
+
+def ways_to_select(name: str) -> dict[str, str]:
+    """Return the exact ways to select a scenario: for one call, for a server, for a test, for a sandbox."""
+    body = orjson.dumps({"scenarios": [name]}).decode()
+    return {
+        "header": f"Prefer: scenario={name}",
+        "cli": f"bulkproof serve --scenario {name}",
+        "pytest": f'bulkproof.scenario("{name}")',
+        "control": "curl -X PUT http://127.0.0.1:8080/_sandbox/sandboxes/default/scenarios"
+        f" -H 'Content-Type: application/json' -d '{body}'",
+    }

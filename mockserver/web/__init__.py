@@ -1,0 +1,1 @@
+"""The aiohttp rim: sockets, request bodies, starting and stopping a server."""

@@ -1,0 +1,166 @@
+"""The rim: aiohttp's requests in, replies out. Nothing here knows what is served."""
+
+import asyncio
+import logging
+import re
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.web_protocol import RequestHandler
+
+from contracts.messages import Headers, Reply
+from mockserver.problems import problem
+from mockserver.turn import Refusal
+from mockserver.version import VERSION
+from mockserver.web.body import SECONDS, read_body
+from mockserver.web.service import Place, Service
+
+SERVER: Final = f"bulkproof/{VERSION}"
+LINE_BYTES: Final = 16 * 1024  # of a request line; On Key's batch reads carry a thousand ids in it
+FIELD_BYTES: Final = 16 * 1024
+FIELDS: Final = 128
+FINAL: Final = frozenset((HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT))  # the rest is not read
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
+_log: Final = logging.getLogger("bulkproof")
+
+
+class Rim(web.Server):
+    """The connections of one server. `busy` is how many requests are being answered."""
+
+    def __init__(self, service: Service, *, body_seconds: float = SECONDS) -> None:
+        super().__init__(self._answer)
+        self.service = service
+        self.body_seconds = body_seconds
+        self.busy = 0
+        self.closing = False
+        self.idle = asyncio.Event()
+
+    def __call__(self) -> RequestHandler:
+        """Return the protocol of a new connection."""
+        return Protocol(
+            self,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # aiohttp's own way to say that there is none
+            auto_decompress=False,
+            max_line_size=LINE_BYTES,
+            max_field_size=FIELD_BYTES,
+            max_headers=FIELDS,
+        )
+
+    async def finish(self, seconds: float) -> None:
+        """Answer what is being asked, then close every connection; what takes longer than `seconds` is cut off."""
+        self.closing = True
+        if self.busy:
+            self.idle.clear()
+            try:
+                await asyncio.wait_for(self.idle.wait(), seconds)
+            except TimeoutError:
+                _log.warning("Cut off %d unfinished requests", self.busy)
+        self.pre_shutdown()
+        await self.shutdown(1.0)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.busy += 1
+        try:
+            return await self._reply(request)
+        finally:
+            self.busy -= 1
+            if self.closing and not self.busy:
+                self.idle.set()
+
+    async def _reply(self, request: web.BaseRequest) -> web.Response:
+        headers = _headers(request)
+        real = datetime.now(UTC)
+        place = self.service.find(request.raw_path, headers, real)
+        if isinstance(place, Reply):
+            return self._sent(place, real)
+        expects = headers.get("Expect")
+        if expects and expects.lower() != "100-continue":
+            detail = f"The expectation '{expects[:80]}' cannot be met; only 100-continue can."
+            body: bytes | Refusal = Refusal(status=HTTPStatus.EXPECTATION_FAILED, kind="malformed", detail=detail)
+        else:
+            body = await read_body(request, limit=place.body_limit, seconds=self.body_seconds)
+            real = datetime.now(UTC)
+        reply = self.service.answer(place, request.method, headers, body, real)
+        return self._sent(reply, _date(place, real))
+
+    def _sent(self, reply: Reply, at: datetime) -> web.Response:
+        response = _response(reply, at)
+        if self.closing or reply.status in FINAL:
+            response.force_close()
+        return response
+
+
+class Protocol(RequestHandler):
+    """A connection whose unreadable requests are answered with problem documents, and fill no log."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Return the answer to a request that is no HTTP, or that met a fault of ours; the connection ends with it."""
+        del message
+        if request.writer.output_size > 0:
+            raise ConnectionError("An answer has been begun already.")
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.error("A request met a fault of Bulkproof's own", exc_info=exc)
+        response = _response(problem(_unreadable(status, exc)), datetime.now(UTC))
+        response.force_close()
+        return response
+
+
+def _unreadable(status: int, exc: BaseException | None) -> Refusal:
+    if isinstance(exc, LineTooLong):
+        detail = f"A header field or the request line is longer than {FIELD_BYTES} bytes."
+        return Refusal(status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, kind="too-big", detail=detail)
+    if status == HTTPStatus.BAD_REQUEST:
+        why = str(getattr(exc, "message", "") or exc or "").partition("\n")[0].strip().rstrip(":")
+        detail = f"The request is no valid HTTP: {why[:200] or 'it cannot be read'}."
+        return Refusal(status=status, kind="malformed", detail=detail)
+    return Refusal(status=status, kind="fault", detail="Bulkproof made a mistake here, which the server's log shows.")
+
+
+def _headers(request: web.BaseRequest) -> Headers:
+    pairs = [(name, value if value.isascii() else _text(value)) for name, value in request.headers.items()]
+    return Headers(pairs)
+
+
+def _text(value: str) -> str:
+    """Return a header's value; bytes that are not UTF-8 are read as Latin-1."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    return value
+
+
+def _date(place: Place, real: datetime) -> datetime:
+    return place.sandbox.now(real)
+
+
+def _response(reply: Reply, at: datetime) -> web.Response:
+    fields: list[tuple[str, Any]] = [
+        (name, value if value.isprintable() else _printable(value)) for name, value in reply.headers.pairs
+    ]
+    fields.append(("Date", _http_date(int(at.timestamp()))))
+    fields.append(("Server", SERVER))
+    return web.Response(status=reply.status, headers=fields, body=reply.body)
+
+
+def _printable(value: str) -> str:
+    return _CONTROLS.sub(" ", value).encode("utf-8", "replace").decode()
+
+
+@lru_cache(maxsize=16)
+def _http_date(seconds: int) -> str:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)

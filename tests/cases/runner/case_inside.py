@@ -1,0 +1,55 @@
+"""The sandbox inside the test process: the whole program but for its sockets."""
+
+from datetime import UTC, datetime
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from case_run import Answer, Pairs, Server
+from case_text import Case, CaseError, Step
+from mockserver.api import Api
+from mockserver.web.service import Options, Service
+
+from contracts.document import load
+from contracts.messages import Headers
+
+REAL = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def served_by(case: Case) -> Step:
+    """Return the step that says what a case speaks to; raises `CaseError` when there is not exactly one."""
+    found = [step for step in case.steps if isinstance(step, Step) and step.word in {"api", "contract"}]
+    if len(found) != 1:
+        raise CaseError(
+            f"{case.file.name}, line {case.line}: a case has one '@ api' or '@ contract', not {len(found)}."
+        )
+    return found[0]
+
+
+def inside(case: Case) -> tuple[Server, str]:
+    """Return a server of what `case` speaks to, and where it is mounted there."""
+    step = served_by(case)
+    api = _bundled(step.rest) if step.word == "api" else _own(case.file.parent / step.rest)
+    service = _service(api)
+
+    def answer(method: str, target: str, headers: Pairs, body: bytes) -> Answer:
+        reply = service.handle(method, target, Headers(headers), body, REAL)
+        return Answer(status=reply.status, headers=reply.headers.pairs, body=reply.body)
+
+    return answer, api.mount
+
+
+@cache
+def _bundled(name: str) -> Api:
+    api: Api = import_module(f"mockserver.apis.{name}").api()
+    return api
+
+
+@cache
+def _own(file: Path) -> Api:
+    return Api(name=file.stem, contract=load(file))
+
+
+@cache
+def _service(api: Api) -> Service:
+    return Service([api], Options(mode="frozen"), REAL)

@@ -1,0 +1,103 @@
+"""Which members of an item are written: Genero's fields and import settings."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mockserver.apis.genero import api, settings
+from mockserver.apis.genero.imports import FIELDS, FILLED, FILLING_OF, SWITCH_OF, SWITCHED, changes, prepare
+from mockserver.domain.values import Item
+from mockserver.ids import Ids
+from mockserver.stores import Record
+from mockserver.stores.memory import MemoryStore
+from mockserver.turn import Run
+from mockserver.world import World
+
+API = api()
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NAMES = sorted(FIELDS)
+
+
+def run(operation="postJob", **chosen):
+    genero = {**settings.DEFAULTS, "tenants": {"t": chosen}}
+    world = World(store=MemoryStore(), ids=Ids(), settings={"genero": genero}, born=START)
+    return Run(api=API, world=world, scope="t", now=START, operation=API.contract.operation(operation))
+
+
+def item(name, payload):
+    resource = API.contract.resources[name]
+    return Item(0, "1", "upsert", resource, "1", payload, None, None, payload)
+
+
+STORED = Record("1", 1, deleted=False, body={}, created=START, modified=START)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fields_are_those_of_the_contract(name):
+    """The table of fields says what the entity's schema says."""
+    schema = API.contract.schemas.schema(API.contract.resources[name].schema)
+    assert set(schema.members()) == FIELDS[name]
+
+
+def test_every_setting_is_used_or_said_to_have_no_effect():
+    """No switch and no default is there for show."""
+    used = {*SWITCH_OF.values(), *FILLING_OF.values()}
+    assert used.isdisjoint(settings.NO_EFFECT)
+    assert used | settings.NO_EFFECT.keys() == {*settings.SWITCHES, *settings.FILLINGS}
+
+
+def test_every_field_that_a_setting_names_is_reached():
+    """Each switch and each default holds for some entity, and never for an entity's own key."""
+    for names, table in ((SWITCH_OF, SWITCHED), (FILLING_OF, FILLED)):
+        assert {name for pairs in table.values() for _, name in pairs} == set(names.values())
+        assert all(field != API.contract.resources[resource].key for resource in table for field, _ in table[resource])
+
+
+@given(st.sampled_from(NAMES), st.dictionaries(st.sampled_from([*set().union(*FIELDS.values()), "odd", ""]), st.text()))
+def test_unknown_members_are_left_out(name, payload):
+    """What is written is what of the payload are fields of its entity, in its order."""
+    assert list(changes(item(name, payload)).items()) == [pair for pair in payload.items() if pair[0] in FIELDS[name]]
+
+
+@given(st.sampled_from(NAMES), st.data())
+def test_switches_hold_for_updates_only(name, data):
+    """An update writes exactly the given fields whose switch is on; a creation writes every given field."""
+    fields = sorted(FIELDS[name])
+    given_ = dict.fromkeys(data.draw(st.sets(st.sampled_from(fields))), "x")
+    chosen = {switch: data.draw(st.booleans()) for switch in settings.SWITCHES}
+    one, here = item(name, given_), run(**chosen)
+    own = one.resource.key
+    written = {field for field in given_ if field == own or chosen.get(SWITCH_OF.get(field), True)}
+    assert prepare(here, one, STORED, given_).keys() == written
+    assert prepare(here, one, None, given_).keys() >= given_.keys()
+
+
+@given(st.sampled_from(NAMES), st.data())
+def test_defaults_fill_only_what_a_new_entity_lacks(name, data):
+    """A creation gets each default that is set for a field that it lacks; what was given stays."""
+    given_ = dict.fromkeys(data.draw(st.sets(st.sampled_from(sorted(FIELDS[name])))), "given")
+    given_[API.contract.resources[name].key] = "1"
+    given_.pop("deleted", None)
+    chosen = {default: data.draw(st.sampled_from(["", "filled"])) for default in settings.FILLINGS}
+    got = prepare(run(**chosen), item(name, given_), None, given_)
+    filled = {field: "filled" for field, default in FILLED[name] if chosen[default] and field not in given_}
+    assert got == {**given_, **filled}
+
+
+def test_import_settings_do_not_touch_single_entities():
+    """A PUT is written as it is given."""
+    given_ = {"customerId": "1", "phone": "2"}
+    here = run("putEntity", DoUpdatePhone=False, DefaultPrio="Z")
+    assert prepare(here, item("customer", given_), STORED, given_) == given_
+    assert prepare(here, item("customer", given_), None, given_) == given_
+
+
+def test_a_tenant_without_settings_has_the_vendors():
+    """What a tenant leaves out is as the vendor's documentation says."""
+    given_ = {"wholesalerId": "1", "salesDistrictId": "north"}
+    assert prepare(run(), item("wholesaler", given_), STORED, given_) == {"wholesalerId": "1"}
+    assert prepare(run(), item("customer", {"customerId": "1"}), None, {"customerId": "1"}) == {
+        "customerId": "1",
+        "prio": "N",
+    }
