@@ -5,12 +5,12 @@ from typing import Final, TypeAlias
 
 from contracts.keywords import is_annotation
 
-Rewrite: TypeAlias = Callable[[dict[str, object]], None]
+Rewrite: TypeAlias = Callable[[dict[str, object]], None]  # in place
 LIMITS: Final = (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum"))
 
 
 def from_30(schema: dict[str, object]) -> None:
-    """Rewrite a schema object of OpenAPI 3.0 in place: `nullable`, exclusive limits, `example`, what is beside `$ref`."""
+    """Rewrite a schema object of OpenAPI 3.0: `nullable`, exclusive limits, `example`, what is beside `$ref`."""
     if "$ref" in schema:
         for keyword in [one for one in schema if one != "$ref" and not is_annotation(one)]:
             del schema[keyword]  # 3.0 ignores what stands beside a reference
@@ -27,7 +27,7 @@ def from_30(schema: dict[str, object]) -> None:
 
 
 def from_31(schema: dict[str, object]) -> None:
-    """Rewrite a schema object of OpenAPI 3.1 in place: a `$ref` beside other rules becomes a member of `allOf`."""
+    """Rewrite a schema object of OpenAPI 3.1: a `$ref` beside other rules becomes a member of `allOf`."""
     if "$dynamicRef" in schema:
         schema.setdefault("$ref", schema.pop("$dynamicRef"))
     if "$ref" in schema and not all(keyword == "$ref" or is_annotation(keyword) for keyword in schema):

@@ -26,8 +26,9 @@ def load_bundled(name: str) -> Contract:
 def load(source: Path | str, *, name: str | None = None, check: bool = True) -> Contract:
     """Load an OpenAPI 3.0 or 3.1 document, YAML or JSON, with all local files that it refers to.
 
-    `name` is the contract's, by default the file's stem. `check` holds the document to the shape of OpenAPI, its schemas
-    to JSON Schema 2020-12 and its declarations to their own schemas; leave it off only for documents checked before.
+    `name` is the contract's, by default the file's stem. `check` holds the document to the shape of OpenAPI, its
+    schemas to JSON Schema 2020-12 and its declarations to their own schemas; leave it off only for documents that were
+    checked before.
     Raises ContractError with one Fault for each mistake.
     """
     path = Path(source)
@@ -99,8 +100,8 @@ def _contract(documents: Documents, root: Mapping[str, Any]) -> Contract:
 
 
 def _mount(root: Mapping[str, Any]) -> str:
-    servers: list[Mapping[str, Any]] = root.get("servers", [])
-    server = servers[0] if servers else {"url": ""}
+    servers: list[dict[str, Any]] = root.get("servers", [])
+    server: dict[str, Any] = servers[0] if servers else {"url": ""}
     url = server["url"]
     for variable, about in server.get("variables", {}).items():
         url = url.replace(f"{{{variable}}}", about["default"])

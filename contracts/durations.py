@@ -4,9 +4,10 @@ import re
 from datetime import timedelta
 from typing import Final
 
+NUMBER: Final = r"\d+(?:\.\d+)?"
 PATTERN: Final = (
-    r"^P(?=.)(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?$"
+    rf"^P(?=.)(?:(?P<weeks>{NUMBER})W)?(?:(?P<days>{NUMBER})D)?"
+    rf"(?:T(?=.)(?:(?P<hours>{NUMBER})H)?(?:(?P<minutes>{NUMBER})M)?(?:(?P<seconds>{NUMBER})S)?)?$"
 )
 _COMPILED: Final = re.compile(PATTERN, re.ASCII)
 

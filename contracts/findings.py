@@ -18,8 +18,8 @@ LISTED: Final = 100
 class Violation:
     """How a call or a reply breaks its contract, and where it does so first.
 
-    `where` is `body`, `status`, `content-type`, or `query:NAME`, `path:NAME`, `header:NAME`, `cookie:NAME`. `pointer` is
-    a JSON Pointer into that value; a missing member points at the object that lacks it. `rule` is the JSON Schema
+    `where` is `body`, `status`, `content-type`, or `query:NAME`, `path:NAME`, `header:NAME`, `cookie:NAME`. `pointer`
+    is a JSON Pointer into that value; a missing member points at the object that lacks it. `rule` is the JSON Schema
     keyword. `got` is at most 80 characters. `hint` is the closest known name. `items` counts the items that break the
     rule in the same way, `field` is the last token of the pointer that is no index.
     """

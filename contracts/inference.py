@@ -1,4 +1,4 @@
-"""What method and path say where nothing is declared: single-record operations, and the resources that they speak of."""
+"""What method and path say where nothing is declared: single-record operations, and the resources they speak of."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace

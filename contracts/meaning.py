@@ -26,21 +26,12 @@ Said = Iterator[tuple[str, str, str]]
 
 
 def _repeated_ids(contract: Contract) -> Said:
-    given: dict[str, str] = {}
+    given: dict[str, Operation] = {}
     for one in contract.operations:
-        name = _given_id(contract, one)
-        if name in given:
-            yield f"{one.pointer}/operationId", f"operationId '{name}' is also {given[name]}'s.", "Give each its own."
-        elif name:
-            given[name] = f"{one.method} {one.path}"
-
-
-def _given_id(contract: Contract, operation: Operation) -> str:
-    from contracts.operations import node_at  # noqa: PLC0415
-
-    root = next(iter(contract.schemas.documents))
-    node = node_at(contract.schemas, f"{root}#").inside("paths", operation.path).inside(operation.method.lower())
-    return str(node.value.get("operationId", ""))
+        other = given.setdefault(one.id, one)
+        if other is not one:
+            fact = f"the operationId '{one.id}' is also that of {other.method} {other.path}."
+            yield f"{one.pointer}/operationId", fact, "Give each its own."
 
 
 def _clashing_paths(contract: Contract) -> Said:

@@ -55,7 +55,7 @@ def node_at(within: SchemaSet, ref: str) -> Node:
 
 def operations_of(root: Node) -> tuple[Operation, ...]:
     """Return every operation in the document's order; one without an operationId is named by method and path."""
-    taken: set[str] = set()
+    taken = set(_given_ids(root))
     security = _security(root.value.get("security", ()))
     return tuple(
         _operation(item, path, method, taken, security)
@@ -65,6 +65,12 @@ def operations_of(root: Node) -> tuple[Operation, ...]:
         for method in METHODS
         if method in item.value
     )
+
+
+def _given_ids(root: Node) -> Iterator[str]:
+    for path in root.value.get("paths", ()):
+        item = root.inside("paths", path).value if path.startswith("/") else {}
+        yield from (item[method].get("operationId", "") for method in METHODS if method in item)
 
 
 def made_up_id(method: str, path: str) -> str:
@@ -80,7 +86,7 @@ def _operation(
     node = item.inside(method)
     value = node.value
     return Operation(
-        id=_unique(value.get("operationId") or made_up_id(method, path), taken),
+        id=value.get("operationId") or _unique(made_up_id(method, path), taken),
         method=method.upper(),
         path=path,
         pointer=pointer_of(("paths", path, method)),

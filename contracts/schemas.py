@@ -31,11 +31,12 @@ def is_pure_reference(schema: object) -> bool:
 class SchemaSet:
     """The documents of a contract by URI; every `$ref` in them is absolute: `uri#pointer`."""
 
-    __slots__ = ("_validators", "documents")
+    __slots__ = ("_validators", "_values", "documents")
 
     def __init__(self, documents: Mapping[str, object]) -> None:
         self.documents = documents
         self._validators: dict[str, Draft202012Validator] = {}
+        self._values: dict[str, object] = {}
 
     def __reduce__(self) -> tuple[type["SchemaSet"], tuple[Mapping[str, object]]]:
         """Pickle the documents alone: validators are made anew where they are needed."""
@@ -56,8 +57,10 @@ class SchemaSet:
 
     def value(self, ref: str) -> object:
         """Return what stands at `ref`. Raises LookupError when nothing does."""
-        uri, pointer = split_ref(ref)
-        found = look_up(self.documents[uri], pointer)
+        found = self._values.get(ref, ABSENT)
+        if found is ABSENT:
+            uri, pointer = split_ref(ref)
+            found = self._values[ref] = look_up(self.documents[uri], pointer)
         if found is ABSENT:
             raise LookupError(ref)
         return found

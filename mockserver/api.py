@@ -18,9 +18,10 @@ from mockserver.stores import Key, Record, View
 from mockserver.turn import Refusal, Run, Turn
 
 Behaviour: TypeAlias = Callable[[Turn], Reply]
+Inspect: TypeAlias = Callable[[Item, Mapping[str, object]], Sequence[Fault]]
 Prepare: TypeAlias = Callable[[Record | None, Mapping[str, object]], Mapping[str, object]]
 
-__all__ = ["Api", "Behaviour", "Hooks", "Prepare"]
+__all__ = ["Api", "Behaviour", "Hooks", "Inspect", "Prepare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +41,9 @@ class Hooks:
     changes:    the members that an item sets: the payload itself, or what a list of operations amounts to
     prepare:    for one run, what picks the members that may be written, given the stored record or None
     resolve:    what a value in a reference (a member of the resource) or in a target (its key) means
-    new_key:    the key of a record that the server names
+    new_keys:   for one run, what gives the key of each record that the server names
     job_id:     the id of a new job of so many items
-    inspect:    further faults of an item that its resource's declaration does not say
+    inspect:    for one run, what finds faults of an item that its resource's declaration does not say
     render:     a stored record as the API shows it
     entries:    an outcome as the API says it: the entries that stand in the reply or in the job's results
     finish:     the last word on a reply: headers that every answer has, warnings
@@ -61,9 +62,9 @@ class Hooks:
     changes: Callable[[Item], Mapping[str, object]] = plain.changes
     prepare: Callable[[Run, Resource], Prepare | None] | None = None
     resolve: Callable[[Run, View, Resource, str, object], Resolution] | None = None
-    new_key: Callable[[Run, Resource], Key] = plain.new_key
+    new_keys: Callable[[Run, Resource], Callable[[], Key]] = plain.new_keys
     job_id: Callable[[Turn, int], str] = plain.job_id
-    inspect: Callable[[Run, View, Item, Record | None, Mapping[str, object]], Sequence[Fault]] | None = None
+    inspect: Callable[[Run, Resource], Inspect | None] | None = None
     render: Callable[[Run, Resource, Record], object] = plain.render
     entries: Callable[[Run, Outcome], Sequence[object]] = plain.entries
     finish: Callable[[Turn, Reply], Reply] = plain.finish

@@ -1,6 +1,6 @@
 """What an API does when it says nothing of its own: the defaults of `mockserver.api.Hooks`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from contracts.bulk import Resource
 from contracts.messages import Headers, Reply
@@ -96,12 +96,13 @@ def changes(item: Item) -> Mapping[str, object]:
     return {}
 
 
-def new_key(run: Run, resource: Resource) -> Key:
-    """Name a record by the next UUID, or by a count where the schema wants a number."""
+def new_keys(run: Run, resource: Resource) -> Callable[[], Key]:
+    """Name records by the next UUID, or by a count where the schema wants a number."""
     shown = run.api.contract.schemas.schema(resource.schema).member(resource.key) if resource.schema else None
+    ids, kind = run.world.ids, f"{run.scope}/{resource.name}"
     if shown is not None and shown.raw.get("type") in {"integer", "number"}:
-        return run.world.ids.count(f"{run.scope}/{resource.name}") + 1
-    return run.world.ids.uuid(f"{run.scope}/{resource.name}")
+        return lambda: ids.count(kind) + 1
+    return lambda: ids.uuid(kind)
 
 
 def job_id(turn: Turn, items: int) -> str:

@@ -40,7 +40,9 @@ def plan_array(planner: Planner, flat: Flat, where: str, kind: str) -> Plan:
         raise ContradictionError("minItems", f"{least} elements are needed, {most} can be")
     unique = flat.get("uniqueItems", False)
     shape = Shape(where=where, prefix=prefix, wanted=wanted, rest=rest, least=least, most=most, unique=unique)
-    return Plan(build=lambda: _builder(shape), needs=_needs(shape), risk="contains" if count or "maxContains" in flat else "")
+    return Plan(
+        build=lambda: _builder(shape), needs=_needs(shape), risk="contains" if count or "maxContains" in flat else ""
+    )
 
 
 def _every(flat: Flat) -> object:
@@ -83,6 +85,8 @@ def _containing(
             found.append(edge)
         else:
             count -= 1
+    if count > 0:
+        raise ContradictionError("contains", "there is no room for what it asks for")
     return tuple(found)
 
 
@@ -138,7 +142,9 @@ def _distinct(draws: list[Draw], rng: Random, fuel: int, shape: Shape) -> list[o
                 break
         else:
             if len(values) < shape.least:
-                raise UnsatisfiableError(shape.where, "uniqueItems", f"only {len(values)} different elements were found")
+                raise UnsatisfiableError(
+                    shape.where, "uniqueItems", f"only {len(values)} different elements were found"
+                )
             break
     return values
 

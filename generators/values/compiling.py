@@ -14,7 +14,9 @@ from generators.values.node import Edge, Node, Plan
 from generators.values.types import TYPE_PLANS, types_of
 from generators.values.unsatisfiable import ContradictionError, UnsatisfiableError
 
-MAX_BREADTH: Final = 128  # combinations of `anyOf`, `if` and the like on one value; beyond, the first that can be is taken
+MAX_BREADTH: Final = (
+    128  # combinations of `anyOf`, `if` and the like on one value; beyond, the first that can be is taken
+)
 MAX_DEPTH: Final = 100
 NULL_RARITY: Final = 4
 RISKY: Final = ("oneOf", "if", "not", "dependentSchemas", "allOf", "unevaluatedProperties", "unevaluatedItems")
@@ -37,7 +39,7 @@ class Compiler:
 
     def judge(self, schema: object) -> Callable[[object], bool]:
         """Return the predicate of a schema."""
-        return judge(schema if isinstance(schema, Mapping) else bool(schema), self.schemas)
+        return judge(schema, self.schemas)
 
     def _plan(self, schema: object, where: str, kind: str, breadth: int) -> Edge:
         key = f"{kind}\n{json.dumps(schema, sort_keys=True)}"

@@ -33,8 +33,6 @@ def flattened(schema: object, schemas: SchemaSet, seen: tuple[str, ...] = ()) ->
         if schema is False:
             raise ContradictionError("false", "the schema is false")
         return {}
-    if "$dynamicRef" in schema:
-        raise ContradictionError("$dynamicRef", "dynamic references are not supported; write $ref")
     flat = _own(schema)
     for part in schema.get("allOf", ()):
         flat = merged(flat, flattened(part, schemas, seen))

@@ -104,8 +104,13 @@ FORMATS: Final[Mapping[str, FormatDraw]] = {
     "regex": lambda rng: f"^{_word(rng)}-[0-9]{{{1 + int(rng.random() * 9)}}}$",
     "byte": lambda rng: b64encode(rng.randbytes(3 * (1 + int(rng.random() * 8)))).decode(),
 }
-TIMES: Final = tuple(_spelled_time(digits, zone) for zone in ("Z", "+00:00", "+02:00") for digits in (0, 3, 6, 7, 9, 1, 2))
-SPELLINGS: Final[Mapping[str, tuple[FormatDraw, ...]]] = {"time": TIMES, "date-time": tuple(map(_spelled_instant, TIMES))}
+TIMES: Final = tuple(
+    _spelled_time(digits, zone) for zone in ("Z", "+00:00", "+02:00") for digits in (0, 3, 6, 7, 9, 1, 2)
+)
+SPELLINGS: Final[Mapping[str, tuple[FormatDraw, ...]]] = {
+    "time": TIMES,
+    "date-time": tuple(map(_spelled_instant, TIMES)),
+}
 """Other ways to write the same, for a schema whose pattern asks for one of them."""
 
 ENCODED: Final = {"base64": "byte"}

@@ -87,7 +87,9 @@ def _checked(schema: Schema | Mapping[str, object] | bool) -> Schema:  # noqa: F
         raise UnsatisfiableError("#", "$ref", f"{error.args[0]} leads to no schema") from None
     except ValidationError as error:
         *tokens, keyword = error.instance_path or ["schema"]
-        raise UnsatisfiableError(f"#{pointer_of(tokens)}", str(keyword), "what it says is no JSON Schema 2020-12") from None
+        raise UnsatisfiableError(
+            f"#{pointer_of(tokens)}", str(keyword), f"this is no JSON Schema that can be used, {error.message}"
+        ) from None
     return bound
 
 

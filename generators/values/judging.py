@@ -11,10 +11,9 @@ from generators.values.unsatisfiable import UnsatisfiableError
 TRIES = 200
 
 
-def judge(schema: Mapping[str, object] | bool, schemas: SchemaSet) -> Callable[[object], bool]:
-    """Return the predicate of a schema that stands in no document; its references lead into `schemas`."""
-    made = SchemaSet({**schemas.documents, "made:": schema})
-    return compiled(made.standalone("made:#")).is_valid
+def judge(schema: object, schemas: SchemaSet) -> Callable[[object], bool]:
+    """Return the predicate of a schema, `true` and `false` among them, whose references lead into `schemas`."""
+    return compiled(schemas.enclosed(schema if isinstance(schema, Mapping) else {} if schema else {"not": {}})).is_valid
 
 
 @cache

@@ -119,7 +119,9 @@ def _members(one: Flat, other: Flat) -> Flat:
     if patterns:
         flat["patternProperties"] = {name: both(_pattern(one, name), _pattern(other, name)) for name in patterns}
     if "additionalProperties" in one or "additionalProperties" in other:
-        flat["additionalProperties"] = both(one.get("additionalProperties", True), other.get("additionalProperties", True))
+        flat["additionalProperties"] = both(
+            one.get("additionalProperties", True), other.get("additionalProperties", True)
+        )
     return flat
 
 
@@ -148,5 +150,3 @@ def _elements(one: Flat, other: Flat) -> Flat:
 def _element(side: Flat, n: int) -> object:
     prefix = side.get("prefixItems", ())
     return prefix[n] if n < len(prefix) else side.get("items", True)
-
-

@@ -70,7 +70,9 @@ def _stepped(planner: Planner, flat: Flat, step: Fraction) -> Plan:
     first += not _fits(first * step, flat)
     last -= not _fits(last * step, flat)
     if first > last:
-        raise ContradictionError("multipleOf" if "multipleOf" in flat else "minimum", f"no step of {step} is in the bounds")
+        raise ContradictionError(
+            "multipleOf" if "multipleOf" in flat else "minimum", f"no step of {step} is in the bounds"
+        )
     return Plan(build=lambda: _grid(first, last, step, planner.edges))
 
 

@@ -89,7 +89,10 @@ def _open_schema(flat: Flat) -> object:
 def _extras(planner: Planner, flat: Flat, where: str) -> Iterator[tuple[Edge, Edge]]:
     names, open_schema = flat.get("propertyNames"), _open_schema(flat)
     patterns = flat.get("patternProperties", {})
-    ways = [({"type": "string", "pattern": pattern}, f"patternProperties/{pattern}", patterns[pattern]) for pattern in patterns]
+    ways = [
+        ({"type": "string", "pattern": pattern}, f"patternProperties/{pattern}", patterns[pattern])
+        for pattern in patterns
+    ]
     ways.append(({"type": "string"} if names else ANY_NAME, "additionalProperties", open_schema))
     for name, keyword, value in ways:
         try:
@@ -153,4 +156,6 @@ def _extend(
         if key not in value and key not in shape.members:
             value[key] = give(rng, fuel)
     if len(value) < shape.least:
-        raise UnsatisfiableError(shape.where, "minProperties", f"only {len(value)} members with different names were found")
+        raise UnsatisfiableError(
+            shape.where, "minProperties", f"only {len(value)} members with different names were found"
+        )

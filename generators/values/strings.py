@@ -45,8 +45,6 @@ AWKWARD: Final = (
 """Text that careless code stumbles over."""
 
 
-
-
 def plan_string(planner: Planner, flat: Flat, _where: str, kind: str) -> Plan:
     """Plan strings."""
     least = flat.get("minLength", 0)

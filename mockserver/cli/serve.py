@@ -17,28 +17,18 @@ Clock: TypeAlias = tuple[str, float]
 FASTEST: Final = 86_400.0  # a day in a second
 
 
-class ClockType(click.ParamType[Clock]):
-    """`frozen`, `system`, or `x60` for sixty times as fast."""
-
-    name = "frozen|system|xFACTOR"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Clock:
-        """Return mode and factor."""
-        if isinstance(value, tuple):
-            return value
-        if value in {"frozen", "system"}:
-            return str(value), 1.0
-        try:
-            factor = float(value[1:]) if value.startswith("x") else 0.0
-        except ValueError:
-            factor = 0.0
-        if not 0.0 < factor <= FASTEST:
-            self.fail(
-                f"'{value}' is none of frozen, system, and xFACTOR with a factor up to {FASTEST:g}, such as x60.",
-                param,
-                ctx,
-            )
-        return "scaled", factor
+def _clock(context: click.Context, parameter: click.Parameter, value: str) -> Clock:
+    """Return mode and factor of `frozen`, `system`, or `x60` for sixty times as fast."""
+    if value in {"frozen", "system"}:
+        return value, 1.0
+    try:
+        factor = float(value[1:]) if value.startswith("x") else 0.0
+    except ValueError:
+        factor = 0.0
+    if not 0.0 < factor <= FASTEST:
+        says = f"'{value}' is none of frozen, system, and xFACTOR with a factor up to {FASTEST:g}, such as x60."
+        raise click.BadParameter(says, context, parameter)
+    return "scaled", factor
 
 
 @click.command()
@@ -63,7 +53,7 @@ class ClockType(click.ParamType[Clock]):
 @click.option("--lenient-json", is_flag=True, help="Forgive trailing commas.")
 @click.option(
     "--clock",
-    type=ClockType(),
+    callback=_clock,
     default="system",
     metavar="frozen|system|xFACTOR",
     show_default=True,

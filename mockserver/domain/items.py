@@ -84,8 +84,45 @@ class Dismantler:
         effect, raws = self._bulk.effect, self.collection(turn)
         resource = self.resource(turn, None) if self._is_fixed(effect.resource) else None
         action = self._action(self._given(turn, effect.action, None)) if self._is_fixed(effect.action) else None
+        if resource is not None and action is not None and self._is_plain(resource):
+            return self._plain(raws, resource, action)
         make = self._maker(turn, resource, action)
         return [item for n, (name, raw) in enumerate(raws) if (item := make(n, name, raw)) is not None]
+
+    def _is_plain(self, resource: Resource) -> bool:
+        """Tell whether an item is no more than a payload with a key: the common case, which is worth doing quickly."""
+        bulk = self._bulk
+        listed = bulk.items.shape == "array" and bulk.items.groups is None and not bulk.items.shared
+        bare = self._version is None and self._group is None and not bulk.effect.target
+        settled = not self._tomb or resource.tombstone is not None
+        return listed and bare and settled and bulk.key.by in {"client", "target"}
+
+    def _plain(self, raws: Raws, resource: Resource, action: str) -> list[Item]:
+        new, nothing, member = tuple.__new__, ABSENT, resource.key
+        if not self._bulk.effect.payload and self._key is None:
+            keys = [raw[member] for _, raw in raws]  # type: ignore[index] # the contract has checked it
+            return [
+                new(Item, (n, key, action, resource, key, raw, None, None, raw))
+                for (n, raw), key in zip(raws, keys, strict=True)
+            ]
+        key_of, payload_of, whole = self._key or reader(f"/{member}"), self._payload, not self._bulk.effect.payload
+        return [
+            new(
+                Item,
+                (
+                    n,
+                    key_of(raw),
+                    action,
+                    resource,
+                    raw.get(member, nothing) if whole else nothing,
+                    payload_of(raw),
+                    None,
+                    None,
+                    raw,
+                ),
+            )  # type: ignore[attr-defined] # the same
+            for n, raw in raws
+        ]
 
     def _maker(
         self, turn: "Turn", fixed: Resource | None, settled: str | None

@@ -40,6 +40,7 @@ class Clerk:
         "_actions",
         "_changes",
         "_inspect",
+        "_new_key",
         "_prepare",
         "_references",
         "_resolve",
@@ -58,7 +59,9 @@ class Clerk:
         self.collection = Collection(run.scope, resource.name)
         self.now: datetime = run.now
         self.valid = resource.name in run.valid
-        self._changes, self._resolve, self._inspect = hooks.changes, hooks.resolve, hooks.inspect
+        self._changes, self._resolve = hooks.changes, hooks.resolve
+        self._inspect = None if hooks.inspect is None else hooks.inspect(run, resource)
+        self._new_key: Callable[[], Key] | None = hooks.new_keys(run, resource) if resource.assigned else None
         self._prepare = None if hooks.prepare is None else hooks.prepare(run, resource)
         self._references = tuple((name, Collection(run.scope, named)) for name, named in resource.references.items())
         self._actions: Mapping[str, Callable[[Item], Outcome]] = {
@@ -94,11 +97,12 @@ class Clerk:
             return failed(item, *faults, action="create")
         defaults = self.resource.defaults
         body = merged(defaults, changes) if defaults else merged({}, changes)
-        fresh = self._fresh_key() if key is None else key
-        now, deleted = self.now, False
-        record = Record(fresh, 1, deleted, body, now, now)  # type: ignore[arg-type] # a key that was checked
+        if key is None and self._new_key is not None:
+            key = self._new_key()
+        now = self.now
+        record = tuple.__new__(Record, (key, 1, False, body, now, now))
         self.view.put(self.collection, record)
-        return Outcome(item, "done", "create", (), record)
+        return tuple.__new__(Outcome, (item, "done", "create", (), record))
 
     def _update(self, item: Item) -> Outcome:
         existing, fault = self._existing(item)
@@ -154,9 +158,9 @@ class Clerk:
         deleted = existing.deleted
         if self.resource.tombstone is not None:
             deleted = bool(changes.get(self.resource.tombstone, deleted))
-        record = Record(existing.key, existing.version + 1, deleted, body, existing.created, self.now)
+        record = tuple.__new__(Record, (existing.key, existing.version + 1, deleted, body, existing.created, self.now))
         self.view.put(self.collection, record)
-        return Outcome(item, "done", "update", (), record)
+        return tuple.__new__(Outcome, (item, "done", "update", (), record))
 
     def _judged(
         self, item: Item, existing: Record | None, *, whole: bool = False
@@ -169,14 +173,16 @@ class Clerk:
             changes, faults = self.keeper.payloads.check(changes, creating=existing is None or whole)
         if self._prepare is not None:
             changes = self._prepare(existing, changes)
-        if self.valid and existing is None and resource.required:
-            faults = [self.keeper.payloads.missing(name) for name in resource.required if changes.get(name) is None]
+        if self.valid and existing is None:
+            for name in resource.required:
+                if changes.get(name) is None:
+                    faults.append(self.keeper.payloads.missing(name))  # noqa: PERF401 - most often there is none
         if self._references:
             changes = self._followed(changes, faults)
         if resource.unique:
             self._unique(changes, existing, faults)
         if self._inspect is not None:
-            faults.extend(self._inspect(self.run, self.view, item, existing, changes))
+            faults.extend(self._inspect(item, changes))
         return changes, _in_order(faults, changes, resource) if len(faults) > 1 else faults
 
     def _followed(self, changes: Mapping[str, object], faults: list[Fault]) -> Mapping[str, object]:
@@ -190,7 +196,7 @@ class Clerk:
                 continue
             key: object = value
             if resolve is not None:
-                meaning = resolve(self.run, self.view, member, value)
+                meaning = resolve(self.run, self.view, self.resource, member, value)
                 if meaning.fault is not None:
                     faults.append(meaning.fault._replace(members=meaning.fault.members or (member,)))
                     continue
@@ -213,8 +219,11 @@ class Clerk:
                 continue
             else:
                 values = tuple([changes.get(member, existing.body.get(member)) for member in index])
+            if None in values:
+                continue
+            holders = self.view.find(self.collection, index, values)
             own = None if existing is None else existing.key
-            if None not in values and any(key != own for key in self.view.find(self.collection, index, values)):
+            if holders and any(key != own for key in holders):
                 faults.append(Fault("duplicate", index, values[0] if len(values) == 1 else values))
 
     def _existing(self, item: Item) -> tuple[Record | None, Fault]:
@@ -241,9 +250,6 @@ class Clerk:
             sum(1 for _ in self.view.find(Collection(scope, name), (member,), (key,)))
             for name, member in self.keeper.referrers
         )
-
-    def _fresh_key(self) -> Key:
-        return self.run.api.hooks.new_key(self.run, self.resource)
 
 
 _NO_FAULT = Fault("none")

@@ -22,9 +22,10 @@ def regex(expression: str) -> Fits:
     """
     try:
         options = RegexOptions(size_limit=LARGEST, dfa_size_limit=LARGEST)
-        return Draft202012Validator({"pattern": expression}, pattern_options=options).is_valid
+        found = Draft202012Validator({"pattern": expression}, pattern_options=options).is_valid
     except (ValidationError, ValueError):
         raise ValueError(f"{expression!r} is no regular expression that can be used.") from None
+    return lambda text: found(text if text.isascii() else text.encode("utf-8", "replace").decode())
 
 
 @lru_cache(maxsize=1024)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+import orjson
 from jsonschema_rs import ReferencingError, ValidationError
 
 from contracts.messages import ABSENT
@@ -56,8 +57,10 @@ def same(one: object, other: object) -> bool:
 
 
 def as_text(value: object) -> str:
-    """Return a JSON value as it is written in a URL."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """Return a JSON value as text: a string as it is, `true`, numbers as they are written, the rest as JSON."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    return orjson.dumps(value).decode()
 
 
 def _texts(value: object) -> object:

@@ -1,57 +1,83 @@
 """Records in dictionaries, with the indexes that uniqueness and references need."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mockserver.stores import Collection, Index, Key, Record
 
 
 class Table:
-    """The records of one collection; `indexes` map the values of some members to the keys that have them."""
+    """The records of one collection; `indexes` map the values of some members to the keys that have them.
 
-    __slots__ = ("indexes", "rows")
+    What has null in every member of an index is not in it: nobody looks for that.
+    """
+
+    __slots__ = ("_parts", "indexes", "rows")
 
     def __init__(self, indexes: Iterable[Index]) -> None:
         self.rows: dict[Key, Record] = {}
-        self.indexes: dict[Index, dict[tuple[object, ...], dict[Key, None]]] = {index: {} for index in indexes}
+        self.indexes: dict[Index, dict[object, dict[Key, None]]] = {index: {} for index in indexes}
+        self._parts = tuple((values_of(index), entries) for index, entries in self.indexes.items())
 
     def put(self, record: Record) -> None:
         """Insert or replace a record."""
-        if self.indexes:
-            self._forget(record.key)
-            for index, entries in self.indexes.items():
-                entries.setdefault(values_of(record, index), {})[record.key] = None
-        self.rows[record.key] = record
+        key, body = record.key, record.body
+        if key in self.rows:
+            self._forget(key)
+        for read, entries in self._parts:
+            values = read(body)
+            if values is not None:
+                held = entries.get(values)
+                if held is None:
+                    entries[values] = {key: None}
+                else:
+                    held[key] = None
+        self.rows[key] = record
 
     def drop(self, key: Key) -> None:
         """Remove a record."""
-        self._forget(key)
-        self.rows.pop(key, None)
+        if key in self.rows:
+            self._forget(key)
+            del self.rows[key]
 
-    def find(self, index: Index, values: tuple[object, ...]) -> tuple[Key, ...]:
+    def find(self, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
         """Return the keys of the records whose members `index` have these values."""
-        return tuple(self.indexes[index].get(tuple(map(hashable, values)), ()))
+        return self.indexes[index].get(hashable(values[0]) if len(values) == 1 else tuple(map(hashable, values)), ())
 
     def _forget(self, key: Key) -> None:
-        old = self.rows.get(key)
-        if old is None:
-            return
-        for index, entries in self.indexes.items():
-            values = values_of(old, index)
-            keys = entries[values]
-            del keys[key]
-            if not keys:
-                del entries[values]
+        body = self.rows[key].body
+        for read, entries in self._parts:
+            values = read(body)
+            if values is not None:
+                keys = entries[values]
+                del keys[key]
+                if not keys:
+                    del entries[values]
 
 
-def values_of(record: Record, index: Index) -> tuple[object, ...]:
-    """Return the members `index` of a record, made fit for a dictionary's key."""
-    body = record.body
-    return tuple([hashable(body.get(member)) for member in index])
+def values_of(index: Index) -> Callable[[Mapping[str, object]], object]:
+    """Return what reads the members of an index from a body, fit for a dictionary's key; None when all are null."""
+    if len(index) == 1:
+        (member,) = index
+
+        def one(body: Mapping[str, object]) -> object:
+            value = body.get(member)
+            return value if type(value) is str else hashable(value)
+
+        return one
+
+    def several(body: Mapping[str, object]) -> object:
+        values = tuple([hashable(body.get(member)) for member in index])
+        return None if values.count(None) == len(values) else values
+
+    return several
 
 
 def hashable(value: object) -> object:
     """Return a stand-in that is equal exactly when the JSON value is; `true` is not 1."""
-    return value if type(value) in {str, int, float, type(None)} else repr(value)
+    return value if type(value) in _PLAIN else repr(value)
+
+
+_PLAIN = frozenset({str, int, float, type(None)})
 
 
 class MemoryStore:
@@ -96,8 +122,9 @@ class MemoryStore:
         return iter(tuple(self.table(collection).rows.values()))
 
     def find(self, collection: Collection, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
-        """Return the keys of the records whose members have these values."""
-        return self.table(collection).find(index, values)
+        """Return the keys of the records whose members have these values; only for declared indexes."""
+        table = self.tables.get(collection)
+        return () if table is None else table.find(index, values)
 
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""

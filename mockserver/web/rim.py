@@ -24,6 +24,7 @@ SERVER: Final = f"bulkproof/{VERSION}"
 LINE_BYTES: Final = 16 * 1024  # of a request line; On Key's batch reads carry a thousand ids in it
 FIELD_BYTES: Final = 16 * 1024
 FIELDS: Final = 128
+LINGER_SECONDS: Final = 3.0  # for a client that still sends what was refused, so that it can read why
 FINAL: Final = frozenset((HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT))  # the rest is not read
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 _log: Final = logging.getLogger("bulkproof")
@@ -47,6 +48,7 @@ class Rim(web.Server):
             loop=asyncio.get_running_loop(),
             access_log=None,  # type: ignore[arg-type] # aiohttp's own way to say that there is none
             auto_decompress=False,
+            lingering_time=LINGER_SECONDS,
             max_line_size=LINE_BYTES,
             max_field_size=FIELD_BYTES,
             max_headers=FIELDS,
@@ -124,7 +126,7 @@ def _unreadable(status: int, exc: BaseException | None) -> Refusal:
         detail = f"A header field or the request line is longer than {FIELD_BYTES} bytes."
         return Refusal(status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, kind="too-big", detail=detail)
     if status == HTTPStatus.BAD_REQUEST:
-        why = str(getattr(exc, "message", "") or exc or "").partition("\n")[0].strip().rstrip(":")
+        why = str(getattr(exc, "message", "") or exc or "").partition("\n")[0].strip(" :.")
         detail = f"The request is no valid HTTP: {why[:200] or 'it cannot be read'}."
         return Refusal(status=status, kind="malformed", detail=detail)
     return Refusal(status=status, kind="fault", detail="Bulkproof made a mistake here, which the server's log shows.")

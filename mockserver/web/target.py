@@ -46,10 +46,9 @@ def read_target(raw: str) -> Target:
 
 
 def _encoded(sandbox: str | None, path: str, query: str) -> Target:
-    try:
-        path, query = _ascii(path), _ascii(query)
-    except UnicodeEncodeError:
-        return Target(sandbox, quote(path, safe="/", errors="replace"), fault="The request target is not UTF-8.")
+    if not (path.isascii() and query.isascii()):
+        encoded = quote(path, safe="/%", errors="replace")
+        return Target(sandbox, encoded, fault="The request target must be ASCII; percent-encode other characters.")
     bad = _BAD_ESCAPE.search(path) or _BAD_ESCAPE.search(query)
     if bad is not None:
         after = bad.string[bad.start() : bad.start() + 3]
@@ -61,10 +60,6 @@ def _encoded(sandbox: str | None, path: str, query: str) -> Target:
         return Target(sandbox, path, _pairs(query) if query else ())
     except UnicodeDecodeError:
         return Target(sandbox, path, fault="The request target's percent-encoded bytes are not UTF-8.")
-
-
-def _ascii(text: str) -> str:
-    return text if text.isascii() else "".join(one if one.isascii() else quote(one) for one in text)
 
 
 def _pairs(query: str) -> tuple[tuple[str, str], ...]:

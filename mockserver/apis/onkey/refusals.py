@@ -38,7 +38,7 @@ def notification(status: int, messages: Sequence[Message], headers: Headers | No
 def invalid(turn: Turn, where: str, detail: str, *, status: int = 400) -> Reply:
     """Refuse a call for what it says at `where`, a JSON Pointer or a parameter's name."""
     pointer, name = (where, "body") if where.startswith("/") else ("", where)
-    violation = Violation(where=name, pointer=pointer, rule="onkey", expected="", got="", detail=detail)
+    violation = Violation(side="call", where=name, pointer=pointer, rule="onkey", expected="", got="", detail=detail)
     turn.violations = (violation,)
     kind = "conflict" if status == 409 else "invalid"  # noqa: PLR2004 - HTTP's own number
     refusal = Refusal(status=status, kind=kind, detail=detail, violations=(violation,), total=1)

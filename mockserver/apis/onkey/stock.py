@@ -1,5 +1,6 @@
 """What a fresh data set holds, and the ids of what is added to it."""
 
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -44,10 +45,17 @@ def stock(run: Run, view: View) -> None:
         view.put(Collection(run.scope, seed.resource), record)
 
 
-def new_key(run: Run, resource: Resource) -> int:
-    """Return the next id of the sandbox."""
+def new_keys(run: Run, resource: Resource) -> Callable[[], int]:
+    """Return what gives the next id of the sandbox."""
     del resource
-    return _next(run.world, 1)
+    first, counters = _first(run.world), run.world.ids.counters
+
+    def fresh() -> int:
+        before = counters.get("record", 0)
+        counters["record"] = before + 1
+        return first + before
+
+    return fresh
 
 
 def job_id(turn: Turn, items: int) -> str:
@@ -56,8 +64,12 @@ def job_id(turn: Turn, items: int) -> str:
 
 
 def _next(world: World, step: int) -> int:
+    return _first(world) + world.ids.count("record", step)
+
+
+def _first(world: World) -> int:
     first: int | None = world.memory.get("first")
     if first is None:
         digest = blake2b(str(world.ids.seed).encode(), digest_size=8).digest()
         first = world.memory["first"] = FIRST + int.from_bytes(digest) % SPREAD * EACH + 1
-    return first + world.ids.count("record", step)
+    return first

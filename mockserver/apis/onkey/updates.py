@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from contracts.bulk import Resource
+from mockserver.api import Inspect
 from mockserver.apis.onkey.kinds import kinds_of
 from mockserver.domain.values import Fault, Item
-from mockserver.stores import Record, View
 from mockserver.turn import Run
 
 
@@ -22,16 +23,18 @@ def own_name(path: str, own: str) -> str:
     return path[len(own) :] if path[: len(own)].lower() == own.lower() else path
 
 
-def inspect(
-    run: Run, view: View, item: Item, existing: Record | None, changed: Mapping[str, object]
-) -> Sequence[Fault]:
-    """Return a fault for each property that a match update may not set."""
-    del view, existing
+def inspect(run: Run, resource: Resource) -> Inspect | None:
+    """Return what finds the properties that a match update may not set; other operations may set any."""
     if run.operation is None or run.operation.id != "matchUpdate":
-        return ()
-    kind = kinds_of(run.api).by_name[item.resource.name]
-    return [
-        Fault("match", (name,), value)
-        for name, value in changed.items()
-        if name in kind.shown and name not in kind.match
-    ]
+        return None
+    kind = kinds_of(run.api).by_name[resource.name]
+
+    def unmatched(item: Item, changed: Mapping[str, object]) -> Sequence[Fault]:
+        del item
+        return [
+            Fault("match", (name,), value)
+            for name, value in changed.items()
+            if name in kind.shown and name not in kind.match
+        ]
+
+    return unmatched

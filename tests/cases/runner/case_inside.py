@@ -7,11 +7,11 @@ from pathlib import Path
 
 from case_run import Answer, Pairs, Server
 from case_text import Case, CaseError, Step
-from mockserver.api import Api
-from mockserver.web.service import Options, Service
 
 from contracts.document import load
 from contracts.messages import Headers
+from mockserver.api import Api
+from mockserver.web.service import Options, Service
 
 REAL = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from mockserver.apis.genero import api
 from mockserver.apis.genero.texts import WORDS, text_of
 from mockserver.domain.values import Fault, Item, Outcome

@@ -5,14 +5,14 @@ from math import ceil
 
 from hypothesis import given
 from hypothesis import strategies as st
+
+from contracts.messages import Call, Headers
 from mockserver.apis.genero import api, settings
 from mockserver.apis.genero.tokens import QUOTAS, STATIC, admit, fetch
 from mockserver.ids import Ids
 from mockserver.stores.memory import MemoryStore
 from mockserver.turn import Turn
 from mockserver.world import World
-
-from contracts.messages import Call, Headers
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 API = api()

@@ -1,0 +1,193 @@
+"""YAML text made plain JSON values, by YAML 1.2's core schema: `no`, `12:30` and dates are text.
+
+Built from the parser's events in one loop, so that neither deep nesting nor aliases of aliases can hurt.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from yaml import Event, Mark
+
+MAX_NODES: Final = 2_000_000  # with aliases written out; the largest public documents have about 500,000
+MAX_DEPTH: Final = 100
+CORE: Final = "tag:yaml.org,2002:"
+WORDS: Final = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+NUMERIC: Final = frozenset("-+.0123456789")
+INTEGER: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+FLOAT: Final = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+NOTHING: Final = object()
+
+
+class YamlError(ValueError):
+    """Text that is no YAML, or no JSON value: line, column and what is wrong."""
+
+    def __init__(self, mark: "Mark | None", problem: str) -> None:
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        super().__init__(f"{where}{problem}.")
+
+
+def parse_yaml(text: str) -> Any:
+    """Return the JSON value of YAML text. Raises YamlError."""
+    import yaml  # noqa: PLC0415 - only YAML needs it
+
+    try:
+        return _Building(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event).value()
+    except yaml.MarkedYAMLError as error:
+        raise YamlError(error.problem_mark or error.context_mark, error.problem or error.context or "bad") from None
+    except yaml.YAMLError as error:
+        raise YamlError(None, str(error).splitlines()[0]) from None
+
+
+class _Open:
+    """A mapping or sequence whose end has not come yet."""
+
+    __slots__ = ("anchor", "key", "merged", "value")
+
+    def __init__(self, value: "dict[str, Any] | list[Any]", anchor: str | None) -> None:
+        self.value, self.anchor = value, anchor
+        self.key: Any = NOTHING
+        self.merged: list[Any] = []
+
+
+class _Building:
+    """A value being built from a parser's events."""
+
+    def __init__(self, next_event: "Callable[[], Event | None]") -> None:
+        self._next = next_event
+        self._open: list[_Open] = []
+        self._anchors: dict[str, Any] = {}
+        self._root: Any = NOTHING
+        self._nodes = 0
+        self._handlers: Mapping[str, Callable[[Any], None]] = {
+            "ScalarEvent": self._scalar,
+            "AliasEvent": self._alias,
+            "MappingStartEvent": lambda event: self._begin({}, event),
+            "MappingEndEvent": self._end,
+            "SequenceStartEvent": lambda event: self._begin([], event),
+            "SequenceEndEvent": self._end,
+        }
+
+    def value(self) -> Any:
+        while (event := self._next()) is not None:
+            handler = self._handlers.get(type(event).__name__)
+            if handler is not None:
+                handler(event)
+        return None if self._root is NOTHING else self._root
+
+    def _scalar(self, event: Any) -> None:
+        top = self._open[-1] if self._open else None
+        if top is not None and top.key is NOTHING and type(top.value) is dict:
+            self._key(top, event)
+            return
+        value = _resolved(event)
+        if event.anchor:
+            self._anchors[event.anchor] = value
+        self._put(value, event)
+
+    def _key(self, top: _Open, event: Any) -> None:
+        if event.value in top.value:
+            raise YamlError(event.start_mark, f"the key {event.value!r} occurs twice")
+        top.key = event.value
+        if event.anchor:
+            self._anchors[event.anchor] = event.value
+
+    def _alias(self, event: Any) -> None:
+        if event.anchor not in self._anchors:
+            raise YamlError(event.start_mark, f"the alias '*{event.anchor}' names no anchor before it")
+        self._put(self._copied(self._anchors[event.anchor], len(self._open), event), event)
+
+    def _begin(self, value: "dict[str, Any] | list[Any]", event: Any) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise YamlError(event.start_mark, f"it is nested more than {MAX_DEPTH} deep")
+        self._open.append(_Open(value, event.anchor))
+
+    def _end(self, event: Any) -> None:
+        done = self._open.pop()
+        for other in done.merged:
+            for key, one in other.items():
+                done.value.setdefault(key, self._copied(one, len(self._open), event))  # type: ignore[union-attr] # only mappings merge
+        if done.anchor:
+            self._anchors[done.anchor] = done.value
+        self._put(done.value, event)
+
+    def _put(self, value: Any, event: Any) -> None:
+        self._count(event)
+        if not self._open:
+            if self._root is not NOTHING:
+                raise YamlError(event.start_mark, "a second document begins")
+            self._root = value
+            return
+        top = self._open[-1]
+        if type(top.value) is list:
+            top.value.append(value)
+        elif top.key is NOTHING:
+            raise YamlError(event.start_mark, "a key is no text")
+        else:
+            self._member(top, value, event)
+
+    def _member(self, top: _Open, value: Any, event: Any) -> None:
+        key, top.key = top.key, NOTHING
+        if key != "<<":
+            top.value[key] = value
+            return
+        top.merged = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, dict) for one in top.merged):
+            raise YamlError(event.start_mark, "'<<' takes a mapping, or a sequence of them")
+
+    def _copied(self, value: Any, depth: int, event: Any) -> Any:
+        self._count(event)
+        if depth > MAX_DEPTH:
+            raise YamlError(
+                event.start_mark, f"it is nested more than {MAX_DEPTH} deep once its aliases are written out"
+            )
+        if isinstance(value, dict):
+            return {key: self._copied(one, depth + 1, event) for key, one in value.items()}
+        return [self._copied(one, depth + 1, event) for one in value] if isinstance(value, list) else value
+
+    def _count(self, event: Any) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise YamlError(event.start_mark, "it is too large once its aliases are written out")
+
+
+def _resolved(event: Any) -> Any:
+    """Return what a scalar means; quoted ones are text."""
+    text: str = event.value
+    if event.tag not in {None, "!"}:
+        return _tagged(event, text)
+    if not event.implicit[0]:
+        return text
+    if text[:1] in NUMERIC and text:
+        return _number(event, text)
+    return WORDS.get(text, text)
+
+
+def _tagged(event: Any, text: str) -> Any:
+    if event.tag == f"{CORE}str":
+        return text
+    value = _number(event, text) if text[:1] in NUMERIC and text else WORDS.get(text, text)
+    kinds = {f"{CORE}int": int, f"{CORE}float": float, f"{CORE}bool": bool, f"{CORE}null": type(None)}
+    if event.tag in kinds and isinstance(value, kinds[event.tag]):
+        return value
+    raise YamlError(event.start_mark, f"the tag '{event.tag}' does not fit {text[:40]!r}")
+
+
+def _number(event: Any, text: str) -> Any:
+    try:
+        if INTEGER.fullmatch(text):
+            return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
+        number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan")) if FLOAT.fullmatch(text) else 0.0
+    except ValueError:
+        raise YamlError(event.start_mark, "a number has too many digits") from None
+    if not math.isfinite(number):
+        raise YamlError(event.start_mark, f"JSON has no number {text[:40]}")
+    return number if FLOAT.fullmatch(text) else text

@@ -1,0 +1,100 @@
+"""What checking is told in: exchanges, findings, answers, laws, and the model that may be handed in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from contracts.messages import Exchange
+from contracts.model import Contract, Operation
+
+if TYPE_CHECKING:
+    from generators.checks.bench import Bench
+
+Word: TypeAlias = Literal["kept", "broken", "not-exercised", "not-applicable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One way in which an implementation breaks a law, with the exchanges that show it.
+
+    `law` is a law's name, or that of another check (`response`, `model`). `shape` says in a few fixed words how it is
+    broken: findings of one law, operation and shape are one finding.
+    """
+
+    law: str
+    operation: str
+    shape: str
+    says: str
+    evidence: tuple[Exchange, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """What is the same whenever this is found again: 16 hexadecimal digits of law, operation and shape."""
+        return sha256("\n".join((self.law, self.operation, self.shape)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of one law on one operation; `reason` says why it was not exercised or does not apply."""
+
+    law: str
+    operation: str
+    word: Word
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Exchanges with one implementation, in the order in which they were made."""
+
+    exchanges: tuple[Exchange, ...] = ()
+
+
+class ImpossibleError(Exception):
+    """An experiment that cannot be done here; `str()` says why. It becomes the answer `not-exercised`."""
+
+
+Judge: TypeAlias = Callable[[History, Contract], Sequence[Finding]]
+Experiment: TypeAlias = Callable[["Bench", Operation], Sequence[Finding]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """One law of bulk semantics.
+
+    `exempts` returns why the law does not apply to an operation with `x-bulk`, None when it does. `judge` finds breaches
+    in any history. `experiment` makes the calls that exercise the law and returns what it found by comparing them; it
+    raises ImpossibleError. `exercises` says whether a history has anything for `judge` to look at on an operation.
+    """
+
+    name: str
+    says: str
+    exempts: Callable[[Contract, Operation], str | None]
+    judge: Judge | None = None
+    exercises: Callable[[History, Contract, Operation], bool] | None = None
+    experiment: Experiment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a right implementation does with a call; None for what is not predicted.
+
+    `results` are `done`, `failed` or `not-run` for each item of a bulk call that is carried out, in the order of the
+    request. `record` holds members that a record which is read must have, with their values.
+    """
+
+    status: int | None = None
+    results: tuple[str, ...] | None = None
+    record: Mapping[str, object] | None = None
+
+
+class Model(Protocol):
+    """A reference implementation, handed in from outside."""
+
+    def predict(self, exchange: Exchange) -> Prediction | None:
+        """Return what the answer should have been, None when it cannot say.
+
+        It is told every exchange once, in order, and may learn from the reply what only the server could choose.
+        """

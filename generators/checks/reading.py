@@ -1,0 +1,212 @@
+"""What a bulk call asks for: its items, their unit and order, its targets, and whether it is to become a job."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.bulk import Bulk
+from contracts.messages import ABSENT
+from contracts.model import Contract, Operation
+from contracts.pointers import pointer_of, tokens_of
+from generators.checks.locations import Sent, choose, is_outside, locate, look, wished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentItem:
+    """One item of a bulk call. What the call does not say is ABSENT, a word that the declaration does not know is None."""
+
+    index: int
+    key: object
+    action: str | None
+    resource: str | None
+    target: object
+    payload: object
+    version: object
+    group: object
+    raw: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkCall:
+    """A bulk call taken apart. `unit` is `whole`, `item`, `group`, or None when the caller chose another word.
+
+    `targets` are those of a fan-out in order, each once; None when the operation has none.
+    """
+
+    operation: Operation
+    bulk: Bulk
+    sent: Sent
+    items: tuple[SentItem, ...]
+    unit: str | None
+    grouped: bool
+    as_job: bool
+    targets: tuple[str, ...] | None
+
+
+def read_call(contract: Contract, sent: Sent) -> BulkCall | None:
+    """Return a bulk call taken apart, None when it has no collection of items or is no bulk call."""
+    bulk = sent.operation.bulk
+    collection = None if bulk is None else _collection(bulk, sent)
+    if bulk is None or collection is None:
+        return None
+    unit = bulk.unit.of
+    items = tuple(_item(contract, bulk, sent, n, name, raw) for n, (name, raw) in enumerate(collection))
+    return BulkCall(
+        operation=sent.operation,
+        bulk=bulk,
+        sent=sent,
+        items=items,
+        unit=choose(unit, locate(sent, unit.source) if unit.source else ABSENT),
+        grouped=bulk.order.run == "grouped" and _said(sent, bulk.order.when),
+        as_job=bulk.job is not None and any(wished(sent, wish) for wish in bulk.job.when),
+        targets=_targets(bulk, sent),
+    )
+
+
+def _collection(bulk: Bulk, sent: Sent) -> list[tuple[object, object]] | None:
+    """Return the raw items, each with its name in a map, its group in a list of lists, or its place in a list."""
+    wanted = dict if bulk.items.shape == "map" else list
+    places = (bulk.items.at, *bulk.items.also_at)
+    found: Any = next((value for at in places if isinstance(value := locate(sent, at), wanted)), None)
+    if found is None:
+        return None
+    if bulk.items.shape == "map":
+        return list(found.items())
+    if bulk.items.groups is None:
+        return list(enumerate(found))
+    lists = [look(element, bulk.items.groups) for element in found]
+    return [(n, raw) for n, group in enumerate(lists) if isinstance(group, list) for raw in group]
+
+
+def _said(sent: Sent, when: str | None) -> bool:
+    if when is None:
+        return True
+    return wished(sent, when) if "=" in when else locate(sent, when) in (True, "true")
+
+
+def _targets(bulk: Bulk, sent: Sent) -> tuple[str, ...] | None:
+    if bulk.items.fan_out is None:
+        return None
+    named = locate(sent, bulk.items.fan_out.over)
+    return tuple(dict.fromkeys(map(str, named))) if isinstance(named, list) else ()
+
+
+def _item(contract: Contract, bulk: Bulk, sent: Sent, index: int, name: object, raw: object) -> SentItem:
+    effect = bulk.effect
+    resource = resource_of(contract, sent, raw)
+    payload = _own_or_shared(bulk, sent, raw)
+    target = _target(contract, bulk, sent, raw, payload, resource)
+    grouping = bulk.order.group_by or bulk.unit.group
+    return SentItem(
+        index=index,
+        key=_key(bulk, index, name, raw, target),
+        action=_action(bulk, sent, raw),
+        resource=resource,
+        target=target,
+        payload=payload,
+        version=ABSENT if effect.version is None else look(raw, effect.version),
+        group=name if bulk.items.groups is not None else ABSENT if grouping is None else look(raw, grouping),
+        raw=raw,
+    )
+
+
+def resource_of(contract: Contract, sent: Sent, raw: object) -> str | None:
+    """Return the name of the resource that an item speaks of, None when it cannot be told."""
+    bulk = sent.operation.bulk
+    choice = None if bulk is None else bulk.effect.resource
+    if choice is None:
+        return fallback_resource(contract, sent.operation)
+    name = choose(choice, _given(sent, raw, choice.source) if choice.source else ABSENT)
+    return name if name in contract.resources else None
+
+
+def fallback_resource(contract: Contract, operation: Operation) -> str | None:
+    """Return the resource where an `x-bulk` names none: that of the `like` operation, else the one that the path names."""
+    likes = map(contract.operation, operation.bulk.effect.like if operation.bulk is not None else ())
+    named = [one.record.resource.constant for one in likes if one is not None and one.record is not None]
+    segments = operation.path.split("/")
+    choices = [*named, *(name for name in contract.resources if name in segments)]
+    choices += contract.resources if len(contract.resources) == 1 else ()
+    return next((name for name in choices if name in contract.resources), None)
+
+
+def _own_or_shared(bulk: Bulk, sent: Sent, raw: object) -> object:
+    own = look(raw, bulk.effect.payload)
+    shared = bulk.effect.payload in bulk.items.shared
+    return locate(sent, bulk.effect.payload) if own is ABSENT and shared else own
+
+
+def _action(bulk: Bulk, sent: Sent, raw: object) -> str | None:
+    stone = bulk.effect.tombstone
+    if stone and all(look(raw, at) == value for at, value in stone.items()):
+        return "delete"
+    choice = bulk.effect.action
+    return choose(choice, _given(sent, raw, choice.source) if choice.source else ABSENT)
+
+
+def _target(
+    contract: Contract, bulk: Bulk, sent: Sent, raw: object, payload: object, resource: str | None
+) -> object:
+    if bulk.effect.target:
+        found = (_given(sent, raw, at) for at in bulk.effect.target)
+        return next((one for one in found if one is not ABSENT), ABSENT)
+    own = contract.resources.get(resource or "")
+    return payload.get(own.key, ABSENT) if own is not None and isinstance(payload, Mapping) else ABSENT
+
+
+def _key(bulk: Bulk, index: int, name: object, raw: object, target: object) -> object:
+    declared = bulk.key
+    if declared.by in {"index", "order"}:
+        return index
+    if declared.at == "" and bulk.items.shape == "map":
+        return name
+    return target if declared.at is None else look(raw, declared.at)
+
+
+def _given(sent: Sent, raw: object, location: str) -> object:
+    return locate(sent, location) if is_outside(location) else look(raw, location)
+
+
+class KeyRing:
+    """Finds the items that an outcome's key means: exactly, else as text, else as a number where that is unambiguous."""
+
+    def __init__(self, items: Sequence[SentItem]) -> None:
+        self._exact: dict[object, list[int]] = {}
+        for item in items:
+            if isinstance(item.key, str | int | float):
+                self._exact.setdefault(item.key, []).append(item.index)
+        self._text = self._by(str)
+        self._number = self._by(_as_number)
+
+    def _by(self, form: Any) -> dict[object, list[int]]:
+        found: dict[object, list[list[int]]] = {}
+        for key, places in self._exact.items():
+            found.setdefault(form(key), []).append(places)
+        return {name: places[0] for name, places in found.items() if len(places) == 1 and name is not None}
+
+    def find(self, key: object) -> Sequence[int]:
+        """Return the places of the items whose key is `key`, none when it is no key of the request."""
+        if not isinstance(key, str | int | float):
+            return ()
+        return self._exact.get(key) or self._text.get(str(key)) or self._number.get(_as_number(key)) or ()
+
+
+def _as_number(key: object) -> float | int | None:
+    try:
+        number = float(str(key))
+    except ValueError:
+        return None
+    return int(str(key)) if str(key).isdecimal() else number
+
+
+def place_in_items(bulk: Bulk, key: object) -> object:
+    """Return the index that a JSON Pointer into the request means, `key` itself when it is none."""
+    if not isinstance(key, str):
+        return key
+    for at in (bulk.items.at, *bulk.items.also_at):
+        head = tokens_of(at)
+        tokens = tokens_of(key)
+        if key.startswith(pointer_of(head) + "/") and len(tokens) > len(head) and tokens[len(head)].isdecimal():
+            return int(tokens[len(head)])
+    return key
+
