@@ -28,8 +28,6 @@ def from_30(schema: dict[str, object]) -> None:
 
 def from_31(schema: dict[str, object]) -> None:
     """Rewrite a schema object of OpenAPI 3.1: a `$ref` beside other rules becomes a member of `allOf`."""
-    if "$dynamicRef" in schema:
-        schema.setdefault("$ref", schema.pop("$dynamicRef"))
     if "$ref" in schema and not all(keyword == "$ref" or is_annotation(keyword) for keyword in schema):
         parts = schema.get("allOf")
         schema["allOf"] = [{"$ref": schema.pop("$ref")}, *(parts if isinstance(parts, list) else ())]

@@ -1,10 +1,12 @@
 """What a mistake in a contract is called: facts and cures made of jsonschema's errors."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from contracts.names import did_you_mean
 from contracts.texts import listed, short, type_name
+from contracts.wording import type_words
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -19,7 +21,7 @@ def facts(error: "ValidationError") -> Iterator[tuple[str, str]]:
 
 
 def _unknown(error: "ValidationError") -> Said:
-    schema: Mapping[str, Any] = error.schema  # type: ignore[assignment] # it has additionalProperties
+    schema: Any = error.schema
     known = list(schema.get("properties", ()))
     others = _cure(error) or (f"Known are {listed(known)}." if known else "")
     for name in _extras(error):
@@ -27,11 +29,9 @@ def _unknown(error: "ValidationError") -> Said:
 
 
 def _extras(error: "ValidationError") -> list[str]:
-    import re  # noqa: PLC0415
-
-    schema: Mapping[str, Any] = error.schema  # type: ignore[assignment] # it has additionalProperties
+    schema: Any = error.schema
     patterns = [*schema.get("patternProperties", ())]
-    instance: Mapping[str, Any] = error.instance  # type: ignore[assignment] # additionalProperties speaks of objects
+    instance: Any = error.instance
     return [
         name
         for name in instance
@@ -40,46 +40,46 @@ def _extras(error: "ValidationError") -> list[str]:
 
 
 def _missing(error: "ValidationError") -> Said:
-    wanted: list[str] = error.validator_value  # type: ignore[assignment] # the value of `required`
-    instance: Mapping[str, Any] = error.instance  # type: ignore[assignment] # required speaks of objects
+    wanted: Any = error.validator_value
+    instance: Any = error.instance
     return [(f"'{name}' is missing.", "Add it.") for name in wanted if name not in instance]
 
 
 def _type(error: "ValidationError") -> Said:
     wanted: Any = error.validator_value
-    names = [wanted] if isinstance(wanted, str) else [*map(str, wanted)]
-    yield f"it must be {listed(names, 'or')}, not {type_name(error.instance)}.", _cure(error)
+    words = type_words(wanted)
+    yield f"it must be {words}, not {type_words(type_name(error.instance))}.", _cure(error) or f"Write {words}."
 
 
 def _enum(error: "ValidationError") -> Said:
-    known = [str(one) for one in error.validator_value]  # type: ignore[union-attr] # the value of `enum`
+    options: Any = error.validator_value
+    known = [str(one) for one in options]
     hint = did_you_mean(error.instance, known) if isinstance(error.instance, str) else ""
-    yield f"{short(error.instance)} is not one of {listed(known)}.", hint
+    yield f"{short(error.instance)} is not known here.", hint or f"Write {listed(known, 'or')}."
 
 
 def _const(error: "ValidationError") -> Said:
-    yield f"it must be {short(error.validator_value)}, not {short(error.instance)}.", _cure(error)
+    wanted = short(error.validator_value)
+    yield f"it must be {wanted}, not {short(error.instance)}.", _cure(error) or f"Write {wanted}."
 
 
 def _pattern(error: "ValidationError") -> Said:
-    yield f"{short(error.instance)} has not the right form.", _cure(error)
+    yield f"{short(error.instance)} has not the right form.", _cure(error) or f"It must match {error.validator_value}."
 
 
 def _any(error: "ValidationError") -> Said:
-    branches = [one for one in error.context or () if one.validator in SAID and one.validator != "anyOf"]
-    said = list(dict.fromkeys(fact for one in branches for fact, _ in facts(one)))
-    yield (
-        (
-            " Or ".join(fact[:1].upper() + fact[1:] for fact in said)
-            or f"{short(error.instance)} fits none of its forms."
-        ),
-        "",
-    )
+    """Speak of the branches whose type fits, when there are any."""
+    context = error.context or ()
+    near = [one for one in context if one.validator != "type"]
+    if near:
+        return [said for one in near for said in facts(one)]
+    words = listed(dict.fromkeys(type_words(one.validator_value) for one in context), "or")
+    return [(f"it must be {words}, not {type_words(type_name(error.instance))}.", _cure(error) or f"Write {words}.")]
 
 
 def _other(error: "ValidationError") -> Said:
     text = error.message if len(error.message) <= MAX_MESSAGE else f"{short(error.instance)} breaks '{error.validator}'"
-    yield f"{text}.", _cure(error)
+    yield f"{text}.", _cure(error) or "Correct it."
 
 
 def _cure(error: "ValidationError") -> str:

@@ -103,15 +103,16 @@ def link(documents: Documents) -> None:
 
 
 def _outgoing(documents: Documents, place: Place, node: dict[str, object], rewrite: Rewrite) -> list[Place]:
-    if place.kind == "schema":
-        rewrite(node)
     if place.kind == "example" and isinstance(node.get("externalValue"), str):
         _inline_example(documents, place, node)
-    return [*_follow(documents, place, node), *_link_discriminator(documents, place, node)]
+    targets = [*_follow(documents, place, node), *_link_discriminator(documents, place, node)]
+    if place.kind == "schema":
+        rewrite(node)
+    return targets
 
 
 def _follow(documents: Documents, place: Place, node: dict[str, object]) -> list[Place]:
-    ref = node.get("$ref")
+    ref = node.pop("$ref", node.pop("$dynamicRef", None) if place.kind == "schema" else None)
     if not isinstance(ref, str):
         return []
     target = _target(documents, place, ref)

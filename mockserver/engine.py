@@ -1,12 +1,11 @@
-"""The pipeline of a served call: route, admit, read, check, behave, check the reply, record. Pure but for its sandbox."""
+"""The pipeline of a served call: route, admit, read, check, behave, check the reply, record."""
 
 from collections.abc import Callable
 from datetime import datetime
 
-from contracts.validation import check_reply
-
 from contracts.messages import ABSENT, Call, Headers, Reply
 from contracts.model import NoRoute
+from contracts.validation import check_reply
 from mockserver.api import Api
 from mockserver.behaviours import behaviour
 from mockserver.behaviours.polls import settle as settle_world

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from contracts.validation import Violation, check_items
-
 from contracts.bulk import Bulk
 from contracts.messages import ABSENT
+from contracts.validation import Violation, check_items
 from mockserver.domain.places import choose, locate, wished
 from mockserver.domain.values import Item
 from mockserver.served import BulkPlan, served
@@ -42,9 +41,9 @@ def counted(turn: Turn, plan: BulkPlan) -> Refusal | None:
     allowed = turn.api.hooks.max_items(turn)
     most = items.max if allowed is None else allowed if items.max is None else min(allowed, items.max)
     if size < items.min:
-        return _sized(turn, plan, "empty" if size == 0 else "tooFew", "minItems", items.min, size)
+        return _sized(turn, plan, "empty" if size == 0 else "tooFew", items.min, size)
     if most is not None and size > most:
-        return _sized(turn, plan, "tooMany", "maxItems", most, size)
+        return _sized(turn, plan, "tooMany", most, size)
     return None
 
 
@@ -104,8 +103,8 @@ def _place(turn: Turn, plan: BulkPlan) -> str | None:
     return next((place for place in places if isinstance(locate(turn, place), wanted)), None)
 
 
-def _sized(turn: Turn, plan: BulkPlan, kind: str, rule: str, limit: int, size: int) -> Refusal:
-    word = "at least" if rule == "minItems" else "at most"
+def _sized(turn: Turn, plan: BulkPlan, kind: str, limit: int, size: int) -> Refusal:
+    rule, word = ("maxItems", "at most") if kind == "tooMany" else ("minItems", "at least")
     detail = f"The list must have {word} {limit} items; it has {size}."
     violation = Violation(
         side="call",
@@ -120,8 +119,9 @@ def _sized(turn: Turn, plan: BulkPlan, kind: str, rule: str, limit: int, size: i
 
 
 def malformed(turn: Turn, plan: BulkPlan) -> Refusal | None:
-    """Refuse items that are no records, where an item is the record itself and the declaration refuses malformed ones."""
-    if plan.bulk.effect.payload or "malformedItem" not in plan.bulk.guard.refuse:
+    """Refuse items that are no records, where an item is the record itself and malformed ones are refused."""
+    effect = plan.bulk.effect
+    if effect.payload or effect.action.constant == "delete" or "malformedItem" not in plan.bulk.guard.refuse:
         return None
     raws = [raw for _, raw in plan.dismantler.collection(turn)]
     resource = plan.dismantler.resource(turn, None)

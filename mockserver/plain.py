@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contracts.bulk import Resource
 from contracts.messages import Headers, Reply
 from mockserver.domain.jobs import Job
+from mockserver.domain.replies import declared_entry
 from mockserver.domain.values import Item, Outcome, Target
 from mockserver.problems import problem
 from mockserver.redaction import fingerprint
@@ -74,6 +75,7 @@ def target(turn: Turn, name: object) -> Target:
 def conduct(turn: Turn, items: int) -> Refusal | None:
     """Demand nothing of the client."""
     del turn, items
+    return None
 
 
 def sees(turn: Turn, job: Job) -> bool:
@@ -122,8 +124,6 @@ def render(run: Run, resource: Resource, record: Record) -> object:
 
 def entries(run: Run, outcome: Outcome) -> Sequence[object]:
     """Say an outcome as the operation's declaration shapes it: see `mockserver.domain.replies`."""
-    from mockserver.domain.replies import declared_entry
-
     return (declared_entry(run, outcome),)
 
 

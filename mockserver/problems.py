@@ -2,9 +2,8 @@
 
 from http import HTTPStatus
 
-from contracts.validation import Violation
-
 from contracts.messages import Reply
+from contracts.validation import Violation
 from mockserver.turn import Refusal
 
 MEDIA_TYPE = "application/problem+json"

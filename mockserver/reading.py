@@ -2,13 +2,12 @@
 
 from urllib.parse import parse_qsl
 
-from contracts.validation import Report, check_value, parse_parameters
-
 from contracts.bulk import Bulk
 from contracts.jsontext import JsonFault, read_json
 from contracts.media import is_json
 from contracts.messages import ABSENT, essence
 from contracts.model import Operation
+from contracts.validation import Report, check_value, parse_parameters
 from mockserver.guard import counted, malformed
 from mockserver.served import served
 from mockserver.turn import Refusal, Turn
@@ -98,10 +97,11 @@ def check_body(turn: Turn) -> Refusal | None:
 def _refused(turn: Turn, operation: Operation, report: Report) -> Refusal:
     turn.violations = report.violations
     first = report.violations[0]
-    more = f" and {report.total - 1} more faults" if report.total > 1 else ""
+    more = f" This is the first of {report.total} faults." if report.total > 1 else ""
     status = _status(operation) if operation.bulk is None else _bulk_status(operation.bulk, _status(operation))
-    detail = f"{first.pointer or 'The body'}: {first.detail}{more}"
-    return Refusal(status=status, kind="invalid", detail=detail, violations=report.violations, total=report.total)
+    return Refusal(
+        status=status, kind="invalid", detail=f"{first.detail}{more}", violations=report.violations, total=report.total
+    )
 
 
 def _bulk_status(bulk: Bulk, otherwise: int) -> int:

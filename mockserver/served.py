@@ -1,4 +1,4 @@
-"""An API made ready to be served: its contract compiled into routes, keepers of records, and plans of bulk operations."""
+"""An API made ready to be served: its contract compiled into routes, keepers of records, plans of bulk operations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class BulkPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What the engine needs of one API. `polls` and `cancels` map an operationId to the plans whose jobs it speaks of."""
+    """What the engine needs of one API. `polls` and `cancels` map an operationId to the plans of its jobs."""
 
     api: Api
     router: Router

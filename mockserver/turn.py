@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from contracts.validation import Violation
-
 from contracts.messages import ABSENT, Call, Headers
 from contracts.model import Operation
+from contracts.validation import Violation
 from mockserver.domain.values import Outcome
 
 if TYPE_CHECKING:
@@ -46,8 +45,9 @@ class Refusal:
     """Why a whole call is refused.
 
     `kind` is one of: no-path, no-method, unauthenticated, forbidden, media-type, charset, malformed, invalid (violations
-    say why), empty, tooMany, duplicateKey, duplicateTarget, malformedItem, badMode, not-found, too-big, too-deep,
-    too-slow, conflict, quota, broken-contract. `total` counts single faults, `line` and `column` are 1-based, 0 is none.
+    say why), empty, tooFew, tooMany, duplicateKey, duplicateTarget, malformedItem, badMode, not-found, too-big,
+    too-deep, too-slow, conflict, quota, broken-contract. `total` counts single faults, `line` and `column` are
+    counted from 1, 0 is none.
     """
 
     status: int

@@ -8,6 +8,7 @@ from contracts.bulk import Bulk, Outcomes
 from contracts.messages import ABSENT
 from generators.checks.locations import holds, look, look_all, text_of
 from generators.checks.reading import KeyRing, SentItem, place_in_items
+from generators.checks.waiting import waits
 
 Result: TypeAlias = Literal["done", "failed", "not-run", "untold"]
 KEYLESS: Final = frozenset(("index", "order"))
@@ -47,11 +48,9 @@ def entries_of(bulk: Bulk, declared: Outcomes, body: object, items: Sequence[Sen
     found = [(failed, list(look_all(body, at))) for at, failed in places]
     if not any(collections for _, collections in found):
         return None
-    ring, entries = KeyRing(items), list[Entry]()
-    for failed, collections in found:
-        for key, raw in (pair for one in collections for pair in _pairs(one)):
-            entries.append(_entry(bulk, declared, ring, len(entries), key, raw, failed))
-    return tuple(entries)
+    teller = _Teller(bulk, declared, items)
+    pairs = ((failed, *pair) for failed, collections in found for one in collections for pair in _pairs(one))
+    return tuple(teller.entry(place, failed, key, raw) for place, (failed, key, raw) in enumerate(pairs))
 
 
 def _pairs(collection: object) -> Iterator[tuple[object, object]]:
@@ -61,42 +60,67 @@ def _pairs(collection: object) -> Iterator[tuple[object, object]]:
         yield from ((ABSENT, raw) for raw in collection)
 
 
-def _entry(
-    bulk: Bulk, declared: Outcomes, ring: KeyRing, place: int, name: object, raw: object, failed: bool  # noqa: FBT001 - an inner step
-) -> Entry:
-    key = name if declared.key is None else look(raw, declared.key)
-    bad = failed or (declared.failed_if is not None and holds(declared.failed_if, raw))
-    error = None if declared.error is None else look(raw, declared.error)
-    marked = _is_marked(bulk, declared, raw, error)
-    return Entry(
-        place=place,
-        key=key,
-        failed=bad and not marked,
-        not_run=marked,
-        id=ABSENT if declared.id is None else look(raw, declared.id),
-        version=ABSENT if declared.version is None else look(raw, declared.version),
-        error=None if error is ABSENT else error,
-        items=_meant(bulk, declared, ring, place, key),
-        raw=raw,
-    )
+class _Teller:
+    """Reads the entries of one answer to one request."""
+
+    def __init__(self, bulk: Bulk, declared: Outcomes, items: Sequence[SentItem]) -> None:
+        self._bulk, self._declared = bulk, declared
+        self._ring = KeyRing(items)
+        self._waits = waits(bulk, items)
+        loose = bulk.key.optional or bool(bulk.key.only_for)
+        self._by_place = loose and declared.in_order and declared.covers == "all"
+
+    def entry(self, place: int, failed: bool, name: object, raw: object) -> Entry:  # noqa: FBT001 - one entry of a row
+        declared = self._declared
+        key = name if declared.key is None else look(raw, declared.key)
+        error = _optional(raw, declared.error)
+        bad = failed or _is_bad(declared, raw, error)
+        items = self._meant(place, key)
+        idle = self._is_marked(raw, error, items)
+        return Entry(
+            place=place,
+            key=key,
+            failed=bad and not idle,
+            not_run=idle,
+            id=_optional(raw, declared.id),
+            version=_optional(raw, declared.version),
+            error=None if error is ABSENT else error,
+            items=items,
+            raw=raw,
+        )
+
+    def _is_marked(self, raw: object, error: object, items: Sequence[int]) -> bool:
+        """Say whether an entry says that its item was not run: rolled back, or waiting for one that failed."""
+        waiting = any(self._waits[item] for item in items)
+        marks = (self._bulk.unit.marked_as, self._bulk.order.on_broken if waiting else None)
+        test = self._declared.failed_if
+        said = {text_of(value) for value in (error, None if test is None else look(raw, test.at)) if _is_word(value)}
+        return any(text_of(mark) in said for mark in marks if mark is not None)
+
+    def _meant(self, place: int, key: object) -> tuple[int, ...]:
+        declared = self._declared
+        if key is ABSENT and self._by_place:
+            return (place,) if place < len(self._waits) else ()
+        if self._bulk.key.by not in KEYLESS:
+            return tuple(self._ring.find(key))
+        if key is ABSENT and declared.key is None and declared.shape != "map":
+            return tuple(self._ring.find(place))
+        return tuple(self._ring.find(place_in_items(self._bulk, key)))
 
 
-def _is_marked(bulk: Bulk, declared: Outcomes, raw: object, error: object) -> bool:
-    """Say whether an entry says that its item was not run: rolled back, or waiting for one that failed."""
-    marks = {text_of(mark) for mark in (bulk.unit.marked_as, bulk.order.on_broken) if mark is not None}
-    test = declared.failed_if
-    said = {text_of(value) for value in (error, None if test is None else look(raw, test.at)) if _is_word(value)}
-    return bool(marks & said)
+def _is_bad(declared: Outcomes, raw: object, error: object) -> bool:
+    """Say whether an entry speaks of a failure: by the predicate, else because it has an error where others have none."""
+    if declared.failed_if is not None:
+        return holds(declared.failed_if, raw)
+    return declared.failed_at is None and error is not ABSENT and error is not None
+
+
+def _optional(raw: object, at: str | None) -> object:
+    return ABSENT if at is None else look(raw, at)
 
 
 def _is_word(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
-
-
-def _meant(bulk: Bulk, declared: Outcomes, ring: KeyRing, place: int, key: object) -> tuple[int, ...]:
-    if key is ABSENT and bulk.key.by in KEYLESS and declared.key is None and declared.shape != "map":
-        return tuple(ring.find(place))
-    return tuple(ring.find(place_in_items(bulk, key) if bulk.key.by in KEYLESS else key))
 
 
 def assigned(entries: Sequence[Entry], size: int) -> tuple[tuple[Entry, ...], ...]:
@@ -113,14 +137,16 @@ def outcomes_of(
     bulk: Bulk, declared: Outcomes, entries: Sequence[Entry], size: int, *, whole: bool
 ) -> tuple[Outcome, ...]:
     """Return what is said of each item of the request; `whole` when its items stand or fall together."""
-    fell = whole and any(entry.failed for entry in entries)
-    silence = _silence(bulk, declared, fell=fell)
+    failed = any(entry.failed for entry in entries)
+    silence = _silence(bulk, declared, fell=failed and whole, stopped=failed and bool(bulk.unit.stop_after))
     return tuple(_outcome(n, said, silence) for n, said in enumerate(assigned(entries, size)))
 
 
-def _silence(bulk: Bulk, declared: Outcomes, *, fell: bool) -> Result:
+def _silence(bulk: Bulk, declared: Outcomes, *, fell: bool, stopped: bool) -> Result:
     """Return what it means for an item that no entry speaks of it."""
-    if fell and (declared.covers in {"failed", "unless-failed"} or bulk.unit.rolled_back == "nothing"):
+    if fell and (declared.covers in {"failed", "unless-failed"} or bulk.unit.rolled_back != "marked"):
+        return "not-run"
+    if stopped and bulk.unit.rolled_back == "skipped":
         return "not-run"
     return "done" if declared.covers == "failed" else "untold"
 

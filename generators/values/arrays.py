@@ -1,6 +1,7 @@
 """Arrays: leading elements, what they must contain, the rest; all different where they must be."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -27,83 +28,93 @@ class Shape:
     unique: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An array schema being planned, where it stands, and what its elements are called."""
+
+    planner: Planner
+    flat: Flat
+    where: str
+    kind: str
+
+    def plan(self, schema: object, step: str) -> Edge:
+        """Plan a schema of elements. Raises UnsatisfiableError."""
+        return self.planner.plan(schema, f"{self.where}/{step}", self.kind)
+
+    @property
+    def every(self) -> object:
+        """The schema of the elements after the leading ones."""
+        return self.flat.get("items", self.flat.get("unevaluatedItems", True))
+
+    @property
+    def count(self) -> int:
+        """How many elements `contains` asks for."""
+        return int(self.flat.get("minContains", 1)) if "contains" in self.flat else 0
+
+
 def plan_array(planner: Planner, flat: Flat, where: str, kind: str) -> Plan:
     """Plan arrays."""
-    least, most = flat.get("minItems", 0), flat.get("maxItems", ENDLESS)
-    prefix, most = _prefix(planner, flat, where, kind, most)
-    rest, most = _rest(planner, flat, where, kind, len(prefix), most)
-    count = flat.get("minContains", 1) if "contains" in flat else 0
-    wanted = _wanted(planner, flat, where, kind)[: most - len(prefix)] if count else ()
-    prefix = _containing(planner, flat, where, kind, prefix, count - len(wanted))
-    least = max(least, len(prefix) + len(wanted) if count else 0)
+    site = Site(planner, flat, where, kind)
+    prefix, most = _prefix(site, flat.get("maxItems", ENDLESS))
+    rest, most = _rest(site, len(prefix), most)
+    wanted = _wanted(site)[: most - len(prefix)] if site.count else ()
+    prefix = _containing(site, prefix, site.count - len(wanted))
+    least = max(flat.get("minItems", 0), len(prefix) + len(wanted) if site.count else 0)
     if least > most:
         raise ContradictionError("minItems", f"{least} elements are needed, {most} can be")
     unique = flat.get("uniqueItems", False)
     shape = Shape(where=where, prefix=prefix, wanted=wanted, rest=rest, least=least, most=most, unique=unique)
-    return Plan(
-        build=lambda: _builder(shape), needs=_needs(shape), risk="contains" if count or "maxContains" in flat else ""
-    )
+    return Plan(build=lambda: _builder(shape), needs=_needs(shape), risk="contains" if "contains" in flat else "")
 
 
-def _every(flat: Flat) -> object:
-    return flat.get("items", flat.get("unevaluatedItems", True))
-
-
-def _prefix(planner: Planner, flat: Flat, where: str, kind: str, most: int) -> tuple[tuple[Edge, ...], int]:
+def _prefix(site: Site, most: int) -> tuple[tuple[Edge, ...], int]:
     """Plan the leading elements; one that cannot be ends the array before it."""
     found: list[Edge] = []
-    for n, schema in enumerate(flat.get("prefixItems", ())[:most]):
+    for n, schema in enumerate(site.flat.get("prefixItems", ())[:most]):
         try:
-            found.append(planner.plan(schema, f"{where}/prefixItems/{n}", kind))
+            found.append(site.plan(schema, f"prefixItems/{n}"))
         except UnsatisfiableError:
-            if flat.get("minItems", 0) > n:
+            if site.flat.get("minItems", 0) > n:
                 raise
             return tuple(found), n
     return tuple(found), most
 
 
-def _wanted(planner: Planner, flat: Flat, where: str, kind: str) -> tuple[Edge, ...]:
-    """Plan what `contains` asks for, behind the leading elements."""
-    try:
-        edge = planner.plan(both(_every(flat), flat["contains"]), f"{where}/contains", kind)
-    except UnsatisfiableError:
-        if not flat.get("prefixItems"):
-            raise
-        return ()
-    return (edge,) * flat.get("minContains", 1)
-
-
-def _containing(
-    planner: Planner, flat: Flat, where: str, kind: str, prefix: tuple[Edge, ...], count: int
-) -> tuple[Edge, ...]:
-    """Make leading elements, from the first on, what `contains` asks for, until `count` are."""
-    found: list[Edge] = []
-    for edge, schema in zip(prefix, flat.get("prefixItems", ()), strict=False):
-        try:
-            found.append(planner.plan(both(schema, flat["contains"]), f"{where}/contains", kind) if count > 0 else edge)
-        except UnsatisfiableError:
-            found.append(edge)
-        else:
-            count -= 1
-    if count > 0:
-        raise ContradictionError("contains", "there is no room for what it asks for")
-    return tuple(found)
-
-
-def _rest(planner: Planner, flat: Flat, where: str, kind: str, start: int, most: int) -> tuple[Edge | None, int]:
+def _rest(site: Site, start: int, most: int) -> tuple[Edge | None, int]:
     """Plan the elements after the leading ones; when there can be none, the array is no longer than those."""
     if most <= start:
         return None, most
-    every = _every(flat)
-    if "maxContains" in flat:
-        every = both(every, {"not": flat["contains"]})
+    every = both(site.every, {"not": site.flat["contains"]}) if "maxContains" in site.flat else site.every
     try:
-        return planner.plan(every, f"{where}/items", kind), most
+        return site.plan(every, "items"), most
     except UnsatisfiableError:
-        most = min(most, start + (flat.get("minContains", 1) if "contains" in flat else 0))
-        if flat.get("minItems", 0) > most:
+        most = min(most, start + site.count)
+        if site.flat.get("minItems", 0) > most:
             raise
         return None, most
+
+
+def _wanted(site: Site) -> tuple[Edge, ...]:
+    """Plan what `contains` asks for, behind the leading elements."""
+    try:
+        return (site.plan(both(site.every, site.flat["contains"]), "contains"),) * site.count
+    except UnsatisfiableError:
+        if "prefixItems" in site.flat:
+            return ()
+        raise
+
+
+def _containing(site: Site, prefix: tuple[Edge, ...], count: int) -> tuple[Edge, ...]:
+    """Make leading elements, from the first on, what `contains` asks for, until `count` are."""
+    found = list(prefix)
+    for n, schema in enumerate(site.flat.get("prefixItems", ())[: len(prefix)]):
+        if count > 0:
+            with suppress(UnsatisfiableError):
+                found[n] = site.plan(both(schema, site.flat["contains"]), "contains")
+                count -= 1
+    if count > 0:
+        raise ContradictionError("contains", "there is no room for what it asks for")
+    return tuple(found)
 
 
 def _needs(shape: Shape) -> tuple[Edge, ...]:

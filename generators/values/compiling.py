@@ -86,7 +86,7 @@ class Compiler:
         return self._typed(flat, where, kind)
 
     def _probe(self, flat: Flat, where: str) -> None:
-        """Raise UnsatisfiableError when a needed member is known to have no value: a discriminator that was chosen otherwise."""
+        """Raise UnsatisfiableError when a needed member has no value: a discriminator that was chosen otherwise."""
         for name in flat.get("required", ()):
             schema = flat.get("properties", {}).get(name, True)
             if "enum" in flattened(schema, self.schemas):

@@ -64,12 +64,12 @@ def target(ref: str, schemas: SchemaSet, seen: tuple[str, ...] = ()) -> object:
 
 
 def alternatives(flat: Flat, schemas: SchemaSet) -> tuple[str, list[object]] | None:
-    """Return the first keyword that leaves a choice, with one schema for each way; None when nothing is left to choose."""
+    """Return the first keyword that leaves a choice, with one schema for each way; None when none does."""
     for n, unit in enumerate((flat, *flat.get("allOf", ()))):
         for keyword, ways in _CHOICES.items():
             if keyword in unit:
                 rest = _without(flat, unit, n, keyword)
-                outer = {name: rest.pop(name) for name in UNEVALUATED if name in rest}
+                outer: Flat = {name: rest.pop(name) for name in UNEVALUATED if name in rest}
                 return keyword, [{"allOf": [rest, way], **outer} for way in ways(unit, schemas)]
     return None
 

@@ -10,10 +10,12 @@ FormatDraw: TypeAlias = Callable[[Random], str]
 
 FIRST_DAY: Final = date(2000, 1, 1).toordinal()
 DAYS: Final = 366 * 36  # to the end of 2035 and a little
-WORDS: Final = tuple(
-    "alder amber aspen birch cedar clover coral ember fern flint hazel heath indigo ivory jasper juniper lark linden "
-    "maple moss oak olive onyx opal pearl pine quartz reed rowan russet sage slate sorrel thyme tulip willow".split()
-)
+WORDS: Final = (
+    "alder", "amber", "aspen", "birch", "cedar", "clover", "coral", "ember", "fern",
+    "flint", "hazel", "heath", "indigo", "ivory", "jasper", "juniper", "lark", "linden",
+    "maple", "moss", "oak", "olive", "onyx", "opal", "pearl", "pine", "quartz",
+    "reed", "rowan", "russet", "sage", "slate", "sorrel", "thyme", "tulip", "willow",
+)  # fmt: skip
 ZONES: Final = ("com", "net", "org")
 
 

@@ -47,7 +47,7 @@ class Generator:
         return islice(self._row(seed, start // BLOCK), skipped, skipped + n)
 
     def _row(self, seed: int, block: int) -> Iterator[object]:
-        rng = Random()  # noqa: S311 - seeded below
+        rng = Random()
         while True:
             rng.seed(f"{seed}/{block}")
             for _ in range(BLOCK):

@@ -1,4 +1,4 @@
-"""Asking jsonschema-rs: every value that leaves a generator was found valid by the validator that judges the servers."""
+"""Asking jsonschema-rs: no value leaves a generator that the validator which judges the servers has not found valid."""
 
 from collections.abc import Callable, Mapping
 from functools import cache

@@ -1,4 +1,4 @@
-"""The conjunction of two schemas as one schema, as far as one can say it; what cannot be said so stays under `allOf`."""
+"""The conjunction of two schemas as one schema; what cannot be said so stays under `allOf`."""
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction

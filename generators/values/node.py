@@ -1,4 +1,4 @@
-"""The graph that a schema is planned as, before it becomes closures: which nodes a value needs, and how deep the least one is."""
+"""The graph that a schema is planned as before it becomes closures: what a value needs, how deep the least one is."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

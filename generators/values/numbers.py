@@ -55,7 +55,7 @@ def _reach(low: float, high: float) -> tuple[float, float]:
     return low, (low + max(REACH, abs(low)) if high == inf else high)
 
 
-def _fits(value: float, flat: Flat) -> bool:
+def _fits(value: float | Fraction, flat: Flat) -> bool:
     return value not in (flat.get("exclusiveMinimum"), flat.get("exclusiveMaximum"))
 
 

@@ -22,7 +22,7 @@ RISKY: Final = ("patternProperties", "propertyNames", "dependentRequired", "minP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What an object is made of. `extras` are pairs of what names, and what values of further members are drawn from."""
+    """What an object is made of. `extras` are pairs: what further members' names are drawn from, and their values."""
 
     where: str
     members: Mapping[str, Edge]
@@ -62,12 +62,13 @@ def plan_object(planner: Planner, flat: Flat, where: str, _kind: str) -> Plan:
 def _members(planner: Planner, flat: Flat, where: str) -> Iterator[tuple[str, Edge]]:
     declared, required = flat.get("properties", {}), flat.get("required", ())
     is_name = planner.judge(flat.get("propertyNames", True))
+    if not all(map(is_name, required)):
+        raise ContradictionError("propertyNames", "it excludes the name of a required member")
     followers = chain.from_iterable(flat.get("dependentRequired", {}).values())
     for name in dict.fromkeys((*declared, *required, *followers)):
         try:
-            if not is_name(name):
-                raise UnsatisfiableError(where, "propertyNames", f"the name '{name}' is excluded")
-            yield name, planner.plan(member_schema(flat, name), f"{where}/properties/{name}", kind_of(name))
+            schema = member_schema(flat, name) if is_name(name) else False
+            yield name, planner.plan(schema, f"{where}/properties/{name}", kind_of(name))
         except UnsatisfiableError:
             if name in required:
                 raise
@@ -125,7 +126,11 @@ def _careful(shape: Shape, gives: Mapping[str, Draw]) -> Draw:
         if fuel > 0 and shape.more:
             wanted = max(wanted, min(int(rng.random() * (shape.more + 1)), shape.most - len(value)))
         if wanted > 0 and extras:
-            _extend(value, wanted, extras, rng, fuel, shape)
+            further = (extras[int(rng.random() * len(extras))] for _ in range(TRIES + wanted))
+            named = ((str(name(rng, fuel)), give) for name, give in further)
+            _extend(
+                value, wanted, ((name, give(rng, fuel)) for name, give in named if name not in shape.members), shape
+            )
         return value
 
     return draw
@@ -144,17 +149,12 @@ def _chosen(shape: Shape, optional: list[str], rng: Random, fuel: int) -> set[st
     return chosen
 
 
-def _extend(
-    value: dict[str, object], wanted: int, extras: list[tuple[Draw, Draw]], rng: Random, fuel: int, shape: Shape
-) -> None:
+def _extend(value: dict[str, object], wanted: int, further: Iterator[tuple[str, object]], shape: Shape) -> None:
     goal = len(value) + wanted
-    for _ in range(TRIES + wanted):
-        if len(value) >= goal:
+    for name, one in further:
+        value[name] = one
+        if len(value) == goal:
             return
-        name, give = extras[int(rng.random() * len(extras))]
-        key = str(name(rng, fuel))
-        if key not in value and key not in shape.members:
-            value[key] = give(rng, fuel)
     if len(value) < shape.least:
         raise UnsatisfiableError(
             shape.where, "minProperties", f"only {len(value)} members with different names were found"

@@ -1,6 +1,6 @@
-"""Regular expressions of ECMA-262 read into a tree that strings are drawn from.
+r"""Regular expressions of ECMA-262 read into a tree that strings are drawn from.
 
-What a class such as `\\w` or `[^/]` holds is asked of the engine that judges the values; look-arounds and word
+What a class such as `\w` or `[^/]` holds is asked of the engine that judges the values; look-arounds and word
 boundaries are passed over here and left to the judge.
 """
 

@@ -1,7 +1,7 @@
 """Realistic text by property name and format: pools that Faker fills once, indexed afterwards.
 
-A pool is the same for every seed, so that a campaign over a thousand seeds fills each pool once; the seed decides what is
-taken from it. Without Faker there are no pools, and values are plain but as valid.
+A pool is the same for every seed, so that a campaign over a thousand seeds fills each pool once; the seed decides what
+is taken from it. Without Faker there are no pools, and values are plain but as valid.
 """
 
 from collections.abc import Callable, Mapping

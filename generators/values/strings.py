@@ -83,7 +83,7 @@ def _joined(patterns: list[str], least: int, most: int, is_valid: Predicate) -> 
     """Return what most often keeps all patterns: strings of one of them, or of two behind each other."""
     single = [sampler(parsed(pattern), least, most) for pattern in patterns]
     short = [sampler(parsed(pattern), 0, most) for pattern in patterns]
-    ways = [*single, *(partial(_behind, one, other) for one, other in permutations(short, 2))]
+    ways: list[TextDraw] = [*single, *(partial(_behind, one, other) for one, other in permutations(short, 2))]
     return max(ways, key=lambda way: sum(is_valid(way(Random(n))) for n in range(4 * SAMPLE)))
 
 

@@ -4,7 +4,10 @@ from contracts.errors import BulkproofError
 
 
 class UnsatisfiableError(BulkproofError):
-    """No value can be made for a schema. `pointer` is where in the schemas (`uri#pointer`), `keyword` what stands against it."""
+    """No value can be made for a schema.
+
+    `pointer` is where in the schemas (`uri#pointer`), `keyword` what stands against it there.
+    """
 
     def __init__(self, pointer: str, keyword: str, why: str) -> None:
         self.pointer, self.keyword, self.why = pointer, keyword, why

@@ -16,7 +16,7 @@ __all__ = ["behaviour", "bulk", "cancel", "poll", "single"]
 
 
 def behaviour(ready: Served, operation_id: str) -> Doing | None:
-    """Return what serves an operation: the API's own behaviour, else the engine's; None when nothing says what to do."""
+    """Return what serves an operation: the API's own behaviour, else the engine's; None when nothing says what."""
     own = ready.api.behaviours.get(operation_id)
     if own is not None:
         return own

@@ -156,10 +156,10 @@ def _declared(turn: Turn, job: Job) -> BulkJob:
 
 def word_for(declared: BulkJob, wanted: str) -> str:
     """Return the API's word for a class of state, or for the nearest class that it has a word for."""
-    words = {state_class: word for word, state_class in reversed(declared.words.items())}
+    words = {state_class: word for word, state_class in reversed(list(declared.words.items()))}
     while wanted not in words and wanted in FALLBACK:
         wanted = FALLBACK[wanted]
-    return words.get(wanted, wanted)
+    return str(words.get(wanted, wanted))
 
 
 def _progress(name: str, job: Job, result: Result | None, now: datetime) -> int:

@@ -106,22 +106,11 @@ class Dismantler:
                 for (n, raw), key in zip(raws, keys, strict=True)
             ]
         key_of, payload_of, whole = self._key or reader(f"/{member}"), self._payload, not self._bulk.effect.payload
+        named = [None if (key := key_of(raw)) is nothing else key for _, raw in raws]
+        aims = [raw.get(member, nothing) if whole else nothing for _, raw in raws]  # type: ignore[attr-defined] # the same
         return [
-            new(
-                Item,
-                (
-                    n,
-                    key_of(raw),
-                    action,
-                    resource,
-                    raw.get(member, nothing) if whole else nothing,
-                    payload_of(raw),
-                    None,
-                    None,
-                    raw,
-                ),
-            )  # type: ignore[attr-defined] # the same
-            for n, raw in raws
+            new(Item, (n, key, action, resource, aim, payload_of(raw), None, None, raw))
+            for (n, raw), key, aim in zip(raws, named, aims, strict=True)
         ]
 
     def _maker(

@@ -1,6 +1,6 @@
 """Judging the members of one payload by its resource's schema, one fault a member."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from contracts.bulk import Resource
 from contracts.names import closest
@@ -22,7 +22,7 @@ class Payloads:
         self.closed = schema is not None and schema.raw.get("additionalProperties") is False
         self._fold = {name.lower(): name for name in self._members} if resource.ignore_case else {}
 
-    def all_valid(self, payloads: list[object]) -> bool:
+    def all_valid(self, payloads: Sequence[object]) -> bool:
         """Tell whether every payload fits as it is, names and all; the quick first phase."""
         schema = self.schema
         return schema is not None and all(map(schema.validator.is_valid, payloads))
@@ -67,6 +67,6 @@ class Payloads:
         member = self._members.get(name)
         raw = {} if member is None else member.raw
         words = raw.get("type", ())
-        kinds = [words] if isinstance(words, str) else [word for word in words if word != "null"]  # type: ignore[union-attr,attr-defined] # a schema that was checked
+        kinds = [words] if isinstance(words, str) else [word for word in words if word != "null"]  # type: ignore[attr-defined] # a schema that was checked
         expected = kinds[0] if kinds else "integer" if name in self.resource.references else "value"
         return {"expected": expected, "min": raw.get("minLength", 0), "max": raw.get("maxLength")}

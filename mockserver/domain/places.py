@@ -60,7 +60,7 @@ def text_of(value: object) -> str:
 
 
 def chooser(choice: Choice) -> Callable[[object], str | None]:
-    """Compile a choice into a function from what the caller gave to what it means; None for a word that is not known."""
+    """Compile a choice into a function from what the caller gave to what it means; None for an unknown word."""
     if not choice.source:
         return lambda given: choice.constant  # noqa: ARG005 - a constant has no use for it
     fold = choice.ignore_case

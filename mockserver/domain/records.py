@@ -34,7 +34,7 @@ class Keeper:
 
 
 class Clerk:
-    """Applies items of one resource to a view: first every fault is looked for, and only a faultless item is written."""
+    """Applies items of one resource to a view: every fault is looked for, and only a faultless item is written."""
 
     __slots__ = (
         "_actions",
@@ -176,7 +176,7 @@ class Clerk:
         if self.valid and existing is None:
             for name in resource.required:
                 if changes.get(name) is None:
-                    faults.append(self.keeper.payloads.missing(name))  # noqa: PERF401 - most often there is none
+                    faults.append(self.keeper.payloads.missing(name))
         if self._references:
             changes = self._followed(changes, faults)
         if resource.unique:

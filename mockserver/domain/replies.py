@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from contracts.bulk import Bulk, Outcomes, Test
 from contracts.messages import ABSENT
 from mockserver.domain.places import put_at
-from mockserver.domain.values import Outcome
+from mockserver.domain.values import Fault, Outcome
 
 if TYPE_CHECKING:
     from mockserver.turn import Run
@@ -155,7 +155,7 @@ def _bounds(facts: Mapping[str, object]) -> str:
     return f"at least {least}" if most is None else f"{least} to {most}"
 
 
-def _said(fault: Any) -> str:
+def _said(fault: Fault) -> str:
     facts, name = fault.facts, ", ".join(fault.members)
     if "message" in facts:
         return str(facts["message"])

@@ -28,7 +28,7 @@ def run_items(
 
 
 def in_groups(items: Sequence[Item]) -> Sequence[Item]:
-    """Return the items with smaller groups first, compared as numbers when all are, else as text; those of none last."""
+    """Return the items, smaller groups first, compared as numbers when all are, else as text; those of none last."""
     names = {str(item.group) for item in items if item.group is not None}
     numbers = {name: number for name in names if (number := _number(name)) is not None}
 

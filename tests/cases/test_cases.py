@@ -30,3 +30,11 @@ def test_case(case):
 def test_no_title_stands_twice_in_a_file():
     """A failing case can be found by its title."""
     assert len({case.id for case in CASES}) == len(CASES)
+
+
+def test_the_example_of_the_readme_works(tmp_path):
+    """What the README shows is a case file, and its cases pass."""
+    file = tmp_path / "readme.case"
+    file.write_text((HERE / "README.md").read_text(encoding="utf-8").split("```")[1], encoding="utf-8")
+    for case in read_cases(file):
+        run_case(case, *inside(case), sandbox=new_sandbox())

@@ -14,6 +14,22 @@ import contracts
 from contracts.document import load_bundled
 from generators.values import UnsatisfiableError, compile_schema, generate, stream
 
+FORMATS = (
+    *(
+        "uuid",
+        "date-time",
+        "date",
+        "time",
+        "email",
+        "idn-email",
+        "uri",
+        "uri-reference",
+        "iri",
+        "iri-reference",
+        "hostname",
+    ),
+    *("idn-hostname", "ipv4", "ipv6", "duration", "json-pointer", "relative-json-pointer", "regex", "uri-template"),
+)
 SCHEMAS = {
     "const": {"const": {"a": [1, None]}},
     "enum": {"enum": ["a", 1, None, {"b": 2}]},
@@ -142,13 +158,7 @@ SCHEMAS = {
     },
     "anything": True,
     "nothing said": {},
-    **{
-        f"format {name}": {"type": "string", "format": name}
-        for name in (
-            "uuid date-time date time email idn-email uri uri-reference iri iri-reference hostname idn-hostname ipv4 ipv6 duration "
-            "json-pointer relative-json-pointer regex uri-template"
-        ).split()
-    },
+    **{f"format {name}": {"type": "string", "format": name} for name in FORMATS},
     "format and length": {"type": "string", "format": "date-time", "maxLength": 20},
     "format and pattern": {"type": "string", "format": "date-time", "pattern": r"^.{19}\.[0-9]{7}Z$"},
 }

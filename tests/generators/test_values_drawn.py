@@ -1,4 +1,4 @@
-"""Schemas drawn around a value that they are known to have: the generator must find one, and a second validator agree."""
+"""Schemas drawn around a value that they are known to have: the generator must find some, a second validator agree."""
 
 import re
 
@@ -22,7 +22,7 @@ def type_of(value):
 
 @st.composite
 def schemas_of(draw, value, depth=2):
-    """A schema that `value` is known to keep, made of keywords that speak of it."""
+    """Draw a schema that `value` is known to keep, made of keywords that speak of it."""
     schema = {"type": draw(st.sampled_from([type_of(value), sorted({type_of(value), "null"})]))}
     schema |= draw(KEYWORDS.get(type(value), lambda *_: st.just({}))(value, depth))
     if depth and draw(st.integers(0, 2)) == 0:
@@ -99,7 +99,7 @@ KEYWORDS = {str: for_text, int: for_number, float: for_number, list: for_array, 
 
 
 def test_a_schema_drawn_around_a_value_is_satisfied():
-    """A schema that is known to have a value gets values, and another implementation agrees; to give up is rare, and said."""
+    """A schema that is known to have a value gets some that another implementation agrees with; to give up is rare."""
     given_up = []
 
     @given(data=st.data())

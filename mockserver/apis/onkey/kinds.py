@@ -24,8 +24,8 @@ MAX_STEPS: Final = 8  # how many references a path may follow, and one property
 class Kind:
     """A resource as On Key sees it.
 
-    `members` maps a name in lower case to the name as written, `types` that to its type word, `shown` lists the
-    properties of an entity, `match` those that a match update may set.
+    `members` maps a name in lower case to the name as written, `types` that to its type word. `written` are the
+    properties that a caller may set, `match` those that a match update may, `shown` lists those of an entity.
     """
 
     resource: Resource
@@ -34,6 +34,7 @@ class Kind:
     match: frozenset[str]
     members: Mapping[str, str]
     types: Mapping[str, str]
+    written: frozenset[str]
     shown: tuple[str, ...]
 
     @property
@@ -65,7 +66,7 @@ class Kinds:
     def steps(self, kind: Kind, given: str) -> Steps | None:
         """Return the members that a name or a path leads through, None when there is no such property.
 
-        Names are such as `resourceCode`, paths such as `ResourceTrade->Resource_Code`, both with as many joins as one likes.
+        A name is such as `resourceCode`, a path such as `ResourceTrade->Resource_Code`; both may join several times.
         """
         owner, arrow, path = given.lower().rpartition("->")
         if arrow and owner != kind.name.lower():
@@ -139,6 +140,7 @@ def _kind(contract: Contract, resource: Resource) -> Kind:
         match=frozenset(extras["x-match-update"]),
         members={name.lower(): name for name in (*types, *OWN)},
         types={**types, **OWN},
+        written=frozenset(written),
         shown=tuple(sorted(types)),
     )
 

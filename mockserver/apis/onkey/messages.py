@@ -54,7 +54,9 @@ def entries(run: Run, outcome: Outcome) -> Sequence[Message]:
             done["userObjectId"] = user
         return (done,)
     kind = kinds_of(run.api).by_name[item.resource.name]
-    return [_failure(kind, run, outcome, fault) for fault in faults]
+    barred = {fault.members for fault in faults if fault.kind == "match"}
+    told = [fault for fault in faults if fault.kind == "match" or fault.members not in barred] if barred else faults
+    return [_failure(kind, run, outcome, fault) for fault in told]
 
 
 def message(code: str, text: str, severity: str, **members: object) -> Message:
@@ -120,4 +122,5 @@ def _user(run: Run, outcome: Outcome) -> object:
     """Return the caller's own name for the record where the operation echoes it, else None."""
     operation = run.operation
     echoed = operation is not None and operation.bulk is not None and operation.bulk.key.by == "client"
-    return outcome.item.key if echoed else None
+    key = outcome.item.key
+    return key if echoed and isinstance(key, str) else None

@@ -31,10 +31,7 @@ def inspect(run: Run, resource: Resource) -> Inspect | None:
 
     def unmatched(item: Item, changed: Mapping[str, object]) -> Sequence[Fault]:
         del item
-        return [
-            Fault("match", (name,), value)
-            for name, value in changed.items()
-            if name in kind.shown and name not in kind.match
-        ]
+        barred = [name for name in changed if name in kind.written and name not in kind.match]
+        return [Fault("match", (name,), changed[name]) for name in barred]
 
     return unmatched

@@ -1,5 +1,6 @@
 """The walk in `docs/apis/genero.md` does what it shows."""
 
+import itertools
 import re
 import shlex
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ def walk():
 
 def asked(words):
     """Return method, target, headers and body of a `curl` command, and whether its output is thrown away."""
-    options = dict(zip(words, words[1:], strict=False))
+    options = dict(itertools.pairwise(words))
     url = urlsplit("//" + next(word for word in words[1:] if word.startswith("localhost")))
     name, _, value = options.get("-H", "").partition(": ")
     body = options.get("-d", "").encode()

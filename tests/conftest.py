@@ -1,0 +1,96 @@
+"""What tests of a running sandbox share: a server in a thread, and a client with a sandbox of its own."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from itertools import count
+from typing import Any
+
+import pytest
+
+from mockserver.sources import find_sources
+from mockserver.web.running import Running, in_thread
+from mockserver.web.service import Options
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A reply as it came; header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def data(self) -> Any:
+        """Return the body's JSON value."""
+        return json.loads(self.body)
+
+
+class Client:
+    """Speaks to one sandbox of a running server over one kept connection."""
+
+    def __init__(self, running: Running) -> None:
+        self.running = running
+        self.sandbox = f"test-{next(_numbers)}"
+        self._connection = HTTPConnection("127.0.0.1", running.port, timeout=30)
+
+    def send(self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        """Send a request as it is; a body that is no bytes is sent as JSON."""
+        fields = {} if body is None else {"Content-Type": "application/json"}
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        self._connection.request(method, target, data, {**fields, **(headers or {})})
+        reply = self._connection.getresponse()
+        found = {name.lower(): value for name, value in reply.getheaders()}
+        return Answer(status=reply.status, headers=found, body=reply.read())
+
+    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        """Call an API in this client's sandbox; `path` begins with the API's mount."""
+        return self.send(method, f"/@{self.sandbox}{path}", body, headers)
+
+    def control(self, method: str, what: str = "", body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        """Make a control call about this client's sandbox, such as `GET`, `clock`."""
+        target = f"/_sandbox/sandboxes/{self.sandbox}{f'/{what}' if what else ''}"
+        return self.send(method, target, body, headers)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+Serving = Callable[..., Client]
+
+
+@pytest.fixture(scope="session")
+def _servers() -> Iterator[Callable[..., Running]]:
+    running: dict[tuple[Any, ...], Running] = {}
+    with ExitStack() as stack:
+
+        def start(names: tuple[str, ...], options: Options, body_seconds: float) -> Running:
+            key = (names, repr(options), body_seconds)
+            if key not in running:
+                apis = [source.load() for source in find_sources(names)]
+                running[key] = stack.enter_context(in_thread(apis, options, body_seconds=body_seconds))
+            return running[key]
+
+        yield start
+
+
+@pytest.fixture
+def serving(_servers: Callable[..., Running]) -> Iterator[Serving]:
+    """Return a function that serves APIs, bundled or files, and returns a client with a fresh sandbox.
+
+    Keyword arguments are those of `Options`; a server is started once for all tests that want the same.
+    """
+    with ExitStack() as stack:
+
+        def serve(*names: str, body_seconds: float = 30.0, **options: Any) -> Client:
+            client = Client(_servers(tuple(map(str, names)), Options(**options), body_seconds))
+            stack.callback(client.close)
+            return client
+
+        yield serve
