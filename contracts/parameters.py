@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -25,8 +26,8 @@ SEPARATORS: Final = {
 REPEATED: Final = object()  # a parameter of one value that was given several times
 
 
-def read_parameters(operation: Operation, call: Call, variables: Mapping[str, str]) -> dict[Parameter, Any]:
-    """Return the value of each declared parameter, `ABSENT` for one not given, `REPEATED` for a single one given twice.
+def read_parameters(operation: Operation, call: Call, variables: Mapping[str, str]) -> list[tuple[Parameter, Any]]:
+    """Return each declared parameter with its value, `ABSENT` when not given, `REPEATED` for a single one given twice.
 
     A text that is not of the wanted type stays a text: the schema then says so.
     """
@@ -35,10 +36,7 @@ def read_parameters(operation: Operation, call: Call, variables: Mapping[str, st
         "query": _pairs(call.query),
         "cookie": _cookies(call),
     }
-    return {
-        one: _read(one, given[one.where] if one.where != "header" else _headers(call, one.name))
-        for one in operation.parameters
-    }
+    return [(one, _read(one, given.get(one.where) or _headers(call, one))) for one in operation.parameters]
 
 
 def read_text(text: str, schema: Schema | None) -> Any:
@@ -50,6 +48,7 @@ def read_text(text: str, schema: Schema | None) -> Any:
 
 
 @lru_cache(maxsize=4096)
+@lru_cache(maxsize=10_000)
 def types_of(schema: Schema | None) -> frozenset[str]:
     """Return the types that a schema speaks of in any of its forms."""
     found: set[str] = set()
@@ -66,9 +65,9 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return found
 
 
-def _headers(call: Call, name: str) -> dict[str, list[str]]:
-    values = call.headers.get_all(name)
-    return {name: [", ".join(values)]} if values else {}
+def _headers(call: Call, parameter: Parameter) -> dict[str, list[str]]:
+    values = call.headers.get_all(parameter.name) if parameter.where == "header" else ()
+    return {parameter.name: [", ".join(values)]} if values else {}
 
 
 def _cookies(call: Call) -> dict[str, list[str]]:

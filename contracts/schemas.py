@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from jsonschema_rs import Draft202012Validator, FancyRegexOptions
+from jsonschema_rs import Draft202012Validator, EmailOptions, FancyRegexOptions
 
 from contracts.keywords import ONE, is_annotation, rewritten
 from contracts.messages import ABSENT
 from contracts.pointers import look_up, pointer_of, split_ref, tokens_of
 
-BACKTRACK_LIMIT = 100_000  # a pattern that needs more steps counts as not matched
+PATTERNS: Final = FancyRegexOptions(backtrack_limit=100_000)  # a pattern that needs more steps counts as not matched
+EMAILS: Final = EmailOptions(allow_display_text=False)  # RFC 5321's Mailbox: no name before it
 
 
 def compiled(schema: Mapping[str, object]) -> Draft202012Validator:
@@ -19,7 +21,8 @@ def compiled(schema: Mapping[str, object]) -> Draft202012Validator:
         validate_formats=True,
         offline=True,
         mask="value",
-        pattern_options=FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
+        pattern_options=PATTERNS,
+        email_options=EMAILS,
     )
 
 

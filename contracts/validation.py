@@ -110,7 +110,7 @@ def parse_parameters(
     """Return the parameters by place and name, typed, defaults filled in, and what is wrong with them."""
     values: dict[tuple[str, str], Any] = {}
     violations: list[Violation] = []
-    for parameter, value in read_parameters(operation, call, variables).items():
+    for parameter, value in read_parameters(operation, call, variables):
         violations += _check_parameter(parameter, value)
         default = parameter.schema.raw.get("default", ABSENT) if parameter.schema else ABSENT
         kept = default if value is ABSENT else value

@@ -18,10 +18,11 @@ from mockserver.stores import Key, Record, View
 from mockserver.turn import Refusal, Run, Turn
 
 Behaviour: TypeAlias = Callable[[Turn], Reply]
+Entries: TypeAlias = Callable[[Outcome], Sequence[object]]
 Inspect: TypeAlias = Callable[[Item, Mapping[str, object]], Sequence[Fault]]
 Prepare: TypeAlias = Callable[[Record | None, Mapping[str, object]], Mapping[str, object]]
 
-__all__ = ["Api", "Behaviour", "Hooks", "Inspect", "Prepare"]
+__all__ = ["Api", "Behaviour", "Entries", "Hooks", "Inspect", "Prepare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Hooks:
     refuse:     put a Refusal into the API's own shape
     max_items:  the largest collection that settings allow, None for what the contract says
     target:     resolve a target of a fan-out
+    unknown_target: the text for a target that does not exist
     conduct:    what to do before a call that makes jobs is accepted, or polls one: a Refusal turns it away
     sees:       whether the call may know of a job at all
     precedence: the order of jobs of one scope that are due at the same instant, smaller first
@@ -45,7 +47,7 @@ class Hooks:
     job_id:     the id of a new job of so many items
     inspect:    for one run, what finds faults of an item that its resource's declaration does not say
     render:     a stored record as the API shows it
-    entries:    an outcome as the API says it: the entries that stand in the reply or in the job's results
+    entries:    for one run, what says an outcome as the API does: its entries in the reply or in the job's results
     finish:     the last word on a reply: headers that every answer has, warnings
     """
 
@@ -56,6 +58,7 @@ class Hooks:
     refuse: Callable[[Turn, Refusal], Reply] = plain.refuse
     max_items: Callable[[Turn], int | None] = plain.max_items
     target: Callable[[Turn, object], Target] = plain.target
+    unknown_target: Callable[[str], str] = plain.unknown_target
     conduct: Callable[[Turn, int], Refusal | None] = plain.conduct
     sees: Callable[[Turn, Job], bool] = plain.sees
     precedence: Callable[[Job], int] = plain.precedence
@@ -66,7 +69,7 @@ class Hooks:
     job_id: Callable[[Turn, int], str] = plain.job_id
     inspect: Callable[[Run, Resource], Inspect | None] | None = None
     render: Callable[[Run, Resource, Record], object] = plain.render
-    entries: Callable[[Run, Outcome], Sequence[object]] = plain.entries
+    entries: Callable[[Run], Entries] = plain.entries
     finish: Callable[[Turn, Reply], Reply] = plain.finish
 
 

@@ -72,6 +72,11 @@ def target(turn: Turn, name: object) -> Target:
     return Target(scope=str(name))
 
 
+def unknown_target(name: str) -> str:
+    """Say that a target does not exist."""
+    return f"There is no {name}."
+
+
 def conduct(turn: Turn, items: int) -> Refusal | None:
     """Demand nothing of the client."""
     del turn, items
@@ -122,9 +127,9 @@ def render(run: Run, resource: Resource, record: Record) -> object:
     return shown
 
 
-def entries(run: Run, outcome: Outcome) -> Sequence[object]:
+def entries(run: Run) -> Callable[[Outcome], Sequence[object]]:
     """Say an outcome as the operation's declaration shapes it: see `mockserver.domain.replies`."""
-    return (declared_entry(run, outcome),)
+    return lambda outcome: (declared_entry(run, outcome),)
 
 
 def finish(turn: Turn, reply: Reply) -> Reply:

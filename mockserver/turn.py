@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from contracts.messages import ABSENT, Call, Headers
 from contracts.model import Operation
 from contracts.validation import Violation
+from mockserver.domain.acting import Acts
 from mockserver.domain.values import Outcome
+from mockserver.scenario.player import Decision
 
 if TYPE_CHECKING:
     from mockserver.api import Api
+    from mockserver.domain.halves import Halves
     from mockserver.domain.jobs import Job
     from mockserver.world import World
 
@@ -23,6 +26,9 @@ class Turn:
     `variables` are the path's, percent-decoded; `query` holds parsed values by name, defaults filled in; `data` is the
     body's object value. `client` is who calls and `scope` the data set or tenant that it speaks of.
     `violations` are the call's, and those of a reply that the sandbox then did not send.
+
+    The rest is for calls that a scenario may decide: its `decision`, what becomes of single items (`acts`), which half of
+    them is being applied, and when the call `arrived` if that was before `now`.
     """
 
     api: "Api"
@@ -38,6 +44,10 @@ class Turn:
     outcomes: Sequence[Outcome] = ()
     jobs: Sequence["Job"] = ()
     violations: Sequence[Violation] = ()
+    decision: Decision | None = None
+    acts: Acts | None = None
+    halves: "Halves | None" = None
+    arrived: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +72,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What every item of one run shares: where, when, in which unit (`whole`, `item`, `group`), by which API."""
+    """What every item of one run shares: where, when, in which unit (`whole`, `item`, `group`), by which API.
+
+    `valid` are the resources whose payloads all fit, `broken` the keys of items that failed before this run.
+    """
 
     api: "Api"
     world: "World"
@@ -72,3 +85,5 @@ class Run:
     operation: Operation | None = None
     client: str = ""
     valid: frozenset[str] = frozenset()
+    acts: Acts | None = None
+    broken: frozenset[object] = frozenset()

@@ -8,9 +8,9 @@ from urllib.parse import unquote, urlsplit
 from contracts.bulk import BulkJob
 from contracts.lifecycle import FINAL
 from contracts.messages import Exchange
-from contracts.model import Contract, NoRoute, Operation
+from contracts.model import Contract, Operation, Route
 from contracts.routing import Router
-from generators.checks.locations import told
+from generators.checks.locations import Sent, told
 
 OK: Final = range(200, 300)
 GONE: Final = frozenset((404, 410))
@@ -56,33 +56,44 @@ class Tracks:
 
     def __init__(self, contract: Contract, exchanges: Iterable[Exchange], router: Router) -> None:
         self._contract, self._router = contract, router
-        self._asked: dict[tuple[str, str], list[Exchange]] = {}
-        last = {one.id: _last_variable(one) for one in contract.operations}
+        self._asked: dict[tuple[str, str], list[tuple[Exchange, Mapping[str, str]]]] = {}
+        last = {one.id: last_variable(one) for one in contract.operations}
         for exchange in exchanges:
             name = last.get(exchange.operation or "")
             route = router.match(exchange.call.method, exchange.call.path) if name else None
-            if name and route is not None and not isinstance(route, NoRoute) and exchange.operation is not None:
-                self._asked.setdefault((exchange.operation, route.variables[name]), []).append(exchange)
+            if name and isinstance(route, Route):
+                asked = self._asked.setdefault((route.operation.id, route.variables[name]), [])
+                asked.append((exchange, route.variables))
 
-    def trace(self, declared: BulkJob, value: object, target: str | None, *, since: int) -> Trace:
-        """Return what was seen of the job whose handle is `value`; only exchanges after number `since` count."""
-        polled = self._of(declared.poll, value, since)
-        results = [one for name in declared.results for one in self._of(name, value, since)]
+    def trace(self, declared: BulkJob, value: object, target: str | None, made_by: Exchange, sent: Sent) -> Trace:
+        """Return what was seen of the job whose handle is `value`, after the exchange that made it."""
+        polled = self._of(declared.poll, value, made_by, sent)
+        results = [one for name in declared.results for one in self._of(name, value, made_by, sent)]
         return Trace(
             handle=str(value),
             target=target,
             declared=declared,
             polls=tuple(_poll(declared, one) for one in polled if one.reply.status in OK),
-            gone=tuple(one for one in polled if one.reply.status in GONE),
+            gone=tuple(one for one in polled if one.reply.status in GONE and _asks_alike(one, made_by)),
             results=tuple(one for one in results if one.reply.status in OK),
         )
 
-    def _of(self, name: str, value: object, since: int) -> Sequence[Exchange]:
-        operation = self._contract.operation(name)
-        if operation is None:
-            return ()
+    def _of(self, name: str, value: object, made_by: Exchange, sent: Sent) -> Sequence[Exchange]:
+        """Return the calls about a job under the path that it was made under."""
         found = self._asked.get((name, handle_id(self._contract, self._router, value)), ())
-        return [one for one in found if one.n > since]
+        return [one for one, given in found if one.n > made_by.n and self._agree(given, sent.variables)]
+
+    def _agree(self, given: Mapping[str, str], other: Mapping[str, str]) -> bool:
+        folded = str.casefold if self._contract.ignore_case else str
+        shared = list(given.keys() & other.keys())
+        return all(folded(given[name]) == folded(other[name]) for name in shared if name != list(given)[-1])
+
+
+def _asks_alike(one: Exchange, other: Exchange) -> bool:
+    """Say whether two calls have the same values for the query parameters and credentials that they share."""
+    shared = dict(one.call.query).items() ^ dict(other.call.query).items()
+    same = one.call.headers.get("Authorization") == other.call.headers.get("Authorization")
+    return same and not ({name for name, _ in shared} & {name for name, _ in one.call.query})
 
 
 def handle_id(contract: Contract, router: Router, value: object) -> str:
@@ -90,16 +101,23 @@ def handle_id(contract: Contract, router: Router, value: object) -> str:
     text = str(value)
     if "/" not in text:
         return text
-    path = "/" + urlsplit(text).path.lstrip("/")
-    for one in (path, path.removeprefix(contract.mount), path[max(path.find(f"{contract.mount}/"), 0) :]):
-        route = router.match("GET", one.removeprefix(contract.mount) if contract.mount else one)
-        if not isinstance(route, NoRoute):
-            name = _last_variable(route.operation)
-            return route.variables[name] if name else text
-    return unquote(path.rpartition("/")[2])
+    path = urlsplit(text).path
+    route = route_of(contract, router, path)
+    name = last_variable(route.operation) if route is not None else None
+    return route.variables[name] if route is not None and name else unquote(path.rpartition("/")[2])
 
 
-def _last_variable(operation: Operation) -> str | None:
+def route_of(contract: Contract, router: Router, address: str) -> Route | None:
+    """Return what is asked at an address that an answer gave: absolute, or relative to the server or to the API."""
+    path = "/" + urlsplit(address).path.lstrip("/")
+    found = path.find(f"{contract.mount}/") if contract.mount else -1
+    inner = path[found + len(contract.mount) :] if found >= 0 else path
+    routes = (router.match("GET", one) for one in (inner, path))
+    return next((route for route in routes if isinstance(route, Route)), None)
+
+
+def last_variable(operation: Operation) -> str | None:
+    """Return the last variable of an operation's path, None when it has none."""
     names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{") and part.endswith("}")]
     return names[-1] if names else None
 

@@ -144,9 +144,7 @@ def _action(bulk: Bulk, sent: Sent, raw: object) -> str | None:
     return choose(choice, _given(sent, raw, choice.source) if choice.source else ABSENT)
 
 
-def _target(
-    contract: Contract, bulk: Bulk, sent: Sent, raw: object, payload: object, resource: str | None
-) -> object:
+def _target(contract: Contract, bulk: Bulk, sent: Sent, raw: object, payload: object, resource: str | None) -> object:
     if bulk.effect.target:
         found = (_given(sent, raw, at) for at in bulk.effect.target)
         return next((one for one in found if one is not ABSENT), ABSENT)
@@ -209,4 +207,3 @@ def place_in_items(bulk: Bulk, key: object) -> object:
         if key.startswith(pointer_of(head) + "/") and len(tokens) > len(head) and tokens[len(head)].isdecimal():
             return int(tokens[len(head)])
     return key
-

@@ -10,7 +10,7 @@ from contracts.model import Contract, NoRoute, Operation
 from contracts.routing import Router
 from generators.checks.findings import History
 from generators.checks.jobs import OK, Trace, Tracks
-from generators.checks.locations import look, sent_of, told
+from generators.checks.locations import sent_of, told
 from generators.checks.reading import BulkCall, read_call
 from generators.checks.telling import Entry, Outcome, entries_of, outcomes_of
 
@@ -78,10 +78,10 @@ def _view(call: BulkCall, exchange: Exchange, tracks: Tracks) -> View:
     if traces:
         return View(call=call, exchange=exchange, kind="accepted", traces=traces, tellings=_ended(call, traces))
     telling = _answered(call, exchange, exchange.reply.data, None)
-    if telling is None:
-        accepted = call.as_job and exchange.reply.status in OK
-        return View(call=call, exchange=exchange, kind="accepted" if accepted else "refused")
-    return View(call=call, exchange=exchange, kind="answered", tellings=(telling,))
+    if telling is None and exchange.reply.status not in OK:
+        return View(call=call, exchange=exchange, kind="refused")
+    kind: Kind = "accepted" if telling is None and call.as_job else "answered"
+    return View(call=call, exchange=exchange, kind=kind, tellings=(telling,) if telling is not None else ())
 
 
 def _traces(call: BulkCall, exchange: Exchange, tracks: Tracks) -> tuple[Trace, ...]:
@@ -91,22 +91,21 @@ def _traces(call: BulkCall, exchange: Exchange, tracks: Tracks) -> tuple[Trace, 
     handle = told(exchange.reply, declared.handle)
     if handle is ABSENT or isinstance(handle, dict | list):
         return ()
-    return (tracks.trace(declared, handle, None, since=exchange.n),)
+    return (tracks.trace(declared, handle, None, exchange, call.sent),)
 
 
 def _fanned(call: BulkCall, exchange: Exchange, tracks: Tracks) -> View:
     fan_out, declared = call.bulk.items.fan_out, call.bulk.job
     assert fan_out is not None  # noqa: S101 - asked before
     done, failed = told(exchange.reply, fan_out.succeeded), told(exchange.reply, fan_out.failed)
-    if exchange.reply.status not in OK or not (isinstance(done, dict) or isinstance(failed, dict)):
+    known = exchange.reply.status in OK or exchange.reply.status in call.bulk.reply.status.values()
+    if not known or not (isinstance(done, dict) or isinstance(failed, dict)):
         return View(call=call, exchange=exchange, kind="refused")
     done, failed = done if isinstance(done, dict) else {}, failed if isinstance(failed, dict) else {}
     if declared is not None and call.as_job:
-        traces = tuple(tracks.trace(declared, value, name, since=exchange.n) for name, value in done.items())
+        traces = tuple(tracks.trace(declared, value, name, exchange, call.sent) for name, value in done.items())
         tellings = _ended(call, traces)
-        return View(
-            call=call, exchange=exchange, kind="accepted", traces=traces, tellings=tellings, troubled=failed
-        )
+        return View(call=call, exchange=exchange, kind="accepted", traces=traces, tellings=tellings, troubled=failed)
     told_of = [_answered(call, exchange, body, name) for name, body in done.items()]
     tellings = tuple(one for one in told_of if one is not None)
     return View(call=call, exchange=exchange, kind="answered", tellings=tellings, troubled=failed)
@@ -139,7 +138,7 @@ def _of_job(call: BulkCall, trace: Trace) -> Telling | None:
     source = end.exchange if here else next(iter(later), None)
     if source is None:
         return None
-    evidence = tuple(dict.fromkeys((end.exchange, source)))
+    evidence = (source,) if here else (end.exchange, source)
     return _telling(call, declared, source.reply.data, trace.target, evidence, trace)
 
 
@@ -161,6 +160,6 @@ def _telling(
         entries=entries,
         outcomes=outcomes_of(call.bulk, declared, entries, len(call.items), whole=whole),
         evidence=evidence,
-        body=look(body, ""),
+        body=body,
         trace=trace,
     )

@@ -1,16 +1,18 @@
 """Serving a bulk call: at once, or by making jobs; for one data set, or for each target of a fan-out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from contracts.bulk import BulkJob, FanOut
 from contracts.messages import ABSENT, Headers, Reply
+from mockserver.domain.bending import bent
 from mockserver.domain.jobs import Job, schedule
 from mockserver.domain.places import is_outside, locate, put_at, wished
 from mockserver.domain.replies import body_of, outcome_class, status_of
 from mockserver.domain.units import run_items
-from mockserver.domain.values import Outcome, Target
+from mockserver.domain.values import Item, Outcome, Target
 from mockserver.guard import Admission, Batch, admitted, opened
 from mockserver.replying import reply_with
 from mockserver.scopes import stocked
@@ -48,6 +50,7 @@ def run_of(turn: Turn, batch: Batch, scope: str) -> Run:
         operation=batch.plan.operation,
         client=turn.client,
         valid=batch.valid,
+        acts=turn.acts,
     )
 
 
@@ -56,7 +59,15 @@ def perform(turn: Turn, batch: Batch, scope: str) -> Sequence[Outcome]:
     run = run_of(turn, batch, scope)
     stocked(run)
     keepers = served(turn.api).keepers
-    outcomes = run_items(run, batch.plan.bulk, batch.items, turn.world.store, keepers, grouped=batch.grouped)
+    bulk, store, grouped = batch.plan.bulk, turn.world.store, batch.grouped
+    if turn.halves is None:
+        outcomes = run_items(run, bulk, batch.items, store, keepers, grouped=grouped)
+    else:
+
+        def half(items: Sequence[Item], broken: frozenset[object]) -> list[Outcome]:
+            return run_items(replace(run, broken=broken), bulk, items, store, keepers, grouped=grouped)
+
+        outcomes = turn.halves.perform(scope, batch.unit, batch.items, half, grouped=grouped)
     turn.outcomes = outcomes
     return outcomes
 
@@ -65,7 +76,16 @@ def targets(turn: Turn, declared: FanOut) -> dict[str, Target]:
     """Return what each named target means; one that is named twice counts once."""
     named = locate(turn, declared.over)
     every = named if isinstance(named, list) else []
-    return {str(name): turn.api.hooks.target(turn, name) for name in every}
+    return {str(name): _spoilt(turn, str(name)) or turn.api.hooks.target(turn, name) for name in every}
+
+
+def _spoilt(turn: Turn, name: str) -> Target | None:
+    """Return a target that a scenario makes unknown, or gives a problem."""
+    spoils = None if turn.decision is None else turn.decision.effects.tenants
+    if spoils is None:
+        return None
+    text = turn.api.hooks.unknown_target(name) if spoils.is_unknown(name) else spoils.problem(name)
+    return None if text is None else Target(name, (text,))
 
 
 def _fanned(turn: Turn, batch: Batch, declared: FanOut) -> Reply:
@@ -154,6 +174,8 @@ def _job(turn: Turn, admission: Admission, declared: BulkJob, scope: str) -> Job
         arrival=world.jobs.arrivals,
         keep=declared.keep,
     )
+    if turn.decision is not None:
+        job = bent(job, turn.decision.effects.job, turn.acts)
     world.jobs.arrivals += 1
     world.jobs.add(job, turn.api.hooks.precedence(job))
     return job

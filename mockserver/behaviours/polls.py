@@ -9,6 +9,7 @@ from contracts.jsontext import JsonFault, read_json
 from contracts.messages import ABSENT, Call, Reply
 from mockserver.api import Api
 from mockserver.behaviours.bulk import perform, run_of
+from mockserver.domain.bending import acts_of, is_gone
 from mockserver.domain.jobs import Job, Result, is_final, processed, state
 from mockserver.domain.places import is_outside, put_at
 from mockserver.domain.replies import collected, outcome_class, status_of
@@ -36,6 +37,7 @@ def _run(api: Api, world: World, job: Job) -> None:
     plan = served(api).plans[job.operation]
     turn = _turn(api, world, job, plan)
     batch = opened(turn, plan, job.unit)
+    turn.acts = acts_of(job, batch.items) if job.extra else None
     outcomes = perform(turn, batch, job.scope)
     counts = [outcome.result for outcome in outcomes]
     declared = plan.bulk.job.outcomes if plan.bulk.job is not None else None
@@ -115,6 +117,8 @@ def _folded(turn: Turn, word: str) -> str:
 
 
 def _expired(job: Job, now: datetime) -> bool:
+    if is_gone(job, now):
+        return True
     ended = job.cancelled or job.due
     return job.keep is not None and ended is not None and ended + job.keep <= now
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.bulk import Bulk, Outcomes, Test
 from contracts.messages import ABSENT
+from mockserver.domain.acting import is_told
 from mockserver.domain.places import put_at
 from mockserver.domain.values import Fault, Outcome
 
@@ -73,12 +74,14 @@ def body_of(run: "Run", bulk: Bulk, declared: Outcomes | None, outcomes: Sequenc
 
 def collected(run: "Run", declared: Outcomes, outcomes: Sequence[Outcome]) -> object:
     """Return the entries of these outcomes, as an array or as a map by key; a list for each where each stands apart."""
-    entries = run.api.hooks.entries
+    entries = run.api.hooks.entries(run)
+    if run.acts is not None:
+        outcomes = [one for one in outcomes if is_told(run, one)]
     if declared.at.startswith("/*/"):
-        return [entries(run, one) for one in outcomes]
+        return [entries(one) for one in outcomes]
     if declared.shape == "map":
-        return {str(one.item.key): said[0] for one in outcomes if (said := entries(run, one))}
-    return [entry for one in outcomes for entry in entries(run, one)]
+        return {str(one.item.key): said[0] for one in outcomes if (said := entries(one))}
+    return [entry for one in outcomes for entry in entries(one)]
 
 
 def count(name: str, outcomes: Sequence[Outcome]) -> int | bool:
@@ -171,5 +174,6 @@ def _said(fault: Fault) -> str:
         "version": f"the record is at version {facts.get('current')}",
         "referenced": f"{facts.get('count')} records refer to it",
         "broken": "an item that it depends on failed",
+        "scenario": "it was rejected",
     }
     return texts.get(fault.kind, fault.kind)

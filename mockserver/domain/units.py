@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from contracts.bulk import Bulk
 from contracts.messages import ABSENT
+from mockserver.domain.acting import acting
 from mockserver.domain.places import reader
 from mockserver.domain.records import Clerk, Keeper
 from mockserver.domain.values import Fault, Item, Outcome
@@ -22,9 +23,9 @@ def run_items(
     """Apply every item to the store and return the outcomes in the order of the request."""
     ordered = in_groups(items) if grouped else items
     outcomes: list[Outcome] = []
-    for unit in _units(run.unit, ordered):
+    for unit in units(run.unit, ordered):
         outcomes += _run_unit(run, bulk, unit, store, keepers)
-    return sorted(outcomes, key=_place) if ordered is not items else outcomes
+    return sorted(outcomes, key=place_of) if ordered is not items else outcomes
 
 
 def in_groups(items: Sequence[Item]) -> Sequence[Item]:
@@ -49,7 +50,7 @@ def _number(text: str) -> Decimal | None:
     return number if number.is_finite() else None
 
 
-def _units(unit: str, items: Sequence[Item]) -> Iterable[Sequence[Item]]:
+def units(unit: str, items: Sequence[Item]) -> Iterable[Sequence[Item]]:
     """Cut the items into the stretches that are one transaction; single items stay together for speed."""
     if unit != "group":
         return (items,)
@@ -79,19 +80,27 @@ def _run_each(
     run: Run, bulk: Bulk, items: Sequence[Item], store: Store, keepers: Mapping[str, Keeper]
 ) -> list[Outcome]:
     clerks: dict[str, Clerk] = {name: keepers[name].bind(run, store) for name in {item.resource.name for item in items}}
-    if len(clerks) == 1 and not bulk.unit.stop_after and bulk.order.depends_on is None:
+    if len(clerks) == 1 and not bulk.unit.stop_after and bulk.order.depends_on is None and run.acts is None:
         (clerk,) = clerks.values()
         actions = {item.action for item in items}
         apply = clerk.doing(next(iter(actions))) if len(actions) == 1 else clerk.apply
         return [apply(item) for item in items]
-    return _run_with_care(bulk, items, lambda item: clerks[item.resource.name].apply(item))
+
+    def apply_one(item: Item) -> Outcome:
+        return clerks[item.resource.name].apply(item)
+
+    def try_one(item: Item) -> Outcome:
+        return keepers[item.resource.name].bind(run, Overlay(store)).apply(item)
+
+    acts = run.acts
+    return _run_with_care(run, bulk, items, apply_one if acts is None else acting(acts, apply_one, try_one))
 
 
-def _run_with_care(bulk: Bulk, items: Sequence[Item], apply: Apply) -> list[Outcome]:
+def _run_with_care(run: Run, bulk: Bulk, items: Sequence[Item], apply: Apply) -> list[Outcome]:
     """Apply items one after the other, leaving out those that wait for a failed one or come after too many failures."""
     depends = None if bulk.order.depends_on is None else reader(bulk.order.depends_on)
     limit = bulk.unit.stop_after if isinstance(bulk.unit.stop_after, int) else 0
-    broken: set[object] = set()
+    broken: set[object] = set(run.broken)
     outcomes: list[Outcome] = []
     for item in items:
         wants = () if depends is None else _listed(depends(item.raw))
@@ -112,5 +121,6 @@ def _listed(value: object) -> Sequence[object]:
     return value if isinstance(value, list) else (value,)
 
 
-def _place(outcome: Outcome) -> int:
+def place_of(outcome: Outcome) -> int:
+    """Return the place of an outcome's item in the request."""
     return outcome.item.index

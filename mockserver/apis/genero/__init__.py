@@ -11,6 +11,7 @@ HOOKS = Hooks(
     scope=clients.scope,
     max_items=settings.max_items,
     target=clients.target,
+    unknown_target=clients.unknown,
     conduct=conduct.check,
     sees=clients.sees,
     precedence=conduct.precedence,

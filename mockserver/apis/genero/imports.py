@@ -88,5 +88,4 @@ def prepare(run: Run, resource: Resource) -> Prepare | None:
 def render(run: Run, resource: Resource, record: Record) -> object:
     """Show the fields that are set, in the order of the entity's description."""
     del run
-    shown = {**record.body, resource.key: record.key, "deleted": record.deleted}
-    return {field: shown[field] for field in FIELDS[resource.name] if field in shown}
+    return {field: record.body[field] for field in FIELDS[resource.name] if field in record.body}

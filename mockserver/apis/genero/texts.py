@@ -1,6 +1,6 @@
 """The vendor's message texts, and which faults they speak of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from mockserver.domain.values import Fault, Outcome
@@ -22,10 +22,10 @@ TEXTS: Final[Mapping[str, str]] = {
 OTHERWISE: Final = "{entity} id {id} cannot be processed."  # a scenario that gives no text of its own
 
 
-def entries(run: Run, outcome: Outcome) -> Sequence[object]:
-    """Return the one text of a failed item."""
+def entries(run: Run) -> Callable[[Outcome], Sequence[object]]:
+    """Return what gives the one text of a failed item."""
     del run
-    return (text_of(outcome),)
+    return lambda outcome: (text_of(outcome),)
 
 
 def text_of(outcome: Outcome) -> str:

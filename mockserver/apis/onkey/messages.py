@@ -1,6 +1,6 @@
 """What On Key says of records: outcomes as messages, their codes and texts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from mockserver.apis.onkey.kinds import Kind, kinds_of
@@ -38,10 +38,15 @@ FAILED: Final[Mapping[str, tuple[str, str]]] = {
 UNRULED: Final = ("Sandbox_BusinessRule", "The record was rejected")
 
 
-def entries(run: Run, outcome: Outcome) -> Sequence[Message]:
-    """Return the messages of one outcome: one when it is done, one for each fault when it failed."""
-    item, result, action, faults, record = outcome
-    if result == "done" and record is not None:
+def entries(run: Run) -> Callable[[Outcome], Sequence[Message]]:
+    """Return what gives the messages of an outcome: one when it is done, one for each fault when it failed."""
+    operation = run.operation
+    echoed = operation is not None and operation.bulk is not None and operation.bulk.key.by == "client"
+
+    def said(outcome: Outcome) -> Sequence[Message]:
+        item, result, action, _, record = outcome
+        if result != "done" or record is None:
+            return _failures(run, outcome, item.key if echoed else None)
         code, text = DONE[action]
         done: Message = {
             "code": code,
@@ -50,13 +55,19 @@ def entries(run: Run, outcome: Outcome) -> Sequence[Message]:
             "objectType": item.resource.name,
             "severity": "information",
         }
-        if (user := _user(run, outcome)) is not None:
-            done["userObjectId"] = user
+        if echoed and item.key.__class__ is str:
+            done["userObjectId"] = item.key
         return (done,)
-    kind = kinds_of(run.api).by_name[item.resource.name]
+
+    return said
+
+
+def _failures(run: Run, outcome: Outcome, user: object) -> Sequence[Message]:
+    """Return a message for each fault; of a property that a match update may not set nothing else is told."""
+    kind, faults = kinds_of(run.api).by_name[outcome.item.resource.name], outcome.faults
     barred = {fault.members for fault in faults if fault.kind == "match"}
     told = [fault for fault in faults if fault.kind == "match" or fault.members not in barred] if barred else faults
-    return [_failure(kind, run, outcome, fault) for fault in told]
+    return [_failure(kind, run, outcome, fault, user if isinstance(user, str) else None) for fault in told]
 
 
 def message(code: str, text: str, severity: str, **members: object) -> Message:
@@ -65,7 +76,7 @@ def message(code: str, text: str, severity: str, **members: object) -> Message:
     return {name: given[name] for name in sorted(given) if given[name] is not None}
 
 
-def _failure(kind: Kind, run: Run, outcome: Outcome, fault: Fault) -> Message:
+def _failure(kind: Kind, run: Run, outcome: Outcome, fault: Fault, user: str | None) -> Message:
     code, text = _said(kind, run, outcome, fault)
     return message(
         code,
@@ -74,7 +85,7 @@ def _failure(kind: Kind, run: Run, outcome: Outcome, fault: Fault) -> Message:
         objectId=_object_id(outcome),
         objectType=kind.name,
         properties=[_path(kind, fault, member) for member in fault.members] or None,
-        userObjectId=_user(run, outcome),
+        userObjectId=user,
     )
 
 
@@ -116,11 +127,3 @@ def _object_id(outcome: Outcome) -> str | None:
     """Return the id of the stored record that an outcome speaks of, None when there is none or none could be named."""
     target = outcome.item.target
     return str(target) if outcome.action in {"update", "delete"} and type(target) is int else None
-
-
-def _user(run: Run, outcome: Outcome) -> object:
-    """Return the caller's own name for the record where the operation echoes it, else None."""
-    operation = run.operation
-    echoed = operation is not None and operation.bulk is not None and operation.bulk.key.by == "client"
-    key = outcome.item.key
-    return key if echoed and isinstance(key, str) else None

@@ -33,7 +33,7 @@ def finish(turn: Turn, reply: Reply) -> Reply:
     """Add the trace that every answer has, and the id and address of a task that was made."""
     ids = turn.world.ids
     headers = [("OnKey-Trace-Context", f"{ids.hex('trace', 32)}_{ids.hex('span', 16)}")]
-    if reply.status == 202:  # noqa: PLR2004 - HTTP's own number
+    if reply.status == 202 and turn.jobs:  # noqa: PLR2004 - HTTP's own number
         task = turn.jobs[0].id
         location = f"{base_of(turn)}/modules/system/backgroundtasks/{task}"
         headers += [("OnKey-Request-Id", task), ("OnKey-Request-Location", location)]

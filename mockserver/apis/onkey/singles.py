@@ -58,7 +58,7 @@ def _write(turn: Turn, operation: str, record: object) -> Reply:
         return reply
     batch = opened(alone, plan, "whole")
     (outcome,) = turn.outcomes = perform(alone, batch, turn.scope)
-    messages = {"messages": list(entries(run_of(alone, batch, turn.scope), outcome))}
+    messages = {"messages": list(entries(run_of(alone, batch, turn.scope))(outcome))}
     if outcome.record is None:
         return reply_with(turn, 400, messages)
     if outcome.action != "create":

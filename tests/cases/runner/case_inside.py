@@ -2,15 +2,13 @@
 
 from datetime import UTC, datetime
 from functools import cache
-from importlib import import_module
-from pathlib import Path
 
 from case_run import Answer, Pairs, Server
 from case_text import Case, CaseError, Step
 
-from contracts.document import load
 from contracts.messages import Headers
 from mockserver.api import Api
+from mockserver.sources import find_sources
 from mockserver.web.service import Options, Service
 
 REAL = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,7 +27,7 @@ def served_by(case: Case) -> Step:
 def inside(case: Case) -> tuple[Server, str]:
     """Return a server of what `case` speaks to, and where it is mounted there."""
     step = served_by(case)
-    api = _bundled(step.rest) if step.word == "api" else _own(case.file.parent / step.rest)
+    api = _api(step.rest if step.word == "api" else str(case.file.parent / step.rest))
     service = _service(api)
 
     def answer(method: str, target: str, headers: Pairs, body: bytes) -> Answer:
@@ -40,14 +38,8 @@ def inside(case: Case) -> tuple[Server, str]:
 
 
 @cache
-def _bundled(name: str) -> Api:
-    api: Api = import_module(f"mockserver.apis.{name}").api()
-    return api
-
-
-@cache
-def _own(file: Path) -> Api:
-    return Api(name=file.stem, contract=load(file))
+def _api(name: str) -> Api:
+    return find_sources((name,))[0].load()
 
 
 @cache

@@ -1,0 +1,66 @@
+"""What a server cannot be cheaper than: aiohttp, uvloop and orjson; with `--empty` it has no route at all."""
+
+import sys
+from typing import Any
+
+import jsonschema_rs
+import orjson
+import yaml
+from aiohttp import web
+
+from contracts.document import load_bundled
+
+try:
+    import uvloop
+except ImportError:  # no uvloop on this platform
+    uvloop = None
+
+__all__ = ["jsonschema_rs", "yaml"]
+
+
+def application(*, empty: bool) -> web.Application:
+    app = web.Application(client_max_size=32 * 1024 * 1024)
+    if empty:
+        return app
+    operation = load_bundled("onkey").operation("batchCreate")
+    assert operation is not None
+    assert operation.body is not None
+    media = operation.body.media("application/vnd.onkey.entitycollection+json")
+    assert media is not None
+    assert media.schema is not None
+    fits = media.schema.validator.is_valid
+    constant = orjson.dumps({"messages": []})
+
+    async def handle(request: web.Request) -> web.Response:
+        if not fits(orjson.loads(await request.read())):
+            return web.Response(status=400)
+        return web.Response(body=constant, content_type="application/vnd.onkey.notification+json")
+
+    app.router.add_route("*", "/{any:.*}", handle)
+    return app
+
+
+def announce(text: Any) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+async def serve() -> None:
+    import asyncio
+
+    runner = web.AppRunner(application(empty="--empty" in sys.argv), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    announce(f"http://127.0.0.1:{runner.addresses[0][1]}")
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    import asyncio
+    import contextlib
+
+    if uvloop is not None:
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve())

@@ -1,0 +1,249 @@
+"""What serving costs, as ratios measured side by side in one run: `python benchmarks/serving.py [--posts 10000]`.
+
+Costs are CPU seconds of the server's process, so that a busy machine disturbs them little. Nothing here fails: it reports.
+"""
+
+import argparse
+import http.client
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from contracts.document import load_bundled
+
+HERE = Path(__file__).parent
+TICK = os.sysconf("SC_CLK_TCK")
+ONKEY = "/onkey/api/tenants/contoso/sandbox/modules/risk/assetimportances/batch?mode=PerRecord"
+COLLECTION = "application/vnd.onkey.entitycollection+json"
+GENERO = "/genero/api/v1/customer/postJob"
+
+
+class Server:
+    """A server process with one connection to it."""
+
+    def __init__(self, *command: str) -> None:
+        began = time.perf_counter()
+        self.process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+            if found:
+                break
+        self.port = int(found[1])
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        self.ready = time.perf_counter() - began
+
+    def call(self, method: str, path: str, body: object = None, media_type: str = "application/json", **headers: str) -> bytes:
+        sent = body if isinstance(body, bytes | None) else orjson.dumps(body)
+        self.connection.request(method, path, sent, {"Content-Type": media_type, **headers})
+        reply = self.connection.getresponse()
+        return reply.read()
+
+    def cpu(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICK
+
+    def megabytes(self) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+@contextmanager
+def sandbox(*options: str) -> Iterator[Server]:
+    server = Server("-m", "mockserver", "serve", "--port", "0", *options)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def bare() -> Iterator[Server]:
+    server = Server(str(HERE / "bare_server.py"))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def cost(server: Server, work: Callable[[], object], *, seconds: float = 2.0) -> float:
+    """Return the server's CPU seconds for one `work`, over about `seconds` of it."""
+    work()
+    began, before, times = time.perf_counter(), server.cpu(), 0
+    while time.perf_counter() - began < seconds:
+        work()
+        times += 1
+    return (server.cpu() - before) / times
+
+
+def own_cost(work: Callable[[], object], times: int = 60) -> float:
+    spent = []
+    for _ in range(times):
+        before = time.process_time()
+        work()
+        spent.append(time.process_time() - before)
+    return statistics.median(spent)
+
+
+def customers(count: int, *, bad: bool = False) -> bytes:
+    name = 7 if bad else "A customer with a name"
+    return orjson.dumps([{"customerId": f"c{n}", "name": name, "phone": "+46 8 123 456", "deleted": False} for n in range(count)])
+
+
+def importances(count: int, batch: int) -> bytes:
+    return orjson.dumps(
+        [
+            {
+                "userObjectId": f"r{n}",
+                "properties": {"code": f"{batch}-{n}", "description": "an importance", "notes": "notes", "weight": 1},
+            }
+            for n in range(count)
+        ]
+    )
+
+
+def row(figure: str, got: float, goal: str, *, unit: str = "x") -> None:
+    print(f"{figure:<78}{got:>9.2f} {unit:<4} goal {goal}", flush=True)
+
+
+def batches() -> None:
+    """A valid 5000-item Genero batch: its post, and its job, against parsing and validating alone."""
+    body = customers(5000)
+    contract = load_bundled("genero")
+    item = contract.schemas.schema(contract.resources["customer"].schema)
+    fits = item.validator.is_valid
+    alone = own_cost(lambda: all(map(fits, orjson.loads(body))))
+    bad = customers(5000, bad=True)
+    with sandbox("--clock", "frozen") as server:
+        post = cost(server, lambda: server.call("POST", GENERO, body))
+        server.call("POST", "/_sandbox/sandboxes/default/reset", {})
+        for _ in range(20):
+            server.call("POST", GENERO, body)
+        before = server.cpu()
+        server.call("POST", "/_sandbox/sandboxes/default/clock/advance", {"by": "PT1H"})
+        run = (server.cpu() - before) / 20
+        refused = cost(server, lambda: server.call("POST", GENERO, bad))
+        size = len(server.call("POST", GENERO, bad))
+    row("post of 5000 items / parse and validate alone", post / alone, "<= 4")
+    row("run of its job / parse and validate alone", run / alone, "<= 10")
+    row("5000 bad items refused / 5000 good ones posted", refused / post, "< 10")
+    row("answer to 5000 bad items", size / 1024, "< 64", unit="KiB")
+
+
+def creates() -> None:
+    """100-item PerRecord creates against a handler that validates the same body and answers a constant."""
+    count = 0
+
+    def work(server: Server) -> Callable[[], object]:
+        def one() -> None:
+            nonlocal count
+            count += 1
+            server.call("POST", ONKEY, importances(100, count), COLLECTION)
+
+        return one
+
+    with sandbox("--clock", "frozen") as ours, bare() as theirs:
+        rates = []
+        for _ in range(3):
+            ours.call("POST", "/_sandbox/sandboxes/default/reset", {})
+            rates.append(cost(theirs, work(theirs), seconds=1) / cost(ours, work(ours), seconds=1))
+    row("100-item On Key create: rate of a bare handler's (by CPU)", statistics.median(rates) * 100, ">= 40", unit="%")
+
+
+def growth() -> None:
+    """What must grow in step, and what must not grow at all."""
+    with sandbox("--clock", "frozen", "--max-sandboxes", "2000") as server:
+        def each(size: int) -> float:
+            server.call("POST", "/_sandbox/sandboxes/default/reset", {})
+            body = customers(size)
+            return cost(server, lambda: server.call("POST", GENERO, body), seconds=1.5) / size
+
+        small, large = each(500), each(5000)
+        row("cost an item, 5000 against 500", max(small, large) / min(small, large), "<= 1.5")
+        count = 0
+
+        def create() -> None:
+            nonlocal count
+            count += 1
+            server.call("POST", ONKEY, importances(100, count), COLLECTION)
+
+        server.call("POST", "/_sandbox/sandboxes/default/reset", {})
+        few = cost(server, create, seconds=1)
+        for _ in range(100):
+            count += 1
+            server.call("POST", ONKEY, importances(1000, count), COLLECTION)
+        row("the same create with 100,000 more entities stored", cost(server, create, seconds=1) / few, "about 1")
+        for n in range(1000):
+            server.call("GET", f"/@s{n}/genero/api/v1/block/none")
+        row("the same create with 1000 sandboxes more", cost(server, create, seconds=1) / few, "about 1")
+        for n in range(9000):
+            server.call("GET", "/genero/api/v1/block/none")
+        row("the same create with 9000 exchanges in the journal", cost(server, create, seconds=1) / few, "about 1")
+
+
+def starting() -> None:
+    """From the command to the first answer, against an empty aiohttp application with the same third-party imports."""
+    def first_answer(*command: str) -> float:
+        server = Server(*command)
+        began = time.perf_counter()
+        server.call("GET", "/_sandbox/health")
+        took = server.ready + time.perf_counter() - began
+        server.stop()
+        return took
+
+    pairs = [
+        (first_answer("-m", "mockserver", "serve", "--port", "0"), first_answer(str(HERE / "bare_server.py"), "--empty"))
+        for _ in range(7)
+    ]
+    row("start to first answer / an empty application's", statistics.median(a / b for a, b in pairs), "<= 1.5")
+
+
+def memory(posts: int) -> None:
+    """Resident memory, idle and after many large posts over 8 connections."""
+    with sandbox() as server:
+        server.call("GET", "/genero/api/v1/block/none")
+        server.call("GET", "/onkey/api/tenants/contoso/sandbox/modules/res/trades")
+        row("resident, idle with both APIs", server.megabytes(), "<= 60", unit="MB")
+        body = customers(5000)
+
+        def post(share: int) -> None:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port)
+            for _ in range(share):
+                connection.request("POST", GENERO, body, {"Content-Type": "application/json"})
+                connection.getresponse().read()
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(post, [posts // 8] * 8))
+        row(f"resident after {posts} posts of 5000 items", server.megabytes(), "<= 150", unit="MB")
+
+
+PARTS = {"batches": batches, "creates": creates, "growth": growth, "starting": starting}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, "memory", []], help="which to run; all by default")
+    parser.add_argument("--posts", type=int, default=10_000, help="posts of the memory part")
+    options = parser.parse_args()
+    for name in options.parts or PARTS:
+        if name != "memory":
+            PARTS[name]()
+    if not options.parts or "memory" in options.parts:
+        memory(options.posts)
+
+
+if __name__ == "__main__":
+    main()

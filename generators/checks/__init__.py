@@ -1,0 +1,1 @@
+"""Laws of bulk semantics and checks of replies, for any implementation of a contract."""
