@@ -7,13 +7,14 @@ from contracts.validation import Violation
 from mockserver.turn import Refusal
 
 MEDIA_TYPE = "application/problem+json"
+STATUSES = frozenset(map(int, HTTPStatus))
 
 
 def problem(refusal: Refusal) -> Reply:
     """Return the problem document that says `refusal`."""
     body: dict[str, object] = {
         "type": "about:blank",
-        "title": HTTPStatus(refusal.status).phrase,
+        "title": phrase(refusal.status),
         "status": refusal.status,
         "detail": refusal.detail,
     }
@@ -23,6 +24,11 @@ def problem(refusal: Refusal) -> Reply:
     if refusal.line:
         body |= {"line": refusal.line, "column": refusal.column}
     return Reply.of(refusal.status, body, media_type=MEDIA_TYPE, headers=refusal.headers)
+
+
+def phrase(status: int) -> str:
+    """Return the words that HTTP has for a status; a scenario may answer with one that it has none for."""
+    return HTTPStatus(status).phrase if status in STATUSES else f"Status {status}"
 
 
 def _error(violation: Violation) -> dict[str, object]:

@@ -11,6 +11,8 @@ from mockserver.api import Api
 from mockserver.clock import Clock, Mode
 from mockserver.ids import Ids
 from mockserver.journal import Entry, Journal
+from mockserver.scenario.catalogue import Catalogue
+from mockserver.scenario.player import Player
 from mockserver.served import served
 from mockserver.settings import defaults
 from mockserver.stores.memory import MemoryStore
@@ -46,6 +48,7 @@ class Blank:
     """What a freshly made sandbox is like: the command line's defaults.
 
     `apis` are those served, by name, and change when a contract is loaded anew. `tell` hears of every exchange.
+    `catalogue` are the scenarios that can be named, `scenarios` the names of those that are active.
     """
 
     apis: Mapping[str, Api] = field(default_factory=dict)
@@ -54,11 +57,16 @@ class Blank:
     mode: Mode = "system"
     factor: float = 1.0
     tell: Callable[[Entry], None] = _nobody
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    scenarios: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Sandbox:
-    """One isolated world. `settings` is replaced, never changed in place; `used` is real time."""
+    """One isolated world. `settings` is replaced, never changed in place; `used` is real time.
+
+    `era` counts resets. Whoever waits for the clock stands in `waiting` and is called when it was moved.
+    """
 
     name: str
     blank: Blank
@@ -68,6 +76,9 @@ class Sandbox:
     settings: dict[str, Any] = field(init=False)
     journal: Journal = field(init=False)
     worlds: dict[str, World] = field(init=False)
+    player: Player = field(init=False)
+    era: int = 0
+    waiting: set[Callable[[], object]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.reset(self.used)
@@ -79,7 +90,16 @@ class Sandbox:
         self.clock = Clock.start(blank.mode, real, factor=blank.factor)
         self.worlds = {}
         self.journal = Journal(tell=blank.tell)
+        self.player = Player(seed=self.seed)
+        self.player.play([blank.catalogue.get(name) for name in blank.scenarios])
+        self.era += 1
         self.set_up(blank.settings)
+        self.moved()
+
+    def moved(self) -> None:
+        """Tell those who wait for the clock that it is another one now."""
+        for call in tuple(self.waiting):
+            call()
 
     @property
     def apis(self) -> Iterable[Api]:

@@ -81,6 +81,7 @@ def move(sandbox: Sandbox, clock: Clock, real: datetime, settle: Settle) -> list
     after = _within(clock, real)
     sandbox.clock = clock
     settle(sandbox, after)
+    sandbox.moved()
     return sorted(_events(sandbox, before, after), key=_when) if after > before else []
 
 

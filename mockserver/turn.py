@@ -27,8 +27,8 @@ class Turn:
     body's object value. `client` is who calls and `scope` the data set or tenant that it speaks of.
     `violations` are the call's, and those of a reply that the sandbox then did not send.
 
-    The rest is for calls that a scenario may decide: its `decision`, what becomes of single items (`acts`), which half of
-    them is being applied, and when the call `arrived` if that was before `now`.
+    The rest is for calls that a scenario may decide: its `decision`, what becomes of single items (`acts`), which half
+    of them is being applied, and when the call `arrived` if that was before `now`.
     """
 
     api: "Api"

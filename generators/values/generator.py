@@ -12,6 +12,7 @@ from contracts.pointers import pointer_of
 from contracts.schemas import Schema, SchemaSet
 from generators.values.compiling import Compiler
 from generators.values.node import Draw, settle_heights
+from generators.values.pools import kind_of
 from generators.values.unsatisfiable import UnsatisfiableError
 
 BLOCK: Final = 64  # values from one seeding, which costs as much as drawing one of them
@@ -58,17 +59,19 @@ class Generator:
 def compile_schema(
     schema: Schema | Mapping[str, object] | bool,  # noqa: FBT001 - true and false are schemas
     *,
+    name: str = "",
     edges: float = EDGES,
     realistic: bool = True,
 ) -> Generator:
     """Compile a schema of a contract, or a plain one whose `$ref`s stay inside it.
 
-    `edges` is the share of strings and numbers drawn from the ends of their range. `realistic` takes text from Faker
-    where a property's name says what it holds; without Faker it changes nothing. Raises UnsatisfiableError.
+    `name` is that of the property whose value it is, if any. `edges` is the share of strings and numbers drawn from the
+    ends of their range. `realistic` takes text from Faker where a property's name says what it holds; without Faker
+    the text is plain. Raises UnsatisfiableError.
     """
     bound = _checked(schema)
     compiler = Compiler(schemas=bound.within, edges=edges, realistic=realistic)
-    root = compiler.plan(bound.raw, bound.ref)
+    root = compiler.plan(bound.raw, bound.ref, kind_of(name))
     settle_heights(compiler.order)
     for node in compiler.order:
         if node.build is not None and node.height < float("inf"):

@@ -10,7 +10,7 @@ from contracts.schemas import Schema
 from mockserver.domain.payloads import Payloads
 from mockserver.domain.places import merged
 from mockserver.domain.values import Fault, Item, Outcome, Resolution
-from mockserver.stores import Collection, Key, Record, View
+from mockserver.stores import Collection, Index, Key, Record, View
 
 if TYPE_CHECKING:
     from mockserver.turn import Run
@@ -76,9 +76,43 @@ class Clerk:
         """Do what the item intends, or say why not."""
         return self._actions[item.action](item)
 
-    def doing(self, action: str) -> Callable[[Item], Outcome]:
-        """Return what applies items of one action."""
-        return self._actions[action]
+    def apply_all(self, items: Sequence[Item]) -> list[Outcome]:
+        """Apply items one after the other; new records that cannot fail are written in one go."""
+        actions = {item.action for item in items}
+        if actions == {"create"}:
+            outcomes = self._create_all(items)
+            if outcomes is not None:
+                return outcomes
+        apply = self._actions[next(iter(actions))] if len(actions) == 1 else self.apply
+        return [apply(item) for item in items]
+
+    def _create_all(self, items: Sequence[Item]) -> list[Outcome] | None:
+        """Write new records in one go; None when one of them might fail, or needs a closer look."""
+        new_key, new, now = self._new_key, tuple.__new__, self.now
+        if new_key is None or not self.valid or self._prepare is not None or self._inspect is not None:
+            return None
+        changes = list(map(self._changes, items))
+        if not self._is_faultless(changes):
+            return None
+        defaults = self.resource.defaults
+        records = [new(Record, (new_key(), 1, False, merged(defaults, one), now, now)) for one in changes]
+        self.view.put_new(self.collection, records)
+        return [new(Outcome, (item, "done", "create", (), record)) for item, record in zip(items, records, strict=True)]
+
+    def _is_faultless(self, changes: Sequence[Mapping[str, object]]) -> bool:
+        """Tell whether new records have what they must, refer to nothing, and differ in what is unique."""
+        if any(None in [one.get(name) for one in changes] for name in self.resource.required):
+            return False
+        if any(one.get(name) is not None for name, _ in self._references for one in changes):
+            return False
+        return all(self._are_unique(index, changes) for index in self.resource.unique)
+
+    def _are_unique(self, index: Index, changes: Sequence[Mapping[str, object]]) -> bool:
+        if len(index) > 1:
+            return False
+        values = [one.get(index[0]) for one in changes]
+        fresh = set(values) if set(map(type, values)) == {str} else set()
+        return len(fresh) == len(values) and not self.view.taken(self.collection, index, fresh)
 
     def _create(self, item: Item) -> Outcome:
         resource = self.resource

@@ -81,10 +81,7 @@ def _run_each(
 ) -> list[Outcome]:
     clerks: dict[str, Clerk] = {name: keepers[name].bind(run, store) for name in {item.resource.name for item in items}}
     if len(clerks) == 1 and not bulk.unit.stop_after and bulk.order.depends_on is None and run.acts is None:
-        (clerk,) = clerks.values()
-        actions = {item.action for item in items}
-        apply = clerk.doing(next(iter(actions))) if len(actions) == 1 else clerk.apply
-        return [apply(item) for item in items]
+        return next(iter(clerks.values())).apply_all(items)
 
     def apply_one(item: Item) -> Outcome:
         return clerks[item.resource.name].apply(item)

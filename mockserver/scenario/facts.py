@@ -33,13 +33,12 @@ class Unmet(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What a call would do when it is carried out; the empty one is that of a call without items.
+    """What a call would do when it is carried out; the empty one is that of a call that is refused, or changes nothing.
 
-    `unit` is `whole`, `item` or `group`, "" when there are no items. `makes_job`: it becomes a job, or several.
+    `unit` is `whole`, `item` or `group`, "" when it is no bulk call. `makes_job`: it becomes a job, or several.
     `tenants` are those that a fan-out names.
     """
 
-    items: Sequence[Part] = ()
     unit: str = ""
     makes_job: bool = False
     tenants: tuple[str, ...] = ()
@@ -49,11 +48,16 @@ def _idle() -> Work:
     return Work()
 
 
+def _nothing() -> Sequence[Part]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Facts:
-    """One call as rules see it. `work` is asked only when a rule needs it: it takes the body apart.
+    """One call as rules see it. `work` and `items` are asked only when a rule needs them.
 
-    `path` is percent-decoded and below the API's mount; `ignore_case` is how the API compares paths.
+    `path` is percent-decoded and below the API's mount; `ignore_case` is how the API compares paths. A call that writes
+    one record has it as its only item.
     """
 
     api: str
@@ -67,3 +71,4 @@ class Facts:
     body: object = ABSENT
     ignore_case: bool = False
     work: Callable[[], Work] = _idle
+    items: Callable[[], Sequence[Part]] = _nothing

@@ -28,7 +28,8 @@ class NearMiss:
 class Decision:
     """What is to happen to a call: the rule that decided, or the nearest one when none did (`scenario` is then "").
 
-    `chosen` are the items that the rule means; `delay` is drawn.
+    `chosen` are the items that the rule means; `delay` is drawn. `applied` are the preferences of the call that it comes
+    from, and `seed` is the one that a preference names.
     """
 
     scenario: str = ""
@@ -37,6 +38,13 @@ class Decision:
     chosen: tuple[Part, ...] = ()
     delay: timedelta | None = None
     near_misses: tuple[NearMiss, ...] = ()
+    applied: tuple[str, ...] = ()
+    seed: int | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Tell whether somebody asked for what happens to the call: a scenario, or the call itself."""
+        return self.scenario != "" or self.applied != ()
 
 
 @dataclass(slots=True)
@@ -134,15 +142,18 @@ def _chosen(rule: Rule, facts: Facts, chance: Random) -> tuple[tuple[Part, ...],
     lacking = tuple(one for need in NEEDS for one in need(rule, facts))
     if rule.picks is None or lacking:
         return (), lacking
-    items = facts.work().items
+    items = facts.items()
     chosen = pick(rule.picks, items, chance)
     return chosen, () if chosen else nothing_picked(rule.picks, items)
 
 
 def _needs_items(rule: Rule, facts: Facts) -> tuple[Unmet, ...]:
-    if rule.picks is None or facts.work().items:
+    if rule.picks is None:
         return ()
-    return (Unmet("items", rule.picks.said, None),)
+    if not facts.items():
+        return (Unmet("items", rule.picks.said, None),)
+    silent = rule.then.item is not None and rule.then.item.kind == "skip" and not facts.work().unit
+    return (Unmet("then", "a call that tells outcomes by item", None),) if silent else ()
 
 
 def _needs_job(rule: Rule, facts: Facts) -> tuple[Unmet, ...]:

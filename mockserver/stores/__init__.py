@@ -1,6 +1,7 @@
 """Where records are kept: the Protocol that every store and every overlay keeps to."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -45,6 +46,12 @@ class View(Protocol):
 
     def find(self, collection: Collection, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
         """Return the keys of the records whose members `index` have these values; only for declared indexes."""
+
+    def taken(self, collection: Collection, index: Index, values: AbstractSet[object]) -> bool:
+        """Tell whether any record has one of these values in the one member of `index`."""
+
+    def put_new(self, collection: Collection, records: Sequence[Record]) -> None:
+        """Insert records whose keys are new."""
 
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""

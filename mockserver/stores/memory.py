@@ -1,6 +1,7 @@
 """Records in dictionaries, with the indexes that uniqueness and references need."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from mockserver.stores import Collection, Index, Key, Record
 
@@ -8,30 +9,35 @@ from mockserver.stores import Collection, Index, Key, Record
 class Table:
     """The records of one collection; `indexes` map the values of some members to the keys that have them.
 
-    What has null in every member of an index is not in it: nobody looks for that.
+    What has null in every member of an index is not in it: nobody looks for that. Most values have one key, which then
+    stands for itself; several stand in a dictionary.
     """
 
     __slots__ = ("_parts", "indexes", "rows")
 
     def __init__(self, indexes: Iterable[Index]) -> None:
         self.rows: dict[Key, Record] = {}
-        self.indexes: dict[Index, dict[object, dict[Key, None]]] = {index: {} for index in indexes}
+        self.indexes: dict[Index, dict[object, Key | dict[Key, None]]] = {index: {} for index in indexes}
         self._parts = tuple((values_of(index), entries) for index, entries in self.indexes.items())
 
     def put(self, record: Record) -> None:
         """Insert or replace a record."""
-        key, body = record.key, record.body
-        if key in self.rows:
-            self._forget(key)
+        if record.key in self.rows:
+            self._forget(record.key)
+        self.put_new((record,))
+
+    def put_new(self, records: Sequence[Record]) -> None:
+        """Insert records whose keys are new."""
+        self.rows.update({record[0]: record for record in records})
         for read, entries in self._parts:
-            values = read(body)
-            if values is not None:
-                held = entries.get(values)
-                if held is None:
-                    entries[values] = {key: None}
+            for record in records:
+                values = read(record[3])
+                if values is None:
+                    continue
+                if values in entries:
+                    entries[values] = _more(entries[values], record[0])
                 else:
-                    held[key] = None
-        self.rows[key] = record
+                    entries[values] = record[0]
 
     def drop(self, key: Key) -> None:
         """Remove a record."""
@@ -41,17 +47,34 @@ class Table:
 
     def find(self, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
         """Return the keys of the records whose members `index` have these values."""
-        return self.indexes[index].get(hashable(values[0]) if len(values) == 1 else tuple(map(hashable, values)), ())
+        held = self.indexes[index].get(hashable(values[0]) if len(values) == 1 else tuple(map(hashable, values)))
+        return () if held is None else held if isinstance(held, dict) else (held,)
+
+    def taken(self, index: Index, values: AbstractSet[object]) -> bool:
+        """Tell whether any record has one of these values in the one member of `index`."""
+        return not self.indexes[index].keys().isdisjoint(values)
 
     def _forget(self, key: Key) -> None:
         body = self.rows[key].body
         for read, entries in self._parts:
             values = read(body)
-            if values is not None:
-                keys = entries[values]
-                del keys[key]
-                if not keys:
-                    del entries[values]
+            if values is None:
+                continue
+            held = entries[values]
+            if not isinstance(held, dict):
+                del entries[values]
+                continue
+            del held[key]
+            if not held:
+                del entries[values]
+
+
+def _more(held: Key | dict[Key, None], key: Key) -> dict[Key, None]:
+    """Return the keys of a value with one more, in place where there are several already."""
+    if not isinstance(held, dict):
+        return {held: None, key: None}
+    held[key] = None
+    return held
 
 
 def values_of(index: Index) -> Callable[[Mapping[str, object]], object]:
@@ -126,6 +149,15 @@ class MemoryStore:
         table = self.tables.get(collection)
         return () if table is None else table.find(index, values)
 
+    def taken(self, collection: Collection, index: Index, values: AbstractSet[object]) -> bool:
+        """Tell whether any record has one of these values in the one member of `index`."""
+        table = self.tables.get(collection)
+        return table is not None and table.taken(index, values)
+
+    def put_new(self, collection: Collection, records: Sequence[Record]) -> None:
+        """Insert records whose keys are new."""
+        self.table(collection).put_new(records)
+
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""
         return tuple(self.tables)
@@ -179,6 +211,15 @@ class Overlay:
         rows = fresh.rows if fresh is not None else {}
         kept = [key for key in self.base.find(collection, index, values) if key not in rows and key not in gone]
         return (*kept, *fresh.find(index, values)) if fresh is not None else kept
+
+    def taken(self, collection: Collection, index: Index, values: AbstractSet[object]) -> bool:
+        """Tell whether any record has one of these values in the one member of `index`, changes considered."""
+        return any(self.find(collection, index, (value,)) for value in values)
+
+    def put_new(self, collection: Collection, records: Sequence[Record]) -> None:
+        """Note records whose keys are new."""
+        for record in records:
+            self.put(collection, record)
 
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""

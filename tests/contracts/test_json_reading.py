@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import pytest
 from hypothesis import given
@@ -114,19 +115,12 @@ def test_trailing_commas_are_taken_when_asked_for(value, layout, seed):
 
 def _with_commas(text, source):
     """Put a comma before closing brackets of what is not empty, strings left alone."""
-    quoted = escaped = False
     last = ""
-    for letter in text:
-        if letter in "]}" and not quoted and last not in "[{" and source.random() < 0.5:
+    for token in re.findall(r'"(?:[^"\\]|\\.)*"|\s+|.', text):
+        if token in "]}" and last not in "[{" and source.random() < 0.5:
             yield ", "
-        yield letter
-        if quoted:
-            escaped = letter == "\\" and not escaped
-            quoted = letter != '"' or (escaped is False and last == "\\" and _is_escaped)
-        elif letter == '"':
-            quoted = True
-        last = letter if not letter.isspace() else last
-        _is_escaped = escaped
+        yield token
+        last = last if token.isspace() else token
 
 
 @pytest.mark.parametrize("body", ["[,]", "{,}", "[1,,]", "[1,]x", '{"a":,}', "[1,", ",", '["a" "b",]'])

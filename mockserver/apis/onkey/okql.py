@@ -185,9 +185,9 @@ def _boolean(token: Token) -> Literal | Mistake:
 def _instant(token: Token) -> Literal | Mistake:
     try:
         instant = datetime.fromisoformat(str(_text(token)))
-    except ValueError:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return Mistake(token.column, "")
-    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _digits(token: Token) -> Literal | Mistake:

@@ -24,8 +24,9 @@ def things(*codes):
 
 
 def facts(operation="post", *, codes=(), unit="item", job=False, tenants=(), api="toy"):
-    work = Work(items=things(*codes), unit=unit if codes else "", makes_job=job, tenants=tenants)
-    return Facts(api=api, operation=operation, method="POST", path="/x", work=lambda: work)
+    work = Work(unit=unit if codes else "", makes_job=job, tenants=tenants)
+    items = things(*codes)
+    return Facts(api=api, operation=operation, method="POST", path="/x", work=lambda: work, items=lambda: items)
 
 
 def scenario(*rules, name="s", **members):
