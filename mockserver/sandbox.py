@@ -48,7 +48,8 @@ class Blank:
     """What a freshly made sandbox is like: the command line's defaults.
 
     `apis` are those served, by name, and change when a contract is loaded anew. `tell` hears of every exchange.
-    `catalogue` are the scenarios that can be named, `scenarios` the names of those that are active.
+    `catalogue` are the scenarios that can be named, `scenarios` the names of those that are active; `plays` is false where
+    a call cannot ask for one.
     """
 
     apis: Mapping[str, Api] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class Blank:
     tell: Callable[[Entry], None] = _nobody
     catalogue: Catalogue = field(default_factory=Catalogue)
     scenarios: tuple[str, ...] = ()
+    plays: bool = True
 
 
 @dataclass(slots=True)

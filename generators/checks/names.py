@@ -30,7 +30,7 @@ class Names:
     def fit(self, schema: Schema | None, slot: str, rng: Random) -> Any:
         """Return a fresh value that a schema takes: a name, a number, or one drawn. Raises ImpossibleError."""
         number = self.number + len(self.given)
-        for value in (self.text(slot), self.text(slot)[-12:], number, str(number)):
+        for value in (self.text(slot), number, str(number)):
             if value not in self.given and (schema is None or schema.is_valid(value)):
                 return self.keep(value, slot)
         return self.keep(_drawn(schema, self.given, rng), slot)

@@ -182,7 +182,7 @@ def _is_control(path: str) -> bool:
 def _backstage(control: Api, metrics: Metrics) -> Blank:
     """Return what the sandbox behind the control API is like: it keeps no journal, and counts all the same."""
     own = settings.merge(settings.BASE, {"limits": {"journalExchanges": 0}})
-    return Blank(apis={control.name: control}, settings=own, tell=metrics.tell)
+    return Blank(apis={control.name: control}, settings=own, tell=metrics.tell, plays=False)
 
 
 def _chosen(target: Target, headers: Headers) -> str:

@@ -1,0 +1,60 @@
+"""A batch as it was planned: what is sent, and what each item is meant to be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from contracts.messages import Call
+from generators.batches.profiles import Intent
+from generators.mutations import Mutation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedItem:
+    """One item. `value` is what is sent for it.
+
+    `intent` says what is wrong with it on purpose, `fits` whether it keeps the request's schema and its payload the
+    resource's. `mutation` is how it was broken; its pointer leads into `value` for a malformed item, into `payload`
+    for an invalid one. `key` is what its outcome will be known by, `target` the record that it names, and `payload` the
+    members that it sets; None where it has none. `fresh` says whether the record is new if all goes well.
+    """
+
+    index: int
+    value: object
+    intent: Intent
+    fits: bool
+    action: str
+    resource: str | None
+    key: object
+    target: object
+    version: object
+    group: object
+    payload: object
+    fresh: bool
+    mutation: Mutation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedBatch:
+    """One bulk call and its plan.
+
+    `refusals` are the words of the operation's guard that ought to turn the whole away; `unit` is what it asks for
+    (`whole`, `item` or `group`, None for a word that there is not). `targets` maps a fan-out's targets to whether they
+    are known to exist.
+    """
+
+    operation: str
+    call: Call
+    body: object
+    items: tuple[PlannedItem, ...]
+    profile: str
+    seed: int
+    unit: str | None
+    grouped: bool
+    deferred: bool
+    refusals: tuple[str, ...]
+    targets: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is meant to be wrong with it."""
+        return not self.refusals and all(item.intent == "good" for item in self.items) and all(self.targets.values())

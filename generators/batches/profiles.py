@@ -1,0 +1,121 @@
+"""What a batch is made of, as shares: how many of its items are wrong, and in which way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Final, Literal, TypeAlias
+
+from contracts.bulk import Bulk
+
+Intent: TypeAlias = Literal[
+    "good", "invalid", "malformed", "duplicate", "stale", "unknown", "dangling", "taken", "referenced"
+]
+WRONG: Final[tuple[Intent, ...]] = (
+    "invalid",
+    "malformed",
+    "duplicate",
+    "stale",
+    "unknown",
+    "dangling",
+    "taken",
+    "referenced",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Shares, 0 to 1, of items or batches.
+
+    Of the items: `invalid` ones have a payload that breaks its schema, `malformed` ones break the request's own,
+    `duplicate` ones repeat a key of the batch, `stale` ones name an old version, `unknown` ones a record that is not
+    there, `dangling` ones refer to nothing, `taken` ones claim a unique value in use, `referenced` ones delete a record
+    that others refer to. `existing` is the share of upserts that meet a stored record, `delete` that of tombstones,
+    `awkward` that of new keys with characters that need care.
+
+    Of the batches: `bad_unit` ones ask for a unit that there is not, `deferred` ones ask to become a job, `grouped` ones
+    ask for their groups to run in order. `unknown_target` is the share of a fan-out's targets. `units` are the units
+    asked for; none means any.
+    """
+
+    name: str
+    invalid: float = 0.0
+    malformed: float = 0.0
+    duplicate: float = 0.0
+    stale: float = 0.0
+    unknown: float = 0.0
+    dangling: float = 0.0
+    taken: float = 0.0
+    referenced: float = 0.0
+    existing: float = 0.4
+    delete: float = 0.1
+    awkward: float = 0.0
+    bad_unit: float = 0.0
+    deferred: float = 0.0
+    grouped: float = 0.5
+    unknown_target: float = 0.0
+    units: tuple[str, ...] = ()
+
+    def intent(self, rng: Random) -> Intent:
+        """Draw what is to be wrong with one item, if anything."""
+        r = rng.random()
+        for word in WRONG:
+            r -= getattr(self, word)
+            if r < 0:
+                return word
+        return "good"
+
+
+def _all(*profiles: Profile) -> Mapping[str, Profile]:
+    return {profile.name: profile for profile in profiles}
+
+
+PROFILES: Final = _all(
+    Profile(name="valid"),
+    Profile(
+        name="mixed",
+        invalid=0.12,
+        stale=0.05,
+        unknown=0.05,
+        dangling=0.06,
+        taken=0.05,
+        referenced=0.02,
+        awkward=0.05,
+        deferred=0.15,
+        unknown_target=0.2,
+    ),
+    Profile(name="one-bad", invalid=0.02, stale=0.01, unknown=0.01, dangling=0.01, taken=0.01),
+    Profile(name="all-bad", invalid=0.6, unknown=0.2, dangling=0.2),
+    Profile(name="duplicates", duplicate=0.15, awkward=0.1),
+    Profile(name="malformed", malformed=0.1),
+    Profile(name="stale", stale=0.4, existing=0.9),
+    Profile(name="dangling", dangling=0.4),
+    Profile(name="taken", taken=0.3),
+    Profile(name="awkward", awkward=0.6),
+    Profile(name="deferred", deferred=1.0, invalid=0.1, dangling=0.05),
+    Profile(name="bad-unit", bad_unit=1.0),
+    Profile(name="deleting", delete=0.6, existing=0.8, referenced=0.1, unknown=0.1),
+)
+"""Profiles by name; `one-bad` is meant for batches of a hundred and more."""
+
+OFTEN: Final = ("valid", "valid", "valid", "valid", "valid", "mixed", "mixed", "mixed")
+
+
+def draw_profile(rng: Random) -> Profile:
+    """Draw a profile: about a third of the batches have nothing wrong with them."""
+    names = (*OFTEN, *(name for name in PROFILES if name not in OFTEN))
+    return PROFILES[names[int(rng.random() * len(names))]]
+
+
+def sizes(bulk: Bulk) -> tuple[int, ...]:
+    """Return the sizes around an operation's limits, in order: nothing, one, the least, the greatest, and one beyond."""
+    least, most = bulk.items.min, bulk.items.max
+    around = {0, 1, 2, least - 1, least, least + 1}
+    if most is not None:
+        around |= {most - 1, most, most + 1}
+    return tuple(sorted(size for size in around if size >= 0))
+
+
+def draw_size(bulk: Bulk, rng: Random, *, mean: int = 16) -> int:
+    """Draw the size of a batch: mostly small, `mean` on average, never beyond the limit."""
+    most = bulk.items.max or 10 * mean
+    return max(bulk.items.min, 1, min(most, int(rng.expovariate(1 / mean)) + 1))

@@ -1,0 +1,48 @@
+"""A report as a table for a terminal."""
+
+from collections.abc import Iterator, Mapping
+from textwrap import wrap
+from typing import Final
+
+from contracts.texts import clipped
+from generators.reports.model import WORDS, Report, Row, shown, summary
+
+COLOURS: Final[Mapping[str, str]] = {"kept": "32", "broken": "1;31", "not-exercised": "2", "not-applicable": "2"}
+NARROWEST: Final = 20  # columns that a detail has at least, however narrow the terminal is
+LISTED: Final = 5  # pieces of evidence named in a line
+
+
+def table(report: Report, *, width: int = 100, colour: bool = False) -> str:
+    """Return the report as lines of at most `width` columns: one for each row, as many as it takes for broken ones."""
+    return "\n".join(_lines(report, width, colour)) + "\n"
+
+
+def _lines(report: Report, width: int, colour: bool) -> Iterator[str]:  # noqa: FBT001 - one page, drawn in one way
+    yield report.title
+    yield from (f"{name}: {value}" for name, value in report.facts)
+    state = max((len(WORDS[row.status]) for row in report.rows), default=0)
+    name = max((len(row.id) for row in report.rows), default=0)
+    room = max(width - state - name - 6, NARROWEST)
+    for group, rows in report.groups.items():
+        yield ""
+        yield group
+        for row in rows:
+            first, *more = _told(row, room)
+            head = f"  {_painted(WORDS[row.status].ljust(state), row.status, colour)}  {row.id.ljust(name)}"
+            yield f"{head}  {first}".rstrip()
+            yield from (f"{'':{state + name + 6}}{line}" for line in more)
+    yield ""
+    yield summary(report).capitalize() + "."
+
+
+def _told(row: Row, room: int) -> list[str]:
+    text = row.detail or row.says
+    if row.status != "broken":
+        return [clipped(" ".join(text.split()), room)]
+    named = [clipped(shown(one).partition("\n")[0], 40) for one in row.evidence[:LISTED]]
+    rest = f" and {len(row.evidence) - LISTED} more" if len(row.evidence) > LISTED else ""
+    return wrap(f"{text} [{', '.join(named)}{rest}]" if named else text, room) or [""]
+
+
+def _painted(text: str, status: str, colour: bool) -> str:  # noqa: FBT001 - one page, drawn in one way
+    return f"\x1b[{COLOURS[status]}m{text}\x1b[0m" if colour else text

@@ -1,0 +1,67 @@
+"""What is reported: rows, each a law or a check with what became of it, whoever has judged."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+Status: TypeAlias = Literal["kept", "broken", "not-exercised", "not-applicable"]
+Evidence: TypeAlias = int | str
+
+WORDS: Final[Mapping[Status, str]] = {
+    "kept": "kept",
+    "broken": "broken",
+    "not-exercised": "not exercised",
+    "not-applicable": "not applicable",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One law or check. `group` is what was judged by it: an API, or an operation.
+
+    `detail` is one sentence. `evidence` are the numbers of exchanges, or texts of any number of lines.
+    """
+
+    id: str
+    group: str
+    says: str
+    status: Status
+    detail: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Rows in the order in which they are to be read. `facts` are names and values that stand above them."""
+
+    title: str
+    version: str
+    rows: tuple[Row, ...]
+    facts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def counts(self) -> Mapping[Status, int]:
+        """Return how many rows have each status, those that none has left out, in the order of `WORDS`."""
+        found = Counter(row.status for row in self.rows)
+        return {status: found[status] for status in WORDS if status in found}
+
+    @property
+    def groups(self) -> Mapping[str, tuple[Row, ...]]:
+        """Return the rows by group, in the order in which groups first occur."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(row.group, []).append(row)
+        return {name: tuple(rows) for name, rows in found.items()}
+
+
+def summary(report: Report) -> str:
+    """Return the counts in words: `1 broken, 3 kept, 2 not exercised`."""
+    counts = report.counts
+    ordered = sorted(counts, key=lambda status: status != "broken")
+    return ", ".join(f"{counts[status]} {WORDS[status]}" for status in ordered) or "nothing judged"
+
+
+def shown(evidence: Evidence) -> str:
+    """Return evidence as text; the number of an exchange is `#7`."""
+    return f"#{evidence}" if isinstance(evidence, int) else evidence

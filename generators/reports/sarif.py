@@ -1,0 +1,65 @@
+"""A report as SARIF 2.1.0: a rule for each law, a result for each row."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+from generators.reports.model import Evidence, Report, Row
+
+SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+KINDS: Final[Mapping[str, str]] = {
+    "kept": "pass",
+    "broken": "fail",
+    "not-exercised": "open",
+    "not-applicable": "notApplicable",
+}
+LONGEST: Final = 200  # characters of a location's name
+
+
+def sarif_log(report: Report) -> bytes:
+    """Return the report as a SARIF log of one run; evidence becomes logical locations."""
+    names = list(dict.fromkeys(map(_rule_id, report.rows)))
+    place = {name: index for index, name in enumerate(names)}
+    says = {_rule_id(row): row.says for row in report.rows}
+    driver = {
+        "name": "Bulkproof",
+        "version": report.version,
+        "rules": [{"id": name, "shortDescription": {"text": says[name]}} for name in names],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "automationDetails": {"description": {"text": report.title}},
+        "results": [_result(row, place[_rule_id(row)]) for row in report.rows],
+        "properties": dict(report.facts),
+    }
+    return orjson.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, option=orjson.OPT_INDENT_2)
+
+
+def _rule_id(row: Row) -> str:
+    return f"{row.group}/{row.id}"
+
+
+def _result(row: Row, rule: int) -> dict[str, Any]:
+    name = _rule_id(row)
+    result = {
+        "ruleId": name,
+        "ruleIndex": rule,
+        "kind": KINDS[row.status],
+        "level": "error" if row.status == "broken" else "none",
+        "message": {"text": row.detail or row.says},
+    }
+    if row.status != "broken":
+        return result
+    named = [_location(one) for one in row.evidence]
+    return result | {
+        "locations": [{"logicalLocations": named}] if named else [],
+        "partialFingerprints": {"rule/v1": sha256(name.encode()).hexdigest()[:32]},
+    }
+
+
+def _location(one: Evidence) -> dict[str, str]:
+    if isinstance(one, int):
+        return {"fullyQualifiedName": f"exchange {one}", "kind": "exchange"}
+    return {"fullyQualifiedName": one.partition("\n")[0][:LONGEST] or "evidence", "kind": "evidence"}
