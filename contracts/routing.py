@@ -80,7 +80,7 @@ class Router:
 
     def _is_inner(self, segments: list[str]) -> bool:
         """Say whether the path ends in a reserved word that other paths go on from."""
-        if self._folded(segments[-1]) not in self._reserved:
+        if not segments or self._folded(segments[-1]) not in self._reserved:
             return False
         steps = [self._root]
         for segment in segments:

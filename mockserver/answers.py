@@ -92,7 +92,9 @@ def _as_the_api_would(turn: Turn, effect: ReplyEffect) -> Reply | Refusal:
 
 def _refused(turn: Turn, status: int) -> Refusal:
     name = "" if turn.decision is None else turn.decision.scenario
-    return Refusal(status=status, kind="scenario", detail=f"{phrase(status)}{f', by the scenario {name}' if name else ''}.")
+    return Refusal(
+        status=status, kind="scenario", detail=f"{phrase(status)}{f', by the scenario {name}' if name else ''}."
+    )
 
 
 def _bare(turn: Turn, status: int) -> Reply | Refusal:

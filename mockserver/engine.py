@@ -1,33 +1,38 @@
-"""The pipeline of a served call: route, admit, read, check, behave, check the reply, record."""
+"""The engine: a call in, a reply out; or, when scenarios are about, a call under way. Pure but for its sandbox."""
 
-from collections.abc import Callable
 from datetime import datetime
 
-from contracts.messages import ABSENT, Call, Headers, Reply
-from contracts.model import NoRoute
-from contracts.validation import check_reply
+from contracts.messages import Call, Reply
 from mockserver.api import Api
-from mockserver.behaviours import behaviour
 from mockserver.behaviours.polls import settle as settle_world
-from mockserver.problems import problem
-from mockserver.reading import check_body, check_parameters, read_body
+from mockserver.pipeline import behaved, checked, sent, turn_of
+from mockserver.playing import Played, played
 from mockserver.sandbox import Sandbox
-from mockserver.served import served
-from mockserver.turn import Refusal, Turn
-
-Stage = Callable[[Turn], Refusal | Reply | None]
+from mockserver.staging import is_staged
+from mockserver.turn import Refusal
 
 
 def handle(sandbox: Sandbox, api: Api, call: Call, now: datetime) -> Reply:
-    """Answer a call as of `now` on the sandbox's clock; every call has an answer, whatever it is."""
-    turn = _turn(sandbox, api, call, now)
-    return _sent(sandbox, turn, _answer(turn))
+    """Answer a call as of `now` on the sandbox's clock, at once; every call has an answer, whatever it is.
+
+    What a scenario does on the wire is left out, but for what it does to the commit.
+    """
+    return play(sandbox, api, call, now).at_once(now)
+
+
+def play(sandbox: Sandbox, api: Api, call: Call, now: datetime) -> Played:
+    """Take a call as of `now` on the sandbox's clock: the reply, and what happens to it on its way."""
+    turn = turn_of(sandbox, api, call, now)
+    if is_staged(sandbox, call):
+        return played(sandbox, turn)
+    met = checked(turn)
+    return Played(reply=sent(sandbox, turn, behaved(turn) if met is None else api.hooks.refuse(turn, met)))
 
 
 def refuse(sandbox: Sandbox, api: Api, call: Call, now: datetime, refusal: Refusal) -> Reply:
     """Refuse a call that could not be read at all, in the API's own shape."""
-    turn = _turn(sandbox, api, call, now)
-    return _sent(sandbox, turn, api.hooks.refuse(turn, refusal))
+    turn = turn_of(sandbox, api, call, now)
+    return sent(sandbox, turn, api.hooks.refuse(turn, refusal))
 
 
 def settle(sandbox: Sandbox, now: datetime) -> None:
@@ -35,77 +40,3 @@ def settle(sandbox: Sandbox, now: datetime) -> None:
     for api in sandbox.apis:
         if api.name in sandbox.worlds:
             settle_world(api, sandbox.worlds[api.name], now)
-
-
-def _turn(sandbox: Sandbox, api: Api, call: Call, now: datetime) -> Turn:
-    world = sandbox.world(api, now)
-    settle_world(api, world, now)
-    return Turn(api=api, world=world, call=call, now=now)
-
-
-def _answer(turn: Turn) -> Reply:
-    for stage in STAGES:
-        met = stage(turn)
-        if isinstance(met, Refusal):
-            return turn.api.hooks.refuse(turn, met)
-        if met is not None:
-            return met
-    return problem(
-        Refusal(status=501, kind="no-behaviour", detail="The contract does not say what this operation does.")
-    )
-
-
-def _route(turn: Turn) -> Refusal | None:
-    found = served(turn.api).router.match(turn.call.method, turn.call.path)
-    if not isinstance(found, NoRoute):
-        turn.operation, turn.variables = found.operation, found.variables
-        return None
-    if found.allow is None:
-        return Refusal(
-            status=404, kind="no-path", detail=f"{turn.api.contract.title} has no path {turn.call.path[:200]}."
-        )
-    allow = Headers((("Allow", ", ".join(found.allow)),))
-    return Refusal(status=405, kind="no-method", detail=f"{turn.call.method} is not allowed here.", headers=allow)
-
-
-def _admit(turn: Turn) -> Refusal | None:
-    return turn.api.hooks.admit(turn)
-
-
-def _scope(turn: Turn) -> Refusal | None:
-    named = turn.api.hooks.scope(turn)
-    if isinstance(named, Refusal):
-        return named
-    turn.scope = named
-    return None
-
-
-def _behave(turn: Turn) -> Reply | None:
-    assert turn.operation is not None  # noqa: S101 - the first stage has seen to it
-    doing = behaviour(served(turn.api), turn.operation.id)
-    return None if doing is None else doing(turn)
-
-
-STAGES: tuple[Stage, ...] = (_route, _admit, check_parameters, _scope, read_body, check_body, _behave)
-
-
-def _sent(sandbox: Sandbox, turn: Turn, reply: Reply) -> Reply:
-    """Return the reply as it goes out: finished, held against the contract, recorded."""
-    finished = _kept(turn, turn.api.hooks.finish(turn, reply))
-    sandbox.journal.record(turn, finished)
-    return finished
-
-
-def _kept(turn: Turn, reply: Reply) -> Reply:
-    """Return the reply, or a problem document that says how it breaks the contract."""
-    if turn.operation is None or (reply.data is ABSENT and not reply.body and reply.status in _EMPTY):
-        return reply
-    broken = check_reply(turn.operation, reply).violations
-    if not broken:
-        return reply
-    turn.violations = (*turn.violations, *broken)
-    detail = f"The sandbox's own reply ({reply.status}) breaks the contract of {turn.operation.id}."
-    return problem(Refusal(status=500, kind="broken-contract", detail=detail, violations=broken))
-
-
-_EMPTY = frozenset({204, 304})

@@ -48,8 +48,8 @@ class Blank:
     """What a freshly made sandbox is like: the command line's defaults.
 
     `apis` are those served, by name, and change when a contract is loaded anew. `tell` hears of every exchange.
-    `catalogue` are the scenarios that can be named, `scenarios` the names of those that are active; `plays` is false where
-    a call cannot ask for one.
+    `catalogue` are the scenarios that can be named, `scenarios` the names of those that are active; `plays` is false
+    where a call cannot ask for one.
     """
 
     apis: Mapping[str, Api] = field(default_factory=dict)

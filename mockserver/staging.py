@@ -1,9 +1,9 @@
 """What happens to a call when scenarios are active or it asks for one: its facts, and what is decided about them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import unquote
 
 from contracts.errors import MisuseError
@@ -25,7 +25,8 @@ LONGEST: Final = 200  # characters of a value that a near miss shows
 READS: Final = frozenset(("read", "list"))
 
 
-class Alone(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Alone:
     """The record that a single-record call writes, as its only item."""
 
     index: int

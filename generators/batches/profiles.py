@@ -8,10 +8,11 @@ from typing import Final, Literal, TypeAlias
 from contracts.bulk import Bulk
 
 Intent: TypeAlias = Literal[
-    "good", "invalid", "malformed", "duplicate", "stale", "unknown", "dangling", "taken", "referenced"
+    "good", "invalid", "incomplete", "malformed", "duplicate", "stale", "unknown", "dangling", "taken", "referenced"
 ]
 WRONG: Final[tuple[Intent, ...]] = (
     "invalid",
+    "incomplete",
     "malformed",
     "duplicate",
     "stale",
@@ -26,7 +27,8 @@ WRONG: Final[tuple[Intent, ...]] = (
 class Profile:
     """Shares, 0 to 1, of items or batches.
 
-    Of the items: `invalid` ones have a payload that breaks its schema, `malformed` ones break the request's own,
+    Of the items: `invalid` ones have a payload that breaks its schema, `incomplete` ones lack a member that a new record
+    must have, `malformed` ones break the request's own schema,
     `duplicate` ones repeat a key of the batch, `stale` ones name an old version, `unknown` ones a record that is not
     there, `dangling` ones refer to nothing, `taken` ones claim a unique value in use, `referenced` ones delete a record
     that others refer to. `existing` is the share of upserts that meet a stored record, `delete` that of tombstones,
@@ -39,6 +41,7 @@ class Profile:
 
     name: str
     invalid: float = 0.0
+    incomplete: float = 0.0
     malformed: float = 0.0
     duplicate: float = 0.0
     stale: float = 0.0
@@ -73,7 +76,8 @@ PROFILES: Final = _all(
     Profile(name="valid"),
     Profile(
         name="mixed",
-        invalid=0.12,
+        invalid=0.1,
+        incomplete=0.03,
         stale=0.05,
         unknown=0.05,
         dangling=0.06,

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from contracts.messages import Reply
 from mockserver.behaviours.bulk import bulk
+from mockserver.behaviours.idempotent import bulk_once
 from mockserver.behaviours.polls import cancel, poll
 from mockserver.behaviours.records import single
 from mockserver.served import Served
@@ -21,7 +22,7 @@ def behaviour(ready: Served, operation_id: str) -> Doing | None:
     if own is not None:
         return own
     if operation_id in ready.plans:
-        return bulk
+        return bulk if ready.plans[operation_id].bulk.guard.idempotency is None else bulk_once
     if operation_id in ready.polls:
         return poll
     if operation_id in ready.cancels:

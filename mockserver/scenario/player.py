@@ -28,8 +28,8 @@ class NearMiss:
 class Decision:
     """What is to happen to a call: the rule that decided, or the nearest one when none did (`scenario` is then "").
 
-    `chosen` are the items that the rule means; `delay` is drawn. `applied` are the preferences of the call that it comes
-    from, and `seed` is the one that a preference names.
+    `chosen` are the items that the rule means; `delay` is drawn. `applied` are the preferences of the call that it
+    comes from, and `seed` is the one that a preference names.
     """
 
     scenario: str = ""

@@ -63,8 +63,8 @@ def scope(turn: Turn) -> str | Refusal:
     variables = turn.variables
     if "client" not in variables:
         return NOWHERE
-    if "module" in variables and (astray := unserved(turn)):
-        return Refusal(status=404, kind="no-path", detail=astray)
+    if "module" in variables and kinds_of(turn.api).at(variables["module"], variables["resources"]) is None:
+        return Refusal(status=404, kind="no-path", detail=unserved(turn))
     return f"{variables['client']}/{variables['connection']}".lower()
 
 

@@ -1,0 +1,190 @@
+"""Making the members of one resource's records: valid, complete, with references that hold and unique values unused."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from random import Random
+from typing import Any, Final
+
+from contracts.bulk import Resource
+from contracts.model import Contract
+from contracts.schemas import Schema
+from generators.batches.known import Known, Live, StoredKey
+from generators.checks.names import Names
+from generators.values import Generator, compile_schema
+
+TRIES: Final = 10
+HERE: Final = 0.3  # the share of references to records of the same batch, where there are some
+
+
+@lru_cache(maxsize=1000)
+def generator_of(schema: Schema, name: str = "") -> Generator:
+    """Return the compiled schema, the same for the same schema and name."""
+    return compile_schema(schema, name=name)
+
+
+@dataclass(slots=True)
+class Making:
+    """One batch in the making: what is known, and what its items so far have used up."""
+
+    rng: Random
+    known: Known
+    names: Names
+    used: set[tuple[str, StoredKey]] = field(default_factory=set)
+    referred: set[tuple[str, object]] = field(default_factory=set)
+    dropped: set[tuple[str, StoredKey]] = field(default_factory=set)
+    claimed: set[tuple[str, object]] = field(default_factory=set)
+    fresh: dict[str, list[StoredKey]] = field(default_factory=dict)
+
+    def one_of(self, values: Any) -> Any:
+        """Draw one of several."""
+        return values[int(self.rng.random() * len(values))]
+
+    def slot(self) -> str:
+        """Return a name for the next fresh value."""
+        return str(len(self.names.given))
+
+    def record(self, resource: str, *, droppable: bool = False, restrict: bool = False) -> Live | None:
+        """Draw a stored record that no other item of the batch has to do with, None when none is found."""
+        live = self.known.live(resource)
+        for _ in range(TRIES if live else 0):
+            found: Live = self.one_of(live)
+            name = (resource, found.key)
+            in_use = droppable and (name in self.referred or (restrict and self.known.is_referred_to(*name)))
+            if name not in self.used and not in_use:
+                return found
+        return None
+
+    def reference(self, resource: str) -> StoredKey | None:
+        """Draw the key of a record that may be referred to, None when none is found."""
+        here, live = self.fresh.get(resource), self.known.live(resource)
+        if here and (not live or self.rng.random() < HERE):
+            return self.one_of(here)  # type: ignore[no-any-return] # a key of the list
+        for _ in range(TRIES if live else 0):
+            key: StoredKey = self.one_of(live).key
+            if (resource, key) not in self.dropped:
+                return key
+        return None
+
+
+class Maker:
+    """Makes the members of the records of one resource. `fallback` is the payload's schema where there is no resource's."""
+
+    __slots__ = ("_required", "members", "resource", "schema")
+
+    def __init__(self, contract: Contract, resource: Resource | None, fallback: Schema | None) -> None:
+        named = resource.schema if resource is not None else None
+        self.resource = resource
+        self.schema = contract.schemas.schema(named) if named is not None else fallback
+        self.members = self.schema.members() if self.schema is not None else {}
+        self._required = tuple(resource.required) if resource is not None else ()
+
+    @property
+    def name(self) -> str:
+        """The resource's name, "" when there is none."""
+        return self.resource.name if self.resource is not None else ""
+
+    def whole(self, making: Making, *, complete: bool = True) -> dict[str, Any] | None:
+        """Return members for a record, None when it needs a reference and there is nothing to refer to."""
+        drawn = generator_of(self.schema).draw(making.rng) if self.schema is not None else {}
+        values = drawn if isinstance(drawn, dict) else {}
+        for name in self._required if complete else ():
+            if values.get(name) is None:
+                values[name] = self.draw(name, making.rng)
+        return self.settled(values, making, needed=self._required)
+
+    def part(self, making: Making, writable: tuple[str, ...]) -> dict[str, Any]:
+        """Return members for a change: one to three of those that may be written."""
+        names = [name for name in self.members if not writable or name in writable]
+        names = [name for name in names if self.resource is None or name != self.resource.key]
+        chosen = making.rng.sample(names, min(len(names), 1 + int(making.rng.random() * 3)))
+        values = {name: self.draw(name, making.rng) for name in chosen}
+        return self.settled(values, making, needed=()) or {}
+
+    def draw(self, name: str, rng: Random) -> Any:
+        """Return a value for one member."""
+        schema = self.members.get(name)
+        return generator_of(schema, name).draw(rng) if schema is not None else f"{name}-{rng.getrandbits(32):x}"
+
+    def settled(
+        self, values: dict[str, Any], making: Making, *, needed: tuple[str, ...]
+    ) -> dict[str, Any] | None:
+        """Make references hold and unique values fresh; optional references that cannot hold are left out."""
+        if self.resource is None:
+            return values
+        if self.resource.tombstone is not None and self.resource.tombstone in values:
+            values[self.resource.tombstone] = False
+        for _ in range(TRIES):
+            for member, named in self.resource.references.items():
+                if member in values and not self._refer(values, member, named, making) and member in needed:
+                    return None
+            if self._claim(values, making):
+                return values
+        return None
+
+    def _refer(self, values: dict[str, Any], member: str, named: str, making: Making) -> bool:
+        key = making.reference(named)
+        if key is None:
+            del values[member]
+            return False
+        values[member] = key
+        making.referred.add((named, key))
+        return True
+
+    def _claim(self, values: dict[str, Any], making: Making) -> bool:
+        """Make unique members fresh; say whether those that are unique together are."""
+        assert self.resource is not None  # noqa: S101 - asked before
+        for members in self.resource.unique:
+            if not any(member in values for member in members):
+                continue
+            if len(members) == 1 and members[0] not in self.resource.references:
+                values[members[0]] = making.names.fit(self.members.get(members[0]), making.slot(), making.rng)
+            claim = (f"{self.name}/{members}", repr([values.get(member) for member in members]))
+            if claim in making.claimed or making.known.is_taken(self.name, members, values):
+                return False
+            making.claimed.add(claim)
+        return True
+
+    def new_key(self, making: Making, *, awkward: bool) -> StoredKey:
+        """Return a key that no record has; an awkward one has characters that need care in URLs and comparisons."""
+        schema = self.members.get(self.resource.key) if self.resource is not None else None
+        key: StoredKey = making.names.fit(schema, making.slot(), making.rng)
+        if not awkward or not isinstance(key, str):
+            return key
+        fitting = [text for text in _awkward(key) if schema is None or schema.is_valid(text)]
+        return making.names.keep(making.one_of(fitting), making.slot()) if fitting else key  # type: ignore[no-any-return] # it keeps the type
+
+    def dangling(self, values: Mapping[str, Any], making: Making) -> dict[str, Any] | None:
+        """Return the values with a reference to nothing, None when the resource has no references."""
+        references = self.resource.references if self.resource is not None else {}
+        if not references:
+            return None
+        member = making.one_of([*references])
+        gone = making.known.gone(references[member])
+        fresh = gone[-1] if gone and making.rng.random() < HERE else None
+        if fresh is None or (references[member], fresh) in making.used:
+            fresh = making.names.fit(self.members.get(member), making.slot(), making.rng)
+        return {**values, member: fresh}
+
+    def taken(self, values: Mapping[str, Any], making: Making, own: object) -> dict[str, Any] | None:
+        """Return the values with a unique value that another record has, None when there is no such record."""
+        unique = [members for members in (self.resource.unique if self.resource else ()) if len(members) == 1]
+        live = making.known.live(self.name)
+        for _ in range(TRIES if unique and live else 0):
+            (member,), record = making.one_of(unique), making.one_of(live)
+            named = (self.name, record.key)
+            if record.key != own and record.values.get(member) is not None and named not in making.dropped | making.used:
+                making.used.add(named)
+                return {**values, member: record.values[member]}
+        return None
+
+    def incomplete(self, values: Mapping[str, Any], making: Making) -> dict[str, Any] | None:
+        """Return the values without a member that a new record must have, None when it need have none."""
+        lacking = [name for name in self._required if name in values]
+        left_out = making.one_of(lacking) if lacking else None
+        return {name: value for name, value in values.items() if name != left_out} if lacking else None
+
+
+def _awkward(key: str) -> Iterator[str]:
+    yield from (f"{key}/1", f"{key} x", f"{key}%41", f"{key}é", f"{key}?a=b#c", f"{key}+", f" {key} ", f"{key}漢", key.upper())
+    yield key.ljust(50, "x")

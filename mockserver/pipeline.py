@@ -1,0 +1,101 @@
+"""The stages of a served call: route, admit, read, check, behave, check the reply, record."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from contracts.messages import ABSENT, Call, Headers, Reply
+from contracts.model import NoRoute
+from contracts.validation import check_reply
+from mockserver.api import Api
+from mockserver.behaviours import behaviour
+from mockserver.behaviours.polls import settle as settle_world
+from mockserver.problems import problem
+from mockserver.reading import check_body, check_parameters, read_body
+from mockserver.sandbox import Sandbox
+from mockserver.served import served
+from mockserver.turn import Refusal, Turn
+
+Stage = Callable[[Turn], Refusal | None]
+
+
+def turn_of(sandbox: Sandbox, api: Api, call: Call, now: datetime) -> Turn:
+    """Take a call in hand as of `now`, with everything true that is due by then."""
+    world = sandbox.world(api, now)
+    settle_world(api, world, now)
+    return Turn(api=api, world=world, call=call, now=now)
+
+
+def checked(turn: Turn) -> Refusal | None:
+    """Route, admit, read and check the call; return why it is refused, None when it may be carried out."""
+    for stage in STAGES:
+        met = stage(turn)
+        if met is not None:
+            return met
+    return None
+
+
+def behaved(turn: Turn) -> Reply:
+    """Carry out a call that may be."""
+    assert turn.operation is not None  # noqa: S101 - the first stage has seen to it
+    doing = behaviour(served(turn.api), turn.operation.id)
+    return problem(NO_BEHAVIOUR) if doing is None else doing(turn)
+
+
+def finished(turn: Turn, reply: Reply) -> Reply:
+    """Return the reply as it goes out: with the API's last word, and held against the contract."""
+    return _kept(turn, turn.api.hooks.finish(turn, reply))
+
+
+def sent(sandbox: Sandbox, turn: Turn, reply: Reply) -> Reply:
+    """Return the reply as it goes out, and record the exchange."""
+    last = finished(turn, reply)
+    sandbox.journal.record(turn, last)
+    return last
+
+
+NO_BEHAVIOUR = Refusal(status=501, kind="no-behaviour", detail="The contract does not say what this operation does.")
+
+
+def _route(turn: Turn) -> Refusal | None:
+    found = served(turn.api).router.match(turn.call.method, turn.call.path)
+    if not isinstance(found, NoRoute):
+        turn.operation, turn.variables = found.operation, found.variables
+        return None
+    if found.allow is None:
+        return Refusal(
+            status=404, kind="no-path", detail=f"{turn.api.contract.title} has no path {turn.call.path[:200]}."
+        )
+    allow = Headers((("Allow", ", ".join(found.allow)),))
+    return Refusal(status=405, kind="no-method", detail=f"{turn.call.method} is not allowed here.", headers=allow)
+
+
+def _admit(turn: Turn) -> Refusal | None:
+    return turn.api.hooks.admit(turn)
+
+
+def _scope(turn: Turn) -> Refusal | None:
+    named = turn.api.hooks.scope(turn)
+    if isinstance(named, Refusal):
+        return named
+    turn.scope = named
+    return None
+
+
+STAGES: tuple[Stage, ...] = (_route, _admit, check_parameters, _scope, read_body, check_body)
+
+
+def _kept(turn: Turn, reply: Reply) -> Reply:
+    """Return the reply, or a problem document that says how it breaks the contract, unless somebody asked for that."""
+    if turn.operation is None or (reply.data is ABSENT and not reply.body and reply.status in _EMPTY):
+        return reply
+    broken = check_reply(turn.operation, reply).violations
+    if not broken:
+        return reply
+    turn.violations = (*turn.violations, *broken)
+    if turn.decision is not None and turn.decision.is_asked:
+        return reply
+    detail = f"The sandbox's own reply ({reply.status}) breaks the contract of {turn.operation.id}."
+    return problem(Refusal(status=500, kind="broken-contract", detail=detail, violations=broken))
+
+
+_EMPTY = frozenset({204, 304})

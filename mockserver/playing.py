@@ -1,0 +1,214 @@
+"""Carrying a call out as a scenario decided: before, during or after the commit, with a reply that may never arrive.
+
+A rehearsal is a run on a copy of the world that is thrown away: it tells what would have been answered.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from contracts.messages import Reply
+from mockserver.answers import answer
+from mockserver.domain.halves import Halves, cut_off
+from mockserver.domain.jobs import JobBook
+from mockserver.pipeline import behaved, checked, finished, sent, turn_of
+from mockserver.sandbox import Sandbox
+from mockserver.scenario.effects import Cut, Effects
+from mockserver.scenario.player import Decision
+from mockserver.staging import decide
+from mockserver.stores.memory import Overlay
+from mockserver.turn import Refusal, Turn
+from mockserver.world import World
+
+Rest: TypeAlias = Callable[[datetime], Reply]
+APPLIED: Final = "Preference-Applied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """A call under way.
+
+    `reply` is None as long as it is not known: then `rest`, called once the delay has passed with the sandbox's time,
+    carries the call out and returns it. With both, the reply is sent first and the rest is done afterwards.
+    """
+
+    reply: Reply | None = None
+    delay: timedelta | None = None
+    on_clock: bool = False
+    cut: Cut | None = None
+    rest: Rest | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether the reply is there to be sent, and nothing else."""
+        return self.delay is None and self.cut is None
+
+    def at_once(self, now: datetime) -> Reply:
+        """Return the reply, with all done that is to be done."""
+        done = self.reply if self.rest is None else self.rest(now)
+        reply = self.reply or done
+        assert reply is not None  # noqa: S101 - one of them is always there
+        return reply
+
+    def mapped(self, change: Callable[[Reply], Reply]) -> "Played":
+        """Return the same with every reply changed."""
+        rest = self.rest
+        return replace(
+            self,
+            reply=None if self.reply is None else change(self.reply),
+            rest=None if rest is None else lambda now: change(rest(now)),
+        )
+
+
+def played(sandbox: Sandbox, turn: Turn) -> Played:
+    """Decide about a call, and carry it out as far as it goes now."""
+    met = checked(turn)
+    decision = decide(sandbox, turn, refused=met is not None)
+    if isinstance(decision, Refusal):
+        return Played(reply=sent(sandbox, turn, turn.api.hooks.refuse(turn, decision)))
+    _take(turn, decision)
+    effects = decision.effects
+    fresh = Played(delay=decision.delay, on_clock=effects.delay is not None and effects.delay.on_clock, cut=effects.cut)
+    if met is not None or not effects.on_wire or _stands_in(effects):
+        return replace(fresh, reply=sent(sandbox, turn, _carried(turn, met)))
+    kind = "delay" if effects.cut is None else "late" if effects.cut.delivers else "cut"
+    return FLOWS[effects.at or "after-commit", kind](sandbox, turn, fresh)
+
+
+def _take(turn: Turn, decision: Decision) -> None:
+    turn.decision = decision
+    if decision.effects.item is not None:
+        turn.acts = {part.index: decision.effects.item for part in decision.chosen}
+
+
+def _stands_in(effects: Effects) -> bool:
+    """Tell whether the answer stands in the place of carrying the call out."""
+    return effects.reply is not None and effects.reply.replaces and effects.at != "after-commit"
+
+
+def _carried(turn: Turn, met: Refusal | None = None) -> Reply:
+    """Carry the call out, unless it is refused or a scenario answers in its place; return the answer."""
+    decision = turn.decision
+    assert decision is not None  # noqa: S101 - it has been taken
+    effect = decision.effects.reply
+    if effect is None or not effect.replaces:
+        reply = behaved(turn) if met is None else turn.api.hooks.refuse(turn, met)
+    else:
+        if met is None and not _stands_in(decision.effects):
+            behaved(turn)
+        reply = answer(turn, effect)
+    extra = [] if effect is None else list(effect.headers)
+    if decision.applied:
+        extra.append((APPLIED, ", ".join(decision.applied)))
+    return replace(reply, headers=reply.headers.with_(*extra)) if extra else reply
+
+
+def _after(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
+    """Do all of it now; what happens on the wire happens to a true reply."""
+    return replace(fresh, reply=sent(sandbox, turn, _carried(turn)))
+
+
+def _wait_first(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
+    """Do nothing until the delay has passed."""
+    return replace(fresh, rest=partial(_later, sandbox, turn, None, None))
+
+
+def _wait_halfway(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
+    """Apply one half now, the other when the delay has passed."""
+    return replace(fresh, rest=partial(_later, sandbox, turn, _first_half(turn), None))
+
+
+def _answer_first(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
+    """Answer what would be done, and do it when that has been sent."""
+    said, _ = _rehearsed(turn)
+    return replace(fresh, reply=said, rest=partial(_later, sandbox, turn, None, said))
+
+
+def _answer_halfway(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
+    """Answer what would be done; apply one half now, the other when that has been sent."""
+    said, _ = _rehearsed(turn)
+    return replace(fresh, reply=said, rest=partial(_later, sandbox, turn, _first_half(turn), said))
+
+
+def _break_first(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
+    """Do nothing; what would have been answered is only rehearsed."""
+    said, rehearsal = _rehearsed(turn)
+    turn.outcomes = cut_off([one.item for one in rehearsal.outcomes])
+    sandbox.journal.record(turn, said)
+    return replace(fresh, reply=said)
+
+
+def _break_halfway(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
+    """Apply one half and no more; what would have been answered is only rehearsed."""
+    said, _ = _rehearsed(turn)
+    _first_half(turn)
+    sandbox.journal.record(turn, said)
+    return replace(fresh, reply=said)
+
+
+def _first_half(turn: Turn) -> Halves:
+    halves = turn.halves = Halves()
+    _carried(turn)
+    return halves
+
+
+def _later(sandbox: Sandbox, turn: Turn, halves: Halves | None, said: Reply | None, now: datetime) -> Reply:
+    """Carry out what is left of a call as of `now`, on the world as it is then; `said` has been answered already."""
+    again = turn_of(sandbox, turn.api, turn.call, now)
+    again.arrived = turn.now
+    met = checked(again)
+    assert turn.decision is not None  # noqa: S101 - it has been taken
+    _take(again, turn.decision)
+    if halves is not None:
+        halves.second, again.halves = True, halves
+    reply = _carried(again, met)
+    if said is None:
+        return sent(sandbox, again, reply)
+    finished(again, reply)
+    sandbox.journal.record(again, said)
+    return said
+
+
+def _rehearsed(turn: Turn) -> tuple[Reply, Turn]:
+    """Return what would be answered, and the turn of the rehearsal."""
+    rehearsal = replace(turn, world=_copied(turn.world))
+    return finished(rehearsal, _carried(rehearsal)), rehearsal
+
+
+def _copied(world: World) -> World:
+    """Return a copy of a world that may be changed without a trace."""
+    store: Any = Overlay(world.store)
+    return replace(
+        world,
+        store=store,
+        ids=replace(world.ids, counters=dict(world.ids.counters)),
+        jobs=_copied_jobs(world.jobs),
+        memory=deepcopy(world.memory),
+        stocked=set(world.stocked),
+    )
+
+
+def _copied_jobs(book: JobBook) -> JobBook:
+    return replace(
+        book,
+        jobs=dict(book.jobs),
+        results=dict(book.results),
+        agenda=list(book.agenda),
+        unfinished=dict(book.unfinished),
+    )
+
+
+FLOWS: Final[dict[tuple[str, str], Callable[[Sandbox, Turn, Played], Played]]] = {
+    ("before-commit", "delay"): _wait_first,
+    ("before-commit", "late"): _answer_first,
+    ("before-commit", "cut"): _break_first,
+    ("during-commit", "delay"): _wait_halfway,
+    ("during-commit", "late"): _answer_halfway,
+    ("during-commit", "cut"): _break_halfway,
+    ("after-commit", "delay"): _after,
+    ("after-commit", "late"): _after,
+    ("after-commit", "cut"): _after,
+}

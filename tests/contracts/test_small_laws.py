@@ -1,0 +1,131 @@
+"""Pointers, durations, life cycles, media types, hints and the package's face."""
+
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import contracts
+from contracts.durations import duration, iso
+from contracts.lifecycle import CLASSES, FINAL, LEGAL, may_move
+from contracts.media import is_json
+from contracts.names import closest, did_you_mean
+from contracts.pointers import look_up, pointer_of, tokens_of
+from contracts.texts import short
+
+
+@given(st.lists(st.text()))
+def test_pointers_carry_any_names(tokens):
+    """Tokens written as a pointer are read back, whatever is in them."""
+    assert tokens_of(pointer_of(tokens)) == tuple(tokens)
+
+
+@given(st.lists(st.text() | st.integers(0, 3), max_size=5))
+def test_a_pointer_finds_what_it_names(tokens):
+    """A value built around a way is found by that way's pointer."""
+    value = "found"
+    for token in reversed(tokens):
+        value = {token: value} if isinstance(token, str) else [0] * token + [value]
+    assert look_up(value, pointer_of(tokens)) == "found"
+
+
+@pytest.mark.parametrize("pointer", ["/a/x", "/b", "/a/-1", "/a/01x", "/a/9", "/a/1/c", "/a/²"])
+def test_a_pointer_to_nothing_is_absent(pointer):
+    """Where nothing stands there is no value, which is not null."""
+    assert look_up({"a": [None, 1]}, pointer) is contracts.ABSENT
+
+
+@given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=10**6)))
+def test_durations_are_read_as_written(length):
+    """A length written by ISO 8601 is read back exactly."""
+    assert duration(iso(length)) == length
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("PT5M", timedelta(minutes=5)),
+        ("P7D", timedelta(days=7)),
+        ("P1W2DT3H4M5.5S", timedelta(weeks=1, days=2, hours=3, minutes=4, seconds=5.5)),
+        ("PT0.001S", timedelta(milliseconds=1)),
+    ],
+)
+def test_durations_mean_what_they_say(text, length):
+    """Weeks, days, hours, minutes and seconds add up."""
+    assert duration(text) == length
+
+
+@pytest.mark.parametrize("text", ["", "P", "PT", "P1Y", "P1M", "5M", "PT5m", "P1DT", "-PT1S", "PT5M\n", "P9999999999D", "PT٣S"])
+def test_what_is_no_duration(text):
+    """Years, months, signs, empty parts and other text are refused."""
+    with pytest.raises(ValueError, match="is not a duration|is too long"):
+        duration(text)
+
+
+def test_final_states_are_absorbing():
+    """From a final class there is no move; every other class can end."""
+    assert set(CLASSES) == set(LEGAL)
+    for state in CLASSES:
+        assert may_move(state, state)
+        assert bool(LEGAL[state]) == (state not in FINAL)
+
+
+@given(st.lists(st.sampled_from(CLASSES), min_size=3, max_size=3))
+def test_moves_may_be_skipped(states):
+    """Who polls seldom sees fewer moves: two legal moves after one another are one legal move."""
+    first, second, third = states
+    if may_move(first, second) and may_move(second, third):
+        assert may_move(first, third)
+
+
+def test_jobs_never_go_back():
+    """No class can be reached again once it was left."""
+    for before in CLASSES:
+        for after in LEGAL[before]:
+            assert not may_move(after, before)
+
+
+@pytest.mark.parametrize(
+    ("media", "yes"),
+    [
+        ("application/json", True),
+        ("Application/vnd.x+JSON; charset=utf-8", True),
+        ("text/json", True),
+        ("application/x-ndjson", False),
+        ("", False),
+    ],
+)
+def test_what_is_json(media, yes):
+    """JSON is named by its own type or by the suffix, with any parameters."""
+    assert is_json(media) is yes
+
+
+def test_hints_are_close_or_none():
+    """A hint is a known name that is much alike, whatever the case, else nothing."""
+    assert closest("BLOCKID", ["name", "blockId"]) == "blockId"
+    assert did_you_mean("colour", ["name", "blockId"]) == ""
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_renderings_are_short(value):
+    """A value in a sentence takes at most 80 characters, whatever it is."""
+    assert 0 < len(short(value)) <= 80
+
+
+def test_the_face_is_sorted_and_whole():
+    """Every public name is there; the list is sorted."""
+    assert contracts.__all__ == sorted(contracts.__all__)
+    assert all(hasattr(contracts, name) for name in contracts.__all__)
+    with pytest.raises(AttributeError):
+        contracts.nothing  # noqa: B018 - the attribute is the test
+
+
+def test_importing_is_light():
+    """Importing the package brings neither jsonschema nor YAML nor a validator."""
+    code = "import contracts, sys; print(sorted({'jsonschema', 'yaml', 'jsonschema_rs', 'difflib'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+    code = "import contracts, sys; contracts.load_bundled('genero'); print('jsonschema' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
