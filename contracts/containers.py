@@ -58,9 +58,10 @@ def names_rule(schema: Schema, _: ExplainerOf) -> Explain:
 
 
 def _tell(explain: Explain, value: Any, path: Path, token: str | int, found: Findings, *, counts: bool) -> None:
+    at = (path, token)
     if counts:
-        found.enter(token)
-    explain(value, (path, token), found)
+        found.enter(at)
+    explain(value, at, found)
     if counts:
         found.enter(None)
 

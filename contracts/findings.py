@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 from contracts.names import closest
 from contracts.pointers import pointer_of
 from contracts.schemas import Schema
-from contracts.texts import short
+from contracts.texts import clipped, short
 from contracts.wording import Check
 
 Path: TypeAlias = "tuple[Path, str | int] | None"  # the way to a value: the way to its parent and the last token
@@ -37,12 +37,14 @@ class Violation:
 
 
 class _Group:
-    """Faults of one kind in one field."""
+    """Faults of one kind in one field: the first one's path, value and item, and how many items have one."""
 
-    __slots__ = ("check", "got", "item", "items", "path")
+    __slots__ = ("check", "field", "got", "is_item", "items", "last", "path")
 
-    def __init__(self, check: Check, path: Path, got: str, item: "str | int | None") -> None:
-        self.check, self.path, self.got, self.item = check, path, got, item
+    def __init__(self, check: Check, field: str, path: Path, got: str, item: Path) -> None:
+        self.check, self.field, self.path, self.got = check, field, path, got
+        self.is_item = item is not None and path is item
+        self.last = item
         self.items = 1
 
 
@@ -56,7 +58,7 @@ class Findings:
 
     def __init__(self, *, items_at: Collection[str] = (), most: int = LISTED) -> None:
         self._groups: dict[tuple[Check, str], _Group] = {}
-        self._item: str | int | None = None
+        self._item: Path = None
         self._items_at = items_at
         self._most = most
         self.total = 0
@@ -65,23 +67,31 @@ class Findings:
     def add(self, check: Check, path: Path, value: object) -> None:
         """Note one fault."""
         self.total += 1
-        key = (check, field_of(path))
-        group = self._groups.get(key)
+        field = self._field(path)
+        group = self._groups.get((check, field))
         if group is not None:
-            if group.item is None or group.item != self._item:
+            if self._item is None or group.last is not self._item:
                 group.items += 1
-                group.item = self._item
+                group.last = self._item
         elif len(self._groups) < self._most:
-            self._groups[key] = _Group(
-                check, path, "nothing" if "lacks" in check.predicate else short(value), self._item
-            )
+            got = "nothing" if check.lacks else short(value)
+            self._groups[check, field] = _Group(check, field, path, got, self._item)
+
+    def _field(self, path: Path) -> str:
+        """Return the last token of a path that is neither an index nor an item's own name, "" when there is none."""
+        while path is not None:
+            above, token = path
+            if isinstance(token, str) and path is not self._item:
+                return token
+            path = above
+        return ""
 
     def holds_items(self, path: Path) -> bool:
         """Say whether the value at `path` is a collection whose members count as items."""
         return self._item is None and bool(self._items_at) and pointer_of(tokens_of_path(path)) in self._items_at
 
-    def enter(self, item: str | int | None) -> None:
-        """Count what is added from now on to one bad item; None ends it."""
+    def enter(self, item: Path) -> None:
+        """Count what is added from now on to the bad item at a path; None ends it."""
         self._item = item
         self.bad_items += item is not None
 
@@ -94,15 +104,6 @@ Explain: TypeAlias = Callable[[Any, Path, Findings], None]  # adds what is wrong
 ExplainerOf: TypeAlias = Callable[[Schema], Explain]
 
 
-def field_of(path: Path) -> str:
-    """Return the last token of a path that is no index, "" when there is none."""
-    while path is not None:
-        path, token = path
-        if isinstance(token, str):
-            return token
-    return ""
-
-
 def tokens_of_path(path: Path) -> list[str | int]:
     """Return the tokens of a path from the root on."""
     tokens = []
@@ -113,8 +114,8 @@ def tokens_of_path(path: Path) -> list[str | int]:
 
 
 def _violation(group: _Group, side: Literal["call", "reply"], where: str) -> Violation:
-    check, tokens, field = group.check, tokens_of_path(group.path), field_of(group.path)
-    hint = _hint(check, field, group.got)
+    check, tokens = group.check, tokens_of_path(group.path)
+    hint = _hint(group)
     tail = f" Did you mean '{hint}'?" if hint else ""
     return Violation(
         side=side,
@@ -124,23 +125,22 @@ def _violation(group: _Group, side: Literal["call", "reply"], where: str) -> Vio
         expected=check.expected,
         got=group.got,
         hint=hint,
-        detail=f"{_subject(group, tokens, field, where)} {check.predicate}.{tail}",
+        detail=f"{_subject(group, tokens, where)} {check.predicate}.{tail}",
         items=group.items,
-        field=field,
+        field=group.field,
     )
 
 
-def _hint(check: Check, field: str, got: str) -> str:
-    if not check.known:
-        return ""
-    return closest(got.strip('"') if check.rule == "enum" else field, check.known)
+def _hint(group: _Group) -> str:
+    name = group.got.strip('"') if group.check.rule == "enum" else group.field
+    return closest(name, group.check.known) if group.check.known else ""
 
 
-def _subject(group: _Group, tokens: list[str | int], field: str, where: str) -> str:
+def _subject(group: _Group, tokens: list[str | int], where: str) -> str:
     if not tokens:
         return "The body" if where == "body" else f"'{where.partition(':')[2]}'"
-    if group.item is not None and tokens[-1] == group.item:
+    if group.is_item:
         return "An item"
     if isinstance(tokens[-1], str):
-        return f"'{field}'"
-    return f"An element of '{field}'" if field else "An element"
+        return f"'{clipped(tokens[-1])}'"
+    return f"An element of '{clipped(group.field)}'" if group.field else "An element"

@@ -86,8 +86,9 @@ def check_items(schema: Schema, items: Sequence[object], *, at: str = "", most: 
     for token in tokens_of(at):
         parent = (parent, token)
     for n in bad:
-        found.enter(n)
-        explain(items[n], (parent, n), found)
+        item = (parent, n)
+        found.enter(item)
+        explain(items[n], item, found)
     return Report(violations=found.violations(side="call", where="body"), total=found.total, bad_items=found.bad_items)
 
 

@@ -39,6 +39,11 @@ class Check:
     expected: str
     known: tuple[str, ...] = ()
 
+    @property
+    def lacks(self) -> bool:
+        """Whether it is broken by what is not there."""
+        return self.rule in {"required", "dependentRequired"}
+
 
 @lru_cache(maxsize=10_000)
 def check(rule: str, predicate: str, expected: str, known: tuple[str, ...] = ()) -> Check:

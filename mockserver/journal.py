@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 from typing import Final, NamedTuple
@@ -13,6 +13,7 @@ from contracts.validation import Violation
 from mockserver.domain.replies import message_of
 from mockserver.domain.values import Outcome
 from mockserver.redaction import body_bytes, headers_text, query_pairs
+from mockserver.scenario.player import Decision, NearMiss
 from mockserver.turn import Turn
 
 EXCHANGES: Final = 10_000
@@ -20,6 +21,7 @@ BYTES: Final = 64 * 1024 * 1024
 WHOLE: Final = 64 * 1024  # bytes; a larger body is kept as digest and head
 HEAD: Final = 1024  # bytes kept of a larger body
 ENTRY_BYTES: Final = 800  # what an entry takes beside its texts, measured with tracemalloc
+STAGED_BYTES: Final = 400  # what a scenario did
 RESULT_BYTES: Final = 120  # what an item's result takes
 
 
@@ -48,6 +50,25 @@ class Kept(NamedTuple):
     digest: str
 
 
+class Staged(NamedTuple):
+    """What a scenario did to an exchange, or which rule nearly did.
+
+    `rules` names the scenarios whose rules decided. `cut` says what broke on the wire, "" when nothing did, and `at` where
+    that was, seen from the commit; `delay` is what the answer waited.
+    """
+
+    rules: tuple[str, ...]
+    near_misses: Sequence[NearMiss]
+    cut: str
+    at: str
+    delay: timedelta | None
+
+    @property
+    def arrived(self) -> bool:
+        """Tell whether the whole reply was sent."""
+        return self.cut in {"", "dribble"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One exchange as the journal keeps it; `n` counts from 1 and is never used twice between two resets.
@@ -70,12 +91,14 @@ class Entry:
     violations: Sequence[Violation]
     call: Kept
     reply: Kept
+    staged: Staged | None = None
 
     @property
     def size(self) -> int:
         """Return about how many bytes the entry takes."""
         texts = sum(len(kept.headers) + len(kept.body) for kept in (self.call, self.reply))
-        return ENTRY_BYTES + texts + RESULT_BYTES * len(self.results) + 400 * len(self.violations)
+        staged = 0 if self.staged is None else STAGED_BYTES
+        return ENTRY_BYTES + texts + RESULT_BYTES * len(self.results) + 400 * len(self.violations) + staged
 
 
 def _nobody(entry: Entry) -> None:
@@ -141,7 +164,7 @@ def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
     results = tuple(map(_result, turn.outcomes)) if turn.outcomes else ()
     return Entry(
         n=n,
-        at=turn.now,
+        at=turn.arrived or turn.now,
         api=turn.api.name,
         operation=None if turn.operation is None else turn.operation.id,
         method=call.method,
@@ -155,6 +178,18 @@ def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
         violations=tuple(turn.violations),
         call=_kept(call.headers, call.body),
         reply=_kept(reply.headers, reply.body),
+        staged=None if turn.decision is None else _staged(turn.decision),
+    )
+
+
+def _staged(decision: Decision) -> Staged:
+    effects = decision.effects
+    return Staged(
+        rules=(decision.scenario,) if decision.scenario else (),
+        near_misses=decision.near_misses,
+        cut="" if effects.cut is None else effects.cut.kind,
+        at=(effects.at or "after-commit") if effects.on_wire else "",
+        delay=decision.delay,
     )
 
 

@@ -22,8 +22,9 @@ BASE: Final[Mapping[str, Any]] = {
 }
 
 
-def _range(least: int, most: int, says: str) -> dict[str, object]:
-    return {"type": "integer", "minimum": least, "maximum": most, "description": says}
+def _range(says: str, least: int, most: int, unit: str) -> dict[str, object]:
+    description = f"{says}: {least} to {most} {unit}."
+    return {"type": "integer", "minimum": least, "maximum": most, "description": description}
 
 
 _SCHEMAS: Final[Mapping[str, Any]] = {
@@ -38,11 +39,11 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "bodyBytes": _range(1, 1024 * MEBI, "The largest body of a call, in bytes once inflated."),
-            "depth": _range(1, 500, "How deep JSON may be nested, in levels."),
-            "timeoutSeconds": _range(1, 3600, "How long a scenario may leave a call without an answer, in seconds."),
-            "journalExchanges": _range(1, 1_000_000, "How many exchanges the journal keeps."),
-            "journalBytes": _range(MEBI, 4096 * MEBI, "How much the journal keeps, in bytes."),
+            "bodyBytes": _range("The largest body of a call, once inflated", 1, 1024 * MEBI, "bytes"),
+            "depth": _range("How deep JSON may be nested", 1, 500, "levels"),
+            "timeoutSeconds": _range("How long a scenario may leave a call unanswered", 1, 3600, "seconds"),
+            "journalExchanges": _range("How much the journal keeps", 1, 1_000_000, "exchanges"),
+            "journalBytes": _range("How much the journal keeps", MEBI, 4096 * MEBI, "bytes"),
         },
     },
 }

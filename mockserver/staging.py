@@ -12,7 +12,7 @@ from contracts.texts import clipped, short
 from mockserver.domain.places import is_outside, locate, wished
 from mockserver.guard import admitted
 from mockserver.preferences import Preferences, may_prefer, preferences
-from mockserver.redaction import HIDDEN, NAMES, client_name, header_value
+from mockserver.redaction import HIDDEN, NAMES, header_value
 from mockserver.sandbox import Sandbox
 from mockserver.scenario.effects import Effects, ReplyEffect
 from mockserver.scenario.facts import Facts, Part, Unmet, Work
@@ -52,13 +52,13 @@ def decide(sandbox: Sandbox, turn: Turn, *, refused: bool) -> Decision | Refusal
         return Refusal(status=400, kind="invalid", detail=str(error))
     decision = sandbox.player.decide(_facts(turn, refused=refused), first)
     if decision.scenario == "" and wanted.replaces and not refused:
-        return replace(_preferred(wanted), near_misses=_shown(turn, decision.near_misses))
+        return replace(_preferred(wanted), near_misses=_shown(decision.near_misses))
     asked = bool(first) and decision.scenario == wanted.scenario
     return replace(
         decision,
         applied=(f"scenario={wanted.scenario}",) if asked else (),
         seed=wanted.seed,
-        near_misses=_shown(turn, decision.near_misses),
+        near_misses=_shown(decision.near_misses),
     )
 
 
@@ -130,18 +130,16 @@ def _is_deferred(turn: Turn) -> bool:
     return any(own in plan.bulk.effect.like and _makes_job(turn, plan) for plan in served(turn.api).plans.values())
 
 
-def _shown(turn: Turn, misses: Sequence[NearMiss]) -> tuple[NearMiss, ...]:
+def _shown(misses: Sequence[NearMiss]) -> tuple[NearMiss, ...]:
     """Return near misses fit to be kept: without secrets, and short."""
-    return tuple(replace(miss, unmet=tuple(_kept(turn, one) for one in miss.unmet)) for miss in misses)
+    return tuple(replace(miss, unmet=tuple(map(_kept, miss.unmet))) for miss in misses)
 
 
-def _kept(turn: Turn, unmet: Unmet) -> Unmet:
-    *_, kind, name = ("", *unmet.field.rpartition(".")[::2])
+def _kept(unmet: Unmet) -> Unmet:
+    kind, _, name = unmet.field.rpartition(".")
     got = unmet.got
-    if name == "client" and isinstance(got, str):
-        got = client_name(got, turn.call.headers.get("Authorization"))
-    elif kind.endswith("header") and isinstance(got, str):
-        got = header_value(name, got)
+    if kind.endswith("header") and got is not None:
+        got = header_value(name, got) if isinstance(got, str) else HIDDEN
     elif unmet.field.endswith(NAMES) and got is not None:
         got = HIDDEN
     return unmet._replace(wanted=_short(unmet.wanted), got=_short(got))

@@ -1,140 +1,232 @@
 """Deciding what one item does: the record it aims at, the members it sets, and what is wrong with it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from contracts.bulk import Bulk
+from contracts.pointers import escape
 from generators.batches.known import Live, StoredKey
 from generators.batches.making import Maker, Making
 from generators.batches.profiles import Intent, Profile
 from generators.mutations import Mutation, invalid_variant, invalid_variants
 
 CHANGES: Final = frozenset(("update", "replace"))
-BESIDE: Final = (-1, 1, 7)  # versions beside the current one
+BESIDE: Final = (-1, 1, 7)  # versions beside the current one that a stale item names
+GONE: Final = 0.5  # the share of deleted keys among those that name nothing
+TRIES: Final = 20
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Piece:
-    """An item being decided."""
+    """An item being decided. `values` are the members that it sets, `marks` what else stands in it by location."""
 
     action: str
     maker: Maker
-    intent: Intent
+    intent: Intent = "good"
     target: StoredKey | None = None
     version: int | None = None
     values: dict[str, Any] | None = None
+    marks: Mapping[str, object] = field(default_factory=dict)
     fresh: bool = False
     partial: bool = False
     mutation: Mutation | None = None
     twin: int | None = None
-    extra: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Decides the items of one operation. `writable` are the members that it may set; none means all."""
+    """Decides the items of one operation. `writable` are the members that it may set by resource; none means all."""
 
     bulk: Bulk
     writable: Mapping[str, tuple[str, ...]]
-    keyed_by_client: bool
-    as_list: bool
+    profile: Profile
+    making: Making
 
-    def decide(self, action: str, maker: Maker, profile: Profile, making: Making, pieces: list[Piece]) -> Piece:
-        """Return what an item does."""
-        piece = Piece(action=action, maker=maker, intent=profile.intent(making.rng))
-        self._aim(piece, profile, making, pieces)
-        self._write(piece, making)
-        if piece.values is not None:
-            SPOIL.get(piece.intent, _good)(piece, making)
-            self._break(piece, making)
+    def decide(self, action: str, maker: Maker, pieces: Sequence[Piece]) -> Piece:
+        """Return what an item does; what cannot be wrong in the wished way is good."""
+        intent = self.profile.intent(self.making.rng)
+        if intent in ANEW:
+            return ANEW[intent](self, action, maker, pieces) or self.good(action, maker)
+        piece = self.good(action, maker)
+        if intent in SPOIL and piece.intent == "good" and SPOIL[intent](self, piece):
+            piece.intent = intent
         return piece
 
-    def _aim(self, piece: Piece, profile: Profile, making: Making, pieces: list[Piece]) -> None:
-        """Choose the record."""
-        resource, tombstones = piece.maker.resource, self.bulk.effect.tombstone
-        if piece.intent == "duplicate" and self._repeat(piece, making, pieces):
-            return
-        buries = bool(tombstones) and (making.rng.random() < profile.delete or piece.intent == "unknown")
-        meets = piece.action == "upsert" and (piece.intent == "stale" or making.rng.random() < profile.existing)
-        if buries and piece.action == "upsert":
-            piece.action, piece.extra = "delete", dict(tombstones)
-        if piece.action in CHANGES or piece.action == "delete" or meets:
-            self._meet(piece, making)
-        if piece.target is None and resource is not None and not resource.assigned:
-            piece.target = piece.maker.new_key(making, awkward=making.rng.random() < profile.awkward)
-        if piece.intent in {"unknown", "stale", "referenced"} and not self._has(piece):
-            piece.intent = "good"
-        if piece.target is not None and piece.intent != "unknown":
-            making.used.add((piece.maker.name, piece.target))
+    def good(self, action: str, maker: Maker) -> Piece:
+        """Return an item that ought to succeed; one that needs a record where there is none is `unknown`."""
+        if action == "upsert":
+            return self._upsert(maker)
+        if action in CHANGES or action == "delete":
+            live = self._record(maker, drops=action == "delete")
+            return self._nobody(action, maker) if live is None else self._on(action, maker, live)
+        return self._new(action, maker)
 
-    def _has(self, piece: Piece) -> bool:
-        """Say whether what an intent speaks of was found."""
-        if piece.intent == "unknown":
-            return piece.action in CHANGES or piece.action == "delete"
-        return piece.version is not None if piece.intent == "stale" else piece.action == "delete" and not piece.fresh
+    def _upsert(self, maker: Maker) -> Piece:
+        making, profile = self.making, self.profile
+        drops = bool(self.bulk.effect.tombstone) and making.rng.random() < profile.delete
+        meets = drops or making.rng.random() < profile.existing
+        live = self._record(maker, drops=drops) if meets else None
+        if live is None:
+            return self._new("upsert", maker)
+        return self._on("delete" if drops else "upsert", maker, live)
 
-    def _meet(self, piece: Piece, making: Making) -> None:
-        """Aim at a stored record, at none that there is where none is found."""
-        resource, deletes = piece.maker.resource, piece.action == "delete"
-        restrict = resource is not None and resource.restrict
-        live = None
-        if piece.intent == "referenced" and deletes and restrict:
-            live = _referenced(piece.maker.name, making)
-        elif piece.intent != "unknown":
-            piece.intent = "good" if piece.intent == "referenced" else piece.intent
-            live = making.record(piece.maker.name, droppable=deletes, restrict=restrict)
-        if live is not None:
-            self._take(piece, live, making)
-        elif piece.action != "upsert":
-            piece.intent = "unknown"
-            gone = making.known.gone(piece.maker.name)
-            piece.target = making.one_of(gone) if gone and making.rng.random() < 0.5 else _nobody(piece.maker, making)
-            piece.version = 1 if self.bulk.effect.version is not None else None
+    def _record(self, maker: Maker, *, drops: bool) -> Live | None:
+        restrict = maker.resource is not None and maker.resource.restrict
+        return self.making.record(maker.name, drops=drops, restrict=restrict)
 
-    def _take(self, piece: Piece, live: Live, making: Making) -> None:
-        piece.target, piece.version = live.key, live.version if self.bulk.effect.version is not None else None
-        if piece.action == "delete" and piece.intent == "good":
-            making.dropped.add((piece.maker.name, live.key))
-        if piece.intent == "stale" and live.version is not None and piece.version is not None:
-            beside = [live.version + by for by in BESIDE if live.version + by >= 0]
-            piece.version = making.one_of(beside)
+    def _new(self, action: str, maker: Maker) -> Piece:
+        making, assigned = self.making, maker.resource is None or maker.resource.assigned
+        piece = Piece(action=action, maker=maker, fresh=True)
+        if not assigned:
+            piece.target = maker.new_key(making, awkward=making.rng.random() < self.profile.awkward)
+        piece.values = maker.whole(making)
+        if piece.values is None:
+            piece.intent, piece.values = "dangling", maker.drawn(making)
+        elif piece.target is not None:
+            making.fresh.setdefault(maker.name, []).append(piece.target)
+        return self._keyed(piece)
 
-    def _repeat(self, piece: Piece, making: Making, pieces: list[Piece]) -> bool:
-        """Take the key of an earlier item; say whether there was one."""
-        alike = [n for n, one in enumerate(pieces) if one.maker is piece.maker and one.intent == "good"]
-        if not alike or (not self.keyed_by_client and all(pieces[n].target is None for n in alike)):
-            piece.intent = "good"
+    def _on(self, action: str, maker: Maker, live: Live) -> Piece:
+        making, versioned = self.making, self.bulk.effect.version is not None
+        piece = Piece(action=action, maker=maker, target=live.key, version=live.version if versioned else None)
+        making.used.add((maker.name, live.key))
+        if action == "delete":
+            making.dropped.add((maker.name, live.key))
+            return self._dropping(piece)
+        piece.partial = action == "update"
+        chosen = self.writable.get(maker.name, ())
+        piece.values = maker.part(making, chosen) if piece.partial else maker.whole(making, complete=action == "replace")
+        return self._keyed(piece)
+
+    def _nobody(self, action: str, maker: Maker) -> Piece:
+        """Return an item that names a record which is not there."""
+        making = self.making
+        gone = making.known.gone(maker.name)
+        stored = making.one_of(gone) if gone and making.rng.random() < GONE else maker.new_key(making)
+        piece = Piece(action=action, maker=maker, intent="unknown", target=stored)
+        piece.version = 1 if self.bulk.effect.version is not None else None
+        if action == "delete":
+            return self._dropping(piece)
+        piece.values, piece.partial = maker.part(making, self.writable.get(maker.name, ())), True
+        return self._keyed(piece)
+
+    def _dropping(self, piece: Piece) -> Piece:
+        piece.marks = self.bulk.effect.tombstone
+        piece.values = {} if piece.marks else None
+        return self._keyed(piece)
+
+    def _keyed(self, piece: Piece) -> Piece:
+        """Put the record's key among the members where it belongs there."""
+        resource, own = piece.maker.resource, not self.bulk.effect.target
+        if own and resource is not None and piece.values is not None and piece.target is not None:
+            piece.values[resource.key] = piece.target
+        return piece
+
+    def unknown(self, action: str, maker: Maker, _: Sequence[Piece]) -> Piece | None:
+        """Change or delete a record that is not there."""
+        if action == "upsert" and self.bulk.effect.tombstone:
+            action = "delete"
+        return self._nobody(action, maker) if action in CHANGES or action == "delete" else None
+
+    def stale(self, action: str, maker: Maker, _: Sequence[Piece]) -> Piece | None:
+        """Name a version beside the current one."""
+        live = self._record(maker, drops=action == "delete")
+        if live is None or live.version is None or self.bulk.effect.version is None or action == "create":
+            return None
+        piece = self._on(action, maker, live)
+        self.making.dropped.discard((maker.name, live.key))
+        piece.intent = "stale"
+        piece.version = self.making.one_of([live.version + by for by in BESIDE if live.version + by >= 0])
+        return piece
+
+    def referenced(self, action: str, maker: Maker, _: Sequence[Piece]) -> Piece | None:
+        """Delete a record that others refer to, where that is forbidden."""
+        live = self.making.known.live(maker.name)
+        if action != "delete" or maker.resource is None or not maker.resource.restrict:
+            return None
+        for _try in range(TRIES if live else 0):
+            found: Live = self.making.one_of(live)
+            name = (maker.name, found.key)
+            if name not in self.making.used and self.making.known.is_referred_to(*name):
+                return replace(self._on(action, maker, found), intent="referenced")
+        return None
+
+    def duplicate(self, action: str, maker: Maker, pieces: Sequence[Piece]) -> Piece | None:
+        """Repeat the key of an earlier item: the caller's own, or the record's."""
+        client = self.bulk.key.by == "client"
+        alike = [n for n, one in enumerate(pieces) if client or (one.maker is maker and one.target is not None)]
+        alike = [n for n in alike if pieces[n].intent == "good"]
+        if not alike:
+            return None
+        n: int = self.making.one_of(alike)
+        if client:
+            return replace(self.good(action, maker), intent="duplicate", twin=n)
+        twin = pieces[n]
+        return replace(twin, intent="duplicate", values=None if twin.values is None else dict(twin.values), twin=n)
+
+    def invalid(self, piece: Piece) -> bool:
+        """Break one keyword of the resource's schema."""
+        if piece.values is None or piece.maker.schema is None:
             return False
-        piece.twin = making.one_of(alike)
-        twin = pieces[piece.twin]
-        piece.action, piece.target, piece.version, piece.extra = twin.action, twin.target, twin.version, dict(twin.extra)
-        if self.keyed_by_client and piece.action == "create":
-            piece.target = None
+        found = self._part_broken(piece) if piece.partial else self._whole_broken(piece)
+        if found is None:
+            return False
+        piece.mutation, piece.values = found
         return True
 
-    def _write(self, piece: Piece, making: Making) -> None:
-        """Choose the members."""
-        if piece.action == "delete":
-            piece.values = None if not self.bulk.effect.tombstone else {}
-            return
-        known = piece.target is not None and making.known.find(piece.maker.name, piece.target) is not None
-        if piece.action == "update":
-            piece.partial = True
-            piece.values = piece.maker.part(making, self.writable.get(piece.maker.name, ()))
-            return
-        piece.fresh = not known
-        piece.values = piece.maker.whole(making, complete=not known or making.rng.random() < 0.5)
-        if piece.values is None:
-            piece.intent, piece.values = "dangling", generator_values(piece.maker, making)
+    def _whole_broken(self, piece: Piece) -> tuple[Mutation, dict[str, Any]] | None:
+        assert piece.maker.schema is not None  # noqa: S101 - asked before
+        for mutation in invalid_variants(piece.maker.schema, piece.values, self.making.rng):
+            if isinstance(mutation.value, dict):
+                return mutation, mutation.value
+        return None
 
-    def _break(self, piece: Piece, making: Making) -> None:
-        if piece.intent != "invalid" or piece.maker.schema is None or piece.values is None:
-            piece.intent = "good" if piece.intent == "invalid" else piece.intent
-            return
-        values = self._keyed(piece)
-        piece.mutation = self._mutation(piece, values, making)
-        if piece.mutation is None:
-            piece.intent = "good"
-        elif isinstance(piece.mutation.value, dict):
-            piece.values = piece.mutation.value
+    def _part_broken(self, piece: Piece) -> tuple[Mutation, dict[str, Any]] | None:
+        values = piece.values or {}
+        names = [name for name in values if name in piece.maker.members]
+        name = self.making.one_of(names) if names else ""
+        mutation = invalid_variant(piece.maker.members[name], values[name], self.making.rng) if names else None
+        if mutation is None:
+            return None
+        broken = {**values, name: mutation.value}
+        return replace(mutation, value=broken, pointer=f"/{escape(name)}{mutation.pointer}"), broken
+
+    def incomplete(self, piece: Piece) -> bool:
+        """Leave out a member that a new record must have."""
+        return piece.fresh and self._changed(piece, piece.maker.incomplete(piece.values or {}, self.making))
+
+    def dangling(self, piece: Piece) -> bool:
+        """Refer to a record that is not there."""
+        allowed = self.writable.get(piece.maker.name, ()) if piece.partial else ()
+        return self._changed(piece, piece.maker.dangling(piece.values or {}, self.making, allowed))
+
+    def taken(self, piece: Piece) -> bool:
+        """Claim a unique value of another record."""
+        allowed = self.writable.get(piece.maker.name, ()) if piece.partial else ()
+        return self._changed(piece, piece.maker.taken(piece.values or {}, self.making, piece.target, allowed))
+
+    def _changed(self, piece: Piece, values: dict[str, Any] | None) -> bool:
+        if piece.values is None or piece.action == "delete" or values is None:
+            return False
+        piece.values = values
+        return True
+
+    def malformed(self, _: Piece) -> bool:
+        """Leave it to whoever wraps the item to break it."""
+        return True
+
+
+ANEW: Final[Mapping[Intent, Callable[[Actor, str, Maker, Sequence[Piece]], Piece | None]]] = {
+    "unknown": Actor.unknown,
+    "stale": Actor.stale,
+    "referenced": Actor.referenced,
+    "duplicate": Actor.duplicate,
+}
+SPOIL: Final[Mapping[Intent, Callable[[Actor, Piece], bool]]] = {
+    "invalid": Actor.invalid,
+    "incomplete": Actor.incomplete,
+    "dangling": Actor.dangling,
+    "taken": Actor.taken,
+    "malformed": Actor.malformed,
+}

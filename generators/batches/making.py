@@ -1,6 +1,6 @@
 """Making the members of one resource's records: valid, complete, with references that hold and unique values unused."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
@@ -44,13 +44,16 @@ class Making:
         """Return a name for the next fresh value."""
         return str(len(self.names.given))
 
-    def record(self, resource: str, *, droppable: bool = False, restrict: bool = False) -> Live | None:
-        """Draw a stored record that no other item of the batch has to do with, None when none is found."""
+    def record(self, resource: str, *, drops: bool, restrict: bool) -> Live | None:
+        """Draw a stored record that no other item of the batch changes, None when none is found.
+
+        One that is to be dropped is not referred to by the batch nor, with `restrict`, by any record.
+        """
         live = self.known.live(resource)
         for _ in range(TRIES if live else 0):
             found: Live = self.one_of(live)
             name = (resource, found.key)
-            in_use = droppable and (name in self.referred or (restrict and self.known.is_referred_to(*name)))
+            in_use = drops and (name in self.referred or (restrict and self.known.is_referred_to(*name)))
             if name not in self.used and not in_use:
                 return found
         return None
@@ -84,13 +87,18 @@ class Maker:
         """The resource's name, "" when there is none."""
         return self.resource.name if self.resource is not None else ""
 
-    def whole(self, making: Making, *, complete: bool = True) -> dict[str, Any] | None:
-        """Return members for a record, None when it needs a reference and there is nothing to refer to."""
+    def drawn(self, making: Making, *, complete: bool = True) -> dict[str, Any]:
+        """Return members as the schema alone has them, with those that a new record must have."""
         drawn = generator_of(self.schema).draw(making.rng) if self.schema is not None else {}
         values = drawn if isinstance(drawn, dict) else {}
         for name in self._required if complete else ():
             if values.get(name) is None:
                 values[name] = self.draw(name, making.rng)
+        return values
+
+    def whole(self, making: Making, *, complete: bool = True) -> dict[str, Any] | None:
+        """Return members for a record, None when it needs a reference and there is nothing to refer to."""
+        values = self.drawn(making, complete=complete)
         return self.settled(values, making, needed=self._required)
 
     def part(self, making: Making, writable: tuple[str, ...]) -> dict[str, Any]:
@@ -145,7 +153,7 @@ class Maker:
             making.claimed.add(claim)
         return True
 
-    def new_key(self, making: Making, *, awkward: bool) -> StoredKey:
+    def new_key(self, making: Making, *, awkward: bool = False) -> StoredKey:
         """Return a key that no record has; an awkward one has characters that need care in URLs and comparisons."""
         schema = self.members.get(self.resource.key) if self.resource is not None else None
         key: StoredKey = making.names.fit(schema, making.slot(), making.rng)
@@ -154,9 +162,10 @@ class Maker:
         fitting = [text for text in _awkward(key) if schema is None or schema.is_valid(text)]
         return making.names.keep(making.one_of(fitting), making.slot()) if fitting else key  # type: ignore[no-any-return] # it keeps the type
 
-    def dangling(self, values: Mapping[str, Any], making: Making) -> dict[str, Any] | None:
-        """Return the values with a reference to nothing, None when the resource has no references."""
-        references = self.resource.references if self.resource is not None else {}
+    def dangling(self, values: Mapping[str, Any], making: Making, allowed: Collection[str]) -> dict[str, Any] | None:
+        """Return the values with a reference to nothing, None when there is no reference among the `allowed` members."""
+        declared = self.resource.references if self.resource is not None else {}
+        references = {member: named for member, named in declared.items() if not allowed or member in allowed}
         if not references:
             return None
         member = making.one_of([*references])
@@ -166,9 +175,12 @@ class Maker:
             fresh = making.names.fit(self.members.get(member), making.slot(), making.rng)
         return {**values, member: fresh}
 
-    def taken(self, values: Mapping[str, Any], making: Making, own: object) -> dict[str, Any] | None:
+    def taken(
+        self, values: Mapping[str, Any], making: Making, own: object, allowed: Collection[str]
+    ) -> dict[str, Any] | None:
         """Return the values with a unique value that another record has, None when there is no such record."""
-        unique = [members for members in (self.resource.unique if self.resource else ()) if len(members) == 1]
+        declared = [members for members in (self.resource.unique if self.resource else ()) if len(members) == 1]
+        unique = [members for members in declared if not allowed or members[0] in allowed]
         live = making.known.live(self.name)
         for _ in range(TRIES if unique and live else 0):
             (member,), record = making.one_of(unique), making.one_of(live)

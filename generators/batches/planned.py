@@ -13,8 +13,8 @@ class PlannedItem:
     """One item. `value` is what is sent for it.
 
     `intent` says what is wrong with it on purpose, `fits` whether it keeps the request's schema and its payload the
-    resource's. `mutation` is how it was broken; its pointer leads into `value` for a malformed item, into `payload`
-    for an invalid one. `key` is what its outcome will be known by, `target` the record that it names, and `payload` the
+    resource's. `mutation` is how it was broken; its pointer leads into `value` for a malformed item, into `values`
+    for an invalid one. `key` is what its outcome will be known by, `target` the record that it names, and `values` the
     members that it sets; None where it has none. `fresh` says whether the record is new if all goes well.
     """
 
@@ -28,7 +28,7 @@ class PlannedItem:
     target: object
     version: object
     group: object
-    payload: object
+    values: Mapping[str, object] | None
     fresh: bool
     mutation: Mutation | None = None
 

@@ -101,7 +101,9 @@ def _drawn(schema: Schema | None) -> object:
 def json_media(operation: Operation) -> MediaType | None:
     """Return the first content type of a request body that is JSON, None when there is none."""
     content: Iterable[MediaType] = operation.body.content if operation.body is not None else ()
-    return next((one for one in content if is_json(one.media_range) or one.media_range in {"*/*", "application/*"}), None)
+    return next(
+        (one for one in content if is_json(one.media_range) or one.media_range in {"*/*", "application/*"}), None
+    )
 
 
 def body_schema(operation: Operation) -> Schema | None:

@@ -1,5 +1,6 @@
 """`bulkproof serve`: the sandbox as a server."""
 
+import gc
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -88,6 +89,7 @@ def serve(apis: tuple[str, ...], *, port: int, host: str, watch: bool, **given: 
     An API is a bundled one (genero, onkey), an installed plug-in, or an OpenAPI file. Without any, all bundled ones are
     served.
     """
+    gc.disable()  # until all is loaded: nothing of it is garbage
     from mockserver.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for aiohttp
     from mockserver.web.running import serve_until_signal  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from contracts.document import load
 from contracts.messages import Headers, Reply
 from mockserver.api import Api, Hooks
-from mockserver.control import clocks, documents, exchanges, server, state, worlds
+from mockserver.control import clocks, documents, exchanges, scenarios, server, state, worlds
 from mockserver.control.desk import Desk, RefusedError
 from mockserver.problems import problem
 from mockserver.turn import Refusal, Turn
@@ -23,12 +23,15 @@ __all__ = ["Desk", "control_api"]
 BEHAVIOURS: Final[Mapping[str, Doing]] = {
     "advanceClock": clocks.advance_clock,
     "clearExchanges": exchanges.clear_exchanges,
+    "clearScenarios": scenarios.clear_scenarios,
     "dropSandbox": worlds.drop_sandbox,
     "getApiDocument": documents.get_api_document,
     "getClock": clocks.get_clock,
     "getControlDocument": documents.get_control_document,
     "getExchange": exchanges.get_exchange,
     "getHealth": server.get_health,
+    "getScenarioSchema": scenarios.get_scenario_schema,
+    "getScenarios": scenarios.get_scenarios,
     "getMetrics": server.get_metrics,
     "getSettings": worlds.get_settings,
     "listApis": server.list_apis,
@@ -36,7 +39,9 @@ BEHAVIOURS: Final[Mapping[str, Doing]] = {
     "listExchanges": exchanges.list_exchanges,
     "listJobs": state.list_jobs,
     "listSandboxes": worlds.list_sandboxes,
+    "listScenarios": scenarios.list_scenarios,
     "patchSettings": worlds.patch_settings,
+    "putScenarios": scenarios.put_scenarios,
     "putSettings": worlds.put_settings,
     "resetSandbox": worlds.reset_sandbox,
     "setClock": clocks.set_clock,

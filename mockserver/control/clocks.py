@@ -51,10 +51,11 @@ def advance_clock(desk: Desk, turn: Turn) -> Reply:
 
 
 def _told(sandbox: Sandbox, real: datetime, events: Sequence[Event]) -> Reply:
+    factor = float(sandbox.clock.factor)
     clock = {
         "now": instant(sandbox.now(real)),
         "mode": sandbox.clock.mode,
-        "factor": sandbox.clock.factor,
+        "factor": int(factor) if factor.is_integer() else factor,
         "events": [{**event._asdict(), "at": instant(event.at)} for event in events],
         "unfinished": never_ending(sandbox),
     }

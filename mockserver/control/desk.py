@@ -10,6 +10,7 @@ from contracts.names import did_you_mean
 from mockserver.api import Api
 from mockserver.metrics import Metrics
 from mockserver.sandbox import Sandbox, Sandboxes, SandboxesFullError, is_name
+from mockserver.scenario.catalogue import Catalogue
 from mockserver.turn import Refusal, Turn
 
 
@@ -23,11 +24,15 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """A server as the control API sees it. `settle` makes true in a sandbox what is due at an instant of its clock."""
+    """A server as the control API sees it. `settle` makes true in a sandbox what is due at an instant of its clock.
+
+    `catalogue` are the scenarios that can be named.
+    """
 
     apis: Mapping[str, Api]
     sandboxes: Sandboxes
     metrics: Metrics
+    catalogue: Catalogue
     settle: Callable[[Sandbox, datetime], None]
 
     def sandbox(self, turn: Turn) -> Sandbox:

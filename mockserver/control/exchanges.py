@@ -5,11 +5,13 @@ from typing import Any
 
 import orjson
 
+from contracts.durations import iso
 from contracts.media import is_json
 from contracts.messages import Reply
 from contracts.validation import Violation
 from mockserver.control.desk import Desk, RefusedError, instant
 from mockserver.journal import Entry, Kept
+from mockserver.scenario.player import NearMiss
 from mockserver.turn import Turn
 
 
@@ -54,7 +56,7 @@ def _common(desk: Desk, entry: Entry) -> dict[str, Any]:
         "status": entry.status,
         "tenant": entry.tenant,
         "client": entry.client,
-        "rules": [],
+        "rules": [] if entry.staged is None else list(entry.staged.rules),
     }
 
 
@@ -70,10 +72,23 @@ def _whole(desk: Desk, entry: Entry) -> dict[str, Any]:
     return _common(desk, entry) | {
         "outcomes": [result._asdict() for result in entry.results],
         "violations": [_violation(one) for one in entry.violations],
-        "nearMisses": [],
+        "nearMisses": [] if entry.staged is None else [_near_miss(one) for one in entry.staged.near_misses],
         "call": {**_message(entry.call), "query": entry.query},
         "reply": _message(entry.reply),
-    }
+    } | _wire(entry)
+
+
+def _near_miss(miss: NearMiss) -> dict[str, Any]:
+    return {"scenario": miss.scenario, "rule": miss.rule, "unmet": [one._asdict() for one in miss.unmet]}
+
+
+def _wire(entry: Entry) -> dict[str, Any]:
+    """Return what a scenario did to the sending of a reply."""
+    staged = entry.staged
+    if staged is None or (not staged.cut and staged.delay is None):
+        return {}
+    delay = {} if staged.delay is None else {"delay": iso(staged.delay)}
+    return {"wire": {"at": staged.at, "arrived": staged.arrived, **({"fault": staged.cut} if staged.cut else {}), **delay}}
 
 
 def _violation(one: Violation) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from http import HTTPStatus
 from typing import Any
 
 from contracts.messages import Reply
-from contracts.schemas import SchemaSet
-from contracts.validation import check_value
+from contracts.schemas import Schema, SchemaSet
+from contracts.validation import Violation, check_value
 from mockserver import settings
 from mockserver.control.desk import Desk, RefusedError, instant
 from mockserver.problems import problem
@@ -56,12 +56,19 @@ def _changed(desk: Desk, sandbox: Sandbox, wanted: Any) -> Reply:
     schema = SchemaSet({"settings:": settings.schema(desk.apis.values())}).schema("settings:#")
     report = check_value(schema, whole)
     if report:
-        detail = "; ".join(f"{one.pointer}: {one.detail}" for one in report.violations[:3])
+        detail = " ".join(_said(schema, one) for one in report.violations[:3])
         return problem(
             Refusal(status=400, kind="invalid", detail=detail, violations=report.violations, total=report.total)
         )
     sandbox.set_up(whole)
     return Reply.of(200, whole)
+
+
+def _said(schema: Schema, violation: Violation) -> str:
+    """Return what is wrong with a setting, with what the setting is about."""
+    about = schema.at(violation.pointer)
+    meaning = "" if about is None else str(about.raw.get("description", ""))
+    return f"{violation.pointer}: {violation.detail} {meaning}".rstrip()
 
 
 def _shown(sandbox: Sandbox) -> dict[str, object]:

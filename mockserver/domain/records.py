@@ -279,9 +279,10 @@ class Clerk:
         return self.view.get(self.collection, key)  # type: ignore[arg-type] # a key that was checked
 
     def _referring(self, key: Key) -> int:
-        scope = self.run.scope
+        """Count the references to a record, its own to itself left out."""
+        scope, own = self.run.scope, (self.resource.name, key)
         return sum(
-            sum(1 for _ in self.view.find(Collection(scope, name), (member,), (key,)))
+            sum(1 for other in self.view.find(Collection(scope, name), (member,), (key,)) if (name, other) != own)
             for name, member in self.keeper.referrers
         )
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final, NamedTuple
@@ -16,8 +17,10 @@ from mockserver.clock import Mode
 from mockserver.control import Desk, control_api
 from mockserver.control.desk import RefusedError, find_sandbox
 from mockserver.metrics import Metrics
+from mockserver.playing import Played, Rest
 from mockserver.problems import problem
 from mockserver.sandbox import DEFAULT, MAX_SANDBOXES, Blank, Sandbox, Sandboxes
+from mockserver.scenario.catalogue import Catalogue
 from mockserver.turn import Refusal
 from mockserver.web.target import Target, read_target
 
@@ -30,12 +33,17 @@ _log: Final = logging.getLogger("bulkproof")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a server is set up. `settings` are changes to the defaults, in the shape of a sandbox's settings."""
+    """How a server is set up. `settings` are changes to the defaults, in the shape of a sandbox's settings.
+
+    `scenarios` are the names, in `catalogue`, of those that are active in every fresh sandbox.
+    """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     mode: Mode = "system"
     factor: float = 1.0
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    scenarios: tuple[str, ...] = ()
     max_sandboxes: int = MAX_SANDBOXES
     control_token: str = ""
 
@@ -68,9 +76,17 @@ class Service:
             mode=options.mode,
             factor=options.factor,
             tell=self.metrics.tell,
+            catalogue=options.catalogue,
+            scenarios=options.scenarios,
         )
         self.sandboxes = Sandboxes(blank, most=options.max_sandboxes)
-        desk = Desk(apis=self.apis, sandboxes=self.sandboxes, metrics=self.metrics, settle=engine.settle)
+        desk = Desk(
+            apis=self.apis,
+            sandboxes=self.sandboxes,
+            metrics=self.metrics,
+            catalogue=options.catalogue,
+            settle=engine.settle,
+        )
         self.control = control_api(desk, token=options.control_token)
         self._backstage = Sandbox("", _backstage(self.control, self.metrics), real)
         self._mounts = _mounts(self.apis.values())
@@ -101,18 +117,22 @@ class Service:
         return Place(sandbox, found, inner, target.prefix)
 
     def answer(self, place: Place, method: str, headers: Headers, body: bytes | Refusal, real: datetime) -> Reply:
-        """Answer a request at its place; a body that is a Refusal could not be read."""
+        """Answer a request at its place, at once; a body that is a Refusal could not be read."""
+        return self.play(place, method, headers, body, real).at_once(place.sandbox.now(real))
+
+    def play(self, place: Place, method: str, headers: Headers, body: bytes | Refusal, real: datetime) -> Played:
+        """Take a request in hand: the answer to it, and what happens to that on its way."""
         started = perf_counter()
-        reply = self._answer(place, method, headers, body, place.sandbox.now(real))
+        played = self._play(place, method, headers, body, place.sandbox.now(real))
         self.metrics.observe(place.api.name, perf_counter() - started)
-        return _linked(place, reply) if place.prefix else reply
+        return played.mapped(partial(_linked, place)) if place.prefix else played
 
     def handle(self, method: str, raw: str, headers: Headers, body: bytes, real: datetime) -> Reply:
         """Answer a whole request, without sockets and their limits."""
         place = self.find(raw, headers, real)
         return place if isinstance(place, Reply) else self.answer(place, method, headers, body, real)
 
-    def _answer(self, place: Place, method: str, headers: Headers, body: bytes | Refusal, now: datetime) -> Reply:
+    def _play(self, place: Place, method: str, headers: Headers, body: bytes | Refusal, now: datetime) -> Played:
         sandbox, api, target = place.sandbox, place.api, place.target
         refusal = body if isinstance(body, Refusal) else None
         if target.fault:
@@ -126,12 +146,11 @@ class Service:
         )
         try:
             if refusal is not None:
-                return engine.refuse(sandbox, api, call, now, refusal)
-            return engine.handle(sandbox, api, call, now)
+                return Played(reply=engine.refuse(sandbox, api, call, now, refusal))
+            played = engine.play(sandbox, api, call, now)
         except Exception:  # noqa: BLE001 - the last resort: nothing that is sent may end in a traceback
-            _log.exception("A call of %s %s met a fault of Bulkproof's own", api.name, method)
-            detail = "Bulkproof made a mistake here, which the server's log shows. Please report it."
-            return problem(Refusal(status=HTTPStatus.INTERNAL_SERVER_ERROR, kind="fault", detail=detail))
+            return Played(reply=_own_fault(api.name, method))
+        return played if played.rest is None else replace(played, rest=_guarded(played.rest, api.name, method))
 
     def _mounted(self, target: Target) -> Api | None:
         path, folded = target.path, target.path.lower()
@@ -147,6 +166,25 @@ class Service:
         served = ", ".join(api.mount for api in self.apis.values())
         detail = f"Nothing is served at {target.path[:200]}. Served are: {served}, and {CONTROL}/openapi.json."
         return problem(Refusal(status=HTTPStatus.NOT_FOUND, kind="no-path", detail=detail))
+
+
+def _own_fault(api: str, method: str) -> Reply:
+    """Log the exception that is being handled, and return what the client is told of it."""
+    _log.exception("A call of %s %s met a fault of Bulkproof's own", api, method)
+    detail = "Bulkproof made a mistake here, which the server's log shows. Please report it."
+    return problem(Refusal(status=HTTPStatus.INTERNAL_SERVER_ERROR, kind="fault", detail=detail))
+
+
+def _guarded(rest: Rest, api: str, method: str) -> Rest:
+    """Return what carries the rest of a call out, whatever happens."""
+
+    def guarded(now: datetime) -> Reply:
+        try:
+            return rest(now)
+        except Exception:  # noqa: BLE001 - as above
+            return _own_fault(api, method)
+
+    return guarded
 
 
 def _by_name(apis: Iterable[Api]) -> dict[str, Api]:

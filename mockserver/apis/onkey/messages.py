@@ -35,6 +35,7 @@ FAILED: Final[Mapping[str, tuple[str, str]]] = {
     "referenced": ("Sandbox_RecordReferenced", "{kind} with id {id} is referenced by {count} records"),
     "match": ("Sandbox_NotMatchUpdatable", "{{{path}}} is not available for match update"),
 }
+LONGEST: Final = 200  # characters of a name that somebody made up
 UNRULED: Final = ("Sandbox_BusinessRule", "The record was rejected")
 
 
@@ -119,7 +120,7 @@ def _facts(kind: Kind, outcome: Outcome, fault: Fault) -> Mapping[str, object]:
 
 def _path(kind: Kind, fault: Fault, member: str) -> str:
     """Return the path of a member at fault; a fault of a converter knows a path of its own."""
-    own = str(fault.facts.get("path", member))
+    own = str(fault.facts.get("path", member))[:LONGEST]
     return own if "->" in own else kind.path(own)
 
 

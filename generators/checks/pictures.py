@@ -1,0 +1,136 @@
+"""What is stored, as far as reading it back shows: pictures of records that compare across equal trials."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from contracts.bulk import Resource
+from contracts.messages import ABSENT, Exchange
+from contracts.model import Operation
+from generators.checks.bench import Bench
+from generators.checks.calls import CallDraft, draft
+from generators.checks.findings import ImpossibleError
+from generators.checks.jobs import GONE, OK
+from generators.checks.locations import look, told
+from generators.checks.names import Names
+from generators.checks.payloads import Members, schema_of
+from generators.checks.venues import Venue
+
+PAGES: Final = 12  # pages of a list that are looked through for one record
+PAGE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A record as it was read: `members` are those of its schema, as read. `present` is None when nobody can tell."""
+
+    present: bool | None
+    key: object = ABSENT
+    version: object = ABSENT
+    members: Mapping[str, object] | None = None
+    exchange: Exchange | None = None
+
+    def like(self, names: Names) -> tuple[object, ...]:
+        """Return what must be the same in an equal trial."""
+        return (self.present, self.version, names.scrub(dict(self.members)) if self.members is not None else None)
+
+
+UNKNOWN: Final = Picture(present=None)
+MISSING: Final = Picture(present=False)
+
+
+def single(venue: Venue, action: str, *, key: object = ABSENT) -> CallDraft:
+    """Return a single-record call about one record. Raises ImpossibleError when the contract has none for the action."""
+    operation = venue.acts.get(action)
+    if operation is None or operation.record is None:
+        raise ImpossibleError(f"the contract has no call to {action} one {venue.resource.name}")
+    made = draft(operation, venue.values)
+    if key is not ABSENT and operation.record.key is not None:
+        made.put(operation.record.key, key)
+    return made
+
+
+def read(bench: Bench, venue: Venue, key: object) -> Picture:
+    """Return a record by its key. Raises ImpossibleError when it cannot be read."""
+    exchange = bench.send(single(venue, "read", key=key).call())
+    if exchange.reply.status in GONE:
+        return Picture(present=False, key=key, exchange=exchange)
+    if exchange.reply.status not in OK:
+        raise ImpossibleError(f"reading a {venue.resource.name} back was answered {exchange.reply.status}")
+    return picture_of(bench, venue, exchange.reply.data, exchange)
+
+
+def picture_of(bench: Bench, venue: Venue, body: object, exchange: Exchange) -> Picture:
+    """Return the record that a body shows."""
+    content = _content(venue, body)
+    known = schema_of(bench, venue.resource)
+    names = known.members() if known is not None else None
+    skipped = {venue.resource.key, venue.resource.version}
+    members = {
+        name: value for name, value in content.items() if name not in skipped and (names is None or name in names)
+    }
+    version = venue.resource.version
+    return Picture(
+        present=True,
+        key=_member(body, content, venue.resource.key),
+        version=ABSENT if version is None else _member(body, content, version),
+        members=members,
+        exchange=exchange,
+    )
+
+
+def _content(venue: Venue, body: object) -> Mapping[str, Any]:
+    """Return the members of a record as shown: where its payload is written, else the body itself."""
+    writing = (venue.acts[name] for name in ("create", "upsert", "replace") if name in venue.acts)
+    places = [one.record.payload for one in writing if one.record is not None and one.record.payload]
+    found = [look(body, at) for at in (*places, "")]
+    return next((one for one in found if isinstance(one, dict)), {})
+
+
+def _member(body: object, content: Mapping[str, object], name: str) -> object:
+    own = look(body, f"/{name}")
+    return own if own is not ABSENT else content.get(name, ABSENT)
+
+
+def find(bench: Bench, venue: Venue, markers: Sequence[object]) -> Sequence[Picture]:
+    """Return the records that hold these values, looked for in the list of all; UNKNOWN where that cannot tell."""
+    lister = venue.acts.get("list")
+    if lister is None or lister.record is None:
+        return [UNKNOWN] * len(markers)
+    found: dict[object, Picture] = {}
+    for exchange, bodies, is_last in _pages(bench, venue, lister):
+        for body in bodies:
+            for value in _content(venue, body).values():
+                if isinstance(value, str | int) and value in markers:
+                    found[value] = picture_of(bench, venue, body, exchange)
+        if is_last:
+            missing = Picture(present=False, exchange=exchange)
+            return [found.get(marker, missing) for marker in markers]
+    return [found.get(marker, UNKNOWN) for marker in markers]
+
+
+def _pages(bench: Bench, venue: Venue, lister: Operation) -> Any:
+    """Yield the pages of a list with whether it is the last one; as many as are looked through."""
+    assert lister.record is not None  # noqa: S101 - asked before
+    page = lister.record.page
+    take = min(page.max or PAGE, PAGE) if page.take is not None else None
+    for n in range(PAGES):
+        made = draft(lister, venue.values)
+        if page.take is not None and take is not None:
+            made.put(page.take, take)
+        if page.skip is not None and take is not None and n:
+            made.put(page.skip, n * take)
+        exchange = bench.send(made.call())
+        bodies = exchange.reply.data if isinstance(exchange.reply.data, list) else []
+        if exchange.reply.status not in OK:
+            return
+        total = told(exchange.reply, page.total) if page.total is not None else ABSENT
+        is_last = take is None or page.skip is None or len(bodies) < take or str(total) == str(n * take + len(bodies))
+        yield exchange, bodies, is_last
+        if is_last:
+            return
+
+
+def fields(resource: Resource, members: Members) -> Members:
+    """Return the members without the key of a record."""
+    return {name: value for name, value in members.items() if name != resource.key}

@@ -1,0 +1,190 @@
+"""Records for experiments to act on: made through single-record calls, or many at once through a bulk call."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+from contracts.messages import ABSENT, Exchange
+from contracts.model import Operation
+from generators.checks.bench import Bench
+from generators.checks.calls import CallDraft
+from generators.checks.findings import History, ImpossibleError
+from generators.checks.intents import Intent, actions_of
+from generators.checks.jobs import OK, last_variable, route_of
+from generators.checks.locations import look, put
+from generators.checks.names import Names
+from generators.checks.payloads import Members, as_written, changed_members, marker_of, new_members
+from generators.checks.pictures import Picture, find, read, single
+from generators.checks.requests import Request, request
+from generators.checks.venues import Venue, venue, venues
+from generators.checks.views import views
+from generators.checks.wrapping import Content, bulk_of, client_key, unspoken, wrapped
+
+MANY: Final = 24  # from here on records are made by a bulk call where there is one
+READ: Final = 64  # records whose version is read one by one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A record that is there: its key, its version (ABSENT where it has none) and what was written."""
+
+    key: object
+    version: object
+    members: Members
+
+
+def parents_of(bench: Bench, place: Venue, names: Names, slot: str, *, all_of: bool = False) -> Members:
+    """Return keys for the references of a new record: those that it must have, or all; the records are made."""
+    resource = place.resource
+    wanted = [name for name in resource.references if all_of or name in resource.required]
+    return {name: _parent(bench, resource.references[name], names, f"{slot}p{n}") for n, name in enumerate(wanted)}
+
+
+def _parent(bench: Bench, name: str, names: Names, slot: str) -> object:
+    place = next(iter(venue(bench, name)), None)
+    if place is None:
+        raise ImpossibleError(f"a {name} to refer to cannot be made")
+    members = fresh_members(bench, place, names, slot, bench.rng("parent", name))
+    return make(bench, place, [members], names)[0].key
+
+
+def fresh_members(
+    bench: Bench, place: Venue, names: Names, slot: str, rng: Random, *, edge: bool = False, all_of: bool = False
+) -> Members:
+    """Return members of a new record, its references to records made for it."""
+    parents = parents_of(bench, place, names, slot, all_of=all_of)
+    return new_members(bench, place.resource, names, slot, rng, parents=parents, edge=edge)
+
+
+def make(bench: Bench, place: Venue, members: Sequence[Members], names: Names) -> list[Known]:
+    """Make records and return them. Raises ImpossibleError when there is no way that works."""
+    ways: list[Callable[[], list[object] | None]] = [
+        lambda: _one_by_one(bench, place, members, names),
+        lambda: _at_once(bench, place, members, names),
+    ]
+    for way in reversed(ways) if len(members) >= MANY else ways:
+        keys = way()
+        if keys is not None:
+            return _known(bench, place, keys, members)
+    raise ImpossibleError(f"no {place.resource.name} could be made to act on")
+
+
+def _known(bench: Bench, place: Venue, keys: Sequence[object], members: Sequence[Members]) -> list[Known]:
+    if place.resource.version is None:
+        return [Known(key=key, version=ABSENT, members=one) for key, one in zip(keys, members, strict=True)]
+    seen = [read(bench, place, key) for key in keys[:READ]]
+    versions = [one.version for one in seen] + [seen[0].version] * (len(keys) - len(seen))
+    shown = [one.key if one.key is not ABSENT else key for one, key in zip(seen, keys, strict=False)]
+    named = [*shown, *keys[len(shown) :]]
+    rows = zip(named, versions, members, strict=True)
+    return [Known(key=key, version=version, members=one) for key, version, one in rows]
+
+
+def _one_by_one(bench: Bench, place: Venue, members: Sequence[Members], names: Names) -> list[object] | None:
+    action = next((name for name in ("create", "upsert", "replace") if _can_create(place, name)), None)
+    if action is None:
+        return None
+    keys: list[object] = []
+    for one in members:
+        exchange = bench.send(written(place, action, one, key=one.get(place.resource.key, ABSENT)).call())
+        key = key_of_created(bench, place, exchange, one, names)
+        if exchange.reply.status not in OK or key is ABSENT:
+            return None
+        keys.append(key)
+    return keys
+
+
+def _can_create(place: Venue, action: str) -> bool:
+    return action in place.acts and (action == "create" or not place.resource.assigned)
+
+
+def written(
+    place: Venue, action: str, members: Members, *, key: object = ABSENT, version: object = ABSENT
+) -> CallDraft:
+    """Return the single-record call that writes, or deletes, one record."""
+    made = single(place, action, key=key)
+    operation, record = made.operation, made.operation.record
+    if record is None or operation.body is None:
+        return made
+    content = {} if action == "delete" else as_written(operation, record.payload, members, items_at=None)
+    made.data = put({}, record.payload, content)
+    if record.version is not None and version is not ABSENT:
+        made.put(record.version, version)
+    return made
+
+
+def key_of_created(bench: Bench, place: Venue, exchange: Exchange, members: Members, names: Names) -> object:
+    """Return the key of a record that a single-record call made: its own, or from the reply's body, headers, or a list."""
+    resource = place.resource
+    if not resource.assigned:
+        return members.get(resource.key, ABSENT)
+    told = look(exchange.reply.data, f"/{resource.key}")
+    if told is not ABSENT and not isinstance(told, dict | list):
+        return told
+    reader = place.acts.get("read")
+    for _, value in exchange.reply.headers:
+        route = route_of(bench.contract, bench.router, value) if "/" in value else None
+        if route is not None and reader is not None and route.operation.id == reader.id:
+            return route.variables[last_variable(reader) or ""]
+    found = find(bench, place, [marker_of(resource, members, names)])[0]
+    return found.key if found.present else ABSENT
+
+
+def _at_once(bench: Bench, place: Venue, members: Sequence[Members], names: Names) -> list[object] | None:
+    """Make records by a bulk call that tells their keys, or whose items have keys of their own."""
+    for operation in bench.contract.operations:
+        if operation.bulk is None or unspoken(operation) is not None or not _makes(bench, operation, place):
+            continue
+        keys: list[object] = []
+        size = min(operation.bulk.items.max or len(members), len(members))
+        for start in range(0, len(members), size):
+            some = _posted(bench, operation, place, members[start : start + size], names, start)
+            if some is None:
+                break
+            keys += some
+        if len(keys) == len(members):
+            return keys
+    return None
+
+
+def _makes(bench: Bench, operation: Operation, place: Venue) -> bool:
+    bulk = bulk_of(operation)
+    told = bulk.reply.outcomes is not None and (bulk.reply.outcomes.id is not None or not place.resource.assigned)
+    at_once = bulk.job is None or "always" not in bulk.job.when
+    makes = bool({"create", "upsert"} & set(actions_of(bulk)))
+    return told and at_once and makes and bulk.items.fan_out is None and place in venues(bench, operation)
+
+
+def _posted(
+    bench: Bench, operation: Operation, place: Venue, members: Sequence[Members], names: Names, start: int
+) -> list[object] | None:
+    action = next(name for name in actions_of(bulk_of(operation)) if name in {"create", "upsert"})
+    intent, rng = Intent(action=action), bench.rng("made")
+    raws = []
+    for n, one in enumerate(members):
+        key = client_key(operation, names, f"s{start + n}", intent, rng)
+        target = one.get(place.resource.key, ABSENT)
+        raws.append(wrapped(operation, place, intent, Content(members=one, target=target, key=key), rng))
+    exchange = bench.send(request(bench, operation, place, Request(items=raws, actions=(action,))).call())
+    view = next(views(History(exchanges=(exchange,)), bench.contract), None)
+    outcomes = view.tellings[0].outcomes if view is not None and view.tellings else ()
+    if len(outcomes) != len(members) or any(one.result != "done" for one in outcomes):
+        return None
+    own = [one.get(place.resource.key, ABSENT) for one in members]
+    return [one.id if one.id is not ABSENT else key for one, key in zip(outcomes, own, strict=True)]
+
+
+def bumped(bench: Bench, place: Venue, known: Known, operation: Operation, names: Names, slot: str) -> Known:
+    """Change a record once, so that the version that was known is stale; return it as it is now."""
+    rng = bench.rng("bump", slot)
+    action = next((name for name in ("update", "upsert", "replace") if name in place.acts), None)
+    if action is None:
+        raise ImpossibleError(f"no call changes one {place.resource.name}, so that its version would move")
+    changes = changed_members(bench, place.resource, operation, names, f"b{slot}", rng)
+    members = {**known.members, **changes} if action == "replace" else changes
+    exchange = bench.send(written(place, action, members, key=known.key, version=known.version).call())
+    after: Picture = read(bench, place, known.key)
+    if exchange.reply.status not in OK or after.version == known.version:
+        raise ImpossibleError(f"changing one {place.resource.name} did not move its version")
+    return replace(known, version=after.version)

@@ -1,0 +1,199 @@
+"""A staged trial sent, followed to its end, and read back; and what two trials that should be equal do not share."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from contracts.messages import ABSENT, Exchange
+from contracts.texts import short
+from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.following import follow, named_like
+from generators.checks.names import Names
+from generators.checks.payloads import marker_of
+from generators.checks.pictures import MISSING, UNKNOWN, Picture, find, read
+from generators.checks.requests import Request, request
+from generators.checks.staging import Stage
+from generators.checks.telling import Outcome
+from generators.checks.venues import Venue
+from generators.checks.views import View
+from generators.checks.wrapping import bulk_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """How a trial is sent: in which unit and order, as a job or not, which slots and for which targets.
+
+    `order` are the slots in the order of the request, all by default.
+    """
+
+    unit: str | None = None
+    order: Sequence[int] | None = None
+    as_job: str | None = None
+    grouped: bool | None = None
+    targets: Sequence[str] = ()
+    more: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A trial that was carried out. `outcomes` are by slot; empty when the whole request was refused."""
+
+    stage: Stage
+    ask: Ask
+    view: View
+    outcomes: Mapping[int, Outcome]
+    by_target: Mapping[str, Mapping[int, Outcome]] = field(default_factory=dict)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the whole request was turned away."""
+        return self.view.kind == "refused"
+
+    @property
+    def status(self) -> int:
+        """The status of the reply."""
+        return self.view.exchange.reply.status
+
+    def slots(self, result: str) -> list[int]:
+        """Return the slots with a result, in order."""
+        return sorted(slot for slot, one in self.outcomes.items() if one.result == result)
+
+
+def send(stage: Stage, ask: Ask) -> Exchange:
+    """Send a trial, without following what becomes of it."""
+    order = range(len(stage.pieces)) if ask.order is None else ask.order
+    pieces = [stage.pieces[slot] for slot in order]
+    wanted = Request(
+        items=[piece.raw for piece in pieces],
+        actions=tuple(piece.intent.action for piece in pieces),
+        unit=ask.unit,
+        grouped=ask.grouped,
+        as_job=ask.as_job,
+        targets=ask.targets,
+        keys=[piece.content.key if piece.content.key is not ABSENT else piece.slot for piece in pieces],
+        shared=stage.shared,
+        more=ask.more,
+    )
+    return stage.bench.send(request(stage.bench, stage.operation, stage.place, wanted).call())
+
+
+def perform(stage: Stage, ask: Ask) -> Ran:
+    """Send a trial and follow it to its end. Raises ImpossibleError."""
+    exchange = send(stage, ask)
+    if exchange.reply.status in {401, 403}:
+        raise ImpossibleError(f"the call was not let in ({exchange.reply.status})")
+    return ran(stage, ask, follow(stage.bench, exchange))
+
+
+def ran(stage: Stage, ask: Ask, view: View) -> Ran:
+    """Return what a view says became of a trial."""
+    order = list(range(len(stage.pieces)) if ask.order is None else ask.order)
+    by_target = {
+        telling.target or "": {order[one.index]: one for one in telling.outcomes if one.index < len(order)}
+        for telling in view.tellings
+    }
+    return Ran(stage=stage, ask=ask, view=view, outcomes=next(iter(by_target.values()), {}), by_target=by_target)
+
+
+def pictures(done: Ran, *, target: str | None = None, slots: Sequence[int] | None = None) -> dict[int, Picture]:
+    """Return what is stored of the record of each slot. UNKNOWN where nothing can tell."""
+    stage = done.stage
+    outcomes = done.by_target.get(target or "", done.outcomes) if target is not None else done.outcomes
+    place = _at_target(stage, target)
+    wanted = list(range(len(stage.pieces))) if slots is None else slots
+    keys = {slot: _key(stage, slot, outcomes.get(slot)) for slot in wanted}
+    found = {slot: read(stage.bench, place, key) for slot, key in keys.items() if key is not ABSENT}
+    lost = [slot for slot in wanted if slot not in found]
+    markers = [_marker(stage, slot) for slot in lost]
+    sought = find(stage.bench, place, markers) if any(one is not None for one in markers) else [UNKNOWN] * len(lost)
+    found |= {slot: one if mark is not None else UNKNOWN for slot, one, mark in zip(lost, sought, markers, strict=True)}
+    return found
+
+
+def _at_target(stage: Stage, target: str | None) -> Venue:
+    fan_out, place = bulk_of(stage.operation).items.fan_out, stage.place
+    if fan_out is None or target is None:
+        return place
+    named = {
+        name: value for act in place.acts.values() for name, value in named_like(act, fan_out.over, target).items()
+    }
+    return Venue(resource=place.resource, values={**place.values, **named}, acts=place.acts)
+
+
+def _key(stage: Stage, slot: int, outcome: Outcome | None) -> object:
+    piece = stage.pieces[slot]
+    if piece.key is not ABSENT:
+        return piece.key
+    told = outcome.id if outcome is not None and outcome.result == "done" else ABSENT
+    return told if isinstance(told, str | int) else ABSENT
+
+
+def _marker(stage: Stage, slot: int) -> object:
+    return marker_of(stage.place.resource, stage.pieces[slot].content.members, stage.names)
+
+
+def unlike_outcomes(first: Ran, second: Ran, slots: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Yield the slots that came out differently in two equal trials, with what differs in words."""
+    for slot in slots:
+        one, other = first.outcomes.get(slot), second.outcomes.get(slot)
+        if one is None or other is None:
+            continue
+        if one.result != other.result:
+            yield slot, f"{one.result} here and {other.result} there"
+        elif _error(first.stage.names, one) != _error(second.stage.names, other):
+            yield slot, f"failed with {short(one.error)} here and with {short(other.error)} there"
+
+
+def _error(names: Names, outcome: Outcome) -> object:
+    error = outcome.error
+    return names.scrub(error) if isinstance(error, str | int) and outcome.result == "failed" else None
+
+
+def unlike_pictures(
+    first: Mapping[int, Picture], names: Names, second: Mapping[int, Picture], others: Names, slots: Sequence[int]
+) -> Iterator[tuple[int, str]]:
+    """Yield the slots whose records differ between two equal trials, with what differs in words."""
+    for slot in slots:
+        one, other = first.get(slot, UNKNOWN), second.get(slot, UNKNOWN)
+        if one.present is None or other.present is None or one.like(names) == other.like(others):
+            continue
+        if one.present is not other.present:
+            yield slot, f"stored {'here' if one.present else 'there'} and not {'there' if one.present else 'here'}"
+        elif one.version != other.version:
+            yield slot, f"at version {short(one.version)} here and {short(other.version)} there"
+        else:
+            yield slot, f"{_member(one, names, other, others)} differs"
+
+
+def _member(one: Picture, names: Names, other: Picture, others: Names) -> str:
+    first, second = dict(one.members or {}), dict(other.members or {})
+    every = dict.fromkeys((*first, *second))
+    unlike = [name for name in every if names.scrub(first.get(name)) != others.scrub(second.get(name))]
+    return f"'{unlike[0]}'" if unlike else "what is stored"
+
+
+def finding(law: str, shape: str, says: str, *evidence: Ran | Exchange | Picture | None) -> Finding:
+    """Return a finding of an experiment; trials are shown by their calls and what told their outcomes."""
+    shown: dict[int, Exchange] = {}
+    operation = ""
+    for part in evidence:
+        if isinstance(part, Ran):
+            operation = operation or part.stage.operation.id
+            for one in _exchanges(part):
+                shown[one.n] = one
+        elif isinstance(part, Picture) and part.exchange is not None:
+            shown[part.exchange.n] = part.exchange
+        elif isinstance(part, Exchange):
+            operation = operation or part.operation or ""
+            shown[part.n] = part
+    sentence = f"{says[:1].upper()}{says[1:]}."
+    return Finding(law=law, operation=operation, shape=shape, says=sentence, evidence=tuple(shown.values()))
+
+
+def _exchanges(done: Ran) -> list[Exchange]:
+    told = [one for telling in done.view.tellings for one in telling.evidence]
+    return [done.view.exchange, *told]
+
+
+def absent(one: Picture) -> bool:
+    """Say whether a record is known not to be there."""
+    return one.present is False or one is MISSING

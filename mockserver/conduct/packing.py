@@ -1,0 +1,50 @@
+"""Lists made small: texts as a JSON array, marks as 64-bit numbers."""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import orjson
+
+MARK: Final = "q"
+
+
+def pack(words: Iterable[str]) -> bytes:
+    """Return texts as bytes, none as b""."""
+    listed = list(words)
+    if not listed:
+        return b""
+    try:
+        return orjson.dumps(listed)
+    except TypeError:  # a lone surrogate
+        return orjson.dumps([word.encode("utf-8", "backslashreplace").decode() for word in listed])
+
+
+def unpack(packed: bytes) -> list[str]:
+    """Return packed texts."""
+    found: list[str] = orjson.loads(packed) if packed else []
+    return found
+
+
+def marks_of(values: Iterable[object], salt: int) -> bytes:
+    """Return a mark of each JSON value: the same when the content is, whatever the order of members, in one process."""
+    listed = list(values)
+    try:
+        return array(MARK, [hash(orjson.dumps(one, option=orjson.OPT_SORT_KEYS)) ^ salt for one in listed]).tobytes()
+    except TypeError:
+        return array(MARK, [hash(dumped(one)) ^ salt for one in listed]).tobytes()
+
+
+def marks_in(packed: bytes) -> Sequence[int]:
+    """Return packed marks."""
+    found = array(MARK)
+    found.frombytes(packed)
+    return found
+
+
+def dumped(value: object) -> bytes:
+    """Return a JSON value as bytes; what JSON has no room for (lone surrogates, huge integers) in Python's way."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return repr(value).encode("utf-8", "backslashreplace")
