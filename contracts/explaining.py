@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias
 
+from jsonschema_rs import Draft202012Validator
+
 from contracts.branches import choice_rule
 from contracts.containers import elements_rule, members_rule, names_rule
 from contracts.findings import Explain, ExplainerOf, Findings, Path
@@ -49,24 +51,28 @@ def explainer(schema: Schema) -> Explain:
 
 def _rules(schema: Schema) -> Iterator[Explain]:
     raw = schema.raw
-    for keyword, value in raw.items():
-        if keyword not in MAKERS and keyword not in LATER and not is_annotation(keyword):
-            yield _alone(schema, keyword, value)
+    alone = [one for one in raw if one not in MAKERS and one not in LATER and not is_annotation(one)]
+    if alone:
+        yield _alone(schema, alone)
     makers = dict.fromkeys(MAKERS[keyword] for keyword in MAKERS if keyword in raw)
     yield from (maker(schema, explainer) for maker in makers)
 
 
-def _alone(schema: Schema, keyword: str, value: Any) -> Explain:
-    """Return the rule of a keyword that looks at one value by itself."""
-    beside = {one: schema.raw[one] for one in WITH_CONTAINS if keyword == "contains" and one in schema.raw}
-    fits = compiled(schema.within.enclosed({keyword: value, **beside})).is_valid
-    broken = of_keyword(keyword, value)
+def _alone(schema: Schema, keywords: list[str]) -> Explain:
+    """Return the rule of the keywords that look at one value by themselves."""
+    checks = [(_compiled(schema, one).is_valid, of_keyword(one, schema.raw[one])) for one in keywords]
 
     def rule(value: Any, path: Path, found: Findings) -> None:
-        if not fits(value):
-            found.add(broken, path, value)
+        for fits, broken in checks:
+            if not fits(value):
+                found.add(broken, path, value)
 
     return rule
+
+
+def _compiled(schema: Schema, keyword: str) -> Draft202012Validator:
+    names = (keyword, *WITH_CONTAINS) if keyword == "contains" else (keyword,)
+    return compiled(schema.within.enclosed({one: schema.raw[one] for one in names if one in schema.raw}))
 
 
 def _required(schema: Schema, _: ExplainerOf) -> Explain:

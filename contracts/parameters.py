@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -47,7 +46,6 @@ def read_text(text: str, schema: Schema | None) -> Any:
     return _scalar(text, types)
 
 
-@lru_cache(maxsize=4096)
 @lru_cache(maxsize=10_000)
 def types_of(schema: Schema | None) -> frozenset[str]:
     """Return the types that a schema speaks of in any of its forms."""

@@ -1,6 +1,7 @@
 """Answers in the place of a call's own: given, taken from the contract's examples, or made up to fit its schema."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -37,8 +38,15 @@ def answer(turn: Turn, effect: ReplyEffect) -> Reply:
     """Return what a scenario, or the call itself, wants to be answered."""
     made = MAKERS[effect.source](turn, effect)
     if isinstance(made, Refusal):
-        return turn.api.hooks.refuse(turn, made)
+        return _turned_down(turn, made)
     return _with_usual_headers(turn, made)
+
+
+def _turned_down(turn: Turn, refusal: Refusal) -> Reply:
+    """Refuse what was asked for, or with a status of failure refuse the call as was asked for."""
+    if refusal.kind != "scenario" and turn.decision is not None:
+        turn.decision = replace(turn.decision, applied=())
+    return turn.api.hooks.refuse(turn, refusal)
 
 
 def _given(turn: Turn, effect: ReplyEffect) -> Reply:

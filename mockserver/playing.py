@@ -95,12 +95,17 @@ def _carried(turn: Turn, met: Refusal | None = None) -> Reply:
     assert decision is not None  # noqa: S101 - it has been taken
     effect = decision.effects.reply
     if effect is None or not effect.replaces:
-        reply = behaved(turn) if met is None else turn.api.hooks.refuse(turn, met)
-    else:
-        if met is None and not _stands_in(decision.effects):
-            behaved(turn)
-        reply = answer(turn, effect)
-    extra = [] if effect is None else list(effect.headers)
+        return _dressed(turn, behaved(turn) if met is None else turn.api.hooks.refuse(turn, met))
+    if met is None and not _stands_in(decision.effects):
+        behaved(turn)
+    return _dressed(turn, answer(turn, effect))
+
+
+def _dressed(turn: Turn, reply: Reply) -> Reply:
+    """Return the reply with the headers that a scenario gives it, and what was applied of the call's preferences."""
+    decision = turn.decision
+    assert decision is not None  # noqa: S101 - it has been taken
+    extra = [] if decision.effects.reply is None else list(decision.effects.reply.headers)
     if decision.applied:
         extra.append((APPLIED, ", ".join(decision.applied)))
     return replace(reply, headers=reply.headers.with_(*extra)) if extra else reply

@@ -64,7 +64,7 @@ def action_words(operation: Operation, element: Schema | None) -> list[Word]:
 
 def writable_members(contract: Contract, operation: Operation) -> dict[str, tuple[str, ...]]:
     """Return the members that an operation may set, by resource, where `x-<its name>` in the resource lists them."""
-    name = f"x-{CAPITAL.sub(r'-\1', operation.id).lower()}"
+    name = "x-" + CAPITAL.sub(r"-\1", operation.id).lower()
     listed = {resource.name: resource.extras.get(name) for resource in contract.resources.values()}
     return {one: tuple(map(str, members)) for one, members in listed.items() if isinstance(members, list)}
 

@@ -7,11 +7,11 @@ from contracts.bulk import Bulk, Resource
 from contracts.messages import ABSENT
 from contracts.pointers import look_up, tokens_of
 from contracts.schemas import Schema
-from generators.batches.making import Making, generator_of
+from generators.batches.making import Making
+from generators.batches.requesting import filled
 from generators.checks.locations import is_outside, put
 
 PATHS: Final = ("path", "property", "field", "member", "name")
-FILLINGS: Final = 8
 
 
 class Wrapper:
@@ -41,21 +41,11 @@ class Wrapper:
         for location, value in parts.items():
             if not is_outside(location) and location and value is not ABSENT and value is not None:
                 item = put(item, location, value)
-        return self._filled(item, making)
+        return filled(item, self.element, making)
 
     def fits(self, item: object) -> bool:
         """Say whether an item keeps the request's schema."""
         return self.element is None or self.element.is_valid(item)
-
-    def _filled(self, item: Any, making: Making) -> object:
-        for _ in range(FILLINGS if self.element is not None and isinstance(item, dict) else 0):
-            error = next(iter(self.element.validator.iter_errors(item)), None) if not self.fits(item) else None  # type: ignore[union-attr] # asked above
-            if error is None or error.kind.name != "required" or error.instance_path:
-                break
-            name = error.kind.as_dict()["property"]
-            schema = self.element.member(name)  # type: ignore[union-attr] # asked above
-            item = {**item, name: generator_of(schema, name).draw(making.rng) if schema is not None else None}
-        return item
 
 
 def group_value(element: Schema | None, location: str, number: int) -> object:

@@ -23,8 +23,8 @@ class Gist(NamedTuple):
     """The facts of one exchange; its lists are packed.
 
     `targets` are the records that a call with versions speaks of, `stale` those whose version was not the stored one,
-    as `Resource/key`. `asked` is the job that is asked for, `state` the class of state that was told of it, `undone` the
-    keys of its items that were told not to be done. `shown` are the keys of records that a read answered with.
+    as `Resource/key`. `asked` is the job that is asked for, `state` the class of state that was told of it, `undone`
+    the keys of its items that were told not to be done. `shown` are the keys of records that a read answered with.
     """
 
     items: Items | None = None

@@ -19,10 +19,17 @@ def reader(pointer: str) -> Reader:
     tokens = tokens_of(pointer)
     if not tokens:
         return lambda value: value
-    if len(tokens) == 1:
-        name = tokens[0]
-        return lambda value: value.get(name, ABSENT) if isinstance(value, dict) else look_up(value, pointer)
-    return lambda value: look_up(value, pointer)
+    if len(tokens) > 1:
+        return lambda value: look_up(value, pointer)
+    (name,) = tokens
+
+    def member(value: object) -> object:
+        try:
+            return value[name]  # type: ignore[index] # most values are objects that have it
+        except (KeyError, TypeError):
+            return look_up(value, pointer)
+
+    return member
 
 
 def is_outside(location: str) -> bool:

@@ -14,7 +14,7 @@ from mockserver.scenario.loading import load_file, load_trusted
 from mockserver.scenario.rules import Scenario
 
 BUNDLED: Final = Path(__file__).parent / "bundled"
-ANY: Final = "any"  # the folder of the scenarios that are for no API in particular
+BASE: Final = "http://127.0.0.1:8080"
 
 
 @cache
@@ -66,13 +66,13 @@ class Catalogue:
         return map(self.get, self.names())
 
 
-def ways_to_select(name: str) -> dict[str, str]:
-    """Return the exact ways to select a scenario: for one call, for a server, for a test, for a sandbox."""
+def ways_to_select(name: str, base: str = BASE) -> dict[str, str]:
+    """Return the exact ways to select a scenario: for one call, for a server, for a test, for a sandbox at `base`."""
     body = orjson.dumps({"scenarios": [name]}).decode()
     return {
         "header": f"Prefer: scenario={name}",
         "cli": f"bulkproof serve --scenario {name}",
         "pytest": f'bulkproof.scenario("{name}")',
-        "control": "curl -X PUT http://127.0.0.1:8080/_sandbox/sandboxes/default/scenarios"
+        "control": f"curl -X PUT {base}/_sandbox/sandboxes/default/scenarios"
         f" -H 'Content-Type: application/json' -d '{body}'",
     }

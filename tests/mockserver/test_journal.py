@@ -17,6 +17,8 @@ from mockserver.redaction import body_bytes, fingerprint, header_value
 def turn(call=None, outcomes=(), violations=()):
     return SimpleNamespace(
         api=SimpleNamespace(name="toy"),
+        arrived=None,
+        decision=None,
         call=call or Call(method="GET", path="/x"),
         now=EPOCH,
         operation=None,
