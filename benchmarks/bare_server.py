@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+import click
 import jsonschema_rs
 import orjson
 import yaml
@@ -15,7 +16,7 @@ try:
 except ImportError:  # no uvloop on this platform
     uvloop = None
 
-__all__ = ["jsonschema_rs", "yaml"]
+__all__ = ["click", "jsonschema_rs", "yaml"]
 
 
 def application(*, empty: bool) -> web.Application:

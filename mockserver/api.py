@@ -6,7 +6,7 @@ Found through the entry-point group `bulkproof.apis`; each entry point is a func
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from contracts.bulk import Resource
 from contracts.messages import Reply
@@ -17,12 +17,17 @@ from mockserver.domain.values import Fault, Item, Outcome, Resolution, Target
 from mockserver.stores import Key, Record, View
 from mockserver.turn import Refusal, Run, Turn
 
+if TYPE_CHECKING:
+    from mockserver.conduct.law import Law
+    from mockserver.guard import Batch
+
 Behaviour: TypeAlias = Callable[[Turn], Reply]
 Entries: TypeAlias = Callable[[Outcome], Sequence[object]]
 Inspect: TypeAlias = Callable[[Item, Mapping[str, object]], Sequence[Fault]]
+Perform: TypeAlias = Callable[[Turn, "Batch", str], Sequence[Outcome]]
 Prepare: TypeAlias = Callable[[Record | None, Mapping[str, object]], Mapping[str, object]]
 
-__all__ = ["Api", "Behaviour", "Entries", "Hooks", "Inspect", "Prepare"]
+__all__ = ["Api", "Behaviour", "Entries", "Hooks", "Inspect", "Perform", "Prepare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,8 @@ class Hooks:
     max_items:  the largest collection that settings allow, None for what the contract says
     target:     resolve a target of a fan-out
     unknown_target: the text for a target that does not exist
+    perform:    apply the items of a batch to a data set, note their outcomes in the turn and return what is told of them;
+                None for the engine's own way
     conduct:    what to do before a call that makes jobs is accepted, or polls one: a Refusal turns it away
     sees:       whether the call may know of a job at all
     precedence: the order of jobs of one scope that are due at the same instant, smaller first
@@ -59,6 +66,7 @@ class Hooks:
     max_items: Callable[[Turn], int | None] = plain.max_items
     target: Callable[[Turn, object], Target] = plain.target
     unknown_target: Callable[[str], str] = plain.unknown_target
+    perform: Perform | None = None
     conduct: Callable[[Turn, int], Refusal | None] = plain.conduct
     sees: Callable[[Turn, Job], bool] = plain.sees
     precedence: Callable[[Job], int] = plain.precedence
@@ -78,7 +86,9 @@ class Api:
     """One API to be served.
 
     `behaviours` replace the engine's own doing for an operationId. `settings` are the API's own defaults, shown under
-    its name in a sandbox's settings and checked by `settings_schema` (a JSON Schema).
+    its name in a sandbox's settings and checked by `settings_schema` (a JSON Schema). `laws` are those that its clients
+    are judged by, None for all that its contract gives a hold for (see `mockserver.conduct.table`). `bugs` names the
+    planted ones that it has (see `mockserver.bugs`).
     """
 
     name: str
@@ -87,6 +97,8 @@ class Api:
     hooks: Hooks = field(default_factory=Hooks)
     settings: Mapping[str, object] = field(default_factory=dict)
     settings_schema: Mapping[str, object] = field(default_factory=dict)
+    laws: "tuple[Law, ...] | None" = None
+    bugs: tuple[str, ...] = ()
 
     @property
     def mount(self) -> str:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from contracts.messages import Headers, Reply
 from contracts.validation import Violation
+from mockserver.conduct.gist import Gist, gist
 from mockserver.domain.replies import message_of
 from mockserver.domain.values import Outcome
 from mockserver.redaction import body_bytes, headers_text, query_pairs
@@ -73,7 +74,8 @@ class Staged(NamedTuple):
 class Entry:
     """One exchange as the journal keeps it; `n` counts from 1 and is never used twice between two resets.
 
-    `path` is relative to the API's mount. `violations` are the call's, and those of a reply that was not sent.
+    `path` is relative to the API's mount. `violations` are the call's, and those of a reply that was not sent. `gist`
+    holds what the laws of conduct need beside the rest.
     """
 
     n: int
@@ -92,13 +94,15 @@ class Entry:
     call: Kept
     reply: Kept
     staged: Staged | None = None
+    gist: Gist | None = None
 
     @property
     def size(self) -> int:
         """Return about how many bytes the entry takes."""
         texts = sum(len(kept.headers) + len(kept.body) for kept in (self.call, self.reply))
         staged = 0 if self.staged is None else STAGED_BYTES
-        return ENTRY_BYTES + texts + RESULT_BYTES * len(self.results) + 400 * len(self.violations) + staged
+        facts = 0 if self.gist is None else self.gist.size
+        return ENTRY_BYTES + texts + RESULT_BYTES * len(self.results) + 400 * len(self.violations) + staged + facts
 
 
 def _nobody(entry: Entry) -> None:
@@ -162,6 +166,7 @@ class Journal:
 def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
     call = turn.call
     results = tuple(map(_result, turn.outcomes)) if turn.outcomes else ()
+    staged = None if turn.decision is None else _staged(turn.decision)
     return Entry(
         n=n,
         at=turn.arrived or turn.now,
@@ -178,7 +183,8 @@ def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
         violations=tuple(turn.violations),
         call=_kept(call.headers, call.body),
         reply=_kept(reply.headers, reply.body),
-        staged=None if turn.decision is None else _staged(turn.decision),
+        staged=staged,
+        gist=gist(turn, reply, heard=staged is None or staged.arrived),
     )
 
 

@@ -1,7 +1,7 @@
 """An API made ready to be served: its contract compiled into routes, keepers of records, plans of bulk operations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from contracts.bulk import Bulk, Resource
@@ -44,6 +44,12 @@ def served(api: Api) -> Served:
     if ready is None:
         ready = _READY[api] = _make(api)
     return ready
+
+
+def share(variant: Api, ready: Served) -> Api:
+    """Let a variant of an API be served by what was made ready for another; return it."""
+    _READY[variant] = replace(ready, api=variant)
+    return variant
 
 
 def _make(api: Api) -> Served:
@@ -105,4 +111,4 @@ def _by(plans: Mapping[str, BulkPlan], role: str) -> dict[str, tuple[BulkPlan, .
     return {name: tuple(some) for name, some in found.items()}
 
 
-__all__ = ["BulkPlan", "Served", "served"]
+__all__ = ["BulkPlan", "Served", "served", "share"]

@@ -68,7 +68,7 @@ def merge(target: Any, patch: Any) -> Any:
         return patch
     kept = target if isinstance(target, Mapping) else {}
     changed = {name: merge(kept.get(name), value) for name, value in patch.items() if value is not None}
-    return {**{name: value for name, value in kept.items() if patch.get(name, value) is not None}, **changed}
+    return {**{name: value for name, value in kept.items() if name not in patch or name in changed}, **changed}
 
 
 def filled(given: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:

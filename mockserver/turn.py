@@ -28,7 +28,8 @@ class Turn:
     `violations` are the call's, and those of a reply that the sandbox then did not send.
 
     The rest is for calls that a scenario may decide: its `decision`, what becomes of single items (`acts`), which half
-    of them is being applied, and when the call `arrived` if that was before `now`.
+    of them is being applied, and when the call `arrived` if that was before `now`. `bugs` are the planted ones that
+    made a difference to it.
     """
 
     api: "Api"
@@ -48,6 +49,7 @@ class Turn:
     acts: Acts | None = None
     halves: "Halves | None" = None
     arrived: datetime | None = None
+    bugs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,14 +96,16 @@ class Actor:
             return self._dropping(piece)
         piece.partial = action == "update"
         chosen = self.writable.get(maker.name, ())
-        piece.values = maker.part(making, chosen) if piece.partial else maker.whole(making, complete=action == "replace")
+        piece.values = (
+            maker.part(making, chosen) if piece.partial else maker.whole(making, complete=action == "replace")
+        )
         return self._keyed(piece)
 
     def _nobody(self, action: str, maker: Maker) -> Piece:
         """Return an item that names a record which is not there."""
         making = self.making
         gone = making.known.gone(maker.name)
-        stored = making.one_of(gone) if gone and making.rng.random() < GONE else maker.new_key(making)
+        stored = making.one_of(gone) if gone and making.rng.random() < GONE else maker.absent_key(making)
         piece = Piece(action=action, maker=maker, intent="unknown", target=stored)
         piece.version = 1 if self.bulk.effect.version is not None else None
         if action == "delete":
@@ -118,8 +120,10 @@ class Actor:
 
     def _keyed(self, piece: Piece) -> Piece:
         """Put the record's key among the members where it belongs there."""
-        resource, own = piece.maker.resource, not self.bulk.effect.target
-        if own and resource is not None and piece.values is not None and piece.target is not None:
+        resource, members = piece.maker.resource, piece.maker.members
+        if resource is None or piece.values is None or piece.target is None:
+            return piece
+        if resource.key in members or not (self.bulk.effect.target or members):
             piece.values[resource.key] = piece.target
         return piece
 

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from contracts.bulk import Resource
+from contracts.keywords import is_annotation
 from contracts.model import Contract
 from contracts.schemas import Schema
 from generators.batches.known import Known, Live, StoredKey
@@ -14,6 +15,8 @@ from generators.checks.names import Names
 from generators.values import Generator, compile_schema
 
 TRIES: Final = 10
+OPTIONAL: Final = 0.7  # the share of records that have a member which they need not have
+PLAIN: Final = frozenset(("type", "properties", "required", "additionalProperties"))
 HERE: Final = 0.3  # the share of references to records of the same batch, where there are some
 
 
@@ -69,23 +72,65 @@ class Making:
                 return key
         return None
 
+    def nobody(self, resource: str, schema: Schema | None, *, assigned: bool) -> StoredKey:
+        """Return a key that names no record, of the kind that the resource's keys are."""
+        live = self.known.live(resource)
+        sample = live[0].key if live else 0 if assigned else ""
+        number = self.names.number + len(self.names.given)
+        if isinstance(sample, int) and (schema is None or schema.is_valid(number)):
+            return self.names.keep(number, self.slot())  # type: ignore[no-any-return] # it keeps the type
+        return self.names.fit(schema, self.slot(), self.rng)  # type: ignore[no-any-return] # the same
+
 
 class Maker:
-    """Makes the members of the records of one resource. `fallback` is the payload's schema where there is no resource's."""
+    """Makes the members of one resource's records.
 
-    __slots__ = ("_required", "members", "resource", "schema")
+    `fallback` is the payload's schema where the resource has none, `named_at` that of the place where an item names its
+    record, where it does so beside the payload.
+    """
 
-    def __init__(self, contract: Contract, resource: Resource | None, fallback: Schema | None) -> None:
+    __slots__ = ("_key", "_needed", "_own", "_required", "_resources", "members", "resource", "schema")
+
+    def __init__(
+        self, contract: Contract, resource: Resource | None, *, fallback: Schema | None, named_at: Schema | None
+    ) -> None:
         named = resource.schema if resource is not None else None
-        self.resource = resource
+        self.resource, self._resources = resource, contract.resources
         self.schema = contract.schemas.schema(named) if named is not None else fallback
         self.members = self.schema.members() if self.schema is not None else {}
         self._required = tuple(resource.required) if resource is not None else ()
+        listed = self.schema.raw.get("required") if self.schema is not None else None
+        self._needed = (*self._required, *(listed if isinstance(listed, list) else ()))
+        self._key = named_at or (self.members.get(resource.key) if resource is not None else None)
+
+        self._own = self._sketched()
+
+    def _sketched(self) -> Mapping[str, bool] | None:
+        """Return each member but the key, and whether it is drawn here; None when members may hang together."""
+        if self.resource is None or self.schema is None:
+            return None
+        if {word for word in self.schema.raw if not is_annotation(word)} - PLAIN:
+            return None
+        chosen = {*self.resource.references, *(names[0] for names in self.resource.unique if len(names) == 1)}
+        return {name: name not in chosen for name in self.members if name != self.resource.key}
 
     @property
     def name(self) -> str:
         """The resource's name, "" when there is none."""
         return self.resource.name if self.resource is not None else ""
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether the server makes the keys."""
+        return self.resource is not None and self.resource.assigned
+
+    def fits(self, values: Mapping[str, Any] | None, *, partial: bool) -> bool:
+        """Say whether members keep the resource's schema, those of a change each its own."""
+        if values is None or self.schema is None:
+            return True
+        if not partial:
+            return self.schema.is_valid(values)
+        return all(name in self.members and self.members[name].is_valid(value) for name, value in values.items())
 
     def drawn(self, making: Making, *, complete: bool = True) -> dict[str, Any]:
         """Return members as the schema alone has them, with those that a new record must have."""
@@ -98,8 +143,15 @@ class Maker:
 
     def whole(self, making: Making, *, complete: bool = True) -> dict[str, Any] | None:
         """Return members for a record, None when it needs a reference and there is nothing to refer to."""
-        values = self.drawn(making, complete=complete)
+        values = self.drawn(making, complete=complete) if self._own is None else self._sketch(making, complete=complete)
         return self.settled(values, making, needed=self._required)
+
+    def _sketch(self, making: Making, *, complete: bool) -> dict[str, Any]:
+        """Draw members one by one, leaving to `settled` what it would write over."""
+        own, rng = self._own or {}, making.rng
+        needed = self._needed if complete else ()
+        names = [name for name in own if name in needed or rng.random() < OPTIONAL]
+        return {name: self.draw(name, rng) if own[name] else None for name in names}
 
     def part(self, making: Making, writable: tuple[str, ...]) -> dict[str, Any]:
         """Return members for a change: one to three of those that may be written."""
@@ -114,9 +166,7 @@ class Maker:
         schema = self.members.get(name)
         return generator_of(schema, name).draw(rng) if schema is not None else f"{name}-{rng.getrandbits(32):x}"
 
-    def settled(
-        self, values: dict[str, Any], making: Making, *, needed: tuple[str, ...]
-    ) -> dict[str, Any] | None:
+    def settled(self, values: dict[str, Any], making: Making, *, needed: tuple[str, ...]) -> dict[str, Any] | None:
         """Make references hold and unique values fresh; optional references that cannot hold are left out."""
         if self.resource is None:
             return values
@@ -153,17 +203,22 @@ class Maker:
             making.claimed.add(claim)
         return True
 
+    def absent_key(self, making: Making) -> StoredKey:
+        """Return a key that names no record."""
+        return making.nobody(self.name, self._key, assigned=self.is_assigned)
+
     def new_key(self, making: Making, *, awkward: bool = False) -> StoredKey:
         """Return a key that no record has; an awkward one has characters that need care in URLs and comparisons."""
-        schema = self.members.get(self.resource.key) if self.resource is not None else None
+        schema = self._key
         key: StoredKey = making.names.fit(schema, making.slot(), making.rng)
-        if not awkward or not isinstance(key, str):
-            return key
-        fitting = [text for text in _awkward(key) if schema is None or schema.is_valid(text)]
-        return making.names.keep(making.one_of(fitting), making.slot()) if fitting else key  # type: ignore[no-any-return] # it keeps the type
+        texts = _awkward(key) if awkward and isinstance(key, str) else ()
+        fitting = [text for text in texts if schema is None or schema.is_valid(text)]
+        if fitting:
+            key = making.names.keep(making.one_of(fitting), making.slot())
+        return key
 
     def dangling(self, values: Mapping[str, Any], making: Making, allowed: Collection[str]) -> dict[str, Any] | None:
-        """Return the values with a reference to nothing, None when there is no reference among the `allowed` members."""
+        """Return the values with a reference to nothing, None when no `allowed` member is a reference."""
         declared = self.resource.references if self.resource is not None else {}
         references = {member: named for member, named in declared.items() if not allowed or member in allowed}
         if not references:
@@ -172,7 +227,9 @@ class Maker:
         gone = making.known.gone(references[member])
         fresh = gone[-1] if gone and making.rng.random() < HERE else None
         if fresh is None or (references[member], fresh) in making.used:
-            fresh = making.names.fit(self.members.get(member), making.slot(), making.rng)
+            named = self._resources.get(references[member])
+            assigned = named is not None and named.assigned
+            fresh = making.nobody(references[member], self.members.get(member), assigned=assigned)
         return {**values, member: fresh}
 
     def taken(
@@ -185,7 +242,11 @@ class Maker:
         for _ in range(TRIES if unique and live else 0):
             (member,), record = making.one_of(unique), making.one_of(live)
             named = (self.name, record.key)
-            if record.key != own and record.values.get(member) is not None and named not in making.dropped | making.used:
+            if (
+                record.key != own
+                and record.values.get(member) is not None
+                and named not in making.dropped | making.used
+            ):
                 making.used.add(named)
                 return {**values, member: record.values[member]}
         return None
@@ -198,5 +259,15 @@ class Maker:
 
 
 def _awkward(key: str) -> Iterator[str]:
-    yield from (f"{key}/1", f"{key} x", f"{key}%41", f"{key}é", f"{key}?a=b#c", f"{key}+", f" {key} ", f"{key}漢", key.upper())
+    yield from (
+        f"{key}/1",
+        f"{key} x",
+        f"{key}%41",
+        f"{key}é",
+        f"{key}?a=b#c",
+        f"{key}+",
+        f" {key} ",
+        f"{key}漢",
+        key.upper(),
+    )
     yield key.ljust(50, "x")

@@ -27,16 +27,16 @@ WRONG: Final[tuple[Intent, ...]] = (
 class Profile:
     """Shares, 0 to 1, of items or batches.
 
-    Of the items: `invalid` ones have a payload that breaks its schema, `incomplete` ones lack a member that a new record
-    must have, `malformed` ones break the request's own schema,
-    `duplicate` ones repeat a key of the batch, `stale` ones name an old version, `unknown` ones a record that is not
-    there, `dangling` ones refer to nothing, `taken` ones claim a unique value in use, `referenced` ones delete a record
-    that others refer to. `existing` is the share of upserts that meet a stored record, `delete` that of tombstones,
-    `awkward` that of new keys with characters that need care.
+    Of the items: `invalid` ones have a payload that breaks its schema, `incomplete` ones lack a member that a new
+    record must have, `malformed` ones break the request's own schema, `duplicate` ones repeat a key of the batch,
+    `stale` ones name an old version, `unknown` ones a record that is not there, `dangling` ones refer to nothing,
+    `taken` ones claim a unique value in use, `referenced` ones delete a record that others refer to. `existing` is the
+    share of upserts that meet a stored record, `delete` that of tombstones, `awkward` that of new keys with characters
+    that need care.
 
-    Of the batches: `bad_unit` ones ask for a unit that there is not, `deferred` ones ask to become a job, `grouped` ones
-    ask for their groups to run in order. `unknown_target` is the share of a fan-out's targets. `units` are the units
-    asked for; none means any.
+    Of the batches: `bad_unit` ones ask for a unit that there is not, `deferred` ones ask to become a job, `grouped`
+    ones ask for their groups to run in order. `unknown_target` is the share of a fan-out's targets. `units` are the
+    units asked for; none means any.
     """
 
     name: str
@@ -111,7 +111,7 @@ def draw_profile(rng: Random) -> Profile:
 
 
 def sizes(bulk: Bulk) -> tuple[int, ...]:
-    """Return the sizes around an operation's limits, in order: nothing, one, the least, the greatest, and one beyond."""
+    """Return the sizes around an operation's limits, in order: from nothing to one more than it takes."""
     least, most = bulk.items.min, bulk.items.max
     around = {0, 1, 2, least - 1, least, least + 1}
     if most is not None:

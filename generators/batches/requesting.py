@@ -1,4 +1,4 @@
-"""The rest of a bulk request around its items: path, unit, order, targets, a key against repetition, a wish for a job."""
+"""The rest of a bulk request around its items: path, unit, order, targets, idempotency key, the wish for a job."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,12 +34,18 @@ class Request:
 
 
 def requested(
-    operation: Operation, values: Mapping[str, str], collection: object, shared: object, making: Making, profile: Profile
+    operation: Operation,
+    values: Mapping[str, str],
+    making: Making,
+    profile: Profile,
+    *,
+    body: tuple[object, object],
 ) -> Request:
-    """Return the request for a collection of items; `shared` is the payload that all of them have, if they do."""
+    """Return a request. `body` is the collection of items, and the payload that all of them share or None."""
     assert operation.bulk is not None  # noqa: S101 - asked before
     made, bulk = draft(operation, values), operation.bulk
     at = bulk.items.also_at[0] if bulk.items.also_at and making.rng.random() < ENVELOPED else bulk.items.at
+    collection, shared = body
     made.put(at, collection)
     if shared is not None:
         made.put(bulk.effect.payload, shared)
@@ -118,7 +124,8 @@ def _targets(made: CallDraft, operation: Operation, making: Making, profile: Pro
     if fan_out is None:
         return {}
     known = making.known.targets or _exemplary(operation, fan_out.over)
-    named = {target: True for target in making.rng.sample(known, min(len(known), 1 + int(making.rng.random() * TARGETS)))}
+    count = min(len(known), 1 + int(making.rng.random() * TARGETS))
+    named = dict.fromkeys(making.rng.sample(known, count), True)
     while making.rng.random() < profile.unknown_target:
         named[str(making.names.fit(None, making.slot(), making.rng))] = False
     targets = list(named)
@@ -129,6 +136,8 @@ def _targets(made: CallDraft, operation: Operation, making: Making, profile: Pro
 
 def _exemplary(operation: Operation, over: str) -> tuple[str, ...]:
     """Return the first target of each example: the later ones may be there to show what is wrong."""
-    examples = [value for media in operation.body.content for value in media.examples.values()] if operation.body else []
+    examples = (
+        [value for media in operation.body.content for value in media.examples.values()] if operation.body else []
+    )
     lists = [found for found in (look(example, over) for example in examples) if isinstance(found, list) and found]
     return tuple(dict.fromkeys(str(found[0]) for found in lists))

@@ -1,6 +1,7 @@
 """Putting an item together from its parts, at the places that the declaration names."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from contracts.bulk import Bulk, Resource
@@ -9,7 +10,7 @@ from contracts.pointers import look_up, tokens_of
 from contracts.schemas import Schema
 from generators.batches.making import Making
 from generators.batches.requesting import filled
-from generators.checks.locations import is_outside, put
+from generators.checks.locations import is_outside
 
 PATHS: Final = ("path", "property", "field", "member", "name")
 
@@ -17,11 +18,13 @@ PATHS: Final = ("path", "property", "field", "member", "name")
 class Wrapper:
     """Wraps payloads into items of one operation. `element` is the schema of an item, None when there is none."""
 
-    __slots__ = ("_bulk", "_patch", "element")
+    __slots__ = ("_patch", "_payload_at", "_places", "element")
 
     def __init__(self, bulk: Bulk, element: Schema | None, payload: Schema | None) -> None:
-        self._bulk, self.element = bulk, element
+        self.element = element
         self._patch = _patch_members(payload)
+        self._payload_at = None if bulk.effect.payload in bulk.items.shared else bulk.effect.payload
+        self._places: dict[str, Place] = {}
 
     def payload(self, values: Mapping[str, Any]) -> object:
         """Return members as the payload is written: themselves, or as a list of changes by path."""
@@ -34,34 +37,49 @@ class Wrapper:
 
     def item(self, payload: object, parts: Mapping[str, object], making: Making) -> object:
         """Return the item of a payload and the parts by location; members that it lacks are drawn."""
-        at = self._bulk.effect.payload
-        item: Any = payload if at == "" else {}
-        if at and at not in self._bulk.items.shared and payload is not None:
-            item = put(item, at, payload)
+        item: Any = payload if self._payload_at == "" and payload is not None else {}
+        if self._payload_at and payload is not None:
+            self._place(self._payload_at).put(item, payload)
         for location, value in parts.items():
-            if not is_outside(location) and location and value is not ABSENT and value is not None:
-                item = put(item, location, value)
-        return filled(item, self.element, making)
+            if location and value is not None and not is_outside(location):
+                self._place(location).put(item, value)
+        return item if self.fits(item) else filled(item, self.element, making)
 
     def fits(self, item: object) -> bool:
         """Say whether an item keeps the request's schema."""
         return self.element is None or self.element.is_valid(item)
 
-
-def group_value(element: Schema | None, location: str, number: int) -> object:
-    """Return a group's number in the type that its place takes."""
-    schema = element.at(location) if element is not None else None
-    return number if schema is None or schema.is_valid(number) else str(number)
-
-
-def named_member(location: str) -> str:
-    """Return the last token of a pointer."""
-    return tokens_of(location)[-1] if location else ""
+    def _place(self, location: str) -> "Place":
+        ready = self._places.get(location)
+        if ready is None:
+            schema = self.element.at(location) if self.element is not None else None
+            is_valid = schema.validator.is_valid if schema is not None else None
+            ready = self._places[location] = Place(tokens_of(location), is_valid)
+        return ready
 
 
-def key_of(item: object, bulk: Bulk, resource: Resource | None, *, name: object) -> object:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in items, and what its schema takes."""
+
+    tokens: tuple[str, ...]
+    is_valid: Callable[[object], bool] | None
+
+    def put(self, item: dict[str, Any], value: object) -> None:
+        """Write a value there, a number as text where only that fits."""
+        for token in self.tokens[:-1]:
+            item = item.setdefault(token, {})
+        wrong = self.is_valid is not None and isinstance(value, int) and not self.is_valid(value)
+        item[self.tokens[-1]] = (
+            str(value) if wrong and self.is_valid is not None and self.is_valid(str(value)) else value
+        )
+
+
+def key_of(item: object, bulk: Bulk, resource: Resource | None, *, name: object, index: int) -> object:
     """Return what an item's outcome is known by, read from the item as it is sent; None when it says nothing."""
-    if bulk.key.by in {"index", "order"} or (bulk.items.shape == "map" and not bulk.key.at):
+    if bulk.key.by in {"index", "order"}:
+        return index
+    if bulk.items.shape == "map" and not bulk.key.at:
         return name
     places = [bulk.key.at] if bulk.key.at is not None else [*bulk.effect.target]
     if not places and resource is not None:
@@ -71,7 +89,7 @@ def key_of(item: object, bulk: Bulk, resource: Resource | None, *, name: object)
 
 
 def _patch_members(payload: Schema | None) -> tuple[str, bool] | None:
-    """Return how a payload that lists changes names what it changes, and whether it says `op`; None when it is no list."""
+    """Return how a payload that lists changes names what it changes, and whether it says `op`; None for another."""
     change = payload.items() if payload is not None else None
     members = change.members() if change is not None else {}
     path = next((name for name in PATHS if name in members), None)

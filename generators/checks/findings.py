@@ -31,7 +31,7 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """What is the same whenever this is found again: 16 hexadecimal digits of law, operation and shape."""
-        return sha256("\n".join((self.law, self.operation, self.shape)).encode()).hexdigest()[:16]
+        return sha256(f"{self.law}\n{self.operation}\n{self.shape}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Laws that one answer keeps or breaks by itself: count, key, outcome-order, status-class, counts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from contracts.messages import ABSENT, Exchange
@@ -100,7 +100,7 @@ def _class_of(view: View) -> str | None:
     return None if not results or "untold" in results else class_of(results, view.call.unit)
 
 
-def class_of(results: list[str], unit: str | None) -> str:
+def class_of(results: Sequence[str], unit: str | None) -> str:
     """Return the class of a reply with these results."""
     if all(result == "done" for result in results):
         return "allOk"

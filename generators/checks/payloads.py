@@ -62,9 +62,9 @@ def _marker(resource: Resource, schema: Schema | None) -> str | None:
     return next((name for name in (*resource.required, *fitting) if name in fitting), None)
 
 
-def marker_of(resource: Resource, members: Mapping[str, object], names: Names) -> object:
+def marker_of(members: Mapping[str, object], names: Names) -> object:
     """Return the fresh value in a record's members, by which it is found in a list; None when there is none."""
-    return next((value for value in members.values() if _is_in(value, names)), None) if resource else None
+    return next((value for value in members.values() if _is_in(value, names)), None)
 
 
 def _is_in(value: object, names: Names) -> bool:

@@ -1,10 +1,9 @@
 """What is stored, as far as reading it back shows: pictures of records that compare across equal trials."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from contracts.bulk import Resource
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Operation
 from generators.checks.bench import Bench
@@ -13,7 +12,7 @@ from generators.checks.findings import ImpossibleError
 from generators.checks.jobs import GONE, OK
 from generators.checks.locations import look, told
 from generators.checks.names import Names
-from generators.checks.payloads import Members, schema_of
+from generators.checks.payloads import schema_of
 from generators.checks.venues import Venue
 
 PAGES: Final = 12  # pages of a list that are looked through for one record
@@ -22,12 +21,16 @@ PAGE: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A record as it was read: `members` are those of its schema, as read. `present` is None when nobody can tell."""
+    """A record as it was read: `members` are those of its schema. `present` is None when nobody can tell.
+
+    `copies` counts the records that hold what only one was given, where it was found in a list.
+    """
 
     present: bool | None
     key: object = ABSENT
     version: object = ABSENT
     members: Mapping[str, object] | None = None
+    copies: int = 1
     exchange: Exchange | None = None
 
     def like(self, names: Names) -> tuple[object, ...]:
@@ -36,7 +39,6 @@ class Picture:
 
 
 UNKNOWN: Final = Picture(present=None)
-MISSING: Final = Picture(present=False)
 
 
 def single(venue: Venue, action: str, *, key: object = ABSENT) -> CallDraft:
@@ -129,8 +131,3 @@ def _pages(bench: Bench, venue: Venue, lister: Operation) -> Any:
         yield exchange, bodies, is_last
         if is_last:
             return
-
-
-def fields(resource: Resource, members: Members) -> Members:
-    """Return the members without the key of a record."""
-    return {name: value for name, value in members.items() if name != resource.key}

@@ -127,7 +127,7 @@ def key_of_created(bench: Bench, place: Venue, exchange: Exchange, members: Memb
         route = route_of(bench.contract, bench.router, value) if "/" in value else None
         if route is not None and reader is not None and route.operation.id == reader.id:
             return route.variables[last_variable(reader) or ""]
-    found = find(bench, place, [marker_of(resource, members, names)])[0]
+    found = find(bench, place, [marker_of(members, names)])[0]
     return found.key if found.present else ABSENT
 
 

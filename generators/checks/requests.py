@@ -48,8 +48,8 @@ def request(bench: Bench, operation: Operation, place: Venue, wanted: Request) -
         made.put(bulk.effect.payload, wanted.shared)
     if wanted.targets and bulk.items.fan_out is not None:
         made.put(bulk.items.fan_out.over, list(wanted.targets))
-    for place_of, value in wanted.more.items():
-        made.put(place_of, value)
+    for location, value in wanted.more.items():
+        made.put(location, value)
     return made
 
 
@@ -79,8 +79,8 @@ def _choose_outside(made: CallDraft, operation: Operation, bulk: Bulk, place: Ve
             raise ImpossibleError("one request has one action")
         made.put(effect.action.source, word_of(effect.action, wanted.actions[0]))
     if effect.resource is not None and effect.resource.source and is_outside(effect.resource.source):
-        word = word_for(operation, effect.resource, place.resource.name)
-        made.put(effect.resource.source, word or place.resource.name)
+        name = place.resource.name
+        made.put(effect.resource.source, word_for(operation, effect.resource, name) or name)
 
 
 def word_of(choice: Choice, meant: str) -> str:

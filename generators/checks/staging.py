@@ -37,7 +37,7 @@ class Piece:
 
 @dataclass(slots=True)
 class Stage:
-    """One trial ready to be sent. `shared` is the payload that all its items have, ABSENT when each has its own."""
+    """One trial ready to be sent. `shared` is the payload of all its items as written, ABSENT when each has its own."""
 
     bench: Bench
     operation: Operation
@@ -45,6 +45,7 @@ class Stage:
     names: Names
     pieces: list[Piece] = field(default_factory=list)
     shared: Any = ABSENT
+    shared_members: Members = field(default_factory=dict)
 
     def rng(self, slot: object) -> Random:
         """Return the random source of a slot: the same in every trial."""
@@ -59,6 +60,7 @@ def staged(bench: Bench, operation: Operation, place: Venue, intents: Sequence[I
     if bulk.effect.payload in bulk.items.shared:
         members = changed_members(bench, place.resource, operation, stage.names, SHARED, stage.rng(SHARED))
         stage.shared = as_written(operation, bulk.effect.payload, members, items_at=None)
+        stage.shared_members = members
     for slot, intent in enumerate(intents):
         stage.pieces.append(_piece(stage, slot, intent, known[slot]))
     return stage

@@ -1,7 +1,7 @@
 """A staged trial sent, followed to its end, and read back; and what two trials that should be equal do not share."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contracts.messages import ABSENT, Exchange
 from contracts.texts import short
@@ -9,7 +9,7 @@ from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.following import follow, named_like
 from generators.checks.names import Names
 from generators.checks.payloads import marker_of
-from generators.checks.pictures import MISSING, UNKNOWN, Picture, find, read
+from generators.checks.pictures import UNKNOWN, Picture, find, read
 from generators.checks.requests import Request, request
 from generators.checks.staging import Stage
 from generators.checks.telling import Outcome
@@ -94,41 +94,43 @@ def ran(stage: Stage, ask: Ask, view: View) -> Ran:
     return Ran(stage=stage, ask=ask, view=view, outcomes=next(iter(by_target.values()), {}), by_target=by_target)
 
 
-def pictures(done: Ran, *, target: str | None = None, slots: Sequence[int] | None = None) -> dict[int, Picture]:
-    """Return what is stored of the record of each slot. UNKNOWN where nothing can tell."""
-    stage = done.stage
-    outcomes = done.by_target.get(target or "", done.outcomes) if target is not None else done.outcomes
+def keys_told(done: Ran, target: str | None = None) -> dict[int, object]:
+    """Return the keys that the server told for records that it named, by slot."""
+    outcomes = done.outcomes if target is None else done.by_target.get(target, {})
+    return {slot: one.id for slot, one in outcomes.items() if one.result == "done" and isinstance(one.id, str | int)}
+
+
+def pictures(
+    stage: Stage, told: Mapping[int, object], *, target: str | None = None, slots: Sequence[int] | None = None
+) -> dict[int, Picture]:
+    """Return what is stored of the record of each slot; UNKNOWN where nothing can tell."""
+    wanted = list(range(len(stage.pieces))) if slots is None else list(slots)
     place = _at_target(stage, target)
-    wanted = list(range(len(stage.pieces))) if slots is None else slots
-    keys = {slot: _key(stage, slot, outcomes.get(slot)) for slot in wanted}
+    if place is None:
+        return dict.fromkeys(wanted, UNKNOWN)
+    own = {slot: stage.pieces[slot].key for slot in wanted}
+    keys = {slot: key if key is not ABSENT else told.get(slot, ABSENT) for slot, key in own.items()}
     found = {slot: read(stage.bench, place, key) for slot, key in keys.items() if key is not ABSENT}
     lost = [slot for slot in wanted if slot not in found]
-    markers = [_marker(stage, slot) for slot in lost]
+    markers = [marker_of(stage.pieces[slot].content.members, stage.names) for slot in lost]
     sought = find(stage.bench, place, markers) if any(one is not None for one in markers) else [UNKNOWN] * len(lost)
     found |= {slot: one if mark is not None else UNKNOWN for slot, one, mark in zip(lost, sought, markers, strict=True)}
     return found
 
 
-def _at_target(stage: Stage, target: str | None) -> Venue:
+def stored(done: Ran, *, target: str | None = None, slots: Sequence[int] | None = None) -> dict[int, Picture]:
+    """Return what is stored after a trial."""
+    return pictures(done.stage, keys_told(done, target), target=target, slots=slots)
+
+
+def _at_target(stage: Stage, target: str | None) -> Venue | None:
+    """Return the place where the records of one target of a fan-out are read, None when no parameter names it."""
     fan_out, place = bulk_of(stage.operation).items.fan_out, stage.place
     if fan_out is None or target is None:
         return place
-    named = {
-        name: value for act in place.acts.values() for name, value in named_like(act, fan_out.over, target).items()
-    }
-    return Venue(resource=place.resource, values={**place.values, **named}, acts=place.acts)
-
-
-def _key(stage: Stage, slot: int, outcome: Outcome | None) -> object:
-    piece = stage.pieces[slot]
-    if piece.key is not ABSENT:
-        return piece.key
-    told = outcome.id if outcome is not None and outcome.result == "done" else ABSENT
-    return told if isinstance(told, str | int) else ABSENT
-
-
-def _marker(stage: Stage, slot: int) -> object:
-    return marker_of(stage.place.resource, stage.pieces[slot].content.members, stage.names)
+    acts = place.acts.values()
+    named = {name: value for act in acts for name, value in named_like(act, fan_out.over, target).items()}
+    return replace(place, values={**place.values, **named}) if named else None
 
 
 def unlike_outcomes(first: Ran, second: Ran, slots: Sequence[int]) -> Iterator[tuple[int, str]]:
@@ -192,8 +194,3 @@ def finding(law: str, shape: str, says: str, *evidence: Ran | Exchange | Picture
 def _exchanges(done: Ran) -> list[Exchange]:
     told = [one for telling in done.view.tellings for one in telling.evidence]
     return [done.view.exchange, *told]
-
-
-def absent(one: Picture) -> bool:
-    """Say whether a record is known not to be there."""
-    return one.present is False or one is MISSING

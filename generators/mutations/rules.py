@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle, islice
 from random import Random
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from generators.mutations.sites import Site
 from generators.mutations.texts import BROKEN_FORMATS, near_words, respelled
 
 
 class Candidate(NamedTuple):
-    """A value in place of the one at a site. `inside` is the token of the part that breaks the keyword, if not the whole."""
+    """A value in place of the one at a site. `inside` is the token of the part that breaks it, if not the whole."""
 
     value: object
     says: str
@@ -119,7 +119,9 @@ def _property_names(site: Site, rng: Random) -> Iterator[Candidate]:
         known = next(iter(site.value), "name")
         for name in ("", " ", "0", "a b", "Ä", known.swapcase(), *respelled(known, rng), "x" * 300):
             if name not in site.value:
-                yield Candidate({**site.value, name: site.value.get(known)}, f"the name {name!r} is not allowed", (name,))
+                yield Candidate(
+                    {**site.value, name: site.value.get(known)}, f"the name {name!r} is not allowed", (name,)
+                )
 
 
 def _min_properties(site: Site, rng: Random) -> Iterator[Candidate]:
@@ -127,7 +129,9 @@ def _min_properties(site: Site, rng: Random) -> Iterator[Candidate]:
         needed = [name for name in site.schema.get("required", ()) if name in site.value]
         others = [name for name in site.value if name not in needed]
         kept = {*needed, *rng.sample(others, max(0, min(len(others), site.said - 1 - len(needed))))}
-        yield Candidate({name: one for name, one in site.value.items() if name in kept}, f"fewer than {site.said} members")
+        yield Candidate(
+            {name: one for name, one in site.value.items() if name in kept}, f"fewer than {site.said} members"
+        )
 
 
 def _max_properties(site: Site, _: Random) -> Iterator[Candidate]:
@@ -137,7 +141,9 @@ def _max_properties(site: Site, _: Random) -> Iterator[Candidate]:
         names = [name for name in site.schema.get("properties", ()) if name not in site.value]
         for more in (names, [f"extra{n}" for n in range(missing)]):
             if len(more) >= missing:
-                yield Candidate({**site.value, **dict.fromkeys(more[:missing], sample)}, f"more than {site.said} members")
+                yield Candidate(
+                    {**site.value, **dict.fromkeys(more[:missing], sample)}, f"more than {site.said} members"
+                )
 
 
 def _min_items(site: Site, _: Random) -> Iterator[Candidate]:

@@ -1,4 +1,4 @@
-"""Where a value can be broken: every keyword that speaks of some part of it, branches that it does not take left out."""
+"""Where a value can be broken: every keyword in force for some part of it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

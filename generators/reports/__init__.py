@@ -1,11 +1,28 @@
-"""Reports for people and for machines: a table, JUnit XML, SARIF, JSON lines, and a page of HTML."""
+"""Reports for people and for machines: a table, JUnit XML, SARIF, JSON lines, and a page of HTML.
 
-from generators.reports.console import table
-from generators.reports.junit import junit_xml
-from generators.reports.lines import json_lines
-from generators.reports.model import Evidence, Report, Row, Status, summary
-from generators.reports.page import html_page
-from generators.reports.sarif import sarif_log
+Names are imported from their modules when they are first used, so that `import generators.reports` stays light.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from generators.reports.console import table
+    from generators.reports.junit import junit_xml
+    from generators.reports.lines import json_lines
+    from generators.reports.model import Evidence, Report, Row, Status, summary
+    from generators.reports.page import html_page
+    from generators.reports.sarif import sarif_log
+
+_HOME: Final = {
+    "console": ("table",),
+    "junit": ("junit_xml",),
+    "lines": ("json_lines",),
+    "model": ("Evidence", "Report", "Row", "Status", "summary"),
+    "page": ("html_page",),
+    "sarif": ("sarif_log",),
+}
+_MODULE_OF: Final = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Evidence",
@@ -19,3 +36,10 @@ __all__ = [
     "summary",
     "table",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module when it is first asked for."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'generators.reports' has no attribute {name!r}")
+    return getattr(import_module(f"generators.reports.{_MODULE_OF[name]}"), name)

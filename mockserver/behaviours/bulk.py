@@ -55,7 +55,12 @@ def run_of(turn: Turn, batch: Batch, scope: str) -> Run:
 
 
 def perform(turn: Turn, batch: Batch, scope: str) -> Sequence[Outcome]:
-    """Apply a batch to a data set, now, and note its outcomes in the turn."""
+    """Apply a batch to a data set, now, in the API's own way or the engine's; the turn knows its outcomes then."""
+    return (turn.api.hooks.perform or apply)(turn, batch, scope)
+
+
+def apply(turn: Turn, batch: Batch, scope: str) -> Sequence[Outcome]:
+    """Apply a batch to a data set in its units and order, and note its outcomes in the turn."""
     run = run_of(turn, batch, scope)
     stocked(run)
     keepers = served(turn.api).keepers

@@ -7,6 +7,7 @@ from contracts.bulk import Page, RecordAct
 from contracts.messages import ABSENT, Headers, Reply
 from contracts.model import Operation
 from contracts.pointers import look_up
+from mockserver.domain.acting import acting
 from mockserver.domain.places import choose, is_outside, locate
 from mockserver.domain.records import Keeper
 from mockserver.domain.replies import http_status, message_of
@@ -15,6 +16,7 @@ from mockserver.replying import reply_with
 from mockserver.scopes import stocked
 from mockserver.served import served
 from mockserver.stores import Collection, Record
+from mockserver.stores.memory import Overlay
 from mockserver.turn import Refusal, Run, Turn
 
 
@@ -106,11 +108,21 @@ def _written(turn: Turn, run: Run, keeper: Keeper, act: RecordAct) -> Reply:
     if act.key is not None and shown != item.target and str(shown) != str(item.target):
         detail = f"{keeper.resource.key} in the body is not the key in the path."
         return turn.api.hooks.refuse(turn, Refusal(status=400, kind="invalid", detail=detail))
-    outcome = keeper.bind(run, turn.world.store).apply(item)
+    outcome = _applied(turn, run, keeper, item)
     turn.outcomes = (outcome,)
     if outcome.failed:
         return _refused(turn, outcome)
     return _done(turn, run, keeper, outcome)
+
+
+def _applied(turn: Turn, run: Run, keeper: Keeper, item: Item) -> Outcome:
+    """Apply the record, as a scenario wants it if one does."""
+    store = turn.world.store
+    if turn.acts is None:
+        return keeper.bind(run, store).apply(item)
+    return acting(turn.acts, keeper.bind(run, store).apply, lambda one: keeper.bind(run, Overlay(store)).apply(one))(
+        item
+    )
 
 
 def _refused(turn: Turn, outcome: Outcome) -> Reply:

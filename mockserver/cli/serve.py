@@ -2,14 +2,16 @@
 
 import gc
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import click
 
 if TYPE_CHECKING:
     import asyncio
+    from pathlib import Path
 
     from mockserver.api import Api
+    from mockserver.scenario.catalogue import Catalogue
     from mockserver.sources import Source
     from mockserver.web.running import Running
     from mockserver.web.service import Options, Service
@@ -67,7 +69,14 @@ def _clock(context: click.Context, parameter: click.Parameter, value: str) -> Cl
     show_default=True,
     help="What every id and random choice comes from.",
 )
-@click.option("--watch", is_flag=True, help="Reload a contract whose file changes, and keep what is stored.")
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="A scenario that is active in every fresh sandbox; may be given several times.",
+)
+@click.option("--watch", is_flag=True, help="Reload contracts and scenarios whose files change; what is stored stays.")
 @click.option(
     "--control-token",
     default="",
@@ -83,7 +92,9 @@ def _clock(context: click.Context, parameter: click.Parameter, value: str) -> Cl
     show_default=True,
     help="The one idle longest is dropped first.",
 )
-def serve(apis: tuple[str, ...], *, port: int, host: str, watch: bool, **given: Any) -> None:
+def serve(
+    apis: tuple[str, ...], *, port: int, host: str, scenarios: tuple[str, ...], watch: bool, **given: Any
+) -> None:
     """Serve APIs from their contracts, with state, jobs and a clock that can be moved. Also called `mock`.
 
     An API is a bundled one (genero, onkey), an installed plug-in, or an OpenAPI file. Without any, all bundled ones are
@@ -95,15 +106,45 @@ def serve(apis: tuple[str, ...], *, port: int, host: str, watch: bool, **given: 
 
     sources = find_sources(apis or BUNDLED)
     loaded = [source.load() for source in sources]
+    chosen = _chosen(scenarios, loaded)
     watched = {api.name: source for api, source in zip(loaded, sources, strict=True)} if watch else {}
+    files = chosen.files if watch else {}
 
     async def run(ended: "asyncio.Event") -> None:
-        await _run(_service(loaded, _options(given)), host, port, watched, ended)
+        await _run(_service(loaded, _options(given, chosen)), host, port, Watched(watched, files), ended)
 
     serve_until_signal(run)
 
 
-def _options(given: Mapping[str, Any]) -> "Options":
+class Chosen(NamedTuple):
+    """The scenarios of the command line: their names, where they are found, and the files that some come from."""
+
+    names: tuple[str, ...]
+    catalogue: "Catalogue"
+    files: "Mapping[Path, str]"
+
+
+class Watched(NamedTuple):
+    """What is reloaded when it changes: APIs by name, scenario files with their names."""
+
+    sources: "Mapping[str, Source]"
+    scenarios: "Mapping[Path, str]"
+
+
+def _chosen(words: tuple[str, ...], apis: "list[Api]") -> Chosen:
+    """Return the scenarios that the command line names. Raises ScenarioError and MisuseError."""
+    from mockserver.scenario.catalogue import Catalogue  # noqa: PLC0415
+    from mockserver.scenario.fitting import Known, require_fitting  # noqa: PLC0415
+
+    catalogue, known = Catalogue(), Known(contracts={api.name: api.contract for api in apis})
+    found = [catalogue.choose(word) for word in words]
+    for (scenario, _), word in zip(found, words, strict=True):
+        require_fitting(scenario, known, shown=word)
+    names = tuple(dict.fromkeys(scenario.name for scenario, _ in found))
+    return Chosen(names, catalogue, {path: scenario.name for scenario, path in found if path is not None})
+
+
+def _options(given: Mapping[str, Any], chosen: Chosen) -> "Options":
     from mockserver.web.service import Options  # noqa: PLC0415
 
     mode, factor = given["clock"]
@@ -119,6 +160,8 @@ def _options(given: Mapping[str, Any]) -> "Options":
         factor=factor,
         max_sandboxes=given["max_sandboxes"],
         control_token=given["control_token"],
+        catalogue=chosen.catalogue,
+        scenarios=chosen.names,
     )
 
 
@@ -130,21 +173,21 @@ def _service(apis: "list[Api]", options: "Options") -> "Service":
     return Service(apis, options, datetime.now(UTC))
 
 
-async def _run(
-    service: "Service", host: str, port: int, watched: "Mapping[str, Source]", ended: "asyncio.Event"
-) -> None:
+async def _run(service: "Service", host: str, port: int, watched: Watched, ended: "asyncio.Event") -> None:
     import asyncio  # noqa: PLC0415
 
     from mockserver.web.running import start, tune_collector  # noqa: PLC0415
-    from mockserver.web.watch import watch  # noqa: PLC0415
+    from mockserver.web.watch import watch, watch_scenarios  # noqa: PLC0415
 
     running = await start(service, host=host, port=port)
     _greet(running)
     tune_collector()
-    watching = asyncio.create_task(watch(service, watched, click.echo)) if watched else None
+    watching = [asyncio.create_task(watch(service, watched.sources, click.echo))] if watched.sources else []
+    if watched.scenarios:
+        watching.append(asyncio.create_task(watch_scenarios(service, watched.scenarios, click.echo)))
     await ended.wait()
-    if watching is not None:
-        watching.cancel()
+    for task in watching:
+        task.cancel()
     await running.stop()
 
 

@@ -11,7 +11,7 @@ from mockserver.control.desk import Desk
 from mockserver.problems import problem
 from mockserver.sandbox import Sandbox
 from mockserver.scenario.catalogue import ways_to_select
-from mockserver.scenario.fitting import Known, misfits
+from mockserver.scenario.fitting import Known, require_fitting
 from mockserver.scenario.loading import load, schema
 from mockserver.scenario.rules import Scenario
 from mockserver.turn import Refusal, Turn
@@ -79,17 +79,16 @@ def _scenario(desk: Desk, given: object, at: str) -> Scenario:
             raise ScenarioError((Fault(file=at, pointer="", fact=error.fact, cure=error.cure),)) from None
     else:
         scenario = load(given, shown=at)
-    faults = misfits(scenario, known_to(desk), shown=at)
-    if faults:
-        raise ScenarioError(faults)
-    return scenario
+    return require_fitting(scenario, known_to(desk), shown=at)
 
 
 def _repeated(scenarios: list[Scenario]) -> list[Fault]:
     names = [one.name for one in scenarios]
     again = [(n, name) for n, name in enumerate(names) if name in names[:n]]
     cure = "Name each scenario once."
-    return [Fault(file=f"/scenarios/{n}", pointer="", fact=f"'{name}' was named before.", cure=cure) for n, name in again]
+    return [
+        Fault(file=f"/scenarios/{n}", pointer="", fact=f"'{name}' was named before.", cure=cure) for n, name in again
+    ]
 
 
 def _refusal(faults: list[Fault]) -> Refusal:
@@ -123,5 +122,3 @@ def _shown(sandbox: Sandbox, scenario: Scenario) -> dict[str, Any]:
     used = sandbox.player.used
     rules = [{**rule, "used": used.get((scenario.name, n), 0)} for n, rule in enumerate(document["rules"])]
     return {**document, "rules": rules}
-
-

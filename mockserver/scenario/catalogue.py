@@ -10,7 +10,7 @@ import orjson
 
 from contracts.errors import MisuseError
 from contracts.names import did_you_mean
-from mockserver.scenario.loading import load_file, load_trusted
+from mockserver.scenario.loading import SUFFIXES, load_file, load_trusted
 from mockserver.scenario.rules import Scenario
 
 BUNDLED: Final = Path(__file__).parent / "bundled"
@@ -48,6 +48,16 @@ class Catalogue:
         scenario = load_file(path)
         self.add(scenario)
         return scenario
+
+    def choose(self, word: str) -> tuple[Scenario, Path | None]:
+        """Return the scenario that a word of the command line names, and its file when it is one.
+
+        Raises ScenarioError for a file that has faults, MisuseError for a name that there is not.
+        """
+        path = Path(word)
+        if path.suffix.lower() in SUFFIXES or len(path.parts) > 1:
+            return self.read(path), path
+        return self.get(word), None
 
     def get(self, name: str) -> Scenario:
         """Return the scenario of that name. Raises MisuseError."""

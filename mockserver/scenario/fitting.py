@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from contracts.bulk import Choice
-from contracts.errors import Fault
+from contracts.errors import Fault, ScenarioError
 from contracts.messages import ABSENT
 from contracts.model import Contract, Operation
 from contracts.names import did_you_mean
@@ -33,6 +33,14 @@ def misfits(scenario: Scenario, known: Known, *, shown: str = "scenario") -> tup
         found += [*_names(f"{at}/when", rule.when, known, _contracts(scenario, rule.when, known))]
         found += [*_example(at, rule, operations), *_bug(at, rule, known), *_pinned(at, rule, operations)]
     return tuple(Fault(file=shown, pointer=pointer, fact=fact, cure=cure) for pointer, fact, cure in found)
+
+
+def require_fitting(scenario: Scenario, known: Known, *, shown: str = "scenario") -> Scenario:
+    """Return the scenario. Raises ScenarioError when it does not fit what is served."""
+    found = misfits(scenario, known, shown=shown)
+    if found:
+        raise ScenarioError(found)
+    return scenario
 
 
 def _contracts(scenario: Scenario, when: When, known: Known) -> Sequence[Contract]:

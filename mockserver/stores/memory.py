@@ -225,6 +225,17 @@ class Overlay:
         """Return the collections that hold or held a record."""
         return tuple({*self.base.collections(), *self._fresh})
 
+    def changed(self) -> Iterator[tuple[Collection, Record]]:
+        """Yield the records that are new or not as in the base."""
+        for collection, fresh in self._fresh.items():
+            yield from ((collection, record) for record in tuple(fresh.rows.values()))
+
+    def dropped(self) -> Iterator[tuple[Collection, Key]]:
+        """Yield the keys of the base's records that are gone."""
+        for collection, keys in self._gone.items():
+            hidden = self._fresh[collection].rows if collection in self._fresh else {}
+            yield from ((collection, key) for key in tuple(keys) if key not in hidden)
+
     def commit(self) -> None:
         """Write every change to the base, and begin anew."""
         for collection, keys in self._gone.items():

@@ -21,21 +21,21 @@ _GZIP_OR_ZLIB: Final = 47  # zlib's number for: look at the header which of the 
 Read: TypeAlias = bytes | Refusal
 
 
-async def read_body(request: BaseRequest, *, limit: int, seconds: float = SECONDS) -> Read:
+async def read_body(request: BaseRequest, headers: Headers, *, limit: int, seconds: float = SECONDS) -> Read:
     """Return the body, at most `limit` bytes once inflated, or why there is none to be had."""
-    headers, content = request.headers, request.content
+    content = request.content
     if content.is_eof() and content.exception() is None and "Content-Encoding" not in headers:
         body = content.read_nowait(-1)
-        return _too_big(limit) if len(body) > limit else _in_utf_8(headers.get("Content-Type", ""), body)
+        return _too_big(limit) if len(body) > limit else _in_utf_8(headers.get("Content-Type"), body)
     length = request.content_length
     if length is not None and length > limit:
         return _too_big(limit)
-    received = await _received(request, content, limit, seconds)
-    return received if isinstance(received, Refusal) else _plain(request, received, limit)
+    received = await _received(request, headers, limit, seconds)
+    return received if isinstance(received, Refusal) else _plain(headers, received, limit)
 
 
-async def _received(request: BaseRequest, content: StreamReader, limit: int, seconds: float) -> Read:
-    expects = request.headers.get("Expect", "")
+async def _received(request: BaseRequest, headers: Headers, limit: int, seconds: float) -> Read:
+    content, expects = request.content, headers.get("Expect")
     if expects.lower() == "100-continue" and not content.is_eof():
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
@@ -60,8 +60,8 @@ async def _gathered(content: StreamReader, limit: int) -> Read:
     return b"".join(chunks)
 
 
-def _plain(request: BaseRequest, body: bytes, limit: int) -> Read:
-    for coding in reversed(request.headers.get("Content-Encoding", "").lower().split(",")):
+def _plain(headers: Headers, body: bytes, limit: int) -> Read:
+    for coding in reversed(headers.get("Content-Encoding").lower().split(",")):
         name = coding.strip()
         if name in {"", "identity"} or not body:
             continue
@@ -71,7 +71,7 @@ def _plain(request: BaseRequest, body: bytes, limit: int) -> Read:
         if isinstance(inflated, Refusal):
             return inflated
         body = inflated
-    return _in_utf_8(request.headers.get("Content-Type", ""), body)
+    return _in_utf_8(headers.get("Content-Type"), body)
 
 
 def _inflated(body: bytes, limit: int) -> Read:

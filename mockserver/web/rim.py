@@ -14,11 +14,13 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from contracts.messages import Headers, Reply
+from mockserver.playing import Played
 from mockserver.problems import problem
 from mockserver.turn import Refusal
 from mockserver.version import VERSION
 from mockserver.web.body import SECONDS, read_body
-from mockserver.web.service import Service
+from mockserver.web.service import Place, Service
+from mockserver.web.wire import Line, deliver
 
 SERVER: Final = f"bulkproof/{VERSION}"
 LINE_BYTES: Final = 16 * 1024  # of a request line; On Key's batch reads carry a thousand ids in it
@@ -39,6 +41,7 @@ class Rim(web.Server):
         self.busy = 0
         self.closing = False
         self.idle = asyncio.Event()
+        self.ending = asyncio.Event()
 
     def __call__(self) -> RequestHandler:
         """Return the protocol of a new connection."""
@@ -56,6 +59,7 @@ class Rim(web.Server):
     async def finish(self, seconds: float) -> None:
         """Answer what is being asked, then close every connection; what takes longer than `seconds` is cut off."""
         self.closing = True
+        self.ending.set()
         if self.busy:
             self.idle.clear()
             try:
@@ -74,7 +78,7 @@ class Rim(web.Server):
             if self.closing and not self.busy:
                 self.idle.set()
 
-    async def _reply(self, request: web.BaseRequest) -> web.Response:
+    async def _reply(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = _headers(request)
         real = datetime.now(UTC)
         place = self.service.find(request.raw_path, headers, real)
@@ -85,10 +89,23 @@ class Rim(web.Server):
             detail = f"The expectation '{expects[:80]}' cannot be met; only 100-continue can."
             body: bytes | Refusal = Refusal(status=HTTPStatus.EXPECTATION_FAILED, kind="malformed", detail=detail)
         else:
-            body = await read_body(request, limit=place.body_limit, seconds=self.body_seconds)
+            body = await read_body(request, headers, limit=place.body_limit, seconds=self.body_seconds)
             real = datetime.now(UTC)
-        reply = self.service.answer(place, request.method, headers, body, real)
-        return self._sent(request, reply, place.sandbox.now(real))
+        played = self.service.play(place, request.method, headers, body, real)
+        if played.reply is not None and played.is_plain:
+            return self._sent(request, played.reply, place.sandbox.now(real))
+        return await self._delivered(request, place, played)
+
+    async def _delivered(self, request: web.BaseRequest, place: Place, played: Played) -> web.StreamResponse:
+        """Send a reply to which something happens on its way."""
+
+        def respond(reply: Reply) -> web.Response:
+            return self._sent(request, reply, place.sandbox.now(datetime.now(UTC)))
+
+        protocol = request.protocol
+        gone = protocol.gone() if isinstance(protocol, Protocol) else asyncio.Event()
+        line = Line(request=request, sandbox=place.sandbox, gone=gone, ending=self.ending, respond=respond)
+        return await deliver(line, played)
 
     def _sent(self, request: web.BaseRequest, reply: Reply, at: datetime) -> web.Response:
         response = _response(reply, at)
@@ -100,7 +117,18 @@ class Rim(web.Server):
 class Protocol(RequestHandler):
     """A connection whose unreadable requests are answered with problem documents, and fill no log."""
 
-    __slots__ = ()
+    __slots__ = ("_gone",)
+
+    def gone(self) -> asyncio.Event:
+        """Return what is set when the client gives up."""
+        self._gone = asyncio.Event()
+        return self._gone
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell whoever waits for it that the client gave up."""
+        if hasattr(self, "_gone"):
+            self._gone.set()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take in what arrived; what follows an unfinished body as a message of its own means that the body is broken."""
@@ -133,7 +161,7 @@ def _unreadable(status: int, exc: BaseException | None) -> Refusal:
         return Refusal(status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, kind="too-big", detail=detail)
     if status == HTTPStatus.BAD_REQUEST:
         why = str(getattr(exc, "message", "") or exc or "").partition("\n")[0].strip(" :.")
-        detail = f"The request is no valid HTTP: {why[:200] or 'it cannot be read'}."
+        detail = f"The request is no valid HTTP: {_printable(why[:200]) or 'it cannot be read'}."
         return Refusal(status=status, kind="malformed", detail=detail)
     return Refusal(status=status, kind="fault", detail="Bulkproof made a mistake here, which the server's log shows.")
 

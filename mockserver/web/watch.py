@@ -1,4 +1,4 @@
-"""Reloading a contract when its file changes; a broken edit keeps the old one."""
+"""Reloading contracts and scenarios when their files change; a broken edit keeps the old ones."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from contracts.errors import BulkproofError
+from mockserver.scenario.fitting import Known, require_fitting
+from mockserver.scenario.loading import load_file
 from mockserver.sources import Source
 from mockserver.web.service import Service
 
@@ -34,6 +36,33 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return stat.st_mtime_ns, stat.st_size
+
+
+async def watch_scenarios(service: Service, files: Mapping[Path, str], say: Callable[[str], None]) -> None:
+    """Reload scenarios (their names by file) whenever their file changes, until cancelled."""
+    seen = {path: _stamp(path) for path in files}
+    while True:
+        await asyncio.sleep(EVERY_SECONDS)
+        for path, name in files.items():
+            if (stamp := _stamp(path)) != seen[path]:
+                seen[path] = stamp
+                _reload_scenario(service, path, name, say)
+
+
+def _reload_scenario(service: Service, path: Path, name: str, say: Callable[[str], None]) -> None:
+    known = Known(contracts={api.name: api.contract for api in service.apis.values()})
+    try:
+        changed = require_fitting(load_file(path), known, shown=str(path))
+    except BulkproofError as error:
+        say(f"The scenario {name} stays as it was, its file is broken:\n{error}")
+        return
+    if changed.name != name:
+        say(f"The scenario {name} stays as it was: its file now names it {changed.name}, which takes a restart.")
+        return
+    service.sandboxes.blank.catalogue.add(changed)
+    for sandbox in service.sandboxes:
+        sandbox.player.swap(changed)
+    say(f"{name}: the changed scenario is played, from its beginning.")
 
 
 async def _reload(service: Service, name: str, source: Source, say: Callable[[str], None]) -> None:

@@ -2,7 +2,7 @@
 
 from contracts.document import load_bundled
 from mockserver.api import Api, Hooks
-from mockserver.apis.genero import clients, conduct, entities, imports, settings, texts, tokens
+from mockserver.apis.genero import clients, conduct, entities, imports, laws, settings, texts, tokens
 
 __all__ = ["api"]
 
@@ -32,4 +32,5 @@ def api() -> Api:
         hooks=HOOKS,
         settings=settings.DEFAULTS,
         settings_schema=settings.SCHEMA,
+        laws=laws.LAWS,
     )

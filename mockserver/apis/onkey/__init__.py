@@ -8,6 +8,7 @@ from mockserver.apis.onkey import (
     canon,
     converters,
     entities,
+    laws,
     listing,
     messages,
     refusals,
@@ -84,4 +85,5 @@ def api() -> Api:
         hooks=HOOKS,
         settings={"maxRecords": MOST},
         settings_schema=SETTINGS,
+        laws=laws.LAWS,
     )

@@ -1,0 +1,182 @@
+"""Laws that compare equal trials: isolated, split, permuted, async-is-sync, fan-out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+
+from contracts.model import Operation
+from generators.checks.bench import Bench
+from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.intents import Intent
+from generators.checks.mixing import at_a_place, goods, known_targets, mixed
+from generators.checks.pictures import Picture
+from generators.checks.requests import units_of
+from generators.checks.staging import staged
+from generators.checks.telling import Outcome
+from generators.checks.trials import Ask, Ran, finding, perform, stored, unlike_outcomes, unlike_pictures
+from generators.checks.venues import Venue
+from generators.checks.wrapping import bulk_of
+
+
+def compared(
+    law: str, first: Ran, second: Ran, slots: Sequence[int], how: str, *, target: str | None = None
+) -> Iterator[Finding]:
+    """Yield how two trials that should be equal differ in the outcomes and in the records of some slots."""
+    intents = [piece.intent for piece in first.stage.pieces]
+    for slot, what in unlike_outcomes(first, second, slots):
+        says = f"item {slot} ({intents[slot]}) is {what}, {how}"
+        yield finding(law, f"outcome of {intents[slot]} differs", says, first, second)
+    one, other = stored(first, target=target, slots=slots), stored(second, target=target, slots=slots)
+    for slot, what in unlike_pictures(one, first.stage.names, other, second.stage.names, slots):
+        says = f"the record of item {slot} ({intents[slot]}) is not the same, {how}: {what}"
+        yield finding(law, f"state after {intents[slot]} differs", says, first, second, one[slot], other[slot])
+
+
+def taken(done: Ran) -> Ran:
+    """Return a trial whose outcomes are known. Raises ImpossibleError when it was refused or its job told nothing."""
+    if done.refused:
+        raise ImpossibleError(f"the whole request was refused ({done.status})")
+    if not done.outcomes:
+        raise ImpossibleError("nothing tells the outcomes of its items")
+    return done
+
+
+def isolated(bench: Bench, operation: Operation) -> Sequence[Finding]:
+    """Send a mix, then the same without the items that failed: the others must fare the same."""
+
+    def trial(place: Venue) -> list[Finding]:
+        intents = mixed(bench, operation, place)
+        first = taken(perform(staged(bench, operation, place, intents), Ask(unit="item")))
+        if not first.slots("failed"):
+            raise ImpossibleError("no item failed, although some should")
+        rest = [slot for slot in range(len(intents)) if first.outcomes[slot].result != "failed"]
+        if not rest:
+            raise ImpossibleError("every item failed")
+        second = perform(staged(bench, operation, place, intents), Ask(unit="item", order=rest))
+        if second.refused:
+            says = f"the request is refused ({second.status}) when the items that failed are left out"
+            return [finding("isolated", "refused without its failures", says, first, second)]
+        return list(compared("isolated", first, second, rest, "with the failed items there and without them"))
+
+    return at_a_place(bench, operation, trial)
+
+
+def split(bench: Bench, operation: Operation) -> Sequence[Finding]:
+    """Send a list at once, and the same list in two requests."""
+
+    def trial(place: Venue) -> list[Finding]:
+        intents = _with_twins(bench, operation, place, mixed(bench, operation, place))
+        middle = len(intents) // 2
+        first = taken(perform(staged(bench, operation, place, intents), Ask(unit="item")))
+        stage = staged(bench, operation, place, intents)
+        halves = (range(middle), range(middle, len(intents)))
+        parts = [taken(perform(stage, Ask(unit="item", order=half))) for half in halves]
+        second = replace(parts[1], outcomes={**parts[0].outcomes, **parts[1].outcomes})
+        return list(compared("split", first, second, range(len(intents)), "in one request and in two"))
+
+    return at_a_place(bench, operation, trial)
+
+
+def _with_twins(bench: Bench, operation: Operation, place: Venue, intents: list[Intent]) -> list[Intent]:
+    """Return the intents with some that meet the same records again, where a request may do that."""
+    refuse = bulk_of(operation).guard.refuse
+    again = [n for n, one in enumerate(intents) if one.existing and not one.defect and one.action != "delete"]
+    if "duplicateTarget" in refuse or not again:
+        return intents
+    return [*intents, replace(intents[again[0]], twin=again[0])]
+
+
+def permuted(bench: Bench, operation: Operation) -> Sequence[Finding]:
+    """Send a list in other orders."""
+
+    def trial(place: Venue) -> list[Finding]:
+        intents, unit = mixed(bench, operation, place), units_of(bulk_of(operation))[0]
+        slots = list(range(len(intents)))
+        first = taken(perform(staged(bench, operation, place, intents), Ask(unit=unit)))
+        found: list[Finding] = []
+        shuffled = bench.rng("permuted", operation.id).sample(slots, len(slots))
+        for order in (slots[::-1], shuffled):
+            second = taken(perform(staged(bench, operation, place, intents), Ask(unit=unit, order=order)))
+            found += compared("permuted", first, second, slots, "in this order and in another")
+        return found
+
+    return at_a_place(bench, operation, trial)
+
+
+def async_is_sync(bench: Bench, operation: Operation) -> Sequence[Finding]:
+    """Send the same to be done at once and as a job, in each unit."""
+
+    def trial(place: Venue) -> list[Finding]:
+        bulk = bulk_of(operation)
+        wishes = bulk.job.when if bulk.job is not None else ()
+        found: list[Finding] = []
+        sets = (mixed(bench, operation, place), goods(bench, operation, place, 6))
+        for n, (unit, intents) in enumerate(product(units_of(bulk), sets)):
+            first = taken(perform(staged(bench, operation, place, intents), Ask(unit=unit)))
+            ask = Ask(unit=unit, as_job=wishes[n % len(wishes)])
+            second = perform(staged(bench, operation, place, intents), ask)
+            if second.view.kind != "accepted":
+                raise ImpossibleError(f"the wish '{ask.as_job}' was answered {second.status}, without a job")
+            slots = range(len(intents))
+            found += compared("async-is-sync", first, taken(second), slots, f"at once and as a job ({unit})")
+        return found
+
+    return at_a_place(bench, operation, trial)
+
+
+def fan_out(bench: Bench, operation: Operation) -> Sequence[Finding]:
+    """Send the same for several targets and for each alone."""
+
+    def trial(place: Venue) -> list[Finding]:
+        declared = bulk_of(operation).items.fan_out
+        assert declared is not None  # noqa: S101 - the law applies
+        intents = mixed(bench, operation, place)
+        targets = known_targets(bench, operation, declared)
+        together = perform(staged(bench, operation, place, intents), Ask(unit="item", targets=targets))
+        live = [name for name in targets if name in together.by_target]
+        if len(targets) < 2 or not live:  # noqa: PLR2004 - it takes two to be together
+            raise ImpossibleError("fewer than two targets are known, or none of them works")
+        found: list[Finding] = []
+        for target in live:
+            alone = perform(staged(bench, operation, place, intents), Ask(unit="item", targets=[target]))
+            if target not in alone.by_target:
+                says = f"the target {target} is served with others and refused alone"
+                found.append(finding("fan-out", "refused alone", says, together, alone))
+                continue
+            found += compared(
+                "fan-out",
+                _for(together, target),
+                _for(alone, target),
+                range(len(intents)),
+                f"with other targets and for {target} alone",
+                target=target,
+            )
+            found += _touched(alone, [one for one in live if one != target])
+        return found
+
+    return at_a_place(bench, operation, trial)
+
+
+def _for(done: Ran, target: str) -> Ran:
+    outcomes: Mapping[int, Outcome] = done.by_target[target]
+    return replace(done, outcomes=outcomes)
+
+
+def _touched(alone: Ran, others: Sequence[str]) -> Iterator[Finding]:
+    """Yield where another target has a record that was sent for one target alone."""
+    fresh = [piece.slot for piece in alone.stage.pieces if not piece.intent.existing]
+    target = alone.ask.targets[0]
+    for other in others:
+        own, foreign = stored(alone, target=target, slots=fresh), stored(alone, target=other, slots=fresh)
+        if _same_place(own, foreign):
+            continue
+        for slot in fresh:
+            if foreign[slot].present:
+                says = f"item {slot}, sent for {target} alone, is stored for {other} too"
+                yield finding("fan-out", "stored for another target", says, alone, foreign[slot])
+
+
+def _same_place(own: Mapping[int, Picture], foreign: Mapping[int, Picture]) -> bool:
+    """Say whether both were read by the same calls, so that nothing tells the targets apart."""
+    calls = [(one.exchange, other.exchange) for one, other in zip(own.values(), foreign.values(), strict=True)]
+    return all(one is None or other is None or one.call == other.call for one, other in calls)

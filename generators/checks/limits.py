@@ -1,0 +1,172 @@
+"""Laws on what refuses a whole request: boundary and duplicate. What is refused leaves no trace."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from contracts.bulk import Bulk
+from contracts.messages import ABSENT, Exchange
+from contracts.model import Operation
+from generators.checks.bench import Bench
+from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.following import view_of
+from generators.checks.intents import Intent
+from generators.checks.jobs import OK
+from generators.checks.locations import look, put
+from generators.checks.mixing import at_a_place, goods
+from generators.checks.pictures import Picture
+from generators.checks.requests import units_of
+from generators.checks.staging import Piece, Stage, staged
+from generators.checks.trials import Ask, finding, perform, pictures, send, stored
+from generators.checks.venues import Venue
+from generators.checks.wrapping import bulk_of
+
+LARGEST: Final = 20_000  # a larger maximum is not tried out
+SEVERAL: Final = 3
+
+
+def boundary(bench: Bench, operation: Operation) -> Sequence[Finding]:
+    """Send the most items that are allowed, one more, and none."""
+
+    def trial(place: Venue) -> list[Finding]:
+        bulk = bulk_of(operation)
+        found = list(_none(bench, operation, place)) if bulk.items.min > 0 else []
+        if bulk.items.max is None:
+            return found
+        if bulk.items.max > LARGEST:
+            raise ImpossibleError(f"{bulk.items.max} items are more than are sent here")
+        return [*found, *_most(bench, operation, place, bulk.items.max)]
+
+    return at_a_place(bench, operation, trial)
+
+
+def _none(bench: Bench, operation: Operation, place: Venue) -> Iterator[Finding]:
+    stage = staged(bench, operation, place, [])
+    if bulk_of(operation).effect.payload in bulk_of(operation).items.shared:
+        stage.shared = staged(bench, operation, place, goods(bench, operation, place, 1)).shared
+    exchange = send(stage, Ask(unit=units_of(bulk_of(operation))[0]))
+    yield from _refusal("boundary", "empty", "a request without items", stage, exchange)
+
+
+def _most(bench: Bench, operation: Operation, place: Venue, most: int) -> Iterator[Finding]:
+    intent, unit = _cheapest(bench, operation, place), units_of(bulk_of(operation))[0]
+    stage = staged(bench, operation, place, [intent] * (most + 1))
+    sample = sorted({0, most // 2, most - 1})
+    before = pictures(stage, {}, slots=sample) if intent.existing else {}
+    over = send(stage, Ask(unit=unit))
+    yield from _refusal("boundary", "tooMany", f"a request of {most + 1} items", stage, over)
+    yield from _traces("boundary", stage, before, sample, over)
+    done = perform(stage, Ask(unit=unit, order=range(most)))
+    if done.refused:
+        says = f"{most} items are allowed, and yet they are refused ({done.status})"
+        yield finding("boundary", "most are refused", says, done)
+        return
+    after = (
+        stored(done, slots=[slot for slot in sample if done.outcomes[slot].result == "done"]) if done.outcomes else {}
+    )
+    lost = [slot for slot, one in after.items() if one.present is (intent.action == "delete")]
+    if lost:
+        says = f"of {most} items that are told as done, item {lost[0]} was not carried out"
+        yield finding("boundary", "told as done and not carried out", says, done, after[lost[0]])
+
+
+def _cheapest(bench: Bench, operation: Operation, place: Venue) -> Intent:
+    """Return a good intent of which thousands can be made: one that creates, if any."""
+    kinds = goods(bench, operation, place, 1) + goods(bench, operation, place, 8)
+    return next((one for one in kinds if not one.existing), kinds[0])
+
+
+def _refusal(law: str, word: str, what: str, stage: Stage, exchange: Exchange) -> Iterator[Finding]:
+    """Yield when what must be refused was not, or with another status than the declared one."""
+    declared = bulk_of(stage.operation).guard.refuse.get(word)
+    status = exchange.reply.status
+    if not _is_refused(stage, exchange):
+        yield finding(law, f"{word} is accepted", f"{what} is not refused ({status})", exchange)
+    elif isinstance(declared, int) and status != declared:
+        says = f"{what} is refused with {status}, but {declared} is declared"
+        yield finding(law, f"{word} refused with {status}", says, exchange)
+
+
+def _is_refused(stage: Stage, exchange: Exchange) -> bool:
+    if exchange.reply.status in OK:
+        return False
+    try:
+        return view_of(stage.bench, exchange).kind == "refused"
+    except ImpossibleError:
+        return True
+
+
+def _traces(
+    law: str, stage: Stage, before: Mapping[int, Picture], slots: Sequence[int], exchange: Exchange
+) -> Iterator[Finding]:
+    """Yield what a refused request left behind."""
+    if exchange.reply.status in OK:
+        return
+    after = pictures(stage, {}, slots=slots)
+    for slot in slots:
+        intent = stage.pieces[slot].intent
+        was = before.get(slot)
+        same = not after[slot].present if was is None else was.like(stage.names) == after[slot].like(stage.names)
+        if not same and after[slot].present is not None:
+            says = f"the request was refused, and yet item {slot} ({intent}) left its mark"
+            yield finding(law, "a refused request leaves a trace", says, exchange, after[slot])
+
+
+def duplicate(bench: Bench, operation: Operation) -> Sequence[Finding]:
+    """Send a key or a target twice, and an item that is none."""
+
+    def trial(place: Venue) -> list[Finding]:
+        refuse = bulk_of(operation).guard.refuse
+        found: list[Finding] = []
+        for word, spoil in _SPOIL.items():
+            if word in refuse:
+                found += _spoilt(bench, operation, place, word, spoil)
+        return found
+
+    return at_a_place(bench, operation, trial)
+
+
+def _spoilt(bench: Bench, operation: Operation, place: Venue, word: str, spoil: Any) -> Iterator[Finding]:
+    intents = goods(bench, operation, place, 1) * SEVERAL
+    stage = staged(bench, operation, place, intents)
+    stage.pieces[-1] = spoil(stage, stage.pieces[0], stage.pieces[-1])
+    slots = range(SEVERAL - 1)
+    before = pictures(stage, {}, slots=slots) if intents[0].existing else {}
+    for unit in units_of(bulk_of(operation)):
+        exchange = send(stage, Ask(unit=unit))
+        yield from _refusal("duplicate", word, _WHAT[word], stage, exchange)
+        yield from _traces("duplicate", stage, before, slots, exchange)
+
+
+def _same_key(stage: Stage, first: Piece, last: Piece) -> Piece:
+    return _with(last, bulk_of(stage.operation).key.at or "", first.content.key)
+
+
+def _same_target(stage: Stage, first: Piece, last: Piece) -> Piece:
+    bulk = bulk_of(stage.operation)
+    at = bulk.effect.target[0] if bulk.effect.target else f"{bulk.effect.payload}/{stage.place.resource.key}"
+    return _with(last, at, look(first.raw, at))
+
+
+def _malformed(stage: Stage, first: Piece, last: Piece) -> Piece:
+    del stage, first
+    return Piece(slot=last.slot, intent=last.intent, content=last.content, raw=7, known=last.known)
+
+
+def _with(piece: Piece, at: str, value: object) -> Piece:
+    if value is ABSENT:
+        raise ImpossibleError("its items have no such key")
+    raw = put(piece.raw, at, value)
+    return Piece(slot=piece.slot, intent=piece.intent, content=piece.content, raw=raw, known=piece.known)
+
+
+_SPOIL: Final = {"duplicateKey": _same_key, "duplicateTarget": _same_target, "malformedItem": _malformed}
+_WHAT: Final = {
+    "duplicateKey": "a request with one key twice",
+    "duplicateTarget": "a request with one target twice",
+    "malformedItem": "a request with an item that is no item",
+}
+
+
+def refuses_duplicates(bulk: Bulk) -> bool:
+    """Say whether a declaration refuses anything that the law looks at."""
+    return any(word in bulk.guard.refuse for word in _SPOIL)

@@ -1,0 +1,163 @@
+"""Laws on sending again: idempotent and unprocessed."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from contracts.bulk import Idempotency
+from contracts.messages import ABSENT, Exchange
+from contracts.model import Operation
+from generators.checks.bench import Bench
+from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.jobs import OK
+from generators.checks.locations import put, told
+from generators.checks.mixing import at_a_place, goods
+from generators.checks.pictures import Picture
+from generators.checks.requests import units_of
+from generators.checks.staging import Stage, staged
+from generators.checks.trials import Ask, Ran, finding, keys_told, perform, pictures, send, stored
+from generators.checks.venues import Venue
+from generators.checks.wrapping import bulk_of
+
+SIZE: Final = 4
+ROUNDS: Final = 12
+CROWD: Final = 100
+
+
+def idempotent(bench: Bench, operation: Operation) -> Sequence[Finding]:
+    """Send a request twice with one idempotency key, then another request with that key."""
+
+    def trial(place: Venue) -> list[Finding]:
+        declared = bulk_of(operation).guard.idempotency
+        assert declared is not None  # noqa: S101 - the law applies
+        intents = goods(bench, operation, place, SIZE)
+        stage = _keyed(staged(bench, operation, place, intents), declared)
+        ask = Ask(unit=units_of(bulk_of(operation))[0], more=_more(stage, declared))
+        first = perform(stage, ask)
+        if first.refused:
+            raise ImpossibleError(f"the whole request was refused ({first.status})")
+        before = stored(first)
+        again = send(stage, ask)
+        found = list(_replayed(declared, first, again))
+        found += _done_twice(first, before, again)
+        if declared.scope == "request":
+            found += _mismatch(staged(bench, operation, place, intents), declared, ask)
+        return found
+
+    return at_a_place(bench, operation, trial)
+
+
+def _more(stage: Stage, declared: Idempotency) -> dict[str, object]:
+    return {declared.key: stage.names.text("once")} if declared.scope == "request" else {}
+
+
+def _keyed(stage: Stage, declared: Idempotency) -> Stage:
+    """Return the stage with a key in each item, where items have keys of their own."""
+    if declared.scope == "item":
+        if not declared.key:
+            raise ImpossibleError("an item's idempotency key is its name in the request")
+        for n, piece in enumerate(stage.pieces):
+            raw: Any = put(piece.raw, declared.key, stage.names.text(f"once{n}"))
+            stage.pieces[n] = type(piece)(
+                slot=piece.slot, intent=piece.intent, content=piece.content, raw=raw, known=piece.known
+            )
+    return stage
+
+
+def _replayed(declared: Idempotency, first: Ran, again: Exchange) -> Iterator[Finding]:
+    before, after = first.view.exchange.reply, again.reply
+    if declared.scope == "item":
+        return
+    if after.status != before.status:
+        says = f"the same request with the same key is answered {after.status}, after {before.status}"
+        yield finding("idempotent", "replay has another status", says, first, again)
+    elif declared.replay == "same-reply" and after.data != before.data:
+        says = "the same request with the same key is answered otherwise"
+        yield finding("idempotent", "replay is another reply", says, first, again)
+
+
+def _done_twice(first: Ran, before: dict[int, Picture], again: Exchange) -> Iterator[Finding]:
+    after = pictures(first.stage, keys_told(first))
+    for slot, one in after.items():
+        if one.present is None or before[slot].present is None:
+            continue
+        if one.like(first.stage.names) != before[slot].like(first.stage.names) or one.copies > before[slot].copies:
+            says = f"the same request with the same key was carried out again: item {slot} shows it"
+            yield finding("idempotent", "done twice", says, first, again, before[slot], one)
+            return
+
+
+def _mismatch(other: Stage, declared: Idempotency, ask: Ask) -> Iterator[Finding]:
+    """Send other items under the key of the first request."""
+    exchange = send(other, ask)
+    status = exchange.reply.status
+    if status in OK:
+        says = f"another request with a key that was used is not refused ({status})"
+        yield finding("idempotent", "other content is accepted", says, exchange)
+    elif isinstance(declared.mismatch, int) and status != declared.mismatch:
+        says = f"another request with a key that was used is refused with {status}, but {declared.mismatch} is declared"
+        yield finding("idempotent", f"other content refused with {status}", says, exchange)
+
+
+def unprocessed(bench: Bench, operation: Operation) -> Sequence[Finding]:
+    """Send many items, and again what was not processed, until nothing is left."""
+
+    def trial(place: Venue) -> list[Finding]:
+        bulk = bulk_of(operation)
+        size = min(bulk.items.max or CROWD, CROWD)
+        stage = staged(bench, operation, place, [_plain(bench, operation, place)] * size)
+        exchange = send(stage, Ask(unit=units_of(bulk)[0]))
+        if exchange.reply.status not in OK:
+            raise ImpossibleError(f"{size} items were refused ({exchange.reply.status})")
+        left = _left(bench, operation, exchange)
+        if not left:
+            raise ImpossibleError(f"all of {size} items were processed at once")
+        return list(_until_done(stage, exchange, left))
+
+    return at_a_place(bench, operation, trial)
+
+
+def _plain(bench: Bench, operation: Operation, place: Venue) -> Any:
+    kinds = goods(bench, operation, place, SIZE)
+    return next((one for one in kinds if not one.existing), kinds[0])
+
+
+def _left(bench: Bench, operation: Operation, exchange: Exchange) -> Any:
+    del bench
+    at = bulk_of(operation).guard.unprocessed
+    found = told(exchange.reply, at) if at is not None else ABSENT
+    return found if isinstance(found, list | dict) else []
+
+
+def _until_done(stage: Stage, first: Exchange, left: Any) -> Iterator[Finding]:
+    last = first
+    for _ in range(ROUNDS):
+        if not left:
+            break
+        last = send(_of_left(stage, left), Ask(unit=units_of(bulk_of(stage.operation))[0]))
+        left = _left(stage.bench, stage.operation, last)
+    if left:
+        says = f"after {ROUNDS} rounds {len(left)} items are still told as not processed"
+        yield finding("unprocessed", "does not converge", says, first, last)
+        return
+    after = pictures(stage, {})
+    lost = [slot for slot, one in after.items() if one.present is False]
+    if lost:
+        says = f"nothing is told as not processed any more, but item {lost[0]} was never carried out"
+        yield finding("unprocessed", "lost on the way", says, first, last, after[lost[0]])
+
+
+def _of_left(stage: Stage, left: Any) -> Stage:
+    """Return a stage of the items that are left, as they were handed back."""
+    raws = list(left.values()) if isinstance(left, dict) else left
+    pieces = [
+        type(piece)(slot=n, intent=piece.intent, content=piece.content, raw=raw, known=piece.known)
+        for n, (piece, raw) in enumerate(zip(stage.pieces, raws, strict=False))
+    ]
+    return Stage(
+        bench=stage.bench,
+        operation=stage.operation,
+        place=stage.place,
+        names=stage.names,
+        pieces=pieces,
+        shared=stage.shared,
+    )

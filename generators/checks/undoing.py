@@ -1,0 +1,67 @@
+"""The law that a failed unit leaves nothing behind: atomic."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from contracts.model import Operation
+from generators.checks.bench import Bench
+from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.intents import Intent
+from generators.checks.mixing import at_a_place, bads, goods, inserted
+from generators.checks.pictures import Picture
+from generators.checks.requests import units_of
+from generators.checks.staging import Stage, staged
+from generators.checks.trials import Ask, Ran, finding, perform, pictures, stored
+from generators.checks.venues import Venue
+from generators.checks.wrapping import bulk_of
+
+GOOD = 4  # good items around the one that fails
+
+
+def atomic(bench: Bench, operation: Operation) -> Sequence[Finding]:
+    """Send units with one item that fails, at the front, in the middle and at the end; then look for what stayed."""
+
+    def trial(place: Venue) -> list[Finding]:
+        found: list[Finding] = []
+        failures = 0
+        for intents in _units(bench, operation, place):
+            for unit in [one for one in units_of(bulk_of(operation)) if one != "item"]:
+                stage = staged(bench, operation, place, _grouped(intents) if unit == "group" else intents)
+                before = pictures(stage, {})
+                done = perform(stage, Ask(unit=unit))
+                if done.refused or done.slots("failed"):
+                    failures += 1
+                    found += _changes(stage, before, done, unit)
+        if not failures:
+            raise ImpossibleError("no unit failed, although some should")
+        return found
+
+    return at_a_place(bench, operation, trial)
+
+
+def _units(bench: Bench, operation: Operation, place: Venue) -> Iterator[list[Intent]]:
+    right, wrong = goods(bench, operation, place, GOOD), bads(bench, operation, place)
+    for n, at in enumerate((0, GOOD // 2, GOOD)):
+        yield inserted(right, wrong[n % len(wrong)], at)
+    for one in wrong[3:]:
+        yield inserted(right, one, GOOD)
+
+
+def _grouped(intents: Sequence[Intent]) -> list[Intent]:
+    """Return the intents in one group, and good ones in another."""
+    right = [one for one in intents if not one.defect]
+    return [*(replace(one, group=1) for one in intents), *(replace(one, group=2) for one in right)]
+
+
+def _changes(stage: Stage, before: Mapping[int, Picture], done: Ran, unit: str) -> Iterator[Finding]:
+    """Yield what a failed unit left behind."""
+    slots = [piece.slot for piece in stage.pieces if piece.intent.group in {None, 1}]
+    after = stored(done, slots=slots)
+    for slot in slots:
+        intent, one, other = stage.pieces[slot].intent, before[slot], after[slot]
+        if other.present is None or one.present is None:
+            continue
+        if one.like(stage.names) != other.like(stage.names):
+            who = "the item that failed" if intent.defect else "an item beside it"
+            says = f"a unit ({unit}) failed, and yet item {slot} ({intent}), {who}, left its mark"
+            yield finding("atomic", f"{intent.action} stays", says, done, one, other)

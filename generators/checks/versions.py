@@ -1,0 +1,87 @@
+"""The law that a stale version fails its item and only that: stale-version."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from contracts.messages import ABSENT
+from contracts.model import Operation
+from contracts.texts import short
+from generators.checks.bench import Bench
+from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.intents import Intent, actions_of
+from generators.checks.mixing import at_a_place
+from generators.checks.pictures import Picture
+from generators.checks.requests import units_of
+from generators.checks.staging import repertoire, staged
+from generators.checks.trials import Ask, Ran, finding, perform, pictures, stored
+from generators.checks.venues import Venue
+from generators.checks.wrapping import bulk_of
+
+
+def stale_version(bench: Bench, operation: Operation) -> Sequence[Finding]:
+    """Send live versions around a stale one, for each action that has one."""
+
+    def trial(place: Venue) -> list[Finding]:
+        _, wrong = repertoire(bench, operation, place)
+        actions = [
+            one for one in actions_of(bulk_of(operation)) if Intent(action=one, defect="stale", existing=True) in wrong
+        ]
+        if not actions:
+            raise ImpossibleError("no item could be made that names a stale version")
+        found = [one for action in actions for one in _around(bench, operation, place, action)]
+        return [*found, *_twice(bench, operation, place, actions[0])]
+
+    return at_a_place(bench, operation, trial)
+
+
+def _around(bench: Bench, operation: Operation, place: Venue, action: str) -> Iterator[Finding]:
+    unit = units_of(bulk_of(operation))[0]
+    live = Intent(action=action, existing=True)
+    stage = staged(bench, operation, place, [live, replace(live, defect="stale"), live])
+    before = pictures(stage, {})
+    done = perform(stage, Ask(unit=unit))
+    after = stored(done)
+    if done.outcomes and done.outcomes[1].result == "done":
+        yield finding("stale-version", f"stale {action} is done", f"a stale version is accepted ({action})", done)
+    if after[1].present is not None and before[1].like(stage.names) != after[1].like(stage.names):
+        says = f"an item with a stale version changed its record ({action})"
+        yield finding("stale-version", f"stale {action} changes its record", says, done, before[1], after[1])
+    if unit == "item":
+        yield from _live(done, before, after, action)
+
+
+def _live(done: Ran, before: Mapping[int, Picture], after: Mapping[int, Picture], action: str) -> Iterator[Finding]:
+    """Yield what became of the items around the stale one."""
+    for slot in (0, 2):
+        if slot in done.outcomes and done.outcomes[slot].result == "failed":
+            says = f"an item with the live version failed beside one with a stale version ({action})"
+            yield finding("stale-version", f"live {action} fails", says, done, before[slot])
+        elif action != "delete" and _moves_wrongly(before[slot].version, after[slot].version):
+            was, now = short(before[slot].version), short(after[slot].version)
+            says = f"one change moved a version from {was} to {now}"
+            yield finding("stale-version", "version moves wrongly", says, done, before[slot], after[slot])
+
+
+def _moves_wrongly(before: object, after: object) -> bool:
+    if before is ABSENT or after is ABSENT:
+        return False
+    if isinstance(before, int) and isinstance(after, int):
+        return after != before + 1
+    return before == after
+
+
+def _twice(bench: Bench, operation: Operation, place: Venue, action: str) -> Iterator[Finding]:
+    """Name one record twice with one version, in a list that runs in order: the second is stale by then."""
+    bulk = bulk_of(operation)
+    if bulk.order.run != "listed" or "duplicateTarget" in bulk.guard.refuse or units_of(bulk)[0] != "item":
+        return
+    live = Intent(action=action, existing=True)
+    stage = staged(bench, operation, place, [live, replace(live, twin=0)])
+    before = pictures(stage, {}, slots=[0])[0]
+    done = perform(stage, Ask(unit="item"))
+    after = stored(done, slots=[0])[0]
+    if done.refused or before.version is ABSENT:
+        return
+    if len(done.slots("done")) > 1 or (action != "delete" and _moves_wrongly(before.version, after.version)):
+        says = f"one version served for two items of one request ({action})"
+        yield finding("stale-version", f"one version serves two {action}s", says, done, before, after)

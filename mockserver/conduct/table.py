@@ -1,0 +1,61 @@
+"""The laws that follow from what a contract declares, and those that hold for every HTTP API."""
+
+from collections.abc import Callable
+from typing import Final
+
+from contracts.bulk import Bulk
+from contracts.model import Contract
+from mockserver.conduct.law import Judge, Law
+from mockserver.conduct.limits import active_jobs, kept_sizes, quota
+from mockserver.conduct.polling import gave_up_early, gave_up_late, poll_interval, polled_to_end, stopped_polling
+from mockserver.conduct.resending import no_unchanged_retry, re_read_after_conflict, resent_only_failed
+from mockserver.conduct.stating import (
+    followed_location,
+    ordered_stated,
+    right_content_type,
+    right_target,
+    unique_keys,
+)
+from mockserver.conduct.waiting import backed_off, honoured_retry_after
+
+
+def _law(name: str, says: str, judge: Judge, declares: Callable[[Bulk], object]) -> Law:
+    def applies(contract: Contract) -> bool:
+        return any(one.bulk is not None and declares(one.bulk) for one in contract.operations)
+
+    return Law(id=name, says=says, judge=judge, applies=applies)
+
+
+def _every(bulk: Bulk) -> bool:
+    del bulk
+    return True
+
+
+DECLARED: Final = (
+    _law("active-jobs", "Has no more unfinished jobs at a time than allowed.", active_jobs, lambda bulk: bulk.job and bulk.job.active),
+    _law("kept-quota", "Posts no more often than its quotas allow.", quota, lambda bulk: bulk.guard.quota),
+    _law("poll-interval", "Waits the advised time between polls of a job.", poll_interval, lambda bulk: bulk.job and bulk.job.every),
+    _law("stopped-polling", "Stops polling a job once its status is final.", stopped_polling, lambda bulk: bulk.job),
+    _law("polled-to-end", "Polls each job until its status is final.", polled_to_end, lambda bulk: bulk.job),
+    _law("gave-up-early", "Does not post a job's items again before its time-out.", gave_up_early, lambda bulk: bulk.job and bulk.job.timeout),
+    _law("gave-up-late", "Gives a job up that has not ended at its time-out.", gave_up_late, lambda bulk: bulk.job and bulk.job.timeout),
+    _law("right-target", "Asks for the job of each target by its own id.", right_target, lambda bulk: bulk.job and bulk.items.fan_out),
+    _law("resent-only-failed", "Sends only failed items again, not those that were done.", resent_only_failed, _every),
+    _law("unique-keys", "Gives each item of a call a key of its own.", unique_keys, lambda bulk: bulk.key.by == "client"),
+    _law("re-read-after-conflict", "Reads a record after a version conflict before trying again.", re_read_after_conflict, lambda bulk: bulk.effect.version),
+    _law("no-unchanged-retry", "Does not send again unchanged what failed as a whole.", no_unchanged_retry, lambda bulk: bulk.unit.of.source or bulk.unit.of.constant == "whole"),
+    _law("ordered-stated", "Asks for groups to be kept in order where items name groups.", ordered_stated, lambda bulk: bulk.order.group_by and bulk.order.when),
+    Law(id="right-content-type", says="Sends bodies of a content type that the operation takes.", judge=right_content_type),
+)  # fmt: skip
+
+ANY: Final = (
+    Law(id="honoured-retry-after", says="Waits as long as Retry-After says.", judge=honoured_retry_after),
+    Law(id="backed-off", says="Waits before trying a failed call again, longer each time.", judge=backed_off),
+    Law(id="kept-sizes", says="Sends no more items or bytes than are declared.", judge=kept_sizes),
+    Law(id="followed-location", says="Asks the address that a 202 gave.", judge=followed_location),
+)
+
+
+def declared(contract: Contract) -> tuple[Law, ...]:
+    """Return the laws that a contract gives a hold for."""
+    return tuple(law for law in DECLARED if law.applies(contract))
