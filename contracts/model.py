@@ -11,7 +11,7 @@ from contracts.schemas import Schema, SchemaSet
 Where: TypeAlias = Literal["path", "query", "header", "cookie"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """A parameter outside the body; `style` and `explode` as in OpenAPI, defaults filled in."""
 
@@ -22,7 +22,7 @@ class Parameter:
     style: str
     explode: bool
     description: str = ""
-    examples: Mapping[str, object] = field(default_factory=dict)
+    examples: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

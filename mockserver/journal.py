@@ -54,8 +54,9 @@ class Kept(NamedTuple):
 class Staged(NamedTuple):
     """What a scenario did to an exchange, or which rule nearly did.
 
-    `rules` names the scenarios whose rules decided. `cut` says what broke on the wire, "" when nothing did, and `at` where
-    that was, seen from the commit; `delay` is what the answer waited.
+    `rules` names the scenarios whose rules decided, and as `bug:NAME` the planted bugs that made a difference. `cut` says
+    what broke on the wire, "" when nothing did, and `at` where that was, seen from the commit; `delay` is what the answer
+    waited.
     """
 
     rules: tuple[str, ...]
@@ -166,7 +167,7 @@ class Journal:
 def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
     call = turn.call
     results = tuple(map(_result, turn.outcomes)) if turn.outcomes else ()
-    staged = None if turn.decision is None else _staged(turn.decision)
+    staged = None if turn.decision is None and not turn.bugs else _staged(turn.decision or Decision(), turn.bugs)
     return Entry(
         n=n,
         at=turn.arrived or turn.now,
@@ -188,10 +189,10 @@ def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
     )
 
 
-def _staged(decision: Decision) -> Staged:
+def _staged(decision: Decision, bugs: tuple[str, ...]) -> Staged:
     effects = decision.effects
     return Staged(
-        rules=(decision.scenario,) if decision.scenario else (),
+        rules=(*((decision.scenario,) if decision.scenario else ()), *(f"bug:{name}" for name in bugs)),
         near_misses=decision.near_misses,
         cut="" if effects.cut is None else effects.cut.kind,
         at=(effects.at or "after-commit") if effects.on_wire else "",

@@ -80,6 +80,10 @@ def played(sandbox: Sandbox, turn: Turn) -> Played:
 
 def _take(turn: Turn, decision: Decision) -> None:
     turn.decision = decision
+    if decision.effects.bug is not None:
+        from mockserver.bugs import planted  # noqa: PLC0415 - only where a bug is
+
+        turn.api = planted(turn.api, decision.effects.bug)
     if decision.effects.item is not None:
         turn.acts = {part.index: decision.effects.item for part in decision.chosen}
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from contracts.bulk import Bulk
 from contracts.pointers import escape
-from generators.batches.known import Live, StoredKey
+from generators.batches.known import NOTHING, Live, StoredKey
 from generators.batches.making import Maker, Making
 from generators.batches.profiles import Intent, Profile
 from generators.mutations import Mutation, invalid_variant, invalid_variants
@@ -95,10 +95,10 @@ class Actor:
             making.dropped.add((maker.name, live.key))
             return self._dropping(piece)
         piece.partial = action == "update"
-        chosen = self.writable.get(maker.name, ())
-        piece.values = (
-            maker.part(making, chosen) if piece.partial else maker.whole(making, complete=action == "replace")
-        )
+        if piece.partial:
+            piece.values = maker.part(making, self.writable.get(maker.name, ()), live.values)
+        else:
+            piece.values = maker.whole(making, complete=action == "replace", stored=live.values) or {}
         return self._keyed(piece)
 
     def _nobody(self, action: str, maker: Maker) -> Piece:
@@ -110,7 +110,7 @@ class Actor:
         piece.version = 1 if self.bulk.effect.version is not None else None
         if action == "delete":
             return self._dropping(piece)
-        piece.values, piece.partial = maker.part(making, self.writable.get(maker.name, ())), True
+        piece.values, piece.partial = maker.part(making, self.writable.get(maker.name, ()), NOTHING), True
         return self._keyed(piece)
 
     def _dropping(self, piece: Piece) -> Piece:

@@ -8,7 +8,7 @@ from typing import Final
 from contracts.model import Contract, Operation
 from generators.batches.acting import Actor, Piece
 from generators.batches.design import Design, designed
-from generators.batches.known import Known
+from generators.batches.known import NOTHING, Known
 from generators.batches.making import Making
 from generators.batches.planned import PlannedBatch, PlannedItem
 from generators.batches.profiles import PROFILES, Profile
@@ -126,7 +126,7 @@ class _Batch:
         unique = {name for names in (maker.resource.unique if maker.resource else ()) for name in names}
         chosen = design.writable.get(maker.name) or tuple(maker.members)
         piece = Piece(action="update", maker=maker, partial=True)
-        piece.values = maker.part(making, tuple(name for name in chosen if name not in unique))
+        piece.values = maker.part(making, tuple(name for name in chosen if name not in unique), NOTHING)
         broken = making.rng.random() < self._profile.invalid and actor.invalid(piece)
         for one in self.pieces:
             one.values = piece.values

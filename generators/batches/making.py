@@ -10,7 +10,7 @@ from contracts.bulk import Resource
 from contracts.keywords import is_annotation
 from contracts.model import Contract
 from contracts.schemas import Schema
-from generators.batches.known import Known, Live, StoredKey
+from generators.batches.known import NOTHING, Known, Live, StoredKey
 from generators.checks.names import Names
 from generators.values import Generator, compile_schema
 
@@ -141,10 +141,12 @@ class Maker:
                 values[name] = self.draw(name, making.rng)
         return values
 
-    def whole(self, making: Making, *, complete: bool = True) -> dict[str, Any] | None:
-        """Return members for a record, None when it needs a reference and there is nothing to refer to."""
+    def whole(
+        self, making: Making, *, complete: bool = True, stored: Mapping[str, Any] = NOTHING
+    ) -> dict[str, Any] | None:
+        """Return members for a record, new or `stored`; None when what it needs to refer to is not there."""
         values = self.drawn(making, complete=complete) if self._own is None else self._sketch(making, complete=complete)
-        return self.settled(values, making, needed=self._required)
+        return self.settled(values, making, needed=self._required, stored=stored)
 
     def _sketch(self, making: Making, *, complete: bool) -> dict[str, Any]:
         """Draw members one by one, leaving to `settled` what it would write over."""
@@ -153,21 +155,31 @@ class Maker:
         names = [name for name in own if name in needed or rng.random() < OPTIONAL]
         return {name: self.draw(name, rng) if own[name] else None for name in names}
 
-    def part(self, making: Making, writable: tuple[str, ...]) -> dict[str, Any]:
-        """Return members for a change: one to three of those that may be written."""
+    def part(self, making: Making, writable: tuple[str, ...], stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Return members for a change of a `stored` record: one to three of those that may be written."""
         names = [name for name in self.members if not writable or name in writable]
         names = [name for name in names if self.resource is None or name != self.resource.key]
         chosen = making.rng.sample(names, min(len(names), 1 + int(making.rng.random() * 3)))
         values = {name: self.draw(name, making.rng) for name in chosen}
-        return self.settled(values, making, needed=()) or {}
+        return self.settled(values, making, needed=(), stored=stored) or {}
 
     def draw(self, name: str, rng: Random) -> Any:
         """Return a value for one member."""
         schema = self.members.get(name)
         return generator_of(schema, name).draw(rng) if schema is not None else f"{name}-{rng.getrandbits(32):x}"
 
-    def settled(self, values: dict[str, Any], making: Making, *, needed: tuple[str, ...]) -> dict[str, Any] | None:
-        """Make references hold and unique values fresh; optional references that cannot hold are left out."""
+    def settled(
+        self,
+        values: dict[str, Any],
+        making: Making,
+        *,
+        needed: tuple[str, ...],
+        stored: Mapping[str, Any] = NOTHING,
+    ) -> dict[str, Any] | None:
+        """Make references hold and unique values fresh; optional references that cannot hold are left out.
+
+        None when that fails: a needed reference has nothing to refer to, or what is unique together is all in use.
+        """
         if self.resource is None:
             return values
         if self.resource.tombstone is not None and self.resource.tombstone in values:
@@ -176,7 +188,7 @@ class Maker:
             for member, named in self.resource.references.items():
                 if member in values and not self._refer(values, member, named, making) and member in needed:
                     return None
-            if self._claim(values, making):
+            if self._claim(values, making, stored):
                 return values
         return None
 
@@ -189,7 +201,7 @@ class Maker:
         making.referred.add((named, key))
         return True
 
-    def _claim(self, values: dict[str, Any], making: Making) -> bool:
+    def _claim(self, values: dict[str, Any], making: Making, stored: Mapping[str, Any]) -> bool:
         """Make unique members fresh; say whether those that are unique together are."""
         assert self.resource is not None  # noqa: S101 - asked before
         for members in self.resource.unique:
@@ -197,8 +209,10 @@ class Maker:
                 continue
             if len(members) == 1 and members[0] not in self.resource.references:
                 values[members[0]] = making.names.fit(self.members.get(members[0]), making.slot(), making.rng)
-            claim = (f"{self.name}/{members}", repr([values.get(member) for member in members]))
-            if claim in making.claimed or making.known.is_taken(self.name, members, values):
+            whole = {**stored, **values}
+            claim = (f"{self.name}/{members}", repr([whole.get(member) for member in members]))
+            changed = any(stored.get(member) != whole.get(member) for member in members)
+            if claim in making.claimed or (changed and making.known.is_taken(self.name, members, whole)):
                 return False
             making.claimed.add(claim)
         return True

@@ -10,36 +10,31 @@ from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.following import ask_all, follow, view_of
 from generators.checks.jobs import OK
-from generators.checks.mixing import at_a_place, goods, known_targets
+from generators.checks.mixing import goods, known_targets
 from generators.checks.requests import units_of, wish_of
 from generators.checks.staging import Stage, staged
 from generators.checks.trials import Ask, Ran, finding, ran, send, stored
-from generators.checks.venues import Venue
-from generators.checks.wrapping import bulk_of
+from generators.checks.venues import Spot
 
 MOST: Final = 40  # a larger limit is not tried out
 
 
-def active(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def active(spot: Spot) -> Sequence[Finding]:
     """Start as many jobs as may be active, and one more; then see each of them to its end."""
-
-    def trial(place: Venue) -> list[Finding]:
-        declared = _limit(operation)
-        bulk = bulk_of(operation)
-        ask = Ask(unit=units_of(bulk)[0], as_job=wish_of(bulk), targets=_targets(bench, operation))
-        sizes = [1 + n % 3 for n in range(declared.max + 1)]
-        stages = [staged(bench, operation, place, goods(bench, operation, place, size)) for size in sizes]
-        sent = [send(stage, ask) for stage in stages]
-        if sent[0].reply.status not in OK:
-            raise ImpossibleError(f"the first job was refused ({sent[0].reply.status})")
-        found = list(_kept(bench, declared, sent))
-        return [*found, *_each(bench, stages, ask, sent)]
-
-    return at_a_place(bench, operation, trial)
+    declared = _limit(operation)
+    bulk = spot.bulk
+    ask = Ask(unit=units_of(bulk)[0], as_job=wish_of(bulk), targets=_targets(bench, operation))
+    sizes = [1 + n % 3 for n in range(declared.max + 1)]
+    stages = [staged(spot, goods(spot, size)) for size in sizes]
+    sent = [send(stage, ask) for stage in stages]
+    if sent[0].reply.status not in OK:
+        raise ImpossibleError(f"the first job was refused ({sent[0].reply.status})")
+    found = list(_kept(bench, declared, sent))
+    return [*found, *_each(bench, stages, ask, sent)]
 
 
 def _limit(operation: Operation) -> Active:
-    job = bulk_of(operation).job
+    job = spot.bulk.job
     declared = job.active if job is not None else None
     assert declared is not None  # noqa: S101 - the law applies
     if declared.max > MOST:
@@ -48,7 +43,7 @@ def _limit(operation: Operation) -> Active:
 
 
 def _targets(bench: Bench, operation: Operation) -> Sequence[str]:
-    fan_out = bulk_of(operation).items.fan_out
+    fan_out = spot.bulk.items.fan_out
     return () if fan_out is None else known_targets(bench, operation, fan_out)
 
 

@@ -8,14 +8,13 @@ from contracts.model import Operation
 from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
-from generators.checks.mixing import at_a_place, goods, known_targets, mixed
+from generators.checks.mixing import goods, known_targets, mixed
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
 from generators.checks.staging import staged
 from generators.checks.telling import Outcome
 from generators.checks.trials import Ask, Ran, finding, perform, stored, unlike_outcomes, unlike_pictures
-from generators.checks.venues import Venue
-from generators.checks.wrapping import bulk_of
+from generators.checks.venues import Spot
 
 
 def compared(
@@ -41,120 +40,100 @@ def taken(done: Ran) -> Ran:
     return done
 
 
-def isolated(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def isolated(spot: Spot) -> Sequence[Finding]:
     """Send a mix, then the same without the items that failed: the others must fare the same."""
-
-    def trial(place: Venue) -> list[Finding]:
-        intents = mixed(bench, operation, place)
-        first = taken(perform(staged(bench, operation, place, intents), Ask(unit="item")))
-        if not first.slots("failed"):
-            raise ImpossibleError("no item failed, although some should")
-        rest = [slot for slot in range(len(intents)) if first.outcomes[slot].result != "failed"]
-        if not rest:
-            raise ImpossibleError("every item failed")
-        second = perform(staged(bench, operation, place, intents), Ask(unit="item", order=rest))
-        if second.refused:
-            says = f"the request is refused ({second.status}) when the items that failed are left out"
-            return [finding("isolated", "refused without its failures", says, first, second)]
-        return list(compared("isolated", first, second, rest, "with the failed items there and without them"))
-
-    return at_a_place(bench, operation, trial)
+    intents = mixed(spot)
+    first = taken(perform(staged(spot, intents), Ask(unit="item")))
+    if not first.slots("failed"):
+        raise ImpossibleError("no item failed, although some should")
+    rest = [slot for slot in range(len(intents)) if first.outcomes[slot].result != "failed"]
+    if not rest:
+        raise ImpossibleError("every item failed")
+    second = perform(staged(spot, intents), Ask(unit="item", order=rest))
+    if second.refused:
+        says = f"the request is refused ({second.status}) when the items that failed are left out"
+        return [finding("isolated", "refused without its failures", says, first, second)]
+    return list(compared("isolated", first, second, rest, "with the failed items there and without them"))
 
 
-def split(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def split(spot: Spot) -> Sequence[Finding]:
     """Send a list at once, and the same list in two requests."""
-
-    def trial(place: Venue) -> list[Finding]:
-        intents = _with_twins(bench, operation, place, mixed(bench, operation, place))
-        middle = len(intents) // 2
-        first = taken(perform(staged(bench, operation, place, intents), Ask(unit="item")))
-        stage = staged(bench, operation, place, intents)
-        halves = (range(middle), range(middle, len(intents)))
-        parts = [taken(perform(stage, Ask(unit="item", order=half))) for half in halves]
-        second = replace(parts[1], outcomes={**parts[0].outcomes, **parts[1].outcomes})
-        return list(compared("split", first, second, range(len(intents)), "in one request and in two"))
-
-    return at_a_place(bench, operation, trial)
+    intents = _with_twins(spot, mixed(spot))
+    middle = len(intents) // 2
+    first = taken(perform(staged(spot, intents), Ask(unit="item")))
+    stage = staged(spot, intents)
+    halves = (range(middle), range(middle, len(intents)))
+    parts = [taken(perform(stage, Ask(unit="item", order=half))) for half in halves]
+    second = replace(parts[1], outcomes={**parts[0].outcomes, **parts[1].outcomes})
+    return list(compared("split", first, second, range(len(intents)), "in one request and in two"))
 
 
-def _with_twins(bench: Bench, operation: Operation, place: Venue, intents: list[Intent]) -> list[Intent]:
+def _with_twins(spot: Spot, intents: list[Intent]) -> list[Intent]:
     """Return the intents with some that meet the same records again, where a request may do that."""
-    refuse = bulk_of(operation).guard.refuse
+    refuse = spot.bulk.guard.refuse
     again = [n for n, one in enumerate(intents) if one.existing and not one.defect and one.action != "delete"]
     if "duplicateTarget" in refuse or not again:
         return intents
     return [*intents, replace(intents[again[0]], twin=again[0])]
 
 
-def permuted(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def permuted(spot: Spot) -> Sequence[Finding]:
     """Send a list in other orders."""
-
-    def trial(place: Venue) -> list[Finding]:
-        intents, unit = mixed(bench, operation, place), units_of(bulk_of(operation))[0]
-        slots = list(range(len(intents)))
-        first = taken(perform(staged(bench, operation, place, intents), Ask(unit=unit)))
-        found: list[Finding] = []
-        shuffled = bench.rng("permuted", operation.id).sample(slots, len(slots))
-        for order in (slots[::-1], shuffled):
-            second = taken(perform(staged(bench, operation, place, intents), Ask(unit=unit, order=order)))
-            found += compared("permuted", first, second, slots, "in this order and in another")
-        return found
-
-    return at_a_place(bench, operation, trial)
+    intents, unit = mixed(spot), units_of(spot.bulk)[0]
+    slots = list(range(len(intents)))
+    first = taken(perform(staged(spot, intents), Ask(unit=unit)))
+    found: list[Finding] = []
+    shuffled = bench.rng("permuted", operation.id).sample(slots, len(slots))
+    for order in (slots[::-1], shuffled):
+        second = taken(perform(staged(spot, intents), Ask(unit=unit, order=order)))
+        found += compared("permuted", first, second, slots, "in this order and in another")
+    return found
 
 
-def async_is_sync(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def async_is_sync(spot: Spot) -> Sequence[Finding]:
     """Send the same to be done at once and as a job, in each unit."""
-
-    def trial(place: Venue) -> list[Finding]:
-        bulk = bulk_of(operation)
-        wishes = bulk.job.when if bulk.job is not None else ()
-        found: list[Finding] = []
-        sets = (mixed(bench, operation, place), goods(bench, operation, place, 6))
-        for n, (unit, intents) in enumerate(product(units_of(bulk), sets)):
-            first = taken(perform(staged(bench, operation, place, intents), Ask(unit=unit)))
-            ask = Ask(unit=unit, as_job=wishes[n % len(wishes)])
-            second = perform(staged(bench, operation, place, intents), ask)
-            if second.view.kind != "accepted":
-                raise ImpossibleError(f"the wish '{ask.as_job}' was answered {second.status}, without a job")
-            slots = range(len(intents))
-            found += compared("async-is-sync", first, taken(second), slots, f"at once and as a job ({unit})")
-        return found
-
-    return at_a_place(bench, operation, trial)
+    bulk = spot.bulk
+    wishes = bulk.job.when if bulk.job is not None else ()
+    found: list[Finding] = []
+    sets = (mixed(spot), goods(spot, 6))
+    for n, (unit, intents) in enumerate(product(units_of(bulk), sets)):
+        first = taken(perform(staged(spot, intents), Ask(unit=unit)))
+        ask = Ask(unit=unit, as_job=wishes[n % len(wishes)])
+        second = perform(staged(spot, intents), ask)
+        if second.view.kind != "accepted":
+            raise ImpossibleError(f"the wish '{ask.as_job}' was answered {second.status}, without a job")
+        slots = range(len(intents))
+        found += compared("async-is-sync", first, taken(second), slots, f"at once and as a job ({unit})")
+    return found
 
 
-def fan_out(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def fan_out(spot: Spot) -> Sequence[Finding]:
     """Send the same for several targets and for each alone."""
-
-    def trial(place: Venue) -> list[Finding]:
-        declared = bulk_of(operation).items.fan_out
-        assert declared is not None  # noqa: S101 - the law applies
-        intents = mixed(bench, operation, place)
-        targets = known_targets(bench, operation, declared)
-        together = perform(staged(bench, operation, place, intents), Ask(unit="item", targets=targets))
-        live = [name for name in targets if name in together.by_target]
-        if len(targets) < 2 or not live:  # noqa: PLR2004 - it takes two to be together
-            raise ImpossibleError("fewer than two targets are known, or none of them works")
-        found: list[Finding] = []
-        for target in live:
-            alone = perform(staged(bench, operation, place, intents), Ask(unit="item", targets=[target]))
-            if target not in alone.by_target:
-                says = f"the target {target} is served with others and refused alone"
-                found.append(finding("fan-out", "refused alone", says, together, alone))
-                continue
-            found += compared(
-                "fan-out",
-                _for(together, target),
-                _for(alone, target),
-                range(len(intents)),
-                f"with other targets and for {target} alone",
-                target=target,
-            )
-            found += _touched(alone, [one for one in live if one != target])
-        return found
-
-    return at_a_place(bench, operation, trial)
+    declared = spot.bulk.items.fan_out
+    assert declared is not None  # noqa: S101 - the law applies
+    intents = mixed(spot)
+    targets = known_targets(bench, operation, declared)
+    together = perform(staged(spot, intents), Ask(unit="item", targets=targets))
+    live = [name for name in targets if name in together.by_target]
+    if len(targets) < 2 or not live:  # noqa: PLR2004 - it takes two to be together
+        raise ImpossibleError("fewer than two targets are known, or none of them works")
+    found: list[Finding] = []
+    for target in live:
+        alone = perform(staged(spot, intents), Ask(unit="item", targets=[target]))
+        if target not in alone.by_target:
+            says = f"the target {target} is served with others and refused alone"
+            found.append(finding("fan-out", "refused alone", says, together, alone))
+            continue
+        found += compared(
+            "fan-out",
+            _for(together, target),
+            _for(alone, target),
+            range(len(intents)),
+            f"with other targets and for {target} alone",
+            target=target,
+        )
+        found += _touched(alone, [one for one in live if one != target])
+    return found
 
 
 def _for(done: Ran, target: str) -> Ran:

@@ -10,13 +10,12 @@ from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.following import ask_all, ask_results, view_of
 from generators.checks.intents import Intent
-from generators.checks.mixing import at_a_place, bads, goods, known_targets, mixed
+from generators.checks.mixing import bads, goods, known_targets, mixed
 from generators.checks.requests import units_of, wish_of
 from generators.checks.staging import staged
 from generators.checks.trials import Ask, perform, send
-from generators.checks.venues import Venue
+from generators.checks.venues import Spot
 from generators.checks.views import View
-from generators.checks.wrapping import bulk_of
 
 FEW: Final = 5
 MANY: Final = 40
@@ -24,34 +23,30 @@ LONG: Final = timedelta(days=3)  # the longest that finished jobs are waited on 
 SHORT: Final = timedelta(seconds=0.2)
 
 
-def exercise(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def exercise(spot: Spot) -> Sequence[Finding]:
     """Send items that are all right, some of them wrong, all wrong, in every unit, at once and as jobs; cancel one job."""
-
-    def trial(place: Venue) -> list[Finding]:
-        bulk = bulk_of(operation)
-        wishes = dict.fromkeys((None, wish_of(bulk))) if bulk.job is not None else {None: None}
-        fan_out = bulk.items.fan_out
-        targets = known_targets(bench, operation, fan_out) if fan_out is not None else ()
-        for intents in _sets(bench, operation, place):
-            for unit in units_of(bulk):
-                for wish in wishes:
-                    done = perform(
-                        staged(bench, operation, place, intents), Ask(unit=unit, as_job=wish, targets=targets)
-                    )
-                    _later(bench, done.view)
-        if bulk.job is not None and bulk.job.cancel is not None:
-            _cancelled(bench, operation, place, bulk.job)
-        return []
-
-    return at_a_place(bench, operation, trial)
+    bulk = spot.bulk
+    wishes = dict.fromkeys((None, wish_of(bulk))) if bulk.job is not None else {None: None}
+    fan_out = bulk.items.fan_out
+    targets = known_targets(bench, operation, fan_out) if fan_out is not None else ()
+    for intents in _sets(spot):
+        for unit in units_of(bulk):
+            for wish in wishes:
+                done = perform(
+                    staged(spot, intents), Ask(unit=unit, as_job=wish, targets=targets)
+                )
+                _later(bench, done.view)
+    if bulk.job is not None and bulk.job.cancel is not None:
+        _cancelled(spot, bulk.job)
+    return []
 
 
-def _sets(bench: Bench, operation: Operation, place: Venue) -> Iterator[list[Intent]]:
-    most = bulk_of(operation).items.max or MANY
+def _sets(spot: Spot) -> Iterator[list[Intent]]:
+    most = spot.bulk.items.max or MANY
     for size in dict.fromkeys(min(most, size) for size in (1, FEW, MANY)):
-        yield goods(bench, operation, place, size)
+        yield goods(spot, size)
     try:
-        wrong, blend = bads(bench, operation, place), mixed(bench, operation, place)
+        wrong, blend = bads(spot), mixed(spot)
     except ImpossibleError:
         return
     yield blend[:most]
@@ -69,10 +64,10 @@ def _later(bench: Bench, view: View) -> None:
     ask_results(bench, view, declared)
 
 
-def _cancelled(bench: Bench, operation: Operation, place: Venue, declared: BulkJob) -> None:
+def _cancelled(spot: Spot, declared: BulkJob) -> None:
     """Cancel a job, and ask for it at once and later."""
-    stage = staged(bench, operation, place, goods(bench, operation, place, FEW))
-    exchange = send(stage, Ask(unit=units_of(bulk_of(operation))[0], as_job=wish_of(bulk_of(operation))))
+    stage = staged(spot, goods(spot, FEW))
+    exchange = send(stage, Ask(unit=units_of(spot.bulk)[0], as_job=wish_of(spot.bulk)))
     view = view_of(bench, exchange)
     if view.traces and declared.cancel is not None:
         for name in (declared.poll, declared.cancel, declared.poll):

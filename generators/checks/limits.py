@@ -12,44 +12,39 @@ from generators.checks.following import view_of
 from generators.checks.intents import Intent
 from generators.checks.jobs import OK
 from generators.checks.locations import look, put
-from generators.checks.mixing import at_a_place, goods
+from generators.checks.mixing import goods
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
 from generators.checks.staging import Piece, Stage, staged
 from generators.checks.trials import Ask, finding, perform, pictures, send, stored
-from generators.checks.venues import Venue
-from generators.checks.wrapping import bulk_of
+from generators.checks.venues import Spot
 
 LARGEST: Final = 20_000  # a larger maximum is not tried out
 SEVERAL: Final = 3
 
 
-def boundary(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def boundary(spot: Spot) -> Sequence[Finding]:
     """Send the most items that are allowed, one more, and none."""
-
-    def trial(place: Venue) -> list[Finding]:
-        bulk = bulk_of(operation)
-        found = list(_none(bench, operation, place)) if bulk.items.min > 0 else []
-        if bulk.items.max is None:
-            return found
-        if bulk.items.max > LARGEST:
-            raise ImpossibleError(f"{bulk.items.max} items are more than are sent here")
-        return [*found, *_most(bench, operation, place, bulk.items.max)]
-
-    return at_a_place(bench, operation, trial)
+    bulk = spot.bulk
+    found = list(_none(spot)) if bulk.items.min > 0 else []
+    if bulk.items.max is None:
+        return found
+    if bulk.items.max > LARGEST:
+        raise ImpossibleError(f"{bulk.items.max} items are more than are sent here")
+    return [*found, *_most(spot, bulk.items.max)]
 
 
-def _none(bench: Bench, operation: Operation, place: Venue) -> Iterator[Finding]:
-    stage = staged(bench, operation, place, [])
-    if bulk_of(operation).effect.payload in bulk_of(operation).items.shared:
-        stage.shared = staged(bench, operation, place, goods(bench, operation, place, 1)).shared
-    exchange = send(stage, Ask(unit=units_of(bulk_of(operation))[0]))
+def _none(spot: Spot) -> Iterator[Finding]:
+    stage = staged(spot, [])
+    if spot.bulk.effect.payload in spot.bulk.items.shared:
+        stage.shared = staged(spot, goods(spot, 1)).shared
+    exchange = send(stage, Ask(unit=units_of(spot.bulk)[0]))
     yield from _refusal("boundary", "empty", "a request without items", stage, exchange)
 
 
-def _most(bench: Bench, operation: Operation, place: Venue, most: int) -> Iterator[Finding]:
-    intent, unit = _cheapest(bench, operation, place), units_of(bulk_of(operation))[0]
-    stage = staged(bench, operation, place, [intent] * (most + 1))
+def _most(spot: Spot, most: int) -> Iterator[Finding]:
+    intent, unit = _cheapest(spot), units_of(spot.bulk)[0]
+    stage = staged(spot, [intent] * (most + 1))
     sample = sorted({0, most // 2, most - 1})
     before = pictures(stage, {}, slots=sample) if intent.existing else {}
     over = send(stage, Ask(unit=unit))
@@ -69,15 +64,15 @@ def _most(bench: Bench, operation: Operation, place: Venue, most: int) -> Iterat
         yield finding("boundary", "told as done and not carried out", says, done, after[lost[0]])
 
 
-def _cheapest(bench: Bench, operation: Operation, place: Venue) -> Intent:
+def _cheapest(spot: Spot) -> Intent:
     """Return a good intent of which thousands can be made: one that creates, if any."""
-    kinds = goods(bench, operation, place, 1) + goods(bench, operation, place, 8)
+    kinds = goods(spot, 1) + goods(spot, 8)
     return next((one for one in kinds if not one.existing), kinds[0])
 
 
 def _refusal(law: str, word: str, what: str, stage: Stage, exchange: Exchange) -> Iterator[Finding]:
     """Yield when what must be refused was not, or with another status than the declared one."""
-    declared = bulk_of(stage.operation).guard.refuse.get(word)
+    declared = stage.spot.bulk.guard.refuse.get(word)
     status = exchange.reply.status
     if not _is_refused(stage, exchange):
         yield finding(law, f"{word} is accepted", f"{what} is not refused ({status})", exchange)
@@ -90,7 +85,7 @@ def _is_refused(stage: Stage, exchange: Exchange) -> bool:
     if exchange.reply.status in OK:
         return False
     try:
-        return view_of(stage.bench, exchange).kind == "refused"
+        return view_of(stage.spot.bench, exchange).kind == "refused"
     except ImpossibleError:
         return True
 
@@ -111,39 +106,35 @@ def _traces(
             yield finding(law, "a refused request leaves a trace", says, exchange, after[slot])
 
 
-def duplicate(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def duplicate(spot: Spot) -> Sequence[Finding]:
     """Send a key or a target twice, and an item that is none."""
-
-    def trial(place: Venue) -> list[Finding]:
-        refuse = bulk_of(operation).guard.refuse
-        found: list[Finding] = []
-        for word, spoil in _SPOIL.items():
-            if word in refuse:
-                found += _spoilt(bench, operation, place, word, spoil)
-        return found
-
-    return at_a_place(bench, operation, trial)
+    refuse = spot.bulk.guard.refuse
+    found: list[Finding] = []
+    for word, spoil in _SPOIL.items():
+        if word in refuse:
+            found += _spoilt(spot, word, spoil)
+    return found
 
 
-def _spoilt(bench: Bench, operation: Operation, place: Venue, word: str, spoil: Any) -> Iterator[Finding]:
-    intents = goods(bench, operation, place, 1) * SEVERAL
-    stage = staged(bench, operation, place, intents)
+def _spoilt(spot: Spot, word: str, spoil: Any) -> Iterator[Finding]:
+    intents = goods(spot, 1) * SEVERAL
+    stage = staged(spot, intents)
     stage.pieces[-1] = spoil(stage, stage.pieces[0], stage.pieces[-1])
     slots = range(SEVERAL - 1)
     before = pictures(stage, {}, slots=slots) if intents[0].existing else {}
-    for unit in units_of(bulk_of(operation)):
+    for unit in units_of(spot.bulk):
         exchange = send(stage, Ask(unit=unit))
         yield from _refusal("duplicate", word, _WHAT[word], stage, exchange)
         yield from _traces("duplicate", stage, before, slots, exchange)
 
 
 def _same_key(stage: Stage, first: Piece, last: Piece) -> Piece:
-    return _with(last, bulk_of(stage.operation).key.at or "", first.content.key)
+    return _with(last, stage.spot.bulk.key.at or "", first.content.key)
 
 
 def _same_target(stage: Stage, first: Piece, last: Piece) -> Piece:
-    bulk = bulk_of(stage.operation)
-    at = bulk.effect.target[0] if bulk.effect.target else f"{bulk.effect.payload}/{stage.place.resource.key}"
+    bulk = stage.spot.bulk
+    at = bulk.effect.target[0] if bulk.effect.target else f"{bulk.effect.payload}/{stage.spot.resource.key}"
     return _with(last, at, look(first.raw, at))
 
 

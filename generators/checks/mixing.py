@@ -12,13 +12,13 @@ from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
 from generators.checks.locations import look
 from generators.checks.staging import repertoire
-from generators.checks.venues import Venue, venues
+from generators.checks.venues import Spot, venues
 from generators.checks.wrapping import unspoken
 
 PLACES: Final = 3  # kinds of record that are tried before an experiment is given up
 
 
-def at_a_place(bench: Bench, operation: Operation, trial: Callable[[Venue], Sequence[Finding]]) -> Sequence[Finding]:
+def at_a_place(bench: Bench, operation: Operation, trial: Callable[[Spot], Sequence[Finding]]) -> Sequence[Finding]:
     """Return what an experiment finds at the first place where it can be made. Raises ImpossibleError when none does."""
     reason = unspoken(operation)
     if reason is not None:
@@ -27,32 +27,32 @@ def at_a_place(bench: Bench, operation: Operation, trial: Callable[[Venue], Sequ
     reasons: list[str] = []
     for place in places:
         try:
-            return trial(place)
+            return trial(Spot(bench=bench, operation=operation, place=place))
         except ImpossibleError as error:
             reasons.append(str(error))
     raise ImpossibleError(reasons[0] if reasons else "no kind of record was found to try it on")
 
 
-def goods(bench: Bench, operation: Operation, place: Venue, size: int) -> list[Intent]:
+def goods(spot: Spot, size: int) -> list[Intent]:
     """Return so many good intents, every kind in turn."""
-    known, _ = repertoire(bench, operation, place)
+    known, _ = repertoire(spot)
     if not known:
-        raise ImpossibleError(f"no item could be made that {operation.id} should carry out")
+        raise ImpossibleError(f"no item could be made that {spot.operation.id} should carry out")
     return list(islice(cycle(known), size))
 
 
-def bads(bench: Bench, operation: Operation, place: Venue) -> Sequence[Intent]:
+def bads(spot: Spot) -> Sequence[Intent]:
     """Return one intent of each defect that items can have here without the whole request being refused."""
-    _, known = repertoire(bench, operation, place)
+    _, known = repertoire(spot)
     if not known:
         raise ImpossibleError("no item could be made that fails by itself")
     return known
 
 
-def mixed(bench: Bench, operation: Operation, place: Venue) -> list[Intent]:
+def mixed(spot: Spot) -> list[Intent]:
     """Return a good intent before each defective one, and two behind the last; two defects stand side by side."""
-    wrong = bads(bench, operation, place)
-    right = goods(bench, operation, place, len(wrong) + 3)
+    wrong = bads(spot)
+    right = goods(spot, len(wrong) + 3)
     pairs = list(chain.from_iterable(zip(right, wrong, strict=False)))
     return [*pairs, wrong[0], *right[len(wrong) :]]
 

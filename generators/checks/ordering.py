@@ -9,32 +9,27 @@ from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent, actions_of
 from generators.checks.locations import put
-from generators.checks.mixing import at_a_place, bads, goods
+from generators.checks.mixing import bads, goods
 from generators.checks.requests import units_of
 from generators.checks.staging import Stage, staged
 from generators.checks.trials import Ask, Ran, finding, perform, pictures, stored
-from generators.checks.venues import Venue
-from generators.checks.wrapping import bulk_of
+from generators.checks.venues import Spot
 
 PAIRS = ((1, 2), (9, 10))  # groups that compare the same as numbers, and not as texts
 
 
-def grouped(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def grouped(spot: Spot) -> Sequence[Finding]:
     """Let a larger group change what a smaller one changed, listed before it: the larger one's change must stay."""
-
-    def trial(place: Venue) -> list[Finding]:
-        return [one for pair in PAIRS for one in _last_one_stays(bench, operation, place, *pair)]
-
-    return at_a_place(bench, operation, trial)
+    return [one for pair in PAIRS for one in _last_one_stays(spot, *pair)]
 
 
-def _last_one_stays(bench: Bench, operation: Operation, place: Venue, small: int, large: int) -> Iterator[Finding]:
-    action = next((one for one in ("update", "upsert") if one in actions_of(bulk_of(operation))), None)
+def _last_one_stays(spot: Spot, small: int, large: int) -> Iterator[Finding]:
+    action = next((one for one in ("update", "upsert") if one in actions_of(spot.bulk)), None)
     if action is None:
-        yield from _first_one_wins(bench, operation, place, small, large)
+        yield from _first_one_wins(spot, small, large)
         return
-    stage = _pair(bench, operation, place, Intent(action=action, existing=True), small, large)
-    done = perform(stage, Ask(unit=units_of(bulk_of(operation))[0], grouped=True, order=[1, 0]))
+    stage = _pair(spot, Intent(action=action, existing=True), small, large)
+    done = perform(stage, Ask(unit=units_of(spot.bulk)[0], grouped=True, order=[1, 0]))
     if done.slots("done") != [0, 1]:
         raise ImpossibleError("two changes of one record in two groups were not both carried out")
     after = stored(done, slots=[0])[0]
@@ -46,24 +41,24 @@ def _last_one_stays(bench: Bench, operation: Operation, place: Venue, small: int
         yield finding("grouped", f"groups {small} and {large} in the wrong order", says, done, after)
 
 
-def _pair(bench: Bench, operation: Operation, place: Venue, intent: Intent, small: int, large: int) -> Stage:
+def _pair(spot: Spot, intent: Intent, small: int, large: int) -> Stage:
     first, second = replace(intent, group=small), replace(intent, group=large, twin=0)
-    return _in_turn(staged(bench, operation, place, [first, second]))
+    return _in_turn(staged(spot, [first, second]))
 
 
 def _in_turn(stage: Stage) -> Stage:
     """Return a stage whose second item names the version that its record has after the first one."""
-    version = bulk_of(stage.operation).effect.version
+    version = stage.spot.bulk.effect.version
     given = stage.pieces[1].content.version
     if version is not None and isinstance(given, int) and isinstance(stage.pieces[1].raw, dict):
         stage.pieces[1] = replace(stage.pieces[1], raw=put(stage.pieces[1].raw, version, given + 1))
     return stage
 
 
-def _first_one_wins(bench: Bench, operation: Operation, place: Venue, small: int, large: int) -> Iterator[Finding]:
+def _first_one_wins(spot: Spot, small: int, large: int) -> Iterator[Finding]:
     """Let two groups create what can exist once, the larger group listed first: the smaller group's must be made."""
-    stage = _pair(bench, operation, place, Intent(action="create"), small, large)
-    done = perform(stage, Ask(unit=units_of(bulk_of(operation))[0], grouped=True, order=[1, 0]))
+    stage = _pair(spot, Intent(action="create"), small, large)
+    done = perform(stage, Ask(unit=units_of(spot.bulk)[0], grouped=True, order=[1, 0]))
     if sorted(one.result for one in done.outcomes.values()) != ["done", "failed"]:
         raise ImpossibleError("of two items that create the same, not just one was carried out")
     if done.slots("done") == [1]:
@@ -71,29 +66,25 @@ def _first_one_wins(bench: Bench, operation: Operation, place: Venue, small: int
         yield finding("grouped", f"groups {small} and {large} in the wrong order", says, done)
 
 
-def broken_reference(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def broken_reference(spot: Spot) -> Sequence[Finding]:
     """Let an item wait for one that fails, and another for one that does not."""
-
-    def trial(place: Venue) -> list[Finding]:
-        wrong, right = bads(bench, operation, place)[0], goods(bench, operation, place, 1)[0]
-        intents = [wrong, replace(right, awaits=(0,)), right, replace(right, awaits=(2,))]
-        stage = staged(bench, operation, place, intents)
-        before = pictures(stage, {}, slots=[1])[1]
-        done = perform(stage, Ask(unit=units_of(bulk_of(operation))[0]))
-        if 0 not in done.slots("failed"):
-            raise ImpossibleError("the item that another one waits for did not fail")
-        after = stored(done, slots=[1])[1]
-        found = list(_said(operation, done))
-        if after.present is not None and before.like(stage.names) != after.like(stage.names):
-            says = "an item was carried out although the one that it waits for had failed"
-            found.append(finding("broken-reference", "run all the same", says, done, after))
-        return found
-
-    return at_a_place(bench, operation, trial)
+    wrong, right = bads(spot)[0], goods(spot, 1)[0]
+    intents = [wrong, replace(right, awaits=(0,)), right, replace(right, awaits=(2,))]
+    stage = staged(spot, intents)
+    before = pictures(stage, {}, slots=[1])[1]
+    done = perform(stage, Ask(unit=units_of(spot.bulk)[0]))
+    if 0 not in done.slots("failed"):
+        raise ImpossibleError("the item that another one waits for did not fail")
+    after = stored(done, slots=[1])[1]
+    found = list(_said(operation, done))
+    if after.present is not None and before.like(stage.names) != after.like(stage.names):
+        says = "an item was carried out although the one that it waits for had failed"
+        found.append(finding("broken-reference", "run all the same", says, done, after))
+    return found
 
 
 def _said(operation: Operation, done: Ran) -> Iterator[Finding]:
-    declared, one = bulk_of(operation).order.on_broken, done.outcomes[1]
+    declared, one = spot.bulk.order.on_broken, done.outcomes[1]
     if one.result == "done":
         says = "an item is done although the one that it waits for failed"
         yield finding("broken-reference", "told as done", says, done)

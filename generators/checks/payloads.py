@@ -13,6 +13,7 @@ from generators.checks.calls import body_schema, json_media
 from generators.checks.findings import ImpossibleError
 from generators.checks.locations import look, look_all
 from generators.checks.names import Names
+from generators.checks.venues import Spot
 from generators.values import Generator, UnsatisfiableError, compile_schema
 
 Members = dict[str, Any]
@@ -118,14 +119,13 @@ def writable(bench: Bench, resource: Resource) -> Sequence[str]:
     return [name for name in (schema.members() if schema is not None else ()) if name not in taken]
 
 
-def changed_members(
-    bench: Bench, resource: Resource, operation: Operation, names: Names, slot: str, rng: Random
-) -> Members:
+def changed_members(spot: Spot, names: Names, slot: str, rng: Random) -> Members:
     """Return members that differ from what any record has: those that the operation's own examples change, if any."""
+    bench, resource = spot.bench, spot.resource
     schema = schema_of(bench, resource)
     unique = {name for group in resource.unique for name in group}
     open_ = [name for name in writable(bench, resource) if name not in unique]
-    shown = [name for name in example_members(operation) if name in open_]
+    shown = [name for name in example_members(spot.operation) if name in open_]
     for name in dict.fromkeys((*shown, *([] if shown else open_))):
         inner = schema.member(name) if schema is not None else None
         if inner is None or inner.is_valid(names.text(f"c{slot}")):

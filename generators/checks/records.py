@@ -17,7 +17,7 @@ from generators.checks.names import Names
 from generators.checks.payloads import Members, as_written, changed_members, marker_of, new_members
 from generators.checks.pictures import Picture, find, read, single
 from generators.checks.requests import Request, request
-from generators.checks.venues import Venue, venue, venues
+from generators.checks.venues import Spot, Venue, venue, venues
 from generators.checks.views import views
 from generators.checks.wrapping import Content, bulk_of, client_key, unspoken, wrapped
 
@@ -139,7 +139,7 @@ def _at_once(bench: Bench, place: Venue, members: Sequence[Members], names: Name
         keys: list[object] = []
         size = min(operation.bulk.items.max or len(members), len(members))
         for start in range(0, len(members), size):
-            some = _posted(bench, operation, place, members[start : start + size], names, start)
+            some = _posted(Spot(bench=bench, operation=operation, place=place), members[start : start + size], names, start)
             if some is None:
                 break
             keys += some
@@ -156,32 +156,30 @@ def _makes(bench: Bench, operation: Operation, place: Venue) -> bool:
     return told and at_once and makes and bulk.items.fan_out is None and place in venues(bench, operation)
 
 
-def _posted(
-    bench: Bench, operation: Operation, place: Venue, members: Sequence[Members], names: Names, start: int
-) -> list[object] | None:
-    action = next(name for name in actions_of(bulk_of(operation)) if name in {"create", "upsert"})
-    intent, rng = Intent(action=action), bench.rng("made")
+def _posted(spot: Spot, members: Sequence[Members], names: Names, start: int) -> list[object] | None:
+    action = next(name for name in actions_of(spot.bulk) if name in {"create", "upsert"})
+    intent, rng, own_key = Intent(action=action), spot.bench.rng("made"), spot.resource.key
     raws = []
     for n, one in enumerate(members):
-        key = client_key(operation, names, f"s{start + n}", intent, rng)
-        target = one.get(place.resource.key, ABSENT)
-        raws.append(wrapped(operation, place, intent, Content(members=one, target=target, key=key), rng))
-    exchange = bench.send(request(bench, operation, place, Request(items=raws, actions=(action,))).call())
-    view = next(views(History(exchanges=(exchange,)), bench.contract), None)
+        key = client_key(spot.operation, names, f"s{start + n}", intent, rng)
+        content = Content(members=one, target=one.get(own_key, ABSENT), key=key)
+        raws.append(wrapped(spot, intent, content, rng))
+    exchange = spot.bench.send(request(spot, Request(items=raws, actions=(action,))).call())
+    view = next(views(History(exchanges=(exchange,)), spot.bench.contract), None)
     outcomes = view.tellings[0].outcomes if view is not None and view.tellings else ()
     if len(outcomes) != len(members) or any(one.result != "done" for one in outcomes):
         return None
-    own = [one.get(place.resource.key, ABSENT) for one in members]
+    own = [one.get(own_key, ABSENT) for one in members]
     return [one.id if one.id is not ABSENT else key for one, key in zip(outcomes, own, strict=True)]
 
 
-def bumped(bench: Bench, place: Venue, known: Known, operation: Operation, names: Names, slot: str) -> Known:
+def bumped(spot: Spot, known: Known, names: Names, slot: str) -> Known:
     """Change a record once, so that the version that was known is stale; return it as it is now."""
-    rng = bench.rng("bump", slot)
+    bench, place, rng = spot.bench, spot.place, spot.bench.rng("bump", slot)
     action = next((name for name in ("update", "upsert", "replace") if name in place.acts), None)
     if action is None:
         raise ImpossibleError(f"no call changes one {place.resource.name}, so that its version would move")
-    changes = changed_members(bench, place.resource, operation, names, f"b{slot}", rng)
+    changes = changed_members(spot, names, f"b{slot}", rng)
     members = {**known.members, **changes} if action == "replace" else changes
     exchange = bench.send(written(place, action, members, key=known.key, version=known.version).call())
     after: Picture = read(bench, place, known.key)

@@ -10,40 +10,35 @@ from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.jobs import OK
 from generators.checks.locations import put, told
-from generators.checks.mixing import at_a_place, goods
+from generators.checks.mixing import goods
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
 from generators.checks.staging import Stage, staged
 from generators.checks.trials import Ask, Ran, finding, keys_told, perform, pictures, send, stored
-from generators.checks.venues import Venue
-from generators.checks.wrapping import bulk_of
+from generators.checks.venues import Spot
 
 SIZE: Final = 4
 ROUNDS: Final = 12
 CROWD: Final = 100
 
 
-def idempotent(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def idempotent(spot: Spot) -> Sequence[Finding]:
     """Send a request twice with one idempotency key, then another request with that key."""
-
-    def trial(place: Venue) -> list[Finding]:
-        declared = bulk_of(operation).guard.idempotency
-        assert declared is not None  # noqa: S101 - the law applies
-        intents = goods(bench, operation, place, SIZE)
-        stage = _keyed(staged(bench, operation, place, intents), declared)
-        ask = Ask(unit=units_of(bulk_of(operation))[0], more=_more(stage, declared))
-        first = perform(stage, ask)
-        if first.refused:
-            raise ImpossibleError(f"the whole request was refused ({first.status})")
-        before = stored(first)
-        again = send(stage, ask)
-        found = list(_replayed(declared, first, again))
-        found += _done_twice(first, before, again)
-        if declared.scope == "request":
-            found += _mismatch(staged(bench, operation, place, intents), declared, ask)
-        return found
-
-    return at_a_place(bench, operation, trial)
+    declared = spot.bulk.guard.idempotency
+    assert declared is not None  # noqa: S101 - the law applies
+    intents = goods(spot, SIZE)
+    stage = _keyed(staged(spot, intents), declared)
+    ask = Ask(unit=units_of(spot.bulk)[0], more=_more(stage, declared))
+    first = perform(stage, ask)
+    if first.refused:
+        raise ImpossibleError(f"the whole request was refused ({first.status})")
+    before = stored(first)
+    again = send(stage, ask)
+    found = list(_replayed(declared, first, again))
+    found += _done_twice(first, before, again)
+    if declared.scope == "request":
+        found += _mismatch(staged(spot, intents), declared, ask)
+    return found
 
 
 def _more(stage: Stage, declared: Idempotency) -> dict[str, object]:
@@ -98,32 +93,28 @@ def _mismatch(other: Stage, declared: Idempotency, ask: Ask) -> Iterator[Finding
         yield finding("idempotent", f"other content refused with {status}", says, exchange)
 
 
-def unprocessed(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def unprocessed(spot: Spot) -> Sequence[Finding]:
     """Send many items, and again what was not processed, until nothing is left."""
-
-    def trial(place: Venue) -> list[Finding]:
-        bulk = bulk_of(operation)
-        size = min(bulk.items.max or CROWD, CROWD)
-        stage = staged(bench, operation, place, [_plain(bench, operation, place)] * size)
-        exchange = send(stage, Ask(unit=units_of(bulk)[0]))
-        if exchange.reply.status not in OK:
-            raise ImpossibleError(f"{size} items were refused ({exchange.reply.status})")
-        left = _left(bench, operation, exchange)
-        if not left:
-            raise ImpossibleError(f"all of {size} items were processed at once")
-        return list(_until_done(stage, exchange, left))
-
-    return at_a_place(bench, operation, trial)
+    bulk = spot.bulk
+    size = min(bulk.items.max or CROWD, CROWD)
+    stage = staged(spot, [_plain(spot)] * size)
+    exchange = send(stage, Ask(unit=units_of(bulk)[0]))
+    if exchange.reply.status not in OK:
+        raise ImpossibleError(f"{size} items were refused ({exchange.reply.status})")
+    left = _left(bench, operation, exchange)
+    if not left:
+        raise ImpossibleError(f"all of {size} items were processed at once")
+    return list(_until_done(stage, exchange, left))
 
 
-def _plain(bench: Bench, operation: Operation, place: Venue) -> Any:
-    kinds = goods(bench, operation, place, SIZE)
+def _plain(spot: Spot) -> Any:
+    kinds = goods(spot, SIZE)
     return next((one for one in kinds if not one.existing), kinds[0])
 
 
 def _left(bench: Bench, operation: Operation, exchange: Exchange) -> Any:
     del bench
-    at = bulk_of(operation).guard.unprocessed
+    at = spot.bulk.guard.unprocessed
     found = told(exchange.reply, at) if at is not None else ABSENT
     return found if isinstance(found, list | dict) else []
 
@@ -133,8 +124,8 @@ def _until_done(stage: Stage, first: Exchange, left: Any) -> Iterator[Finding]:
     for _ in range(ROUNDS):
         if not left:
             break
-        last = send(_of_left(stage, left), Ask(unit=units_of(bulk_of(stage.operation))[0]))
-        left = _left(stage.bench, stage.operation, last)
+        last = send(_of_left(stage, left), Ask(unit=units_of(stage.spot.bulk)[0]))
+        left = _left(stage.spot.bench, stage.spot.operation, last)
     if left:
         says = f"after {ROUNDS} rounds {len(left)} items are still told as not processed"
         yield finding("unprocessed", "does not converge", says, first, last)
@@ -154,9 +145,9 @@ def _of_left(stage: Stage, left: Any) -> Stage:
         for n, (piece, raw) in enumerate(zip(stage.pieces, raws, strict=False))
     ]
     return Stage(
-        bench=stage.bench,
-        operation=stage.operation,
-        place=stage.place,
+        bench=stage.spot.bench,
+        operation=stage.spot.operation,
+        place=stage.spot.place,
         names=stage.names,
         pieces=pieces,
         shared=stage.shared,

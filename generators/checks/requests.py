@@ -8,12 +8,10 @@ from typing import Any
 from contracts.bulk import Bulk, Choice
 from contracts.messages import ABSENT
 from contracts.model import Operation
-from generators.checks.bench import Bench
 from generators.checks.calls import CallDraft, body_schema, draft, json_media
 from generators.checks.findings import ImpossibleError
 from generators.checks.locations import is_outside, look
-from generators.checks.venues import Venue, word_for
-from generators.checks.wrapping import bulk_of
+from generators.checks.venues import Spot, word_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +32,12 @@ class Request:
     more: Mapping[str, object] = field(default_factory=dict)
 
 
-def request(bench: Bench, operation: Operation, place: Venue, wanted: Request) -> CallDraft:
+def request(spot: Spot, wanted: Request) -> CallDraft:
     """Return the call. Raises ImpossibleError when the declaration has no room for what is wanted."""
-    bulk = bulk_of(operation)
-    made = draft(operation, {**bench.given, **place.values})
-    made.data = _frame(operation, bulk)
-    _choose_outside(made, operation, bulk, place, wanted)
+    bulk = spot.bulk
+    made = draft(spot.operation, {**spot.bench.given, **spot.place.values})
+    made.data = _frame(spot.operation, bulk)
+    _choose_outside(made, spot, wanted)
     if bulk.items.shape == "map":
         made.put(bulk.items.at, dict(zip(map(str, wanted.keys), wanted.items, strict=True)))
     else:
@@ -64,8 +62,9 @@ def _frame(operation: Operation, bulk: Bulk) -> Any:
     return ABSENT if not bulk.items.at or schema is None else {}
 
 
-def _choose_outside(made: CallDraft, operation: Operation, bulk: Bulk, place: Venue, wanted: Request) -> None:
+def _choose_outside(made: CallDraft, spot: Spot, wanted: Request) -> None:
     """Say what the caller chooses for the request as a whole."""
+    bulk = spot.bulk
     if wanted.unit is not None and bulk.unit.of.source:
         made.put(bulk.unit.of.source, word_of(bulk.unit.of, wanted.unit))
     if wanted.grouped and bulk.order.when is not None:
@@ -79,8 +78,8 @@ def _choose_outside(made: CallDraft, operation: Operation, bulk: Bulk, place: Ve
             raise ImpossibleError("one request has one action")
         made.put(effect.action.source, word_of(effect.action, wanted.actions[0]))
     if effect.resource is not None and effect.resource.source and is_outside(effect.resource.source):
-        name = place.resource.name
-        made.put(effect.resource.source, word_for(operation, effect.resource, name) or name)
+        name = spot.resource.name
+        made.put(effect.resource.source, word_for(spot.operation, effect.resource, name) or name)
 
 
 def word_of(choice: Choice, meant: str) -> str:

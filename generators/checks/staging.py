@@ -6,15 +6,13 @@ from random import Random
 from typing import Any, Final
 
 from contracts.messages import ABSENT
-from contracts.model import Operation
-from generators.checks.bench import Bench
 from generators.checks.findings import ImpossibleError
 from generators.checks.intents import Intent, candidates
 from generators.checks.names import Names
 from generators.checks.payloads import Members, as_written, changed_members, schema_of
 from generators.checks.records import Known, bumped, fresh_members, make
-from generators.checks.venues import Venue
-from generators.checks.wrapping import Content, bulk_of, client_key, fits, item_schema, wrapped
+from generators.checks.venues import Spot
+from generators.checks.wrapping import Content, client_key, fits, item_schema, wrapped
 
 SHARED: Final = "shared"
 
@@ -39,9 +37,7 @@ class Piece:
 class Stage:
     """One trial ready to be sent. `shared` is the payload of all its items as written, ABSENT when each has its own."""
 
-    bench: Bench
-    operation: Operation
-    place: Venue
+    spot: Spot
     names: Names
     pieces: list[Piece] = field(default_factory=list)
     shared: Any = ABSENT
@@ -49,17 +45,17 @@ class Stage:
 
     def rng(self, slot: object) -> Random:
         """Return the random source of a slot: the same in every trial."""
-        return self.bench.rng(self.operation.id, slot)
+        return self.spot.bench.rng(self.spot.operation.id, slot)
 
 
-def staged(bench: Bench, operation: Operation, place: Venue, intents: Sequence[Intent]) -> Stage:
+def staged(spot: Spot, intents: Sequence[Intent]) -> Stage:
     """Make intents real: equal intents give trials that differ in their fresh names alone. Raises ImpossibleError."""
-    stage = Stage(bench=bench, operation=operation, place=place, names=bench.names())
+    stage = Stage(spot=spot, names=spot.bench.names())
     known = _set_up(stage, intents)
-    bulk = bulk_of(operation)
+    bulk = spot.bulk
     if bulk.effect.payload in bulk.items.shared:
-        members = changed_members(bench, place.resource, operation, stage.names, SHARED, stage.rng(SHARED))
-        stage.shared = as_written(operation, bulk.effect.payload, members, items_at=None)
+        members = changed_members(spot, stage.names, SHARED, stage.rng(SHARED))
+        stage.shared = as_written(spot.operation, bulk.effect.payload, members, items_at=None)
         stage.shared_members = members
     for slot, intent in enumerate(intents):
         stage.pieces.append(_piece(stage, slot, intent, known[slot]))
@@ -68,30 +64,29 @@ def staged(bench: Bench, operation: Operation, place: Venue, intents: Sequence[I
 
 def _set_up(stage: Stage, intents: Sequence[Intent]) -> list[Known | None]:
     """Make the records that must be there before, and return the one of each slot."""
-    bench, place, names = stage.bench, stage.place, stage.names
+    bench, place, names = stage.spot.bench, stage.spot.place, stage.names
     wanted = [n for n, one in enumerate(intents) if (one.needs_record and one.twin is None) or one.defect == "taken"]
     members = [fresh_members(bench, place, names, f"e{n}", stage.rng(f"e{n}")) for n in wanted]
     made = dict(zip(wanted, make(bench, place, members, names) if members else (), strict=True))
     for n in wanted:
         if intents[n].defect == "stale":
-            stale = made[n]
-            bumped(bench, place, stale, stage.operation, names, str(n))
+            bumped(stage.spot, made[n], names, str(n))
     known = [made.get(n) for n in range(len(intents))]
     return [known[one.twin] if one.twin is not None else own for one, own in zip(intents, known, strict=True)]
 
 
 def _piece(stage: Stage, slot: int, intent: Intent, known: Known | None) -> Piece:
     content = _content(stage, slot, intent, known)
-    raw = wrapped(stage.operation, stage.place, intent, content, stage.rng(f"raw{slot}"))
-    if not fits(stage.operation, stage.place, raw, schema_of(stage.bench, stage.place.resource)):
+    raw = wrapped(stage.spot, intent, content, stage.rng(f"raw{slot}"))
+    if not fits(stage.spot, raw, schema_of(stage.spot.bench, stage.spot.resource)):
         raise ImpossibleError(f"no item could be made for '{intent}' that the contract takes")
     own = known if intent.needs_record else None
     return Piece(slot=slot, intent=intent, content=content, raw=raw, known=own)
 
 
 def _content(stage: Stage, slot: int, intent: Intent, known: Known | None) -> Content:
-    names, place = stage.names, stage.place
-    key = client_key(stage.operation, names, str(slot), intent, stage.rng(f"k{slot}"))
+    spot, names = stage.spot, stage.names
+    key = client_key(spot.operation, names, str(slot), intent, stage.rng(f"k{slot}"))
     awaited = [_own_key(stage, one) for one in intent.awaits]
     if intent.existing:
         target = known.key if known is not None and intent.defect != "unknown" else _unknown(stage, slot)
@@ -99,12 +94,12 @@ def _content(stage: Stage, slot: int, intent: Intent, known: Known | None) -> Co
         members = _changes(stage, slot, intent, known) if intent.action != "delete" else {}
         return Content(members=members, target=target, version=version, key=key, awaited=awaited)
     members = _new(stage, slot, intent, known)
-    target = ABSENT if place.resource.assigned else members.get(place.resource.key, ABSENT)
+    target = ABSENT if spot.resource.assigned else members.get(spot.resource.key, ABSENT)
     return Content(members=members, target=target, key=key, awaited=awaited)
 
 
 def _own_key(stage: Stage, slot: int) -> object:
-    key, piece = bulk_of(stage.operation).key, stage.pieces[slot]
+    key, piece = stage.spot.bulk.key, stage.pieces[slot]
     if key.by == "client":
         return piece.content.key
     return slot if key.by in {"index", "order"} else piece.content.target
@@ -112,8 +107,8 @@ def _own_key(stage: Stage, slot: int) -> object:
 
 def _unknown(stage: Stage, slot: int) -> object:
     """Return a key that names no record, as the item's schema takes it."""
-    bulk, resource = bulk_of(stage.operation), stage.place.resource
-    structure, record = item_schema(stage.operation), schema_of(stage.bench, resource)
+    bulk, resource = stage.spot.bulk, stage.spot.resource
+    structure, record = item_schema(stage.spot.operation), schema_of(stage.spot.bench, resource)
     schema = None
     if structure is not None and bulk.effect.target:
         schema = structure.at(bulk.effect.target[0])
@@ -123,17 +118,16 @@ def _unknown(stage: Stage, slot: int) -> object:
 
 
 def _version(stage: Stage, known: Known | None) -> object:
-    if bulk_of(stage.operation).effect.version is None:
+    if stage.spot.bulk.effect.version is None:
         return ABSENT
     return known.version if known is not None and known.version is not ABSENT else 1
 
 
 def _changes(stage: Stage, slot: int, intent: Intent, known: Known | None) -> Members:
-    bench, resource = stage.bench, stage.place.resource
-    rng = stage.rng(f"c{slot}")
-    if bulk_of(stage.operation).effect.payload in bulk_of(stage.operation).items.shared:
+    bulk, resource, rng = stage.spot.bulk, stage.spot.resource, stage.rng(f"c{slot}")
+    if bulk.effect.payload in bulk.items.shared:
         return {}
-    members = changed_members(bench, resource, stage.operation, stage.names, str(slot), rng)
+    members = changed_members(stage.spot, stage.names, str(slot), rng)
     if intent.action == "replace" and known is not None:
         members = {**known.members, **members}
     if intent.action == "upsert" and known is not None and not resource.assigned:
@@ -142,8 +136,8 @@ def _changes(stage: Stage, slot: int, intent: Intent, known: Known | None) -> Me
 
 
 def _new(stage: Stage, slot: int, intent: Intent, known: Known | None) -> Members:
-    bench, resource, rng = stage.bench, stage.place.resource, stage.rng(slot)
-    members = fresh_members(bench, stage.place, stage.names, str(slot), rng, edge=intent.edge)
+    spot, resource, rng = stage.spot, stage.spot.resource, stage.rng(slot)
+    members = fresh_members(spot.bench, spot.place, stage.names, str(slot), rng, edge=intent.edge)
     shared = known.members if known is not None else None
     if intent.twin is not None and shared is None:
         shared = stage.pieces[intent.twin].content.members
@@ -158,7 +152,8 @@ def _new(stage: Stage, slot: int, intent: Intent, known: Known | None) -> Member
 
 def _spoilt(stage: Stage, slot: int, intent: Intent, members: Members, rng: Random) -> Members:
     """Return the members with the one defect that the intent asks for in them."""
-    resource, schema = stage.place.resource, schema_of(stage.bench, stage.place.resource)
+    resource = stage.spot.resource
+    schema = schema_of(stage.spot.bench, resource)
     if intent.defect == "required":
         plain = [name for name in resource.required if name in members and members[name] not in stage.names.given]
         lacking = plain or [name for name in resource.required if name in members]
@@ -178,7 +173,8 @@ def _invalid(stage: Stage, members: Members, rng: Random) -> Members:
     """Return the members with one of them breaking the schema, keys and unique ones left alone."""
     from generators.mutations import invalid_variants  # noqa: PLC0415 - only this needs it
 
-    resource, schema = stage.place.resource, schema_of(stage.bench, stage.place.resource)
+    resource = stage.spot.resource
+    schema = schema_of(stage.spot.bench, resource)
     if schema is None:
         raise ImpossibleError(f"a {resource.name} has no schema to break")
     kept = {resource.key, *(name for group in resource.unique for name in group)}
@@ -191,20 +187,21 @@ def _invalid(stage: Stage, members: Members, rng: Random) -> Members:
     raise ImpossibleError(f"no member of a {resource.name} could be made invalid")
 
 
-def repertoire(bench: Bench, operation: Operation, place: Venue) -> tuple[tuple[Intent, ...], tuple[Intent, ...]]:
+def repertoire(spot: Spot) -> tuple[tuple[Intent, ...], tuple[Intent, ...]]:
     """Return the good intents and the defective ones for which items can be made here."""
-    known = bench.memory.get(("repertoire", operation.id, place))
+    name = ("repertoire", spot.operation.id, spot.place)
+    known = spot.bench.memory.get(name)
     if isinstance(known, tuple):
         return known
-    possible = [one for one in candidates(bulk_of(operation)) if _can_be_made(bench, operation, place, one)]
+    possible = [one for one in candidates(spot.bulk) if _can_be_made(spot, one)]
     found = (tuple(one for one in possible if not one.defect), tuple(one for one in possible if one.defect))
-    bench.memory["repertoire", operation.id, place] = found
+    spot.bench.memory[name] = found
     return found
 
 
-def _can_be_made(bench: Bench, operation: Operation, place: Venue, intent: Intent) -> bool:
+def _can_be_made(spot: Spot, intent: Intent) -> bool:
     try:
-        staged(bench, operation, place, [intent])
+        staged(spot, [intent])
     except ImpossibleError:
         return False
     return True

@@ -73,7 +73,7 @@ def send(stage: Stage, ask: Ask) -> Exchange:
         shared=stage.shared,
         more=ask.more,
     )
-    return stage.bench.send(request(stage.bench, stage.operation, stage.place, wanted).call())
+    return stage.spot.bench.send(request(stage.spot, wanted).call())
 
 
 def perform(stage: Stage, ask: Ask) -> Ran:
@@ -81,7 +81,7 @@ def perform(stage: Stage, ask: Ask) -> Ran:
     exchange = send(stage, ask)
     if exchange.reply.status in {401, 403}:
         raise ImpossibleError(f"the call was not let in ({exchange.reply.status})")
-    return ran(stage, ask, follow(stage.bench, exchange))
+    return ran(stage, ask, follow(stage.spot.bench, exchange))
 
 
 def ran(stage: Stage, ask: Ask, view: View) -> Ran:
@@ -110,10 +110,10 @@ def pictures(
         return dict.fromkeys(wanted, UNKNOWN)
     own = {slot: stage.pieces[slot].key for slot in wanted}
     keys = {slot: key if key is not ABSENT else told.get(slot, ABSENT) for slot, key in own.items()}
-    found = {slot: read(stage.bench, place, key) for slot, key in keys.items() if key is not ABSENT}
+    found = {slot: read(stage.spot.bench, place, key) for slot, key in keys.items() if key is not ABSENT}
     lost = [slot for slot in wanted if slot not in found]
     markers = [marker_of(stage.pieces[slot].content.members, stage.names) for slot in lost]
-    sought = find(stage.bench, place, markers) if any(one is not None for one in markers) else [UNKNOWN] * len(lost)
+    sought = find(stage.spot.bench, place, markers) if any(one is not None for one in markers) else [UNKNOWN] * len(lost)
     found |= {slot: one if mark is not None else UNKNOWN for slot, one, mark in zip(lost, sought, markers, strict=True)}
     return found
 
@@ -125,7 +125,7 @@ def stored(done: Ran, *, target: str | None = None, slots: Sequence[int] | None 
 
 def _at_target(stage: Stage, target: str | None) -> Venue | None:
     """Return the place where the records of one target of a fan-out are read, None when no parameter names it."""
-    fan_out, place = bulk_of(stage.operation).items.fan_out, stage.place
+    fan_out, place = stage.spot.bulk.items.fan_out, stage.spot.place
     if fan_out is None or target is None:
         return place
     acts = place.acts.values()
@@ -179,7 +179,7 @@ def finding(law: str, shape: str, says: str, *evidence: Ran | Exchange | Picture
     operation = ""
     for part in evidence:
         if isinstance(part, Ran):
-            operation = operation or part.stage.operation.id
+            operation = operation or part.stage.spot.operation.id
             for one in _exchanges(part):
                 shown[one.n] = one
         elif isinstance(part, Picture) and part.exchange is not None:

@@ -7,40 +7,35 @@ from contracts.model import Operation
 from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
-from generators.checks.mixing import at_a_place, bads, goods, inserted
+from generators.checks.mixing import bads, goods, inserted
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
 from generators.checks.staging import Stage, staged
 from generators.checks.trials import Ask, Ran, finding, perform, pictures, stored
-from generators.checks.venues import Venue
-from generators.checks.wrapping import bulk_of
+from generators.checks.venues import Spot
 
 GOOD = 4  # good items around the one that fails
 
 
-def atomic(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def atomic(spot: Spot) -> Sequence[Finding]:
     """Send units with one item that fails, at the front, in the middle and at the end; then look for what stayed."""
-
-    def trial(place: Venue) -> list[Finding]:
-        found: list[Finding] = []
-        failures = 0
-        for intents in _units(bench, operation, place):
-            for unit in [one for one in units_of(bulk_of(operation)) if one != "item"]:
-                stage = staged(bench, operation, place, _grouped(intents) if unit == "group" else intents)
-                before = pictures(stage, {})
-                done = perform(stage, Ask(unit=unit))
-                if done.refused or done.slots("failed"):
-                    failures += 1
-                    found += _changes(stage, before, done, unit)
-        if not failures:
-            raise ImpossibleError("no unit failed, although some should")
-        return found
-
-    return at_a_place(bench, operation, trial)
+    found: list[Finding] = []
+    failures = 0
+    for intents in _units(spot):
+        for unit in [one for one in units_of(spot.bulk) if one != "item"]:
+            stage = staged(spot, _grouped(intents) if unit == "group" else intents)
+            before = pictures(stage, {})
+            done = perform(stage, Ask(unit=unit))
+            if done.refused or done.slots("failed"):
+                failures += 1
+                found += _changes(stage, before, done, unit)
+    if not failures:
+        raise ImpossibleError("no unit failed, although some should")
+    return found
 
 
-def _units(bench: Bench, operation: Operation, place: Venue) -> Iterator[list[Intent]]:
-    right, wrong = goods(bench, operation, place, GOOD), bads(bench, operation, place)
+def _units(spot: Spot) -> Iterator[list[Intent]]:
+    right, wrong = goods(spot, GOOD), bads(spot)
     for n, at in enumerate((0, GOOD // 2, GOOD)):
         yield inserted(right, wrong[n % len(wrong)], at)
     for one in wrong[3:]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import Final
 
-from contracts.bulk import Choice, Resource
+from contracts.bulk import Bulk, Choice, Resource
 from contracts.model import Contract, Operation, Parameter
 from contracts.parameters import read_text
 from generators.checks.bench import Bench
 from generators.checks.calls import draft, sample
+from generators.checks.findings import ImpossibleError
 from generators.checks.jobs import OK
 from generators.checks.locations import is_outside, text_of
 from generators.checks.reading import fallback_resource
@@ -30,6 +31,27 @@ class Venue:
 
     def __hash__(self) -> int:
         return hash((self.resource.name, tuple(sorted(self.values.items()))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spot:
+    """Where an experiment is made: which bulk operation, on which kind of record, of which implementation."""
+
+    bench: Bench
+    operation: Operation
+    place: Venue
+
+    @property
+    def bulk(self) -> Bulk:
+        """The operation's `x-bulk`. Raises ImpossibleError when it has none."""
+        if self.operation.bulk is None:
+            raise ImpossibleError(f"{self.operation.id} has no x-bulk")
+        return self.operation.bulk
+
+    @property
+    def resource(self) -> Resource:
+        """The kind of record."""
+        return self.place.resource
 
 
 def venues(bench: Bench, operation: Operation) -> Sequence[Venue]:

@@ -9,35 +9,29 @@ from contracts.texts import short
 from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent, actions_of
-from generators.checks.mixing import at_a_place
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
 from generators.checks.staging import repertoire, staged
 from generators.checks.trials import Ask, Ran, finding, perform, pictures, stored
-from generators.checks.venues import Venue
-from generators.checks.wrapping import bulk_of
+from generators.checks.venues import Spot
 
 
-def stale_version(bench: Bench, operation: Operation) -> Sequence[Finding]:
+def stale_version(spot: Spot) -> Sequence[Finding]:
     """Send live versions around a stale one, for each action that has one."""
-
-    def trial(place: Venue) -> list[Finding]:
-        _, wrong = repertoire(bench, operation, place)
-        actions = [
-            one for one in actions_of(bulk_of(operation)) if Intent(action=one, defect="stale", existing=True) in wrong
-        ]
-        if not actions:
-            raise ImpossibleError("no item could be made that names a stale version")
-        found = [one for action in actions for one in _around(bench, operation, place, action)]
-        return [*found, *_twice(bench, operation, place, actions[0])]
-
-    return at_a_place(bench, operation, trial)
+    _, wrong = repertoire(spot)
+    actions = [
+        one for one in actions_of(spot.bulk) if Intent(action=one, defect="stale", existing=True) in wrong
+    ]
+    if not actions:
+        raise ImpossibleError("no item could be made that names a stale version")
+    found = [one for action in actions for one in _around(spot, action)]
+    return [*found, *_twice(spot, actions[0])]
 
 
-def _around(bench: Bench, operation: Operation, place: Venue, action: str) -> Iterator[Finding]:
-    unit = units_of(bulk_of(operation))[0]
+def _around(spot: Spot, action: str) -> Iterator[Finding]:
+    unit = units_of(spot.bulk)[0]
     live = Intent(action=action, existing=True)
-    stage = staged(bench, operation, place, [live, replace(live, defect="stale"), live])
+    stage = staged(spot, [live, replace(live, defect="stale"), live])
     before = pictures(stage, {})
     done = perform(stage, Ask(unit=unit))
     after = stored(done)
@@ -70,13 +64,13 @@ def _moves_wrongly(before: object, after: object) -> bool:
     return before == after
 
 
-def _twice(bench: Bench, operation: Operation, place: Venue, action: str) -> Iterator[Finding]:
+def _twice(spot: Spot, action: str) -> Iterator[Finding]:
     """Name one record twice with one version, in a list that runs in order: the second is stale by then."""
-    bulk = bulk_of(operation)
+    bulk = spot.bulk
     if bulk.order.run != "listed" or "duplicateTarget" in bulk.guard.refuse or units_of(bulk)[0] != "item":
         return
     live = Intent(action=action, existing=True)
-    stage = staged(bench, operation, place, [live, replace(live, twin=0)])
+    stage = staged(spot, [live, replace(live, twin=0)])
     before = pictures(stage, {}, slots=[0])[0]
     done = perform(stage, Ask(unit="item"))
     after = stored(done, slots=[0])[0]

@@ -15,7 +15,7 @@ from generators.checks.intents import Intent
 from generators.checks.locations import is_outside, look, put
 from generators.checks.names import Names
 from generators.checks.payloads import Members, as_written
-from generators.checks.venues import Venue, word_for
+from generators.checks.venues import Spot, word_for
 from generators.checks.waiting import pattern_of
 from generators.values import UnsatisfiableError, compile_schema
 
@@ -78,30 +78,29 @@ def client_key(operation: Operation, names: Names, slot: str, intent: Intent, rn
     return names.fit(schema.at(key.at) if schema is not None and key.at else None, f"k{slot}", rng)
 
 
-def wrapped(operation: Operation, venue: Venue, intent: Intent, content: Content, rng: Random) -> Any:
+def wrapped(spot: Spot, intent: Intent, content: Content, rng: Random) -> Any:
     """Return an item as it stands in the request. Raises ImpossibleError."""
-    bulk, resource = bulk_of(operation), venue.resource
-    effect = bulk.effect
-    raw = _with_content(operation, venue, intent, content)
+    bulk, effect = spot.bulk, spot.bulk.effect
+    raw = _with_content(spot, intent, content)
     if effect.target and content.target is not ABSENT:
         raw = put(raw, effect.target[0], content.target)
     elif not effect.target and content.target is not ABSENT and effect.payload not in bulk.items.shared:
-        raw = put(raw, f"{effect.payload}/{resource.key}", content.target)
+        raw = put(raw, f"{effect.payload}/{spot.resource.key}", content.target)
     if intent.action == "delete" and effect.tombstone:
         for at, value in effect.tombstone.items():
             raw = put(raw, at, value)
     said = [(effect.version, content.version), (bulk.key.at or None, content.key)]
     said += [(bulk.order.group_by or bulk.unit.group, ABSENT if intent.group is None else str(intent.group))]
     said += [(bulk.order.depends_on, list(content.awaited) if content.awaited else ABSENT)]
-    said += [(at, word) for at, word in _words(operation, venue, intent)]
+    said += [(at, word) for at, word in _words(spot, intent)]
     for place, thing in said:
         if place is not None and thing is not ABSENT and not is_outside(place):
             raw = put(raw, place, thing)
-    return _completed(raw, item_schema(operation), rng)
+    return _completed(raw, item_schema(spot.operation), rng)
 
 
-def _with_content(operation: Operation, venue: Venue, intent: Intent, content: Content) -> Any:
-    bulk = bulk_of(operation)
+def _with_content(spot: Spot, intent: Intent, content: Content) -> Any:
+    bulk = spot.bulk
     effect = bulk.effect
     bare = intent.action == "delete" or effect.payload in bulk.items.shared
     if bare:
@@ -109,22 +108,22 @@ def _with_content(operation: Operation, venue: Venue, intent: Intent, content: C
     members = content.members
     pattern = bulk.order.reference if pattern_of(bulk.order.reference) is not None else None
     if content.awaited and bulk.order.depends_on is None and pattern is not None:
-        member = next(iter(venue.resource.references), None)
+        member = next(iter(spot.resource.references), None)
         if member is None:
-            raise ImpossibleError(f"a {venue.resource.name} has no member that could refer to another item")
+            raise ImpossibleError(f"a {spot.resource.name} has no member that could refer to another item")
         members = {**members, member: pattern.replace("{key}", str(content.awaited[0]))}
-    return put({}, effect.payload, as_written(operation, effect.payload, members, items_at=bulk.items.at))
+    return put({}, effect.payload, as_written(spot.operation, effect.payload, members, items_at=bulk.items.at))
 
 
-def _words(operation: Operation, venue: Venue, intent: Intent) -> list[tuple[str, str]]:
+def _words(spot: Spot, intent: Intent) -> list[tuple[str, str]]:
     """Return the words inside an item that say what it wants, with their places."""
-    effect = bulk_of(operation).effect
+    effect = spot.bulk.effect
     found: list[tuple[str, str]] = []
     if effect.action.source and not is_outside(effect.action.source):
         found.append((effect.action.source, _word(effect.action, intent.action)))
     if effect.resource is not None and effect.resource.source and not is_outside(effect.resource.source):
-        word = word_for(operation, effect.resource, venue.resource.name)
-        found.append((effect.resource.source, word or venue.resource.name))
+        word = word_for(spot.operation, effect.resource, spot.resource.name)
+        found.append((effect.resource.source, word or spot.resource.name))
     return found
 
 
@@ -149,12 +148,12 @@ def _drawn(schema: Schema, rng: Random) -> object:
         raise ImpossibleError(f"an item needs a member that cannot be made: {error}") from None
 
 
-def fits(operation: Operation, venue: Venue, raw: object, schema: Schema | None) -> bool:
+def fits(spot: Spot, raw: object, schema: Schema | None) -> bool:
     """Say whether an item may be sent without the whole request being refused for it. `schema` is the record's."""
-    bulk = bulk_of(operation)
-    structure = item_schema(operation)
+    bulk = spot.bulk
+    structure = item_schema(spot.operation)
     if structure is not None and not structure.is_valid(raw):
         return False
     record = look(raw, bulk.effect.payload) if not bulk.effect.payload else None
-    judged = "malformedItem" in bulk.guard.refuse and isinstance(record, Mapping) and schema is not None
-    return not judged or schema is None or venue.resource.schema is None or schema.is_valid(record)
+    judged = "malformedItem" in bulk.guard.refuse and isinstance(record, Mapping)
+    return not judged or schema is None or schema.is_valid(record)

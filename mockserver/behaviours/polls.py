@@ -19,6 +19,7 @@ from mockserver.served import BulkPlan, served
 from mockserver.turn import Refusal, Turn
 from mockserver.world import World
 
+BUGS = "bugs"  # in a job's `extra`: the planted bugs that the call had
 FALLBACK = {"queued": "running", "doneWithErrors": "done", "open": "queued", "expired": "failed"}
 
 
@@ -31,11 +32,13 @@ def settle(api: Api, world: World, now: datetime) -> list[Job]:
     return ran
 
 
-def _run(api: Api, world: World, job: Job) -> None:
+def _run(maker: Api, world: World, job: Job) -> None:
     assert job.due is not None  # noqa: S101 - only jobs with a due instant stand on the agenda
     assert job.parcel is not None  # noqa: S101 - it goes when the job has run, and a job runs once
+    api = _with_its_bugs(maker, job)
     plan = served(api).plans[job.operation]
     turn = _turn(api, world, job, plan)
+    turn.jobs = (job,)
     batch = opened(turn, plan, job.unit)
     turn.acts = acts_of(job, batch.items) if job.extra else None
     outcomes = perform(turn, batch, job.scope)
@@ -57,6 +60,16 @@ def _run(api: Api, world: World, job: Job) -> None:
         outcomes=() if here else outcomes,
     )
     world.jobs.change(replace(job, parcel=None))
+
+
+def _with_its_bugs(api: Api, job: Job) -> Api:
+    """Return the API as it was for the call that made the job: a scenario may have planted a bug in it."""
+    names = [name for name in job.extra.get(BUGS, ()) if name not in api.bugs]
+    if not names:
+        return api
+    from mockserver.bugs import planted  # noqa: PLC0415 - only where a bug is
+
+    return planted(api, *names)
 
 
 def _turn(api: Api, world: World, job: Job, plan: BulkPlan) -> Turn:

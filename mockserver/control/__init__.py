@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from contracts.document import load
 from contracts.messages import Headers, Reply
 from mockserver.api import Api, Hooks
-from mockserver.control import clocks, documents, exchanges, scenarios, server, state, worlds
+from mockserver.control import clocks, documents, exchanges, scenarios, server, state, verdicts, worlds
 from mockserver.control.desk import Desk, RefusedError
 from mockserver.problems import problem
 from mockserver.turn import Refusal, Turn
@@ -34,6 +34,7 @@ BEHAVIOURS: Final[Mapping[str, Doing]] = {
     "getScenarios": scenarios.get_scenarios,
     "getMetrics": server.get_metrics,
     "getSettings": worlds.get_settings,
+    "getVerdict": verdicts.get_verdict,
     "listApis": server.list_apis,
     "listEntities": state.list_entities,
     "listExchanges": exchanges.list_exchanges,

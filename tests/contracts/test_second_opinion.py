@@ -90,6 +90,7 @@ def opinions(uri):
     return schema, Second(alone, format_checker=OPINIONS), alone
 
 
+NAMES = st.sampled_from([*WORDS, "Code"])
 NOISE = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([2**53, 2**63, 1.5, 1.0, 5e10]) | st.sampled_from(WORDS),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=2),
@@ -97,75 +98,84 @@ NOISE = st.recursive(
 )
 
 
-def values(schema, root, depth=0):
-    """Return a strategy of values that a schema takes, or nearly takes."""
+def values(schema, root, depth=0, spoil=0):
+    """Return a strategy of values that a schema takes; with `spoil` one in so many places breaks some rule."""
     if depth > 8 or not isinstance(schema, dict):
         return NOISE
-    return st.integers(0, 11).flatmap(lambda n: NOISE if n == 0 else near(schema, root, depth))
+    good = near(schema, root, depth, spoil)
+    return st.integers(1, spoil).flatmap(lambda n: NOISE if n == 1 else good) if spoil else good
 
 
-def near(schema, root, depth):
+def near(schema, root, depth, spoil):
     """Return a strategy of values by the first keyword that says most."""
-    inner = depth + 1
+    inner = {"root": root, "depth": depth + 1, "spoil": spoil}
     if "$ref" in schema:
-        return values(look_up(root, schema["$ref"][1:]), root, inner)
+        return values(look_up(root, schema["$ref"][1:]), **inner)
     if "const" in schema or "enum" in schema:
         return st.sampled_from([schema["const"]] if "const" in schema else schema["enum"])
-    parts = [one for word in ("allOf", "anyOf", "oneOf") for one in schema.get(word, ())]
-    parts += [schema[word] for word in ("then", "else", "if") if word in schema]
-    own = by_type(schema, root, inner)
-    if not parts:
-        return own
-    merged = st.tuples(own, *(values(one, root, inner) for one in parts)).map(_merged)
-    return st.one_of(merged, *(values(one, root, inner) for one in parts))
+    own = by_type(schema, inner)
+    ways = [one for word in ("anyOf", "oneOf") for one in schema.get(word, ())]
+    ways += [{"allOf": [schema.get("if", True), schema.get("then", True)]}, schema.get("else", True)] * ("if" in schema)
+    together = [values(one, **inner) for one in schema.get("allOf", ()) if one is not True]
+    picked = [st.one_of(*(values(one, **inner) for one in ways if one is not True))] if ways else []
+    typed = [own] if schema.keys() & {"type", *KEYWORDS} or not (together or picked) else []
+    return st.tuples(*typed, *together, *picked).map(_merged)
 
 
 def _merged(options):
+    """Return one value that has something of each: objects are laid over one another."""
     objects = [one for one in options if isinstance(one, dict)]
     return {key: one for value in objects for key, one in value.items()} if objects else options[-1]
 
 
-def by_type(schema, root, depth):
+def by_type(schema, inner):
     """Return a strategy of values by the type, or by the keywords of one."""
     types = schema.get("type", [])
     kinds = [types] if isinstance(types, str) else list(types)
-    if not kinds:
-        kinds = [kind for kind, words in HINTS.items() if words & schema.keys()] or ["null"]
-    return st.one_of(*(MAKERS[kind](schema, root, depth) for kind in kinds))
+    kinds = kinds or [kind for kind, words in HINTS.items() if words & schema.keys()] or ["object", "null"]
+    return st.one_of(*(MAKERS[kind](schema, inner) for kind in kinds))
 
 
-def objects(schema, root, depth):
-    """Return objects with some of the declared members, and now and then another one."""
-    members = {name: values(one, root, depth) for name, one in schema.get("properties", {}).items()}
-    wanted = {name: one for name, one in members.items() if name in schema.get("required", ())}
-    others = schema.get("additionalProperties", True)
-    spare = st.dictionaries(st.sampled_from(WORDS), values(others, root, depth), max_size=1)
+def objects(schema, inner):
+    """Return objects with some of the declared members; spoilt ones lack or have too many."""
+    members = {name: values(one, **inner) for name, one in schema.get("properties", {}).items() if one is not False}
+    required = schema.get("required", ())
+    wanted = {name: members.get(name, st.sampled_from(WORDS)) for name in required}
     base = st.fixed_dictionaries(wanted, optional={name: one for name, one in members.items() if name not in wanted})
-    drop = st.sampled_from([None, None, None, *wanted])
-    return st.tuples(base, spare, drop).map(lambda all_: {k: v for k, v in (all_[1] | all_[0]).items() if k != all_[2]})
+    others = schema.get("additionalProperties", True)
+    if not inner["spoil"]:
+        more = st.dictionaries(NAMES, values(others, **inner), max_size=2) if isinstance(others, dict) else st.just({})
+        return st.tuples(more, base).map(lambda both: both[0] | both[1])
+    spare = st.dictionaries(NAMES, values(others, **inner), max_size=1)
+    drop = st.sampled_from([None] * inner["spoil"] + list(wanted))
+    return st.tuples(base, spare, drop).map(lambda one: {k: v for k, v in (one[1] | one[0]).items() if k != one[2]})
 
 
-def arrays(schema, root, depth):
-    """Return short arrays, among them some with a repeated element."""
-    plain = st.lists(values(schema.get("items", True), root, depth), max_size=3)
-    return plain | plain.map(lambda one: one + one[:1])
+def arrays(schema, inner):
+    """Return short arrays; spoilt ones may repeat an element or be empty."""
+    fewest = 0 if inner["spoil"] else schema.get("minItems", 0)
+    plain = st.lists(values(schema.get("items", True), **inner), min_size=fewest, max_size=max(fewest, 2))
+    return plain | plain.map(lambda one: one + one[:1]) if inner["spoil"] else plain
 
 
-def strings(schema, *_):
-    """Return texts of the format, of the pattern, around the allowed lengths, and others."""
+def strings(schema, inner):
+    """Return texts of the format, of the pattern, or around the allowed lengths."""
     if "format" in schema:
-        return st.sampled_from(FORMATS[schema["format"]])
+        return st.sampled_from(FORMATS[schema["format"]] if inner["spoil"] else FORMATS[schema["format"]][:1])
     if "pattern" in schema:
-        return st.from_regex(schema["pattern"], fullmatch=True) | st.sampled_from(WORDS)
-    edges = [schema.get("minLength", 1), schema.get("maxLength", 3)]
-    return st.sampled_from(["é" * max(0, n + off) for n in edges for off in (-1, 0, 1)] + WORDS)
+        fitting = st.from_regex(schema["pattern"], fullmatch=True).map(str.strip)
+        return fitting | st.sampled_from(WORDS) if inner["spoil"] else fitting
+    fewest, most = schema.get("minLength", 0), schema.get("maxLength", 5)
+    off = 1 if inner["spoil"] else 0
+    return st.sampled_from(["é" * max(0, fewest - off), "x" * (most + off), "name"[:most]])
 
 
-def numbers(schema, *_):
-    """Return numbers around the allowed limits, whole ones also as floats."""
-    edges = [schema.get(word, 0) for word in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")]
-    whole = [int(n) + off for n in edges for off in (-1, 0, 1)]
-    return st.sampled_from([*whole, *(float(n) for n in whole if abs(n) < 2**53), 0.5])
+def numbers(schema, inner):
+    """Return numbers at the allowed limits, or just beyond them, whole ones also as floats."""
+    low = schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1)
+    high = schema.get("maximum", max(low, 5))
+    off = 1 if inner["spoil"] else 0
+    return st.sampled_from([low - off, high + off, low, *([float(low), low + 0.5] if off else [])])
 
 
 HINTS = {
@@ -174,6 +184,7 @@ HINTS = {
     "string": {"format", "pattern", "minLength", "maxLength"},
     "number": {"minimum", "maximum"},
 }
+KEYWORDS = set().union(*HINTS.values())
 MAKERS = {
     "object": objects,
     "array": arrays,
@@ -191,7 +202,7 @@ MAKERS = {
 def test_both_validators_agree(uri, data):
     """On any value near a schema both validators say yes or both say no, and what is refused is explained."""
     first, second, alone = opinions(uri)
-    value = data.draw(values(alone, alone))
+    value = data.draw(st.sampled_from([0, 0, 4, 12, 40]).flatmap(lambda spoil: values(alone, alone, spoil=spoil)))
     assert first.is_valid(value) == second.is_valid(value)
     report = check_value(first, value)
     assert bool(report) != first.is_valid(value)

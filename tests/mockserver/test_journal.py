@@ -12,16 +12,15 @@ from mockserver.clock import EPOCH
 from mockserver.domain.values import Fault, Item, Outcome
 from mockserver.journal import HEAD, WHOLE, Journal
 from mockserver.redaction import body_bytes, fingerprint, header_value
+from mockserver.turn import Turn
 
 
 def turn(call=None, outcomes=(), violations=()):
-    return SimpleNamespace(
+    return Turn(
         api=SimpleNamespace(name="toy"),
-        arrived=None,
-        decision=None,
+        world=None,
         call=call or Call(method="GET", path="/x"),
         now=EPOCH,
-        operation=None,
         scope="here",
         client="me",
         outcomes=outcomes,

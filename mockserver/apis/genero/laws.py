@@ -33,7 +33,8 @@ def token_quota(history: History) -> Ruling:
     if breaches:
         deed, window, most = breaches[0]
         return broken(
-            f"#{deed.n} fetched a token although {most} had been in the last {span(window)}; a token lasts 30 days, keep it.",
+            f"#{deed.n} fetched a token although {most} had been in the last {span(window)}; a token lasts 30 days, "
+            f"keep it.",
             (deed for deed, _, _ in breaches),
         )
     return kept(f"{counted(len(fetches), 'token')} fetched, within the quotas.", fetches)

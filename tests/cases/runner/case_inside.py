@@ -1,14 +1,17 @@
 """The sandbox inside the test process: the whole program but for its sockets."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 
-from case_run import Answer, Pairs, Server
+from case_run import Answer, Pairs, Server, over_http
 from case_text import Case, CaseError, Step
 
 from contracts.messages import Headers
 from mockserver.api import Api
 from mockserver.sources import find_sources
+from mockserver.web.running import in_thread
 from mockserver.web.service import Options, Service
 
 REAL = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,8 +29,7 @@ def served_by(case: Case) -> Step:
 
 def inside(case: Case) -> tuple[Server, str]:
     """Return a server of what `case` speaks to, and where it is mounted there."""
-    step = served_by(case)
-    api = _api(step.rest if step.word == "api" else str(case.file.parent / step.rest))
+    api = _api_of(case)
     service = _service(api)
 
     def answer(method: str, target: str, headers: Pairs, body: bytes) -> Answer:
@@ -35,6 +37,19 @@ def inside(case: Case) -> tuple[Server, str]:
         return Answer(status=reply.status, headers=reply.headers.pairs, body=reply.body)
 
     return answer, api.mount
+
+
+@contextmanager
+def beside(case: Case) -> Iterator[tuple[Server, str]]:
+    """Serve what `case` speaks to from a thread, for replies that break on their way; yield it, and its mount."""
+    api = _api_of(case)
+    with in_thread([api], Options(mode="frozen")) as running:
+        yield over_http(running.url), api.mount
+
+
+def _api_of(case: Case) -> Api:
+    step = served_by(case)
+    return _api(step.rest if step.word == "api" else str(case.file.parent / step.rest))
 
 
 @cache

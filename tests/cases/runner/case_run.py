@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import BadStatusLine, HTTPConnection, IncompleteRead, RemoteDisconnected
 from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -12,17 +12,24 @@ from uuid import uuid4
 from case_match import ABSENT, Names, body_of_call, differences, differences_of_body, fill
 from case_text import Case, CaseError, Exchange, Message, Step
 
+BROKEN = {  # the first that an error is
+    RemoteDisconnected: "closed",
+    ConnectionResetError: "reset",
+    BadStatusLine: "rubbish",
+    IncompleteRead: "incomplete",
+}
 EPOCH = "2026-01-01T00:00:00Z"
 Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A reply as it came: `headers` in order, names as sent."""
+    """A reply as it came: `headers` in order, names as sent. `broken` says how it failed to come as a whole."""
 
     status: int
-    headers: Pairs
-    body: bytes
+    headers: Pairs = ()
+    body: bytes = b""
+    broken: str = ""
 
 
 class Server(Protocol):
@@ -61,6 +68,8 @@ def over_http(url: str) -> Server:
             connection.request(method, parts.path.rstrip("/") + target, body=body or None, headers=dict(headers))
             reply = connection.getresponse()
             return Answer(status=reply.status, headers=tuple(reply.getheaders()), body=reply.read())
+        except tuple(BROKEN) as error:
+            return Answer(status=0, broken=next(word for kind, word in BROKEN.items() if isinstance(error, kind)))
         finally:
             connection.close()
 
@@ -121,6 +130,10 @@ def _send(running: Running, call: Message) -> Answer:
 
 
 def _unlike(expected: Message, answer: Answer, names: Names) -> Iterator[str]:
+    if expected.start["broken"] or answer.broken:
+        if expected.start["broken"] != answer.broken:
+            yield f"reply: expected {expected.start['broken'] or 'a whole one'}, got {answer.broken or 'a whole one'}"
+        return
     if int(expected.start["status"]) != answer.status:
         yield f"status: expected {expected.start['status']}, got {answer.status}"
     got = {name.lower(): value for name, value in answer.headers}
@@ -158,6 +171,11 @@ def _settings(running: Running, rest: str) -> None:
     _control(running, "PATCH", "/settings", json.loads(rest))
 
 
+def _scenario(running: Running, rest: str) -> None:
+    given = [json.loads(rest)] if rest.startswith("{") else rest.split()
+    _control(running, "PUT", "scenarios", {"scenarios": given})
+
+
 def _seed(running: Running, rest: str) -> None:
     _control(running, "POST", "/reset", {"seed": int(rest)})
     _control(running, "PUT", "/clock", {"mode": "frozen", "now": EPOCH})
@@ -176,6 +194,7 @@ def _clock(running: Running, rest: str) -> None:
 STEPS: dict[str, Callable[[Running, str], None]] = {
     "clock": _clock,
     "header": _header,
+    "scenario": _scenario,
     "seed": _seed,
     "settings": _settings,
 }

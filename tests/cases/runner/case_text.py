@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 CALL = re.compile(r"(?:(?P<times>\d+) x )?(?P<method>[A-Z]+) (?P<target>\S+)$")
-REPLY = re.compile(r"(?P<status>\d{3})(?: (?P<media>\S+))?$")
+REPLY = re.compile(r"(?:(?P<status>\d{3})(?: (?P<media>\S+))?|(?P<broken>closed|reset|rubbish|incomplete))$")
 HEADER = re.compile(r"(?P<name>[A-Za-z0-9-]+):\s*(?P<value>.*)$")
-STEP = re.compile(r"(?P<word>api|contract|header|settings|seed|clock)(?:\s+(?P<rest>.*))?$", re.DOTALL)
+STEP = re.compile(r"(?P<word>api|contract|header|scenario|settings|seed|clock)(?:\s+(?P<rest>.*))?$", re.DOTALL)
 
 
 class CaseError(Exception):
@@ -50,6 +50,11 @@ class Case:
     file: Path
     line: int
     steps: tuple[Step | Exchange, ...] = ()
+
+    @property
+    def needs_socket(self) -> bool:
+        """Tell whether a reply is expected that no whole one is: it takes a connection to see that."""
+        return any(isinstance(step, Exchange) and step.reply.start["broken"] for step in self.steps)
 
     @property
     def id(self) -> str:
@@ -121,14 +126,14 @@ def _blocks(file: Path) -> Iterator[Block]:
 def _step(file: Path, block: Block) -> Step:
     found = STEP.match("\n".join([*block.signed, *block.free]).strip())
     if found is None:
-        raise _wrong(file, block.line, "after '@' comes one of api, contract, header, settings, seed, clock")
+        raise _wrong(file, block.line, "after '@' comes one of api, contract, header, scenario, settings, seed, clock")
     return Step(line=block.line, word=found["word"], rest=(found["rest"] or "").strip())
 
 
 def _message(file: Path, block: Block, start: re.Pattern[str]) -> Message:
     first = start.match(block.signed[0])
     if first is None:
-        wanted = "'> METHOD PATH'" if start is CALL else "'< STATUS' or '< STATUS MEDIA/TYPE'"
+        wanted = "'> METHOD PATH'" if start is CALL else "'< STATUS', '< STATUS MEDIA/TYPE' or '< closed'"
         raise _wrong(file, block.line, f"expected {wanted}")
     fields = [HEADER.match(line) for line in block.signed[1:]]
     if None in fields:

