@@ -144,9 +144,9 @@ def _tell_plainly(schema: Schema, value: object, path: Path, found: Findings) ->
         at = path
         for token in error.instance_path:
             at = (at, token)
-        if error.kind.name in NEEDS_THE_WHOLE:
-            for token in error.kind.value:
-                found.add(unknown((), error.kind.name), (at, token), None)
+        if error.kind.name == "unevaluatedProperties":
+            for name in error.kind.value:
+                found.add(unknown((), error.kind.name), (at, name), error.instance[name])
         else:
             found.add(of_keyword(error.kind.name, error.kind.value), at, error.instance)
 

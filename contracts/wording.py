@@ -112,5 +112,6 @@ SAYINGS: Final[Mapping[str, Callable[[Any], str]]] = {
     "not": lambda _: "of the excluded form",
     "pattern": lambda pattern: f"the form {pattern}",
     "type": type_words,
+    "unevaluatedItems": lambda _: "no further elements",
     "uniqueItems": lambda _: "no element twice",
 }

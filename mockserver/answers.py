@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BODILESS: Final = frozenset((204, 304))
 FAILURE: Final = 400
+OWED: Final = {401: (("WWW-Authenticate", "Bearer"),), 429: (("Retry-After", "1"),)}  # what HTTP has such answers say
 USUAL: Final[Mapping[str, str]] = {"retry-after": "1", "www-authenticate": "Bearer"}  # where a contract demands them
 
 
@@ -101,7 +102,10 @@ def _as_the_api_would(turn: Turn, effect: ReplyEffect) -> Reply | Refusal:
 def _refused(turn: Turn, status: int) -> Refusal:
     name = "" if turn.decision is None else turn.decision.scenario
     return Refusal(
-        status=status, kind="scenario", detail=f"{phrase(status)}{f', by the scenario {name}' if name else ''}."
+        headers=Headers(OWED.get(status, ())),
+        status=status,
+        kind="scenario",
+        detail=f"{phrase(status)}{f', by the scenario {name}' if name else ''}.",
     )
 
 

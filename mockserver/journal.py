@@ -1,7 +1,7 @@
 """What happened in a sandbox: the newest exchanges, bounded by count and by bytes, secrets hidden when written."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -23,7 +23,7 @@ WHOLE: Final = 64 * 1024  # bytes; a larger body is kept as digest and head
 HEAD: Final = 1024  # bytes kept of a larger body
 ENTRY_BYTES: Final = 800  # what an entry takes beside its texts, measured with tracemalloc
 STAGED_BYTES: Final = 400  # what a scenario did
-RESULT_BYTES: Final = 120  # what an item's result takes
+RESULT_BYTES: Final = 144  # what an item's result takes, measured the same way
 
 
 class Tally(NamedTuple):
@@ -110,16 +110,30 @@ def _nobody(entry: Entry) -> None:
     del entry
 
 
-class Journal:
-    """The exchanges of one sandbox, oldest first. `tell` hears of each when it is written."""
+def call_all(calls: Collection[Callable[[], object]]) -> None:
+    """Call each; who is called may come and go meanwhile."""
+    for call in tuple(calls):
+        call()
 
-    __slots__ = ("_entries", "_tell", "bytes", "last", "max_bytes", "max_exchanges")
+
+class Journal:
+    """The exchanges of one sandbox, oldest first.
+
+    `tell` hears of each when it is written; `listeners`, of which there may be none, that there is one.
+    """
+
+    __slots__ = ("_entries", "_listeners", "_tell", "bytes", "last", "max_bytes", "max_exchanges")
 
     def __init__(
-        self, *, exchanges: int = EXCHANGES, max_bytes: int = BYTES, tell: Callable[[Entry], None] = _nobody
+        self,
+        *,
+        exchanges: int = EXCHANGES,
+        max_bytes: int = BYTES,
+        tell: Callable[[Entry], None] = _nobody,
+        listeners: Collection[Callable[[], object]] = (),
     ) -> None:
         self._entries: deque[Entry] = deque()
-        self._tell = tell
+        self._tell, self._listeners = tell, listeners
         self.max_exchanges, self.max_bytes = exchanges, max_bytes
         self.bytes = 0
         self.last = 0
@@ -136,6 +150,8 @@ class Journal:
         if self.bytes > self.max_bytes or len(self._entries) > self.max_exchanges:
             self._shed()
         self._tell(entry)
+        if self._listeners:
+            call_all(self._listeners)
 
     def limit(self, *, exchanges: int, max_bytes: int) -> None:
         """Set the bounds; what is beyond them is forgotten at once."""
@@ -189,7 +205,7 @@ def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
     )
 
 
-def _staged(decision: Decision, bugs: tuple[str, ...]) -> Staged:
+def _staged(decision: Decision, bugs: Sequence[str]) -> Staged:
     effects = decision.effects
     return Staged(
         rules=(*((decision.scenario,) if decision.scenario else ()), *(f"bug:{name}" for name in bugs)),
@@ -204,9 +220,10 @@ _NOTHING: Final = Tally()
 
 
 def _kept(headers: Headers, body: bytes) -> Kept:
+    """Return what is kept of a message; the body is a copy, as what orjson makes holds 4 KiB however short it is."""
     size = len(body)
     if size <= WHOLE:
-        return Kept(headers_text(headers), body_bytes(body) if body else body, size, "")
+        return Kept(headers_text(headers), bytes(memoryview(body_bytes(body))), size, "")
     return Kept(headers_text(headers), body_bytes(body[: 2 * HEAD])[:HEAD], size, sha256(body).hexdigest())
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from mockserver.api import Api
 from mockserver.clock import Clock, Mode
 from mockserver.ids import Ids
-from mockserver.journal import Entry, Journal
+from mockserver.journal import Entry, Journal, call_all
 from mockserver.scenario.catalogue import Catalogue
 from mockserver.scenario.player import Player
 from mockserver.served import served
@@ -67,7 +67,8 @@ class Blank:
 class Sandbox:
     """One isolated world. `settings` is replaced, never changed in place; `used` is real time.
 
-    `era` counts resets. Whoever waits for the clock stands in `waiting` and is called when it was moved.
+    `era` counts resets. Whoever waits for the clock stands in `waiting` and is called when it was moved; whoever
+    follows the journal stands in `listening` and is called when something was written, at a reset, and at the end.
     """
 
     name: str
@@ -81,6 +82,8 @@ class Sandbox:
     player: Player = field(init=False)
     era: int = 0
     waiting: set[Callable[[], object]] = field(default_factory=set)
+    listening: set[Callable[[], object]] = field(default_factory=set)
+    gone: bool = False
 
     def __post_init__(self) -> None:
         self.reset(self.used)
@@ -91,17 +94,22 @@ class Sandbox:
         self.seed = blank.seed if seed is None else seed
         self.clock = Clock.start(blank.mode, real, factor=blank.factor)
         self.worlds = {}
-        self.journal = Journal(tell=blank.tell)
+        self.journal = Journal(tell=blank.tell, listeners=self.listening)
         self.player = Player(seed=self.seed)
         self.player.play([blank.catalogue.get(name) for name in blank.scenarios])
         self.era += 1
         self.set_up(blank.settings)
         self.moved()
+        call_all(self.listening)
+
+    def end(self) -> None:
+        """Tell those who follow the journal that nothing more will come."""
+        self.gone = True
+        call_all(self.listening)
 
     def moved(self) -> None:
         """Tell those who wait for the clock that it is another one now."""
-        for call in tuple(self.waiting):
-            call()
+        call_all(self.waiting)
 
     @property
     def apis(self) -> Iterable[Api]:
@@ -175,7 +183,10 @@ class Sandboxes:
 
     def drop(self, name: str) -> bool:
         """Forget a sandbox; tell whether there was one of that name."""
-        return self._by_name.pop(name, None) is not None
+        dropped = self._by_name.pop(name, None)
+        if dropped is not None:
+            dropped.end()
+        return dropped is not None
 
     def _make_room(self, real: datetime) -> None:
         while len(self._by_name) >= self.most:
@@ -183,4 +194,4 @@ class Sandboxes:
             wait = idle.used + KEPT_FOR - real
             if wait > timedelta(0):
                 raise SandboxesFullError(wait)
-            del self._by_name[idle.name]
+            self.drop(idle.name)

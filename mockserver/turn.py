@@ -49,7 +49,7 @@ class Turn:
     acts: Acts | None = None
     halves: "Halves | None" = None
     arrived: datetime | None = None
-    bugs: tuple[str, ...] = ()
+    bugs: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

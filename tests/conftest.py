@@ -6,13 +6,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mockserver.sources import find_sources
-from mockserver.web.running import Running, in_thread
-from mockserver.web.service import Options
+if TYPE_CHECKING:
+    from mockserver.web.running import Running
 
 _numbers = count(1)
 
@@ -34,7 +33,7 @@ class Answer:
 class Client:
     """Speaks to one sandbox of a running server over one kept connection."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: "Running") -> None:
         self.running = running
         self.sandbox = f"test-{next(_numbers)}"
         self._connection = HTTPConnection("127.0.0.1", running.port, timeout=30)
@@ -66,22 +65,26 @@ Serving = Callable[..., Client]
 
 
 @pytest.fixture(scope="session")
-def _servers() -> Iterator[Callable[..., Running]]:
+def _servers() -> Iterator[Callable[..., "Running"]]:
+    from mockserver.sources import find_sources  # noqa: PLC0415 - most tests need no server
+    from mockserver.web.running import in_thread  # noqa: PLC0415
+    from mockserver.web.service import Options  # noqa: PLC0415
+
     running: dict[tuple[Any, ...], Running] = {}
     with ExitStack() as stack:
 
-        def start(names: tuple[str, ...], options: Options, body_seconds: float) -> Running:
-            key = (names, repr(options), body_seconds)
+        def start(names: tuple[str, ...], body_seconds: float, options: dict[str, Any]) -> "Running":
+            key = (names, body_seconds, repr(sorted(options.items())))
             if key not in running:
                 apis = [source.load() for source in find_sources(names)]
-                running[key] = stack.enter_context(in_thread(apis, options, body_seconds=body_seconds))
+                running[key] = stack.enter_context(in_thread(apis, Options(**options), body_seconds=body_seconds))
             return running[key]
 
         yield start
 
 
 @pytest.fixture
-def serving(_servers: Callable[..., Running]) -> Iterator[Serving]:
+def serving(_servers: Callable[..., "Running"]) -> Iterator[Serving]:
     """Return a function that serves APIs, bundled or files, and returns a client with a fresh sandbox.
 
     Keyword arguments are those of `Options`; a server is started once for all tests that want the same.
@@ -89,7 +92,7 @@ def serving(_servers: Callable[..., Running]) -> Iterator[Serving]:
     with ExitStack() as stack:
 
         def serve(*names: str, body_seconds: float = 30.0, **options: Any) -> Client:
-            client = Client(_servers(tuple(map(str, names)), Options(**options), body_seconds))
+            client = Client(_servers(tuple(map(str, names)), body_seconds, options))
             stack.callback(client.close)
             return client
 

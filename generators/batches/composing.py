@@ -9,17 +9,17 @@ from contracts.model import Contract, Operation
 from generators.batches.acting import Actor, Piece
 from generators.batches.design import Design, designed
 from generators.batches.known import NOTHING, Known
-from generators.batches.making import Making
+from generators.batches.making import Making, making_of
 from generators.batches.planned import PlannedBatch, PlannedItem
 from generators.batches.profiles import PROFILES, Profile
 from generators.batches.requesting import collected, requested
 from generators.batches.words import Word
 from generators.batches.wrapping import key_of
-from generators.checks.names import FIRST_NUMBER, Names
 from generators.mutations import Mutation, invalid_variant
 
 GROUPS: Final = 3
 UNGROUPED: Final = 0.1
+WAITING: Final = 0.2  # the share of items that wait for an earlier one, where items can
 
 
 class Composer:
@@ -34,6 +34,11 @@ class Composer:
     def __init__(self, contract: Contract, operation: Operation, *, given: Mapping[str, str] | None = None) -> None:
         self._design = designed(contract, operation, given or {})
 
+    @property
+    def design(self) -> Design:
+        """What is known of the operation."""
+        return self._design
+
     def compose(
         self, *, seed: int, size: int, profile: Profile | None = None, known: Known | None = None, prefix: str = ""
     ) -> PlannedBatch:
@@ -43,9 +48,7 @@ class Composer:
         """
         profile = profile or PROFILES["mixed"]
         rng = Random(f"{self._design.operation.id}/{seed}/{size}/{profile.name}")
-        token = rng.getrandbits(40)
-        names = Names(prefix=f"{prefix}{token:x}-", number=FIRST_NUMBER + token % 10**9 * 10**5)
-        making = Making(rng=rng, known=known if known is not None else Known(), names=names)
+        making = making_of(rng, known if known is not None else Known(), prefix=prefix)
         return _Batch(self._design, making, profile, size).planned(seed)
 
 
@@ -150,8 +153,12 @@ class _Batch:
         design, piece, rng = self._design, self.pieces[n], self._making.rng
         payload = None if piece.values is None else design.wrapper.payload(piece.values)
         group = self._group()
-        value = design.wrapper.item(payload, self._parts(n, keys, group), self._making)
+        after = self._after(n, keys)
+        parts = {**self._parts(n, keys, group), **self._waiting(after, keys)}
+        value = design.wrapper.item(payload, parts, self._making)
         mutation: Mutation | None = piece.mutation
+        if mutation is not None:
+            mutation = replace(mutation, pointer=design.wrapper.pointer(piece.values or {}, mutation.pointer))
         if piece.intent == "malformed":
             element = design.wrapper.element
             mutation = invalid_variant(element, value, rng) if element is not None else None
@@ -171,7 +178,22 @@ class _Batch:
             values=piece.values,
             fresh=piece.fresh,
             mutation=mutation,
+            after=after,
         )
+
+    def _after(self, n: int, keys: list[object]) -> tuple[int, ...]:
+        """Choose the earlier items that one waits for, where items can."""
+        named = [m for m in range(n) if keys[m] is not None] if self._design.bulk.order.depends_on else []
+        chosen = named and self._making.rng.random() < WAITING
+        return (self._making.one_of(named),) if chosen else ()
+
+    def _waiting(self, after: tuple[int, ...], keys: list[object]) -> dict[str, object]:
+        place, element = self._design.bulk.order.depends_on, self._design.wrapper.element
+        if not after or place is None:
+            return {}
+        named = [keys[m] for m in after]
+        schema = element.at(place) if element is not None else None
+        return {place: named if schema is None or schema.is_valid(named) else named[0]}
 
     def _parts(self, n: int, keys: list[object], group: object) -> dict[str, object]:
         """Return what stands in an item beside its payload, by location."""

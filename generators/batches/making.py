@@ -11,7 +11,7 @@ from contracts.keywords import is_annotation
 from contracts.model import Contract
 from contracts.schemas import Schema
 from generators.batches.known import NOTHING, Known, Live, StoredKey
-from generators.checks.names import Names
+from generators.checks.names import FIRST_NUMBER, Names
 from generators.values import Generator, compile_schema
 
 TRIES: Final = 10
@@ -80,6 +80,13 @@ class Making:
         if isinstance(sample, int) and (schema is None or schema.is_valid(number)):
             return self.names.keep(number, self.slot())  # type: ignore[no-any-return] # it keeps the type
         return self.names.fit(schema, self.slot(), self.rng)  # type: ignore[no-any-return] # the same
+
+
+def making_of(rng: Random, known: Known, *, prefix: str = "") -> Making:
+    """Return a batch in the making whose made-up names begin with `prefix` and differ from those of other seeds."""
+    token = rng.getrandbits(40)
+    names = Names(prefix=f"{prefix}{token:x}-", number=FIRST_NUMBER + token % 10**9 * 10**5)
+    return Making(rng=rng, known=known, names=names)
 
 
 class Maker:

@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from contracts.bulk import Choice
+from contracts.errors import MisuseError
 from contracts.model import Contract, Operation
+from contracts.names import did_you_mean
 from contracts.schemas import Schema
+from contracts.texts import listed
 from generators.checks.locations import is_outside
 
 WEIGHTS: Final[Mapping[str, int]] = {"create": 4, "upsert": 3, "update": 3, "replace": 2, "delete": 1}
@@ -42,7 +45,10 @@ def words_of(choice: Choice, schema: Schema | None, meanings: Sequence[str] = ()
 def resource_words(
     contract: Contract, operation: Operation, element: Schema | None, given: Mapping[str, str]
 ) -> list[Word]:
-    """Return the resources that an operation may speak of; one without a name when it does not say."""
+    """Return the resources that an operation may speak of; one without a name when it does not say.
+
+    Raises MisuseError when the one that is `given` is not among them.
+    """
     choice = operation.bulk.effect.resource if operation.bulk else None
     if choice is None:
         return [Word(None, _like(contract, operation))]
@@ -51,7 +57,11 @@ def resource_words(
     fixed = given.get(choice.source.partition(":")[2]) if is_outside(choice.source) else None
     chosen = [word for word in words if fixed is None or word.written == fixed]
     writable = writable_members(contract, operation)
-    return [word for word in chosen if writable.get(word.meaning) != ()] or [Word(fixed, "")]
+    if fixed is not None and not chosen:
+        known = [str(word.written) for word in words]
+        fact = f"{operation.id} knows no '{fixed}' for {choice.source.partition(':')[2]}."
+        raise MisuseError(fact, cure=did_you_mean(fixed, known) or f"Choose {listed(known, 'or')}.")
+    return [word for word in chosen if writable.get(word.meaning) != ()] or [Word(None, "")]
 
 
 def action_words(operation: Operation, element: Schema | None) -> list[Word]:

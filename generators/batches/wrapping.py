@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from contracts.bulk import Bulk, Resource
 from contracts.messages import ABSENT
-from contracts.pointers import look_up, tokens_of
+from contracts.pointers import look_up, pointer_of, tokens_of
 from contracts.schemas import Schema
 from generators.batches.making import Making
 from generators.batches.requesting import filled
@@ -18,11 +18,12 @@ PATHS: Final = ("path", "property", "field", "member", "name")
 class Wrapper:
     """Wraps payloads into items of one operation. `element` is the schema of an item, None when there is none."""
 
-    __slots__ = ("_patch", "_payload_at", "_places", "element")
+    __slots__ = ("_at", "_patch", "_payload_at", "_places", "element")
 
     def __init__(self, bulk: Bulk, element: Schema | None, payload: Schema | None) -> None:
         self.element = element
         self._patch = _patch_members(payload)
+        self._at = bulk.effect.payload
         self._payload_at = None if bulk.effect.payload in bulk.items.shared else bulk.effect.payload
         self._places: dict[str, Place] = {}
 
@@ -34,6 +35,13 @@ class Wrapper:
         if has_op:
             return [{"op": "replace", path: f"/{name}", "value": value} for name, value in values.items()]
         return [{path: name, "value": value} for name, value in values.items()]
+
+    def pointer(self, values: Mapping[str, Any], inner: str) -> str:
+        """Return where in an item, or in the body where all share it, stands what `inner` points at in the members."""
+        if self._patch is None:
+            return f"{self._at}{inner}"
+        name, *rest = tokens_of(inner)
+        return f"{self._at}{pointer_of([[*values].index(name), 'value', *rest])}"
 
     def item(self, payload: object, parts: Mapping[str, object], making: Making) -> object:
         """Return the item of a payload and the parts by location; members that it lacks are drawn."""

@@ -5,15 +5,15 @@ from typing import Final
 
 from contracts.bulk import Active
 from contracts.messages import Exchange
-from contracts.model import Operation
 from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.following import ask_all, follow, view_of
 from generators.checks.jobs import OK
+from generators.checks.looking import stored
 from generators.checks.mixing import goods, known_targets
 from generators.checks.requests import units_of, wish_of
 from generators.checks.staging import Stage, staged
-from generators.checks.trials import Ask, Ran, finding, ran, send, stored
+from generators.checks.trials import Ask, Ran, finding, ran, send
 from generators.checks.venues import Spot
 
 MOST: Final = 40  # a larger limit is not tried out
@@ -21,30 +21,25 @@ MOST: Final = 40  # a larger limit is not tried out
 
 def active(spot: Spot) -> Sequence[Finding]:
     """Start as many jobs as may be active, and one more; then see each of them to its end."""
-    declared = _limit(operation)
+    declared = _limit(spot)
     bulk = spot.bulk
-    ask = Ask(unit=units_of(bulk)[0], as_job=wish_of(bulk), targets=_targets(bench, operation))
+    ask = Ask(unit=units_of(bulk)[0], as_job=wish_of(bulk), targets=known_targets(spot))
     sizes = [1 + n % 3 for n in range(declared.max + 1)]
     stages = [staged(spot, goods(spot, size)) for size in sizes]
     sent = [send(stage, ask) for stage in stages]
     if sent[0].reply.status not in OK:
         raise ImpossibleError(f"the first job was refused ({sent[0].reply.status})")
-    found = list(_kept(bench, declared, sent))
-    return [*found, *_each(bench, stages, ask, sent)]
+    found = list(_kept(spot.bench, declared, sent))
+    return [*found, *_each(stages, ask, sent)]
 
 
-def _limit(operation: Operation) -> Active:
+def _limit(spot: Spot) -> Active:
     job = spot.bulk.job
     declared = job.active if job is not None else None
     assert declared is not None  # noqa: S101 - the law applies
     if declared.max > MOST:
         raise ImpossibleError(f"{declared.max} jobs are more than are started here")
     return declared
-
-
-def _targets(bench: Bench, operation: Operation) -> Sequence[str]:
-    fan_out = spot.bulk.items.fan_out
-    return () if fan_out is None else known_targets(bench, operation, fan_out)
 
 
 def _kept(bench: Bench, declared: Active, sent: Sequence[Exchange]) -> Iterator[Finding]:
@@ -74,12 +69,12 @@ def _is_running(bench: Bench, exchange: Exchange) -> bool:
     return all(trace.end is None for trace in view_of(bench, exchange).traces)
 
 
-def _each(bench: Bench, stages: Sequence[Stage], ask: Ask, sent: Sequence[Exchange]) -> Iterator[Finding]:
+def _each(stages: Sequence[Stage], ask: Ask, sent: Sequence[Exchange]) -> Iterator[Finding]:
     """See every job that was accepted to its end: none may be lost or mixed up with another."""
     for stage, exchange in zip(stages, sent, strict=True):
         if exchange.reply.status not in OK:
             continue
-        done: Ran = ran(stage, ask, follow(bench, exchange))
+        done: Ran = ran(stage, ask, follow(stage.spot.bench, exchange))
         if done.by_target and not ask.targets:
             after = stored(done, slots=done.slots("done"))
             gone = [

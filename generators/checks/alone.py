@@ -5,14 +5,14 @@ from dataclasses import replace
 
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Operation
-from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
 from generators.checks.jobs import OK
+from generators.checks.looking import pictures, stored
 from generators.checks.records import key_of_created, written
 from generators.checks.requests import units_of
 from generators.checks.staging import Piece, Stage, repertoire, staged
-from generators.checks.trials import Ask, Ran, finding, perform, pictures, stored, unlike_pictures
+from generators.checks.trials import Ask, Ran, finding, perform, unlike_pictures
 from generators.checks.venues import Spot
 
 EDGES = 3  # items filled from the ends of their ranges
@@ -20,7 +20,7 @@ EDGES = 3  # items filled from the ends of their ranges
 
 def singular(spot: Spot) -> Sequence[Finding]:
     """Send every kind of item in bulk, and each alone through the call that it is like."""
-    intents = [one for one in _intents(spot) if _like(bench, operation, one) is not None]
+    intents = [one for one in _intents(spot) if _like(spot, one) is not None]
     if not intents:
         raise ImpossibleError("the call that items are like does none of the actions that could be tried")
     if units_of(spot.bulk)[0] == "item":
@@ -30,6 +30,8 @@ def singular(spot: Spot) -> Sequence[Finding]:
 
 def _intents(spot: Spot) -> list[Intent]:
     right, wrong = repertoire(spot)
+    timeless = not any(_names_version(one) for one in _likes(spot))
+    wrong = tuple(one for one in wrong if not (timeless and one.defect == "stale"))
     edges = [replace(one, edge=True) for one in right if not one.existing]
     shared = spot.bulk.effect.payload in spot.bulk.items.shared
     return [*right, *wrong, *([] if shared else edges * EDGES)]
@@ -43,7 +45,7 @@ def _all_at_once(spot: Spot, intents: Sequence[Intent]) -> Iterator[Finding]:
     told = {slot: key for slot, (_, key) in enumerate(calls) if key is not ABSENT}
     for slot, (exchange, _) in enumerate(calls):
         verdict = "done" if exchange.reply.status in OK else "failed"
-        result = many.outcomes[slot].result if slot in many.outcomes else "failed"
+        result = "failed" if many.refused else many.result(slot)
         if result not in {verdict, "untold"}:
             says = f"item {slot} ({intents[slot]}) is {result} in bulk and {verdict} alone ({exchange.reply.status})"
             yield finding("singular", f"verdict on {intents[slot]} differs", says, many, exchange)
@@ -54,25 +56,32 @@ def _states(
     many: Ran, stage: Stage, told: dict[int, object], intents: Sequence[Intent], calls: Sequence[Exchange]
 ) -> Iterator[Finding]:
     slots = range(len(intents))
-    bulk, alone = stored(many), pictures(stage, told)
+    bulk, alone = stored(many, probe=True), pictures(stage, told, probe=True)
     for slot, what in unlike_pictures(bulk, many.stage.names, alone, stage.names, slots):
         says = f"the record of item {slot} ({intents[slot]}) is not the same in bulk and alone: {what}"
         shape = f"state after {intents[slot]} differs"
         yield finding("singular", shape, says, many, bulk[slot], calls[slot], alone[slot])
 
 
-def _like(bench: Bench, operation: Operation, intent: Intent) -> Operation | None:
+def _like(spot: Spot, intent: Intent) -> Operation | None:
     """Return the single-record operation that an item is like."""
     wanted = "upsert" if intent.action == "delete" and spot.bulk.effect.tombstone else intent.action
-    named = (bench.contract.operation(name) for name in spot.bulk.effect.like)
-    likes = [one for one in named if one is not None and one.record is not None]
-    return next((one for one in likes if one.record is not None and one.record.action.constant == wanted), None)
+    return next((one for one in _likes(spot) if one.record is not None and one.record.action.constant == wanted), None)
+
+
+def _likes(spot: Spot) -> list[Operation]:
+    named = (spot.bench.contract.operation(name) for name in spot.bulk.effect.like)
+    return [one for one in named if one is not None and one.record is not None]
+
+
+def _names_version(operation: Operation) -> bool:
+    return operation.record is not None and operation.record.version is not None
 
 
 def _sent_alone(stage: Stage, piece: Piece) -> tuple[Exchange, object]:
     """Send one item through the call that it is like; return the exchange and the key of what it created, if any."""
     bulk, intent = stage.spot.bulk, piece.intent
-    like = _like(stage.spot.bench, stage.spot.operation, intent)
+    like = _like(stage.spot, intent)
     assert like is not None  # noqa: S101 - others were left out
     members = {**stage.shared_members, **piece.content.members}
     target = piece.content.target

@@ -4,16 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
-from contracts.model import Operation
-from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
+from generators.checks.looking import stored
 from generators.checks.mixing import goods, known_targets, mixed
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
 from generators.checks.staging import staged
 from generators.checks.telling import Outcome
-from generators.checks.trials import Ask, Ran, finding, perform, stored, unlike_outcomes, unlike_pictures
+from generators.checks.trials import Ask, Ran, finding, perform, unlike_outcomes, unlike_pictures
 from generators.checks.venues import Spot
 
 
@@ -25,7 +24,8 @@ def compared(
     for slot, what in unlike_outcomes(first, second, slots):
         says = f"item {slot} ({intents[slot]}) is {what}, {how}"
         yield finding(law, f"outcome of {intents[slot]} differs", says, first, second)
-    one, other = stored(first, target=target, slots=slots), stored(second, target=target, slots=slots)
+    one = stored(first, target=target, slots=slots, probe=target is None)
+    other = stored(second, target=target, slots=slots, probe=target is None)
     for slot, what in unlike_pictures(one, first.stage.names, other, second.stage.names, slots):
         says = f"the record of item {slot} ({intents[slot]}) is not the same, {how}: {what}"
         yield finding(law, f"state after {intents[slot]} differs", says, first, second, one[slot], other[slot])
@@ -46,7 +46,7 @@ def isolated(spot: Spot) -> Sequence[Finding]:
     first = taken(perform(staged(spot, intents), Ask(unit="item")))
     if not first.slots("failed"):
         raise ImpossibleError("no item failed, although some should")
-    rest = [slot for slot in range(len(intents)) if first.outcomes[slot].result != "failed"]
+    rest = [slot for slot in range(len(intents)) if first.result(slot) != "failed"]
     if not rest:
         raise ImpossibleError("every item failed")
     second = perform(staged(spot, intents), Ask(unit="item", order=rest))
@@ -83,7 +83,7 @@ def permuted(spot: Spot) -> Sequence[Finding]:
     slots = list(range(len(intents)))
     first = taken(perform(staged(spot, intents), Ask(unit=unit)))
     found: list[Finding] = []
-    shuffled = bench.rng("permuted", operation.id).sample(slots, len(slots))
+    shuffled = spot.bench.rng("permuted", spot.operation.id).sample(slots, len(slots))
     for order in (slots[::-1], shuffled):
         second = taken(perform(staged(spot, intents), Ask(unit=unit, order=order)))
         found += compared("permuted", first, second, slots, "in this order and in another")
@@ -112,7 +112,7 @@ def fan_out(spot: Spot) -> Sequence[Finding]:
     declared = spot.bulk.items.fan_out
     assert declared is not None  # noqa: S101 - the law applies
     intents = mixed(spot)
-    targets = known_targets(bench, operation, declared)
+    targets = known_targets(spot)
     together = perform(staged(spot, intents), Ask(unit="item", targets=targets))
     live = [name for name in targets if name in together.by_target]
     if len(targets) < 2 or not live:  # noqa: PLR2004 - it takes two to be together

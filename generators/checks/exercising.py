@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Final
 
 from contracts.bulk import BulkJob
-from contracts.model import Operation
 from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.following import ask_all, ask_results, view_of
@@ -27,15 +26,12 @@ def exercise(spot: Spot) -> Sequence[Finding]:
     """Send items that are all right, some of them wrong, all wrong, in every unit, at once and as jobs; cancel one job."""
     bulk = spot.bulk
     wishes = dict.fromkeys((None, wish_of(bulk))) if bulk.job is not None else {None: None}
-    fan_out = bulk.items.fan_out
-    targets = known_targets(bench, operation, fan_out) if fan_out is not None else ()
+    targets = known_targets(spot)
     for intents in _sets(spot):
         for unit in units_of(bulk):
             for wish in wishes:
-                done = perform(
-                    staged(spot, intents), Ask(unit=unit, as_job=wish, targets=targets)
-                )
-                _later(bench, done.view)
+                done = perform(staged(spot, intents), Ask(unit=unit, as_job=wish, targets=targets))
+                _later(spot.bench, done.view)
     if bulk.job is not None and bulk.job.cancel is not None:
         _cancelled(spot, bulk.job)
     return []
@@ -68,9 +64,9 @@ def _cancelled(spot: Spot, declared: BulkJob) -> None:
     """Cancel a job, and ask for it at once and later."""
     stage = staged(spot, goods(spot, FEW))
     exchange = send(stage, Ask(unit=units_of(spot.bulk)[0], as_job=wish_of(spot.bulk)))
-    view = view_of(bench, exchange)
+    view = view_of(spot.bench, exchange)
     if view.traces and declared.cancel is not None:
         for name in (declared.poll, declared.cancel, declared.poll):
-            ask_all(bench, view, name)
-        bench.wait(timedelta(minutes=10) if bench.caller.controlled else SHORT)
-        ask_all(bench, view, declared.poll)
+            ask_all(spot.bench, view, name)
+        spot.bench.wait(timedelta(minutes=10) if spot.bench.caller.controlled else SHORT)
+        ask_all(spot.bench, view, declared.poll)

@@ -9,7 +9,7 @@ from contracts.messages import Exchange
 from contracts.model import Contract, Operation
 
 if TYPE_CHECKING:
-    from generators.checks.bench import Bench
+    from generators.checks.venues import Spot
 
 Word: TypeAlias = Literal["kept", "broken", "not-exercised", "not-applicable"]
 
@@ -57,21 +57,21 @@ class ImpossibleError(Exception):
 
 
 Judge: TypeAlias = Callable[[History, Contract], Sequence[Finding]]
-Experiment: TypeAlias = Callable[["Bench", Operation], Sequence[Finding]]
+Experiment: TypeAlias = Callable[["Spot"], Sequence[Finding]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
     """One law of bulk semantics.
 
-    `exempts` returns why the law does not apply to an operation with `x-bulk`, None when it does. `judge` finds breaches
-    in any history. `experiment` makes the calls that exercise the law and returns what it found by comparing them; it
-    raises ImpossibleError. `exercises` says whether a history has anything for `judge` to look at on an operation.
+    `exempts` returns why the law does not apply to an operation with `x-bulk`, None when it does. A law has either
+    `judge`, which finds breaches in any history, with `exercises`, which says whether a history has anything for it to
+    look at; or `experiment`, which makes calls and compares them, and raises ImpossibleError.
     """
 
     name: str
     says: str
-    exempts: Callable[[Contract, Operation], str | None]
+    exempts: Callable[[Operation], str | None]
     judge: Judge | None = None
     exercises: Callable[[History, Contract, Operation], bool] | None = None
     experiment: Experiment | None = None

@@ -35,13 +35,16 @@ def follow(bench: Bench, exchange: Exchange) -> View:
     controlled = bench.caller.controlled
     delay, waited = FIRST[controlled], timedelta(0)
     limit = max(declared.timeout or timedelta(0), PATIENCE[controlled])
-    ask_all(bench, view, declared.poll)
-    while any(trace.end is None for trace in (view := view_of(bench, exchange)).traces):
+    open_ = view.traces
+    while True:
+        ask_all(bench, view, declared.poll, open_)
+        open_ = tuple(trace for trace in view_of(bench, exchange).traces if trace.end is None)
+        if not open_:
+            break
         if waited > limit:
             raise ImpossibleError(f"a job had not ended after {waited.total_seconds():g} s")
         bench.wait(delay)
         waited, delay = waited + delay, min(delay * 2, LONGEST[controlled])
-        ask_all(bench, view, declared.poll, [trace for trace in view.traces if trace.end is None])
     ask_results(bench, view, declared)
     return view_of(bench, exchange)
 

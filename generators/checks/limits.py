@@ -1,22 +1,22 @@
 """Laws on what refuses a whole request: boundary and duplicate. What is refused leaves no trace."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from contracts.bulk import Bulk
 from contracts.messages import ABSENT, Exchange
-from contracts.model import Operation
-from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.following import view_of
 from generators.checks.intents import Intent
 from generators.checks.jobs import OK
 from generators.checks.locations import look, put
+from generators.checks.looking import before, pictures, stored
 from generators.checks.mixing import goods
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
 from generators.checks.staging import Piece, Stage, staged
-from generators.checks.trials import Ask, finding, perform, pictures, send, stored
+from generators.checks.trials import Ask, finding, perform, send
 from generators.checks.venues import Spot
 
 LARGEST: Final = 20_000  # a larger maximum is not tried out
@@ -46,18 +46,16 @@ def _most(spot: Spot, most: int) -> Iterator[Finding]:
     intent, unit = _cheapest(spot), units_of(spot.bulk)[0]
     stage = staged(spot, [intent] * (most + 1))
     sample = sorted({0, most // 2, most - 1})
-    before = pictures(stage, {}, slots=sample) if intent.existing else {}
+    was = before(stage)
     over = send(stage, Ask(unit=unit))
     yield from _refusal("boundary", "tooMany", f"a request of {most + 1} items", stage, over)
-    yield from _traces("boundary", stage, before, sample, over)
+    yield from _traces("boundary", stage, was, sample, over)
     done = perform(stage, Ask(unit=unit, order=range(most)))
     if done.refused:
         says = f"{most} items are allowed, and yet they are refused ({done.status})"
         yield finding("boundary", "most are refused", says, done)
         return
-    after = (
-        stored(done, slots=[slot for slot in sample if done.outcomes[slot].result == "done"]) if done.outcomes else {}
-    )
+    after = stored(done, slots=[slot for slot in sample if done.result(slot) == "done"])
     lost = [slot for slot, one in after.items() if one.present is (intent.action == "delete")]
     if lost:
         says = f"of {most} items that are told as done, item {lost[0]} was not carried out"
@@ -91,7 +89,7 @@ def _is_refused(stage: Stage, exchange: Exchange) -> bool:
 
 
 def _traces(
-    law: str, stage: Stage, before: Mapping[int, Picture], slots: Sequence[int], exchange: Exchange
+    law: str, stage: Stage, was: Mapping[int, Picture], slots: Sequence[int], exchange: Exchange
 ) -> Iterator[Finding]:
     """Yield what a refused request left behind."""
     if exchange.reply.status in OK:
@@ -99,9 +97,7 @@ def _traces(
     after = pictures(stage, {}, slots=slots)
     for slot in slots:
         intent = stage.pieces[slot].intent
-        was = before.get(slot)
-        same = not after[slot].present if was is None else was.like(stage.names) == after[slot].like(stage.names)
-        if not same and after[slot].present is not None:
+        if after[slot].present is not None and was[slot].like(stage.names) != after[slot].like(stage.names):
             says = f"the request was refused, and yet item {slot} ({intent}) left its mark"
             yield finding(law, "a refused request leaves a trace", says, exchange, after[slot])
 
@@ -121,11 +117,11 @@ def _spoilt(spot: Spot, word: str, spoil: Any) -> Iterator[Finding]:
     stage = staged(spot, intents)
     stage.pieces[-1] = spoil(stage, stage.pieces[0], stage.pieces[-1])
     slots = range(SEVERAL - 1)
-    before = pictures(stage, {}, slots=slots) if intents[0].existing else {}
+    was = before(stage)
     for unit in units_of(spot.bulk):
         exchange = send(stage, Ask(unit=unit))
         yield from _refusal("duplicate", word, _WHAT[word], stage, exchange)
-        yield from _traces("duplicate", stage, before, slots, exchange)
+        yield from _traces("duplicate", stage, was, slots, exchange)
 
 
 def _same_key(stage: Stage, first: Piece, last: Piece) -> Piece:
@@ -140,14 +136,13 @@ def _same_target(stage: Stage, first: Piece, last: Piece) -> Piece:
 
 def _malformed(stage: Stage, first: Piece, last: Piece) -> Piece:
     del stage, first
-    return Piece(slot=last.slot, intent=last.intent, content=last.content, raw=7, known=last.known)
+    return replace(last, raw=7)
 
 
 def _with(piece: Piece, at: str, value: object) -> Piece:
     if value is ABSENT:
         raise ImpossibleError("its items have no such key")
-    raw = put(piece.raw, at, value)
-    return Piece(slot=piece.slot, intent=piece.intent, content=piece.content, raw=raw, known=piece.known)
+    return replace(piece, raw=put(piece.raw, at, value))
 
 
 _SPOIL: Final = {"duplicateKey": _same_key, "duplicateTarget": _same_target, "malformedItem": _malformed}

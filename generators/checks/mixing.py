@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from itertools import chain, cycle, islice
 from typing import Final
 
-from contracts.bulk import FanOut
 from contracts.model import Operation
 from generators.checks.bench import Bench
 from generators.checks.calls import json_media
@@ -62,11 +61,14 @@ def inserted(right: Sequence[Intent], wrong: Intent, at: int) -> list[Intent]:
     return [*right[:at], wrong, *right[at:]]
 
 
-def known_targets(bench: Bench, operation: Operation, declared: FanOut) -> list[str]:
-    """Return the targets that the user named, else those of the contract's examples."""
+def known_targets(spot: Spot) -> list[str]:
+    """Return the targets of a fan-out that the user named, else those of the contract's examples; none without one."""
+    declared, operation, given = spot.bulk.items.fan_out, spot.operation, spot.bench.given
+    if declared is None:
+        return []
     name = declared.over.rpartition("/")[2]
-    if name in bench.given:
-        return bench.given[name].split(",")
+    if name in given:
+        return given[name].split(",")
     media = json_media(operation)
     examples = media.examples.values() if media is not None else ()
     listed = [look(example, declared.over) for example in examples]

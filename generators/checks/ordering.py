@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from contracts.model import Operation
 from contracts.texts import short
-from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent, actions_of
 from generators.checks.locations import put
+from generators.checks.looking import before, stored
 from generators.checks.mixing import bads, goods
 from generators.checks.requests import units_of
 from generators.checks.staging import Stage, staged
-from generators.checks.trials import Ask, Ran, finding, perform, pictures, stored
+from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
 
 PAIRS = ((1, 2), (9, 10))  # groups that compare the same as numbers, and not as texts
@@ -34,8 +33,9 @@ def _last_one_stays(spot: Spot, small: int, large: int) -> Iterator[Finding]:
         raise ImpossibleError("two changes of one record in two groups were not both carried out")
     after = stored(done, slots=[0])[0]
     wanted = stage.pieces[1].content.members
-    wrong = [name for name, value in wanted.items() if (after.members or {}).get(name) != value]
-    if after.present and wrong and wrong[0] != place.resource.key:
+    own = {name: value for name, value in wanted.items() if name != spot.resource.key}
+    wrong = [name for name, value in own.items() if (after.members or {}).get(name) != value]
+    if after.present and wrong:
         got = short((after.members or {}).get(wrong[0]))
         says = f"group {large} is listed before group {small} and ran before it: '{wrong[0]}' is {got}"
         yield finding("grouped", f"groups {small} and {large} in the wrong order", says, done, after)
@@ -71,26 +71,26 @@ def broken_reference(spot: Spot) -> Sequence[Finding]:
     wrong, right = bads(spot)[0], goods(spot, 1)[0]
     intents = [wrong, replace(right, awaits=(0,)), right, replace(right, awaits=(2,))]
     stage = staged(spot, intents)
-    before = pictures(stage, {}, slots=[1])[1]
+    was = before(stage)[1]
     done = perform(stage, Ask(unit=units_of(spot.bulk)[0]))
     if 0 not in done.slots("failed"):
         raise ImpossibleError("the item that another one waits for did not fail")
     after = stored(done, slots=[1])[1]
-    found = list(_said(operation, done))
-    if after.present is not None and before.like(stage.names) != after.like(stage.names):
+    found = list(_said(done))
+    if after.present is not None and was.like(stage.names) != after.like(stage.names):
         says = "an item was carried out although the one that it waits for had failed"
         found.append(finding("broken-reference", "run all the same", says, done, after))
     return found
 
 
-def _said(operation: Operation, done: Ran) -> Iterator[Finding]:
-    declared, one = spot.bulk.order.on_broken, done.outcomes[1]
+def _said(done: Ran) -> Iterator[Finding]:
+    declared, one = done.stage.spot.bulk.order.on_broken, done.outcomes[1]
     if one.result == "done":
         says = "an item is done although the one that it waits for failed"
         yield finding("broken-reference", "told as done", says, done)
     elif declared is not None and one.result == "failed":
         says = f"an item whose reference failed says {short(one.error)}, not {short(declared)} as declared"
         yield finding("broken-reference", "not told as declared", says, done)
-    if done.outcomes[3].result not in {"done", "untold"}:
+    if done.result(3) not in {"done", "untold"}:
         says = "an item is not carried out although the one that it waits for is done"
         yield finding("broken-reference", "not run although it could", says, done)

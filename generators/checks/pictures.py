@@ -1,11 +1,11 @@
 """What is stored, as far as reading it back shows: pictures of records that compare across equal trials."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from contracts.bulk import Page
 from contracts.messages import ABSENT, Exchange
-from contracts.model import Operation
 from generators.checks.bench import Bench
 from generators.checks.calls import CallDraft, draft
 from generators.checks.findings import ImpossibleError
@@ -96,38 +96,45 @@ def _member(body: object, content: Mapping[str, object], name: str) -> object:
 
 def find(bench: Bench, venue: Venue, markers: Sequence[object]) -> Sequence[Picture]:
     """Return the records that hold these values, looked for in the list of all; UNKNOWN where that cannot tell."""
-    lister = venue.acts.get("list")
-    if lister is None or lister.record is None:
-        return [UNKNOWN] * len(markers)
+    wanted = {marker for marker in markers if marker is not None}
     found: dict[object, Picture] = {}
-    for exchange, bodies, is_last in _pages(bench, venue, lister):
+    missing = UNKNOWN
+    for exchange, bodies, is_last in _pages(bench, venue) if wanted else ():
         for body in bodies:
-            for value in _content(venue, body).values():
-                if isinstance(value, str | int) and value in markers:
-                    found[value] = picture_of(bench, venue, body, exchange)
-        if is_last:
-            missing = Picture(present=False, exchange=exchange)
-            return [found.get(marker, missing) for marker in markers]
-    return [found.get(marker, UNKNOWN) for marker in markers]
+            for marker in wanted.intersection(map(_plain, _content(venue, body).values())):
+                copies = found[marker].copies + 1 if marker in found else 1
+                found[marker] = replace(picture_of(bench, venue, body, exchange), copies=copies)
+        missing = Picture(present=False, exchange=exchange) if is_last else UNKNOWN
+    return [UNKNOWN if marker is None else found.get(marker, missing) for marker in markers]
 
 
-def _pages(bench: Bench, venue: Venue, lister: Operation) -> Any:
-    """Yield the pages of a list with whether it is the last one; as many as are looked through."""
-    assert lister.record is not None  # noqa: S101 - asked before
-    page = lister.record.page
-    take = min(page.max or PAGE, PAGE) if page.take is not None else None
-    for n in range(PAGES):
-        made = draft(lister, venue.values)
-        if page.take is not None and take is not None:
-            made.put(page.take, take)
-        if page.skip is not None and take is not None and n:
-            made.put(page.skip, n * take)
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | int) else None
+
+
+def _pages(bench: Bench, venue: Venue) -> Iterator[tuple[Exchange, Sequence[object], bool]]:
+    """Yield the pages of a list, each with whether it is the last one; as many as are looked through."""
+    lister = venue.acts.get("list")
+    page = lister.record.page if lister is not None and lister.record is not None else Page()
+    take = min(page.max or PAGE, PAGE) if page.take is not None else page.default
+    for n in range(PAGES if lister is not None else 0):
+        made = single(venue, "list")
+        for at, number in ((page.take, take), (page.skip, n * take)):
+            if at is not None and number:
+                made.put(at, number)
         exchange = bench.send(made.call())
-        bodies = exchange.reply.data if isinstance(exchange.reply.data, list) else []
-        if exchange.reply.status not in OK:
+        bodies = _bodies(exchange.reply.data)
+        if exchange.reply.status not in OK or bodies is None:
             return
         total = told(exchange.reply, page.total) if page.total is not None else ABSENT
-        is_last = take is None or page.skip is None or len(bodies) < take or str(total) == str(n * take + len(bodies))
+        is_last = len(bodies) < take or str(total) == str(n * take + len(bodies))
         yield exchange, bodies, is_last
-        if is_last:
+        if is_last or page.skip is None:
             return
+
+
+def _bodies(data: object) -> Sequence[object] | None:
+    """Return the records that a list answers with: the body itself, or the one list in it."""
+    lists = [data] if isinstance(data, list) else []
+    lists += [value for value in data.values() if isinstance(value, list)] if isinstance(data, dict) else []
+    return lists[0] if len(lists) == 1 else None

@@ -139,7 +139,9 @@ def _at_once(bench: Bench, place: Venue, members: Sequence[Members], names: Name
         keys: list[object] = []
         size = min(operation.bulk.items.max or len(members), len(members))
         for start in range(0, len(members), size):
-            some = _posted(Spot(bench=bench, operation=operation, place=place), members[start : start + size], names, start)
+            some = _posted(
+                Spot(bench=bench, operation=operation, place=place), members[start : start + size], names, start
+            )
             if some is None:
                 break
             keys += some

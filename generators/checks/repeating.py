@@ -1,20 +1,20 @@
 """Laws on sending again: idempotent and unprocessed."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from contracts.bulk import Idempotency
 from contracts.messages import ABSENT, Exchange
-from contracts.model import Operation
-from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.jobs import OK
 from generators.checks.locations import put, told
+from generators.checks.looking import keys_told, pictures, stored
 from generators.checks.mixing import goods
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
 from generators.checks.staging import Stage, staged
-from generators.checks.trials import Ask, Ran, finding, keys_told, perform, pictures, send, stored
+from generators.checks.trials import Ask, Ran, finding, perform, send
 from generators.checks.venues import Spot
 
 SIZE: Final = 4
@@ -51,10 +51,8 @@ def _keyed(stage: Stage, declared: Idempotency) -> Stage:
         if not declared.key:
             raise ImpossibleError("an item's idempotency key is its name in the request")
         for n, piece in enumerate(stage.pieces):
-            raw: Any = put(piece.raw, declared.key, stage.names.text(f"once{n}"))
-            stage.pieces[n] = type(piece)(
-                slot=piece.slot, intent=piece.intent, content=piece.content, raw=raw, known=piece.known
-            )
+            raw = put(piece.raw, declared.key, stage.names.text(f"once{n}"))
+            stage.pieces[n] = replace(piece, raw=raw)
     return stage
 
 
@@ -101,7 +99,7 @@ def unprocessed(spot: Spot) -> Sequence[Finding]:
     exchange = send(stage, Ask(unit=units_of(bulk)[0]))
     if exchange.reply.status not in OK:
         raise ImpossibleError(f"{size} items were refused ({exchange.reply.status})")
-    left = _left(bench, operation, exchange)
+    left = _left(stage, exchange)
     if not left:
         raise ImpossibleError(f"all of {size} items were processed at once")
     return list(_until_done(stage, exchange, left))
@@ -112,9 +110,8 @@ def _plain(spot: Spot) -> Any:
     return next((one for one in kinds if not one.existing), kinds[0])
 
 
-def _left(bench: Bench, operation: Operation, exchange: Exchange) -> Any:
-    del bench
-    at = spot.bulk.guard.unprocessed
+def _left(stage: Stage, exchange: Exchange) -> Any:
+    at = stage.spot.bulk.guard.unprocessed
     found = told(exchange.reply, at) if at is not None else ABSENT
     return found if isinstance(found, list | dict) else []
 
@@ -125,7 +122,7 @@ def _until_done(stage: Stage, first: Exchange, left: Any) -> Iterator[Finding]:
         if not left:
             break
         last = send(_of_left(stage, left), Ask(unit=units_of(stage.spot.bulk)[0]))
-        left = _left(stage.spot.bench, stage.spot.operation, last)
+        left = _left(stage, last)
     if left:
         says = f"after {ROUNDS} rounds {len(left)} items are still told as not processed"
         yield finding("unprocessed", "does not converge", says, first, last)
@@ -140,15 +137,5 @@ def _until_done(stage: Stage, first: Exchange, left: Any) -> Iterator[Finding]:
 def _of_left(stage: Stage, left: Any) -> Stage:
     """Return a stage of the items that are left, as they were handed back."""
     raws = list(left.values()) if isinstance(left, dict) else left
-    pieces = [
-        type(piece)(slot=n, intent=piece.intent, content=piece.content, raw=raw, known=piece.known)
-        for n, (piece, raw) in enumerate(zip(stage.pieces, raws, strict=False))
-    ]
-    return Stage(
-        bench=stage.spot.bench,
-        operation=stage.spot.operation,
-        place=stage.spot.place,
-        names=stage.names,
-        pieces=pieces,
-        shared=stage.shared,
-    )
+    rows = enumerate(zip(stage.pieces, raws, strict=False))
+    return replace(stage, pieces=[replace(piece, slot=n, raw=raw) for n, (piece, raw) in rows])

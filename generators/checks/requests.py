@@ -48,6 +48,9 @@ def request(spot: Spot, wanted: Request) -> CallDraft:
         made.put(bulk.items.fan_out.over, list(wanted.targets))
     for location, value in wanted.more.items():
         made.put(location, value)
+    fan_out = bulk.items.fan_out
+    if fan_out is not None and look(made.data, fan_out.over) in (ABSENT, []):
+        raise ImpossibleError(f"no target is known: neither an example nor the caller names one at {fan_out.over}")
     return made
 
 

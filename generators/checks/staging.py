@@ -78,7 +78,7 @@ def _set_up(stage: Stage, intents: Sequence[Intent]) -> list[Known | None]:
 def _piece(stage: Stage, slot: int, intent: Intent, known: Known | None) -> Piece:
     content = _content(stage, slot, intent, known)
     raw = wrapped(stage.spot, intent, content, stage.rng(f"raw{slot}"))
-    if not fits(stage.spot, raw, schema_of(stage.spot.bench, stage.spot.resource)):
+    if not fits(stage.spot, intent, raw, schema_of(stage.spot.bench, stage.spot.resource)):
         raise ImpossibleError(f"no item could be made for '{intent}' that the contract takes")
     own = known if intent.needs_record else None
     return Piece(slot=slot, intent=intent, content=content, raw=raw, known=own)

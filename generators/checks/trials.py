@@ -1,21 +1,18 @@
 """A staged trial sent, followed to its end, and read back; and what two trials that should be equal do not share."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from contracts.messages import ABSENT, Exchange
 from contracts.texts import short
 from generators.checks.findings import Finding, ImpossibleError
-from generators.checks.following import follow, named_like
+from generators.checks.following import follow
 from generators.checks.names import Names
-from generators.checks.payloads import marker_of
-from generators.checks.pictures import UNKNOWN, Picture, find, read
+from generators.checks.pictures import UNKNOWN, Picture
 from generators.checks.requests import Request, request
 from generators.checks.staging import Stage
-from generators.checks.telling import Outcome
-from generators.checks.venues import Venue
+from generators.checks.telling import Outcome, Result
 from generators.checks.views import View
-from generators.checks.wrapping import bulk_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +50,11 @@ class Ran:
         """The status of the reply."""
         return self.view.exchange.reply.status
 
-    def slots(self, result: str) -> list[int]:
+    def result(self, slot: int) -> Result:
+        """Return what is told of a slot; `untold` also when nothing is."""
+        return self.outcomes[slot].result if slot in self.outcomes else "untold"
+
+    def slots(self, result: Result) -> list[int]:
         """Return the slots with a result, in order."""
         return sorted(slot for slot, one in self.outcomes.items() if one.result == result)
 
@@ -92,45 +93,6 @@ def ran(stage: Stage, ask: Ask, view: View) -> Ran:
         for telling in view.tellings
     }
     return Ran(stage=stage, ask=ask, view=view, outcomes=next(iter(by_target.values()), {}), by_target=by_target)
-
-
-def keys_told(done: Ran, target: str | None = None) -> dict[int, object]:
-    """Return the keys that the server told for records that it named, by slot."""
-    outcomes = done.outcomes if target is None else done.by_target.get(target, {})
-    return {slot: one.id for slot, one in outcomes.items() if one.result == "done" and isinstance(one.id, str | int)}
-
-
-def pictures(
-    stage: Stage, told: Mapping[int, object], *, target: str | None = None, slots: Sequence[int] | None = None
-) -> dict[int, Picture]:
-    """Return what is stored of the record of each slot; UNKNOWN where nothing can tell."""
-    wanted = list(range(len(stage.pieces))) if slots is None else list(slots)
-    place = _at_target(stage, target)
-    if place is None:
-        return dict.fromkeys(wanted, UNKNOWN)
-    own = {slot: stage.pieces[slot].key for slot in wanted}
-    keys = {slot: key if key is not ABSENT else told.get(slot, ABSENT) for slot, key in own.items()}
-    found = {slot: read(stage.spot.bench, place, key) for slot, key in keys.items() if key is not ABSENT}
-    lost = [slot for slot in wanted if slot not in found]
-    markers = [marker_of(stage.pieces[slot].content.members, stage.names) for slot in lost]
-    sought = find(stage.spot.bench, place, markers) if any(one is not None for one in markers) else [UNKNOWN] * len(lost)
-    found |= {slot: one if mark is not None else UNKNOWN for slot, one, mark in zip(lost, sought, markers, strict=True)}
-    return found
-
-
-def stored(done: Ran, *, target: str | None = None, slots: Sequence[int] | None = None) -> dict[int, Picture]:
-    """Return what is stored after a trial."""
-    return pictures(done.stage, keys_told(done, target), target=target, slots=slots)
-
-
-def _at_target(stage: Stage, target: str | None) -> Venue | None:
-    """Return the place where the records of one target of a fan-out are read, None when no parameter names it."""
-    fan_out, place = stage.spot.bulk.items.fan_out, stage.spot.place
-    if fan_out is None or target is None:
-        return place
-    acts = place.acts.values()
-    named = {name: value for act in acts for name, value in named_like(act, fan_out.over, target).items()}
-    return replace(place, values={**place.values, **named}) if named else None
 
 
 def unlike_outcomes(first: Ran, second: Ran, slots: Sequence[int]) -> Iterator[tuple[int, str]]:

@@ -3,15 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from contracts.model import Operation
-from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
+from generators.checks.looking import before, stored
 from generators.checks.mixing import bads, goods, inserted
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
 from generators.checks.staging import Stage, staged
-from generators.checks.trials import Ask, Ran, finding, perform, pictures, stored
+from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
 
 GOOD = 4  # good items around the one that fails
@@ -20,17 +19,21 @@ GOOD = 4  # good items around the one that fails
 def atomic(spot: Spot) -> Sequence[Finding]:
     """Send units with one item that fails, at the front, in the middle and at the end; then look for what stayed."""
     found: list[Finding] = []
-    failures = 0
+    failures = seen = 0
     for intents in _units(spot):
         for unit in [one for one in units_of(spot.bulk) if one != "item"]:
             stage = staged(spot, _grouped(intents) if unit == "group" else intents)
-            before = pictures(stage, {})
+            was = before(stage)
             done = perform(stage, Ask(unit=unit))
             if done.refused or done.slots("failed"):
                 failures += 1
-                found += _changes(stage, before, done, unit)
+                after = stored(done, slots=_of_failed(stage), probe=True)
+                seen += sum(one.present is not None for one in after.values())
+                found += _changes(stage, was, after, done)
     if not failures:
         raise ImpossibleError("no unit failed, although some should")
+    if not seen:
+        raise ImpossibleError("nothing can tell which records are there")
     return found
 
 
@@ -48,15 +51,15 @@ def _grouped(intents: Sequence[Intent]) -> list[Intent]:
     return [*(replace(one, group=1) for one in intents), *(replace(one, group=2) for one in right)]
 
 
-def _changes(stage: Stage, before: Mapping[int, Picture], done: Ran, unit: str) -> Iterator[Finding]:
+def _of_failed(stage: Stage) -> list[int]:
+    return [piece.slot for piece in stage.pieces if piece.intent.group in {None, 1}]
+
+
+def _changes(stage: Stage, was: Mapping[int, Picture], after: Mapping[int, Picture], done: Ran) -> Iterator[Finding]:
     """Yield what a failed unit left behind."""
-    slots = [piece.slot for piece in stage.pieces if piece.intent.group in {None, 1}]
-    after = stored(done, slots=slots)
-    for slot in slots:
-        intent, one, other = stage.pieces[slot].intent, before[slot], after[slot]
-        if other.present is None or one.present is None:
-            continue
-        if one.like(stage.names) != other.like(stage.names):
+    for slot, other in after.items():
+        intent, one = stage.pieces[slot].intent, was[slot]
+        if None not in {one.present, other.present} and one.like(stage.names) != other.like(stage.names):
             who = "the item that failed" if intent.defect else "an item beside it"
-            says = f"a unit ({unit}) failed, and yet item {slot} ({intent}), {who}, left its mark"
+            says = f"a unit ({done.ask.unit}) failed, and yet item {slot} ({intent}), {who}, left its mark"
             yield finding("atomic", f"{intent.action} stays", says, done, one, other)

@@ -4,24 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from contracts.messages import ABSENT
-from contracts.model import Operation
 from contracts.texts import short
-from generators.checks.bench import Bench
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent, actions_of
+from generators.checks.looking import before, stored
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
 from generators.checks.staging import repertoire, staged
-from generators.checks.trials import Ask, Ran, finding, perform, pictures, stored
+from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
 
 
 def stale_version(spot: Spot) -> Sequence[Finding]:
     """Send live versions around a stale one, for each action that has one."""
     _, wrong = repertoire(spot)
-    actions = [
-        one for one in actions_of(spot.bulk) if Intent(action=one, defect="stale", existing=True) in wrong
-    ]
+    actions = [one for one in actions_of(spot.bulk) if Intent(action=one, defect="stale", existing=True) in wrong]
     if not actions:
         raise ImpossibleError("no item could be made that names a stale version")
     found = [one for action in actions for one in _around(spot, action)]
@@ -32,28 +29,28 @@ def _around(spot: Spot, action: str) -> Iterator[Finding]:
     unit = units_of(spot.bulk)[0]
     live = Intent(action=action, existing=True)
     stage = staged(spot, [live, replace(live, defect="stale"), live])
-    before = pictures(stage, {})
+    was = before(stage)
     done = perform(stage, Ask(unit=unit))
     after = stored(done)
-    if done.outcomes and done.outcomes[1].result == "done":
+    if done.result(1) == "done":
         yield finding("stale-version", f"stale {action} is done", f"a stale version is accepted ({action})", done)
-    if after[1].present is not None and before[1].like(stage.names) != after[1].like(stage.names):
+    if after[1].present is not None and was[1].like(stage.names) != after[1].like(stage.names):
         says = f"an item with a stale version changed its record ({action})"
-        yield finding("stale-version", f"stale {action} changes its record", says, done, before[1], after[1])
+        yield finding("stale-version", f"stale {action} changes its record", says, done, was[1], after[1])
     if unit == "item":
-        yield from _live(done, before, after, action)
+        yield from _live(done, was, after, action)
 
 
-def _live(done: Ran, before: Mapping[int, Picture], after: Mapping[int, Picture], action: str) -> Iterator[Finding]:
+def _live(done: Ran, was: Mapping[int, Picture], after: Mapping[int, Picture], action: str) -> Iterator[Finding]:
     """Yield what became of the items around the stale one."""
     for slot in (0, 2):
-        if slot in done.outcomes and done.outcomes[slot].result == "failed":
+        if done.result(slot) == "failed":
             says = f"an item with the live version failed beside one with a stale version ({action})"
-            yield finding("stale-version", f"live {action} fails", says, done, before[slot])
-        elif action != "delete" and _moves_wrongly(before[slot].version, after[slot].version):
-            was, now = short(before[slot].version), short(after[slot].version)
-            says = f"one change moved a version from {was} to {now}"
-            yield finding("stale-version", "version moves wrongly", says, done, before[slot], after[slot])
+            yield finding("stale-version", f"live {action} fails", says, done, was[slot])
+        elif action != "delete" and _moves_wrongly(was[slot].version, after[slot].version):
+            first, now = short(was[slot].version), short(after[slot].version)
+            says = f"one change moved a version from {first} to {now}"
+            yield finding("stale-version", "version moves wrongly", says, done, was[slot], after[slot])
 
 
 def _moves_wrongly(before: object, after: object) -> bool:
@@ -71,11 +68,11 @@ def _twice(spot: Spot, action: str) -> Iterator[Finding]:
         return
     live = Intent(action=action, existing=True)
     stage = staged(spot, [live, replace(live, twin=0)])
-    before = pictures(stage, {}, slots=[0])[0]
+    was = before(stage)[0]
     done = perform(stage, Ask(unit="item"))
     after = stored(done, slots=[0])[0]
-    if done.refused or before.version is ABSENT:
+    if done.refused or was.version is ABSENT:
         return
-    if len(done.slots("done")) > 1 or (action != "delete" and _moves_wrongly(before.version, after.version)):
+    if len(done.slots("done")) > 1 or (action != "delete" and _moves_wrongly(was.version, after.version)):
         says = f"one version served for two items of one request ({action})"
-        yield finding("stale-version", f"one version serves two {action}s", says, done, before, after)
+        yield finding("stale-version", f"one version serves two {action}s", says, done, was, after)

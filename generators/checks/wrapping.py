@@ -148,12 +148,13 @@ def _drawn(schema: Schema, rng: Random) -> object:
         raise ImpossibleError(f"an item needs a member that cannot be made: {error}") from None
 
 
-def fits(spot: Spot, raw: object, schema: Schema | None) -> bool:
+def fits(spot: Spot, intent: Intent, raw: object, schema: Schema | None) -> bool:
     """Say whether an item may be sent without the whole request being refused for it. `schema` is the record's."""
     bulk = spot.bulk
     structure = item_schema(spot.operation)
     if structure is not None and not structure.is_valid(raw):
         return False
     record = look(raw, bulk.effect.payload) if not bulk.effect.payload else None
-    judged = "malformedItem" in bulk.guard.refuse and isinstance(record, Mapping)
+    is_record = isinstance(record, Mapping) and (intent.action != "delete" or bool(bulk.effect.tombstone))
+    judged = "malformedItem" in bulk.guard.refuse and is_record
     return not judged or schema is None or schema.is_valid(record)

@@ -68,9 +68,17 @@ def item_of(turn: Turn, keeper: Keeper, act: RecordAct) -> Item:
     target = _key(turn, keeper, act)
     if target is ABSENT and isinstance(payload, dict):
         target = payload.get(keeper.resource.key, ABSENT)
+    elif isinstance(payload, dict) and act.key is not None and not keeper.resource.assigned:
+        payload = {keeper.resource.key: target, **payload}
     version = locate(turn, act.version) if act.version is not None else ABSENT
     number = int(version) if isinstance(version, int | str) and str(version).strip('"').isdecimal() else None
-    return Item(0, None, act.action.constant, keeper.resource, target, payload, number, None, turn.data)
+    return Item(0, None, _action(turn, keeper, act, target), keeper.resource, target, payload, number, None, turn.data)
+
+
+def _action(turn: Turn, keeper: Keeper, act: RecordAct, target: object) -> str:
+    """Return what the call wants done: a replacement may create where the operation declares 201."""
+    creates = act.action.constant == "replace" and "201" in _operation(turn).responses
+    return "create" if creates and stored(turn, keeper, target) is None else act.action.constant
 
 
 def stored(turn: Turn, keeper: Keeper, key: object) -> Record | None:

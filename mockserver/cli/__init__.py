@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 
+from mockserver.cli.data import data
 from mockserver.cli.serve import serve
 from mockserver.version import VERSION
 
@@ -56,4 +57,5 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+main.add_command(data)
 main.add_command(serve)

@@ -134,12 +134,14 @@ class Watched(NamedTuple):
 def _chosen(words: tuple[str, ...], apis: "list[Api]") -> Chosen:
     """Return the scenarios that the command line names. Raises ScenarioError and MisuseError."""
     from mockserver.scenario.catalogue import Catalogue  # noqa: PLC0415
-    from mockserver.scenario.fitting import Known, require_fitting  # noqa: PLC0415
+    from mockserver.scenario.fitting import known_of, require_fitting  # noqa: PLC0415
 
-    catalogue, known = Catalogue(), Known(contracts={api.name: api.contract for api in apis})
+    catalogue = Catalogue()
+    known = known_of({api.name: api.contract for api in apis}) if words else None
     found = [catalogue.choose(word) for word in words]
-    for (scenario, _), word in zip(found, words, strict=True):
-        require_fitting(scenario, known, shown=word)
+    if known is not None:
+        for (scenario, _), word in zip(found, words, strict=True):
+            require_fitting(scenario, known, shown=word)
     names = tuple(dict.fromkeys(scenario.name for scenario, _ in found))
     return Chosen(names, catalogue, {path: scenario.name for scenario, path in found if path is not None})
 

@@ -7,7 +7,7 @@ from contracts.bulk import BulkJob
 from contracts.messages import ABSENT, Reply
 from contracts.model import Operation
 from mockserver.conduct.packing import pack
-from mockserver.conduct.sent import Items, is_key, items_of, targets_of
+from mockserver.conduct.sent import Items, is_key, items_of, raws_of, targets_of
 from mockserver.conduct.told import Made, made, shown, stale, state_of, undone
 from mockserver.served import BulkPlan, Served, served
 
@@ -68,7 +68,7 @@ def gist(turn: "Turn", reply: Reply, *, heard: bool = True) -> Gist | None:
 def _sent(turn: "Turn", plan: BulkPlan) -> Gist:
     if turn.data is ABSENT:
         return Gist()
-    raws = [raw for _, raw in plan.dismantler.collection(turn)]
+    raws = raws_of(turn, plan)
     return Gist(items=items_of(turn, plan, raws), targets=pack(targets_of(turn, plan, raws)))
 
 

@@ -10,6 +10,7 @@ from mockserver.conduct.history import Deed, History, Watch
 from mockserver.conduct.law import Ruling, broken, kept, not_exercised
 from mockserver.conduct.wording import counted, span
 
+TOO_LARGE: Final = HTTPStatus.REQUEST_ENTITY_TOO_LARGE  # such a call was not read, not even for its operation
 REFUSED: Final = frozenset((HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
 
 
@@ -115,7 +116,7 @@ def _times(number: int) -> str:
 
 def kept_sizes(history: History) -> Ruling:
     """Judge whether no call has more items, or a larger body, than is declared."""
-    calls = [deed for deed in history.deeds if deed.bulk is not None]
+    calls = [deed for deed in history.deeds if deed.bulk is not None or deed.status == TOO_LARGE]
     large = [(deed, said) for deed in calls for said in _excess(deed)]
     if large:
         deed, said = large[0]
@@ -130,7 +131,7 @@ def _excess(deed: Deed) -> Iterable[str]:
     most = None if bulk is None else bulk.items.max_bytes
     if items is not None and items.most is not None and items.size > items.most:
         yield f"had {items.size} items where {items.most} are allowed"
-    elif deed.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+    elif deed.status == TOO_LARGE:
         yield "was larger than is accepted"
     elif most is not None and deed.entry.call.size > most:
         yield f"had {deed.entry.call.size} bytes where {most} are allowed"

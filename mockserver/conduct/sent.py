@@ -68,6 +68,14 @@ def targets_of(turn: "Turn", plan: BulkPlan, raws: Sequence[object]) -> Iterable
             yield f"{resource.name}/{key}"
 
 
+def raws_of(turn: "Turn", plan: BulkPlan) -> Sequence[object]:
+    """Return the items as they were sent, none where the body has no collection of them."""
+    items = plan.bulk.items
+    if items.shape != "map" and items.groups is None:
+        return next((found for at in (items.at, *items.also_at) if isinstance(found := locate(turn, at), list)), [])
+    return [raw for _, raw in plan.dismantler.collection(turn)]
+
+
 def is_key(value: object) -> bool:
     """Tell whether a JSON value can name a record."""
     return isinstance(value, str | int) and not isinstance(value, bool)
@@ -79,16 +87,40 @@ def _contents(turn: "Turn", plan: BulkPlan, raws: Sequence[object]) -> dict[str,
     fixed = choice is None or not choice.source or is_outside(choice.source)
     resource = plan.dismantler.resource(turn, None) if fixed else None
     name = "" if resource is None else resource.name
-    keys = [] if bulk.key.by in COUNTED else [str(key) for key in plan.dismantler.keys(turn) if key is not ABSENT]
-    whole = len(keys) == len(raws)
+    keys = _keys(turn, plan, resource, raws)
     return {
         "resource": name,
         "repeats": bulk.key.by == "client" and len(set(keys)) < len(keys),
-        "keys": pack(keys) if whole else b"",
+        "keys": pack(keys),
         "marks": marks_of(_wanted(bulk, raws), hash((name, *(dumped(locate(turn, at)) for at in bulk.items.shared)))),
-        "gone": pack(_gone(bulk, keys, raws)) if whole else b"",
+        "gone": pack(_gone(bulk, keys, raws)) if keys else b"",
         "refers": b"" if resource is None else _refers(resource, bulk, raws),
     }
+
+
+def _keys(turn: "Turn", plan: BulkPlan, resource: Resource | None, raws: Sequence[object]) -> list[str]:
+    """Return the items' keys as texts, none unless every item has one."""
+    bulk = plan.bulk
+    if bulk.key.by in COUNTED:
+        return []
+    if bulk.items.shape == "map":
+        found = plan.dismantler.keys(turn)
+    elif bulk.key.at is not None:
+        found = column(bulk.key.at, raws)
+    elif bulk.effect.target or resource is None:
+        found = plan.dismantler.keys(turn)
+    else:
+        found = column(f"{bulk.effect.payload}/{resource.key}", raws)
+    texts = [key if type(key) is str else str(key) for key in found if key is not ABSENT]
+    return texts if len(texts) == len(raws) else []
+
+
+def column(at: str, raws: Sequence[object]) -> list[object]:
+    """Return what each item has at a pointer, `ABSENT` where it has nothing."""
+    if at.count("/") != 1 or "~" in at:
+        return list(map(reader(at), raws))
+    name = at[1:]
+    return [raw.get(name, ABSENT) if type(raw) is dict else ABSENT for raw in raws]
 
 
 def _wanted(bulk: Bulk, raws: Sequence[object]) -> Sequence[object]:
@@ -103,25 +135,24 @@ def _wanted(bulk: Bulk, raws: Sequence[object]) -> Sequence[object]:
 
 
 def _gone(bulk: Bulk, keys: Sequence[str], raws: Sequence[object]) -> list[str]:
-    stones = [(reader(at), value) for at, value in bulk.effect.tombstone.items()]
-    if not stones:
+    stones = [(column(at, raws), value) for at, value in bulk.effect.tombstone.items()]
+    if not any(value in found for found, value in stones):
         return []
-    return [key for key, raw in zip(keys, raws, strict=True) if all(read(raw) == value for read, value in stones)]
+    return [key for n, key in enumerate(keys) if all(found[n] == value for found, value in stones)]
 
 
 def _refers(resource: Resource, bulk: Bulk, raws: Sequence[object]) -> bytes:
-    payloads = raws if not bulk.effect.payload else list(map(reader(bulk.effect.payload), raws))
-    found: dict[str, set[object]] = {}
+    found: dict[str, set[str]] = {}
     for member, name in resource.references.items():
-        found.setdefault(name, set()).update(filter(is_key, map(reader(f"/{member}"), payloads)))
-    named = {name: pack(map(str, keys)).decode() for name, keys in found.items() if keys}
-    return orjson.dumps(named) if named else b""
+        named = {key for key in column(f"{bulk.effect.payload}/{member}", raws) if type(key) is str or type(key) is int}
+        found.setdefault(name, set()).update(map(str, named))
+    named_by = {name: pack(keys).decode() for name, keys in found.items() if keys}
+    return orjson.dumps(named_by) if named_by else b""
 
 
 def _names_groups(bulk: Bulk, raws: Sequence[object]) -> bool:
-    if bulk.order.group_by is None:
-        return False
-    return any(group is not ABSENT and group is not None for group in map(reader(bulk.order.group_by), raws))
+    at = bulk.order.group_by
+    return at is not None and any(group is not ABSENT and group is not None for group in column(at, raws))
 
 
 def _is_ordered(turn: "Turn", bulk: Bulk) -> bool:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+UNITS: Final = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 SHOWN: Final = 3  # names in a list before the rest is counted
 
 
 def span(length: timedelta) -> str:
-    """Return a length of time in its two largest units: `4 min 30 s`, `7 d`, `0.25 s`."""
+    """Return a length of time in its two largest units: `4 min 30 s`, `7 days`, `0.25 s`."""
     seconds = length.total_seconds()
     if seconds < 10:  # noqa: PLR2004 - where fractions begin to matter
         return f"{seconds:.2f}".rstrip("0").rstrip(".") + " s"
@@ -19,7 +19,9 @@ def span(length: timedelta) -> str:
         number, rest = divmod(rest, size)
         if number or parts:
             parts.append((number, name))
-    return " ".join(f"{number} {name}" for number, name in parts[:2] if number)
+    return " ".join(
+        counted(number, name) if name == "day" else f"{number} {name}" for number, name in parts[:2] if number
+    )
 
 
 def counted(number: int, noun: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from contracts.document import load
 from contracts.messages import Headers, Reply
 from mockserver.api import Api, Hooks
-from mockserver.control import clocks, documents, exchanges, scenarios, server, state, verdicts, worlds
+from mockserver.control import clocks, documents, events, exchanges, scenarios, server, state, verdicts, worlds
 from mockserver.control.desk import Desk, RefusedError
 from mockserver.problems import problem
 from mockserver.turn import Refusal, Turn
@@ -46,6 +46,7 @@ BEHAVIOURS: Final[Mapping[str, Doing]] = {
     "putSettings": worlds.put_settings,
     "resetSandbox": worlds.reset_sandbox,
     "setClock": clocks.set_clock,
+    "streamEvents": events.stream_events,
 }
 
 

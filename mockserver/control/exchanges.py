@@ -19,7 +19,7 @@ def list_exchanges(desk: Desk, turn: Turn) -> Reply:
     """List exchanges, oldest first."""
     after, limit = _number(turn.query.get("after"), 0), _number(turn.query.get("limit"), 1000)
     entries = list(desk.sandbox(turn).journal.after(after, limit))
-    summaries = [_summary(desk, one) for one in entries]
+    summaries = [summary(desk, one) for one in entries]
     return Reply.of(200, {"exchanges": summaries, "next": entries[-1].n if entries else after})
 
 
@@ -60,7 +60,8 @@ def _common(desk: Desk, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _summary(desk: Desk, entry: Entry) -> dict[str, Any]:
+def summary(desk: Desk, entry: Entry) -> dict[str, Any]:
+    """Return what a list shows of an exchange."""
     tally = entry.tally
     return _common(desk, entry) | {
         "outcomes": {"done": tally.done, "failed": tally.failed, "notRun": tally.not_run},

@@ -11,7 +11,7 @@ from mockserver.control.desk import Desk
 from mockserver.problems import problem
 from mockserver.sandbox import Sandbox
 from mockserver.scenario.catalogue import ways_to_select
-from mockserver.scenario.fitting import Known, require_fitting
+from mockserver.scenario.fitting import Known, known_of, require_fitting
 from mockserver.scenario.loading import load, schema
 from mockserver.scenario.rules import Scenario
 from mockserver.turn import Refusal, Turn
@@ -67,7 +67,7 @@ def clear_scenarios(desk: Desk, turn: Turn) -> Reply:
 
 def known_to(desk: Desk) -> Known:
     """Return what the rules of scenarios may name here."""
-    return Known(contracts={name: api.contract for name, api in desk.apis.items()})
+    return known_of({name: api.contract for name, api in desk.apis.items()})
 
 
 def _scenario(desk: Desk, given: object, at: str) -> Scenario:

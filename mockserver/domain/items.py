@@ -95,7 +95,8 @@ class Dismantler:
         listed = bulk.items.shape == "array" and bulk.items.groups is None and not bulk.items.shared
         bare = self._version is None and self._group is None and not bulk.effect.target
         settled = not self._tomb or resource.tombstone is not None
-        return listed and bare and settled and bulk.key.by in {"client", "target"}
+        named = resource.assigned or not bulk.effect.payload
+        return listed and bare and settled and named and bulk.key.by in {"client", "target"}
 
     def _plain(self, raws: Raws, resource: Resource, action: str) -> list[Item]:
         new, nothing, member = tuple.__new__, ABSENT, resource.key
@@ -136,7 +137,7 @@ class Dismantler:
             payload = raw if whole else payload_of(raw)
             if payload is ABSENT:
                 payload = shared
-            target = _target(targets, raw, payload, resource) if targets or whole else ABSENT
+            target = _target(targets, raw, payload, resource) if targets or whole or not resource.assigned else ABSENT
             if by in _COUNTED:
                 key: object = n
             else:

@@ -20,6 +20,7 @@ _STATUS_OF = {
     "unknown": 422,
     "not-found": 404,
     "duplicate": 409,
+    "referenced": 409,
     "version": 409,
 }
 _OK = {"create": 201}

@@ -25,7 +25,7 @@ def run_items(
     outcomes: list[Outcome] = []
     for unit in units(run.unit, ordered):
         outcomes += _run_unit(run, bulk, unit, store, keepers)
-    return sorted(outcomes, key=place_of) if ordered is not items else outcomes
+    return sorted(outcomes, key=place_of) if ordered is not items or run.unit == "group" else outcomes
 
 
 def in_groups(items: Sequence[Item]) -> Sequence[Item]:

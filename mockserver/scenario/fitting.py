@@ -24,6 +24,13 @@ class Known:
     bugs: frozenset[str] = frozenset()
 
 
+def known_of(contracts: Mapping[str, Contract]) -> Known:
+    """Return what rules may name where these contracts are served, by the names of their APIs."""
+    from mockserver.scenario.bugs import fitting  # noqa: PLC0415 - it is large, and only scenarios of users are held to it
+
+    return Known(contracts=contracts, bugs=frozenset(bug.name for bug in fitting(contracts.values())))
+
+
 def misfits(scenario: Scenario, known: Known, *, shown: str = "scenario") -> tuple[Fault, ...]:
     """Return one Fault for each name that does not exist and each rule that could never decide."""
     found = [*_api("/api", (scenario.api,) if scenario.api else (), known)]

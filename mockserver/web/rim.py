@@ -14,12 +14,14 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from contracts.messages import Headers, Reply
+from mockserver.live import LiveReply
 from mockserver.playing import Played
 from mockserver.problems import problem
 from mockserver.turn import Refusal
 from mockserver.version import VERSION
 from mockserver.web.body import SECONDS, read_body
 from mockserver.web.service import Place, Service
+from mockserver.web.streaming import stream
 from mockserver.web.wire import Line, deliver
 
 SERVER: Final = f"bulkproof/{VERSION}"
@@ -92,6 +94,8 @@ class Rim(web.Server):
             body = await read_body(request, headers, limit=place.body_limit, seconds=self.body_seconds)
             real = datetime.now(UTC)
         played = self.service.play(place, request.method, headers, body, real)
+        if isinstance(played.reply, LiveReply):
+            return await self._streamed(request, played.reply, real)
         if played.reply is not None and played.is_plain:
             return self._sent(request, played.reply, place.sandbox.now(real))
         return await self._delivered(request, place, played)
@@ -106,6 +110,13 @@ class Rim(web.Server):
         gone = protocol.gone() if isinstance(protocol, Protocol) else asyncio.Event()
         line = Line(request=request, sandbox=place.sandbox, gone=gone, ending=self.ending, respond=respond)
         return await deliver(line, played)
+
+    async def _streamed(self, request: web.BaseRequest, live: LiveReply, at: datetime) -> web.StreamResponse:
+        """Send a reply that goes on until the client goes or the server ends."""
+        protocol = request.protocol
+        gone = protocol.gone() if isinstance(protocol, Protocol) else asyncio.Event()
+        response = web.StreamResponse(status=live.status, headers=_fields(live, at))
+        return await stream(request, live, response, gone, self.ending)
 
     def _sent(self, request: web.BaseRequest, reply: Reply, at: datetime) -> web.Response:
         response = _response(reply, at)
@@ -131,7 +142,7 @@ class Protocol(RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take in what arrived; what follows an unfinished body as a message of its own means that the body is broken."""
+        """Take in what arrived; a message that follows an unfinished body means that the body is broken."""
         super().data_received(data)
         request = self._current_request
         if self._messages and request is not None and not request.content.is_eof():
@@ -181,12 +192,16 @@ def _text(value: str) -> str:
 
 
 def _response(reply: Reply, at: datetime) -> web.Response:
+    return web.Response(status=reply.status, headers=_fields(reply, at), body=reply.body)
+
+
+def _fields(reply: Reply, at: datetime) -> list[tuple[str, Any]]:
     fields: list[tuple[str, Any]] = [
         (name, value if value.isprintable() else _printable(value)) for name, value in reply.headers.pairs
     ]
     fields.append(("Date", _http_date(int(at.timestamp()))))
     fields.append(("Server", SERVER))
-    return web.Response(status=reply.status, headers=fields, body=reply.body)
+    return fields
 
 
 def _printable(value: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from contracts.errors import BulkproofError
-from mockserver.scenario.fitting import Known, require_fitting
+from mockserver.scenario.fitting import known_of, require_fitting
 from mockserver.scenario.loading import load_file
 from mockserver.sources import Source
 from mockserver.web.service import Service
@@ -21,9 +21,10 @@ async def watch(service: Service, sources: Mapping[str, Source], say: Callable[[
     while True:
         await asyncio.sleep(EVERY_SECONDS)
         for name, source in sources.items():
-            if _stamps(source, service, name) != seen[name]:
+            stamps = _stamps(source, service, name)
+            if any(seen[name].get(path) != stamp for path, stamp in stamps.items()):
                 await _reload(service, name, source, say)
-                seen[name] = _stamps(source, service, name)
+                seen[name] = {**_stamps(source, service, name), **stamps}  # what changed meanwhile is seen next time
 
 
 def _stamps(source: Source, service: Service, name: str) -> Stamps:
@@ -50,7 +51,7 @@ async def watch_scenarios(service: Service, files: Mapping[Path, str], say: Call
 
 
 def _reload_scenario(service: Service, path: Path, name: str, say: Callable[[str], None]) -> None:
-    known = Known(contracts={api.name: api.contract for api in service.apis.values()})
+    known = known_of({api.name: api.contract for api in service.apis.values()})
     try:
         changed = require_fitting(load_file(path), known, shown=str(path))
     except BulkproofError as error:

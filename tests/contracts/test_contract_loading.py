@@ -45,7 +45,7 @@ def test_operations_stand_in_order_and_have_names():
 
 
 def test_parameters_of_a_path_are_merged():
-    """An operation's own parameter replaces the path's of the same place and name; content headers are not parameters."""
+    """An operation's own parameter replaces its path's of that place and name; content headers are not parameters."""
     own = {one.name: one for one in PETS.operation("readPet").parameters}
     shared = {one.name: one for one in PETS.operation("putPetsById").parameters}
     assert own["verbose"].required

@@ -42,7 +42,11 @@ def told(raw, value, **options):
         ({"type": "string"}, 1, [("", "type", "The body must be a string.")]),
         ({"type": ["integer", "null"]}, "1", [("", "type", "The body must be an integer or null.")]),
         ({"enum": ["a", "b"]}, "c", [("", "enum", 'The body must be "a" or "b".')]),
-        ({"enum": ["alpha", "beta"]}, "alhpa", [("", "enum", "The body must be \"alpha\" or \"beta\". Did you mean 'alpha'?")]),
+        (
+            {"enum": ["alpha", "beta"]},
+            "alhpa",
+            [("", "enum", 'The body must be "alpha" or "beta". Did you mean \'alpha\'?')],
+        ),
         ({"const": {"a": 1}}, 1, [("", "const", "The body must be an object of 1 member.")]),
         ({"minimum": 3}, 2, [("", "minimum", "The body must be at least 3.")]),
         ({"exclusiveMaximum": 3}, 3, [("", "exclusiveMaximum", "The body must be less than 3.")]),
@@ -51,10 +55,18 @@ def told(raw, value, **options):
         ({"pattern": "^a"}, "b", [("", "pattern", "The body must have the form ^a.")]),
         ({"format": "uuid"}, "b", [("", "format", "The body must be a UUID.")]),
         ({"format": "email"}, "b", [("", "format", "The body must be an e-mail address.")]),
-        ({"format": "date-time"}, "b", [("", "format", "The body must be a date and time such as 2024-01-31T08:30:00Z.")]),
+        (
+            {"format": "date-time"},
+            "b",
+            [("", "format", "The body must be a date and time such as 2024-01-31T08:30:00Z.")],
+        ),
         ({"uniqueItems": True}, [1, 1], [("", "uniqueItems", "The body must have no element twice.")]),
         ({"minProperties": 2}, {}, [("", "minProperties", "The body must have at least 2 members.")]),
-        ({"contains": {"const": 1}, "minContains": 2}, [1], [("", "contains", "The body must have elements of the required kind.")]),
+        (
+            {"contains": {"const": 1}, "minContains": 2},
+            [1],
+            [("", "contains", "The body must have elements of the required kind.")],
+        ),
         ({"not": {"const": 1}}, 1, [("", "not", "The body must not be of the excluded form.")]),
         ({"properties": {"a": False}}, {"a": 1}, [("/a", "not", "'a' is not allowed here.")]),
         ({"required": ["a", "b"]}, {"b": 1}, [("", "required", "The body lacks 'a'.")]),
@@ -64,24 +76,60 @@ def told(raw, value, **options):
             [("", "dependentRequired", "The body lacks 'b', which 'a' needs.")],
         ),
         ({"dependentSchemas": {"a": {"required": ["c"]}}}, {"a": 1}, [("", "required", "The body lacks 'c'.")]),
-        ({"propertyNames": {"enum": ["name"]}}, {"nmae": 1}, [("/nmae", "propertyNames", "'nmae' is not known here. Did you mean 'name'?")]),
-        (ITEM, {"blockId": "1", "nmae": 1}, [("/nmae", "additionalProperties", "'nmae' is not known here. Did you mean 'name'?")]),
-        ({"patternProperties": {"^x-": {"type": "string"}}, "additionalProperties": False}, {"x-a": 1, "b": 2}, [
-            ("/x-a", "type", "'x-a' must be a string."),
-            ("/b", "additionalProperties", "'b' is not known here."),
-        ]),
-        ({"properties": {"a/b~c": {"type": "string"}}}, {"a/b~c": 1}, [("/a~1b~0c", "type", "'a/b~c' must be a string.")]),
-        ({"prefixItems": [{"type": "string"}], "items": {"type": "integer"}}, [1, "a"], [
-            ("/0", "type", "An element must be a string."),
-            ("/1", "type", "An element must be an integer."),
-        ]),
-        ({"allOf": [{"required": ["a"]}, {"required": ["b"]}]}, {}, [
-            ("", "required", "The body lacks 'a'."),
-            ("", "required", "The body lacks 'b'."),
-        ]),
-        ({"if": {"required": ["a"]}, "then": {"required": ["b"]}, "else": {"required": ["c"]}}, {"a": 1}, [("", "required", "The body lacks 'b'.")]),
-        ({"if": {"required": ["a"]}, "then": {"required": ["b"]}, "else": {"required": ["c"]}}, {}, [("", "required", "The body lacks 'c'.")]),
-        ({"properties": {"a": True}, "unevaluatedProperties": False}, {"b": 1}, [("/b", "unevaluatedProperties", "'b' is not known here.")]),
+        (
+            {"propertyNames": {"enum": ["name"]}},
+            {"nmae": 1},
+            [("/nmae", "propertyNames", "'nmae' is not known here. Did you mean 'name'?")],
+        ),
+        (
+            ITEM,
+            {"blockId": "1", "nmae": 1},
+            [("/nmae", "additionalProperties", "'nmae' is not known here. Did you mean 'name'?")],
+        ),
+        (
+            {"patternProperties": {"^x-": {"type": "string"}}, "additionalProperties": False},
+            {"x-a": 1, "b": 2},
+            [
+                ("/x-a", "type", "'x-a' must be a string."),
+                ("/b", "additionalProperties", "'b' is not known here."),
+            ],
+        ),
+        (
+            {"properties": {"a/b~c": {"type": "string"}}},
+            {"a/b~c": 1},
+            [("/a~1b~0c", "type", "'a/b~c' must be a string.")],
+        ),
+        (
+            {"prefixItems": [{"type": "string"}], "items": {"type": "integer"}},
+            [1, "a"],
+            [
+                ("/0", "type", "An element must be a string."),
+                ("/1", "type", "An element must be an integer."),
+            ],
+        ),
+        (
+            {"allOf": [{"required": ["a"]}, {"required": ["b"]}]},
+            {},
+            [
+                ("", "required", "The body lacks 'a'."),
+                ("", "required", "The body lacks 'b'."),
+            ],
+        ),
+        (
+            {"if": {"required": ["a"]}, "then": {"required": ["b"]}, "else": {"required": ["c"]}},
+            {"a": 1},
+            [("", "required", "The body lacks 'b'.")],
+        ),
+        (
+            {"if": {"required": ["a"]}, "then": {"required": ["b"]}, "else": {"required": ["c"]}},
+            {},
+            [("", "required", "The body lacks 'c'.")],
+        ),
+        (
+            {"properties": {"a": True}, "unevaluatedProperties": False},
+            {"b": 1},
+            [("/b", "unevaluatedProperties", "'b' is not known here.")],
+        ),
     ],
 )
 def test_each_keyword_is_told(raw, value, expected):
@@ -91,8 +139,16 @@ def test_each_keyword_is_told(raw, value, expected):
 
 SHAPES = {
     "oneOf": [
-        {"type": "object", "required": ["kind", "radius"], "properties": {"kind": {"const": "round"}, "radius": {"type": "number"}}},
-        {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "flat"}, "sides": {"type": "integer"}}},
+        {
+            "type": "object",
+            "required": ["kind", "radius"],
+            "properties": {"kind": {"const": "round"}, "radius": {"type": "number"}},
+        },
+        {
+            "type": "object",
+            "required": ["kind"],
+            "properties": {"kind": {"const": "flat"}, "sides": {"type": "integer"}},
+        },
     ]
 }
 
@@ -108,7 +164,11 @@ SHAPES = {
         (SHAPES, 3, [("", "type", "The body must be an object.")]),
         ({"anyOf": [{"type": "null"}, ITEM]}, {"blockId": 1}, [("/blockId", "type", "'blockId' must be a string.")]),
         ({"anyOf": [{"type": "null"}, ITEM]}, 1, [("", "type", "The body must be null or an object.")]),
-        ({"oneOf": [BATCH, ENVELOPE]}, {"data": [{}]}, [("/data/0", "required", "An element of 'data' lacks 'blockId'.")]),
+        (
+            {"oneOf": [BATCH, ENVELOPE]},
+            {"data": [{}]},
+            [("/data/0", "required", "An element of 'data' lacks 'blockId'.")],
+        ),
         ({"oneOf": [BATCH, ENVELOPE]}, [{}], [("/0", "required", "An element lacks 'blockId'.")]),
         ({"oneOf": [{"minimum": 1}, {"maximum": 5}]}, 3, [("", "oneOf", "The body fits more than one of its forms.")]),
         ({"anyOf": [{"required": ["a", "b"]}, {"required": ["c"]}]}, {}, [("", "required", "The body lacks 'c'.")]),
@@ -133,7 +193,7 @@ def test_a_discriminator_chooses():
     }
     pet = SchemaSet(documents).schema("d#/Pet")
     details = [[one.detail for one in check_value(pet, {"kind": kind})] for kind in ("kitty", "Dog", "Fish")]
-    assert details == [["The body lacks 'lives'."], ["The body lacks 'bark'."], ["'kind' must be \"kitty\" or \"Dog\"."]]
+    assert details == [["The body lacks 'lives'."], ["The body lacks 'bark'."], ['\'kind\' must be "kitty" or "Dog".']]
 
 
 def batch(*changes):
@@ -207,17 +267,30 @@ def test_violations_are_values():
     """Violations compare by what they say."""
     (one,) = check_value(schema({"type": "string"}), 1)
     assert one == Violation(
-        side="call", where="body", pointer="", rule="type", expected="a string", got="1", detail="The body must be a string."
+        side="call",
+        where="body",
+        pointer="",
+        rule="type",
+        expected="a string",
+        got="1",
+        detail="The body must be a string.",
     )
 
 
 SIMPLE = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 7) | st.sampled_from(["", "a", "abc def", "ABCDEFG", 1.5]),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["blockId", "name", "deleted", "tags", "data", "x"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["blockId", "name", "deleted", "tags", "data", "x"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
-PLAIN = [ITEM, BATCH, ENVELOPE, {"items": {"$ref": "s#"}, "maxItems": 2, "minProperties": 1, "additionalProperties": {"$ref": "s#"}}]
+PLAIN = [
+    ITEM,
+    BATCH,
+    ENVELOPE,
+    {"items": {"$ref": "s#"}, "maxItems": 2, "minProperties": 1, "additionalProperties": {"$ref": "s#"}},
+]
 
 
 def expected_of(raw, value):
@@ -226,7 +299,11 @@ def expected_of(raw, value):
     found = []
     for error in Draft202012Validator(alone).iter_errors(value):
         at = [*error.absolute_path]
-        extras = [name for name in error.instance if name not in error.schema["properties"]] if error.validator == "additionalProperties" and error.validator_value is False else [None]
+        extras = (
+            [name for name in error.instance if name not in error.schema["properties"]]
+            if error.validator == "additionalProperties" and error.validator_value is False
+            else [None]
+        )
         found += [(pointer_of(at if name is None else [*at, name]), error.validator) for name in extras]
     return sorted(found)
 

@@ -135,7 +135,10 @@ def test_single_values_in_a_path(style, text):
 
 def test_headers_and_cookies():
     """Header names are read without regard to case, repeated fields as one list; cookies are found among others."""
-    assert parsed(parameter(NUMBERS, where="header", name="X-P"), headers=[("x-p", "1, 2"), ("X-P", "3")]) == ([1, 2, 3], [])
+    assert parsed(parameter(NUMBERS, where="header", name="X-P"), headers=[("x-p", "1, 2"), ("X-P", "3")]) == (
+        [1, 2, 3],
+        [],
+    )
     cookie = parameter({"type": "integer"}, where="cookie")
     assert parsed(cookie, headers=[("Cookie", "q=1; p=2; r")]) == (2, [])
     assert parsed(cookie) == (None, [])
@@ -158,7 +161,11 @@ def test_missing_repeated_and_default_values():
 def test_violations_name_the_parameter():
     """A violation says where the parameter stands and what was expected, in a sentence."""
     operation = Operation(
-        id="o", method="GET", path="/", pointer="", parameters=(parameter({"type": "integer", "maximum": 9}, name="take"),)
+        id="o",
+        method="GET",
+        path="/",
+        pointer="",
+        parameters=(parameter({"type": "integer", "maximum": 9}, name="take"),),
     )
     (one,) = parse_parameters(operation, Call(method="GET", path="/", query=(("take", "10"),)), {})[1]
     assert (one.where, one.pointer, one.rule, one.expected, one.got) == ("query:take", "", "maximum", "at most 9", "10")
@@ -176,7 +183,12 @@ def test_no_query_raises(style, explode, schema, query):
     parsed(parameter(schema, style=style, explode=explode), query=query)
 
 
-@given(st.sampled_from(["simple", "label", "matrix"]), st.booleans(), st.sampled_from([NUMBERS, COLOUR]), st.text(max_size=12))
+@given(
+    st.sampled_from(["simple", "label", "matrix"]),
+    st.booleans(),
+    st.sampled_from([NUMBERS, COLOUR]),
+    st.text(max_size=12),
+)
 def test_no_path_value_raises(style, explode, schema, text):
     """Whatever stands in the path, a parameter has a value or a violation."""
     parsed(parameter(schema, where="path", style=style, explode=explode), variables={"p": text})

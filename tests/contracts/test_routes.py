@@ -14,9 +14,7 @@ from contracts.schemas import SchemaSet
 
 def contract(*routes, **more):
     """Return a contract of operations written `GET /path`, each named by itself."""
-    operations = tuple(
-        Operation(id=one, method=one.split()[0], path=one.split()[1], pointer="") for one in routes
-    )
+    operations = tuple(Operation(id=one, method=one.split()[0], path=one.split()[1], pointer="") for one in routes)
     return Contract(
         name="toy",
         title="",

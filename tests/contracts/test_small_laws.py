@@ -58,10 +58,12 @@ def test_durations_mean_what_they_say(text, length):
     assert duration(text) == length
 
 
-@pytest.mark.parametrize("text", ["", "P", "PT", "P1Y", "P1M", "5M", "PT5m", "P1DT", "-PT1S", "PT5M\n", "P9999999999D", "PT٣S"])
+@pytest.mark.parametrize(
+    "text", ["", "P", "PT", "P1Y", "P1M", "5M", "PT5m", "P1DT", "-PT1S", "PT5M\n", "P9999999999D", "PT٣S"]
+)
 def test_what_is_no_duration(text):
     """Years, months, signs, empty parts and other text are refused."""
-    with pytest.raises(ValueError, match="is not a duration|is too long"):
+    with pytest.raises(ValueError, match=r"is not a duration|is too long"):
         duration(text)
 
 
@@ -109,7 +111,12 @@ def test_hints_are_close_or_none():
     assert did_you_mean("colour", ["name", "blockId"]) == ""
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
 def test_renderings_are_short(value):
     """A value in a sentence takes at most 80 characters, whatever it is."""
     assert 0 < len(short(value)) <= 80

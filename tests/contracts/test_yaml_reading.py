@@ -99,7 +99,7 @@ def levels(template):
 
 
 def test_aliases_of_aliases_do_not_explode():
-    """Ten aliases on each of thirty levels are refused where they would fill memory, and merged where they would not."""
+    """Ten aliases on each of thirty levels are refused where they would fill memory, merged where they would not."""
     with pytest.raises(YamlError, match="it is too large once its aliases are written out"):
         parse_yaml(levels("[%s]"))
     assert parse_yaml(levels("{<<: [%s]}"))["a29"] == {"x": 1, "y": 2}
@@ -109,6 +109,7 @@ def test_aliases_of_aliases_do_not_explode():
 def test_no_text_brings_a_traceback(text):
     """Any text is a value or a YamlError."""
     try:
-        json.dumps(parse_yaml(text))
-    except YamlError as error:
-        assert str(error).endswith(".")
+        value = parse_yaml(text)
+    except YamlError:
+        return
+    assert json.loads(json.dumps(value)) == value

@@ -173,7 +173,7 @@ def _settings(running: Running, rest: str) -> None:
 
 def _scenario(running: Running, rest: str) -> None:
     given = [json.loads(rest)] if rest.startswith("{") else rest.split()
-    _control(running, "PUT", "scenarios", {"scenarios": given})
+    _control(running, "PUT", "/scenarios", {"scenarios": given})
 
 
 def _seed(running: Running, rest: str) -> None:

@@ -191,7 +191,8 @@ def test_the_clock_is_set(things):
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"mode": "forzen"}, {"now": "yesterday"}, {"now": "9999-12-31T23:59:59Z"}, {"now": "0001-01-01T00:00:00+10:00"},
+    [{}, {"mode": "forzen"}, {"now": "yesterday"}, {"now": "9999-12-31T23:59:59Z"},
+     {"now": "0001-01-01T00:00:00+10:00"},
      {"factor": 0}, {"factor": -1}, {"factor": 1e9}, {"now": 5}, {"moed": "frozen"}, []],
 )  # fmt: skip
 def test_what_no_clock_can_be(things, body):

@@ -92,7 +92,7 @@ def read(received):
         (POST + b"Content-Encoding: br\r\nContent-Length: 2\r\n\r\n[]", 415),
         (POST + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n[]", 400),
         (POST.replace(b"json\r\n", b"json; charset=latin1\r\n") + b"Content-Length: 2\r\n\r\n[]", 415),
-        (POST.replace(b"json\r\n", b'json; charset="UTF-8"\r\n') + b"Content-Length: 12\r\n\r\n" + b'[{"id":"a"}]', 200),
+        (POST.replace(b"json", b'json; charset="UTF-8"') + b"Content-Length: 12\r\n\r\n" + b'[{"id":"a"}]', 200),
     ],
 )  # fmt: skip
 def test_each_request_has_its_answer(port, request_bytes, status):

@@ -1,0 +1,124 @@
+"""A finding as it is kept: what was found, how it is made to show, and how sure that is."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from contracts.errors import MisuseError
+from contracts.messages import ABSENT
+from generators.campaign.signs import Sign
+from generators.campaign.steps import Asking, Lesson, Script, Step, Waiting
+
+FORMAT: Final = "bulkproof-finding/1"
+Judged: TypeAlias = Literal["laws", "signs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One finding. `judged` says how a replay is judged: by the laws and checks, or by its signs alone.
+
+    `confirmed` is how often it showed when its script was done again, of `tries`; `seconds` is when in the campaign it
+    was found. `group` names the finding with the same root cause that was found first. `traits` is what had been
+    learned about the implementation and is needed to judge.
+    """
+
+    fingerprint: str
+    law: str
+    operation: str
+    shape: str
+    says: str
+    contract: str
+    script: Script
+    signs: tuple[Sign, ...] = ()
+    judged: Judged = "laws"
+    confirmed: int = 0
+    tries: int = 0
+    seconds: float = 0.0
+    seed: int = 0
+    url: str = ""
+    group: str = ""
+    traits: tuple[str, ...] = ()
+
+    @property
+    def is_flaky(self) -> bool:
+        """Whether it did not show each time that it was tried."""
+        return self.confirmed < self.tries
+
+
+def to_json(kept: Kept) -> dict[str, Any]:
+    """Return a finding as its file has it."""
+    own = {name: getattr(kept, name) for name in OWN}
+    return {
+        "format": FORMAT,
+        **own,
+        "flaky": kept.is_flaky,
+        "traits": list(kept.traits),
+        "numbers": dict(kept.script.numbers),
+        "steps": [_step_json(step) for step in kept.script.steps],
+        "signs": [_lean(asdict(sign)) for sign in kept.signs],
+    }
+
+
+OWN: Final = (
+    "fingerprint",
+    "law",
+    "operation",
+    "shape",
+    "says",
+    "contract",
+    "judged",
+    "confirmed",
+    "tries",
+    "seconds",
+    "seed",
+    "url",
+    "group",
+)
+
+
+def _lean(value: dict[str, Any]) -> dict[str, Any]:
+    return {name: inner for name, inner in value.items() if inner not in ("", (), {}, False)}
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    if isinstance(step, Waiting):
+        return {"wait": step.seconds}
+    made: dict[str, Any] = {"operation": step.operation, "method": step.method, "path": list(step.path)}
+    made |= {"query": [list(one) for one in step.query]} if step.query else {}
+    made |= {"headers": [list(one) for one in step.headers]} if step.headers else {}
+    made |= {"json": step.data} if step.data is not ABSENT else {}
+    made |= {"text": step.raw.decode("latin-1")} if step.raw else {}
+    return made | ({"learn": [_lean(asdict(one)) for one in step.lessons]} if step.lessons else {})
+
+
+def from_json(data: Mapping[str, Any], *, where: str) -> Kept:
+    """Return the finding of a file. Raises MisuseError when it is none."""
+    if data.get("format") != FORMAT:
+        raise MisuseError(f"this is no finding of format {FORMAT}.", where=where, cure="Name a finding's folder.")
+    try:
+        script = Script(steps=tuple(map(_step, data["steps"])), numbers=data["numbers"])
+        signs = tuple(_sign(one) for one in data["signs"])
+        own = {name: data[name] for name in OWN}
+        return Kept(**own, script=script, signs=signs, traits=tuple(data["traits"]))
+    except (KeyError, TypeError) as error:
+        raise MisuseError(f"the finding lacks or misuses {error}.", where=where) from None
+
+
+def _step(data: Mapping[str, Any]) -> Step:
+    if "wait" in data:
+        return Waiting(seconds=data["wait"])
+    return Asking(
+        operation=data["operation"],
+        method=data["method"],
+        path=tuple(data["path"]),
+        query=tuple((name, value) for name, value in data.get("query", ())),
+        headers=tuple((name, value) for name, value in data.get("headers", ())),
+        data=data.get("json", ABSENT),
+        raw=data.get("text", "").encode("latin-1"),
+        lessons=tuple(Lesson(**{**one, "path": tuple(one.get("path", ()))}) for one in data.get("learn", ())),
+    )
+
+
+def _sign(data: Mapping[str, Any]) -> Sign:
+    headers = data.get("headers", ())
+    return Sign(**{**data, "headers": None if headers is None else tuple(headers)})

@@ -1,0 +1,197 @@
+"""Making a script of what was exchanged: names that must be fresh and values that the server chose become blanks."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
+
+from contracts.messages import ABSENT, Exchange
+from contracts.model import Contract
+from contracts.pointers import tokens_of
+from generators.campaign.steps import CAPITALS, PREFIX, Asking, Lesson, Script, Step, Token, Waiting
+from generators.checks.locations import json_of
+from generators.checks.names import FIRST_NUMBER
+
+WORD: Final = re.compile(r"[\w.-]+")
+DISTINCT: Final = 6  # characters from which on a value that stands anywhere is taken for the one told before
+LONGEST: Final = 300  # characters of a text in which told values are looked for
+NUMBERS: Final = range(FIRST_NUMBER, FIRST_NUMBER + 10**14)
+
+Deed: TypeAlias = Exchange | float
+"""Something that was done: an exchange, or a wait of so many seconds."""
+
+
+def scripted(deeds: Sequence[Deed], contract: Contract, prefix: str) -> Script:
+    """Return the script of what was done with names that begin with `prefix`; it has a step for each deed."""
+    blanks = _Blanks(prefix=prefix, ids=id_members(contract))
+    steps = [Waiting(seconds=one) if isinstance(one, float) else blanks.asking(n, one) for n, one in enumerate(deeds)]
+    taught = tuple(_taught(step, blanks.used.get(n, ())) for n, step in enumerate(steps))
+    return Script(steps=taught, numbers=dict(blanks.numbers))
+
+
+def _taught(step: Step, lessons: Sequence[Lesson]) -> Step:
+    from dataclasses import replace  # noqa: PLC0415
+
+    return replace(step, lessons=tuple(lessons)) if lessons and isinstance(step, Asking) else step
+
+
+def id_members(contract: Contract) -> frozenset[str]:
+    """Return the names of members that hold ids: there even a short value is one that was told before."""
+    names = {one.key for one in contract.resources.values()}
+    names |= {member for one in contract.resources.values() for member in one.references}
+    for one in contract.operations:
+        if one.bulk is not None:
+            told = one.bulk.reply.outcomes.id if one.bulk.reply.outcomes is not None else None
+            handle = one.bulk.job.handle if one.bulk.job is not None else None
+            places = [*one.bulk.effect.target, told, handle]
+            names |= {tokens_of(place)[-1] for place in places if place and place.startswith("/")}
+    return frozenset(names)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A value that a reply told: by which deed, where, and the name that it has got once it was used."""
+
+    n: int
+    lesson: Lesson
+
+
+@dataclass(slots=True)
+class _Blanks:
+    """What is known while going through the deeds. `said` are values that calls had first, `offers` those of replies."""
+
+    prefix: str
+    ids: frozenset[str]
+    said: set[str] = field(default_factory=set)
+    offers: dict[str, Offer] = field(default_factory=dict)
+    used: dict[int, list[Lesson]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def asking(self, n: int, exchange: Exchange) -> Asking:
+        """Return an exchange's call with blanks, and take note of what its reply tells."""
+        call, data = exchange.call, json_of(exchange.call.body)
+        asking = Asking(
+            operation=exchange.operation or "",
+            method=call.method,
+            path=tuple(self._text(unquote(one), is_id=True) for one in call.path.split("/")[1:]),
+            query=tuple((name, self._text(value)) for name, value in call.query),
+            headers=tuple((name, self._text(value)) for name, value in call.headers),
+            data=ABSENT if data is ABSENT else self._blanked(data, is_id=False),
+            raw=call.body if data is ABSENT else b"",
+        )
+        self._hear(n, exchange, data)
+        return asking
+
+    def _blanked(self, value: Any, *, is_id: bool) -> Any:
+        if isinstance(value, str):
+            return self._text(value, is_id=is_id)
+        if isinstance(value, dict):
+            return {self._text(name): self._blanked(one, is_id=name in self.ids) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self._blanked(one, is_id=is_id) for one in value]
+        return value if isinstance(value, bool) or not isinstance(value, int) else self._number(value, is_id=is_id)
+
+    def _number(self, value: int, *, is_id: bool) -> object:
+        name = self._name(str(value), is_id=is_id)
+        return value if name is None else f"{{{{{name}:number}}}}"
+
+    def _text(self, text: str, *, is_id: bool = False) -> str:
+        if len(text) > LONGEST:
+            return self._prefixed(text)
+        name = self._name(text, is_id=is_id)
+        return f"{{{{{name}}}}}" if name is not None else self._prefixed(WORD.sub(self._word, text))
+
+    def _word(self, found: re.Match[str]) -> str:
+        name = self._name(found[0], is_id=False)
+        return found[0] if name is None else f"{{{{{name}}}}}"
+
+    def _prefixed(self, text: str) -> str:
+        found = text.replace(self.prefix, f"{{{{{PREFIX}}}}}")
+        capitals = self.prefix.upper()
+        return found.replace(capitals, f"{{{{{CAPITALS}}}}}") if capitals != self.prefix else found
+
+    def _name(self, text: str, *, is_id: bool) -> str | None:
+        """Return the blank's name for a value that must not stand as it is, None for any other value."""
+        if text in self.names:
+            return self.names[text] if is_id or len(text) >= DISTINCT else None
+        offer = self.offers.get(text) if is_id or len(text) >= DISTINCT else None
+        if offer is not None:
+            name = self.names[text] = offer.lesson.name
+            self.used.setdefault(offer.n, []).append(offer.lesson)
+            return name
+        if len(text) < len(str(NUMBERS[-1])) + 1 and text.isdecimal() and int(text) in NUMBERS:
+            name = self.names[text] = f"n{len(self.numbers) + 1}"
+            self.numbers[name] = int(text) - FIRST_NUMBER
+            return name
+        self.said.add(text)
+        return None
+
+    def _hear(self, n: int, exchange: Exchange, sent: object) -> None:
+        own = set(_scalars(sent))
+        for lesson, value, is_id in self._told(exchange, own):
+            text = str(value)
+            if text in self.said or text in self.offers or (not is_id and len(text) < DISTINCT):
+                continue
+            if self.prefix not in text and len(text) <= LONGEST:
+                self.offers[text] = Offer(n, lesson)
+
+    def _told(self, exchange: Exchange, own: set[object]) -> Iterator[tuple[Lesson, object, bool]]:
+        for name, value in exchange.reply.headers:
+            if name.lower() not in COMMON:
+                yield self._lesson(header=name), value, False
+                if "/" in value:
+                    yield self._lesson(header=name, is_address=True), value.rstrip("/").rpartition("/")[2], True
+        if exchange.reply.data is not ABSENT:
+            for path, value in _leaves(exchange.reply.data, (), own):
+                yield self._lesson(path=self._blank_path(path)), value, bool(path) and path[-1] in self.ids
+
+    def _lesson(self, **given: Any) -> Lesson:
+        return Lesson(name=f"v{len(self.offers) + 1}", **given)
+
+    def _blank_path(self, path: tuple[Token, ...]) -> tuple[Token, ...]:
+        return tuple(self._blank_token(token) for token in path)
+
+    def _blank_token(self, token: Token) -> Token:
+        if isinstance(token, Mapping):
+            return {name: self._blanked(value, is_id=name in self.ids) for name, value in token.items()}
+        return token if isinstance(token, int) else self._prefixed(token)
+
+
+COMMON: Final = frozenset(("connection", "content-length", "content-type", "date", "keep-alive", "server", "vary"))
+
+
+def _scalars(value: object) -> Iterator[object]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _scalars(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _scalars(inner)
+    elif isinstance(value, str | int) and not isinstance(value, bool):
+        yield value
+
+
+def _leaves(value: object, path: tuple[Token, ...], own: set[object]) -> Iterator[tuple[tuple[Token, ...], object]]:
+    """Yield texts and numbers with their paths; an element is singled out by what the call itself said of it."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _leaves(inner, (*path, name), own)
+    elif isinstance(value, list):
+        for n, inner in enumerate(value):
+            yield from _leaves(inner, (*path, _pick(inner, own, n)), own)
+    elif isinstance(value, str | int) and not isinstance(value, bool):
+        yield path, value
+
+
+def _pick(element: object, own: set[object], n: int) -> Token:
+    if not isinstance(element, dict):
+        return n
+    known = {
+        name: value
+        for name, value in element.items()
+        if isinstance(value, str) and value in own and len(value) >= DISTINCT
+    }
+    name = next(iter(known), None)
+    return n if name is None else {name: known[name]}

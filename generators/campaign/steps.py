@@ -1,0 +1,148 @@
+"""What was done to an implementation, as data: calls with blanks where only the server could choose, and waits."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote
+
+import orjson
+
+from contracts.messages import ABSENT, Call, Headers, Reply
+
+Token: TypeAlias = str | int | Mapping[str, object]
+BLANK: Final = re.compile(r"\{\{([a-z]+\d*)(:number)?\}\}")
+PREFIX: Final = "prefix"
+CAPITALS: Final = "capitals"  # the prefix as it stands in a text that was put in capitals
+
+
+class UnknownNameError(Exception):
+    """A blank whose value was never told: the call that would have told it was left out, or answered otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """A name for a value of a reply: that of a header, else what stands at `path` in the body.
+
+    A token of `path` is a member's name, an element's index, or members that single out an element. Of an address
+    only the last segment is taken when it `is_address`.
+    """
+
+    name: str
+    header: str = ""
+    path: tuple[Token, ...] = ()
+    is_address: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A call. Its texts may have blanks: `{{id1}}`, or `{{id1:number}}` for a text that is to become a number.
+
+    `path` is decoded, segment by segment. `data` is the body's JSON value, `raw` a body that is none.
+    """
+
+    operation: str
+    method: str
+    path: tuple[str, ...]
+    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    data: Any = ABSENT
+    raw: bytes = b""
+    lessons: tuple[Lesson, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Letting time pass for the implementation."""
+
+    seconds: float
+
+
+Step: TypeAlias = Asking | Waiting
+Names: TypeAlias = Mapping[str, str]
+
+
+def call_of(asking: Asking, names: Names) -> Call:
+    """Return the call with its blanks filled. Raises UnknownNameError."""
+    data = ABSENT if asking.data is ABSENT else filled(asking.data, names)
+    return Call(
+        method=asking.method,
+        path="/" + "/".join(quote(str(filled(one, names)), safe="") for one in asking.path),
+        query=tuple((name, str(filled(value, names))) for name, value in asking.query),
+        headers=Headers((name, str(filled(value, names))) for name, value in asking.headers),
+        body=asking.raw if data is ABSENT else orjson.dumps(data),
+    )
+
+
+def filled(value: Any, names: Names) -> Any:
+    """Return a JSON value with the blanks in its texts, and in its members' names, filled. Raises UnknownNameError."""
+    if isinstance(value, str):
+        return _filled(value, names) if "{{" in value else value
+    if isinstance(value, dict):
+        return {str(filled(name, names)): filled(inner, names) for name, inner in value.items()}
+    return [filled(inner, names) for inner in value] if isinstance(value, list) else value
+
+
+def _filled(text: str, names: Names) -> object:
+    whole = BLANK.fullmatch(text)
+    if whole is not None and whole[2]:
+        value = _value(whole[1], names)
+        return int(value) if value.isdecimal() else value
+    return BLANK.sub(lambda found: _value(found[1], names), text)
+
+
+def _value(name: str, names: Names) -> str:
+    if name in names:
+        return names[name]
+    raise UnknownNameError(name)
+
+
+def learned(lesson: Lesson, reply: Reply, names: Names) -> str | None:
+    """Return what a reply tells under a lesson's name as text, None when it does not."""
+    if lesson.header:
+        found: object = reply.headers.get(lesson.header) or ABSENT
+    else:
+        found = reply.data
+        for token in lesson.path:
+            found = _inside(found, token, names)
+    if lesson.is_address and isinstance(found, str):
+        found = found.rstrip("/").rpartition("/")[2]
+    return str(found) if isinstance(found, str | int) else None
+
+
+def _inside(value: object, token: Token, names: Names) -> object:
+    if isinstance(token, Mapping):
+        return _picked(value, token, names)
+    if isinstance(token, str):
+        return value.get(_known(token, names), ABSENT) if isinstance(value, dict) else ABSENT
+    return value[token] if isinstance(value, list) and token < len(value) else ABSENT
+
+
+def _picked(value: object, wanted: Mapping[str, object], names: Names) -> object:
+    members = {name: _known(one, names) for name, one in wanted.items()}
+    fitting = (
+        one
+        for one in (value if isinstance(value, list) else ())
+        if isinstance(one, dict) and all(one.get(name, ABSENT) == inner for name, inner in members.items())
+    )
+    return next(fitting, ABSENT)
+
+
+def _known(value: Any, names: Names) -> Any:
+    try:
+        return filled(value, names)
+    except UnknownNameError:
+        return ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """Steps that can be done again elsewhere. `numbers` are blanks for fresh numbers: how far each is from the first."""
+
+    steps: tuple[Step, ...]
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+    def names(self, prefix: str, base: int) -> dict[str, str]:
+        """Return what is known before the first step: a prefix that nothing stored begins with, and fresh numbers."""
+        own = {PREFIX: prefix, CAPITALS: prefix.upper()}
+        return own | {name: str(base + offset) for name, offset in self.numbers.items()}

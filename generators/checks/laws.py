@@ -1,0 +1,219 @@
+"""The 22 laws of bulk semantics, in the order of the axes that they follow from."""
+
+from collections.abc import Callable
+from typing import Final
+
+from contracts.bulk import Bulk, Outcomes
+from contracts.model import Operation
+from generators.checks import job_laws, outcome_laws
+from generators.checks.activity import active
+from generators.checks.alone import singular
+from generators.checks.comparing import async_is_sync, fan_out, isolated, permuted, split
+from generators.checks.findings import Law
+from generators.checks.limits import boundary, duplicate, refuses_duplicates
+from generators.checks.ordering import broken_reference, grouped
+from generators.checks.pure import judging, seeing
+from generators.checks.repeating import idempotent, unprocessed
+from generators.checks.requests import units_of
+from generators.checks.undoing import atomic
+from generators.checks.versions import stale_version
+from generators.checks.views import View
+
+
+def _unless(reason: str, holds: Callable[[Bulk], object]) -> Callable[[Operation], str | None]:
+    """Return what exempts an operation, for `reason`, when its declaration does not hold."""
+
+    def exempts(operation: Operation) -> str | None:
+        if operation.bulk is None:
+            return "it declares no x-bulk"
+        return None if holds(operation.bulk) else reason
+
+    return exempts
+
+
+def _outcomes(bulk: Bulk) -> list[Outcomes]:
+    told = (bulk.reply.outcomes, bulk.job.outcomes if bulk.job is not None else None)
+    return [one for one in told if one is not None]
+
+
+def _told(view: View) -> bool:
+    return bool(view.tellings)
+
+
+def _answered(view: View) -> bool:
+    return view.kind != "refused"
+
+
+def _numbered(view: View) -> bool:
+    return bool(view.traces) or (bool(view.tellings) and bool(view.bulk.reply.counts))
+
+
+def _asked_about(view: View) -> bool:
+    return any(trace.polls or trace.gone for trace in view.traces)
+
+
+def _counts(bulk: Bulk) -> bool:
+    progress = bulk.job.progress if bulk.job is not None else {}
+    return bool(bulk.reply.counts) or bool({"posted", "failed", "done", "succeeded"} & progress.keys())
+
+
+def _progresses(bulk: Bulk) -> bool:
+    return bulk.job is not None and (bool(bulk.job.progress) or bulk.job.outcomes is not None)
+
+
+def _is_bounded(bulk: Bulk) -> bool:
+    return bulk.items.max is not None or bulk.items.min > 0
+
+
+def _refers(bulk: Bulk) -> bool:
+    return bulk.order.depends_on is not None or bulk.order.reference is not None
+
+
+def _can_wish(bulk: Bulk) -> bool:
+    return bulk.job is not None and "always" not in bulk.job.when
+
+
+LAWS: Final[tuple[Law, ...]] = (
+    Law(
+        name="count",
+        says="Each item that ought to have an outcome has exactly one; failures are among the items.",
+        exempts=_unless("it declares no outcomes", _outcomes),
+        judge=judging(outcome_laws.count),
+        exercises=seeing(_told),
+    ),
+    Law(
+        name="key",
+        says="Keys of outcomes are keys of the request, and none stands twice.",
+        exempts=_unless("it declares no outcomes", _outcomes),
+        judge=judging(outcome_laws.key),
+        exercises=seeing(_told),
+    ),
+    Law(
+        name="outcome-order",
+        says="Outcomes come in the order of the request where that is declared.",
+        exempts=_unless("it declares no order of outcomes", lambda bulk: any(one.in_order for one in _outcomes(bulk))),
+        judge=judging(outcome_laws.outcome_order),
+        exercises=seeing(_told),
+    ),
+    Law(
+        name="atomic",
+        says="After a failed unit of several items, reading back shows that nothing changed.",
+        exempts=_unless("its items do not stand or fall together", lambda bulk: set(units_of(bulk)) - {"item"}),
+        experiment=atomic,
+    ),
+    Law(
+        name="isolated",
+        says="Leaving out the items that failed changes nothing for the others.",
+        exempts=_unless("its items stand or fall together", lambda bulk: "item" in units_of(bulk)),
+        experiment=isolated,
+    ),
+    Law(
+        name="singular",
+        says="An item gets the verdict and the state that it would get alone, through the call that it is like.",
+        exempts=_unless("it is declared to be like no single-record call", lambda bulk: bulk.effect.like),
+        experiment=singular,
+    ),
+    Law(
+        name="split",
+        says="One request does what its two halves do, one after the other.",
+        exempts=_unless(
+            "its items are not declared to run one by one as listed",
+            lambda bulk: "item" in units_of(bulk) and bulk.order.run == "listed",
+        ),
+        experiment=split,
+    ),
+    Law(
+        name="permuted",
+        says="The order of the items changes neither outcomes nor state.",
+        exempts=_unless("it is declared to run in an order", lambda bulk: bulk.order.run == "any"),
+        experiment=permuted,
+    ),
+    Law(
+        name="grouped",
+        says="What a smaller group did is there for a larger one, whatever their order in the request.",
+        exempts=_unless("it declares no groups", lambda bulk: bulk.order.run == "grouped"),
+        experiment=grouped,
+    ),
+    Law(
+        name="broken-reference",
+        says="An item whose reference failed is not run, and says so as declared.",
+        exempts=_unless("its items do not refer to one another", _refers),
+        experiment=broken_reference,
+    ),
+    Law(
+        name="status-class",
+        says="The status is the one declared for what the outcomes say, and so is the word for a job's end.",
+        exempts=_unless("it declares no status", lambda bulk: bulk.reply.status),
+        judge=judging(outcome_laws.status_class),
+        exercises=seeing(_answered),
+    ),
+    Law(
+        name="counts",
+        says="Declared counters agree with the outcomes and with the number of items.",
+        exempts=_unless("it declares no counters", _counts),
+        judge=judging(outcome_laws.counts),
+        exercises=seeing(_numbered),
+    ),
+    Law(
+        name="boundary",
+        says="The most items are accepted, one more is refused, and so are none where one is the least.",
+        exempts=_unless("it declares no limits", _is_bounded),
+        experiment=boundary,
+    ),
+    Law(
+        name="duplicate",
+        says="What may not stand twice is refused, and what is refused leaves no trace.",
+        exempts=_unless("it declares no refusal of duplicates or malformed items", refuses_duplicates),
+        experiment=duplicate,
+    ),
+    Law(
+        name="stale-version",
+        says="A stale version fails its item and only that; a version moves by one for each change.",
+        exempts=_unless("its items name no version", lambda bulk: bulk.effect.version is not None),
+        experiment=stale_version,
+    ),
+    Law(
+        name="idempotent",
+        says="One key and one content are answered once; other content under that key is refused.",
+        exempts=_unless("it declares no idempotency key", lambda bulk: bulk.guard.idempotency),
+        experiment=idempotent,
+    ),
+    Law(
+        name="job-moves",
+        says="A job's state moves only as it may, and a final state is the last.",
+        exempts=_unless("it makes no jobs", lambda bulk: bulk.job),
+        judge=judging(job_laws.job_moves),
+        exercises=seeing(_asked_about),
+    ),
+    Law(
+        name="job-progress",
+        says="Processed never falls, never passes posted, and arrives there; results stay as they are.",
+        exempts=_unless("its jobs tell neither progress nor results", _progresses),
+        judge=judging(job_laws.job_progress),
+        exercises=seeing(_asked_about),
+    ),
+    Law(
+        name="async-is-sync",
+        says="A request has the same outcomes and state as a job as when it is done at once.",
+        exempts=_unless("a caller cannot choose whether it becomes a job", _can_wish),
+        experiment=async_is_sync,
+    ),
+    Law(
+        name="fan-out",
+        says="Each target gets what the request alone would have given it; targets do not touch each other.",
+        exempts=_unless("it has no targets", lambda bulk: bulk.items.fan_out),
+        experiment=fan_out,
+    ),
+    Law(
+        name="unprocessed",
+        says="Sending again what was not processed comes to an end with everything done.",
+        exempts=_unless("it hands nothing back as not processed", lambda bulk: bulk.guard.unprocessed is not None),
+        experiment=unprocessed,
+    ),
+    Law(
+        name="active",
+        says="The limit on unfinished jobs is kept as declared: by refusing, or by the caller's conduct.",
+        exempts=_unless("it declares no limit on active jobs", lambda bulk: bulk.job is not None and bulk.job.active),
+        experiment=active,
+    ),
+)
