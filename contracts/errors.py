@@ -3,7 +3,8 @@
     BulkproofError            a fact, where it is, and the cure
     ├── ContractError         an OpenAPI document that cannot be loaded: one Fault per mistake
     ├── ScenarioError         a scenario document that cannot be loaded: one Fault per mistake
-    └── MisuseError           an option, a name or a file that does not fit
+    ├── MisuseError           an option, a name or a file that does not fit
+    └── UnsatisfiableError    a schema that no value can be made for (in `generators.values`)
 
 Bad data is not an exception: validation yields `contracts.validation.Violation`s.
 """

@@ -13,6 +13,7 @@ from contracts.branches import choice_rule
 from contracts.containers import elements_rule, members_rule, names_rule
 from contracts.findings import Explain, ExplainerOf, Findings, Path
 from contracts.keywords import is_annotation
+from contracts.pointers import step
 from contracts.schemas import Schema, compiled
 from contracts.wording import lacking, lacking_for, of_keyword, unknown
 
@@ -146,7 +147,7 @@ def _tell_plainly(schema: Schema, value: object, path: Path, found: Findings) ->
             at = (at, token)
         if error.kind.name == "unevaluatedProperties":
             for name in error.kind.value:
-                found.add(unknown((), error.kind.name), (at, name), error.instance[name])
+                found.add(unknown((), error.kind.name), (at, name), step(error.instance, name))
         else:
             found.add(of_keyword(error.kind.name, error.kind.value), at, error.instance)
 

@@ -29,7 +29,7 @@ class Documents:
     def __init__(self, root: Path, *, name: str) -> None:
         self.folder = root.parent
         self.name = name
-        self.root = f"{SCHEME}/{name}/{root.name}"
+        self.root = f"{SCHEME}/{name}/{root.name or root}"
         self.loaded: dict[str, object] = {}
         self.faults: list[Fault] = []
         self.roots: list[Place] = []

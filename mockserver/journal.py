@@ -54,9 +54,9 @@ class Kept(NamedTuple):
 class Staged(NamedTuple):
     """What a scenario did to an exchange, or which rule nearly did.
 
-    `rules` names the scenarios whose rules decided, and as `bug:NAME` the planted bugs that made a difference. `cut` says
-    what broke on the wire, "" when nothing did, and `at` where that was, seen from the commit; `delay` is what the answer
-    waited.
+    `rules` names the scenarios whose rules decided, and as `bug:NAME` the planted bugs that made a difference. `cut`
+    says what broke on the wire, "" when nothing did, and `at` where that was, seen from the commit; `delay` is what the
+    answer waited.
     """
 
     rules: tuple[str, ...]

@@ -46,7 +46,7 @@ def may_prefer(call: Call) -> bool:
 
 
 def preferences(call: Call) -> Preferences | Refusal:
-    """Return what a call prefers, or why that cannot be understood; a header that says something rules out the query."""
+    """Return what a call prefers, or why that cannot be understood; a header that says something hides the query."""
     given = _of_header(call.headers.get_all("Prefer")) or _of_query(call.query)
     if not given:
         return NONE

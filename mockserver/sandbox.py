@@ -103,9 +103,10 @@ class Sandbox:
         call_all(self.listening)
 
     def end(self) -> None:
-        """Tell those who follow the journal that nothing more will come."""
+        """Tell those who follow the journal, or wait for the clock, that nothing more will come."""
         self.gone = True
         call_all(self.listening)
+        self.moved()
 
     def moved(self) -> None:
         """Tell those who wait for the clock that it is another one now."""

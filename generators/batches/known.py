@@ -73,15 +73,23 @@ class Known:
 
     def drop(self, resource: str, key: StoredKey) -> None:
         """Note that a record is stored no more."""
+        if self._taken_out(resource, key):
+            self._gone.setdefault(resource, []).append(key)
+
+    def forget(self, resource: str, key: StoredKey) -> None:
+        """Note that it is not known any more whether a record is stored."""
+        self._taken_out(resource, key)
+
+    def _taken_out(self, resource: str, key: StoredKey) -> bool:
         live, places = self._live.get(resource, []), self._places.get(resource, {})
         place = places.pop(key, None)
         if place is None:
-            return
+            return False
         self._count(resource, live[place], -1)
         last = live.pop()
         if place < len(live):
             live[place], places[last.key] = last, place
-        self._gone.setdefault(resource, []).append(key)
+        return True
 
     def _count(self, resource: str, record: Live, by: int) -> None:
         declared = self._resources.get(resource)

@@ -96,7 +96,7 @@ class Maker:
     record, where it does so beside the payload.
     """
 
-    __slots__ = ("_key", "_needed", "_own", "_required", "_resources", "members", "resource", "schema")
+    __slots__ = ("_keys", "_needed", "_own", "_required", "_resources", "members", "resource", "schema")
 
     def __init__(
         self, contract: Contract, resource: Resource | None, *, fallback: Schema | None, named_at: Schema | None
@@ -108,7 +108,8 @@ class Maker:
         self._required = tuple(resource.required) if resource is not None else ()
         listed = self.schema.raw.get("required") if self.schema is not None else None
         self._needed = (*self._required, *(listed if isinstance(listed, list) else ()))
-        self._key = named_at or (self.members.get(resource.key) if resource is not None else None)
+        own = self.members.get(resource.key) if resource is not None else None
+        self._keys = tuple(schema for schema in (own, named_at) if schema is not None)
 
         self._own = self._sketched()
 
@@ -226,14 +227,13 @@ class Maker:
 
     def absent_key(self, making: Making) -> StoredKey:
         """Return a key that names no record."""
-        return making.nobody(self.name, self._key, assigned=self.is_assigned)
+        return making.nobody(self.name, self._keys[0] if self._keys else None, assigned=self.is_assigned)
 
     def new_key(self, making: Making, *, awkward: bool = False) -> StoredKey:
         """Return a key that no record has; an awkward one has characters that need care in URLs and comparisons."""
-        schema = self._key
-        key: StoredKey = making.names.fit(schema, making.slot(), making.rng)
+        key: StoredKey = making.names.fit(self._keys[0] if self._keys else None, making.slot(), making.rng)
         texts = _awkward(key) if awkward and isinstance(key, str) else ()
-        fitting = [text for text in texts if schema is None or schema.is_valid(text)]
+        fitting = [text for text in texts if all(schema.is_valid(text) for schema in self._keys)]
         if fitting:
             key = making.names.keep(making.one_of(fitting), making.slot())
         return key

@@ -27,6 +27,11 @@ class Wrapper:
         self._payload_at = None if bulk.effect.payload in bulk.items.shared else bulk.effect.payload
         self._places: dict[str, Place] = {}
 
+    @property
+    def lists_changes(self) -> bool:
+        """Whether a payload is a list of changes, not the members themselves."""
+        return self._patch is not None
+
     def payload(self, values: Mapping[str, Any]) -> object:
         """Return members as the payload is written: themselves, or as a list of changes by path."""
         if self._patch is None:

@@ -77,7 +77,7 @@ OWN: Final = (
 
 
 def _lean(value: dict[str, Any]) -> dict[str, Any]:
-    return {name: inner for name, inner in value.items() if inner not in ("", (), {}, False)}
+    return {name: inner for name, inner in value.items() if inner or name in {"step", "headers"}}
 
 
 def _step_json(step: Step) -> dict[str, Any]:
@@ -88,7 +88,13 @@ def _step_json(step: Step) -> dict[str, Any]:
     made |= {"headers": [list(one) for one in step.headers]} if step.headers else {}
     made |= {"json": step.data} if step.data is not ABSENT else {}
     made |= {"text": step.raw.decode("latin-1")} if step.raw else {}
-    return made | ({"learn": [_lean(asdict(one)) for one in step.lessons]} if step.lessons else {})
+    return made | ({"learn": [_lesson_json(one) for one in step.lessons]} if step.lessons else {})
+
+
+def _lesson_json(lesson: Lesson) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": lesson.name}
+    made |= {"header": lesson.header} if lesson.header else {"path": list(lesson.path)}
+    return made | ({"is_address": True} if lesson.is_address else {})
 
 
 def from_json(data: Mapping[str, Any], *, where: str) -> Kept:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -10,29 +10,29 @@ from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract
 from contracts.pointers import tokens_of
 from generators.campaign.steps import CAPITALS, PREFIX, Asking, Lesson, Script, Step, Token, Waiting
+from generators.campaign.worlds import WINDOW, World
 from generators.checks.locations import json_of
 from generators.checks.names import FIRST_NUMBER
 
 WORD: Final = re.compile(r"[\w.-]+")
 DISTINCT: Final = 6  # characters from which on a value that stands anywhere is taken for the one told before
+DIGITS: Final = 16
 LONGEST: Final = 300  # characters of a text in which told values are looked for
-NUMBERS: Final = range(FIRST_NUMBER, FIRST_NUMBER + 10**14)
+FRESH: Final = range(FIRST_NUMBER, FIRST_NUMBER + 10**14)
 
 Deed: TypeAlias = Exchange | float
 """Something that was done: an exchange, or a wait of so many seconds."""
 
 
-def scripted(deeds: Sequence[Deed], contract: Contract, prefix: str) -> Script:
-    """Return the script of what was done with names that begin with `prefix`; it has a step for each deed."""
-    blanks = _Blanks(prefix=prefix, ids=id_members(contract))
+def scripted(deeds: Sequence[Deed], contract: Contract, world: World) -> Script:
+    """Return the script of what was done in a world; it has a step for each deed."""
+    blanks = _Blanks(prefix=world.prefix, base=world.base, ids=id_members(contract))
     steps = [Waiting(seconds=one) if isinstance(one, float) else blanks.asking(n, one) for n, one in enumerate(deeds)]
     taught = tuple(_taught(step, blanks.used.get(n, ())) for n, step in enumerate(steps))
     return Script(steps=taught, numbers=dict(blanks.numbers))
 
 
 def _taught(step: Step, lessons: Sequence[Lesson]) -> Step:
-    from dataclasses import replace  # noqa: PLC0415
-
     return replace(step, lessons=tuple(lessons)) if lessons and isinstance(step, Asking) else step
 
 
@@ -62,6 +62,7 @@ class _Blanks:
     """What is known while going through the deeds. `said` are values that calls had first, `offers` those of replies."""
 
     prefix: str
+    base: int
     ids: frozenset[str]
     said: set[str] = field(default_factory=set)
     offers: dict[str, Offer] = field(default_factory=dict)
@@ -121,12 +122,17 @@ class _Blanks:
             name = self.names[text] = offer.lesson.name
             self.used.setdefault(offer.n, []).append(offer.lesson)
             return name
-        if len(text) < len(str(NUMBERS[-1])) + 1 and text.isdecimal() and int(text) in NUMBERS:
+        if self._is_fresh(text):
             name = self.names[text] = f"n{len(self.numbers) + 1}"
-            self.numbers[name] = int(text) - FIRST_NUMBER
+            self.numbers[name] = int(text) - self.base
             return name
         self.said.add(text)
         return None
+
+    def _is_fresh(self, text: str) -> bool:
+        if not text.isdecimal() or not text.isascii() or len(text) > DIGITS:
+            return False
+        return int(text) in FRESH or int(text) in range(self.base, self.base + WINDOW)
 
     def _hear(self, n: int, exchange: Exchange, sent: object) -> None:
         own = set(_scalars(sent))

@@ -149,5 +149,3 @@ def _with(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
     copy = value.copy()
     copy[path[0]] = _with(value[path[0]], path[1:], new)
     return copy
-
-

@@ -10,9 +10,11 @@ from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.following import ask_all, follow, view_of
 from generators.checks.jobs import OK
 from generators.checks.looking import stored
-from generators.checks.mixing import goods, known_targets
+from generators.checks.mixing import goods
 from generators.checks.requests import units_of, wish_of
-from generators.checks.staging import Stage, staged
+from generators.checks.stage import Stage
+from generators.checks.staging import staged
+from generators.checks.targets import known_targets
 from generators.checks.trials import Ask, Ran, finding, ran, send
 from generators.checks.venues import Spot
 

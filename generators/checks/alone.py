@@ -1,7 +1,7 @@
 """The law that an item is judged as the single-record call that it is like: singular."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from typing import Final
 
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Operation
@@ -11,11 +11,12 @@ from generators.checks.jobs import OK
 from generators.checks.looking import pictures, stored
 from generators.checks.records import key_of_created, written
 from generators.checks.requests import units_of
-from generators.checks.staging import Piece, Stage, repertoire, staged
+from generators.checks.stage import Piece, Stage
+from generators.checks.staging import flavoured, repertoire, staged
 from generators.checks.trials import Ask, Ran, finding, perform, unlike_pictures
 from generators.checks.venues import Spot
 
-EDGES = 3  # items filled from the ends of their ranges
+TIMES: Final = 2  # how often each peculiar content is tried
 
 
 def singular(spot: Spot) -> Sequence[Finding]:
@@ -23,24 +24,30 @@ def singular(spot: Spot) -> Sequence[Finding]:
     intents = [one for one in _intents(spot) if _like(spot, one) is not None]
     if not intents:
         raise ImpossibleError("the call that items are like does none of the actions that could be tried")
-    if units_of(spot.bulk)[0] == "item":
-        return list(_all_at_once(spot, intents))
-    return [one for intent in intents for one in _all_at_once(spot, [intent])]
+    broken = [one for one in flavoured(spot)[1] if _like(spot, one) is not None]
+    together = units_of(spot.bulk)[0] == "item"
+    most = (spot.bulk.items.max or len(intents)) if together else 1
+    sets = [*batched(intents, most), *([one] for one in broken)]
+    return [one for some in sets for one in _at_once(spot, some)]
 
 
 def _intents(spot: Spot) -> list[Intent]:
-    right, wrong = repertoire(spot)
+    (right, wrong), (odd, _) = repertoire(spot), flavoured(spot)
     timeless = not any(_names_version(one) for one in _likes(spot))
-    wrong = tuple(one for one in wrong if not (timeless and one.defect == "stale"))
-    edges = [replace(one, edge=True) for one in right if not one.existing]
     shared = spot.bulk.effect.payload in spot.bulk.items.shared
-    return [*right, *wrong, *([] if shared else edges * EDGES)]
+    known = [one for one in wrong if not (timeless and one.defect == "stale")]
+    return [*right, *known, *(() if shared else odd * TIMES)]
 
 
-def _all_at_once(spot: Spot, intents: Sequence[Intent]) -> Iterator[Finding]:
+def batched(intents: Sequence[Intent], most: int) -> Iterator[Sequence[Intent]]:
+    """Yield intents in lists of at most so many."""
+    yield from (intents[start : start + most] for start in range(0, len(intents), most))
+
+
+def _at_once(spot: Spot, intents: Sequence[Intent]) -> Iterator[Finding]:
     unit = units_of(spot.bulk)[0]
-    many = perform(staged(spot, intents), Ask(unit=unit))
-    stage = staged(spot, intents)
+    many = perform(staged(spot, intents, fitting=False), Ask(unit=unit))
+    stage = staged(spot, intents, fitting=False)
     calls = [_sent_alone(stage, piece) for piece in stage.pieces]
     told = {slot: key for slot, (_, key) in enumerate(calls) if key is not ABSENT}
     for slot, (exchange, _) in enumerate(calls):

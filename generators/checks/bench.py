@@ -94,7 +94,7 @@ class Bench:
         """Return the fresh names of a new trial."""
         self._trials += 1
         number = FIRST_NUMBER + int(self.salt, 36) * 10**8 + self._trials * 10**4
-        return Names(prefix=f"b{self.salt}{self._trials}n", number=number)
+        return Names(prefix=f"B{self.salt}{self._trials}n", number=number)
 
     def rng(self, *parts: object) -> Random:
         """Return a random source that depends on the seed and on `parts` alone."""

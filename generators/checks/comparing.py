@@ -1,17 +1,15 @@
 """Laws that compare equal trials: isolated, split, permuted, async-is-sync, fan-out."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
 from generators.checks.looking import stored
-from generators.checks.mixing import goods, known_targets, mixed
-from generators.checks.pictures import Picture
+from generators.checks.mixing import goods, mixed
 from generators.checks.requests import units_of
 from generators.checks.staging import staged
-from generators.checks.telling import Outcome
 from generators.checks.trials import Ask, Ran, finding, perform, unlike_outcomes, unlike_pictures
 from generators.checks.venues import Spot
 
@@ -105,57 +103,3 @@ def async_is_sync(spot: Spot) -> Sequence[Finding]:
         slots = range(len(intents))
         found += compared("async-is-sync", first, taken(second), slots, f"at once and as a job ({unit})")
     return found
-
-
-def fan_out(spot: Spot) -> Sequence[Finding]:
-    """Send the same for several targets and for each alone."""
-    declared = spot.bulk.items.fan_out
-    assert declared is not None  # noqa: S101 - the law applies
-    intents = mixed(spot)
-    targets = known_targets(spot)
-    together = perform(staged(spot, intents), Ask(unit="item", targets=targets))
-    live = [name for name in targets if name in together.by_target]
-    if len(targets) < 2 or not live:  # noqa: PLR2004 - it takes two to be together
-        raise ImpossibleError("fewer than two targets are known, or none of them works")
-    found: list[Finding] = []
-    for target in live:
-        alone = perform(staged(spot, intents), Ask(unit="item", targets=[target]))
-        if target not in alone.by_target:
-            says = f"the target {target} is served with others and refused alone"
-            found.append(finding("fan-out", "refused alone", says, together, alone))
-            continue
-        found += compared(
-            "fan-out",
-            _for(together, target),
-            _for(alone, target),
-            range(len(intents)),
-            f"with other targets and for {target} alone",
-            target=target,
-        )
-        found += _touched(alone, [one for one in live if one != target])
-    return found
-
-
-def _for(done: Ran, target: str) -> Ran:
-    outcomes: Mapping[int, Outcome] = done.by_target[target]
-    return replace(done, outcomes=outcomes)
-
-
-def _touched(alone: Ran, others: Sequence[str]) -> Iterator[Finding]:
-    """Yield where another target has a record that was sent for one target alone."""
-    fresh = [piece.slot for piece in alone.stage.pieces if not piece.intent.existing]
-    target = alone.ask.targets[0]
-    for other in others:
-        own, foreign = stored(alone, target=target, slots=fresh), stored(alone, target=other, slots=fresh)
-        if _same_place(own, foreign):
-            continue
-        for slot in fresh:
-            if foreign[slot].present:
-                says = f"item {slot}, sent for {target} alone, is stored for {other} too"
-                yield finding("fan-out", "stored for another target", says, alone, foreign[slot])
-
-
-def _same_place(own: Mapping[int, Picture], foreign: Mapping[int, Picture]) -> bool:
-    """Say whether both were read by the same calls, so that nothing tells the targets apart."""
-    calls = [(one.exchange, other.exchange) for one, other in zip(own.values(), foreign.values(), strict=True)]
-    return all(one is None or other is None or one.call == other.call for one, other in calls)

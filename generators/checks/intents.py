@@ -18,6 +18,12 @@ DEFECTS: Final[Mapping[str, str]] = {
     "unknown": "names a record that does not exist",
     "stale": "names a version that is no longer the record's",
 }
+FLAVOURS: Final[Mapping[str, str]] = {
+    "edge": "has values at the ends of their ranges",
+    "padded": "has blanks around a text",
+    "cleared": "sets a member to null",
+    "wide": "writes more than one member",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +31,8 @@ class Intent:
     """An item in the abstract. The same intents can be made real again and again, each time with fresh names.
 
     `existing`: the record is there before. `twin` is an earlier slot whose record, or whose unique value, it shares.
-    `group` is its group's number, `awaits` the slots that it waits for. `edge` fills it from the ends of ranges.
+    `group` is its group's number, `awaits` the slots that it waits for. `flavour` is something peculiar about a good
+    item's content (one of `FLAVOURS`), `keyword` the one that an invalid item is to break.
     """
 
     action: str
@@ -34,7 +41,8 @@ class Intent:
     twin: int | None = None
     group: int | None = None
     awaits: tuple[int, ...] = ()
-    edge: bool = False
+    flavour: str = ""
+    keyword: str = ""
 
     @property
     def needs_record(self) -> bool:
@@ -43,7 +51,9 @@ class Intent:
 
     def __str__(self) -> str:
         """Say it in a few words."""
-        return f"{self.action} that {DEFECTS[self.defect]}" if self.defect else self.action
+        more = [FLAVOURS[self.flavour]] if self.flavour else []
+        more += [DEFECTS[self.defect] + (f" ({self.keyword})" if self.keyword else "")] if self.defect else []
+        return " that ".join((self.action, *more))
 
 
 def actions_of(bulk: Bulk) -> tuple[str, ...]:

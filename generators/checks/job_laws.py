@@ -1,7 +1,9 @@
 """Laws on the life of jobs, seen through their polls: job-moves and job-progress."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
+from typing import Final
 
 from contracts.bulk import BulkJob
 from contracts.lifecycle import may_move
@@ -12,6 +14,8 @@ from generators.checks.jobs import Poll, Trace
 from generators.checks.locations import look_all
 from generators.checks.outcome_laws import found
 from generators.checks.views import View
+
+AT_LEAST: Final = timedelta(minutes=1)  # how long a job is known after its end where nothing is declared
 
 
 def job_moves(view: View) -> Iterator[Finding]:
@@ -35,7 +39,7 @@ def _lost(view: View, trace: Trace) -> Iterator[Finding]:
     for exchange in trace.gone:
         end = trace.end
         ended = end is not None and end.exchange.n < exchange.n
-        if not ended or (trace.declared.keep is not None and _is_kept(trace.declared, end, exchange)):
+        if not ended or _is_kept(trace.declared, end, exchange):
             says = f"the job {short(trace.handle)} is not known ({exchange.reply.status}) although it was accepted"
             yield found("job-moves", view, "job is not known", says, exchange)
             return
@@ -97,4 +101,4 @@ def _constancy(view: View, trace: Trace) -> Iterator[Finding]:
 
 
 def _is_kept(declared: BulkJob, end: Poll | None, asked: Exchange) -> bool:
-    return declared.keep is None or end is None or asked.at < end.exchange.at + declared.keep
+    return end is None or asked.at < end.exchange.at + (declared.keep or AT_LEAST)

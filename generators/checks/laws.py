@@ -8,13 +8,14 @@ from contracts.model import Operation
 from generators.checks import job_laws, outcome_laws
 from generators.checks.activity import active
 from generators.checks.alone import singular
-from generators.checks.comparing import async_is_sync, fan_out, isolated, permuted, split
+from generators.checks.comparing import async_is_sync, isolated, permuted, split
 from generators.checks.findings import Law
 from generators.checks.limits import boundary, duplicate, refuses_duplicates
 from generators.checks.ordering import broken_reference, grouped
 from generators.checks.pure import judging, seeing
 from generators.checks.repeating import idempotent, unprocessed
 from generators.checks.requests import units_of
+from generators.checks.targets import fan_out
 from generators.checks.undoing import atomic
 from generators.checks.versions import stale_version
 from generators.checks.views import View
@@ -162,8 +163,8 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="duplicate",
-        says="What may not stand twice is refused, and what is refused leaves no trace.",
-        exempts=_unless("it declares no refusal of duplicates or malformed items", refuses_duplicates),
+        says="What may not stand twice is refused, and a refused request leaves no trace.",
+        exempts=_unless("it declares no refusal of duplicates, malformed items or unknown modes", refuses_duplicates),
         experiment=duplicate,
     ),
     Law(

@@ -15,12 +15,14 @@ from generators.checks.looking import before, pictures, stored
 from generators.checks.mixing import goods
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
-from generators.checks.staging import Piece, Stage, staged
+from generators.checks.stage import Piece, Stage
+from generators.checks.staging import staged
 from generators.checks.trials import Ask, finding, perform, send
 from generators.checks.venues import Spot
 
 LARGEST: Final = 20_000  # a larger maximum is not tried out
 SEVERAL: Final = 3
+NO_WORD: Final = "Neither"
 
 
 def boundary(spot: Spot) -> Sequence[Finding]:
@@ -46,7 +48,7 @@ def _most(spot: Spot, most: int) -> Iterator[Finding]:
     intent, unit = _cheapest(spot), units_of(spot.bulk)[0]
     stage = staged(spot, [intent] * (most + 1))
     sample = sorted({0, most // 2, most - 1})
-    was = before(stage)
+    was = before(stage, sample)
     over = send(stage, Ask(unit=unit))
     yield from _refusal("boundary", "tooMany", f"a request of {most + 1} items", stage, over)
     yield from _traces("boundary", stage, was, sample, over)
@@ -103,13 +105,25 @@ def _traces(
 
 
 def duplicate(spot: Spot) -> Sequence[Finding]:
-    """Send a key or a target twice, and an item that is none."""
+    """Send a key or a target twice, an item that is none, and a word for the unit that is none."""
     refuse = spot.bulk.guard.refuse
-    found: list[Finding] = []
+    found: list[Finding] = list(_bad_mode(spot)) if "badMode" in refuse else []
     for word, spoil in _SPOIL.items():
         if word in refuse:
             found += _spoilt(spot, word, spoil)
     return found
+
+
+def _bad_mode(spot: Spot) -> Iterator[Finding]:
+    """Ask for a unit by a word that is none."""
+    source = spot.bulk.unit.of.source
+    if not source:
+        return
+    stage = staged(spot, goods(spot, SEVERAL))
+    was = before(stage)
+    exchange = send(stage, Ask(more={source: NO_WORD}))
+    yield from _refusal("duplicate", "badMode", "a request with a word for the unit that is none", stage, exchange)
+    yield from _traces("duplicate", stage, was, range(SEVERAL), exchange)
 
 
 def _spoilt(spot: Spot, word: str, spoil: Any) -> Iterator[Finding]:
@@ -155,4 +169,4 @@ _WHAT: Final = {
 
 def refuses_duplicates(bulk: Bulk) -> bool:
     """Say whether a declaration refuses anything that the law looks at."""
-    return any(word in bulk.guard.refuse for word in _SPOIL)
+    return any(word in bulk.guard.refuse for word in (*_SPOIL, "badMode"))

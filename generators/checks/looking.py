@@ -10,7 +10,7 @@ from generators.checks.jobs import OK
 from generators.checks.payloads import marker_of
 from generators.checks.pictures import UNKNOWN, Picture, find, read
 from generators.checks.records import written
-from generators.checks.staging import Piece, Stage
+from generators.checks.stage import Piece, Stage
 from generators.checks.trials import Ran
 from generators.checks.venues import Venue
 
@@ -56,13 +56,11 @@ def pictures(
     return found
 
 
-def before(stage: Stage) -> dict[int, Picture]:
+def before(stage: Stage, slots: Sequence[int] | None = None) -> dict[int, Picture]:
     """Return what is stored before a trial: records that were set up as they are read, and no others."""
-    there = [piece.slot for piece in stage.pieces if piece.intent.needs_record]
-    return {
-        **{piece.slot: Picture(present=False) for piece in stage.pieces},
-        **pictures(stage, {}, slots=there),
-    }
+    wanted = stage.pieces if slots is None else [stage.pieces[slot] for slot in slots]
+    there = [piece.slot for piece in wanted if piece.intent.needs_record]
+    return {**{piece.slot: Picture(present=False) for piece in wanted}, **pictures(stage, {}, slots=there)}
 
 
 def _marker(stage: Stage, piece: Piece) -> object:

@@ -6,14 +6,13 @@ from typing import Final
 
 from contracts.model import Operation
 from generators.checks.bench import Bench
-from generators.checks.calls import json_media
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
-from generators.checks.locations import look
 from generators.checks.staging import repertoire
 from generators.checks.venues import Spot, venues
 from generators.checks.wrapping import unspoken
 
+LENGTH: Final = 12  # items that a mix has at least: some faults show in long lists only
 PLACES: Final = 3  # kinds of record that are tried before an experiment is given up
 
 
@@ -49,29 +48,14 @@ def bads(spot: Spot) -> Sequence[Intent]:
 
 
 def mixed(spot: Spot) -> list[Intent]:
-    """Return a good intent before each defective one, and two behind the last; two defects stand side by side."""
-    wrong = bads(spot)
-    right = goods(spot, len(wrong) + 3)
+    """Return a good intent before each defective one, and some behind the last; two defects stand side by side."""
+    most = spot.bulk.items.max or 2 * LENGTH
+    wrong = bads(spot)[: max(1, (most - 2) // 2)]
+    right = goods(spot, max(len(wrong) + 3, LENGTH - len(wrong)))
     pairs = list(chain.from_iterable(zip(right, wrong, strict=False)))
-    return [*pairs, wrong[0], *right[len(wrong) :]]
+    return [*pairs, wrong[0], *right[len(wrong) :]][:most]
 
 
 def inserted(right: Sequence[Intent], wrong: Intent, at: int) -> list[Intent]:
     """Return good intents with a defective one among them."""
     return [*right[:at], wrong, *right[at:]]
-
-
-def known_targets(spot: Spot) -> list[str]:
-    """Return the targets of a fan-out that the user named, else those of the contract's examples; none without one."""
-    declared, operation, given = spot.bulk.items.fan_out, spot.operation, spot.bench.given
-    if declared is None:
-        return []
-    name = declared.over.rpartition("/")[2]
-    if name in given:
-        return given[name].split(",")
-    media = json_media(operation)
-    examples = media.examples.values() if media is not None else ()
-    listed = [look(example, declared.over) for example in examples]
-    named = [str(one) for some in listed if isinstance(some, list) for one in some]
-    shown = [str(one) for parameter in operation.parameters for one in parameter.examples.values()]
-    return list(dict.fromkeys(named)) or shown

@@ -1,6 +1,6 @@
 """Laws on which item runs before which: grouped and broken-reference."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from contracts.texts import short
@@ -10,7 +10,8 @@ from generators.checks.locations import put
 from generators.checks.looking import before, stored
 from generators.checks.mixing import bads, goods
 from generators.checks.requests import units_of
-from generators.checks.staging import Stage, staged
+from generators.checks.stage import Stage
+from generators.checks.staging import staged
 from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
 
@@ -18,52 +19,71 @@ PAIRS = ((1, 2), (9, 10))  # groups that compare the same as numbers, and not as
 
 
 def grouped(spot: Spot) -> Sequence[Finding]:
-    """Let a larger group change what a smaller one changed, listed before it: the larger one's change must stay."""
-    return [one for pair in PAIRS for one in _last_one_stays(spot, *pair)]
+    """List a larger group before a smaller one: what the smaller one did must be there for the larger one."""
+    ways = [way for way in (_changes_meet, _creations_meet) if _can(spot, way)]
+    if not ways:
+        raise ImpossibleError("its actions leave no room for two items that meet the same record")
+    return [one for way in ways for pair in PAIRS for one in way(spot, *pair)]
 
 
-def _last_one_stays(spot: Spot, small: int, large: int) -> Iterator[Finding]:
-    action = next((one for one in ("update", "upsert") if one in actions_of(spot.bulk)), None)
-    if action is None:
-        yield from _first_one_wins(spot, small, large)
-        return
-    stage = _pair(spot, Intent(action=action, existing=True), small, large)
+def _can(spot: Spot, way: Callable[[Spot, int, int], Iterator[Finding]]) -> bool:
+    actions = actions_of(spot.bulk)
+    if way is _changes_meet:
+        return bool({"update", "upsert"} & set(actions))
+    return "create" in actions and bool(spot.resource.unique or not spot.resource.assigned)
+
+
+def _changes_meet(spot: Spot, small: int, large: int) -> Iterator[Finding]:
+    """Let both groups change one member, and the smaller one a second member too: the larger one's change must stay."""
+    action = next(one for one in ("update", "upsert") if one in actions_of(spot.bulk))
+    first = Intent(action=action, existing=True, group=small, flavour="wide")
+    stage = _in_turn(staged(spot, [first, Intent(action=action, existing=True, group=large, twin=0)]))
     done = perform(stage, Ask(unit=units_of(spot.bulk)[0], grouped=True, order=[1, 0]))
     if done.slots("done") != [0, 1]:
         raise ImpossibleError("two changes of one record in two groups were not both carried out")
     after = stored(done, slots=[0])[0]
-    wanted = stage.pieces[1].content.members
-    own = {name: value for name, value in wanted.items() if name != spot.resource.key}
-    wrong = [name for name, value in own.items() if (after.members or {}).get(name) != value]
-    if after.present and wrong:
-        got = short((after.members or {}).get(wrong[0]))
-        says = f"group {large} is listed before group {small} and ran before it: '{wrong[0]}' is {got}"
-        yield finding("grouped", f"groups {small} and {large} in the wrong order", says, done, after)
-
-
-def _pair(spot: Spot, intent: Intent, small: int, large: int) -> Stage:
-    first, second = replace(intent, group=small), replace(intent, group=large, twin=0)
-    return _in_turn(staged(spot, [first, second]))
+    early, late = stage.pieces[0].content.members, stage.pieces[1].content.members
+    for name, value in {**early, **late}.items():
+        if after.present and name != spot.resource.key and (after.members or {}).get(name) != value:
+            got = short((after.members or {}).get(name))
+            says = f"group {large} is listed before group {small}, and after both '{name}' is {got}, not {short(value)}"
+            yield finding("grouped", f"groups {small} and {large} in the wrong order", says, done, after)
+            return
 
 
 def _in_turn(stage: Stage) -> Stage:
     """Return a stage whose second item names the version that its record has after the first one."""
-    version = stage.spot.bulk.effect.version
-    given = stage.pieces[1].content.version
-    if version is not None and isinstance(given, int) and isinstance(stage.pieces[1].raw, dict):
-        stage.pieces[1] = replace(stage.pieces[1], raw=put(stage.pieces[1].raw, version, given + 1))
+    version, last = stage.spot.bulk.effect.version, stage.pieces[1]
+    if version is not None and isinstance(last.content.version, int):
+        stage.pieces[1] = replace(last, raw=put(last.raw, version, last.content.version + 1))
     return stage
 
 
-def _first_one_wins(spot: Spot, small: int, large: int) -> Iterator[Finding]:
-    """Let two groups create what can exist once, the larger group listed first: the smaller group's must be made."""
-    stage = _pair(spot, Intent(action="create"), small, large)
-    done = perform(stage, Ask(unit=units_of(spot.bulk)[0], grouped=True, order=[1, 0]))
-    if sorted(one.result for one in done.outcomes.values()) != ["done", "failed"]:
-        raise ImpossibleError("of two items that create the same, not just one was carried out")
+def _creations_meet(spot: Spot, small: int, large: int) -> Iterator[Finding]:
+    """Let two groups create what can exist once: the smaller group's is made, and the larger one's fails."""
+    unit = units_of(spot.bulk)[0]
+    if unit != "item" or not _exists_once(spot):
+        return
+    stage = _pair(spot, small, large)
+    done = perform(stage, Ask(unit=unit, grouped=True, order=[1, 0]))
     if done.slots("done") == [1]:
         says = f"group {large} is listed before group {small} and ran before it"
         yield finding("grouped", f"groups {small} and {large} in the wrong order", says, done)
+    elif done.slots("done") == [0, 1]:
+        says = f"group {large} does not see what group {small} created: both create what can exist once"
+        yield finding("grouped", "a larger group does not see a smaller one", says, done)
+
+
+def _pair(spot: Spot, small: int, large: int) -> Stage:
+    first = Intent(action="create", group=small)
+    return staged(spot, [first, replace(first, group=large, twin=0)])
+
+
+def _exists_once(spot: Spot) -> bool:
+    """Say whether the second of two equal creations fails when they come in two requests."""
+    stage, unit = _pair(spot, *PAIRS[0]), units_of(spot.bulk)[0]
+    halves = [perform(stage, Ask(unit=unit, order=[slot])) for slot in (0, 1)]
+    return halves[0].result(0) == "done" and halves[1].result(1) == "failed"
 
 
 def broken_reference(spot: Spot) -> Sequence[Finding]:

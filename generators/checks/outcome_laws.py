@@ -33,9 +33,12 @@ def _too_many(view: View, telling: Telling) -> Iterator[Finding]:
     if telling.declared.key is None and telling.declared.shape != "map" and len(telling.entries) > size:
         says = f"{size} items have {len(telling.entries)} outcomes"
         yield found("count", view, "more outcomes than items", says, telling)
-    twice = [n for n, entries in enumerate(said) if len(entries) > 1]
-    if twice and not telling.declared.many:
-        yield found("count", view, "several outcomes", f"{_items(view, twice)} more than one outcome", telling)
+    several = [n for n, entries in enumerate(said) if len(entries) > 1]
+    if several and not telling.declared.many:
+        yield found("count", view, "several outcomes", f"{_items(view, several)} more than one outcome", telling)
+    twice = [n for n in several if any(one.raw == after.raw for one, after in pairwise(said[n]))]
+    if twice and telling.declared.many:
+        yield found("count", view, "one outcome twice", f"{_items(view, twice)} the same outcome twice", telling)
 
 
 def key(view: View) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ def new_members(
     members = {name: value for name, value in drawn.items() if name in writable(bench, resource)}
     for name in resource.required:
         if name not in members and name not in resource.references:
-            members[name] = _member(bench, resource, schema, name, rng)
+            members[name] = drawn_member(bench, resource, name, rng)
     members |= {name: key for name, key in parents.items() if schema is None or schema.member(name) is not None}
     members |= _fresh(resource, schema, names, slot, rng)
     return _fitting(resource, schema, members)
@@ -90,7 +90,9 @@ def _generator(bench: Bench, resource: Resource, schema: Schema, *, edge: bool) 
     return found
 
 
-def _member(bench: Bench, resource: Resource, schema: Schema | None, name: str, rng: Random) -> object:
+def drawn_member(bench: Bench, resource: Resource, name: str, rng: Random) -> object:
+    """Return a value for a member of a record, not null if that can be."""
+    schema = schema_of(bench, resource)
     inner = schema.member(name) if schema is not None else None
     if inner is None:
         return "text"
@@ -132,7 +134,7 @@ def changed_members(spot: Spot, names: Names, slot: str, rng: Random) -> Members
             return {name: names.keep(names.text(f"c{slot}"), f"c{slot}")}
     if not open_:
         raise ImpossibleError(f"a {resource.name} has no member that can be changed freely")
-    return {(shown or open_)[0]: _member(bench, resource, schema, (shown or open_)[0], rng)}
+    return {(shown or open_)[0]: drawn_member(bench, resource, (shown or open_)[0], rng)}
 
 
 def example_members(operation: Operation) -> Sequence[str]:

@@ -13,7 +13,8 @@ from generators.checks.looking import keys_told, pictures, stored
 from generators.checks.mixing import goods
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
-from generators.checks.staging import Stage, staged
+from generators.checks.stage import Stage
+from generators.checks.staging import staged
 from generators.checks.trials import Ask, Ran, finding, perform, send
 from generators.checks.venues import Spot
 

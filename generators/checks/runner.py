@@ -15,7 +15,7 @@ from generators.checks.conformance import check_response
 from generators.checks.differential import check_model
 from generators.checks.events import Event, FindingFound, Finished, LawAnswered, Started
 from generators.checks.exercising import exercise
-from generators.checks.findings import Answer, Finding, History, ImpossibleError, Law, Model
+from generators.checks.findings import Answer, Experiment, Finding, History, ImpossibleError, Law, Model
 from generators.checks.mixing import at_a_place
 from generators.checks.selection import Selection, selection
 from generators.checks.views import views
@@ -120,9 +120,11 @@ class _Run:
     def _operation(self, operation: Operation) -> Iterator[Event]:
         """Give the laws on single answers and jobs something to judge, then make the experiments."""
         if not self._read_only and any(self._applies(law, operation) and law.judge for law in self._chosen.laws):
-            reason = self._try(operation, lambda: at_a_place(self._bench, operation, exercise))
-            self._reasons[operation.id] = reason
+            found: list[Finding] = []
+            self._reasons[operation.id] = self._try(operation, partial(self._make, exercise, operation, found))
             yield from self._harvest()
+            for finding in found:
+                yield from self._told(finding)
         yield from self._experiments(operation, lambda law: law.name not in LAST)
 
     def _applies(self, law: Law, operation: Operation) -> bool:
@@ -135,15 +137,14 @@ class _Run:
             found: list[Finding] = []
             exempt, reason = law.exempts(operation), self._withheld()
             if exempt is None and not reason:
-                reason = self._try(operation, partial(self._make, law, operation, found))
+                reason = self._try(operation, partial(self._make, law.experiment, operation, found))
                 yield from self._harvest()
             for finding in found:
                 yield from self._told(finding)
             yield self._answered(law.name, operation, exempt, reason)
 
-    def _make(self, law: Law, operation: Operation, found: list[Finding]) -> None:
-        assert law.experiment is not None  # noqa: S101 - asked before
-        found += at_a_place(self._bench, operation, law.experiment)
+    def _make(self, experiment: Experiment, operation: Operation, found: list[Finding]) -> None:
+        found += at_a_place(self._bench, operation, experiment)
 
     def _withheld(self) -> str:
         if self._read_only:

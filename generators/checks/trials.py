@@ -10,7 +10,7 @@ from generators.checks.following import follow
 from generators.checks.names import Names
 from generators.checks.pictures import UNKNOWN, Picture
 from generators.checks.requests import Request, request
-from generators.checks.staging import Stage
+from generators.checks.stage import Stage
 from generators.checks.telling import Outcome, Result
 from generators.checks.views import View
 
@@ -122,6 +122,8 @@ def unlike_pictures(
             continue
         if one.present is not other.present:
             yield slot, f"stored {'here' if one.present else 'there'} and not {'there' if one.present else 'here'}"
+        elif one.members is None or other.members is None:
+            continue
         elif one.version != other.version:
             yield slot, f"at version {short(one.version)} here and {short(other.version)} there"
         else:

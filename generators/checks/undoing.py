@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from contracts.messages import ABSENT
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
+from generators.checks.locations import choose
 from generators.checks.looking import before, stored
 from generators.checks.mixing import bads, goods, inserted
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
-from generators.checks.staging import Stage, staged
+from generators.checks.stage import Stage
+from generators.checks.staging import staged
 from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
 
@@ -21,7 +24,7 @@ def atomic(spot: Spot) -> Sequence[Finding]:
     found: list[Finding] = []
     failures = seen = 0
     for intents in _units(spot):
-        for unit in [one for one in units_of(spot.bulk) if one != "item"]:
+        for unit in _whole(spot):
             stage = staged(spot, _grouped(intents) if unit == "group" else intents)
             was = before(stage)
             done = perform(stage, Ask(unit=unit))
@@ -35,6 +38,14 @@ def atomic(spot: Spot) -> Sequence[Finding]:
     if not seen:
         raise ImpossibleError("nothing can tell which records are there")
     return found
+
+
+def _whole(spot: Spot) -> list[str | None]:
+    """Return the units of several items that a request can have; None when that is what leaving it unsaid means."""
+    default = spot.bulk.unit.of.default
+    unsaid = choose(spot.bulk.unit.of, ABSENT) if default is not None else None
+    said: list[str | None] = [one for one in units_of(spot.bulk) if one != "item"]
+    return [*said, *([None] if unsaid in said else [])]
 
 
 def _units(spot: Spot) -> Iterator[list[Intent]]:

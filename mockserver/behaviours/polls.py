@@ -13,7 +13,7 @@ from mockserver.domain.bending import acts_of, is_gone
 from mockserver.domain.jobs import Job, Result, is_final, processed, state
 from mockserver.domain.places import is_outside, put_at
 from mockserver.domain.replies import collected, outcome_class, status_of
-from mockserver.guard import opened
+from mockserver.guard import Batch, opened
 from mockserver.replying import reply_with
 from mockserver.served import BulkPlan, served
 from mockserver.turn import Refusal, Turn
@@ -36,11 +36,8 @@ def _run(maker: Api, world: World, job: Job) -> None:
     assert job.due is not None  # noqa: S101 - only jobs with a due instant stand on the agenda
     assert job.parcel is not None  # noqa: S101 - it goes when the job has run, and a job runs once
     api = _with_its_bugs(maker, job)
-    plan = served(api).plans[job.operation]
-    turn = _turn(api, world, job, plan)
-    turn.jobs = (job,)
-    batch = opened(turn, plan, job.unit)
-    turn.acts = acts_of(job, batch.items) if job.extra else None
+    turn, batch = resumed(api, world, job)
+    plan = batch.plan
     outcomes = perform(turn, batch, job.scope)
     counts = [outcome.result for outcome in outcomes]
     declared = plan.bulk.job.outcomes if plan.bulk.job is not None else None
@@ -60,6 +57,16 @@ def _run(maker: Api, world: World, job: Job) -> None:
         outcomes=() if here else outcomes,
     )
     world.jobs.change(replace(job, parcel=None))
+
+
+def resumed(api: Api, world: World, job: Job) -> tuple[Turn, Batch]:
+    """Return the call that made a job, as of the instant at which the job runs, and its items."""
+    plan = served(api).plans[job.operation]
+    turn = _turn(api, world, job, plan)
+    turn.jobs = (job,)
+    batch = opened(turn, plan, job.unit)
+    turn.acts = acts_of(job, batch.items) if job.extra else None
+    return turn, batch
 
 
 def _with_its_bugs(api: Api, job: Job) -> Api:

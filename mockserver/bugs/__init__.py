@@ -17,7 +17,7 @@ from mockserver.behaviours.bulk import apply
 from mockserver.behaviours.polls import BUGS
 from mockserver.bugs import answers, guards, jobs, lies, orders, records, targets, units
 from mockserver.bugs.breaking import Break, Note
-from mockserver.served import Served, served, share
+from mockserver.served import served, share
 from mockserver.turn import Turn
 
 Fired: TypeAlias = Callable[[str], None]
@@ -76,7 +76,7 @@ def _hooks(hooks: Hooks, one: Break, note: Note) -> Hooks:
 
 
 def _traced(name: str, bugs: tuple[str, ...], note: Note, one: Break, doing: Behaviour) -> Behaviour:
-    """Return a behaviour that has the bug, passes it on to the jobs that are made, and hears of it from those that ran."""
+    """Return a behaviour that has the bug, hands it to the jobs that are made, and hears of it from those that ran."""
     broken = doing if one.behave is None else one.behave(note, doing)
 
     def behave(turn: Turn) -> Reply:

@@ -87,7 +87,13 @@ def accept_another_job(doing: Refuse, turn: Turn, refusal: Refusal) -> Reply | N
     """Make a job over the number that may be active."""
     plan = plan_of(turn)
     job = None if plan is None else plan.bulk.job
-    if plan is None or job is None or job.active is None or refusal.kind != "conflict" or not _is_full(turn, job.active.max):
+    if (
+        plan is None
+        or job is None
+        or job.active is None
+        or refusal.kind != "conflict"
+        or not _is_full(turn, job.active.max)
+    ):
         return None
     free = replace(job, active=None)
     return relaxed(turn, plan, lambda bulk: replace(bulk, job=free), refuse=doing, conduct=plain.conduct)

@@ -1,21 +1,18 @@
 """Bugs in the life of jobs: states that go back, numbers that lie, effects that come too early or in spite of all."""
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
-
-import orjson
 
 from contracts.bulk import BulkJob
 from contracts.messages import ABSENT, Reply
 from contracts.pointers import look_up
 from mockserver.api import Behaviour, Perform
-from mockserver.behaviours.polls import word_for
+from mockserver.behaviours.bulk import perform
+from mockserver.behaviours.polls import resumed, word_for
 from mockserver.bugs.breaking import Break, Note, answering, instead
-from mockserver.bugs.requests import early_batch
+from mockserver.bugs.edits import edited, placed, setting
 from mockserver.domain.jobs import Job, JobBook, Result, is_final
-from mockserver.domain.places import is_outside, put_at
 from mockserver.domain.values import Outcome
 from mockserver.guard import Batch
 from mockserver.served import BulkPlan, served
@@ -47,24 +44,6 @@ def _life(turn: Turn, job: Job, plans: Sequence[BulkPlan]) -> Life | None:
         return None
     ended = is_final(job, turn.now) and job.cancelled is None
     return Life(job, fitting[0], turn.world.jobs.results.get(job.id), ended)
-
-
-def edited(reply: Reply, change: Callable[[Any], Any]) -> Reply:
-    """Return a reply with `change` done to a copy of its data; the reply itself when that makes no difference."""
-    data: Any = deepcopy(reply.data)
-    data = change(data)
-    return reply if data == reply.data else replace(reply, data=data, body=orjson.dumps(data))
-
-
-def setting(pointer: str, value: object) -> Callable[[Any], Any]:
-    """Return what writes a value where there is one."""
-
-    def change(data: Any) -> Any:
-        if look_up(data, pointer) is not ABSENT:
-            put_at(data, pointer, value)
-        return data
-
-    return change
 
 
 def times(turn: Turn, what: str, job: Job) -> int:
@@ -167,7 +146,11 @@ def _results(turn: Turn, reply: Reply) -> tuple[Job | None, str]:
     told = None if declared is None else declared.outcomes
     if declared is None or told is None or not is_final(job, turn.now) or job.cancelled is not None:
         return None, ""
-    here = turn.operation.id == declared.poll if declared.results in {(), ("here",)} else turn.operation.id in declared.results
+    here = (
+        turn.operation.id == declared.poll
+        if declared.results in {(), ("here",)}
+        else turn.operation.id in declared.results
+    )
     return (job, told.at) if here else (None, "")
 
 
@@ -176,16 +159,9 @@ def _shortened(data: Any, at: str) -> Any:
         return data[:-1]
     told = look_up(data, at)
     if isinstance(told, list):
-        return _put(data, at, told[:-1])
+        return placed(data, at, told[:-1])
     if isinstance(told, dict):
-        return _put(data, at, dict(list(told.items())[:-1]))
-    return data
-
-
-def _put(data: Any, at: str, value: object) -> Any:
-    if at == "":
-        return value
-    put_at(data, at, value)
+        return placed(data, at, dict(list(told.items())[:-1]))
     return data
 
 
@@ -193,9 +169,9 @@ def mix_up(doing: Behaviour, turn: Turn) -> Reply | None:
     """Speak of the job that was made last, whichever is asked for."""
     if turn.operation is None or turn.operation.id not in served(turn.api).polls or not turn.variables:
         return None
-    name, asked = list(turn.variables.items())[-1]
+    name = turn.operation.path.rpartition("{")[2].partition("}")[0]
     jobs = turn.world.jobs.jobs
-    own = jobs.get(asked)
+    own = jobs.get(turn.variables[name])
     last = None if own is None else next((one for one in reversed(jobs.values()) if _is_like(one, own)), None)
     if own is None or last is None or last.id == own.id:
         return None
@@ -238,9 +214,7 @@ def act_early(note: Note, doing: Behaviour) -> Behaviour:
         reply = doing(turn)
         for job in turn.jobs:
             if job.arrival >= before and job.due is not None:
-                early = early_batch(turn, job)
-                outcomes = served_now(early.turn, early.batch, job.scope)
-                turn.world.memory.setdefault("bugs/early", {})[job.id] = outcomes
+                outcomes = _done_early(turn, job)
                 if any(one.result == "done" for one in outcomes):
                     note(turn)
         return reply
@@ -248,25 +222,26 @@ def act_early(note: Note, doing: Behaviour) -> Behaviour:
     return behave
 
 
-def served_now(turn: Turn, batch: Batch, scope: str) -> Sequence[Outcome]:
-    """Apply a batch in the engine's own way."""
-    from mockserver.behaviours.bulk import apply  # noqa: PLC0415
-
-    return apply(turn, batch, scope)
+def _done_early(turn: Turn, job: Job) -> Sequence[Outcome]:
+    early, batch = resumed(turn.api, turn.world, job)
+    early.now = turn.now
+    outcomes = perform(early, batch, job.scope)
+    turn.world.memory.setdefault("bugs/early", {})[job.id] = outcomes
+    return outcomes
 
 
 def told_late(note: Note, doing: Perform) -> Perform:
     """Tell of a job what it did early."""
     del note
 
-    def perform(turn: Turn, batch: Batch, scope: str) -> Sequence[Outcome]:
+    def perform_late(turn: Turn, batch: Batch, scope: str) -> Sequence[Outcome]:
         early: dict[str, Sequence[Outcome]] = turn.world.memory.get("bugs/early", {})
         if turn.jobs and turn.jobs[0].id in early:
             turn.outcomes = early[turn.jobs[0].id]
             return turn.outcomes
         return doing(turn, batch, scope)
 
-    return perform
+    return perform_late
 
 
 BREAKS: Final[Mapping[str, Break]] = {

@@ -124,7 +124,9 @@ def hidden(batch: Batch, every: list[Outcome]) -> list[Outcome]:
 
 def _made_up(outcome: Outcome) -> Record:
     target = outcome.item.target
-    return Record(target if isinstance(target, str | int) else NOBODY, 1, deleted=False, body={}, created=EPOCH, modified=EPOCH)
+    return Record(
+        target if isinstance(target, str | int) else NOBODY, 1, deleted=False, body={}, created=EPOCH, modified=EPOCH
+    )
 
 
 def vague(batch: Batch, every: list[Outcome]) -> list[Outcome]:

@@ -8,8 +8,9 @@ from typing import Final
 from mockserver.api import Perform
 from mockserver.bugs.breaking import Break, Outcomes, running, trial
 from mockserver.domain.units import in_groups, place_of
-from mockserver.domain.values import Item
+from mockserver.domain.values import Item, Outcome
 from mockserver.guard import Batch
+from mockserver.stores.memory import Overlay
 from mockserver.turn import Turn
 
 
@@ -30,7 +31,8 @@ def blind(doing: Perform, turn: Turn, batch: Batch, scope: str) -> Outcomes:
     """Run each group on what was stored before the request."""
     if not batch.grouped:
         return doing(turn, batch, scope)
-    outcomes, kept = [], []
+    outcomes: list[Outcome] = []
+    kept: list[Overlay] = []
     for group in _groups(batch):
         with trial(turn.world, counting=True) as over:
             outcomes += doing(turn, replace(batch, grouped=False, items=group), scope)

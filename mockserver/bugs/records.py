@@ -152,7 +152,9 @@ def _mapped(payload: Any, change: Callable[[str], str], members: set[str], *, na
             for name, value in payload.items()
         }
     if isinstance(payload, list) and not named:
-        return [{**one, "value": change(value)} if isinstance(value := one.get("value"), str) else one for one in payload]
+        return [
+            {**one, "value": change(value)} if isinstance(value := one.get("value"), str) else one for one in payload
+        ]
     return payload
 
 

@@ -8,6 +8,7 @@ import click
 
 from mockserver.cli.data import data
 from mockserver.cli.serve import serve
+from mockserver.cli.verdict import verdict
 from mockserver.version import VERSION
 
 ALIASES: Final = {"mock": "serve"}
@@ -59,3 +60,4 @@ def main(ctx: click.Context) -> None:
 
 main.add_command(data)
 main.add_command(serve)
+main.add_command(verdict)

@@ -1,20 +1,21 @@
 """`bulkproof serve`: the sandbox as a server."""
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import click
 
 if TYPE_CHECKING:
     import asyncio
-    from pathlib import Path
 
     from mockserver.api import Api
     from mockserver.scenario.catalogue import Catalogue
     from mockserver.sources import Source
     from mockserver.web.running import Running
     from mockserver.web.service import Options, Service
+    from mockserver.web.watch import ScenarioFile
 
 Clock: TypeAlias = tuple[str, float]
 FASTEST: Final = 86_400.0  # a day in a second
@@ -108,7 +109,7 @@ def serve(
     loaded = [source.load() for source in sources]
     chosen = _chosen(scenarios, loaded)
     watched = {api.name: source for api, source in zip(loaded, sources, strict=True)} if watch else {}
-    files = chosen.files if watch else {}
+    files = chosen.files if watch else ()
 
     async def run(ended: "asyncio.Event") -> None:
         await _run(_service(loaded, _options(given, chosen)), host, port, Watched(watched, files), ended)
@@ -121,29 +122,33 @@ class Chosen(NamedTuple):
 
     names: tuple[str, ...]
     catalogue: "Catalogue"
-    files: "Mapping[Path, str]"
+    files: "Sequence[ScenarioFile]"
 
 
 class Watched(NamedTuple):
     """What is reloaded when it changes: APIs by name, scenario files with their names."""
 
     sources: "Mapping[str, Source]"
-    scenarios: "Mapping[Path, str]"
+    scenarios: "Sequence[ScenarioFile]"
 
 
 def _chosen(words: tuple[str, ...], apis: "list[Api]") -> Chosen:
     """Return the scenarios that the command line names. Raises ScenarioError and MisuseError."""
     from mockserver.scenario.catalogue import Catalogue  # noqa: PLC0415
     from mockserver.scenario.fitting import known_of, require_fitting  # noqa: PLC0415
+    from mockserver.web.watch import ScenarioFile, stamp  # noqa: PLC0415
 
     catalogue = Catalogue()
-    known = known_of({api.name: api.contract for api in apis}) if words else None
-    found = [catalogue.choose(word) for word in words]
-    if known is not None:
-        for (scenario, _), word in zip(found, words, strict=True):
-            require_fitting(scenario, known, shown=word)
+    if not words:
+        return Chosen((), catalogue, ())
+    stamps = {word: stamp(Path(word)) for word in words}
+    known, found = known_of({api.name: api.contract for api in apis}), [catalogue.choose(word) for word in words]
+    for (scenario, _), word in zip(found, words, strict=True):
+        require_fitting(scenario, known, shown=word)
     names = tuple(dict.fromkeys(scenario.name for scenario, _ in found))
-    return Chosen(names, catalogue, {path: scenario.name for scenario, path in found if path is not None})
+    read = zip(words, found, strict=True)
+    files = [ScenarioFile(path, one.name, stamps[word]) for word, (one, path) in read if path is not None]
+    return Chosen(names, catalogue, files)
 
 
 def _options(given: Mapping[str, Any], chosen: Chosen) -> "Options":

@@ -15,9 +15,10 @@ def pack(words: Iterable[str]) -> bytes:
     if not listed:
         return b""
     try:
-        return orjson.dumps(listed)
+        packed = orjson.dumps(listed)
     except TypeError:  # a lone surrogate
-        return orjson.dumps([word.encode("utf-8", "backslashreplace").decode() for word in listed])
+        packed = orjson.dumps([word.encode("utf-8", "backslashreplace").decode() for word in listed])
+    return bytes(memoryview(packed))  # orjson's own bytes hold room to grow
 
 
 def unpack(packed: bytes) -> list[str]:

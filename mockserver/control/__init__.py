@@ -9,7 +9,20 @@ from typing import Final, TypeAlias
 from contracts.document import load
 from contracts.messages import Headers, Reply
 from mockserver.api import Api, Hooks
-from mockserver.control import clocks, documents, events, exchanges, scenarios, server, state, verdicts, worlds
+from mockserver.control import (
+    bugs,
+    clocks,
+    documents,
+    events,
+    exchanges,
+    pastes,
+    reconciling,
+    scenarios,
+    server,
+    state,
+    verdicts,
+    worlds,
+)
 from mockserver.control.desk import Desk, RefusedError
 from mockserver.problems import problem
 from mockserver.turn import Refusal, Turn
@@ -21,6 +34,7 @@ Doing: TypeAlias = Callable[[Desk, Turn], Reply]
 __all__ = ["Desk", "control_api"]
 
 BEHAVIOURS: Final[Mapping[str, Doing]] = {
+    "addScenarios": scenarios.add_scenarios,
     "advanceClock": clocks.advance_clock,
     "clearExchanges": exchanges.clear_exchanges,
     "clearScenarios": scenarios.clear_scenarios,
@@ -29,6 +43,7 @@ BEHAVIOURS: Final[Mapping[str, Doing]] = {
     "getClock": clocks.get_clock,
     "getControlDocument": documents.get_control_document,
     "getExchange": exchanges.get_exchange,
+    "getExchangeAs": pastes.get_exchange_as,
     "getHealth": server.get_health,
     "getScenarioSchema": scenarios.get_scenario_schema,
     "getScenarios": scenarios.get_scenarios,
@@ -36,6 +51,7 @@ BEHAVIOURS: Final[Mapping[str, Doing]] = {
     "getSettings": worlds.get_settings,
     "getVerdict": verdicts.get_verdict,
     "listApis": server.list_apis,
+    "listBugs": bugs.list_bugs,
     "listEntities": state.list_entities,
     "listExchanges": exchanges.list_exchanges,
     "listJobs": state.list_jobs,
@@ -44,6 +60,7 @@ BEHAVIOURS: Final[Mapping[str, Doing]] = {
     "patchSettings": worlds.patch_settings,
     "putScenarios": scenarios.put_scenarios,
     "putSettings": worlds.put_settings,
+    "reconcile": reconciling.reconcile,
     "resetSandbox": worlds.reset_sandbox,
     "setClock": clocks.set_clock,
     "streamEvents": events.stream_events,

@@ -41,7 +41,10 @@ class Desk:
 
     def api(self, turn: Turn) -> Api:
         """Return the API that the path names. Raises RefusedError."""
-        name = turn.variables["api"]
+        return self.named(turn.variables["api"])
+
+    def named(self, name: str) -> Api:
+        """Return the API of that name. Raises RefusedError."""
         if name not in self.apis:
             hint = did_you_mean(name, self.apis) or f"Served are: {', '.join(self.apis)}."
             raise RefusedError(HTTPStatus.NOT_FOUND, f"No API '{name[:80]}' is served. {hint}", kind="not-found")

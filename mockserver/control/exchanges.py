@@ -25,13 +25,18 @@ def list_exchanges(desk: Desk, turn: Turn) -> Reply:
 
 def get_exchange(desk: Desk, turn: Turn) -> Reply:
     """Return one exchange."""
+    return Reply.of(200, _whole(desk, entry_of(desk, turn)))
+
+
+def entry_of(desk: Desk, turn: Turn) -> Entry:
+    """Return the exchange that the path names. Raises RefusedError."""
     n = int(turn.variables["n"])
     journal = desk.sandbox(turn).journal
     entry = journal.get(n)
     if entry is None:
         why = "has been forgotten" if 0 < n <= journal.last else "has not been made"
         raise RefusedError(HTTPStatus.NOT_FOUND, f"Exchange {n} {why}.", kind="not-found")
-    return Reply.of(200, _whole(desk, entry))
+    return entry
 
 
 def clear_exchanges(desk: Desk, turn: Turn) -> Reply:
@@ -88,8 +93,12 @@ def _wire(entry: Entry) -> dict[str, Any]:
     staged = entry.staged
     if staged is None or (not staged.cut and staged.delay is None):
         return {}
-    delay = {} if staged.delay is None else {"delay": iso(staged.delay)}
-    return {"wire": {"at": staged.at, "arrived": staged.arrived, **({"fault": staged.cut} if staged.cut else {}), **delay}}
+    told: dict[str, Any] = {"at": staged.at, "arrived": staged.arrived}
+    if staged.cut:
+        told["fault"] = staged.cut
+    if staged.delay is not None:
+        told["delay"] = iso(staged.delay)
+    return {"wire": told}
 
 
 def _violation(one: Violation) -> dict[str, Any]:

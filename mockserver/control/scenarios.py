@@ -1,6 +1,6 @@
 """Control calls about scenarios: which there are, which are active, and how far they have been played."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,7 @@ from mockserver.sandbox import Sandbox
 from mockserver.scenario.catalogue import ways_to_select
 from mockserver.scenario.fitting import Known, known_of, require_fitting
 from mockserver.scenario.loading import load, schema
+from mockserver.scenario.player import Player
 from mockserver.scenario.rules import Scenario
 from mockserver.turn import Refusal, Turn
 
@@ -43,19 +44,28 @@ def get_scenarios(desk: Desk, turn: Turn) -> Reply:
 
 def put_scenarios(desk: Desk, turn: Turn) -> Reply:
     """Begin with other scenarios."""
+    return _begun(desk, turn, Player.play)
+
+
+def add_scenarios(desk: Desk, turn: Turn) -> Reply:
+    """Begin scenarios beside those that are active."""
+    return _begun(desk, turn, Player.add)
+
+
+def _begun(desk: Desk, turn: Turn, begin: Callable[[Player, Sequence[Scenario]], None]) -> Reply:
     wanted: Any = turn.data
     faults: list[Fault] = []
-    scenarios: list[Scenario] = []
+    scenarios: dict[int, Scenario] = {}
     for n, given in enumerate(wanted["scenarios"]):
         try:
-            scenarios.append(_scenario(desk, given, f"/scenarios/{n}"))
+            scenarios[n] = _scenario(desk, given, f"/scenarios/{n}")
         except ScenarioError as error:
             faults += error.faults
     faults += _repeated(scenarios)
     if faults:
         return problem(_refusal(faults))
     sandbox = desk.sandbox(turn)
-    sandbox.player.play(scenarios)
+    begin(sandbox.player, tuple(scenarios.values()))
     return _told(sandbox)
 
 
@@ -82,9 +92,9 @@ def _scenario(desk: Desk, given: object, at: str) -> Scenario:
     return require_fitting(scenario, known_to(desk), shown=at)
 
 
-def _repeated(scenarios: list[Scenario]) -> list[Fault]:
-    names = [one.name for one in scenarios]
-    again = [(n, name) for n, name in enumerate(names) if name in names[:n]]
+def _repeated(scenarios: Mapping[int, Scenario]) -> list[Fault]:
+    first: dict[str, int] = {}
+    again = [(n, one.name) for n, one in scenarios.items() if first.setdefault(one.name, n) != n]
     cure = "Name each scenario once."
     return [
         Fault(file=f"/scenarios/{n}", pointer="", fact=f"'{name}' was named before.", cure=cure) for n, name in again

@@ -43,15 +43,25 @@ def _plan(view: JobView) -> list[dict[str, str]]:
 
 def list_entities(desk: Desk, turn: Turn) -> Reply:
     """Return the records of one kind in one data set."""
-    api, sandbox = desk.api(turn), desk.sandbox(turn)
+    api = desk.api(turn)
+    kind = kind_of(api, turn.variables["kind"])
+    run = run_in(desk, turn, api, turn.query.get("tenant", turn.query.get("dataset")))
+    entities = list(_entities(run, kind))
+    return Reply.of(200, {"entities": entities, "total": len(entities)})
+
+
+def run_in(desk: Desk, turn: Turn, api: Api, scope: object) -> Run:
+    """Return a run in a data set of the sandbox that the path names, with all done that is due.
+
+    `scope` names the data set; it may be None when there is only one. Raises RefusedError.
+    """
+    sandbox = desk.sandbox(turn)
     now = sandbox.now(turn.now)
     desk.settle(sandbox, now)
     world = sandbox.world(api, now)
-    kind = _kind(api, turn.variables["kind"])
-    run = Run(api=api, world=world, scope=_scope(world, turn), now=now)
+    run = Run(api=api, world=world, scope=_scope(world, scope), now=now)
     stocked(run)
-    entities = list(_entities(run, kind))
-    return Reply.of(200, {"entities": entities, "total": len(entities)})
+    return run
 
 
 def _entities(run: Run, kind: str) -> Iterator[dict[str, object]]:
@@ -65,7 +75,8 @@ def _by_key(record: Record) -> tuple[bool, str | int]:
     return isinstance(record.key, str), record.key
 
 
-def _kind(api: Api, name: str) -> str:
+def kind_of(api: Api, name: str) -> str:
+    """Return the kind of record of that name, whatever its case. Raises RefusedError."""
     known = api.contract.resources
     found = name if name in known else next((one for one in known if one.casefold() == name.casefold()), None)
     if found is None:
@@ -75,13 +86,12 @@ def _kind(api: Api, name: str) -> str:
     return found
 
 
-def _scope(world: World, turn: Turn) -> str:
-    """Return the data set that the call names, else the only one there is."""
-    given = turn.query.get("tenant", turn.query.get("dataset"))
+def _scope(world: World, given: object) -> str:
+    """Return the data set of that name, else the only one there is."""
     known = sorted(world.stocked)
     if isinstance(given, str):
         return next((one for one in known if one.casefold() == given.casefold()), given)
     if len(known) == 1:
         return known[0]
     which = f"There are: {', '.join(known)}" if known else "None has been used yet"
-    raise RefusedError(HTTPStatus.BAD_REQUEST, f"Which data set? Name it with ?tenant= or ?dataset=. {which}."[:500])
+    raise RefusedError(HTTPStatus.BAD_REQUEST, f"Which data set? Name it as tenant or dataset. {which}."[:500])

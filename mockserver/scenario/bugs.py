@@ -15,7 +15,7 @@ from mockserver.scenario.needs import NEEDS, places
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bug:
-    """One planted bug. `needs` are words of `mockserver.scenario.needs` that one bulk operation must fit, all of them."""
+    """One planted bug. `needs` are words of `mockserver.scenario.needs`: one bulk operation must fit them all."""
 
     name: str
     law: str
@@ -45,12 +45,7 @@ BUGS: Final = (
         "outcomes, several items",
         "Of the outcomes that are told, the one after the first failure is missing.",
     ),
-    _bug(
-        "outcome-doubled",
-        "count",
-        "listed outcomes, several items",
-        "The last outcome stands twice.",
-    ),
+    _bug("outcome-doubled", "count", "listed outcomes, several items", "The last outcome stands twice."),
     _bug(
         "outcomes-swapped",
         "outcome-order",
@@ -75,30 +70,15 @@ BUGS: Final = (
         "outcomes, several items, unit item",
         "An item that was done is told as failed, with the reason of another that did.",
     ),
-    _bug(
-        "failure-hidden",
-        "singular",
-        "outcomes, unit item",
-        "The last item that failed is told as done.",
-    ),
+    _bug("failure-hidden", "singular", "outcomes, unit item", "The last item that failed is told as done."),
     _bug(
         "status-of-success",
         "status-class",
         "status by outcome",
         "The HTTP status is that of success although items failed.",
     ),
-    _bug(
-        "counter-off",
-        "counts",
-        "counts",
-        "When an item failed, a counter is one too high.",
-    ),
-    _bug(
-        "error-text-vague",
-        "text",
-        "error text",
-        "Every failure is told with the same text that says nothing.",
-    ),
+    _bug("counter-off", "counts", "counts", "When an item failed, a counter is one too high."),
+    _bug("error-text-vague", "text", "error text", "Every failure is told with the same text that says nothing."),
     # what falls together
     _bug(
         "rollback-missing",
@@ -113,17 +93,9 @@ BUGS: Final = (
         "A whole that failed is undone only from its first failure on.",
     ),
     _bug(
-        "wrong-default-mode",
-        "atomic",
-        "chosen unit, several items",
-        "A caller who names no mode gets the other one.",
+        "wrong-default-mode", "atomic", "chosen unit, several items", "A caller who names no mode gets the other one."
     ),
-    _bug(
-        "neighbour-fails",
-        "isolated",
-        "unit item, several items",
-        "A good item after one that failed fails with it.",
-    ),
+    _bug("neighbour-fails", "isolated", "unit item, several items", "A good item after one that failed fails with it."),
     _bug(
         "stops-at-failure",
         "isolated",
@@ -136,12 +108,7 @@ BUGS: Final = (
         "order any, several items",
         "An item that leaves a member out gets the one of the item before it.",
     ),
-    _bug(
-        "tail-lost",
-        "split",
-        "long lists",
-        "Of nine items and more the last one is told as done, and not applied.",
-    ),
+    _bug("tail-lost", "split", "long lists", "Of nine items and more the last one is told as done, and not applied."),
     # in which order
     _bug(
         "groups-ignored",
@@ -149,18 +116,8 @@ BUGS: Final = (
         "groups, several items",
         "Items run as they are listed although the caller wants groups in order.",
     ),
-    _bug(
-        "groups-descending",
-        "grouped",
-        "groups, several items",
-        "Larger groups run before smaller ones.",
-    ),
-    _bug(
-        "groups-blind",
-        "grouped",
-        "groups, several items",
-        "A later group does not see what an earlier one did.",
-    ),
+    _bug("groups-descending", "grouped", "groups, several items", "Larger groups run before smaller ones."),
+    _bug("groups-blind", "grouped", "groups, several items", "A later group does not see what an earlier one did."),
     _bug(
         "dependents-run",
         "broken-reference",
@@ -168,60 +125,15 @@ BUGS: Final = (
         "An item is applied although one that it depends on failed.",
     ),
     # what an item does
-    _bug(
-        "version-ignored",
-        "stale-version",
-        "version",
-        "A stale version is accepted, and overwrites what is newer.",
-    ),
-    _bug(
-        "version-stays",
-        "stale-version",
-        "update, visible version",
-        "A change does not move the version.",
-    ),
-    _bug(
-        "version-leaps",
-        "stale-version",
-        "update, visible version",
-        "A change moves the version by two.",
-    ),
-    _bug(
-        "update-replaces",
-        "singular",
-        "update",
-        "An update clears the optional members that it does not name.",
-    ),
-    _bug(
-        "null-ignored",
-        "singular",
-        "update, nullable member",
-        "A null leaves the stored value as it is.",
-    ),
-    _bug(
-        "deletion-ignored",
-        "singular",
-        "deletion",
-        "A deletion is told as done, and the record stays.",
-    ),
-    _bug(
-        "text-cut",
-        "singular",
-        "text member",
-        "Texts of more than twenty characters are stored without their rest.",
-    ),
-    _bug(
-        "text-trimmed",
-        "singular",
-        "text member",
-        "Blanks around a text are not stored.",
-    ),
-    _bug(
-        "case-folded",
-        "singular",
-        "text member",
-        "Keys and unique members are stored in lower case.",
-    ),
+    _bug("version-ignored", "stale-version", "version", "A stale version is accepted, and overwrites what is newer."),
+    _bug("version-stays", "stale-version", "update, visible version", "A change does not move the version."),
+    _bug("version-leaps", "stale-version", "update, visible version", "A change moves the version by two."),
+    _bug("update-replaces", "singular", "update", "An update clears the optional members that it does not name."),
+    _bug("null-ignored", "singular", "update, nullable member", "A null leaves the stored value as it is."),
+    _bug("deletion-ignored", "singular", "deletion", "A deletion is told as done, and the record stays."),
+    _bug("text-cut", "singular", "text member", "Texts of more than twenty characters are stored without their rest."),
+    _bug("text-trimmed", "singular", "text member", "Blanks around a text are not stored."),
+    _bug("case-folded", "singular", "text member", "Keys and unique members are stored in lower case."),
     _bug(
         "limits-unchecked",
         "singular",
@@ -259,48 +171,18 @@ BUGS: Final = (
         "maximum",
         "A request that is refused as too long has its first item applied.",
     ),
-    _bug(
-        "overlong-accepted",
-        "boundary",
-        "maximum",
-        "One item more than the maximum is accepted.",
-    ),
-    _bug(
-        "maximum-refused",
-        "boundary",
-        "maximum",
-        "A list of exactly the maximum is refused.",
-    ),
-    _bug(
-        "empty-accepted",
-        "boundary",
-        "empty rule",
-        "An empty list is accepted.",
-    ),
-    _bug(
-        "crash-on-one",
-        "boundary",
-        "",
-        "A list of exactly one item is answered with 500.",
-    ),
+    _bug("overlong-accepted", "boundary", "maximum", "One item more than the maximum is accepted."),
+    _bug("maximum-refused", "boundary", "maximum", "A list of exactly the maximum is refused."),
+    _bug("empty-accepted", "boundary", "empty rule", "An empty list is accepted."),
+    _bug("crash-on-one", "boundary", "", "A list of exactly one item is answered with 500."),
     _bug(
         "malformed-dropped",
         "count",
         "malformed rule, several items",
         "Items that cannot be interpreted are left out in silence, and the others applied.",
     ),
-    _bug(
-        "mode-unchecked",
-        "schema",
-        "mode rule",
-        "An unknown mode is taken for the default one.",
-    ),
-    _bug(
-        "active-limit-ignored",
-        "active",
-        "active limit",
-        "A job over the number that may be active is accepted.",
-    ),
+    _bug("mode-unchecked", "schema", "mode rule", "An unknown mode is taken for the default one."),
+    _bug("active-limit-ignored", "active", "active limit", "A job over the number that may be active is accepted."),
     _bug(
         "idempotency-ignored",
         "idempotent",
@@ -308,30 +190,12 @@ BUGS: Final = (
         "A key that was used already does not keep the request from being carried out again.",
     ),
     # the life of a job
+    _bug("job-goes-backwards", "job-moves", "job", "Asked again, a finished job is said to be running."),
+    _bug("job-forgotten", "job-moves", "job", "Asked again, a finished job is not known any more."),
     _bug(
-        "job-goes-backwards",
-        "job-moves",
-        "job",
-        "Asked again, a finished job is said to be running.",
+        "jobs-mixed-up", "job-moves", "job", "Asked for a job after another was made, the server speaks of the other."
     ),
-    _bug(
-        "job-forgotten",
-        "job-moves",
-        "job",
-        "Asked again, a finished job is not known any more.",
-    ),
-    _bug(
-        "jobs-mixed-up",
-        "job-moves",
-        "job",
-        "Asked for a job after another was made, the server speaks of the other.",
-    ),
-    _bug(
-        "cancel-ignored",
-        "job-moves",
-        "job, cancel",
-        "A job that was told as cancelled runs all the same.",
-    ),
+    _bug("cancel-ignored", "job-moves", "job, cancel", "A job that was told as cancelled runs all the same."),
     _bug(
         "processed-short",
         "job-progress",
@@ -350,12 +214,7 @@ BUGS: Final = (
         "job, processed count",
         "A running job's number of processed items falls between two polls.",
     ),
-    _bug(
-        "results-change",
-        "job-progress",
-        "job, job results",
-        "Asked again, a finished job tells one outcome less.",
-    ),
+    _bug("results-change", "job-progress", "job, job results", "Asked again, a finished job tells one outcome less."),
     _bug(
         "job-errors-hidden",
         "status-class",
@@ -368,74 +227,24 @@ BUGS: Final = (
         "job on request, several items",
         "Run as a job, the last item is told as done, and not applied.",
     ),
-    _bug(
-        "job-acts-early",
-        "async-is-sync",
-        "job",
-        "A job's changes can be seen before it has ended.",
-    ),
+    _bug("job-acts-early", "async-is-sync", "job", "A job's changes can be seen before it has ended."),
     # several targets
     _bug(
         "target-leaks",
         "fan-out",
         "fan-out",
-        "What is done for one target is done for another that the server knows as well.",
+        "What is done for one target is done for every other that was used before as well.",
     ),
-    _bug(
-        "target-missing",
-        "fan-out",
-        "fan-out",
-        "The last target of several is not told.",
-    ),
+    _bug("target-missing", "fan-out", "fan-out", "The last target of several is not told."),
     # the form of answers
-    _bug(
-        "all-failed-crash",
-        "status-class",
-        "outcomes",
-        "When every item fails the answer is 500.",
-    ),
-    _bug(
-        "outcomes-null",
-        "schema",
-        "outcomes",
-        "When every item fails the list of outcomes is null.",
-    ),
-    _bug(
-        "empty-map-as-list",
-        "schema",
-        "mapped outcomes",
-        "A map of outcomes without any is told as an empty list.",
-    ),
-    _bug(
-        "numbers-as-text",
-        "schema",
-        "job, processed count",
-        "The counters of a finished job are texts.",
-    ),
-    _bug(
-        "type-missing",
-        "schema",
-        "outcomes",
-        "An answer in which an item failed does not say that it is JSON.",
-    ),
-    _bug(
-        "header-missing",
-        "schema",
-        "required header",
-        "Headers that the contract demands are missing.",
-    ),
-    _bug(
-        "retry-after-missing",
-        "conduct",
-        "retry-after",
-        "A client that is told to wait is not told for how long.",
-    ),
-    _bug(
-        "list-ends-early",
-        "listing",
-        "list",
-        "The last record of a list of several is missing.",
-    ),
+    _bug("all-failed-crash", "status-class", "outcomes", "When every item fails the answer is 500."),
+    _bug("outcomes-null", "schema", "outcomes", "When every item fails the list of outcomes is null."),
+    _bug("empty-map-as-list", "schema", "mapped outcomes", "A map of outcomes without any is told as an empty list."),
+    _bug("numbers-as-text", "schema", "job, processed count", "The counters of a finished job are texts."),
+    _bug("type-missing", "schema", "outcomes", "An answer in which an item failed does not say that it is JSON."),
+    _bug("header-missing", "schema", "required header", "Headers that the contract demands are missing."),
+    _bug("retry-after-missing", "conduct", "retry-after", "A client that is told to wait is not told for how long."),
+    _bug("list-ends-early", "listing", "list", "The last record of a list of several is missing."),
 )
 BY_NAME: Final[Mapping[str, Bug]] = {bug.name: bug for bug in BUGS}
 NAMES: Final = frozenset(BY_NAME)

@@ -105,7 +105,7 @@ def examples(operation: Operation) -> Iterator[str]:
 def _bug(at: str, rule: Rule, known: Known) -> Iterator[tuple[str, str, str]]:
     name = rule.then.bug
     if name is not None and name not in known.bugs:
-        yield f"{at}/then/bug", f"no planted bug is called '{name}'.", _cure(name, known.bugs)
+        yield f"{at}/then/bug", f"no planted bug that works here is called '{name}'.", _cure(name, known.bugs)
 
 
 def _pinned(at: str, rule: Rule, operations: Sequence[Operation]) -> Iterator[tuple[str, str, str]]:

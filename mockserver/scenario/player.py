@@ -62,6 +62,14 @@ class Player:
         self.scenarios = tuple(scenarios)
         self.used, self.seen, self.counters = {}, {}, {}
 
+    def add(self, scenarios: Sequence[Scenario]) -> None:
+        """Begin these beside those that are active, which go on; one of an active scenario's name takes its place."""
+        for one in scenarios:
+            if any(known.name == one.name for known in self.scenarios):
+                self.swap(one)
+            else:
+                self.scenarios = (*self.scenarios, one)
+
     def swap(self, changed: Scenario) -> None:
         """Go on with another version of an active scenario, from its beginning."""
         self.scenarios = tuple(changed if one.name == changed.name else one for one in self.scenarios)

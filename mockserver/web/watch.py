@@ -1,9 +1,9 @@
 """Reloading contracts and scenarios when their files change; a broken edit keeps the old ones."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from contracts.errors import BulkproofError
 from mockserver.scenario.fitting import known_of, require_fitting
@@ -28,10 +28,11 @@ async def watch(service: Service, sources: Mapping[str, Source], say: Callable[[
 
 
 def _stamps(source: Source, service: Service, name: str) -> Stamps:
-    return {path: _stamp(path) for path in source.files(service.apis[name].contract)}
+    return {path: stamp(path) for path in source.files(service.apis[name].contract)}
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def stamp(path: Path) -> tuple[int, int]:
+    """Return what is another when a file has changed."""
     try:
         stat = path.stat()
     except OSError:
@@ -39,15 +40,23 @@ def _stamp(path: Path) -> tuple[int, int]:
     return stat.st_mtime_ns, stat.st_size
 
 
-async def watch_scenarios(service: Service, files: Mapping[Path, str], say: Callable[[str], None]) -> None:
-    """Reload scenarios (their names by file) whenever their file changes, until cancelled."""
-    seen = {path: _stamp(path) for path in files}
+class ScenarioFile(NamedTuple):
+    """A file with a scenario of that name, and its stamp when it was read."""
+
+    path: Path
+    name: str
+    stamp: tuple[int, int]
+
+
+async def watch_scenarios(service: Service, files: Sequence[ScenarioFile], say: Callable[[str], None]) -> None:
+    """Reload scenarios whenever their file changes, until cancelled."""
+    seen = {file.path: file.stamp for file in files}
     while True:
         await asyncio.sleep(EVERY_SECONDS)
-        for path, name in files.items():
-            if (stamp := _stamp(path)) != seen[path]:
-                seen[path] = stamp
-                _reload_scenario(service, path, name, say)
+        for file in files:
+            if (now := stamp(file.path)) != seen[file.path]:
+                seen[file.path] = now
+                _reload_scenario(service, file.path, file.name, say)
 
 
 def _reload_scenario(service: Service, path: Path, name: str, say: Callable[[str], None]) -> None:

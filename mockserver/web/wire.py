@@ -25,7 +25,7 @@ LINGER: Final = struct.pack("ii", 1, 0)  # closing sends a reset, and nothing th
 
 
 class ResetMeanwhileError(Exception):
-    """The sandbox was reset while a call waited for its clock."""
+    """The sandbox was reset or dropped while a call waited for its clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +68,11 @@ async def deliver(line: Line, played: Played) -> web.StreamResponse:
 async def _delay(line: Line, played: Played) -> None:
     if played.delay is None:
         return
+    ends = (line.ending, line.gone) if played.rest is None else (line.ending,)  # what is left to be done is done
     if played.on_clock:
-        await _until(line, line.now() + played.delay)
+        await _until(line, line.now() + played.delay, *ends)
     else:
-        await _pause(played.delay.total_seconds(), line.ending)
+        await _pause(played.delay.total_seconds(), *ends)
 
 
 async def _pause(seconds: float, *events: asyncio.Event) -> None:
@@ -84,8 +85,8 @@ async def _pause(seconds: float, *events: asyncio.Event) -> None:
             wait.cancel()
 
 
-async def _until(line: Line, instant: datetime) -> None:
-    """Let the sandbox's time pass. Raises ResetMeanwhileError."""
+async def _until(line: Line, instant: datetime, *ends: asyncio.Event) -> None:
+    """Let the sandbox's time pass, until one of the events happens. Raises ResetMeanwhileError."""
     sandbox, loop, moved = line.sandbox, asyncio.get_running_loop(), asyncio.Event()
     era = sandbox.era
 
@@ -94,13 +95,20 @@ async def _until(line: Line, instant: datetime) -> None:
 
     sandbox.waiting.add(tell)
     try:
-        while sandbox.era == era and (left := instant - line.now()) > timedelta(0) and not line.ending.is_set():
+        while _lives(sandbox, era) and (left := instant - line.now()) > timedelta(0):
+            if any(event.is_set() for event in ends):
+                break
             moved.clear()
-            await _pause(_real_seconds(sandbox, left), moved, line.ending)
+            await _pause(_real_seconds(sandbox, left), moved, *ends)
     finally:
         sandbox.waiting.discard(tell)
-    if sandbox.era != era:
+    if not _lives(sandbox, era):
         raise ResetMeanwhileError
+
+
+def _lives(sandbox: Sandbox, era: int) -> bool:
+    """Tell whether a sandbox is still the one that it was."""
+    return sandbox.era == era and not sandbox.gone
 
 
 def _real_seconds(sandbox: Sandbox, left: timedelta) -> float:

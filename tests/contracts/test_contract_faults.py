@@ -294,10 +294,12 @@ def test_what_is_no_document_is_one_fault(tmp_path, content, name, fact):
 
 def test_missing_files_and_folders(tmp_path):
     """A file that is not there and a folder are told apart."""
-    for path, fact in ((tmp_path / "none.yaml", "there is no such file."), (tmp_path, "this is a directory.")):
+    absent, folder = "there is no such file.", "this is a directory."
+    for path, fact in ((tmp_path / "none.yaml", absent), (tmp_path, folder), ("", folder), ("\0", None)):
         with pytest.raises(ContractError) as caught:
             load(path)
-        assert [one.fact for one in caught.value.faults] == [fact]
+        assert [one.fact for one in caught.value.faults] == [fact or "it cannot be read: embedded null byte."]
+        assert caught.value.faults[0].file
 
 
 def test_mistakes_in_other_files_name_those(tmp_path):

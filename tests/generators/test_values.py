@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 import contracts
 from contracts.document import load_bundled
-from generators.values import UnsatisfiableError, compile_schema, generate, stream
+from generators.values import UnsatisfiableError, compile_schema, generate, pools, stream
 
 FORMATS = (
     *(
@@ -291,6 +292,20 @@ def test_names_and_formats_make_text_realistic_within_the_limits():
         assert value["email"].endswith(("example.com", "example.org", "example.net"))
     plain = next(compile_schema(schema, realistic=False).stream(1, 1))
     assert re.fullmatch("[A-Za-z0-9]+", plain["name"])
+
+
+def test_without_faker_values_are_plain_and_as_valid(monkeypatch):
+    """Faker is an extra: where it is not installed, text has no meaning and the schema is kept all the same."""
+    monkeypatch.setitem(sys.modules, "faker", None)
+    for cached in (pools.pool, pools._faker):  # noqa: SLF001 - what was drawn before is forgotten
+        cached.cache_clear()
+    schema = {"required": ["name", "city"], "properties": {"name": {"type": "string"}, "city": {"maxLength": 3}}}
+    try:
+        made = list(compile_schema(schema, edges=0).stream(1, 20))
+    finally:
+        for cached in (pools.pool, pools._faker):  # noqa: SLF001 - the same
+            cached.cache_clear()
+    assert all(re.fullmatch("[A-Za-z0-9]+", value["name"]) and len(value["city"]) <= 3 for value in made)
 
 
 @pytest.mark.parametrize("api", ["genero", "onkey"])

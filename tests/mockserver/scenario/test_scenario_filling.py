@@ -13,17 +13,23 @@ ITEMS = [{"id": 1, "p": {"code": "A"}, "on": True}, {"id": 2, "p": {"code": "B"}
     ("value", "expected"),
     [
         ({"ids": ["${item.id}"]}, {"ids": [1, 2]}),
-        ([{"code": "${item.p.code}", "text": "no ${item.id}!"}], [{"code": "A", "text": "no 1!"}, {"code": "B", "text": "no 2!"}]),
+        (
+            [{"code": "${item.p.code}", "text": "no ${item.id}!"}],
+            [{"code": "A", "text": "no 1!"}, {"code": "B", "text": "no 2!"}],
+        ),
         ({"errors": {"${item.id}": "bad ${item.p.code}"}}, {"errors": {"1": "bad A", "2": "bad B"}}),
         ({"first": "${item.id}", "n": 3}, {"first": 1, "n": 3}),
-        ([{"of": "${item.id}", "list": ["${item.p.code}", "x"]}], [{"of": 1, "list": ["A", "x"]}, {"of": 2, "list": ["B", "x"]}]),
+        (
+            [{"of": "${item.id}", "list": ["${item.p.code}", "x"]}],
+            [{"of": 1, "list": ["A", "x"]}, {"of": 2, "list": ["B", "x"]}],
+        ),
         (["x", "${item.on}", "y"], ["x", True, None, "y"]),
         ({"a": "$${item.id} ${item.p}"}, {"a": '${item.id} {"code":"A"}'}),
         ("${item}", ITEMS[0]),
         ("${item./p/code}", "A"),
         ("${item.none} and ${item.p.none}", " and "),
     ],
-)  # fmt: skip
+)
 def test_references_become_members_of_the_items(value, expected):
     """Whole references keep their type, references inside a text become text."""
     assert fill(value, ITEMS) == expected

@@ -7,7 +7,8 @@ from mockserver.scenario import load
 from mockserver.scenario.fitting import Known, misfits
 
 KNOWN = Known(
-    contracts={name: load_bundled(name) for name in ("genero", "onkey")}, bugs=frozenset(("lost-outcome", "no-roll-back"))
+    contracts={name: load_bundled(name) for name in ("genero", "onkey")},
+    bugs=frozenset(("lost-outcome", "no-roll-back")),
 )
 CUT = {"fault": "EMPTY_RESPONSE", "at": "during-commit"}
 
@@ -23,11 +24,19 @@ def faults_of(rule, **members):
         ({"when": {"api": "onky"}}, "/rules/0/when/api", "Did you mean 'onkey'?"),
         ({"when": {"operation": "batchCreat"}}, "/rules/0/when/operation", "Did you mean 'batchCreate'?"),
         ({"when": {"api": "genero", "operation": "batchCreate"}}, "/rules/0/when/operation", ""),
-        ({"when": {"not": {"any": [{"operation": "postJbo"}]}}}, "/rules/0/when/not/any/0/operation", "Did you mean 'postJob'?"),
-        ({"when": {"operation": "jobStatus"}, "then": {"example": "vendorComplete"}}, "/rules/0/then/example", "Did you mean 'vendorCompleted'?"),
+        (
+            {"when": {"not": {"any": [{"operation": "postJbo"}]}}},
+            "/rules/0/when/not/any/0/operation",
+            "Did you mean 'postJob'?",
+        ),
+        (
+            {"when": {"operation": "jobStatus"}, "then": {"example": "vendorComplete"}},
+            "/rules/0/then/example",
+            "Did you mean 'vendorCompleted'?",
+        ),
         ({"then": {"bug": "lost-outcom"}}, "/rules/0/then/bug", "Did you mean 'lost-outcome'?"),
     ],
-)  # fmt: skip
+)
 def test_a_name_that_does_not_exist_is_refused_with_the_closest_one(rule, pointer, cure):
     """Slips in names of APIs, operations, examples and bugs are told."""
     found = faults_of(rule)
@@ -59,7 +68,9 @@ def test_a_point_inside_a_whole_unit_does_not_exist(query):
     assert [at for at, _ in faults_of(inner)] == ["/rules/0/then/at"]
 
 
-@pytest.mark.parametrize("when", [{}, {"operation": "batchCreate"}, {"query": {"mode": "PerRecord"}}, {"query": {"mode": {"exists": True}}}])  # fmt: skip
+@pytest.mark.parametrize(
+    "when", [{}, {"operation": "batchCreate"}, {"query": {"mode": "PerRecord"}}, {"query": {"mode": {"exists": True}}}]
+)
 def test_a_point_that_some_call_reaches_is_accepted(when):
     """What may be reached is decided call by call."""
     assert faults_of({"when": when, "then": CUT}) == []

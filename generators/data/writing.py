@@ -7,8 +7,9 @@ from typing import Any, Final, Literal, TextIO, TypeAlias
 
 from contracts.errors import MisuseError
 from contracts.model import Contract
-from generators.columns import REST, write_rows
-from generators.subjects import Row, Subject, subject_of
+from generators.data.columns import REST, write_rows
+from generators.data.naming import subject_of
+from generators.data.subject import Row, Subject
 
 Form: TypeAlias = Literal["json", "ndjson", "csv"]
 

@@ -1,0 +1,190 @@
+"""What is believed to be stored, and how sure that is: by place, record and member, with what to look it up by."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
+
+from contracts.bulk import Resource
+from contracts.messages import Exchange
+from generators.batches import Known
+from generators.campaign.worlds import World
+
+NOTHING: Final[Mapping[str, object]] = {}
+
+
+class Where(NamedTuple):
+    """A kind of record in one data set; `scope` names the data set, and the tenant in it after a `/`."""
+
+    scope: str
+    resource: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is believed of one record. `present` is None when it is not known whether it is there.
+
+    `members` are those whose values are known. `by` is the operation that wrote it last and `at` the exchange that told
+    so; `jobs` are the numbers of the calls whose jobs may still change it.
+    """
+
+    where: Where
+    key: str | int
+    present: bool | None
+    version: int | None = None
+    members: Mapping[str, object] = field(default_factory=dict)
+    unset: bool = False
+    by: str = ""
+    at: Exchange | None = None
+    jobs: frozenset[int] = frozenset()
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it is known if the record is there, and no job may change it meanwhile."""
+        return self.present is not None and not self.jobs
+
+
+class Ledger:
+    """What is believed of every record that was spoken of. Keys are compared as texts."""
+
+    def __init__(self, resources: Mapping[str, Resource], world: World) -> None:
+        self.resources = resources
+        self._world = world
+        self._entries: dict[Where, dict[str, Entry]] = {}
+        self._holders: dict[tuple[Where, tuple[str, ...], str], dict[str, None]] = {}
+        self._referrers: dict[tuple[Where, str], dict[tuple[Where, str], None]] = {}
+        self._known: dict[str, Known] = {}
+        self._undo: list[tuple[Where, str, Entry | None]] | None = None
+        self.doubtful: dict[tuple[Where, str], None] = {}
+        self.loose: set[object] = set()
+        self.denied: dict[object, Exchange] = {}
+        self.first_versions: dict[str, int] = {}
+
+    def is_ours(self, value: object) -> bool:
+        """Say whether a value was made up in this world, so that nobody else's record has it."""
+        if isinstance(value, int):
+            return self._world.base <= value < self._world.base + 10**8 or value // 10**14 == 7  # noqa: PLR2004 - FIRST_NUMBER
+        text = str(value)
+        return self._world.prefix in text or self._world.prefix.upper() in text
+
+    def find(self, where: Where, key: object) -> Entry | None:
+        """Return what is believed of a record, None when it was never spoken of."""
+        return self._entries.get(where, {}).get(str(key))
+
+    def entries(self, where: Where) -> Sequence[Entry]:
+        """Return what is believed of the records of a kind."""
+        return list(self._entries.get(where, {}).values())
+
+    def places(self) -> Sequence[Where]:
+        """Return the kinds and data sets that were spoken of."""
+        return list(self._entries)
+
+    def elsewhere(self, where: Where, key: object) -> bool:
+        """Say whether a record of that key was spoken of in a data set that might be another name of this one."""
+        plain, _, tenant = where.scope.partition("/")
+        return any(
+            one.resource == where.resource and one != where and _may_be_same(one.scope, plain, tenant) and str(key) in some
+            for one, some in self._entries.items()
+        )
+
+    def put(self, entry: Entry) -> None:
+        """Believe something else of a record."""
+        key = str(entry.key)
+        some = self._entries.setdefault(entry.where, {})
+        old = some.get(key)
+        if self._undo is not None:
+            self._undo.append((entry.where, key, old))
+        self._index(old, -1)
+        some[key] = entry
+        self._index(entry, 1)
+        self._tell(old, entry)
+
+    def doubt(self, where: Where, key: object, *, at: Exchange | None = None) -> None:
+        """Believe nothing of a record until it is read."""
+        old = self.find(where, key)
+        base = old or Entry(where=where, key=key if isinstance(key, str | int) else str(key), present=None)
+        self.put(replace(base, present=None, version=None, members=NOTHING, unset=False, at=at))
+
+    def begin(self) -> None:
+        """Remember what is changed from here on, so that it can be undone."""
+        self._undo = []
+
+    def keep(self) -> None:
+        """Let what was changed stand."""
+        self._undo = None
+
+    def undo(self) -> None:
+        """Believe what was believed before `begin`."""
+        undo, self._undo = self._undo or [], None
+        for where, key, old in reversed(undo):
+            if old is not None:
+                self.put(old)
+            else:
+                self._forget(where, key)
+
+    def _forget(self, where: Where, key: str) -> None:
+        old = self._entries[where].pop(key)
+        self._index(old, -1)
+        self._known_of(where.scope).forget(where.resource, old.key)
+        self.doubtful.pop((where, key), None)
+
+    def holders(self, where: Where, members: tuple[str, ...], values: Mapping[str, object]) -> Iterator[Entry]:
+        """Yield the records that have, or may have, these values of members that are unique together."""
+        for key in self._holders.get((where, members, _together(members, values)), ()):
+            yield self._entries[where][key]
+
+    def referrers(self, where: Where, key: object) -> Iterator[Entry]:
+        """Yield the records that refer, or may refer, to one."""
+        for place, own in self._referrers.get((where, str(key)), ()):
+            yield self._entries[place][own]
+
+    def known(self, scope: str) -> Known:
+        """Return what a caller may take for granted of a data set: what requests are composed from."""
+        return self._known_of(scope)
+
+    def _known_of(self, scope: str) -> Known:
+        return self._known.setdefault(scope, Known(self.resources))
+
+    def _index(self, entry: Entry | None, by: int) -> None:
+        if entry is None or entry.present is False:
+            return
+        resource, key = self.resources.get(entry.where.resource), str(entry.key)
+        for members in resource.unique if resource is not None else ():
+            place = self._holders.setdefault((entry.where, members, _together(members, entry.members)), {})
+            _count(place, key, by)
+        for member, named in resource.references.items() if resource is not None else ():
+            value = entry.members.get(member)
+            if isinstance(value, str | int):
+                of = (Where(entry.where.scope, named), str(value))
+                _count(self._referrers.setdefault(of, {}), (entry.where, key), by)
+
+    def _tell(self, old: Entry | None, entry: Entry) -> None:
+        """Keep what requests are composed from, and the list of what should be read, up to date."""
+        where, name = entry.where, (entry.where, str(entry.key))
+        known = self._known_of(where.scope)
+        if not entry.is_sure:
+            known.forget(where.resource, entry.key)
+        elif entry.present:
+            known.put(where.resource, entry.key, version=entry.version, values=entry.members)
+        elif old is None or old.present is not False:
+            known.put(where.resource, entry.key)
+            known.drop(where.resource, entry.key)
+        if entry.present is None and not entry.jobs:
+            self.doubtful[name] = None
+        else:
+            self.doubtful.pop(name, None)
+
+
+def _may_be_same(scope: str, plain: str, tenant: str) -> bool:
+    other, _, name = scope.partition("/")
+    return other == plain and not (name and tenant)
+
+
+def _count(place: dict[Any, None], key: object, by: int) -> None:
+    if by > 0:
+        place[key] = None
+    else:
+        place.pop(key, None)
+
+
+def _together(members: tuple[str, ...], values: Mapping[str, object]) -> str:
+    return repr([values.get(member) for member in members])

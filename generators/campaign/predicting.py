@@ -1,0 +1,234 @@
+"""What must become of one effect, from what is believed to be stored: done, failed for a reason, or nobody can say."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from contracts.messages import ABSENT, Exchange
+from contracts.model import Contract
+from contracts.schemas import Schema
+from generators.campaign.ledger import Entry, Ledger, Where
+from generators.campaign.wants import Want, schema_of, typed_key
+
+Word: TypeAlias = Literal["done", "failed", "open"]
+CREATES: Final = frozenset(("create", "upsert", "replace"))
+CHANGES: Final = frozenset(("update", "upsert", "replace", "delete"))
+
+
+class Verdict(NamedTuple):
+    """What must become of an effect, and why."""
+
+    word: Word
+    reason: str = ""
+
+
+DONE: Final = Verdict("done")
+OPEN: Final = Verdict("open")
+
+
+def verdict(ledger: Ledger, contract: Contract, want: Want) -> Verdict:
+    """Return what must become of an effect: failed when one reason for it is sure, done when none can be."""
+    if want.action not in CREATES | CHANGES or want.members is None:
+        return OPEN
+    is_open = False
+    for found in _reasons(ledger, contract, want):
+        if found.word == "failed":
+            return found
+        is_open = is_open or found.word == "open"
+    return OPEN if is_open else DONE
+
+
+def _reasons(ledger: Ledger, contract: Contract, want: Want) -> Iterator[Verdict]:
+    present = presence(ledger, want)
+    yield from _target(want, present)
+    yield from _version(ledger, want, present)
+    if want.action == "delete":
+        yield from _deletion(ledger, want)
+        return
+    yield from _payload(contract, want, present)
+    yield from _references(ledger, want)
+    yield from _uniqueness(ledger, want, present)
+
+
+def presence(ledger: Ledger, want: Want) -> bool | None:
+    """Return whether the record that is named is there: None when nobody can say."""
+    if want.action == "create" and want.resource.assigned:
+        return False
+    if want.key is ABSENT or want.key is None:
+        return False if want.action in CREATES else None
+    return _present(ledger, want.where, want.key)
+
+
+def _present(ledger: Ledger, where: Where, key: object) -> bool | None:
+    if not isinstance(key, str | int) or isinstance(key, bool):
+        return None
+    entry = ledger.find(where, key)
+    if entry is not None:
+        return entry.present if entry.is_sure else None
+    return False if ledger.is_ours(key) and not ledger.elsewhere(where, key) else None
+
+
+def _target(want: Want, present: bool | None) -> Iterator[Verdict]:
+    if want.action in {"update", "delete"} or (want.action == "replace" and want.resource.assigned):
+        if present is not True:
+            yield OPEN if present is None else Verdict("failed", "of a record that is not there")
+    elif want.action == "create" and present is not False:
+        yield OPEN if present is None else Verdict("failed", "of a record that is there already")
+    elif present is None:
+        yield OPEN
+
+
+def _version(ledger: Ledger, want: Want, present: bool | None) -> Iterator[Verdict]:
+    if want.version is None or present is False:
+        return
+    entry = ledger.find(want.where, want.key)
+    if entry is None or entry.version is None or not entry.is_sure:
+        yield OPEN
+    elif entry.version != want.version:
+        yield Verdict("failed", "with a stale version")
+
+
+def _deletion(ledger: Ledger, want: Want) -> Iterator[Verdict]:
+    if not want.resource.restrict:
+        return
+    for one in ledger.referrers(want.where, want.key):
+        if str(one.key) != str(want.key):
+            yield Verdict("failed", "of a record that others refer to") if one.is_sure else OPEN
+
+
+def _payload(contract: Contract, want: Want, present: bool | None) -> Iterator[Verdict]:
+    assert want.members is not None  # noqa: S101 - asked before
+    schema = schema_of(contract, want.resource)
+    if schema is not None:
+        yield from _fit(schema, want)
+    if present is not True or want.action == "replace":
+        lacks = [name for name in want.resource.required if want.members.get(name) is None]
+        if lacks:
+            yield Verdict("failed", "without a member that it must have") if present is False else OPEN
+
+
+def _fit(schema: Schema, want: Want) -> Iterator[Verdict]:
+    members = want.members or {}
+    if not want.partial:
+        if not schema.is_valid(dict(members)):
+            yield Verdict("failed", "with a member that does not fit its schema")
+        return
+    known = schema.members()
+    for name, value in members.items():
+        if name not in known:
+            yield Verdict("failed", "with a member that is not known") if _is_closed(schema) else OPEN
+        elif not known[name].is_valid(value):
+            yield Verdict("failed", "with a member that does not fit its schema")
+
+
+def _is_closed(schema: Schema) -> bool:
+    return schema.raw.get("additionalProperties") is False
+
+
+def _references(ledger: Ledger, want: Want) -> Iterator[Verdict]:
+    for member, named in want.resource.references.items():
+        value = (want.members or {}).get(member)
+        if value is None:
+            continue
+        present = _present(ledger, Where(want.where.scope, named), value)
+        own = named == want.where.resource and str(value) == str(want.key)
+        if present is not True:
+            yield Verdict("failed", "that refers to nothing") if present is False and not own else OPEN
+
+
+def _uniqueness(ledger: Ledger, want: Want, present: bool | None) -> Iterator[Verdict]:
+    members, own = want.members or {}, ledger.find(want.where, want.key) if want.key is not ABSENT else None
+    for names in want.resource.unique:
+        if not any(name in members for name in names):
+            continue
+        whole: Mapping[str, object] = {**(own.members if own is not None and present else {}), **members}
+        if any(whole.get(name) is None for name in names):
+            if present is None or (present and not all(name in whole for name in names)):
+                yield OPEN
+            continue
+        yield from _taken(ledger, want, names, whole)
+
+
+def _taken(ledger: Ledger, want: Want, names: tuple[str, ...], whole: Mapping[str, object]) -> Iterator[Verdict]:
+    for one in ledger.holders(want.where, names, whole):
+        if want.key is ABSENT or want.action == "create" or str(one.key) != str(want.key):
+            yield Verdict("failed", "with a value that is in use") if one.is_sure else OPEN
+    values = [whole[name] for name in names]
+    fresh = any(ledger.is_ours(value) for value in values)
+    if not fresh or any(value in ledger.loose for value in values if isinstance(value, str | int)):
+        yield OPEN
+
+
+def carried_out(
+    ledger: Ledger, contract: Contract, want: Want, *, key: object, by: str, at: Exchange, version: object = ABSENT
+) -> None:
+    """Believe that an effect was done. `key` is what the server named the record, `version` what it says it is at."""
+    present = presence(ledger, want)
+    named = key if isinstance(key, str | int) and (want.resource.assigned or want.key is ABSENT) else want.key
+    if want.resource.assigned and want.action in CREATES and present is not True and not isinstance(key, str | int):
+        _loosen(ledger, want)
+        return
+    if not isinstance(named, str | int):
+        return
+    named = typed_key(contract, want.resource, named)
+    if want.members is None or (present is None and want.action != "delete"):
+        ledger.doubt(want.where, named, at=at)
+        return
+    ledger.put(replace(_EFFECTS[want.action](ledger, want, named, present), by=by, at=at))
+    told = version if isinstance(version, int) else None
+    entry = ledger.find(want.where, named)
+    if told is not None and entry is not None:
+        ledger.put(replace(entry, version=told))
+
+
+def _loosen(ledger: Ledger, want: Want) -> None:
+    """Note that a record may be there whose key nobody told."""
+    ledger.loose.update(value for value in (want.members or {}).values() if isinstance(value, str | int))
+
+
+def _written(members: Mapping[str, object]) -> dict[str, object]:
+    """Return the members whose stored values are what was written: a lookup is stored as what it found."""
+    return {name: value for name, value in members.items() if not isinstance(value, dict)}
+
+
+def _created(ledger: Ledger, want: Want, key: str | int, present: bool | None) -> Entry:  # noqa: FBT001 - one of four alike
+    if present:
+        return _updated(ledger, want, key, present)
+    gone = ledger.find(want.where, key)
+    before = want.resource.tombstone is not None and gone is not None
+    members = {**({} if before else want.resource.defaults), **_written(want.members or {})}
+    revived = not before or (want.members or {}).get(want.resource.tombstone or "", ABSENT) is not ABSENT
+    stands = True if revived else None
+    first = None if before else ledger.first_versions.get(want.where.resource)
+    return Entry(where=want.where, key=key, present=stands, version=first, members=members, unset=not before)
+
+
+def _updated(ledger: Ledger, want: Want, key: str | int, present: bool | None) -> Entry:  # noqa: FBT001 - one of four alike
+    del present
+    old = ledger.find(want.where, key)
+    if old is None:
+        return Entry(where=want.where, key=key, present=True, members=_written(want.members or {}))
+    kept = {name: one for name, one in old.members.items() if name not in (want.members or {})}
+    version = None if old.version is None else old.version + 1
+    return replace(old, members={**kept, **_written(want.members or {})}, version=version)
+
+
+def _replaced(ledger: Ledger, want: Want, key: str | int, present: bool | None) -> Entry:  # noqa: FBT001 - one of four alike
+    if not present:
+        return _created(ledger, want, key, present)
+    updated = _updated(ledger, want, key, present)
+    return replace(updated, members=_written(want.members or {}), unset=False)
+
+
+def _deleted(ledger: Ledger, want: Want, key: str | int, present: bool | None) -> Entry:  # noqa: FBT001 - one of four alike
+    del ledger, present
+    return Entry(where=want.where, key=key, present=False)
+
+
+_EFFECTS: Final[Mapping[str, Callable[[Ledger, Want, str | int, bool | None], Entry]]] = {
+    "create": _created,
+    "delete": _deleted,
+    "replace": _replaced,
+    "update": _updated,
+    "upsert": _created,
+}

@@ -1,0 +1,175 @@
+"""Opening an implementation: a sandbox of ours gives new sandboxes, any other server gives new names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from secrets import randbelow
+from typing import Any, Final
+
+import orjson
+
+from contracts.errors import MisuseError
+from contracts.messages import Call, Headers, Reply
+from contracts.model import Contract
+from generators.caller import Caller, NoAnswerError
+from generators.campaign.worlds import Target, World
+from generators.http import CONTROL, DEFAULT, TIMEOUT, ControlledCaller, HttpCaller, base_of
+
+DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+SALTS: Final = 36**5
+JSON: Final = Headers((("Content-Type", "application/json"),))
+EPOCH: Final = {"mode": "frozen", "now": "2026-01-01T00:00:00Z"}
+SANDBOX_SALT: Final = "00000"
+OK: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an implementation is, in values that another process understands.
+
+    `headers` go with every call. `scenarios` are played in every new sandbox besides those of the one that the URL
+    names; `settings` are changed in it.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    control_token: str = ""
+    scenarios: tuple[Any, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    timeout: float = TIMEOUT
+
+
+def open_target(contract: Contract, place: Place, label: str) -> Target:
+    """Return the implementation at a place. `label` begins the names of sandboxes. Raises MisuseError."""
+    root, sandbox = _root(contract, place)
+    control = _Control(place, root)
+    if control.answers():
+        return SandboxTarget(contract, place, control, sandbox or DEFAULT, label)
+    control.close()
+    if place.scenarios:
+        raise MisuseError("scenarios are played by a sandbox only.", where=place.url, cure="Give a sandbox's URL.")
+    return PlainTarget(contract, place)
+
+
+def _root(contract: Contract, place: Place) -> tuple[str, str]:
+    root, at, name = place.url.rstrip("/").removesuffix(contract.mount).partition("/@")
+    header = next((value for one, value in place.headers.items() if one.lower() == "sandbox"), "")
+    return root, header or (name.partition("/")[0] if at else "")
+
+
+class PlainTarget:
+    """A server that everybody shares: a new world is a new prefix of names."""
+
+    def __init__(self, contract: Contract, place: Place) -> None:
+        self._caller = HttpCaller(base_of(contract, place.url), headers=place.headers, timeout=place.timeout)
+        self._numbers = count(randbelow(SALTS))
+
+    def fresh(self, purpose: str = "") -> World:
+        """Return a world of names that nobody has used."""
+        del purpose
+        return World(caller=self._caller, salt=salt_text(next(self._numbers) % SALTS))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._caller.close()
+
+
+class SandboxTarget:
+    """A Bulkproof sandbox: a new world is a sandbox made as new, with what is played and set in the one that was named."""
+
+    def __init__(self, contract: Contract, place: Place, control: "_Control", sandbox: str, label: str) -> None:
+        self._contract, self._place, self._control, self._label = contract, place, control, label
+        self._scenarios = [*control.scenarios(sandbox), *place.scenarios]
+        self._settings = {**control.settings(sandbox)}
+        self._callers: dict[str, ControlledCaller] = {}
+
+    def fresh(self, purpose: str = "") -> World:
+        """Return a sandbox as it was when it was made, its clock standing still."""
+        name = f"{self._label}{f'-{purpose}' if purpose else ''}"
+        control = self._control
+        control.ask("POST", name, "reset", {})
+        control.ask("PUT", name, "clock", EPOCH)
+        control.ask("PUT", name, "settings", self._settings)
+        if self._place.settings:
+            control.ask("PATCH", name, "settings", self._place.settings)
+        if self._scenarios:
+            control.ask("PUT", name, "scenarios", {"scenarios": self._scenarios})
+        return World(caller=self._caller(name), salt=SANDBOX_SALT)
+
+    def _caller(self, name: str) -> Caller:
+        if name not in self._callers:
+            headers = {one: value for one, value in self._place.headers.items() if one.lower() != "sandbox"}
+            base = f"{self._control.root}/@{name}{self._contract.mount}"
+            calls = HttpCaller(base, headers=headers, timeout=self._place.timeout)
+            self._callers[name] = ControlledCaller(calls, self._control.caller, sandbox=name)
+        return self._callers[name]
+
+    def close(self) -> None:
+        """Drop the sandboxes and close the connections."""
+        for name, caller in self._callers.items():
+            self._control.drop(name)
+            caller.close()
+        self._control.close()
+
+
+class _Control:
+    """The control API of a server."""
+
+    def __init__(self, place: Place, root: str) -> None:
+        token = {"Authorization": f"Bearer {place.control_token}"} if place.control_token else {}
+        self.root = root
+        self.caller = HttpCaller(root, headers=token, timeout=place.timeout)
+
+    def answers(self) -> bool:
+        """Say whether there is one."""
+        try:
+            reply = self.caller.send(Call(method="GET", path=f"{CONTROL}/health"))
+        except NoAnswerError:
+            return False
+        return reply.status == OK and isinstance(reply.data, dict) and reply.data.get("status") == "ok"
+
+    def scenarios(self, sandbox: str) -> list[Any]:
+        """Return the documents of the scenarios that a sandbox plays."""
+        data: Any = self.ask("GET", sandbox, "scenarios").data
+        return [_unused(one) for one in data["scenarios"]]
+
+    def settings(self, sandbox: str) -> Mapping[str, Any]:
+        """Return the settings of a sandbox."""
+        data: Any = self.ask("GET", sandbox, "settings").data
+        return dict(data)
+
+    def ask(self, method: str, sandbox: str, what: str, body: object = None) -> Reply:
+        """Make a control call about a sandbox. Raises MisuseError when it is refused, NoAnswerError."""
+        path = f"{CONTROL}/sandboxes/{sandbox}/{what}"
+        content = b"" if body is None else orjson.dumps(body)
+        reply = self.caller.send(Call(method=method, path=path, headers=JSON if content else Headers(), body=content))
+        if reply.status != OK:
+            detail = reply.data.get("detail", "") if isinstance(reply.data, dict) else ""
+            raise MisuseError(f"the sandbox refused {method} {path} ({reply.status}). {detail}", where=self.root)
+        return reply
+
+    def drop(self, sandbox: str) -> None:
+        """Forget a sandbox, if the server still answers."""
+        try:
+            self.caller.send(Call(method="DELETE", path=f"{CONTROL}/sandboxes/{sandbox}"))
+        except NoAnswerError:
+            return
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.caller.close()
+
+
+def _unused(scenario: dict[str, Any]) -> dict[str, Any]:
+    """Return a scenario's document without the counts of how often its rules have decided."""
+    rules = [{name: one for name, one in rule.items() if name != "used"} for rule in scenario["rules"]]
+    return {**scenario, "rules": rules}
+
+
+def salt_text(number: int) -> str:
+    """Return a number below 36^5 as a salt."""
+    text = ""
+    for _ in range(5):
+        number, digit = divmod(number, len(DIGITS))
+        text = DIGITS[digit] + text
+    return text

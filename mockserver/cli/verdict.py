@@ -1,0 +1,126 @@
+"""`bulkproof verdict`: what is to be said of the clients of a running sandbox."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from generators.reports import Report
+
+FORMATS = ("table", "json", "jsonl", "junit", "sarif", "html")
+SECONDS = 30
+BROKEN = 1
+
+
+@click.command()
+@click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="Where the sandbox serves.")
+@click.option("--sandbox", default="default", show_default=True, help="Whose clients are judged.")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How it is told."
+)
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead.")
+@click.option(
+    "--control-token",
+    default="",
+    metavar="TOKEN",
+    envvar="BULKPROOF_CONTROL_TOKEN",
+    show_envvar=True,
+    help="What the server was started with.",
+)
+def verdict(*, url: str, sandbox: str, form: str, output: Path | None, control_token: str) -> int:
+    """Judge the clients of a running sandbox: which laws of conduct they kept, and which they broke.
+
+    The exit code is 0 when none was broken, 1 when one was, 2 when the sandbox could not be asked.
+    """
+    told = _asked(url.rstrip("/"), sandbox, control_token)
+    _write(_rendered(form, told, url, to_terminal=output is None), output)
+    return BROKEN if told["broken"] else 0
+
+
+def _asked(url: str, sandbox: str, token: str) -> dict[str, Any]:
+    """Return the verdict as the server tells it. Raises MisuseError."""
+    from http.client import HTTPException  # noqa: PLC0415 - `--help` needs none of these
+    from urllib.error import HTTPError, URLError  # noqa: PLC0415
+    from urllib.parse import quote, urlsplit  # noqa: PLC0415
+    from urllib.request import Request, urlopen  # noqa: PLC0415
+
+    from contracts.errors import MisuseError  # noqa: PLC0415
+
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise MisuseError(f"'{url}' is no address of a server.", cure="Begin it with http://.")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    target = f"{url}/_sandbox/sandboxes/{quote(sandbox, safe='')}/verdict"
+    try:
+        with urlopen(Request(target, headers=headers), timeout=SECONDS) as reply:  # noqa: S310 - its scheme was checked
+            return _verdict(reply.read())
+    except HTTPError as error:
+        raise MisuseError(_refused(url, error.code, error.read()), cure=CURES.get(error.code, "")) from None
+    except (URLError, OSError, HTTPException) as error:
+        why = getattr(error, "reason", error)
+        cure = "Start one with `bulkproof serve`, or say where it is with --url."
+        raise MisuseError(f"no server answers at {url} ({why}).", cure=cure) from None
+    except (ValueError, KeyError, TypeError):
+        cure = "Say with --url where the sandbox is."
+        raise MisuseError(f"what answers at {url} is no sandbox of Bulkproof.", cure=cure) from None
+
+
+def _verdict(body: bytes) -> dict[str, Any]:
+    """Return a verdict. Raises ValueError, KeyError or TypeError for anything else."""
+    import json  # noqa: PLC0415 - `--help` does not need it
+
+    told: dict[str, Any] = json.loads(body)
+    if isinstance(told["broken"], int) and all(one["status"] for one in told["laws"]):
+        return told
+    raise ValueError
+
+
+CURES: Mapping[int, str] = {401: "Give it with --control-token.", 404: "Say where the sandbox is with --url."}
+
+
+def _refused(url: str, status: int, body: bytes) -> str:
+    import json  # noqa: PLC0415 - only for a failure
+
+    try:
+        return f"{url} answered {status}: {json.loads(body)['detail']}"
+    except (ValueError, KeyError, TypeError):
+        return f"{url} answered {status}."
+
+
+def _rendered(form: str, told: Mapping[str, Any], url: str, *, to_terminal: bool) -> bytes:
+    import json  # noqa: PLC0415 - `--help` needs none of these
+    from shutil import get_terminal_size  # noqa: PLC0415
+
+    from generators.reports import html_page, json_lines, junit_xml, sarif_log, table  # noqa: PLC0415
+    from mockserver.conduct.verdict import report_of  # noqa: PLC0415
+
+    def as_table(report: "Report") -> bytes:
+        colour = to_terminal and sys.stdout.isatty()
+        return table(report, width=get_terminal_size((100, 24)).columns, colour=colour).encode()
+
+    if form == "json":
+        return json.dumps(told, indent=2, ensure_ascii=False).encode() + b"\n"
+    writers: dict[str, Callable[[Report], bytes]] = {
+        "html": html_page,
+        "jsonl": json_lines,
+        "junit": junit_xml,
+        "sarif": sarif_log,
+        "table": as_table,
+    }
+    return writers[form](report_of(told, [("server", url)] if form != "table" else []))
+
+
+def _write(text: bytes, output: Path | None) -> None:
+    from contracts.errors import MisuseError  # noqa: PLC0415
+
+    if output is None:
+        click.echo(text.decode(), nl=not text.endswith(b"\n"))
+        return
+    try:
+        output.write_bytes(text)
+    except OSError as error:
+        raise MisuseError(
+            f"cannot write {output}: {error.strerror}.", cure="Choose another file with --output."
+        ) from None

@@ -1,0 +1,115 @@
+"""`bulkproof serve --scenario`: names, files, faults, and files that change while the server runs."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+STATUS = "/api/v1/block/jobStatus/e08434ee-a17f-445e-b9b5-e25fc354d840"
+MINE = "name: mine\nsummary: Mine.\nrules:\n  - when: {operation: jobStatus}\n    then: {status: STATUS}\n"
+
+
+@contextmanager
+def served(*arguments):
+    """Yield the URL of Genero, and the lines that the server has printed so far."""
+    command = [sys.executable, "-m", "mockserver", "serve", "genero", "--port", "0", *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
+    lines = []
+    reading = Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True)
+    reading.start()
+    try:
+        wait_for(lambda: any("/_sandbox" in line for line in lines))
+        yield re.search(r"genero +(\S+)", "".join(lines))[1], lines
+    finally:
+        process.kill()
+        process.wait()
+        reading.join()
+        process.stdout.close()
+
+
+def wait_for(until):
+    end = time.monotonic() + 20
+    while not until():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def status_of(url):
+    parts = urlsplit(url + STATUS)
+    connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["never-end"], "Did you mean 'never-ends'?"),
+        (["onkey-length"], "no API is called 'onkey'"),
+        (["missing.yaml"], "missing.yaml: there is no such file."),
+        (["never-ends", "never-end"], "Did you mean 'never-ends'?"),
+    ],
+)
+def test_a_scenario_that_cannot_be_played_is_told_in_a_sentence(words, says):
+    """Exit code 2, the closest name, no traceback."""
+    arguments = [part for word in words for part in ("--scenario", word)]
+    command = [sys.executable, "-m", "mockserver", "serve", "genero", "--port", "0", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_faults_of_a_file_are_told_with_their_places(tmp_path):
+    """Each with file, pointer and cure."""
+    path = tmp_path / "bad.yaml"
+    path.write_text("name: bad\nrules:\n  - then: {dely: 2s}\n  - then: {fault: RESET}\n")
+    command = [sys.executable, "-m", "mockserver", "serve", "genero", "--scenario", str(path)]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert f"{path}#/rules/0/then: 'dely' is not known here. Did you mean 'delay'?" in ended.stderr
+    assert f"{path}#/rules/1/then/fault:" in ended.stderr
+
+
+def test_a_changed_file_is_played_and_a_broken_one_is_not(tmp_path):
+    """With `--watch`, sandboxes go on with the new rules; a broken edit is told, and the old rules stay."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINE.replace("STATUS", "503"))
+    with served("--scenario", path, "--scenario", "slow-job", "--watch") as (url, lines):
+        assert status_of(url) == 503
+        path.write_text(MINE.replace("STATUS", "418"))
+        wait_for(lambda: "mine: the changed scenario is played, from its beginning.\n" in lines)
+        assert status_of(url) == 418
+        path.write_text(MINE.replace("STATUS", "404").replace("then", "than"))
+        wait_for(lambda: any("than" in line for line in lines))
+        assert status_of(url) == 418
+        path.write_text(MINE.replace("STATUS", "404").replace("name: mine", "name: yours"))
+        wait_for(lambda: any("yours" in line for line in lines))
+        assert status_of(url) == 418
+
+
+def test_a_file_is_one_of_the_scenarios_that_can_be_named(tmp_path):
+    """It is listed, and every fresh sandbox plays it."""
+    path = tmp_path / "mine.json"
+    rules = [{"when": {"operation": "jobStatus"}, "then": {"status": 418}}]
+    path.write_text(json.dumps({"name": "mine", "summary": "Mine.", "rules": rules}))
+    with served("--scenario", path) as (url, _):
+        assert status_of(url) == 418
+        parts = urlsplit(url)
+        connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
+        connection.request("GET", "/_sandbox/scenarios")
+        listed = json.loads(connection.getresponse().read())["scenarios"]
+        connection.close()
+        assert listed[0] == {**listed[0], "name": "mine", "summary": "Mine.", "api": "any"}
