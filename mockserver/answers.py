@@ -40,6 +40,8 @@ def answer(turn: Turn, effect: ReplyEffect) -> Reply:
     made = MAKERS[effect.source](turn, effect)
     if isinstance(made, Refusal):
         return _turned_down(turn, made)
+    if made.status in BODILESS:
+        return Reply(status=made.status)
     return _with_usual_headers(turn, made)
 
 

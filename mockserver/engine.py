@@ -6,10 +6,10 @@ from contracts.messages import Call, Reply
 from mockserver.api import Api
 from mockserver.behaviours.polls import settle as settle_world
 from mockserver.pipeline import behaved, checked, sent, turn_of
-from mockserver.playing import Played, played
+from mockserver.preferences import may_prefer
 from mockserver.sandbox import Sandbox
-from mockserver.staging import is_staged
 from mockserver.turn import Refusal
+from mockserver.underway import Played
 
 
 def handle(sandbox: Sandbox, api: Api, call: Call, now: datetime) -> Reply:
@@ -23,10 +23,17 @@ def handle(sandbox: Sandbox, api: Api, call: Call, now: datetime) -> Reply:
 def play(sandbox: Sandbox, api: Api, call: Call, now: datetime) -> Played:
     """Take a call as of `now` on the sandbox's clock: the reply, and what happens to it on its way."""
     turn = turn_of(sandbox, api, call, now)
-    if is_staged(sandbox, call):
+    if _is_staged(sandbox, call):
+        from mockserver.playing import played  # noqa: PLC0415 - most servers play nothing
+
         return played(sandbox, turn)
     met = checked(turn)
     return Played(reply=sent(sandbox, turn, behaved(turn) if met is None else api.hooks.refuse(turn, met)))
+
+
+def _is_staged(sandbox: Sandbox, call: Call) -> bool:
+    """Tell whether anything but the ordinary may happen to a call."""
+    return sandbox.is_playing or (sandbox.blank.plays and may_prefer(call))
 
 
 def refuse(sandbox: Sandbox, api: Api, call: Call, now: datetime, refusal: Refusal) -> Reply:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from contracts.messages import Headers, Reply
 from contracts.validation import Violation
@@ -14,8 +14,10 @@ from mockserver.conduct.gist import Gist, gist
 from mockserver.domain.replies import message_of
 from mockserver.domain.values import Outcome
 from mockserver.redaction import body_bytes, headers_text, query_pairs
-from mockserver.scenario.player import Decision, NearMiss
 from mockserver.turn import Turn
+
+if TYPE_CHECKING:
+    from mockserver.scenario.player import Decision, NearMiss
 
 EXCHANGES: Final = 10_000
 BYTES: Final = 64 * 1024 * 1024
@@ -60,7 +62,7 @@ class Staged(NamedTuple):
     """
 
     rules: tuple[str, ...]
-    near_misses: Sequence[NearMiss]
+    near_misses: "Sequence[NearMiss]"
     cut: str
     at: str
     delay: timedelta | None
@@ -183,7 +185,7 @@ class Journal:
 def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
     call = turn.call
     results = tuple(map(_result, turn.outcomes)) if turn.outcomes else ()
-    staged = None if turn.decision is None and not turn.bugs else _staged(turn.decision or Decision(), turn.bugs)
+    staged = None if turn.decision is None and not turn.bugs else _staged(turn.decision, turn.bugs)
     return Entry(
         n=n,
         at=turn.arrived or turn.now,
@@ -205,10 +207,13 @@ def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
     )
 
 
-def _staged(decision: Decision, bugs: Sequence[str]) -> Staged:
+def _staged(decision: "Decision | None", bugs: Sequence[str]) -> Staged:
+    planted = tuple(f"bug:{name}" for name in bugs)
+    if decision is None:
+        return Staged(rules=planted, near_misses=(), cut="", at="", delay=None)
     effects = decision.effects
     return Staged(
-        rules=(*((decision.scenario,) if decision.scenario else ()), *(f"bug:{name}" for name in bugs)),
+        rules=(*((decision.scenario,) if decision.scenario else ()), *planted),
         near_misses=decision.near_misses,
         cut="" if effects.cut is None else effects.cut.kind,
         at=(effects.at or "after-commit") if effects.on_wire else "",

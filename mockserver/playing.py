@@ -5,10 +5,10 @@ A rehearsal is a run on a copy of the world that is thrown away: it tells what w
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from contracts.messages import Reply
 from mockserver.answers import answer
@@ -16,51 +16,15 @@ from mockserver.domain.halves import Halves, cut_off
 from mockserver.domain.jobs import JobBook
 from mockserver.pipeline import behaved, checked, finished, sent, turn_of
 from mockserver.sandbox import Sandbox
-from mockserver.scenario.effects import Cut, Effects
+from mockserver.scenario.effects import Effects
 from mockserver.scenario.player import Decision
 from mockserver.staging import decide
 from mockserver.stores.memory import Overlay
 from mockserver.turn import Refusal, Turn
+from mockserver.underway import Played
 from mockserver.world import World
 
-Rest: TypeAlias = Callable[[datetime], Reply]
 APPLIED: Final = "Preference-Applied"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """A call under way.
-
-    `reply` is None as long as it is not known: then `rest`, called once the delay has passed with the sandbox's time,
-    carries the call out and returns it. With both, the reply is sent first and the rest is done afterwards.
-    """
-
-    reply: Reply | None = None
-    delay: timedelta | None = None
-    on_clock: bool = False
-    cut: Cut | None = None
-    rest: Rest | None = None
-
-    @property
-    def is_plain(self) -> bool:
-        """Tell whether the reply is there to be sent, and nothing else."""
-        return self.delay is None and self.cut is None
-
-    def at_once(self, now: datetime) -> Reply:
-        """Return the reply, with all done that is to be done."""
-        done = self.reply if self.rest is None else self.rest(now)
-        reply = self.reply or done
-        assert reply is not None  # noqa: S101 - one of them is always there
-        return reply
-
-    def mapped(self, change: Callable[[Reply], Reply]) -> "Played":
-        """Return the same with every reply changed."""
-        rest = self.rest
-        return replace(
-            self,
-            reply=None if self.reply is None else change(self.reply),
-            rest=None if rest is None else lambda now: change(rest(now)),
-        )
 
 
 def played(sandbox: Sandbox, turn: Turn) -> Played:
@@ -73,7 +37,7 @@ def played(sandbox: Sandbox, turn: Turn) -> Played:
     effects = decision.effects
     fresh = Played(delay=decision.delay, on_clock=effects.delay is not None and effects.delay.on_clock, cut=effects.cut)
     if met is not None or not effects.on_wire or _stands_in(effects):
-        return replace(fresh, reply=sent(sandbox, turn, _carried(turn, met)))
+        return fresh._replace(reply=sent(sandbox, turn, _carried(turn, met)))
     kind = "delay" if effects.cut is None else "late" if effects.cut.delivers else "cut"
     return FLOWS[effects.at or "after-commit", kind](sandbox, turn, fresh)
 
@@ -117,29 +81,29 @@ def _dressed(turn: Turn, reply: Reply) -> Reply:
 
 def _after(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
     """Do all of it now; what happens on the wire happens to a true reply."""
-    return replace(fresh, reply=sent(sandbox, turn, _carried(turn)))
+    return fresh._replace(reply=sent(sandbox, turn, _carried(turn)))
 
 
 def _wait_first(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
     """Do nothing until the delay has passed."""
-    return replace(fresh, rest=partial(_later, sandbox, turn, None, None))
+    return fresh._replace(rest=partial(_later, sandbox, turn, None, None))
 
 
 def _wait_halfway(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
     """Apply one half now, the other when the delay has passed."""
-    return replace(fresh, rest=partial(_later, sandbox, turn, _first_half(turn), None))
+    return fresh._replace(rest=partial(_later, sandbox, turn, _first_half(turn), None))
 
 
 def _answer_first(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
     """Answer what would be done, and do it when that has been sent."""
     said, _ = _rehearsed(turn)
-    return replace(fresh, reply=said, rest=partial(_later, sandbox, turn, None, said))
+    return fresh._replace(reply=said, rest=partial(_later, sandbox, turn, None, said))
 
 
 def _answer_halfway(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
     """Answer what would be done; apply one half now, the other when that has been sent."""
     said, _ = _rehearsed(turn)
-    return replace(fresh, reply=said, rest=partial(_later, sandbox, turn, _first_half(turn), said))
+    return fresh._replace(reply=said, rest=partial(_later, sandbox, turn, _first_half(turn), said))
 
 
 def _break_first(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
@@ -147,7 +111,7 @@ def _break_first(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
     said, rehearsal = _rehearsed(turn)
     turn.outcomes = cut_off([one.item for one in rehearsal.outcomes])
     sandbox.journal.record(turn, said)
-    return replace(fresh, reply=said)
+    return fresh._replace(reply=said)
 
 
 def _break_halfway(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
@@ -155,7 +119,7 @@ def _break_halfway(sandbox: Sandbox, turn: Turn, fresh: Played) -> Played:
     said, _ = _rehearsed(turn)
     _first_half(turn)
     sandbox.journal.record(turn, said)
-    return replace(fresh, reply=said)
+    return fresh._replace(reply=said)
 
 
 def _first_half(turn: Turn) -> Halves:

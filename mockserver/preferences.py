@@ -42,7 +42,7 @@ NONE: Final = Preferences()
 
 def may_prefer(call: Call) -> bool:
     """Tell whether a call may have preferences; most have not."""
-    return "Prefer" in call.headers or any(name.startswith(MARK) for name, _ in call.query)
+    return "Prefer" in call.headers or (call.query != () and any(name.startswith(MARK) for name, _ in call.query))
 
 
 def preferences(call: Call) -> Preferences | Refusal:

@@ -5,18 +5,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mockserver.api import Api
 from mockserver.clock import Clock, Mode
 from mockserver.ids import Ids
 from mockserver.journal import Entry, Journal, call_all
 from mockserver.scenario.catalogue import Catalogue
-from mockserver.scenario.player import Player
 from mockserver.served import served
 from mockserver.settings import defaults
 from mockserver.stores.memory import MemoryStore
 from mockserver.world import World
+
+if TYPE_CHECKING:
+    from mockserver.scenario.player import Player
 
 DEFAULT: Final = "default"
 NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -79,7 +81,7 @@ class Sandbox:
     settings: dict[str, Any] = field(init=False)
     journal: Journal = field(init=False)
     worlds: dict[str, World] = field(init=False)
-    player: Player = field(init=False)
+    _player: "Player | None" = field(init=False, default=None)
     era: int = 0
     waiting: set[Callable[[], object]] = field(default_factory=set)
     listening: set[Callable[[], object]] = field(default_factory=set)
@@ -95,8 +97,9 @@ class Sandbox:
         self.clock = Clock.start(blank.mode, real, factor=blank.factor)
         self.worlds = {}
         self.journal = Journal(tell=blank.tell, listeners=self.listening)
-        self.player = Player(seed=self.seed)
-        self.player.play([blank.catalogue.get(name) for name in blank.scenarios])
+        self._player = None
+        if blank.scenarios:
+            self.player.play([blank.catalogue.get(name) for name in blank.scenarios])
         self.era += 1
         self.set_up(blank.settings)
         self.moved()
@@ -111,6 +114,20 @@ class Sandbox:
     def moved(self) -> None:
         """Tell those who wait for the clock that it is another one now."""
         call_all(self.waiting)
+
+    @property
+    def player(self) -> "Player":
+        """Return what plays the scenarios; it is made when there is first something to be played."""
+        if self._player is None:
+            from mockserver.scenario.player import Player  # noqa: PLC0415 - most sandboxes play nothing
+
+            self._player = Player(seed=self.seed)
+        return self._player
+
+    @property
+    def is_playing(self) -> bool:
+        """Tell whether any scenario is active."""
+        return self._player is not None and self._player.scenarios != ()
 
     @property
     def apis(self) -> Iterable[Api]:

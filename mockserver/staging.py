@@ -7,11 +7,11 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from contracts.errors import MisuseError
-from contracts.messages import ABSENT, Call
+from contracts.messages import ABSENT
 from contracts.texts import clipped, short
 from mockserver.domain.places import is_outside, locate, wished
 from mockserver.guard import admitted
-from mockserver.preferences import Preferences, may_prefer, preferences
+from mockserver.preferences import Preferences, preferences
 from mockserver.redaction import HIDDEN, NAMES, header_value
 from mockserver.sandbox import Sandbox
 from mockserver.scenario.effects import Effects, ReplyEffect
@@ -32,11 +32,6 @@ class Alone:
     index: int
     key: object
     raw: object
-
-
-def is_staged(sandbox: Sandbox, call: Call) -> bool:
-    """Tell whether anything but the ordinary may happen to a call."""
-    return bool(sandbox.player.scenarios) or (sandbox.blank.plays and may_prefer(call))
 
 
 def decide(sandbox: Sandbox, turn: Turn, *, refused: bool) -> Decision | Refusal:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from contracts.messages import ABSENT, Call, Headers
 from contracts.model import Operation
 from contracts.validation import Violation
-from mockserver.domain.acting import Acts
 from mockserver.domain.values import Outcome
-from mockserver.scenario.player import Decision
 
 if TYPE_CHECKING:
     from mockserver.api import Api
+    from mockserver.domain.acting import Acts
     from mockserver.domain.halves import Halves
     from mockserver.domain.jobs import Job
+    from mockserver.scenario.player import Decision
     from mockserver.world import World
 
 
@@ -45,8 +45,8 @@ class Turn:
     outcomes: Sequence[Outcome] = ()
     jobs: Sequence["Job"] = ()
     violations: Sequence[Violation] = ()
-    decision: Decision | None = None
-    acts: Acts | None = None
+    decision: "Decision | None" = None
+    acts: "Acts | None" = None
     halves: "Halves | None" = None
     arrived: datetime | None = None
     bugs: list[str] = field(default_factory=list)
@@ -87,5 +87,5 @@ class Run:
     operation: Operation | None = None
     client: str = ""
     valid: frozenset[str] = frozenset()
-    acts: Acts | None = None
+    acts: "Acts | None" = None
     broken: frozenset[object] = frozenset()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from importlib import import_module
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")
 _numbers = count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the plug-in where the package is not installed, and no entry point names it."""
+    if not config.pluginmanager.has_plugin("bulkproof"):
+        config.pluginmanager.register(import_module("mockserver.pytest_plugin"), "bulkproof")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

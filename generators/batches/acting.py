@@ -51,6 +51,8 @@ class Actor:
         piece = self.good(action, maker)
         if intent in SPOIL and piece.intent == "good" and SPOIL[intent](self, piece):
             piece.intent = intent
+        elif piece.fresh and piece.intent == "good" and piece.target is not None and self.bulk.order.run == "listed":
+            self.making.fresh.setdefault(maker.name, []).append(piece.target)
         return piece
 
     def good(self, action: str, maker: Maker) -> Piece:
@@ -83,8 +85,6 @@ class Actor:
         piece.values = maker.whole(making)
         if piece.values is None:
             piece.intent, piece.values = "dangling", maker.drawn(making)
-        elif piece.target is not None:
-            making.fresh.setdefault(maker.name, []).append(piece.target)
         return self._keyed(piece)
 
     def _on(self, action: str, maker: Maker, live: Live) -> Piece:

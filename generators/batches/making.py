@@ -28,7 +28,10 @@ def generator_of(schema: Schema, name: str = "") -> Generator:
 
 @dataclass(slots=True)
 class Making:
-    """One batch in the making: what is known, and what its items so far have used up."""
+    """One batch in the making: what is known, and what its items so far have used up.
+
+    `fresh` are keys of records that earlier items make, where later ones may refer to them.
+    """
 
     rng: Random
     known: Known

@@ -12,11 +12,11 @@ from generators.mutations import Mutation
 class PlannedItem:
     """One item. `value` is what is sent for it.
 
-    `intent` says what is wrong with it on purpose, `fits` whether it keeps the request's schema and its payload the
-    resource's. `mutation` is how it was broken; its pointer leads into `value`, into the body where all items share a
-    payload. `key` is what its outcome will be known by, `target` the record that it names, and `values` the
-    members that it sets; None where it has none. `fresh` says whether the record is new if all goes well, `after` are
-    the places of the items that it waits for.
+    `intent` says what is wrong on purpose with the item itself, `fits` whether it keeps the request's schema and its
+    payload the resource's. `mutation` is how it was broken; its pointer leads into `value`, into the body where all
+    items share a payload. `key` is what its outcome will be known by, `target` the record that it names, and `values`
+    the members that it sets; None where it has none. `fresh` says whether the record is new if all goes well, `after`
+    are the places of the items that it waits for.
     """
 
     index: int

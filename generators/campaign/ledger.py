@@ -23,7 +23,8 @@ class Where(NamedTuple):
 class Entry:
     """What is believed of one record. `present` is None when it is not known whether it is there.
 
-    `members` are those whose values are known. `by` is the operation that wrote it last and `at` the exchange that told
+    `members` are those whose values are known, `before` the values that they had before the last change; the others
+    were never set when `unset` is true; a `fresh` record has not been changed since it was made. `by` is the operation that wrote it last and `at` the exchange that told
     so; `jobs` are the numbers of the calls whose jobs may still change it.
     """
 
@@ -32,7 +33,9 @@ class Entry:
     present: bool | None
     version: int | None = None
     members: Mapping[str, object] = field(default_factory=dict)
+    before: Mapping[str, object] = field(default_factory=dict)
     unset: bool = False
+    fresh: bool = False
     by: str = ""
     at: Exchange | None = None
     jobs: frozenset[int] = frozenset()
@@ -42,22 +45,33 @@ class Entry:
         """Whether it is known if the record is there, and no job may change it meanwhile."""
         return self.present is not None and not self.jobs
 
+    def was_sure(self, since: int | None) -> bool:
+        """Say whether it has been known all the time since the call of that number; None for now alone."""
+        return self.is_sure and (since is None or self.at is None or self.at.n <= since)
+
 
 class Ledger:
-    """What is believed of every record that was spoken of. Keys are compared as texts."""
+    """What is believed of every record that was spoken of. Keys are compared as texts.
 
-    def __init__(self, resources: Mapping[str, Resource], world: World) -> None:
+    `first_versions` are those of new records by resource, as far as they have been seen. `loose` are values of records
+    that may be there under keys that nobody told, `denied` those of records that must not be there.
+    """
+
+    def __init__(
+        self, resources: Mapping[str, Resource], world: World, first_versions: dict[str, int] | None = None
+    ) -> None:
         self.resources = resources
         self._world = world
         self._entries: dict[Where, dict[str, Entry]] = {}
         self._holders: dict[tuple[Where, tuple[str, ...], str], dict[str, None]] = {}
         self._referrers: dict[tuple[Where, str], dict[tuple[Where, str], None]] = {}
+        self._referred: set[tuple[Where, str]] = set()
         self._known: dict[str, Known] = {}
         self._undo: list[tuple[Where, str, Entry | None]] | None = None
         self.doubtful: dict[tuple[Where, str], None] = {}
         self.loose: set[object] = set()
         self.denied: dict[object, Exchange] = {}
-        self.first_versions: dict[str, int] = {}
+        self.first_versions = first_versions if first_versions is not None else {}
 
     def is_ours(self, value: object) -> bool:
         """Say whether a value was made up in this world, so that nobody else's record has it."""
@@ -82,7 +96,10 @@ class Ledger:
         """Say whether a record of that key was spoken of in a data set that might be another name of this one."""
         plain, _, tenant = where.scope.partition("/")
         return any(
-            one.resource == where.resource and one != where and _may_be_same(one.scope, plain, tenant) and str(key) in some
+            one.resource == where.resource
+            and one != where
+            and _may_be_same(one.scope, plain, tenant)
+            and str(key) in some
             for one, some in self._entries.items()
         )
 
@@ -101,8 +118,27 @@ class Ledger:
     def doubt(self, where: Where, key: object, *, at: Exchange | None = None) -> None:
         """Believe nothing of a record until it is read."""
         old = self.find(where, key)
+        self._may_refer(where, old.members if old is not None and old.present is not False else NOTHING)
         base = old or Entry(where=where, key=key if isinstance(key, str | int) else str(key), present=None)
         self.put(replace(base, present=None, version=None, members=NOTHING, unset=False, at=at))
+
+    def blur(self, where: Where, key: object, members: Mapping[str, object]) -> None:
+        """Believe nothing of what a call may have written: not of its record, its names, nor what it refers to."""
+        if isinstance(key, str | int):
+            self.doubt(where, key)
+        self.loose.update(one for one in members.values() if isinstance(one, str | int))
+        self._may_refer(where, members)
+
+    def _may_refer(self, where: Where, members: Mapping[str, object]) -> None:
+        resource = self.resources.get(where.resource)
+        for member, named in resource.references.items() if resource is not None else ():
+            value = members.get(member)
+            if value is not None:
+                self._referred.add((Where(where.scope, named), str(value) if isinstance(value, str | int) else ""))
+
+    def may_be_referred_to(self, where: Where, key: object) -> bool:
+        """Say whether a record that is not known may refer to this one."""
+        return not self._referred.isdisjoint({(where, str(key)), (where, "")})
 
     def begin(self) -> None:
         """Remember what is changed from here on, so that it can be undone."""

@@ -1,7 +1,7 @@
 """What must become of one effect, from what is believed to be stored: done, failed for a reason, or nobody can say."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from contracts.messages import ABSENT, Exchange
@@ -26,46 +26,61 @@ DONE: Final = Verdict("done")
 OPEN: Final = Verdict("open")
 
 
-def verdict(ledger: Ledger, contract: Contract, want: Want) -> Verdict:
-    """Return what must become of an effect: failed when one reason for it is sure, done when none can be."""
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What was believed all the time since the call of number `since` was made; None for now."""
+
+    ledger: Ledger
+    since: int | None = None
+
+    def sure(self, entry: Entry) -> bool:
+        """Say whether nothing is open about a record."""
+        return entry.was_sure(self.since)
+
+
+def verdict(ledger: Ledger, contract: Contract, want: Want, *, since: int | None = None) -> Verdict:
+    """Return what must become of an effect: failed when one reason for it is sure, done when none can be.
+
+    `since` is the number of the call that asked for it, when it was carried out at some time after that.
+    """
     if want.action not in CREATES | CHANGES or want.members is None:
         return OPEN
     is_open = False
-    for found in _reasons(ledger, contract, want):
+    for found in _reasons(Beliefs(ledger, since), contract, want):
         if found.word == "failed":
             return found
         is_open = is_open or found.word == "open"
     return OPEN if is_open else DONE
 
 
-def _reasons(ledger: Ledger, contract: Contract, want: Want) -> Iterator[Verdict]:
-    present = presence(ledger, want)
+def _reasons(beliefs: Beliefs, contract: Contract, want: Want) -> Iterator[Verdict]:
+    present = presence(beliefs, want)
     yield from _target(want, present)
-    yield from _version(ledger, want, present)
+    yield from _version(beliefs, want, present)
     if want.action == "delete":
-        yield from _deletion(ledger, want)
+        yield from _deletion(beliefs, want)
         return
     yield from _payload(contract, want, present)
-    yield from _references(ledger, want)
-    yield from _uniqueness(ledger, want, present)
+    yield from _references(beliefs, want)
+    yield from _uniqueness(beliefs, want, present)
 
 
-def presence(ledger: Ledger, want: Want) -> bool | None:
+def presence(beliefs: Beliefs, want: Want) -> bool | None:
     """Return whether the record that is named is there: None when nobody can say."""
     if want.action == "create" and want.resource.assigned:
         return False
     if want.key is ABSENT or want.key is None:
         return False if want.action in CREATES else None
-    return _present(ledger, want.where, want.key)
+    return _present(beliefs, want.where, want.key)
 
 
-def _present(ledger: Ledger, where: Where, key: object) -> bool | None:
+def _present(beliefs: Beliefs, where: Where, key: object) -> bool | None:
     if not isinstance(key, str | int) or isinstance(key, bool):
         return None
-    entry = ledger.find(where, key)
+    entry = beliefs.ledger.find(where, key)
     if entry is not None:
-        return entry.present if entry.is_sure else None
-    return False if ledger.is_ours(key) and not ledger.elsewhere(where, key) else None
+        return entry.present if beliefs.sure(entry) else None
+    return False if beliefs.ledger.is_ours(key) and not beliefs.ledger.elsewhere(where, key) else None
 
 
 def _target(want: Want, present: bool | None) -> Iterator[Verdict]:
@@ -78,22 +93,24 @@ def _target(want: Want, present: bool | None) -> Iterator[Verdict]:
         yield OPEN
 
 
-def _version(ledger: Ledger, want: Want, present: bool | None) -> Iterator[Verdict]:
+def _version(beliefs: Beliefs, want: Want, present: bool | None) -> Iterator[Verdict]:
     if want.version is None or present is False:
         return
-    entry = ledger.find(want.where, want.key)
-    if entry is None or entry.version is None or not entry.is_sure:
+    entry = beliefs.ledger.find(want.where, want.key)
+    if entry is None or entry.version is None or not beliefs.sure(entry):
         yield OPEN
     elif entry.version != want.version:
         yield Verdict("failed", "with a stale version")
 
 
-def _deletion(ledger: Ledger, want: Want) -> Iterator[Verdict]:
+def _deletion(beliefs: Beliefs, want: Want) -> Iterator[Verdict]:
     if not want.resource.restrict:
         return
-    for one in ledger.referrers(want.where, want.key):
+    if beliefs.ledger.may_be_referred_to(want.where, want.key):
+        yield OPEN
+    for one in beliefs.ledger.referrers(want.where, want.key):
         if str(one.key) != str(want.key):
-            yield Verdict("failed", "of a record that others refer to") if one.is_sure else OPEN
+            yield Verdict("failed", "of a record that others refer to") if beliefs.sure(one) else OPEN
 
 
 def _payload(contract: Contract, want: Want, present: bool | None) -> Iterator[Verdict]:
@@ -125,19 +142,19 @@ def _is_closed(schema: Schema) -> bool:
     return schema.raw.get("additionalProperties") is False
 
 
-def _references(ledger: Ledger, want: Want) -> Iterator[Verdict]:
+def _references(beliefs: Beliefs, want: Want) -> Iterator[Verdict]:
     for member, named in want.resource.references.items():
         value = (want.members or {}).get(member)
         if value is None:
             continue
-        present = _present(ledger, Where(want.where.scope, named), value)
+        present = _present(beliefs, Where(want.where.scope, named), value)
         own = named == want.where.resource and str(value) == str(want.key)
         if present is not True:
             yield Verdict("failed", "that refers to nothing") if present is False and not own else OPEN
 
 
-def _uniqueness(ledger: Ledger, want: Want, present: bool | None) -> Iterator[Verdict]:
-    members, own = want.members or {}, ledger.find(want.where, want.key) if want.key is not ABSENT else None
+def _uniqueness(beliefs: Beliefs, want: Want, present: bool | None) -> Iterator[Verdict]:
+    members, own = want.members or {}, beliefs.ledger.find(want.where, want.key) if want.key is not ABSENT else None
     for names in want.resource.unique:
         if not any(name in members for name in names):
             continue
@@ -146,16 +163,16 @@ def _uniqueness(ledger: Ledger, want: Want, present: bool | None) -> Iterator[Ve
             if present is None or (present and not all(name in whole for name in names)):
                 yield OPEN
             continue
-        yield from _taken(ledger, want, names, whole)
+        yield from _taken(beliefs, want, names, whole)
 
 
-def _taken(ledger: Ledger, want: Want, names: tuple[str, ...], whole: Mapping[str, object]) -> Iterator[Verdict]:
-    for one in ledger.holders(want.where, names, whole):
+def _taken(beliefs: Beliefs, want: Want, names: tuple[str, ...], whole: Mapping[str, object]) -> Iterator[Verdict]:
+    for one in beliefs.ledger.holders(want.where, names, whole):
         if want.key is ABSENT or want.action == "create" or str(one.key) != str(want.key):
-            yield Verdict("failed", "with a value that is in use") if one.is_sure else OPEN
+            yield Verdict("failed", "with a value that is in use") if beliefs.sure(one) else OPEN
     values = [whole[name] for name in names]
-    fresh = any(ledger.is_ours(value) for value in values)
-    if not fresh or any(value in ledger.loose for value in values if isinstance(value, str | int)):
+    fresh = any(beliefs.ledger.is_ours(value) for value in values)
+    if not fresh or any(value in beliefs.ledger.loose for value in values if isinstance(value, str | int)):
         yield OPEN
 
 
@@ -163,27 +180,22 @@ def carried_out(
     ledger: Ledger, contract: Contract, want: Want, *, key: object, by: str, at: Exchange, version: object = ABSENT
 ) -> None:
     """Believe that an effect was done. `key` is what the server named the record, `version` what it says it is at."""
-    present = presence(ledger, want)
+    present = presence(Beliefs(ledger), want)
     named = key if isinstance(key, str | int) and (want.resource.assigned or want.key is ABSENT) else want.key
     if want.resource.assigned and want.action in CREATES and present is not True and not isinstance(key, str | int):
-        _loosen(ledger, want)
+        ledger.blur(want.where, ABSENT, want.members or {})
         return
     if not isinstance(named, str | int):
         return
     named = typed_key(contract, want.resource, named)
     if want.members is None or (present is None and want.action != "delete"):
-        ledger.doubt(want.where, named, at=at)
+        ledger.blur(want.where, named, want.members or {})
         return
     ledger.put(replace(_EFFECTS[want.action](ledger, want, named, present), by=by, at=at))
     told = version if isinstance(version, int) else None
     entry = ledger.find(want.where, named)
     if told is not None and entry is not None:
         ledger.put(replace(entry, version=told))
-
-
-def _loosen(ledger: Ledger, want: Want) -> None:
-    """Note that a record may be there whose key nobody told."""
-    ledger.loose.update(value for value in (want.members or {}).values() if isinstance(value, str | int))
 
 
 def _written(members: Mapping[str, object]) -> dict[str, object]:
@@ -200,7 +212,7 @@ def _created(ledger: Ledger, want: Want, key: str | int, present: bool | None) -
     revived = not before or (want.members or {}).get(want.resource.tombstone or "", ABSENT) is not ABSENT
     stands = True if revived else None
     first = None if before else ledger.first_versions.get(want.where.resource)
-    return Entry(where=want.where, key=key, present=stands, version=first, members=members, unset=not before)
+    return Entry(where=want.where, key=key, present=stands, version=first, members=members, unset=not before, fresh=not before)
 
 
 def _updated(ledger: Ledger, want: Want, key: str | int, present: bool | None) -> Entry:  # noqa: FBT001 - one of four alike
@@ -208,9 +220,11 @@ def _updated(ledger: Ledger, want: Want, key: str | int, present: bool | None) -
     old = ledger.find(want.where, key)
     if old is None:
         return Entry(where=want.where, key=key, present=True, members=_written(want.members or {}))
-    kept = {name: one for name, one in old.members.items() if name not in (want.members or {})}
+    changes = want.members or {}
+    kept = {name: one for name, one in old.members.items() if name not in changes}
+    before = {name: old.members.get(name) for name in changes if name in old.members or old.unset}
     version = None if old.version is None else old.version + 1
-    return replace(old, members={**kept, **_written(want.members or {})}, version=version)
+    return replace(old, members={**kept, **_written(changes)}, before={**before, **old.before}, version=version, fresh=False)
 
 
 def _replaced(ledger: Ledger, want: Want, key: str | int, present: bool | None) -> Entry:  # noqa: FBT001 - one of four alike

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.bulk import Bulk, Resource
+from contracts.bulk import Resource
 from contracts.messages import ABSENT
 from contracts.model import Contract, Operation
+from contracts.parameters import types_of
 from contracts.schemas import Schema
 from generators.campaign.ledger import Where
 from generators.checks.following import named_like
@@ -30,7 +31,7 @@ class Want:
     partial: bool = False
 
 
-def want_of_item(contract: Contract, bulk: Bulk, item: SentItem, scope: str) -> Want | None:
+def want_of_item(contract: Contract, item: SentItem, scope: str) -> Want | None:
     """Return what an item of a bulk call wants in a data set, None when that cannot be told."""
     resource = contract.resources.get(item.resource or "")
     if resource is None or item.action is None:
@@ -165,5 +166,5 @@ def _shows_numbers(contract: Contract, resource: Resource) -> bool:
         for media in response.content
         if media.schema is not None
     ]
-    shown = [schema.member(resource.key) for schema in bodies]
-    return any(one is not None and "integer" in types_of(one) or one is not None and "number" in types_of(one) for one in shown)
+    shown = [one for schema in bodies if (one := schema.member(resource.key)) is not None]
+    return any({"integer", "number"} & types_of(one) for one in shown)

@@ -44,7 +44,7 @@ def isolated(spot: Spot) -> Sequence[Finding]:
     first = taken(perform(staged(spot, intents), Ask(unit="item")))
     if not first.slots("failed"):
         raise ImpossibleError("no item failed, although some should")
-    rest = [slot for slot in range(len(intents)) if first.result(slot) != "failed"]
+    rest = [slot for slot, one in enumerate(intents) if first.result(slot) != "failed" or not one.defect]
     if not rest:
         raise ImpossibleError("every item failed")
     second = perform(staged(spot, intents), Ask(unit="item", order=rest))

@@ -74,7 +74,7 @@ class Tracks:
             target=target,
             declared=declared,
             polls=tuple(_poll(declared, one) for one in polled if one.reply.status in OK),
-            gone=tuple(one for one in polled if one.reply.status in GONE and _asks_alike(one, made_by)),
+            gone=tuple(one for one in polled if one.reply.status in GONE and _asks_alike(one, made_by, target)),
             results=tuple(one for one in results if one.reply.status in OK),
         )
 
@@ -89,11 +89,11 @@ class Tracks:
         return all(folded(given[name]) == folded(other[name]) for name in shared if name != list(given)[-1])
 
 
-def _asks_alike(one: Exchange, other: Exchange) -> bool:
-    """Say whether two calls have the same values for the query parameters and credentials that they share."""
-    shared = dict(one.call.query).items() ^ dict(other.call.query).items()
-    same = one.call.headers.get("Authorization") == other.call.headers.get("Authorization")
-    return same and not ({name for name, _ in shared} & {name for name, _ in one.call.query})
+def _asks_alike(one: Exchange, made_by: Exchange, target: str | None) -> bool:
+    """Say whether a poll asks for nothing that the call which made the job did not say, its target aside."""
+    given = set(made_by.call.query)
+    asked = all(pair in given or pair[1] == target for pair in one.call.query)
+    return asked and one.call.headers.get("Authorization") == made_by.call.headers.get("Authorization")
 
 
 def handle_id(contract: Contract, router: Router, value: object) -> str:

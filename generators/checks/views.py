@@ -55,9 +55,14 @@ class View:
         return self.call.bulk
 
 
-def views(history: History, contract: Contract, *, operation: str | None = None) -> Iterator[View]:
-    """Yield every bulk call of a history that could be taken apart, those of one operation when it is named."""
-    router = Router(contract)
+def views(
+    history: History, contract: Contract, *, operation: str | None = None, router: Router | None = None
+) -> Iterator[View]:
+    """Yield every bulk call of a history that could be taken apart, those of one operation when it is named.
+
+    `router` is the contract's, for whoever has it ready.
+    """
+    router = router or Router(contract)
     tracks: Tracks | None = None
     for exchange in history.exchanges:
         named = contract.operation(exchange.operation or "")

@@ -64,7 +64,8 @@ def plan_array(planner: Planner, flat: Flat, where: str, kind: str) -> Plan:
         raise ContradictionError("minItems", f"{least} elements are needed, {most} can be")
     unique = flat.get("uniqueItems", False)
     shape = Shape(where=where, prefix=prefix, wanted=wanted, rest=rest, least=least, most=most, unique=unique)
-    return Plan(build=lambda: _builder(shape), needs=_needs(shape), risk="contains" if "contains" in flat else "")
+    risk = "contains" if "contains" in flat else ""
+    return Plan(build=lambda: _builder(shape), needs=_needs(shape), inner=True, risk=risk)
 
 
 def _prefix(site: Site, most: int) -> tuple[tuple[Edge, ...], int]:
@@ -125,7 +126,11 @@ def _needs(shape: Shape) -> tuple[Edge, ...]:
 def _builder(shape: Shape) -> Draw:
     prefix = [edge.link() for edge in shape.prefix if edge.finite]
     wanted = [edge.link() for edge in shape.wanted]
-    rest = shape.rest.link() if shape.rest and shape.rest.finite and len(prefix) == len(shape.prefix) else None
+    rest = (
+        shape.rest.link(max(1, MORE // max(1, shape.least)))
+        if shape.rest and shape.rest.finite and len(prefix) == len(shape.prefix)
+        else None
+    )
     least, fixed = shape.least, len(prefix) + len(wanted)
     most = min(shape.most, max(least, fixed) + MORE) if rest else min(shape.most, fixed)
 

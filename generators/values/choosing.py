@@ -21,7 +21,7 @@ def one_of(values: Sequence[object]) -> Draw:
 
 def choice(picks: tuple[Edge, ...], *, risk: str = "") -> Plan:
     """Return the plan of a value that is a value of one of `picks`; one that stands twice is drawn twice as often."""
-    return Plan(build=lambda: _chooser(picks), picks=picks, risk=risk)
+    return Plan(build=lambda: _chooser(picks), picks=picks, inner=any(edge.inner for edge in picks), risk=risk)
 
 
 def _chooser(picks: tuple[Edge, ...]) -> Draw:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from contracts.schemas import SchemaSet, is_pure_reference
@@ -67,6 +67,7 @@ class Compiler:
 
     def _finish(self, node: Node, plan: Plan, schema: object) -> None:
         node.needs, node.picks, node.build, node.done = plan.needs, plan.picks, plan.build, True
+        node.inner = plan.inner
         if plan.risk:
             is_valid = self.judge(schema)
             node.build = lambda: checked(plan.build(), is_valid, node.where, plan.risk)
@@ -110,7 +111,7 @@ class Compiler:
             often = [name for name in names for _ in range(1 if name == "null" else NULL_RARITY)]
             return choice(self._satisfiable([{**flat, "type": name} for name in often], where, kind, 1))
         plan = TYPE_PLANS[names[0]](self, flat, where, kind)
-        return Plan(build=plan.build, needs=plan.needs, picks=plan.picks, risk=plan.risk or _risk(flat))
+        return replace(plan, risk=plan.risk or _risk(flat))
 
     def _satisfiable(self, ways: list[object], where: str, kind: str, breadth: int) -> tuple[Edge, ...]:
         found: list[Edge] = []

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from random import Random
-from typing import Final
+from typing import Final, TypeAlias
 
 from jsonschema_rs import ValidationError
 
@@ -15,8 +15,11 @@ from generators.values.node import Draw, settle_heights
 from generators.values.pools import kind_of
 from generators.values.unsatisfiable import UnsatisfiableError
 
+Given: TypeAlias = Schema | Mapping[str, object] | bool
+"""A schema of a contract, or a plain one."""
+
 BLOCK: Final = 64  # values from one seeding, which costs as much as drawing one of them
-FUEL: Final = 3  # how often a schema that refers to itself is followed
+FUEL: Final = 1000  # about as many objects and arrays are in one value at most, beside those that it must have
 TRIES: Final = 50
 SAMPLE: Final = 16  # values drawn when compiling, so that what cannot be is said at once
 EDGES: Final = 0.03
@@ -57,7 +60,7 @@ class Generator:
 
 
 def compile_schema(
-    schema: Schema | Mapping[str, object] | bool,  # noqa: FBT001 - true and false are schemas
+    schema: Given,
     *,
     name: str = "",
     edges: float = EDGES,
@@ -81,7 +84,7 @@ def compile_schema(
     return _tried(Generator(schema=bound, _draw=root.link(), _is_valid=bound.is_valid))
 
 
-def _checked(schema: Schema | Mapping[str, object] | bool) -> Schema:  # noqa: FBT001 - true and false are schemas
+def _checked(schema: Given) -> Schema:
     """Bind a plain schema to a set of its own; refuse one that is broken."""
     try:
         bound = schema if isinstance(schema, Schema) else SchemaSet({"": schema}).schema("#")
@@ -102,11 +105,11 @@ def _tried(generator: Generator) -> Generator:
     return generator
 
 
-def generate(schema: Schema | Mapping[str, object] | bool, seed: int) -> object:  # noqa: FBT001 - true and false are schemas
+def generate(schema: Given, seed: int) -> object:
     """Return the first value of a seed."""
     return compile_schema(schema).generate(seed)
 
 
-def stream(schema: Schema | Mapping[str, object] | bool, seed: int, n: int, *, start: int = 0) -> Iterator[object]:  # noqa: FBT001 - true and false are schemas
+def stream(schema: Given, seed: int, n: int, *, start: int = 0) -> Iterator[object]:
     """Yield `n` values of a seed from number `start`, holding one at a time."""
     return compile_schema(schema).stream(seed, n, start=start)

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import inf
 from random import Random
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 Draw: TypeAlias = Callable[[Random, int], object]
-"""Makes one value. The number is how often it may still recurse; at 0 and below the least value is made."""
+"""Makes one value. The number is its fuel: how large a value may be made; at 0 the least one is."""
+
+BACK: Final = 8
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -20,6 +22,7 @@ class Node:
     build: Callable[[], Draw] | None = None
     draw: Draw | None = None
     height: float = inf
+    inner: bool = False
     done: bool = False
     failed: Exception | None = None
 
@@ -36,15 +39,29 @@ class Edge:
         """Whether a value of finite depth exists."""
         return self.node.height < inf
 
-    def link(self) -> Draw:
-        """Return the closure at the other end. A way back costs fuel."""
+    @property
+    def inner(self) -> bool:
+        """Whether there are objects or arrays at the other end."""
+        return self.back or self.node.inner
+
+    def link(self, share: int = 1) -> Draw:
+        """Return the closure at the other end, for one of `share` places that the fuel is shared among.
+
+        A way back costs fuel of its own, so that what refers to itself comes to an end soon.
+        """
+        draw, cost = self._draw(), share * (BACK if self.back else 1)
+        if not self.inner or cost == 1:
+            return draw
+        return lambda rng, fuel: draw(rng, fuel // cost)
+
+    def _draw(self) -> Draw:
         node = self.node
         if not self.back and node.draw is not None:
             return node.draw
 
         def recurse(rng: Random, fuel: int) -> object:
             assert node.draw is not None  # noqa: S101 - every node is built before the first draw
-            return node.draw(rng, fuel - 1)
+            return node.draw(rng, fuel)
 
         return recurse
 
@@ -71,6 +88,9 @@ class Plan:
     build: Callable[[], Draw]
     needs: tuple[Edge, ...] = field(default=())
     picks: tuple[Edge, ...] = field(default=())
+    inner: bool = False
+    """Whether its values hold objects or arrays, or are one."""
+
     risk: str = ""
     """The keyword that this plan may miss: its values are judged one by one."""
 

@@ -56,7 +56,8 @@ def plan_object(planner: Planner, flat: Flat, where: str, _kind: str) -> Plan:
         follows=flat.get("dependentRequired", {}),
     )
     risk = next((keyword for keyword in RISKY if keyword in flat), "")
-    return Plan(build=lambda: _builder(shape), needs=tuple(members[name] for name in required), risk=risk)
+    needs = tuple(members[name] for name in required)
+    return Plan(build=lambda: _builder(shape), needs=needs, inner=True, risk=risk)
 
 
 def _members(planner: Planner, flat: Flat, where: str) -> Iterator[tuple[str, Edge]]:
@@ -104,9 +105,11 @@ def _extras(planner: Planner, flat: Flat, where: str) -> Iterator[tuple[Edge, Ed
 
 
 def _builder(shape: Shape) -> Draw:
-    gives = [(name, edge.link(), name in shape.required) for name, edge in shape.members.items() if edge.finite]
+    finite = {name: edge for name, edge in shape.members.items() if edge.finite}
+    share = max(1, sum(edge.inner for edge in finite.values()) + shape.more)
+    gives = [(name, edge.link(share), name in shape.required) for name, edge in finite.items()]
     if shape.extras or shape.follows or shape.least > len(shape.required) or shape.most < len(gives):
-        return _careful(shape, {name: draw for name, draw, _ in gives})
+        return _careful(shape, {name: draw for name, draw, _ in gives}, share)
     if all(needed for _, _, needed in gives):
         plain = [(name, draw) for name, draw, _ in gives]
         return lambda rng, fuel: {name: draw(rng, fuel) for name, draw in plain}
@@ -115,9 +118,9 @@ def _builder(shape: Shape) -> Draw:
     }
 
 
-def _careful(shape: Shape, gives: Mapping[str, Draw]) -> Draw:
+def _careful(shape: Shape, gives: Mapping[str, Draw], share: int) -> Draw:
     optional = [name for name in gives if name not in shape.required]
-    extras = [(name.link(), value.link()) for name, value in shape.extras if name.finite and value.finite]
+    extras = [(name.link(), value.link(share)) for name, value in shape.extras if name.finite and value.finite]
 
     def draw(rng: Random, fuel: int) -> object:
         chosen = _chosen(shape, optional, rng, fuel)

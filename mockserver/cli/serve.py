@@ -1,7 +1,7 @@
 """`bulkproof serve`: the sandbox as a server."""
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -21,7 +21,7 @@ Clock: TypeAlias = tuple[str, float]
 FASTEST: Final = 86_400.0  # a day in a second
 
 
-def _clock(context: click.Context, parameter: click.Parameter, value: str) -> Clock:
+def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clock:
     """Return mode and factor of `frozen`, `system`, or `x60` for sixty times as fast."""
     if value in {"frozen", "system"}:
         return value, 1.0
@@ -57,7 +57,7 @@ def _clock(context: click.Context, parameter: click.Parameter, value: str) -> Cl
 @click.option("--lenient-json", is_flag=True, help="Forgive trailing commas.")
 @click.option(
     "--clock",
-    callback=_clock,
+    callback=clock,
     default="system",
     metavar="frozen|system|xFACTOR",
     show_default=True,
@@ -135,12 +135,13 @@ class Watched(NamedTuple):
 def _chosen(words: tuple[str, ...], apis: "list[Api]") -> Chosen:
     """Return the scenarios that the command line names. Raises ScenarioError and MisuseError."""
     from mockserver.scenario.catalogue import Catalogue  # noqa: PLC0415
-    from mockserver.scenario.fitting import known_of, require_fitting  # noqa: PLC0415
-    from mockserver.web.watch import ScenarioFile, stamp  # noqa: PLC0415
 
     catalogue = Catalogue()
     if not words:
         return Chosen((), catalogue, ())
+    from mockserver.scenario.fitting import known_of, require_fitting  # noqa: PLC0415
+    from mockserver.web.watch import ScenarioFile, stamp  # noqa: PLC0415
+
     stamps = {word: stamp(Path(word)) for word in words}
     known, found = known_of({api.name: api.contract for api in apis}), [catalogue.choose(word) for word in words]
     for (scenario, _), word in zip(found, words, strict=True):
@@ -184,18 +185,24 @@ async def _run(service: "Service", host: str, port: int, watched: Watched, ended
     import asyncio  # noqa: PLC0415
 
     from mockserver.web.running import start, tune_collector  # noqa: PLC0415
-    from mockserver.web.watch import watch, watch_scenarios  # noqa: PLC0415
 
     running = await start(service, host=host, port=port)
     _greet(running)
     tune_collector()
-    watching = [asyncio.create_task(watch(service, watched.sources, click.echo))] if watched.sources else []
-    if watched.scenarios:
-        watching.append(asyncio.create_task(watch_scenarios(service, watched.scenarios, click.echo)))
+    watching = [asyncio.create_task(one) for one in _watching(service, watched)] if any(watched) else []
     await ended.wait()
     for task in watching:
         task.cancel()
     await running.stop()
+
+
+def _watching(service: "Service", watched: Watched) -> "Iterator[Coroutine[Any, Any, None]]":
+    from mockserver.web.watch import watch, watch_scenarios  # noqa: PLC0415
+
+    if watched.sources:
+        yield watch(service, watched.sources, click.echo)
+    if watched.scenarios:
+        yield watch_scenarios(service, watched.scenarios, click.echo)
 
 
 def _greet(running: "Running") -> None:

@@ -17,6 +17,7 @@ from mockserver.conduct.told import Made
 from mockserver.journal import Entry, Kept
 
 NOTHING: Final = Gist()
+REFUSED: Final = frozenset((HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
 POLLED: Final = frozenset((*OK, HTTPStatus.TOO_MANY_REQUESTS))  # a poll was looked at, or refused for its haste
 
 
@@ -67,20 +68,25 @@ class Deed:
         """Whether the call was answered with success."""
         return self.heard and self.status in OK
 
-    @cached_property
-    def keys(self) -> tuple[str, ...]:
-        """The items' keys, none where items have no keys of their own."""
-        return () if self.items is None else tuple(unpack(self.items.keys))
+    @property
+    def keys(self) -> list[str]:
+        """The items' keys, none where items have no keys of their own; unpacked each time, as they may be many."""
+        return [] if self.items is None else unpack(self.items.keys)
 
-    @cached_property
+    @property
     def marks(self) -> Sequence[int]:
-        """A mark of each item's content."""
+        """A mark of each item's content, unpacked each time."""
         return () if self.items is None else marks_in(self.items.marks)
 
-    @cached_property
-    def content(self) -> frozenset[int]:
-        """The marks of the items, each once."""
-        return frozenset(self.marks)
+    @property
+    def client(self) -> str:
+        """Who called."""
+        return self.entry.client
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether the call was carried out, or refused for other reasons than a mistake in it."""
+        return self.status in OK or self.status in REFUSED or bool(self.entry.results)
 
     @cached_property
     def named(self) -> frozenset[str]:
@@ -162,6 +168,20 @@ class History:
 
     deeds: tuple[Deed, ...]
     jobs: tuple[Watch, ...]
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Watch]:
+        """The jobs by their ids."""
+        return {job.id: job for job in self.jobs}
+
+    @cached_property
+    def by_post(self) -> Mapping[int, tuple[Watch, ...]]:
+        """The jobs by the number of the call that made them."""
+        found: dict[int, list[Watch]] = {}
+        for job in self.jobs:
+            if job.post is not None:
+                found.setdefault(job.post.n, []).append(job)
+        return {n: tuple(jobs) for n, jobs in found.items()}
 
     @cached_property
     def posts(self) -> tuple[Deed, ...]:

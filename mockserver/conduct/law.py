@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from contracts.model import Contract
-from generators.reports import Status
 from mockserver.conduct.history import Deed, History
+
+if TYPE_CHECKING:
+    from generators.reports import Status
 
 EVIDENCE: Final = 20  # exchanges that a ruling names at most
 
@@ -14,7 +16,7 @@ EVIDENCE: Final = 20  # exchanges that a ruling names at most
 class Ruling(NamedTuple):
     """What a law found in a history. `detail` is one sentence, `evidence` the numbers of the exchanges that show it."""
 
-    status: Status
+    status: "Status"
     detail: str
     evidence: tuple[int, ...] = ()
 

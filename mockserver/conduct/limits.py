@@ -3,37 +3,28 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final
 
 from contracts.bulk import Active, Quota
-from mockserver.conduct.history import Deed, History, Watch
+from mockserver.conduct.history import REFUSED, Deed, History, Watch
 from mockserver.conduct.law import Ruling, broken, kept, not_exercised
 from mockserver.conduct.wording import counted, span
 
 TOO_LARGE: Final = HTTPStatus.REQUEST_ENTITY_TOO_LARGE  # such a call was not read, not even for its operation
-REFUSED: Final = frozenset((HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
-
-
-class Running(NamedTuple):
-    """A post whose jobs may still be running."""
-
-    post: Deed
-    jobs: tuple[Watch, ...]
 
 
 def active_jobs(history: History) -> Ruling:
     """Judge whether at most the declared number of jobs is unfinished at a time; a fan-out counts as one."""
     posts = [(deed, active) for deed in history.posts if (active := _active(deed)) is not None]
-    jobs = _by_post(history)
-    running: list[Running] = []
+    running: dict[str, list[Deed]] = {}
     breaches: list[tuple[list[Deed], Deed, Active]] = []
     for deed, active in posts:
-        running = [one for one in running if _is_running(one, deed)]
-        others = [one.post for one in running if active.per != "client" or one.post.entry.client == deed.entry.client]
+        mine = running.setdefault(deed.client if active.per == "client" else "", [])
+        others = _running(history, mine, deed, active.max)
         if len(others) >= active.max:
             breaches.append((others, deed, active))
         if deed.gist.made:
-            running.append(Running(deed, jobs.get(deed.n, ())))
+            mine.append(deed)
     made = [deed for deed, _ in posts if deed.gist.made]
     if breaches:
         others, deed, active = breaches[0]
@@ -55,20 +46,25 @@ def _active(deed: Deed) -> Active | None:
     return job.active if deed.gist.made or deed.status in {HTTPStatus.CONFLICT, job.active.breach} else None
 
 
-def _by_post(history: History) -> dict[int, tuple[Watch, ...]]:
-    found: dict[int, list[Watch]] = {}
-    for job in history.jobs:
-        if job.post is not None:
-            found.setdefault(job.post.n, []).append(job)
-    return {n: tuple(jobs) for n, jobs in found.items()}
+def _running(history: History, posts: list[Deed], now: Deed, most: int) -> list[Deed]:
+    """Return the newest posts whose jobs are unfinished, at most so many; those that have ended are taken out."""
+    found: list[Deed] = []
+    for place in range(len(posts) - 1, -1, -1):
+        if len(found) == most:
+            break
+        if _is_running(history.by_post.get(posts[place].n, ()), posts[place], now):
+            found.insert(0, posts[place])
+        else:
+            del posts[place]
+    return found
 
 
-def _is_running(one: Running, now: Deed) -> bool:
+def _is_running(jobs: Iterable[Watch], post: Deed, now: Deed) -> bool:
     return any(
         (job.due is None or job.due > now.at)
         and job.ended_before > now.n
-        and (job.declared.timeout is None or now.at - one.post.at < job.declared.timeout)
-        for job in one.jobs
+        and (job.declared.timeout is None or now.at - post.at < job.declared.timeout)
+        for job in jobs
     )
 
 
@@ -81,7 +77,7 @@ def quota(history: History) -> Ruling:
     breaches: list[tuple[Quota, list[Deed], Deed]] = []
     for deed, one in held:
         before = past.setdefault((deed.entry.client, one.what, one.per), [])
-        recent = [other for other in before if timedelta(0) <= deed.at - other.at < one.per]
+        recent = [other for other in before[-one.max :] if timedelta(0) <= deed.at - other.at < one.per]
         if len(recent) >= one.max:
             breaches.append((one, recent, deed))
         if deed.taken:

@@ -1,5 +1,6 @@
 """Lists made small: texts as a JSON array, marks as 64-bit numbers."""
 
+import json
 from array import array
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -44,8 +45,8 @@ def marks_in(packed: bytes) -> Sequence[int]:
 
 
 def dumped(value: object) -> bytes:
-    """Return a JSON value as bytes; what JSON has no room for (lone surrogates, huge integers) in Python's way."""
+    """Return a JSON value as bytes, members sorted; what orjson does not take (huge numbers, lone surrogates) too."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        return repr(value).encode("utf-8", "backslashreplace")
+        return json.dumps(value, sort_keys=True, default=str).encode()

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from http import HTTPStatus
 from itertools import pairwise
 from typing import Final
 
 from contracts.lifecycle import FINAL
-from mockserver.conduct.gist import OK
 from mockserver.conduct.history import Deed, History, Watch
 from mockserver.conduct.law import Ruling, broken, kept, not_exercised
+from mockserver.conduct.sharing import Shared
 from mockserver.conduct.wording import counted, span
 
 TOLERANCE: Final = 0.1  # of the interval: how much sooner a poll may come
 LATE: Final = 1 / 3  # of the time-out: how much longer than that a client may go on asking
-UNDERSTOOD: Final = frozenset((*OK, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))  # a post, not a mistake
 
 
 def poll_interval(history: History) -> Ruling:
@@ -75,7 +73,7 @@ def polled_to_end(history: History) -> Ruling:
 
 def gave_up_early(history: History) -> Ruling:
     """Judge whether the items of a job that is not known to have ended wait for its time-out."""
-    again = [(job, post, later) for job, post in _patient(history) for later in _posted_again(history, job, post)]
+    again = list(_again(history))
     early = [one for one in again if _limit(one[0]) > one[2].at - one[1].at]
     if early:
         job, post, later = early[0]
@@ -124,13 +122,13 @@ def _limit(job: Watch) -> timedelta:
     return job.declared.timeout or timedelta.max
 
 
-def _posted_again(history: History, job: Watch, post: Deed) -> Iterator[Deed]:
-    for later in history.posts:
-        if not post.n < later.n < job.ended_before or later.entry.client != post.entry.client:
-            continue
-        aims = {job.target} if job.target else post.targets
-        if later.status in UNDERSTOOD and aims & later.targets and post.content & later.content:
-            yield later
+def _again(history: History) -> Iterator[tuple[Watch, Deed, Deed]]:
+    """Yield the jobs not known to have ended whose items were posted again, with their post and the first such call."""
+    shared = Shared(history)
+    for job, post in _patient(history):
+        later = next(iter(shared.after(post, {job.target} if job.target else post.targets, post.n)), None)
+        if later is not None and later.n < job.ended_before:
+            yield job, post, later
 
 
 def _is_unfinished(poll: Deed) -> bool:

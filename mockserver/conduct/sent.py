@@ -117,9 +117,9 @@ def _keys(turn: "Turn", plan: BulkPlan, resource: Resource | None, raws: Sequenc
 
 def column(at: str, raws: Sequence[object]) -> list[object]:
     """Return what each item has at a pointer, `ABSENT` where it has nothing."""
-    if at.count("/") != 1 or "~" in at:
-        return list(map(reader(at), raws))
     name = at[1:]
+    if at.count("/") != 1 or "~" in at or name.isdecimal():
+        return list(map(reader(at), raws))
     return [raw.get(name, ABSENT) if type(raw) is dict else ABSENT for raw in raws]
 
 

@@ -1,6 +1,6 @@
 """Laws about how calls are put: what they state, under which names, in which order, to which address."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -15,7 +15,6 @@ from mockserver.conduct.wording import counted, named
 
 ADDRESSES: Final = ("Location", "Operation-Location", "Content-Location")
 WRITES: Final = frozenset(("POST", "PUT"))
-Held = Callable[[Deed], bool]
 
 
 def unique_keys(history: History) -> Ruling:
@@ -95,46 +94,55 @@ def _is_wrong(deed: Deed, operation: Operation) -> bool:
 
 def right_target(history: History) -> Ruling:
     """Judge whether the job of each target of a fan-out is asked for by its own id."""
-    asked = [(job, deed) for job in history.jobs if job.target for deed in job.asked]
-    wrong = [(deed, target) for deed in history.deeds if (target := _other_target(history, deed))]
+    told = _told_targets(history)
+    asked = [deed for job in history.jobs if job.target for deed in job.asked]
+    wrong = [(deed, target) for deed in history.deeds if (target := _other_target(history, told, deed))]
     if wrong:
         deed, target = wrong[0]
-        return broken(
-            f"#{deed.n} asked about '{target}' with an id that is not its job's; use the id told for it.",
-            (one for one, _ in wrong),
-        )
+        detail = f"#{deed.n} asked about '{target}' with an id that is not its job's; use the id told for it."
+        return broken(detail, (one for one, _ in wrong))
     left = [job for job in history.jobs if job.target and not job.asked and _siblings_ended(history, job)]
     if left:
         posts = [job.post for job in left if job.post is not None]
         return broken(f"Nobody asked for the job of '{left[0].target}'; ask for each target by its own id.", posts)
     if asked:
-        return kept("Each target was asked for by its own id.", (deed for _, deed in asked))
+        return kept("Each target was asked for by its own id.", asked)
     return not_exercised("No job of several targets was asked for.")
 
 
-def _other_target(history: History, deed: Deed) -> str:
+def _told_targets(history: History) -> dict[str, set[str]]:
+    """Return the ids of the jobs that were told for each target of a fan-out."""
+    found: dict[str, set[str]] = {}
+    for job in history.jobs:
+        if job.target:
+            found.setdefault(job.target, set()).add(job.id)
+    return found
+
+
+def _other_target(history: History, told: Mapping[str, set[str]], deed: Deed) -> str:
     """Return the target that a call names while it asks by an id that is not that target's, "" when it does not."""
-    if not deed.gist.asked:
+    named_here = [value for _, value in deed.entry.query if value in told] if deed.gist.asked and told else []
+    if not named_here or any(deed.gist.asked in told[target] for target in named_here):
         return ""
-    values = {value for _, value in deed.entry.query}
-    told = [job for job in history.jobs if job.target in values and job.post is not None and job.post.n < deed.n]
-    if not told or any(job.id == deed.gist.asked for job in told):
-        return ""
-    own = next((job for job in history.jobs if job.id == deed.gist.asked), None)
-    return "" if own is not None and not own.target and own.post is not None else told[0].target
+    own = history.by_id.get(deed.gist.asked)
+    return "" if own is not None and not own.target and own.post is not None else named_here[0]
 
 
 def _siblings_ended(history: History, job: Watch) -> bool:
-    return any(one.post is job.post and one.end is not None for one in history.jobs)
+    return job.post is not None and any(one.end is not None for one in history.by_post[job.post.n])
 
 
 def referred_first(history: History) -> Ruling:
     """Judge whether records that others refer to are posted before them."""
-    first: dict[tuple[str, str, str], Deed] = {}
-    for deed in history.deeds:
-        for place in _brought(deed):
-            first.setdefault(place, deed)
-    met = [(deed, key, brought) for deed in history.posts if deed.taken for key, brought in _referred(deed, first)]
+    refers = {deed.n: _refers(deed) for deed in history.posts if deed.taken}
+    first = _first_brought(history, {pair for pairs in refers.values() for pair in pairs})
+    met = [
+        (deed, pair[1], brought)
+        for deed in history.posts
+        for pair in refers.get(deed.n, ())
+        for target in deed.targets
+        if (brought := first.get((target, *pair))) is not None and brought is not deed
+    ]
     wrong = [(deed, key, brought) for deed, key, brought in met if brought.n > deed.n]
     if wrong:
         deed, _, brought = wrong[0]
@@ -144,46 +152,49 @@ def referred_first(history: History) -> Ruling:
             (one for deed, _, brought in wrong for one in (deed, brought)),
         )
     if met:
-        return kept(
-            "What others refer to was posted first.", (one for deed, _, brought in met for one in (deed, brought))
-        )
+        evidence = (one for deed, _, brought in met for one in (deed, brought))
+        return kept("What others refer to was posted first.", evidence)
     return not_exercised("Nothing was posted that refers to something else that was posted.")
 
 
-def _brought(deed: Deed) -> Iterator[tuple[str, str, str]]:
-    """Yield target, resource and key of what a call creates or changes."""
+def _refers(deed: Deed) -> list[tuple[str, str]]:
+    """Return resource and key of what the items of a post refer to."""
+    packed: dict[str, str] = orjson.loads(deed.items.refers) if deed.items is not None and deed.items.refers else {}
+    return [(resource, key) for resource, keys in packed.items() for key in unpack(keys.encode())]
+
+
+def _first_brought(history: History, wanted: set[tuple[str, str]]) -> dict[tuple[str, str, str], Deed]:
+    """Return the first call that created or changed each of the wanted records, by target, resource and key."""
+    first: dict[tuple[str, str, str], Deed] = {}
+    for deed in history.deeds if wanted else ():
+        for pair in _brought(deed):
+            for target in deed.targets if pair in wanted else ():
+                first.setdefault((target, *pair), deed)
+    return first
+
+
+def _brought(deed: Deed) -> Iterator[tuple[str, str]]:
+    """Yield resource and key of what a call creates or changes."""
     if not deed.taken or deed.entry.method not in WRITES:
         return
     items = deed.items
     if items is None:
-        pairs: Sequence[tuple[str, str]] = [(one.partition("/")[0], one.partition("/")[2]) for one in deed.named]
-    else:
-        gone = set(unpack(items.gone))
-        pairs = [(items.resource, key) for key in deed.keys if key not in gone]
-    yield from ((target, resource, key) for target in deed.targets for resource, key in pairs)
-
-
-def _referred(deed: Deed, first: dict[tuple[str, str, str], Deed]) -> Iterator[tuple[str, Deed]]:
-    refers: dict[str, str] = orjson.loads(deed.items.refers) if deed.items is not None and deed.items.refers else {}
-    for resource, packed in refers.items():
-        for key in unpack(packed.encode()):
-            for target in deed.targets:
-                brought = first.get((target, resource, key))
-                if brought is not None and brought is not deed:
-                    yield key, brought
+        yield from ((one.partition("/")[0], one.partition("/")[2]) for one in deed.named)
+        return
+    gone = set(unpack(items.gone))
+    yield from ((items.resource, key) for key in deed.keys if key not in gone)
 
 
 def followed_location(history: History) -> Ruling:
     """Judge whether the address that a 202 gave is asked."""
     given = [(deed, address) for deed in history.deeds if (address := _address(deed))]
-    left = [deed for deed, address in given if not _is_asked(history, deed, address)]
+    last = {(deed.entry.api, unquote(deed.entry.path)): deed.n for deed in history.deeds} if given else {}
+    left = [deed for deed, address in given if not _is_asked(history, last, deed, address)]
     if left:
         return broken(f"#{left[0].n} was accepted and the address it gave was never asked; follow it.", left)
-    return (
-        kept("Each address was asked.", (deed for deed, _ in given))
-        if given
-        else not_exercised("No 202 gave an address.")
-    )
+    if given:
+        return kept("Each address was asked.", (deed for deed, _ in given))
+    return not_exercised("No 202 gave an address.")
 
 
 def _address(deed: Deed) -> str:
@@ -194,10 +205,11 @@ def _address(deed: Deed) -> str:
     return next((found for name in (*own, *ADDRESSES) if (found := deed.header(name))), "")
 
 
-def _is_asked(history: History, deed: Deed, address: str) -> bool:
-    ids = {made.id for made in deed.gist.made}
-    if any(job.id in ids and job.asked for job in history.jobs):
+def _is_asked(history: History, last: Mapping[tuple[str, str], int], deed: Deed, address: str) -> bool:
+    """Tell whether an address was asked: by the job's id, or by its path, whatever stands before the API's own part."""
+    jobs = (history.by_id.get(made.id) for made in deed.gist.made)
+    if any(job is not None and job.asked for job in jobs):
         return True
-    path = "/" + unquote(urlsplit(address).path).lstrip("/")
-    after = (later for later in history.deeds if later.n > deed.n and later.entry.api == deed.entry.api)
-    return any(path.endswith(unquote(later.entry.path)) for later in after if later.entry.path != "/")
+    parts = unquote(urlsplit(address).path).strip("/").split("/")
+    paths = (f"/{'/'.join(parts[n:])}" for n in range(len(parts)))
+    return any(last.get((deed.entry.api, path), 0) > deed.n for path in paths)

@@ -5,10 +5,11 @@ from typing import Final
 
 from contracts.bulk import Bulk
 from contracts.model import Contract
+from mockserver.conduct.conflicts import re_read_after_conflict
 from mockserver.conduct.law import Law, always
 from mockserver.conduct.limits import active_jobs, kept_sizes, quota
 from mockserver.conduct.polling import gave_up_early, gave_up_late, poll_interval, polled_to_end, stopped_polling
-from mockserver.conduct.resending import no_unchanged_retry, re_read_after_conflict, resent_only_failed
+from mockserver.conduct.resending import no_unchanged_retry, resent_only_failed
 from mockserver.conduct.stating import (
     followed_location,
     ordered_stated,

@@ -1,7 +1,7 @@
 """Control calls about the journal: lists of exchanges, and one with everything that is known of it."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -11,8 +11,10 @@ from contracts.messages import Reply
 from contracts.validation import Violation
 from mockserver.control.desk import Desk, RefusedError, instant
 from mockserver.journal import Entry, Kept
-from mockserver.scenario.player import NearMiss
 from mockserver.turn import Turn
+
+if TYPE_CHECKING:
+    from mockserver.scenario.player import NearMiss
 
 
 def list_exchanges(desk: Desk, turn: Turn) -> Reply:
@@ -84,7 +86,7 @@ def _whole(desk: Desk, entry: Entry) -> dict[str, Any]:
     } | _wire(entry)
 
 
-def _near_miss(miss: NearMiss) -> dict[str, Any]:
+def _near_miss(miss: "NearMiss") -> dict[str, Any]:
     return {"scenario": miss.scenario, "rule": miss.rule, "unmet": [one._asdict() for one in miss.unmet]}
 
 

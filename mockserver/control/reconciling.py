@@ -60,7 +60,7 @@ def _compared(
     same = 0
     for name, (key, record) in believed.items():
         found = stored.get(name)
-        if found is None or (found.deleted and not _is_gone(resource, record)):
+        if found is None or found.deleted:
             gone = _is_gone(resource, record)
             same += gone
             lost += [] if gone else [key]

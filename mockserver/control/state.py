@@ -88,7 +88,7 @@ def kind_of(api: Api, name: str) -> str:
 
 def _scope(world: World, given: object) -> str:
     """Return the data set of that name, else the only one there is."""
-    known = sorted(world.stocked)
+    known = sorted(world.stocked | {collection.scope for collection in world.store.collections()})
     if isinstance(given, str):
         return next((one for one in known if one.casefold() == given.casefold()), given)
     if len(known) == 1:

@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mockserver.domain.values import Fault, Item, Outcome
-from mockserver.scenario.effects import ItemEffect
-from mockserver.scenario.filling import fill_text
 
 if TYPE_CHECKING:
+    from mockserver.scenario.effects import ItemEffect
     from mockserver.turn import Run
 
 Apply: TypeAlias = Callable[[Item], Outcome]
-Acts: TypeAlias = Mapping[int, ItemEffect]  # by the item's place in the request
+Acts: TypeAlias = Mapping[int, "ItemEffect"]  # by the item's place in the request
 
 
 def acting(acts: Acts, apply: Apply, try_only: Apply) -> Apply:
@@ -26,8 +25,10 @@ def acting(acts: Acts, apply: Apply, try_only: Apply) -> Apply:
     return act
 
 
-def struck(item: Item, effect: ItemEffect) -> Outcome:
+def struck(item: Item, effect: "ItemEffect") -> Outcome:
     """Return the outcome of an item that a scenario lets fail."""
+    from mockserver.scenario.filling import fill_text  # noqa: PLC0415 - only where a scenario is played
+
     said = {"code": effect.code, "message": effect.message and fill_text(effect.message, item.raw)}
     facts = {name: text for name, text in said.items() if text is not None}
     return Outcome(item, "failed", item.action, (Fault(KIND, effect.properties, facts=facts),))

@@ -3,19 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mockserver.domain.acting import Acts
 from mockserver.domain.jobs import Job
 from mockserver.domain.values import Item
-from mockserver.scenario.effects import ItemEffect, JobEffect
+
+if TYPE_CHECKING:
+    from mockserver.scenario.effects import JobEffect
 
 ACTS: Final = "acts"  # in a job's `extra`: what becomes of its items when it runs
 ERRORS: Final = "errors"
 GONE: Final = "gone"
 
 
-def bent(job: Job, effect: JobEffect | None, acts: Acts | None) -> Job:
+def bent(job: Job, effect: "JobEffect | None", acts: Acts | None) -> Job:
     """Return the job as a scenario wants it."""
     job = job if acts is None else replace(job, extra={**job.extra, ACTS: acts})
     if effect is None:
@@ -53,6 +55,8 @@ def acts_of(job: Job, items: Sequence[Item]) -> Acts | None:
     errors: Mapping[str, str] = job.extra.get(ERRORS, {})
     if not errors:
         return acts
+    from mockserver.scenario.effects import ItemEffect  # noqa: PLC0415 - only where a scenario bends a job
+
     struck = {
         item.index: ItemEffect(kind="fail", message=errors[str(item.key)]) for item in items if str(item.key) in errors
     }

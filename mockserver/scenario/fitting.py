@@ -18,17 +18,21 @@ MANY: Final = 12  # names that a cure lists
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What rules may name: the served contracts by the name of their API, and the planted bugs."""
+    """What rules may name: the served contracts by the name of their API, and the planted bugs that they can have."""
 
     contracts: Mapping[str, Contract] = field(default_factory=dict)
-    bugs: frozenset[str] = frozenset()
+
+    @property
+    def bugs(self) -> frozenset[str]:
+        """Return the names of the planted bugs that at least one of the contracts can have."""
+        from mockserver.scenario.bugs import fitting  # noqa: PLC0415 - it is large, and few scenarios name any
+
+        return frozenset(bug.name for bug in fitting(self.contracts.values()))
 
 
 def known_of(contracts: Mapping[str, Contract]) -> Known:
     """Return what rules may name where these contracts are served, by the names of their APIs."""
-    from mockserver.scenario.bugs import fitting  # noqa: PLC0415 - it is large, and only scenarios of users are held to it
-
-    return Known(contracts=contracts, bugs=frozenset(bug.name for bug in fitting(contracts.values())))
+    return Known(contracts=contracts)
 
 
 def misfits(scenario: Scenario, known: Known, *, shown: str = "scenario") -> tuple[Fault, ...]:

@@ -9,12 +9,14 @@ import orjson
 
 from contracts.errors import Fault, ScenarioError
 from contracts.reading import UnreadableError, parse_document, read_text
+from contracts.schemas import compiled
 from mockserver.scenario.building import build
 from mockserver.scenario.checks import mistakes
 from mockserver.scenario.rules import Scenario
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
+    from jsonschema_rs import Draft202012Validator as JsonValidator
 
 SCHEMA_FILE: Final = Path(__file__).parent / "scenario.schema.json"
 SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -58,17 +60,22 @@ def load_trusted(path: Path) -> Scenario:
 
 
 def _faults(document: object, shown: str) -> Iterator[Fault]:
+    if _quick().is_valid(document):
+        assert isinstance(document, Mapping)  # noqa: S101 - the schema has said so
+        yield from (Fault(file=shown, pointer=at, fact=fact, cure=cure) for at, fact, cure in mistakes(document))
+        return
     from contracts.faults import facts  # noqa: PLC0415 - it needs jsonschema, which the bundled scenarios do without
     from contracts.pointers import pointer_of  # noqa: PLC0415 - beside it
 
-    sound = True
     for error in _validator().iter_errors(document):
-        sound = False
         pointer = pointer_of(error.absolute_path)
         yield from (Fault(file=shown, pointer=pointer, fact=fact, cure=cure) for fact, cure in facts(error))
-    if sound:
-        assert isinstance(document, Mapping)  # noqa: S101 - the schema has said so
-        yield from (Fault(file=shown, pointer=at, fact=fact, cure=cure) for at, fact, cure in mistakes(document))
+
+
+@cache
+def _quick() -> "JsonValidator":
+    """Return what only says whether a document fits, a thousand times as fast."""
+    return compiled(schema())
 
 
 @cache

@@ -15,9 +15,9 @@ from aiohttp.web_protocol import RequestHandler
 
 from contracts.messages import Headers, Reply
 from mockserver.live import LiveReply
-from mockserver.playing import Played
 from mockserver.problems import problem
 from mockserver.turn import Refusal
+from mockserver.underway import Played
 from mockserver.version import VERSION
 from mockserver.web.body import SECONDS, read_body
 from mockserver.web.service import Place, Service

@@ -17,11 +17,11 @@ from mockserver.clock import Mode
 from mockserver.control import Desk, control_api
 from mockserver.control.desk import RefusedError, find_sandbox
 from mockserver.metrics import Metrics
-from mockserver.playing import Played, Rest
 from mockserver.problems import problem
 from mockserver.sandbox import DEFAULT, MAX_SANDBOXES, Blank, Sandbox, Sandboxes
 from mockserver.scenario.catalogue import Catalogue
 from mockserver.turn import Refusal
+from mockserver.underway import Played, Rest
 from mockserver.web.target import Target, read_target
 
 CONTROL: Final = "/_sandbox"
@@ -150,7 +150,7 @@ class Service:
             played = engine.play(sandbox, api, call, now)
         except Exception:  # noqa: BLE001 - the last resort: nothing that is sent may end in a traceback
             return Played(reply=_own_fault(api.name, method))
-        return played if played.rest is None else replace(played, rest=_guarded(played.rest, api.name, method))
+        return played if played.rest is None else played._replace(rest=_guarded(played.rest, api.name, method))
 
     def _mounted(self, target: Target) -> Api | None:
         path, folded = target.path, target.path.lower()

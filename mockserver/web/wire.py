@@ -10,14 +10,16 @@ from functools import cache
 from http import HTTPStatus
 from itertools import pairwise
 from random import Random
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiohttp import web
 
 from contracts.messages import Reply
-from mockserver.playing import Played
 from mockserver.sandbox import Sandbox
-from mockserver.scenario.effects import Cut
+from mockserver.underway import Played
+
+if TYPE_CHECKING:
+    from mockserver.scenario.effects import Cut
 
 Respond: TypeAlias = Callable[[Reply], web.Response]
 RUBBISH: Final = 64  # bytes
@@ -142,30 +144,30 @@ def _rubbish() -> bytes:
     return b"\x00" + Random("rubbish").randbytes(RUBBISH)  # no protocol begins so, and no size of a chunk
 
 
-async def _timeout(line: Line, reply: Reply, cut: Cut) -> web.Response:
+async def _timeout(line: Line, reply: Reply, cut: "Cut") -> web.Response:
     del reply, cut
     await _pause(line.limit, line.gone, line.ending)
     return _closed(line)
 
 
-async def _empty(line: Line, reply: Reply, cut: Cut) -> web.Response:
+async def _empty(line: Line, reply: Reply, cut: "Cut") -> web.Response:
     del reply, cut
     return _closed(line)
 
 
-async def _malformed(line: Line, reply: Reply, cut: Cut) -> web.Response:
+async def _malformed(line: Line, reply: Reply, cut: "Cut") -> web.Response:
     del cut
     _write(line, _head(line.respond(reply), "Transfer-Encoding: chunked") + _rubbish())
     return _closed(line)
 
 
-async def _random(line: Line, reply: Reply, cut: Cut) -> web.Response:
+async def _random(line: Line, reply: Reply, cut: "Cut") -> web.Response:
     del reply, cut
     _write(line, _rubbish())
     return _closed(line)
 
 
-async def _reset(line: Line, reply: Reply, cut: Cut) -> web.Response:
+async def _reset(line: Line, reply: Reply, cut: "Cut") -> web.Response:
     del reply, cut
     transport = line.request.transport
     if transport is not None:
@@ -175,14 +177,14 @@ async def _reset(line: Line, reply: Reply, cut: Cut) -> web.Response:
     return web.Response()
 
 
-async def _truncate(line: Line, reply: Reply, cut: Cut) -> web.Response:
+async def _truncate(line: Line, reply: Reply, cut: "Cut") -> web.Response:
     body = reply.body
     head = _head(line.respond(reply), f"Content-Length: {len(body)}")
     _write(line, head + body[: int(len(body) * cut.share)])
     return _closed(line)
 
 
-async def _dribble(line: Line, reply: Reply, cut: Cut) -> web.StreamResponse:
+async def _dribble(line: Line, reply: Reply, cut: "Cut") -> web.StreamResponse:
     whole = line.respond(reply)
     response = web.StreamResponse(status=whole.status, headers=whole.headers)
     response.content_length = len(reply.body)
@@ -201,7 +203,7 @@ def _pieces(body: bytes, chunks: int) -> Iterator[bytes]:
     return (body[begin:end] for begin, end in pairwise(ends))
 
 
-CUTS: Final[dict[str, Callable[[Line, Reply, Cut], Awaitable[web.StreamResponse]]]] = {
+CUTS: Final[dict[str, Callable[[Line, Reply, "Cut"], Awaitable[web.StreamResponse]]]] = {
     "timeout": _timeout,
     "EMPTY_RESPONSE": _empty,
     "MALFORMED_RESPONSE_CHUNK": _malformed,

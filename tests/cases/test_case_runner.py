@@ -187,3 +187,26 @@ def test_steps_above_the_first_case_begin_each(tmp_path):
     both = read_cases(file)
     assert [case.title for case in both] == ["A", "B"]
     assert all(case.steps[0].word == "api" and isinstance(case.steps[1], Exchange) for case in both)
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer", "fits"),
+    [
+        ("reset", Answer(status=0, broken="reset"), True),
+        ("reset", Answer(status=0, broken="closed"), False),
+        ("reset", plain(200), False),
+        ("200", Answer(status=0, broken="reset"), False),
+        ("200", plain(200), True),
+    ],
+)
+def test_a_reply_that_broke_on_its_way_is_no_other(tmp_path, expected, answer, fits):
+    """How a connection broke must be as expected, and a whole reply where one is; only the former needs a socket."""
+    file = tmp_path / "broken.case"
+    file.write_text(f"= A\n@ scenario never-ends\n> GET /a\n< {expected}\n", encoding="utf-8")
+    (case,) = read_cases(file)
+    assert case.needs_socket is (expected == "reset")
+    if fits:
+        run_case(case, server_of([answer], []), "", sandbox="here")
+    else:
+        with pytest.raises(CaseFailed):
+            run_case(case, server_of([answer], []), "", sandbox="here")

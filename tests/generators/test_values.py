@@ -279,6 +279,14 @@ def test_recursion_ends_and_still_branches():
     assert 3 <= max(depths) <= 6
 
 
+def test_values_of_a_large_schema_stay_small():
+    """A schema of many branches that lead back to each other gives values of a bounded size: OpenAPI's own."""
+    schema = json.loads((Path(contracts.__file__).parent / "openapi.schema.json").read_text())
+    sizes = [len(json.dumps(value)) for value in stream(schema, 1, 30)]
+    assert max(sizes) < 300_000
+    assert max(sizes) > 2_000
+
+
 def test_names_and_formats_make_text_realistic_within_the_limits():
     """Faker's text is taken by a property's name, and only what the schema allows of it."""
     properties = {"name": {"maxLength": 12}, "billingCity": {"pattern": "^[A-M]"}, "email": {"format": "email"}}

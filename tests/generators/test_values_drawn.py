@@ -103,7 +103,7 @@ def test_a_schema_drawn_around_a_value_is_satisfied():
     given_up = []
 
     @given(data=st.data())
-    @settings(max_examples=150, deadline=None, derandomize=True)
+    @settings(max_examples=100, deadline=None, derandomize=True)
     def drawn(data):
         value = data.draw(json_values)
         schema = data.draw(schemas_of(value))

@@ -27,7 +27,7 @@ def token_quota(history: History) -> Ruling:
     breaches: list[tuple[Deed, timedelta, int]] = []
     for deed in fetches:
         before = past.setdefault(_client(deed), [])
-        breaches += [(deed, *one) for one in QUOTAS if _recent(before, deed, one[0]) >= one[1]]
+        breaches += [(deed, *one) for one in QUOTAS if _is_used_up(before, deed, *one)]
         if deed.status == HTTPStatus.OK:
             before.append(deed)
     if breaches:
@@ -48,8 +48,8 @@ def _client(deed: Deed) -> str:
     return parse_qs(deed.entry.call.body.decode("utf-8", "replace")).get("client_id", [""])[0]
 
 
-def _recent(before: list[Deed], now: Deed, window: timedelta) -> int:
-    return sum(now.at - window < deed.at <= now.at for deed in before)
+def _is_used_up(before: list[Deed], now: Deed, window: timedelta, most: int) -> bool:
+    return len(before) >= most and now.at - window < before[-most].at <= now.at
 
 
 LAWS: Final = (

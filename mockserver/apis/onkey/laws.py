@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from mockserver.conduct.conflicts import re_read_after_conflict
 from mockserver.conduct.law import Law
 from mockserver.conduct.polling import polled_to_end
-from mockserver.conduct.resending import no_unchanged_retry, re_read_after_conflict, resent_only_failed
+from mockserver.conduct.resending import no_unchanged_retry, resent_only_failed
 from mockserver.conduct.stating import ordered_stated, right_content_type, stated_mode, unique_keys
 
 LAWS: Final = (

@@ -50,6 +50,10 @@ class Client:
         """Make a bad day of these rules."""
         self.control("PUT", "scenarios", {"scenarios": [{"name": name, "summary": "A bad day.", "rules": list(rules)}]})
 
+    def entry(self, n):
+        """Return an exchange as the journal keeps it."""
+        return self.service.sandboxes.use(self.sandbox, REAL).journal.get(n)
+
     def judged(self, law, api):
         """Return what the verdict says of one law."""
         laws = self.control("GET", "verdict")["laws"]

@@ -1,6 +1,8 @@
 """Each law on Genero's clients: one client that keeps it, one that breaks it, one that gives it no occasion."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 NEVER = {"when": {"operation": "postJob"}, "then": {"never-ends": True}}
 FORM = "application/x-www-form-urlencoded"
@@ -245,6 +247,20 @@ def test_genero_clients_are_judged(genero, law, word, acts):
     assert ruling["status"] == word, ruling
     assert ruling["detail"].endswith(".")
     assert (word == "not-exercised") == (not ruling["evidence"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(0, 400), max_size=6))
+def test_polls_are_too_soon_exactly_when_a_wait_is_shorter_than_five_minutes_less_a_tenth(genero, waits):
+    """The interval of each poll is judged, the first from the post, whatever came before."""
+    genero.control("POST", "reset", {})
+    genero.scenario(NEVER)
+    job = post(genero, "a")
+    for seconds in waits:
+        genero.wait(seconds=seconds)
+        poll(genero, job)
+    word = "not-exercised" if not waits else "broken" if min(waits) < 270 else "kept"
+    assert genero.judged("poll-interval", "genero")["status"] == word
 
 
 def test_genero_has_the_laws_that_its_conduct_asks(genero):

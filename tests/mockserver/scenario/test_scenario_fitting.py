@@ -6,10 +6,7 @@ from contracts.document import load_bundled
 from mockserver.scenario import load
 from mockserver.scenario.fitting import Known, misfits
 
-KNOWN = Known(
-    contracts={name: load_bundled(name) for name in ("genero", "onkey")},
-    bugs=frozenset(("lost-outcome", "no-roll-back")),
-)
+KNOWN = Known(contracts={name: load_bundled(name) for name in ("genero", "onkey")})
 CUT = {"fault": "EMPTY_RESPONSE", "at": "during-commit"}
 
 
@@ -34,7 +31,7 @@ def faults_of(rule, **members):
             "/rules/0/then/example",
             "Did you mean 'vendorCompleted'?",
         ),
-        ({"then": {"bug": "lost-outcom"}}, "/rules/0/then/bug", "Did you mean 'lost-outcome'?"),
+        ({"then": {"bug": "outcome-los"}}, "/rules/0/then/bug", "Did you mean 'outcome-lost'?"),
     ],
 )
 def test_a_name_that_does_not_exist_is_refused_with_the_closest_one(rule, pointer, cure):

@@ -1,0 +1,248 @@
+"""Holding records that are read, alone or in a list, against what is believed to be stored."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from contracts.bulk import Resource
+from contracts.messages import ABSENT, Exchange
+from contracts.model import Contract
+from contracts.texts import short
+from generators.campaign.ledger import Entry, Ledger, Where
+from generators.campaign.wants import Want, schema_of
+from generators.checks.findings import Finding
+from generators.checks.jobs import GONE, OK
+from generators.checks.locations import look, told
+
+CHECK: Final = "read-back"
+SAYS: Final = "What was told as done is found when it is read, and what was not done is not."
+TOOK: Final = "took"
+KEPT: Final = "kept"
+OLD: Final = "member keeps its old value"
+
+
+class ReadBack:
+    """Judges reads. `early` are records that were not as before while a job that may change them was under way."""
+
+    def __init__(self, ledger: Ledger, contract: Contract) -> None:
+        self._ledger, self._contract = ledger, contract
+        self._habits: dict[tuple[str, ...], tuple[object, Exchange]] = {}
+        self.early: list[tuple[Entry, Exchange]] = []
+        self._places = {name: _payload_places(contract, name) for name in contract.resources}
+
+    def read(self, want: Want, exchange: Exchange) -> Iterator[Finding]:
+        """Yield where one record is not as it is believed to be, and believe what was read."""
+        status = exchange.reply.status
+        if status not in OK and status not in GONE:
+            return
+        if not isinstance(want.key, str | int):
+            return
+        body = exchange.reply.data if status in OK else ABSENT
+        yield from self._seen(want.where, want.resource, want.key, body, exchange)
+
+    def listed(self, want: Want, exchange: Exchange) -> Iterator[Finding]:
+        """Yield where a list that shows all there is lacks a record, has one too many, or shows one otherwise."""
+        bodies = exchange.reply.data
+        if exchange.reply.status not in OK or not isinstance(bodies, list):
+            return
+        shown: dict[str, Any] = {
+            str(key): body for body in bodies if (key := self.key_in(want.resource, body)) is not ABSENT
+        }
+        for key, body in shown.items():
+            entry = self._ledger.find(want.where, key)
+            if entry is not None:
+                yield from self._seen(want.where, want.resource, entry.key, body, exchange)
+            else:
+                yield from self._unknown(want, key, body, exchange)
+        if self._is_whole(want, exchange, len(bodies)):
+            for entry in self._ledger.entries(want.where):
+                if entry.present and entry.is_sure and str(entry.key) not in shown:
+                    yield self._finding(
+                        entry, "stored record is not listed", f"{_name(entry)} is not in the list", exchange
+                    )
+                    self._ledger.doubt(want.where, entry.key)
+
+    def _is_whole(self, want: Want, exchange: Exchange, size: int) -> bool:
+        """Say whether a page shows every record that there is."""
+        operation = self._contract.operation(exchange.operation or "")
+        page = operation.record.page if operation is not None and operation.record is not None else None
+        query = dict(exchange.call.query)
+        if page is None or len(query) > (page.take is not None) + (page.skip is not None):
+            return False
+        if page.skip is not None and query.get(page.skip.partition(":")[2], "0") != "0":
+            return False
+        total = told(exchange.reply, page.total) if page.total is not None else ABSENT
+        if total is not ABSENT:
+            return str(total) == str(size)
+        asked = query.get(page.take.partition(":")[2], "") if page.take is not None else ""
+        return size < (int(asked) if asked.isdecimal() else page.default)
+
+    def _unknown(self, want: Want, key: str, body: Any, exchange: Exchange) -> Iterator[Finding]:
+        """Yield a record that nobody ought to have made."""
+        values = [one for one in self._members(want.resource, body).values() if isinstance(one, str | int)]
+        own = [*values, key]
+        culprit = next((self._ledger.denied[one] for one in own if one in self._ledger.denied), None)
+        ours = any(self._ledger.is_ours(one) and not isinstance(one, bool) for one in own)
+        loose = any(one in self._ledger.loose for one in own) or self._ledger.elsewhere(want.where, key)
+        if ours and not loose and culprit is not None:
+            says = f"a {want.resource.name} is stored that was told as not done"
+            yield _said(culprit.operation or "", "undone record is stored", says, (culprit, exchange))
+            self._ledger.doubt(want.where, key, at=exchange)
+
+    def _seen(
+        self, where: Where, resource: Resource, key: str | int, body: Any, exchange: Exchange
+    ) -> Iterator[Finding]:
+        entry = self._ledger.find(where, key)
+        if entry is None:
+            present = False if self._ledger.is_ours(key) and not self._ledger.elsewhere(where, key) else None
+            entry = Entry(where=where, key=key, present=present)
+        if entry.jobs:
+            self._note_early(entry, resource, body, exchange)
+            return
+        if entry.present is not None:
+            yield from self._compared(entry, resource, body, exchange)
+        self._ledger.put(self._learned(entry, resource, body, exchange))
+
+    def _compared(self, entry: Entry, resource: Resource, body: Any, exchange: Exchange) -> Iterator[Finding]:
+        if entry.present is not (body is not ABSENT):
+            shape = "stored record is gone" if entry.present else "record is there that must not be"
+            says = f"{_name(entry)} is {'not there' if entry.present else 'there'}"
+            yield self._finding(entry, shape, says, exchange)
+            return
+        if body is ABSENT:
+            return
+        version = self._version(resource, body)
+        if entry.version is not None and isinstance(version, int) and version != entry.version:
+            says = f"{_name(entry)} is at version {version}, but {entry.version} follows from what was done"
+            yield replace(self._finding(entry, "version moved otherwise", says, exchange), law="stale-version")
+        yield from self._members_compared(entry, resource, body, exchange)
+
+    def _members_compared(self, entry: Entry, resource: Resource, body: Any, exchange: Exchange) -> Iterator[Finding]:
+        shown = self._members(resource, body)
+        schema = schema_of(self._contract, resource)
+        names = schema.members() if schema is not None else dict.fromkeys(entry.members)
+        for name in names:
+            if name in {resource.key, resource.tombstone, resource.version}:
+                continue
+            got = shown.get(name)
+            if name in entry.members:
+                yield from self._member(entry, name, entry.members[name], got, exchange)
+            elif entry.unset:
+                yield from self._unset(entry, name, got, exchange)
+
+    def _member(self, entry: Entry, name: str, wanted: object, got: object, exchange: Exchange) -> Iterator[Finding]:
+        """Yield where a member is not what was written; one that no call of this kind has ever changed is let be."""
+        before = entry.before.get(name, ABSENT)
+        habit = (TOOK, entry.by, entry.where.resource, name)
+        stuck = (KEPT, *habit[1:])
+        if same(wanted, got):
+            if before is not ABSENT and not same(before, wanted) and habit not in self._habits:
+                self._habits[habit] = (got, exchange)
+                yield from self._stuck(entry, name, stuck)
+            return
+        is_old = before is not ABSENT and same(before, got)
+        if is_old and habit not in self._habits:
+            self._habits.setdefault(stuck, (got, exchange))
+            return
+        shape = OLD if is_old else "member is lost" if got is None else "member reads otherwise"
+        says = f"'{name}' of {_name(entry)} is {short(got)}, but {short(wanted)} was written"
+        yield self._finding(entry, shape, says, exchange)
+
+    def _stuck(self, entry: Entry, name: str, stuck: tuple[str, ...]) -> Iterator[Finding]:
+        """Yield an earlier read in which a member had not changed, now that it is seen to change elsewhere."""
+        if stuck in self._habits:
+            got, earlier = self._habits[stuck]
+            says = f"'{name}' of a {entry.where.resource} kept its old value {short(got)} although it can be changed"
+            yield _said(entry.by, OLD, says, (earlier,))
+
+    def _note_early(self, entry: Entry, resource: Resource, body: Any, exchange: Exchange) -> None:
+        if entry.present is None or len(entry.jobs) > 1:
+            return
+        shown = self._members(resource, body) if body is not ABSENT else {}
+        changed = any(not same(value, shown.get(name)) for name, value in entry.members.items() if name in shown)
+        if entry.present is not (body is not ABSENT) or changed:
+            self.early.append((entry, exchange))
+
+    def _unset(self, entry: Entry, name: str, got: object, exchange: Exchange) -> Iterator[Finding]:
+        """Yield where a member that was left out has another value than in an earlier record that left it out."""
+        usual = self._habits.setdefault(("unset", entry.where.resource, name), (got, exchange))
+        if not same(usual[0], got):
+            says = f"'{name}' of {_name(entry)} is {short(got)}; it was left out, and then it is {short(usual[0])} elsewhere"
+            finding = self._finding(entry, "member that was left out has a value", says, exchange)
+            yield replace(finding, evidence=(*finding.evidence[:-1], usual[1], exchange))
+
+    def _learned(self, entry: Entry, resource: Resource, body: Any, exchange: Exchange) -> Entry:
+        if body is ABSENT:
+            return Entry(where=entry.where, key=entry.key, present=False, by=entry.by, at=exchange)
+        shown = self.key_in(resource, body)
+        version = self._version(resource, body)
+        number = version if isinstance(version, int) else None
+        if entry.fresh and number is not None:
+            self._ledger.first_versions.setdefault(resource.name, number)
+        schema = schema_of(self._contract, resource)
+        unset: dict[str, object] = dict.fromkeys(schema.members()) if schema is not None else {}
+        told_of = self._members(resource, body).items()
+        members = {**unset, **{name: one for name, one in told_of if self._is_member(resource, name)}}
+        key = shown if isinstance(shown, str | int) and str(shown) == str(entry.key) else entry.key
+        return replace(
+            entry,
+            key=key,
+            present=True,
+            version=number,
+            members=members,
+            before={},
+            unset=False,
+            at=entry.at or exchange,
+        )
+
+    def _is_member(self, resource: Resource, name: str) -> bool:
+        schema = schema_of(self._contract, resource)
+        return name not in {resource.key, resource.version} and (schema is None or name in schema.members())
+
+    def _members(self, resource: Resource, body: Any) -> Mapping[str, Any]:
+        found = [look(body, at) for at in (*self._places[resource.name], "")]
+        return next((one for one in found if isinstance(one, dict)), {})
+
+    def key_in(self, resource: Resource, body: Any) -> object:
+        """Return the key that a record shows, ABSENT when it shows none."""
+        own = look(body, f"/{resource.key}")
+        return own if own is not ABSENT else self._members(resource, body).get(resource.key, ABSENT)
+
+    def _version(self, resource: Resource, body: Any) -> object:
+        if resource.version is None:
+            return ABSENT
+        own = look(body, f"/{resource.version}")
+        return own if own is not ABSENT else self._members(resource, body).get(resource.version, ABSENT)
+
+    def _finding(self, entry: Entry, shape: str, says: str, exchange: Exchange) -> Finding:
+        evidence = (entry.at, exchange) if entry.at is not None and entry.at is not exchange else (exchange,)
+        return _said(entry.by or exchange.operation or "", shape, says, evidence)
+
+
+def _said(operation: str, shape: str, says: str, evidence: Sequence[Exchange]) -> Finding:
+    sentence = f"{says[:1].upper()}{says[1:]}."
+    return Finding(law=CHECK, operation=operation, shape=shape, says=sentence, evidence=tuple(evidence))
+
+
+def _name(entry: Entry) -> str:
+    return f"the {entry.where.resource} {short(entry.key)}"
+
+
+def _payload_places(contract: Contract, name: str) -> list[str]:
+    """Return where the members of a record stand when it is shown: where its payload is written."""
+    del name
+    acts = [one.record for one in contract.operations if one.record is not None]
+    return list(
+        dict.fromkeys(
+            act.payload for act in acts if act.payload and act.action.constant in {"create", "upsert", "replace"}
+        )
+    )
+
+
+def same(one: object, other: object) -> bool:
+    """Say whether two JSON values are the same; a value that is not there is as good as null."""
+    if one is ABSENT:
+        one = None
+    if isinstance(one, bool) is not isinstance(other, bool):
+        return False
+    return one == other

@@ -1,0 +1,106 @@
+"""One world being played in: what is sent is watched, and what is found is kept with all that led to it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from contracts.messages import Call, Exchange, Reply
+from contracts.model import Contract
+from contracts.routing import Router
+from generators.campaign.recording import Recorder
+from generators.campaign.scripting import Deed
+from generators.campaign.watching import Watcher
+from generators.campaign.worlds import World
+from generators.checks.bench import Bench, Budget
+from generators.checks.findings import Finding, Model
+
+MakeModel = Callable[[], Model]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A finding, all that was done in its world until then, and the step that showed it."""
+
+    finding: Finding
+    deeds: tuple[Deed, ...]
+    world: World
+    judged: str = "laws"
+
+
+class Session:
+    """Plays in one world through `bench`. `on_finding` hears of everything that is found, again and again."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        world: World,
+        *,
+        seed: int,
+        budget: Budget,
+        given: Mapping[str, str],
+        router: Router,
+        on_finding: Callable[[Seen], None],
+        on_exchange: Callable[[Exchange, Watcher], None] | None = None,
+        make_model: MakeModel | None = None,
+        first_versions: dict[str, int] | None = None,
+    ) -> None:
+        self.contract, self.world, self._on_finding = contract, world, on_finding
+        self._on_exchange = on_exchange
+        self.watcher = Watcher(
+            contract,
+            world,
+            model=make_model() if make_model else None,
+            router=router,
+            first_versions=first_versions,
+        )
+        self._recorder = Recorder(world.caller, contract, router)
+        self.bench = Bench(contract, _Watched(self), seed=seed, salt=world.salt, budget=budget, given=given)
+        self.bench.router = router
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def caller(self) -> Recorder:
+        """What sends calls and keeps them."""
+        return self._recorder
+
+    def send(self, call: Call) -> Exchange:
+        """Send a call; what is wrong with its answer is told to whoever listens."""
+        exchange = self._recorder.exchange(call)
+        self.counts["calls"] += 1
+        found = self.watcher.see(exchange)
+        if self._on_exchange is not None:
+            self._on_exchange(exchange, self.watcher)
+        for finding in found:
+            self.tell(finding)
+        return exchange
+
+    def tell(self, finding: Finding, *, judged: str = "laws") -> None:
+        """Tell of a finding with all that was done so far."""
+        self._on_finding(
+            Seen(finding=finding, deeds=tuple(self._recorder.deeds), world=self.world, judged=judged)
+        )
+
+
+class _Watched:
+    """The caller that a session's bench sends through."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def controlled(self) -> bool:
+        """Whether waiting costs no real time."""
+        return self._session.caller.controlled
+
+    def send(self, call: Call) -> Reply:
+        """Send one call and return its answer. Raises NoAnswerError."""
+        return self._session.send(call).reply
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass."""
+        self._session.caller.advance(by)
+
+    def now(self) -> datetime:
+        """Return what time it is for the implementation."""
+        return self._session.caller.now()

@@ -1,0 +1,58 @@
+"""The pytest plug-in: the fixture `bulkproof`, a sandbox of its own for each test. Nothing is loaded until one asks."""
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from mockserver.testing import Bulkproof
+    from mockserver.testing.servers import Server
+
+SHOWN = 20  # exchanges that a failed test shows
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the setting that says which APIs are served."""
+    says = "APIs that the fixture `bulkproof` serves: bundled ones, plug-ins or OpenAPI files (default: all bundled)"
+    parser.addini("bulkproof_apis", says, type="args", default=[])
+
+
+@pytest.fixture(scope="session")
+def bulkproof_server(pytestconfig: pytest.Config) -> "Iterator[Server]":
+    """Start one server for all tests of a process, or use the one that BULKPROOF_URL names."""
+    import os  # noqa: PLC0415
+
+    from mockserver.testing.servers import connected, served  # noqa: PLC0415 - only tests that use it wait for it
+
+    url = os.environ.get("BULKPROOF_URL")
+    if url:
+        yield connected(url, token=os.environ.get("BULKPROOF_CONTROL_TOKEN", ""))
+        return
+    with served(*pytestconfig.getini("bulkproof_apis")) as server:
+        yield server
+
+
+@pytest.fixture
+def bulkproof(bulkproof_server: "Server", request: pytest.FixtureRequest) -> "Iterator[Bulkproof]":
+    """Return a fresh sandbox: `bulkproof.onkey.url` is where the client calls, `bulkproof.onkey.expect` its bad days."""
+    sandbox = bulkproof_server.sandbox(request.node.name)
+    yield sandbox
+    sandbox.drop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failed test what its client sent and was answered."""
+    report = yield
+    sandbox = getattr(item, "funcargs", {}).get("bulkproof")
+    if sandbox is not None and report.when == "call" and report.failed:
+        report.sections.append(("bulkproof exchanges", _told(sandbox)))
+    return report
+
+
+def _told(sandbox: "Bulkproof") -> str:
+    exchanges = sandbox.exchanges
+    left = len(exchanges) - SHOWN
+    more = [f"({left} earlier ones)"] if left > 0 else []
+    return "\n".join([*more, *(str(one) for one in exchanges[-SHOWN:])]) or "The client made no call."

@@ -1,0 +1,236 @@
+"""The tester's grammar: each word does what it says, in a sandbox of its own, for synchronous and asyncio tests."""
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from contracts.errors import MisuseError
+
+COLLECTION = "application/vnd.onkey.entitycollection+json"
+BASE = "/api/tenants/contoso/sandbox/modules/risk/assetimportances"
+
+
+def call(method, url, body=None, media="application/json", **headers):
+    """Return the status and the JSON value of an answer."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {**headers, **({"Content-Type": media} if data else {})}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return reply.status, json.loads(reply.read() or "null")
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or "null")
+
+
+def sync(base_url, *codes, mode="PerRecord", resend_all=False):
+    """Create records until none fails, as a client would; it sends again what failed, or everything."""
+    todo = {code: {"userObjectId": code, "properties": {"code": code, "description": code}} for code in codes}
+    for _ in range(3):
+        _, said = call("POST", f"{base_url}{BASE}/batch?mode={mode}", list(todo.values()), COLLECTION)
+        failed = {one["userObjectId"] for one in said["messages"] if one["severity"] == "error"}
+        if not failed:
+            return
+        todo = todo if resend_all else {code: todo[code] for code in failed}
+
+
+def post_blocks(base_url, *keys):
+    """Post a batch of blocks; return its job's id."""
+    _, told = call("POST", f"{base_url}/api/v1/block/postJob", [{"blockId": key, "name": key} for key in keys])
+    return told["correlationId"]
+
+
+def test_resends_only_failed_records(bulkproof):
+    """The example of the documentation: an item fails once, is sent again alone, and the verdict says so."""
+    bulkproof.onkey.expect("batchCreate").items(where={"properties.code": "DEF"}).fail("Sandbox_BusinessRule").times(1)
+    sync(bulkproof.onkey.url, "ABC", "DEF")
+    assert bulkproof.onkey.stored("AssetImportance").codes == {"ABC", "DEF"}
+    bulkproof.verdict().assert_kept("resent-only-failed")
+
+
+def test_a_broken_law_is_told_with_the_exchanges_that_show_it(bulkproof):
+    """The message of a failed assertion holds the law, what it found, and the calls with their answers."""
+    bulkproof.onkey.expect("batchCreate").items(key="DEF").fail("Sandbox_BusinessRule").times(1)
+    sync(bulkproof.onkey.url, "ABC", "DEF", resend_all=True)
+    verdict = bulkproof.verdict()
+    verdict.assert_broken("resent-only-failed")
+    with pytest.raises(AssertionError) as told:
+        verdict.assert_kept("resent-only-failed")
+    text = str(told.value)
+    assert "resent-only-failed is broken" in text
+    assert "#1 POST /onkey" in text
+    assert '"code":"Sandbox_BusinessRule"' in text
+    assert "genero" not in text
+
+
+def test_a_law_that_was_not_exercised_is_not_kept(bulkproof):
+    """An assertion about a law that nobody had occasion to break fails, and a misspelt law is told."""
+    with pytest.raises(AssertionError, match="is not exercised"):
+        bulkproof.verdict().assert_kept("stopped-polling")
+    with pytest.raises(AssertionError, match="Did you mean 'stopped-polling'"):
+        bulkproof.verdict().assert_kept("stoped-polling")
+    bulkproof.verdict().assert_kept()
+
+
+def test_the_clock_moves_when_it_is_told_to(bulkproof):
+    """Frozen, the clock stands; advanced, jobs end; run to the next event, it stops there."""
+    bulkproof.clock.freeze(datetime(2026, 3, 1, tzinfo=UTC))
+    job = post_blocks(bulkproof.genero.url, "a")
+    assert bulkproof.clock.now == datetime(2026, 3, 1, tzinfo=UTC)
+    assert bulkproof.genero.stored("block").keys == set()
+    assert bulkproof.clock.advance(minutes=5) == ["genero postJob: Completed"]
+    assert bulkproof.genero.stored("block").names == {"a"}
+    assert call("GET", f"{bulkproof.genero.url}/api/v1/block/jobStatus/{job}")[1]["batchJobStatus"] == "Completed"
+    post_blocks(bulkproof.genero.url, "b")
+    assert bulkproof.clock.to_next_event() == ["genero postJob: Completed"]
+    assert bulkproof.clock.to_idle() == []
+    assert bulkproof.clock.advance(timedelta(seconds=1)) == []
+    assert bulkproof.clock.now == datetime(2026, 3, 1, 0, 5, 3, 1000, tzinfo=UTC)
+    bulkproof.clock.set(datetime(2027, 1, 1, tzinfo=UTC))
+    assert bulkproof.clock.now.year == 2027
+    bulkproof.clock.run(factor=60)
+    assert bulkproof.clock.now > datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def test_scenarios_begin_beside_those_that_are_active(bulkproof, tmp_path):
+    """By name, as documents and from files; what was played before goes on."""
+    bulkproof.expect("postJob").reply(503).times(1)
+    assert call("POST", f"{bulkproof.genero.url}/api/v1/block/postJob", [{"blockId": "a", "name": "a"}])[0] == 503
+    bulkproof.scenario("never-ends")
+    file = tmp_path / "slow.yaml"
+    file.write_text("name: slow\nrules:\n- when: {operation: jobStatus}\n  then: {headers: {X-Slow: 'yes'}}\n")
+    bulkproof.scenario(file, {"name": "own", "rules": [{"when": {"operation": "list"}, "then": {"status": 500}}]})
+    post_blocks(bulkproof.genero.url, "a")
+    bulkproof.clock.advance(hours=10)
+    assert [job["state"] for job in bulkproof.jobs] == ["InProgress"]
+    assert [one.rules for one in bulkproof.exchanges] == [("expectation-1",), ("never-ends",)]
+    with pytest.raises(MisuseError, match="never-ends"):
+        bulkproof.scenario("never-end")
+
+
+def test_every_effect_can_be_expected(bulkproof):
+    """Items, jobs, tenants, replies, headers, counters and the wire: each word of the grammar does its work."""
+    onkey, genero = bulkproof.onkey, bulkproof.genero
+    onkey.expect("batchCreate", query={"mode": "PerRecord"}).items(first=1).lose().times(1)
+    onkey.expect("batchCreate").items(index=[1]).skip().times(1)
+    sync(onkey.url, "A", "B")
+    sync(onkey.url, "C", "D")
+    assert onkey.stored("AssetImportance").codes == {"B", "C", "D"}
+    onkey.expect("list").reply(headers={"X-Seen": "1"}).count("lists").times(1)
+    onkey.expect("list", counter={"name": "lists", "is": 1}).reply(418, {"messages": []})
+    assert [call("GET", onkey.url + BASE)[0] for _ in range(2)] == [200, 418]
+    genero.expect("postJob").job(duration=timedelta(hours=1), errors={"x": "No."}, progress="linear").times(1)
+    genero.expect("postMultiTenantJob").tenants(problems={"publicapitest": "Closed."})
+    job = post_blocks(genero.url, "x", "y")
+    bulkproof.clock.advance(minutes=30)
+    status = f"{genero.url}/api/v1/block/jobStatus/{job}"
+    assert call("GET", status)[1]["noOfItemsProcessed"] == 1
+    bulkproof.clock.advance(minutes=30)
+    assert call("GET", status)[1]["jobItemErrors"] == {"x": "No."}
+    both = {"generoTenantIds": ["publicapitest"], "data": [{"blockId": "z", "name": "z"}]}
+    told = call("POST", f"{genero.url}/api/v1/block/multitenant/postJob", both)
+    assert told == (207, {"postedSuccess": {}, "postedProblems": {"publicapitest": ["Closed."]}})
+    genero.expect("getEntity").fault("CONNECTION_RESET_BY_PEER").times(1)
+    with pytest.raises(OSError, match="reset"):
+        call("GET", f"{genero.url}/api/v1/block/y")
+    genero.expect("getEntity").delay("20ms").times(1)
+    genero.expect("getEntity").truncate(0.5).times(1)
+    assert call("GET", f"{genero.url}/api/v1/block/y")[0] == 200
+    assert bulkproof.exchanges.of("getEntity").last.done == 0
+
+
+def test_planted_bugs_can_be_asked_for(bulkproof):
+    """A bug in the whole sandbox, or in one call; the journal names it when it made a difference."""
+    bulkproof.bug("duplicate-accepted")
+    twice = [{"blockId": "a", "name": "first"}, {"blockId": "a", "name": "second"}]
+    assert call("POST", f"{bulkproof.genero.url}/api/v1/block/postJob", twice)[0] == 200
+    assert bulkproof.exchanges.last.rules == ("bug-duplicate-accepted", "bug:duplicate-accepted")
+    bulkproof.onkey.expect("batchCreate").bug("outcome-doubled")
+    with pytest.raises(MisuseError, match="no planted bug that works here"):
+        bulkproof.onkey.expect("batchCreate").bug("outcome-double")
+
+
+def test_stored_speaks_of_what_the_client_did(bulkproof):
+    """Seeded records count when they changed; keys, records, versions and deleted ones can be asked for."""
+    onkey, genero = bulkproof.onkey, bulkproof.genero
+    assert onkey.stored("AssetImportance").codes == set()
+    assert onkey.stored("AssetImportance", seeded=True).codes == {"AI1", "AI2", "AI3", "AI4"}
+    change = {"version": 1, "operations": [{"path": "AssetImportance->Description", "value": "changed"}]}
+    patch = "application/vnd.onkey.entitypatch+json"
+    assert call("PATCH", f"{onkey.url}{BASE}/1543843155165003", change, patch)[0] == 200
+    changed = onkey.stored("AssetImportance")
+    assert (changed.codes, changed.descriptions, changed.version(1543843155165003)) == ({"AI1"}, {"changed"}, 2)
+    assert 1543843155165003 in changed
+    assert len(changed) == 1
+    for key in ("a", "b"):
+        call("PUT", f"{genero.url}/api/v1/block/{key}", {"blockId": key, "name": f"Block {key}"})
+    call("DELETE", f"{genero.url}/api/v1/block/b")
+    blocks = genero.stored("block")
+    assert (blocks.keys, blocks.block_ids, blocks.deleted) == ({"a"}, {"a"}, {"b"})
+    assert blocks.records == [{"blockId": "a", "name": "Block a", "deleted": False}]
+    assert blocks.get("b") is None
+    with pytest.raises(AttributeError, match="'nams'"):
+        _ = blocks.nams
+    with pytest.raises(MisuseError, match="Did you mean 'block'"):
+        genero.stored("blok")
+
+
+def test_reconciling_names_what_is_lost(bulkproof):
+    """What the client believes is held against the store, field by field."""
+    call("PUT", f"{bulkproof.genero.url}/api/v1/block/a", {"blockId": "a", "name": "A"})
+    found = bulkproof.genero.reconcile("block", [{"blockId": "a", "name": "B"}, {"blockId": "c"}])
+    assert found["lost"] == ["c"]
+    assert [one["pointer"] for one in found["different"]] == ["/name"]
+
+
+def test_settings_and_seed(bulkproof):
+    """Settings change what is answered; the same seed on a frozen clock gives the same ids, and rules begin anew."""
+    assert bulkproof.settings(genero={"maxItems": 1})["genero"]["maxItems"] == 1
+    two = [{"blockId": key, "name": key} for key in "ab"]
+    assert call("POST", f"{bulkproof.genero.url}/api/v1/block/postJob", two)[0] == 400
+    bulkproof.expect("postJob", nth=2).reply(503)
+    ids = []
+    for seed in (7, 7, 8):
+        bulkproof.seed(seed)
+        ids.append(post_blocks(bulkproof.genero.url, "a"))
+        assert call("POST", f"{bulkproof.genero.url}/api/v1/block/postJob", two)[0] == 503
+    assert ids[0] == ids[1] != ids[2]
+    assert bulkproof.settings()["genero"]["maxItems"] == 5000
+
+
+def test_exchanges_show_what_happened(bulkproof):
+    """Exchanges are a sequence, by operation and by API, with bodies and outcomes to ask for."""
+    bulkproof.onkey.expect("batchCreate").items(key=["X"]).fail(message="Not ${item.properties.code}.")
+    sync(bulkproof.onkey.url, "X", "Y")
+    call("GET", f"{bulkproof.genero.url}/api/v1/block/none")
+    assert [one.operation for one in bulkproof.exchanges] == ["batchCreate"] * 3 + ["getEntity"]
+    first, rest = bulkproof.exchanges[0], bulkproof.exchanges[1:]
+    assert (first.done, first.failed, first.outcomes) == (1, 1, {"X": "failed", "Y": "done"})
+    assert [one["userObjectId"] for one in first.call] == ["X", "Y"]
+    assert first.reply["messages"][0]["message"] == "Not X."
+    assert len(rest.of("batchCreate")) == 2
+    assert len(bulkproof.genero.exchanges) == 1
+    assert "item X: failed, Not X." in str(first)
+    assert repr(rest).count("\n") == 2
+
+
+def test_each_test_has_a_sandbox_of_its_own(bulkproof):
+    """Nothing of the tests above is here."""
+    assert len(bulkproof.exchanges) == 0
+    assert bulkproof.genero.stored("block").keys == set()
+    with pytest.raises(AttributeError, match="Did you mean 'onkey'"):
+        _ = bulkproof.onkye
+
+
+def test_an_asyncio_client_is_served_while_the_test_looks_on(bulkproof):
+    """A client in an event loop, and the grammar beside it, do not wait for each other."""
+
+    async def client():
+        bulkproof.genero.expect("getEntity").reply(404).delay("50ms")
+        urls = [f"{bulkproof.genero.url}/api/v1/block/{n}" for n in range(4)]
+        return await asyncio.gather(*(asyncio.to_thread(call, "GET", url) for url in urls))
+
+    assert [status for status, _ in asyncio.run(client())] == [404] * 4
+    assert len(bulkproof.exchanges) == 4
