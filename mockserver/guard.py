@@ -35,7 +35,7 @@ class Batch:
 
 def counted(turn: Turn, plan: BulkPlan) -> Refusal | None:
     """Refuse a list that is empty or too long."""
-    items, size = plan.bulk.items, len(plan.dismantler.collection(turn))
+    items, size = plan.bulk.items, plan.dismantler.size(turn)
     if _place(turn, plan) is None:
         return None
     allowed = turn.api.hooks.max_items(turn)
@@ -53,7 +53,7 @@ def admitted(turn: Turn, plan: BulkPlan) -> Admission | Refusal:
     if unit is None:
         return _bad_mode(turn, plan.bulk)
     refusal = _repeated(turn, plan)
-    return refusal or Admission(plan=plan, size=len(plan.dismantler.collection(turn)), unit=unit)
+    return refusal or Admission(plan=plan, size=plan.dismantler.size(turn), unit=unit)
 
 
 def opened(turn: Turn, plan: BulkPlan, unit: str) -> Batch:
@@ -145,7 +145,9 @@ def _repeated(turn: Turn, plan: BulkPlan) -> Refusal | None:
     """Refuse a list that names one key twice, where the declaration says so."""
     for kind, keys in (("duplicateKey", plan.dismantler.keys), ("duplicateTarget", plan.dismantler.targets)):
         if kind in plan.bulk.guard.refuse:
-            named = list(map(hashable, keys(turn)))
+            named = keys(turn)
+            if set(map(type, named)) != {str}:
+                named = list(map(hashable, named))
             if len(set(named)) < len(named):
                 return _twice(turn, plan, named, kind)
     return None

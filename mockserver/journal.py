@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from contracts.messages import Headers, Reply
 from contracts.validation import Violation
-from mockserver.conduct.gist import Gist, gist
-from mockserver.domain.replies import message_of
-from mockserver.domain.values import Outcome
+from mockserver.conduct.gist import Gist, Unread, gist
 from mockserver.redaction import body_bytes, headers_text, query_pairs
+from mockserver.results import Results, Tally, results_of
 from mockserver.turn import Turn
 
 if TYPE_CHECKING:
@@ -25,23 +24,8 @@ WHOLE: Final = 64 * 1024  # bytes; a larger body is kept as digest and head
 HEAD: Final = 1024  # bytes kept of a larger body
 ENTRY_BYTES: Final = 800  # what an entry takes beside its texts, measured with tracemalloc
 STAGED_BYTES: Final = 400  # what a scenario did
-RESULT_BYTES: Final = 144  # what an item's result takes, measured the same way
-
-
-class Tally(NamedTuple):
-    """How many items were done, failed, and were not run."""
-
-    done: int = 0
-    failed: int = 0
-    not_run: int = 0
-
-
-class ItemResult(NamedTuple):
-    """What became of one item: `result` is `done`, `failed` or `not-run`, `error` says why in plain words."""
-
-    key: object
-    result: str
-    error: str
+RESULT_BYTES: Final = 72  # what an item's key takes, measured the same way
+UNDONE_BYTES: Final = 240  # what is said of an item that was not done
 
 
 class Kept(NamedTuple):
@@ -77,8 +61,8 @@ class Staged(NamedTuple):
 class Entry:
     """One exchange as the journal keeps it; `n` counts from 1 and is never used twice between two resets.
 
-    `path` is relative to the API's mount. `violations` are the call's, and those of a reply that was not sent. `gist`
-    holds what the laws of conduct need beside the rest.
+    `path` is relative to the API's mount. `violations` are the call's, and those of a reply that was not sent. `facts`
+    is what the laws of conduct need beside the rest, or what it can be read with.
     """
 
     n: int
@@ -92,20 +76,26 @@ class Entry:
     tenant: str
     client: str
     tally: Tally
-    results: tuple[ItemResult, ...]
+    results: Results
     violations: Sequence[Violation]
     call: Kept
     reply: Kept
     staged: Staged | None = None
-    gist: Gist | None = None
+    facts: Gist | Unread | None = None
+
+    @property
+    def gist(self) -> Gist | None:
+        """Return what the laws of conduct need beside the rest, None when they need nothing."""
+        return self.facts.read(self) if isinstance(self.facts, Unread) else self.facts
 
     @property
     def size(self) -> int:
         """Return about how many bytes the entry takes."""
         texts = sum(len(kept.headers) + len(kept.body) for kept in (self.call, self.reply))
         staged = 0 if self.staged is None else STAGED_BYTES
-        facts = 0 if self.gist is None else self.gist.size
-        return ENTRY_BYTES + texts + RESULT_BYTES * len(self.results) + 400 * len(self.violations) + staged + facts
+        facts = 0 if self.facts is None else self.facts.size
+        results = RESULT_BYTES * len(self.results) + UNDONE_BYTES * len(self.results.undone)
+        return ENTRY_BYTES + texts + results + 400 * len(self.violations) + staged + facts
 
 
 def _nobody(entry: Entry) -> None:
@@ -183,8 +173,8 @@ class Journal:
 
 
 def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
-    call = turn.call
-    results = tuple(map(_result, turn.outcomes)) if turn.outcomes else ()
+    call, results = turn.call, results_of(turn.outcomes)
+    kept = _kept(call.headers, call.body, body_bytes)
     staged = None if turn.decision is None and not turn.bugs else _staged(turn.decision, turn.bugs)
     return Entry(
         n=n,
@@ -197,13 +187,13 @@ def _entry(n: int, turn: Turn, reply: Reply) -> Entry:
         status=reply.status,
         tenant=turn.scope,
         client=turn.client,
-        tally=_tally(results) if results else _NOTHING,
+        tally=results.tally,
         results=results,
         violations=tuple(turn.violations),
-        call=_kept(call.headers, call.body),
-        reply=_kept(reply.headers, reply.body),
+        call=kept,
+        reply=_kept(reply.headers, reply.body, _copied),
         staged=staged,
-        gist=gist(turn, reply, heard=staged is None or staged.arrived),
+        facts=gist(turn, reply, heard=staged is None or staged.arrived, whole=kept.body is call.body),
     )
 
 
@@ -221,23 +211,14 @@ def _staged(decision: "Decision | None", bugs: Sequence[str]) -> Staged:
     )
 
 
-_NOTHING: Final = Tally()
-
-
-def _kept(headers: Headers, body: bytes) -> Kept:
-    """Return what is kept of a message; the body is a copy, as what orjson makes holds 4 KiB however short it is."""
+def _kept(headers: Headers, body: bytes, keep: Callable[[bytes], bytes]) -> Kept:
+    """Return what is kept of a message; `keep` hides the secrets in its body."""
     size = len(body)
     if size <= WHOLE:
-        return Kept(headers_text(headers), bytes(memoryview(body_bytes(body))), size, "")
+        return Kept(headers_text(headers), keep(body), size, "")
     return Kept(headers_text(headers), body_bytes(body[: 2 * HEAD])[:HEAD], size, sha256(body).hexdigest())
 
 
-def _result(outcome: Outcome) -> ItemResult:
-    key = outcome.item.index if outcome.item.key is None else outcome.item.key
-    return ItemResult(key, outcome.result, "" if outcome.result == "done" else message_of(outcome))
-
-
-def _tally(results: Sequence[ItemResult]) -> Tally:
-    words = [one.result for one in results]
-    failed, not_run = words.count("failed"), words.count("not-run")
-    return Tally(len(words) - failed - not_run, failed, not_run)
+def _copied(body: bytes) -> bytes:
+    """Return what is kept of a body that orjson made: a copy, as such a one holds 4 KiB however short it is."""
+    return bytes(memoryview(body_bytes(body)))

@@ -57,5 +57,3 @@ def _merged(changes: Iterable[Change]) -> list[Change]:
         if first is not one and one.operation not in (first.operation, *first.also):
             found[key] = replace(first, also=(*first.also, one.operation))
     return [*found.values()]
-
-

@@ -51,51 +51,57 @@ def _new_types(old: Iterable[MediaType], new: Iterable[MediaType]) -> list[Media
 def compare_responses(was: Operation, now: Operation, name: str, judge: Judge) -> Iterator[Change]:
     """Yield what became of the statuses, their headers and their bodies."""
     for status, one in was.responses.items():
-        other = now.responses.get(status)
-        if other is not None:
-            yield from _response(one, other, name, judge)
-        else:
+        other = _declared(now, status)
+        if other is None:
             yield _lost_status(status, name)
+        elif other.status == status:
+            yield from _response(one, other, name, f"response {status}", judge)
     for status, one in now.responses.items():
-        if status not in was.responses:
-            yield from _new_status(status, one, was, name, judge)
+        known = _declared(was, status)
+        if known is None:
+            yield _new_status(status, name)
+        elif known.status != status:
+            yield from _response(known, one, name, f"response {status}", judge)
+
+
+def _declared(operation: Operation, status: str) -> Response | None:
+    """Return what is said of a status or class: by itself, by its class, by the default."""
+    declared = operation.responses
+    return declared.get(status) or declared.get(f"{status[0]}XX") or declared.get("default")
 
 
 def _lost_status(status: str, name: str) -> Change:
+    severity: Severity = "error" if status[0] in SUCCESS else "info"
+    kind = "success" if status[0] in SUCCESS else "failure"
+    return _change(f"{kind}-status-removed", severity, name, f"response {status}", "it is not described any more")
+
+
+def _new_status(status: str, name: str) -> Change:
     if status[0] in SUCCESS:
-        return _change("success-status-removed", "error", name, f"response {status}", "it is not described any more")
-    return _change("failure-status-removed", "info", name, f"response {status}", "it is not described any more")
+        says = "it is new: a success that clients do not know"
+        return _change("success-status-added", "error", name, f"response {status}", says)
+    says = "it is new: a failure that clients do not know"
+    return _change("failure-status-added", "warning", name, f"response {status}", says)
 
 
-def _new_status(status: str, one: Response, was: Operation, name: str, judge: Judge) -> Iterator[Change]:
-    """Yield what a new status means: no news where a class or the default spoke of it, if it is as they said."""
-    known = was.responses.get(f"{status[0]}XX") or was.responses.get("default")
-    if known is not None and status != "default":
-        yield from _response(known, one, name, judge, status)
-    elif status[0] in SUCCESS:
-        says = "clients do not know of it, and it is no failure"
-        yield _change("success-status-added", "error", name, f"response {status}", says)
-    else:
-        yield _change("failure-status-added", "warning", name, f"response {status}", "clients do not know of it")
-
-
-def _response(was: Response, now: Response, name: str, judge: Judge, status: str = "") -> Iterator[Change]:
-    place = f"response {status or was.status}"
+def _response(was: Response, now: Response, name: str, place: str, judge: Judge) -> Iterator[Change]:
     yield from _headers(was, now, name, place, judge)
     if was.content and not now.content:
         yield _change("response-body-removed", "error", name, place, "no body is described any more")
         return
-    for one in was.content:
-        other = next((each for each in now.content if each.media_range == one.media_range), None)
-        at = f"{place} {one.media_range}"
-        if other is None:
-            yield _change("response-media-type-removed", "error", name, at, "the media type is not given any more")
-        else:
-            yield from judge.schemas(one.schema, other.schema, direction="response", operation=name, place=at)
     severity: Severity = "warning" if was.content else "info"
-    for one in _new_types(was.content, now.content):
-        at = f"{place} {one.media_range}"
-        yield _change("response-media-type-added", severity, name, at, "the media type is given too")
+    used = set()
+    for one in now.content:
+        known, at = best_media(was.content, one.media_range), f"{place} {one.media_range}"
+        if known is None:
+            yield _change("response-media-type-added", severity, name, at, "the media type is given too")
+        else:
+            used.add(known.media_range)
+            yield from judge.schemas(known.schema, one.schema, direction="response", operation=name, place=at)
+    for one in was.content:
+        if one.media_range not in used:
+            says = "the media type is not given any more"
+            yield _change("response-media-type-removed", "error", name, f"{place} {one.media_range}", says)
 
 
 def _headers(was: Response, now: Response, name: str, place: str, judge: Judge) -> Iterator[Change]:

@@ -66,9 +66,7 @@ def is_among(value: Any, items: list[Any]) -> bool:
 def _enum(old: Raw, new: Raw) -> Iterator[Said]:
     before, after = choices(old), choices(new)
     if after is None and before is not None:
-        yield Said(
-            "enum", "widened", f"not only {values(before)} fits any more", in_old=breach(old, "const", "enum")
-        )
+        yield Said("enum", "widened", f"not only {values(before)} fits any more", in_old=breach(old, "const", "enum"))
     elif before is None and after is not None:
         yield Said("enum", "narrowed", f"only {values(after)} fits now", in_new=breach(new, "const", "enum"))
     elif before is not None and after is not None:

@@ -40,7 +40,9 @@ def _renamed(now: Operation, was: Operation) -> Operation:
 
 
 def _with_name(parameter: Parameter, names: dict[str, str]) -> Parameter:
-    return replace(parameter, name=names.get(parameter.name, parameter.name)) if parameter.where == "path" else parameter
+    return (
+        replace(parameter, name=names.get(parameter.name, parameter.name)) if parameter.where == "path" else parameter
+    )
 
 
 def _gone(before: dict[Key, Operation], after: dict[Key, Operation]) -> Iterator[Change]:

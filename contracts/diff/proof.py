@@ -1,6 +1,6 @@
 """Proving that one schema takes whatever another takes."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 from jsonschema_rs import ReferencingError, canonicalize, dereference
 
@@ -36,5 +36,4 @@ def _covers(wide: Schema, narrow: Schema) -> Contained:
         )
     except (ReferencingError, ValueError):
         return "unknown"
-    found: Contained = one.covers(other).value
-    return found
+    return cast("Contained", one.covers(other).value)

@@ -23,8 +23,9 @@ class Where(NamedTuple):
 class Entry:
     """What is believed of one record. `present` is None when it is not known whether it is there.
 
-    `members` are those whose values are known, `before` the values that they had before the last change; the others
-    were never set when `unset` is true; a `fresh` record has not been changed since it was made. `by` is the operation that wrote it last and `at` the exchange that told
+    `members` are those whose values are known, `before` the values that changed ones had when they were read last, each
+    with the operation that changed it; the others were never set when `unset` is true; a `fresh` record has not been changed since it was made, and one that is
+    gone was there `once`. `by` is the operation that wrote it last and `at` the exchange that told
     so; `jobs` are the numbers of the calls whose jobs may still change it.
     """
 
@@ -33,9 +34,10 @@ class Entry:
     present: bool | None
     version: int | None = None
     members: Mapping[str, object] = field(default_factory=dict)
-    before: Mapping[str, object] = field(default_factory=dict)
+    before: Mapping[str, tuple[object, str]] = field(default_factory=dict)
     unset: bool = False
     fresh: bool = False
+    once: bool = False
     by: str = ""
     at: Exchange | None = None
     jobs: frozenset[int] = frozenset()
@@ -108,6 +110,8 @@ class Ledger:
         key = str(entry.key)
         some = self._entries.setdefault(entry.where, {})
         old = some.get(key)
+        if not entry.once and (entry.present is not False or (old is not None and old.once)):
+            entry = replace(entry, once=True)
         if self._undo is not None:
             self._undo.append((entry.where, key, old))
         self._index(old, -1)

@@ -55,7 +55,7 @@ def verdict(ledger: Ledger, contract: Contract, want: Want, *, since: int | None
 
 def _reasons(beliefs: Beliefs, contract: Contract, want: Want) -> Iterator[Verdict]:
     present = presence(beliefs, want)
-    yield from _target(want, present)
+    yield from _target(beliefs, want, present)
     yield from _version(beliefs, want, present)
     if want.action == "delete":
         yield from _deletion(beliefs, want)
@@ -83,14 +83,21 @@ def _present(beliefs: Beliefs, where: Where, key: object) -> bool | None:
     return False if beliefs.ledger.is_ours(key) and not beliefs.ledger.elsewhere(where, key) else None
 
 
-def _target(want: Want, present: bool | None) -> Iterator[Verdict]:
-    if want.action in {"update", "delete"} or (want.action == "replace" and want.resource.assigned):
+def _target(beliefs: Beliefs, want: Want, present: bool | None) -> Iterator[Verdict]:
+    if want.action == "delete" and present is False and _has_a_tombstone(beliefs, want):
+        yield OPEN
+    elif want.action in {"update", "delete"} or (want.action == "replace" and want.resource.assigned):
         if present is not True:
             yield OPEN if present is None else Verdict("failed", "of a record that is not there")
     elif want.action == "create" and present is not False:
         yield OPEN if present is None else Verdict("failed", "of a record that is there already")
     elif present is None:
         yield OPEN
+
+
+def _has_a_tombstone(beliefs: Beliefs, want: Want) -> bool:
+    entry = beliefs.ledger.find(want.where, want.key)
+    return want.resource.tombstone is not None and entry is not None and entry.once
 
 
 def _version(beliefs: Beliefs, want: Want, present: bool | None) -> Iterator[Verdict]:
@@ -181,21 +188,27 @@ def carried_out(
 ) -> None:
     """Believe that an effect was done. `key` is what the server named the record, `version` what it says it is at."""
     present = presence(Beliefs(ledger), want)
+    creates = want.action in CREATES and present is not True
     named = key if isinstance(key, str | int) and (want.resource.assigned or want.key is ABSENT) else want.key
-    if want.resource.assigned and want.action in CREATES and present is not True and not isinstance(key, str | int):
+    if want.resource.assigned and creates and not isinstance(key, str | int):
         ledger.blur(want.where, ABSENT, want.members or {})
+    elif not isinstance(named, str | int):
         return
-    if not isinstance(named, str | int):
-        return
-    named = typed_key(contract, want.resource, named)
-    if want.members is None or (present is None and want.action != "delete"):
-        ledger.blur(want.where, named, want.members or {})
-        return
-    ledger.put(replace(_EFFECTS[want.action](ledger, want, named, present), by=by, at=at))
-    told = version if isinstance(version, int) else None
-    entry = ledger.find(want.where, named)
-    if told is not None and entry is not None:
-        ledger.put(replace(entry, version=told))
+    elif want.members is None or (present is None and want.action != "delete"):
+        ledger.blur(want.where, typed_key(contract, want.resource, named), want.members or {})
+    else:
+        own = typed_key(contract, want.resource, named)
+        entry = _EFFECTS[_amounts_to(want, present)](ledger, want, own, by)
+        told = version if isinstance(version, int) else entry.version
+        ledger.put(replace(entry, version=told, by=by, at=at))
+
+
+def _amounts_to(want: Want, present: bool | None) -> str:  # noqa: FBT001 - one of three
+    if want.action == "delete":
+        return "delete"
+    if present is not True:
+        return "create"
+    return "replace" if want.action == "replace" else "update"
 
 
 def _written(members: Mapping[str, object]) -> dict[str, object]:
@@ -203,46 +216,51 @@ def _written(members: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in members.items() if not isinstance(value, dict)}
 
 
-def _created(ledger: Ledger, want: Want, key: str | int, present: bool | None) -> Entry:  # noqa: FBT001 - one of four alike
-    if present:
-        return _updated(ledger, want, key, present)
+def _created(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
+    """Return a new record, or one that comes back: what it had before may come back with it."""
+    del by
     gone = ledger.find(want.where, key)
-    before = want.resource.tombstone is not None and gone is not None
-    members = {**({} if before else want.resource.defaults), **_written(want.members or {})}
-    revived = not before or (want.members or {}).get(want.resource.tombstone or "", ABSENT) is not ABSENT
-    stands = True if revived else None
-    first = None if before else ledger.first_versions.get(want.where.resource)
-    return Entry(where=want.where, key=key, present=stands, version=first, members=members, unset=not before, fresh=not before)
+    back = want.resource.tombstone is not None and gone is not None and gone.once
+    members = {**({} if back else want.resource.defaults), **_written(want.members or {})}
+    stands = not back or (want.members or {}).get(want.resource.tombstone or "", ABSENT) is not ABSENT
+    first = None if back else ledger.first_versions.get(want.where.resource)
+    return Entry(
+        where=want.where,
+        key=key,
+        present=True if stands else None,
+        version=first,
+        members=members,
+        unset=not back,
+        fresh=not back,
+    )
 
 
-def _updated(ledger: Ledger, want: Want, key: str | int, present: bool | None) -> Entry:  # noqa: FBT001 - one of four alike
-    del present
-    old = ledger.find(want.where, key)
+def _updated(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
+    old, changes = ledger.find(want.where, key), want.members or {}
     if old is None:
-        return Entry(where=want.where, key=key, present=True, members=_written(want.members or {}))
-    changes = want.members or {}
+        return Entry(where=want.where, key=key, present=True, members=_written(changes))
     kept = {name: one for name, one in old.members.items() if name not in changes}
-    before = {name: old.members.get(name) for name in changes if name in old.members or old.unset}
+    before = {name: (old.members.get(name), by) for name in changes if name in old.members or old.unset}
+    earlier = {name: (value, by if name in changes else own) for name, (value, own) in old.before.items()}
     version = None if old.version is None else old.version + 1
-    return replace(old, members={**kept, **_written(changes)}, before={**before, **old.before}, version=version, fresh=False)
+    return replace(
+        old, members={**kept, **_written(changes)}, before={**before, **earlier}, version=version, fresh=False
+    )
 
 
-def _replaced(ledger: Ledger, want: Want, key: str | int, present: bool | None) -> Entry:  # noqa: FBT001 - one of four alike
-    if not present:
-        return _created(ledger, want, key, present)
-    updated = _updated(ledger, want, key, present)
+def _replaced(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
+    updated = _updated(ledger, want, key, by)
     return replace(updated, members=_written(want.members or {}), unset=False)
 
 
-def _deleted(ledger: Ledger, want: Want, key: str | int, present: bool | None) -> Entry:  # noqa: FBT001 - one of four alike
-    del ledger, present
+def _deleted(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
+    del ledger, by
     return Entry(where=want.where, key=key, present=False)
 
 
-_EFFECTS: Final[Mapping[str, Callable[[Ledger, Want, str | int, bool | None], Entry]]] = {
+_EFFECTS: Final[Mapping[str, Callable[[Ledger, Want, str | int, str], Entry]]] = {
     "create": _created,
     "delete": _deleted,
     "replace": _replaced,
     "update": _updated,
-    "upsert": _created,
 }

@@ -132,8 +132,8 @@ class ReadBack:
 
     def _member(self, entry: Entry, name: str, wanted: object, got: object, exchange: Exchange) -> Iterator[Finding]:
         """Yield where a member is not what was written; one that no call of this kind has ever changed is let be."""
-        before = entry.before.get(name, ABSENT)
-        habit = (TOOK, entry.by, entry.where.resource, name)
+        before, by = entry.before.get(name, (ABSENT, entry.by))
+        habit = (TOOK, by, entry.where.resource, name)
         stuck = (KEPT, *habit[1:])
         if same(wanted, got):
             if before is not ABSENT and not same(before, wanted) and habit not in self._habits:
@@ -173,14 +173,15 @@ class ReadBack:
 
     def _learned(self, entry: Entry, resource: Resource, body: Any, exchange: Exchange) -> Entry:
         if body is ABSENT:
-            return Entry(where=entry.where, key=entry.key, present=False, by=entry.by, at=exchange)
+            return Entry(where=entry.where, key=entry.key, present=False, once=entry.once, by=entry.by, at=exchange)
         shown = self.key_in(resource, body)
         version = self._version(resource, body)
         number = version if isinstance(version, int) else None
         if entry.fresh and number is not None:
             self._ledger.first_versions.setdefault(resource.name, number)
         schema = schema_of(self._contract, resource)
-        unset: dict[str, object] = dict.fromkeys(schema.members()) if schema is not None else {}
+        names = schema.members() if schema is not None else {}
+        unset: dict[str, object] = {name: None for name in names if self._is_member(resource, name)}
         told_of = self._members(resource, body).items()
         members = {**unset, **{name: one for name, one in told_of if self._is_member(resource, name)}}
         key = shown if isinstance(shown, str | int) and str(shown) == str(entry.key) else entry.key

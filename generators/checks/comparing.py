@@ -41,7 +41,10 @@ def taken(done: Ran) -> Ran:
 def isolated(spot: Spot) -> Sequence[Finding]:
     """Send a mix, then the same without the items that failed: the others must fare the same."""
     intents = mixed(spot)
-    first = taken(perform(staged(spot, intents), Ask(unit="item")))
+    first = perform(staged(spot, intents), Ask(unit="item"))
+    if first.refused:
+        return _refused(spot, intents, first)
+    first = taken(first)
     if not first.slots("failed"):
         raise ImpossibleError("no item failed, although some should")
     rest = [slot for slot, one in enumerate(intents) if first.result(slot) != "failed" or not one.defect]
@@ -52,6 +55,16 @@ def isolated(spot: Spot) -> Sequence[Finding]:
         says = f"the request is refused ({second.status}) when the items that failed are left out"
         return [finding("isolated", "refused without its failures", says, first, second)]
     return list(compared("isolated", first, second, rest, "with the failed items there and without them"))
+
+
+def _refused(spot: Spot, intents: Sequence[Intent], first: Ran) -> list[Finding]:
+    """Tell whether a request was refused for items that should only have failed by themselves."""
+    rest = [slot for slot, one in enumerate(intents) if not one.defect]
+    second = perform(staged(spot, intents), Ask(unit="item", order=rest))
+    if second.refused:
+        raise ImpossibleError(f"the whole request was refused ({first.status}), with bad items and without them")
+    says = f"the whole request is refused ({first.status}) for items that should fail by themselves"
+    return [finding("isolated", "refused for its bad items", says, first, second)]
 
 
 def split(spot: Spot) -> Sequence[Finding]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from contracts.messages import ABSENT
 from contracts.texts import short
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent, actions_of
@@ -14,6 +15,7 @@ from generators.checks.stage import Stage
 from generators.checks.staging import staged
 from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
+from generators.checks.wrapping import item_schema
 
 PAIRS = ((1, 2), (9, 10))  # groups that compare the same as numbers, and not as texts
 
@@ -39,6 +41,10 @@ def _changes_meet(spot: Spot, small: int, large: int) -> Iterator[Finding]:
     first = Intent(action=action, existing=True, group=small, flavour="wide")
     stage = _in_turn(staged(spot, [first, Intent(action=action, existing=True, group=large, twin=0)]))
     done = perform(stage, Ask(unit=units_of(spot.bulk)[0], grouped=True, order=[1, 0]))
+    if done.slots("done") == [0] and stage.pieces[1].content.version is not ABSENT:
+        says = f"group {large} is listed before group {small}, and does not see the version that {small} made"
+        yield finding("grouped", f"groups {small} and {large} in the wrong order", says, done)
+        return
     if done.slots("done") != [0, 1]:
         raise ImpossibleError("two changes of one record in two groups were not both carried out")
     after = stored(done, slots=[0])[0]
@@ -52,10 +58,17 @@ def _changes_meet(spot: Spot, small: int, large: int) -> Iterator[Finding]:
 
 
 def _in_turn(stage: Stage) -> Stage:
-    """Return a stage whose second item names the version that its record has after the first one."""
-    version, last = stage.spot.bulk.effect.version, stage.pieces[1]
-    if version is not None and isinstance(last.content.version, int):
-        stage.pieces[1] = replace(last, raw=put(last.raw, version, last.content.version + 1))
+    """Return a stage without versions; where items must name one, the second names what the first one makes of it."""
+    version, schema = stage.spot.bulk.effect.version, item_schema(stage.spot.operation)
+    for n, piece in enumerate(stage.pieces):
+        given = piece.content.version
+        if version is None or given is ABSENT:
+            continue
+        timeless = {name: value for name, value in piece.raw.items() if f"/{name}" != version}
+        if schema is None or schema.is_valid(timeless):
+            stage.pieces[n] = replace(piece, raw=timeless, content=replace(piece.content, version=ABSENT))
+        elif isinstance(given, int):
+            stage.pieces[n] = replace(piece, raw=put(piece.raw, version, given + n))
     return stage
 
 

@@ -1,7 +1,7 @@
 """A bulk call together with all that was answered about it, at once and by its jobs."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from contracts.bulk import Bulk, Outcomes
@@ -10,7 +10,7 @@ from contracts.model import Contract, NoRoute, Operation
 from contracts.routing import Router
 from generators.checks.findings import History
 from generators.checks.jobs import OK, Trace, Tracks
-from generators.checks.locations import sent_of, told
+from generators.checks.locations import look, sent_of, told
 from generators.checks.reading import BulkCall, read_call
 from generators.checks.telling import Entry, Outcome, entries_of, outcomes_of
 
@@ -158,13 +158,26 @@ def _telling(
     entries = entries_of(call.bulk, declared, body, call.items)
     if entries is None:
         return None
-    whole = call.unit == "whole"
+    outcomes = outcomes_of(call.bulk, declared, entries, len(call.items), whole=call.unit == "whole")
     return Telling(
         declared=declared,
         target=target,
         entries=entries,
-        outcomes=outcomes_of(call.bulk, declared, entries, len(call.items), whole=whole),
+        outcomes=_but_left(call, body, outcomes),
         evidence=evidence,
         body=body,
         trace=trace,
+    )
+
+
+def _but_left(call: BulkCall, body: object, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    """Return the outcomes, those of items that are handed back as not processed set right."""
+    at = call.bulk.guard.unprocessed
+    left = look(body, at) if at is not None else ABSENT
+    raws = list(left.values()) if isinstance(left, dict) else left if isinstance(left, list) else []
+    if not raws:
+        return outcomes
+    return tuple(
+        replace(one, result="not-run") if item.raw in raws else one
+        for one, item in zip(outcomes, call.items, strict=True)
     )

@@ -1,10 +1,12 @@
 """What the laws of conduct need of an exchange, taken down when it is recorded: large bodies are not kept."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contracts.bulk import BulkJob
-from contracts.messages import ABSENT, Reply
+from contracts.jsontext import JsonFault, read_json
+from contracts.messages import ABSENT, Call, Headers, Reply
 from contracts.model import Operation
 from mockserver.conduct.packing import pack
 from mockserver.conduct.sent import Items, is_key, items_of, raws_of, targets_of
@@ -12,11 +14,14 @@ from mockserver.conduct.told import Made, made, shown, stale, state_of, undone
 from mockserver.served import BulkPlan, Served, served
 
 if TYPE_CHECKING:
+    from mockserver.api import Api
+    from mockserver.journal import Entry
     from mockserver.turn import Turn
 
 OK: Final = range(200, 300)
 OWN_BYTES: Final = 400  # what a gist takes beside its packed lists
 MADE_BYTES: Final = 160  # what a job that was made takes
+UNREAD_BYTES: Final = 700  # what it takes to read a call again, beside its body
 
 
 class Gist(NamedTuple):
@@ -43,10 +48,41 @@ class Gist(NamedTuple):
         return OWN_BYTES + sum(map(len, lists)) + MADE_BYTES * len(self.made)
 
 
-def gist(turn: "Turn", reply: Reply, *, heard: bool = True) -> Gist | None:
+NOTHING: Final = Gist()
+
+
+class Unread(NamedTuple):
+    """A bulk call whose body is kept whole: what was sent is taken down when somebody asks. `told` are its other facts.
+
+    `settings` are those that it met, `variables` and `query` are parsed.
+    """
+
+    told: Gist
+    api: "Api"
+    plan: BulkPlan
+    scope: str
+    settings: dict[str, Any]
+    variables: Mapping[str, str]
+    query: Mapping[str, object]
+
+    @property
+    def size(self) -> int:
+        """Return about how many bytes it takes."""
+        return self.told.size + UNREAD_BYTES
+
+    def read(self, entry: "Entry") -> Gist:
+        """Return the facts of the exchange that the journal's entry is about."""
+        turn = _resumed(self, entry)
+        data = read_json(entry.call.body, max_depth=len(entry.call.body), lenient=True)
+        turn.data = ABSENT if isinstance(data, JsonFault) else self.api.hooks.canon(turn, data)
+        return _sent(turn, self.plan)._replace(stale=self.told.stale, made=self.told.made)
+
+
+def gist(turn: "Turn", reply: Reply, *, heard: bool = True, whole: bool = False) -> Gist | Unread | None:
     """Return the facts of an exchange; None when no law needs more than the journal's entry says.
 
-    A reply that was not `heard` has told the client nothing.
+    A reply that was not `heard` has told the client nothing. What a bulk call sent is read later when its body is kept
+    `whole`.
     """
     operation = turn.operation
     if operation is None:
@@ -54,8 +90,10 @@ def gist(turn: "Turn", reply: Reply, *, heard: bool = True) -> Gist | None:
     ready = served(turn.api)
     plan = ready.plans.get(operation.id)
     if plan is not None:
-        sent = _sent(turn, plan)
-        return sent._replace(stale=stale(turn.outcomes), made=_made(turn, reply, ready, plan)) if heard else sent
+        told = Gist(stale=stale(turn.outcomes), made=_made(turn, reply, ready, plan)) if heard else NOTHING
+        if whole and turn.data is not ABSENT:
+            return Unread(told, turn.api, plan, turn.scope, turn.world.settings, turn.variables, turn.query)
+        return _sent(turn, plan)._replace(stale=told.stale, made=told.made)
     declared = _asked_about(ready, operation.id)
     if declared is not None:
         return _of_job(turn, reply, operation, declared, heard=heard)
@@ -63,6 +101,30 @@ def gist(turn: "Turn", reply: Reply, *, heard: bool = True) -> Gist | None:
         records = shown(ready, reply) if heard and reply.status in OK else b""
         return Gist(shown=records) if records else None
     return _of_single(turn, reply, heard=heard) if turn.outcomes or turn.jobs else None
+
+
+def _resumed(unread: Unread, entry: "Entry") -> "Turn":
+    """Return a recorded call in hand once more; secrets are hidden in it."""
+    from mockserver.ids import Ids  # noqa: PLC0415 - these three import what records exchanges
+    from mockserver.stores.memory import MemoryStore  # noqa: PLC0415
+    from mockserver.turn import Turn  # noqa: PLC0415
+    from mockserver.world import World  # noqa: PLC0415
+
+    lines = (line.partition(": ") for line in entry.call.headers.split("\n") if line)
+    headers = Headers((name, value) for name, _, value in lines)
+    call = Call(method=entry.method, path=entry.path, query=entry.query, headers=headers, body=entry.call.body)
+    world = World(store=MemoryStore(), ids=Ids(), settings=unread.settings, born=entry.at)
+    return Turn(
+        api=unread.api,
+        world=world,
+        call=call,
+        now=entry.at,
+        operation=unread.plan.operation,
+        variables=unread.variables,
+        query=unread.query,
+        scope=unread.scope,
+        client=entry.client,
+    )
 
 
 def _sent(turn: "Turn", plan: BulkPlan) -> Gist:

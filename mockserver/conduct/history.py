@@ -10,13 +10,12 @@ from typing import Final
 from contracts.bulk import Bulk, BulkJob
 from contracts.lifecycle import FINAL
 from contracts.model import Contract, Operation
-from mockserver.conduct.gist import OK, Gist
+from mockserver.conduct.gist import NOTHING, OK, Gist
 from mockserver.conduct.packing import marks_in, unpack
 from mockserver.conduct.sent import Items
 from mockserver.conduct.told import Made
 from mockserver.journal import Entry, Kept
 
-NOTHING: Final = Gist()
 REFUSED: Final = frozenset((HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
 POLLED: Final = frozenset((*OK, HTTPStatus.TOO_MANY_REQUESTS))  # a poll was looked at, or refused for its haste
 
@@ -43,7 +42,7 @@ class Deed:
         """The status of the reply."""
         return self.entry.status
 
-    @property
+    @cached_property
     def gist(self) -> Gist:
         """The facts that were taken down."""
         return self.entry.gist or NOTHING

@@ -8,7 +8,7 @@ import orjson
 from contracts.bulk import Bulk, Resource
 from contracts.messages import ABSENT
 from mockserver.conduct.packing import dumped, marks_of, pack
-from mockserver.domain.places import choose, is_outside, locate, reader, wished
+from mockserver.domain.places import choose, column, is_outside, locate, reader, wished
 from mockserver.served import BulkPlan
 
 if TYPE_CHECKING:
@@ -113,14 +113,6 @@ def _keys(turn: "Turn", plan: BulkPlan, resource: Resource | None, raws: Sequenc
         found = column(f"{bulk.effect.payload}/{resource.key}", raws)
     texts = [key if type(key) is str else str(key) for key in found if key is not ABSENT]
     return texts if len(texts) == len(raws) else []
-
-
-def column(at: str, raws: Sequence[object]) -> list[object]:
-    """Return what each item has at a pointer, `ABSENT` where it has nothing."""
-    name = at[1:]
-    if at.count("/") != 1 or "~" in at or name.isdecimal():
-        return list(map(reader(at), raws))
-    return [raw.get(name, ABSENT) if type(raw) is dict else ABSENT for raw in raws]
 
 
 def _wanted(bulk: Bulk, raws: Sequence[object]) -> Sequence[object]:

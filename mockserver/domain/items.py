@@ -1,11 +1,13 @@
 """Taking the items of a bulk request apart, as its `x-bulk` declares."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
 from contracts.bulk import Bulk, Choice, Resource
 from contracts.messages import ABSENT
-from mockserver.domain.places import chooser, is_outside, locate, reader
+from contracts.pointers import pointer_of
+from mockserver.domain.places import chooser, column, is_outside, locate, reader
 from mockserver.domain.values import Item
 
 if TYPE_CHECKING:
@@ -59,6 +61,12 @@ class Dismantler:
                 return list(enumerate(found))
         return ()
 
+    def size(self, turn: "Turn") -> int:
+        """Return how many items there are."""
+        items = self._bulk.items
+        found = locate(turn, items.at) if not items.also_at and items.shape != "map" and items.groups is None else None
+        return len(found) if isinstance(found, list) else len(self.collection(turn))
+
     def resource(self, turn: "Turn", raw: object) -> Resource | None:
         """Return the resource that an item speaks of, None when the word for it is unknown."""
         return self._resources.get(self._word(turn, self._bulk.effect.resource, self._resource, raw) or "")
@@ -68,7 +76,9 @@ class Dismantler:
         key, raws = self._key, self.collection(turn)
         if key is None:
             return self.targets(turn)
-        return [name if self._bulk.items.shape == "map" and not self._bulk.key.at else key(raw) for name, raw in raws]
+        if self._bulk.items.shape == "map" and not self._bulk.key.at:
+            return [name for name, _ in raws]
+        return column(self._bulk.key.at or "", [raw for _, raw in raws])
 
     def targets(self, turn: "Turn") -> list[object]:
         """Return the record that each item names, `ABSENT` where it names none."""
@@ -85,7 +95,7 @@ class Dismantler:
         resource = self.resource(turn, None) if self._is_fixed(effect.resource) else None
         action = self._action(self._given(turn, effect.action, None)) if self._is_fixed(effect.action) else None
         if resource is not None and action is not None and self._is_plain(resource):
-            return self._plain(raws, resource, action)
+            return self._plain([raw for _, raw in raws], resource, action)
         make = self._maker(turn, resource, action)
         return [item for n, (name, raw) in enumerate(raws) if (item := make(n, name, raw)) is not None]
 
@@ -98,21 +108,14 @@ class Dismantler:
         named = resource.assigned or not bulk.effect.payload
         return listed and bare and settled and named and bulk.key.by in {"client", "target"}
 
-    def _plain(self, raws: Raws, resource: Resource, action: str) -> list[Item]:
-        new, nothing, member = tuple.__new__, ABSENT, resource.key
-        if not self._bulk.effect.payload and self._key is None:
-            keys = [raw[member] for _, raw in raws]  # type: ignore[index] # the contract has checked it
-            return [
-                new(Item, (n, key, action, resource, key, raw, None, None, raw))
-                for (n, raw), key in zip(raws, keys, strict=True)
-            ]
-        key_of, payload_of, whole = self._key or reader(f"/{member}"), self._payload, not self._bulk.effect.payload
-        named = [None if (key := key_of(raw)) is nothing else key for _, raw in raws]
-        aims = [raw.get(member, nothing) if whole else nothing for _, raw in raws]  # type: ignore[attr-defined] # the same
-        return [
-            new(Item, (n, key, action, resource, aim, payload_of(raw), None, None, raw))
-            for (n, raw), key, aim in zip(raws, named, aims, strict=True)
-        ]
+    def _plain(self, raws: Sequence[object], resource: Resource, action: str) -> list[Item]:
+        payload, own = self._bulk.effect.payload, pointer_of((resource.key,))
+        keys = column(own if self._bulk.key.at is None else self._bulk.key.at, raws)
+        named = [None if key is ABSENT else key for key in keys] if ABSENT in keys else keys
+        aims: Iterable[object] = repeat(ABSENT) if payload else column(own, raws)
+        payloads = column(payload, raws) if payload else raws
+        parts = zip(count(), named, repeat(action), repeat(resource), aims, payloads, repeat(None), repeat(None), raws)
+        return list(map(tuple.__new__, repeat(Item), parts))
 
     def _maker(
         self, turn: "Turn", fixed: Resource | None, settled: str | None

@@ -77,6 +77,7 @@ def processed(job: Job, now: datetime) -> int:
     """Return how many items have been processed by `now`: by the job's way of progress, all of them at the end."""
     if job.due is not None and job.due <= now and job.cancelled is None:
         return job.items
+    now = now if job.cancelled is None else min(now, job.cancelled)
     if job.progress == "at-end" or now <= job.begins:
         return 0
     until = job.due if job.due is not None else job.begins + timedelta(hours=1)

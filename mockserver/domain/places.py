@@ -1,11 +1,11 @@
 """Reading and writing at the locations that `x-bulk` names: JSON Pointers, headers, query and path."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts.bulk import Choice
 from contracts.messages import ABSENT
-from contracts.pointers import look_up, tokens_of
+from contracts.pointers import look_up, step, tokens_of
 
 if TYPE_CHECKING:
     from mockserver.turn import Turn
@@ -20,7 +20,7 @@ def reader(pointer: str) -> Reader:
     if not tokens:
         return lambda value: value
     if len(tokens) > 1:
-        return lambda value: look_up(value, pointer)
+        return _walker(tokens)
     (name,) = tokens
 
     def member(value: object) -> object:
@@ -30,6 +30,26 @@ def reader(pointer: str) -> Reader:
             return look_up(value, pointer)
 
     return member
+
+
+def _walker(tokens: tuple[str, ...]) -> Reader:
+    def walk(value: object) -> object:
+        for token in tokens:
+            value = value.get(token, ABSENT) if type(value) is dict else step(value, token)
+            if value is ABSENT:
+                break
+        return value
+
+    return walk
+
+
+def column(at: str, raws: Sequence[object]) -> list[object]:
+    """Return what each item has at a pointer, `ABSENT` where it has nothing."""
+    parent, slash, name = at.rpartition("/")
+    if not slash or "~" in name or name.isdecimal():
+        return list(map(reader(at), raws))
+    held = column(parent, raws) if parent else raws
+    return [one.get(name, ABSENT) if type(one) is dict else ABSENT for one in held]
 
 
 def is_outside(location: str) -> bool:

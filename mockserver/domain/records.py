@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from contracts.bulk import Resource
@@ -97,7 +98,8 @@ class Clerk:
         defaults = self.resource.defaults
         records = [new(Record, (new_key(), 1, False, merged(defaults, one), now, now)) for one in changes]
         self.view.put_new(self.collection, records)
-        return [new(Outcome, (item, "done", "create", (), record)) for item, record in zip(items, records, strict=True)]
+        parts = zip(items, repeat("done"), repeat("create"), repeat(()), records)
+        return list(map(new, repeat(Outcome), parts))
 
     def _is_faultless(self, changes: Sequence[Mapping[str, object]]) -> bool:
         """Tell whether new records have what they must, refer to nothing, and differ in what is unique."""

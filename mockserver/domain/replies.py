@@ -28,7 +28,7 @@ _OK = {"create": 201}
 
 def outcome_class(outcomes: Sequence[Outcome], unit: str) -> str:
     """Return the class that the status speaks of: `allOk`, `someFailed`, `allFailed` or `wholeFailed`."""
-    done = sum(1 for outcome in outcomes if outcome.result == "done")
+    done = [outcome[1] for outcome in outcomes].count("done")
     if done == len(outcomes):
         return "allOk"
     if unit == "whole":

@@ -29,7 +29,9 @@ class Table:
     def put_new(self, records: Sequence[Record]) -> None:
         """Insert records whose keys are new."""
         self.rows.update({record[0]: record for record in records})
-        for read, entries in self._parts:
+        for index, (read, entries) in zip(self.indexes, self._parts, strict=True):
+            if len(records) > 1 and len(index) == 1 and _take_in(entries, index[0], records):
+                continue
             for record in records:
                 values = read(record[3])
                 if values is None:
@@ -67,6 +69,18 @@ class Table:
             del held[key]
             if not held:
                 del entries[values]
+
+
+def _take_in(entries: "dict[object, Key | dict[Key, None]]", member: str, records: Sequence[Record]) -> bool:
+    """Enter records by one member in one go, unless values are no texts, are there already, or occur twice."""
+    values = [record[3].get(member) for record in records]
+    if set(map(type, values)) != {str}:
+        return False
+    fresh = dict(zip(values, [record[0] for record in records], strict=True))
+    if len(fresh) < len(values) or not entries.keys().isdisjoint(fresh):
+        return False
+    entries.update(fresh)
+    return True
 
 
 def _more(held: Key | dict[Key, None], key: Key) -> dict[Key, None]:

@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from threading import local
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import orjson
 
 from contracts.errors import MisuseError
 from contracts.messages import Headers, Reply
-from mockserver.web.running import Running
+
+if TYPE_CHECKING:
+    from mockserver.web.running import Running
 
 CONTROL: Final = "/_sandbox"
 SECONDS: Final = 30.0
@@ -43,7 +45,7 @@ def ask(door: Door, method: str, path: str, body: object = None) -> Any:
 class LocalDoor:
     """The door of a server in a thread of this process. What is asked is done in that thread, between two calls."""
 
-    running: Running
+    running: "Running"
 
     @property
     def url(self) -> str:

@@ -199,10 +199,12 @@ class Bulk:
             del body["failed"]
         return status, body
 
-    def _shelf_refusal(self, data, most):
+    def _shelf_refusal(self, data, most, *, strict=True):
         if not isinstance(data, list) or not data or len(data) > most:
             return (413 if isinstance(data, list) and data else 400), {"problem": "too few or too many"}
-        if any(not isinstance(one, dict) or bad(plain(one, SHELF), SHELF) or "code" not in one for one in data):
+        if any(not isinstance(one, dict) or "code" not in one for one in data):
+            return 400, {"problem": "an item is none"}
+        if strict and any(bad(plain(one, SHELF), SHELF) for one in data):
             return 400, {"problem": "an item is none"}
         if len({one["code"] for one in data}) < len(data):
             return 400, {"problem": "a code stands twice"}
@@ -220,8 +222,9 @@ class Bulk:
         return results
 
     def spreadShelves(self, call, variables, data):
-        if self._shelf_refusal(data["shelves"], 100):
-            return self._shelf_refusal(data["shelves"], 100)
+        problem = self._shelf_refusal(data["shelves"], 100, strict=False)
+        if problem:
+            return problem
         served, problems = {}, {}
         for room in data["rooms"]:
             if room not in ROOMS:
@@ -235,7 +238,8 @@ class Bulk:
         return (207 if problems else 200), {"served": served, "problems": problems}
 
     def storeShelves(self, call, variables, data):
-        if self._shelf_refusal(data, MOST):
+        problem = self._shelf_refusal(data, MOST, strict=False)
+        if problem:
             return 400, {"problem": "no list of shelves"}
         now, left = data[:8], data[8:]
         results = self._shelved("north", now)

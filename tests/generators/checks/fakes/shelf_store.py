@@ -60,6 +60,9 @@ class Store:
 
     def put_shelf(self, room, fields):
         code, old = fields.get("code"), self.shelves[room].get(fields.get("code"))
+        problem = bad(fields, SHELF)
+        if problem:
+            return None, problem
         if fields.get("gone") is True:
             if old is None or old.get("gone"):
                 return None, f"no shelf {code}"
