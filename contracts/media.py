@@ -1,6 +1,7 @@
 """Media types: which entry of a `content` map fits a content type."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from contracts.messages import essence
@@ -19,9 +20,8 @@ Entry = TypeVar("Entry", bound=HasRange)
 
 def best_media(content: Iterable[Entry], content_type: str) -> Entry | None:
     """Return the most specific entry that fits: `a/x+json`, then `a/*+json`, then `a/*`, then `*/*`."""
-    wanted = essence(content_type)
     by_range = {entry.media_range: entry for entry in content}
-    return next((by_range[one] for one in _ranges(wanted) if one in by_range), None)
+    return next((by_range[one] for one in _ranges(content_type) if one in by_range), None)
 
 
 def is_json(content_type: str) -> bool:
@@ -30,7 +30,9 @@ def is_json(content_type: str) -> bool:
     return name.endswith(("/json", "+json"))
 
 
-def _ranges(wanted: str) -> tuple[str, ...]:
+@lru_cache(maxsize=1000)
+def _ranges(content_type: str) -> tuple[str, ...]:
+    wanted = essence(content_type)
     main, _, sub = wanted.partition("/")
     _, plus, suffix = sub.rpartition("+")
     return (wanted, *((f"{main}/*+{suffix}",) if plus else ()), f"{main}/*", "*/*")

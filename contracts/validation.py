@@ -78,9 +78,9 @@ def check_value(
 def check_items(schema: Schema, items: Sequence[object], *, at: str = "", most: int = LISTED) -> Report:
     """Hold each of `items` to a schema; they stand in a body's list at the pointer `at`."""
     fits = schema.validator.is_valid
-    bad = [n for n, item in enumerate(items) if not fits(item)]
-    if not bad:
+    if all(map(fits, items)):
         return FINE
+    bad = [n for n, item in enumerate(items) if not fits(item)]
     found, explain = Findings(most=most), explainer(schema)
     parent: Path = None
     for token in tokens_of(at):

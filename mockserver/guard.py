@@ -123,7 +123,7 @@ def malformed(turn: Turn, plan: BulkPlan) -> Refusal | None:
     effect = plan.bulk.effect
     if effect.payload or effect.action.constant == "delete" or "malformedItem" not in plan.bulk.guard.refuse:
         return None
-    raws = [raw for _, raw in plan.dismantler.collection(turn)]
+    raws = plan.dismantler.raws(turn)
     resource = plan.dismantler.resource(turn, None)
     schema = None if resource is None else served(turn.api).keepers[resource.name].payloads.schema
     if schema is None:

@@ -2,6 +2,6 @@
 
 from contracts.diff.changes import SEVERITIES, Change, Diff, Direction, Severity
 from contracts.diff.comparing import compare
-from contracts.diff.edits import Edit, Finder
+from contracts.diff.edits import Clue, Edit, Finder
 
-__all__ = ["SEVERITIES", "Change", "Diff", "Direction", "Edit", "Finder", "Severity", "compare"]
+__all__ = ["SEVERITIES", "Change", "Clue", "Diff", "Direction", "Edit", "Finder", "Severity", "compare"]

@@ -33,7 +33,7 @@ def _changes(old: Contract, new: Contract, judge: Judge) -> Iterator[Change]:
     yield from unpaired
     for was, now in pairs:
         yield from _operation(was, now, judge)
-    yield from compare_resources(old, new)
+    yield from compare_resources(old, new, judge)
 
 
 def _operation(was: Operation, now: Operation, judge: Judge) -> Iterator[Change]:

@@ -45,14 +45,24 @@ class Edit:
     least: Severity = "info"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clue:
+    """Where a witness of an edit may be found.
+
+    `steps` lead to the place; a value there fits `within` on the side that accepts it, and `breach` describes what the
+    other side refuses.
+    """
+
+    steps: tuple[Step, ...]
+    within: Schema
+    breach: Raw
+
+
 class Finder(Protocol):
     """Finds values that tell schemas apart; handed in, because making values is none of the contract's business."""
 
-    def __call__(self, accepting: Schema, refusing: Schema, edit: Edit | None, breach: Raw | None) -> object:
-        """Return a value that one schema accepts and the other refuses, ABSENT when none is found.
-
-        With an `edit` the value shows that edit, which is inside both, and fits `breach` at its place.
-        """
+    def __call__(self, accepting: Schema, refusing: Schema, clue: Clue | None) -> object:
+        """Return a value that one schema accepts and the other refuses, ABSENT when none is found."""
 
 
 def breach(raw: Raw, *keywords: str) -> Raw:

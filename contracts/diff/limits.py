@@ -58,7 +58,7 @@ def _rule(scale: Scale) -> Rule:
         effect = _effect(before, after, scale)
         keyword = scale.exclusive if (after or before or Limit(0)).exclusive else scale.keyword
         keywords = (scale.keyword, scale.exclusive)
-        says = f"{_shown(after, scale)}, not {_shown(before, scale)}".replace(", not no limit", " now")
+        says = _said(before, after, scale)
         yield Said(keyword, effect, says, breach(old, *keywords), breach(new, *keywords))
 
     return rule
@@ -69,6 +69,14 @@ def _effect(before: Limit | None, after: Limit | None, scale: Scale) -> Effect:
         return "narrowed" if before is None else "widened"
     rose = _rank(after, scale) > _rank(before, scale)
     return "narrowed" if rose is scale.is_least else "widened"
+
+
+def _said(before: Limit | None, after: Limit | None, scale: Scale) -> str:
+    now = _shown(after, scale)
+    if before is None or after is None:
+        return f"{now} now" if before is None else f"{now} any more, where it was {_shown(before, scale)}"
+    alike = before.exclusive is after.exclusive
+    return f"{now}, not {short(before.value) if alike else _shown(before, scale)}"
 
 
 def _shown(limit: Limit | None, scale: Scale) -> str:

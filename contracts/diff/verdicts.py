@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from contracts.diff.changes import Change, Direction, Proof, Severity
-from contracts.diff.edits import Edit, Effect, Finder, Raw
+from contracts.diff.edits import Clue, Edit, Effect, Finder
 from contracts.diff.proof import Proofs
 from contracts.diff.schemas import edits
 from contracts.diff.spots import ANYTHING, is_same
@@ -100,10 +100,11 @@ class _Case:
     def _witness(self, edit: Edit | None) -> object:
         if self.judge.find is None:
             return ABSENT
-        breach: Raw | None = None
-        if edit is not None:
-            breach = edit.said.in_new if self.direction == "request" else edit.said.in_old
-        return self.judge.find(self.sides.narrow, self.sides.wide, edit, breach)
+        return self.judge.find(self.sides.narrow, self.sides.wide, self._clue(edit) if edit is not None else None)
+
+    def _clue(self, edit: Edit) -> Clue | None:
+        within, breach = (edit.old, edit.said.in_new) if self.direction == "request" else (edit.new, edit.said.in_old)
+        return Clue(steps=edit.steps, within=within, breach=breach) if breach is not None else None
 
     def _unseen(self) -> Iterator[Change]:
         """Yield a breach that no rule has seen, if there is a value that shows it."""

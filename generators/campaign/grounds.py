@@ -74,9 +74,7 @@ def targets_of(contract: Contract) -> tuple[str, ...]:
     return tuple(named)
 
 
-def _grounds(
-    contract: Contract, operation: Operation, venue: Venue, tenants: Sequence[str]
-) -> Iterator[Ground]:
+def _grounds(contract: Contract, operation: Operation, venue: Venue, tenants: Sequence[str]) -> Iterator[Ground]:
     bulk = operation.bulk
     assert bulk is not None  # noqa: S101 - asked before
     for tenant in ("", *tenants) if bulk.items.fan_out is None else tenants:
@@ -111,7 +109,9 @@ def _places(contract: Contract, venue: Venue, tenants: Sequence[str]) -> dict[Wh
     found: dict[Where, Venue] = {}
     act = next(iter(venue.acts.values()), None)
     for tenant in ("", *tenants) if act is not None else ():
-        named = {name: value for one in venue.acts.values() for name, value in _tenant_values(contract, one, tenant).items()}
+        named = {
+            name: value for one in venue.acts.values() for name, value in _tenant_values(contract, one, tenant).items()
+        }
         if act is not None and (not tenant or named):
             values = {**venue.values, **named}
             found[Where(scope_at(contract, act, values, tenant), venue.resource.name)] = replace(venue, values=values)

@@ -1,5 +1,6 @@
 """What is believed to be stored, and how sure that is: by place, record and member, with what to look it up by."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
@@ -67,11 +68,11 @@ class Ledger:
         self._entries: dict[Where, dict[str, Entry]] = {}
         self._holders: dict[tuple[Where, tuple[str, ...], str], dict[str, None]] = {}
         self._referrers: dict[tuple[Where, str], dict[tuple[Where, str], None]] = {}
-        self._referred: set[tuple[Where, str]] = set()
+        self._referred: Counter[tuple[Where, str]] = Counter()
         self._known: dict[str, Known] = {}
         self._undo: list[tuple[Where, str, Entry | None]] | None = None
         self.doubtful: dict[tuple[Where, str], None] = {}
-        self.loose: set[object] = set()
+        self.loose: Counter[str | int] = Counter()
         self.denied: dict[object, Exchange] = {}
         self.first_versions = first_versions if first_versions is not None else {}
 
@@ -110,7 +111,7 @@ class Ledger:
         key = str(entry.key)
         some = self._entries.setdefault(entry.where, {})
         old = some.get(key)
-        if not entry.once and (entry.present is not False or (old is not None and old.once)):
+        if not entry.once and (entry.present or (old is not None and old.once)):
             entry = replace(entry, once=True)
         if self._undo is not None:
             self._undo.append((entry.where, key, old))
@@ -122,7 +123,7 @@ class Ledger:
     def doubt(self, where: Where, key: object, *, at: Exchange | None = None) -> None:
         """Believe nothing of a record until it is read."""
         old = self.find(where, key)
-        self._may_refer(where, old.members if old is not None and old.present is not False else NOTHING)
+        self._referred.update(self._referred_by(where, old.members if old is not None and old.present else NOTHING))
         base = old or Entry(where=where, key=key if isinstance(key, str | int) else str(key), present=None)
         self.put(replace(base, present=None, version=None, members=NOTHING, unset=False, at=at))
 
@@ -130,19 +131,32 @@ class Ledger:
         """Believe nothing of what a call may have written: not of its record, its names, nor what it refers to."""
         if isinstance(key, str | int):
             self.doubt(where, key)
-        self.loose.update(one for one in members.values() if isinstance(one, str | int))
-        self._may_refer(where, members)
+        self.loosen(where, members)
 
-    def _may_refer(self, where: Where, members: Mapping[str, object]) -> None:
+    def loosen(self, where: Where, members: Mapping[str, object]) -> None:
+        """Note that a record may be there, or may come to be, that has these members under a key that is not known."""
+        self.loose.update(_scalars(members))
+        self._referred.update(self._referred_by(where, members))
+
+    def tighten(self, where: Where, members: Mapping[str, object]) -> None:
+        """Take back what was noted by `loosen`."""
+        self.loose.subtract(_scalars(members))
+        self._referred.subtract(self._referred_by(where, members))
+
+    def _referred_by(self, where: Where, members: Mapping[str, object]) -> Iterator[tuple[Where, str]]:
         resource = self.resources.get(where.resource)
         for member, named in resource.references.items() if resource is not None else ():
             value = members.get(member)
             if value is not None:
-                self._referred.add((Where(where.scope, named), str(value) if isinstance(value, str | int) else ""))
+                yield Where(where.scope, named), str(value) if isinstance(value, str | int) else ""
+
+    def is_loose(self, value: object) -> bool:
+        """Say whether a value may be that of a record whose key is not known."""
+        return isinstance(value, str | int) and self.loose[value] > 0
 
     def may_be_referred_to(self, where: Where, key: object) -> bool:
         """Say whether a record that is not known may refer to this one."""
-        return not self._referred.isdisjoint({(where, str(key)), (where, "")})
+        return self._referred[where, str(key)] > 0 or self._referred[where, ""] > 0
 
     def begin(self) -> None:
         """Remember what is changed from here on, so that it can be undone."""
@@ -217,6 +231,10 @@ class Ledger:
 def _may_be_same(scope: str, plain: str, tenant: str) -> bool:
     other, _, name = scope.partition("/")
     return other == plain and not (name and tenant)
+
+
+def _scalars(members: Mapping[str, object]) -> Iterator[str | int]:
+    return (one for one in members.values() if isinstance(one, str | int))
 
 
 def _count(place: dict[Any, None], key: object, by: int) -> None:

@@ -87,7 +87,9 @@ class Player:
             return []
         wrong = [n for n, item in enumerate(items) if item.intent != "good"]
         near = [n + by for n in wrong for by in (0, 1)] + [0, len(named) - 1]
-        chosen = [self.rng.choice(near) if self.rng.random() < 0.5 else self.rng.randrange(len(named)) for _ in range(count)]  # noqa: PLR2004 - half of them
+        chosen = [
+            self.rng.choice(near) if self.rng.random() < 0.5 else self.rng.randrange(len(named)) for _ in range(count)
+        ]  # noqa: PLR2004 - half of them
         return [named[n] for n in dict.fromkeys(chosen) if n < len(named)]
 
     def look(self, wanted: Sequence[tuple[Where, object]]) -> None:
@@ -129,7 +131,12 @@ class Player:
         item = batch.items[0]
         place = self.grounds.venues.get(Where(ground.scope, item.resource or ""))
         action = next((one for one in DONE_BY.get(item.action, ()) if place and one in place.acts), None)
-        if place is None or action is None or item.intent == "malformed" or (item.target is None and action != "create"):
+        if (
+            place is None
+            or action is None
+            or item.intent == "malformed"
+            or (item.target is None and action != "create")
+        ):
             return
         self._write(place, action, item)
 

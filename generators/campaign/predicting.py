@@ -179,7 +179,7 @@ def _taken(beliefs: Beliefs, want: Want, names: tuple[str, ...], whole: Mapping[
             yield Verdict("failed", "with a value that is in use") if beliefs.sure(one) else OPEN
     values = [whole[name] for name in names]
     fresh = any(beliefs.ledger.is_ours(value) for value in values)
-    if not fresh or any(value in beliefs.ledger.loose for value in values if isinstance(value, str | int)):
+    if not fresh or any(map(beliefs.ledger.is_loose, values)):
         yield OPEN
 
 

@@ -83,7 +83,7 @@ class ReadBack:
         own = [*values, key]
         culprit = next((self._ledger.denied[one] for one in own if one in self._ledger.denied), None)
         ours = any(self._ledger.is_ours(one) and not isinstance(one, bool) for one in own)
-        loose = any(one in self._ledger.loose for one in own) or self._ledger.elsewhere(want.where, key)
+        loose = any(map(self._ledger.is_loose, own)) or self._ledger.elsewhere(want.where, key)
         if ours and not loose and culprit is not None:
             says = f"a {want.resource.name} is stored that was told as not done"
             yield _said(culprit.operation or "", "undone record is stored", says, (culprit, exchange))

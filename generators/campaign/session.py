@@ -77,9 +77,7 @@ class Session:
 
     def tell(self, finding: Finding, *, judged: str = "laws") -> None:
         """Tell of a finding with all that was done so far."""
-        self._on_finding(
-            Seen(finding=finding, deeds=tuple(self._recorder.deeds), world=self.world, judged=judged)
-        )
+        self._on_finding(Seen(finding=finding, deeds=tuple(self._recorder.deeds), world=self.world, judged=judged))
 
 
 class _Watched:

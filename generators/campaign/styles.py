@@ -34,7 +34,16 @@ WIDE: Final = Style(
     mean=16,
     moves=60,
     reads=0.5,
-    weights={"post": 20, "single": 0.5, "again": 0.5, "repeat": 0.3, "list": 0.5, "poll": 1, "cancel": 0.3, "early": 0.3},
+    weights={
+        "post": 20,
+        "single": 0.5,
+        "again": 0.5,
+        "repeat": 0.3,
+        "list": 0.5,
+        "poll": 1,
+        "cancel": 0.3,
+        "early": 0.3,
+    },
 )
 LONG: Final = Style(
     name="long",

@@ -8,7 +8,7 @@ from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract, Route
 from contracts.routing import Router
 from generators.campaign.jobwatch import JobWatch, Watched
-from generators.campaign.ledger import Ledger
+from generators.campaign.ledger import Entry, Ledger
 from generators.campaign.predicting import OPEN, carried_out, verdict
 from generators.campaign.readback import ReadBack
 from generators.campaign.reckoning import CHECK, Reckoner, deny
@@ -126,17 +126,14 @@ class Watcher:
 
     def _begin(self, want: Want | None, n: int) -> None:
         """Note that a job may change a record from now on."""
-        if want is None or not isinstance(want.key, str | int):
+        if want is None:
             return
-        if self.ledger.find(want.where, want.key) is None:
-            self.ledger.doubt(want.where, want.key)
-            entry = self.ledger.find(want.where, want.key)
+        self.ledger.loosen(want.where, want.members or {})
+        if isinstance(want.key, str | int):
             fresh = self.ledger.is_ours(want.key) and not self.ledger.elsewhere(want.where, want.key)
-            assert entry is not None  # noqa: S101 - it was made a line before
-            self.ledger.put(replace(entry, present=False if fresh else None))
-        entry = self.ledger.find(want.where, want.key)
-        assert entry is not None  # noqa: S101 - the same
-        self.ledger.put(replace(entry, jobs=entry.jobs | {n}))
+            unknown = Entry(where=want.where, key=want.key, present=False if fresh else None)
+            entry = self.ledger.find(want.where, want.key) or unknown
+            self.ledger.put(replace(entry, jobs=entry.jobs | {n}))
 
     def _about_job(self, watched: Watched, exchange: Exchange) -> Iterator[Finding]:
         found = [one for law in VIEW_LAWS for one in law(watched.view) if one.fingerprint not in watched.told]
@@ -162,9 +159,8 @@ class Watcher:
 
     def _end(self, watched: Watched, target: str | None) -> None:
         """Note that a job changes its records no more; those that another call touched meanwhile are doubted."""
-        for want in self._reckoner(watched.view, target).wants:
-            if want is None or not isinstance(want.key, str | int):
-                continue
+        for want in filter(None, self._reckoner(watched.view, target).wants):
+            self.ledger.tighten(want.where, want.members or {})
             entry = self.ledger.find(want.where, want.key)
             if entry is None:
                 continue

@@ -1,6 +1,6 @@
 """What checking is told in: exchanges, findings, answers, laws, and the model that may be handed in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
@@ -10,6 +10,7 @@ from contracts.model import Contract, Operation
 
 if TYPE_CHECKING:
     from generators.checks.venues import Spot
+    from generators.checks.views import View
 
 Word: TypeAlias = Literal["kept", "broken", "not-exercised", "not-applicable"]
 
@@ -56,7 +57,7 @@ class ImpossibleError(Exception):
     """An experiment that cannot be done here; `str()` says why. It becomes the answer `not-exercised`."""
 
 
-Judge: TypeAlias = Callable[[History, Contract], Sequence[Finding]]
+Judge: TypeAlias = Callable[["View"], Iterator[Finding]]
 Experiment: TypeAlias = Callable[["Spot"], Sequence[Finding]]
 
 
@@ -65,16 +66,27 @@ class Law:
     """One law of bulk semantics.
 
     `exempts` returns why the law does not apply to an operation with `x-bulk`, None when it does. A law has either
-    `judge`, which finds breaches in any history, with `exercises`, which says whether a history has anything for it to
-    look at; or `experiment`, which makes calls and compares them, and raises ImpossibleError.
+    `looks`, which finds breaches in one bulk call and all that was answered about it, with `concerns`, which says
+    whether that call has anything to look at; or `experiment`, which makes calls and compares them, and raises
+    ImpossibleError.
     """
 
     name: str
     says: str
     exempts: Callable[[Operation], str | None]
-    judge: Judge | None = None
-    exercises: Callable[[History, Contract, Operation], bool] | None = None
+    looks: Judge | None = None
+    concerns: Callable[["View"], bool] | None = None
     experiment: Experiment | None = None
+
+    def judge(self, history: History, contract: Contract) -> tuple[Finding, ...]:
+        """Return what a history shows of breaches, each once; nothing when the law needs an experiment."""
+        from generators.checks.views import views  # noqa: PLC0415 - views are made of what stands here
+
+        found: dict[str, Finding] = {}
+        for view in views(history, contract) if self.looks is not None else ():
+            for finding in self.looks(view) if self.looks is not None else ():
+                found.setdefault(finding.fingerprint, finding)
+        return tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

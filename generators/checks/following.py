@@ -20,7 +20,8 @@ PATIENCE: Final = {True: timedelta(hours=2), False: timedelta(days=1)}
 
 def view_of(bench: Bench, exchange: Exchange) -> View:
     """Return a bulk call with all that has been answered about it so far. Raises ImpossibleError."""
-    for view in views(bench.history(exchange.n - 1), bench.contract, operation=exchange.operation):
+    history = bench.history(exchange.n - 1)
+    for view in views(history, bench.contract, operation=exchange.operation, router=bench.router):
         if view.exchange is exchange:
             return view
     raise ImpossibleError("the request that was sent could not be read as its declaration says")

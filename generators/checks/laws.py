@@ -12,7 +12,6 @@ from generators.checks.comparing import async_is_sync, isolated, permuted, split
 from generators.checks.findings import Law
 from generators.checks.limits import boundary, duplicate, refuses_duplicates
 from generators.checks.ordering import broken_reference, grouped
-from generators.checks.pure import judging, seeing
 from generators.checks.repeating import idempotent, unprocessed
 from generators.checks.requests import units_of
 from generators.checks.targets import fan_out
@@ -79,22 +78,22 @@ LAWS: Final[tuple[Law, ...]] = (
         name="count",
         says="Each item that ought to have an outcome has exactly one; failures are among the items.",
         exempts=_unless("it declares no outcomes", _outcomes),
-        judge=judging(outcome_laws.count),
-        exercises=seeing(_told),
+        looks=outcome_laws.count,
+        concerns=_told,
     ),
     Law(
         name="key",
         says="Keys of outcomes are keys of the request, and none stands twice.",
         exempts=_unless("it declares no outcomes", _outcomes),
-        judge=judging(outcome_laws.key),
-        exercises=seeing(_told),
+        looks=outcome_laws.key,
+        concerns=_told,
     ),
     Law(
         name="outcome-order",
         says="Outcomes come in the order of the request where that is declared.",
         exempts=_unless("it declares no order of outcomes", lambda bulk: any(one.in_order for one in _outcomes(bulk))),
-        judge=judging(outcome_laws.outcome_order),
-        exercises=seeing(_told),
+        looks=outcome_laws.outcome_order,
+        concerns=_told,
     ),
     Law(
         name="atomic",
@@ -145,15 +144,15 @@ LAWS: Final[tuple[Law, ...]] = (
         name="status-class",
         says="The status is the one declared for what the outcomes say, and so is the word for a job's end.",
         exempts=_unless("it declares no status", lambda bulk: bulk.reply.status),
-        judge=judging(outcome_laws.status_class),
-        exercises=seeing(_answered),
+        looks=outcome_laws.status_class,
+        concerns=_answered,
     ),
     Law(
         name="counts",
         says="Declared counters agree with the outcomes and with the number of items.",
         exempts=_unless("it declares no counters", _counts),
-        judge=judging(outcome_laws.counts),
-        exercises=seeing(_numbered),
+        looks=outcome_laws.counts,
+        concerns=_numbered,
     ),
     Law(
         name="boundary",
@@ -183,15 +182,15 @@ LAWS: Final[tuple[Law, ...]] = (
         name="job-moves",
         says="A job's state moves only as it may, and a final state is the last.",
         exempts=_unless("it makes no jobs", lambda bulk: bulk.job),
-        judge=judging(job_laws.job_moves),
-        exercises=seeing(_asked_about),
+        looks=job_laws.job_moves,
+        concerns=_asked_about,
     ),
     Law(
         name="job-progress",
         says="Processed never falls, never passes posted, and arrives there; results stay as they are.",
         exempts=_unless("its jobs tell neither progress nor results", _progresses),
-        judge=judging(job_laws.job_progress),
-        exercises=seeing(_asked_about),
+        looks=job_laws.job_progress,
+        concerns=_asked_about,
     ),
     Law(
         name="async-is-sync",

@@ -59,7 +59,7 @@ def _changes_meet(spot: Spot, small: int, large: int) -> Iterator[Finding]:
 
 def _in_turn(stage: Stage) -> Stage:
     """Return a stage without versions; where items must name one, the second names what the first one makes of it."""
-    version, schema = stage.spot.bulk.effect.version, item_schema(stage.spot.operation)
+    version, schema = stage.spot.bulk.effect.version, item_schema(stage.spot)
     for n, piece in enumerate(stage.pieces):
         given = piece.content.version
         if version is None or given is ABSENT:

@@ -36,7 +36,8 @@ def _too_many(view: View, telling: Telling) -> Iterator[Finding]:
     several = [n for n, entries in enumerate(said) if len(entries) > 1]
     if several and not telling.declared.many:
         yield found("count", view, "several outcomes", f"{_items(view, several)} more than one outcome", telling)
-    twice = [n for n in several if any(one.raw == after.raw for one, after in pairwise(said[n]))]
+    alone = [n for n in several if len(said[n][0].items) == 1]
+    twice = [n for n in alone if any(one.raw == after.raw for one, after in pairwise(said[n]))]
     if twice and telling.declared.many:
         yield found("count", view, "one outcome twice", f"{_items(view, twice)} the same outcome twice", telling)
 
@@ -99,7 +100,7 @@ def _class_of(view: View) -> str | None:
         return _class_of_targets(view)
     if view.kind == "accepted":
         return "accepted"
-    results = [one.result for telling in view.tellings for one in telling.outcomes]
+    results = [one.result for telling in view.tellings for one in telling.outcomes if one.result != "left"]
     return None if not results or "untold" in results else class_of(results, view.call.unit)
 
 

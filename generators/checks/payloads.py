@@ -114,11 +114,21 @@ def _fitting(resource: Resource, schema: Schema | None, members: Members) -> Mem
     return members
 
 
+def member_schemas(bench: Bench, resource: Resource) -> Mapping[str, Schema] | None:
+    """Return the schemas of a record's members, None when the resource has no schema."""
+    if resource.schema is None:
+        return None
+    known = bench.memory.get(("members", resource.name))
+    if not isinstance(known, dict):
+        schema = schema_of(bench, resource)
+        known = bench.memory["members", resource.name] = schema.members() if schema is not None else {}
+    return known
+
+
 def writable(bench: Bench, resource: Resource) -> Sequence[str]:
     """Return the members that an experiment fills in as it likes: no keys, references, tombstones or versions."""
-    schema = schema_of(bench, resource)
     taken = {resource.key, resource.tombstone, resource.version, *resource.references}
-    return [name for name in (schema.members() if schema is not None else ()) if name not in taken]
+    return [name for name in member_schemas(bench, resource) or () if name not in taken]
 
 
 def changed_members(spot: Spot, names: Names, slot: str, rng: Random) -> Members:

@@ -12,7 +12,7 @@ from generators.checks.findings import ImpossibleError
 from generators.checks.jobs import GONE, OK
 from generators.checks.locations import look, told
 from generators.checks.names import Names
-from generators.checks.payloads import schema_of
+from generators.checks.payloads import member_schemas
 from generators.checks.venues import Venue
 
 PAGES: Final = 12  # pages of a list that are looked through for one record
@@ -65,8 +65,7 @@ def read(bench: Bench, venue: Venue, key: object) -> Picture:
 def picture_of(bench: Bench, venue: Venue, body: object, exchange: Exchange) -> Picture:
     """Return the record that a body shows."""
     content = _content(venue, body)
-    known = schema_of(bench, venue.resource)
-    names = known.members() if known is not None else None
+    names = member_schemas(bench, venue.resource)
     skipped = {venue.resource.key, venue.resource.version}
     members = {
         name: value for name, value in content.items() if name not in skipped and (names is None or name in names)

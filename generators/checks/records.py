@@ -163,11 +163,11 @@ def _posted(spot: Spot, members: Sequence[Members], names: Names, start: int) ->
     intent, rng, own_key = Intent(action=action), spot.bench.rng("made"), spot.resource.key
     raws = []
     for n, one in enumerate(members):
-        key = client_key(spot.operation, names, f"s{start + n}", intent, rng)
+        key = client_key(spot, names, f"s{start + n}", intent, rng)
         content = Content(members=one, target=one.get(own_key, ABSENT), key=key)
         raws.append(wrapped(spot, intent, content, rng))
     exchange = spot.bench.send(request(spot, Request(items=raws, actions=(action,))).call())
-    view = next(views(History(exchanges=(exchange,)), spot.bench.contract), None)
+    view = next(views(History(exchanges=(exchange,)), spot.bench.contract, router=spot.bench.router), None)
     outcomes = view.tellings[0].outcomes if view is not None and view.tellings else ()
     if len(outcomes) != len(members) or any(one.result != "done" for one in outcomes):
         return None

@@ -15,11 +15,10 @@ from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
 from generators.checks.stage import Stage
 from generators.checks.staging import staged
-from generators.checks.trials import Ask, Ran, finding, perform, send
+from generators.checks.trials import ROUNDS, Ask, Ran, finding, perform, send
 from generators.checks.venues import Spot
 
 SIZE: Final = 4
-ROUNDS: Final = 12
 CROWD: Final = 100
 
 

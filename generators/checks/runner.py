@@ -15,10 +15,10 @@ from generators.checks.conformance import check_response
 from generators.checks.differential import check_model
 from generators.checks.events import Event, FindingFound, Finished, LawAnswered, Started
 from generators.checks.exercising import exercise
-from generators.checks.findings import Answer, Experiment, Finding, History, ImpossibleError, Law, Model
+from generators.checks.findings import Answer, Experiment, Finding, ImpossibleError, Law, Model
 from generators.checks.mixing import at_a_place
 from generators.checks.selection import Selection, selection
-from generators.checks.views import views
+from generators.checks.views import View, views
 
 LAST: Final = ("boundary",)  # leave so many records behind that lists are long afterwards
 DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -119,7 +119,7 @@ class _Run:
 
     def _operation(self, operation: Operation) -> Iterator[Event]:
         """Give the laws on single answers and jobs something to judge, then make the experiments."""
-        if not self._read_only and any(self._applies(law, operation) and law.judge for law in self._chosen.laws):
+        if not self._read_only and any(self._applies(law, operation) and law.looks for law in self._chosen.laws):
             found: list[Finding] = []
             self._reasons[operation.id] = self._try(operation, partial(self._make, exercise, operation, found))
             yield from self._harvest()
@@ -178,27 +178,19 @@ class _Run:
             if conformance.CHECK in self._chosen.checks:
                 for finding in check_response(contract, exchange):
                     yield from self._told(finding)
-        self._items += sum(len(view.call.items) for view in views(history, contract))
-        for law in self._chosen.laws:
-            yield from self._judge(law, history)
+        for view in views(history, contract, router=self._bench.router):
+            self._items += len(view.call.items)
+            yield from self._judge(view)
         if self._model is not None and differential.CHECK in self._chosen.checks:
             for finding in check_model(contract, self._model, history):
                 yield from self._told(finding)
 
-    def _judge(self, law: Law, history: History) -> Iterator[Event]:
-        if law.judge is None or law.exercises is None:
-            return
-        contract = self._bench.contract
-        for operation in contract.operations:
-            pair = (law.name, operation.id)
-            if (
-                operation.bulk is not None
-                and pair not in self._exercised
-                and law.exercises(history, contract, operation)
-            ):
-                self._exercised.add(pair)
-        for finding in law.judge(history, contract):
-            yield from self._told(finding)
+    def _judge(self, view: View) -> Iterator[Event]:
+        for law in self._chosen.laws:
+            if law.looks is not None and law.concerns is not None and law.concerns(view):
+                self._exercised.add((law.name, view.operation.id))
+                for finding in law.looks(view):
+                    yield from self._told(finding)
 
     def _told(self, finding: Finding) -> Iterator[Event]:
         """Yield a finding that is new and wanted."""
@@ -217,7 +209,7 @@ class _Run:
     def _judged(self, operation: Operation) -> Iterator[Event]:
         """Answer the laws that judge whatever was exchanged."""
         for law in self._chosen.laws:
-            if law.judge is not None:
+            if law.looks is not None:
                 seen = (law.name, operation.id) in self._exercised
                 reason = "" if seen else self._withheld() or self._reasons.get(operation.id) or "no call showed it"
                 yield self._answered(law.name, operation, law.exempts(operation), reason)

@@ -62,7 +62,7 @@ def _piece(stage: Stage, slot: int, intent: Intent, known: Known | None, *, fitt
 
 def _content(stage: Stage, slot: int, intent: Intent, known: Known | None) -> Content:
     spot, names = stage.spot, stage.names
-    key = client_key(spot.operation, names, str(slot), intent, stage.rng(f"k{slot}"))
+    key = client_key(spot, names, str(slot), intent, stage.rng(f"k{slot}"))
     awaited = [_own_key(stage, one) for one in intent.awaits]
     if intent.existing:
         target = known.key if known is not None and intent.defect != "unknown" else _unknown(stage, slot)
@@ -84,7 +84,7 @@ def _own_key(stage: Stage, slot: int) -> object:
 def _unknown(stage: Stage, slot: int) -> object:
     """Return a key that names no record, as the item's schema takes it."""
     bulk, resource = stage.spot.bulk, stage.spot.resource
-    structure, record = item_schema(stage.spot.operation), schema_of(stage.spot.bench, resource)
+    structure, record = item_schema(stage.spot), schema_of(stage.spot.bench, resource)
     schema = None
     if structure is not None and bulk.effect.target:
         schema = structure.at(bulk.effect.target[0])

@@ -10,7 +10,7 @@ from generators.checks.locations import holds, look, look_all, text_of
 from generators.checks.reading import KeyRing, SentItem, place_in_items
 from generators.checks.waiting import waits
 
-Result: TypeAlias = Literal["done", "failed", "not-run", "untold"]
+Result: TypeAlias = Literal["done", "failed", "left", "not-run", "untold"]
 KEYLESS: Final = frozenset(("index", "order"))
 
 
@@ -31,7 +31,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What an answer says became of one item; `untold` when it should have said and did not."""
+    """What an answer says became of one item.
+
+    `left` is handed back as not processed; `untold` is what should have been told and was not.
+    """
 
     index: int
     result: Result

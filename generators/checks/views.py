@@ -178,6 +178,5 @@ def _but_left(call: BulkCall, body: object, outcomes: tuple[Outcome, ...]) -> tu
     if not raws:
         return outcomes
     return tuple(
-        replace(one, result="not-run") if item.raw in raws else one
-        for one, item in zip(outcomes, call.items, strict=True)
+        replace(one, result="left") if item.raw in raws else one for one, item in zip(outcomes, call.items, strict=True)
     )

@@ -58,8 +58,16 @@ def unspoken(operation: Operation) -> str | None:
     return None
 
 
-def item_schema(operation: Operation) -> Schema | None:
+def item_schema(spot: Spot) -> Schema | None:
     """Return the schema of one item."""
+    name = ("item", spot.operation.id)
+    if name not in spot.bench.memory:
+        spot.bench.memory[name] = _item_schema(spot.operation)
+    found = spot.bench.memory[name]
+    return found if isinstance(found, Schema) else None
+
+
+def _item_schema(operation: Operation) -> Schema | None:
     bulk, schema = bulk_of(operation), body_schema(operation)
     for at in (bulk.items.at, *bulk.items.also_at) if schema is not None else ():
         collection = schema.at(at) if schema is not None else None
@@ -69,12 +77,12 @@ def item_schema(operation: Operation) -> Schema | None:
     return None
 
 
-def client_key(operation: Operation, names: Names, slot: str, intent: Intent, rng: Random) -> object:
+def client_key(spot: Spot, names: Names, slot: str, intent: Intent, rng: Random) -> object:
     """Return the key that the caller chooses for an item, ABSENT when it chooses none."""
-    key = bulk_of(operation).key
+    key = spot.bulk.key
     if key.by != "client" or key.at is None or (key.only_for and intent.action not in key.only_for):
         return ABSENT
-    schema = item_schema(operation)
+    schema = item_schema(spot)
     return names.fit(schema.at(key.at) if schema is not None and key.at else None, f"k{slot}", rng)
 
 
@@ -96,7 +104,7 @@ def wrapped(spot: Spot, intent: Intent, content: Content, rng: Random) -> Any:
     for place, thing in said:
         if place is not None and thing is not ABSENT and not is_outside(place):
             raw = put(raw, place, thing)
-    return _completed(raw, item_schema(spot.operation), rng)
+    return _completed(raw, item_schema(spot), rng)
 
 
 def _with_content(spot: Spot, intent: Intent, content: Content) -> Any:
@@ -151,7 +159,7 @@ def _drawn(schema: Schema, rng: Random) -> object:
 def fits(spot: Spot, intent: Intent, raw: object, schema: Schema | None) -> bool:
     """Say whether an item may be sent without the whole request being refused for it. `schema` is the record's."""
     bulk = spot.bulk
-    structure = item_schema(spot.operation)
+    structure = item_schema(spot)
     if structure is not None and not structure.is_valid(raw):
         return False
     record = look(raw, bulk.effect.payload) if not bulk.effect.payload else None

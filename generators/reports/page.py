@@ -54,7 +54,7 @@ def _filter(report: Report) -> str:
 
 def _section(group: str, rows: tuple[Row, ...]) -> str:
     broken = sum(row.status == "broken" for row in rows)
-    told = f"{broken} of {len(rows)} broken" if broken else f"{len(rows)} judged, none broken"
+    told = f"{broken} of {len(rows)} broken" if broken else f"none of {len(rows)} broken"
     return f"<section><h2>{escape(group)}<small>{told}</small></h2><ul>{''.join(map(_row, rows))}</ul></section>"
 
 

@@ -20,6 +20,7 @@ from mockserver.turn import Refusal, Turn
 from mockserver.world import World
 
 BUGS = "bugs"  # in a job's `extra`: the planted bugs that the call had
+FIRED = "fired"  # beside them: those that made a difference when the job ran
 FALLBACK = {"queued": "running", "doneWithErrors": "done", "open": "queued", "expired": "failed"}
 
 
@@ -56,7 +57,8 @@ def _run(maker: Api, world: World, job: Job) -> None:
         entries=collected(run, declared, spoken) if declared is not None else None,
         outcomes=() if here else outcomes,
     )
-    world.jobs.change(replace(job, parcel=None))
+    extra = {**job.extra, FIRED: tuple(turn.bugs)} if turn.bugs else job.extra
+    world.jobs.change(replace(job, parcel=None, extra=extra))
 
 
 def resumed(api: Api, world: World, job: Job) -> tuple[Turn, Batch]:
@@ -129,7 +131,10 @@ def asked_for(turn: Turn) -> Job | None:
         return None
     shared = [name for name in names[:-1] if name in job.variables]
     same = all(_folded(turn, job.variables[name]) == _folded(turn, turn.variables[name]) for name in shared)
-    return job if same and turn.api.hooks.sees(turn, job) and not _expired(job, turn.now) else None
+    if not (same and turn.api.hooks.sees(turn, job)) or _expired(job, turn.now):
+        return None
+    turn.bugs.extend(name for name in job.extra.get(FIRED, ()) if name not in turn.bugs)
+    return job
 
 
 def _folded(turn: Turn, word: str) -> str:

@@ -58,7 +58,7 @@ def _made(api: Api, name: str, fired: Fired) -> Api:
     one, note, ready = BREAKS[name], partial(_noted, name, fired), served(api)
     bugs = (*api.bugs, name)
     behaviours = {
-        operation.id: _traced(name, bugs, note, one, doing)
+        operation.id: _traced(bugs, note, one, doing)
         for operation in api.contract.operations
         if (doing := behaviour(ready, operation.id)) is not None
     }
@@ -75,8 +75,8 @@ def _hooks(hooks: Hooks, one: Break, note: Note) -> Hooks:
     return hooks
 
 
-def _traced(name: str, bugs: tuple[str, ...], note: Note, one: Break, doing: Behaviour) -> Behaviour:
-    """Return a behaviour that has the bug, hands it to the jobs that are made, and hears of it from those that ran."""
+def _traced(bugs: tuple[str, ...], note: Note, one: Break, doing: Behaviour) -> Behaviour:
+    """Return a behaviour that has the bug, and hands it to the jobs that are made."""
     broken = doing if one.behave is None else one.behave(note, doing)
 
     def behave(turn: Turn) -> Reply:
@@ -85,27 +85,13 @@ def _traced(name: str, bugs: tuple[str, ...], note: Note, one: Break, doing: Beh
         for job in turn.jobs:
             if job.arrival >= before:
                 turn.world.jobs.change(replace(job, extra={**job.extra, BUGS: bugs}))
-            if name in _of_jobs(turn).get(job.id, ()):
-                _mark(turn, name)
         return reply
 
     return behave
 
 
 def _noted(name: str, fired: Fired, turn: Turn) -> None:
-    """Note that a bug made a difference to a call, and to the job that comes of it."""
-    _mark(turn, name)
-    if turn.operation is not None and turn.operation.bulk is not None:
-        for job in turn.jobs:
-            _of_jobs(turn).setdefault(job.id, set()).add(name)
-    fired(name)
-
-
-def _mark(turn: Turn, name: str) -> None:
+    """Note that a bug made a difference to a call, or to the job that runs."""
     if name not in turn.bugs:
         turn.bugs.append(name)
-
-
-def _of_jobs(turn: Turn) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = turn.world.memory.setdefault("bugs", {})
-    return found
+    fired(name)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from mockserver.cli.data import data
+from mockserver.cli.diff import diff
 from mockserver.cli.mutants import mutants
 from mockserver.cli.serve import serve
 from mockserver.cli.verdict import verdict
@@ -60,6 +61,7 @@ def main(ctx: click.Context) -> None:
 
 
 main.add_command(data)
+main.add_command(diff)
 main.add_command(mutants)
 main.add_command(serve)
 main.add_command(verdict)

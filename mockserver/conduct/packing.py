@@ -8,10 +8,6 @@ from typing import Final
 import orjson
 
 MARK: Final = "q"
-LINED: Final = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2
-OPENING: Final = b"[\n  {\n"  # of a list of objects in such a text; then what stands between two of them, and its end
-BETWEEN: Final = b"\n  },\n  {\n"
-CLOSING: Final = b"\n  }\n]"
 
 
 def pack(words: Iterable[str]) -> bytes:
@@ -35,25 +31,10 @@ def unpack(packed: bytes) -> list[str]:
 def marks_of(values: Iterable[object], salt: int) -> bytes:
     """Return a mark of each JSON value: the same when the content is, whatever the order of members, in one process."""
     listed = list(values)
-    return array(MARK, [hash(one) ^ salt for one in _texts(listed)]).tobytes()
-
-
-def _texts(values: list[object]) -> Iterable[bytes]:
-    """Return a text of each value, cut from that of all where they are objects: no string in it has a line feed."""
     try:
-        pieces = orjson.dumps(values, option=LINED)[len(OPENING) : -len(CLOSING)].split(BETWEEN)
+        return array(MARK, [hash(orjson.dumps(one, option=orjson.OPT_SORT_KEYS)) ^ salt for one in listed]).tobytes()
     except TypeError:
-        pieces = []
-    return pieces if len(pieces) == len(values) and values[0] else map(_text, values)
-
-
-def _text(value: object) -> bytes:
-    if not isinstance(value, dict) or not value:
-        return dumped(value)
-    try:
-        return orjson.dumps([value], option=LINED)[len(OPENING) : -len(CLOSING)]
-    except TypeError:
-        return dumped(value)
+        return array(MARK, [hash(dumped(one)) ^ salt for one in listed]).tobytes()
 
 
 def marks_in(packed: bytes) -> Sequence[int]:

@@ -32,8 +32,10 @@ def poll_interval(history: History) -> Ruling:
 
 
 def _gaps(job: Watch) -> Iterator[tuple[Deed, Deed]]:
+    """Yield what is to be apart; how long to wait after a reply that says so itself is another law's matter."""
     polls = [poll for poll in job.polls if poll.n <= job.ended_before]
-    return pairwise([*([job.post] if job.post is not None else []), *polls])
+    pairs = pairwise([*([job.post] if job.post is not None else []), *polls])
+    return (pair for pair in pairs if not pair[0].header("Retry-After"))
 
 
 def _is_early(every: timedelta, before: Deed, poll: Deed) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from contracts.bulk import Bulk, Resource
-from contracts.messages import ABSENT
+from contracts.messages import ABSENT, Absent
 from mockserver.conduct.packing import dumped, marks_of, pack
 from mockserver.domain.places import choose, column, is_outside, locate, reader, wished
 from mockserver.served import BulkPlan
@@ -136,8 +136,9 @@ def _gone(bulk: Bulk, keys: Sequence[str], raws: Sequence[object]) -> list[str]:
 def _refers(resource: Resource, bulk: Bulk, raws: Sequence[object]) -> bytes:
     found: dict[str, set[str]] = {}
     for member, name in resource.references.items():
-        named = {key for key in column(f"{bulk.effect.payload}/{member}", raws) if type(key) is str or type(key) is int}
-        found.setdefault(name, set()).update(map(str, named))
+        given = column(f"{bulk.effect.payload}/{member}", raws)
+        if set(map(type, given)) != {Absent}:
+            found.setdefault(name, set()).update(str(key) for key in given if type(key) is str or type(key) is int)
     named_by = {name: pack(keys).decode() for name, keys in found.items() if keys}
     return orjson.dumps(named_by) if named_by else b""
 

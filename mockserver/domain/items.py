@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count, repeat
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts.bulk import Bulk, Choice, Resource
 from contracts.messages import ABSENT
@@ -51,21 +51,33 @@ class Dismantler:
     def collection(self, turn: "Turn") -> Raws:
         """Return the raw items, each with its name in a map, its place in the list, or its group's place."""
         items = self._bulk.items
+        found = self._found(turn)
+        if isinstance(found, dict):
+            return list(found.items())
+        if items.groups is not None:
+            return [(n, raw) for n, group in enumerate(found) for raw in group]
+        return list(enumerate(found))
+
+    def raws(self, turn: "Turn") -> Sequence[object]:
+        """Return the raw items alone."""
+        found = self._found(turn)
+        if isinstance(found, dict):
+            return list(found.values())
+        return found if self._bulk.items.groups is None else [raw for group in found for raw in group]
+
+    def _found(self, turn: "Turn") -> "dict[str, object] | list[Any]":
+        """Return what stands where the items should, an empty list when nothing fitting does."""
+        items = self._bulk.items
+        wanted = dict if items.shape == "map" else list
         for place in (items.at, *items.also_at):
             found = locate(turn, place)
-            if items.shape == "map" and isinstance(found, dict):
-                return list(found.items())
-            if items.shape != "map" and isinstance(found, list):
-                if items.groups is not None:
-                    return [(n, raw) for n, group in enumerate(found) for raw in group]
-                return list(enumerate(found))
-        return ()
+            if isinstance(found, wanted):
+                return found
+        return []
 
     def size(self, turn: "Turn") -> int:
         """Return how many items there are."""
-        items = self._bulk.items
-        found = locate(turn, items.at) if not items.also_at and items.shape != "map" and items.groups is None else None
-        return len(found) if isinstance(found, list) else len(self.collection(turn))
+        return len(self.raws(turn))
 
     def resource(self, turn: "Turn", raw: object) -> Resource | None:
         """Return the resource that an item speaks of, None when the word for it is unknown."""
@@ -73,31 +85,28 @@ class Dismantler:
 
     def keys(self, turn: "Turn") -> list[object]:
         """Return each item's own key, `ABSENT` where it has none."""
-        key, raws = self._key, self.collection(turn)
-        if key is None:
+        if self._key is None:
             return self.targets(turn)
         if self._bulk.items.shape == "map" and not self._bulk.key.at:
-            return [name for name, _ in raws]
-        return column(self._bulk.key.at or "", [raw for _, raw in raws])
+            return [name for name, _ in self.collection(turn)]
+        return column(self._bulk.key.at or "", self.raws(turn))
 
     def targets(self, turn: "Turn") -> list[object]:
         """Return the record that each item names, `ABSENT` where it names none."""
-        raws = self.collection(turn)
         resource = self.resource(turn, None) if self._is_fixed(self._bulk.effect.resource) else None
         if resource is not None and not self._targets and not self._bulk.effect.payload:
-            member = resource.key
-            return [raw.get(member, ABSENT) if isinstance(raw, dict) else ABSENT for _, raw in raws]
+            return column(pointer_of((resource.key,)), self.raws(turn))
         return [item.target for item in self.items(turn)]
 
     def items(self, turn: "Turn") -> list[Item]:
         """Return the items in the order of the request. The body has been checked against the contract."""
-        effect, raws = self._bulk.effect, self.collection(turn)
+        effect = self._bulk.effect
         resource = self.resource(turn, None) if self._is_fixed(effect.resource) else None
         action = self._action(self._given(turn, effect.action, None)) if self._is_fixed(effect.action) else None
         if resource is not None and action is not None and self._is_plain(resource):
-            return self._plain([raw for _, raw in raws], resource, action)
+            return self._plain(self.raws(turn), resource, action)
         make = self._maker(turn, resource, action)
-        return [item for n, (name, raw) in enumerate(raws) if (item := make(n, name, raw)) is not None]
+        return [item for n, (name, raw) in enumerate(self.collection(turn)) if (item := make(n, name, raw)) is not None]
 
     def _is_plain(self, resource: Resource) -> bool:
         """Tell whether an item is no more than a payload with a key: the common case, which is worth doing quickly."""

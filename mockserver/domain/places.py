@@ -1,6 +1,7 @@
 """Reading and writing at the locations that `x-bulk` names: JSON Pointers, headers, query and path."""
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts.bulk import Choice
@@ -49,7 +50,10 @@ def column(at: str, raws: Sequence[object]) -> list[object]:
     if not slash or "~" in name or name.isdecimal():
         return list(map(reader(at), raws))
     held = column(parent, raws) if parent else raws
-    return [one.get(name, ABSENT) if type(one) is dict else ABSENT for one in held]
+    try:
+        return list(map(itemgetter(name), held))  # type: ignore[arg-type] # most values are objects that have it
+    except (KeyError, TypeError):
+        return [one.get(name, ABSENT) if type(one) is dict else ABSENT for one in held]
 
 
 def is_outside(location: str) -> bool:

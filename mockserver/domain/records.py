@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from contracts.bulk import Resource
@@ -103,16 +104,16 @@ class Clerk:
 
     def _is_faultless(self, changes: Sequence[Mapping[str, object]]) -> bool:
         """Tell whether new records have what they must, refer to nothing, and differ in what is unique."""
-        if any(None in [one.get(name) for one in changes] for name in self.resource.required):
+        if any(None in members(name, changes) for name in self.resource.required):
             return False
-        if any(one.get(name) is not None for name, _ in self._references for one in changes):
+        if any(members(name, changes).count(None) < len(changes) for name, _ in self._references):
             return False
         return all(self._are_unique(index, changes) for index in self.resource.unique)
 
     def _are_unique(self, index: Index, changes: Sequence[Mapping[str, object]]) -> bool:
         if len(index) > 1:
             return False
-        values = [one.get(index[0]) for one in changes]
+        values = members(index[0], changes)
         fresh = set(values) if set(map(type, values)) == {str} else set()
         return len(fresh) == len(values) and not self.view.taken(self.collection, index, fresh)
 
@@ -287,6 +288,14 @@ class Clerk:
             sum(1 for other in self.view.find(Collection(scope, name), (member,), (key,)) if (name, other) != own)
             for name, member in self.keeper.referrers
         )
+
+
+def members(name: str, payloads: Sequence[Mapping[str, object]]) -> list[object]:
+    """Return one member of each payload, None where it is not there."""
+    try:
+        return list(map(itemgetter(name), payloads))
+    except KeyError:
+        return [one.get(name) for one in payloads]
 
 
 _NO_FAULT = Fault("none")

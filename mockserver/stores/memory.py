@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from types import NoneType
 
 from mockserver.stores import Collection, Index, Key, Record
 
@@ -72,10 +73,11 @@ class Table:
 
 
 def _take_in(entries: "dict[object, Key | dict[Key, None]]", member: str, records: Sequence[Record]) -> bool:
-    """Enter records by one member in one go, unless values are no texts, are there already, or occur twice."""
+    """Enter records by one member in one go, unless values are no texts, are there already, or occur twice: False."""
     values = [record[3].get(member) for record in records]
-    if set(map(type, values)) != {str}:
-        return False
+    kinds = set(map(type, values))
+    if kinds != {str}:
+        return kinds == {NoneType}
     fresh = dict(zip(values, [record[0] for record in records], strict=True))
     if len(fresh) < len(values) or not entries.keys().isdisjoint(fresh):
         return False

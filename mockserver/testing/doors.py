@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from threading import local
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -78,7 +78,6 @@ class RemoteDoor:
 
     url: str
     token: str = ""
-    _own: local = field(default_factory=local)
 
     def send(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """Return the status and the JSON value of an answer. Raises MisuseError: nobody answers."""
@@ -88,16 +87,13 @@ class RemoteDoor:
         try:
             return self._sent(method, path, body, headers)
         except (OSError, HTTPException) as error:
-            self._own.connection = None
             raise MisuseError(f"no Bulkproof answers at {self.url}: {error}.", cure="Check BULKPROOF_URL.") from None
 
     def _sent(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
         parts = urlsplit(self.url)
-        connection = getattr(self._own, "connection", None)
-        if connection is None:
-            kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-            connection = self._own.connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
-        connection.request(method, parts.path.rstrip("/") + path, body or None, headers)
-        reply = connection.getresponse()
-        data = reply.read()
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        with closing(kind(parts.hostname or "", parts.port, timeout=SECONDS)) as connection:
+            connection.request(method, parts.path.rstrip("/") + path, body or None, headers)
+            reply = connection.getresponse()
+            data = reply.read()
         return reply.status, orjson.loads(data) if data else None

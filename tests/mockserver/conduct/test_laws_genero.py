@@ -85,6 +85,17 @@ def hasty_second_poll(client):
     poll(client, job)
 
 
+def comes_back_when_told(client):
+    client.scenario(
+        {"when": {"operation": "jobStatus"}, "then": {"status": 429, "headers": {"Retry-After": "60"}}, "times": 1}
+    )
+    job = post(client, "a")
+    client.wait(minutes=5)
+    poll(client, job)
+    client.wait(minutes=1)
+    poll(client, job)
+
+
 def no_poll(client):
     post(client, "a")
 
@@ -229,6 +240,7 @@ CLIENTS = {
 }
 MORE = [
     ("poll-interval", "broken", hasty_second_poll),
+    ("poll-interval", "kept", comes_back_when_told),
     ("gave-up-early", "broken", posts_again_without_asking),
     ("right-tenant", "broken", only_one_tenant),
     ("resent-only-failed", "kept", mends_failed),

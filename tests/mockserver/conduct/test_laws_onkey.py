@@ -195,3 +195,11 @@ def test_a_task_is_followed_by_its_address(onkey):
     """On Key's own header for the address of a task counts as the address that a 202 gave."""
     polls_once(onkey)
     assert onkey.judged("followed-location", "any")["status"] == "kept"
+
+
+def test_a_conflict_that_a_scenario_made_up_counts(onkey):
+    """What the client is told is what it is judged by, whether the version was stale or a scenario said so."""
+    onkey.control("PUT", "scenarios", {"scenarios": ["onkey-version-conflict"]})
+    change(onkey, 3, "New")
+    change(onkey, 3, "New")
+    assert onkey.judged("re-read-after-conflict", "onkey")["status"] == "broken"

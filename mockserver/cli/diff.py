@@ -1,0 +1,44 @@
+"""`bulkproof diff`: breaking changes between two versions of a contract."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from contracts.diff import Severity
+
+BREAKING = 1
+
+
+@click.command()
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="How it is told.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "info"]),
+    default="error",
+    show_default=True,
+    help="The least severity that makes the exit code 1.",
+)
+def diff(*, old: str, new: str, form: str, fail_on: "Severity") -> int:
+    """Compare two versions of a contract: a request may only be relaxed, a response only tightened.
+
+    OLD and NEW are OpenAPI files, or names of bundled or installed APIs. The exit code is 0 when nothing breaks clients
+    of OLD, 1 when something does, 2 when a contract cannot be read.
+    """
+    from contracts.diff import compare  # noqa: PLC0415 - `--help` needs none of these
+    from generators.diff import find_witness, tell  # noqa: PLC0415
+    from mockserver.sources import find_sources  # noqa: PLC0415
+
+    before, after = (source.load().contract for source in find_sources((old, new)))
+    found = compare(before, after, find=find_witness)
+    click.echo(tell(found, form), nl=False)
+    return BREAKING if found.at_least(fail_on) else 0
