@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 
@@ -24,6 +25,9 @@ HERE = Path(__file__).parent
 TICK = os.sysconf("SC_CLK_TCK")
 ONKEY = "/onkey/api/tenants/contoso/sandbox/modules/risk/assetimportances/batch?mode=PerRecord"
 COLLECTION = "application/vnd.onkey.entitycollection+json"
+BYTECODE = TemporaryDirectory(prefix="bulkproof-bench-")  # both sides start from bytecode, as installed packages do
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+ENVIRONMENT["PYTHONPYCACHEPREFIX"] = BYTECODE.name
 GENERO = "/genero/api/v1/customer/postJob"
 
 
@@ -32,7 +36,7 @@ class Server:
 
     def __init__(self, *command: str) -> None:
         began = time.perf_counter()
-        self.process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
         assert self.process.stdout is not None
         for line in self.process.stdout:
             found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
@@ -51,6 +55,11 @@ class Server:
     def cpu(self) -> float:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICK
+
+    def on_cpu(self) -> float:
+        """Return the CPU seconds of every thread, to the nanosecond."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(one.read_text().split()[0]) for one in tasks) / 1e9
 
     def megabytes(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -98,9 +107,13 @@ def own_cost(work: Callable[[], object], times: int = 60) -> float:
     return statistics.median(spent)
 
 
-def customers(count: int, *, bad: bool = False) -> bytes:
-    name = 7 if bad else "A customer with a name"
-    return orjson.dumps([{"customerId": f"c{n}", "name": name, "phone": "+46 8 123 456", "deleted": False} for n in range(count)])
+GOOD = {"name": "A customer with a name", "phone": "+46 8 123 456", "deleted": False}
+ONE_FAULT = {**GOOD, "name": 7}
+THREE_FAULTS = {"name": 7, "phone": 7, "deleted": "no"}
+
+
+def customers(count: int, members: dict[str, object] = GOOD) -> bytes:
+    return orjson.dumps([{"customerId": f"c{n}", **members} for n in range(count)])
 
 
 def importances(count: int, batch: int) -> bytes:
@@ -126,7 +139,7 @@ def batches() -> None:
     item = contract.schemas.schema(contract.resources["customer"].schema)
     fits = item.validator.is_valid
     alone = own_cost(lambda: all(map(fits, orjson.loads(body))))
-    bad = customers(5000, bad=True)
+    bad, worse = customers(5000, ONE_FAULT), customers(5000, THREE_FAULTS)
     with sandbox("--clock", "frozen") as server:
         post = cost(server, lambda: server.call("POST", GENERO, body))
         server.call("POST", "/_sandbox/sandboxes/default/reset", {})
@@ -136,10 +149,12 @@ def batches() -> None:
         server.call("POST", "/_sandbox/sandboxes/default/clock/advance", {"by": "PT1H"})
         run = (server.cpu() - before) / 20
         refused = cost(server, lambda: server.call("POST", GENERO, bad))
-        size = len(server.call("POST", GENERO, bad))
+        explained = cost(server, lambda: server.call("POST", GENERO, worse))
+        size = max(len(server.call("POST", GENERO, one)) for one in (bad, worse))
     row("post of 5000 items / parse and validate alone", post / alone, "<= 4")
     row("run of its job / parse and validate alone", run / alone, "<= 10")
     row("5000 bad items refused / 5000 good ones posted", refused / post, "< 10")
+    row("5000 items with three faults each refused / 5000 good ones posted", explained / post, "< 10")
     row("answer to 5000 bad items", size / 1024, "< 64", unit="KiB")
 
 
@@ -166,13 +181,14 @@ def creates() -> None:
 def growth() -> None:
     """What must grow in step, and what must not grow at all."""
     with sandbox("--clock", "frozen", "--max-sandboxes", "2000") as server:
-        def each(size: int) -> float:
+        def whole(size: int) -> float:
             server.call("POST", "/_sandbox/sandboxes/default/reset", {})
             body = customers(size)
-            return cost(server, lambda: server.call("POST", GENERO, body), seconds=1.5) / size
+            return cost(server, lambda: server.call("POST", GENERO, body), seconds=3)
 
-        small, large = each(500), each(5000)
-        row("cost an item, 5000 against 500", max(small, large) / min(small, large), "<= 1.5")
+        costs = {size: whole(size) for size in (10, 500, 5000)}
+        near, far = (costs[500] - costs[10]) / 490, (costs[5000] - costs[500]) / 4500
+        row("a further item, from 500 to 5000 against from 10 to 500", far / near, "<= 1.5")
         count = 0
 
         def create() -> None:
@@ -196,19 +212,20 @@ def growth() -> None:
 
 def starting() -> None:
     """From the command to the first answer, against an empty aiohttp application with the same third-party imports."""
-    def first_answer(*command: str) -> float:
+
+    def first_answer(*command: str) -> tuple[float, float]:
         server = Server(*command)
         began = time.perf_counter()
         server.call("GET", "/_sandbox/health")
-        took = server.ready + time.perf_counter() - began
+        took, spent = server.ready + time.perf_counter() - began, server.on_cpu()
         server.stop()
-        return took
+        return took, spent
 
-    pairs = [
-        (first_answer("-m", "mockserver", "serve", "--port", "0"), first_answer(str(HERE / "bare_server.py"), "--empty"))
-        for _ in range(7)
-    ]
-    row("start to first answer / an empty application's", statistics.median(a / b for a, b in pairs), "<= 1.5")
+    ours, empty = ("-m", "mockserver", "serve", "--port", "0"), (str(HERE / "bare_server.py"), "--empty")
+    first_answer(*ours), first_answer(*empty)  # they write their bytecode
+    pairs = [(first_answer(*ours), first_answer(*empty)) for _ in range(9)]
+    row("start to first answer / an empty application's", statistics.median(a[0] / b[0] for a, b in pairs), "<= 1.5")
+    row("CPU time until then / an empty application's", statistics.median(a[1] / b[1] for a, b in pairs), "<= 1.5")
 
 
 def memory(posts: int) -> None:

@@ -33,7 +33,7 @@ def read_parameters(operation: Operation, call: Call, variables: Mapping[str, st
     given = {
         "path": {name: [value] for name, value in variables.items()},
         "query": _pairs(call.query),
-        "cookie": _cookies(call),
+        "cookie": _cookies(call) if any(one.where == "cookie" for one in operation.parameters) else {},
     }
     return [(one, _read(one, given.get(one.where) or _headers(call, one))) for one in operation.parameters]
 

@@ -1,6 +1,7 @@
 """JSON Pointers (RFC 6901) and the references `uri#pointer` that are built of them."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from contracts.messages import ABSENT
 
@@ -21,6 +22,7 @@ def pointer_of(tokens: Iterable[str | int]) -> str:
     return "".join(f"/{escape(token)}" for token in tokens)
 
 
+@lru_cache(maxsize=10_000)
 def tokens_of(pointer: str) -> tuple[str, ...]:
     """Return the unescaped tokens of a pointer; the empty pointer has none."""
     return tuple(map(unescape, pointer.split("/")[1:]))

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 from contracts.model import Contract, NoRoute, Operation, Route
 
 UNKNOWN: Final = NoRoute(allow=None)
+REMEMBERED: Final = 1000  # paths that were matched and may come again
+SHORT: Final = 200  # characters of a path that is remembered
 VARIABLES: Final = re.compile(r"\{([^{}]+)\}")
 Words: TypeAlias = Mapping[str, Mapping[str, str]]
 End: TypeAlias = tuple[Operation, tuple[str, ...], Words]
@@ -32,17 +34,29 @@ class Router:
     not count, a variable with an `enum` gets the word as the contract writes it.
     """
 
-    __slots__ = ("_fold", "_reserved", "_root")
+    __slots__ = ("_fold", "_known", "_reserved", "_root")
 
     def __init__(self, contract: Contract) -> None:
         self._fold = contract.ignore_case
         self._reserved = frozenset(map(self._folded, contract.reserved))
         self._root = _Step()
+        self._known: dict[tuple[str, str], Route] = {}
         for operation in contract.operations:
             self._add(operation)
 
     def match(self, method: str, path: str) -> Route | NoRoute:
         """Return the operation with the path's variables, or the methods that the path has (None: no such path)."""
+        known = self._known.get((method, path))
+        if known is not None:
+            return known
+        found = self._find(method, path)
+        if isinstance(found, Route) and len(path) <= SHORT:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[method, path] = found
+        return found
+
+    def _find(self, method: str, path: str) -> Route | NoRoute:
         segments = [unquote(one) if "%" in one else one for one in path.split("/")[1:]]
         found = next(self._ends(self._root, segments, 0, ()), None)
         if found is None:

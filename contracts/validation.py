@@ -112,9 +112,11 @@ def parse_parameters(
     values: dict[tuple[str, str], Any] = {}
     violations: list[Violation] = []
     for parameter, value in read_parameters(operation, call, variables):
-        violations += _check_parameter(parameter, value)
-        default = parameter.schema.raw.get("default", ABSENT) if parameter.schema else ABSENT
-        kept = default if value is ABSENT else value
+        kept = value
+        if value is not ABSENT or parameter.required:
+            violations += _check_parameter(parameter, value)
+        if value is ABSENT and parameter.schema:
+            kept = parameter.schema.raw.get("default", ABSENT)
         if kept is not ABSENT and kept is not REPEATED:
             values[parameter.where, parameter.name] = kept
     return values, tuple(violations)
@@ -147,13 +149,15 @@ def _single(side: Side, where: str, rule: str, detail: str, *, expected: str, go
 
 
 def _check_parameter(parameter: Parameter, value: object) -> tuple[Violation, ...]:
+    if value is not ABSENT and value is not REPEATED and (parameter.schema is None or parameter.schema.is_valid(value)):
+        return ()
     where = f"{parameter.where}:{parameter.name}"
     found = Findings()
-    if value is ABSENT and parameter.required:
+    if value is ABSENT:
         found.add(MISSING, None, value)
     elif value is REPEATED:
         found.add(TWICE, None, "several")
-    elif value is not ABSENT and parameter.schema:
+    elif parameter.schema:
         return check_value(parameter.schema, value, where=where).violations
     return found.violations(side="call", where=where)
 

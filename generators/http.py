@@ -1,4 +1,4 @@
-"""Calls over HTTP: one connection that is kept alive, in real time; and the same for a sandbox, whose clock can be moved."""
+"""Calls over HTTP on a connection that is kept alive; in real time, or to a sandbox whose clock can be moved."""
 
 import select
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ TIMEOUT: Final = 30.0
 class HttpCaller:
     """Sends calls to a server at a URL.
 
-    The path of every call is put behind `base`. `headers` go with every call that does not set them itself. `timeout` is
-    in seconds, for connecting and for each answer. Redirects are not followed. Not for several threads.
+    The path of every call is put behind `base`. `headers` go with every call that does not set them itself.
+    `timeout` is in seconds, for connecting and for each answer. Redirects are not followed. Not for several threads.
     """
 
     controlled = False
@@ -152,7 +152,7 @@ def connect(
     control_token: str = "",
     timeout: float = TIMEOUT,
 ) -> Caller:
-    """Return a caller for a server: one that moves its clock when the server is a sandbox of ours, else one in real time.
+    """Return a caller for a server: one that moves the clock when the server is a sandbox, else one in real time.
 
     The sandbox is the one that a `Sandbox` header or `/@NAME` in the URL names, else `default`. Raises MisuseError.
     """

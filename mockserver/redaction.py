@@ -10,7 +10,7 @@ HIDDEN: Final = "***"
 SCHEME_ONLY: Final = frozenset(("authorization", "proxy-authorization"))
 HEADERS: Final = frozenset(("api-key", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
 NAMES: Final = ("access_token", "client_secret", "id_token", "password", "refresh_token")
-SIGNS: Final = (b"_token", b"_secret", b"password")  # one of them stands in a body that holds any of NAMES
+SIGNS: Final = (b"_token", b"_secret")  # one of them, or "password", stands in a body that holds any of NAMES
 _JSON: Final = re.compile(rb'("(?:' + "|".join(NAMES).encode() + rb')"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _FORM: Final = re.compile(rb"((?:^|[&?])(?:" + "|".join(NAMES).encode() + rb")=)[^&\s]*")
 
@@ -31,7 +31,7 @@ def header_value(name: str, value: str) -> str:
 
 def body_bytes(body: bytes) -> bytes:
     """Return a body with the values of secret members and form fields hidden."""
-    if not any(sign in body for sign in SIGNS):
+    if b"password" not in body and (b"_" not in body or not any(sign in body for sign in SIGNS)):
         return body
     hidden = HIDDEN.encode()
     return _FORM.sub(rb"\g<1>" + hidden, _JSON.sub(rb'\g<1>"' + hidden + b'"', body))

@@ -12,6 +12,12 @@ from contracts.texts import short
 
 Pairs = Sequence[tuple[Schema | None, Schema | None]]
 CONDITION: Final = ("if", "then", "else")
+TOLD: Final[Mapping[tuple[bool, bool], tuple[str, Effect]]] = {  # whether it is a rule among others, whether it came
+    (True, True): ("the rules{} hold too", "narrowed"),
+    (True, False): ("the rules{} do not hold any more", "widened"),
+    (False, True): ("the form{} fits too", "widened"),
+    (False, False): ("the form{} does not fit any more", "narrowed"),
+}
 NESTING: Final = frozenset(("allOf", "anyOf", "oneOf"))
 
 
@@ -46,35 +52,40 @@ def _choice(spot: Spot, keyword: str, *, narrowed: bool) -> Found:
 
 
 def _branch(spot: Spot, keyword: str, was: Schema | None, now: Schema | None) -> Found:
-    old, new = spot.raws
     part = now or was
-    name = f" '{named(part)}'" if part is not None and named(part) else ""
-    effect: Effect = "narrowed" if (now is not None) is (keyword == "allOf") else "widened"
-    if keyword == "allOf":
-        says = f"the rules{name} hold too" if now is not None else f"the rules{name} do not hold any more"
+    assert part is not None  # noqa: S101 - one of them is there
+    name = f" '{named(part)}'" if named(part) else ""
+    is_rule = keyword == "allOf"
+    says, effect = TOLD[is_rule, now is not None]
+    if is_rule:
+        breaking = {"not": {"$ref": part.ref}}
+        yield spot.edit(Said(keyword, effect, says.format(name), breaking, breaking))
     else:
-        says = f"the form{name} fits too" if now is not None else f"the form{name} does not fit any more"
-    yield spot.edit(Said(keyword, effect, says, breach(old, keyword), breach(new, keyword)))
+        breaches = (breach(one, keyword) for one in spot.raws)
+        yield spot.edit(Said(keyword, effect, says.format(name), *breaches), within=part)
 
 
 def paired(old: Sequence[Schema], new: Sequence[Schema]) -> Pairs:
-    """Pair the parts of two lists: those written alike, then those of one name, then the rest as they come."""
+    """Pair the parts of two lists: those written alike, then those of one name, then those without, as they come."""
     found: list[tuple[Schema | None, Schema | None]] = []
     before, after = list(old), list(new)
-    for matches in (is_same, _is_namesake):
+    for matches in (is_same, _is_namesake, _may_be):
         for one in [*before]:
             other = next((each for each in after if matches(one, each)), None)
             if other is not None:
                 found.append((one, other))
                 before.remove(one)
                 after.remove(other)
-    both = min(len(before), len(after))
-    found += zip(before[:both], after[:both], strict=True)
-    return [*found, *((one, None) for one in before[both:]), *((None, one) for one in after[both:])]
+    return [*found, *((one, None) for one in before), *((None, one) for one in after)]
 
 
 def _is_namesake(one: Schema, other: Schema) -> bool:
     return bool(named(one)) and named(one) == named(other)
+
+
+def _may_be(one: Schema, other: Schema) -> bool:
+    """Say whether nothing tells that two parts are not the same: one of them has no name."""
+    return not (named(one) and named(other))
 
 
 def named(schema: Schema) -> str:

@@ -18,8 +18,9 @@ class Change:
     """One change.
 
     `error` breaks clients, `warning` may break some, `info` breaks none. `operation` is `POST /pets`, or "" for the
-    contract as a whole; `place` is where in it; `also` are other operations for which the same is true, because they
-    share a schema. `witness` is a value that one version takes and the other does not: a body, a parameter, a header.
+    contract as a whole; `place` is where in it; `schema` is the schema in which it is; `also` are other operations and
+    places for which the same is true. `witness` is a value that one version takes and the other does not: a body, a
+    parameter, a header.
     """
 
     rule: str
@@ -29,6 +30,7 @@ class Change:
     says: str
     proof: Proof = "rule"
     witness: object = ABSENT
+    schema: str = ""
     also: tuple[str, ...] = ()
 
     @property

@@ -12,7 +12,9 @@ from contracts.diff.parameters import compare_parameters
 from contracts.diff.resources import compare_resources
 from contracts.diff.security import compare_schemes, compare_security
 from contracts.diff.verdicts import Judge
+from contracts.messages import ABSENT
 from contracts.model import Contract, Operation
+from contracts.references import SCHEME
 
 
 def compare(old: Contract, new: Contract, *, find: Finder | None = None) -> Diff:
@@ -23,7 +25,8 @@ def compare(old: Contract, new: Contract, *, find: Finder | None = None) -> Diff
     """
     found = _merged(_changes(old, new, Judge(find=find)))
     ordered = sorted(found, key=lambda one: SEVERITIES.index(one.severity))
-    return Diff(old=(old.title, old.version), new=(new.title, new.version), changes=tuple(ordered))
+    changes = tuple(replace(one, schema=_shown(one.schema, old, new)) for one in ordered)
+    return Diff(old=(old.title, old.version), new=(new.title, new.version), changes=changes)
 
 
 def _changes(old: Contract, new: Contract, judge: Judge) -> Iterator[Change]:
@@ -49,11 +52,27 @@ def _operation(was: Operation, now: Operation, judge: Judge) -> Iterator[Change]
 
 
 def _merged(changes: Iterable[Change]) -> list[Change]:
-    """Return the changes, those that several operations share because of one schema only once."""
+    """Return the changes, each only once that is in a schema which several places share, or alike for operations."""
     found: dict[object, Change] = {}
     for one in changes:
-        key = (one.rule, one.severity, one.says, one.place, repr(one.witness))
+        key = (one.rule, one.severity, one.says, one.schema or one.place)
         first = found.setdefault(key, one)
-        if first is not one and one.operation not in (first.operation, *first.also):
-            found[key] = replace(first, also=(*first.also, one.operation))
+        other = _other(one, first)
+        if other and other not in first.also:
+            first = found[key] = replace(first, also=(*first.also, other))
+        if first.witness is ABSENT and one.witness is not ABSENT:
+            found[key] = replace(first, witness=one.witness, proof=one.proof)
     return [*found.values()]
+
+
+def _other(one: Change, first: Change) -> str:
+    """Return where a change is, told from where the first of its kind is."""
+    where = (one.operation, "" if one.place == first.place else one.place)
+    return "" if where == (first.operation, "") else " ".join(part for part in where if part)
+
+
+def _shown(ref: str, old: Contract, new: Contract) -> str:
+    """Return a reference as users write it: relative to the document."""
+    for contract in (old, new):
+        ref = ref.removeprefix(f"{SCHEME}/{contract.name}/")
+    return ref

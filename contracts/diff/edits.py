@@ -34,6 +34,7 @@ class Edit:
 
     `old` and `new` are the schemas in which it stands, `steps` lead to them from the root, `at` is the place of the
     value. `mild` is the most severe that it can be, whichever direction it has, and `least` the least.
+    `within` is the part that came or went, where that is a form of its own.
     """
 
     said: Said
@@ -43,6 +44,7 @@ class Edit:
     at: str = ""
     mild: Severity = "error"
     least: Severity = "info"
+    within: Schema | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,10 +56,9 @@ def _rule(scale: Scale) -> Rule:
         if before == after:
             return
         effect = _effect(before, after, scale)
-        keyword = scale.exclusive if (after or before or Limit(0)).exclusive else scale.keyword
         keywords = (scale.keyword, scale.exclusive)
         says = _said(before, after, scale)
-        yield Said(keyword, effect, says, breach(old, *keywords), breach(new, *keywords))
+        yield Said(scale.keyword, effect, says, breach(old, *keywords), breach(new, *keywords))
 
     return rule
 

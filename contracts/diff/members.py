@@ -7,6 +7,7 @@ from typing import Final
 from contracts.diff.edits import Edit, Raw, Said, breach
 from contracts.diff.spots import ANYTHING, Found, Spot, child, either, is_nothing
 from contracts.schemas import Schema
+from contracts.texts import listed
 
 FRESH: Final = "unforeseen"
 
@@ -82,11 +83,15 @@ def _matches(pattern: str, name: str) -> bool:
 
 def _patterns(spot: Spot) -> Found:
     before, after = _named(spot.old, "patternProperties"), _named(spot.new, "patternProperties")
-    for pattern in either(before, after):
-        step = ("patternProperties", pattern)
-        was = spot.old.inside(*step) if pattern in before else child(spot.old, "additionalProperties")
-        now = spot.new.inside(*step) if pattern in after else child(spot.new, "additionalProperties")
-        yield spot.inner(was, now, *step, token="*")  # noqa: S106 - a pointer's token
+    for pattern in before:
+        if pattern in after:
+            step = ("patternProperties", pattern)
+            yield spot.inner(spot.old.inside(*step), spot.new.inside(*step), *step, token="*")  # noqa: S106 - a pointer's token
+    if before.keys() != after.keys():
+        said = f"members are told by other patterns: {listed(after)}" if after else "no members are told by patterns"
+        keywords = ("properties", "patternProperties", "additionalProperties")
+        sides = (breach(one, *keywords) for one in spot.raws)
+        yield spot.edit(Said("patternProperties", "changed", said, *sides))
 
 
 def _others(spot: Spot) -> Found:

@@ -56,8 +56,8 @@ def _whole(spot: Spot) -> Said | None:
     if before is after:
         return None
     if after:
-        return Said("false", "narrowed", "no value fits any more", in_new={})
-    return Said("false", "widened", "a value fits now", in_old={})
+        return Said("schema", "narrowed", "no value fits any more", in_new={})
+    return Said("schema", "widened", "a value fits now", in_old={})
 
 
 def _meanings(spot: Spot) -> Iterator[Edit]:

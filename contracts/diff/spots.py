@@ -30,9 +30,12 @@ class Spot(NamedTuple):
         at = f"{self.at}/{escape(token)}" if token else self.at
         return Spot(old, new, (*self.steps, step), at)
 
-    def edit(self, said: Said, *, mild: Severity = "error", least: Severity = "info") -> Edit:
+    def edit(
+        self, said: Said, *, mild: Severity = "error", least: Severity = "info", within: Schema | None = None
+    ) -> Edit:
         """Return a difference found here."""
-        return Edit(said=said, old=self.old, new=self.new, steps=self.steps, at=self.at, mild=mild, least=least)
+        old, new, steps, at = self
+        return Edit(said=said, old=old, new=new, steps=steps, at=at, mild=mild, least=least, within=within)
 
 
 Found: TypeAlias = Iterator[Edit | Spot]

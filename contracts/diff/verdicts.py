@@ -104,7 +104,7 @@ class _Case:
 
     def _clue(self, edit: Edit) -> Clue | None:
         within, breach = (edit.old, edit.said.in_new) if self.direction == "request" else (edit.new, edit.said.in_old)
-        return Clue(steps=edit.steps, within=within, breach=breach) if breach is not None else None
+        return Clue(steps=edit.steps, within=edit.within or within, breach=breach) if breach is not None else None
 
     def _unseen(self) -> Iterator[Change]:
         """Yield a breach that no rule has seen, if there is a value that shows it."""
@@ -130,4 +130,5 @@ class _Case:
             says=said.says,
             proof=proof,
             witness=witness,
+            schema=edit.new.ref if edit.old is ANYTHING else edit.old.ref,
         )

@@ -20,12 +20,19 @@ class Where(NamedTuple):
     resource: str
 
 
+class Change(NamedTuple):
+    """The values that a member had before it was changed, and the operation that changed it."""
+
+    values: tuple[object, ...]
+    by: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """What is believed of one record. `present` is None when it is not known whether it is there.
 
-    `members` are those whose values are known, `before` the values that changed ones had when they were read last, each
-    with the operation that changed it; the others were never set when `unset` is true; a `fresh` record has not been changed since it was made, and one that is
+    `members` are those whose values are known, `before` the values that changed ones have had since they were read, each
+    with the operation that changed it last; the others were never set when `unset` is true; a `fresh` record has not been changed since it was made, and one that is
     gone was there `once`. `by` is the operation that wrote it last and `at` the exchange that told
     so; `jobs` are the numbers of the calls whose jobs may still change it.
     """
@@ -35,7 +42,7 @@ class Entry:
     present: bool | None
     version: int | None = None
     members: Mapping[str, object] = field(default_factory=dict)
-    before: Mapping[str, tuple[object, str]] = field(default_factory=dict)
+    before: Mapping[str, Change] = field(default_factory=dict)
     unset: bool = False
     fresh: bool = False
     once: bool = False
@@ -133,6 +140,10 @@ class Ledger:
             self.doubt(where, key)
         self.loosen(where, members)
 
+    def was_referred_to(self, where: Where, key: object) -> bool:
+        """Say whether any record has ever referred to this one."""
+        return (where, str(key)) in self._referrers
+
     def loosen(self, where: Where, members: Mapping[str, object]) -> None:
         """Note that a record may be there, or may come to be, that has these members under a key that is not known."""
         self.loose.update(_scalars(members))
@@ -185,6 +196,10 @@ class Ledger:
         """Yield the records that have, or may have, these values of members that are unique together."""
         for key in self._holders.get((where, members, _together(members, values)), ()):
             yield self._entries[where][key]
+
+    def was_held(self, where: Where, members: tuple[str, ...], values: Mapping[str, object]) -> bool:
+        """Say whether any record has ever had these values of members that are unique together."""
+        return (where, members, _together(members, values)) in self._holders
 
     def referrers(self, where: Where, key: object) -> Iterator[Entry]:
         """Yield the records that refer, or may refer, to one."""

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract
 from contracts.schemas import Schema
-from generators.campaign.ledger import Entry, Ledger, Where
+from generators.campaign.ledger import Change, Entry, Ledger, Where
 from generators.campaign.wants import Want, schema_of, typed_key
 
 Word: TypeAlias = Literal["done", "failed", "open"]
@@ -60,7 +60,7 @@ def _reasons(beliefs: Beliefs, contract: Contract, want: Want) -> Iterator[Verdi
     if want.action == "delete":
         yield from _deletion(beliefs, want)
         return
-    yield from _payload(contract, want, present)
+    yield from _payload(contract, want, None if present is False and _has_a_tombstone(beliefs, want) else present)
     yield from _references(beliefs, want)
     yield from _uniqueness(beliefs, want, present)
 
@@ -113,7 +113,8 @@ def _version(beliefs: Beliefs, want: Want, present: bool | None) -> Iterator[Ver
 def _deletion(beliefs: Beliefs, want: Want) -> Iterator[Verdict]:
     if not want.resource.restrict:
         return
-    if beliefs.ledger.may_be_referred_to(want.where, want.key):
+    gone = beliefs.since is not None and beliefs.ledger.was_referred_to(want.where, want.key)
+    if gone or beliefs.ledger.may_be_referred_to(want.where, want.key):
         yield OPEN
     for one in beliefs.ledger.referrers(want.where, want.key):
         if str(one.key) != str(want.key):
@@ -178,15 +179,28 @@ def _taken(beliefs: Beliefs, want: Want, names: tuple[str, ...], whole: Mapping[
         if want.key is ABSENT or want.action == "create" or str(one.key) != str(want.key):
             yield Verdict("failed", "with a value that is in use") if beliefs.sure(one) else OPEN
     values = [whole[name] for name in names]
+    if beliefs.since is not None and beliefs.ledger.was_held(want.where, names, whole):
+        yield OPEN
     fresh = any(beliefs.ledger.is_ours(value) for value in values)
     if not fresh or any(map(beliefs.ledger.is_loose, values)):
         yield OPEN
 
 
 def carried_out(
-    ledger: Ledger, contract: Contract, want: Want, *, key: object, by: str, at: Exchange, version: object = ABSENT
+    ledger: Ledger,
+    contract: Contract,
+    want: Want,
+    *,
+    key: object,
+    by: str,
+    at: Exchange,
+    version: object = ABSENT,
+    later: bool = False,
 ) -> None:
-    """Believe that an effect was done. `key` is what the server named the record, `version` what it says it is at."""
+    """Believe that an effect was done, `later` when it was at some time after it was asked for.
+
+    `key` is what the server named the record, `version` what it says it is at.
+    """
     present = presence(Beliefs(ledger), want)
     creates = want.action in CREATES and present is not True
     named = key if isinstance(key, str | int) and (want.resource.assigned or want.key is ABSENT) else want.key
@@ -194,7 +208,7 @@ def carried_out(
         ledger.blur(want.where, ABSENT, want.members or {})
     elif not isinstance(named, str | int):
         return
-    elif want.members is None or (present is None and want.action != "delete"):
+    elif want.members is None or (present is None and (later or want.action != "delete")):
         ledger.blur(want.where, typed_key(contract, want.resource, named), want.members or {})
     else:
         own = typed_key(contract, want.resource, named)
@@ -240,12 +254,16 @@ def _updated(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
     if old is None:
         return Entry(where=want.where, key=key, present=True, members=_written(changes))
     kept = {name: one for name, one in old.members.items() if name not in changes}
-    before = {name: (old.members.get(name), by) for name in changes if name in old.members or old.unset}
-    earlier = {name: (value, by if name in changes else own) for name, (value, own) in old.before.items()}
+    known = {name: old.members.get(name) for name in changes if name in old.members or old.unset}
+    before = {name: Change((*_earlier(old, name), value), by) for name, value in known.items()}
     version = None if old.version is None else old.version + 1
     return replace(
-        old, members={**kept, **_written(changes)}, before={**before, **earlier}, version=version, fresh=False
+        old, members={**kept, **_written(changes)}, before={**old.before, **before}, version=version, fresh=False
     )
+
+
+def _earlier(entry: Entry, name: str) -> tuple[object, ...]:
+    return entry.before[name].values if name in entry.before else ()
 
 
 def _replaced(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:

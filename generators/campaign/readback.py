@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from contracts.bulk import Resource
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract
 from contracts.texts import short
-from generators.campaign.ledger import Entry, Ledger, Where
+from generators.campaign.ledger import Change, Entry, Ledger, Where
 from generators.campaign.wants import Want, schema_of
 from generators.checks.findings import Finding
 from generators.checks.jobs import GONE, OK
@@ -21,13 +21,31 @@ KEPT: Final = "kept"
 OLD: Final = "member keeps its old value"
 
 
+class Early(NamedTuple):
+    """A record as it was believed to be, and its members as they were read; None when it was not there."""
+
+    entry: Entry
+    shown: Mapping[str, object] | None
+    exchange: Exchange
+
+    def shows(self, want: Want) -> bool:
+        """Say whether the effect of a want is there already."""
+        if want.action == "delete":
+            return self.entry.present is True and self.shown is None
+        if self.shown is None or self.entry.present is False:
+            return self.shown is not None
+        known = {name: self.entry.members[name] for name in want.members or {} if name in self.entry.members}
+        wanted, shown = want.members or {}, self.shown
+        return any(not same(old, wanted[name]) and same(shown.get(name), wanted[name]) for name, old in known.items())
+
+
 class ReadBack:
-    """Judges reads. `early` are records that were not as before while a job that may change them was under way."""
+    """Judges reads. `early` are those of records that a job under way is to change."""
 
     def __init__(self, ledger: Ledger, contract: Contract) -> None:
         self._ledger, self._contract = ledger, contract
         self._habits: dict[tuple[str, ...], tuple[object, Exchange]] = {}
-        self.early: list[tuple[Entry, Exchange]] = []
+        self.early: list[Early] = []
         self._places = {name: _payload_places(contract, name) for name in contract.resources}
 
     def read(self, want: Want, exchange: Exchange) -> Iterator[Finding]:
@@ -132,15 +150,15 @@ class ReadBack:
 
     def _member(self, entry: Entry, name: str, wanted: object, got: object, exchange: Exchange) -> Iterator[Finding]:
         """Yield where a member is not what was written; one that no call of this kind has ever changed is let be."""
-        before, by = entry.before.get(name, (ABSENT, entry.by))
+        before, by = entry.before.get(name, Change((), entry.by))
         habit = (TOOK, by, entry.where.resource, name)
         stuck = (KEPT, *habit[1:])
         if same(wanted, got):
-            if before is not ABSENT and not same(before, wanted) and habit not in self._habits:
+            if before and not any(same(one, wanted) for one in before) and habit not in self._habits:
                 self._habits[habit] = (got, exchange)
                 yield from self._stuck(entry, name, stuck)
             return
-        is_old = before is not ABSENT and same(before, got)
+        is_old = any(same(one, got) for one in before)
         if is_old and habit not in self._habits:
             self._habits.setdefault(stuck, (got, exchange))
             return
@@ -156,12 +174,9 @@ class ReadBack:
             yield _said(entry.by, OLD, says, (earlier,))
 
     def _note_early(self, entry: Entry, resource: Resource, body: Any, exchange: Exchange) -> None:
-        if entry.present is None or len(entry.jobs) > 1:
-            return
-        shown = self._members(resource, body) if body is not ABSENT else {}
-        changed = any(not same(value, shown.get(name)) for name, value in entry.members.items() if name in shown)
-        if entry.present is not (body is not ABSENT) or changed:
-            self.early.append((entry, exchange))
+        if entry.present is not None and len(entry.jobs) == 1:
+            shown = self._members(resource, body) if body is not ABSENT else None
+            self.early.append(Early(entry, shown, exchange))
 
     def _unset(self, entry: Entry, name: str, got: object, exchange: Exchange) -> Iterator[Finding]:
         """Yield where a member that was left out has another value than in an earlier record that left it out."""

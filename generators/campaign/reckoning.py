@@ -141,7 +141,12 @@ class Reckoner:
         at = telling.evidence[-1]
         by = self._view.operation.id
         version = outcome.version if isinstance(outcome.version, int) else ABSENT
-        carried_out(self._ledger, self._contract, want, key=outcome.id, by=by, at=at, version=version)
+        old = self._ledger.find(want.where, want.key)
+        if old is not None and old.jobs:
+            self._ledger.blur(want.where, want.key, want.members or {})
+            return
+        later = self._since is not None
+        carried_out(self._ledger, self._contract, want, key=outcome.id, by=by, at=at, version=version, later=later)
 
     def _deny(self, want: Want, telling: Telling) -> None:
         """Remember what must not be found: names made up for a record that was not made."""

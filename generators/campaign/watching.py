@@ -152,10 +152,19 @@ class Watcher:
         """Yield records that had changed while their job said that it had done nothing yet."""
         polls = [one for trace in watched.view.traces for one in trace.polls if one.exchange is exchange]
         idle = [one for one in polls if not one.is_final and one.progress.get("processed") == 0]
-        for entry, seen in [one for one in self.readback.early if watched.n in one[0].jobs] if idle else []:
-            self.readback.early.remove((entry, seen))
-            says = f"the {entry.where.resource} {entry.key} has changed although its job has processed nothing yet"
-            yield outcome_laws.found("async-is-sync", watched.view, "job acts early", says, seen, exchange)
+        if idle:
+            yield from self._changed_before(watched, exchange)
+
+    def _changed_before(self, watched: Watched, exchange: Exchange) -> Iterator[Finding]:
+        own = [one for one in self.readback.early if watched.n in one.entry.jobs and one.exchange.n > watched.n]
+        targets = [trace.target for trace in watched.view.traces]
+        wants = [one for target in targets for one in self._reckoner(watched.view, target).wants if one is not None]
+        for seen in own:
+            self.readback.early.remove(seen)
+            named = (seen.entry.where, str(seen.entry.key))
+            if any((want.where, str(want.key)) == named and seen.shows(want) for want in wants):
+                says = f"the {named[0].resource} {named[1]} has changed although its job has processed nothing yet"
+                yield outcome_laws.found("async-is-sync", watched.view, "job acts early", says, seen.exchange, exchange)
 
     def _end(self, watched: Watched, target: str | None) -> None:
         """Note that a job changes its records no more; those that another call touched meanwhile are doubted."""

@@ -21,7 +21,7 @@ from generators.checks.venues import Spot
 MOST: Final = 40  # a larger limit is not tried out
 
 
-def active(spot: Spot) -> Sequence[Finding]:
+def active(spot: Spot) -> Iterator[Finding]:
     """Start as many jobs as may be active, and one more; then see each of them to its end."""
     declared = _limit(spot)
     bulk = spot.bulk
@@ -31,8 +31,8 @@ def active(spot: Spot) -> Sequence[Finding]:
     sent = [send(stage, ask) for stage in stages]
     if sent[0].reply.status not in OK:
         raise ImpossibleError(f"the first job was refused ({sent[0].reply.status})")
-    found = list(_kept(spot.bench, declared, sent))
-    return [*found, *_each(stages, ask, sent)]
+    yield from _kept(spot.bench, declared, sent)
+    yield from _each(stages, ask, sent)
 
 
 def _limit(spot: Spot) -> Active:

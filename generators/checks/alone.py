@@ -19,7 +19,7 @@ from generators.checks.venues import Spot
 TIMES: Final = 2  # how often each peculiar content is tried
 
 
-def singular(spot: Spot) -> Sequence[Finding]:
+def singular(spot: Spot) -> Iterator[Finding]:
     """Send every kind of item in bulk, and each alone through the call that it is like."""
     intents = [one for one in _intents(spot) if _like(spot, one) is not None]
     if not intents:
@@ -28,7 +28,8 @@ def singular(spot: Spot) -> Sequence[Finding]:
     together = units_of(spot.bulk)[0] == "item"
     most = (spot.bulk.items.max or len(intents)) if together else 1
     sets = [*batched(intents, most), *([one] for one in broken)]
-    return [one for some in sets for one in _at_once(spot, some)]
+    for some in sets:
+        yield from _at_once(spot, some)
 
 
 def _intents(spot: Spot) -> list[Intent]:

@@ -113,7 +113,7 @@ def body_schema(operation: Operation) -> Schema | None:
 
 
 def encoded(operation: Operation, data: object) -> tuple[str, bytes]:
-    """Return the content type and the bytes of a body. Raises ImpossibleError when its content type is not spoken here."""
+    """Return the content type and the bytes of a body. Raises ImpossibleError when it is neither JSON nor a form."""
     media = json_media(operation)
     if media is not None:
         return media.media_range if "*" not in media.media_range else "application/json", orjson.dumps(data)

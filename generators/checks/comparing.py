@@ -38,14 +38,14 @@ def taken(done: Ran) -> Ran:
     return done
 
 
-def isolated(spot: Spot) -> Sequence[Finding]:
+def isolated(spot: Spot) -> Iterator[Finding]:
     """Send a mix, then the same without the items that failed: the others must fare the same."""
     intents = mixed(spot)
     first = perform(staged(spot, intents), Ask(unit="item"))
     if first.refused:
-        return _refused(spot, intents, first)
-    first = taken(first)
-    if not first.slots("failed"):
+        yield from _refused(spot, intents, first)
+        return
+    if not taken(first).slots("failed"):
         raise ImpossibleError("no item failed, although some should")
     rest = [slot for slot, one in enumerate(intents) if first.result(slot) != "failed" or not one.defect]
     if not rest:
@@ -53,21 +53,22 @@ def isolated(spot: Spot) -> Sequence[Finding]:
     second = perform(staged(spot, intents), Ask(unit="item", order=rest))
     if second.refused:
         says = f"the request is refused ({second.status}) when the items that failed are left out"
-        return [finding("isolated", "refused without its failures", says, first, second)]
-    return list(compared("isolated", first, second, rest, "with the failed items there and without them"))
+        yield finding("isolated", "refused without its failures", says, first, second)
+        return
+    yield from compared("isolated", first, second, rest, "with the failed items there and without them")
 
 
-def _refused(spot: Spot, intents: Sequence[Intent], first: Ran) -> list[Finding]:
-    """Tell whether a request was refused for items that should only have failed by themselves."""
+def _refused(spot: Spot, intents: Sequence[Intent], first: Ran) -> Iterator[Finding]:
+    """Yield that a request was refused for items that should only have failed by themselves."""
     rest = [slot for slot, one in enumerate(intents) if not one.defect]
     second = perform(staged(spot, intents), Ask(unit="item", order=rest))
     if second.refused:
         raise ImpossibleError(f"the whole request was refused ({first.status}), with bad items and without them")
     says = f"the whole request is refused ({first.status}) for items that should fail by themselves"
-    return [finding("isolated", "refused for its bad items", says, first, second)]
+    yield finding("isolated", "refused for its bad items", says, first, second)
 
 
-def split(spot: Spot) -> Sequence[Finding]:
+def split(spot: Spot) -> Iterator[Finding]:
     """Send a list at once, and the same list in two requests."""
     intents = _with_twins(spot, mixed(spot))
     middle = len(intents) // 2
@@ -76,7 +77,7 @@ def split(spot: Spot) -> Sequence[Finding]:
     halves = (range(middle), range(middle, len(intents)))
     parts = [taken(perform(stage, Ask(unit="item", order=half))) for half in halves]
     second = replace(parts[1], outcomes={**parts[0].outcomes, **parts[1].outcomes})
-    return list(compared("split", first, second, range(len(intents)), "in one request and in two"))
+    yield from compared("split", first, second, range(len(intents)), "in one request and in two")
 
 
 def _with_twins(spot: Spot, intents: list[Intent]) -> list[Intent]:
@@ -88,24 +89,21 @@ def _with_twins(spot: Spot, intents: list[Intent]) -> list[Intent]:
     return [*intents, replace(intents[again[0]], twin=again[0])]
 
 
-def permuted(spot: Spot) -> Sequence[Finding]:
+def permuted(spot: Spot) -> Iterator[Finding]:
     """Send a list in other orders."""
     intents, unit = mixed(spot), units_of(spot.bulk)[0]
     slots = list(range(len(intents)))
     first = taken(perform(staged(spot, intents), Ask(unit=unit)))
-    found: list[Finding] = []
     shuffled = spot.bench.rng("permuted", spot.operation.id).sample(slots, len(slots))
     for order in (slots[::-1], shuffled):
         second = taken(perform(staged(spot, intents), Ask(unit=unit, order=order)))
-        found += compared("permuted", first, second, slots, "in this order and in another")
-    return found
+        yield from compared("permuted", first, second, slots, "in this order and in another")
 
 
-def async_is_sync(spot: Spot) -> Sequence[Finding]:
+def async_is_sync(spot: Spot) -> Iterator[Finding]:
     """Send the same to be done at once and as a job, in each unit."""
     bulk = spot.bulk
     wishes = bulk.job.when if bulk.job is not None else ()
-    found: list[Finding] = []
     sets = (mixed(spot), goods(spot, 6))
     for n, (unit, intents) in enumerate(product(units_of(bulk), sets)):
         first = taken(perform(staged(spot, intents), Ask(unit=unit)))
@@ -114,5 +112,4 @@ def async_is_sync(spot: Spot) -> Sequence[Finding]:
         if second.view.kind != "accepted":
             raise ImpossibleError(f"the wish '{ask.as_job}' was answered {second.status}, without a job")
         slots = range(len(intents))
-        found += compared("async-is-sync", first, taken(second), slots, f"at once and as a job ({unit})")
-    return found
+        yield from compared("async-is-sync", first, taken(second), slots, f"at once and as a job ({unit})")

@@ -1,4 +1,4 @@
-"""Comparing an implementation with a reference model that was handed in: what the model predicts must be what was answered."""
+"""Comparing an implementation with a reference model that was handed in: what it predicts must be what was answered."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,6 +1,6 @@
 """Calls that give the laws on single answers and on jobs something to judge."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -26,7 +26,7 @@ LONG: Final = timedelta(days=3)  # the longest that finished jobs are waited on 
 SHORT: Final = timedelta(seconds=0.2)
 
 
-def exercise(spot: Spot) -> Sequence[Finding]:
+def exercise(spot: Spot) -> Iterator[Finding]:
     """Send good, mixed and bad items in every unit, at once and as jobs; then let jobs overlap, and cancel one."""
     job = spot.bulk.job
     ask = Ask(as_job=wish_of(spot.bulk), targets=known_targets(spot))
@@ -34,10 +34,10 @@ def exercise(spot: Spot) -> Sequence[Finding]:
         for one in _asks(spot):
             done = perform(staged(spot, intents), one)
             _later(spot.bench, done.view)
-    if job is None:
-        return []
-    found = [*_overlapping(spot, ask)]
-    return [*found, *_cancelled(spot, ask, job)] if job.cancel is not None else found
+    if job is not None:
+        yield from _overlapping(spot, ask)
+    if job is not None and job.cancel is not None:
+        yield from _cancelled(spot, ask, job)
 
 
 def _asks(spot: Spot) -> Iterator[Ask]:
@@ -75,7 +75,7 @@ def _later(bench: Bench, view: View) -> None:
 
 
 def _overlapping(spot: Spot, ask: Ask) -> Iterator[Finding]:
-    """Let two jobs of different sizes run side by side and ask for them in turn; look whether the first acts too early."""
+    """Let two jobs of different sizes run side by side, asked for in turn; look whether the first acts too early."""
     bench = spot.bench
     first = staged(spot, goods(spot, FEW if spot.bulk.items.max is None else min(FEW, spot.bulk.items.max)))
     was = before(first)

@@ -1,6 +1,6 @@
 """What checking is told in: exchanges, findings, answers, laws, and the model that may be handed in."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
@@ -58,7 +58,7 @@ class ImpossibleError(Exception):
 
 
 Judge: TypeAlias = Callable[["View"], Iterator[Finding]]
-Experiment: TypeAlias = Callable[["Spot"], Sequence[Finding]]
+Experiment: TypeAlias = Callable[["Spot"], Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +67,8 @@ class Law:
 
     `exempts` returns why the law does not apply to an operation with `x-bulk`, None when it does. A law has either
     `looks`, which finds breaches in one bulk call and all that was answered about it, with `concerns`, which says
-    whether that call has anything to look at; or `experiment`, which makes calls and compares them, and raises
-    ImpossibleError.
+    whether that call has anything to look at; or `experiment`, which makes calls, compares them and yields what it
+    finds, and raises ImpossibleError when it cannot go on.
     """
 
     name: str

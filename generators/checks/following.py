@@ -1,4 +1,4 @@
-"""Following jobs to their end: polls with growing waits, in the target's time where it can be moved, else in real time."""
+"""Following jobs to their end: polls with growing waits, in the target's own time where that can be moved."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta

@@ -25,15 +25,15 @@ SEVERAL: Final = 3
 NO_WORD: Final = "Neither"
 
 
-def boundary(spot: Spot) -> Sequence[Finding]:
+def boundary(spot: Spot) -> Iterator[Finding]:
     """Send the most items that are allowed, one more, and none."""
-    bulk = spot.bulk
-    found = list(_none(spot)) if bulk.items.min > 0 else []
-    if bulk.items.max is None:
-        return found
-    if bulk.items.max > LARGEST:
-        raise ImpossibleError(f"{bulk.items.max} items are more than are sent here")
-    return [*found, *_most(spot, bulk.items.max)]
+    items = spot.bulk.items
+    if items.min > 0:
+        yield from _none(spot)
+    if items.max is not None and items.max > LARGEST:
+        raise ImpossibleError(f"{items.max} items are more than are sent here")
+    if items.max is not None:
+        yield from _most(spot, items.max)
 
 
 def _none(spot: Spot) -> Iterator[Finding]:
@@ -104,14 +104,14 @@ def _traces(
             yield finding(law, "a refused request leaves a trace", says, exchange, after[slot])
 
 
-def duplicate(spot: Spot) -> Sequence[Finding]:
+def duplicate(spot: Spot) -> Iterator[Finding]:
     """Send a key or a target twice, an item that is none, and a word for the unit that is none."""
     refuse = spot.bulk.guard.refuse
-    found: list[Finding] = list(_bad_mode(spot)) if "badMode" in refuse else []
+    if "badMode" in refuse:
+        yield from _bad_mode(spot)
     for word, spoil in _SPOIL.items():
         if word in refuse:
-            found += _spoilt(spot, word, spoil)
-    return found
+            yield from _spoilt(spot, word, spoil)
 
 
 def _bad_mode(spot: Spot) -> Iterator[Finding]:

@@ -63,7 +63,7 @@ def told(reply: Reply, location: Location) -> object:
 
 
 def look(value: object, pointer: Location) -> object:
-    """Return the first value at a pointer in which `*` stands for every member or element; ABSENT when there is none."""
+    """Return the first value at a pointer in which `*` stands for every member or element; ABSENT for none."""
     return next(look_all(value, pointer), ABSENT)
 
 

@@ -1,12 +1,13 @@
-"""Which items an experiment sends, and where it is made: mixes of good and defective ones, at the first place that works."""
+"""Which items an experiment sends, and where it is made: good and defective ones, at the first place that works."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from itertools import chain, cycle, islice
 from typing import Final
 
 from contracts.model import Operation
 from generators.checks.bench import Bench
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Experiment, Finding, ImpossibleError
 from generators.checks.intents import Intent
 from generators.checks.staging import repertoire
 from generators.checks.venues import Spot, venues
@@ -16,18 +17,24 @@ LENGTH: Final = 12  # items that a mix has at least: some faults show in long li
 PLACES: Final = 3  # kinds of record that are tried before an experiment is given up
 
 
-def at_a_place(bench: Bench, operation: Operation, trial: Callable[[Spot], Sequence[Finding]]) -> Sequence[Finding]:
-    """Return what an experiment finds at the first place where it can be made. Raises ImpossibleError when none does."""
+def at_a_place(bench: Bench, operation: Operation, experiment: Experiment, *, turn: int = 0) -> Iterator[Finding]:
+    """Yield what an experiment finds at the first place where it can be made. Raises ImpossibleError.
+
+    The places with most to try are tried first, beginning with another one for each `turn`.
+    """
     reason = unspoken(operation)
     if reason is not None:
         raise ImpossibleError(reason)
-    places = venues(bench, operation)[:PLACES]
+    places = deque(venues(bench, operation)[:PLACES])
+    places.rotate(-turn)
     reasons: list[str] = []
     for place in places:
         try:
-            return trial(Spot(bench=bench, operation=operation, place=place))
+            yield from experiment(Spot(bench=bench, operation=operation, place=place))
         except ImpossibleError as error:
             reasons.append(str(error))
+        else:
+            return
     raise ImpossibleError(reasons[0] if reasons else "no kind of record was found to try it on")
 
 

@@ -1,7 +1,8 @@
 """Laws on which item runs before which: grouped and broken-reference."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 
 from contracts.messages import ABSENT
 from contracts.texts import short
@@ -20,12 +21,13 @@ from generators.checks.wrapping import item_schema
 PAIRS = ((1, 2), (9, 10))  # groups that compare the same as numbers, and not as texts
 
 
-def grouped(spot: Spot) -> Sequence[Finding]:
+def grouped(spot: Spot) -> Iterator[Finding]:
     """List a larger group before a smaller one: what the smaller one did must be there for the larger one."""
     ways = [way for way in (_changes_meet, _creations_meet) if _can(spot, way)]
     if not ways:
         raise ImpossibleError("its actions leave no room for two items that meet the same record")
-    return [one for way in ways for pair in PAIRS for one in way(spot, *pair)]
+    for way, pair in product(ways, PAIRS):
+        yield from way(spot, *pair)
 
 
 def _can(spot: Spot, way: Callable[[Spot, int, int], Iterator[Finding]]) -> bool:
@@ -99,7 +101,7 @@ def _exists_once(spot: Spot) -> bool:
     return halves[0].result(0) == "done" and halves[1].result(1) == "failed"
 
 
-def broken_reference(spot: Spot) -> Sequence[Finding]:
+def broken_reference(spot: Spot) -> Iterator[Finding]:
     """Let an item wait for one that fails, and another for one that does not."""
     wrong, right = bads(spot)[0], goods(spot, 1)[0]
     intents = [wrong, replace(right, awaits=(0,)), right, replace(right, awaits=(2,))]
@@ -109,11 +111,10 @@ def broken_reference(spot: Spot) -> Sequence[Finding]:
     if 0 not in done.slots("failed"):
         raise ImpossibleError("the item that another one waits for did not fail")
     after = stored(done, slots=[1])[1]
-    found = list(_said(done))
+    yield from _said(done)
     if after.present is not None and was.like(stage.names) != after.like(stage.names):
         says = "an item was carried out although the one that it waits for had failed"
-        found.append(finding("broken-reference", "run all the same", says, done, after))
-    return found
+        yield finding("broken-reference", "run all the same", says, done, after)
 
 
 def _said(done: Ran) -> Iterator[Finding]:

@@ -42,7 +42,7 @@ UNKNOWN: Final = Picture(present=None)
 
 
 def single(venue: Venue, action: str, *, key: object = ABSENT) -> CallDraft:
-    """Return a single-record call about one record. Raises ImpossibleError when the contract has none for the action."""
+    """Return a single-record call about one record. Raises ImpossibleError when the contract has none."""
     operation = venue.acts.get(action)
     if operation is None or operation.record is None:
         raise ImpossibleError(f"the contract has no call to {action} one {venue.resource.name}")
@@ -99,8 +99,9 @@ def find(bench: Bench, venue: Venue, markers: Sequence[object]) -> Sequence[Pict
     found: dict[object, Picture] = {}
     missing = UNKNOWN
     for exchange, bodies, is_last in _pages(bench, venue) if wanted else ():
-        for body in bodies:
-            for marker in wanted.intersection(map(_plain, _content(venue, body).values())):
+        near = {marker for marker in wanted if str(marker).encode() in exchange.reply.body}
+        for body in bodies if near else ():
+            for marker in near.intersection(map(_plain, _content(venue, body).values())):
                 copies = found[marker].copies + 1 if marker in found else 1
                 found[marker] = replace(picture_of(bench, venue, body, exchange), copies=copies)
         missing = Picture(present=False, exchange=exchange) if is_last else UNKNOWN

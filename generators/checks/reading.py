@@ -13,7 +13,7 @@ from generators.checks.locations import Sent, choose, is_outside, locate, look, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentItem:
-    """One item of a bulk call. What the call does not say is ABSENT, a word that the declaration does not know is None."""
+    """One item of a bulk call. What the call does not say is ABSENT, a word that is not declared is None."""
 
     index: int
     key: object
@@ -49,13 +49,12 @@ def read_call(contract: Contract, sent: Sent) -> BulkCall | None:
     collection = None if bulk is None else _collection(bulk, sent)
     if bulk is None or collection is None:
         return None
-    unit = bulk.unit.of
-    items = tuple(_item(contract, bulk, sent, n, name, raw) for n, (name, raw) in enumerate(collection))
+    unit, reader = bulk.unit.of, _Reader(contract, bulk, sent)
     return BulkCall(
         operation=sent.operation,
         bulk=bulk,
         sent=sent,
-        items=items,
+        items=tuple(reader.item(n, name, raw) for n, (name, raw) in enumerate(collection)),
         unit=choose(unit, locate(sent, unit.source) if unit.source else ABSENT),
         grouped=bulk.order.run == "grouped" and _said(sent, bulk.order.when),
         as_job=bulk.job is not None and any(wished(sent, wish) for wish in bulk.job.when),
@@ -91,37 +90,74 @@ def _targets(bulk: Bulk, sent: Sent) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(map(str, named))) if isinstance(named, list) else ()
 
 
-def _item(contract: Contract, bulk: Bulk, sent: Sent, index: int, name: object, raw: object) -> SentItem:
-    effect = bulk.effect
-    resource = resource_of(contract, sent, raw)
-    payload = _own_or_shared(bulk, sent, raw)
-    target = _target(contract, bulk, sent, raw, payload, resource)
-    grouping = bulk.order.group_by or bulk.unit.group
-    return SentItem(
-        index=index,
-        key=_key(bulk, index, name, raw, target),
-        action=_action(bulk, sent, raw),
-        resource=resource,
-        target=target,
-        payload=payload,
-        version=ABSENT if effect.version is None else look(raw, effect.version),
-        group=name if bulk.items.groups is not None else ABSENT if grouping is None else look(raw, grouping),
-        raw=raw,
-    )
+class _Reader:
+    """Reads the items of one call."""
 
+    def __init__(self, contract: Contract, bulk: Bulk, sent: Sent) -> None:
+        self._contract, self._bulk, self._sent = contract, bulk, sent
+        self._grouping = bulk.order.group_by or bulk.unit.group
 
-def resource_of(contract: Contract, sent: Sent, raw: object) -> str | None:
-    """Return the name of the resource that an item speaks of, None when it cannot be told."""
-    bulk = sent.operation.bulk
-    choice = None if bulk is None else bulk.effect.resource
-    if choice is None:
-        return fallback_resource(contract, sent.operation)
-    name = choose(choice, _given(sent, raw, choice.source) if choice.source else ABSENT)
-    return name if name in contract.resources else None
+    def item(self, index: int, name: object, raw: object) -> SentItem:
+        """Return one item; `name` is its name in a map, its group in a list of lists, or its place."""
+        effect = self._bulk.effect
+        resource, payload = self._resource(raw), self._payload(raw)
+        target = self._target(raw, payload, resource)
+        return SentItem(
+            index=index,
+            key=self._key(index, name, raw, target),
+            action=self._action(raw),
+            resource=resource,
+            target=target,
+            payload=payload,
+            version=ABSENT if effect.version is None else look(raw, effect.version),
+            group=self._group(name, raw),
+            raw=raw,
+        )
+
+    def _group(self, name: object, raw: object) -> object:
+        if self._bulk.items.groups is not None:
+            return name
+        return ABSENT if self._grouping is None else look(raw, self._grouping)
+
+    def _resource(self, raw: object) -> str | None:
+        choice = self._bulk.effect.resource
+        if choice is None:
+            return fallback_resource(self._contract, self._sent.operation)
+        name = choose(choice, self._given(raw, choice.source) if choice.source else ABSENT)
+        return name if name in self._contract.resources else None
+
+    def _payload(self, raw: object) -> object:
+        at = self._bulk.effect.payload
+        own = look(raw, at)
+        return locate(self._sent, at) if own is ABSENT and at in self._bulk.items.shared else own
+
+    def _action(self, raw: object) -> str | None:
+        stone, choice = self._bulk.effect.tombstone, self._bulk.effect.action
+        if stone and all(look(raw, at) == value for at, value in stone.items()):
+            return "delete"
+        return choose(choice, self._given(raw, choice.source) if choice.source else ABSENT)
+
+    def _target(self, raw: object, payload: object, resource: str | None) -> object:
+        if self._bulk.effect.target:
+            found = (self._given(raw, at) for at in self._bulk.effect.target)
+            return next((one for one in found if one is not ABSENT), ABSENT)
+        own = self._contract.resources.get(resource or "")
+        return payload.get(own.key, ABSENT) if own is not None and isinstance(payload, Mapping) else ABSENT
+
+    def _key(self, index: int, name: object, raw: object, target: object) -> object:
+        declared = self._bulk.key
+        if declared.by in {"index", "order"}:
+            return index
+        if declared.at == "" and self._bulk.items.shape == "map":
+            return name
+        return target if declared.at is None else look(raw, declared.at)
+
+    def _given(self, raw: object, location: str) -> object:
+        return locate(self._sent, location) if is_outside(location) else look(raw, location)
 
 
 def fallback_resource(contract: Contract, operation: Operation) -> str | None:
-    """Return the resource where an `x-bulk` names none: that of the `like` operation, else the one that the path names."""
+    """Return the resource where an `x-bulk` names none: that of the `like` operation, else the path's."""
     likes = map(contract.operation, operation.bulk.effect.like if operation.bulk is not None else ())
     named = [one.record.resource.constant for one in likes if one is not None and one.record is not None]
     segments = operation.path.split("/")
@@ -130,43 +166,8 @@ def fallback_resource(contract: Contract, operation: Operation) -> str | None:
     return next((name for name in choices if name in contract.resources), None)
 
 
-def _own_or_shared(bulk: Bulk, sent: Sent, raw: object) -> object:
-    own = look(raw, bulk.effect.payload)
-    shared = bulk.effect.payload in bulk.items.shared
-    return locate(sent, bulk.effect.payload) if own is ABSENT and shared else own
-
-
-def _action(bulk: Bulk, sent: Sent, raw: object) -> str | None:
-    stone = bulk.effect.tombstone
-    if stone and all(look(raw, at) == value for at, value in stone.items()):
-        return "delete"
-    choice = bulk.effect.action
-    return choose(choice, _given(sent, raw, choice.source) if choice.source else ABSENT)
-
-
-def _target(contract: Contract, bulk: Bulk, sent: Sent, raw: object, payload: object, resource: str | None) -> object:
-    if bulk.effect.target:
-        found = (_given(sent, raw, at) for at in bulk.effect.target)
-        return next((one for one in found if one is not ABSENT), ABSENT)
-    own = contract.resources.get(resource or "")
-    return payload.get(own.key, ABSENT) if own is not None and isinstance(payload, Mapping) else ABSENT
-
-
-def _key(bulk: Bulk, index: int, name: object, raw: object, target: object) -> object:
-    declared = bulk.key
-    if declared.by in {"index", "order"}:
-        return index
-    if declared.at == "" and bulk.items.shape == "map":
-        return name
-    return target if declared.at is None else look(raw, declared.at)
-
-
-def _given(sent: Sent, raw: object, location: str) -> object:
-    return locate(sent, location) if is_outside(location) else look(raw, location)
-
-
 class KeyRing:
-    """Finds the items that an outcome's key means: exactly, else as text, else as a number where that is unambiguous."""
+    """Finds the items that an outcome's key means: exactly, else as text, else as a number, if unambiguous."""
 
     def __init__(self, items: Sequence[SentItem]) -> None:
         self._exact: dict[object, list[int]] = {}

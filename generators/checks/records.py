@@ -115,7 +115,7 @@ def written(
 
 
 def key_of_created(bench: Bench, place: Venue, exchange: Exchange, members: Members, names: Names) -> object:
-    """Return the key of a record that a single-record call made: its own, or from the reply's body, headers, or a list."""
+    """Return the key of a record that a call made: its own, or what the reply's body, its headers, or a list say."""
     resource = place.resource
     if not resource.assigned:
         return members.get(resource.key, ABSENT)

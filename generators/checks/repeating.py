@@ -1,6 +1,6 @@
 """Laws on sending again: idempotent and unprocessed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ SIZE: Final = 4
 CROWD: Final = 100
 
 
-def idempotent(spot: Spot) -> Sequence[Finding]:
+def idempotent(spot: Spot) -> Iterator[Finding]:
     """Send a request twice with one idempotency key, then another request with that key."""
     declared = spot.bulk.guard.idempotency
     assert declared is not None  # noqa: S101 - the law applies
@@ -34,11 +34,10 @@ def idempotent(spot: Spot) -> Sequence[Finding]:
         raise ImpossibleError(f"the whole request was refused ({first.status})")
     before = stored(first)
     again = send(stage, ask)
-    found = list(_replayed(declared, first, again))
-    found += _done_twice(first, before, again)
+    yield from _replayed(declared, first, again)
+    yield from _done_twice(first, before, again)
     if declared.scope == "request":
-        found += _mismatch(staged(spot, intents), declared, ask)
-    return found
+        yield from _mismatch(staged(spot, intents), declared, ask)
 
 
 def _more(stage: Stage, declared: Idempotency) -> dict[str, object]:
@@ -91,7 +90,7 @@ def _mismatch(other: Stage, declared: Idempotency, ask: Ask) -> Iterator[Finding
         yield finding("idempotent", f"other content refused with {status}", says, exchange)
 
 
-def unprocessed(spot: Spot) -> Sequence[Finding]:
+def unprocessed(spot: Spot) -> Iterator[Finding]:
     """Send many items, and again what was not processed, until nothing is left."""
     bulk = spot.bulk
     size = min(bulk.items.max or CROWD, CROWD)
@@ -102,7 +101,7 @@ def unprocessed(spot: Spot) -> Sequence[Finding]:
     left = _left(stage, exchange)
     if not left:
         raise ImpossibleError(f"all of {size} items were processed at once")
-    return list(_until_done(stage, exchange, left))
+    yield from _until_done(stage, exchange, left)
 
 
 def _plain(spot: Spot) -> Any:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import product
 from typing import Final
 
 from contracts.errors import MisuseError
@@ -11,11 +12,11 @@ from contracts.model import Contract, Operation
 from generators.caller import Caller, NoAnswerError
 from generators.checks import conformance, differential, examples
 from generators.checks.bench import Bench, Budget
-from generators.checks.conformance import check_response
+from generators.checks.conformance import check_response, unanswered
 from generators.checks.differential import check_model
 from generators.checks.events import Event, FindingFound, Finished, LawAnswered, Started
 from generators.checks.exercising import exercise
-from generators.checks.findings import Answer, Experiment, Finding, ImpossibleError, Law, Model
+from generators.checks.findings import Answer, Experiment, Finding, ImpossibleError, Law, Model, Word
 from generators.checks.mixing import at_a_place
 from generators.checks.selection import Selection, selection
 from generators.checks.views import View, views
@@ -70,15 +71,16 @@ def salt_of(instant: datetime) -> str:
 
 
 class _Run:
-    """One run under way."""
+    """One run under way. What is found between two harvests waits in `_news`."""
 
     def __init__(self, bench: Bench, chosen: Selection, model: Model | None, *, read_only: bool) -> None:
         self._bench, self._chosen, self._model, self._read_only = bench, chosen, model, read_only
         self._found: dict[str, Finding] = {}
-        self._answers: list[Answer] = []
+        self._news: list[Finding] = []
+        self._words: Counter[str] = Counter()
         self._reasons: dict[str, str] = {}
         self._exercised: set[tuple[str, str]] = set()
-        self._seen: Counter[str] = Counter()
+        self._called: set[str] = set()
         self._items = 0
 
     def events(self) -> Iterator[Event]:
@@ -92,59 +94,52 @@ class _Run:
             checks=chosen.checks,
             seed=self._bench.seed,
         )
-        yield from self._examples()
-        for operation in bulk:
-            yield from self._operation(operation)
-        for operation in bulk:
-            yield from self._experiments(operation, lambda law: law.name in LAST)
-        for operation in bulk:
-            yield from self._judged(operation)
-        yield from self._others()
-        words = Counter[str](answer.word for answer in self._answers)
+        for step in (self._examples, self._exercise, self._experiment, self._judge, self._rest):
+            yield from step(bulk)
         yield Finished(
-            words=words,
+            words=self._words,
             findings=tuple(self._found.values()),
             calls=self._bench.sent,
             items=self._items,
             seconds=self._bench.budget.spent,
         )
 
-    def _examples(self) -> Iterator[Event]:
-        if examples.CHECK not in self._chosen.checks:
-            return
+    def _examples(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Replay the examples of every operation."""
+        del bulk
         for operation in self._bench.contract.operations:
-            if operation.id in self._chosen.operations and self._bench.budget.left:
+            wanted = examples.CHECK in self._chosen.checks and operation.id in self._chosen.operations
+            if wanted and self._bench.budget.left:
                 self._try(operation, partial(examples.replay, self._bench, operation, read_only=self._read_only))
                 yield from self._harvest()
 
-    def _operation(self, operation: Operation) -> Iterator[Event]:
-        """Give the laws on single answers and jobs something to judge, then make the experiments."""
-        if not self._read_only and any(self._applies(law, operation) and law.looks for law in self._chosen.laws):
-            found: list[Finding] = []
-            self._reasons[operation.id] = self._try(operation, partial(self._make, exercise, operation, found))
-            yield from self._harvest()
-            for finding in found:
-                yield from self._told(finding)
-        yield from self._experiments(operation, lambda law: law.name not in LAST)
-
-    def _applies(self, law: Law, operation: Operation) -> bool:
-        return law.exempts(operation) is None
-
-    def _experiments(self, operation: Operation, wanted: Callable[[Law], bool]) -> Iterator[Event]:
-        for law in self._chosen.laws:
-            if law.experiment is None or not wanted(law):
-                continue
-            found: list[Finding] = []
-            exempt, reason = law.exempts(operation), self._withheld()
-            if exempt is None and not reason:
-                reason = self._try(operation, partial(self._make, law.experiment, operation, found))
+    def _exercise(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Give the laws on single answers and on jobs something to judge."""
+        looking = [law for law in self._chosen.laws if law.looks is not None]
+        for n, operation in enumerate(bulk):
+            if any(law.exempts(operation) is None for law in looking):
+                reason = self._withheld() or self._try(operation, partial(self._make, exercise, operation, n))
+                self._reasons[operation.id] = reason
                 yield from self._harvest()
-            for finding in found:
-                yield from self._told(finding)
-            yield self._answered(law.name, operation, exempt, reason)
 
-    def _make(self, experiment: Experiment, operation: Operation, found: list[Finding]) -> None:
-        found += at_a_place(self._bench, operation, experiment)
+    def _experiment(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Make the experiments, those that leave most behind last."""
+        laws = [law for law in self._chosen.laws if law.experiment is not None]
+        for late in (False, True):
+            for turn, (operation, law) in enumerate(product(bulk, laws)):
+                if (law.name in LAST) is late:
+                    yield from self._made(law, operation, turn)
+
+    def _made(self, law: Law, operation: Operation, turn: int) -> Iterator[Event]:
+        exempt, reason = law.exempts(operation), self._withheld()
+        if law.experiment is not None and exempt is None and not reason:
+            reason = self._try(operation, partial(self._make, law.experiment, operation, turn))
+            yield from self._harvest()
+        yield self._answered(law.name, operation, exempt, reason)
+
+    def _make(self, experiment: Experiment, operation: Operation, turn: int) -> None:
+        for finding in at_a_place(self._bench, operation, experiment, turn=self._bench.seed + turn):
+            self._news.append(finding)
 
     def _withheld(self) -> str:
         if self._read_only:
@@ -158,68 +153,62 @@ class _Run:
         except ImpossibleError as error:
             return str(error)
         except NoAnswerError as error:
-            return self._silent(operation, error)
+            if not self._bench.sent:
+                raise MisuseError(f"Nothing answers: {error}.", cure="Give the URL of a server that runs.") from None
+            self._news.append(unanswered(operation, error))
+            return f"a call was not answered: {error}"
         return ""
 
-    def _silent(self, operation: Operation, error: NoAnswerError) -> str:
-        if not self._bench.sent:
-            raise MisuseError(f"Nothing answers: {error}.", cure="Give the URL of a server that runs.") from None
-        says = f"A call was not answered: {error}."
-        finding = Finding(law=conformance.CHECK, operation=operation.id, shape="no answer", says=says)
-        self._found.setdefault(finding.fingerprint, finding)
-        return says[:-1]
-
     def _harvest(self) -> Iterator[Event]:
-        """Judge what was exchanged since the last time, and let go of it."""
-        history = self._bench.cut()
-        contract = self._bench.contract
+        """Judge what was exchanged since the last time, tell what is new, and let go of it."""
+        history, contract = self._bench.cut(), self._bench.contract
+        self._called |= {one.operation for one in history.exchanges if one.operation is not None}
         for exchange in history.exchanges:
-            self._seen[exchange.operation or ""] += 1
-            if conformance.CHECK in self._chosen.checks:
-                for finding in check_response(contract, exchange):
-                    yield from self._told(finding)
+            self._news += check_response(contract, exchange)
         for view in views(history, contract, router=self._bench.router):
             self._items += len(view.call.items)
-            yield from self._judge(view)
-        if self._model is not None and differential.CHECK in self._chosen.checks:
-            for finding in check_model(contract, self._model, history):
-                yield from self._told(finding)
+            self._look(view)
+        if self._model is not None:
+            self._news += check_model(contract, self._model, history)
+        news, self._news = self._news, []
+        for finding in news:
+            if self._is_new(finding):
+                self._found[finding.fingerprint] = finding
+                yield FindingFound(finding=finding)
 
-    def _judge(self, view: View) -> Iterator[Event]:
+    def _is_new(self, finding: Finding) -> bool:
+        wanted = finding.law in self._chosen.checks and finding.operation in self._chosen.operations
+        return wanted and finding.fingerprint not in self._found
+
+    def _look(self, view: View) -> None:
         for law in self._chosen.laws:
             if law.looks is not None and law.concerns is not None and law.concerns(view):
                 self._exercised.add((law.name, view.operation.id))
-                for finding in law.looks(view):
-                    yield from self._told(finding)
+                self._news += law.looks(view)
 
-    def _told(self, finding: Finding) -> Iterator[Event]:
-        """Yield a finding that is new and wanted."""
-        if finding.fingerprint not in self._found and finding.operation in self._chosen.operations:
-            self._found[finding.fingerprint] = finding
-            yield FindingFound(finding=finding)
-
-    def _answered(self, law: str, operation: Operation, exempt: str | None, reason: str) -> LawAnswered:
-        found = tuple(one for one in self._found.values() if one.law == law and one.operation == operation.id)
-        word = "not-applicable" if exempt is not None else "broken" if found else "not-exercised" if reason else "kept"
-        said = exempt if exempt is not None else "" if found else reason
-        answer = Answer(law=law, operation=operation.id, word=word, reason=said, findings=found)  # type: ignore[arg-type] # one of Word
-        self._answers.append(answer)
-        return LawAnswered(answer=answer)
-
-    def _judged(self, operation: Operation) -> Iterator[Event]:
-        """Answer the laws that judge whatever was exchanged."""
-        for law in self._chosen.laws:
+    def _judge(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Answer the laws that look at whatever was exchanged."""
+        for operation, law in product(bulk, self._chosen.laws):
             if law.looks is not None:
                 seen = (law.name, operation.id) in self._exercised
-                reason = "" if seen else self._withheld() or self._reasons.get(operation.id) or "no call showed it"
+                reason = "" if seen else self._reasons.get(operation.id) or "no call showed it"
                 yield self._answered(law.name, operation, law.exempts(operation), reason)
 
-    def _others(self) -> Iterator[Event]:
+    def _rest(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Answer what is asked of every operation: that its replies are declared, and as the model has them."""
-        for check in (conformance.CHECK, differential.CHECK):
-            if check not in self._chosen.checks or (check == differential.CHECK and self._model is None):
-                continue
+        del bulk
+        asked = [conformance.CHECK, *([differential.CHECK] if self._model is not None else [])]
+        for check in (one for one in asked if one in self._chosen.checks):
             for operation in self._bench.contract.operations:
                 if operation.id in self._chosen.operations:
-                    reason = "" if self._seen[operation.id] else "it was not called"
+                    reason = "" if operation.id in self._called else "it was not called"
                     yield self._answered(check, operation, None, reason)
+
+    def _answered(self, check: str, operation: Operation, exempt: str | None, reason: str) -> LawAnswered:
+        found = tuple(one for one in self._found.values() if one.law == check and one.operation == operation.id)
+        word: Word = "broken" if found else "not-exercised" if reason else "kept"
+        if exempt is not None:
+            word, reason = "not-applicable", exempt
+        self._words[word] += 1
+        told = "" if word in {"broken", "kept"} else reason
+        return LawAnswered(answer=Answer(law=check, operation=operation.id, word=word, reason=told, findings=found))

@@ -79,7 +79,9 @@ def _wide(stage: Stage, slot: str, intent: Intent, members: Members, rng: Random
     """Change another member too, where there is one that can be changed freely."""
     schema, bench, resource = _schema(stage), stage.spot.bench, stage.spot.resource
     shown = [name for name in example_members(stage.spot.operation) if name in _free(stage)]
-    others = [name for name in dict.fromkeys((*shown, *_free(stage))) if name not in members]
+    others = [name for name in shown or _free(stage) if name not in members]
+    if not others:
+        raise ImpossibleError(f"a {resource.name} has no second member that can be changed freely")
     for name in others:
         inner = schema.member(name)
         text = stage.names.text(f"w{slot}")

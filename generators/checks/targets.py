@@ -16,25 +16,24 @@ from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
 
 
-def fan_out(spot: Spot) -> Sequence[Finding]:
+def fan_out(spot: Spot) -> Iterator[Finding]:
     """Send the same for several targets and for each alone."""
     intents, targets = mixed(spot), known_targets(spot)
     together = perform(staged(spot, intents), Ask(unit="item", targets=targets))
     live = [name for name in targets if name in together.by_target]
     if len(targets) < 2 or not live:  # noqa: PLR2004 - it takes two to be together
         raise ImpossibleError("fewer than two targets are known, or none of them works")
-    found = list(_untold(together))
+    yield from _untold(together)
     for target in live:
         alone = perform(staged(spot, intents), Ask(unit="item", targets=[target]))
         if target not in alone.by_target:
             says = f"the target {target} is served with others and refused alone"
-            found.append(finding("fan-out", "refused alone", says, together, alone))
+            yield finding("fan-out", "refused alone", says, together, alone)
             continue
         how = f"with other targets and for {target} alone"
         slots = range(len(intents))
-        found += compared("fan-out", _for(together, target), _for(alone, target), slots, how, target=target)
-        found += _touched(alone, [one for one in live if one != target])
-    return found
+        yield from compared("fan-out", _for(together, target), _for(alone, target), slots, how, target=target)
+        yield from _touched(alone, [one for one in live if one != target])
 
 
 def _untold(together: Ran) -> Iterator[Finding]:

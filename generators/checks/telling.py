@@ -112,7 +112,7 @@ class _Teller:
 
 
 def _is_bad(declared: Outcomes, raw: object, error: object) -> bool:
-    """Say whether an entry speaks of a failure: by the predicate, else because it has an error where others have none."""
+    """Say whether an entry speaks of a failure: by the predicate, else because it has an error and others have none."""
     if declared.failed_if is not None:
         return holds(declared.failed_if, raw)
     return declared.failed_at is None and error is not ABSENT and error is not None

@@ -19,9 +19,8 @@ from generators.checks.venues import Spot
 GOOD = 4  # good items around the one that fails
 
 
-def atomic(spot: Spot) -> Sequence[Finding]:
+def atomic(spot: Spot) -> Iterator[Finding]:
     """Send units with one item that fails, at the front, in the middle and at the end; then look for what stayed."""
-    found: list[Finding] = []
     failures = seen = 0
     for intents in _units(spot):
         for unit in _whole(spot):
@@ -32,12 +31,11 @@ def atomic(spot: Spot) -> Sequence[Finding]:
                 failures += 1
                 after = stored(done, slots=_of_failed(stage), probe=True)
                 seen += sum(one.present is not None for one in after.values())
-                found += _changes(stage, was, after, done)
+                yield from _changes(stage, was, after, done)
     if not failures:
         raise ImpossibleError("no unit failed, although some should")
     if not seen:
         raise ImpossibleError("nothing can tell which records are there")
-    return found
 
 
 def _whole(spot: Spot) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""Where an experiment can be made: a kind of record, the values that a call's path needs, and the single-record calls."""
+"""Where an experiment can be made: a kind of record, the values that its paths need, its single-record calls."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The law that a stale version fails its item and only that: stale-version."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from contracts.messages import ABSENT
@@ -15,14 +15,15 @@ from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
 
 
-def stale_version(spot: Spot) -> Sequence[Finding]:
+def stale_version(spot: Spot) -> Iterator[Finding]:
     """Send live versions around a stale one, for each action that has one."""
     _, wrong = repertoire(spot)
     actions = [one for one in actions_of(spot.bulk) if Intent(action=one, defect="stale", existing=True) in wrong]
     if not actions:
         raise ImpossibleError("no item could be made that names a stale version")
-    found = [one for action in actions for one in _around(spot, action)]
-    return [*found, *_twice(spot, actions[0])]
+    for action in actions:
+        yield from _around(spot, action)
+    yield from _twice(spot, actions[0])
 
 
 def _around(spot: Spot, action: str) -> Iterator[Finding]:

@@ -122,7 +122,7 @@ def _answered(call: BulkCall, exchange: Exchange, body: object, target: str | No
     words = {name: code for name, code in call.bulk.reply.status.items() if name != "accepted"}
     if declared is None or (status not in OK and status not in words.values()):
         return None
-    telling = _telling(call, declared, body, target, (exchange,), None)
+    telling = _telling(call, declared, body, target=target, evidence=(exchange,))
     if telling is None:
         return None
     return telling if status in OK or any(entry.items for entry in telling.entries) else None
@@ -144,16 +144,17 @@ def _of_job(call: BulkCall, trace: Trace) -> Telling | None:
     if source is None:
         return None
     evidence = (source,) if here else (end.exchange, source)
-    return _telling(call, declared, source.reply.data, trace.target, evidence, trace)
+    return _telling(call, declared, source.reply.data, target=trace.target, evidence=evidence, trace=trace)
 
 
 def _telling(
     call: BulkCall,
     declared: Outcomes,
     body: object,
+    *,
     target: str | None,
     evidence: tuple[Exchange, ...],
-    trace: Trace | None,
+    trace: Trace | None = None,
 ) -> Telling | None:
     entries = entries_of(call.bulk, declared, body, call.items)
     if entries is None:

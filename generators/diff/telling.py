@@ -1,6 +1,6 @@
 """A comparison of two contracts as text, as Markdown, and as JSON."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -10,6 +10,7 @@ from contracts.messages import ABSENT
 from contracts.texts import clipped, listed
 
 LONGEST: Final = 400  # characters of a witness for people; JSON has it whole
+PLACES: Final = 3  # named for people; JSON has all
 MANY, FIRST, WIDE = 4, 2, 60  # elements shown whole, elements of a longer array, characters of a string
 SAMENESS: Final = "Nothing has changed."
 SHOWS: Final[Mapping[str, str]] = {
@@ -43,6 +44,10 @@ def _says(change: Change) -> str:
     return change.says + (PROVEN if change.proof == "containment" and change.severity == "info" else "")
 
 
+def _several(places: Sequence[str]) -> str:
+    return listed(places) if len(places) <= PLACES else f"{len(places)} other places"
+
+
 def _witness(change: Change) -> str:
     return clipped(_abridged(change.witness), LONGEST)
 
@@ -74,7 +79,7 @@ def _told(one: Change) -> Iterator[str]:
     if one.witness is not ABSENT:
         yield f"         {SHOWS[one.direction]}: {_witness(one)}"
     if one.also:
-        yield f"         the same in {listed(one.also)}"
+        yield f"         the same in {_several(one.also)}"
 
 
 def as_markdown(diff: Diff) -> str:
@@ -94,7 +99,7 @@ def _item(one: Change) -> Iterator[str]:
     if one.witness is not ABSENT:
         yield f"  - {SHOWS[one.direction]}: {_code(_witness(one))}"
     if one.also:
-        yield f"  - the same in {listed(f'`{name}`' for name in one.also)}"
+        yield f"  - the same in {_several([f'`{name}`' for name in one.also])}"
 
 
 def _code(text: str) -> str:
@@ -121,7 +126,7 @@ def as_json(diff: Diff) -> str:
 
 
 def _data(one: Change) -> dict[str, Any]:
-    named = ("rule", "severity", "operation", "place", "says", "proof", "also")
+    named = ("rule", "severity", "operation", "place", "schema", "says", "proof", "also")
     found = {name: getattr(one, name) for name in named}
     return found if one.witness is ABSENT else {**found, "witness": one.witness}
 

@@ -16,6 +16,7 @@ from mockserver.bugs.breaking import Break, Note, Refuse, instead, overlooking
 from mockserver.bugs.requests import makes_job, most_of, place_of_list, plan_of, relaxed, size_of, with_items
 from mockserver.domain.places import locate
 from mockserver.guard import admitted, opened
+from mockserver.pipeline import behaved, checked
 from mockserver.problems import problem
 from mockserver.served import BulkPlan, served
 from mockserver.turn import Refusal, Turn
@@ -76,11 +77,16 @@ def _interpretable(turn: Turn, plan: BulkPlan) -> list[int]:
 def accept_mode(doing: Refuse, turn: Turn, refusal: Refusal) -> Reply | None:
     """Take an unknown mode for the default one."""
     plan = plan_of(turn)
-    if plan is None or refusal.kind != "badMode":
+    source = "" if plan is None else plan.bulk.unit.of.source
+    where, _, name = source.partition(":")
+    if refusal.kind != "badMode" and {one.where for one in refusal.violations} != {source}:
         return None
-    of = plan.bulk.unit.of
-    unit = of.words.get(of.default or "", "item")
-    return relaxed(turn, plan, lambda bulk: _in_mode(bulk, unit), refuse=doing)
+    if where != "query":
+        return None
+    turn.call = replace(turn.call, query=tuple(pair for pair in turn.call.query if pair[0] != name))
+    turn.violations = ()
+    again = checked(turn)
+    return behaved(turn) if again is None else doing(turn, again)
 
 
 def accept_another_job(doing: Refuse, turn: Turn, refusal: Refusal) -> Reply | None:
@@ -183,10 +189,18 @@ def other_mode(note: Note, doing: Behaviour) -> Behaviour:
 def _other_unit(turn: Turn, plan: BulkPlan) -> str | None:
     """Return the unit that a caller who names no mode does not expect."""
     of = plan.bulk.unit.of
-    if not of.source or locate(turn, of.source) is not ABSENT or makes_job(turn, plan):
+    if not of.source or _is_given(turn, of.source) or makes_job(turn, plan):
         return None
     usual = of.words.get(of.default or "")
     return next((unit for unit in of.words.values() if unit != usual), None)
+
+
+def _is_given(turn: Turn, source: str) -> bool:
+    """Tell whether the caller says something there, defaults aside."""
+    where, _, name = source.partition(":")
+    if where == "query":
+        return any(given == name for given, _ in turn.call.query)
+    return locate(turn, source) is not ABSENT
 
 
 def _in_mode(bulk: Bulk, unit: str) -> Bulk:

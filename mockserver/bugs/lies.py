@@ -96,11 +96,9 @@ def misplaced(batch: Batch, every: list[Outcome]) -> list[Outcome]:
     found = told(batch, every)
     bad = None if found is None else next(iter(found.failed), None)
     good = next((one for one in every if one.result == "done"), None)
-    if found is None or bad is None or good is None:
+    if bad is None or good is None:
         return every
-    spares = found.declared.covers != "failed"
-    wrong = [one._replace(item=good.item) if one is bad else one for one in every]
-    return [one for one in wrong if not (spares and one is good)]
+    return [one._replace(item=good.item) if one is bad else one for one in every]
 
 
 def blamed(batch: Batch, every: list[Outcome]) -> list[Outcome]:

@@ -3,38 +3,45 @@
 import json
 from array import array
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Final
 
 import orjson
 
 MARK: Final = "q"
+IN_ORDER: Final = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
 
 
-def pack(words: Iterable[str]) -> bytes:
-    """Return texts as bytes, none as b""."""
-    listed = list(words)
+def pack(words: Iterable[object]) -> bytes:
+    """Return texts, or what stands for a text, as bytes; none as b""."""
+    listed = words if isinstance(words, list) else list(words)
     if not listed:
         return b""
     try:
         packed = orjson.dumps(listed)
-    except TypeError:  # a lone surrogate
-        packed = orjson.dumps([word.encode("utf-8", "backslashreplace").decode() for word in listed])
+    except TypeError:  # a lone surrogate, a huge number
+        packed = orjson.dumps([str(word).encode("utf-8", "backslashreplace").decode() for word in listed])
     return bytes(memoryview(packed))  # orjson's own bytes hold room to grow
 
 
 def unpack(packed: bytes) -> list[str]:
     """Return packed texts."""
-    found: list[str] = orjson.loads(packed) if packed else []
-    return found
+    return list(map(str, orjson.loads(packed))) if packed else []
 
 
-def marks_of(values: Iterable[object], salt: int) -> bytes:
+def marks_of(values: Sequence[object], salt: int) -> bytes:
     """Return a mark of each JSON value: the same when the content is, whatever the order of members, in one process."""
-    listed = list(values)
     try:
-        return array(MARK, [hash(orjson.dumps(one, option=orjson.OPT_SORT_KEYS)) ^ salt for one in listed]).tobytes()
+        marks = array(MARK, map(hash, map(IN_ORDER, values)))
     except TypeError:
-        return array(MARK, [hash(dumped(one)) ^ salt for one in listed]).tobytes()
+        marks = array(MARK, map(hash, map(dumped, values)))
+    return _salted(marks, array(MARK, [salt]) * len(marks))
+
+
+def _salted(marks: "array[int]", salt: "array[int]") -> bytes:
+    """Return marks with every bit changed that is set in their salt, all in one go."""
+    both = int.from_bytes(marks.tobytes()) ^ int.from_bytes(salt.tobytes())
+    return both.to_bytes(len(marks) * marks.itemsize)
 
 
 def marks_in(packed: bytes) -> Sequence[int]:

@@ -1,12 +1,12 @@
 """What a bulk call sent, as facts: keys, marks of content, what it refers to, and how it asked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 from contracts.bulk import Bulk, Resource
-from contracts.messages import ABSENT, Absent
+from contracts.messages import ABSENT
 from mockserver.conduct.packing import dumped, marks_of, pack
 from mockserver.domain.places import choose, column, is_outside, locate, reader, wished
 from mockserver.served import BulkPlan
@@ -90,16 +90,16 @@ def _contents(turn: "Turn", plan: BulkPlan, raws: Sequence[object]) -> dict[str,
     keys = _keys(turn, plan, resource, raws)
     return {
         "resource": name,
-        "repeats": bulk.key.by == "client" and len(set(keys)) < len(keys),
+        "repeats": bulk.key.by == "client" and len(set(map(str, keys))) < len(keys),
         "keys": pack(keys),
         "marks": marks_of(_wanted(bulk, raws), hash((name, *(dumped(locate(turn, at)) for at in bulk.items.shared)))),
-        "gone": pack(_gone(bulk, keys, raws)) if keys else b"",
+        "gone": pack(_gone(bulk.effect.tombstone, keys, raws)) if keys else b"",
         "refers": b"" if resource is None else _refers(resource, bulk, raws),
     }
 
 
-def _keys(turn: "Turn", plan: BulkPlan, resource: Resource | None, raws: Sequence[object]) -> list[str]:
-    """Return the items' keys as texts, none unless every item has one."""
+def _keys(turn: "Turn", plan: BulkPlan, resource: Resource | None, raws: Sequence[object]) -> list[object]:
+    """Return the items' keys, none unless every item has one."""
     bulk = plan.bulk
     if bulk.key.by in COUNTED:
         return []
@@ -111,8 +111,7 @@ def _keys(turn: "Turn", plan: BulkPlan, resource: Resource | None, raws: Sequenc
         found = plan.dismantler.keys(turn)
     else:
         found = column(f"{bulk.effect.payload}/{resource.key}", raws)
-    texts = [key if type(key) is str else str(key) for key in found if key is not ABSENT]
-    return texts if len(texts) == len(raws) else []
+    return [] if ABSENT in found or len(found) < len(raws) else found
 
 
 def _wanted(bulk: Bulk, raws: Sequence[object]) -> Sequence[object]:
@@ -126,19 +125,20 @@ def _wanted(bulk: Bulk, raws: Sequence[object]) -> Sequence[object]:
     ]
 
 
-def _gone(bulk: Bulk, keys: Sequence[str], raws: Sequence[object]) -> list[str]:
-    stones = [(column(at, raws), value) for at, value in bulk.effect.tombstone.items()]
-    if not any(value in found for found, value in stones):
+def _gone(stones: Mapping[str, object], keys: Sequence[object], raws: Sequence[object]) -> list[object]:
+    """Return the keys of the items that delete: those with all of `stones`, values by pointer."""
+    columns = [(column(at, raws), value) for at, value in stones.items()]
+    if not columns or any(value not in found for found, value in columns):
         return []
-    return [key for n, key in enumerate(keys) if all(found[n] == value for found, value in stones)]
+    return [key for n, key in enumerate(keys) if all(found[n] == value for found, value in columns)]
 
 
 def _refers(resource: Resource, bulk: Bulk, raws: Sequence[object]) -> bytes:
     found: dict[str, set[str]] = {}
+    payloads = column(bulk.effect.payload, raws)
     for member, name in resource.references.items():
-        given = column(f"{bulk.effect.payload}/{member}", raws)
-        if set(map(type, given)) != {Absent}:
-            found.setdefault(name, set()).update(str(key) for key in given if type(key) is str or type(key) is int)
+        given = [one[member] for one in payloads if type(one) is dict and member in one]
+        found.setdefault(name, set()).update(str(key) for key in given if type(key) is str or type(key) is int)
     named_by = {name: pack(keys).decode() for name, keys in found.items() if keys}
     return orjson.dumps(named_by) if named_by else b""
 

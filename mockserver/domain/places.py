@@ -1,6 +1,7 @@
 """Reading and writing at the locations that `x-bulk` names: JSON Pointers, headers, query and path."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -123,3 +124,9 @@ def merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, ob
     """Return `old` with the members of `new`; a null removes (RFC 7396 at the top level)."""
     both = {**old, **new}
     return {name: value for name, value in both.items() if value is not None} if None in both.values() else both
+
+
+def merged_all(old: Mapping[str, object], news: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+    """Return `merged` for each of `news`."""
+    every = [{**old, **new} for new in news]
+    return [merged({}, one) for one in every] if None in chain.from_iterable(map(dict.values, every)) else every

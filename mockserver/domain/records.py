@@ -10,7 +10,7 @@ from contracts.bulk import Resource
 from contracts.messages import ABSENT
 from contracts.schemas import Schema
 from mockserver.domain.payloads import Payloads
-from mockserver.domain.places import merged
+from mockserver.domain.places import merged, merged_all
 from mockserver.domain.values import Fault, Item, Outcome, Resolution
 from mockserver.stores import Collection, Index, Key, Record, View
 
@@ -96,8 +96,9 @@ class Clerk:
         changes = list(map(self._changes, items))
         if not self._is_faultless(changes):
             return None
-        defaults = self.resource.defaults
-        records = [new(Record, (new_key(), 1, False, merged(defaults, one), now, now)) for one in changes]
+        keys, bodies = [new_key() for _ in changes], merged_all(self.resource.defaults, changes)
+        fields = zip(keys, repeat(1), repeat(False), bodies, repeat(now), repeat(now))  # noqa: FBT003 - a new record is not deleted
+        records = list(map(new, repeat(Record), fields))
         self.view.put_new(self.collection, records)
         parts = zip(items, repeat("done"), repeat("create"), repeat(()), records)
         return list(map(new, repeat(Outcome), parts))

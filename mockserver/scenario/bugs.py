@@ -54,7 +54,7 @@ BUGS: Final = (
     ),
     _bug(
         "keys-swapped",
-        "key",
+        "singular",
         "outcome keys, several items",
         "Two outcomes bear each other's key: the first failure's and the first success's.",
     ),
@@ -62,7 +62,7 @@ BUGS: Final = (
         "error-misplaced",
         "key",
         "outcome keys, several items",
-        "The first failure stands under the key of an item that was done, and its own key is missing.",
+        "The first failure stands under the key of an item that was done.",
     ),
     _bug(
         "good-item-blamed",
@@ -93,7 +93,7 @@ BUGS: Final = (
         "A whole that failed is undone only from its first failure on.",
     ),
     _bug(
-        "wrong-default-mode", "atomic", "chosen unit, several items", "A caller who names no mode gets the other one."
+        "wrong-default-mode", "status-class", "chosen unit, several items", "A caller who names no mode gets the other one."
     ),
     _bug("neighbour-fails", "isolated", "unit item, several items", "A good item after one that failed fails with it."),
     _bug(
@@ -174,7 +174,7 @@ BUGS: Final = (
     _bug("overlong-accepted", "boundary", "maximum", "One item more than the maximum is accepted."),
     _bug("maximum-refused", "boundary", "maximum", "A list of exactly the maximum is refused."),
     _bug("empty-accepted", "boundary", "empty rule", "An empty list is accepted."),
-    _bug("crash-on-one", "boundary", "", "A list of exactly one item is answered with 500."),
+    _bug("crash-on-one", "schema", "", "A list of exactly one item is answered with 500."),
     _bug(
         "malformed-dropped",
         "count",
@@ -193,7 +193,7 @@ BUGS: Final = (
     _bug("job-goes-backwards", "job-moves", "job", "Asked again, a finished job is said to be running."),
     _bug("job-forgotten", "job-moves", "job", "Asked again, a finished job is not known any more."),
     _bug(
-        "jobs-mixed-up", "job-moves", "job", "Asked for a job after another was made, the server speaks of the other."
+        "jobs-mixed-up", "job-progress", "job", "Asked for a job after another was made, the server speaks of the other."
     ),
     _bug("cancel-ignored", "job-moves", "job, cancel", "A job that was told as cancelled runs all the same."),
     _bug(
@@ -227,7 +227,7 @@ BUGS: Final = (
         "job on request, several items",
         "Run as a job, the last item is told as done, and not applied.",
     ),
-    _bug("job-acts-early", "async-is-sync", "job", "A job's changes can be seen before it has ended."),
+    _bug("job-acts-early", "job-progress", "job", "A job's changes can be seen before it has ended."),
     # several targets
     _bug(
         "target-leaks",
@@ -237,8 +237,8 @@ BUGS: Final = (
     ),
     _bug("target-missing", "fan-out", "fan-out", "The last target of several is not told."),
     # the form of answers
-    _bug("all-failed-crash", "status-class", "outcomes", "When every item fails the answer is 500."),
-    _bug("outcomes-null", "schema", "outcomes", "When every item fails the list of outcomes is null."),
+    _bug("all-failed-crash", "schema", "outcomes at once", "When every item fails the answer is 500."),
+    _bug("outcomes-null", "schema", "outcomes at once", "When every item fails the list of outcomes is null."),
     _bug("empty-map-as-list", "schema", "mapped outcomes", "A map of outcomes without any is told as an empty list."),
     _bug("numbers-as-text", "schema", "job, processed count", "The counters of a finished job are texts."),
     _bug("type-missing", "schema", "outcomes", "An answer in which an item failed does not say that it is JSON."),

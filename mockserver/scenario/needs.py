@@ -70,6 +70,12 @@ def _refuses(*kinds: str) -> Holds:
     return lambda place: any(kind in place.bulk.guard.refuse for kind in kinds)
 
 
+def _denies_malformed(place: Place) -> bool:
+    """Tell whether items that cannot be interpreted keep the whole from being looked at, as `mockserver.guard` has it."""
+    effect = place.bulk.effect
+    return not effect.payload and effect.action.constant != "delete" and _refuses("malformedItem")(place)
+
+
 def _tells(test: Callable[[Outcomes], object]) -> Holds:
     def holds(place: Place) -> bool:
         found = [place.bulk.reply.outcomes, None if place.bulk.job is None else place.bulk.job.outcomes]
@@ -140,7 +146,7 @@ NEEDS: Final[Mapping[str, Holds]] = {
     "active limit": _limited,
     "cancel": lambda place: place.bulk.job is not None and place.bulk.job.cancel is not None,
     "chosen unit": lambda place: place.bulk.unit.of.source != "" and len(_units(place)) > 1,
-    "checked items": lambda place: place.bulk.effect.payload != "" or not _refuses("malformedItem")(place),
+    "checked items": lambda place: not _denies_malformed(place),
     "counts": lambda place: bool(place.bulk.reply.counts) or _progress("done", "failed")(place),
     "deletion": _may_be("delete", "upsert"),
     "dependent items": lambda place: place.bulk.order.depends_on is not None,
@@ -158,7 +164,7 @@ NEEDS: Final[Mapping[str, Holds]] = {
     "list": _lists,
     "listed outcomes": _tells(lambda one: one.shape != "map"),
     "long lists": _may_have(LONG),
-    "malformed rule": _refuses("malformedItem"),
+    "malformed rule": _denies_malformed,
     "mapped outcomes": _tells(lambda one: one.shape == "map"),
     "maximum": lambda place: place.bulk.items.max is not None,
     "mode rule": _refuses("badMode"),
@@ -167,6 +173,7 @@ NEEDS: Final[Mapping[str, Holds]] = {
     "ordered outcomes": _tells(lambda one: one.in_order and one.shape != "map"),
     "outcome keys": _tells(lambda one: one.key is not None or one.shape == "map"),
     "outcomes": lambda place: outcomes(place.bulk) is not None,
+    "outcomes at once": lambda place: place.bulk.reply.outcomes is not None,
     "processed count": _progress("processed"),
     "references": _refers,
     "required header": _headers,
