@@ -5,7 +5,7 @@ from datetime import datetime
 from contracts.messages import Call, Reply
 from mockserver.api import Api
 from mockserver.behaviours.polls import settle as settle_world
-from mockserver.pipeline import behaved, checked, sent, turn_of
+from mockserver.pipeline import behaved, checked, route, sent, turn_of
 from mockserver.preferences import may_prefer
 from mockserver.sandbox import Sandbox
 from mockserver.turn import Refusal
@@ -39,6 +39,7 @@ def _is_staged(sandbox: Sandbox, call: Call) -> bool:
 def refuse(sandbox: Sandbox, api: Api, call: Call, now: datetime, refusal: Refusal) -> Reply:
     """Refuse a call that could not be read at all, in the API's own shape."""
     turn = turn_of(sandbox, api, call, now)
+    route(turn)
     return sent(sandbox, turn, api.hooks.refuse(turn, refusal))
 
 

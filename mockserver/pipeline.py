@@ -57,7 +57,8 @@ def sent(sandbox: Sandbox, turn: Turn, reply: Reply) -> Reply:
 NO_BEHAVIOUR = Refusal(status=501, kind="no-behaviour", detail="The contract does not say what this operation does.")
 
 
-def _route(turn: Turn) -> Refusal | None:
+def route(turn: Turn) -> Refusal | None:
+    """Find the operation that the call means, or say that there is none."""
     found = served(turn.api).router.match(turn.call.method, turn.call.path)
     if not isinstance(found, NoRoute):
         turn.operation, turn.variables = found.operation, found.variables
@@ -82,7 +83,7 @@ def _scope(turn: Turn) -> Refusal | None:
     return None
 
 
-STAGES: tuple[Stage, ...] = (_route, _admit, check_parameters, _scope, read_body, check_body)
+STAGES: tuple[Stage, ...] = (route, _admit, check_parameters, _scope, read_body, check_body)
 
 
 def _kept(turn: Turn, reply: Reply) -> Reply:

@@ -338,7 +338,7 @@ def test_no_document_brings_a_traceback(tmp_path_factory, pointer, value):
     file = tmp_path_factory.getbasetemp() / "any.json"
     file.write_text(json.dumps(changed(pointer, value)))
     try:
-        assert load(file).operations
+        assert load(file).name == "any"  # without paths there are no operations
     except ContractError as error:
         found = error.faults
     else:
