@@ -1,5 +1,7 @@
 """What a server cannot be cheaper than: aiohttp, uvloop and orjson; with `--empty` it has no route at all."""
 
+import asyncio
+import contextlib
 import sys
 from typing import Any
 
@@ -21,7 +23,7 @@ def application(*, empty: bool) -> web.Application:
     app = web.Application(client_max_size=32 * 1024 * 1024)
     if empty:
         return app
-    from contracts.document import load_bundled  # what is empty imports nothing of ours
+    from contracts.document import load_bundled  # noqa: PLC0415 - an empty application imports nothing of ours
 
     operation = load_bundled("onkey").operation("batchCreate")
     assert operation is not None
@@ -47,8 +49,6 @@ def announce(text: Any) -> None:
 
 
 async def serve() -> None:
-    import asyncio
-
     runner = web.AppRunner(application(empty="--empty" in sys.argv), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -58,9 +58,6 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    import asyncio
-    import contextlib
-
     if uvloop is not None:
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     with contextlib.suppress(KeyboardInterrupt):

@@ -35,7 +35,7 @@ def bulkproof_server(pytestconfig: pytest.Config) -> "Iterator[Server]":
 
 @pytest.fixture
 def bulkproof(bulkproof_server: "Server", request: pytest.FixtureRequest) -> "Iterator[Bulkproof]":
-    """Return a fresh sandbox: `bulkproof.onkey.url` is where the client calls, `bulkproof.onkey.expect` its bad days."""
+    """Return a fresh sandbox: the client calls `bulkproof.onkey.url`, `bulkproof.onkey.expect` gives it bad days."""
     sandbox = bulkproof_server.sandbox(request.node.name)
     yield sandbox
     sandbox.drop()

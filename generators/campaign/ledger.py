@@ -104,14 +104,22 @@ class Ledger:
 
     def elsewhere(self, where: Where, key: object) -> bool:
         """Say whether a record of that key was spoken of in a data set that might be another name of this one."""
+        return any(str(key) in self._entries[one] for one in self._namesakes(where))
+
+    def _namesakes(self, where: Where) -> list[Where]:
+        """Return the same kind of record in data sets that might be another name of this one."""
         plain, _, tenant = where.scope.partition("/")
-        return any(
-            one.resource == where.resource
-            and one != where
-            and _may_be_same(one.scope, plain, tenant)
-            and str(key) in some
-            for one, some in self._entries.items()
-        )
+        return [
+            one
+            for one in self._entries
+            if one.resource == where.resource and one != where and _may_be_same(one.scope, plain, tenant)
+        ]
+
+    def shadow(self, where: Where, key: object) -> None:
+        """Believe nothing of what may be the same record under another name of its data set."""
+        for one in self._namesakes(where):
+            if str(key) in self._entries[one]:
+                self.doubt(one, key)
 
     def put(self, entry: Entry) -> None:
         """Believe something else of a record."""
@@ -138,6 +146,7 @@ class Ledger:
         """Believe nothing of what a call may have written: not of its record, its names, nor what it refers to."""
         if isinstance(key, str | int):
             self.doubt(where, key)
+            self.shadow(where, key)
         self.loosen(where, members)
 
     def was_referred_to(self, where: Where, key: object) -> bool:

@@ -215,6 +215,7 @@ def carried_out(
         entry = _EFFECTS[_amounts_to(want, present)](ledger, want, own, by)
         told = version if isinstance(version, int) else entry.version
         ledger.put(replace(entry, version=told, by=by, at=at))
+        ledger.shadow(want.where, own)
 
 
 def _amounts_to(want: Want, present: bool | None) -> str:  # noqa: FBT001 - one of three

@@ -30,6 +30,8 @@ class Reckoner:
         self.wants = [want_of_item(contract, item, scope) for item in view.call.items]
         named = Counter(str(item.key) for item in view.call.items)
         self._twice = {item.index for item in view.call.items if named[str(item.key)] > 1}
+        self._aimed = Counter(str(one.key) for one in self.wants if one is not None and one.key is not ABSENT)
+        self._waits = waits(view.bulk, view.call.items)
 
     def findings(self, telling: Telling) -> Iterator[Finding]:
         """Yield what came out otherwise than it had to, and believe the rest."""
@@ -116,8 +118,7 @@ class Reckoner:
         want = self.wants[item.index]
         if want is None:
             return OPEN
-        awaited = waits(self._view.bulk, self._view.call.items)[item.index]
-        if any(telling.outcomes[place].result != "done" for place in awaited):
+        if any(telling.outcomes[place].result != "done" for place in self._waits[item.index]):
             return Verdict("failed", "that waits for one that was not done")
         if self._is_entangled(item):
             return OPEN
@@ -130,8 +131,7 @@ class Reckoner:
         if self._view.bulk.order.run != "any":
             return False
         own = self.wants[item.index]
-        others = [one for n, one in enumerate(self.wants) if n != item.index and one is not None]
-        return own is not None and any(str(one.key) == str(own.key) for one in others if one.key is not ABSENT)
+        return own is not None and self._aimed[str(own.key)] > 1
 
     def _ordered(self) -> Sequence[SentItem]:
         items = self._view.call.items

@@ -134,6 +134,7 @@ class Watcher:
             unknown = Entry(where=want.where, key=want.key, present=False if fresh else None)
             entry = self.ledger.find(want.where, want.key) or unknown
             self.ledger.put(replace(entry, jobs=entry.jobs | {n}))
+            self.ledger.shadow(want.where, want.key)
 
     def _about_job(self, watched: Watched, exchange: Exchange) -> Iterator[Finding]:
         found = [one for law in VIEW_LAWS for one in law(watched.view) if one.fingerprint not in watched.told]

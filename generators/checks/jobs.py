@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from contracts.bulk import BulkJob
 from contracts.lifecycle import FINAL
-from contracts.messages import Exchange
+from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract, Operation, Route
 from contracts.routing import Router
 from generators.checks.locations import Sent, told
@@ -34,6 +34,8 @@ class Poll:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """A job as it was seen: its handle, the polls that were answered, and those that said there is no such job.
+
+    A call that cancels it counts as a poll when its answer tells the state.
 
     `target` is that of a fan-out. `results` are answered calls of the operations that tell its results, in order.
     """
@@ -69,11 +71,14 @@ class Tracks:
         """Return what was seen of the job whose handle is `value`, after the exchange that made it."""
         polled = self._of(declared.poll, value, made_by, sent)
         results = [one for name in declared.results for one in self._of(name, value, made_by, sent)]
+        cancels = self._of(declared.cancel, value, made_by, sent) if declared.cancel is not None else ()
+        stating = [one for one in cancels if told(one.reply, declared.state_at) is not ABSENT]
+        asked = sorted((*polled, *stating), key=lambda one: one.n)
         return Trace(
             handle=str(value),
             target=target,
             declared=declared,
-            polls=tuple(_poll(declared, one) for one in polled if one.reply.status in OK),
+            polls=tuple(_poll(declared, one) for one in asked if one.reply.status in OK),
             gone=tuple(one for one in polled if one.reply.status in GONE and _asks_alike(one, made_by, target)),
             results=tuple(one for one in results if one.reply.status in OK),
         )

@@ -53,7 +53,7 @@ def mutants(command: tuple[str, ...], *, apis: tuple[str, ...], only: tuple[str,
     """Run a test command once per planted bug, and tell which bugs it notices.
 
     The command finds the sandbox in BULKPROOF_URL, and each API in BULKPROOF_GENERO_URL, BULKPROOF_ONKEY_URL and so
-    on; tests with the fixture `bulkproof` need neither. A bug that made no difference to any answer counts as not reached.
+    on; tests with the fixture `bulkproof` need neither. A bug that made no difference to any answer is not reached.
 
     The exit code is 0 when no bug survived, 1 when one did, 2 when nothing could be judged.
     """

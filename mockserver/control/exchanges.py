@@ -77,13 +77,17 @@ def summary(desk: Desk, entry: Entry) -> dict[str, Any]:
 
 
 def _whole(desk: Desk, entry: Entry) -> dict[str, Any]:
-    return _common(desk, entry) | {
-        "outcomes": [result._asdict() for result in entry.results],
-        "violations": [_violation(one) for one in entry.violations],
-        "nearMisses": [] if entry.staged is None else [_near_miss(one) for one in entry.staged.near_misses],
-        "call": {**_message(entry.call), "query": entry.query},
-        "reply": _message(entry.reply),
-    } | _wire(entry)
+    return (
+        _common(desk, entry)
+        | {
+            "outcomes": [result._asdict() for result in entry.results],
+            "violations": [_violation(one) for one in entry.violations],
+            "nearMisses": [] if entry.staged is None else [_near_miss(one) for one in entry.staged.near_misses],
+            "call": {**_message(entry.call), "query": entry.query},
+            "reply": _message(entry.reply),
+        }
+        | _wire(entry)
+    )
 
 
 def _near_miss(miss: "NearMiss") -> dict[str, Any]:

@@ -93,7 +93,7 @@ BUGS: Final = (
         "A whole that failed is undone only from its first failure on.",
     ),
     _bug(
-        "wrong-default-mode", "status-class", "chosen unit, several items", "A caller who names no mode gets the other one."
+        "wrong-default-mode", "status-class", "chosen unit, several items", "A caller that names no mode gets another."
     ),
     _bug("neighbour-fails", "isolated", "unit item, several items", "A good item after one that failed fails with it."),
     _bug(
@@ -193,7 +193,7 @@ BUGS: Final = (
     _bug("job-goes-backwards", "job-moves", "job", "Asked again, a finished job is said to be running."),
     _bug("job-forgotten", "job-moves", "job", "Asked again, a finished job is not known any more."),
     _bug(
-        "jobs-mixed-up", "job-progress", "job", "Asked for a job after another was made, the server speaks of the other."
+        "jobs-mixed-up", "job-progress", "job", "Asked for a job when a newer one is there, the server speaks of that."
     ),
     _bug("cancel-ignored", "job-moves", "job, cancel", "A job that was told as cancelled runs all the same."),
     _bug(

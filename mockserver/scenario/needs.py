@@ -71,7 +71,7 @@ def _refuses(*kinds: str) -> Holds:
 
 
 def _denies_malformed(place: Place) -> bool:
-    """Tell whether items that cannot be interpreted keep the whole from being looked at, as `mockserver.guard` has it."""
+    """Tell whether one item that cannot be interpreted has the whole refused, as `mockserver.guard` does it."""
     effect = place.bulk.effect
     return not effect.payload and effect.action.constant != "delete" and _refuses("malformedItem")(place)
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Any
 
 from contracts.errors import MisuseError
 from contracts.names import did_you_mean
@@ -12,10 +11,8 @@ from mockserver.testing.clocks import Clock
 from mockserver.testing.doors import CONTROL, Door, ask
 from mockserver.testing.exchanges import Exchanges, exchanges_of
 from mockserver.testing.expecting import Expectation, condition
-from mockserver.testing.stored import Stored, entities_of, no_scope_yet, unlike
+from mockserver.testing.stored import Shelves, Stored, unlike
 from mockserver.testing.verdicts import Verdict, verdict_of
-
-PRISTINE: Final = "bulkproof-pristine"  # a sandbox that nobody calls: what every fresh one holds
 
 
 class Bulkproof:
@@ -24,11 +21,11 @@ class Bulkproof:
     `url` is what stands before the path of every call to it.
     """
 
-    def __init__(self, door: Door, sandbox: str, mounts: Mapping[str, str]) -> None:
+    def __init__(self, door: Door, sandbox: str, mounts: Mapping[str, str], shelves: Shelves) -> None:
         self.sandbox = sandbox
         self.url = f"{door.url}/@{sandbox}"
         self.clock = Clock(door, sandbox)
-        self._door, self._mounts, self._numbers = door, mounts, count(1)
+        self._door, self._mounts, self._shelves, self._numbers = door, mounts, shelves, count(1)
 
     def __getattr__(self, name: str) -> "Mock":
         """Return the API of that name."""
@@ -44,7 +41,7 @@ class Bulkproof:
         if name not in self._mounts:
             cure = did_you_mean(name, self._mounts) or f"Served are: {', '.join(self._mounts)}."
             raise MisuseError(f"no API '{name}' is served, and a sandbox has no such attribute.", cure=cure)
-        return Mock(self, self._door, name, self.url + self._mounts[name])
+        return Mock(self, self._door, self._shelves, name, self.url + self._mounts[name])
 
     def expect(self, operation: str | Sequence[str] | None = None, **when: Any) -> Expectation:
         """Say what is to happen to calls of an operation; see `Mock.expect`."""
@@ -107,9 +104,9 @@ class Bulkproof:
 class Mock:
     """One API in a sandbox; `url` is its base URL."""
 
-    def __init__(self, bulkproof: Bulkproof, door: Door, name: str, url: str) -> None:
+    def __init__(self, bulkproof: Bulkproof, door: Door, shelves: Shelves, name: str, url: str) -> None:
         self.name, self.url = name, url
-        self._bulkproof, self._door = bulkproof, door
+        self._bulkproof, self._door, self._shelves = bulkproof, door, shelves
 
     def expect(self, operation: str | Sequence[str] | None = None, **when: Any) -> Expectation:
         """Say what is to happen to calls of an operation, or of every one.
@@ -124,14 +121,8 @@ class Mock:
 
         `tenant` names the tenant or data set, and may be left out where only one was used. `seeded` shows all.
         """
-        others = entities_of(self._entities(PRISTINE, kind, PRISTINE))
-        try:
-            entities = entities_of(self._entities(self._bulkproof.sandbox, kind, tenant))
-        except MisuseError as error:
-            if not no_scope_yet(error):
-                raise
-            entities = others
-        return Stored(kind, entities if seeded else unlike(entities, others))
+        entities = self._shelves.entities(self._bulkproof.sandbox, self.name, kind, tenant)
+        return Stored(kind, entities if seeded else unlike(entities, self._shelves.seeds(self.name, kind)))
 
     def reconcile(
         self, kind: str, records: Sequence[Mapping[str, Any]], *, tenant: str | None = None
@@ -146,11 +137,6 @@ class Mock:
     def exchanges(self) -> Exchanges:
         """Return what was called of this API and answered, oldest first."""
         return exchanges_of(self._door, self._bulkproof.sandbox, api=self.name)
-
-    def _entities(self, sandbox: str, kind: str, tenant: str | None) -> Any:
-        named = "" if tenant is None else f"?tenant={quote(tenant, safe='')}"
-        path = f"/sandboxes/{sandbox}/entities/{quote(self.name, safe='')}/{quote(kind, safe='')}{named}"
-        return ask(self._door, "GET", path)
 
     def __repr__(self) -> str:
         return f"Mock({self.url})"

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from mockserver.testing.bulkproof import Bulkproof
 from mockserver.testing.doors import Door, LocalDoor, RemoteDoor, ask
+from mockserver.testing.stored import Shelves
 
 UNFIT: Final = re.compile(r"[^A-Za-z0-9._-]+")
 LONGEST: Final = 40  # characters of a test's name in its sandbox's
@@ -22,11 +23,12 @@ class Server:
 
     door: Door
     mounts: dict[str, str]
+    shelves: Shelves
 
     def sandbox(self, name: str = "") -> Bulkproof:
         """Return a fresh sandbox; its name begins with the one given, and no other has it."""
         fit = UNFIT.sub("-", name).strip("-")[:LONGEST]
-        return Bulkproof(self.door, f"{fit or 'test'}-{os.getpid()}-{next(_numbers)}", self.mounts)
+        return Bulkproof(self.door, f"{fit or 'test'}-{os.getpid()}-{next(_numbers)}", self.mounts, self.shelves)
 
 
 @contextmanager
@@ -51,7 +53,7 @@ def connected(url: str, *, token: str = "") -> Server:
 
 
 def _known(door: Door) -> Server:
-    return Server(door, {one["name"]: one["mount"] for one in ask(door, "GET", "/apis")["apis"]})
+    return Server(door, {one["name"]: one["mount"] for one in ask(door, "GET", "/apis")["apis"]}, Shelves(door))
 
 
 @contextmanager

@@ -1,13 +1,17 @@
 """The records that a sandbox holds, as a test asks about them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, TypeAlias
+from urllib.parse import quote
 
 from contracts.errors import MisuseError
 from contracts.names import did_you_mean
+from mockserver.testing.doors import Door, ask
 
 Key: TypeAlias = str | int
+PRISTINE: Final = "bulkproof-pristine"  # a sandbox, and a data set, that nobody calls
+NO_SCOPE_YET: Final = "None has been used yet"  # says the control API where no data set has been
 
 
 class Entity(NamedTuple):
@@ -19,6 +23,9 @@ class Entity(NamedTuple):
     body: dict[str, Any]
 
 
+Entities: TypeAlias = tuple[Entity, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored:
     """The records of one kind. Every member has its plural: `.codes` is the set of all values of `code`.
@@ -27,7 +34,7 @@ class Stored:
     """
 
     kind: str
-    entities: tuple[Entity, ...]
+    entities: Entities
 
     @property
     def keys(self) -> set[Key]:
@@ -56,7 +63,7 @@ class Stored:
         return found
 
     @property
-    def _living(self) -> tuple[Entity, ...]:
+    def _living(self) -> Entities:
         return tuple(one for one in self.entities if not one.deleted)
 
     def __len__(self) -> int:
@@ -97,17 +104,36 @@ def _is_plural(name: str, member: str) -> bool:
     return plural in {f"{single}s", f"{single}es", f"{single[:-1]}ies" if single.endswith("y") else single}
 
 
-def entities_of(told: Mapping[str, Any]) -> tuple[Entity, ...]:
-    """Return what the control API told as values."""
-    return tuple(Entity(**one) for one in told["entities"])
-
-
-def unlike(entities: tuple[Entity, ...], others: tuple[Entity, ...]) -> tuple[Entity, ...]:
+def unlike(entities: Entities, others: Entities) -> Entities:
     """Return the entities that are not among the others, or in another version."""
     versions = {one.key: one.version for one in others}
     return tuple(one for one in entities if versions.get(one.key) != one.version or one.deleted)
 
 
-def no_scope_yet(error: MisuseError) -> bool:
-    """Tell whether the control API refused because no data set has been used."""
-    return "None has been used yet" in error.fact
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """Where the records of the sandboxes of one server are looked up."""
+
+    door: Door
+    known: dict[tuple[str, str], Entities] = field(default_factory=dict)
+
+    def entities(self, sandbox: str, api: str, kind: str, tenant: str | None) -> Entities:
+        """Return what a sandbox holds; what every fresh one does as long as no data set has been used."""
+        seeds = self.seeds(api, kind)
+        try:
+            return self._looked_up(sandbox, api, kind, tenant)
+        except MisuseError as error:
+            if NO_SCOPE_YET not in error.fact:
+                raise
+            return seeds
+
+    def seeds(self, api: str, kind: str) -> Entities:
+        """Return what every fresh data set holds; it is asked for once."""
+        if (api, kind) not in self.known:
+            self.known[api, kind] = self._looked_up(PRISTINE, api, kind, PRISTINE)
+        return self.known[api, kind]
+
+    def _looked_up(self, sandbox: str, api: str, kind: str, tenant: str | None) -> Entities:
+        named = "" if tenant is None else f"?tenant={quote(tenant, safe='')}"
+        path = f"/sandboxes/{sandbox}/entities/{quote(api, safe='')}/{quote(kind, safe='')}{named}"
+        return tuple(Entity(**one) for one in ask(self.door, "GET", path)["entities"])

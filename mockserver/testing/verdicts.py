@@ -80,7 +80,7 @@ class Verdict:
         return {one.id for one in self.laws if one.status == status}
 
     def _told(self, rulings: list[Ruling]) -> str:
-        """Return what was found, with the exchanges that show it; of APIs that nobody called only if there is no other."""
+        """Return what was found with the exchanges that show it, of APIs that were called if there are any."""
         called = {"any", *(one.api for one in self.exchanges)}
         shown = [one for one in rulings if one.api in called] or rulings
         return "\n\n".join(part for one in shown for part in self._parts(one))

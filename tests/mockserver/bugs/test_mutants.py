@@ -93,12 +93,16 @@ def test_what_was_found_is_written_as_junit(command, tmp_path):
     [
         ("outcome-los", "pass", "Did you mean 'outcome-lost'?"),
         ("outcome-lost", "pass", "passes without a call to the sandbox"),
-        ("outcome-lost", "print('oh'); raise SystemExit(3)", "healthy sandbox (exit code 3), so that nothing can be said"),
+        (
+            "outcome-lost",
+            "print('oh'); raise SystemExit(3)",
+            "healthy sandbox (exit code 3), so that nothing can be said",
+        ),
         ("outcome-lost", "", "cannot run '/no/such/command'"),
     ],
 )
 def test_what_cannot_be_judged_is_said(bug, program, says):
-    """A command that fails by itself, calls nobody or cannot be run, and a bug that is not there, end with a sentence."""
+    """A command that fails by itself, calls nobody or cannot be run, or a bug that is not there: one sentence."""
     command = [sys.executable, "-c", program] if program else ["/no/such/command"]
     result = hunt("--only", bug, command=command)
     assert isinstance(result.exception, MisuseError)

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-import urllib.error
-import urllib.request
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,15 +15,14 @@ COLLECTION = "application/vnd.onkey.entitycollection+json"
 BASE = "/api/tenants/contoso/sandbox/modules/risk/assetimportances"
 
 
-def call(method, url, body=None, media="application/json", **headers):
+def call(method, url, body=None, media="application/json"):
     """Return the status and the JSON value of an answer."""
+    parts = urlsplit(url)
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, {**headers, **({"Content-Type": media} if data else {})}, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
-            return reply.status, json.loads(reply.read() or "null")
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read() or "null")
+    with closing(HTTPConnection(parts.hostname, parts.port, timeout=10)) as connection:
+        connection.request(method, f"{parts.path}?{parts.query}", data, {"Content-Type": media} if data else {})
+        reply = connection.getresponse()
+        return reply.status, json.loads(reply.read() or "null")
 
 
 def sync(base_url, *codes, mode="PerRecord", resend_all=False):
