@@ -1,6 +1,6 @@
 """The jobs that calls have made: which polls and results belong to which, and when their items have run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contracts.bulk import BulkJob
@@ -9,7 +9,7 @@ from contracts.model import Contract
 from contracts.routing import Router
 from generators.checks.findings import History
 from generators.checks.jobs import handle_id, last_variable
-from generators.checks.views import View, views
+from generators.checks.views import View, renewed
 
 
 @dataclass(slots=True)
@@ -58,13 +58,9 @@ class JobWatch:
         if watched is None:
             return None
         watched.related.append(exchange)
-        found = next(self._views(watched), None)
-        watched.view = found or watched.view
-        return watched
-
-    def _views(self, watched: Watched) -> Iterator[View]:
         history = History(exchanges=tuple(watched.related))
-        return views(history, self._contract, operation=watched.view.operation.id, router=self._router)
+        watched.view = renewed(watched.view, history, self._contract, self._router)
+        return watched
 
     def under_way(self) -> list[Watched]:
         """Return the calls whose jobs have not all come to an end."""

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from contracts.messages import ABSENT, Exchange
-from contracts.model import Contract
-from contracts.schemas import Schema
 from generators.campaign.ledger import Change, Entry, Ledger, Where
-from generators.campaign.wants import Want, schema_of, typed_key
+from generators.campaign.wants import Want
 
+Presence: TypeAlias = bool | None
 Word: TypeAlias = Literal["done", "failed", "open"]
 CREATES: Final = frozenset(("create", "upsert", "replace"))
 CHANGES: Final = frozenset(("update", "upsert", "replace", "delete"))
@@ -38,7 +37,7 @@ class Beliefs:
         return entry.was_sure(self.since)
 
 
-def verdict(ledger: Ledger, contract: Contract, want: Want, *, since: int | None = None) -> Verdict:
+def verdict(ledger: Ledger, want: Want, *, since: int | None = None) -> Verdict:
     """Return what must become of an effect: failed when one reason for it is sure, done when none can be.
 
     `since` is the number of the call that asked for it, when it was carried out at some time after that.
@@ -46,26 +45,26 @@ def verdict(ledger: Ledger, contract: Contract, want: Want, *, since: int | None
     if want.action not in CREATES | CHANGES or want.members is None:
         return OPEN
     is_open = False
-    for found in _reasons(Beliefs(ledger, since), contract, want):
+    for found in _reasons(Beliefs(ledger, since), want):
         if found.word == "failed":
             return found
         is_open = is_open or found.word == "open"
     return OPEN if is_open else DONE
 
 
-def _reasons(beliefs: Beliefs, contract: Contract, want: Want) -> Iterator[Verdict]:
+def _reasons(beliefs: Beliefs, want: Want) -> Iterator[Verdict]:
     present = presence(beliefs, want)
     yield from _target(beliefs, want, present)
     yield from _version(beliefs, want, present)
     if want.action == "delete":
         yield from _deletion(beliefs, want)
         return
-    yield from _payload(contract, want, None if present is False and _has_a_tombstone(beliefs, want) else present)
+    yield from _payload(want, None if present is False and _has_a_tombstone(beliefs, want) else present)
     yield from _references(beliefs, want)
     yield from _uniqueness(beliefs, want, present)
 
 
-def presence(beliefs: Beliefs, want: Want) -> bool | None:
+def presence(beliefs: Beliefs, want: Want) -> Presence:
     """Return whether the record that is named is there: None when nobody can say."""
     if want.action == "create" and want.resource.assigned:
         return False
@@ -74,7 +73,7 @@ def presence(beliefs: Beliefs, want: Want) -> bool | None:
     return _present(beliefs, want.where, want.key)
 
 
-def _present(beliefs: Beliefs, where: Where, key: object) -> bool | None:
+def _present(beliefs: Beliefs, where: Where, key: object) -> Presence:
     if not isinstance(key, str | int) or isinstance(key, bool):
         return None
     entry = beliefs.ledger.find(where, key)
@@ -83,7 +82,7 @@ def _present(beliefs: Beliefs, where: Where, key: object) -> bool | None:
     return False if beliefs.ledger.is_ours(key) and not beliefs.ledger.elsewhere(where, key) else None
 
 
-def _target(beliefs: Beliefs, want: Want, present: bool | None) -> Iterator[Verdict]:
+def _target(beliefs: Beliefs, want: Want, present: Presence) -> Iterator[Verdict]:
     if want.action == "delete" and present is False and _has_a_tombstone(beliefs, want):
         yield OPEN
     elif want.action in {"update", "delete"} or (want.action == "replace" and want.resource.assigned):
@@ -100,7 +99,7 @@ def _has_a_tombstone(beliefs: Beliefs, want: Want) -> bool:
     return want.resource.tombstone is not None and entry is not None and entry.once
 
 
-def _version(beliefs: Beliefs, want: Want, present: bool | None) -> Iterator[Verdict]:
+def _version(beliefs: Beliefs, want: Want, present: Presence) -> Iterator[Verdict]:
     if want.version is None or present is False:
         return
     entry = beliefs.ledger.find(want.where, want.key)
@@ -121,33 +120,26 @@ def _deletion(beliefs: Beliefs, want: Want) -> Iterator[Verdict]:
             yield Verdict("failed", "of a record that others refer to") if beliefs.sure(one) else OPEN
 
 
-def _payload(contract: Contract, want: Want, present: bool | None) -> Iterator[Verdict]:
-    assert want.members is not None  # noqa: S101 - asked before
-    schema = schema_of(contract, want.resource)
-    if schema is not None:
-        yield from _fit(schema, want)
+def _payload(want: Want, present: Presence) -> Iterator[Verdict]:
+    members = want.members or {}
+    yield from _fit(want, members)
     if present is not True or want.action == "replace":
-        lacks = [name for name in want.resource.required if want.members.get(name) is None]
+        lacks = [name for name in want.resource.required if members.get(name) is None]
         if lacks:
             yield Verdict("failed", "without a member that it must have") if present is False else OPEN
 
 
-def _fit(schema: Schema, want: Want) -> Iterator[Verdict]:
-    members = want.members or {}
+def _fit(want: Want, members: Mapping[str, object]) -> Iterator[Verdict]:
+    kind = want.kind
     if not want.partial:
-        if not schema.is_valid(dict(members)):
+        if not kind.is_valid(members):
             yield Verdict("failed", "with a member that does not fit its schema")
         return
-    known = schema.members()
     for name, value in members.items():
-        if name not in known:
-            yield Verdict("failed", "with a member that is not known") if _is_closed(schema) else OPEN
-        elif not known[name].is_valid(value):
+        if name not in kind.members:
+            yield Verdict("failed", "with a member that is not known") if kind.is_closed else OPEN
+        elif not kind.checks[name](value):
             yield Verdict("failed", "with a member that does not fit its schema")
-
-
-def _is_closed(schema: Schema) -> bool:
-    return schema.raw.get("additionalProperties") is False
 
 
 def _references(beliefs: Beliefs, want: Want) -> Iterator[Verdict]:
@@ -161,7 +153,7 @@ def _references(beliefs: Beliefs, want: Want) -> Iterator[Verdict]:
             yield Verdict("failed", "that refers to nothing") if present is False and not own else OPEN
 
 
-def _uniqueness(beliefs: Beliefs, want: Want, present: bool | None) -> Iterator[Verdict]:
+def _uniqueness(beliefs: Beliefs, want: Want, present: Presence) -> Iterator[Verdict]:
     members, own = want.members or {}, beliefs.ledger.find(want.where, want.key) if want.key is not ABSENT else None
     for names in want.resource.unique:
         if not any(name in members for name in names):
@@ -188,7 +180,6 @@ def _taken(beliefs: Beliefs, want: Want, names: tuple[str, ...], whole: Mapping[
 
 def carried_out(
     ledger: Ledger,
-    contract: Contract,
     want: Want,
     *,
     key: object,
@@ -209,16 +200,16 @@ def carried_out(
     elif not isinstance(named, str | int):
         return
     elif want.members is None or (present is None and (later or want.action != "delete")):
-        ledger.blur(want.where, typed_key(contract, want.resource, named), want.members or {})
+        ledger.blur(want.where, want.kind.key(named), want.members or {})
     else:
-        own = typed_key(contract, want.resource, named)
+        own = want.kind.key(named)
         entry = _EFFECTS[_amounts_to(want, present)](ledger, want, own, by)
         told = version if isinstance(version, int) else entry.version
         ledger.put(replace(entry, version=told, by=by, at=at))
         ledger.shadow(want.where, own)
 
 
-def _amounts_to(want: Want, present: bool | None) -> str:  # noqa: FBT001 - one of three
+def _amounts_to(want: Want, present: Presence) -> str:
     if want.action == "delete":
         return "delete"
     if present is not True:

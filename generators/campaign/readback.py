@@ -6,10 +6,10 @@ from typing import Any, Final, NamedTuple
 
 from contracts.bulk import Resource
 from contracts.messages import ABSENT, Exchange
-from contracts.model import Contract
 from contracts.texts import short
+from generators.campaign.kinds import Kinds
 from generators.campaign.ledger import Change, Entry, Ledger, Where
-from generators.campaign.wants import Want, schema_of
+from generators.campaign.wants import Want
 from generators.checks.findings import Finding
 from generators.checks.jobs import GONE, OK
 from generators.checks.locations import look, told
@@ -42,11 +42,10 @@ class Early(NamedTuple):
 class ReadBack:
     """Judges reads. `early` are those of records that a job under way is to change."""
 
-    def __init__(self, ledger: Ledger, contract: Contract) -> None:
-        self._ledger, self._contract = ledger, contract
+    def __init__(self, ledger: Ledger, kinds: Kinds) -> None:
+        self._ledger, self._kinds = ledger, kinds
         self._habits: dict[tuple[str, ...], tuple[object, Exchange]] = {}
         self.early: list[Early] = []
-        self._places = {name: _payload_places(contract, name) for name in contract.resources}
 
     def read(self, want: Want, exchange: Exchange) -> Iterator[Finding]:
         """Yield where one record is not as it is believed to be, and believe what was read."""
@@ -82,7 +81,7 @@ class ReadBack:
 
     def _is_whole(self, want: Want, exchange: Exchange, size: int) -> bool:
         """Say whether a page shows every record that there is."""
-        operation = self._contract.operation(exchange.operation or "")
+        operation = self._kinds.routes.get(exchange.operation or "")
         page = operation.record.page if operation is not None and operation.record is not None else None
         query = dict(exchange.call.query)
         if page is None or len(query) > (page.take is not None) + (page.skip is not None):
@@ -136,12 +135,8 @@ class ReadBack:
         yield from self._members_compared(entry, resource, body, exchange)
 
     def _members_compared(self, entry: Entry, resource: Resource, body: Any, exchange: Exchange) -> Iterator[Finding]:
-        shown = self._members(resource, body)
-        schema = schema_of(self._contract, resource)
-        names = schema.members() if schema is not None else dict.fromkeys(entry.members)
-        for name in names:
-            if name in {resource.key, resource.tombstone, resource.version}:
-                continue
+        shown, kind = self._members(resource, body), self._kinds[resource.name]
+        for name in kind.shown or entry.members:
             got = shown.get(name)
             if name in entry.members:
                 yield from self._member(entry, name, entry.members[name], got, exchange)
@@ -194,9 +189,7 @@ class ReadBack:
         number = version if isinstance(version, int) else None
         if entry.fresh and number is not None:
             self._ledger.first_versions.setdefault(resource.name, number)
-        schema = schema_of(self._contract, resource)
-        names = schema.members() if schema is not None else {}
-        unset: dict[str, object] = {name: None for name in names if self._is_member(resource, name)}
+        unset: dict[str, object] = dict.fromkeys(self._kinds[resource.name].shown)
         told_of = self._members(resource, body).items()
         members = {**unset, **{name: one for name, one in told_of if self._is_member(resource, name)}}
         key = shown if isinstance(shown, str | int) and str(shown) == str(entry.key) else entry.key
@@ -212,11 +205,11 @@ class ReadBack:
         )
 
     def _is_member(self, resource: Resource, name: str) -> bool:
-        schema = schema_of(self._contract, resource)
-        return name not in {resource.key, resource.version} and (schema is None or name in schema.members())
+        kind = self._kinds[resource.name]
+        return name not in {resource.key, resource.version} and (kind.schema is None or name in kind.members)
 
     def _members(self, resource: Resource, body: Any) -> Mapping[str, Any]:
-        found = [look(body, at) for at in (*self._places[resource.name], "")]
+        found = [look(body, at) for at in (*self._kinds[resource.name].places, "")]
         return next((one for one in found if isinstance(one, dict)), {})
 
     def key_in(self, resource: Resource, body: Any) -> object:
@@ -242,17 +235,6 @@ def _said(operation: str, shape: str, says: str, evidence: Sequence[Exchange]) -
 
 def _name(entry: Entry) -> str:
     return f"the {entry.where.resource} {short(entry.key)}"
-
-
-def _payload_places(contract: Contract, name: str) -> list[str]:
-    """Return where the members of a record stand when it is shown: where its payload is written."""
-    del name
-    acts = [one.record for one in contract.operations if one.record is not None]
-    return list(
-        dict.fromkeys(
-            act.payload for act in acts if act.payload and act.action.constant in {"create", "upsert", "replace"}
-        )
-    )
 
 
 def same(one: object, other: object) -> bool:

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from contracts.messages import ABSENT, Exchange
-from contracts.model import Contract
+from generators.campaign.kinds import Kinds
 from generators.campaign.ledger import Ledger
 from generators.campaign.predicting import DONE, OPEN, Verdict, carried_out, verdict
 from generators.campaign.wants import Want, want_of_item
@@ -24,10 +24,10 @@ SAYS: Final = "What must fail fails, what must succeed succeeds, as far as the c
 class Reckoner:
     """Reckons with what is told of one bulk call in one data set. A job runs its items at some time after the call."""
 
-    def __init__(self, ledger: Ledger, contract: Contract, view: View, scope: str) -> None:
-        self._ledger, self._contract, self._view = ledger, contract, view
+    def __init__(self, ledger: Ledger, kinds: Kinds, view: View, scope: str) -> None:
+        self._ledger, self._view = ledger, view
         self._since = view.exchange.n if view.traces else None
-        self.wants = [want_of_item(contract, item, scope) for item in view.call.items]
+        self.wants = [want_of_item(kinds, item, scope) for item in view.call.items]
         named = Counter(str(item.key) for item in view.call.items)
         self._twice = {item.index for item in view.call.items if named[str(item.key)] > 1}
         self._aimed = Counter(str(one.key) for one in self.wants if one is not None and one.key is not ABSENT)
@@ -122,7 +122,7 @@ class Reckoner:
             return Verdict("failed", "that waits for one that was not done")
         if self._is_entangled(item):
             return OPEN
-        return verdict(self._ledger, self._contract, want, since=self._since)
+        return verdict(self._ledger, want, since=self._since)
 
     def _is_entangled(self, item: SentItem) -> bool:
         """Say whether what becomes of an item hangs on an order that is not declared, or is not told apart."""
@@ -146,7 +146,7 @@ class Reckoner:
             self._ledger.blur(want.where, want.key, want.members or {})
             return
         later = self._since is not None
-        carried_out(self._ledger, self._contract, want, key=outcome.id, by=by, at=at, version=version, later=later)
+        carried_out(self._ledger, want, key=outcome.id, by=by, at=at, version=version, later=later)
 
     def _deny(self, want: Want, telling: Telling) -> None:
         """Remember what must not be found: names made up for a record that was not made."""

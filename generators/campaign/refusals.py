@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from contracts.messages import ABSENT
-from contracts.model import Contract
-from generators.campaign.wants import members_of, schema_of
+from generators.campaign.kinds import Kinds
+from generators.campaign.wants import members_of
 from generators.checks.calls import body_schema
 from generators.checks.findings import Finding
 from generators.checks.outcome_laws import found
@@ -25,10 +25,10 @@ SAYS: Final = {
 }
 
 
-def refusal_findings(contract: Contract, view: View) -> Iterator[Finding]:
+def refusal_findings(kinds: Kinds, view: View) -> Iterator[Finding]:
     """Yield where a request was accepted that had to be refused, or refused although nothing is wrong with it."""
     call, status = view.call, view.exchange.reply.status
-    reasons = list(reasons_of(contract, call))
+    reasons = list(reasons_of(kinds, call))
     declared = [(word, call.bulk.guard.refuse[word]) for word in reasons if word in call.bulk.guard.refuse]
     if view.kind != "refused":
         for word, _ in declared[:1]:
@@ -40,13 +40,13 @@ def refusal_findings(contract: Contract, view: View) -> Iterator[Finding]:
         wanted = " or ".join(map(str, sorted(statuses)))
         says = f"a request {SAYS[declared[0][0]]} was refused with {status}, but {wanted} is declared"
         yield found("status-class", view, f"{declared[0][0]} refused otherwise", says)
-    if not reasons and status not in OTHERWISE and status < 500 and is_plain(contract, call):  # noqa: PLR2004 - the same
+    if not reasons and status not in OTHERWISE and status < 500 and is_plain(kinds, call):  # noqa: PLR2004 - the same
         yield found(
             "verdict", view, f"good request refused with {status}", f"nothing is wrong, and it was refused ({status})"
         )
 
 
-def reasons_of(contract: Contract, call: BulkCall) -> Iterator[str]:
+def reasons_of(kinds: Kinds, call: BulkCall) -> Iterator[str]:
     """Yield why a request must be refused, as words of `guard.refuse`."""
     bulk, size = call.bulk, len(call.items)
     if size < bulk.items.min:
@@ -59,7 +59,7 @@ def reasons_of(contract: Contract, call: BulkCall) -> Iterator[str]:
         yield "duplicateTarget"
     if call.unit is None:
         yield "badMode"
-    if any(not fits(contract, call, item) for item in call.items) or not _body_fits(call):
+    if any(not fits(kinds, call, item) for item in call.items) or not _body_fits(call):
         yield "malformedItem"
 
 
@@ -68,16 +68,15 @@ def _twice(values: Sequence[object]) -> bool:
     return len(set(named)) < len(named)
 
 
-def fits(contract: Contract, call: BulkCall, item: SentItem) -> bool:
+def fits(kinds: Kinds, call: BulkCall, item: SentItem) -> bool:
     """Say whether an item does not have the whole request refused for it."""
-    bulk, resource = call.bulk, contract.resources.get(item.resource or "")
-    if bulk.effect.payload or resource is None or "malformedItem" not in bulk.guard.refuse:
+    bulk, kind = call.bulk, kinds.get(item.resource or "")
+    if bulk.effect.payload or kind is None or "malformedItem" not in bulk.guard.refuse:
         return True
     if bulk.effect.action.constant == "delete":
         return True
-    schema = schema_of(contract, resource)
-    members = members_of(item.payload, resource, contract)
-    return schema is None or (members is not None and schema.is_valid(dict(members)))
+    members = members_of(item.payload, kind)
+    return kind.schema is None or (members is not None and kind.is_valid(members))
 
 
 def _body_fits(call: BulkCall) -> bool:
@@ -87,6 +86,6 @@ def _body_fits(call: BulkCall) -> bool:
     return counted or schema is None or schema.is_valid(call.sent.data)
 
 
-def is_plain(contract: Contract, call: BulkCall) -> bool:
+def is_plain(kinds: Kinds, call: BulkCall) -> bool:
     """Say whether everything about a request can be read here, so that nothing else could be wrong with it."""
-    return all(item.action is not None and (item.resource in contract.resources) for item in call.items)
+    return all(item.action is not None and item.resource in kinds for item in call.items)

@@ -59,7 +59,7 @@ class Offer:
 
 @dataclass(slots=True)
 class _Blanks:
-    """What is known while going through the deeds. `said` are values that calls had first, `offers` those of replies."""
+    """What is known when going through the deeds: `said` are values that calls had first, `offers` those of replies."""
 
     prefix: str
     base: int

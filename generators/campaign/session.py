@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from contracts.messages import Call, Exchange, Reply
 from contracts.model import Contract
 from contracts.routing import Router
+from generators.campaign.kinds import Kinds
 from generators.campaign.recording import Recorder
 from generators.campaign.scripting import Deed
 from generators.campaign.watching import Watcher
@@ -44,6 +45,7 @@ class Session:
         on_exchange: Callable[[Exchange, Watcher], None] | None = None,
         make_model: MakeModel | None = None,
         first_versions: dict[str, int] | None = None,
+        kinds: Kinds | None = None,
     ) -> None:
         self.contract, self.world, self._on_finding = contract, world, on_finding
         self._on_exchange = on_exchange
@@ -53,6 +55,7 @@ class Session:
             model=make_model() if make_model else None,
             router=router,
             first_versions=first_versions,
+            kinds=kinds,
         )
         self._recorder = Recorder(world.caller, contract, router)
         self.bench = Bench(contract, _Watched(self), seed=seed, salt=world.salt, budget=budget, given=given)

@@ -7,8 +7,7 @@ from typing import Any
 from contracts.bulk import Resource
 from contracts.messages import ABSENT
 from contracts.model import Contract, Operation
-from contracts.parameters import types_of
-from contracts.schemas import Schema
+from generators.campaign.kinds import Kind, Kinds
 from generators.campaign.ledger import Where
 from generators.checks.following import named_like
 from generators.checks.locations import Sent, choose, is_outside, locate, look
@@ -17,33 +16,38 @@ from generators.checks.reading import SentItem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
-    """One effect. `key` is ABSENT when no record is named, `version` None when none is.
+    """One effect on a record of a kind. `key` is ABSENT when no record is named, `version` None when none is.
 
     `members` are what is to be written, None when that cannot be read here. A `partial` one leaves other members alone.
     """
 
     action: str
     where: Where
-    resource: Resource
+    kind: Kind
     key: object
     members: Mapping[str, object] | None
     version: int | None = None
     partial: bool = False
 
+    @property
+    def resource(self) -> Resource:
+        """What the contract says of the kind."""
+        return self.kind.resource
 
-def want_of_item(contract: Contract, item: SentItem, scope: str) -> Want | None:
+
+def want_of_item(kinds: Kinds, item: SentItem, scope: str) -> Want | None:
     """Return what an item of a bulk call wants in a data set, None when that cannot be told."""
-    resource = contract.resources.get(item.resource or "")
-    if resource is None or item.action is None:
+    kind = kinds.get(item.resource or "")
+    if kind is None or item.action is None:
         return None
-    members = {} if item.action == "delete" else members_of(item.payload, resource, contract)
+    members = {} if item.action == "delete" else members_of(item.payload, kind)
     named = _number(item.version)
     if item.version is not ABSENT and item.version is not None and named is None:
         return None
     return Want(
         action=item.action,
-        where=Where(scope, resource.name),
-        resource=resource,
+        where=Where(scope, kind.resource.name),
+        kind=kind,
         key=item.target,
         members=members,
         version=named,
@@ -51,18 +55,19 @@ def want_of_item(contract: Contract, item: SentItem, scope: str) -> Want | None:
     )
 
 
-def want_of_call(contract: Contract, sent: Sent) -> Want | None:
+def want_of_call(kinds: Kinds, sent: Sent) -> Want | None:
     """Return what a single-record call wants, None when it is none or cannot be told."""
     act = sent.operation.record
     if act is None:
         return None
     source = act.resource.source
     name = choose(act.resource, locate(sent, source) if source else ABSENT)
-    resource = contract.resources.get(name or "")
-    if resource is None:
+    kind = kinds.get(name or "")
+    if kind is None:
         return None
+    resource = kind.resource
     payload = look(sent.data, act.payload) if sent.data is not ABSENT else {}
-    members = {} if act.action.constant in {"read", "delete", "list"} else members_of(payload, resource, contract)
+    members = {} if act.action.constant in {"read", "delete", "list"} else members_of(payload, kind)
     key = locate(sent, act.key) if act.key is not None else ABSENT
     if key is ABSENT and members is not None:
         key = members.get(resource.key, ABSENT)
@@ -73,8 +78,8 @@ def want_of_call(contract: Contract, sent: Sent) -> Want | None:
         action, members = "delete", {}
     return Want(
         action=action,
-        where=Where(scope_of(contract, sent), resource.name),
-        resource=resource,
+        where=Where(scope_of(kinds.contract, sent), resource.name),
+        kind=kind,
         key=key,
         members=members,
         version=_number(version),
@@ -82,10 +87,10 @@ def want_of_call(contract: Contract, sent: Sent) -> Want | None:
     )
 
 
-def members_of(payload: object, resource: Resource, contract: Contract) -> Mapping[str, object] | None:
-    """Return the members that a payload writes: its own, or those that a list of changes sets; None for another form."""
+def members_of(payload: object, kind: Kind) -> Mapping[str, object] | None:
+    """Return the members that a payload writes: its own, or those that its changes set; None for another form."""
     if isinstance(payload, dict):
-        return _canonical(payload, resource, contract)
+        return _canonical(payload, kind)
     if not isinstance(payload, list):
         return {} if payload is ABSENT else None
     steps: list[Any] = payload
@@ -96,22 +101,14 @@ def members_of(payload: object, resource: Resource, contract: Contract) -> Mappi
     names = [str(one["path"]).removeprefix("/") for one in steps]
     if any("/" in name or "->" in name for name in names):
         return None
-    pairs = zip(names, (one["value"] for one in steps), strict=True)
-    return _canonical(dict(pairs), resource, contract)
+    return _canonical(dict(zip(names, (one["value"] for one in steps), strict=True)), kind)
 
 
-def _canonical(members: dict[str, object], resource: Resource, contract: Contract) -> Mapping[str, object]:
+def _canonical(members: dict[str, object], kind: Kind) -> Mapping[str, object]:
     """Return the members under the names that the schema has, where case does not count."""
-    if not resource.ignore_case:
+    if not kind.names:
         return members
-    schema = schema_of(contract, resource)
-    names = {name.lower(): name for name in schema.members()} if schema is not None else {}
-    return {names.get(name.lower(), name): value for name, value in members.items()}
-
-
-def schema_of(contract: Contract, resource: Resource) -> Schema | None:
-    """Return the schema of a resource's payload."""
-    return None if resource.schema is None else contract.schemas.schema(resource.schema)
+    return {kind.names.get(name.lower(), name): value for name, value in members.items()}
 
 
 def _number(version: object) -> int | None:
@@ -149,22 +146,3 @@ def _tenant(contract: Contract, sent: Sent) -> str | None:
                 if given is not None:
                     return given
     return None
-
-
-def typed_key(contract: Contract, resource: Resource, key: str | int) -> str | int:
-    """Return a key in the type in which records show it."""
-    return int(key) if isinstance(key, str) and key.isdecimal() and _shows_numbers(contract, resource) else key
-
-
-def _shows_numbers(contract: Contract, resource: Resource) -> bool:
-    readers = [one for one in contract.operations if one.record is not None and one.record.action.constant == "read"]
-    bodies = [
-        media.schema
-        for one in readers
-        for status, response in one.responses.items()
-        if status.startswith("2")
-        for media in response.content
-        if media.schema is not None
-    ]
-    shown = [one for schema in bodies if (one := schema.member(resource.key)) is not None]
-    return any({"integer", "number"} & types_of(one) for one in shown)

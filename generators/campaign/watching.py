@@ -8,6 +8,7 @@ from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract, Route
 from contracts.routing import Router
 from generators.campaign.jobwatch import JobWatch, Watched
+from generators.campaign.kinds import Kinds
 from generators.campaign.ledger import Entry, Ledger
 from generators.campaign.predicting import OPEN, carried_out, verdict
 from generators.campaign.readback import ReadBack
@@ -48,12 +49,14 @@ class Watcher:
         model: Model | None = None,
         router: Router | None = None,
         first_versions: dict[str, int] | None = None,
+        kinds: Kinds | None = None,
     ) -> None:
         self.contract, self.model = contract, model
+        self.kinds = kinds or Kinds(contract)
         self.router = router or Router(contract)
         self.ledger = Ledger(contract.resources, world, first_versions)
         self.jobs = JobWatch(contract, self.router)
-        self.readback = ReadBack(self.ledger, contract)
+        self.readback = ReadBack(self.ledger, self.kinds)
         self.repeats = Repeats()
         self.last_view: View | None = None
 
@@ -75,7 +78,7 @@ class Watcher:
         watched = self.jobs.about(exchange, sent.variables)
         if watched is not None:
             return list(self._about_job(watched, exchange))
-        want = want_of_call(self.contract, sent)
+        want = want_of_call(self.kinds, sent)
         return [] if want is None else list(self._single(want, sent, exchange))
 
     def _bulk(self, sent: Sent, exchange: Exchange) -> Iterator[Finding]:
@@ -94,7 +97,7 @@ class Watcher:
         if exchange.reply.status >= SERVER_FAULT:
             self._reckoner(view, None).doubt_all()
             return
-        yield from refusal_findings(self.contract, view)
+        yield from refusal_findings(self.kinds, view)
         if view.kind == "refused":
             self._reckoner(view, None).deny_all(exchange)
         elif view.traces:
@@ -106,7 +109,7 @@ class Watcher:
                 self._reckoner(view, None).doubt_all()
 
     def _reckoner(self, view: View, target: str | None) -> Reckoner:
-        return Reckoner(self.ledger, self.contract, view, scope_of(self.contract, view.call.sent, target))
+        return Reckoner(self.ledger, self.kinds, view, scope_of(self.contract, view.call.sent, target))
 
     def _told(self, view: View, telling: Telling, *, is_broken: bool) -> Iterator[Finding]:
         """Reckon with outcomes; where they break a law by themselves, nothing can be believed of them."""
@@ -206,7 +209,7 @@ class Watcher:
         """Yield where a single-record call came out otherwise than it had to, and believe the rest."""
         status = exchange.reply.status
         done, failed = status in OK, status in FAILED
-        expected = verdict(self.ledger, self.contract, want) if is_fit else OPEN
+        expected = verdict(self.ledger, want) if is_fit else OPEN
         wrong = (expected.word == "failed" and done) or (expected.word == "done" and failed)
         if wrong:
             said = f"{want.action} {expected.reason} is done" if done else f"good {want.action} fails"
@@ -216,7 +219,7 @@ class Watcher:
             )
         if done and not wrong and status != ACCEPTED:
             key = self._key_told(want, exchange)
-            carried_out(self.ledger, self.contract, want, key=key, by=exchange.operation or "", at=exchange)
+            carried_out(self.ledger, want, key=key, by=exchange.operation or "", at=exchange)
         elif failed and not wrong:
             deny(self.ledger, want, exchange)
         elif wrong or status >= SERVER_FAULT or status == ACCEPTED or (not failed and status not in OTHERWISE):

@@ -76,6 +76,11 @@ def views(
             yield _view(call, exchange, tracks)
 
 
+def renewed(view: View, history: History, contract: Contract, router: Router) -> View:
+    """Return a view with all that a longer history has about it; the call is not taken apart again."""
+    return _view(view.call, view.exchange, Tracks(contract, history.exchanges, router))
+
+
 def _view(call: BulkCall, exchange: Exchange, tracks: Tracks) -> View:
     if call.bulk.items.fan_out is not None:
         return _fanned(call, exchange, tracks)

@@ -5,28 +5,37 @@ from textwrap import wrap
 from typing import Final
 
 from contracts.texts import clipped
-from generators.reports.model import WORDS, Report, Row, shown, summary
+from generators.reports.model import WORDS, Report, Row, counted, shown, summary
 
-COLOURS: Final[Mapping[str, str]] = {"kept": "32", "broken": "1;31", "not-exercised": "2", "not-applicable": "2"}
+COLOURS: Final[Mapping[str, str]] = {"kept": "32", "broken": "1;31", "known": "33", "not-exercised": "2", "not-applicable": "2"}
 NARROWEST: Final = 20  # columns that a detail has at least, however narrow the terminal is
+QUIET: Final = frozenset(("kept", "not-applicable"))
 LISTED: Final = 5  # pieces of evidence named in a line
 
 
-def table(report: Report, *, width: int = 100, colour: bool = False) -> str:
-    """Return the report as lines of at most `width` columns: one for each row, as many as it takes for broken ones."""
-    return "\n".join(_lines(report, width, colour)) + "\n"
+def table(report: Report, *, width: int = 100, colour: bool = False, brief: bool = False) -> str:
+    """Return the report as lines of at most `width` columns: one for each row, as many as it takes for broken ones.
+
+    With `brief` rows that are kept or do not apply are only counted, in the line of their group.
+    """
+    return "\n".join(_lines(report, width, colour, QUIET if brief else frozenset())) + "\n"
 
 
-def _lines(report: Report, width: int, colour: bool) -> Iterator[str]:  # noqa: FBT001 - one page, drawn in one way
+def _lines(report: Report, width: int, colour: bool, quiet: frozenset[str]) -> Iterator[str]:  # noqa: FBT001 - one page, drawn in one way
     yield report.title
     yield from (f"{name}: {value}" for name, value in report.facts)
-    state = max((len(WORDS[row.status]) for row in report.rows), default=0)
-    name = max((len(row.id) for row in report.rows), default=0)
+    loud = [row for row in report.rows if row.status not in quiet]
+    state = max((len(WORDS[row.status]) for row in loud), default=0)
+    name = max((len(row.id) for row in loud), default=0)
     room = max(width - state - name - 6, NARROWEST)
-    for group, rows in report.groups.items():
-        yield ""
-        yield group
+    longest = max(map(len, report.groups), default=0)
+    for n, (group, rows) in enumerate(report.groups.items()):
+        if not (n and quiet):
+            yield ""
+        yield f"{group.ljust(longest)}  {counted(rows)}" if quiet else group
         for row in rows:
+            if row.status in quiet:
+                continue
             first, *more = _told(row, room)
             head = f"  {_painted(WORDS[row.status].ljust(state), row.status, colour)}  {row.id.ljust(name)}"
             yield f"{head}  {first}".rstrip()

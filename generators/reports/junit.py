@@ -38,9 +38,15 @@ def _add(suite: Element, row: Row) -> None:
         failure = SubElement(case, "failure", {"type": "broken", "message": _fit(row.detail or row.says)})
         failure.text = _fit("\n".join([row.says, row.detail, *map(shown, row.evidence)]))
     elif row.status != "kept":
-        SubElement(case, "skipped", {"message": _fit(row.detail or WORDS[row.status])})
+        SubElement(case, "skipped", {"message": _fit(_why(row))})
     elif row.detail:
         SubElement(case, "system-out").text = _fit(row.detail)
+
+
+def _why(row: Row) -> str:
+    if row.status == "known":
+        return f"known: {row.detail or row.says}"
+    return row.detail or WORDS[row.status]
 
 
 def _fit(text: str) -> str:

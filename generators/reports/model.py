@@ -1,16 +1,17 @@
 """What is reported: rows, each a law or a check with what became of it, whoever has judged."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-Status: TypeAlias = Literal["kept", "broken", "not-exercised", "not-applicable"]
+Status: TypeAlias = Literal["kept", "broken", "known", "not-exercised", "not-applicable"]
 Evidence: TypeAlias = int | str
 
 WORDS: Final[Mapping[Status, str]] = {
     "kept": "kept",
     "broken": "broken",
+    "known": "known",
     "not-exercised": "not exercised",
     "not-applicable": "not applicable",
 }
@@ -20,7 +21,8 @@ WORDS: Final[Mapping[Status, str]] = {
 class Row:
     """One law or check. `group` is what was judged by it: an API, or an operation.
 
-    `detail` is one sentence. `evidence` are the numbers of exchanges, or texts of any number of lines.
+    `detail` is one sentence. `evidence` are the numbers of exchanges, or texts of any number of lines. `known` is a
+    breach that was accepted before. `fingerprint` is the same whenever the same is found again.
     """
 
     id: str
@@ -29,6 +31,7 @@ class Row:
     status: Status
     detail: str = ""
     evidence: tuple[Evidence, ...] = ()
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +60,14 @@ class Report:
 
 def summary(report: Report) -> str:
     """Return the counts in words: `1 broken, 3 kept, 2 not exercised`."""
-    counts = report.counts
-    ordered = sorted(counts, key=lambda status: status != "broken")
-    return ", ".join(f"{counts[status]} {WORDS[status]}" for status in ordered) or "nothing judged"
+    return counted(report.rows) or "nothing judged"
+
+
+def counted(rows: Iterable[Row]) -> str:
+    """Return how many rows have each status, broken ones first; "" for none."""
+    counts = Counter(row.status for row in rows)
+    ordered = sorted(counts, key=lambda status: (status != "broken", [*WORDS].index(status)))
+    return ", ".join(f"{counts[status]} {WORDS[status]}" for status in ordered)
 
 
 def shown(evidence: Evidence) -> str:

@@ -12,9 +12,11 @@ SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sche
 KINDS: Final[Mapping[str, str]] = {
     "kept": "pass",
     "broken": "fail",
+    "known": "fail",
     "not-exercised": "open",
     "not-applicable": "notApplicable",
 }
+BREACHES: Final = frozenset(("broken", "known"))
 LONGEST: Final = 200  # characters of a location's name
 
 
@@ -43,19 +45,21 @@ def _rule_id(row: Row) -> str:
 
 def _result(row: Row, rule: int) -> dict[str, Any]:
     name = _rule_id(row)
-    result = {
+    result: dict[str, Any] = {
         "ruleId": name,
         "ruleIndex": rule,
         "kind": KINDS[row.status],
-        "level": "error" if row.status == "broken" else "none",
+        "level": "error" if row.status in BREACHES else "none",
         "message": {"text": row.detail or row.says},
     }
-    if row.status != "broken":
+    if row.status not in BREACHES:
         return result
+    if row.status == "known":
+        result["suppressions"] = [{"kind": "external", "justification": "It is in the baseline."}]
     named = [_location(one) for one in row.evidence]
     return result | {
         "locations": [{"logicalLocations": named}] if named else [],
-        "partialFingerprints": {"rule/v1": sha256(name.encode()).hexdigest()[:32]},
+        "partialFingerprints": {"rule/v1": row.fingerprint or sha256(name.encode()).hexdigest()[:32]},
     }
 
 

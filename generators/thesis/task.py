@@ -17,7 +17,7 @@ CHECKS: Final = (
     "use_after_free",
 )
 UNSOUND: Final[Mapping[str, str]] = {
-    "positive_data_acceptance": "a schema cannot say which references hold, so a refusal of a valid body proves nothing",
+    "positive_data_acceptance": "a schema cannot say which references hold, so refusing a valid body proves nothing",
     "unsupported_method": "paths may overlap, so another operation may answer rightly",
     "allow_header_conformance": "for the same reason",
     "ensure_resource_availability": "what is made by a job is not there at once",

@@ -47,6 +47,8 @@ def _walker(tokens: tuple[str, ...]) -> Reader:
 
 def column(at: str, raws: Sequence[object]) -> list[object]:
     """Return what each item has at a pointer, `ABSENT` where it has nothing."""
+    if not at:
+        return list(raws)
     parent, slash, name = at.rpartition("/")
     if not slash or "~" in name or name.isdecimal():
         return list(map(reader(at), raws))

@@ -1,0 +1,124 @@
+"""The coverage phase of schemathesis as one more check: every case that the schemas define, once."""
+
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+
+from contracts.messages import ABSENT, Call, Exchange, Headers, Reply
+from contracts.model import Contract, Operation
+from generators.checks.findings import Answer, Finding
+from generators.thesis.running import CURE, Line, is_installed, run_task
+from generators.thesis.task import Task
+
+CHECK: Final = "coverage"
+SAYS: Final = "Every case that the schemas define gets an answer that they declare; what they exclude is refused."
+NO_TIME: Final = "the time budget was used up"
+MISSING: Final = f"schemathesis is not installed: {CURE}"
+
+
+class Coverage:
+    """One run over the operations of a contract. `calls` are counted while it runs."""
+
+    def __init__(self, contract: Contract, operations: Iterable[Operation]) -> None:
+        self._contract = contract
+        self._by_name = {f"{one.method} {one.path}": one for one in operations}
+        self._found: dict[str, dict[str, Finding]] = {one.id: {} for one in self._by_name.values()}
+        self._troubles: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self.calls = 0
+
+    def task(self, document: Mapping[str, Any], base: str, **more: Any) -> Task:
+        """Return what is to be done at a base URL; `document` is the contract without outside references."""
+        bulk = tuple(name for name, one in self._by_name.items() if one.bulk is not None)
+        return Task(document=_only(document, self._by_name), base=base, bulk=bulk, **more)
+
+    def findings(self, task: Task) -> Iterator[Finding]:
+        """Do it, and yield what is found, each once."""
+        for line in run_task(task) if is_installed() else ():
+            operation = self._by_name.get(line["operation"])
+            if line["kind"] == "trouble":
+                self._troubles[operation.id if operation is not None else ""] = line["says"]
+            elif operation is not None and line["kind"] == "scenario":
+                self._seen.add(operation.id)
+                self.calls += line["calls"]
+            elif operation is not None:
+                yield from self._new(self._finding(operation, line, task.base))
+
+    def _new(self, finding: Finding) -> Iterator[Finding]:
+        known = self._found[finding.operation]
+        if finding.fingerprint not in known:
+            known[finding.fingerprint] = finding
+            yield finding
+
+    def _finding(self, operation: Operation, line: Line, base: str) -> Finding:
+        exchange = _exchange(line["exchange"], operation, self._contract.name, base) if line["exchange"] else None
+        status = f" {exchange.reply.status}" if exchange is not None and exchange.reply.status else ""
+        says = " ".join(f"{line['title']}: {line['says']}".split())
+        return Finding(
+            law=CHECK,
+            operation=operation.id,
+            shape=f"{line['check']}{status}",
+            says=f"{says.rstrip('.')}.",
+            evidence=(exchange,) if exchange is not None else (),
+        )
+
+    def answers(self) -> Iterator[Answer]:
+        """Yield what became of each operation."""
+        for one in self._by_name.values():
+            found = tuple(self._found[one.id].values())
+            if found:
+                yield Answer(law=CHECK, operation=one.id, word="broken", findings=found)
+            elif one.id in self._seen:
+                yield Answer(law=CHECK, operation=one.id, word="kept")
+            else:
+                yield Answer(law=CHECK, operation=one.id, word="not-exercised", reason=self._why_not(one))
+
+    def _why_not(self, operation: Operation) -> str:
+        if not is_installed():
+            return MISSING
+        return self._troubles.get(operation.id) or self._troubles.get("") or NO_TIME
+
+
+def _only(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return a document with those operations alone."""
+    wanted: dict[str, set[str]] = {}
+    for name in names:
+        method, _, path = name.partition(" ")
+        wanted.setdefault(path, set()).add(method.lower())
+    paths = {path: _methods(item, wanted[path]) for path, item in document["paths"].items() if path in wanted}
+    return {**document, "paths": paths}
+
+
+def _methods(item: Mapping[str, Any], wanted: set[str]) -> dict[str, Any]:
+    methods = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+    return {name: one for name, one in item.items() if name not in methods or name in wanted}
+
+
+def _exchange(line: Mapping[str, Any], operation: Operation, api: str, base: str) -> Exchange:
+    parts = urlsplit(line["uri"])
+    path = parts.path.removeprefix(urlsplit(base).path.rstrip("/")) or "/"
+    call = Call(
+        method=line["method"],
+        path=path,
+        query=tuple(parse_qsl(parts.query, keep_blank_values=True)),
+        headers=_headers(line["headers"]),
+        body=b64decode(line["body"]),
+    )
+    body = b64decode(line.get("content") or "")
+    reply = Reply(status=line["status"] or 0, headers=_headers(line.get("answer") or ()), body=body, data=_data(body))
+    return Exchange(n=0, at=datetime.now(UTC), api=api, operation=operation.id, call=call, reply=reply)
+
+
+def _headers(pairs: Iterable[list[str]]) -> Headers:
+    return Headers((name, value) for name, value in pairs)
+
+
+def _data(body: bytes) -> object:
+    try:
+        return orjson.loads(body) if body else ABSENT
+    except orjson.JSONDecodeError:
+        return ABSENT

@@ -1,0 +1,41 @@
+"""The page of planted bugs is what the table says, and the examples of the testing page work."""
+
+import json
+import re
+import runpy
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+DOCS = Path(__file__).parents[3] / "docs"
+BLOCKS = re.findall(r"```python\n(.*?)```", (DOCS / "testing.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_page_of_bugs_is_written_from_the_table():
+    """Run `python docs/write_bugs.py` when this fails."""
+    assert (DOCS / "bugs.md").read_text(encoding="utf-8") == runpy.run_path(str(DOCS / "write_bugs.py"))["page"]()
+
+
+@pytest.mark.parametrize("text", BLOCKS, ids=lambda text: text.splitlines()[0][:50])
+def test_the_examples_of_the_testing_page_work(text, bulkproof):
+    """Each block is a test, or a program; the client of the first is the reader's own."""
+    names = {"my_client": Client()}
+    exec(compile(text, "docs/testing.md", "exec"), names)  # noqa: S102 - it is our own page
+    for name, found in list(names.items()):
+        if name.startswith("test_"):
+            found(bulkproof)
+
+
+class Client:
+    """A client that sends again what failed."""
+
+    def sync(self, base_url):
+        url = f"{base_url}/api/tenants/contoso/sandbox/modules/risk/assetimportances/batch?mode=PerRecord"
+        todo = ["ABC", "DEF"]
+        while todo:
+            body = [{"userObjectId": code, "properties": {"code": code, "description": code}} for code in todo]
+            headers = {"Content-Type": "application/vnd.onkey.entitycollection+json"}
+            with urlopen(Request(url, json.dumps(body).encode(), headers)) as reply:  # noqa: S310 - our own server
+                told = json.load(reply)["messages"]
+            todo = [one["userObjectId"] for one in told if one["severity"] == "error"]
