@@ -42,7 +42,7 @@ class Hooks:
     max_items:  the largest collection that settings allow, None for what the contract says
     target:     resolve a target of a fan-out
     unknown_target: the text for a target that does not exist
-    perform:    apply the items of a batch to a data set, note their outcomes in the turn and return what is told of them;
+    perform:    apply the items of a batch to a data set, note their outcomes in the turn, return what is told of them;
                 None for the engine's own way
     conduct:    what to do before a call that makes jobs is accepted, or polls one: a Refusal turns it away
     sees:       whether the call may know of a job at all

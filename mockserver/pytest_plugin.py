@@ -52,7 +52,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def _told(sandbox: "Bulkproof") -> str:
-    exchanges = sandbox.exchanges
-    left = len(exchanges) - SHOWN
-    more = [f"({left} earlier ones)"] if left > 0 else []
-    return "\n".join([*more, *(str(one) for one in exchanges[-SHOWN:])]) or "The client made no call."
+    from contracts.errors import MisuseError  # noqa: PLC0415 - only where a test has failed
+
+    try:
+        exchanges = sandbox.exchanges
+        left = len(exchanges) - SHOWN
+        more = [f"({left} earlier ones)"] if left > 0 else []
+        return "\n".join([*more, *(str(one) for one in exchanges[-SHOWN:])]) or "The client made no call."
+    except MisuseError as error:
+        return f"What the client sent cannot be shown: {error}"

@@ -4,7 +4,8 @@ from random import Random
 from typing import Final
 
 from generators.batches import PROFILES
-from generators.campaign.grounds import Grounds
+from generators.campaign.grounds import Ground, Grounds
+from generators.campaign.ledger import Where
 from generators.campaign.moves import Player
 from generators.campaign.session import Session
 from generators.campaign.styles import Style, draw
@@ -49,10 +50,20 @@ def play_limits(session: Session, grounds: Grounds, style: Style, rng: Random) -
             if not session.bench.budget.left:
                 return player
             try:
-                player.post(size=size, profile=PROFILES["valid"], ground=ground)
-                player.finish()
+                _post_and_look(player, ground, size)
             except ImpossibleError:
                 continue
             finally:
                 session.bench.cut()
     return player
+
+
+def _post_and_look(player: Player, ground: Ground, size: int) -> None:
+    """Post so many good items, and read the first and the last of them."""
+    batch = player.compose(ground, size, PROFILES["valid"])
+    player.session.bench.send(batch.call)
+    player.batches, player.items = player.batches + 1, player.items + size
+    player.finish()
+    named = [(Where(ground.scope, one.resource or ""), one.target) for one in batch.items if one.target is not None]
+    player.look([*named[:1], *named[-1:]])
+    player.listing()

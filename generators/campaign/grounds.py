@@ -1,10 +1,13 @@
-"""Where a campaign can play: every bulk operation on every kind of record and for every tenant, and how records are read."""
+"""Where a campaign can play: every bulk operation on every kind of record and for every tenant."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from contracts.errors import MisuseError
 from contracts.model import Contract, NoRoute, Operation
+from contracts.routing import Router
 from generators.batches import Composer
 from generators.campaign.ledger import Where
 from generators.campaign.wants import scope_of
@@ -12,14 +15,19 @@ from generators.checks.bench import Bench
 from generators.checks.calls import draft
 from generators.checks.findings import ImpossibleError
 from generators.checks.following import named_like
+from generators.checks.jobs import OK
 from generators.checks.locations import look, sent_of
 from generators.checks.venues import Venue, venues
 from generators.checks.wrapping import unspoken
 
+QUOTED: Final = re.compile(r"`([\w.-]+)`")
+ALIKE: Final = 4  # letters at the beginning that a word shares with a target
+PROBED: Final = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """One bulk operation at one place. `scope` is the data set that its items speak of; `targets` those of a fan-out."""
+    """One bulk operation at one place. `scope` is the data set that its items speak of, `targets` a fan-out's."""
 
     operation: Operation
     composer: Composer
@@ -46,7 +54,7 @@ def survey(bench: Bench) -> Grounds:
     contract = bench.contract
     found: list[Ground] = []
     places: dict[Where, Venue] = {}
-    tenants = targets_of(contract)
+    tenants = known_targets(bench)
     for operation in contract.operations:
         if operation.bulk is not None and unspoken(operation) is None:
             for venue in _venues(bench, operation):
@@ -62,16 +70,48 @@ def _venues(bench: Bench, operation: Operation) -> Sequence[Venue]:
         return ()
 
 
-def targets_of(contract: Contract) -> tuple[str, ...]:
-    """Return the targets that fan-outs' examples name first: the later ones may be there to show what is wrong."""
-    named: dict[str, None] = {}
+def known_targets(bench: Bench) -> tuple[str, ...]:
+    """Return the targets of fan-outs that exist: of those that a contract names, the ones that have a list."""
+    contract = bench.contract
+    first, others = _named_targets(contract)
+    listers = [one for one in contract.operations if one.record is not None and one.record.action.constant == "list"]
+    asked = [
+        (one, name) for one in listers[:1] for name in (*first, *others)[:PROBED] if _tenant_values(contract, one, name)
+    ]
+    if not asked:
+        return first
+    replies = {
+        name: bench.send(draft(one, _tenant_values(contract, one, name)).call()).reply.status for one, name in asked
+    }
+    return tuple(name for name, status in replies.items() if status in OK) or first
+
+
+def _named_targets(contract: Contract) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the targets that examples name first, and further ones that examples and descriptions name."""
+    first: dict[str, None] = {}
+    others: dict[str, None] = {}
     for one in contract.operations:
         fan_out = one.bulk.items.fan_out if one.bulk is not None else None
         for media in one.body.content if fan_out is not None and one.body is not None else ():
             for example in media.examples.values():
                 over = look(example, fan_out.over) if fan_out is not None else None
-                named |= dict.fromkeys(map(str, over[:1])) if isinstance(over, list) else {}
-    return tuple(named)
+                names = [str(name) for name in over] if isinstance(over, list) else []
+                first |= dict.fromkeys(names[:1])
+                others |= dict.fromkeys(names[1:])
+    texts = " ".join(str(one.get("description", "")) for one in _described(contract.document))
+    alike = [word for word in QUOTED.findall(texts) if any(word.startswith(name[:ALIKE]) for name in first)]
+    return tuple(first), tuple(name for name in dict.fromkeys((*alike, *others)) if name not in first)
+
+
+def _described(node: object) -> Iterator[Mapping[str, object]]:
+    if isinstance(node, Mapping):
+        if isinstance(node.get("description"), str):
+            yield node
+        for inner in node.values():
+            yield from _described(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _described(inner)
 
 
 def _grounds(contract: Contract, operation: Operation, venue: Venue, tenants: Sequence[str]) -> Iterator[Ground]:
@@ -120,8 +160,6 @@ def _places(contract: Contract, venue: Venue, tenants: Sequence[str]) -> dict[Wh
 
 def scope_at(contract: Contract, operation: Operation, values: Mapping[str, str], tenant: str) -> str:
     """Return the data set that a call with these parameters speaks of."""
-    from contracts.routing import Router  # noqa: PLC0415 - a survey is made once
-
     call = draft(operation, values).call()
     route = Router(contract).match(call.method, call.path)
     variables = {} if isinstance(route, NoRoute) else route.variables

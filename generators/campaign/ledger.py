@@ -31,10 +31,10 @@ class Change(NamedTuple):
 class Entry:
     """What is believed of one record. `present` is None when it is not known whether it is there.
 
-    `members` are those whose values are known, `before` the values that changed ones have had since they were read, each
-    with the operation that changed it last; the others were never set when `unset` is true; a `fresh` record has not been changed since it was made, and one that is
-    gone was there `once`. `by` is the operation that wrote it last and `at` the exchange that told
-    so; `jobs` are the numbers of the calls whose jobs may still change it.
+    `members` are those whose values are known, `before` the values that changed ones have had since they were read;
+    others were never set when it is `unset`. A `fresh` record has not been changed since it was made, one that is gone
+    was there `once`. `by` is the operation that wrote it last and `at` the exchange that told so; `jobs` are the
+    numbers of the calls whose jobs may still change it.
     """
 
     where: Where

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from contracts.bulk import Resource
+from contracts.bulk import Page, Resource
 from contracts.messages import ABSENT, Exchange
 from contracts.texts import short
 from generators.campaign.kinds import Kinds
@@ -71,7 +71,8 @@ class ReadBack:
                 yield from self._seen(want.where, want.resource, entry.key, body, exchange)
             else:
                 yield from self._unknown(want, key, body, exchange)
-        if self._is_whole(want, exchange, len(bodies)):
+        yield from self._too_short(exchange, len(bodies))
+        if self._is_whole(exchange, len(bodies)):
             for entry in self._ledger.entries(want.where):
                 if entry.present and entry.is_sure and str(entry.key) not in shown:
                     yield self._finding(
@@ -79,10 +80,24 @@ class ReadBack:
                     )
                     self._ledger.doubt(want.where, entry.key)
 
-    def _is_whole(self, want: Want, exchange: Exchange, size: int) -> bool:
-        """Say whether a page shows every record that there is."""
+    def _page(self, exchange: Exchange) -> Page | None:
         operation = self._kinds.routes.get(exchange.operation or "")
-        page = operation.record.page if operation is not None and operation.record is not None else None
+        return operation.record.page if operation is not None and operation.record is not None else None
+
+    def _too_short(self, exchange: Exchange, size: int) -> Iterator[Finding]:
+        """Yield a list with fewer records than its window has, by the total that it tells."""
+        page = self._page(exchange)
+        total = told(exchange.reply, page.total) if page is not None and page.total is not None else ABSENT
+        if page is None or not str(total).isdecimal():
+            return
+        skip, take = (_asked(exchange, at, otherwise) for at, otherwise in ((page.skip, 0), (page.take, page.default)))
+        if size < min(take, int(str(total)) - skip):
+            says = f"a list shows {size} records from {skip} on, but {total} in all"
+            yield _said(exchange.operation or "", "list is shorter than its total", says, (exchange,))
+
+    def _is_whole(self, exchange: Exchange, size: int) -> bool:
+        """Say whether a page shows every record that there is."""
+        page = self._page(exchange)
         query = dict(exchange.call.query)
         if page is None or len(query) > (page.take is not None) + (page.skip is not None):
             return False
@@ -177,7 +192,7 @@ class ReadBack:
         """Yield where a member that was left out has another value than in an earlier record that left it out."""
         usual = self._habits.setdefault(("unset", entry.where.resource, name), (got, exchange))
         if not same(usual[0], got):
-            says = f"'{name}' of {_name(entry)} is {short(got)}; it was left out, and then it is {short(usual[0])} elsewhere"
+            says = f"'{name}' of {_name(entry)} was left out and is {short(got)}, where others have {short(usual[0])}"
             finding = self._finding(entry, "member that was left out has a value", says, exchange)
             yield replace(finding, evidence=(*finding.evidence[:-1], usual[1], exchange))
 
@@ -226,6 +241,12 @@ class ReadBack:
     def _finding(self, entry: Entry, shape: str, says: str, exchange: Exchange) -> Finding:
         evidence = (entry.at, exchange) if entry.at is not None and entry.at is not exchange else (exchange,)
         return _said(entry.by or exchange.operation or "", shape, says, evidence)
+
+
+def _asked(exchange: Exchange, at: str | None, otherwise: int) -> int:
+    name = at.partition(":")[2] if at is not None else ""
+    given = dict(exchange.call.query).get(name, "")
+    return int(given) if given.isdecimal() else otherwise
 
 
 def _said(operation: str, shape: str, says: str, evidence: Sequence[Exchange]) -> Finding:

@@ -59,7 +59,7 @@ class Offer:
 
 @dataclass(slots=True)
 class _Blanks:
-    """What is known when going through the deeds: `said` are values that calls had first, `offers` those of replies."""
+    """What is known on the way: `said` are values that calls had first, `offers` are those that replies told."""
 
     prefix: str
     base: int
@@ -150,8 +150,8 @@ class _Blanks:
                 if "/" in value:
                     yield self._lesson(header=name, is_address=True), value.rstrip("/").rpartition("/")[2], True
         if exchange.reply.data is not ABSENT:
-            for path, value in _leaves(exchange.reply.data, (), own):
-                yield self._lesson(path=self._blank_path(path)), value, bool(path) and path[-1] in self.ids
+            for path, leaf in _leaves(exchange.reply.data, (), own):
+                yield self._lesson(path=self._blank_path(path)), leaf, bool(path) and path[-1] in self.ids
 
     def _lesson(self, **given: Any) -> Lesson:
         return Lesson(name=f"v{len(self.offers) + 1}", **given)

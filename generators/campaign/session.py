@@ -1,22 +1,21 @@
 """One world being played in: what is sent is watched, and what is found is kept with all that led to it."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts.messages import Call, Exchange, Reply
-from contracts.model import Contract
-from contracts.routing import Router
-from generators.campaign.kinds import Kinds
+from contracts.model import Operation
+from generators.caller import NoAnswerError
+from generators.campaign.kept import Judged
 from generators.campaign.recording import Recorder
 from generators.campaign.scripting import Deed
+from generators.campaign.watchers import Outfit
 from generators.campaign.watching import Watcher
 from generators.campaign.worlds import World
 from generators.checks.bench import Bench, Budget
-from generators.checks.findings import Finding, Model
-
-MakeModel = Callable[[], Model]
+from generators.checks.conformance import CHECK
+from generators.checks.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ class Seen:
     finding: Finding
     deeds: tuple[Deed, ...]
     world: World
-    judged: str = "laws"
+    judged: Judged = "laws"
 
 
 class Session:
@@ -34,33 +33,21 @@ class Session:
 
     def __init__(
         self,
-        contract: Contract,
+        outfit: Outfit,
         world: World,
         *,
         seed: int,
         budget: Budget,
         given: Mapping[str, str],
-        router: Router,
         on_finding: Callable[[Seen], None],
         on_exchange: Callable[[Exchange, Watcher], None] | None = None,
-        make_model: MakeModel | None = None,
-        first_versions: dict[str, int] | None = None,
-        kinds: Kinds | None = None,
     ) -> None:
-        self.contract, self.world, self._on_finding = contract, world, on_finding
-        self._on_exchange = on_exchange
-        self.watcher = Watcher(
-            contract,
-            world,
-            model=make_model() if make_model else None,
-            router=router,
-            first_versions=first_versions,
-            kinds=kinds,
-        )
-        self._recorder = Recorder(world.caller, contract, router)
-        self.bench = Bench(contract, _Watched(self), seed=seed, salt=world.salt, budget=budget, given=given)
-        self.bench.router = router
-        self.counts: Counter[str] = Counter()
+        self.world, self._on_finding, self._on_exchange = world, on_finding, on_exchange
+        self.watcher = outfit.watcher(world)
+        self._recorder = Recorder(world.caller, outfit.contract, outfit.router)
+        self.bench = Bench(outfit.contract, _Watched(self), seed=seed, salt=world.salt, budget=budget, given=given)
+        self.bench.router = outfit.router
+        self.calls = 0
 
     @property
     def caller(self) -> Recorder:
@@ -69,8 +56,12 @@ class Session:
 
     def send(self, call: Call) -> Exchange:
         """Send a call; what is wrong with its answer is told to whoever listens."""
-        exchange = self._recorder.exchange(call)
-        self.counts["calls"] += 1
+        try:
+            exchange = self._recorder.exchange(call)
+        except NoAnswerError as error:
+            self.tell(unanswered(self.bench.route(call), str(error)))
+            raise
+        self.calls += 1
         found = self.watcher.see(exchange)
         if self._on_exchange is not None:
             self._on_exchange(exchange, self.watcher)
@@ -78,9 +69,15 @@ class Session:
             self.tell(finding)
         return exchange
 
-    def tell(self, finding: Finding, *, judged: str = "laws") -> None:
+    def tell(self, finding: Finding, *, judged: Judged = "laws") -> None:
         """Tell of a finding with all that was done so far."""
         self._on_finding(Seen(finding=finding, deeds=tuple(self._recorder.deeds), world=self.world, judged=judged))
+
+
+def unanswered(operation: Operation | None, says: str) -> Finding:
+    """Return the finding that a call was not answered with a whole HTTP response."""
+    name = operation.id if operation is not None else ""
+    return Finding(law=CHECK, operation=name, shape="no answer", says=f"A call was not answered: {says}.")
 
 
 class _Watched:

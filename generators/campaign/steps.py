@@ -137,7 +137,7 @@ def _known(value: Any, names: Names) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """Steps that can be done again elsewhere. `numbers` are blanks for fresh numbers: how far each is from the first."""
+    """Steps that can be done again elsewhere. `numbers` are blanks for fresh numbers: their distance from the first."""
 
     steps: tuple[Step, ...]
     numbers: Mapping[str, int] = field(default_factory=dict)

@@ -75,7 +75,7 @@ class PlainTarget:
 
 
 class SandboxTarget:
-    """A Bulkproof sandbox: a new world is a sandbox made as new, with what is played and set in the one that was named."""
+    """A Bulkproof sandbox: a new world is a sandbox as it was made, with what is played and set in the one named."""
 
     def __init__(self, contract: Contract, place: Place, control: "_Control", sandbox: str, label: str) -> None:
         self._contract, self._place, self._control, self._label = contract, place, control, label

@@ -9,7 +9,7 @@ import orjson
 from contracts.bulk import Choice, Location, Test
 from contracts.messages import ABSENT, Call, Reply
 from contracts.model import Operation
-from contracts.pointers import step, tokens_of
+from contracts.pointers import look_up, step, tokens_of
 
 OUTSIDE: Final = frozenset(("header", "path", "query"))
 
@@ -64,7 +64,7 @@ def told(reply: Reply, location: Location) -> object:
 
 def look(value: object, pointer: Location) -> object:
     """Return the first value at a pointer in which `*` stands for every member or element; ABSENT for none."""
-    return next(look_all(value, pointer), ABSENT)
+    return next(look_all(value, pointer), ABSENT) if "*" in pointer else look_up(value, pointer)
 
 
 def look_all(value: object, pointer: Location) -> Iterator[object]:

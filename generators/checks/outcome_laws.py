@@ -17,7 +17,8 @@ def count(view: View) -> Iterator[Finding]:
     if view.kind == "answered" and not view.tellings and view.bulk.reply.outcomes and view.call.targets is None:
         yield found("count", view, "no outcomes", f"{view.bulk.reply.outcomes.at or 'the body'} holds no outcomes")
     for telling in view.tellings:
-        missing = [one.index for one in telling.outcomes if one.result == "untold"]
+        keyed = [one for one in telling.outcomes if view.call.items[one.index].key is not ABSENT]
+        missing = [one.index for one in keyed if one.result == "untold"]
         if missing:
             says = f"{_items(view, missing)} no outcome"
             yield found("count", view, _short_by(missing, view), says, telling)

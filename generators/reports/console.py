@@ -7,7 +7,13 @@ from typing import Final
 from contracts.texts import clipped
 from generators.reports.model import WORDS, Report, Row, counted, shown, summary
 
-COLOURS: Final[Mapping[str, str]] = {"kept": "32", "broken": "1;31", "known": "33", "not-exercised": "2", "not-applicable": "2"}
+COLOURS: Final[Mapping[str, str]] = {
+    "kept": "32",
+    "broken": "1;31",
+    "known": "33",
+    "not-exercised": "2",
+    "not-applicable": "2",
+}
 NARROWEST: Final = 20  # columns that a detail has at least, however narrow the terminal is
 QUIET: Final = frozenset(("kept", "not-applicable"))
 LISTED: Final = 5  # pieces of evidence named in a line

@@ -8,7 +8,13 @@ from typing import Final
 from generators.reports.model import WORDS, Evidence, Report, Row, Status, shown, summary
 
 STYLE: Final = Path(__file__).parent / "page.css"
-SIGNS: Final[Mapping[Status, str]] = {"broken": "✗", "known": "≈", "kept": "✓", "not-exercised": "○", "not-applicable": "○"}
+SIGNS: Final[Mapping[Status, str]] = {
+    "broken": "✗",
+    "known": "≈",
+    "kept": "✓",
+    "not-exercised": "○",
+    "not-applicable": "○",
+}
 
 
 def html_page(report: Report) -> bytes:

@@ -60,7 +60,7 @@ def settings(task: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "base-url": task["base"],
         "seed": task["seed"],
-        "max-time": max(1.0, task["seconds"]),
+        "max-time": max(1, int(task["seconds"])),
         "request-timeout": task["timeout"],
         "headers": task["headers"],
         "continue-on-failure": True,

@@ -20,9 +20,18 @@ def main() -> None:
     """Do one task."""
     task = orjson.loads(sys.stdin.buffer.read())
     out, sys.stdout = sys.stdout, sys.stderr  # nothing but our lines goes there
-    for line in told(task):
+    for line in _until_it_fails(task):
         out.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         out.buffer.flush()
+
+
+def _until_it_fails(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    try:
+        yield from told(task)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other process must be told
+        says = " ".join(f"{type(error).__name__}: {error}".split())
+        yield {"kind": "trouble", "operation": "", "says": f"schemathesis failed: {says}"}
+    yield {"kind": "end"}
 
 
 def told(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -35,7 +44,6 @@ def told(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     seen: set[tuple[str, ...]] = set()
     for event in from_schema(schema).execute():
         yield from _event(event, seen)
-    yield {"kind": "end"}
 
 
 def _event(event: Any, seen: set[tuple[str, ...]]) -> Iterator[dict[str, Any]]:

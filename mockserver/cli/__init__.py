@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 
+from mockserver.cli.check import check
 from mockserver.cli.data import data
 from mockserver.cli.diff import diff
 from mockserver.cli.mutants import mutants
@@ -60,6 +61,7 @@ def main(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+main.add_command(check)
 main.add_command(data)
 main.add_command(diff)
 main.add_command(mutants)

@@ -177,7 +177,7 @@ BUGS: Final = (
     _bug("crash-on-one", "schema", "", "A list of exactly one item is answered with 500."),
     _bug(
         "malformed-dropped",
-        "count",
+        "duplicate",
         "malformed rule, several items",
         "Items that cannot be interpreted are left out in silence, and the others applied.",
     ),

@@ -1,12 +1,13 @@
 """The laws on an implementation in the test tree: a right one, and one that breaks each law."""
 
 import pytest
+from shelf_server import CONTRACT, Shelves
+
 from contracts.messages import Exchange
 from generators.checks.events import FindingFound, Finished, LawAnswered
 from generators.checks.findings import History
 from generators.checks.laws import LAWS
 from generators.checks.runner import run_checks
-from shelf_server import CONTRACT, Shelves
 
 NAMES = [law.name for law in LAWS]
 LOOKING = [law for law in LAWS if law.looks is not None]
@@ -79,7 +80,9 @@ def test_laws_that_look_judge_any_history(law):
             reply = super().send(call)
             route = self._router.match(call.method, call.path)
             kept.append(
-                Exchange(n=len(kept) + 1, at=self.at, api="shelves", operation=route.operation.id, call=call, reply=reply)
+                Exchange(
+                    n=len(kept) + 1, at=self.at, api="shelves", operation=route.operation.id, call=call, reply=reply
+                )
             )
             return reply
 

@@ -231,3 +231,14 @@ def test_a_bug_that_does_not_fire_changes_nothing(bug):
     for name in PLAYS:
         exchanges, fired = play(name, bug.name)
         assert fired or exchanges == healthy(name)
+
+
+def test_planting_is_done_once_and_adds_up():
+    """The same bug twice is one; several live in one API; one that nobody knows is not planted."""
+    api = api_of("genero")
+    both = planted(api, "outcome-lost", "job-forgotten")
+    assert planted(api, "outcome-lost", "job-forgotten") is both
+    assert planted(both, "job-forgotten") is both
+    assert (both.bugs, api.bugs) == (("outcome-lost", "job-forgotten"), ())
+    with pytest.raises(KeyError):
+        planted(api, "nonsense")

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 import orjson
-from contracts.messages import ABSENT, Reply
 
+from contracts.messages import ABSENT, Reply
 from mockserver import engine, settings
 from mockserver.sandbox import Blank, Sandbox
 

@@ -21,21 +21,22 @@ class Bulk:
 
     # creating books: in one or each by itself, at once or as a job, once for each idempotency key
 
-    def createBooks(self, call, variables, data):
-        mode = call.parameter("mode", "all")
-        problem = self._refusal(data, {"all", "each"} if mode else set(), mode)
+    def create_books(self, asked):
+        mode = asked.call.parameter("mode", "all")
+        problem = self._refusal(asked.data, mode)
         if problem:
             return problem
-        key = call.headers.get("Idempotency-Key")
+        key = asked.call.headers.get("Idempotency-Key")
         if key in self.used and key and self.broken != "idempotent":
             body, reply = self.used[key]
-            return reply if body == call.body else (422, {"problem": "another request had this key"})
-        reply = self._job(data, mode) if "respond-async" in call.headers.get("Prefer") else self._told(data, mode)
-        self.used[key] = (call.body, reply)
+            return reply if body == asked.call.body else (422, {"problem": "another request had this key"})
+        do = self._job if "respond-async" in asked.call.headers.get("Prefer") else self._told
+        reply = do(asked.data, mode)
+        self.used[key] = (asked.call.body, reply)
         return reply
 
-    def _refusal(self, data, modes, mode):
-        if mode not in modes:
+    def _refusal(self, data, mode):
+        if mode not in {"all", "each"}:
             return 400, {"problem": "no such mode"}
         if not isinstance(data, list) or not data:
             return 400, {"problem": "no items"}
@@ -69,14 +70,14 @@ class Bulk:
         kept = self.store.copy()
         results = [result(one["ref"], *self.store.add_book(one["book"], bulk=True)) for one in data]
         if mode == "each":
-            return self._isolated(data, results)
+            return self._isolated(results)
         if all(one["ok"] for one in results):
             return results
         if self.broken != "atomic":
             self.store.restore(kept)
         return [{"ref": one["ref"], "ok": False, "error": "UNDONE"} if one["ok"] else one for one in results]
 
-    def _isolated(self, data, results):
+    def _isolated(self, results):
         bad_one = next((n for n, one in enumerate(results) if not one["ok"]), len(results))
         for n, one in enumerate(results):
             if self.broken == "isolated" and n == bad_one + 1 and one["ok"]:
@@ -87,8 +88,8 @@ class Bulk:
 
     # changing books, and arranging them in groups
 
-    def changeBooks(self, call, variables, data):
-        items = data["books"]
+    def change_books(self, asked):
+        items = asked.data["books"]
         if not items or len(items) > MOST:
             return (413 if items else 400), {"problem": "too few or too many"}
         results = []
@@ -98,15 +99,15 @@ class Bulk:
             results[-1]["id"] = one["id"]
         return self._answer(results)
 
-    def arrangeBooks(self, call, variables, data):
-        if not data or len(data) > MOST or len({one["ref"] for one in data}) < len(data):
-            return (413 if len(data) > MOST else 400), {"problem": "too few, too many or twice"}
-        order = range(len(data))
-        if call.parameter("ordered") == "true" and self.broken != "grouped":
-            order = sorted(order, key=lambda n: float(data[n].get("step", "inf")))
+    def arrange_books(self, asked):
+        if not asked.data or len(asked.data) > MOST or len({one["ref"] for one in asked.data}) < len(asked.data):
+            return (413 if len(asked.data) > MOST else 400), {"problem": "too few, too many or twice"}
+        order = range(len(asked.data))
+        if asked.call.parameter("ordered") == "true" and self.broken != "grouped":
+            order = sorted(order, key=lambda n: float(asked.data[n].get("step", "inf")))
         results, failed = {}, set()
         for n in order:
-            one = data[n]
+            one = asked.data[n]
             waits = set(one.get("after", ())) & failed
             if waits and self.broken != "broken-reference":
                 results[n] = {"ref": one["ref"], "ok": False, "error": "SKIPPED"}
@@ -114,7 +115,7 @@ class Bulk:
                 results[n] = result(one["ref"], *self._arranged(one))
             if not results[n]["ok"]:
                 failed.add(one["ref"])
-        return self._answer([results[n] for n in range(len(data))])
+        return self._answer([results[n] for n in range(len(asked.data))])
 
     def _arranged(self, one):
         if one["do"] == "add":
@@ -140,8 +141,14 @@ class Bulk:
     def _new_job(self, action, size, mode):
         name, now = f"j{len(self.jobs) + 1}", self.server.now()
         self.jobs[name] = {
-            "action": action, "size": size, "mode": mode, "results": None, "stopped": False, "asked": 0,
-            "begins": now + timedelta(seconds=1), "ends": now + timedelta(seconds=4),
+            "action": action,
+            "size": size,
+            "mode": mode,
+            "results": None,
+            "stopped": False,
+            "asked": 0,
+            "begins": now + timedelta(seconds=1),
+            "ends": now + timedelta(seconds=4),
         }
         return name
 
@@ -153,8 +160,8 @@ class Bulk:
             if job["results"] is None and not job["stopped"] and job["ends"] <= self.server.now():
                 job["results"] = job["action"]()
 
-    def readJob(self, call, variables, data):
-        name, job = variables["job"], self.jobs.get(variables["job"])
+    def read_job(self, asked):
+        name, job = asked.variables["job"], self.jobs.get(asked.variables["job"])
         if job is None:
             return 404, {"problem": "no such job"}
         results = job["results"] or []
@@ -175,24 +182,24 @@ class Bulk:
             return "working"
         return "troubled" if failed else "finished"
 
-    def cancelJob(self, call, variables, data):
-        job = self.jobs.get(variables["job"])
+    def cancel_job(self, asked):
+        job = self.jobs.get(asked.variables["job"])
         if job is None or job["results"] is not None:
             return (404, {"problem": "no such job"}) if job is None else (409, {"problem": "it has ended"})
         job["stopped"] = True
-        return self.readJob(call, variables, data)
+        return self.read_job(asked)
 
     # shelves: as a job, in several rooms, and a few at a time
 
-    def loadShelves(self, call, variables, data):
-        problem = self._shelf_refusal(data, MOST)
+    def load_shelves(self, asked):
+        problem = self._shelf_refusal(asked.data, MOST)
         if problem:
             return problem
-        name = self._new_job(lambda: self._shelved("north", data), len(data), "each")
+        name = self._new_job(lambda: self._shelved("north", asked.data), len(asked.data), "each")
         return 202, {"job": name}
 
-    def readShelfJob(self, call, variables, data):
-        status, body = self.readJob(call, variables, data)
+    def read_shelf_job(self, asked):
+        status, body = self.read_job(asked)
         if status == 200:
             results = body.pop("results")
             body["errors"] = {one["ref"]: one["error"] for one in results if not one["ok"]}
@@ -221,27 +228,27 @@ class Bulk:
             results.append({"ref": one["code"], "ok": shelf is not None, "error": problem})
         return results
 
-    def spreadShelves(self, call, variables, data):
-        problem = self._shelf_refusal(data["shelves"], 100, strict=False)
+    def spread_shelves(self, asked):
+        problem = self._shelf_refusal(asked.data["shelves"], 100, strict=False)
         if problem:
             return problem
         served, problems = {}, {}
-        for room in data["rooms"]:
+        for room in asked.data["rooms"]:
             if room not in ROOMS:
                 problems[room] = ["no such room"]
                 continue
             also = [one for one in ROOMS if one != room] if self.broken == "fan-out" else []
             for other in also:
-                self._shelved(other, data["shelves"])
-            results = self._shelved(room, data["shelves"])
+                self._shelved(other, asked.data["shelves"])
+            results = self._shelved(room, asked.data["shelves"])
             served[room] = {"errors": {one["ref"]: one["error"] for one in results if not one["ok"]}}
         return (207 if problems else 200), {"served": served, "problems": problems}
 
-    def storeShelves(self, call, variables, data):
-        problem = self._shelf_refusal(data, MOST, strict=False)
+    def store_shelves(self, asked):
+        problem = self._shelf_refusal(asked.data, MOST, strict=False)
         if problem:
             return 400, {"problem": "no list of shelves"}
-        now, left = data[:8], data[8:]
+        now, left = asked.data[:8], asked.data[8:]
         results = self._shelved("north", now)
         errors = {one["ref"]: one["error"] for one in results if not one["ok"]}
         if self.broken == "unprocessed":

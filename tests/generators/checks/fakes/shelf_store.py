@@ -3,7 +3,13 @@
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-BOOK = {"isbn": (str, 1, 30), "title": (str, 1, 60), "pages": (int, 1, None), "note": (str, 0, 200), "shelf": (str, 1, 30)}
+BOOK = {
+    "isbn": (str, 1, 30),
+    "title": (str, 1, 60),
+    "pages": (int, 1, None),
+    "note": (str, 0, 200),
+    "shelf": (str, 1, 30),
+}
 SHELF = {"code": (str, 1, 30), "label": (str, 1, 60), "colour": (str, 1, 20), "gone": (bool, None, None)}
 ROOMS = ("north", "south")
 

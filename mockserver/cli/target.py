@@ -1,0 +1,93 @@
+"""The options of commands that speak to an implementation: where it is, and what goes with every call."""
+
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from functools import reduce
+from typing import Any, Final, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+SALT: Final = re.compile("[0-9a-z]{5}")
+LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
+
+
+def seconds(context: click.Context, parameter: click.Parameter, value: str) -> float:
+    """Return a length of time, written as `90`, `90s`, `10m` or `1h`, in seconds."""
+    found = LENGTH.fullmatch(value)
+    if found is None or not float(found[1]):
+        raise click.BadParameter(f"'{value}' is no length of time, such as 90s, 10m or 1h.", context, parameter)
+    return float(found[1]) * UNITS[found[2]]
+
+
+def headers(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return `NAME: VALUE` pairs as a dictionary."""
+    for value in values:
+        if not value.partition(":")[0].strip() or ":" not in value:
+            raise click.BadParameter(f"'{value}' is not NAME: VALUE.", context, parameter)
+    return {name.strip(): value.strip() for name, _, value in (one.partition(":") for one in values)}
+
+
+def authorization(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return the `Authorization` header of `USER:PASSWORD`, of a token, or of a scheme with what belongs to it."""
+    del context, parameter
+    if not value or " " in value:
+        return value
+    return f"Basic {b64encode(value.encode()).decode()}" if ":" in value else f"Bearer {value}"
+
+
+def pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return `NAME=VALUE` pairs as a dictionary."""
+    for value in values:
+        if "=" not in value:
+            raise click.BadParameter(f"'{value}' is not NAME=VALUE.", context, parameter)
+    return {name: value for name, _, value in (one.partition("=") for one in values)}
+
+
+def salt(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return what begins every made-up name: five of 0-9 and a-z."""
+    if value is not None and SALT.fullmatch(value) is None:
+        raise click.BadParameter(f"'{value}' is not 5 of 0-9 and a-z.", context, parameter)
+    return value
+
+
+OPTIONS: Final = (
+    click.option("--url", required=True, help="The root of the server, or where the API is."),
+    click.option("--mount", metavar="PATH", help="The path that the API has there, instead of the contract's."),
+    click.option(
+        "--auth",
+        callback=authorization,
+        default="",
+        metavar="TOKEN|USER:PASSWORD",
+        envvar="BULKPROOF_AUTH",
+        show_envvar=True,
+        help="What goes into Authorization; with a scheme, such as 'Bearer x', it is taken as it is.",
+    ),
+    click.option(
+        "--header", "headers", multiple=True, callback=headers, metavar="NAME: VALUE", help="Goes with every call."
+    ),
+    click.option(
+        "--param",
+        "given",
+        multiple=True,
+        callback=pairs,
+        metavar="NAME=VALUE",
+        help="A parameter's value, instead of the contract's example.",
+    ),
+    click.option(
+        "--control-token",
+        default="",
+        metavar="TOKEN",
+        envvar="BULKPROOF_CONTROL_TOKEN",
+        show_envvar=True,
+        help="What the sandbox was started with, if it is one.",
+    ),
+    click.option("--timeout", callback=seconds, default="30s", show_default=True, help="For each answer."),
+)
+
+
+def target(command: Command) -> Command:
+    """Give a command the options of a target: url, mount, auth, headers, given, control_token, timeout."""
+    return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
