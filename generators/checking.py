@@ -8,6 +8,7 @@ from typing import Any, Final
 from contracts.errors import MisuseError
 from contracts.model import Contract, Operation
 from contracts.names import did_you_mean
+from generators.attention import Attentive
 from generators.caller import Caller
 from generators.checks.bench import Budget
 from generators.checks.events import Event, FindingFound, Finished, LawAnswered, Started
@@ -48,7 +49,9 @@ class Plan:
 
 
 def check(contract: Contract, caller: Caller, plan: Plan) -> Iterator[Event]:
-    """Check an implementation and yield what happens. Raises MisuseError: an unknown name, or nothing answers."""
+    """Check an implementation and yield what happens. Raises MisuseError: an unknown name, nothing answers, or
+    every answer is the same refusal.
+    """
     _require_known(contract, plan)
     yield from _Run(contract, caller, plan).events()
 
@@ -65,7 +68,8 @@ class _Run:
     """One run under way."""
 
     def __init__(self, contract: Contract, caller: Caller, plan: Plan) -> None:
-        self._contract, self._caller, self._plan = contract, caller, plan
+        self._contract, self._plan = contract, plan
+        self._caller = Attentive(caller, plan.base, self._operations())
         named = [name for name in plan.only if name in NAMES]
         self._laws = not named or any(name != coverage.CHECK for name in named)
         wanted = (not named or coverage.CHECK in named) and coverage.CHECK not in plan.skip
@@ -88,6 +92,7 @@ class _Run:
         if self._coverage:
             for event in self._covered():
                 yield self._counted(event)
+        self._caller.require_an_open_door()
         yield Finished(
             words=self._words,
             findings=tuple(self._found),
@@ -147,7 +152,8 @@ class _Run:
         for finding in run.findings(task) if wanted and self._budget.left else ():
             self._found.append(finding)
             yield FindingFound(finding=finding)
-        self._calls += run.calls
+        self._calls += run.statuses.total()
+        self._caller.note(run.statuses)
         yield from (LawAnswered(answer=answer) for answer in run.answers())
         for one in operations:
             if one not in wanted:

@@ -1,9 +1,10 @@
 """Calls over HTTP on a connection that is kept alive; in real time, or to a sandbox whose clock can be moved."""
 
-import select
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from selectors import EVENT_READ, DefaultSelector
 from time import sleep
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -21,6 +22,8 @@ __all__ = ["ControlledCaller", "HttpCaller", "connect"]
 CONTROL: Final = "/_sandbox"
 DEFAULT: Final = "default"
 TIMEOUT: Final = 30.0
+NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class HttpCaller:
@@ -38,7 +41,7 @@ class HttpCaller:
             raise MisuseError(f"'{base}' is no URL of a server.", cure="Write it as http://HOST:PORT.")
         self.base = base.rstrip("/")
         self._prefix = parts.path.rstrip("/")
-        self._headers = dict(headers or {})
+        self._headers = _checked(headers or {})
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._connection = kind(parts.hostname, _port(parts, base), timeout=timeout)
 
@@ -72,9 +75,21 @@ class HttpCaller:
 
     def _close_if_stale(self) -> None:
         """Close a kept connection that the server has closed, so that nothing need be sent twice."""
-        waiting: Any = self._connection.sock
-        if waiting is not None and select.select([waiting], [], [], 0)[0]:
+        kept: Any = self._connection.sock
+        if kept is None:
+            return
+        with DefaultSelector() as waiting:
+            waiting.register(kept, EVENT_READ)
+            is_closed = bool(waiting.select(0))
+        if is_closed:
             self._connection.close()
+
+
+def _checked(headers: Mapping[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not NAME.fullmatch(name) or not VALUE.fullmatch(value):
+            raise MisuseError(f"'{name}: {value}' is no header.", cure="Write it as 'Name: value', on one line.")
+    return dict(headers)
 
 
 def _port(parts: Any, base: str) -> int | None:

@@ -10,12 +10,13 @@ from typing import Final
 from contracts.messages import Call, Exchange, Reply
 from contracts.model import Contract, Operation, Route
 from contracts.routing import Router
-from generators.caller import Caller
+from generators.caller import Caller, NoAnswerError
 from generators.checks.findings import History, ImpossibleError
 from generators.checks.names import FIRST_NUMBER, Names
 
 PATIENCE: Final = 3  # how often a call is repeated that is told to come again later
 LATER: Final = frozenset((429, 503))
+DIGITS: Final = 9  # of a wait in seconds that is taken seriously
 LONGEST: Final = timedelta(days=8)  # a wait that a target may ask for when its clock can be moved
 
 
@@ -85,7 +86,10 @@ class Bench:
         """Let time pass for the target. Raises ImpossibleError when the budget does not allow it."""
         if not self._can_wait(by):
             raise ImpossibleError(f"waiting {by.total_seconds():g} s more would pass the time budget")
-        self.caller.advance(by)
+        try:
+            self.caller.advance(by)
+        except NoAnswerError as error:
+            raise ImpossibleError(str(error)) from None
 
     def _can_wait(self, by: timedelta) -> bool:
         return by <= LONGEST if self.caller.controlled else by.total_seconds() < self.budget.left
@@ -112,4 +116,5 @@ class Bench:
 
 def _asked_to_wait(reply: Reply) -> timedelta | None:
     seconds = reply.headers.get("Retry-After")
-    return timedelta(seconds=int(seconds)) if reply.status in LATER and seconds.isdecimal() else None
+    asked = reply.status in LATER and seconds.isdecimal() and len(seconds) <= DIGITS
+    return timedelta(seconds=int(seconds)) if asked else None

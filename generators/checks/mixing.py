@@ -12,6 +12,7 @@ from generators.checks.intents import Intent
 from generators.checks.staging import repertoire
 from generators.checks.venues import Spot, venues
 from generators.checks.wrapping import unspoken
+from generators.values import UnsatisfiableError
 
 LENGTH: Final = 12  # items that a mix has at least: some faults show in long lists only
 PLACES: Final = 3  # kinds of record that are tried before an experiment is given up
@@ -31,7 +32,7 @@ def at_a_place(bench: Bench, operation: Operation, experiment: Experiment, *, tu
     for place in places:
         try:
             yield from experiment(Spot(bench=bench, operation=operation, place=place))
-        except ImpossibleError as error:
+        except (ImpossibleError, UnsatisfiableError) as error:
             reasons.append(str(error))
         else:
             return

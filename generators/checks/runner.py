@@ -18,6 +18,7 @@ from generators.checks.events import Event, FindingFound, Finished, LawAnswered,
 from generators.checks.exercising import exercise
 from generators.checks.findings import Answer, Experiment, Finding, ImpossibleError, Law, Model, Word
 from generators.checks.mixing import at_a_place
+from generators.checks.rounds import round_of
 from generators.checks.selection import Selection, selection
 from generators.checks.views import View, views
 
@@ -91,10 +92,10 @@ class _Run:
             contract=contract.title,
             version=contract.version,
             operations=tuple(one.id for one in bulk),
-            checks=chosen.checks,
+            checks=tuple(one for one in chosen.checks if one != differential.CHECK or self._model is not None),
             seed=self._bench.seed,
         )
-        for step in (self._examples, self._exercise, self._experiment, self._judge, self._rest):
+        for step in (self._examples, self._rounds, self._exercise, self._experiment, self._judge, self._rest):
             yield from step(bulk)
         yield Finished(
             words=self._words,
@@ -111,6 +112,14 @@ class _Run:
             wanted = examples.CHECK in self._chosen.checks and operation.id in self._chosen.operations
             if wanted and self._bench.budget.left:
                 self._try(operation, partial(examples.replay, self._bench, operation, read_only=self._read_only))
+                yield from self._harvest()
+
+    def _rounds(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Make every single-record call once."""
+        del bulk
+        for name in self._bench.contract.resources if conformance.CHECK in self._chosen.checks else ():
+            if not self._withheld():
+                self._try(self._bench.contract.operations[0], partial(round_of, self._bench, name))
                 yield from self._harvest()
 
     def _exercise(self, bulk: Sequence[Operation]) -> Iterator[Event]:

@@ -25,14 +25,18 @@ class Selection:
 
 
 def selection(contract: Contract, only: Sequence[str], skip: Sequence[str]) -> Selection:
-    """Return what is left of all checks and operations. Raises MisuseError for a name that is neither."""
+    """Return what is left of all checks and operations. Raises MisuseError for a name that is neither.
+
+    Replaying examples alone would find nothing: it brings the check of replies with it.
+    """
     operations = [one.id for one in contract.operations]
     for name in (*only, *skip):
         if name not in CHECKS and name not in operations:
             known = (*CHECKS, *operations)
             cure = did_you_mean(name, known) or f"Known are {', '.join(known)}."
             raise MisuseError(f"'{name}' is no check and no operationId of {contract.title}.", cure=cure)
-    checks = _left(CHECKS, only, skip)
+    asked = (*only, conformance.CHECK) if examples.CHECK in only else only
+    checks = _left(CHECKS, asked, skip)
     return Selection(
         checks=checks,
         laws=tuple(law for law in LAWS if law.name in checks),

@@ -13,6 +13,7 @@ from generators.checks.spoiling import filled, spoilt
 from generators.checks.stage import Piece, Stage
 from generators.checks.venues import Spot
 from generators.checks.wrapping import Content, client_key, fits, item_schema, wrapped
+from generators.values import UnsatisfiableError
 
 SHARED: Final = "shared"
 BREAKABLE: Final = ("type", "minLength", "maxLength", "format", "pattern", "enum", "minimum", "maximum")
@@ -163,6 +164,6 @@ def _flavours(intent: Intent) -> Sequence[str]:
 def _can_be_made(spot: Spot, intent: Intent, *, fitting: bool = True) -> bool:
     try:
         staged(spot, [intent], fitting=fitting)
-    except ImpossibleError:
+    except (ImpossibleError, UnsatisfiableError):
         return False
     return True

@@ -1,6 +1,7 @@
 """The coverage phase of schemathesis as one more check: every case that the schemas define, once."""
 
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -21,7 +22,7 @@ MISSING: Final = f"schemathesis is not installed: {CURE}"
 
 
 class Coverage:
-    """One run over the operations of a contract. `calls` are counted while it runs."""
+    """One run over the operations of a contract. `statuses` counts the answers while it runs."""
 
     def __init__(self, contract: Contract, operations: Iterable[Operation]) -> None:
         self._contract = contract
@@ -29,7 +30,7 @@ class Coverage:
         self._found: dict[str, dict[str, Finding]] = {one.id: {} for one in self._by_name.values()}
         self._troubles: dict[str, str] = {}
         self._seen: set[str] = set()
-        self.calls = 0
+        self.statuses: Counter[int] = Counter()
 
     def task(self, document: Mapping[str, Any], base: str, **more: Any) -> Task:
         """Return what is to be done at a base URL; `document` is the contract without outside references."""
@@ -44,7 +45,7 @@ class Coverage:
                 self._troubles[operation.id if operation is not None else ""] = line["says"]
             elif operation is not None and line["kind"] == "scenario":
                 self._seen.add(operation.id)
-                self.calls += line["calls"]
+                self.statuses.update({int(status): number for status, number in line["statuses"].items()})
             elif operation is not None:
                 yield from self._new(self._finding(operation, line, task.base))
 

@@ -1,11 +1,12 @@
 """The other process: reads a task from its input, runs schemathesis, and writes JSON lines.
 
-`{"kind": "scenario"}` tells how many calls an operation got, `finding` what was found with call and reply, `trouble`
+`{"kind": "scenario"}` tells how the calls of an operation were answered, `finding` what was found with call and reply, `trouble`
 what kept schemathesis from working, `end` that all is told.
 """
 
 import sys
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,7 +51,8 @@ def _event(event: Any, seen: set[tuple[str, ...]]) -> Iterator[dict[str, Any]]:
     kind = type(event).__name__
     if kind in {"ScenarioFinished", "FuzzScenarioFinished"}:
         recorder = event.recorder
-        yield {"kind": "scenario", "operation": recorder.label, "calls": len(recorder.interactions)}
+        statuses = Counter(str(one.response.status_code) for one in recorder.interactions.values() if one.response)
+        yield {"kind": "scenario", "operation": recorder.label, "statuses": statuses}
         yield from _findings(recorder, seen)
     elif kind == "NonFatalError":
         yield {"kind": "trouble", "operation": event.label, "says": f"{event.info.title}: {event.info.message}"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from mockserver.cli.target import salt, seconds, target
+from mockserver.cli.target import OUTPUT, salt, seconds, target
 
 if TYPE_CHECKING:
     from contracts.model import Contract
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from generators.reports import Report
 
 FOUND: Final = 1
-FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
 
 class Result(NamedTuple):
@@ -43,12 +42,12 @@ class Result(NamedTuple):
 @click.option(
     "--max-time", callback=seconds, default="60s", show_default=True, help="Such as 90s or 5m; what is left is told."
 )
-@click.option("--baseline", type=FILE, help="Findings that are known: they are told, and break nothing.")
+@click.option("--baseline", type=OUTPUT, help="Findings that are known: they are told, and break nothing.")
 @click.option("--baseline-update", is_flag=True, help="Write what is found to the baseline.")
-@click.option("--junit", type=FILE, help="Write a JUnit report.")
-@click.option("--jsonl", type=FILE, help="Write a report as JSON lines.")
-@click.option("--sarif", type=FILE, help="Write a SARIF report.")
-@click.option("--html", type=FILE, help="Write a report as one HTML page.")
+@click.option("--junit", type=OUTPUT, help="Write a JUnit report.")
+@click.option("--jsonl", type=OUTPUT, help="Write a report as JSON lines.")
+@click.option("--sarif", type=OUTPUT, help="Write a SARIF report.")
+@click.option("--html", type=OUTPUT, help="Write a report as one HTML page.")
 @click.option("-v", "--verbose", is_flag=True, help="List what is kept, too.")
 def check(*, api: str, url: str, mount: str | None, auth: str, headers: dict[str, str], **given: Any) -> int:
     """Check an implementation against its contract: examples, every law of bulk calls, every reply, every case.
@@ -101,15 +100,12 @@ def _planned(
 
 
 def _run(contract: "Contract", url: str, plan: "Plan", token: str) -> Result:
-    from generators.attention import Attentive  # noqa: PLC0415 - `--help` needs none of these
-    from generators.checking import check as events_of  # noqa: PLC0415
+    from generators.checking import check as events_of  # noqa: PLC0415 - `--help` needs none of these
     from generators.checks.events import Finished, LawAnswered  # noqa: PLC0415
     from generators.http import connect  # noqa: PLC0415
 
     caller = connect(contract, url, headers=plan.headers, control_token=token, timeout=plan.timeout)
-    attentive = Attentive(caller, plan.base)
-    events = [*_shown(events_of(contract, attentive, plan))]
-    attentive.require_an_open_door()
+    events = [*_shown(events_of(contract, caller, plan))]
     answers = [event.answer for event in events if isinstance(event, LawAnswered)]
     return Result(answers, next(event for event in events if isinstance(event, Finished)))
 

@@ -4,12 +4,14 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 from functools import reduce
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+ADDRESS: Final = re.compile(r"https?://[^/?#\s]+")
 SALT: Final = re.compile("[0-9a-z]{5}")
 LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
 
@@ -53,8 +55,27 @@ def salt(context: click.Context, parameter: click.Parameter, value: str | None) 
     return value
 
 
+def address(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return the URL of a server."""
+    if ADDRESS.match(value) is None:
+        raise click.BadParameter(f"'{value}' is no URL, such as http://127.0.0.1:8080.", context, parameter)
+    return value
+
+
+class Output(click.Path):
+    """A file that can be written: its folder is there before anything else is done."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path."""
+        path = Path(super().convert(value, param, ctx))
+        if not path.parent.is_dir():
+            self.fail(f"'{path}' cannot be written: there is no folder '{path.parent}'.", param, ctx)
+        return path
+
+
+OUTPUT: Final = Output(dir_okay=False, path_type=Path)
 OPTIONS: Final = (
-    click.option("--url", required=True, help="The root of the server, or where the API is."),
+    click.option("--url", required=True, callback=address, help="The root of the server, or where the API is."),
     click.option("--mount", metavar="PATH", help="The path that the API has there, instead of the contract's."),
     click.option(
         "--auth",
