@@ -49,8 +49,9 @@ class Plan:
 
 
 def check(contract: Contract, caller: Caller, plan: Plan) -> Iterator[Event]:
-    """Check an implementation and yield what happens. Raises MisuseError: an unknown name, nothing answers, or
-    every answer is the same refusal.
+    """Check an implementation and yield what happens.
+
+    Raises MisuseError: an unknown name, nothing answers, or every answer is the same refusal.
     """
     _require_known(contract, plan)
     yield from _Run(contract, caller, plan).events()
@@ -69,7 +70,7 @@ class _Run:
 
     def __init__(self, contract: Contract, caller: Caller, plan: Plan) -> None:
         self._contract, self._plan = contract, plan
-        self._caller = Attentive(caller, plan.base, self._operations())
+        self._caller = Attentive(caller, plan.base, contract, self._operations())
         named = [name for name in plan.only if name in NAMES]
         self._laws = not named or any(name != coverage.CHECK for name in named)
         wanted = (not named or coverage.CHECK in named) and coverage.CHECK not in plan.skip
@@ -152,8 +153,9 @@ class _Run:
         for finding in run.findings(task) if wanted and self._budget.left else ():
             self._found.append(finding)
             yield FindingFound(finding=finding)
-        self._calls += run.statuses.total()
-        self._caller.note(run.statuses)
+        for name, answers in run.statuses.items():
+            self._calls += answers.total()
+            self._caller.note(name, answers)
         yield from (LawAnswered(answer=answer) for answer in run.answers())
         for one in operations:
             if one not in wanted:

@@ -26,12 +26,16 @@ class Corpus:
 
     def keep(self, kept: Kept) -> Path:
         """Write a finding in its three forms and return its folder; it is on disk when this returns."""
-        folder = self.folder / FINDINGS / f"{kept.law}-{kept.operation or 'any'}-{kept.fingerprint[:8]}"
+        folder = self.folder_of(kept)
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in forms_of(kept).items():
             write(folder / name, content)
         (folder / SHELL).chmod(EXECUTABLE)
         return folder
+
+    def folder_of(self, kept: Kept) -> Path:
+        """Return where a finding is kept."""
+        return self.folder / FINDINGS / f"{kept.law}-{kept.operation or 'any'}-{kept.fingerprint[:8]}"
 
     def findings(self) -> list[Kept]:
         """Return the findings kept, those found first first. Raises MisuseError for a file that is no finding."""

@@ -1,60 +1,50 @@
 """Episodes: one world each, played from one seed, until their moves or the time are up."""
 
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
 from generators.batches import PROFILES
+from generators.campaign.agenda import Limits
 from generators.campaign.grounds import Ground, Grounds
 from generators.campaign.ledger import Where
 from generators.campaign.moves import Player
 from generators.campaign.session import Session
-from generators.campaign.styles import Style, draw
+from generators.campaign.styles import DEEP, Style, draw
 from generators.checks.findings import ImpossibleError
 
-LARGEST: Final = 6000
+LARGEST: Final = 10_000  # items of a request that is worth its time
 
 
-def play_episode(session: Session, grounds: Grounds, style: Style, rng: Random) -> Player:
+def play_episode(
+    session: Session, grounds: Grounds, style: Style, rng: Random, is_over: Callable[[], bool] = lambda: False
+) -> Player:
     """Play one episode and return what made its moves. Raises NoAnswerError."""
     player = Player(session, grounds, style, rng)
     for _ in range(style.moves):
-        if not session.bench.budget.left:
-            break
+        if is_over():
+            return player
         player.move(draw(style.weights, rng))
-    _round_off(player)
+    for _ in range(style.in_flight):
+        player.move("finish")
+    for _ in grounds.resources if not is_over() else ():
+        player.move("list")
     return player
 
 
-def _round_off(player: Player) -> None:
-    """Wait for what is under way, and list once."""
-    budget = player.session.bench.budget
-    for _ in range(player.style.in_flight):
-        if budget.left:
-            player.move("finish")
-    if budget.left:
-        player.move("list")
-
-
-def play_limits(session: Session, grounds: Grounds, style: Style, rng: Random) -> Player:
-    """Play around the limits of each operation: nothing, one, the most, and one more."""
-    player = Player(session, grounds, style, rng)
-    seen: set[str] = set()
-    for ground in grounds.bulk:
-        bulk = ground.operation.bulk
-        if bulk is None or ground.operation.id in seen:
+def play_limits(session: Session, grounds: Grounds, entry: Limits, rng: Random) -> Player:
+    """Post around the limits of an operation: nothing and one item, or one too many and the most."""
+    player = Player(session, grounds, DEEP, rng)
+    bulk = entry.ground.operation.bulk
+    most = bulk.items.max if bulk is not None else None
+    large = (most + 1, most) if most is not None and most <= LARGEST else ()
+    for size in (0, 1) if entry.size == "small" else large:
+        try:
+            _post_and_look(player, entry.ground, size)
+        except ImpossibleError:
             continue
-        seen.add(ground.operation.id)
-        most = bulk.items.max
-        sizes = [0, 1, *([most + 1, most] if most is not None and most <= LARGEST else [])]
-        for size in sizes:
-            if not session.bench.budget.left:
-                return player
-            try:
-                _post_and_look(player, ground, size)
-            except ImpossibleError:
-                continue
-            finally:
-                session.bench.cut()
+        finally:
+            session.bench.cut()
     return player
 
 

@@ -44,6 +44,11 @@ class Grounds:
     venues: Mapping[Where, Venue]
 
     @property
+    def resources(self) -> frozenset[str]:
+        """The kinds of record."""
+        return frozenset(where.resource for where in self.venues)
+
+    @property
     def operations(self) -> tuple[str, ...]:
         """The bulk operations that can be played on."""
         return tuple(dict.fromkeys(one.operation.id for one in self.bulk))

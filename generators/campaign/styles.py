@@ -52,12 +52,6 @@ LONG: Final = Style(
     reads=3.0,
     weights={"post": 10, "list": 2, "repeat": 0.5, "again": 0.5, "poll": 1, "cancel": 0.3, "early": 0.3},
 )
-STYLES: Final = (DEEP, WIDE, DEEP, LONG, WIDE)
-
-
-def style_for(number: int) -> Style:
-    """Return the style of the episode of that number."""
-    return STYLES[number % len(STYLES)]
 
 
 def draw(weights: Mapping[str, float], rng: Random) -> str:

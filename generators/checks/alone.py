@@ -9,6 +9,7 @@ from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
 from generators.checks.jobs import OK
 from generators.checks.looking import pictures, stored
+from generators.checks.mixing import batched
 from generators.checks.records import key_of_created, written
 from generators.checks.requests import units_of
 from generators.checks.stage import Piece, Stage
@@ -38,11 +39,6 @@ def _intents(spot: Spot) -> list[Intent]:
     shared = spot.bulk.effect.payload in spot.bulk.items.shared
     known = [one for one in wrong if not (timeless and one.defect == "stale")]
     return [*right, *known, *(() if shared else odd * TIMES)]
-
-
-def batched(intents: Sequence[Intent], most: int) -> Iterator[Sequence[Intent]]:
-    """Yield intents in lists of at most so many."""
-    yield from (intents[start : start + most] for start in range(0, len(intents), most))
 
 
 def _at_once(spot: Spot, intents: Sequence[Intent]) -> Iterator[Finding]:

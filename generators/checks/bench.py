@@ -43,7 +43,10 @@ class Budget:
 
 
 class Bench:
-    """One implementation under test. `exchanges` grow until `cut` takes them."""
+    """One implementation under test.
+
+    `exchanges` grow until `cut` takes them. `sent` counts answered calls, `asked` is the operation called last.
+    """
 
     def __init__(
         self, contract: Contract, caller: Caller, *, seed: int, salt: str, budget: Budget, given: Mapping[str, str]
@@ -54,6 +57,7 @@ class Bench:
         self.exchanges: list[Exchange] = []
         self.memory: dict[object, object] = {}
         self.sent = 0
+        self.asked = ""
         self._trials = 0
 
     def send(self, call: Call) -> Exchange:
@@ -68,11 +72,11 @@ class Bench:
         return exchange
 
     def _send(self, call: Call) -> Exchange:
-        at = self.caller.now()
+        at, operation = self.caller.now(), self.route(call)
+        name = operation.id if operation is not None else None
+        self.asked = name or ""
         reply = self.caller.send(call)
         self.sent += 1
-        operation = self.route(call)
-        name = operation.id if operation is not None else None
         exchange = Exchange(n=self.sent, at=at, api=self.contract.name, operation=name, call=call, reply=reply)
         self.exchanges.append(exchange)
         return exchange

@@ -6,7 +6,7 @@ from typing import Final
 
 from contracts.findings import Violation
 from contracts.messages import Exchange
-from contracts.model import Contract, Operation
+from contracts.model import Contract
 from contracts.validation import check_reply
 from generators.caller import NoAnswerError
 from generators.checks.findings import Finding
@@ -32,9 +32,9 @@ def check_response(contract: Contract, exchange: Exchange) -> Iterator[Finding]:
         yield _finding(exchange, shape, _said(exchange, violation))
 
 
-def unanswered(operation: Operation, error: NoAnswerError) -> Finding:
+def unanswered(operation: str, error: NoAnswerError) -> Finding:
     """Return the finding that a call was not answered at all."""
-    return Finding(law=CHECK, operation=operation.id, shape="no answer", says=f"A call was not answered: {error}.")
+    return Finding(law=CHECK, operation=operation, shape="no answer", says=f"A call was not answered: {error}.")
 
 
 def _said(exchange: Exchange, violation: Violation) -> str:

@@ -1,4 +1,4 @@
-"""The 22 laws of bulk semantics, in the order of the axes that they follow from."""
+"""The 22 laws of bulk semantics, in the order of their axes, and one check that stands beside them."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,6 +9,7 @@ from generators.checks import job_laws, outcome_laws
 from generators.checks.activity import active
 from generators.checks.alone import singular
 from generators.checks.comparing import async_is_sync, isolated, permuted, split
+from generators.checks.effects import effect
 from generators.checks.findings import Law
 from generators.checks.limits import boundary, duplicate, refuses_duplicates
 from generators.checks.ordering import broken_reference, grouped
@@ -216,4 +217,10 @@ LAWS: Final[tuple[Law, ...]] = (
         exempts=_unless("it declares no limit on active jobs", lambda bulk: bulk.job is not None and bulk.job.active),
         experiment=active,
     ),
+)
+EFFECT: Final = Law(
+    name="effect",
+    says="What is told as done can be read back, and what is told as failed left no trace.",
+    exempts=_unless("it declares no x-bulk", lambda bulk: bulk),
+    experiment=effect,
 )

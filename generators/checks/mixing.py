@@ -67,3 +67,8 @@ def mixed(spot: Spot) -> list[Intent]:
 def inserted(right: Sequence[Intent], wrong: Intent, at: int) -> list[Intent]:
     """Return good intents with a defective one among them."""
     return [*right[:at], wrong, *right[at:]]
+
+
+def batched(intents: Sequence[Intent], most: int) -> Iterator[Sequence[Intent]]:
+    """Yield intents in lists of at most so many."""
+    yield from (intents[start : start + most] for start in range(0, len(intents), most))

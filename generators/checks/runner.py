@@ -111,7 +111,7 @@ class _Run:
         for operation in self._bench.contract.operations:
             wanted = examples.CHECK in self._chosen.checks and operation.id in self._chosen.operations
             if wanted and self._bench.budget.left:
-                self._try(operation, partial(examples.replay, self._bench, operation, read_only=self._read_only))
+                self._try(partial(examples.replay, self._bench, operation, read_only=self._read_only))
                 yield from self._harvest()
 
     def _rounds(self, bulk: Sequence[Operation]) -> Iterator[Event]:
@@ -119,7 +119,7 @@ class _Run:
         del bulk
         for name in self._bench.contract.resources if conformance.CHECK in self._chosen.checks else ():
             if not self._withheld():
-                self._try(self._bench.contract.operations[0], partial(round_of, self._bench, name))
+                self._try(partial(round_of, self._bench, name))
                 yield from self._harvest()
 
     def _exercise(self, bulk: Sequence[Operation]) -> Iterator[Event]:
@@ -127,7 +127,7 @@ class _Run:
         looking = [law for law in self._chosen.laws if law.looks is not None]
         for n, operation in enumerate(bulk):
             if any(law.exempts(operation) is None for law in looking):
-                reason = self._withheld() or self._try(operation, partial(self._make, exercise, operation, n))
+                reason = self._withheld() or self._try(partial(self._make, exercise, operation, n))
                 self._reasons[operation.id] = reason
                 yield from self._harvest()
 
@@ -142,7 +142,7 @@ class _Run:
     def _made(self, law: Law, operation: Operation, turn: int) -> Iterator[Event]:
         exempt, reason = law.exempts(operation), self._withheld()
         if law.experiment is not None and exempt is None and not reason:
-            reason = self._try(operation, partial(self._make, law.experiment, operation, turn))
+            reason = self._try(partial(self._make, law.experiment, operation, turn))
             yield from self._harvest()
         yield self._answered(law.name, operation, exempt, reason)
 
@@ -155,7 +155,7 @@ class _Run:
             return READ_ONLY
         return "" if self._bench.budget.left else NO_BUDGET
 
-    def _try(self, operation: Operation, action: Callable[[], object]) -> str:
+    def _try(self, action: Callable[[], object]) -> str:
         """Do something and return why it could not be done, "" when it could."""
         try:
             action()
@@ -164,7 +164,7 @@ class _Run:
         except NoAnswerError as error:
             if not self._bench.sent:
                 raise MisuseError(f"Nothing answers: {error}.", cure="Give the URL of a server that runs.") from None
-            self._news.append(unanswered(operation, error))
+            self._news.append(unanswered(self._bench.asked, error))
             return f"a call was not answered: {error}"
         return ""
 

@@ -9,10 +9,11 @@ from contracts.model import Contract
 from contracts.names import did_you_mean
 from generators.checks import conformance, differential, examples
 from generators.checks.findings import Law
-from generators.checks.laws import LAWS
+from generators.checks.laws import EFFECT, LAWS
 
 OTHERS: Final = (examples.CHECK, conformance.CHECK, differential.CHECK)
-CHECKS: Final = (*OTHERS, *(law.name for law in LAWS))
+EVERY: Final = (*LAWS, EFFECT)
+CHECKS: Final = (*OTHERS, *(law.name for law in EVERY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ def selection(contract: Contract, only: Sequence[str], skip: Sequence[str]) -> S
     checks = _left(CHECKS, asked, skip)
     return Selection(
         checks=checks,
-        laws=tuple(law for law in LAWS if law.name in checks),
+        laws=tuple(law for law in EVERY if law.name in checks),
         operations=frozenset(_left(operations, only, skip)),
     )
 

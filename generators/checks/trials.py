@@ -15,6 +15,7 @@ from generators.checks.stage import Stage
 from generators.checks.telling import Outcome, Result
 from generators.checks.views import View
 
+UNAUTHORIZED: Final = frozenset((401, 403))
 ROUNDS: Final = 12  # how often what was handed back as not processed is sent again
 
 
@@ -63,7 +64,7 @@ class Ran:
 
 
 def send(stage: Stage, ask: Ask) -> Exchange:
-    """Send a trial, without following what becomes of it."""
+    """Send a trial, without following what becomes of it. Raises ImpossibleError when it is not let in."""
     order = range(len(stage.pieces)) if ask.order is None else ask.order
     pieces = [stage.pieces[slot] for slot in order]
     wanted = Request(
@@ -77,7 +78,11 @@ def send(stage: Stage, ask: Ask) -> Exchange:
         shared=stage.shared,
         more=ask.more,
     )
-    return stage.spot.bench.send(request(stage.spot, wanted).call())
+    exchange = stage.spot.bench.send(request(stage.spot, wanted).call())
+    status = exchange.reply.status
+    if status in UNAUTHORIZED and status not in stage.spot.bulk.guard.refuse.values():
+        raise ImpossibleError(f"the call was not let in ({status})")
+    return exchange
 
 
 def perform(stage: Stage, ask: Ask) -> Ran:
@@ -93,10 +98,7 @@ def perform(stage: Stage, ask: Ask) -> Ran:
 
 
 def _sent(stage: Stage, ask: Ask) -> Ran:
-    exchange = send(stage, ask)
-    if exchange.reply.status in {401, 403}:
-        raise ImpossibleError(f"the call was not let in ({exchange.reply.status})")
-    return ran(stage, ask, follow(stage.spot.bench, exchange))
+    return ran(stage, ask, follow(stage.spot.bench, send(stage, ask)))
 
 
 def ran(stage: Stage, ask: Ask, view: View) -> Ran:

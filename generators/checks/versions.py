@@ -16,14 +16,26 @@ from generators.checks.venues import Spot
 
 
 def stale_version(spot: Spot) -> Iterator[Finding]:
-    """Send live versions around a stale one, for each action that has one."""
-    _, wrong = repertoire(spot)
+    """Change records once each; then send live versions around a stale one, for each action that has one."""
+    right, wrong = repertoire(spot)
+    live = [one for one in right if one.existing and one.action not in {"delete", "create"}]
     actions = [one for one in actions_of(spot.bulk) if Intent(action=one, defect="stale", existing=True) in wrong]
+    for intent in live:
+        yield from _moves(spot, intent)
     if not actions:
         raise ImpossibleError("no item could be made that names a stale version")
     for action in actions:
         yield from _around(spot, action)
     yield from _twice(spot, actions[0])
+
+
+def _moves(spot: Spot, intent: Intent) -> Iterator[Finding]:
+    """Change one record: its version moves by one."""
+    stage = staged(spot, [intent])
+    was = before(stage)
+    done = perform(stage, Ask(unit=units_of(spot.bulk)[0]))
+    if done.result(0) == "done":
+        yield from _live(done, {0: was[0]}, stored(done), intent.action)
 
 
 def _around(spot: Spot, action: str) -> Iterator[Finding]:
@@ -44,7 +56,7 @@ def _around(spot: Spot, action: str) -> Iterator[Finding]:
 
 def _live(done: Ran, was: Mapping[int, Picture], after: Mapping[int, Picture], action: str) -> Iterator[Finding]:
     """Yield what became of the items around the stale one."""
-    for slot in (0, 2):
+    for slot in (slot for slot in (0, 2) if slot in was):
         if done.result(slot) == "failed":
             says = f"an item with the live version failed beside one with a stale version ({action})"
             yield finding("stale-version", f"live {action} fails", says, done, was[slot])

@@ -22,15 +22,14 @@ MISSING: Final = f"schemathesis is not installed: {CURE}"
 
 
 class Coverage:
-    """One run over the operations of a contract. `statuses` counts the answers while it runs."""
+    """One run over the operations of a contract. `statuses` counts the answers of each by status, while it runs."""
 
     def __init__(self, contract: Contract, operations: Iterable[Operation]) -> None:
         self._contract = contract
         self._by_name = {f"{one.method} {one.path}": one for one in operations}
         self._found: dict[str, dict[str, Finding]] = {one.id: {} for one in self._by_name.values()}
         self._troubles: dict[str, str] = {}
-        self._seen: set[str] = set()
-        self.statuses: Counter[int] = Counter()
+        self.statuses: dict[str, Counter[int]] = {}
 
     def task(self, document: Mapping[str, Any], base: str, **more: Any) -> Task:
         """Return what is to be done at a base URL; `document` is the contract without outside references."""
@@ -44,8 +43,8 @@ class Coverage:
             if line["kind"] == "trouble":
                 self._troubles[operation.id if operation is not None else ""] = line["says"]
             elif operation is not None and line["kind"] == "scenario":
-                self._seen.add(operation.id)
-                self.statuses.update({int(status): number for status, number in line["statuses"].items()})
+                found = Counter({int(status): number for status, number in line["statuses"].items()})
+                self.statuses[operation.id] = self.statuses.get(operation.id, Counter()) + found
             elif operation is not None:
                 yield from self._new(self._finding(operation, line, task.base))
 
@@ -73,7 +72,7 @@ class Coverage:
             found = tuple(self._found[one.id].values())
             if found:
                 yield Answer(law=CHECK, operation=one.id, word="broken", findings=found)
-            elif one.id in self._seen:
+            elif one.id in self.statuses:
                 yield Answer(law=CHECK, operation=one.id, word="kept")
             else:
                 yield Answer(law=CHECK, operation=one.id, word="not-exercised", reason=self._why_not(one))

@@ -1,7 +1,7 @@
 """The other process: reads a task from its input, runs schemathesis, and writes JSON lines.
 
-`{"kind": "scenario"}` tells how the calls of an operation were answered, `finding` what was found with call and reply, `trouble`
-what kept schemathesis from working, `end` that all is told.
+`{"kind": "scenario"}` tells how the calls of an operation were answered, `finding` what was found with call and reply,
+`trouble` what kept schemathesis from working, `end` that all is told.
 """
 
 import sys

@@ -1,5 +1,7 @@
 """The laws on an implementation in the test tree: a right one, and one that breaks each law."""
 
+from pathlib import Path
+
 import pytest
 from shelf_server import CONTRACT, Shelves
 
@@ -55,13 +57,13 @@ def test_a_right_implementation_keeps_every_law(seed):
     events = checked(seed=seed)
     assert findings(events) == []
     answers = [event.answer for event in events if isinstance(event, LawAnswered)]
-    assert {answer.law for answer in answers if answer.word == "kept"} >= set(NAMES)
-    assert [answer for answer in answers if answer.word == "not-exercised" and answer.law in NAMES] == []
+    assert {answer.law for answer in answers if answer.word == "kept"} >= {*NAMES, "effect", "response"}
+    assert [answer for answer in answers if answer.word == "not-exercised"] == []
 
 
-@pytest.mark.parametrize("law", NAMES)
+@pytest.mark.parametrize("law", [*NAMES, "effect"])
 def test_an_implementation_that_breaks_a_law_is_found(law):
-    """The law itself finds what breaks it, and its answer says so with evidence."""
+    """The law itself finds what breaks it, in bulk alone or in single calls too; its answer says so with evidence."""
     events = checked(law, only=[law])
     broken = [event.answer for event in events if isinstance(event, LawAnswered) and event.answer.word == "broken"]
     assert {answer.law for answer in broken} == {law}
@@ -102,3 +104,9 @@ def test_a_fingerprint_depends_on_law_operation_and_shape_alone():
     first, second = (findings(checked("counts", only=["counts"], seed=seed)) for seed in (0, 1))
     assert {one.fingerprint for one in first} == {one.fingerprint for one in second}
     assert first[0].evidence != second[0].evidence
+
+
+def test_the_page_on_laws_has_each_of_them_as_it_stands():
+    """Name and sentence of every law are told in the documentation."""
+    page = (Path(__file__).parents[3] / "docs" / "laws.md").read_text(encoding="utf-8")
+    assert [law.name for law in LAWS if f"| `{law.name}` | {law.says} |" not in page] == []

@@ -53,7 +53,8 @@ class Store:
             return None, problem or "no such shelf"
         if any(other["isbn"] == fields.get("isbn") and other is not book for other in self.books.values()):
             return None, "isbn is taken"
-        self.books[key] = {**book, **fields, "version": book["version"] + 1}
+        kept = {} if self.broken == "effect" else book
+        self.books[key] = {**pick(book), **kept, **fields, "version": book["version"] + 1}
         return self.books[key], None
 
     def drop_book(self, key, version):
@@ -82,6 +83,11 @@ class Store:
     def _stands(self, fields):
         shelf = fields.get("shelf")
         return shelf is None or shelf in self.shelves["north"]
+
+
+def pick(book):
+    """Return the members that no book is without."""
+    return {name: book[name] for name in ("id", "isbn", "title")}
 
 
 def bad(fields, known, skip=()):

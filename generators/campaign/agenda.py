@@ -1,0 +1,79 @@
+"""What a lease does one after the other: episodes, experiments on laws, requests around the limits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+from typing import Final, Literal, TypeAlias
+
+from contracts.model import Operation
+from generators.campaign.grounds import Ground, Grounds
+from generators.campaign.styles import DEEP, LONG, WIDE, Style
+from generators.checks.findings import Law
+from generators.checks.laws import LAWS
+
+LARGE: Final = ("boundary",)  # experiments that send the most items there may be
+AT_ONCE: Final = 3  # experiments between two episodes
+STYLES: Final = (DEEP, WIDE, DEEP, LONG)
+
+Size: TypeAlias = Literal["small", "large"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """Play one episode in a style."""
+
+    style: Style
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Post around the limits of one operation."""
+
+    ground: Ground
+    size: Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """Make the experiment of one law on one operation."""
+
+    law: Law
+    operation: Operation
+
+
+Entry: TypeAlias = Episode | Limits | Experiment
+
+
+def agenda(grounds: Grounds, rng: Random) -> Iterator[Entry]:
+    """Yield what there is to do, without end."""
+    laws, limits = _laws(grounds, rng), _limits(grounds)
+    for n in count():
+        yield Episode(style=STYLES[n % len(STYLES)])
+        for _ in range(AT_ONCE if laws else 0):
+            yield laws[0]
+            laws.append(laws.pop(0))
+        if limits:
+            yield limits.pop(0)
+
+
+def _laws(grounds: Grounds, rng: Random) -> list[Entry]:
+    """Return every experiment that applies somewhere, one law after the other."""
+    operations = {one.operation.id: one.operation for one in grounds.bulk}
+    found: list[Experiment] = [
+        Experiment(law=law, operation=operation)
+        for law in LAWS
+        for operation in operations.values()
+        if law.experiment is not None and law.name not in LARGE and law.exempts(operation) is None
+    ]
+    rng.shuffle(found)
+    return list(found)
+
+
+def _limits(grounds: Grounds) -> list[Entry]:
+    """Return the limits of each operation: small requests first, then the largest."""
+    first: dict[str, Ground] = {}
+    for one in grounds.bulk:
+        first.setdefault(one.operation.id, one)
+    sizes: Sequence[Size] = ("small", "large")
+    return [Limits(ground=one, size=size) for size in sizes for one in first.values()]

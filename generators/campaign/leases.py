@@ -1,0 +1,57 @@
+"""A lease: a stretch of a campaign with a seed and worlds of its own, in values that another process understands."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+from contracts.model import Contract
+from generators.campaign.target import Place
+from generators.campaign.watchers import MakeModel
+
+Part: TypeAlias = Literal["bulk", "schemas"]
+Emit: TypeAlias = Callable[[Mapping[str, Any]], None]
+SHORTEST: Final = 20.0
+LONGEST: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What all leases of a campaign share. `document` is the contract without outside references."""
+
+    contract: Contract
+    place: Place
+    document: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
+    make_model: MakeModel | None = None
+    seed: int = 0
+    label: str = "fuzz"
+    shrinks: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """One stretch. `number` tells its seed apart from others', `phases` are those of schemathesis.
+
+    `known` are the fingerprints that need not be investigated again.
+    """
+
+    number: int
+    part: Part
+    seconds: float
+    phases: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """What it is called among the leases of its campaign."""
+        return f"{self.part}-{self.number:06d}"
+
+
+def seed_of(job: Job, lease: Lease) -> int:
+    """Return the seed of a lease: the same for the same campaign's seed and number."""
+    return job.seed * 1_000_003 + lease.number
+
+
+def lengths(seconds: float) -> float:
+    """Return how long each lease of a campaign of so many seconds is: 20 to 60 of them, or all when there are fewer."""
+    return max(min(SHORTEST, seconds), min(LONGEST, seconds / 10))

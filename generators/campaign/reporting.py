@@ -1,0 +1,83 @@
+"""A campaign as a report: what was found by operation, and what was exercised without anything being found."""
+
+from collections.abc import Iterator
+
+from contracts.model import Contract
+from generators.campaign.kept import Kept
+from generators.campaign.readback import CHECK as READ_BACK
+from generators.campaign.readback import SAYS as READ_BACK_SAYS
+from generators.campaign.reckoning import CHECK as VERDICT
+from generators.campaign.reckoning import SAYS as VERDICT_SAYS
+from generators.campaign.state import State
+from generators.campaign.steps import Asking, Step
+from generators.reports import Report, Row, Status
+from generators.reports.checked import SAYS
+
+LAWS = {**SAYS, READ_BACK: READ_BACK_SAYS, VERDICT: VERDICT_SAYS}
+
+
+def report_of(state: State, contract: Contract, *, version: str, url: str, seed: int) -> Report:
+    """Return what a campaign came to."""
+    facts = (
+        ("server", url),
+        ("seed", str(seed)),
+        ("seconds", f"{state.seconds:.1f}"),
+        ("requests", str(state.calls)),
+        ("items", str(state.items)),
+        ("leases", str(state.leases)),
+        ("root causes", str(len(state.groups))),
+        ("laws by operation and class", str(len(state.laws))),
+        ("keywords of schemas", str(len({key[:2] for key in state.keywords}))),
+    )
+    rows = (*_broken(state), *_kept(state))
+    ordered = sorted(rows, key=lambda row: _place(contract, row.group))
+    return Report(title=f"{contract.title} {contract.version}", version=version, rows=tuple(ordered), facts=facts)
+
+
+def _place(contract: Contract, name: str) -> int:
+    names = [one.id for one in contract.operations]
+    return names.index(name) if name in names else len(names)
+
+
+def _broken(state: State) -> Iterator[Row]:
+    for kept in state.findings.values():
+        status: Status = "known" if kept.fingerprint in state.known else "broken"
+        yield Row(
+            id=f"{kept.law}: {kept.shape}",
+            group=kept.operation or "any",
+            says=LAWS.get(kept.law, ""),
+            status=status,
+            detail=_detail(kept),
+            evidence=tuple(_told(kept)),
+            fingerprint=kept.fingerprint,
+        )
+
+
+def _detail(kept: Kept) -> str:
+    shown = f" It showed in {kept.confirmed} of {kept.tries} tries." if kept.tries else ""
+    same = f" Its cause may be that of {kept.group[:8]}." if kept.group else ""
+    return f"{kept.says}{shown}{same}"
+
+
+def _told(kept: Kept) -> Iterator[str]:
+    """Yield the steps that make a finding show."""
+    steps = [_step(n, step) for n, step in enumerate(kept.script.steps, 1)]
+    yield "\n".join([f"{len(steps)} steps make it show", *steps])
+
+
+def _step(n: int, step: Step) -> str:
+    if not isinstance(step, Asking):
+        return f"{n}. wait {step.seconds:g} s"
+    return f"{n}. {step.method} /{'/'.join(step.path)} ({step.operation})"
+
+
+def _kept(state: State) -> Iterator[Row]:
+    """Yield the laws that were exercised on an operation and not found broken."""
+    broken = {(kept.law, kept.operation) for kept in state.findings.values()}
+    words: dict[tuple[str, str], list[str]] = {}
+    for (law, operation, word), n in sorted(state.laws.items()):
+        words.setdefault((law, operation), []).append(f"{word} {n}")
+    for (law, operation), seen in words.items():
+        if (law, operation) not in broken:
+            says, detail = LAWS.get(law, ""), f"Exercised: {', '.join(seen)}."
+            yield Row(id=law, group=operation, says=says, status="kept", detail=detail)

@@ -1,0 +1,176 @@
+"""`bulkproof fuzz`: a campaign against an implementation, for as long as it is given."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mockserver.cli.target import seconds, target
+
+if TYPE_CHECKING:
+    from contracts.model import Contract
+    from generators.campaign.leases import Job
+    from generators.campaign.state import State
+    from generators.scale.executors import Executor
+
+FOUND: Final = 1
+FILE: Final = click.Path(dir_okay=False, path_type=Path)
+FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("api", metavar="API|FILE")
+@target
+@click.option("--max-time", callback=seconds, default="10m", show_default=True, help="Such as 90s, 10m or 8h.")
+@click.option("--seed", type=int, default=0, show_default=True, help="What all that is made up comes from.")
+@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes on this machine.")
+@click.option("--cluster", default="", metavar="ADDRESS", help="A Dask scheduler whose workers do it.")
+@click.option(
+    "--corpus",
+    type=FOLDER,
+    default=Path(".bulkproof"),
+    show_default=True,
+    help="Where findings are kept, and tried first the next time.",
+)
+@click.option("--no-schemathesis", is_flag=True, help="Leave schemathesis out.")
+@click.option("--no-model", is_flag=True, help="Judge by the contract alone, not by what the sandbox would do.")
+@click.option("--baseline", type=FILE, help="Findings that are known: they are told, and break nothing.")
+@click.option("--baseline-update", is_flag=True, help="Write what is found to the baseline.")
+@click.option("--stop-at-first", is_flag=True, help="End with the first finding.")
+@click.option("--self-test", is_flag=True, help="Try the campaign on sandboxes with planted bugs instead.")
+@click.option("--beside-schemathesis", is_flag=True, help="With --self-test: what plain schemathesis finds, too.")
+@click.option("--only", multiple=True, metavar="BUG", help="With --self-test: only these, by name or with * in it.")
+@click.option("--junit", type=FILE, help="Write a JUnit report.")
+@click.option("--jsonl", type=FILE, help="Write a report as JSON lines.")
+@click.option("--sarif", type=FILE, help="Write a SARIF report.")
+@click.option("--html", type=FILE, help="Write a report as one HTML page.")
+def fuzz(*, api: str, url: str, mount: str | None, **given: Any) -> int:
+    """Run a campaign: sequences of bulk requests, judged by laws, by reading back, by a model, and by schemathesis.
+
+    What is found is made small, tried again three times, and kept in three forms. The exit code is 0 when nothing was
+    found, 1 when something was, 2 when there could be no campaign.
+
+    bulkproof fuzz genero --url http://127.0.0.1:8080 --max-time 10m
+
+    bulkproof fuzz openapi.yaml --url https://staging.example.com --auth "$TOKEN" --corpus findings
+    """
+    if given["self_test"]:
+        from mockserver.cli.self_test import self_test  # noqa: PLC0415 - only this needs it
+
+        return self_test(api, url, given)
+    contract = contract_of(api, mount)
+    state = _campaign(contract, api, url, given)
+    return FOUND if state.broken else 0
+
+
+def contract_of(api: str, mount: str | None) -> "Contract":
+    """Return the contract of an API or a file, served under `mount` when that is given."""
+    from dataclasses import replace  # noqa: PLC0415 - `--help` needs none of these
+
+    from mockserver.sources import find_sources  # noqa: PLC0415
+
+    contract = find_sources((api,))[0].load().contract
+    if mount is not None:
+        contract = replace(contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")
+    return contract
+
+
+def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "State":
+    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
+    from generators.baseline import read_baseline, write_baseline  # noqa: PLC0415
+    from generators.campaign.corpus import Corpus  # noqa: PLC0415
+    from generators.campaign.progress import listener  # noqa: PLC0415
+    from generators.campaign.running import Campaign  # noqa: PLC0415
+    from generators.campaign.state import State  # noqa: PLC0415
+
+    baseline, update = given["baseline"], given["baseline_update"]
+    if update and baseline is None:
+        raise MisuseError("--baseline-update needs to know which file.", cure="Name it with --baseline.")
+    job = job_of(contract, api, url, given)
+    told = listener(is_terminal=sys.stderr.isatty(), say=lambda text: click.echo(text, err=True))
+    campaign = Campaign(
+        job=job,
+        executor=_executor(job, given),
+        listener=told,
+        seconds=given["max_time"],
+        corpus=Corpus(folder=given["corpus"]),
+        schemas=not given["no_schemathesis"],
+        state=State(known=read_baseline(baseline) if baseline is not None and not update else frozenset()),
+        stops_at_first=given["stop_at_first"],
+    )
+    try:
+        state = campaign.run()
+    finally:
+        told.ended()
+    if update:
+        write_baseline(baseline, list(map(_finding, state.findings.values())))
+        state.known = frozenset(state.findings)
+    _report(contract, url, state, given)
+    return state
+
+
+def _finding(kept: Any) -> Any:
+    from generators.checks.findings import Finding  # noqa: PLC0415 - only a baseline needs it
+
+    return Finding(law=kept.law, operation=kept.operation, shape=kept.shape, says=kept.says)
+
+
+def job_of(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "Job":
+    """Return what the leases of a campaign share."""
+    from functools import partial  # noqa: PLC0415 - `--help` needs none of these
+
+    from generators.campaign.leases import Job  # noqa: PLC0415
+    from generators.campaign.target import Place  # noqa: PLC0415
+    from mockserver.control.documents import bundled  # noqa: PLC0415
+    from mockserver.model import sandbox_model  # noqa: PLC0415
+
+    headers = {**given["headers"], **({"Authorization": given["auth"]} if given["auth"] else {})}
+    place = Place(url=url, headers=headers, control_token=given["control_token"], timeout=given["timeout"])
+    return Job(
+        contract=contract,
+        place=place,
+        document=bundled(contract),
+        given=given["given"],
+        make_model=None if given["no_model"] else partial(sandbox_model, api),
+        seed=given["seed"],
+    )
+
+
+def _executor(job: "Job", given: Mapping[str, Any]) -> "Executor":
+    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
+    from generators.scale.executors import InProcess  # noqa: PLC0415
+
+    if given["workers"] and given["cluster"]:
+        raise MisuseError("--workers and --cluster exclude each other.", cure="Give one of them.")
+    if not given["workers"] and not given["cluster"]:
+        return InProcess(job)
+    from generators.scale.dask import OnDask  # noqa: PLC0415 - only several workers need it
+
+    return OnDask(job, workers=given["workers"], address=given["cluster"])
+
+
+def _report(contract: "Contract", url: str, state: "State", given: Mapping[str, Any]) -> None:
+    from shutil import get_terminal_size  # noqa: PLC0415 - `--help` needs none of these
+
+    from generators.campaign.reporting import report_of  # noqa: PLC0415
+    from generators.reports import html_page, json_lines, junit_xml, sarif_log, table  # noqa: PLC0415
+    from mockserver.version import VERSION  # noqa: PLC0415
+
+    report = report_of(state, contract, version=VERSION, url=url, seed=given["seed"])
+    writers = {"junit": junit_xml, "jsonl": json_lines, "sarif": sarif_log, "html": html_page}
+    for name, write in writers.items():
+        if given[name] is not None:
+            _write(given[name], write(report))
+    width = get_terminal_size((100, 24)).columns
+    click.echo(table(report, width=width, colour=sys.stdout.isatty(), brief=True), nl=False)
+
+
+def _write(path: Path, text: bytes) -> None:
+    from contracts.errors import MisuseError  # noqa: PLC0415 - only for a failure
+
+    try:
+        path.write_bytes(text)
+    except OSError as error:
+        raise MisuseError(f"cannot write {path}: {error.strerror}.", cure="Choose another file.") from None
