@@ -15,7 +15,7 @@ from contracts.durations import iso
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Call, Headers, Reply
 from contracts.model import Contract
-from generators.caller import Caller, NoAnswerError
+from generators.caller import NoAnswerError
 
 __all__ = ["ControlledCaller", "HttpCaller", "connect"]
 
@@ -166,7 +166,7 @@ def connect(
     headers: Mapping[str, str] | None = None,
     control_token: str = "",
     timeout: float = TIMEOUT,
-) -> Caller:
+) -> ControlledCaller | HttpCaller:
     """Return a caller for a server: one that moves the clock when the server is a sandbox, else one in real time.
 
     The sandbox is the one that a `Sandbox` header or `/@NAME` in the URL names, else `default`. Raises MisuseError.

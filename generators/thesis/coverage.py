@@ -12,13 +12,12 @@ import orjson
 from contracts.messages import ABSENT, Call, Exchange, Headers, Reply
 from contracts.model import Contract, Operation
 from generators.checks.findings import Answer, Finding
-from generators.thesis.running import CURE, Line, is_installed, run_task
+from generators.thesis.running import MISSING, Line, is_installed, run_task
 from generators.thesis.task import Task
 
 CHECK: Final = "coverage"
 SAYS: Final = "Every case that the schemas define gets an answer that they declare; what they exclude is refused."
 NO_TIME: Final = "the time budget was used up"
-MISSING: Final = f"schemathesis is not installed: {CURE}"
 
 
 class Coverage:

@@ -15,7 +15,7 @@ import orjson
 from generators.thesis.task import Task
 
 GRACE: Final = 5.0  # seconds for it to end by itself after its time
-CURE: Final = "pip install 'bulkproof[campaign]'"
+MISSING: Final = "schemathesis is missing: install bulkproof[campaign]"
 Line = dict[str, Any]
 
 
@@ -28,11 +28,13 @@ def run_task(task: Task) -> Iterator[Line]:
     """Do a task in another process and yield the lines that it tells, `trouble` when it fails or takes too long."""
     with _started(task) as process:
         lines: SimpleQueue[bytes | None] = SimpleQueue()
-        Thread(target=_read, args=(process, lines), daemon=True).start()
+        reading = Thread(target=_read, args=(process, lines), daemon=True)
+        reading.start()
         try:
             yield from _told(lines, monotonic() + task.seconds + GRACE)
         finally:
             process.kill()
+            reading.join()
 
 
 def _started(task: Task) -> subprocess.Popen[bytes]:

@@ -100,12 +100,15 @@ def _planned(
 
 
 def _run(contract: "Contract", url: str, plan: "Plan", token: str) -> Result:
-    from generators.checking import check as events_of  # noqa: PLC0415 - `--help` needs none of these
+    from contextlib import closing  # noqa: PLC0415 - `--help` needs none of these
+
+    from generators.checking import check as events_of  # noqa: PLC0415
     from generators.checks.events import Finished, LawAnswered  # noqa: PLC0415
     from generators.http import connect  # noqa: PLC0415
 
     caller = connect(contract, url, headers=plan.headers, control_token=token, timeout=plan.timeout)
-    events = [*_shown(events_of(contract, caller, plan))]
+    with closing(caller):
+        events = [*_shown(events_of(contract, caller, plan))]
     answers = [event.answer for event in events if isinstance(event, LawAnswered)]
     return Result(answers, next(event for event in events if isinstance(event, Finished)))
 
