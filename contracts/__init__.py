@@ -3,8 +3,9 @@
 Names are imported from their modules when they are first used, so that `import contracts` stays light.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from contracts.lazily import names_of
 
 if TYPE_CHECKING:
     from contracts.bulk import Bulk, RecordAct, Resource
@@ -32,7 +33,6 @@ _HOME: Final = {
     "schemas": ("Schema", "SchemaSet"),
     "validation": ("Report", "check_call", "check_reply", "check_value", "parse_parameters"),
 }
-_MODULE_OF: Final = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "ABSENT",
@@ -69,9 +69,4 @@ __all__ = [
     "read_json",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Import a public name from its module when it is first asked for."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'contracts' has no attribute {name!r}")
-    return getattr(import_module(f"contracts.{_MODULE_OF[name]}"), name)
+__getattr__ = names_of(__name__, _HOME)

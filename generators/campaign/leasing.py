@@ -88,7 +88,7 @@ class _Bulk:
     def _is_over(self) -> bool:
         return self.is_over() or not self.budget.left
 
-    def _session(self, purpose: str, n: int) -> Session:
+    def _session(self, purpose: str, n: int, *, modelled: bool = False) -> Session:
         world: World = self.target.fresh(purpose)
         return Session(
             self.outfit,
@@ -98,10 +98,13 @@ class _Bulk:
             given=self.job.given,
             on_finding=self._hear,
             on_exchange=self._count,
+            modelled=modelled,
         )
 
     def _do(self, entry: Entry, grounds: Grounds, n: int) -> None:
-        session, rng = self._session("play", n), Random(f"{seed_of(self.job, self.lease)}/{n}")
+        modelled = isinstance(entry, Experiment) or (isinstance(entry, Episode) and entry.style.modelled)
+        session = self._session("play", n, modelled=modelled)
+        rng = Random(f"{seed_of(self.job, self.lease)}/{n}")
         if isinstance(entry, Episode):
             play_episode(session, grounds, entry.style, rng, self._is_over)
         elif isinstance(entry, Limits):

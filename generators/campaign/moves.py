@@ -124,8 +124,14 @@ class Player:
         if place is not None and "read" in place.acts:
             self.session.bench.send(single(place, "read", key=key).call())
 
+    def _take_turns(self) -> None:
+        """Let jobs end before something else is written, where the style wants it."""
+        while self.style.in_turn and self.jobs.under_way():
+            self.finish()
+
     def single(self) -> None:
         """Do to one record what an item would have done to it."""
+        self._take_turns()
         ground = self.rng.choice(self.grounds.bulk)
         item = self.compose(ground, 1, draw_profile(self.rng)).items[0]
         place = self.grounds.venues.get(Where(ground.scope, item.resource or ""))
@@ -159,6 +165,7 @@ class Player:
     def repeat(self) -> None:
         """Send a request once more as it was."""
         if self.posted:
+            self._take_turns()
             self.session.bench.send(self.rng.choice(self.posted))
 
     def _job(self) -> bool:

@@ -41,9 +41,10 @@ class Session:
         given: Mapping[str, str],
         on_finding: Callable[[Seen], None],
         on_exchange: Callable[[Exchange, Watcher], None] | None = None,
+        modelled: bool = True,
     ) -> None:
         self.world, self._on_finding, self._on_exchange = world, on_finding, on_exchange
-        self.watcher = outfit.watcher(world)
+        self.watcher = outfit.watcher(world, modelled=modelled)
         self._recorder = Recorder(world.caller, outfit.contract, outfit.router)
         self.bench = Bench(outfit.contract, _Watched(self), seed=seed, salt=world.salt, budget=budget, given=given)
         self.bench.router = outfit.router

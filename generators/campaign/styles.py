@@ -11,7 +11,8 @@ class Style:
     """One way to play. `mean` is the mean size of a request, `moves` how many moves an episode has.
 
     `weights` say how often each kind of move is made, `reads` how many records are read after a request on average.
-    `in_flight` is how many jobs may be under way at a time.
+    `in_flight` is how many jobs may be under way at a time; when `in_turn`, nothing else is written meanwhile. A
+    `modelled` episode is held against the model, if there is one, which takes as long as the implementation.
     """
 
     name: str
@@ -20,6 +21,8 @@ class Style:
     reads: float
     weights: Mapping[str, float]
     in_flight: int = 2
+    in_turn: bool = False
+    modelled: bool = False
 
 
 DEEP: Final = Style(
@@ -27,6 +30,9 @@ DEEP: Final = Style(
     mean=3,
     moves=60,
     reads=1.0,
+    in_flight=1,
+    in_turn=True,
+    modelled=True,
     weights={"post": 10, "single": 4, "again": 1, "repeat": 1, "list": 1, "poll": 2, "cancel": 0.5, "early": 0.7},
 )
 WIDE: Final = Style(

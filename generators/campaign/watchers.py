@@ -26,12 +26,12 @@ class Outfit:
     def __post_init__(self) -> None:
         self.router, self.kinds = Router(self.contract), Kinds(self.contract)
 
-    def watcher(self, world: World) -> Watcher:
-        """Return a watcher for a new world."""
+    def watcher(self, world: World, *, modelled: bool = True) -> Watcher:
+        """Return a watcher for a new world, with a model if it is to have one and there is one."""
         return Watcher(
             self.contract,
             world,
-            model=self.make_model() if self.make_model is not None else None,
+            model=self.make_model() if self.make_model is not None and modelled else None,
             router=self.router,
             first_versions=self.first_versions,
             kinds=self.kinds,

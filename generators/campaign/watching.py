@@ -7,6 +7,7 @@ from typing import Final
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract, Route
 from contracts.routing import Router
+from generators.campaign.differences import differences
 from generators.campaign.jobwatch import JobWatch, Watched
 from generators.campaign.kinds import Kinds
 from generators.campaign.ledger import Entry, Ledger
@@ -69,7 +70,7 @@ class Watcher:
             sent = sent_of(route.operation, exchange.call, route.variables)
             found += self._judged(sent, exchange)
         if self.model is not None:
-            found += self._differences(exchange)
+            found += differences(self.model, exchange, self.last_view)
         return list({one.fingerprint: one for one in found}.values())
 
     def _judged(self, sent: Sent, exchange: Exchange) -> list[Finding]:
@@ -236,10 +237,6 @@ class Watcher:
         addresses = [value for _, value in exchange.reply.headers if "/" in value and ";" not in value]
         ends = [one.rstrip("/").rpartition("/")[2] for one in addresses]
         return next((one for one in ends if one.isdecimal() or "-" in one), ABSENT)
-
-    def _differences(self, exchange: Exchange) -> list[Finding]:
-        del exchange
-        return []
 
 
 ACCEPTED: Final = 202

@@ -3,8 +3,9 @@
 Names are imported from their modules when they are first used, so that `import generators.reports` stays light.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from contracts.lazily import names_of
 
 if TYPE_CHECKING:
     from generators.reports.console import table
@@ -22,7 +23,6 @@ _HOME: Final = {
     "page": ("html_page",),
     "sarif": ("sarif_log",),
 }
-_MODULE_OF: Final = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Evidence",
@@ -37,9 +37,4 @@ __all__ = [
     "table",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Import a public name from its module when it is first asked for."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'generators.reports' has no attribute {name!r}")
-    return getattr(import_module(f"generators.reports.{_MODULE_OF[name]}"), name)
+__getattr__ = names_of(__name__, _HOME)

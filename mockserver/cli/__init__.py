@@ -9,7 +9,9 @@ import click
 from mockserver.cli.check import check
 from mockserver.cli.data import data
 from mockserver.cli.diff import diff
+from mockserver.cli.fuzz import fuzz
 from mockserver.cli.mutants import mutants
+from mockserver.cli.replay import replay
 from mockserver.cli.serve import serve
 from mockserver.cli.verdict import verdict
 from mockserver.version import VERSION
@@ -64,6 +66,8 @@ def main(ctx: click.Context) -> None:
 main.add_command(check)
 main.add_command(data)
 main.add_command(diff)
+main.add_command(fuzz)
 main.add_command(mutants)
+main.add_command(replay)
 main.add_command(serve)
 main.add_command(verdict)

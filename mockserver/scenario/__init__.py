@@ -3,8 +3,9 @@
 Names are imported from their modules when they are first used: most servers play none.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from contracts.lazily import names_of
 
 if TYPE_CHECKING:
     from mockserver.scenario.catalogue import Catalogue
@@ -22,7 +23,6 @@ _HOME: Final = {
     "player": ("Decision", "NearMiss", "Player"),
     "rules": ("Rule", "Scenario"),
 }
-_MODULE_OF: Final = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Catalogue",
@@ -40,9 +40,4 @@ __all__ = [
     "schema",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Import a public name from its module when it is first asked for."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'mockserver.scenario' has no attribute {name!r}")
-    return getattr(import_module(f"mockserver.scenario.{_MODULE_OF[name]}"), name)
+__getattr__ = names_of(__name__, _HOME)

@@ -7,8 +7,9 @@
 Names are imported from their modules when they are first used, so that a plug-in that nobody uses costs nothing.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from contracts.lazily import names_of
 
 if TYPE_CHECKING:
     from mockserver.testing.bulkproof import Bulkproof, Mock
@@ -26,7 +27,6 @@ _HOME: Final = {
     "stored": ("Stored",),
     "verdicts": ("Verdict",),
 }
-_MODULE_OF: Final = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "Bulkproof",
@@ -42,9 +42,4 @@ __all__ = [
     "served",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Import a public name from its module when it is first asked for."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'mockserver.testing' has no attribute {name!r}")
-    return getattr(import_module(f"mockserver.testing.{_MODULE_OF[name]}"), name)
+__getattr__ = names_of(__name__, _HOME)
