@@ -18,7 +18,7 @@ from contracts.messages import Call, Exchange, Reply
 from contracts.model import Operation, Route
 from generators.checks.findings import History, Prediction
 from generators.checks.jobs import OK
-from generators.checks.locations import told
+from generators.checks.locations import json_of, told
 from generators.checks.views import Telling, views
 from mockserver.api import Api
 from mockserver.clock import EPOCH
@@ -79,7 +79,7 @@ class SandboxModel:
         if self._is_unfinished() and not self._is_about_jobs(operation):
             self.gave_up = operation.method != "GET"
             return None
-        self._catch_up(operation, exchange.reply)
+        self._catch_up(operation, exchange.call.path, exchange.reply)
         mine = self._done(exchange)
         self._learn(mine.reply, exchange.reply)
         predicted = self._predicted(operation, exchange, mine)
@@ -98,15 +98,16 @@ class SandboxModel:
         world = self.sandbox.worlds.get(self.api.name)
         return world is not None and bool(world.jobs.unfinished)
 
-    def _catch_up(self, operation: Operation, reply: Reply) -> None:
+    def _catch_up(self, operation: Operation, path: str, reply: Reply) -> None:
         """Let our job end when the implementation's has."""
         plans = served(self.api).polls.get(operation.id, ())
         declared = [plan.bulk.job for plan in plans if plan.bulk.job is not None]
         words = {str(told(reply, one.state_at)) for one in declared}
         ended = any(one.words.get(word) in FINAL - {"cancelled"} for one in declared for word in words)
         if ended or (operation.id in served(self.api).cancels and reply.status not in OK):
-            jobs = self.sandbox.worlds[self.api.name].jobs if self.api.name in self.sandbox.worlds else None
-            dues = [jobs.jobs[name].due for name in jobs.unfinished] if jobs is not None else []
+            named = {str(ours) for other, ours in self.own.items() if other in path.split("/")}
+            jobs = self.sandbox.world(self.api, self._now).jobs.jobs
+            dues = [jobs[name].due for name in named if name in jobs]
             self._now = max([self._now, *(due for due in dues if due is not None)])
 
     def _done(self, exchange: Exchange) -> Exchange:
@@ -115,7 +116,7 @@ class SandboxModel:
         call = self._ours(exchange.call)
         reply = handle(self.sandbox, self.api, call, self._now)
         self.sandbox.journal.clear()
-        return replace(exchange, call=call, reply=reply)
+        return replace(exchange, call=call, reply=replace(reply, data=json_of(reply.body)))
 
     def _ours(self, call: Call) -> Call:
         """Return a call with our ids in the place of the implementation's."""

@@ -13,6 +13,7 @@ from generators.campaign.forms import FINDING, PYTEST, SHELL, forms_of
 from generators.campaign.kept import Kept, from_json
 
 FINDINGS: Final = "findings"
+BODIES: Final = "body-*.json"
 LEASES: Final = "leases"
 CAMPAIGN: Final = "campaign.json"
 EXECUTABLE: Final = 0o755
@@ -28,8 +29,12 @@ class Corpus:
         """Write a finding in its three forms and return its folder; it is on disk when this returns."""
         folder = self.folder_of(kept)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in forms_of(kept).items():
+        files = forms_of(kept)
+        for name, content in files.items():
             write(folder / name, content)
+        for stale in folder.glob(BODIES):
+            if stale.name not in files:
+                stale.unlink()
         (folder / SHELL).chmod(EXECUTABLE)
         return folder
 

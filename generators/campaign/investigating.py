@@ -1,19 +1,20 @@
 """From something seen to a finding that is kept: done again, made small, confirmed three times, its signs taken."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final
 
 from contracts.messages import Exchange
 from generators.caller import NoAnswerError
+from generators.campaign.deltas import ddmin
 from generators.campaign.kept import Kept
 from generators.campaign.playing import Played, play
 from generators.campaign.scripting import scripted
 from generators.campaign.session import Seen, unanswered
 from generators.campaign.shrinking import Shrinker
 from generators.campaign.signs import Sign, common, shows, sign_of
-from generators.campaign.steps import Asking, Script
+from generators.campaign.steps import Asking, Script, tidied
 from generators.campaign.watchers import Outfit
 from generators.campaign.worlds import Target, World
 from generators.checks.findings import Finding
@@ -84,9 +85,30 @@ class Investigator:
         )
         if not self.shows(kept):
             return self._tried(kept, [self._again(kept) for _ in range(CONFIRMATIONS - 1)], missed=1)
-        small = replace(kept, script=shrinker.shrink(kept.script)) if kept.judged == "laws" else kept
+        small = (
+            replace(kept, script=tidied(shrinker.shrink(kept.script)))
+            if kept.judged == "laws"
+            else self._by_steps(kept, until)
+        )
         self.tried += shrinker.tried
         return self._tried(small, [self._again(small) for _ in range(CONFIRMATIONS)])
+
+    def _by_steps(self, kept: Kept, until: float) -> Kept:
+        """Return a finding that is judged by its signs with the steps left out that it can do without."""
+        shown = {sign.step for sign in kept.signs}
+        others = [n for n in range(len(kept.script.steps)) if n not in shown]
+
+        def with_(some: Sequence[int]) -> Kept:
+            places = sorted({*some, *shown})
+            signs = tuple(replace(sign, step=places.index(sign.step)) for sign in kept.signs)
+            return replace(kept, script=_chosen(kept.script, places), signs=signs)
+
+        def still(some: Sequence[int]) -> bool:
+            in_time = not self.is_over() and monotonic() < until
+            return in_time and self.shows(with_(some))
+
+        small = with_(ddmin(others, still))
+        return replace(small, script=tidied(small.script))
 
     def _tried(self, kept: Kept, runs: list[tuple[bool, list[Sign]]], *, missed: int = 0) -> Kept:
         good = [signs for holds, signs in runs if holds]
@@ -152,6 +174,10 @@ class Investigator:
             lost = unanswered(self.outfit.contract.operation(name), str(error))
             found.setdefault(lost.fingerprint, lost)
         return Shown(findings=tuple(found.values()), played=tuple(played))
+
+
+def _chosen(script: Script, places: Sequence[int]) -> Script:
+    return replace(script, steps=tuple(script.steps[n] for n in places))
 
 
 def _shows(sign: Sign, played: Played | None) -> bool:

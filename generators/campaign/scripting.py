@@ -138,7 +138,7 @@ class _Blanks:
         own = set(_scalars(sent))
         for lesson, value, is_id in self._told(exchange, own):
             text = str(value)
-            if text in self.said or text in self.offers or (not is_id and len(text) < DISTINCT):
+            if text in self.said or text in self.offers or not (is_id or _is_made_up(text)):
                 continue
             if self.prefix not in text and len(text) <= LONGEST:
                 self.offers[text] = Offer(n, lesson)
@@ -163,6 +163,11 @@ class _Blanks:
         if isinstance(token, Mapping):
             return {name: self._blanked(value, is_id=name in self.ids) for name, value in token.items()}
         return token if isinstance(token, int) else self._prefixed(token)
+
+
+def _is_made_up(text: str) -> bool:
+    """Say whether a value is one that a server makes up, and no word of the contract's."""
+    return len(text) >= DISTINCT and any(one.isdigit() for one in text)
 
 
 COMMON: Final = frozenset(("connection", "content-length", "content-type", "date", "keep-alive", "server", "vary"))

@@ -1,8 +1,8 @@
 """What was done to an implementation, as data: calls with blanks where only the server could choose, and waits."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
@@ -146,3 +146,33 @@ class Script:
         """Return what is known before the first step: a prefix that nothing stored begins with, and fresh numbers."""
         own = {PREFIX: prefix, CAPITALS: prefix.upper()}
         return own | {name: str(base + offset) for name, offset in self.numbers.items()}
+
+
+def tidied(script: Script) -> Script:
+    """Return a script without the lessons and numbers that nothing in it uses."""
+    used = {name for step in script.steps if isinstance(step, Asking) for name in _blanks(step)}
+    steps = tuple(
+        replace(step, lessons=tuple(one for one in step.lessons if one.name in used))
+        if isinstance(step, Asking)
+        else step
+        for step in script.steps
+    )
+    return Script(steps=steps, numbers={name: one for name, one in script.numbers.items() if name in used})
+
+
+def _blanks(step: Asking) -> Iterator[str]:
+    texts: list[object] = [step.path, step.query, step.headers, *(one.path for one in step.lessons)]
+    for value in [*texts, step.data]:
+        yield from _named(value)
+
+
+def _named(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from (found[1] for found in BLANK.finditer(value))
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _named(name)
+            yield from _named(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _named(inner)

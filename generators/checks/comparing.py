@@ -5,12 +5,13 @@ from dataclasses import replace
 from itertools import product
 
 from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.following import follow
 from generators.checks.intents import Intent
 from generators.checks.looking import stored
 from generators.checks.mixing import goods, mixed
 from generators.checks.requests import units_of
 from generators.checks.staging import staged
-from generators.checks.trials import Ask, Ran, finding, perform, unlike_outcomes, unlike_pictures
+from generators.checks.trials import Ask, Ran, finding, perform, ran, send, unlike_outcomes, unlike_pictures
 from generators.checks.venues import Spot
 
 
@@ -95,7 +96,7 @@ def permuted(spot: Spot) -> Iterator[Finding]:
     slots = list(range(len(intents)))
     first = taken(perform(staged(spot, intents), Ask(unit=unit)))
     shuffled = spot.bench.rng("permuted", spot.operation.id).sample(slots, len(slots))
-    for order in (slots[::-1], shuffled):
+    for order in (slots[::-1], shuffled) if spot.bench.caller.controlled else (shuffled,):
         second = taken(perform(staged(spot, intents), Ask(unit=unit, order=order)))
         yield from compared("permuted", first, second, slots, "in this order and in another")
 
@@ -106,9 +107,11 @@ def async_is_sync(spot: Spot) -> Iterator[Finding]:
     wishes = bulk.job.when if bulk.job is not None else ()
     sets = (mixed(spot), goods(spot, 6))
     for n, (unit, intents) in enumerate(product(units_of(bulk), sets)):
-        first = taken(perform(staged(spot, intents), Ask(unit=unit)))
         ask = Ask(unit=unit, as_job=wishes[n % len(wishes)])
-        second = perform(staged(spot, intents), ask)
+        stage = staged(spot, intents)
+        sent = send(stage, ask)
+        first = taken(perform(staged(spot, intents), Ask(unit=unit)))
+        second = ran(stage, ask, follow(spot.bench, sent))
         if second.view.kind != "accepted":
             raise ImpossibleError(f"the wish '{ask.as_job}' was answered {second.status}, without a job")
         slots = range(len(intents))

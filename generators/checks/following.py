@@ -15,6 +15,7 @@ from generators.checks.views import View, views
 
 FIRST: Final = {True: timedelta(seconds=0.5), False: timedelta(seconds=0.05)}
 LONGEST: Final = {True: timedelta(minutes=5), False: timedelta(seconds=5)}
+STEPS: Final = 10  # how finely a learned length is refined
 PATIENCE: Final = {True: timedelta(hours=2), False: timedelta(days=1)}
 
 
@@ -33,21 +34,49 @@ def follow(bench: Bench, exchange: Exchange) -> View:
     if not view.traces:
         return view
     declared = view.traces[0].declared
-    controlled = bench.caller.controlled
-    delay, waited = FIRST[controlled], timedelta(0)
-    limit = max(declared.timeout or timedelta(0), PATIENCE[controlled])
-    open_ = view.traces
+    open_, pace = view.traces, _Pace(bench, exchange, declared)
     while True:
         ask_all(bench, view, declared.poll, open_)
         open_ = tuple(trace for trace in view_of(bench, exchange).traces if trace.end is None)
         if not open_:
             break
-        if waited > limit:
-            raise ImpossibleError(f"a job had not ended after {waited.total_seconds():g} s")
-        bench.wait(delay)
-        waited, delay = waited + delay, min(delay * 2, LONGEST[controlled])
+        pace.wait()
+    pace.note()
     ask_results(bench, view, declared)
     return view_of(bench, exchange)
+
+
+class _Pace:
+    """When to ask for a job again: after growing waits, or first after as long as the last job of its kind took."""
+
+    def __init__(self, bench: Bench, exchange: Exchange, declared: BulkJob) -> None:
+        self._bench, self._controlled = bench, bench.caller.controlled
+        self._name = ("pace", exchange.operation)
+        known = bench.memory.get(self._name)
+        self._learned = known if isinstance(known, timedelta) and not self._controlled else None
+        self._delay = FIRST[self._controlled]
+        self._waited = self._unfinished = timedelta(0)
+        self._limit = max(declared.timeout or timedelta(0), PATIENCE[self._controlled])
+
+    def wait(self) -> None:
+        """Wait until it is time to ask again. Raises ImpossibleError when it has taken too long."""
+        if self._waited > self._limit:
+            raise ImpossibleError(f"a job had not ended after {self._waited.total_seconds():g} s")
+        self._unfinished = self._waited
+        if self._learned is not None and self._waited < self._learned:
+            delay = max(self._learned - self._waited, FIRST[False])
+        elif self._learned is not None:
+            delay = max(self._learned / STEPS, FIRST[False])
+        else:
+            delay = self._delay
+            self._delay = min(self._delay * 2, LONGEST[self._controlled])
+        self._bench.wait(delay)
+        self._waited += delay
+
+    def note(self) -> None:
+        """Remember the longest time after which the job had not ended."""
+        if self._waited:
+            self._bench.memory[self._name] = self._unfinished
 
 
 def ask_results(bench: Bench, view: View, declared: BulkJob) -> None:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain, cycle, islice
-from typing import Final
+from typing import Final, TypeVar
 
 from contracts.model import Operation
 from generators.checks.bench import Bench
@@ -15,6 +15,7 @@ from generators.checks.wrapping import unspoken
 from generators.values import UnsatisfiableError
 
 LENGTH: Final = 12  # items that a mix has at least: some faults show in long lists only
+Thing = TypeVar("Thing")
 PLACES: Final = 3  # kinds of record that are tried before an experiment is given up
 
 
@@ -69,6 +70,6 @@ def inserted(right: Sequence[Intent], wrong: Intent, at: int) -> list[Intent]:
     return [*right[:at], wrong, *right[at:]]
 
 
-def batched(intents: Sequence[Intent], most: int) -> Iterator[Sequence[Intent]]:
-    """Yield intents in lists of at most so many."""
-    yield from (intents[start : start + most] for start in range(0, len(intents), most))
+def batched(things: Sequence[Thing], most: int) -> Iterator[Sequence[Thing]]:
+    """Yield things in lists of at most so many."""
+    yield from (things[start : start + most] for start in range(0, len(things), most))

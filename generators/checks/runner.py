@@ -15,13 +15,15 @@ from generators.checks.bench import Bench, Budget
 from generators.checks.conformance import check_response, unanswered
 from generators.checks.differential import check_model
 from generators.checks.events import Event, FindingFound, Finished, LawAnswered, Started
-from generators.checks.exercising import exercise
+from generators.checks.exercising import exercise, exercise_jobs
 from generators.checks.findings import Answer, Experiment, Finding, ImpossibleError, Law, Model, Word
 from generators.checks.mixing import at_a_place
+from generators.checks.overlapping import overlap
 from generators.checks.rounds import round_of
 from generators.checks.selection import Selection, selection
 from generators.checks.views import View, views
 
+WAITING: Final = ("async-is-sync", "active")
 LAST: Final = ("boundary",)  # leave so many records behind that lists are long afterwards
 DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 SALT_SIZE: Final = 5
@@ -95,7 +97,7 @@ class _Run:
             checks=tuple(one for one in chosen.checks if one != differential.CHECK or self._model is not None),
             seed=self._bench.seed,
         )
-        for step in (self._examples, self._rounds, self._exercise, self._experiment, self._judge, self._rest):
+        for step in self._steps():
             yield from step(bulk)
         yield Finished(
             words=self._words,
@@ -104,6 +106,11 @@ class _Run:
             items=self._items,
             seconds=self._bench.budget.spent,
         )
+
+    def _steps(self) -> Sequence[Callable[[Sequence[Operation]], Iterator[Event]]]:
+        """Return what is done, in an order in which little is lost when there is not time for all."""
+        asking = (self._examples, self._rounds, self._exercise, self._experiment, self._jobs, self._waiting)
+        return (*asking, self._judge, self._rest)
 
     def _examples(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Replay the examples of every operation."""
@@ -123,21 +130,36 @@ class _Run:
                 yield from self._harvest()
 
     def _exercise(self, bulk: Sequence[Operation]) -> Iterator[Event]:
-        """Give the laws on single answers and on jobs something to judge."""
+        """Give the laws on single answers and on jobs something to judge; jobs that are not needed yet come later."""
+        yield from self._shown(bulk, exercise)
+
+    def _jobs(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Show jobs: those that a caller must wish for, and jobs side by side."""
+        yield from self._shown(bulk, exercise_jobs)
+        yield from self._shown(bulk, overlap)
+
+    def _shown(self, bulk: Sequence[Operation], showing: Experiment) -> Iterator[Event]:
         looking = [law for law in self._chosen.laws if law.looks is not None]
         for n, operation in enumerate(bulk):
             if any(law.exempts(operation) is None for law in looking):
-                reason = self._withheld() or self._try(partial(self._make, exercise, operation, n))
-                self._reasons[operation.id] = reason
+                reason = self._withheld() or self._try(partial(self._make, showing, operation, n))
+                self._reasons[operation.id] = self._reasons.get(operation.id) or reason
                 yield from self._harvest()
 
     def _experiment(self, bulk: Sequence[Operation]) -> Iterator[Event]:
-        """Make the experiments, those that leave most behind last."""
+        """Make the experiments that need no jobs unless a request always becomes one."""
+        yield from self._experiments(bulk, lambda law: law.name not in {*WAITING, *LAST})
+
+    def _waiting(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Make the experiments that always take jobs, and last those that leave most behind."""
+        yield from self._experiments(bulk, lambda law: law.name in WAITING)
+        yield from self._experiments(bulk, lambda law: law.name in LAST)
+
+    def _experiments(self, bulk: Sequence[Operation], wanted: Callable[[Law], bool]) -> Iterator[Event]:
         laws = [law for law in self._chosen.laws if law.experiment is not None]
-        for late in (False, True):
-            for turn, (operation, law) in enumerate(product(bulk, laws)):
-                if (law.name in LAST) is late:
-                    yield from self._made(law, operation, turn)
+        for turn, (law, operation) in enumerate(product(laws, bulk)):
+            if wanted(law):
+                yield from self._made(law, operation, turn)
 
     def _made(self, law: Law, operation: Operation, turn: int) -> Iterator[Event]:
         exempt, reason = law.exempts(operation), self._withheld()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from generators.checks import conformance, differential, examples
 from generators.checks.findings import Answer, Finding
-from generators.checks.laws import LAWS
+from generators.checks.selection import EVERY
 from generators.reports.exchanges import told
 from generators.reports.model import Report, Row, Status
 from generators.thesis import coverage
@@ -14,7 +14,7 @@ SAYS: Mapping[str, str] = {
     conformance.CHECK: conformance.SAYS,
     differential.CHECK: differential.SAYS,
     coverage.CHECK: coverage.SAYS,
-    **{law.name: law.says for law in LAWS},
+    **{law.name: law.says for law in EVERY},
 }
 
 

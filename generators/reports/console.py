@@ -47,7 +47,7 @@ def _lines(report: Report, width: int, colour: bool, quiet: frozenset[str]) -> I
             yield f"{head}  {first}".rstrip()
             yield from (f"{'':{state + name + 6}}{line}" for line in more)
     yield ""
-    yield summary(report).capitalize() + "."
+    yield from wrap(summary(report).capitalize() + ".", width)
 
 
 def _told(row: Row, room: int) -> list[str]:

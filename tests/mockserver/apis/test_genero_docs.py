@@ -1,45 +1,11 @@
 """The walk in `docs/apis/genero.md` does what it shows."""
 
-import itertools
-import re
-import shlex
-from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import urlsplit
+from console import DOCS, NOW, walk
 
-from contracts.messages import Headers
 from mockserver.apis.genero import api
 from mockserver.web.service import Options, Service
-
-PAGE = Path(__file__).parents[3] / "docs" / "apis" / "genero.md"
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def walk():
-    """Yield each `curl` of the page's console blocks with the output shown below it."""
-    for block in re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
-        for command, shown in re.findall(r"^\$ (.*?)\n((?:(?!\$ ).*\n)*)", block.replace("\\\n", ""), re.MULTILINE):
-            if command.startswith("curl"):
-                yield shlex.split(command), shown.strip()
-
-
-def asked(words):
-    """Return method, target, headers and body of a `curl` command, and whether its output is thrown away."""
-    options = dict(itertools.pairwise(words))
-    url = urlsplit("//" + next(word for word in words[1:] if word.startswith("localhost")))
-    name, _, value = options.get("-H", "").partition(": ")
-    body = options.get("-d", "").encode()
-    target = url.path + (f"?{url.query}" if url.query else "")
-    return "POST" if body else "GET", target, Headers(((name, value),)), body, ">/dev/null" in words
 
 
 def test_the_walk_works_as_shown():
     """Every answer on the page is byte for byte what a fresh sandbox on a frozen clock gives, ids included."""
-    service = Service([api()], Options(mode="frozen"), NOW)
-    steps = list(walk())
-    assert len(steps) == 6
-    for words, shown in steps:
-        method, target, headers, body, silent = asked(words)
-        reply = service.handle(method, target, headers, body, NOW)
-        assert reply.status < 300
-        assert silent or reply.body.decode() == shown
+    assert walk(Service([api()], Options(mode="frozen"), NOW), DOCS / "apis" / "genero.md") == 6
