@@ -12,7 +12,7 @@ from generators.attention import Attentive
 from generators.caller import Caller
 from generators.checks.bench import Budget
 from generators.checks.events import Event, FindingFound, Finished, LawAnswered, Started
-from generators.checks.findings import Answer, Finding
+from generators.checks.findings import Answer, Finding, Model
 from generators.checks.runner import READ_ONLY, run_checks
 from generators.checks.selection import CHECKS, selection
 from generators.thesis import coverage
@@ -32,7 +32,7 @@ class Plan:
     `only` and `skip` name checks (`NAMES`) and operationIds. `seconds` is the time that all may take. `document` is the
     contract as one OpenAPI document, `base` the URL that its paths stand behind; without a document there is no
     coverage phase. `headers` and `timeout` are those of the caller. `given` are values for parameters; `salt` begins
-    every name that is made up.
+    every name that is made up. `model` predicts what is right, where there is one.
     """
 
     seed: int = 0
@@ -42,6 +42,7 @@ class Plan:
     seconds: float = 60.0
     given: Mapping[str, str] = field(default_factory=dict)
     salt: str | None = None
+    model: Model | None = None
     document: Mapping[str, Any] | None = None
     base: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -135,6 +136,7 @@ class _Run:
             budget=Budget(seconds=plan.seconds - reserved),
             given=plan.given,
             salt=plan.salt,
+            model=plan.model,
         )
 
     def _covered(self) -> Iterator[Event]:

@@ -5,14 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 Mode: TypeAlias = Literal["system", "frozen", "scaled"]
-EPOCH = datetime(
-    2026, 1, 1, tzinfo=UTC
-)  # where a frozen clock of a fresh sandbox stands: the same calls, the same bytes
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # where a frozen clock begins: the same calls, the same bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """`at` is the sandbox's time when real time was `real`; since then it runs `factor` times as fast (0 when frozen)."""
+    """`at` is the sandbox's time when real time was `real`; since then it runs `factor` times as fast."""
 
     mode: Mode
     at: datetime

@@ -6,12 +6,13 @@ from itertools import count
 from random import Random
 from typing import Final, Literal, TypeAlias
 
-from contracts.model import Operation
+from contracts.model import Contract, Operation
 from generators.campaign.grounds import Ground, Grounds
 from generators.campaign.styles import DEEP, LONG, WIDE, Style
 from generators.checks.findings import Law
 from generators.checks.laws import LAWS
 
+TOO_MANY: Final = "429"
 LARGE: Final = ("boundary",)  # experiments that send the most items there may be
 AT_ONCE: Final = 3  # experiments between two episodes
 STYLES: Final = (DEEP, WIDE, DEEP, LONG)
@@ -42,12 +43,19 @@ class Experiment:
     operation: Operation
 
 
-Entry: TypeAlias = Episode | Limits | Experiment
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insist:
+    """Call one operation again and again, until it says that it is too much."""
+
+    operation: Operation
 
 
-def agenda(grounds: Grounds, rng: Random) -> Iterator[Entry]:
+Entry: TypeAlias = Episode | Limits | Experiment | Insist
+
+
+def agenda(contract: Contract, grounds: Grounds, rng: Random) -> Iterator[Entry]:
     """Yield what there is to do, without end."""
-    laws, limits = _laws(grounds, rng), _limits(grounds)
+    laws, limits = _laws(grounds, rng), [*_limits(grounds), *_insistence(contract)]
     for n in count():
         yield Episode(style=STYLES[n % len(STYLES)])
         for _ in range(AT_ONCE if laws else 0):
@@ -68,6 +76,11 @@ def _laws(grounds: Grounds, rng: Random) -> list[Entry]:
     ]
     rng.shuffle(found)
     return list(found)
+
+
+def _insistence(contract: Contract) -> list[Entry]:
+    """Return what to insist on: calls that are no bulk calls and may be told that they are too many."""
+    return [Insist(operation=one) for one in contract.operations if TOO_MANY in one.responses and one.bulk is None]
 
 
 def _limits(grounds: Grounds) -> list[Entry]:

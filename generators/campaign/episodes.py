@@ -5,14 +5,17 @@ from random import Random
 from typing import Final
 
 from generators.batches import PROFILES
-from generators.campaign.agenda import Limits
+from generators.campaign.agenda import Insist, Limits
 from generators.campaign.grounds import Ground, Grounds
 from generators.campaign.ledger import Where
 from generators.campaign.moves import Player
 from generators.campaign.session import Session
 from generators.campaign.styles import DEEP, Style, draw
+from generators.checks.calls import draft
 from generators.checks.findings import ImpossibleError
 
+INSISTING: Final = 12
+TOO_MANY: Final = 429
 LARGEST: Final = 10_000  # items of a request that is worth its time
 
 
@@ -46,6 +49,20 @@ def play_limits(session: Session, grounds: Grounds, entry: Limits, rng: Random) 
         finally:
             session.bench.cut()
     return player
+
+
+def insist(session: Session, entry: Insist) -> None:
+    """Call an operation with the first example of its body until it refuses. Not where others would suffer from it."""
+    if not session.caller.controlled:
+        return
+    made = draft(entry.operation, {})
+    content = entry.operation.body.content if entry.operation.body is not None else ()
+    examples = [example for media in content for example in media.examples.values()]
+    made.data = examples[0] if examples else made.data
+    for _ in range(INSISTING):
+        if session.caller.send(made.call()).status >= TOO_MANY:
+            break
+    session.send(made.call())
 
 
 def _post_and_look(player: Player, ground: Ground, size: int) -> None:

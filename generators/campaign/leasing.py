@@ -9,9 +9,9 @@ from typing import Any, Final
 from contracts.errors import MisuseError
 from contracts.messages import Exchange
 from generators.caller import NoAnswerError
-from generators.campaign.agenda import Entry, Episode, Experiment, Limits, agenda
+from generators.campaign.agenda import Entry, Episode, Experiment, Insist, Limits, agenda
 from generators.campaign.coverage import Coverage
-from generators.campaign.episodes import play_episode, play_limits
+from generators.campaign.episodes import insist, play_episode, play_limits
 from generators.campaign.grounds import Grounds, survey
 from generators.campaign.investigating import Investigator
 from generators.campaign.kept import Kept, to_json
@@ -72,7 +72,7 @@ class _Bulk:
         rng = Random(f"{seed_of(self.job, self.lease)}/agenda")
         grounds = survey(self._session("survey", 0).bench)
         lost = 0
-        for n, entry in enumerate(agenda(grounds, rng)):
+        for n, entry in enumerate(agenda(self.job.contract, grounds, rng)):
             if self._is_over() or lost >= LOST:
                 break
             try:
@@ -109,6 +109,8 @@ class _Bulk:
             play_episode(session, grounds, entry.style, rng, self._is_over)
         elif isinstance(entry, Limits):
             play_limits(session, grounds, entry, rng)
+        elif isinstance(entry, Insist):
+            insist(session, entry)
         else:
             self._experiment(session, entry)
 

@@ -94,8 +94,8 @@ class Prediction:
     """What a right implementation does with a call; None for what is not predicted.
 
     `results` are `done`, `failed` or `not-run` for each item of a bulk call that is carried out, in the order of the
-    request, and `errors` what each should say went wrong; they come with the poll that tells them when the call became a
-    job. `record` holds members that a record which is read must have, with their values.
+    request, and `errors` what each should say went wrong; they come with the poll that tells them when the call became
+    a job. `record` holds members that a record which is read must have, with their values.
     """
 
     status: int | None = None

@@ -34,7 +34,7 @@ def follow(bench: Bench, exchange: Exchange) -> View:
     if not view.traces:
         return view
     declared = view.traces[0].declared
-    open_, pace = view.traces, _Pace(bench, exchange, declared)
+    open_, pace = view.traces, _Pace(bench, view, declared)
     while True:
         ask_all(bench, view, declared.poll, open_)
         open_ = tuple(trace for trace in view_of(bench, exchange).traces if trace.end is None)
@@ -49,9 +49,9 @@ def follow(bench: Bench, exchange: Exchange) -> View:
 class _Pace:
     """When to ask for a job again: after growing waits, or first after as long as the last job of its kind took."""
 
-    def __init__(self, bench: Bench, exchange: Exchange, declared: BulkJob) -> None:
+    def __init__(self, bench: Bench, view: View, declared: BulkJob) -> None:
         self._bench, self._controlled = bench, bench.caller.controlled
-        self._name = ("pace", exchange.operation)
+        self._name = ("pace", view.operation.id, len(str(len(view.call.items))))  # jobs of about the same size
         known = bench.memory.get(self._name)
         self._learned = known if isinstance(known, timedelta) and not self._controlled else None
         self._delay = FIRST[self._controlled]

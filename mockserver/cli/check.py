@@ -42,6 +42,7 @@ class Result(NamedTuple):
 @click.option(
     "--max-time", callback=seconds, default="60s", show_default=True, help="Such as 90s or 5m; what is left is told."
 )
+@click.option("--model", is_flag=True, help="Compare with what the sandbox would answer, too.")
 @click.option("--baseline", type=OUTPUT, help="Findings that are known: they are told, and break nothing.")
 @click.option("--baseline-update", is_flag=True, help="Write what is found to the baseline.")
 @click.option("--junit", type=OUTPUT, help="Write a JUnit report.")
@@ -88,6 +89,11 @@ def _planned(
     contract = find_sources((api,))[0].load().contract
     if mount is not None:
         contract = replace(contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")
+    model = None
+    if given["model"]:
+        from mockserver.model import sandbox_model  # noqa: PLC0415 - only with that option
+
+        model = sandbox_model(api)
     named = ("seed", "only", "skip", "read_only", "given", "salt", "timeout")
     plan = Plan(
         **{name: given[name] for name in named},
@@ -95,6 +101,7 @@ def _planned(
         document=bundled(contract),
         base=base_of(contract, url),
         headers=headers,
+        model=model,
     )
     return contract, plan
 

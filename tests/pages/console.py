@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"^\$ (.*?)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
-VALUED = {"-H", "-d", "-X", "-o", "-D"}
+VALUED = {"-H", "-d", "-X", "-o", "-D", "-w"}
 
 
 def commands(page: Path, program: str = "curl") -> Iterator[tuple[list[str], str]]:
@@ -38,6 +38,7 @@ class Asked:
     body: str | None = None
     options: set[str] = field(default_factory=set)
     grep: str = ""
+    form: str = ""
 
     @property
     def target(self) -> str:
@@ -63,6 +64,8 @@ def asked(words: list[str]) -> Asked:
             found.body = value
         elif word == "-X":
             found.method = value
+        elif word == "-w":
+            found.form = value
         elif word == "|":
             found.grep = [*left][-1]
         elif word.startswith(("-", ">")):
@@ -81,6 +84,8 @@ def answer(service: Service, one: Asked) -> Reply:
 
 def printed(one: Asked, reply: Reply) -> str:
     """Return what a command prints of an answer."""
+    if one.form:
+        return one.form.replace("%{http_code}", str(reply.status)).replace("\\n", "")
     if one.is_silent:
         return ""
     body = reply.body.decode()
