@@ -224,10 +224,10 @@ def _written(members: Mapping[str, object]) -> dict[str, object]:
 
 def _created(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
     """Return a new record, or one that comes back: what it had before may come back with it."""
-    del by
     gone = ledger.find(want.where, key)
     back = want.resource.tombstone is not None and gone is not None and gone.once
     members = {**({} if back else want.resource.defaults), **_written(want.members or {})}
+    before = {name: Change((value,), by) for name, value in gone.members.items()} if back and gone is not None else {}
     stands = not back or (want.members or {}).get(want.resource.tombstone or "", ABSENT) is not ABSENT
     first = None if back else ledger.first_versions.get(want.where.resource)
     return Entry(
@@ -236,6 +236,7 @@ def _created(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
         present=True if stands else None,
         version=first,
         members=members,
+        before=before,
         unset=not back,
         fresh=not back,
     )
@@ -264,8 +265,9 @@ def _replaced(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
 
 
 def _deleted(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
-    del ledger, by
-    return Entry(where=want.where, key=key, present=False)
+    del by
+    old = ledger.find(want.where, key)
+    return Entry(where=want.where, key=key, present=False) if old is None else replace(old, present=False, before={})
 
 
 _EFFECTS: Final[Mapping[str, Callable[[Ledger, Want, str | int, str], Entry]]] = {

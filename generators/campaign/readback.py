@@ -198,7 +198,7 @@ class ReadBack:
 
     def _learned(self, entry: Entry, resource: Resource, body: Any, exchange: Exchange) -> Entry:
         if body is ABSENT:
-            return Entry(where=entry.where, key=entry.key, present=False, once=entry.once, by=entry.by, at=exchange)
+            return replace(entry, present=False, before={}, at=exchange)
         shown = self.key_in(resource, body)
         version = self._version(resource, body)
         number = version if isinstance(version, int) else None

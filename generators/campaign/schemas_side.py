@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from generators.campaign.investigating import Investigator
 from generators.campaign.kept import Kept, to_json
@@ -14,6 +15,8 @@ from generators.checks.findings import Finding
 from generators.http import ControlledCaller, HttpCaller
 from generators.thesis.coverage import Coverage
 from generators.thesis.running import GRACE
+
+AFTERWARDS: Final = 3.0  # seconds that are kept for trying again what was found
 
 
 def run_schemas(job: Job, lease: Lease, target: Target, emit: Emit, is_over: Callable[[], bool]) -> None:
@@ -40,7 +43,7 @@ class _Side:
             phases=self._lease.phases,
             headers=job.place.headers,
             seed=seed_of(job, self._lease),
-            seconds=max(1.0, self._budget.left - GRACE),
+            seconds=max(1.0, self._budget.left - GRACE - AFTERWARDS),
             timeout=job.place.timeout,
         )
         found: list[Kept] = []

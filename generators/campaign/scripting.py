@@ -78,7 +78,7 @@ class _Blanks:
             method=call.method,
             path=tuple(self._text(unquote(one), is_id=True) for one in call.path.split("/")[1:]),
             query=tuple((name, self._text(value)) for name, value in call.query),
-            headers=tuple((name, self._text(value)) for name, value in call.headers),
+            headers=tuple((name, self._text(value)) for name, value in call.headers if name.lower() not in OWN),
             data=ABSENT if data is ABSENT else self._blanked(data, is_id=False),
             raw=call.body if data is ABSENT else b"",
         )
@@ -170,6 +170,9 @@ def _is_made_up(text: str) -> bool:
     return len(text) >= DISTINCT and any(one.isdigit() for one in text)
 
 
+OWN: Final = frozenset(
+    ("accept-encoding", "authorization", "connection", "content-length", "host", "transfer-encoding", "user-agent")
+)
 COMMON: Final = frozenset(("connection", "content-length", "content-type", "date", "keep-alive", "server", "vary"))
 
 

@@ -96,7 +96,7 @@ def _traces(
     """Yield what a refused request left behind."""
     if exchange.reply.status in OK:
         return
-    after = pictures(stage, {}, slots=slots)
+    after = pictures(stage, {}, slots=slots, probe=law == "duplicate")
     for slot in slots:
         intent = stage.pieces[slot].intent
         if after[slot].present is not None and was[slot].like(stage.names) != after[slot].like(stage.names):
@@ -127,15 +127,13 @@ def _bad_mode(spot: Spot) -> Iterator[Finding]:
 
 
 def _spoilt(spot: Spot, word: str, spoil: Any) -> Iterator[Finding]:
-    intents = goods(spot, 1) * SEVERAL
-    stage = staged(spot, intents)
-    stage.pieces[-1] = spoil(stage, stage.pieces[0], stage.pieces[-1])
-    slots = range(SEVERAL - 1)
-    was = before(stage)
     for unit in units_of(spot.bulk):
+        stage = staged(spot, goods(spot, 1) * SEVERAL)
+        stage.pieces[-1] = spoil(stage, stage.pieces[0], stage.pieces[-1])
+        was = before(stage)
         exchange = send(stage, Ask(unit=unit))
         yield from _refusal("duplicate", word, _WHAT[word], stage, exchange)
-        yield from _traces("duplicate", stage, was, slots, exchange)
+        yield from _traces("duplicate", stage, was, range(SEVERAL - 1), exchange)
 
 
 def _same_key(stage: Stage, first: Piece, last: Piece) -> Piece:

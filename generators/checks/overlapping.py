@@ -11,7 +11,7 @@ from generators.checks.following import ask_all, follow, view_of
 from generators.checks.looking import before, pictures
 from generators.checks.mixing import goods
 from generators.checks.pictures import Picture
-from generators.checks.requests import wish_of
+from generators.checks.requests import units_of, wish_of
 from generators.checks.stage import Stage
 from generators.checks.staging import staged
 from generators.checks.targets import known_targets
@@ -29,7 +29,7 @@ def overlap(spot: Spot) -> Iterator[Finding]:
     job = spot.bulk.job
     if job is None:
         return
-    ask = Ask(as_job=wish_of(spot.bulk), targets=known_targets(spot))
+    ask = Ask(unit=units_of(spot.bulk)[0], as_job=wish_of(spot.bulk), targets=known_targets(spot))
     yield from _side_by_side(spot, ask)
     if job.cancel is not None:
         yield from _cancelled(spot, ask, job)

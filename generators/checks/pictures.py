@@ -113,27 +113,41 @@ def _plain(value: object) -> object:
 
 
 def _pages(bench: Bench, venue: Venue) -> Iterator[tuple[Exchange, Sequence[object], bool]]:
-    """Yield the pages of a list, each with whether it is the last one; as many as are looked through."""
+    """Yield the pages of a list, each with whether it is surely the last one; as many as are looked through."""
     lister = venue.acts.get("list")
     page = lister.record.page if lister is not None and lister.record is not None else Page()
-    take = min(page.max or PAGE, PAGE) if page.take is not None else page.default
-    for n in range(PAGES if lister is not None else 0):
+    seen = 0
+    for _ in range(PAGES if lister is not None else 0):
         made = single(venue, "list")
-        for at, number in ((page.take, take), (page.skip, n * take)):
+        for at, number in ((page.take, full_page(page)), (page.skip, seen)):
             if at is not None and number:
                 made.put(at, number)
         exchange = bench.send(made.call())
-        bodies = _bodies(exchange.reply.data)
+        bodies = bodies_of(exchange.reply.data)
         if exchange.reply.status not in OK or bodies is None:
             return
+        seen += len(bodies)
         total = told(exchange.reply, page.total) if page.total is not None else ABSENT
-        is_last = len(bodies) < take or str(total) == str(n * take + len(bodies))
+        is_last = not bodies or str(total) == str(seen) or len(bodies) < _most(page)
         yield exchange, bodies, is_last
         if is_last or page.skip is None:
             return
 
 
-def _bodies(data: object) -> Sequence[object] | None:
+def full_page(page: Page) -> int | None:
+    """Return how many records to ask a list for: as many as are declared to be allowed, None when nothing is."""
+    return None if page.take is None or page.max is None else min(page.max, PAGE)
+
+
+def _most(page: Page) -> int:
+    """Return how many records a page has for sure unless it is the last; 0 when nobody knows."""
+    known = full_page(page)
+    if known is not None:
+        return known
+    return page.default if page.take is None and page.skip is None else 0
+
+
+def bodies_of(data: object) -> Sequence[object] | None:
     """Return the records that a list answers with: the body itself, or the one list in it."""
     lists = [data] if isinstance(data, list) else []
     lists += [value for value in data.values() if isinstance(value, list)] if isinstance(data, dict) else []

@@ -126,7 +126,7 @@ class _Run:
         del bulk
         for name in self._bench.contract.resources if conformance.CHECK in self._chosen.checks else ():
             if not self._withheld():
-                self._try(partial(round_of, self._bench, name))
+                self._try(partial(self._gather, round_of(self._bench, name)))
                 yield from self._harvest()
 
     def _exercise(self, bulk: Sequence[Operation]) -> Iterator[Event]:
@@ -175,7 +175,10 @@ class _Run:
         yield self._answered(law.name, operation, exempt, reason)
 
     def _make(self, experiment: Experiment, operation: Operation, turn: int) -> None:
-        for finding in at_a_place(self._bench, operation, experiment, turn=self._bench.seed + turn):
+        self._gather(at_a_place(self._bench, operation, experiment, turn=self._bench.seed + turn))
+
+    def _gather(self, findings: Iterator[Finding]) -> None:
+        for finding in findings:
             self._news.append(finding)
 
     def _withheld(self) -> str:

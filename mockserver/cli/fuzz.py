@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.target import seconds, target
+from mockserver.cli.target import require_server, seconds, target
 
 if TYPE_CHECKING:
     from contracts.model import Contract
@@ -39,9 +39,6 @@ FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 @click.option("--baseline", type=FILE, help="Findings that are known: they are told, and break nothing.")
 @click.option("--baseline-update", is_flag=True, help="Write what is found to the baseline.")
 @click.option("--stop-at-first", is_flag=True, help="End with the first finding.")
-@click.option("--self-test", is_flag=True, help="Try the campaign on sandboxes with planted bugs instead.")
-@click.option("--beside-schemathesis", is_flag=True, help="With --self-test: what plain schemathesis finds, too.")
-@click.option("--only", multiple=True, metavar="BUG", help="With --self-test: only these, by name or with * in it.")
 @click.option("--junit", type=FILE, help="Write a JUnit report.")
 @click.option("--jsonl", type=FILE, help="Write a report as JSON lines.")
 @click.option("--sarif", type=FILE, help="Write a SARIF report.")
@@ -56,12 +53,16 @@ def fuzz(*, api: str, url: str, mount: str | None, **given: Any) -> int:
 
     bulkproof fuzz openapi.yaml --url https://staging.example.com --auth "$TOKEN" --corpus findings
     """
-    if given["self_test"]:
-        from mockserver.cli.self_test import self_test  # noqa: PLC0415 - only this needs it
+    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
+    from generators.caller import NoAnswerError  # noqa: PLC0415
 
-        return self_test(api, url, given)
     contract = contract_of(api, mount)
-    state = _campaign(contract, api, url, given)
+    require_server(url, given["timeout"])
+    try:
+        state = _campaign(contract, api, url, given)
+    except NoAnswerError as error:
+        cure = "What was found is kept in the corpus: go on with the same command."
+        raise MisuseError(f"the server does not answer any more: {error}.", cure=cure) from None
     return FOUND if state.broken else 0
 
 

@@ -62,6 +62,21 @@ def address(context: click.Context, parameter: click.Parameter, value: str) -> s
     return value
 
 
+def require_server(url: str, timeout: float) -> None:
+    """Raise MisuseError when nothing listens where a URL leads."""
+    from socket import create_connection  # noqa: PLC0415 - `--help` needs none of these
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    from contracts.errors import MisuseError  # noqa: PLC0415
+
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        create_connection((parts.hostname or "", port), timeout).close()
+    except (OSError, ValueError) as error:
+        raise MisuseError(f"nothing answers at {url} ({error}).", cure="Give the URL of a server that runs.") from None
+
+
 class Output(click.Path):
     """A file that can be written: its folder is there before anything else is done."""
 

@@ -200,6 +200,13 @@ def test_other_names_of_path_variables_are_no_change(contract_of):
     assert compare(contract_of(BASE), contract_of(other)).changes == ()
 
 
+def test_names_that_nobody_gave_are_no_change(contract_of):
+    """An operation without an operationId has a name of ours, which may change with its path's variables."""
+    nameless = {"paths /pets/{id} get operationId": GONE}
+    other = json.loads(json.dumps(changed(nameless)).replace("{id}", "{key}").replace('"name": "id"', '"name": "key"'))
+    assert compare(contract_of(changed(nameless)), contract_of(other)).changes == ()
+
+
 def test_the_worst_comes_first(contract_of):
     """Changes are ordered by severity, and counted."""
     diff = compare(

@@ -15,17 +15,31 @@ from mockserver.web.service import Service
 DOCS = Path(__file__).parents[2] / "docs"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
-COMMAND = re.compile(r"^\$ (.*?)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 VALUED = {"-H", "-d", "-X", "-o", "-D", "-w"}
 
 
 def commands(page: Path, program: str = "curl") -> Iterator[tuple[list[str], str]]:
     """Yield the words of each command of a program in the console blocks of a page, and what is shown below it."""
     for block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        for command, shown in COMMAND.findall(block.replace("\\\n", "")):
-            words = shlex.split(command)
+        for lines in _steps(block.replace("\\\n", "")):
+            words, rest = _command(lines)
             if words[0] == program:
-                yield words, shown.strip("\n")
+                yield words, "\n".join(rest).strip("\n")
+
+
+def _steps(block: str) -> list[list[str]]:
+    """Return the lines of each command with those below it."""
+    return [step.splitlines() for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
+
+
+def _command(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words of a command, which ends with the line that closes its last quotation, and the lines below."""
+    for n in range(1, len(lines) + 1):
+        try:
+            return shlex.split("\n".join(lines[:n])), lines[n:]
+        except ValueError:
+            continue
+    raise ValueError(lines)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final, TypeAlias
+from urllib.parse import quote
 
 from contracts.bulk import Resource
 from contracts.messages import ABSENT
@@ -44,7 +45,8 @@ def linked(turn: Turn, kind: Kind, entities: Iterable[Entity]) -> list[Entity]:
 
 def base_of(turn: Turn) -> str:
     """Return the address of the call's data set, relative and without a leading slash."""
-    return f"api/tenants/{turn.variables['client']}/{turn.variables['connection']}"
+    client, connection = (quote(turn.variables[name], safe="") for name in ("client", "connection"))
+    return f"api/tenants/{client}/{connection}"
 
 
 def _links(kind: Kind, base: str, key: str) -> list[Link]:

@@ -210,3 +210,48 @@ def test_salts_differ_from_second_to_second():
     salts = [salt_of(START + timedelta(seconds=seconds)) for seconds in (0, 1, 60, 86400)]
     assert len({*salts}) == 4
     assert {len(salt) for salt in salts} == {5}
+
+
+def test_a_list_must_hold_what_can_be_read():
+    """A record that its list leaves out is told, and a list that cannot be seen to its end is not accused."""
+
+    class Forgetful(Shelves):
+        def send(self, call):
+            reply = super().send(call)
+            if call.method == "GET" and call.path == "/books" and reply.data:
+                body = json.dumps(reply.data[:-1]).encode()
+                return Reply(status=200, headers=reply.headers, body=body, data=reply.data[:-1])
+            return reply
+
+    found = [event.finding for event in run(Forgetful(), only=["response"]) if isinstance(event, FindingFound)]
+    assert [(one.operation, one.shape) for one in found] == [("listBooks", "list lacks a record")]
+
+
+def test_records_in_long_lists_are_told_by_creating_them_again():
+    """Laws hold, and are exercised, where more is stored than is looked through."""
+    caller = Shelves()
+    for n in range(700):
+        caller.store.add_book({"isbn": f"old{n}", "title": "Old"})
+    events = run(caller, only=["atomic", "isolated", "duplicate", "createBooks"])
+    assert {one.word for one in answers(events)} == {"kept"}
+    broken = Shelves("atomic")
+    broken.store.books = dict(caller.store.books)
+    broken.store.made = caller.store.made
+    assert {one.word for one in answers(run(broken, only=["atomic", "createBooks"]))} == {"broken"}
+
+
+def test_jobs_in_real_time_are_waited_for_as_long_as_the_last_one_took():
+    """Without a clock to move few polls are made, and every law on jobs is still exercised."""
+
+    class Real(Shelves):
+        controlled = False
+
+    caller = Real()
+
+    def clock():
+        """Return the only time that passes: what was waited."""
+        return (caller.at - START).total_seconds()
+
+    events = run(caller, budget=Budget(seconds=300, clock=clock), skip=["examples"])
+    assert [one for one in answers(events) if one.word in {"broken", "not-exercised"}] == []
+    assert clock() < 200
