@@ -55,7 +55,7 @@ class Dismantler:
         if isinstance(found, dict):
             return list(found.items())
         if items.groups is not None:
-            return [(n, raw) for n, group in enumerate(found) for raw in group]
+            return self._grouped(found, items.groups)
         return list(enumerate(found))
 
     def raws(self, turn: "Turn") -> Sequence[object]:
@@ -63,7 +63,13 @@ class Dismantler:
         found = self._found(turn)
         if isinstance(found, dict):
             return list(found.values())
-        return found if self._bulk.items.groups is None else [raw for group in found for raw in group]
+        groups = self._bulk.items.groups
+        return found if groups is None else [raw for _, raw in self._grouped(found, groups)]
+
+    def _grouped(self, found: list[Any], at: str) -> Raws:
+        """Return the members of all groups, each with its group's place; what has no list at `at` is no group."""
+        listed = map(reader(at), found)
+        return [(n, raw) for n, group in enumerate(listed) if isinstance(group, list) for raw in group]
 
     def _found(self, turn: "Turn") -> "dict[str, object] | list[Any]":
         """Return what stands where the items should, an empty list when nothing fitting does."""
