@@ -153,7 +153,8 @@ def _done(turn: Turn, run: Run, keeper: Keeper, outcome: Outcome) -> Reply:
 
 def _listed(turn: Turn, run: Run, keeper: Keeper, page: Page) -> Reply:
     every = in_key_order(turn, keeper)
-    skip, take = _number(turn, page.skip, 0), _number(turn, page.take, page.default)
+    is_paged = page.skip is not None or page.take is not None
+    skip, take = _number(turn, page.skip, 0), _number(turn, page.take, page.default if is_paged else len(every))
     window = every[skip : skip + take]
     headers = Headers()
     if page.total is not None and page.total.startswith("header:"):

@@ -99,7 +99,7 @@ def declared_entry(run: "Run", outcome: Outcome) -> object:
     if declared.shape == "map" and declared.error == "":
         return message_of(outcome)
     entry: dict[str, Any] = {}
-    _mark(entry, declared.failed_if, outcome)
+    _mark(entry, declared.failed_if, outcome, _on_broken(run, outcome))
     if declared.key and outcome.item.key is not None:
         put_at(entry, declared.key, outcome.item.key)
     if outcome.record is not None:
@@ -122,10 +122,20 @@ def outcomes_of(run: "Run") -> Outcomes:
 
 def _error_of(run: "Run", outcome: Outcome) -> object:
     marked = run.operation.bulk.unit.marked_as if run.operation is not None and run.operation.bulk is not None else None
-    return marked if outcome.result == "not-run" and marked is not None and not outcome.faults else message_of(outcome)
+    if outcome.result == "not-run" and marked is not None and not outcome.faults:
+        return marked
+    word = _on_broken(run, outcome)
+    return word if isinstance(word, str) else message_of(outcome)
 
 
-def _mark(entry: dict[str, Any], test: Test | None, outcome: Outcome) -> None:
+def _on_broken(run: "Run", outcome: Outcome) -> int | str | None:
+    """Return what an item is declared to say whose reference failed, None when this one waited for nothing."""
+    waited = any(fault.kind == "broken" and fault.value for fault in outcome.faults)
+    bulk = None if run.operation is None else run.operation.bulk
+    return bulk.order.on_broken if waited and bulk is not None else None
+
+
+def _mark(entry: dict[str, Any], test: Test | None, outcome: Outcome, declared: int | str | None) -> None:
     if test is None or test.at == "":
         return
     bad = outcome.result != "done"
@@ -135,7 +145,7 @@ def _mark(entry: dict[str, Any], test: Test | None, outcome: Outcome) -> None:
     elif isinstance(test.value, bool):
         put_at(entry, test.at, test.value if (test.word == "is") == bad else not test.value)
     elif test.word == "not" or str(test.value)[1:] in {"xx", "XX"}:
-        put_at(entry, test.at, http_status(outcome))
+        put_at(entry, test.at, declared if isinstance(declared, int) else http_status(outcome))
     else:
         put_at(entry, test.at, test.value if bad else "ok")
 
