@@ -40,6 +40,7 @@ class Judge:
     find: Finder | None
     proofs: Proofs = field(default_factory=Proofs)
     known: dict[tuple[Schema, Schema, Direction], tuple[Change, ...]] = field(default_factory=dict)
+    judged: dict[tuple[Schema, Schema, str, Direction], Change] = field(default_factory=dict)
 
     def schemas(
         self, old: Schema | None, new: Schema | None, *, direction: Direction, operation: str, place: str
@@ -67,7 +68,7 @@ class _Case:
         is_safe = self._covers(self.sides) == "yes"
         worst: Severity = "info"
         for edit in edits(self.old, self.new):
-            change = self._eased(edit) if is_safe else self._judged(edit)
+            change = self._eased(edit) if is_safe else self._known(edit)
             worst = max(worst, change.severity, key=RANK.index)
             yield change
         if not is_safe and worst != "error":
@@ -82,6 +83,13 @@ class _Case:
 
     def _is_harmless(self, edit: Edit) -> bool:
         return edit.said.effect == HARMLESS[self.direction]
+
+    def _known(self, edit: Edit) -> Change:
+        """Return the judgement of an edit: one that was met elsewhere is as bad here."""
+        key = (edit.old, edit.new, f"{edit.said.keyword} {edit.said.says}", self.direction)
+        if key not in self.judge.judged:
+            self.judge.judged[key] = self._judged(edit)
+        return replace(self.judge.judged[key], place=edit.at)
 
     def _judged(self, edit: Edit) -> Change:
         if self._is_harmless(edit):

@@ -14,9 +14,11 @@ from generators.campaign.scripting import scripted
 from generators.campaign.session import Seen, unanswered
 from generators.campaign.shrinking import Shrinker
 from generators.campaign.signs import Sign, common, shows, sign_of
-from generators.campaign.steps import Asking, Script, tidied
+from generators.campaign.slicing import slices
+from generators.campaign.steps import Asking, Script, learned, tidied
 from generators.campaign.watchers import Outfit
-from generators.campaign.worlds import Target, World
+from generators.campaign.worlds import Target
+from generators.checks.differential import CHECK as MODEL
 from generators.checks.findings import Finding
 
 CONFIRMATIONS: Final = 3
@@ -64,34 +66,46 @@ class Investigator:
             seconds=round(seconds, 3),
             seed=seed,
             url=url,
+            group=seen.cause,
             traits=tuple(f"{name}={version}" for name, version in sorted(self.outfit.first_versions.items())),
         )
 
     def _first_signs(self, seen: Seen, script: Script) -> Iterator[Sign]:
-        shown = {id(one) for one in seen.finding.evidence}
         numbers = {one.n for one in seen.finding.evidence}
         names = script.names(seen.world.prefix, seen.world.base)
-        for index, deed in enumerate(seen.deeds):
-            if isinstance(deed, Exchange) and (id(deed) in shown or deed.n in numbers):
+        for index, (deed, step) in enumerate(zip(seen.deeds, script.steps, strict=True)):
+            if not isinstance(deed, Exchange) or not isinstance(step, Asking):
+                continue
+            told = {lesson.name: learned(lesson, deed.reply, names) for lesson in step.lessons}
+            names |= {name: value for name, value in told.items() if value is not None}
+            if deed.n in numbers:
                 yield sign_of(index, deed.reply, names)
 
     def confirmed(self, kept: Kept) -> Kept:
         """Return a finding made small and tried three times."""
         until = monotonic() + SHRINKING
+        if not self.shows(kept):
+            return self._tried(kept, [self._again(kept) for _ in range(CONFIRMATIONS - 1)], missed=1)
+        if kept.judged == "signs":
+            return self._thrice(self._by_steps(kept, until))
+        kept = self._sliced(kept)
         shrinker = Shrinker(
             contract=self.outfit.contract,
             shows=lambda script: self.shows(replace(kept, script=script)),
             is_over=lambda: self.is_over() or monotonic() > until or shrinker.tried > TRIES,
         )
-        if not self.shows(kept):
-            return self._tried(kept, [self._again(kept) for _ in range(CONFIRMATIONS - 1)], missed=1)
-        small = (
-            replace(kept, script=tidied(shrinker.shrink(kept.script)))
-            if kept.judged == "laws"
-            else self._by_steps(kept, until)
-        )
+        small = replace(kept, script=tidied(shrinker.shrink(kept.script)))
         self.tried += shrinker.tried
-        return self._tried(small, [self._again(small) for _ in range(CONFIRMATIONS)])
+        return self._thrice(small)
+
+    def _thrice(self, kept: Kept) -> Kept:
+        return self._tried(kept, [self._again(kept) for _ in range(CONFIRMATIONS)])
+
+    def _sliced(self, kept: Kept) -> Kept:
+        """Return a finding with the steps alone that have to do with its evidence, where it still shows."""
+        shown = [sign.step for sign in kept.signs]
+        found = (replace(kept, script=one) for one in slices(kept.script, shown, self.outfit.contract))
+        return next((one for one in found if self.shows(one)), kept)
 
     def _by_steps(self, kept: Kept, until: float) -> Kept:
         """Return a finding that is judged by its signs with the steps left out that it can do without."""
@@ -118,7 +132,7 @@ class Investigator:
 
     def _again(self, kept: Kept) -> tuple[bool, list[Sign]]:
         """Do a script once more: whether it shows the finding, and the signs of what is evidence."""
-        shown = self.play(kept.script)
+        shown = self.play(kept.script, modelled=kept.law == MODEL)
         finding = shown.find(kept.fingerprint) if kept.judged == "laws" else None
         if finding is None:
             return self._by_signs(kept, shown)
@@ -143,7 +157,7 @@ class Investigator:
 
     def shows(self, kept: Kept) -> bool:
         """Do a finding's script in a new world, and say whether the finding shows."""
-        return self.judge(kept, self.play(kept.script))
+        return self.judge(kept, self.play(kept.script, modelled=kept.law == MODEL))
 
     def judge(self, kept: Kept, shown: Shown) -> bool:
         """Say whether what was played shows a finding: by the laws, or by its signs."""
@@ -152,13 +166,10 @@ class Investigator:
         played = {one.index: one for one in shown.played}
         return bool(kept.signs) and all(_shows(sign, played.get(sign.step)) for sign in kept.signs)
 
-    def play(self, script: Script) -> Shown:
-        """Do a script in a new world, watched; a call that is not answered ends it."""
-        return self.play_in(script, self.target.fresh(PURPOSE))
-
-    def play_in(self, script: Script, world: World) -> Shown:
-        """Do a script in a world, watched."""
-        watcher = self.outfit.watcher(world)
+    def play(self, script: Script, *, modelled: bool) -> Shown:
+        """Do a script in a new world, watched, beside the model or without it; a call without an answer ends it."""
+        world = self.target.fresh(PURPOSE)
+        watcher = self.outfit.watcher(world, modelled=modelled)
         found: dict[str, Finding] = {}
         played: list[Played] = []
         try:

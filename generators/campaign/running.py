@@ -96,6 +96,9 @@ class Campaign:
             placed = self.state.add(replace(kept, group=""))
             if placed is not None and self.corpus is not None:
                 self.listener.found(placed, self.corpus.folder_of(placed))
+                if not placed.tries:
+                    small = self.state.renew(investigator.confirmed(placed))
+                    self.listener.confirmed(small, self.corpus.keep(small))
         else:
             self.listener.told(f"{kept.fingerprint[:8]} does not show any more: {kept.law} on {kept.operation}.")
 

@@ -20,12 +20,16 @@ from generators.checks.findings import Finding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A finding, all that was done in its world until then, and the step that showed it."""
+    """A finding and all that was done in its world until then.
+
+    `cause` is the fingerprint of what was found in that world before: it may have the same root cause.
+    """
 
     finding: Finding
     deeds: tuple[Deed, ...]
     world: World
     judged: Judged = "laws"
+    cause: str = ""
 
 
 class Session:
@@ -49,6 +53,7 @@ class Session:
         self.bench = Bench(outfit.contract, _Watched(self), seed=seed, salt=world.salt, budget=budget, given=given)
         self.bench.router = outfit.router
         self.calls = 0
+        self._first = ""
 
     @property
     def caller(self) -> Recorder:
@@ -72,7 +77,11 @@ class Session:
 
     def tell(self, finding: Finding, *, judged: Judged = "laws") -> None:
         """Tell of a finding with all that was done so far."""
-        self._on_finding(Seen(finding=finding, deeds=tuple(self._recorder.deeds), world=self.world, judged=judged))
+        cause = self._first if self._first != finding.fingerprint else ""
+        self._first = self._first or finding.fingerprint
+        self._on_finding(
+            Seen(finding=finding, deeds=tuple(self._recorder.deeds), world=self.world, judged=judged, cause=cause)
+        )
 
 
 def unanswered(operation: Operation | None, says: str) -> Finding:

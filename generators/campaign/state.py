@@ -71,6 +71,8 @@ class State:
 
     def _group(self, kept: Kept, own: str = "") -> str:
         """Return the finding with the same root cause that was found first, "" for the first itself."""
+        if not own and kept.group in self.findings:
+            return self.findings[kept.group].group or kept.group
         for other in self.findings.values():
             if other.fingerprint == kept.fingerprint:
                 return own

@@ -1,6 +1,7 @@
 """The law that an item is judged as the single-record call that it is like: singular."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from contracts.messages import ABSENT, Exchange
@@ -9,7 +10,7 @@ from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
 from generators.checks.jobs import OK
 from generators.checks.looking import pictures, stored
-from generators.checks.mixing import batched
+from generators.checks.mixing import batched, over, together
 from generators.checks.records import key_of_created, written
 from generators.checks.requests import units_of
 from generators.checks.stage import Piece, Stage
@@ -22,23 +23,21 @@ TIMES: Final = 2  # how often each peculiar content is tried
 
 def singular(spot: Spot) -> Iterator[Finding]:
     """Send every kind of item in bulk, and each alone through the call that it is like."""
-    intents = [one for one in _intents(spot) if _like(spot, one) is not None]
-    if not intents:
+    plain, odd, broken = ([one for one in some if _like(spot, one) is not None] for some in _intents(spot))
+    if not plain:
         raise ImpossibleError("the call that items are like does none of the actions that could be tried")
-    broken = [one for one in flavoured(spot)[1] if _like(spot, one) is not None]
-    together = units_of(spot.bulk)[0] == "item"
-    most = (spot.bulk.items.max or len(intents)) if together else 1
-    sets = [*batched(intents, most), *([one] for one in broken)]
-    for some in sets:
-        yield from _at_once(spot, some)
+    most = together(spot)
+    sets = [*batched(plain, most), *batched(odd, most), *([one] for one in broken)]
+    yield from over(sets, partial(_at_once, spot))
 
 
-def _intents(spot: Spot) -> list[Intent]:
-    (right, wrong), (odd, _) = repertoire(spot), flavoured(spot)
+def _intents(spot: Spot) -> tuple[Sequence[Intent], Sequence[Intent], Sequence[Intent]]:
+    """Return plain intents, ones with peculiar contents, and ones for which a whole request may be refused."""
+    (right, wrong), (odd, broken) = repertoire(spot), flavoured(spot)
     timeless = not any(_names_version(one) for one in _likes(spot))
     shared = spot.bulk.effect.payload in spot.bulk.items.shared
     known = [one for one in wrong if not (timeless and one.defect == "stale")]
-    return [*right, *known, *(() if shared else odd * TIMES)]
+    return [*right, *known], () if shared else odd * TIMES, broken
 
 
 def _at_once(spot: Spot, intents: Sequence[Intent]) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """A check beside the laws: what is told as done can be read back, and what is told as failed left no trace."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from contracts.messages import ABSENT
@@ -8,7 +9,7 @@ from contracts.texts import short
 from generators.checks.findings import Finding, ImpossibleError
 from generators.checks.intents import Intent
 from generators.checks.looking import before, stored
-from generators.checks.mixing import batched
+from generators.checks.mixing import batched, over, together
 from generators.checks.payloads import member_schemas
 from generators.checks.pictures import Picture
 from generators.checks.requests import units_of
@@ -26,12 +27,11 @@ def effect(spot: Spot) -> Iterator[Finding]:
     """Send every kind of item, and hold what is stored then against what was sent and told."""
     (right, wrong), (odd, _) = repertoire(spot), flavoured(spot)
     shared = spot.bulk.effect.payload in spot.bulk.items.shared
-    intents = [*right, *wrong, *(() if shared else odd), *right]
-    together = units_of(spot.bulk)[0] == "item"
-    if not intents:
+    if not right:
         raise ImpossibleError(f"no item could be made that {spot.operation.id} should carry out")
-    for some in batched(intents, (spot.bulk.items.max or len(intents)) if together else 1):
-        yield from _held(spot, some)
+    most = together(spot)
+    sets = [*batched([*right, *wrong, *right], most), *batched(() if shared else odd, most)]
+    yield from over(sets, partial(_held, spot))
 
 
 def _held(spot: Spot, intents: Sequence[Intent]) -> Iterator[Finding]:

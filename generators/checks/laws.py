@@ -14,7 +14,7 @@ from generators.checks.findings import Law
 from generators.checks.limits import boundary, duplicate, refuses_duplicates
 from generators.checks.ordering import broken_reference, grouped
 from generators.checks.repeating import idempotent, unprocessed
-from generators.checks.requests import units_of
+from generators.checks.requests import stops, units_of
 from generators.checks.targets import fan_out
 from generators.checks.undoing import atomic
 from generators.checks.versions import stale_version
@@ -51,6 +51,10 @@ def _numbered(view: View) -> bool:
 
 def _asked_about(view: View) -> bool:
     return any(trace.polls or trace.gone for trace in view.traces)
+
+
+def _stand_alone(bulk: Bulk) -> bool:
+    return "item" in units_of(bulk) and not stops(bulk)
 
 
 def _counts(bulk: Bulk) -> bool:
@@ -105,7 +109,7 @@ LAWS: Final[tuple[Law, ...]] = (
     Law(
         name="isolated",
         says="Leaving out the items that failed changes nothing for the others.",
-        exempts=_unless("its items stand or fall together", lambda bulk: "item" in units_of(bulk)),
+        exempts=_unless("its items stand or fall together, or stop at a failure", _stand_alone),
         experiment=isolated,
     ),
     Law(
@@ -118,15 +122,18 @@ LAWS: Final[tuple[Law, ...]] = (
         name="split",
         says="One request does what its two halves do, one after the other.",
         exempts=_unless(
-            "its items are not declared to run one by one as listed",
-            lambda bulk: "item" in units_of(bulk) and bulk.order.run == "listed",
+            "its items are not declared to run one by one as listed, whatever fails",
+            lambda bulk: _stand_alone(bulk) and bulk.order.run == "listed",
         ),
         experiment=split,
     ),
     Law(
         name="permuted",
         says="The order of the items changes neither outcomes nor state.",
-        exempts=_unless("it is declared to run in an order", lambda bulk: bulk.order.run == "any"),
+        exempts=_unless(
+            "it is declared to run in an order, or to stop at a failure",
+            lambda bulk: bulk.order.run == "any" and not stops(bulk),
+        ),
         experiment=permuted,
     ),
     Law(

@@ -59,7 +59,8 @@ def pictures(
 def before(stage: Stage, slots: Sequence[int] | None = None) -> dict[int, Picture]:
     """Return what is stored before a trial: records that were set up as they are read, and no others."""
     wanted = stage.pieces if slots is None else [stage.pieces[slot] for slot in slots]
-    there = [piece.slot for piece in wanted if piece.intent.needs_record]
+    met = [piece for piece in wanted if piece.intent.needs_record or piece.intent.defect == "taken"]
+    there = [piece.slot for piece in met if piece.key is not ABSENT]
     return {**{piece.slot: Picture(present=False) for piece in wanted}, **pictures(stage, {}, slots=there)}
 
 

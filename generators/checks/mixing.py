@@ -1,7 +1,7 @@
 """Which items an experiment sends, and where it is made: good and defective ones, at the first place that works."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, cycle, islice
 from typing import Final, TypeVar
 
@@ -9,6 +9,7 @@ from contracts.model import Operation
 from generators.checks.bench import Bench
 from generators.checks.findings import Experiment, Finding, ImpossibleError
 from generators.checks.intents import Intent
+from generators.checks.requests import stops, units_of
 from generators.checks.staging import repertoire
 from generators.checks.venues import Spot, venues
 from generators.checks.wrapping import unspoken
@@ -16,6 +17,7 @@ from generators.values import UnsatisfiableError
 
 LENGTH: Final = 12  # items that a mix has at least: some faults show in long lists only
 Thing = TypeVar("Thing")
+MOST: Final = 100  # items that are sent together where there is no limit
 PLACES: Final = 3  # kinds of record that are tried before an experiment is given up
 
 
@@ -73,3 +75,23 @@ def inserted(right: Sequence[Intent], wrong: Intent, at: int) -> list[Intent]:
 def batched(things: Sequence[Thing], most: int) -> Iterator[Sequence[Thing]]:
     """Yield things in lists of at most so many."""
     yield from (things[start : start + most] for start in range(0, len(things), most))
+
+
+def together(spot: Spot) -> int:
+    """Return how many items may be sent together so that none of them touches another."""
+    apart = units_of(spot.bulk)[0] == "item" and not stops(spot.bulk)
+    return (spot.bulk.items.max or MOST) if apart else 1
+
+
+def over(sets: Iterable[Thing], trial: Callable[[Thing], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yield what a trial finds in each of some sets of items. Raises ImpossibleError when none could be tried."""
+    reasons: list[str] = []
+    tried = 0
+    for some in sets:
+        try:
+            yield from trial(some)
+            tried += 1
+        except ImpossibleError as error:
+            reasons.append(str(error))
+    if reasons and not tried:
+        raise ImpossibleError(reasons[0])

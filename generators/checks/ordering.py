@@ -104,13 +104,13 @@ def _exists_once(spot: Spot) -> bool:
 def broken_reference(spot: Spot) -> Iterator[Finding]:
     """Let an item wait for one that fails, and another for one that does not."""
     wrong, right = bads(spot)[0], goods(spot, 1)[0]
-    intents = [wrong, replace(right, awaits=(0,)), right, replace(right, awaits=(2,))]
+    intents = [right, replace(right, awaits=(0,)), wrong, replace(right, awaits=(2,))]
     stage = staged(spot, intents)
-    was = before(stage)[1]
+    was = before(stage)[3]
     done = perform(stage, Ask(unit=units_of(spot.bulk)[0]))
-    if 0 not in done.slots("failed"):
+    if 2 not in done.slots("failed"):  # noqa: PLR2004 - the place of the one that is wrong
         raise ImpossibleError("the item that another one waits for did not fail")
-    after = stored(done, slots=[1])[1]
+    after = stored(done, slots=[3])[3]
     yield from _said(done)
     if after.present is not None and was.like(stage.names) != after.like(stage.names):
         says = "an item was carried out although the one that it waits for had failed"
@@ -118,13 +118,13 @@ def broken_reference(spot: Spot) -> Iterator[Finding]:
 
 
 def _said(done: Ran) -> Iterator[Finding]:
-    declared, one = done.stage.spot.bulk.order.on_broken, done.outcomes[1]
+    declared, one = done.stage.spot.bulk.order.on_broken, done.outcomes[3]
     if one.result == "done":
         says = "an item is done although the one that it waits for failed"
         yield finding("broken-reference", "told as done", says, done)
     elif declared is not None and one.result == "failed":
         says = f"an item whose reference failed says {short(one.error)}, not {short(declared)} as declared"
         yield finding("broken-reference", "not told as declared", says, done)
-    if done.result(3) not in {"done", "untold"}:
+    if done.result(1) not in {"done", "untold"}:
         says = "an item is not carried out although the one that it waits for is done"
         yield finding("broken-reference", "not run although it could", says, done)

@@ -161,12 +161,13 @@ def _makes(bench: Bench, operation: Operation, place: Venue) -> bool:
 def _posted(spot: Spot, members: Sequence[Members], names: Names, start: int) -> list[object] | None:
     action = next(name for name in actions_of(spot.bulk) if name in {"create", "upsert"})
     intent, rng, own_key = Intent(action=action), spot.bench.rng("made"), spot.resource.key
-    raws = []
-    for n, one in enumerate(members):
-        key = client_key(spot, names, f"s{start + n}", intent, rng)
-        content = Content(members=one, target=one.get(own_key, ABSENT), key=key)
-        raws.append(wrapped(spot, intent, content, rng))
-    exchange = spot.bench.send(request(spot, Request(items=raws, actions=(action,))).call())
+    keys = [client_key(spot, names, f"s{start + n}", intent, rng) for n in range(len(members))]
+    contents = [
+        Content(members=one, target=one.get(own_key, ABSENT), key=key) for one, key in zip(members, keys, strict=True)
+    ]
+    raws = [wrapped(spot, intent, content, rng) for content in contents]
+    named = [n if key is ABSENT else key for n, key in enumerate(keys, start)]
+    exchange = spot.bench.send(request(spot, Request(items=raws, actions=(action,), keys=named)).call())
     view = next(views(History(exchanges=(exchange,)), spot.bench.contract, router=spot.bench.router), None)
     outcomes = view.tellings[0].outcomes if view is not None and view.tellings else ()
     if len(outcomes) != len(members) or any(one.result != "done" for one in outcomes):

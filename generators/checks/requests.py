@@ -109,3 +109,8 @@ def wish_of(bulk: Bulk) -> str | None:
     """Return how a caller asks for a job, None when it cannot choose."""
     wishes = bulk.job.when if bulk.job is not None else ()
     return None if not wishes or "always" in wishes else wishes[0]
+
+
+def stops(bulk: Bulk) -> bool:
+    """Say whether a failure keeps the items after it from being run, without the caller asking for it."""
+    return isinstance(bulk.unit.stop_after, int) and bulk.unit.stop_after > 0

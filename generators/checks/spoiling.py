@@ -65,13 +65,15 @@ def _invalid(stage: Stage, slot: str, intent: Intent, members: Members, rng: Ran
 
 def _padded(stage: Stage, slot: str, intent: Intent, members: Members, rng: Random) -> Members:
     """Put blanks around a text."""
-    del slot, intent, rng
+    del slot
     schema, open_ = _schema(stage), _free(stage)
-    for name, value in members.items():
-        inner = schema.member(name)
-        padded = f" {value} "
-        if name in open_ and isinstance(value, str) and (inner is None or inner.is_valid(padded)):
-            return {**members, name: padded}
+    others = [] if intent.existing else [name for name in open_ if name not in members]
+    for name in (*(name for name in members if name in open_), *others):
+        value = members.get(name) or drawn_member(stage.spot.bench, stage.spot.resource, name, rng)
+        for padded in (f" {value} ", f" {value[:1]} ") if isinstance(value, str) else ():
+            inner = schema.member(name)
+            if inner is None or inner.is_valid(padded):
+                return {**members, name: padded}
     raise ImpossibleError(f"a {stage.spot.resource.name} has no text that may have blanks around it")
 
 

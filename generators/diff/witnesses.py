@@ -15,8 +15,8 @@ from generators.diff.shrinking import shrunk
 from generators.values import Generator, UnsatisfiableError, compile_schema
 
 DIRECTED: Final = 60  # values drawn towards a clue
-BLIND: Final = 1500  # values drawn from the accepting side, when none was found towards the clue
-LARGE: Final = 200_000  # bytes drawn blindly in all
+BLIND: Final = 500  # values drawn from the accepting side, when none was found towards the clue
+LARGE: Final = 100_000  # bytes drawn blindly in all
 CANDIDATES: Final = 5  # witnesses of which the best is kept
 FAULTS: Final = 20  # faults that are counted
 

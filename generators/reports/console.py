@@ -14,6 +14,7 @@ COLOURS: Final[Mapping[str, str]] = {
     "not-exercised": "2",
     "not-applicable": "2",
 }
+WIDEST: Final = 32  # columns of the names; what is told of a longer one begins in the next line
 NARROWEST: Final = 20  # columns that a detail has at least, however narrow the terminal is
 QUIET: Final = frozenset(("kept", "not-applicable"))
 LISTED: Final = 5  # pieces of evidence named in a line
@@ -32,7 +33,7 @@ def _lines(report: Report, width: int, colour: bool, quiet: frozenset[str]) -> I
     yield from (f"{name}: {value}" for name, value in report.facts)
     loud = [row for row in report.rows if row.status not in quiet]
     state = max((len(WORDS[row.status]) for row in loud), default=0)
-    name = max((len(row.id) for row in loud), default=0)
+    name = max((len(row.id) for row in loud if len(row.id) <= WIDEST), default=0)
     room = max(width - state - name - 6, NARROWEST)
     longest = max(map(len, report.groups), default=0)
     for n, (group, rows) in enumerate(report.groups.items()):
@@ -42,7 +43,7 @@ def _lines(report: Report, width: int, colour: bool, quiet: frozenset[str]) -> I
         for row in rows:
             if row.status in quiet:
                 continue
-            first, *more = _told(row, room)
+            first, *more = _told(row, room) if len(row.id) <= name else ["", *_told(row, room)]
             head = f"  {_painted(WORDS[row.status].ljust(state), row.status, colour)}  {row.id.ljust(name)}"
             yield f"{head}  {first}".rstrip()
             yield from (f"{'':{state + name + 6}}{line}" for line in more)

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from mockserver.cli.target import pairs
+
 if TYPE_CHECKING:
     from generators.data import Form
 
@@ -17,14 +19,6 @@ def _share(context: click.Context, parameter: click.Parameter, value: str) -> fl
     if not 0.0 <= share <= 1.0:
         raise click.BadParameter(f"'{value}' is no share, such as 5% or 0.05.", context, parameter)
     return share
-
-
-def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """Return `NAME=VALUE` pairs as a dictionary."""
-    for value in values:
-        if "=" not in value:
-            raise click.BadParameter(f"'{value}' is not NAME=VALUE.", context, parameter)
-    return {name: value for name, _, value in (one.partition("=") for one in values)}
 
 
 @click.command()
@@ -44,7 +38,7 @@ def _pairs(context: click.Context, parameter: click.Parameter, values: tuple[str
     help="A body to post, a value on each line, or a table.",
 )
 @click.option(
-    "--param", "given", multiple=True, callback=_pairs, metavar="NAME=VALUE", help="A parameter of the operation."
+    "--param", "given", multiple=True, callback=pairs, metavar="NAME=VALUE", help="A parameter of the operation."
 )
 @click.option("-o", "--output", type=click.File("w", encoding="utf-8"), default="-", help="Where to write the values.")
 @click.option("--labels", type=click.File("w", encoding="utf-8"), help="Where to write what is wrong with which value.")

@@ -1,0 +1,75 @@
+"""What of a script has to do with its evidence: the steps, and the items, that share a name with it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from contracts.messages import ABSENT
+from contracts.model import Contract
+from generators.campaign.steps import Asking, Script, Step
+from generators.checks.locations import look, put
+
+ROUNDS: Final = 4  # names that lead to names are followed so far
+PLAIN: Final = frozenset(("{{prefix}}", "{{capitals}}"))
+
+
+def slices(script: Script, shown: Sequence[int], contract: Contract) -> Iterator[Script]:
+    """Yield smaller scripts that may do: of the items alone that share names with the evidence, then of whole steps."""
+    for thin in (True, False):
+        found = _slice(script, frozenset(shown), contract, thin=thin)
+        if len(found.steps) < len(script.steps) or thin:
+            yield found
+
+
+def _slice(script: Script, shown: frozenset[int], contract: Contract, *, thin: bool) -> Script:
+    names = {name for n in shown if n < len(script.steps) for name in _marks(script.steps[n])}
+    kept: dict[int, Step] = {}
+    for _ in range(ROUNDS):
+        kept = {}
+        for n, step in enumerate(script.steps):
+            part = step if n in shown or not isinstance(step, Asking) else _part(step, names, contract, thin=thin)
+            if part is not None:
+                kept[n] = part
+        wider = names | {name for step in kept.values() for name in _marks(step)}
+        if wider == names:
+            break
+        names = wider
+    return replace(script, steps=tuple(kept.values()))
+
+
+def _part(step: Asking, names: set[str], contract: Contract, *, thin: bool) -> Step | None:
+    """Return what of a step shares a name, None when nothing does."""
+    operation = contract.operation(step.operation)
+    bulk = operation.bulk if operation is not None else None
+    if bulk is not None and thin and step.data is not ABSENT:
+        place = next((at for at in (bulk.items.at, *bulk.items.also_at) if isinstance(look(step.data, at), list)), None)
+        items: Any = look(step.data, place) if place is not None else []
+        own = [item for item in items if not names.isdisjoint(_texts(item))]
+        if place is not None and own:
+            return replace(step, data=put(step.data, place, own))
+    told = {f"{{{{{lesson.name}}}}}" for lesson in step.lessons}
+    return step if not names.isdisjoint(_marks(step) | told) else None
+
+
+def _marks(step: Step) -> set[str]:
+    """Return the names that a step uses or tells: texts with blanks in them."""
+    if not isinstance(step, Asking):
+        return set()
+    told = {f"{{{{{lesson.name}}}}}" for lesson in step.lessons}
+    return {*_texts(list(step.path)), *_texts(step.data), *told}
+
+
+def _texts(value: object) -> set[str]:
+    return set(_found(value)) - PLAIN
+
+
+def _found(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        if "{{" in value:
+            yield value.replace(":number", "")
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _found(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _found(inner)
