@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from secrets import randbelow
+from threading import get_ident
 from typing import Any, Final
 
 import orjson
@@ -58,24 +59,37 @@ def _root(contract: Contract, place: Place) -> tuple[str, str]:
 
 
 class PlainTarget:
-    """A server that everybody shares: a new world is a new prefix of names."""
+    """A server that everybody shares: a new world is a new prefix of names. Every thread has its own connection."""
+
+    controlled = False
 
     def __init__(self, contract: Contract, place: Place) -> None:
-        self._caller = HttpCaller(base_of(contract, place.url), headers=place.headers, timeout=place.timeout)
+        self._contract, self._place = contract, place
         self._numbers = count(randbelow(SALTS))
+        self._callers: dict[int, HttpCaller] = {}
 
     def fresh(self, purpose: str = "") -> World:
         """Return a world of names that nobody has used."""
         del purpose
-        return World(caller=self._caller, salt=salt_text(next(self._numbers) % SALTS))
+        return World(caller=self._caller(), salt=salt_text(next(self._numbers) % SALTS))
+
+    def _caller(self) -> HttpCaller:
+        place, thread = self._place, get_ident()
+        if thread not in self._callers:
+            base = base_of(self._contract, place.url)
+            self._callers[thread] = HttpCaller(base, headers=place.headers, timeout=place.timeout)
+        return self._callers[thread]
 
     def close(self) -> None:
-        """Close the connection."""
-        self._caller.close()
+        """Close the connections."""
+        for caller in self._callers.values():
+            caller.close()
 
 
 class SandboxTarget:
     """A Bulkproof sandbox: a new world is a sandbox as it was made, with what is played and set in the one named."""
+
+    controlled = True
 
     def __init__(self, contract: Contract, place: Place, control: "_Control", sandbox: str, label: str) -> None:
         self._contract, self._place, self._control, self._label = contract, place, control, label

@@ -33,7 +33,11 @@ class World:
 
 
 class Target(Protocol):
-    """An implementation under test."""
+    """An implementation under test. It is `controlled` when waiting costs no real time."""
+
+    @property
+    def controlled(self) -> bool:
+        """Whether its clock can be moved."""
 
     def fresh(self, purpose: str = "") -> World:
         """Return a world in which nothing was done; what is done there stays apart from other purposes' worlds."""
