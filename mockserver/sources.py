@@ -65,6 +65,8 @@ def _imported(place: str) -> Api:
 
 
 def _from_file(path: Path) -> Api:
+    if not path.exists():
+        raise MisuseError("there is no such file.", where=str(path), cure="Check the name and the folder.")
     name = _UNFIT.sub("-", path.stem).strip("-") or "api"
     return Api(name=name, contract=load(path, name=name))
 

@@ -16,6 +16,7 @@ from generators.campaign.agenda import Entry, Episode, Experiment, Insist, Limit
 from generators.campaign.coverage import Coverage
 from generators.campaign.episodes import insist, play_episode, play_limits
 from generators.campaign.grounds import Grounds, survey
+from generators.campaign.grouping import is_explained
 from generators.campaign.investigating import Investigator
 from generators.campaign.kept import Kept, to_json
 from generators.campaign.leases import Emit, Job, Lease, seed_of
@@ -194,7 +195,7 @@ class _Bulk:
             if self.target.controlled and self.investigated > self.budget.spent / 2 and not self._is_played():
                 return
             with self._state:
-                self.waiting.sort(key=lambda one: (bool(one.group), one.seconds))
+                self.waiting.sort(key=self._urgency)
                 kept = self.waiting.pop(0)
             before = self.budget.spent
             kept = self._investigator().confirmed(kept)
@@ -204,7 +205,13 @@ class _Bulk:
                 self.emit({"kind": "kept", "lease": self.lease.name, "finding": to_json(kept)})
             self._progress()
 
+    def _urgency(self, kept: Kept) -> tuple[bool, bool, float]:
+        """Return the place of a finding among those that wait: new causes come first."""
+        return is_explained(kept, self.found.values()), bool(kept.cause), kept.seconds
+
     def _count(self, exchange: Exchange, watcher: Watcher) -> None:
+        if self.is_over():
+            self.budget.seconds = 0.0  # whoever waits in an experiment is to stop waiting
         with self._state:
             self.calls += 1
             view: View | None = watcher.last_view

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import ContractError, MisuseError
+from contracts.errors import MisuseError
 from contracts.messages import Headers
 from mockserver.sources import BUNDLED, find_sources
 from mockserver.web.curl import curl_line
@@ -112,7 +112,7 @@ def test_sources():
     assert [source.load().name for source in find_sources(BUNDLED)] == ["genero", "onkey"]
     with pytest.raises(MisuseError, match="Did you mean 'genero'"):
         find_sources(["gnero"])
-    with pytest.raises(ContractError, match="there is no such file"):
+    with pytest.raises(MisuseError, match="there is no such file"):
         find_sources(["nowhere.yaml"])[0].load()
 
 
