@@ -15,10 +15,11 @@ CHANGES: Final = frozenset(("update", "upsert", "replace", "delete"))
 
 
 class Verdict(NamedTuple):
-    """What must become of an effect, and why."""
+    """What must become of an effect, and why; `alone` when nothing else is wrong with it, nor may be."""
 
     word: Word
     reason: str = ""
+    alone: bool = False
 
 
 DONE: Final = Verdict("done")
@@ -44,12 +45,11 @@ def verdict(ledger: Ledger, want: Want, *, since: int | None = None) -> Verdict:
     """
     if want.action not in CREATES | CHANGES or want.members is None:
         return OPEN
-    is_open = False
-    for found in _reasons(Beliefs(ledger, since), want):
-        if found.word == "failed":
-            return found
-        is_open = is_open or found.word == "open"
-    return OPEN if is_open else DONE
+    found = list(_reasons(Beliefs(ledger, since), want))
+    sure = [one for one in found if one.word == "failed"]
+    if sure:
+        return sure[0]._replace(alone=len(found) == 1)
+    return OPEN if found else DONE
 
 
 def _reasons(beliefs: Beliefs, want: Want) -> Iterator[Verdict]:
@@ -133,7 +133,8 @@ def _fit(want: Want, members: Mapping[str, object]) -> Iterator[Verdict]:
     kind = want.kind
     if not want.partial:
         if not kind.is_valid(members):
-            yield Verdict("failed", "with a member that does not fit its schema")
+            wrong = sum(not kind.checks[name](value) for name, value in members.items() if name in kind.checks)
+            yield from (Verdict("failed", "with a member that does not fit its schema") for _ in range(max(wrong, 1)))
         return
     for name, value in members.items():
         if name not in kind.members:

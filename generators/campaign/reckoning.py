@@ -32,6 +32,7 @@ class Reckoner:
         self._twice = {item.index for item in view.call.items if named[str(item.key)] > 1}
         self._aimed = Counter(str(one.key) for one in self.wants if one is not None and one.key is not ABSENT)
         self._waits = waits(view.bulk, view.call.items)
+        self.plain: set[int] = set()  # the items that have one thing wrong with them, which is known
 
     def findings(self, telling: Telling) -> Iterator[Finding]:
         """Yield what came out otherwise than it had to, and believe the rest."""
@@ -122,7 +123,9 @@ class Reckoner:
             return Verdict("failed", "that waits for one that was not done")
         if self._is_entangled(item):
             return OPEN
-        return verdict(self._ledger, want, since=self._since)
+        found = verdict(self._ledger, want, since=self._since)
+        self.plain |= {item.index} if found.alone else set()
+        return found
 
     def _is_entangled(self, item: SentItem) -> bool:
         """Say whether what becomes of an item hangs on an order that is not declared, or is not told apart."""

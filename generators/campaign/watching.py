@@ -7,7 +7,6 @@ from typing import Final
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract, Route
 from contracts.routing import Router
-from generators.campaign.differences import differences
 from generators.campaign.jobwatch import JobWatch, Watched
 from generators.campaign.kinds import Kinds
 from generators.campaign.ledger import Entry, Ledger
@@ -21,6 +20,7 @@ from generators.campaign.worlds import World
 from generators.checks import job_laws, outcome_laws
 from generators.checks.calls import body_schema
 from generators.checks.conformance import check_response
+from generators.checks.differential import differences
 from generators.checks.findings import Finding, History, Model
 from generators.checks.jobs import OK
 from generators.checks.locations import Sent, sent_of
@@ -60,17 +60,18 @@ class Watcher:
         self.readback = ReadBack(self.ledger, self.kinds)
         self.repeats = Repeats()
         self.last_view: View | None = None
+        self._plain: set[int] = set()
 
     def see(self, exchange: Exchange) -> list[Finding]:
         """Return what is wrong with an exchange, the gravest first."""
-        self.last_view = None
+        self.last_view, self._plain = None, set()
         found = list(check_response(self.contract, exchange))
         route = self.router.match(exchange.call.method, exchange.call.path)
         if isinstance(route, Route):
             sent = sent_of(route.operation, exchange.call, route.variables)
             found += self._judged(sent, exchange)
         if self.model is not None:
-            found += differences(self.model, exchange, self.last_view)
+            found += differences(self.model, exchange, self.last_view, self._plain)
         return list({one.fingerprint: one for one in found}.values())
 
     def _judged(self, sent: Sent, exchange: Exchange) -> list[Finding]:
@@ -119,6 +120,7 @@ class Watcher:
             reckoner.doubt_all()
         else:
             yield from reckoner.findings(telling)
+            self._plain |= reckoner.plain
 
     def _accept(self, view: View) -> None:
         watched = self.jobs.add(view)

@@ -1,6 +1,6 @@
 """Comparing an implementation with a reference model that was handed in: what it predicts must be what was answered."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from contracts.messages import ABSENT, Exchange
@@ -8,57 +8,82 @@ from contracts.model import Contract
 from contracts.texts import short
 from generators.checks.findings import Finding, History, Model, Prediction
 from generators.checks.locations import look
-from generators.checks.views import views
+from generators.checks.views import View, views
 
 CHECK: Final = "model"
 SAYS: Final = "What is answered is what the reference model predicts."
+UNDONE: Final = frozenset(("failed", "not-run"))
 
 
 def check_model(contract: Contract, model: Model, history: History) -> Iterator[Finding]:
     """Yield where a history differs from what a model predicts of it, each kind of difference once for an operation."""
     seen: set[str] = set()
     for exchange in history.exchanges:
-        predicted = model.predict(exchange)
-        for finding in _differences(contract, exchange, predicted, history) if predicted is not None else ():
+        for finding in differences(model, exchange, _view(contract, exchange, history)):
             if finding.fingerprint not in seen:
                 seen.add(finding.fingerprint)
                 yield finding
 
 
-def _differences(contract: Contract, exchange: Exchange, predicted: Prediction, history: History) -> Iterator[Finding]:
+def _view(contract: Contract, exchange: Exchange, history: History) -> View | None:
+    operation = contract.operation(exchange.operation or "")
+    if operation is None or operation.bulk is None:
+        return None
+    later = History(exchanges=tuple(one for one in history.exchanges if one.n >= exchange.n))
+    return next((one for one in views(later, contract, operation=operation.id) if one.exchange is exchange), None)
+
+
+def differences(
+    model: Model, exchange: Exchange, view: View | None, plain: Collection[int] = frozenset()
+) -> Iterator[Finding]:
+    """Yield where an exchange differs from what a model predicts; `view` is the bulk call that it tells of.
+
+    Errors are compared for the `plain` items alone: of several things that are wrong with one item, any may be told.
+    """
+    predicted = model.predict(exchange)
+    if predicted is None:
+        return
     status = exchange.reply.status
     if predicted.status is not None and status != predicted.status:
         says = f"The status is {status} where the model has {predicted.status}."
-        yield _finding(exchange, f"{status} for {predicted.status}", says)
+        yield _finding(exchange, None, f"{status} for {predicted.status}", says)
         return
-    if predicted.results is not None:
-        yield from _results(contract, exchange, predicted.results, history)
+    if view is not None and predicted.results is not None:
+        yield from _results(exchange, view, predicted, plain)
     for name, wanted in (predicted.record or {}).items():
-        got = next((one for one in _members(exchange.reply.data, name)), ABSENT)
-        if got != wanted:
+        got = next(_members(exchange.reply.data, name), ABSENT)
+        if got != wanted and not (got is ABSENT and wanted is None):
             told = "nothing" if got is ABSENT else short(got)
-            yield _finding(exchange, f"member {name}", f"'{name}' is {told} where the model has {short(wanted)}.")
+            says = f"'{name}' is {told} where the model has {short(wanted)}."
+            yield _finding(exchange, None, "a member reads otherwise", says)
 
 
-def _results(contract: Contract, exchange: Exchange, wanted: tuple[str, ...], history: History) -> Iterator[Finding]:
-    later = History(exchanges=tuple(one for one in history.exchanges if one.n >= exchange.n))
-    view = next((one for one in views(later, contract, operation=exchange.operation) if one.exchange is exchange), None)
-    for telling in view.tellings if view is not None else ():
-        pairs = zip(telling.outcomes, wanted, strict=False)
-        for one, right in pairs:
+def _results(exchange: Exchange, view: View, predicted: Prediction, plain: Collection[int]) -> Iterator[Finding]:
+    results = predicted.results or ()
+    errors = predicted.errors or (None,) * len(results)
+    for telling in view.tellings:
+        for one, right, error in zip(telling.outcomes, results, errors, strict=False):
+            if view.call.unit != "item" and {one.result, right} <= UNDONE:
+                continue  # how many items of a whole that fails are looked at is the implementation's choice
             if one.result not in {right, "untold"}:
                 says = f"Item {one.index} is {one.result} where the model has it {right}."
-                yield _finding(exchange, f"{one.result} for {right}", says)
+                yield _finding(exchange, view, f"{one.result} for {right}", says)
+            elif one.result == "failed" and one.index in plain and error is not None and one.error != error:
+                says = f"Item {one.index} failed with {short(one.error)} where the model has {short(error)}."
+                yield _finding(exchange, view, "another error", says)
 
 
 def _members(data: object, name: str) -> Iterator[object]:
-    """Yield what a record has under a name: its own member first, then one level in."""
+    """Yield what a record has under a name: its own member first, then those one level in."""
     own = look(data, f"/{name}")
     if own is not ABSENT:
         yield own
-    if isinstance(data, dict):
-        yield from (value[name] for value in data.values() if isinstance(value, dict) and name in value)
+    for value in data.values() if isinstance(data, dict) else ():
+        if isinstance(value, dict) and name in value:
+            yield value[name]
 
 
-def _finding(exchange: Exchange, shape: str, says: str) -> Finding:
-    return Finding(law=CHECK, operation=exchange.operation or "", shape=shape, says=says, evidence=(exchange,))
+def _finding(exchange: Exchange, view: View | None, shape: str, says: str) -> Finding:
+    told = (view.exchange, exchange) if view is not None and view.exchange is not exchange else (exchange,)
+    operation = view.operation.id if view is not None else exchange.operation or ""
+    return Finding(law=CHECK, operation=operation, shape=shape, says=says, evidence=told)
