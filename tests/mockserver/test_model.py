@@ -1,0 +1,122 @@
+"""The reference model, held against an implementation that is another sandbox."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
+
+import orjson
+import pytest
+
+from contracts.messages import ABSENT, Call, Exchange, Headers
+from contracts.model import Route
+from contracts.routing import Router
+from mockserver.clock import EPOCH
+from mockserver.engine import handle
+from mockserver.model import sandbox_model
+from mockserver.sandbox import Blank, Sandbox
+from mockserver.settings import defaults
+from mockserver.sources import find_sources
+
+RES = "/api/tenants/contoso/sandbox/modules/res"
+COLLECTION = "application/vnd.onkey.entitycollection+json"
+ENTITY = "application/vnd.onkey.entity+json"
+
+
+class Implementation:
+    """A sandbox that stands for somebody's server: its ids are not the model's."""
+
+    def __init__(self, name):
+        self.api = find_sources((name,))[0].load()
+        self.router = Router(self.api.contract)
+        blank = Blank(apis={name: self.api}, settings=defaults([self.api]), seed=7, mode="frozen", plays=False)
+        self.sandbox, self.now, self.n = Sandbox("theirs", blank, EPOCH), datetime(2026, 1, 1, tzinfo=UTC), 0
+
+    def ask(self, method, path, body=ABSENT, *, kind="application/json"):
+        """Return the exchange of one call."""
+        self.n += 1
+        bare, _, query = path.partition("?")
+        content = b"" if body is ABSENT else orjson.dumps(body)
+        headers = Headers((("Content-Type", kind),)) if content else Headers()
+        call = Call(method=method, path=bare, query=tuple(parse_qsl(query)), headers=headers, body=content)
+        reply = handle(self.sandbox, self.api, call, self.now)
+        reply = replace(reply, data=orjson.loads(reply.body) if reply.body else ABSENT)
+        route = self.router.match(method, bare)
+        name = route.operation.id if isinstance(route, Route) else None
+        return Exchange(n=self.n, at=self.now, api=self.api.contract.name, operation=name, call=call, reply=reply)
+
+
+@pytest.fixture
+def onkey():
+    """Return an implementation of On Key's API."""
+    return Implementation("onkey")
+
+
+@pytest.fixture
+def model():
+    """Return a model of On Key's API that has seen nothing yet."""
+    return sandbox_model("onkey")
+
+
+def made(server, model, kind, properties):
+    """Create a record that the model hears of, and return its id."""
+    exchange = server.ask("POST", f"{RES}/{kind}", {"properties": properties}, kind=ENTITY)
+    assert model.predict(exchange).status == exchange.reply.status == 201
+    return int(exchange.reply.headers.get("OnKey-Resource-Id"))
+
+
+def test_references_are_told_by_the_names_of_the_implementation(onkey, model):
+    """The implementation's ids are learned from its answers, and what refers to a record is predicted with them."""
+    trade = made(onkey, model, "trades", {"code": "T1"})
+    resource = made(onkey, model, "resources", {"code": "R1", "defaultResourceTradeId": None})
+    pair = made(onkey, model, "resourcetrades", {"resourceId": resource, "tradeId": trade})
+    read = onkey.ask("GET", f"{RES}/resourcetrades/{pair}")
+    record = model.predict(read).record
+    assert (record["tradeId"], record["resourceId"]) == (trade, resource)
+    assert record["tradeId"] == read.reply.data["properties"]["tradeId"]
+
+
+def test_a_list_with_the_records_of_others_teaches_nothing(onkey, model):
+    """In a list that others write to as well, records do not stand at the same places."""
+    foreign = onkey.ask("POST", f"{RES}/trades", {"properties": {"code": "A-FOREIGN"}}, kind=ENTITY)
+    assert foreign.reply.status == 201
+    trade = made(onkey, model, "trades", {"code": "T1"})
+    resource = made(onkey, model, "resources", {"code": "R1"})
+    listed = onkey.ask("GET", f"{RES}/trades")
+    assert foreign.reply.headers.get("OnKey-Resource-Id") in str(listed.reply.data)
+    assert model.predict(listed).status == 200
+    pair = made(onkey, model, "resourcetrades", {"resourceId": resource, "tradeId": trade})
+    assert model.predict(onkey.ask("GET", f"{RES}/resourcetrades/{pair}")).record["tradeId"] == trade
+
+
+def test_items_are_predicted_with_what_went_wrong(onkey, model):
+    """What becomes of each item of a bulk call, and why it fails, is predicted in the order of the request."""
+    items = [{"properties": {"code": "R1"}, "userObjectId": "a"}, {"properties": {"code": None}, "userObjectId": "b"}]
+    exchange = onkey.ask("POST", f"{RES}/resources/batch?mode=PerRecord", items, kind=COLLECTION)
+    predicted = model.predict(exchange)
+    assert predicted.status == exchange.reply.status
+    assert predicted.results == ("done", "failed")
+    assert predicted.errors[1] in str(exchange.reply.data)
+
+
+def test_a_model_that_was_wrong_gives_up(onkey, model):
+    """Once an implementation has done something else, nothing more is predicted of it."""
+    exchange = onkey.ask("GET", f"{RES}/trades/1543844764239005")
+    odd = replace(exchange, reply=replace(exchange.reply, status=200))
+    assert model.predict(odd).status == exchange.reply.status == 404
+    assert model.predict(exchange) is None
+
+
+def test_nothing_is_predicted_while_a_job_is_under_way():
+    """A record that a job may be changing is not predicted; when the job has ended, its effects are."""
+    server, model = Implementation("genero"), sandbox_model("genero")
+    path = "/api/v1/block/postJob?generoTenantId=publicapitest"
+    posted = server.ask("POST", path, [{"blockId": "b1", "name": "One"}])
+    assert model.predict(posted).status == posted.reply.status == 200
+    read = "/api/v1/block/b1?generoTenantId=publicapitest"
+    assert model.predict(server.ask("GET", read)) is None
+    server.now += timedelta(minutes=5)
+    job = posted.reply.data["correlationId"] if isinstance(posted.reply.data, dict) else posted.reply.data
+    polled = server.ask("GET", f"/api/v1/block/jobStatus/{job}?generoTenantId=publicapitest")
+    assert polled.reply.data["batchJobStatus"] == "Completed"
+    assert model.predict(polled).results == ("done",)
+    assert model.predict(server.ask("GET", read)).record["name"] == "One"
