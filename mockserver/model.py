@@ -161,10 +161,18 @@ class SandboxModel:
             self._followed.append((exchange, mine))
             telling = self._telling()
             same = {200, 409}
-            return Prediction(status=None if status in same else status, **_results(telling))
+            return Prediction(status=None if status in same else status, **self._results(telling))
         if operation.record is not None and operation.record.action.constant == "read" and status in OK:
             return Prediction(status=status, record=self._record(operation, exchange, mine.reply))
-        return Prediction(status=status, **_results(telling))
+        return Prediction(status=status, **self._results(telling))
+
+    def _results(self, telling: Telling | None) -> dict[str, Any]:
+        """Return what becomes of items; errors name records as the implementation names them."""
+        if telling is None or any(one.result == "untold" for one in telling.outcomes):
+            return {}
+        theirs = {str(ours): other for other, ours in self.own.items()}
+        errors = tuple(_renamed(one.error, theirs) for one in telling.outcomes)
+        return {"results": tuple(one.result for one in telling.outcomes), "errors": errors}
 
     def _telling(self) -> Telling | None:
         """Return what our sandbox told of the items of the last bulk call, None when it has not or told of targets."""
@@ -236,14 +244,6 @@ def _aligned(one: object, other: object) -> Iterator[tuple[object, object]]:
         yield one, other
 
 
-def _results(telling: Telling | None) -> dict[str, Any]:
-    if telling is None:
-        return {}
-    results = tuple(one.result for one in telling.outcomes)
-    errors = tuple(one.error for one in telling.outcomes)
-    return {} if "untold" in results else {"results": results, "errors": errors}
-
-
 def _flat(data: object) -> Iterator[tuple[str, object]]:
     """Yield the members of a record: its own first, then those one level in."""
     own = data if isinstance(data, dict) else {}
@@ -258,6 +258,10 @@ def _named(value: object, theirs: Mapping[str, str]) -> object:
         other = theirs[str(value)]
         return int(other) if isinstance(value, int) and other.isdecimal() else other
     return value
+
+
+def _renamed(error: object, theirs: Mapping[str, str]) -> object:
+    return WORD.sub(lambda found: theirs.get(found[0], found[0]), error) if isinstance(error, str) else error
 
 
 def _is_wrong(predicted: Prediction, reply: Reply) -> bool:

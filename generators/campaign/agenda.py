@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, zip_longest
 from random import Random
 from typing import Final, Literal, TypeAlias
 
@@ -55,7 +55,7 @@ Entry: TypeAlias = Episode | Limits | Experiment | Insist
 
 def agenda(contract: Contract, grounds: Grounds, rng: Random) -> Iterator[Entry]:
     """Yield what there is to do, without end."""
-    laws, limits = _laws(grounds, rng), [*_limits(grounds), *_insistence(contract)]
+    laws, limits = _laws(grounds, rng), [*_insistence(contract), *_limits(grounds)]
     for n in count():
         yield Episode(style=STYLES[n % len(STYLES)])
         for _ in range(AT_ONCE if laws else 0):
@@ -66,16 +66,16 @@ def agenda(contract: Contract, grounds: Grounds, rng: Random) -> Iterator[Entry]
 
 
 def _laws(grounds: Grounds, rng: Random) -> list[Entry]:
-    """Return every experiment that applies somewhere, one law after the other."""
-    operations = {one.operation.id: one.operation for one in grounds.bulk}
-    found: list[Experiment] = [
-        Experiment(law=law, operation=operation)
-        for law in LAWS
-        for operation in operations.values()
-        if law.experiment is not None and law.name not in LARGE and law.exempts(operation) is None
-    ]
-    rng.shuffle(found)
-    return list(found)
+    """Return every experiment that applies somewhere: each law once, on any operation, before any law twice."""
+    operations = list({one.operation.id: one.operation for one in grounds.bulk}.values())
+    rows: list[list[Entry]] = []
+    for law in LAWS:
+        if law.experiment is not None and law.name not in LARGE:
+            fitting = [one for one in operations if law.exempts(one) is None]
+            rng.shuffle(fitting)
+            rows.append([Experiment(law=law, operation=one) for one in fitting])
+    rng.shuffle(rows)
+    return [one for column in zip_longest(*rows) for one in column if one is not None]
 
 
 def _insistence(contract: Contract) -> list[Entry]:
@@ -84,9 +84,9 @@ def _insistence(contract: Contract) -> list[Entry]:
 
 
 def _limits(grounds: Grounds) -> list[Entry]:
-    """Return the limits of each operation: small requests first, then the largest."""
+    """Return the limits of each operation: small requests, then the largest."""
     first: dict[str, Ground] = {}
     for one in grounds.bulk:
         first.setdefault(one.operation.id, one)
     sizes: Sequence[Size] = ("small", "large")
-    return [Limits(ground=one, size=size) for size in sizes for one in first.values()]
+    return [Limits(ground=one, size=size) for one in first.values() for size in sizes]

@@ -73,4 +73,4 @@ def _post_and_look(player: Player, ground: Ground, size: int) -> None:
     player.finish()
     named = [(Where(ground.scope, one.resource or ""), one.target) for one in batch.items if one.target is not None]
     player.look([*named[:1], *named[-1:]])
-    player.listing()
+    player.search(batch, ground)

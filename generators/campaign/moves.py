@@ -81,7 +81,17 @@ class Player:
         self.items += len(batch.items)
         self.batches += 1
         exchange = self.session.bench.send(call)
-        self.look(self._after(batch.items, ground, refused=exchange.reply.status in REFUSED))
+        refused = exchange.reply.status in REFUSED
+        self.look(self._after(batch.items, ground, refused=refused))
+        if refused and self.rng.random() < self.style.reads * NEAR:
+            self.search(batch, ground)
+
+    def search(self, batch: PlannedBatch, ground: Ground) -> None:
+        """List the kind of a request's first record when the server would have named it: it cannot be read by key."""
+        first = next(iter(batch.items), None)
+        where = None if first is None else Where(ground.scope, first.resource or "")
+        if first is not None and first.target is None and where in self.grounds.venues:
+            self.listing(where)
 
     def _after(self, items: Sequence[PlannedItem], ground: Ground, *, refused: bool) -> list[tuple[Where, object]]:
         """Choose the records of a request to look at: by chance, rather near its faults and its ends."""
@@ -152,9 +162,9 @@ class Player:
     def _where(self, place: Venue) -> Where:
         return next(where for where, one in self.grounds.venues.items() if one is place)
 
-    def listing(self) -> None:
+    def listing(self, where: Where | None = None) -> None:
         """List the records of a kind, as many as a page takes."""
-        where = self.rng.choice(list(self.grounds.venues))
+        where = where or self.rng.choice(list(self.grounds.venues))
         place = self.grounds.venues[where]
         made = single(place, "list")
         page = made.operation.record.page if made.operation.record is not None else None

@@ -168,7 +168,9 @@ class Clerk:
             _, others = self._judged(item, None)
             beside = [fault for fault in others if fault.kind != "missing"]
             return failed(item, Fault("not-found", (), item.target), *beside)
-        return self._insert(item, None if self.resource.assigned else key)
+        if self.resource.assigned:
+            return self._insert(item, None)
+        return self._insert(item, key) if key is not None else failed(item, Fault("missing", (self.resource.key,)))
 
     def _delete(self, item: Item) -> Outcome:
         existing, fault = self._existing(item)
