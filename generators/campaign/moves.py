@@ -164,6 +164,8 @@ class Player:
 
     def listing(self, where: Where | None = None) -> None:
         """List the records of a kind, as many as a page takes."""
+        if where is None and not self.grounds.venues:
+            return
         where = where or self.rng.choice(list(self.grounds.venues))
         place = self.grounds.venues[where]
         made = single(place, "list")

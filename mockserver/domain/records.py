@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import repeat
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from contracts.bulk import Resource
 from contracts.messages import ABSENT
@@ -124,6 +124,8 @@ class Clerk:
             return self._insert(item, None)
         if item.target is ABSENT:
             return failed(item, Fault("missing", (resource.key,)))
+        if not _is_key(item.target):
+            return failed(item, self._no_key(item.target))
         existing = self._stored(item.target)
         if existing is not None and not existing.deleted:
             return failed(item, Fault("duplicate", (resource.key,), item.target))
@@ -170,7 +172,12 @@ class Clerk:
             return failed(item, Fault("not-found", (), item.target), *beside)
         if self.resource.assigned:
             return self._insert(item, None)
-        return self._insert(item, key) if key is not None else failed(item, Fault("missing", (self.resource.key,)))
+        if key is None:
+            return failed(item, Fault("missing", (self.resource.key,)))
+        return self._insert(item, key) if _is_key(key) else failed(item, self._no_key(key))
+
+    def _no_key(self, value: object) -> Fault:
+        return Fault("type", (self.resource.key,), value, {"expected": "string"})
 
     def _delete(self, item: Item) -> Outcome:
         existing, fault = self._existing(item)
@@ -241,7 +248,7 @@ class Clerk:
                     faults.append(meaning.fault._replace(members=meaning.fault.members or (member,)))
                     continue
                 key = meaning.key
-            named = get(collection, key)  # type: ignore[arg-type] # a key that was checked
+            named = get(collection, key) if _is_key(key) else None
             if named is None or named.deleted:
                 faults.append(Fault("reference", (member,), value, {"resource": collection.resource}))
             elif key is not value:
@@ -282,7 +289,7 @@ class Clerk:
         return Resolution(None if target is ABSENT else target)  # type: ignore[arg-type] # a key that was checked
 
     def _stored(self, key: object) -> Record | None:
-        return self.view.get(self.collection, key)  # type: ignore[arg-type] # a key that was checked
+        return self.view.get(self.collection, key) if _is_key(key) else None
 
     def _referring(self, key: Key) -> int:
         """Count the references to a record, its own to itself left out."""
@@ -327,3 +334,8 @@ def _in_order(faults: list[Fault], changes: Mapping[str, object], resource: Reso
         return given.get(name, declared.get(name, last if name else -1))
 
     return sorted(faults, key=place)
+
+
+def _is_key(value: object) -> TypeGuard[Key]:
+    """Say whether a JSON value can be a key."""
+    return type(value) is str or type(value) is int
