@@ -132,6 +132,9 @@ def _payload(want: Want, present: Presence) -> Iterator[Verdict]:
 def _fit(want: Want, members: Mapping[str, object]) -> Iterator[Verdict]:
     kind = want.kind
     if not want.partial:
+        own = want.resource.key
+        if own not in members and own in kind.members and isinstance(want.key, str | int):
+            members = {**members, own: want.key}  # the key stands beside the payload, or in the path
         if not kind.is_valid(members):
             wrong = sum(not kind.checks[name](value) for name, value in members.items() if name in kind.checks)
             yield from (Verdict("failed", "with a member that does not fit its schema") for _ in range(max(wrong, 1)))

@@ -121,7 +121,7 @@ class Reckoner:
             return OPEN
         if any(telling.outcomes[place].result != "done" for place in self._waits[item.index]):
             return Verdict("failed", "that waits for one that was not done")
-        if self._is_entangled(item):
+        if self._is_entangled(item) or any(place > item.index for place in self._waits[item.index]):
             return OPEN
         found = verdict(self._ledger, want, since=self._since)
         self.plain |= {item.index} if found.alone else set()

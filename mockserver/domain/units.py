@@ -1,11 +1,11 @@
 """Running items in their units and their order: what falls together, what is tried, what is undone."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
 from contracts.bulk import Bulk
-from contracts.messages import ABSENT
 from mockserver.domain.acting import acting
 from mockserver.domain.places import reader
 from mockserver.domain.records import Clerk, Keeper
@@ -94,14 +94,16 @@ def _run_each(
 
 
 def _run_with_care(run: Run, bulk: Bulk, items: Sequence[Item], apply: Apply) -> list[Outcome]:
-    """Apply items one after the other, leaving out those that wait for a failed one or come after too many failures."""
+    """Apply items one after the other, but none that waits for one not done, or comes after too many failures."""
     depends = None if bulk.order.depends_on is None else reader(bulk.order.depends_on)
     limit = bulk.unit.stop_after if isinstance(bulk.unit.stop_after, int) else 0
     broken: set[object] = set(run.broken)
+    ahead: Counter[object] = Counter(item.key for item in items) if depends is not None else Counter()
     outcomes: list[Outcome] = []
     for item in items:
         wants = () if depends is None else _listed(depends(item.raw))
-        waits = [key for key in wants if key in broken]
+        waits = [key for key in wants if key in broken or ahead[key]]
+        ahead[item.key] -= 1
         if waits or (limit and len(broken) >= limit):
             outcome = Outcome(item, "not-run", item.action, (Fault("broken", (), waits),))
         else:
@@ -113,9 +115,8 @@ def _run_with_care(run: Run, bulk: Bulk, items: Sequence[Item], apply: Apply) ->
 
 
 def _listed(value: object) -> Sequence[object]:
-    if value is ABSENT or value is None:
-        return ()
-    return value if isinstance(value, list) else (value,)
+    named = value if isinstance(value, list) else (value,)
+    return [one for one in named if isinstance(one, str | int)]
 
 
 def place_of(outcome: Outcome) -> int:
