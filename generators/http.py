@@ -1,10 +1,10 @@
 """Calls over HTTP on a connection that is kept alive; in real time, or to a sandbox whose clock can be moved."""
 
 import re
+import selectors
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from selectors import EVENT_READ, DefaultSelector
 from time import sleep
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -24,6 +24,7 @@ DEFAULT: Final = "default"
 TIMEOUT: Final = 30.0
 NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+Selector: Final = getattr(selectors, "PollSelector", selectors.DefaultSelector)  # one system call a look, where it is
 
 
 class HttpCaller:
@@ -42,7 +43,7 @@ class HttpCaller:
         self.base = base.rstrip("/")
         self._prefix = parts.path.rstrip("/")
         self._headers = _checked(headers or {})
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        kind = _WholeHTTPS if parts.scheme == "https" else _Whole
         self._connection = kind(parts.hostname, _port(parts, base), timeout=timeout)
 
     def send(self, call: Call) -> Reply:
@@ -78,11 +79,38 @@ class HttpCaller:
         kept: Any = self._connection.sock
         if kept is None:
             return
-        with DefaultSelector() as waiting:
-            waiting.register(kept, EVENT_READ)
+        with Selector() as waiting:
+            waiting.register(kept, selectors.EVENT_READ)
             is_closed = bool(waiting.select(0))
         if is_closed:
             self._connection.close()
+
+
+class _Whole(HTTPConnection):
+    """Sends a request in one piece: the other side is woken once, not for the head and again for the body."""
+
+    _pieces: list[bytes] | None = None
+
+    def request(self, *given: Any, **more: Any) -> None:
+        """Send a request."""
+        pieces: list[bytes] = []
+        self._pieces = pieces
+        try:
+            super().request(*given, **more)
+        finally:
+            self._pieces = None
+        self.send(b"".join(pieces))
+
+    def send(self, data: Any) -> None:
+        """Send some of it, or keep it until it is whole."""
+        if self._pieces is None:
+            super().send(data)
+        else:
+            self._pieces.append(data)
+
+
+class _WholeHTTPS(_Whole, HTTPSConnection):
+    """The same over TLS."""
 
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:

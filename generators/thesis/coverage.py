@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -36,9 +36,9 @@ class Coverage:
         bulk = tuple(name for name, one in self._by_name.items() if one.bulk is not None)
         return Task(document=_only(document, self._by_name), base=base, bulk=bulk, **more)
 
-    def findings(self, task: Task) -> Iterator[Finding]:
-        """Do it, and yield what is found, each once."""
-        for line in run_task(task) if is_installed() else ():
+    def findings(self, task: Task, is_over: Callable[[], bool] = lambda: False) -> Iterator[Finding]:
+        """Do it, and yield what is found, each once, until it ends or is over."""
+        for line in run_task(task, is_over) if is_installed() else ():
             operation = self._by_name.get(line["operation"])
             if line["kind"] == "trouble":
                 self._troubles[operation.id if operation is not None else ""] = line["says"]

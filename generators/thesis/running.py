@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -15,6 +15,7 @@ import orjson
 from generators.thesis.task import Task
 
 GRACE: Final = 5.0  # seconds for it to end by itself after its time
+PATIENCE: Final = 0.2  # seconds between two looks whether it is over
 MISSING: Final = "schemathesis is missing: install bulkproof[campaign]"
 Line = dict[str, Any]
 
@@ -24,14 +25,14 @@ def is_installed() -> bool:
     return find_spec("schemathesis") is not None
 
 
-def run_task(task: Task) -> Iterator[Line]:
+def run_task(task: Task, is_over: Callable[[], bool] = lambda: False) -> Iterator[Line]:
     """Do a task in another process and yield the lines that it tells, `trouble` when it fails or takes too long."""
     with _started(task) as process:
         lines: SimpleQueue[bytes | None] = SimpleQueue()
         reading = Thread(target=_read, args=(process, lines), daemon=True)
         reading.start()
         try:
-            yield from _told(lines, monotonic() + task.seconds + GRACE)
+            yield from _told(lines, monotonic() + task.seconds + GRACE, is_over)
         finally:
             process.kill()
             reading.join()
@@ -45,7 +46,7 @@ def _started(task: Task) -> subprocess.Popen[bytes]:
     )
     assert process.stdin is not None  # noqa: S101 - it is a pipe
     process.stdin.write(task.to_json())
-    process.stdin.close()
+    process.stdin.flush()  # and not closed: its end tells the other process that this one is gone
     return process
 
 
@@ -56,11 +57,13 @@ def _read(process: subprocess.Popen[bytes], lines: "SimpleQueue[bytes | None]") 
     lines.put(None)
 
 
-def _told(lines: "SimpleQueue[bytes | None]", deadline: float) -> Iterator[Line]:
-    while True:
+def _told(lines: "SimpleQueue[bytes | None]", deadline: float, is_over: Callable[[], bool]) -> Iterator[Line]:
+    while not is_over():
         try:
-            line = lines.get(timeout=max(0.0, deadline - monotonic()))
+            line = lines.get(timeout=min(PATIENCE, max(0.0, deadline - monotonic())))
         except Empty:
+            if monotonic() < deadline:
+                continue
             yield _trouble("it did not end in its time")
             return
         if line is None:

@@ -32,7 +32,7 @@ class Task:
     """One run. `document` is an OpenAPI document without outside references; `bulk` lists `METHOD /path` with x-bulk.
 
     `phases` are of `examples`, `coverage`, `fuzzing`, `stateful`. `seconds` is the time it may take. With `safe` no
-    other method is sent than those of the document.
+    other method is sent than those of the document. With `plain` schemathesis checks what it checks by itself.
     """
 
     document: Mapping[str, Any]
@@ -44,6 +44,7 @@ class Task:
     seconds: float = 60.0
     timeout: float = 30.0
     safe: bool = False
+    plain: bool = False
 
     def to_json(self) -> bytes:
         """Return it as one line."""
@@ -57,6 +58,10 @@ def settings(task: Mapping[str, Any]) -> dict[str, Any]:
     }
     if task["safe"]:
         phases["coverage"]["unexpected-methods"] = []
+    chosen = {
+        "checks": {name: {"enabled": name in CHECKS} for name in (*CHECKS, *UNSOUND)},
+        "operations": [_of_bulk(one) for one in task["bulk"]],
+    }
     return {
         "base-url": task["base"],
         "seed": task["seed"],
@@ -68,9 +73,8 @@ def settings(task: Mapping[str, Any]) -> dict[str, Any]:
         "cache": {"enabled": False},
         "output": {"sanitization": {"enabled": False}},
         "generation": {"database": "none"},
-        "checks": {name: {"enabled": name in CHECKS} for name in (*CHECKS, *UNSOUND)},
         "phases": phases,
-        "operations": [_of_bulk(one) for one in task["bulk"]],
+        **({} if task["plain"] else chosen),
     }
 
 

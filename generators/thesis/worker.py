@@ -4,10 +4,12 @@
 `trouble` what kept schemathesis from working, `end` that all is told.
 """
 
+import os
 import sys
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator
+from threading import Thread
 from typing import Any
 
 import orjson
@@ -19,11 +21,19 @@ LARGEST = 1 << 20  # bytes of a body that is handed on
 
 def main() -> None:
     """Do one task."""
-    task = orjson.loads(sys.stdin.buffer.read())
+    task = orjson.loads(sys.stdin.buffer.readline())
+    Thread(target=_end_with_the_other, daemon=True).start()
     out, sys.stdout = sys.stdout, sys.stderr  # nothing but our lines goes there
     for line in _until_it_fails(task):
         out.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         out.buffer.flush()
+
+
+def _end_with_the_other() -> None:
+    """End at once when the process that wanted this one is gone, however it went."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)
 
 
 def _until_it_fails(task: dict[str, Any]) -> Iterator[dict[str, Any]]:

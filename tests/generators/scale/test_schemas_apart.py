@@ -1,0 +1,55 @@
+"""Schemathesis runs in a process of its own, which never outlives the one that wanted it."""
+
+import os
+import signal
+import subprocess
+import sys
+from itertools import count
+from time import monotonic, sleep
+
+from generators.thesis.running import run_task
+from generators.thesis.task import Task
+
+NOBODY = "http://127.0.0.1:1"
+PATHS = {"/things": {"get": {"responses": {"200": {"description": "All things."}}}}}
+TASK = Task(document={"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": PATHS}, base=NOBODY)
+WAITING = f"""
+import sys
+from generators.thesis.running import _started
+from generators.thesis.task import Task
+process = _started(Task(document={TASK.document!r}, base={NOBODY!r}))
+print(process.pid, flush=True)
+sys.stdin.read()
+"""
+PATIENCE = 60.0  # seconds that a crowded machine may take
+
+
+def is_alive(pid):
+    """Say whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 - no path of ours
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def test_it_ends_when_its_time_is_over():
+    """Whoever reads what it tells gets the hand back as soon as it is over, whether it has told anything or not."""
+    asked = count()
+    began = monotonic()
+    assert list(run_task(TASK, lambda: next(asked) > 0)) == []
+    assert monotonic() - began < TASK.seconds
+
+
+def test_it_ends_with_the_process_that_wanted_it():
+    """A campaign that is killed leaves nothing behind."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
+    command = [sys.executable, "-c", WAITING]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as campaign:
+        inner = int(campaign.stdout.readline())
+        os.kill(campaign.pid, signal.SIGKILL)
+        until = monotonic() + PATIENCE
+        while is_alive(inner) and monotonic() < until:
+            sleep(0.05)
+        assert not is_alive(inner)
