@@ -100,7 +100,7 @@ def count_as_text(turn: Turn, reply: Reply) -> Reply:
 
 
 def fall(note: Note, doing: Callable[[Turn, Reply], Reply]) -> Callable[[Turn, Reply], Reply]:
-    """Tell too many processed items the first time that a running job is asked for; it is noted when they are fewer."""
+    """Tell too many processed items the first time that a running job is asked for, and fewer after that."""
 
     def finish(turn: Turn, reply: Reply) -> Reply:
         proper = doing(turn, reply)
@@ -112,6 +112,8 @@ def fall(note: Note, doing: Callable[[Turn, Reply], Reply]) -> Callable[[Turn, R
         number = look_up(proper.data, place)
         if found.job.id not in said and not found.ended and type(number) is int:
             said[found.job.id] = found.job.items
+            if number < found.job.items:
+                note(turn)
             return edited(proper, setting(place, found.job.items))
         if type(number) is int and number < said.get(found.job.id, 0):
             note(turn)

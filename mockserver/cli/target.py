@@ -16,8 +16,10 @@ SALT: Final = re.compile("[0-9a-z]{5}")
 LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
 
 
-def seconds(context: click.Context, parameter: click.Parameter, value: str) -> float:
+def seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
     """Return a length of time, written as `90`, `90s`, `10m` or `1h`, in seconds."""
+    if value is None:
+        return None
     found = LENGTH.fullmatch(value)
     if found is None or not float(found[1]):
         raise click.BadParameter(f"'{value}' is no length of time, such as 90s, 10m or 1h.", context, parameter)
@@ -55,9 +57,9 @@ def salt(context: click.Context, parameter: click.Parameter, value: str | None) 
     return value
 
 
-def address(context: click.Context, parameter: click.Parameter, value: str) -> str:
+def address(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Return the URL of a server."""
-    if ADDRESS.match(value) is None:
+    if value is not None and ADDRESS.match(value) is None:
         raise click.BadParameter(f"'{value}' is no URL, such as http://127.0.0.1:8080.", context, parameter)
     return value
 
@@ -90,7 +92,6 @@ class Output(click.Path):
 
 OUTPUT: Final = Output(dir_okay=False, path_type=Path)
 OPTIONS: Final = (
-    click.option("--url", required=True, callback=address, help="The root of the server, or where the API is."),
     click.option("--mount", metavar="PATH", help="The path that the API has there, instead of the contract's."),
     click.option(
         "--auth",
@@ -124,6 +125,8 @@ OPTIONS: Final = (
 )
 
 
-def target(command: Command) -> Command:
+def target(command: Command, *, needs_url: bool = True) -> Command:
     """Give a command the options of a target: url, mount, auth, headers, given, control_token, timeout."""
-    return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
+    says = "The root of the server, or where the API is."
+    url = click.option("--url", required=needs_url, callback=address, help=says)
+    return reduce(lambda made, option: option(made), reversed((url, *OPTIONS)), command)

@@ -1,0 +1,152 @@
+"""`bulkproof fuzz --self-test`: the campaign rates itself, on sandboxes with one planted bug each."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from mockserver.cli.target import OUTPUT, seconds
+
+if TYPE_CHECKING:
+    from contracts.model import Contract
+    from mockserver.rating import Plan, Rating
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+IMPERFECT: Final = 1
+BUDGET: Final = 60.0  # seconds a bug
+OPTIONS: Final = (
+    click.option("--self-test", is_flag=True, help="Rate the campaign on sandboxes with one planted bug each."),
+    click.option(
+        "--only", multiple=True, metavar="BUG", help="Self-test: only these bugs, by name or with * in it; repeatable."
+    ),
+    click.option("--healthy-time", callback=seconds, help="Self-test: on the healthy sandbox, by default --max-time."),
+    click.option("--beside-schemathesis", is_flag=True, help="Self-test: schemathesis with the same time, to compare."),
+    click.option("--json", "json_file", type=OUTPUT, metavar="FILE", help="Self-test: write the result as JSON."),
+    click.option("--markdown", type=OUTPUT, metavar="FILE", help="Self-test: write the result as a Markdown table."),
+)
+OWN: Final = ("only", "healthy_time", "beside_schemathesis", "json_file", "markdown")
+SHARED: Final = (*OWN, "self_test", "api", "max_time", "seed", "no_model", "no_schemathesis")
+
+
+def self_test(command: Command) -> Command:
+    """Give a command the options of the self-test."""
+    return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
+
+
+def require_no_self_test(context: click.Context) -> None:
+    """Raise MisuseError when an option was given that only the self-test takes."""
+    from contracts.errors import MisuseError  # noqa: PLC0415 - only for a failure
+
+    for option in _given(context, set(OWN)):
+        raise MisuseError(f"{option} belongs to the self-test.", cure="Add --self-test.")
+
+
+def rate_campaign(context: click.Context, api: str | None, given: Mapping[str, Any]) -> int:
+    """Run the self-test for an API, or for all bundled ones; return the exit code. Raises MisuseError."""
+    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
+    from mockserver.rating import begun  # noqa: PLC0415
+
+    for option in _given(context, {str(one.name) for one in context.command.params} - set(SHARED)):
+        raise MisuseError(f"the self-test takes no {option}.", cure="It serves what it judges by itself.")
+    plans = _plans(context, api, given)
+    ratings = [begun(plan) for plan in plans]
+    try:
+        for plan, rating in zip(plans, ratings, strict=True):
+            _rate(plan, rating)
+    except KeyboardInterrupt:
+        click.echo("Interrupted: this is what was done until now.")
+    finally:
+        _report(ratings, given)
+    return 0 if all(rating.is_perfect for rating in ratings) else IMPERFECT
+
+
+def _given(context: click.Context, names: set[str]) -> Iterator[str]:
+    """Yield those options that stand on the command line."""
+    for one in context.command.params:
+        source = context.get_parameter_source(str(one.name))
+        if one.name in names and source is click.core.ParameterSource.COMMANDLINE:
+            yield one.opts[0]
+
+
+def _plans(context: click.Context, api: str | None, given: Mapping[str, Any]) -> "list[Plan]":
+    """Return what is to be rated: an API in which none of the wanted bugs can be is left out."""
+    from mockserver.rating import Plan, begun  # noqa: PLC0415 - `--help` needs none of these
+    from mockserver.sources import BUNDLED, find_sources  # noqa: PLC0415
+
+    names = (api,) if api is not None else tuple(BUNDLED)
+    contracts = {name: source.load().contract for name, source in zip(names, find_sources(names), strict=True)}
+    _require_known(given["only"], tuple(contracts.values()))
+    budget = given["max_time"] if any(_given(context, {"max_time"})) else BUDGET
+    plans = [
+        Plan(
+            api=name,
+            contract=contract,
+            seconds=budget,
+            healthy_seconds=given["healthy_time"] or budget,
+            seed=given["seed"],
+            only=given["only"],
+            models=not given["no_model"],
+            beside=given["beside_schemathesis"],
+        )
+        for name, contract in contracts.items()
+    ]
+    return [plan for plan in plans if begun(plan).planned or not plan.only]
+
+
+def _require_known(only: Sequence[str], contracts: "Sequence[Contract]") -> None:
+    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
+    from contracts.names import did_you_mean  # noqa: PLC0415
+    from mockserver.rating import counting, is_among, left_out  # noqa: PLC0415
+
+    names = dict.fromkeys(bug.name for contract in contracts for bug in counting(contract))
+    why = {bug.name: why for contract in contracts for why, bugs in left_out(contract).items() for bug in bugs}
+    for name in (one for one in only if not any(is_among(known, (one,)) for known in names)):
+        if name in why:
+            raise MisuseError(f"'{name}' does not count here: {why[name]}.")
+        cure = did_you_mean(name, names) or f"There are {', '.join(names)}."
+        raise MisuseError(f"no bug that works here is called '{name}'.", cure=cure)
+
+
+def _rate(plan: "Plan", rating: "Rating") -> None:
+    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
+    from generators.caller import NoAnswerError  # noqa: PLC0415
+    from mockserver.rating import rate  # noqa: PLC0415
+
+    try:
+        rate(plan, rating, _tell)
+    except NoAnswerError as error:
+        raise MisuseError(f"the sandbox that is judged does not answer any more: {error}.") from None
+
+
+def _tell(rating: "Rating") -> None:
+    from mockserver.rating.tables import healthy_lines, row_line  # noqa: PLC0415 - `--help` needs none of these
+
+    for line in [row_line(rating.rows[-1])] if rating.rows else healthy_lines(rating):
+        click.echo(line)
+
+
+def _report(ratings: "Sequence[Rating]", given: Mapping[str, Any]) -> None:
+    """Print the summary and write the files, of whatever was done."""
+    import orjson  # noqa: PLC0415 - `--help` needs none of these
+
+    from mockserver.rating.tables import as_json, markdown, summary  # noqa: PLC0415
+    from mockserver.version import VERSION  # noqa: PLC0415
+
+    tried = [rating for rating in ratings if rating.healthy is not None]
+    for line in (line for rating in tried for line in summary(rating)):
+        click.echo(line)
+    if given["json_file"] is not None:
+        _write(given["json_file"], orjson.dumps(as_json(tried, VERSION), option=orjson.OPT_INDENT_2))
+    if given["markdown"] is not None:
+        _write(given["markdown"], "\n".join(map(markdown, tried)).encode())
+
+
+def _write(path: Path, text: bytes) -> None:
+    from contracts.errors import MisuseError  # noqa: PLC0415 - only for a failure
+
+    try:
+        path.write_bytes(text)
+    except OSError as error:
+        raise MisuseError(f"cannot write {path}: {error.strerror}.", cure="Choose another file.") from None
