@@ -1,0 +1,38 @@
+"""Strangers: servers of both bundled APIs that were written from the vendors' pages and the contracts alone.
+
+They share nothing with the sandbox: no code, no control API, no clock that can be moved. The campaign is held against
+them so that it is measured by something that its authors did not shape: a healthy stranger must give no finding, and
+each of its bugs (`--bug NAME`, listed in `BUGS` of the server's file) should be found. Most need two to four calls to
+show. By hand: `python tests/strangers/genero_server.py --bug trimmed` prints the address for `bulkproof fuzz genero`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+Start = Callable[[str, str], str]
+
+
+@contextmanager
+def started(api: str, bug: str) -> Iterator[str]:
+    """Run a stranger in a process of its own, and give its address."""
+    command = [sys.executable, str(HERE / f"{api}_server.py"), "--port", "0", "--bug", bug]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield (process.stdout.readline() if process.stdout else "").strip()
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start strangers by API and bug, until the test ends."""
+    with ExitStack() as stack:
+        yield lambda api, bug: stack.enter_context(started(api, bug))

@@ -1,0 +1,320 @@
+"""A Genero server in memory and real time, written from the vendor's pages and the contract alone.
+
+Without `--bug` it is meant to be right; with it, it makes the one mistake of `BUGS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+import uuid
+from collections import defaultdict
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from aiohttp import web
+from genero_jobs import TENANTS, Jobs
+from genero_rules import (
+    KINDS,
+    Item,
+    Problem,
+    item_faults,
+    list_faults,
+    parsed,
+    posted_keys,
+    refusal,
+    tenant_faults,
+    whole,
+)
+
+BUGS = {
+    "carried-count": "A job's processed count begins at the number of failed items of the tenant's job before it.",
+    "remembered-keys": "A denied batch leaves its keys behind, and the next batch that has one of them is denied.",
+    "limit": "A batch of 5000 items is denied.",
+    "revive-bare": "An entity that a batch revives keeps its name only, and loses its other fields.",
+    "touch-revives": "A batch that changes a deleted entity without a word on `deleted` brings it back.",
+    "fanout-replaces": "A batch for several tenants clears the optional fields that it does not have.",
+    "fanout-empty": "The tenants that are named behind an unknown one get a job that does nothing.",
+    "error-shifted": "Behind a deletion that had nothing to delete, errors stand under the key of the item before.",
+    "shared-errors": "A tenant's finished jobs of one kind all show the errors of the last one.",
+    "status-flips": "From the third poll after its end on, a job is in progress again.",
+    "late-errors": "The first poll after the end tells no errors, later ones do.",
+    "trimmed": "Batches store texts without the blanks around them, PUT with them.",
+    "missing-cached": "What a batch once did not find stays missing for that tenant's later batches.",
+    "deleted-reference": "Batches may refer to what a DELETE call deleted.",
+    "folded-delete": "A batch that deletes a key deletes those that differ from it in case, too.",
+    "default-again": "A batch that changes a customer without a word on `prio` sets it back to N.",
+    "half-applied": "A failed item still gives an existing entity its name.",
+    "stops-at-two": "A job leaves out what stands behind its second failing item.",
+    "shared-record": "Entities that one call creates at several tenants are one object, and change together.",
+    "page-of-deleted": "The pages of a list pass over deleted entities as if they were shown.",
+}
+
+LIMIT = 5000
+DAY = 24 * 3600.0
+KEEP = 30 * DAY
+AGENCIES = {"single": TENANTS[:1], "multi": TENANTS}
+FETCHES = ((DAY, 5), (30 * DAY, 150))
+
+
+class Genero:
+    """The whole server: tenants, jobs, tokens, and the bug that it has."""
+
+    def __init__(self, mount: str, bug: str = "") -> None:
+        self.mount, self.bug = mount.rstrip("/"), bug
+        self.jobs = Jobs(self.has)
+        self.tenants = self.jobs.tenants
+        self.tokens = {f"sandbox-{client}": client for client in AGENCIES}
+        self.fetches: dict[str, list[float]] = defaultdict(list)
+        self.remembered: set[str] = set()
+
+    def has(self, bug: str) -> bool:
+        """Say whether the server has this bug."""
+        return bool(BUGS[bug]) and self.bug == bug
+
+    # Lists of entities
+
+    def check_list(self, kind: str, items: Any, where: str, more: tuple[tuple[str, str, str], ...] = ()) -> None:
+        """Deny a list that cannot become a job."""
+        limit = LIMIT - 1 if self.has("limit") else LIMIT
+        faults = [*more, *((where + at, rule, words) for at, rule, words in list_faults(KINDS[kind], items, limit))]
+        keys = posted_keys(KINDS[kind].key, items)
+        if self.has("remembered-keys") and not faults and keys & self.remembered:
+            faults = [(f"{where}/0/{KINDS[kind].key}", "uniqueItems", "An entity is in the list twice.")]
+            keys = set()
+        self.remembered = keys if faults else set()
+        if faults:
+            raise refusal(faults)
+
+    # Calls
+
+    def client(self, request: web.Request) -> str:
+        """Find out who calls."""
+        sent = request.headers.get("Authorization")
+        if sent is None:
+            return "multi"
+        scheme, _, token = sent.partition(" ")
+        if scheme.lower() != "bearer" or token.strip() not in self.tokens:
+            raise Problem(401, "This token is not known.", {"WWW-Authenticate": "Bearer"})
+        return self.tokens[token.strip()]
+
+    def tenant(self, request: web.Request) -> str:
+        """Find the tenant that a call is about."""
+        agency = AGENCIES[self.client(request)]
+        name = request.query.get("generoTenantId", agency[0])
+        if name not in agency:
+            raise Problem(404, f"Unable to find tenant by identifier: {name}.")
+        return name
+
+    async def body(self, request: web.Request) -> Any:
+        """Read a JSON body."""
+        if request.content_type != "application/json":
+            raise Problem(415, "Send application/json.")
+        return parsed(await request.read())
+
+    async def fetch_token(self, request: web.Request) -> web.Response:
+        """Hand out a token."""
+        if request.content_type != "application/x-www-form-urlencoded":
+            raise Problem(415, "Send a form.")
+        raw = (await request.read()).decode(errors="replace")
+        form = {name: values[0] for name, values in parse_qs(raw).items()}
+        missing = [name for name in ("grant_type", "client_id", "client_secret") if name not in form]
+        if missing:
+            raise refusal([("", "required", f"{name} is missing.") for name in missing])
+        if form["grant_type"] != "client_credentials":
+            raise refusal([("/grant_type", "const", "Only client_credentials is offered.")])
+        client = form["client_id"]
+        if client not in AGENCIES or form["client_secret"] != "sandbox":
+            raise Problem(401, "Client or secret is wrong.", {"WWW-Authenticate": "Bearer"})
+        self.count_fetch(client)
+        token = uuid.uuid4().hex
+        self.tokens[token] = client
+        return web.json_response({"access_token": token, "token_type": "Bearer", "expires_in": int(KEEP)})
+
+    def count_fetch(self, client: str) -> None:
+        """Hold a client to its quotas of tokens."""
+        now, past = time.time(), self.fetches[client]
+        for window, most in FETCHES:
+            recent = [at for at in past if now - at < window]
+            if len(recent) >= most:
+                wait = int(recent[-most] + window - now) + 1
+                raise Problem(429, "Too many tokens were fetched.", {"Retry-After": str(wait)})
+        past.append(now)
+
+    async def post_job(self, request: web.Request, kind: str) -> web.Response:
+        """Take a batch for one tenant."""
+        tenant, body = self.tenant(request), await self.body(request)
+        if isinstance(body, dict) and "data" not in body:
+            raise refusal([("", "required", "data is missing.")])
+        items, where = (body["data"], "/data") if isinstance(body, dict) else (body, "")
+        self.check_list(kind, items, where)
+        return web.json_response({"correlationId": self.jobs.enqueue(kind, tenant, items).id})
+
+    async def post_multi(self, request: web.Request, kind: str) -> web.Response:
+        """Take a batch for several tenants."""
+        agency, body = AGENCIES[self.client(request)], await self.body(request)
+        if not isinstance(body, dict):
+            raise refusal([("", "type", "The body has to be an object.")])
+        faults = [("", "required", f"{name} is missing.") for name in ("generoTenantIds", "data") if name not in body]
+        if faults:
+            raise refusal(faults)
+        names = body["generoTenantIds"]
+        self.check_list(kind, body["data"], "/data", tuple(tenant_faults(names)))
+        good: dict[str, str] = {}
+        bad: dict[str, list[str]] = {}
+        for name in dict.fromkeys(names):
+            if name in agency:
+                job = self.jobs.enqueue(kind, name, body["data"], fanned=True)
+                job.void, good[name] = bool(bad) and self.has("fanout-empty"), job.id
+            else:
+                bad[name] = [f"Unable to find tenant by identifier: {name}."]
+        return web.json_response({"postedSuccess": good, "postedProblems": bad}, status=207 if bad else 200)
+
+    async def job_status(self, request: web.Request, kind: str, correlation: str) -> web.Response:
+        """Answer a poll."""
+        agency, tenant = AGENCIES[self.client(request)], self.tenant(request)
+        job = self.jobs.all.get(correlation)
+        known = job and job.kind == kind and job.tenant in agency
+        if not job or not known or (job.done and time.time() - job.ended > KEEP):
+            raise Problem(404, "There is no such job.")
+        if "generoTenantId" in request.query and job.tenant != tenant:
+            raise Problem(404, "There is no such job at this tenant.")
+        return web.json_response(self.jobs.status(job))
+
+    async def get_entity(self, request: web.Request, kind: str, key: str) -> web.Response:
+        """Show one entity."""
+        return web.json_response(self.living(request, kind, key))
+
+    def living(self, request: web.Request, kind: str, key: str) -> Item:
+        """Find an entity that is not deleted."""
+        found = self.tenants[self.tenant(request)].records[kind].get(key)
+        if found is None or found["deleted"]:
+            raise Problem(404, f"{KINDS[kind].word} id {key} is not found in database.")
+        return found
+
+    async def put_entity(self, request: web.Request, kind: str, key: str) -> web.Response:
+        """Create, change or delete one entity."""
+        tenant, item = self.tenants[self.tenant(request)], await self.body(request)
+        faults = list(item_faults(KINDS[kind], item))
+        if faults:
+            raise refusal(faults)
+        if item[KINDS[kind].key] != key:
+            raise refusal([(f"/{KINDS[kind].key}", "const", "The key is not that of the path.")])
+        if item.get("deleted"):
+            self.living(request, kind, key)
+        old = tenant.records[kind].get(key)
+        if texts := self.jobs.faults(tenant, KINDS[kind], item, old):
+            raise Problem(400, " ".join(texts))
+        new = tenant.records[kind][key] = self.jobs.merged(KINDS[kind], old, {"deleted": False, **item})
+        tenant.unlinked.discard((kind, key))
+        if new["deleted"]:
+            return web.Response(status=204)
+        return web.json_response(new, status=201 if old is None or old["deleted"] else 200)
+
+    async def delete_entity(self, request: web.Request, kind: str, key: str) -> web.Response:
+        """Delete one entity."""
+        found = self.living(request, kind, key)
+        tenant = self.tenants[self.tenant(request)]
+        tenant.records[kind][key] = {**found, "deleted": True}
+        tenant.unlinked.add((kind, key))
+        return web.Response(status=204)
+
+    async def list_entities(self, request: web.Request, kind: str) -> web.Response:
+        """Show a page of entities."""
+        records = self.tenants[self.tenant(request)].records[kind]
+        skip, take = whole(request, "skip", 0, 0, None), whole(request, "take", 100, 1, 1000)
+        rows = [records[key] for key in sorted(records)]
+        living = [row for row in rows if not row["deleted"]]
+        page = living[skip : skip + take]
+        if self.has("page-of-deleted"):
+            page = [row for row in rows[skip : skip + take] if not row["deleted"]]
+        return web.json_response(page, headers={"X-Total-Count": str(len(living))})
+
+    # Routing
+
+    def routes(self, parts: list[str]) -> dict[str, Any] | None:
+        """Give the methods of a path, or None where there is no such path."""
+        match parts:
+            case ["oauth", "token"]:
+                return {"POST": (self.fetch_token,)}
+            case ["api", "v1", kind, *rest] if kind in KINDS:
+                return self.entity_routes(kind, rest)
+        return None
+
+    def entity_routes(self, kind: str, rest: list[str]) -> dict[str, Any] | None:
+        """Give the methods of a path below a kind of entity."""
+        found: dict[str, Any] | None = None
+        match rest:
+            case []:
+                found = {"GET": (self.list_entities, kind)}
+            case ["postJob"]:
+                found = {"POST": (self.post_job, kind)}
+            case ["multitenant", "postJob"]:
+                found = {"POST": (self.post_multi, kind)}
+            case ["jobStatus", correlation] if correlation:
+                found = {"GET": (self.job_status, kind, correlation)}
+            case ["jobStatus" | "multitenant"]:
+                found = {}
+            case [key] if key:
+                calls = {"GET": self.get_entity, "PUT": self.put_entity, "DELETE": self.delete_entity}
+                found = {method: (call, kind, key) for method, call in calls.items()}
+        return found
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Find the call that a request makes, and make it."""
+        path = request.rel_url.raw_path
+        inside = path.startswith(f"{self.mount}/")
+        methods = self.routes([unquote(part) for part in path.removeprefix(self.mount).split("/")[1:]])
+        if not inside or methods is None:
+            raise Problem(404, "Nothing is here.")
+        method = "GET" if request.method == "HEAD" else request.method
+        if method not in methods:
+            raise Problem(405, "This cannot be done here.", {"Allow": ", ".join(methods)})
+        call, *arguments = methods[method]
+        reply: web.StreamResponse = await call(request, *arguments)
+        return reply
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer any request, refusals included."""
+        try:
+            return await self.answer(request)
+        except Problem as e:
+            body = json.dumps(e.body)
+            return web.Response(status=e.status, text=body, headers=e.headers, content_type="application/problem+json")
+
+    def application(self) -> web.Application:
+        """Build the web application, workers included."""
+        app = web.Application(client_max_size=64 * 1024**2)
+        app.router.add_route("*", "/{path:.*}", self.handle)
+        app.on_startup.append(self.start)
+        return app
+
+    async def start(self, app: web.Application) -> None:
+        """Start a worker for each tenant."""
+        workers = [asyncio.create_task(self.jobs.work(tenant)) for tenant in self.tenants.values()]
+        app[web.AppKey("workers", list)] = workers
+
+
+async def serve(server: Genero, port: int) -> None:
+    """Serve on loopback until the process ends, and print the address."""
+    runner = web.AppRunner(server.application(), access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    print(f"http://127.0.0.1:{runner.addresses[0][1]}{server.mount}", flush=True)  # noqa: T201 - the starter reads it
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Run the server from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--mount", default="/genero")
+    parser.add_argument("--bug", default="", choices=["", *BUGS])
+    options = parser.parse_args()
+    asyncio.run(serve(Genero(options.mount, options.bug), options.port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,394 @@
+"""The records of one On Key data set, and what requests do to them, one or all or none."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from onkey_types import (
+    MISSING,
+    TYPES,
+    WRONG,
+    Command,
+    Fault,
+    Message,
+    Property,
+    Record,
+    Type,
+    is_number,
+    known,
+    leads,
+    message,
+    mismatch,
+    now,
+    same,
+    whole_number,
+    wrong_length,
+)
+
+SEEDED = (
+    (4417203958810067, "PermissionTree", 1, {"code": "A20"}),
+    (2290551873340019, "Trade", 1, {"code": "HAND"}),
+    (5000001002, "Resource", 1, {"code": "SHBE"}),
+    (1543843155165003, "AssetImportance", 1, {"code": "AI1", "description": "Crucial"}),
+    (1543843155164002, "AssetImportance", 1, {"code": "AI2", "description": "Important"}),
+    (1543843155165002, "AssetImportance", 3, {"code": "AI3", "description": "Useful"}),
+    (1543844764239005, "AssetImportance", 1, {"code": "AI4", "description": "Idle"}),
+)
+DONE = {
+    "create": ("Core_Data_RecordCreated", "Record successfully created"),
+    "update": ("Core_Data_RecordUpdated", "Record successfully updated"),
+    "delete": ("Sandbox_RecordDeleted", "Record successfully deleted"),
+}
+
+
+class Failed(Exception):  # noqa: N818 - it says what became of the record
+    """A record that cannot be done, with the faults that it has."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__()
+        self.faults = faults
+
+
+class Records:
+    """Every record of a data set, with its indexes and the changes that can still be undone."""
+
+    def __init__(self, has: Callable[[str], bool]) -> None:
+        self.has = has
+        self.all: dict[int, Record] = {}
+        self.kept: dict[tuple[str, tuple[Any, ...]], int] = {}
+        self.referrers: dict[int, set[int]] = defaultdict(set)
+        self.undo: list[tuple[int, Record | None]] = []
+        self.before: dict[int, int] = {}
+        self.kept_before: set[tuple[str, tuple[Any, ...]]] = set()
+        self.fresh: set[int] = set()
+        for id_, name, version, values in SEEDED:
+            self.put(id_, self.blank(id_, TYPES[name], version, values))
+        if not has("seeds-undone"):
+            self.undo.clear()
+
+    def blank(self, id_: int, type_: Type, version: int, values: dict[str, Any]) -> Record:
+        """Make a record whose other properties are what they are at first."""
+        first = {name: True if p.kind == "boolean" else None for name, p in type_.properties.items()}
+        stamp = now()
+        return Record(id=id_, type=type_, version=version, values={**first, **values}, created=stamp, modified=stamp)
+
+    # Storing
+
+    def put(self, id_: int, new: Record | None) -> None:
+        """Store or remove a record, so that it can be undone."""
+        old = self.all.get(id_)
+        self.undo.append((id_, old))
+        self.set(old, new)
+
+    def set(self, old: Record | None, new: Record | None) -> None:
+        """Replace a record in the store and in its indexes."""
+        if old:
+            del self.all[old.id]
+            if not (self.has("code-kept") and new is None):
+                self.kept.pop(self.mark(old), None)
+            if not (self.has("reference-stays") and new is not None):
+                for target in self.targets(old):
+                    self.referrers[target].discard(old.id)
+        if new:
+            self.all[new.id] = new
+            if not (self.has("renamed-unmarked") and old and self.mark(old) != self.mark(new)):
+                self.kept[self.mark(new)] = new.id
+            for target in self.targets(new):
+                self.referrers[target].add(new.id)
+
+    def mark(self, record: Record) -> tuple[str, tuple[Any, ...]]:
+        """Give what is unique of a record."""
+        return record.type.name, tuple(record.values[name] for name in record.type.unique)
+
+    def targets(self, record: Record) -> Iterable[int]:
+        """Give the ids that a record refers to."""
+        properties = record.type.properties
+        return [record.values[n] for n, p in properties.items() if p.kind == "reference" and record.values[n]]
+
+    def restore(self) -> None:
+        """Undo everything since the transaction began."""
+        if self.has("rollback-keeps-last") and len(self.undo) > 1:
+            self.undo.pop()
+        for id_, old in reversed(self.undo):
+            if self.has("rollback-keeps-updates") and old and id_ in self.all:
+                continue
+            self.set(self.all.get(id_), old)
+        self.undo.clear()
+
+    # Transactions
+
+    def run(self, commands: list[Command], *, atomic: bool, groups: list[list[int]]) -> list[list[Message]]:
+        """Do commands in the order of the groups, and give the messages of each, as they stand in the request."""
+        self.begin(commands)
+        outcomes: list[list[Message]] = [[] for _ in commands]
+        failures = 0
+        for group in groups:
+            for at in group:
+                if not atomic and failures == 2 and self.has("stops-at-two"):
+                    continue
+                outcomes[at] = self.attempt(self.blamed(commands, at, failures, atomic=atomic), atomic=atomic)
+                failures += any(m["severity"] == "error" for m in outcomes[at])
+            if self.has("group-commits") and not failures:
+                self.undo.clear()
+        if atomic and failures:
+            self.restore()
+        if not (self.has("deleted-returns") and all(c.action == "delete" for c in commands)):
+            self.undo.clear()
+        return outcomes
+
+    def begin(self, commands: list[Command]) -> None:
+        """Remember what the mistaken ones go by: how things were when the request began."""
+        self.fresh = set()
+        if self.has("stale-lock"):
+            targets = [c.target for c in commands if isinstance(c.target, int) and c.target in self.all]
+            self.before = {id_: self.all[id_].version for id_ in targets}
+        if self.has("unique-late"):
+            self.kept_before = set(self.kept)
+
+    def blamed(self, commands: list[Command], at: int, failures: int, *, atomic: bool) -> Command:
+        """Give the command to do, under the name that its messages are to have."""
+        command = commands[at]
+        if atomic or not failures or command.action != "create" or not self.has("blame-next"):
+            return command
+        try:
+            self.build(command, None, atomic=atomic)
+        except Failed:
+            return replace(command, user=commands[min(at + 1, len(commands) - 1)].user)
+        return command
+
+    def attempt(self, command: Command, *, atomic: bool) -> list[Message]:
+        """Do one command, or tell why not."""
+        id_: int | None = None
+        try:
+            record = self.target(command)
+            action, id_ = self.action(command, record), record.id if record else None
+            done = getattr(self, action)(command, record, atomic=atomic)
+        except Failed as failed:
+            told = id_ if id_ is not None else self.named(command)
+            return [self.tell(command, fault, told) for fault in failed.faults]
+        code, text = DONE[action]
+        who = {"objectId": str(done), "objectType": command.type.name, "userObjectId": command.user}
+        return [message(code, text, "information", **who)]
+
+    def named(self, command: Command) -> int | None:
+        """Give the id that a request names itself."""
+        return command.target if isinstance(command.target, int) and command.action in ("update", "delete") else None
+
+    def tell(self, command: Command, fault: Fault, id_: int | None) -> Message:
+        """Write the message of a fault."""
+        object_id = None if id_ is None else str(id_)
+        who: dict[str, Any] = {"objectId": object_id, "objectType": command.type.name, "userObjectId": command.user}
+        return message(fault.code, fault.text, properties=list(fault.paths), **who)
+
+    # Finding
+
+    def action(self, command: Command, record: Record | None) -> str:
+        """Tell what a merge comes to."""
+        return command.action if command.action != "merge" else "update" if record else "create"
+
+    def target(self, command: Command) -> Record | None:
+        """Find the record that a command is about; None when it is to be made."""
+        if command.action == "create" or command.target is None:
+            return None
+        if isinstance(command.target, dict):
+            return self.looked_up(command, command.target)
+        found = self.all.get(command.target)
+        if found and found.type is command.type:
+            return found
+        if command.action == "merge":
+            return None
+        text = f"{command.type.name} with id {command.target} was not found"
+        raise Failed(Fault(code="Sandbox_RecordNotFound", text=text))
+
+    def looked_up(self, command: Command, converter: dict[str, Any]) -> Record | None:
+        """Find the record that a converter means."""
+        if fault := self.unknown_path(command.type, converter):
+            raise Failed(fault)
+        matches = self.lookup(command.type, converter)
+        if not matches and command.action == "merge":
+            return None
+        if len(matches) != 1:
+            raise Failed(self.unresolved(command.type.path("Id"), len(matches)))
+        return matches[0]
+
+    def unresolved(self, path: str, count: int, at: int = -1) -> Fault:
+        """Tell that a reference does not mean exactly one record."""
+        code = "Sandbox_ReferenceAmbiguous" if count else "Sandbox_ReferenceNotFound"
+        text = f"{{{path}}} refers to {count or 'no'} record{'s' if count else ''}"
+        return Fault(code=code, text=text, paths=(path,), at=at)
+
+    def lookup(self, type_: Type, converter: dict[str, Any]) -> list[Record]:
+        """Find the records that fit a converter."""
+        wanted = {"code": converter.get("code")}
+        if str(converter.get("type", "Code")).lower() == "custom":
+            wanted = converter["properties"]
+        if set(wanted) == {"code"} and type_.unique == ("code",):
+            id_ = self.kept.get((type_.name, (wanted["code"],)))
+            return [self.all[id_]] if id_ in self.all else []
+        own = (record for record in self.all.values() if record.type is type_)
+        return [r for r in own if all(same(self.at(r, path), value) for path, value in wanted.items())]
+
+    def unknown_path(self, type_: Type, converter: dict[str, Any], at: int = -1) -> Fault | None:
+        """Tell the first path of a converter that leads nowhere."""
+        custom = str(converter.get("type", "Code")).lower() == "custom"
+        for path in converter["properties"] if custom else ():
+            if not leads(type_, path):
+                given = type_.path(path.rpartition("->")[2])
+                text = f"{{{given}}} is not a property of {type_.name}{type_.closest(path)}"
+                return Fault(code="Sandbox_UnknownProperty", text=text, paths=(given,), at=at)
+        return None
+
+    def at(self, record: Record, path: str) -> Any:
+        """Give the value at a path, which may lead through references; WRONG when there is no such path."""
+        entity, arrow, name = path.rpartition("->")
+        first, joined, rest = name.partition("_")
+        if arrow and entity.lower() != record.type.name.lower():
+            return WRONG
+        if not joined:
+            return record.value(first) if first.lower() in known(record.type) else WRONG
+        link = record.type.find(f"{first}Id")
+        if not link:
+            return WRONG
+        target = self.all.get(record.values[link])
+        return self.at(target, rest) if target else None
+
+    # Acting
+
+    def create(self, command: Command, record: Record | None, *, atomic: bool) -> int:
+        """Make a record."""
+        values = self.build(command, record, atomic=atomic)
+        id_ = 10**15 + secrets.randbelow(2**53 - 10**15)
+        self.put(id_, self.blank(id_, command.type, 1, values))
+        self.fresh.add(id_)
+        return id_
+
+    def update(self, command: Command, record: Record, *, atomic: bool) -> int:
+        """Change a record."""
+        values = self.build(command, record, atomic=atomic)
+        if command.match and self.has("match-clears"):
+            values = {n: None for n, p in command.type.properties.items() if p.nullable and p.match} | values
+        if command.action == "merge" and self.has("merge-resets"):
+            values = {n: True for n, p in command.type.properties.items() if p.kind == "boolean"} | values
+        rise = 0 if record.id in self.fresh and self.has("version-stuck") else 1
+        new = replace(record, version=record.version + rise, values={**record.values, **values}, modified=now())
+        self.put(record.id, new)
+        return record.id
+
+    def delete(self, command: Command, record: Record, *, atomic: bool) -> int:
+        """Remove a record that no other refers to."""
+        del atomic
+        if faults := self.conflicts(command, record):
+            raise Failed(*faults)
+        if count := len(self.referrers.get(record.id, set()) - {record.id}):
+            text = f"{record.type.name} with id {record.id} is referenced by {count} records"
+            raise Failed(Fault(code="Sandbox_RecordReferenced", text=text))
+        self.put(record.id, None)
+        return record.id
+
+    def conflicts(self, command: Command, record: Record | None) -> list[Fault]:
+        """Tell whether the version that was sent is stale."""
+        if record is None or command.version is None:
+            return []
+        current = self.before.get(record.id, record.version)
+        if current == command.version:
+            return []
+        text = f"{record.type.name} with id {record.id} is at version {current}. You sent version {command.version}"
+        return [Fault(code="Sandbox_VersionConflict", text=text)]
+
+    # Judging values
+
+    def build(self, command: Command, record: Record | None, *, atomic: bool) -> dict[str, Any]:
+        """Give the values that a command sets, or fail with all faults."""
+        faults, values, places = self.conflicts(command, record), {}, dict[str, int]()
+        for at, (path, raw) in enumerate(command.sets):
+            name = command.type.find(path)
+            found = self.value(command, name, path, raw, at, strict=record is None and atomic)
+            if isinstance(found, Fault):
+                faults.append(found)
+            else:
+                values[name] = found
+            places[name] = at
+        if record is None:
+            faults += self.missing(command, places, strict=atomic)
+        faults += self.duplicates(command, record, values, places)
+        if faults:
+            raise Failed(*sorted(faults, key=lambda fault: fault.at))
+        return values
+
+    def value(self, command: Command, name: str, path: str, raw: Any, at: int, *, strict: bool) -> Any:
+        """Judge one value, and give what is stored for it or its fault."""
+        if not name:
+            given = command.type.path(path.rpartition("->")[2])
+            text = f"{{{given}}} is not a property of {command.type.name}{command.type.closest(path)}"
+            return Fault(code="Sandbox_UnknownProperty", text=text, paths=(given,), at=at)
+        known_as, its = command.type.path(name), command.type.properties[name]
+        if command.match and not its.match:
+            text = f"{{{known_as}}} is not available for match update"
+            return Fault(code="Sandbox_NotMatchUpdatable", text=text, paths=(known_as,), at=at)
+        if raw is None:
+            return None if its.nullable else self.empty(known_as, its, at, strict=strict)
+        if its.kind == "text" and isinstance(raw, str):
+            return self.text(command, known_as, its, raw, at)
+        if its.kind == "reference":
+            return self.referred(known_as, its, raw, at)
+        fits = isinstance(raw, bool) if its.kind == "boolean" else is_number(raw) and its.kind == "number"
+        return raw if fits else mismatch(known_as, its, at)
+
+    def empty(self, path: str, its: Property, at: int, *, strict: bool) -> Fault:
+        """Tell that a value is needed."""
+        if its.kind == "boolean":
+            return mismatch(path, its, at)
+        if its.kind == "reference":
+            return Fault(code="Core_NotNullValidator", text=f"{{{path}}} must not be empty.", paths=(path,), at=at)
+        if strict:
+            return Fault(code=MISSING, text=f"{{{path}}} should not be missing or null", paths=(path,), at=at)
+        return wrong_length(path, its, 0, at)
+
+    def text(self, command: Command, path: str, its: Property, raw: str, at: int) -> Any:
+        """Judge a text by its length."""
+        if self.has("trimmed") and command.action == "create" and command.user and not command.single:
+            raw = raw.strip() or raw
+        return raw if its.low <= len(raw) <= its.high else wrong_length(path, its, len(raw), at)
+
+    def referred(self, path: str, its: Property, raw: Any, at: int) -> Any:
+        """Find the id of the record that a reference means."""
+        if isinstance(raw, dict) and "converter" in raw:
+            if fault := self.unknown_path(TYPES[its.target], raw, at):
+                return fault
+            matches = self.lookup(TYPES[its.target], raw)
+            return matches[0].id if len(matches) == 1 else self.unresolved(path, len(matches), at)
+        id_ = whole_number(raw)
+        if id_ is None:
+            return mismatch(path, its, at)
+        found = self.all.get(id_)
+        return id_ if found and found.type.name == its.target else self.unresolved(path, 0, at)
+
+    def missing(self, command: Command, places: dict[str, int], *, strict: bool) -> list[Fault]:
+        """Tell the required properties that a new record lacks."""
+        needed = [name for name, its in command.type.properties.items() if its.required and name not in places]
+        properties = command.type.properties
+        end = len(command.sets)
+        return [self.empty(command.type.path(name), properties[name], end, strict=strict) for name in needed]
+
+    def duplicates(
+        self, command: Command, record: Record | None, values: dict[str, Any], places: dict[str, int]
+    ) -> list[Fault]:
+        """Tell that what has to be unique is in use."""
+        unique = command.type.unique
+        now_ = {**(record.values if record else {}), **values}
+        if not any(name in values for name in unique) or not all(now_.get(name) is not None for name in unique):
+            return []
+        mark = command.type.name, tuple(now_[name] for name in unique)
+        holder = self.kept.get(mark)
+        late = self.has("unique-late") and mark not in self.kept_before
+        if holder is None or late or (record and holder == record.id):
+            return []
+        shown = ", ".join(str(now_[name]) for name in unique)
+        paths = tuple(command.type.path(name) for name in unique)
+        text = f"{{{paths[0]}}} must be unique. '{shown}' is in use"
+        at = max(places.get(name, -1) for name in unique)
+        return [Fault(code="Sandbox_DuplicateValue", text=text, paths=paths, at=at)]
