@@ -235,11 +235,20 @@ class Maker:
     def new_key(self, making: Making, *, awkward: bool = False) -> StoredKey:
         """Return a key that no record has; an awkward one has characters that need care in URLs and comparisons."""
         key: StoredKey = making.names.fit(self._keys[0] if self._keys else None, making.slot(), making.rng)
-        texts = _awkward(key) if awkward and isinstance(key, str) else ()
+        texts = [*_awkward(key), *self._namesakes(making)] if awkward and isinstance(key, str) else ()
         fitting = [text for text in texts if all(schema.is_valid(text) for schema in self._keys)]
         if fitting:
             key = making.names.keep(making.one_of(fitting), making.slot())
         return key
+
+    def _namesakes(self, making: Making) -> Iterator[str]:
+        """Yield the key of a stored record in the other case, where that makes it another key."""
+        live = making.known.live(self.name)
+        if live and not (self.resource is not None and self.resource.ignore_case):
+            other = str(making.one_of(live).key).swapcase()
+            if making.known.find(self.name, other) is None and (self.name, other) not in making.used:
+                making.used.add((self.name, other))
+                yield other
 
     def dangling(self, values: Mapping[str, Any], making: Making, allowed: Collection[str]) -> dict[str, Any] | None:
         """Return the values with a reference to nothing, None when no `allowed` member is a reference."""

@@ -1,7 +1,7 @@
 """A campaign on disk: a folder for each finding, a file for each lease that was done; every file whole or not there."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,13 +9,12 @@ from typing import Any, Final
 import orjson
 
 from contracts.errors import MisuseError
-from generators.campaign.forms import FINDING, PYTEST, SHELL, forms_of
+from generators.campaign.forms import FINDING, PYTEST, SHELL, finding_file, forms_of
 from generators.campaign.kept import Kept, from_json
 
 FINDINGS: Final = "findings"
 BODIES: Final = "body-*.json"
 LEASES: Final = "leases"
-CAMPAIGN: Final = "campaign.json"
 EXECUTABLE: Final = 0o755
 
 
@@ -26,26 +25,37 @@ class Corpus:
     folder: Path
 
     def keep(self, kept: Kept) -> Path:
-        """Write a finding in its three forms and return its folder; it is on disk when this returns."""
+        """Write a finding in its three forms and return its folder; the finding is on disk when this returns."""
         folder = self.folder_of(kept)
         folder.mkdir(parents=True, exist_ok=True)
         files = forms_of(kept)
         for name, content in files.items():
-            write(folder / name, content)
+            write(folder / name, content, is_safe=name == FINDING)
         for stale in folder.glob(BODIES):
             if stale.name not in files:
                 stale.unlink()
         (folder / SHELL).chmod(EXECUTABLE)
         return folder
 
+    def keep_group(self, kept: Kept) -> Path:
+        """Write anew what a finding's file says of its group; nothing else of it has changed."""
+        folder = self.folder_of(kept)
+        write(folder / FINDING, finding_file(kept), is_safe=False)
+        return folder
+
     def folder_of(self, kept: Kept) -> Path:
         """Return where a finding is kept."""
         return self.folder / FINDINGS / f"{kept.law}-{kept.operation or 'any'}-{kept.fingerprint[:8]}"
 
-    def findings(self) -> list[Kept]:
-        """Return the findings kept, those found first first. Raises MisuseError for a file that is no finding."""
-        files = sorted((self.folder / FINDINGS).glob(f"*/{FINDING}"))
-        return sorted(map(read_finding, files), key=lambda kept: kept.seconds)
+    def findings(self, on_broken: Callable[[str], object]) -> list[Kept]:
+        """Return the findings kept, those found first first; `on_broken` hears of files that are none."""
+        found: list[Kept] = []
+        for file in sorted((self.folder / FINDINGS).glob(f"*/{FINDING}")):
+            try:
+                found.append(read_finding(file))
+            except MisuseError as error:
+                on_broken(f"Left out: {error}")
+        return sorted(found, key=lambda kept: kept.seconds)
 
     def note_lease(self, name: str, told: Mapping[str, Any]) -> None:
         """Note that a lease was done, and what came of it."""
@@ -54,29 +64,31 @@ class Corpus:
         write(folder / f"{name}.json", orjson.dumps(told))
 
     def leases(self) -> dict[str, dict[str, Any]]:
-        """Return what came of the leases done, by name."""
+        """Return what came of the leases done, by name; a file that cannot be read is as good as none."""
         files = sorted((self.folder / LEASES).glob("*.json"))
-        return {file.stem: orjson.loads(file.read_bytes()) for file in files}
-
-    def note(self, told: Mapping[str, Any]) -> None:
-        """Note what the campaign is about."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write(self.folder / CAMPAIGN, orjson.dumps(told, option=orjson.OPT_INDENT_2))
-
-    def about(self) -> dict[str, Any]:
-        """Return what the campaign is about, nothing when none was here before."""
-        file = self.folder / CAMPAIGN
-        found: dict[str, Any] = orjson.loads(file.read_bytes()) if file.exists() else {}
-        return found
+        return {file.stem: told for file in files if (told := _object(file)) is not None}
 
 
-def write(path: Path, content: bytes) -> None:
-    """Put a file in its place at once: nobody sees half of it, and a crash leaves the old one."""
+def _object(file: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file, None when there is none."""
+    try:
+        found = orjson.loads(file.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def write(path: Path, content: bytes, *, is_safe: bool = True) -> None:
+    """Put a file in its place at once: nobody sees half of it, and a killed process leaves the old one.
+
+    With `is_safe` it is on disk when this returns, even if the machine goes down.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with beside.open("wb") as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        if is_safe:
+            file.flush()
+            os.fsync(file.fileno())
     beside.replace(path)
 
 

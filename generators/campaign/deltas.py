@@ -11,6 +11,8 @@ def ddmin(parts: Sequence[T], shows: Callable[[Sequence[T]], bool], *, least: in
 
     `parts` as a whole is taken to show it. At least `least` elements are kept.
     """
+    if not least and parts and shows([]):
+        return []
     kept, pieces = list(parts), 2
     while len(kept) > max(least, 1):
         size = max(1, len(kept) // pieces)
@@ -21,10 +23,11 @@ def ddmin(parts: Sequence[T], shows: Callable[[Sequence[T]], bool], *, least: in
             break
         else:
             pieces = min(len(kept), pieces * 2)
-    return [] if kept and not least and shows([]) else kept
+    return kept
 
 
 def _without_a_piece(kept: list[T], size: int, shows: Callable[[Sequence[T]], bool], least: int) -> list[T] | None:
+    """Return what is left when one piece is taken away, None when each is needed."""
     for start in range(0, len(kept), size):
         rest = kept[:start] + kept[start + size :]
         if len(rest) >= max(least, 1) and shows(rest):

@@ -23,7 +23,7 @@ def play_episode(
     session: Session, grounds: Grounds, style: Style, rng: Random, is_over: Callable[[], bool] = lambda: False
 ) -> Player:
     """Play one episode and return what made its moves. Raises NoAnswerError."""
-    player = Player(session, grounds, style, rng)
+    player = Player(session, grounds.narrowed(rng) if rng.random() < style.narrow else grounds, style, rng)
     for _ in range(style.moves):
         if is_over():
             return player

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Final
 
 from contracts.errors import MisuseError
@@ -38,15 +39,27 @@ class Ground:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounds:
-    """All of them, and the places at which single records are read and written."""
+    """All of them, and the places at which single records are read and written.
+
+    `kin` are the kinds of record that one refers to, those that refer to it, and itself.
+    """
 
     bulk: tuple[Ground, ...]
     venues: Mapping[Where, Venue]
+    kin: Mapping[str, frozenset[str]]
 
     @property
     def resources(self) -> frozenset[str]:
         """The kinds of record."""
         return frozenset(where.resource for where in self.venues)
+
+    def narrowed(self, rng: Random) -> "Grounds":
+        """Return the grounds of one data set on which a kind of record and its relatives are played with."""
+        first = rng.choice(self.bulk)
+        kinds = self.kin.get(rng.choice(first.resources), frozenset())
+        bulk = tuple(one for one in self.bulk if one.scope == first.scope and not kinds.isdisjoint(one.resources))
+        venues = {where: venue for where, venue in self.venues.items() if where.resource in kinds}
+        return Grounds(bulk=bulk, venues=venues, kin=self.kin) if bulk and venues else self
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -65,7 +78,13 @@ def survey(bench: Bench) -> Grounds:
             for venue in _venues(bench, operation):
                 found += _grounds(contract, operation, venue, tenants)
                 places |= _places(contract, venue, tenants)
-    return Grounds(bulk=tuple(found), venues=places)
+    return Grounds(bulk=tuple(found), venues=places, kin=_kin(contract))
+
+
+def _kin(contract: Contract) -> Mapping[str, frozenset[str]]:
+    pairs = {(name, other) for name, one in contract.resources.items() for other in one.references.values()}
+    near = pairs | {(other, name) for name, other in pairs}
+    return {name: frozenset({name, *(other for one, other in near if one == name)}) for name in contract.resources}
 
 
 def _venues(bench: Bench, operation: Operation) -> Sequence[Venue]:

@@ -1,42 +1,45 @@
 """From something seen to a finding that is kept: done again, made small, confirmed three times, its signs taken."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from time import monotonic
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from contracts.messages import Exchange
-from generators.caller import NoAnswerError
-from generators.campaign.deltas import ddmin
+from generators.campaign.grouping import FORMAL, way_of
 from generators.campaign.kept import Kept
-from generators.campaign.playing import Played, play
+from generators.campaign.redoing import Redoer, Shown
 from generators.campaign.scripting import scripted
-from generators.campaign.session import Seen, unanswered
-from generators.campaign.shrinking import Shrinker
-from generators.campaign.signs import Sign, common, shows, sign_of
-from generators.campaign.slicing import slices
-from generators.campaign.steps import Asking, Script, learned, tidied
+from generators.campaign.session import Seen
+from generators.campaign.shrinking import Draft, Shrinker
+from generators.campaign.signs import Sign, common, named_anew, sign_of
+from generators.campaign.slicing import related, slices
+from generators.campaign.steps import Asking, Script, Step, learned, tidied
 from generators.campaign.watchers import Outfit
 from generators.campaign.worlds import Target
+from generators.checks.conformance import CHECK as RESPONSE
 from generators.checks.differential import CHECK as MODEL
 from generators.checks.findings import Finding
+from generators.checks.locations import look, put
+from generators.http import base_of
 
 CONFIRMATIONS: Final = 3
-PURPOSE: Final = "again"
-SHRINKING: Final = 6.0  # seconds spent on one finding at most
-TRIES: Final = 250
+SHRINKING: Final = 10.0  # seconds spent on one finding at most
+TRIES: Final = 400
+SHORT: Final = 50  # steps of a script that is still done to its end when the time is up
+Run: TypeAlias = tuple[str | None, list[Sign]]
+"""What a finding says when its script is done once more, None when it does not show; and the signs of its evidence."""
+ROUNDS: Final = 6  # smaller scripts that are looked at for what else they show
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A script done once: what was found, and what was played."""
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A finding that showed again. `shows` says whether a smaller form does, None when nobody can say that."""
 
-    findings: tuple[Finding, ...]
-    played: tuple[Played, ...]
-
-    def find(self, fingerprint: str) -> Finding | None:
-        """Return the finding of that fingerprint."""
-        return next((one for one in self.findings if one.fingerprint == fingerprint), None)
+    kept: Kept
+    shows: Callable[[Kept], bool] | None
+    fixed: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +50,10 @@ class Investigator:
     target: Target
     is_over: Callable[[], bool]
     tried: int = 0
+    redoer: Redoer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.redoer = Redoer(outfit=self.outfit, target=self.target, is_over=self.is_over)
 
     def keep(self, seen: Seen, *, seconds: float, seed: int, url: str) -> Kept:
         """Return a finding as it is first kept: with all that was done before it was seen."""
@@ -65,8 +72,9 @@ class Investigator:
             judged=seen.judged,
             seconds=round(seconds, 3),
             seed=seed,
-            url=url,
-            group=seen.cause,
+            url=base_of(self.outfit.contract, url),
+            mount=self.outfit.contract.mount,
+            cause=seen.cause,
             traits=tuple(f"{name}={version}" for name, version in sorted(self.outfit.first_versions.items())),
         )
 
@@ -81,115 +89,157 @@ class Investigator:
             if deed.n in numbers:
                 yield sign_of(index, deed.reply, names)
 
-    def confirmed(self, kept: Kept) -> Kept:
-        """Return a finding made small and tried three times."""
-        until = monotonic() + SHRINKING
-        if not self.shows(kept):
-            return self._tried(kept, [self._again(kept) for _ in range(CONFIRMATIONS - 1)], missed=1)
-        if kept.judged == "signs":
-            return self._thrice(self._by_steps(kept, until))
-        kept = self._sliced(kept)
-        shrinker = Shrinker(
-            contract=self.outfit.contract,
-            shows=lambda script: self.shows(replace(kept, script=script)),
-            is_over=lambda: self.is_over() or monotonic() > until or shrinker.tried > TRIES,
-        )
-        small = replace(kept, script=tidied(shrinker.shrink(kept.script)))
-        self.tried += shrinker.tried
-        return self._thrice(small)
-
-    def _thrice(self, kept: Kept) -> Kept:
-        return self._tried(kept, [self._again(kept) for _ in range(CONFIRMATIONS)])
-
-    def _sliced(self, kept: Kept) -> Kept:
-        """Return a finding with the steps alone that have to do with its evidence, where it still shows."""
-        shown = [sign.step for sign in kept.signs]
-        found = (replace(kept, script=one) for one in slices(kept.script, shown, self.outfit.contract))
-        return next((one for one in found if self.shows(one)), kept)
-
-    def _by_steps(self, kept: Kept, until: float) -> Kept:
-        """Return a finding that is judged by its signs with the steps left out that it can do without."""
-        shown = {sign.step for sign in kept.signs}
-        others = [n for n in range(len(kept.script.steps)) if n not in shown]
-
-        def with_(some: Sequence[int]) -> Kept:
-            places = sorted({*some, *shown})
-            signs = tuple(replace(sign, step=places.index(sign.step)) for sign in kept.signs)
-            return replace(kept, script=_chosen(kept.script, places), signs=signs)
-
-        def still(some: Sequence[int]) -> bool:
-            in_time = not self.is_over() and monotonic() < until
-            return in_time and self.shows(with_(some))
-
-        small = with_(ddmin(others, still))
-        return replace(small, script=tidied(small.script))
-
-    def _tried(self, kept: Kept, runs: list[tuple[bool, list[Sign]]], *, missed: int = 0) -> Kept:
-        good = [signs for holds, signs in runs if holds]
-        agreed = [common(signs[0], signs[1:]) for signs in zip(*good, strict=False)] if good else []
-        signs = tuple(one for one in agreed if one is not None) or kept.signs
-        return replace(kept, signs=signs, confirmed=len(good), tries=len(runs) + missed)
-
-    def _again(self, kept: Kept) -> tuple[bool, list[Sign]]:
-        """Do a script once more: whether it shows the finding, and the signs of what is evidence."""
-        shown = self.play(kept.script, modelled=kept.law == MODEL)
-        finding = shown.find(kept.fingerprint) if kept.judged == "laws" else None
-        if finding is None:
-            return self._by_signs(kept, shown)
-        numbers = {one.n for one in finding.evidence}
-        return True, [
-            sign_of(one.index, one.exchange.reply, one.names)
-            for one in shown.played
-            if one.exchange is not None and one.exchange.n in numbers
-        ]
-
-    def _by_signs(self, kept: Kept, shown: Shown) -> tuple[bool, list[Sign]]:
-        if kept.judged == "laws" or not kept.signs:
-            return False, []
-        played = {one.index: one for one in shown.played if one.exchange is not None}
-        pairs = [(sign, played.get(sign.step)) for sign in kept.signs]
-        signs = [
-            sign_of(sign.step, one.exchange.reply, one.names)
-            for sign, one in pairs
-            if one is not None and one.exchange is not None
-        ]
-        return len(signs) == len(pairs), signs
-
     def shows(self, kept: Kept) -> bool:
         """Do a finding's script in a new world, and say whether the finding shows."""
-        return self.judge(kept, self.play(kept.script, modelled=kept.law == MODEL))
+        return self.redoer.shows(kept)
 
-    def judge(self, kept: Kept, shown: Shown) -> bool:
-        """Say whether what was played shows a finding: by the laws, or by its signs."""
-        if kept.judged == "laws":
-            return shown.find(kept.fingerprint) is not None
-        played = {one.index: one for one in shown.played}
-        return bool(kept.signs) and all(_shows(sign, played.get(sign.step)) for sign in kept.signs)
+    def confirmed(self, kept: Kept) -> Kept:
+        """Return a finding made small and tried three times, with what else its script shows.
 
-    def play(self, script: Script, *, modelled: bool) -> Shown:
-        """Do a script in a new world, watched, beside the model or without it; a call without an answer ends it."""
-        world = self.target.fresh(PURPOSE)
-        watcher = self.outfit.watcher(world, modelled=modelled)
-        found: dict[str, Finding] = {}
-        played: list[Played] = []
-        try:
-            for one in play(script, world, self.outfit.contract):
-                played.append(
-                    replace(one, names=dict(one.names)) if isinstance(script.steps[one.index], Asking) else one
-                )
-                for finding in watcher.see(one.exchange) if one.exchange is not None else ():
-                    found.setdefault(finding.fingerprint, finding)
-        except NoAnswerError as error:
-            step = script.steps[len(played)]
-            name = step.operation if isinstance(step, Asking) else ""
-            lost = unanswered(self.outfit.contract.operation(name), str(error))
-            found.setdefault(lost.fingerprint, lost)
-        return Shown(findings=tuple(found.values()), played=tuple(played))
+        What there was no time for is left out; a finding that could not be tried at all is returned as it is.
+        """
+        ready = self._by_signs(kept) if kept.judged == "signs" else self._by_laws(kept)
+        small = kept if ready is None else self._shrunk(ready)
+        if self.is_over() and (ready is None or len(small.script.steps) > SHORT):
+            return kept
+        runs = [self._again(small)]
+        while len(runs) < CONFIRMATIONS - (ready is None) and not self.is_over():
+            runs.append(self._again(small))
+        return self._surrounded(self._tried(small, runs, missed=int(ready is None)))
+
+    def _by_laws(self, kept: Kept) -> Ready | None:
+        """Do a script once: return it without what has nothing to do with the finding, None when that does not show."""
+        shown = self.redoer.play(kept, until=kept.fingerprint)
+        if shown.find(kept.fingerprint) is None:
+            return None
+        kept = _with_steps(kept, kept.script.steps[: shown.done])
+        evidence = [sign.step for sign in kept.signs]
+        found = (replace(kept, script=one) for one in slices(kept.script, evidence, self.outfit.contract))
+        return Ready(next((one for one in found if self.shows(one)), kept), shows=self.shows)
+
+    def _by_signs(self, kept: Kept) -> Ready | None:
+        """Do a script once, and say by what else than its signs it can be told that the finding shows.
+
+        Signs alone do not tell what of the script they hang on: where no law is seen to be broken along with them,
+        steps are left out only when they have nothing to do with the evidence.
+        """
+        shown = self.redoer.play(kept, modelled=True)
+        seen = [one for sign in kept.signs if (one := shown.sign(sign.step)) is not None]
+        pairs = zip(kept.signs, seen, strict=False) if len(seen) == len(kept.signs) else ()
+        signs = [one for one in (common(old, [new]) for old, new in pairs) if one is not None]
+        if not signs or len(signs) < len(kept.signs):
+            return None
+        kept, fixed = replace(kept, signs=tuple(signs)), frozenset(sign.step for sign in signs)
+        along = [one for one in shown.findings if {sign.step for sign in shown.signs_of(one)} & fixed]
+        along = sorted((one for one in along if one.law != RESPONSE), key=lambda one: one.law == MODEL)
+        if not along:
+            return Ready(self._about_evidence(kept, fixed), shows=None)
+        return Ready(kept, shows=lambda one: self._shows_both(one, along[0]), fixed=fixed)
+
+    def _about_evidence(self, kept: Kept, shown: frozenset[int]) -> Kept:
+        """Return a finding with the steps alone that have to do with its evidence, where it still shows."""
+        draft = Draft(kept.script.steps, tuple(range(len(kept.script.steps))))
+        small = _drafted(kept, draft.chosen(related(kept.script, sorted(shown), self.outfit.contract)))
+        return small if self.shows(small) else kept
+
+    def _shows_both(self, kept: Kept, other: Finding) -> bool:
+        shown = self.redoer.play(kept, modelled=other.law == MODEL)
+        return shown.shows(kept) and shown.find(other.fingerprint) is not None
+
+    def _shrunk(self, ready: Ready) -> Kept:
+        """Return the smallest form of a finding that is found in time; the steps that its signs are of stay."""
+        kept, shows, until = ready.kept, ready.shows, monotonic() + SHRINKING
+        if shows is None:
+            return replace(_tidy(kept), small=True)
+        shrinker = Shrinker(
+            contract=self.outfit.contract,
+            shows=lambda draft: shows(_drafted(kept, draft)),
+            is_over=lambda: self.is_over() or monotonic() > until or shrinker.tried > TRIES,
+            fixed=ready.fixed,
+        )
+        small = _drafted(kept, shrinker.shrink(kept.script.steps))
+        self.tried += shrinker.tried
+        return replace(_tidy(small), small=not shrinker.is_over())
+
+    def _tried(self, kept: Kept, runs: Sequence[Run], *, missed: int) -> Kept:
+        said = [says for says, _ in runs if says is not None]
+        good = [signs for says, signs in runs if says is not None]
+        agreed = [common(signs[0], signs[1:]) for signs in zip(*good, strict=False)] if good else []
+        signs = tuple(one for one in agreed if one is not None) or kept.signs
+        says = said[-1] if said else kept.says
+        return replace(kept, says=says, signs=signs, confirmed=len(good), tries=len(runs) + missed)
+
+    def _again(self, kept: Kept) -> Run:
+        """Do a script once more."""
+        shown = replace(self.redoer, is_over=lambda: False).play(kept)
+        if kept.judged == "signs":
+            places = [sign.step for sign in kept.signs]
+            signs = [one for place in places if (one := shown.sign(place)) is not None]
+            return kept.says if shown.shows(kept) else None, signs
+        finding = shown.find(kept.fingerprint)
+        return (None, []) if finding is None else (finding.says, shown.signs_of(finding))
+
+    def _surrounded(self, kept: Kept) -> Kept:
+        """Return a finding with what else its script shows that has to do with it."""
+        if not kept.small or not kept.confirmed or self.is_over():
+            return kept
+        shown = self.redoer.play(kept, modelled=True)
+        others = [one for one in shown.findings if one.fingerprint != kept.fingerprint]
+        related = self._on_evidence(kept, shown, others) if kept.judged == "signs" else self._hanging(kept, others)
+        beside = sorted((one.law, one.operation, one.shape) for one in related)
+        return kept if self.is_over() else replace(kept, beside=tuple(beside), outline=shown.outline)
+
+    def _hanging(self, kept: Kept, others: Sequence[Finding]) -> Iterable[Finding]:
+        """Return the findings that hang on what a finding hangs on.
+
+        What is still shown when a part is taken away without which the finding does not show has another cause.
+        """
+        left = {one.fingerprint: one for one in others}
+        for script in islice(_parts(kept, self.outfit), ROUNDS) if left else ():
+            for one in self.redoer.play(replace(kept, script=script), modelled=True).findings:
+                left.pop(one.fingerprint, None)
+        return left.values()
+
+    def _on_evidence(self, kept: Kept, shown: Shown, others: Sequence[Finding]) -> Iterable[Finding]:
+        """Return the findings that are shown by the replies that show a finding, as far as they say what is wrong."""
+        steps = {sign.step for sign in kept.signs}
+        telling = [one for one in others if way_of(one.law, one.shape).is_telling and one.law not in FORMAL]
+        return [one for one in telling if {sign.step for sign in shown.signs_of(one)} <= steps]
 
 
-def _chosen(script: Script, places: Sequence[int]) -> Script:
-    return replace(script, steps=tuple(script.steps[n] for n in places))
+def _parts(kept: Kept, outfit: Outfit) -> Iterator[Script]:
+    """Yield a script without one of its steps, or of its items, each: not without the last step, which only looks."""
+    steps = kept.script.steps
+    for at, step in enumerate(steps):
+        if at < len(steps) - 1:
+            yield replace(kept.script, steps=(*steps[:at], *steps[at + 1 :]))
+        for smaller in _fewer_items(step, outfit) if isinstance(step, Asking) else ():
+            yield replace(kept.script, steps=(*steps[:at], smaller, *steps[at + 1 :]))
 
 
-def _shows(sign: Sign, played: Played | None) -> bool:
-    return played is not None and played.exchange is not None and shows(sign, played.exchange.reply, played.names)
+def _fewer_items(step: Asking, outfit: Outfit) -> Iterator[Asking]:
+    operation = outfit.contract.operation(step.operation)
+    bulk = operation.bulk if operation is not None else None
+    for place in (bulk.items.at, *bulk.items.also_at) if bulk is not None else ():
+        items: Any = look(step.data, place)
+        for n in range(len(items)) if isinstance(items, list) and 1 < len(items) <= ROUNDS else ():
+            yield replace(step, data=put(step.data, place, [*items[:n], *items[n + 1 :]]))
+
+
+def _with_steps(kept: Kept, steps: Sequence[Step]) -> Kept:
+    return replace(kept, script=replace(kept.script, steps=tuple(steps)))
+
+
+def _tidy(kept: Kept) -> Kept:
+    """Return a finding with plain names in the blanks that are left."""
+    script, names = tidied(kept.script)
+    return replace(kept, script=script, signs=tuple(named_anew(one, names) for one in kept.signs))
+
+
+def _drafted(kept: Kept, draft: Draft) -> Kept:
+    """Return a finding with the steps of a draft, its signs where their steps are now."""
+    moved = {place: n for n, place in enumerate(draft.places)}
+    signs = kept.signs
+    if kept.judged == "signs":
+        signs = tuple(replace(sign, step=moved[sign.step]) for sign in kept.signs)
+    return replace(_with_steps(kept, draft.steps), signs=signs)

@@ -91,6 +91,12 @@ class Jobs:
         watched.is_over = True
         return touched
 
+    def cancel_late(self, watched: Watched) -> None:
+        """Cancel a call's jobs when they have ended, and ask for them."""
+        if watched.declared.cancel is not None:
+            self.ask(watched, watched.declared.cancel)
+            self.ask(watched)
+
     def again(self) -> None:
         """Ask once more for a job that has ended."""
         ended = self.ended()

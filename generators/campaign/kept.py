@@ -18,8 +18,10 @@ class Kept:
     """One finding. `judged` says how a replay is judged: by the laws and checks, or by its signs alone.
 
     `confirmed` is how often it showed when its script was done again, of `tries`; `seconds` is when in the campaign it
-    was found. `group` names the finding with the same root cause that was found first. `traits` is what had been
-    learned about the implementation and is needed to judge.
+    was found, `url` where the API was, with `mount` at its end. `group` names the finding with the same root cause that
+    was found first, `cause` what had been found before in the same world. `small` says that its script was made as
+    small as it gets; `beside` is what that script shows besides, by law, operation and shape, and `outline` what kind
+    of calls it makes. `traits` is what had been learned about the implementation and is needed to judge.
     """
 
     fingerprint: str
@@ -36,7 +38,12 @@ class Kept:
     seconds: float = 0.0
     seed: int = 0
     url: str = ""
+    mount: str = ""
     group: str = ""
+    cause: str = ""
+    small: bool = False
+    beside: tuple[tuple[str, str, str], ...] = ()
+    outline: tuple[str, ...] = ()
     traits: tuple[str, ...] = ()
 
     @property
@@ -52,6 +59,8 @@ def to_json(kept: Kept) -> dict[str, Any]:
         "format": FORMAT,
         **own,
         "flaky": kept.is_flaky,
+        "beside": [list(one) for one in kept.beside],
+        "outline": list(kept.outline),
         "traits": list(kept.traits),
         "numbers": dict(kept.script.numbers),
         "steps": [_step_json(step) for step in kept.script.steps],
@@ -72,7 +81,10 @@ OWN: Final = (
     "seconds",
     "seed",
     "url",
+    "mount",
     "group",
+    "cause",
+    "small",
 )
 
 
@@ -105,8 +117,10 @@ def from_json(data: Mapping[str, Any], *, where: str) -> Kept:
         script = Script(steps=tuple(map(_step, data["steps"])), numbers=data["numbers"])
         signs = tuple(_sign(one) for one in data["signs"])
         own = {name: data[name] for name in OWN}
-        return Kept(**own, script=script, signs=signs, traits=tuple(data["traits"]))
-    except (KeyError, TypeError) as error:
+        beside = tuple((law, operation, shape) for law, operation, shape in data["beside"])
+        outline, traits = tuple(data["outline"]), tuple(data["traits"])
+        return Kept(**own, script=script, signs=signs, beside=beside, outline=outline, traits=traits)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MisuseError(f"the finding lacks or misuses {error}.", where=where) from None
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from secrets import randbelow
 from typing import Any, Final, Literal, TypeAlias
 
 from contracts.model import Contract
@@ -12,11 +14,15 @@ Part: TypeAlias = Literal["bulk", "schemas"]
 Emit: TypeAlias = Callable[[Mapping[str, Any]], None]
 SHORTEST: Final = 20.0
 LONGEST: Final = 60.0
+WORLDS: Final = 4096  # prefixes of names that a lease has to itself where everybody shares a server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What all leases of a campaign share. `document` is the contract without outside references."""
+    """What all leases of a campaign share. `document` is the contract without outside references.
+
+    `salt` is the number from which its leases count the prefixes of their names; no two campaigns should have the same.
+    """
 
     contract: Contract
     place: Place
@@ -25,6 +31,7 @@ class Job:
     make_model: MakeModel | None = None
     seed: int = 0
     label: str = "fuzz"
+    salt: int = field(default_factory=partial(randbelow, 36**5))
     shrinks: bool = True
 
 
@@ -50,6 +57,11 @@ class Lease:
 def seed_of(job: Job, lease: Lease) -> int:
     """Return the seed of a lease: the same for the same campaign's seed and number."""
     return job.seed * 1_000_003 + lease.number
+
+
+def first_world(job: Job, lease: Lease) -> int:
+    """Return the number of the first prefix of a lease: none of its prefixes is another lease's."""
+    return job.salt + (2 * lease.number + (lease.part == "schemas")) * WORLDS
 
 
 def lengths(seconds: float) -> float:

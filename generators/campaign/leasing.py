@@ -19,7 +19,7 @@ from generators.campaign.grounds import Grounds, survey
 from generators.campaign.grouping import is_explained
 from generators.campaign.investigating import Investigator
 from generators.campaign.kept import Kept, to_json
-from generators.campaign.leases import Emit, Job, Lease, seed_of
+from generators.campaign.leases import Emit, Job, Lease, first_world, seed_of
 from generators.campaign.schemas_side import run_schemas
 from generators.campaign.session import Seen, Session
 from generators.campaign.target import open_target
@@ -41,7 +41,7 @@ RESERVED: Final = 0.15  # the share of a lease that is kept for making small wha
 
 def run_lease(job: Job, lease: Lease, emit: Emit, is_over: Callable[[], bool] = lambda: False) -> None:
     """Do a lease and tell what happens through `emit`. Raises MisuseError when nothing answers at all."""
-    target = open_target(job.contract, job.place, f"{job.label}-{lease.name}")
+    target = open_target(job.contract, job.place, f"{job.label}-{lease.name}", first_world(job, lease))
     try:
         if lease.part == "schemas":
             run_schemas(job, lease, target, emit, is_over)

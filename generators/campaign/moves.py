@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from contracts.messages import ABSENT, Call
+from contracts.messages import ABSENT, Call, Exchange
 from generators.batches import PROFILES, PlannedBatch, PlannedItem, Profile, draw_profile, draw_size
 from generators.campaign.grounds import Ground, Grounds
 from generators.campaign.job_moves import Jobs
@@ -17,6 +17,7 @@ from generators.checks.findings import ImpossibleError
 from generators.checks.pictures import single
 from generators.checks.records import written
 from generators.checks.venues import Venue
+from generators.checks.views import View
 
 DONE_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "create": ("create", "upsert", "replace"),
@@ -31,6 +32,8 @@ KEPT: Final = 20  # requests that may be repeated
 DOUBTED: Final = 4  # doubted records that are read after a request
 NEAR: Final = 0.5  # the share of records read that are near a fault or at an end
 TRICKY: Final = 0.25
+WINDOWS: Final = 0.5  # the share of lists of which a window is looked at
+LATE: Final = 0.3  # the share of cancellations that come when the job has ended
 REFUSED: Final = range(400, 500)
 
 
@@ -163,16 +166,24 @@ class Player:
         return next(where for where, one in self.grounds.venues.items() if one is place)
 
     def listing(self, where: Where | None = None) -> None:
-        """List the records of a kind, as many as a page takes."""
+        """List the records of a kind, as many as a page takes; now and then a window of them in between."""
         if where is None and not self.grounds.venues:
             return
-        where = where or self.rng.choice(list(self.grounds.venues))
-        place = self.grounds.venues[where]
+        place = self.grounds.venues[where or self.rng.choice(list(self.grounds.venues))]
+        listed = self._list(place).reply.data
+        if isinstance(listed, list) and len(listed) > 1 and self.rng.random() < WINDOWS:
+            skip = self.rng.randrange(1, len(listed))
+            self._list(place, skip=skip, take=self.rng.randint(1, len(listed) - skip))
+            self._list(place)
+
+    def _list(self, place: Venue, *, skip: int | None = None, take: int = PAGE) -> Exchange:
         made = single(place, "list")
         page = made.operation.record.page if made.operation.record is not None else None
         if page is not None and page.take is not None:
-            made.put(page.take, min(page.max or LISTED, PAGE))
-        self.session.bench.send(made.call())
+            made.put(page.take, min(page.max or LISTED, take))
+        if page is not None and page.skip is not None and skip is not None:
+            made.put(page.skip, skip)
+        return self.session.bench.send(made.call())
 
     def repeat(self) -> None:
         """Send a request once more as it was."""
@@ -211,8 +222,13 @@ class Player:
             self.look([(one.where, one.key) for one in self.rng.sample(touched, min(count, len(touched)))])
 
     def cancel(self) -> None:
-        """Cancel a job that is under way, and see that nothing of it is done."""
-        if self._job():
+        """Cancel a job that is under way, and see that nothing of it is done; or one that has ended, too late."""
+        ended = self.jobs.ended()
+        if ended and self.rng.random() < LATE:
+            watched = self.rng.choice(ended)
+            self.jobs.cancel_late(watched)
+            self.look(self._touched(watched.view)[:2])
+        elif self._job():
             watched = self.rng.choice(self.jobs.under_way())
             if watched.declared.cancel is not None:
                 self.look([(one.where, one.key) for one in self.jobs.cancel(watched)[:2]])
@@ -221,6 +237,21 @@ class Player:
     def again(self) -> None:
         """Ask once more for a job that has ended."""
         self.jobs.again()
+
+    def _touched(self, view: View) -> list[tuple[Where, object]]:
+        """Return records that a call has written, as far as something is known of them, in any order."""
+        told = [one for telling in view.tellings for one in telling.outcomes]
+        named = [(view.call.items[one.index].resource, one.id) for one in told]
+        named += [(item.resource, item.target) for item in view.call.items]
+        ledger = self.session.watcher.ledger
+        found: list[tuple[Where, object]] = [
+            (where, key)
+            for resource, key in named
+            for where in self.grounds.venues
+            if where.resource == resource and isinstance(key, str | int) and ledger.find(where, key) is not None
+        ]
+        self.rng.shuffle(found)
+        return found
 
 
 MOVES: Final[Mapping[str, Callable[[Player], None]]] = {

@@ -23,7 +23,7 @@ def line_of(state: State, before: tuple[float, int, int] = (0.0, 0, 0)) -> str:
         f"{state.seconds:.0f} s",
         f"{(state.calls - calls) / span:.0f} requests/s",
         f"{(state.items - items) / span:.0f} items/s",
-        f"{len(state.groups)} findings ({since})",
+        f"{_counted(len(state.findings), 'finding')} of {_counted(len(state.groups), 'cause')} ({since})",
         f"{len(state.laws)} laws by operation and class",
         f"{len({key[:2] for key in state.keywords})} keywords",
     )
@@ -43,13 +43,15 @@ class Lines:
         self._last = state.seconds
 
     def found(self, kept: Kept, folder: Path | None) -> None:
-        """Tell of a new finding."""
-        self._say(told(kept, folder))
+        """Tell of a new finding, unless its cause was told of before."""
+        if not kept.group:
+            self._say(told(kept, folder))
 
     def confirmed(self, kept: Kept, folder: Path | None) -> None:
-        """Tell what became of a finding."""
+        """Tell what became of a finding that was told of."""
         del folder
-        self._say(confirmed(kept))
+        if not kept.group:
+            self._say(confirmed(kept))
 
     def progressed(self, state: State) -> None:
         """Tell how far it is, every ten seconds."""
@@ -81,13 +83,15 @@ class Live:
         self.progressed(state)
 
     def found(self, kept: Kept, folder: Path | None) -> None:
-        """Tell of a new finding."""
-        self._console.print(told(kept, folder), style="bold red", markup=False)
+        """Tell of a new finding, unless its cause was told of before."""
+        if not kept.group:
+            self._console.print(told(kept, folder), style="bold red", markup=False)
 
     def confirmed(self, kept: Kept, folder: Path | None) -> None:
-        """Tell what became of a finding."""
+        """Tell what became of a finding that was told of."""
         del folder
-        self._console.print(confirmed(kept), style="dim", markup=False)
+        if not kept.group:
+            self._console.print(confirmed(kept), style="dim", markup=False)
 
     def progressed(self, state: State) -> None:
         """Change the line."""
@@ -112,12 +116,14 @@ def listener(*, is_terminal: bool, say: Say) -> Lines | Live:
 def told(kept: Kept, folder: Path | None) -> str:
     """Return a new finding in one line."""
     where = f" → {folder}" if folder is not None else ""
-    same = f" (as {kept.group[:8]})" if kept.group else ""
-    return f"{kept.seconds:7.2f} s  {kept.fingerprint[:8]}{same}  {kept.law} on {kept.operation}: {kept.says}{where}"
+    return f"{kept.seconds:7.2f} s  {kept.fingerprint[:8]}  {kept.law} on {kept.operation}: {kept.says}{where}"
 
 
 def confirmed(kept: Kept) -> str:
     """Return what became of a finding in one line."""
     shown = f"shows in {kept.confirmed} of {kept.tries} tries" + (", flaky" if kept.is_flaky else "")
-    steps = len(kept.script.steps)
-    return f"           {kept.fingerprint[:8]}  {steps} step{'s' if steps != 1 else ''}, {shown}"
+    return f"           {kept.fingerprint[:8]}  {_counted(len(kept.script.steps), 'step')}, {shown}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

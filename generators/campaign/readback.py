@@ -9,6 +9,7 @@ from contracts.messages import ABSENT, Exchange
 from contracts.texts import short
 from generators.campaign.kinds import Kinds
 from generators.campaign.ledger import Change, Entry, Ledger, Where
+from generators.campaign.listings import Listings, Window
 from generators.campaign.wants import Want
 from generators.checks.findings import Finding
 from generators.checks.jobs import GONE, OK
@@ -45,6 +46,7 @@ class ReadBack:
     def __init__(self, ledger: Ledger, kinds: Kinds) -> None:
         self._ledger, self._kinds = ledger, kinds
         self._habits: dict[tuple[str, ...], tuple[object, Exchange]] = {}
+        self._listings = Listings()
         self.early: list[Early] = []
 
     def read(self, want: Want, exchange: Exchange) -> Iterator[Finding]:
@@ -72,6 +74,8 @@ class ReadBack:
             else:
                 yield from self._unknown(want, key, body, exchange)
         yield from self._too_short(exchange, len(bodies))
+        if len(shown) == len(bodies):
+            yield from self._beside_others(want.where, shown, exchange)
         if self._is_whole(exchange, len(bodies)):
             for entry in self._ledger.entries(want.where):
                 if entry.present and entry.is_sure and str(entry.key) not in shown:
@@ -79,6 +83,16 @@ class ReadBack:
                         entry, "stored record is not listed", f"{_name(entry)} is not in the list", exchange
                     )
                     self._ledger.doubt(want.where, entry.key)
+
+    def _beside_others(self, where: Where, shown: Mapping[str, Any], exchange: Exchange) -> Iterator[Finding]:
+        """Yield where a list does not go with the lists before it."""
+        page = self._page(exchange)
+        if self._is_whole(exchange, len(shown)):
+            for shape, says, evidence in self._listings.whole(where, shown, exchange):
+                yield _said(exchange.operation or "", shape, says, evidence)
+        elif page is not None:
+            skip, take = _asked(exchange, page.skip, 0), _asked(exchange, page.take, page.default)
+            self._listings.window(where, Window(skip, take, tuple(shown), exchange))
 
     def _page(self, exchange: Exchange) -> Page | None:
         operation = self._kinds.routes.get(exchange.operation or "")

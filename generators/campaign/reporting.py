@@ -40,23 +40,26 @@ def _place(contract: Contract, name: str) -> int:
 
 
 def _broken(state: State) -> Iterator[Row]:
-    for kept in state.findings.values():
+    """Yield the findings, the first of each root cause before the others of it."""
+    for kept in [one for group in state.groups.values() for one in group]:
         status: Status = "known" if kept.fingerprint in state.known else "broken"
         yield Row(
             id=f"{kept.law}: {kept.shape}",
             group=kept.operation or "any",
             says=LAWS.get(kept.law, ""),
             status=status,
-            detail=_detail(kept),
+            detail=_detail(kept, len(state.groups.get(kept.fingerprint, ())) - 1),
             evidence=tuple(_told(kept)),
             fingerprint=kept.fingerprint,
+            cause=kept.group,
         )
 
 
-def _detail(kept: Kept) -> str:
+def _detail(kept: Kept, more: int) -> str:
     shown = f" It showed in {kept.confirmed} of {kept.tries} tries." if kept.tries else ""
-    same = f" Its cause may be that of {kept.group[:8]}." if kept.group else ""
-    return f"{kept.says}{shown}{same}"
+    same = f" Its cause is that of {kept.group[:8]}." if kept.group else ""
+    others = f" {more} more of the same cause." if more > 0 else ""
+    return f"{kept.says}{shown}{same}{others}"
 
 
 def _told(kept: Kept) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Running a campaign: known findings first, then leases; every finding is on disk before it is told."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -21,6 +21,7 @@ from generators.scale.executors import Executor
 COVERAGE: Final = ("coverage",)
 FUZZING: Final = ("fuzzing", "stateful")
 LEAST: Final = 3.0  # seconds that a lease must have
+AFTERWARDS: Final = 10.0  # seconds for making small what was found when a campaign stops at the first
 SCHEMAS: Final = 12.0  # seconds that a run of schemathesis must have
 
 
@@ -66,6 +67,7 @@ class Campaign:
         try:
             self._replay_known(budget)
             self.executor.run(self._leases(budget), self._hear, lambda: self._over or not budget.left)
+            self._make_small(budget)
         except KeyboardInterrupt:
             self.listener.told("Interrupted: what was found until now is kept.")
         finally:
@@ -75,32 +77,36 @@ class Campaign:
 
     def _replay_known(self, budget: Budget) -> None:
         """Try the findings that earlier campaigns have kept."""
-        known = self.corpus.findings() if self.corpus is not None else []
+        known = self.corpus.findings(self.listener.told) if self.corpus is not None else []
         mine = [one for one in known if one.contract == self.job.contract.name]
-        if not mine:
+        for kept, investigator in self._investigated(mine, "known", budget):
+            if investigator.shows(kept):
+                self._take_in(self.state.add(replace(kept, group="", cause="")))
+            else:
+                self.listener.told(f"{kept.fingerprint[:8]} does not show any more: {kept.law} on {kept.operation}.")
+            if self._over:
+                return
+
+    def _make_small(self, budget: Budget) -> None:
+        """Make small what no lease had the time for: the first of each cause, for a while when the rest is not."""
+        budget = Budget(seconds=min(budget.left, AFTERWARDS)) if self.stops_at_first else budget
+        waiting = [one for one in self.state.findings.values() if not one.tries and self.job.shrinks]
+        for kept, investigator in self._investigated(sorted(waiting, key=lambda one: bool(one.group)), "small", budget):
+            self._renew(investigator.confirmed(kept))
+
+    def _investigated(self, some: Sequence[Kept], name: str, budget: Budget) -> Iterator[tuple[Kept, Investigator]]:
+        """Yield findings, each with what makes it show, as long as there is time."""
+        if not some or not budget.left:
             return
-        target = open_target(self.job.contract, self.job.place, f"{self.job.label}-known")
+        target = open_target(self.job.contract, self.job.place, f"{self.job.label}-{name}")
         try:
-            for kept in mine:
+            for kept in some:
+                outfit = outfit_for(self.job, kept)
+                yield kept, Investigator(outfit=outfit, target=target, is_over=lambda: not budget.left)
                 if not budget.left:
                     return
-                self._try(
-                    kept,
-                    Investigator(outfit=outfit_for(self.job, kept), target=target, is_over=lambda: not budget.left),
-                )
         finally:
             target.close()
-
-    def _try(self, kept: Kept, investigator: Investigator) -> None:
-        if investigator.shows(kept):
-            placed = self.state.add(replace(kept, group=""))
-            if placed is not None and self.corpus is not None:
-                self.listener.found(placed, self.corpus.folder_of(placed))
-                if not placed.tries:
-                    small = self.state.renew(investigator.confirmed(placed))
-                    self.listener.confirmed(small, self.corpus.keep(small))
-        else:
-            self.listener.told(f"{kept.fingerprint[:8]} does not show any more: {kept.law} on {kept.operation}.")
 
     def _leases(self, budget: Budget) -> Iterator[Lease]:
         """Yield leases as long as there is time: schemathesis once for coverage, then now and then, else the fuzzer."""
@@ -126,14 +132,34 @@ class Campaign:
             HEARD[event["kind"]](self, event)
 
     def _hear_found(self, event: Mapping[str, Any]) -> None:
-        placed = self.state.add(from_json(event["finding"], where="a lease"))
-        if placed is not None:
-            self.listener.found(placed, self._keep(placed))
-            self._over = self._over or self.stops_at_first
+        self._take_in(self.state.add(from_json(event["finding"], where="a lease")))
 
     def _hear_kept(self, event: Mapping[str, Any]) -> None:
-        placed = self.state.renew(from_json(event["finding"], where="a lease"))
-        self.listener.confirmed(placed, self._keep(placed))
+        self._renew(from_json(event["finding"], where="a lease"))
+
+    def _take_in(self, placed: Kept | None) -> None:
+        """Keep a finding that is new, and tell of it."""
+        if placed is not None:
+            self.listener.found(placed, self._keep(placed))
+            self._regroup(placed)
+            self._over = self._over or (self.stops_at_first and placed.fingerprint not in self.state.known)
+
+    def _renew(self, kept: Kept) -> None:
+        """Keep the confirmed form of a finding, and tell what became of it."""
+        before, placed = self.state.findings.get(kept.fingerprint), self.state.renew(kept)
+        folder = self._keep(placed)
+        if before is not None and before.group and not placed.group:
+            self.listener.found(placed, folder)
+        self.listener.confirmed(placed, folder)
+        self._regroup(placed)
+
+    def _regroup(self, placed: Kept) -> None:
+        """Keep the findings whose group is another one now; one that turns out to have a cause of its own is told."""
+        for name in self.state.take_moved() - {placed.fingerprint}:
+            kept = self.state.findings[name]
+            folder = None if self.corpus is None else self.corpus.keep_group(kept)
+            if not kept.group:
+                self.listener.found(kept, folder)
 
     def _keep(self, kept: Kept) -> Path | None:
         return None if self.corpus is None else self.corpus.keep(kept)

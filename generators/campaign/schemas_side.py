@@ -48,9 +48,7 @@ class _Side:
         )
         found: list[Kept] = []
         calls = 0
-        for finding in run.findings(task):
-            if self._is_over():
-                break
+        for finding in run.findings(task, self._is_over):
             if finding.fingerprint not in self._lease.known:
                 found.append(self._told(finding))
             calls = self._progress(_sent(run), calls)

@@ -124,10 +124,15 @@ class _Blanks:
             return name
         if self._is_fresh(text):
             name = self.names[text] = f"n{len(self.numbers) + 1}"
-            self.numbers[name] = int(text) - self.base
+            self.numbers[name] = self._distance(int(text))
             return name
         self.said.add(text)
         return None
+
+    def _distance(self, number: int) -> int:
+        """Return the distance of a fresh number from the first one of its world; one from elsewhere gets a free one."""
+        own = number - self.base
+        return own if 0 <= own < WINDOW else WINDOW - 1 - len(self.numbers)
 
     def _is_fresh(self, text: str) -> bool:
         if not text.isdecimal() or not text.isascii() or len(text) > DIGITS:
@@ -194,18 +199,17 @@ def _leaves(value: object, path: tuple[Token, ...], own: set[object]) -> Iterato
             yield from _leaves(inner, (*path, name), own)
     elif isinstance(value, list):
         for n, inner in enumerate(value):
-            yield from _leaves(inner, (*path, _pick(inner, own, n)), own)
+            yield from _leaves(inner, (*path, _pick(value, own, n)), own)
     elif isinstance(value, str | int) and not isinstance(value, bool):
         yield path, value
 
 
-def _pick(element: object, own: set[object], n: int) -> Token:
-    if not isinstance(element, dict):
-        return n
-    known = {
-        name: value
-        for name, value in element.items()
-        if isinstance(value, str) and value in own and len(value) >= DISTINCT
-    }
-    name = next(iter(known), None)
-    return n if name is None else {name: known[name]}
+def _pick(elements: list[Any], own: set[object], n: int) -> Token:
+    """Return what singles an element out among the others: a text that the call itself said, else its place."""
+    element = elements[n]
+    for name, value in element.items() if isinstance(element, dict) else ():
+        if isinstance(value, str) and value in own and len(value) >= DISTINCT:
+            alike = [one for one in elements if isinstance(one, dict) and one.get(name) == value]
+            if len(alike) == 1:
+                return {name: value}
+    return n

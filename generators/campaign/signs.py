@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from contracts.messages import ABSENT, Reply, essence
 from contracts.pointers import pointer_of
-from generators.campaign.steps import Names
+from generators.campaign.steps import Names, renamed
 
 MOST: Final = 3000  # values of one reply that are kept
 SHORT: Final = 5  # characters up to which a value could be anything, and is not taken for a blank's
@@ -83,10 +83,10 @@ def _parts(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str, objec
 
 
 def common(first: Sign, others: Iterable[Sign]) -> Sign | None:
-    """Return what several replies to one step have in common, None when their statuses differ."""
+    """Return what several replies to one step have in common, None when their statuses or their types differ."""
     sign = first
     for other in others:
-        if other.status != sign.status:
+        if (other.status, other.media_type) != (sign.status, sign.media_type):
             return None
         sign = Sign(
             step=sign.step,
@@ -97,6 +97,11 @@ def common(first: Sign, others: Iterable[Sign]) -> Sign | None:
             media_type=sign.media_type,
         )
     return sign
+
+
+def named_anew(sign: Sign, names: Names) -> Sign:
+    """Return a sign with other names in its blanks."""
+    return replace(sign, values=renamed(sign.values, names), sizes=renamed(sign.sizes, names))
 
 
 def shows(sign: Sign, reply: Reply, names: Names) -> bool:

@@ -17,11 +17,16 @@ def slices(script: Script, shown: Sequence[int], contract: Contract) -> Iterator
     """Yield smaller scripts that may do: of the items alone that share names with the evidence, then of whole steps."""
     for thin in (True, False):
         found = _slice(script, frozenset(shown), contract, thin=thin)
-        if len(found.steps) < len(script.steps) or thin:
-            yield found
+        if len(found) < len(script.steps) or thin:
+            yield replace(script, steps=tuple(found.values()))
 
 
-def _slice(script: Script, shown: frozenset[int], contract: Contract, *, thin: bool) -> Script:
+def related(script: Script, shown: Sequence[int], contract: Contract) -> list[int]:
+    """Return the places of the steps that share a name with the evidence, and of the evidence itself."""
+    return list(_slice(script, frozenset(shown), contract, thin=False))
+
+
+def _slice(script: Script, shown: frozenset[int], contract: Contract, *, thin: bool) -> dict[int, Step]:
     names = {name for n in shown if n < len(script.steps) for name in _marks(script.steps[n])}
     kept: dict[int, Step] = {}
     for _ in range(ROUNDS):
@@ -34,7 +39,7 @@ def _slice(script: Script, shown: frozenset[int], contract: Contract, *, thin: b
         if wider == names:
             break
         names = wider
-    return replace(script, steps=tuple(kept.values()))
+    return kept
 
 
 def _part(step: Asking, names: set[str], contract: Contract, *, thin: bool) -> Step | None:

@@ -7,16 +7,20 @@ from time import monotonic
 from typing import Any
 
 from generators.campaign.coverage import merge
+from generators.campaign.grouping import causes
 from generators.campaign.kept import Kept
-from generators.campaign.steps import Asking
 
 
 @dataclass(slots=True)
 class State:
-    """Grows while a campaign runs. `known` are fingerprints that a baseline accepts; `new_at` is when the last came."""
+    """Grows while a campaign runs. `known` are fingerprints that a baseline accepts; `new_at` is when the last came.
+
+    `moved` are the findings whose group has changed since `take_moved`.
+    """
 
     known: frozenset[str] = frozenset()
     findings: dict[str, Kept] = field(default_factory=dict)
+    moved: set[str] = field(default_factory=set)
     calls: int = 0
     items: int = 0
     laws: Counter[tuple[str, ...]] = field(default_factory=Counter)
@@ -49,42 +53,29 @@ class State:
         if kept.fingerprint in self.findings:
             return None
         self.new_at = monotonic()
-        placed = replace(kept, group=self._group(kept), seconds=round(self.seconds, 3))
-        self.findings[kept.fingerprint] = placed
-        return placed
+        return self._placed(replace(kept, seconds=round(self.seconds, 3)))
 
     def renew(self, kept: Kept) -> Kept:
         """Take the confirmed form of a finding; return it with what is known of it."""
-        old = self.findings.get(kept.fingerprint)
-        group = old.group if old is not None else ""
-        placed = replace(
-            kept, group=self._group(kept, own=group), seconds=old.seconds if old is not None else kept.seconds
-        )
-        self.findings[kept.fingerprint] = placed
-        return placed
+        old = self.findings.get(kept.fingerprint, kept)
+        return self._placed(replace(kept, seconds=old.seconds))
+
+    def _placed(self, kept: Kept) -> Kept:
+        """Take a finding in and group all findings anew, by what is known now."""
+        self.findings[kept.fingerprint] = kept
+        for name, first in causes(list(self.findings.values())).items():
+            if self.findings[name].group != first:
+                self.findings[name] = replace(self.findings[name], group=first)
+                self.moved.add(name)
+        return self.findings[kept.fingerprint]
+
+    def take_moved(self) -> set[str]:
+        """Return the findings whose group has changed since this was asked last."""
+        moved, self.moved = self.moved, set()
+        return moved
 
     def progress(self, told: Mapping[str, Any]) -> None:
         """Take in what a lease has done since it told last."""
         self.calls += told["calls"]
         self.items += told["items"]
         merge(self.laws, self.keywords, told)
-
-    def _group(self, kept: Kept, own: str = "") -> str:
-        """Return the finding with the same root cause that was found first, "" for the first itself."""
-        if not own and kept.group in self.findings:
-            return self.findings[kept.group].group or kept.group
-        for other in self.findings.values():
-            if other.fingerprint == kept.fingerprint:
-                return own
-            if not other.group and _alike(kept, other):
-                return other.fingerprint
-        return own
-
-
-def _alike(one: Kept, other: Kept) -> bool:
-    """Say whether two findings look like one root cause: broken in one way, or shown by the same calls."""
-    return (one.law, one.shape) == (other.law, other.shape) or _outline(one) == _outline(other)
-
-
-def _outline(kept: Kept) -> tuple[str, ...]:
-    return tuple(step.operation if isinstance(step, Asking) else "wait" for step in kept.script.steps)

@@ -148,16 +148,42 @@ class Script:
         return own | {name: str(base + offset) for name, offset in self.numbers.items()}
 
 
-def tidied(script: Script) -> Script:
-    """Return a script without the lessons and numbers that nothing in it uses."""
+def tidied(script: Script) -> tuple[Script, dict[str, str]]:
+    """Return a script without the lessons and numbers that nothing in it uses, and the new names of all others."""
     used = {name for step in script.steps if isinstance(step, Asking) for name in _blanks(step)}
-    steps = tuple(
-        replace(step, lessons=tuple(one for one in step.lessons if one.name in used))
-        if isinstance(step, Asking)
-        else step
-        for step in script.steps
+    lessons = [one.name for step in script.steps if isinstance(step, Asking) for one in step.lessons]
+    told = {name: f"id{n}" for n, name in enumerate([one for one in lessons if one in used], 1)}
+    fresh = {name: f"n{n}" for n, name in enumerate([one for one in script.numbers if one in used], 1)}
+    names = told | fresh
+    steps = tuple(_named_anew(step, names) for step in script.steps)
+    return Script(steps=steps, numbers={new: script.numbers[name] for name, new in fresh.items()}), names
+
+
+def _named_anew(step: Step, names: Names) -> Step:
+    if isinstance(step, Waiting):
+        return step
+    lessons = [
+        replace(one, name=names[one.name], path=renamed(one.path, names)) for one in step.lessons if one.name in names
+    ]
+    return replace(
+        step,
+        path=renamed(step.path, names),
+        query=renamed(step.query, names),
+        headers=renamed(step.headers, names),
+        data=renamed(step.data, names),
+        lessons=tuple(lessons),
     )
-    return Script(steps=steps, numbers={name: one for name, one in script.numbers.items() if name in used})
+
+
+def renamed(value: Any, names: Names) -> Any:
+    """Return a value with other names in the blanks of its texts."""
+    if isinstance(value, str):
+        return BLANK.sub(lambda found: f"{{{{{names.get(found[1], found[1])}{found[2] or ''}}}}}", value)
+    if isinstance(value, Mapping):
+        return {renamed(name, names): renamed(inner, names) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(renamed(inner, names) for inner in value)
+    return value
 
 
 def _blanks(step: Asking) -> Iterator[str]:

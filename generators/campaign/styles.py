@@ -13,6 +13,7 @@ class Style:
     `weights` say how often each kind of move is made, `reads` how many records are read after a request on average.
     `in_flight` is how many jobs may be under way at a time; when `in_turn`, nothing else is written meanwhile. A
     `modelled` episode is held against the model, if there is one, which takes as long as the implementation.
+    `narrow` is the share of episodes that keep to one data set, and to a kind of record and its relatives.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Style:
     in_flight: int = 2
     in_turn: bool = False
     modelled: bool = False
+    narrow: float = 0.3
 
 
 DEEP: Final = Style(
@@ -33,6 +35,7 @@ DEEP: Final = Style(
     in_flight=1,
     in_turn=True,
     modelled=True,
+    narrow=0.7,
     weights={"post": 10, "single": 4, "again": 1, "repeat": 1, "list": 1, "poll": 2, "cancel": 0.5, "early": 0.7},
 )
 WIDE: Final = Style(

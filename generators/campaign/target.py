@@ -40,8 +40,11 @@ class Place:
     timeout: float = TIMEOUT
 
 
-def open_target(contract: Contract, place: Place, label: str) -> Target:
-    """Return the implementation at a place. `label` begins the names of sandboxes. Raises MisuseError."""
+def open_target(contract: Contract, place: Place, label: str, first: int | None = None) -> Target:
+    """Return the implementation at a place. Raises MisuseError.
+
+    `label` begins the names of sandboxes, `first` is where the numbers of prefixes begin, by default anywhere.
+    """
     root, sandbox = _root(contract, place)
     control = _Control(place, root)
     if control.answers():
@@ -49,7 +52,7 @@ def open_target(contract: Contract, place: Place, label: str) -> Target:
     control.close()
     if place.scenarios:
         raise MisuseError("scenarios are played by a sandbox only.", where=place.url, cure="Give a sandbox's URL.")
-    return PlainTarget(contract, place)
+    return PlainTarget(contract, place, first)
 
 
 def _root(contract: Contract, place: Place) -> tuple[str, str]:
@@ -63,9 +66,9 @@ class PlainTarget:
 
     controlled = False
 
-    def __init__(self, contract: Contract, place: Place) -> None:
+    def __init__(self, contract: Contract, place: Place, first: int | None = None) -> None:
         self._contract, self._place = contract, place
-        self._numbers = count(randbelow(SALTS))
+        self._numbers = count(randbelow(SALTS) if first is None else first)
         self._callers: dict[int, HttpCaller] = {}
 
     def fresh(self, purpose: str = "") -> World:

@@ -1,6 +1,6 @@
 """Watching an implementation: every exchange is judged, by itself and against all that went before it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -156,17 +156,21 @@ class Watcher:
         self._close(watched)
 
     def _early(self, watched: Watched, exchange: Exchange) -> Iterator[Finding]:
-        """Yield records that had changed while their job said that it had done nothing yet."""
-        polls = [one for trace in watched.view.traces for one in trace.polls if one.exchange is exchange]
-        idle = [one for one in polls if not one.is_final and one.progress.get("processed") == 0]
-        if idle:
-            yield from self._changed_before(watched, exchange)
+        """Yield records that had changed while the job of their target said that it had done nothing yet."""
+        idle = [
+            trace.target
+            for trace in watched.view.traces
+            for one in trace.polls
+            if one.exchange is exchange and not one.is_final and one.progress.get("processed") == 0
+        ]
+        wants = [one for target in idle for one in self._reckoner(watched.view, target).wants if one is not None]
+        if wants:
+            yield from self._changed_before(watched, wants, exchange)
 
-    def _changed_before(self, watched: Watched, exchange: Exchange) -> Iterator[Finding]:
-        own = [one for one in self.readback.early if watched.n in one.entry.jobs and one.exchange.n > watched.n]
-        targets = [trace.target for trace in watched.view.traces]
-        wants = [one for target in targets for one in self._reckoner(watched.view, target).wants if one is not None]
-        for seen in own:
+    def _changed_before(self, watched: Watched, wants: Sequence[Want], exchange: Exchange) -> Iterator[Finding]:
+        scopes = {want.where.scope for want in wants}
+        early = [one for one in self.readback.early if watched.n in one.entry.jobs and one.exchange.n > watched.n]
+        for seen in [one for one in early if one.entry.where.scope in scopes]:
             self.readback.early.remove(seen)
             named = (seen.entry.where, str(seen.entry.key))
             if any((want.where, str(want.key)) == named and seen.shows(want) for want in wants):

@@ -1,6 +1,7 @@
 """Contents for records: new ones that fit, changes that show, and the same with one thing wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from random import Random
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ def new_members(
     `parents` are keys for references. `edge` takes texts and numbers from the ends of their ranges.
     """
     schema = schema_of(bench, resource)
-    drawn = _drawn(bench, resource, schema, rng, edge=edge)
+    drawn = _drawn(resource, schema, rng, edge=edge)
     members = {name: value for name, value in drawn.items() if name in writable(bench, resource)}
     for name in resource.required:
         if name not in members and name not in resource.references:
@@ -72,22 +73,23 @@ def _is_in(value: object, names: Names) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool) and value in names.given
 
 
-def _drawn(bench: Bench, resource: Resource, schema: Schema | None, rng: Random, *, edge: bool) -> Members:
+def _drawn(resource: Resource, schema: Schema | None, rng: Random, *, edge: bool) -> Members:
     if schema is None:
         return {}
-    value = _generator(bench, resource, schema, edge=edge).draw(rng)
+    value = _generator(resource, schema, edge=edge).draw(rng)
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _generator(bench: Bench, resource: Resource, schema: Schema, *, edge: bool) -> Generator:
-    found = bench.memory.get(("generator", resource.name, edge))
-    if not isinstance(found, Generator):
-        try:
-            found = compile_schema(schema, edges=1.0 if edge else 0.0)
-        except UnsatisfiableError as error:
-            raise ImpossibleError(f"no {resource.name} can be made: {error}") from None
-        bench.memory["generator", resource.name, edge] = found
-    return found
+def _generator(resource: Resource, schema: Schema, *, edge: bool) -> Generator:
+    try:
+        return _compiled(schema, 1.0 if edge else 0.0)
+    except UnsatisfiableError as error:
+        raise ImpossibleError(f"no {resource.name} can be made: {error}") from None
+
+
+@lru_cache(maxsize=1000)
+def _compiled(schema: Schema, edges: float) -> Generator:
+    return compile_schema(schema, edges=edges)
 
 
 def drawn_member(bench: Bench, resource: Resource, name: str, rng: Random) -> object:
@@ -96,10 +98,7 @@ def drawn_member(bench: Bench, resource: Resource, name: str, rng: Random) -> ob
     inner = schema.member(name) if schema is not None else None
     if inner is None:
         return "text"
-    found = bench.memory.get(("generator", resource.name, name))
-    if not isinstance(found, Generator):
-        found = bench.memory["generator", resource.name, name] = compile_schema(inner, edges=0.0)
-    drawn = (found.draw(rng) for _ in range(DRAWS))
+    drawn = (_compiled(inner, 0.0).draw(rng) for _ in range(DRAWS))
     return next((value for value in drawn if value is not None), None)
 
 

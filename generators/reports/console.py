@@ -23,7 +23,8 @@ LISTED: Final = 5  # pieces of evidence named in a line
 def table(report: Report, *, width: int = 100, colour: bool = False, brief: bool = False) -> str:
     """Return the report as lines of at most `width` columns: one for each row, as many as it takes for broken ones.
 
-    With `brief` rows that are kept or do not apply are only counted, in the line of their group.
+    With `brief` rows that are kept or do not apply are only counted, in the line of their group, and so are those that
+    have the root cause of another row.
     """
     return "\n".join(_lines(report, width, colour, QUIET if brief else frozenset())) + "\n"
 
@@ -41,7 +42,7 @@ def _lines(report: Report, width: int, colour: bool, quiet: frozenset[str]) -> I
             yield ""
         yield f"{group.ljust(longest)}  {counted(rows)}" if quiet else group
         for row in rows:
-            if row.status in quiet:
+            if row.status in quiet or (quiet and row.cause):
                 continue
             first, *more = _told(row, room) if len(row.id) <= name else ["", *_told(row, room)]
             head = f"  {_painted(WORDS[row.status].ljust(state), row.status, colour)}  {row.id.ljust(name)}"

@@ -35,6 +35,9 @@ def _counted(rows: tuple[Row, ...], name: str) -> dict[str, str]:
 def _add(suite: Element, row: Row) -> None:
     case = SubElement(suite, "testcase", {"classname": _fit(row.group), "name": _fit(row.id), "time": "0"})
     if row.status == "broken":
+        if row.fingerprint:
+            about = SubElement(case, "properties")
+            SubElement(about, "property", {"name": "cause", "value": _fit(row.cause or row.fingerprint)})
         failure = SubElement(case, "failure", {"type": "broken", "message": _fit(row.detail or row.says)})
         failure.text = _fit("\n".join([row.says, row.detail, *map(shown, row.evidence)]))
     elif row.status != "kept":

@@ -6,7 +6,7 @@ import orjson
 
 from generators.reports.model import Report
 
-FIELDS: Final = ("group", "says", "status", "detail", "evidence", "fingerprint")
+FIELDS: Final = ("group", "says", "status", "detail", "evidence", "fingerprint", "cause")
 
 
 def json_lines(report: Report) -> bytes:

@@ -22,7 +22,8 @@ class Row:
     """One law or check. `group` is what was judged by it: an API, or an operation.
 
     `detail` is one sentence. `evidence` are the numbers of exchanges, or texts of any number of lines. `known` is a
-    breach that was accepted before. `fingerprint` is the same whenever the same is found again.
+    breach that was accepted before. `fingerprint` is the same whenever the same is found again. `cause` is the
+    fingerprint of another row that has the same root cause and stands for it, "" when it stands for itself.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Row:
     detail: str = ""
     evidence: tuple[Evidence, ...] = ()
     fingerprint: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,9 +69,16 @@ def _row(row: Row) -> str:
         f'<li class="{row.status}"><span class="status">{SIGNS[row.status]} {WORDS[row.status]}</span>',
         f'<div><p class="law"><code>{escape(row.id)}</code> <span class="says">{escape(row.says)}</span></p>',
         f'<p class="detail">{escape(row.detail)}</p>' if row.detail else "",
+        _named(row),
         f"{_evidence(row.evidence)}</div></li>",
     )
     return "".join(parts)
+
+
+def _named(row: Row) -> str:
+    """Return by what name a finding is known, and which one has the same root cause."""
+    same = f", with the root cause of <code>{escape(row.cause[:8])}</code>" if row.cause else ""
+    return f'<p class="detail">Finding <code>{escape(row.fingerprint[:8])}</code>{same}</p>' if row.fingerprint else ""
 
 
 def _evidence(evidence: tuple[Evidence, ...]) -> str:

@@ -57,9 +57,10 @@ def _result(row: Row, rule: int) -> dict[str, Any]:
     if row.status == "known":
         result["suppressions"] = [{"kind": "external", "justification": "It is in the baseline."}]
     named = [_location(one) for one in row.evidence]
+    own = row.fingerprint or sha256(name.encode()).hexdigest()[:32]
     return result | {
         "locations": [{"logicalLocations": named}] if named else [],
-        "partialFingerprints": {"rule/v1": row.fingerprint or sha256(name.encode()).hexdigest()[:32]},
+        "partialFingerprints": {"rule/v1": own, "cause/v1": row.cause or own},
     }
 
 

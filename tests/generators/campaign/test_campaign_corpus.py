@@ -1,0 +1,94 @@
+"""The corpus: whole files or none, read again in the order in which things were found."""
+
+import os
+import threading
+
+import orjson
+import pytest
+from toy_campaign import asking, kept
+
+from contracts.errors import MisuseError
+from generators.campaign.corpus import FINDING, Corpus, read_finding, write
+from generators.campaign.forms import PYTEST, SHELL
+
+
+def unread(says):
+    raise AssertionError(says)
+
+
+def test_findings_come_back_first_found_first(tmp_path):
+    """What was kept is read again, in the order in which it was found."""
+    corpus = Corpus(folder=tmp_path)
+    some = [kept("c", seconds=1.0), kept("a", seconds=2.0), kept("b", seconds=3.0)]
+    for one in reversed(some):
+        corpus.keep(one)
+    assert corpus.findings(unread) == some
+    assert corpus.leases() == {}
+
+
+def test_a_folder_has_the_forms_and_no_stale_bodies(tmp_path):
+    """The smaller form of a finding replaces the larger one, and leaves nothing of it behind."""
+    corpus = Corpus(folder=tmp_path)
+    corpus.keep(kept("a", steps=(asking("x"), asking("y"))))
+    folder = corpus.keep(kept("a", steps=(asking("x"),)))
+    assert {one.name for one in folder.iterdir()} == {FINDING, PYTEST, SHELL, "body-0.json"}
+    assert os.access(folder / SHELL, os.X_OK)
+
+
+def test_what_is_no_finding_is_told_and_left_out(tmp_path):
+    """A file that was spoiled costs nothing but itself; what a killed process has left is not looked at."""
+    corpus = Corpus(folder=tmp_path)
+    good = corpus.keep(kept("a"))
+    spoiled = {
+        "b": b"",
+        "c": b"{",
+        "d": b"[]",
+        "e": b'{"format": "other/1"}',
+        "f": b'{"format": "bulkproof-finding/1"}',
+    }
+    for name, content in spoiled.items():
+        (corpus.keep(kept(name)) / FINDING).write_bytes(content)
+    (good / f".{FINDING}.123").write_bytes(b"half")
+    (tmp_path / "leases").mkdir()
+    (tmp_path / "leases" / "bulk-000001.json").write_bytes(b"{")
+    told = []
+    assert [one.fingerprint for one in corpus.findings(told.append)] == ["a" * 16]
+    assert len(told) == len(spoiled)
+    assert all(FINDING in one for one in told)
+    assert corpus.leases() == {}
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path):
+    """While a file is written again and again, everybody who reads it reads one of its contents as a whole."""
+    file, done = tmp_path / "file.json", threading.Event()
+    contents = [orjson.dumps([letter] * 20_000) for letter in "ab"]
+    write(file, contents[0])
+
+    def rewrite():
+        for n in range(200):
+            write(file, contents[n % 2], is_safe=False)
+        done.set()
+
+    writer = threading.Thread(target=rewrite)
+    writer.start()
+    while not done.is_set():
+        assert file.read_bytes() in contents
+    writer.join()
+    assert [one.name for one in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_the_group_is_written_without_the_rest(tmp_path):
+    """When only the group of a finding has changed, its file says so."""
+    corpus = Corpus(folder=tmp_path)
+    corpus.keep(kept("a"))
+    corpus.keep_group(kept("a", group="b" * 16))
+    assert [one.group for one in corpus.findings(unread)] == ["b" * 16]
+
+
+def test_a_place_without_a_finding_is_told_in_a_sentence(tmp_path):
+    """Nothing there, and something else there, are misuse."""
+    with pytest.raises(MisuseError, match="no finding can be read"):
+        read_finding(tmp_path / "nowhere")
+    (tmp_path / "other.json").write_bytes(b"{")
+    with pytest.raises(MisuseError, match="no JSON"):
+        read_finding(tmp_path / "other.json")

@@ -1,0 +1,161 @@
+"""How a campaign ends: in time, by Ctrl-C, by a kill, with a server that goes away; what was told is never lost."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from time import monotonic
+
+import orjson
+import pytest
+
+from contracts.document import load_bundled
+from generators.campaign.corpus import Corpus
+from generators.campaign.leases import Job
+from generators.campaign.progress import Lines
+from generators.campaign.running import Campaign
+from generators.campaign.target import Place
+from generators.scale.executors import InProcess
+from mockserver.testing import running
+
+ROOT = Path(__file__).parents[3]
+TOLD = re.compile(r"^ *[\d.]+ s  ([0-9a-f]{8})  ", re.MULTILINE)
+PATIENCE = 60  # seconds on a busy machine until something must have been told
+
+
+@pytest.fixture(scope="module")
+def sick():
+    """Return the URL of a sandbox with a bug that shows soon and on every operation."""
+    with running("genero", mode="frozen") as bulkproof:
+        bulkproof.bug("processed-over")
+        yield bulkproof.genero.url
+
+
+def start(url, corpus, *words, seconds=60):
+    command = [sys.executable, "-m", "mockserver", "fuzz", "genero", "--url", url, "--corpus", str(corpus)]
+    return subprocess.Popen(
+        [*command, "--no-schemathesis", "--max-time", f"{seconds}s", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def first_told(process):
+    """Return the first finding that a campaign tells of, and all lines until then."""
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if TOLD.search(line):
+            return TOLD.search(line)[1], lines
+    raise AssertionError("".join(lines))
+
+
+def kept_in(corpus):
+    """Return the findings on disk by the first digits of their fingerprints."""
+    files = (corpus / "findings").glob("*/finding.json")
+    return {one["fingerprint"][:8]: one for one in map(orjson.loads, (file.read_bytes() for file in files))}
+
+
+def test_a_kill_loses_nothing_that_was_told(sick, tmp_path):
+    """What was told is on disk whole; the next campaign tries it first, makes it small, and does not tell it twice."""
+    process = start(sick, tmp_path)
+    name, _ = first_told(process)
+    process.kill()
+    rest = process.communicate()[1]
+    told = {name, *TOLD.findall(rest)}
+    before = kept_in(tmp_path)
+    assert told <= set(before)
+    assert all({"replay.sh", "test_finding.py"} <= {one.name for one in path.iterdir()} for path in _folders(tmp_path))
+    again = start(sick, tmp_path, "--stop-at-first")
+    _, said = again.communicate(timeout=PATIENCE)
+    lines = TOLD.findall(said)
+    assert again.returncode == 1
+    assert lines[0] in before
+    assert len(set(lines)) == len(lines)
+    assert all(one["tries"] for one in kept_in(tmp_path).values() if not one["group"])
+
+
+def _folders(corpus):
+    return [one for one in (corpus / "findings").iterdir() if (one / "finding.json").exists()]
+
+
+def test_ctrl_c_ends_with_a_report(sick, tmp_path):
+    """An interrupted campaign says so, reports what it has, and its exit code is that of a campaign that found it."""
+    report = tmp_path / "report.jsonl"
+    process = start(sick, tmp_path / "corpus", "--jsonl", str(report))
+    name, _ = first_told(process)
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert "Interrupted" in said
+    assert "Traceback" not in said
+    assert "broken" in out
+    rows = [orjson.loads(line) for line in report.read_bytes().splitlines()[1:]]
+    assert name in {row["fingerprint"][:8] for row in rows if row["status"] == "broken"}
+
+
+def test_the_time_is_kept(sick, tmp_path):
+    """However much there is to be made small, it is over when the time is."""
+    job = Job(contract=load_bundled("genero"), place=Place(url=sick))
+    lines, began = [], monotonic()
+    listener, corpus = Lines(lines.append), Corpus(folder=tmp_path)
+    run = Campaign(job=job, executor=InProcess(job), listener=listener, seconds=4.0, corpus=corpus, schemas=False)
+    state = run.run()
+    assert monotonic() - began < 4.0 + 2.0
+    assert state.findings
+
+
+class Dying(BaseHTTPRequestHandler):
+    """Answers some calls, and then none."""
+
+    left = 40
+
+    def answer(self):
+        Dying.left -= 1
+        if Dying.left < 0:
+            self.connection.close()
+            return
+        self.send_response(404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer  # noqa: N815 - the names that the library calls
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def test_a_server_that_dies_is_told_in_a_sentence(tmp_path):
+    """When nothing answers any more the campaign ends with 2, and says so once."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Dying)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        process = start(f"http://127.0.0.1:{server.server_port}", tmp_path)
+        _, said = process.communicate(timeout=PATIENCE)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert process.returncode == 2
+    assert "does not answer" in said
+    assert "Traceback" not in said
+
+
+def test_a_finding_that_cannot_be_read_is_told_and_left_out(sick, tmp_path):
+    """A spoiled file in the corpus stops no campaign."""
+    folder = tmp_path / "findings" / "count-postJob-12345678"
+    folder.mkdir(parents=True)
+    (folder / "finding.json").write_bytes(b'{"format":')
+    process = start(sick, tmp_path, "--stop-at-first")
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert "Left out: " in said
+    assert str(folder) in said
+    assert "Traceback" not in said

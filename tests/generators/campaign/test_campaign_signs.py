@@ -1,0 +1,53 @@
+"""Signs: a reply is like its own sign, and what replies have in common is like each of them."""
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.messages import ABSENT, Headers, Reply
+from generators.campaign.signs import common, shows, sign_of
+
+words = st.sampled_from(["done", "failed", "b00000item-1", "id-4711", "2026-01-01T00:00:00Z", "x"])
+leaves = st.none() | st.booleans() | st.integers(0, 10**9) | words
+values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4))
+names = st.dictionaries(st.sampled_from(["prefix", "v1", "v2"]), st.sampled_from(["b00000", "id-4711", "7"]))
+headers = st.lists(st.sampled_from([("Location", "/a"), ("Date", "today"), ("ETag", '"1"')]), unique=True)
+types = st.sampled_from(["application/json", "text/plain", "application/json; charset=utf-8"])
+
+
+@st.composite
+def replies(draw):
+    data = draw(values | st.just(ABSENT))
+    given_headers = Headers([*draw(headers), ("Content-Type", draw(types))])
+    body = b"" if data is ABSENT else orjson.dumps(data)
+    return Reply(status=draw(st.sampled_from([200, 207, 400])), headers=given_headers, body=body, data=data)
+
+
+@given(replies(), names)
+def test_a_reply_is_like_its_own_sign(reply, known):
+    """What is kept of a reply is found in it again."""
+    assert shows(sign_of(0, reply, known), reply, known)
+
+
+@given(st.lists(replies(), min_size=2, max_size=4), names)
+def test_what_is_common_is_weaker_than_each(some, known):
+    """Every reply that a common sign was made of is like it; there is none when their statuses or types differ."""
+    first, *others = [sign_of(0, one, known) for one in some]
+    agreed = common(first, others)
+    heads = {(one.status, one.media_type) for one in [first, *others]}
+    assert (agreed is None) == (len(heads) > 1)
+    assert agreed is None or all(shows(agreed, one, known) for one in some)
+
+
+@given(replies(), st.sampled_from(["b11111", "bzzzzz"]))
+def test_names_that_are_made_up_anew_make_no_difference(reply, other):
+    """The same reply under another prefix is like the sign."""
+    renamed = orjson.loads(reply.body.replace(b"b00000", other.encode())) if reply.body else ABSENT
+    again = Reply(status=reply.status, headers=reply.headers, body=b"", data=renamed)
+    assert shows(sign_of(0, reply, {"prefix": "b00000"}), again, {"prefix": other})
+
+
+@given(replies(), replies())
+def test_another_status_is_not_alike(reply, other):
+    """Whatever else is the same, a reply with another status is not like a sign."""
+    assert shows(sign_of(0, reply, {}), other, {}) <= (reply.status == other.status)
