@@ -162,11 +162,8 @@ class Fired:
         return f"http://127.0.0.1:1/{bug}"
 
     def has_fired(self):
-        return self.asked > 1
-
-    def has_fired(self):
         self.asked += 1
-        return self.has_fired()
+        return self.asked > 1
 
 
 def finding(check, operation, status=200):
