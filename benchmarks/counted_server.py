@@ -18,8 +18,8 @@ from contracts.messages import Headers, Reply
 from contracts.model import Operation, Route
 from contracts.routing import Router
 from contracts.schemas import Schema
-from generators.checks.calls import body_schema
-from generators.checks.locations import json_of, look
+from generators.locations import json_of, look
+from generators.requests.calls import body_schema
 from mockserver.sources import find_sources
 from mockserver.web.running import start
 from mockserver.web.service import Options, Service

@@ -4,7 +4,8 @@
     ├── ContractError         an OpenAPI document that cannot be loaded: one Fault per mistake
     ├── ScenarioError         a scenario document that cannot be loaded: one Fault per mistake
     ├── MisuseError           an option, a name or a file that does not fit
-    └── UnsatisfiableError    a schema that no value can be made for (in `generators.values`)
+    └── ImpossibleError       what cannot be made or tried (in `generators.impossible`)
+        └── UnsatisfiableError    a schema that no value can be made for (in `generators.values`)
 
 Bad data is not an exception: validation yields `contracts.validation.Violation`s.
 """

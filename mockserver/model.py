@@ -18,8 +18,8 @@ from contracts.messages import Call, Exchange, Reply
 from contracts.model import Operation, Route
 from generators.checks.findings import History, Prediction
 from generators.checks.jobs import OK
-from generators.checks.locations import json_of, told
 from generators.checks.views import Telling, views
+from generators.locations import json_of, told
 from mockserver.api import Api
 from mockserver.clock import EPOCH
 from mockserver.engine import handle

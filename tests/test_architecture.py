@@ -58,3 +58,13 @@ def test_importing_a_room_stays_light(room):
     code = f"import sys, {room}; print(*[name for name in {HEAVY[room]!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("room", "other"), [("batches", "checks"), ("checks", "batches"), ("requests", "batches"), ("requests", "checks")]
+)
+def test_laws_and_campaigns_make_requests_without_each_other(room, other):
+    """Both stand on `generators.requests`, which knows neither."""
+    texts = [path.read_text() for path in (ROOT / "generators" / room).glob("*.py")]
+    assert texts
+    assert not [text for text in texts if f"generators.{other}" in text]

@@ -1,7 +1,7 @@
 """Deciding what one item does: the record it aims at, the members it sets, and what is wrong with it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from contracts.bulk import Bulk
@@ -19,7 +19,7 @@ TRIES: Final = 20
 
 @dataclass(slots=True, kw_only=True)
 class Piece:
-    """An item being decided. `values` are the members that it sets, `marks` what else stands in it by location."""
+    """An item being decided. `values` are the members that it sets."""
 
     action: str
     maker: Maker
@@ -27,7 +27,6 @@ class Piece:
     target: StoredKey | None = None
     version: int | None = None
     values: dict[str, Any] | None = None
-    marks: Mapping[str, object] = field(default_factory=dict)
     fresh: bool = False
     partial: bool = False
     mutation: Mutation | None = None
@@ -114,8 +113,7 @@ class Actor:
         return self._keyed(piece)
 
     def _dropping(self, piece: Piece) -> Piece:
-        piece.marks = self.bulk.effect.tombstone
-        piece.values = {} if piece.marks else None
+        piece.values = {} if self.bulk.effect.tombstone or not self.bulk.effect.target else None
         return self._keyed(piece)
 
     def _keyed(self, piece: Piece) -> Piece:

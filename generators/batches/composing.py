@@ -5,20 +5,22 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
+from contracts.messages import ABSENT
 from contracts.model import Contract, Operation
 from generators.batches.acting import Actor, Piece
 from generators.batches.design import Design, designed
 from generators.batches.known import NOTHING, Known
 from generators.batches.making import Making, making_of
-from generators.batches.planned import PlannedBatch, PlannedItem
+from generators.batches.planned import PlannedBatch, PlannedItem, key_of
 from generators.batches.profiles import PROFILES, Profile
-from generators.batches.requesting import collected, requested
-from generators.batches.words import Word
-from generators.batches.wrapping import key_of
+from generators.batches.requesting import requested
 from generators.mutations import Mutation, invalid_variant
+from generators.requests.items import Part
+from generators.requests.words import Word
 
 GROUPS: Final = 3
 UNGROUPED: Final = 0.1
+UNSAID: Final = Word(None, "")
 WAITING: Final = 0.2  # the share of items that wait for an earlier one, where items can
 
 
@@ -71,11 +73,12 @@ def compose(
 class _Batch:
     """One batch being composed: `words` are what each piece's action and resource are called."""
 
-    __slots__ = ("_design", "_making", "_profile", "_resource", "pieces", "words")
+    __slots__ = ("_action", "_design", "_making", "_profile", "_resource", "pieces", "words")
 
     def __init__(self, design: Design, making: Making, profile: Profile, size: int) -> None:
         self._design, self._making, self._profile = design, making, profile
         self._resource: Word = making.one_of(design.resources)
+        self._action: Word | None = making.one_of(design.actions) if design.one_action else None
         self.words: list[tuple[Word, Word]] = []
         self.pieces: list[Piece] = []
         shared = design.bulk.effect.payload in design.bulk.items.shared
@@ -89,33 +92,21 @@ class _Batch:
     def planned(self, seed: int) -> PlannedBatch:
         """Return the batch."""
         design, making, bulk = self._design, self._making, self._design.bulk
-        keys = self._client_keys()
+        keys = self._keys()
         items = [self._item(n, keys) for n in range(len(self.pieces))]
         names = [str(n if key is None else key) for n, key in enumerate(keys)]
-        collection = collected([item.value for item in items], names, bulk, making)
-        shared = None
+        shared: object = ABSENT
         if bulk.effect.payload in bulk.items.shared:
             shared = design.wrapper.payload((self.pieces[0].values if self.pieces else None) or {})
-        values = design.values(self._resource if design.fixed else Word(None, ""))
-        request = requested(design.operation, values, making, self._profile, body=(collection, shared))
-        return PlannedBatch(
-            operation=design.operation.id,
-            call=request.call,
-            body=request.body,
-            items=tuple(items),
-            profile=self._profile.name,
-            seed=seed,
-            unit=request.unit,
-            grouped=request.grouped,
-            deferred=request.deferred,
-            refusals=self._refusals(items, request.unit),
-            targets=request.targets,
+        values = design.values(self._resource if design.fixed else UNSAID, self._action or UNSAID)
+        return requested(
+            design.operation, values, making, self._profile, items=items, keys=names, shared=shared, seed=seed
         )
 
     def _decide(self, actor: Actor) -> None:
         design, making = self._design, self._making
         resource = self._resource if design.fixed else making.one_of(design.resources)
-        action: Word = making.one_of(design.actions)
+        action: Word = self._action or making.one_of(design.actions)
         piece = actor.decide(action.meaning, design.makers[resource.meaning], self.pieces)
         if piece.action != action.meaning:
             action = next((word for word in design.actions if word.meaning == piece.action), action)
@@ -136,16 +127,14 @@ class _Batch:
             if broken and one.intent == "good":
                 one.intent, one.mutation = "invalid", piece.mutation
 
-    def _client_keys(self) -> list[object]:
-        """Return the key that the caller chooses for each item, None where it chooses none."""
-        key, element, names = self._design.bulk.key, self._design.wrapper.element, self._making.names
-        if key.by != "client":
+    def _keys(self) -> list[object]:
+        """Return what each item is known by: the key that the caller chooses for it, or the record that it names."""
+        design, making = self._design, self._making
+        if design.bulk.key.by != "client":
             return [piece.target for piece in self.pieces]
-        schema = element.at(key.at) if element is not None and key.at else None
         keys: list[object] = []
         for piece in self.pieces:
-            is_named = not key.only_for or piece.action in key.only_for
-            fresh = names.fit(schema, self._making.slot(), self._making.rng) if is_named else None
+            fresh = design.wrapper.fresh_key(piece.action, making.names, making.slot(), making.rng)
             keys.append(fresh if piece.twin is None else keys[piece.twin])
         return keys
 
@@ -154,8 +143,16 @@ class _Batch:
         payload = None if piece.values is None else design.wrapper.payload(piece.values)
         group = self._group()
         after = self._after(n, keys)
-        parts = {**self._parts(n, keys, group), **self._waiting(after, keys)}
-        value = design.wrapper.item(payload, parts, self._making)
+        parts: dict[Part, object] = {
+            "target": piece.target,
+            "key": keys[n],
+            "version": piece.version,
+            "action": self.words[n][0].written,
+            "resource": self.words[n][1].written,
+            "group": group,
+            "awaited": [keys[m] for m in after] or None,
+        }
+        value = design.wrapper.item(payload, parts, rng, drops=piece.action == "delete")
         mutation: Mutation | None = piece.mutation
         if mutation is not None:
             mutation = replace(mutation, pointer=design.wrapper.pointer(piece.values or {}, mutation.pointer))
@@ -187,47 +184,8 @@ class _Batch:
         chosen = named and self._making.rng.random() < WAITING
         return (self._making.one_of(named),) if chosen else ()
 
-    def _waiting(self, after: tuple[int, ...], keys: list[object]) -> dict[str, object]:
-        place, element = self._design.bulk.order.depends_on, self._design.wrapper.element
-        if not after or place is None:
-            return {}
-        named = [keys[m] for m in after]
-        schema = element.at(place) if element is not None else None
-        return {place: named if schema is None or schema.is_valid(named) else named[0]}
-
-    def _parts(self, n: int, keys: list[object], group: object) -> dict[str, object]:
-        """Return what stands in an item beside its payload, by location."""
-        bulk, piece, (action, resource) = self._design.bulk, self.pieces[n], self.words[n]
-        parts: dict[str, object] = dict(piece.marks)
-        if bulk.effect.target and not (piece.fresh and piece.maker.is_assigned):
-            parts[bulk.effect.target[0]] = piece.target
-        if bulk.key.by == "client" and bulk.key.at:
-            parts[bulk.key.at] = keys[n]
-        if bulk.effect.version is not None:
-            parts[bulk.effect.version] = piece.version
-        parts[bulk.effect.action.source] = action.written
-        if bulk.effect.resource is not None:
-            parts[bulk.effect.resource.source] = resource.written
-        parts[bulk.order.group_by or bulk.unit.group or ""] = group
-        return parts
-
     def _group(self) -> object:
         bulk, rng = self._design.bulk, self._making.rng
         if not (bulk.order.group_by or bulk.unit.group) or rng.random() < UNGROUPED:
             return None
         return 1 + int(rng.random() * GROUPS)
-
-    def _refusals(self, items: list[PlannedItem], unit: str | None) -> tuple[str, ...]:
-        """Return the words of the guard that speak of this request."""
-        bulk = self._design.bulk
-        intents = {item.intent for item in items}
-        broken = {"malformed"} if bulk.effect.payload else {"malformed", "invalid"}
-        twice = "duplicateKey" if bulk.key.by == "client" else "duplicateTarget"
-        said = {
-            "empty": not items,
-            "tooMany": bulk.items.max is not None and len(items) > bulk.items.max,
-            twice: "duplicate" in intents,
-            "malformedItem": bool(intents & broken),
-            "badMode": unit is None,
-        }
-        return tuple(word for word, holds in said.items() if holds and word in bulk.guard.refuse)

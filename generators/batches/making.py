@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from random import Random
 from typing import Any, Final
 
@@ -11,19 +10,13 @@ from contracts.keywords import is_annotation
 from contracts.model import Contract
 from contracts.schemas import Schema
 from generators.batches.known import NOTHING, Known, Live, StoredKey
-from generators.checks.names import FIRST_NUMBER, Names
-from generators.values import Generator, compile_schema
+from generators.requests.members import draw_member, draw_members
+from generators.requests.names import FIRST_NUMBER, Names
 
 TRIES: Final = 10
 OPTIONAL: Final = 0.7  # the share of records that have a member which they need not have
 PLAIN: Final = frozenset(("type", "properties", "required", "additionalProperties"))
 HERE: Final = 0.3  # the share of references to records of the same batch, where there are some
-
-
-@lru_cache(maxsize=1000)
-def generator_of(schema: Schema, name: str = "") -> Generator:
-    """Return the compiled schema, the same for the same schema and name."""
-    return compile_schema(schema, name=name)
 
 
 @dataclass(slots=True)
@@ -145,12 +138,7 @@ class Maker:
 
     def drawn(self, making: Making, *, complete: bool = True) -> dict[str, Any]:
         """Return members as the schema alone has them, with those that a new record must have."""
-        drawn = generator_of(self.schema).draw(making.rng) if self.schema is not None else {}
-        values = drawn if isinstance(drawn, dict) else {}
-        for name in self._required if complete else ():
-            if values.get(name) is None:
-                values[name] = self.draw(name, making.rng)
-        return values
+        return draw_members(self.schema, self.members, self._required if complete else (), making.rng)
 
     def whole(
         self, making: Making, *, complete: bool = True, stored: Mapping[str, Any] = NOTHING
@@ -164,20 +152,18 @@ class Maker:
         own, rng = self._own or {}, making.rng
         needed = self._needed if complete else ()
         names = [name for name in own if name in needed or rng.random() < OPTIONAL]
-        return {name: self.draw(name, rng) if own[name] else None for name in names}
+        return {
+            name: draw_member(self.members, name, rng, needed=name in self._required) if own[name] else None
+            for name in names
+        }
 
     def part(self, making: Making, writable: tuple[str, ...], stored: Mapping[str, Any]) -> dict[str, Any]:
         """Return members for a change of a `stored` record: one to three of those that may be written."""
         names = [name for name in self.members if not writable or name in writable]
         names = [name for name in names if self.resource is None or name != self.resource.key]
         chosen = making.rng.sample(names, min(len(names), 1 + int(making.rng.random() * 3)))
-        values = {name: self.draw(name, making.rng) for name in chosen}
+        values = {name: draw_member(self.members, name, making.rng) for name in chosen}
         return self.settled(values, making, needed=(), stored=stored) or {}
-
-    def draw(self, name: str, rng: Random) -> Any:
-        """Return a value for one member."""
-        schema = self.members.get(name)
-        return generator_of(schema, name).draw(rng) if schema is not None else f"{name}-{rng.getrandbits(32):x}"
 
     def settled(
         self,

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from contracts.messages import Call
+from contracts.bulk import Bulk, Resource
+from contracts.messages import ABSENT, Call
+from contracts.pointers import look_up
 from generators.batches.profiles import Intent
 from generators.mutations import Mutation
 
@@ -60,3 +62,16 @@ class PlannedBatch:
     def is_clean(self) -> bool:
         """Whether nothing is meant to be wrong with it."""
         return not self.refusals and all(item.intent == "good" for item in self.items) and all(self.targets.values())
+
+
+def key_of(item: object, bulk: Bulk, resource: Resource | None, *, name: object, index: int) -> object:
+    """Return what an item's outcome is known by, read from the item as it is sent; None when it says nothing."""
+    if bulk.key.by in {"index", "order"}:
+        return index
+    if bulk.items.shape == "map" and not bulk.key.at:
+        return name
+    places = [bulk.key.at] if bulk.key.at is not None else [*bulk.effect.target]
+    if not places and resource is not None:
+        places = [f"{bulk.effect.payload}/{resource.key}"]
+    found = next((value for place in places if (value := look_up(item, place)) is not ABSENT), None)
+    return found if isinstance(found, str | int) else None

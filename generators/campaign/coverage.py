@@ -9,10 +9,10 @@ from contracts.model import Contract, Operation
 from contracts.schemas import Schema
 from generators.campaign.reckoning import CHECK as VERDICT
 from generators.campaign.watching import Watcher
-from generators.checks.calls import body_schema
-from generators.checks.locations import json_of
 from generators.checks.outcome_laws import class_of
 from generators.checks.views import View
+from generators.locations import json_of
+from generators.requests.calls import body_schema
 
 SAMPLED: Final = 40  # one exchange in so many is looked at keyword by keyword
 LARGEST: Final = 20_000  # bytes of a body that is

@@ -11,8 +11,8 @@ from generators.campaign.ledger import Where
 from generators.campaign.moves import Player
 from generators.campaign.session import Session
 from generators.campaign.styles import DEEP, Style, draw
-from generators.checks.calls import draft
-from generators.checks.findings import ImpossibleError
+from generators.impossible import ImpossibleError
+from generators.requests.calls import draft
 
 INSISTING: Final = 12
 TOO_MANY: Final = 429

@@ -13,13 +13,13 @@ from generators.batches import Composer
 from generators.campaign.ledger import Where
 from generators.campaign.wants import scope_of
 from generators.checks.bench import Bench
-from generators.checks.calls import draft
-from generators.checks.findings import ImpossibleError
 from generators.checks.following import named_like
 from generators.checks.jobs import OK
-from generators.checks.locations import look, sent_of
 from generators.checks.venues import Venue, venues
 from generators.checks.wrapping import unspoken
+from generators.impossible import ImpossibleError
+from generators.locations import look, sent_of
+from generators.requests.calls import draft
 
 QUOTED: Final = re.compile(r"`([\w.-]+)`")
 ALIKE: Final = 4  # letters at the beginning that a word shares with a target

@@ -21,8 +21,8 @@ from generators.campaign.worlds import Target
 from generators.checks.conformance import CHECK as RESPONSE
 from generators.checks.differential import CHECK as MODEL
 from generators.checks.findings import Finding
-from generators.checks.locations import look, put
 from generators.http import base_of
+from generators.locations import look, put
 
 CONFIRMATIONS: Final = 3
 SHRINKING: Final = 10.0  # seconds spent on one finding at most

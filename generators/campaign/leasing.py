@@ -27,9 +27,9 @@ from generators.campaign.watchers import Outfit
 from generators.campaign.watching import Watcher
 from generators.campaign.worlds import Target, World
 from generators.checks.bench import Budget
-from generators.checks.findings import ImpossibleError
 from generators.checks.mixing import at_a_place
 from generators.checks.views import View
+from generators.impossible import ImpossibleError
 
 TELLING: Final = 0.5  # seconds between two reports of how far it is
 LOST: Final = 3  # calls in a row that are not answered before the target is given up

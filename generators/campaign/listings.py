@@ -1,9 +1,9 @@
 """Holding lists against earlier lists: windows show what the whole shows, and nobody's records stay."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from contracts.messages import Exchange
 from generators.campaign.ledger import Where
@@ -31,7 +31,7 @@ class Window(NamedTuple):
 
 @dataclass(slots=True)
 class Listings:
-    """The lists that were told in one world. Its `natives` are records that nobody has made who names them as we do."""
+    """The lists that were told in one world. Natives are records that were made by nobody who names them as we do."""
 
     _wholes: dict[Where, Whole] = field(default_factory=dict)
     _windows: dict[Where, list[Window]] = field(default_factory=dict)
@@ -41,10 +41,11 @@ class Listings:
         if where in self._wholes:
             self._windows.setdefault(where, []).append(window)
 
-    def whole(self, where: Where, shown: Mapping[str, Any], exchange: Exchange) -> Iterator[tuple[str, str, Evidence]]:
+    def whole(
+        self, where: Where, keys: Sequence[str], natives: frozenset[str], exchange: Exchange
+    ) -> Iterator[tuple[str, str, Evidence]]:
         """Yield the shape, the words and the evidence of what differs from the list before."""
-        natives = frozenset(key for key, body in shown.items() if not any(map(_is_ours, (key, *_texts(body)))))
-        now, before = Whole(tuple(shown), natives, exchange), self._wholes.get(where)
+        now, before = Whole(tuple(keys), natives, exchange), self._wholes.get(where)
         self._wholes[where] = now
         windows = self._windows.pop(where, [])
         if before is None:
@@ -59,12 +60,7 @@ class Listings:
                 yield "window shows other records", says, (before.exchange, one.exchange, exchange)
 
 
-def _is_ours(text: str) -> bool:
-    return OURS.search(text) is not None
-
-
-def _texts(body: Any) -> Sequence[str]:
-    if isinstance(body, str):
-        return (body,)
-    inner = body.values() if isinstance(body, dict) else body if isinstance(body, list) else ()
-    return [text for one in inner for text in _texts(one)]
+def is_native(names: Sequence[object]) -> bool:
+    """Say whether a record is called by texts of which none looks as if a campaign had made it up."""
+    texts = [name for name in names if isinstance(name, str)]
+    return bool(texts) and not any(OURS.search(text) for text in texts)

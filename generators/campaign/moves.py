@@ -13,11 +13,11 @@ from generators.campaign.ledger import Where
 from generators.campaign.session import Session
 from generators.campaign.styles import Style
 from generators.campaign.tricky import tricked
-from generators.checks.findings import ImpossibleError
 from generators.checks.pictures import single
 from generators.checks.records import written
 from generators.checks.venues import Venue
 from generators.checks.views import View
+from generators.impossible import ImpossibleError
 
 DONE_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "create": ("create", "upsert", "replace"),

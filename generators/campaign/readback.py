@@ -9,11 +9,11 @@ from contracts.messages import ABSENT, Exchange
 from contracts.texts import short
 from generators.campaign.kinds import Kinds
 from generators.campaign.ledger import Change, Entry, Ledger, Where
-from generators.campaign.listings import Listings, Window
+from generators.campaign.listings import Listings, Window, is_native
 from generators.campaign.wants import Want
 from generators.checks.findings import Finding
 from generators.checks.jobs import GONE, OK
-from generators.checks.locations import look, told
+from generators.locations import look, told
 
 CHECK: Final = "read-back"
 SAYS: Final = "What was told as done is found when it is read, and what was not done is not."
@@ -75,7 +75,7 @@ class ReadBack:
                 yield from self._unknown(want, key, body, exchange)
         yield from self._too_short(exchange, len(bodies))
         if len(shown) == len(bodies):
-            yield from self._beside_others(want.where, shown, exchange)
+            yield from self._beside_others(want, shown, exchange)
         if self._is_whole(exchange, len(bodies)):
             for entry in self._ledger.entries(want.where):
                 if entry.present and entry.is_sure and str(entry.key) not in shown:
@@ -84,15 +84,22 @@ class ReadBack:
                     )
                     self._ledger.doubt(want.where, entry.key)
 
-    def _beside_others(self, where: Where, shown: Mapping[str, Any], exchange: Exchange) -> Iterator[Finding]:
+    def _beside_others(self, want: Want, shown: Mapping[str, Any], exchange: Exchange) -> Iterator[Finding]:
         """Yield where a list does not go with the lists before it."""
         page = self._page(exchange)
         if self._is_whole(exchange, len(shown)):
-            for shape, says, evidence in self._listings.whole(where, shown, exchange):
+            natives = frozenset(key for key, body in shown.items() if is_native(self._names(want.resource, body)))
+            for shape, says, evidence in self._listings.whole(want.where, list(shown), natives, exchange):
                 yield _said(exchange.operation or "", shape, says, evidence)
         elif page is not None:
             skip, take = _asked(exchange, page.skip, 0), _asked(exchange, page.take, page.default)
-            self._listings.window(where, Window(skip, take, tuple(shown), exchange))
+            self._listings.window(want.where, Window(skip, take, tuple(shown), exchange))
+
+    def _names(self, resource: Resource, body: Any) -> list[object]:
+        """Return what a record is called by: its key where callers choose it, and what is unique about it."""
+        members = self._members(resource, body)
+        own = [] if resource.assigned else [self.key_in(resource, body)]
+        return [*own, *(members.get(names[0]) for names in resource.unique if len(names) == 1)]
 
     def _page(self, exchange: Exchange) -> Page | None:
         operation = self._kinds.routes.get(exchange.operation or "")

@@ -6,11 +6,11 @@ from typing import Final
 from contracts.messages import ABSENT
 from generators.campaign.kinds import Kinds
 from generators.campaign.wants import members_of
-from generators.checks.calls import body_schema
 from generators.checks.findings import Finding
 from generators.checks.outcome_laws import found
 from generators.checks.reading import BulkCall, SentItem
 from generators.checks.views import View
+from generators.requests.calls import body_schema
 
 OTHERWISE: Final = frozenset((401, 403, 404, 405, 408, 409, 413, 415, 423, 425, 429))
 """Statuses of refusals that have nothing to do with what the items are."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from contracts.messages import ABSENT, Exchange
 from generators.checks.findings import Finding
 from generators.checks.jobs import OK
-from generators.checks.locations import locate
 from generators.checks.outcome_laws import found
 from generators.checks.views import View
+from generators.locations import locate
 
 
 @dataclass(slots=True)

@@ -11,8 +11,8 @@ from contracts.model import Contract
 from contracts.pointers import tokens_of
 from generators.campaign.steps import CAPITALS, PREFIX, Asking, Lesson, Script, Step, Token, Waiting
 from generators.campaign.worlds import WINDOW, World
-from generators.checks.locations import json_of
-from generators.checks.names import FIRST_NUMBER
+from generators.locations import json_of
+from generators.requests.names import FIRST_NUMBER
 
 WORD: Final = re.compile(r"[\w.-]+")
 DISTINCT: Final = 6  # characters from which on a value that stands anywhere is taken for the one told before

@@ -9,7 +9,7 @@ from contracts.messages import ABSENT
 from contracts.model import Contract
 from generators.campaign.deltas import ddmin, shortest_tail
 from generators.campaign.steps import Asking, Step, Waiting
-from generators.checks.locations import look, put
+from generators.locations import look, put
 
 PLAIN: Final = "x"
 LONG: Final = 3

@@ -7,7 +7,7 @@ from typing import Any, Final
 from contracts.messages import ABSENT
 from contracts.model import Contract
 from generators.campaign.steps import Asking, Script, Step
-from generators.checks.locations import look, put
+from generators.locations import look, put
 
 ROUNDS: Final = 4  # names that lead to names are followed so far
 PLAIN: Final = frozenset(("{{prefix}}", "{{capitals}}"))

@@ -11,7 +11,7 @@ from contracts.bulk import Bulk
 from contracts.messages import Call
 from generators.batches import PlannedBatch
 from generators.campaign.kinds import Kind
-from generators.checks.locations import look, put
+from generators.locations import look, put
 
 TRICKS: Final[tuple[Callable[[str], str], ...]] = (
     lambda text: f" {text}",

@@ -10,8 +10,8 @@ from contracts.model import Contract, Operation
 from generators.campaign.kinds import Kind, Kinds
 from generators.campaign.ledger import Where
 from generators.checks.following import named_like
-from generators.checks.locations import Sent, choose, is_outside, locate, look
 from generators.checks.reading import SentItem
+from generators.locations import Sent, choose, is_outside, locate, look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

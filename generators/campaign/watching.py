@@ -18,13 +18,13 @@ from generators.campaign.repeats import Repeats
 from generators.campaign.wants import Want, scope_of, want_of_call
 from generators.campaign.worlds import World
 from generators.checks import job_laws, outcome_laws
-from generators.checks.calls import body_schema
 from generators.checks.conformance import check_response
 from generators.checks.differential import differences
 from generators.checks.findings import Finding, History, Model
 from generators.checks.jobs import OK
-from generators.checks.locations import Sent, sent_of
 from generators.checks.views import Telling, View, views
+from generators.locations import Sent, sent_of
+from generators.requests.calls import body_schema
 
 VIEW_LAWS: Final[tuple[Callable[[View], Iterator[Finding]], ...]] = (
     outcome_laws.count,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from generators.caller import Caller
-from generators.checks.names import FIRST_NUMBER
+from generators.requests.names import FIRST_NUMBER
 
 LETTER: Final = "b"
 WINDOW: Final = 10**8

@@ -6,7 +6,7 @@ from typing import Final
 from contracts.bulk import Active
 from contracts.messages import Exchange
 from generators.checks.bench import Bench
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.following import ask_all, follow, view_of
 from generators.checks.jobs import OK
 from generators.checks.looking import stored
@@ -17,6 +17,7 @@ from generators.checks.staging import staged
 from generators.checks.targets import known_targets
 from generators.checks.trials import Ask, Ran, finding, ran, send
 from generators.checks.venues import Spot
+from generators.impossible import ImpossibleError
 
 MOST: Final = 40  # a larger limit is not tried out
 

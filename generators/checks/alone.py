@@ -6,7 +6,7 @@ from typing import Final
 
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Operation
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.intents import Intent
 from generators.checks.jobs import OK
 from generators.checks.looking import pictures, stored
@@ -17,6 +17,7 @@ from generators.checks.stage import Piece, Stage
 from generators.checks.staging import flavoured, repertoire, staged
 from generators.checks.trials import Ask, Ran, finding, perform, unlike_pictures
 from generators.checks.venues import Spot
+from generators.impossible import ImpossibleError
 
 TIMES: Final = 2  # how often each peculiar content is tried
 

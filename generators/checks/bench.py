@@ -11,8 +11,9 @@ from contracts.messages import Call, Exchange, Reply
 from contracts.model import Contract, Operation, Route
 from contracts.routing import Router
 from generators.caller import Caller, NoAnswerError
-from generators.checks.findings import History, ImpossibleError
-from generators.checks.names import FIRST_NUMBER, Names
+from generators.checks.findings import History
+from generators.impossible import ImpossibleError
+from generators.requests.names import FIRST_NUMBER, Names
 
 PATIENCE: Final = 3  # how often a call is repeated that is told to come again later
 LATER: Final = frozenset((429, 503))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.following import follow
 from generators.checks.intents import Intent
 from generators.checks.looking import stored
@@ -13,6 +13,7 @@ from generators.checks.requests import units_of
 from generators.checks.staging import staged
 from generators.checks.trials import Ask, Ran, finding, perform, ran, send, unlike_outcomes, unlike_pictures
 from generators.checks.venues import Spot
+from generators.impossible import ImpossibleError
 
 
 def compared(

@@ -7,8 +7,8 @@ from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract
 from contracts.texts import short
 from generators.checks.findings import Finding, History, Model, Prediction
-from generators.checks.locations import look
 from generators.checks.views import View, views
+from generators.locations import look
 
 CHECK: Final = "model"
 SAYS: Final = "What is answered is what the reference model predicts."

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from contracts.messages import ABSENT
 from contracts.texts import short
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.intents import Intent
 from generators.checks.looking import before, stored
 from generators.checks.mixing import batched, over, together
@@ -17,6 +17,7 @@ from generators.checks.stage import Piece, Stage
 from generators.checks.staging import flavoured, repertoire, staged
 from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
+from generators.impossible import ImpossibleError
 
 CHECK: Final = "effect"
 MUST_FAIL: Final = frozenset(("invalid", "required", "taken", "unknown"))

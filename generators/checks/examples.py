@@ -6,9 +6,9 @@ from typing import Final
 from contracts.messages import Exchange
 from contracts.model import Operation, Parameter
 from generators.checks.bench import Bench
-from generators.checks.calls import FORM, CallDraft, draft, json_media
-from generators.checks.findings import ImpossibleError
 from generators.checks.following import follow
+from generators.impossible import ImpossibleError
+from generators.requests.calls import FORM, CallDraft, draft, json_media
 
 CHECK: Final = "examples"
 SAFE: Final = frozenset(("GET", "HEAD"))

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from generators.checks.bench import Bench
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.following import ask_all, ask_results, follow
 from generators.checks.intents import Intent
 from generators.checks.mixing import bads, batched, goods, mixed
@@ -15,6 +15,7 @@ from generators.checks.targets import known_targets
 from generators.checks.trials import Ask, perform, send
 from generators.checks.venues import Spot
 from generators.checks.views import View
+from generators.impossible import ImpossibleError
 
 FEW: Final = 5
 MANY: Final = 40

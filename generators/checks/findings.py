@@ -53,10 +53,6 @@ class History:
     exchanges: tuple[Exchange, ...] = ()
 
 
-class ImpossibleError(Exception):
-    """An experiment that cannot be done here; `str()` says why. It becomes the answer `not-exercised`."""
-
-
 Judge: TypeAlias = Callable[["View"], Iterator[Finding]]
 Experiment: TypeAlias = Callable[["Spot"], Iterator[Finding]]
 

@@ -8,10 +8,10 @@ from contracts.bulk import BulkJob
 from contracts.messages import Exchange
 from contracts.model import Operation
 from generators.checks.bench import Bench
-from generators.checks.calls import draft
-from generators.checks.findings import ImpossibleError
 from generators.checks.jobs import OK, Trace, handle_id, last_variable
 from generators.checks.views import View, views
+from generators.impossible import ImpossibleError
+from generators.requests.calls import draft
 
 FIRST: Final = {True: timedelta(seconds=0.5), False: timedelta(seconds=0.05)}
 LONGEST: Final = {True: timedelta(minutes=5), False: timedelta(seconds=5)}

@@ -11,9 +11,9 @@ from contracts.messages import Exchange
 from contracts.texts import short
 from generators.checks.findings import Finding
 from generators.checks.jobs import Poll, Trace
-from generators.checks.locations import look_all
 from generators.checks.outcome_laws import found
 from generators.checks.views import View
+from generators.locations import look_all
 
 AT_LEAST: Final = timedelta(minutes=1)  # how long a job is known after its end where nothing is declared
 

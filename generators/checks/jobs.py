@@ -10,7 +10,7 @@ from contracts.lifecycle import FINAL
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract, Operation, Route
 from contracts.routing import Router
-from generators.checks.locations import Sent, told
+from generators.locations import Sent, told
 
 OK: Final = range(200, 300)
 GONE: Final = frozenset((404, 410))

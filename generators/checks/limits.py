@@ -6,11 +6,10 @@ from typing import Any, Final
 
 from contracts.bulk import Bulk
 from contracts.messages import ABSENT, Exchange
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.following import view_of
 from generators.checks.intents import Intent
 from generators.checks.jobs import OK
-from generators.checks.locations import look, put
 from generators.checks.looking import before, pictures, stored
 from generators.checks.mixing import goods
 from generators.checks.pictures import Picture
@@ -19,6 +18,8 @@ from generators.checks.stage import Piece, Stage
 from generators.checks.staging import staged
 from generators.checks.trials import Ask, finding, perform, send
 from generators.checks.venues import Spot
+from generators.impossible import ImpossibleError
+from generators.locations import look, put
 
 LARGEST: Final = 20_000  # a larger maximum is not tried out
 SEVERAL: Final = 3

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from contracts.messages import ABSENT
-from generators.checks.findings import ImpossibleError
 from generators.checks.following import named_like
 from generators.checks.jobs import OK
 from generators.checks.payloads import marker_of
@@ -13,6 +12,7 @@ from generators.checks.records import written
 from generators.checks.stage import Piece, Stage
 from generators.checks.trials import Ran
 from generators.checks.venues import Venue
+from generators.impossible import ImpossibleError
 
 
 def stored(

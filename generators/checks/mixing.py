@@ -7,13 +7,13 @@ from typing import Final, TypeVar
 
 from contracts.model import Operation
 from generators.checks.bench import Bench
-from generators.checks.findings import Experiment, Finding, ImpossibleError
+from generators.checks.findings import Experiment, Finding
 from generators.checks.intents import Intent
 from generators.checks.requests import stops, units_of
 from generators.checks.staging import repertoire
 from generators.checks.venues import Spot, venues
 from generators.checks.wrapping import unspoken
-from generators.values import UnsatisfiableError
+from generators.impossible import ImpossibleError
 
 LENGTH: Final = 12  # items that a mix has at least: some faults show in long lists only
 Thing = TypeVar("Thing")
@@ -35,7 +35,7 @@ def at_a_place(bench: Bench, operation: Operation, experiment: Experiment, *, tu
     for place in places:
         try:
             yield from experiment(Spot(bench=bench, operation=operation, place=place))
-        except (ImpossibleError, UnsatisfiableError) as error:
+        except ImpossibleError as error:
             reasons.append(str(error))
         else:
             return

@@ -6,9 +6,8 @@ from itertools import product
 
 from contracts.messages import ABSENT
 from contracts.texts import short
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.intents import Intent, actions_of
-from generators.checks.locations import put
 from generators.checks.looking import before, stored
 from generators.checks.mixing import bads, goods
 from generators.checks.requests import units_of
@@ -16,7 +15,9 @@ from generators.checks.stage import Stage
 from generators.checks.staging import staged
 from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
-from generators.checks.wrapping import item_schema
+from generators.checks.wrapping import wrapper_of
+from generators.impossible import ImpossibleError
+from generators.locations import put
 
 PAIRS = ((1, 2), (9, 10))  # groups that compare the same as numbers, and not as texts
 
@@ -61,7 +62,7 @@ def _changes_meet(spot: Spot, small: int, large: int) -> Iterator[Finding]:
 
 def _in_turn(stage: Stage) -> Stage:
     """Return a stage without versions; where items must name one, the second names what the first one makes of it."""
-    version, schema = stage.spot.bulk.effect.version, item_schema(stage.spot)
+    version, schema = stage.spot.bulk.effect.version, wrapper_of(stage.spot).element
     for n, piece in enumerate(stage.pieces):
         given = piece.content.version
         if version is None or given is ABSENT:

@@ -7,9 +7,9 @@ from contracts.messages import ABSENT, Exchange
 from contracts.texts import short
 from generators.checks.findings import Finding
 from generators.checks.jobs import Trace
-from generators.checks.locations import look
 from generators.checks.telling import Entry, assigned
 from generators.checks.views import Telling, View
+from generators.locations import look
 
 
 def count(view: View) -> Iterator[Finding]:

@@ -1,24 +1,21 @@
 """Contents for records: new ones that fit, changes that show, and the same with one thing wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 from contracts.bulk import Location, Resource
 from contracts.model import Operation
-from contracts.parameters import types_of
 from contracts.schemas import Schema
 from generators.checks.bench import Bench
-from generators.checks.calls import body_schema, json_media
-from generators.checks.findings import ImpossibleError
-from generators.checks.locations import look, look_all
-from generators.checks.names import Names
 from generators.checks.venues import Spot
-from generators.values import Generator, UnsatisfiableError, compile_schema
+from generators.impossible import ImpossibleError
+from generators.locations import look, look_all
+from generators.requests.calls import examples_of
+from generators.requests.members import draw_member, draw_members
+from generators.requests.names import Names
 
 Members = dict[str, Any]
-DRAWS: Final = 20
 
 
 def schema_of(bench: Bench, resource: Resource) -> Schema | None:
@@ -33,12 +30,10 @@ def new_members(
 
     `parents` are keys for references. `edge` takes texts and numbers from the ends of their ranges.
     """
-    schema = schema_of(bench, resource)
-    drawn = _drawn(resource, schema, rng, edge=edge)
-    members = {name: value for name, value in drawn.items() if name in writable(bench, resource)}
-    for name in resource.required:
-        if name not in members and name not in resource.references:
-            members[name] = drawn_member(bench, resource, name, rng)
+    schema, known = schema_of(bench, resource), member_schemas(bench, resource) or {}
+    drawn = draw_members(schema, known, resource.required, rng, edges=1.0 if edge else 0.0)
+    kept = {*writable(bench, resource), *resource.required} - resource.references.keys()
+    members = {name: value for name, value in drawn.items() if name in kept}
     members |= {name: key for name, key in parents.items() if schema is None or schema.member(name) is not None}
     members |= _fresh(resource, schema, names, slot, rng)
     return _fitting(resource, schema, members)
@@ -73,33 +68,9 @@ def _is_in(value: object, names: Names) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool) and value in names.given
 
 
-def _drawn(resource: Resource, schema: Schema | None, rng: Random, *, edge: bool) -> Members:
-    if schema is None:
-        return {}
-    value = _generator(resource, schema, edge=edge).draw(rng)
-    return dict(value) if isinstance(value, dict) else {}
-
-
-def _generator(resource: Resource, schema: Schema, *, edge: bool) -> Generator:
-    try:
-        return _compiled(schema, 1.0 if edge else 0.0)
-    except UnsatisfiableError as error:
-        raise ImpossibleError(f"no {resource.name} can be made: {error}") from None
-
-
-@lru_cache(maxsize=1000)
-def _compiled(schema: Schema, edges: float) -> Generator:
-    return compile_schema(schema, edges=edges)
-
-
 def drawn_member(bench: Bench, resource: Resource, name: str, rng: Random) -> object:
     """Return a value for a member of a record, not null if that can be."""
-    schema = schema_of(bench, resource)
-    inner = schema.member(name) if schema is not None else None
-    if inner is None:
-        return "text"
-    drawn = (_compiled(inner, 0.0).draw(rng) for _ in range(DRAWS))
-    return next((value for value in drawn if value is not None), None)
+    return draw_member(member_schemas(bench, resource) or {}, name, rng, needed=True, edges=0.0)
 
 
 def _fitting(resource: Resource, schema: Schema | None, members: Members) -> Members:
@@ -148,11 +119,11 @@ def changed_members(spot: Spot, names: Names, slot: str, rng: Random) -> Members
 
 def example_members(operation: Operation) -> Sequence[str]:
     """Return the members that the request examples of a bulk operation write."""
-    media, bulk = json_media(operation), operation.bulk
-    if media is None or bulk is None:
+    bulk = operation.bulk
+    if bulk is None:
         return ()
     names: dict[str, None] = {}
-    for example in media.examples.values():
+    for example in examples_of(operation):
         for at in (bulk.items.at, *bulk.items.also_at):
             for payload in _payloads(example, at, bulk.effect.payload, shared=bulk.effect.payload in bulk.items.shared):
                 names |= dict.fromkeys(_written(payload))
@@ -172,30 +143,3 @@ def _written(payload: object) -> list[str]:
         return list(payload)
     steps = payload if isinstance(payload, list) else []
     return [str(one["path"]).removeprefix("/") for one in steps if isinstance(one, dict) and "path" in one]
-
-
-def as_written(operation: Operation, at: Location, members: Mapping[str, object], *, items_at: Location | None) -> Any:
-    """Return changes as an operation wants them at a location: members, or a list of steps with `path` and `value`.
-
-    `items_at` is where the items are when the location is inside an item.
-    """
-    step = _step_members(_schema_at(operation, at, items_at))
-    if not step:
-        return dict(members)
-    if "op" in step:
-        return [{"op": "replace", "path": f"/{name}", "value": value} for name, value in members.items()]
-    return [{"path": name, "value": value} for name, value in members.items()]
-
-
-def _step_members(schema: Schema | None) -> Mapping[str, Schema]:
-    element = schema.items() if schema is not None and "array" in types_of(schema) else None
-    members = element.members() if element is not None else {}
-    return members if {"path", "value"} <= members.keys() else {}
-
-
-def _schema_at(operation: Operation, at: Location, items_at: Location | None) -> Schema | None:
-    schema = body_schema(operation)
-    if schema is not None and items_at is not None:
-        collection = schema.at(items_at)
-        schema = collection.items() if collection is not None else None
-    return schema.at(at) if schema is not None else None

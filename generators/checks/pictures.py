@@ -7,13 +7,13 @@ from typing import Any, Final
 from contracts.bulk import Page
 from contracts.messages import ABSENT, Exchange
 from generators.checks.bench import Bench
-from generators.checks.calls import CallDraft, draft
-from generators.checks.findings import ImpossibleError
 from generators.checks.jobs import GONE, OK
-from generators.checks.locations import look, told
-from generators.checks.names import Names
 from generators.checks.payloads import member_schemas
 from generators.checks.venues import Venue
+from generators.impossible import ImpossibleError
+from generators.locations import look, told
+from generators.requests.calls import CallDraft, draft
+from generators.requests.names import Names
 
 PAGES: Final = 12  # pages of a list that are looked through for one record
 PAGE: Final = 1000

@@ -8,7 +8,8 @@ from contracts.bulk import Bulk
 from contracts.messages import ABSENT
 from contracts.model import Contract, Operation
 from contracts.pointers import pointer_of, tokens_of
-from generators.checks.locations import Sent, choose, is_outside, locate, look, wished
+from generators.locations import Sent, choose, is_outside, locate, look, wished
+from generators.requests.words import fallback_resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,16 +155,6 @@ class _Reader:
 
     def _given(self, raw: object, location: str) -> object:
         return locate(self._sent, location) if is_outside(location) else look(raw, location)
-
-
-def fallback_resource(contract: Contract, operation: Operation) -> str | None:
-    """Return the resource where an `x-bulk` names none: that of the `like` operation, else the path's."""
-    likes = map(contract.operation, operation.bulk.effect.like if operation.bulk is not None else ())
-    named = [one.record.resource.constant for one in likes if one is not None and one.record is not None]
-    segments = operation.path.split("/")
-    choices = [*named, *(name for name in contract.resources if name in segments)]
-    choices += contract.resources if len(contract.resources) == 1 else ()
-    return next((name for name in choices if name in contract.resources), None)
 
 
 class KeyRing:

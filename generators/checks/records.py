@@ -8,18 +8,20 @@ from typing import Final
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Operation
 from generators.checks.bench import Bench
-from generators.checks.calls import CallDraft
-from generators.checks.findings import History, ImpossibleError
+from generators.checks.findings import History
 from generators.checks.intents import Intent, actions_of
 from generators.checks.jobs import OK, last_variable, route_of
-from generators.checks.locations import look, put
-from generators.checks.names import Names
-from generators.checks.payloads import Members, as_written, changed_members, marker_of, new_members
+from generators.checks.payloads import Members, changed_members, marker_of, new_members
 from generators.checks.pictures import Picture, find, read, single
 from generators.checks.requests import Request, request
 from generators.checks.venues import Spot, Venue, venue, venues
 from generators.checks.views import views
 from generators.checks.wrapping import Content, bulk_of, client_key, unspoken, wrapped
+from generators.impossible import ImpossibleError
+from generators.locations import look, put
+from generators.requests.calls import CallDraft, body_schema
+from generators.requests.items import as_written, step_members
+from generators.requests.names import Names
 
 MANY: Final = 24  # from here on records are made by a bulk call where there is one
 READ: Final = 64  # records whose version is read one by one
@@ -107,7 +109,9 @@ def written(
     operation, record = made.operation, made.operation.record
     if record is None or operation.body is None:
         return made
-    content = {} if action == "delete" else as_written(operation, record.payload, members, items_at=None)
+    schema = body_schema(operation)
+    steps = step_members(schema.at(record.payload) if schema is not None else None)
+    content = {} if action == "delete" else as_written(members, steps)
     made.data = put({}, record.payload, content)
     if record.version is not None and version is not ABSENT:
         made.put(record.version, version)

@@ -6,9 +6,8 @@ from typing import Any, Final
 
 from contracts.bulk import Idempotency
 from contracts.messages import ABSENT, Exchange
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.jobs import OK
-from generators.checks.locations import put, told
 from generators.checks.looking import keys_told, pictures, stored
 from generators.checks.mixing import goods
 from generators.checks.pictures import Picture
@@ -17,6 +16,8 @@ from generators.checks.stage import Stage
 from generators.checks.staging import staged
 from generators.checks.trials import ROUNDS, Ask, Ran, finding, perform, send
 from generators.checks.venues import Spot
+from generators.impossible import ImpossibleError
+from generators.locations import put, told
 
 SIZE: Final = 4
 CROWD: Final = 100

@@ -6,14 +6,14 @@ from typing import Final
 from contracts.messages import ABSENT
 from generators.checks.bench import Bench
 from generators.checks.conformance import CHECK
-from generators.checks.findings import Finding, ImpossibleError
-from generators.checks.locations import told
-from generators.checks.names import Names
+from generators.checks.findings import Finding
 from generators.checks.payloads import marker_of
 from generators.checks.pictures import bodies_of, find, full_page, read, single
 from generators.checks.records import Known, fresh_members, make, written
 from generators.checks.venues import Venue, venue
-from generators.values import UnsatisfiableError
+from generators.impossible import ImpossibleError
+from generators.locations import told
+from generators.requests.names import Names
 
 CHANGES: Final = ("upsert", "replace", "update")
 
@@ -23,7 +23,7 @@ def round_of(bench: Bench, name: str) -> Iterator[Finding]:
     for place in venue(bench, name):
         try:
             yield from _round(bench, place)
-        except (ImpossibleError, UnsatisfiableError):
+        except ImpossibleError:
             continue
 
 

@@ -16,12 +16,13 @@ from generators.checks.conformance import check_response, unanswered
 from generators.checks.differential import check_model
 from generators.checks.events import Event, FindingFound, Finished, LawAnswered, Started
 from generators.checks.exercising import exercise, exercise_jobs
-from generators.checks.findings import Answer, Experiment, Finding, ImpossibleError, Law, Model, Word
+from generators.checks.findings import Answer, Experiment, Finding, Law, Model, Word
 from generators.checks.mixing import at_a_place
 from generators.checks.overlapping import overlap
 from generators.checks.rounds import round_of
 from generators.checks.selection import Selection, selection
 from generators.checks.views import View, views
+from generators.impossible import ImpossibleError
 
 WAITING: Final = ("async-is-sync", "active")
 LAST: Final = ("boundary",)  # leave so many records behind that lists are long afterwards

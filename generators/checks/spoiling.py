@@ -5,10 +5,10 @@ from random import Random
 from typing import Final
 
 from contracts.schemas import Schema
-from generators.checks.findings import ImpossibleError
 from generators.checks.intents import Intent
 from generators.checks.payloads import Members, drawn_member, example_members, schema_of, writable
 from generators.checks.stage import Stage
+from generators.impossible import ImpossibleError
 from generators.mutations import invalid_variants
 
 KEYWORDS: Final = ("type", "minLength", "maxLength", "enum")

@@ -6,11 +6,11 @@ from typing import Any
 
 from contracts.messages import ABSENT
 from generators.checks.intents import Intent
-from generators.checks.names import Names
 from generators.checks.payloads import Members
 from generators.checks.records import Known
 from generators.checks.venues import Spot
 from generators.checks.wrapping import Content
+from generators.requests.names import Names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,14 @@ from dataclasses import replace
 from typing import Final
 
 from contracts.messages import ABSENT
-from generators.checks.findings import ImpossibleError
 from generators.checks.intents import Intent, candidates
-from generators.checks.payloads import Members, as_written, changed_members, schema_of
+from generators.checks.payloads import Members, changed_members, schema_of
 from generators.checks.records import Known, bumped, fresh_members, make
 from generators.checks.spoiling import filled, spoilt
 from generators.checks.stage import Piece, Stage
 from generators.checks.venues import Spot
-from generators.checks.wrapping import Content, client_key, fits, item_schema, wrapped
-from generators.values import UnsatisfiableError
+from generators.checks.wrapping import Content, client_key, fits, wrapped, wrapper_of
+from generators.impossible import ImpossibleError
 
 SHARED: Final = "shared"
 BREAKABLE: Final = ("type", "minLength", "maxLength", "format", "pattern", "enum", "minimum", "maximum")
@@ -29,7 +28,7 @@ def staged(spot: Spot, intents: Sequence[Intent], *, fitting: bool = True) -> St
     bulk = spot.bulk
     if bulk.effect.payload in bulk.items.shared:
         members = changed_members(spot, stage.names, SHARED, stage.rng(SHARED))
-        stage.shared = as_written(spot.operation, bulk.effect.payload, members, items_at=None)
+        stage.shared = wrapper_of(spot).payload(members)
         stage.shared_members = members
     for slot, intent in enumerate(intents):
         stage.pieces.append(_piece(stage, slot, intent, known[slot], fitting=fitting))
@@ -85,7 +84,7 @@ def _own_key(stage: Stage, slot: int) -> object:
 def _unknown(stage: Stage, slot: int) -> object:
     """Return a key that names no record, as the item's schema takes it."""
     bulk, resource = stage.spot.bulk, stage.spot.resource
-    structure, record = item_schema(stage.spot), schema_of(stage.spot.bench, resource)
+    structure, record = wrapper_of(stage.spot).element, schema_of(stage.spot.bench, resource)
     schema = None
     if structure is not None and bulk.effect.target:
         schema = structure.at(bulk.effect.target[0])
@@ -164,6 +163,6 @@ def _flavours(intent: Intent) -> Sequence[str]:
 def _can_be_made(spot: Spot, intent: Intent, *, fitting: bool = True) -> bool:
     try:
         staged(spot, [intent], fitting=fitting)
-    except (ImpossibleError, UnsatisfiableError):
+    except ImpossibleError:
         return False
     return True

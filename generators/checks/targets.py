@@ -3,17 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from generators.checks.calls import json_media
 from generators.checks.comparing import compared
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.following import named_like
-from generators.checks.locations import look, text_of
 from generators.checks.looking import stored
 from generators.checks.mixing import mixed
 from generators.checks.pictures import Picture
 from generators.checks.staging import staged
 from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
+from generators.impossible import ImpossibleError
+from generators.locations import look, text_of
+from generators.requests.calls import examples_of
 
 
 def fan_out(spot: Spot) -> Iterator[Finding]:
@@ -73,8 +74,7 @@ def known_targets(spot: Spot) -> list[str]:
     name = declared.over.rpartition("/")[2]
     if name in given:
         return given[name].split(",")
-    media = json_media(spot.operation)
-    listed = [look(example, declared.over) for example in (media.examples.values() if media is not None else ())]
+    listed = (look(example, declared.over) for example in examples_of(spot.operation))
     named = [str(one) for some in listed if isinstance(some, list) for one in some]
     return list(dict.fromkeys((*named, *_of_parameters(spot, declared.over))))
 

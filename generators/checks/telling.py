@@ -6,9 +6,9 @@ from typing import Final, Literal, TypeAlias
 
 from contracts.bulk import Bulk, Outcomes
 from contracts.messages import ABSENT
-from generators.checks.locations import holds, look, look_all, text_of
 from generators.checks.reading import KeyRing, SentItem, place_in_items
 from generators.checks.waiting import waits
+from generators.locations import holds, look, look_all, text_of
 
 Result: TypeAlias = Literal["done", "failed", "left", "not-run", "untold"]
 KEYLESS: Final = frozenset(("index", "order"))

@@ -6,14 +6,15 @@ from typing import Final
 
 from contracts.messages import ABSENT, Exchange
 from contracts.texts import short
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.following import follow
-from generators.checks.names import Names
 from generators.checks.pictures import UNKNOWN, Picture
 from generators.checks.requests import Request, request
 from generators.checks.stage import Stage
 from generators.checks.telling import Outcome, Result
 from generators.checks.views import View
+from generators.impossible import ImpossibleError
+from generators.requests.names import Names
 
 UNAUTHORIZED: Final = frozenset((401, 403))
 ROUNDS: Final = 12  # how often what was handed back as not processed is sent again

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from contracts.messages import ABSENT
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.intents import Intent
-from generators.checks.locations import choose
 from generators.checks.looking import before, stored
 from generators.checks.mixing import bads, goods, inserted
 from generators.checks.pictures import Picture
@@ -15,6 +14,8 @@ from generators.checks.stage import Stage
 from generators.checks.staging import staged
 from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
+from generators.impossible import ImpossibleError
+from generators.locations import choose
 
 GOOD = 4  # good items around the one that fails
 

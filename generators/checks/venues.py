@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import Final
 
-from contracts.bulk import Bulk, Choice, Resource
+from contracts.bulk import Bulk, Resource
 from contracts.model import Contract, Operation, Parameter
 from contracts.parameters import read_text
 from generators.checks.bench import Bench
-from generators.checks.calls import draft, sample
-from generators.checks.findings import ImpossibleError
 from generators.checks.jobs import OK
-from generators.checks.locations import is_outside, text_of
-from generators.checks.reading import fallback_resource
+from generators.impossible import ImpossibleError
+from generators.locations import is_outside, text_of
+from generators.requests.calls import draft, sample
+from generators.requests.words import fallback_resource, word_for
 
 MOST_SCOUTED: Final = 24
 
@@ -90,18 +90,6 @@ def _resources(contract: Contract, operation: Operation) -> Sequence[str]:
         name = fallback_resource(contract, operation)
         return [name] if name is not None else []
     return [name for name in contract.resources if word_for(operation, choice, name) is not None]
-
-
-def word_for(operation: Operation, choice: Choice, name: str) -> str | None:
-    """Return the word by which a caller chooses `name`, None when it cannot be chosen."""
-    if not choice.source:
-        return name if choice.constant == name else None
-    words = [word for word, meant in choice.words.items() if meant == name] if choice.words else [name]
-    if not is_outside(choice.source):
-        return next(iter(words), None)
-    parameter = _parameter(operation, choice.source.partition(":")[2])
-    schema = parameter.schema if parameter is not None else None
-    return next((word for word in words if schema is None or schema.is_valid(read_text(word, schema))), None)
 
 
 def _parameter(operation: Operation, name: str) -> Parameter | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from contracts.messages import ABSENT
 from contracts.texts import short
-from generators.checks.findings import Finding, ImpossibleError
+from generators.checks.findings import Finding
 from generators.checks.intents import Intent, actions_of
 from generators.checks.looking import before, stored
 from generators.checks.pictures import Picture
@@ -13,6 +13,7 @@ from generators.checks.requests import units_of
 from generators.checks.staging import repertoire, staged
 from generators.checks.trials import Ask, Ran, finding, perform
 from generators.checks.venues import Spot
+from generators.impossible import ImpossibleError
 
 
 def stale_version(spot: Spot) -> Iterator[Finding]:

@@ -10,9 +10,9 @@ from contracts.model import Contract, NoRoute, Operation
 from contracts.routing import Router
 from generators.checks.findings import History
 from generators.checks.jobs import OK, Trace, Tracks
-from generators.checks.locations import look, sent_of, told
 from generators.checks.reading import BulkCall, read_call
 from generators.checks.telling import Entry, Outcome, entries_of, outcomes_of
+from generators.locations import look, sent_of, told
 
 Kind: TypeAlias = Literal["refused", "answered", "accepted"]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from contracts.bulk import Bulk
 from contracts.messages import ABSENT
-from generators.checks.locations import look
 from generators.checks.reading import KeyRing, SentItem
+from generators.locations import look
 
 NAME = r"([\w-]+(?:[.][\w-]+)*)"
 

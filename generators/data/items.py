@@ -10,10 +10,10 @@ from contracts.pointers import tokens_of
 from contracts.schemas import Schema
 from generators.batches import Composer, Known, Profile
 from generators.batches.design import Design
-from generators.checks.locations import is_outside, put
 from generators.data.columns import columns_of
 from generators.data.stock import before, pretending, stock
 from generators.data.subject import BLOCK, Row, Subject
+from generators.locations import is_outside, put
 
 PLACE: Final = "\0items\0"
 

@@ -13,13 +13,13 @@ from contracts.pointers import tokens_of
 from contracts.schemas import Schema
 from generators.batches import Known
 from generators.batches.making import Maker, making_of
-from generators.batches.words import place_schema, words_of
-from generators.checks.calls import body_schema
-from generators.checks.locations import put
 from generators.data.columns import columns_of
 from generators.data.stock import REFERRED, before, stock
 from generators.data.subject import BLOCK, Row, Subject
+from generators.locations import put
 from generators.mutations import invalid_variant
+from generators.requests.calls import body_schema
+from generators.requests.words import place_schema, words_of
 from generators.values import compile_schema
 
 WHOLE: Final = frozenset(("create", "replace", "upsert"))

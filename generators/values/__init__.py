@@ -1,6 +1,6 @@
 """Values from JSON Schemas: compiled to closures, seeded, streamed, and each found valid before it is handed out."""
 
-from generators.values.generator import Generator, compile_schema, generate, stream
+from generators.values.generator import EDGES, Generator, compile_schema, generate, generator_of, stream
 from generators.values.unsatisfiable import UnsatisfiableError
 
-__all__ = ["Generator", "UnsatisfiableError", "compile_schema", "generate", "stream"]
+__all__ = ["EDGES", "Generator", "UnsatisfiableError", "compile_schema", "generate", "generator_of", "stream"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from random import Random
 from typing import Final, TypeAlias
@@ -82,6 +83,12 @@ def compile_schema(
     if not root.finite:
         raise UnsatisfiableError(bound.ref, "$ref", "every value would have to hold another one without end")
     return _tried(Generator(schema=bound, _draw=root.link(), _is_valid=bound.is_valid))
+
+
+@lru_cache(maxsize=1000)
+def generator_of(schema: Schema, name: str = "", edges: float = EDGES) -> Generator:
+    """Return the compiled schema, the same for the same arguments. Raises UnsatisfiableError."""
+    return compile_schema(schema, name=name, edges=edges)
 
 
 def _checked(schema: Given) -> Schema:

@@ -1,9 +1,9 @@
 """The one answer to a schema that no value fits, or that we find no value for."""
 
-from contracts.errors import BulkproofError
+from generators.impossible import ImpossibleError
 
 
-class UnsatisfiableError(BulkproofError):
+class UnsatisfiableError(ImpossibleError):
     """No value can be made for a schema.
 
     `pointer` is where in the schemas (`uri#pointer`), `keyword` what stands against it there.

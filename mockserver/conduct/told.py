@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from contracts.bulk import Bulk, BulkJob, Outcomes
 from contracts.messages import ABSENT, Reply
 from generators.checks.jobs import handle_id
-from generators.checks.locations import holds, look, look_all, text_of, told
+from generators.locations import holds, look, look_all, text_of, told
 from mockserver.conduct.packing import pack
 from mockserver.conduct.sent import is_key
 from mockserver.served import Served

@@ -1,5 +1,6 @@
 """Batches: pure and seeded, valid where they mean to be, wrong only where and as they say."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -326,7 +327,7 @@ def test_what_cannot_be_composed_is_said():
     loaded = CONTRACTS["genero"]
     for contract, name, given_, says in (
         (loaded, "getEntity", {}, "getEntity is no bulk operation."),
-        (CONTRACTS["shelves"], "importRows", {}, "importRows has its items as rows, which cannot be composed."),
+        (CONTRACTS["shelves"], "importRows", {}, "importRows cannot be made: its request body is no JSON."),
         (loaded, "postJob", {"entity": "blok"}, "postJob knows no 'blok' for entity. Did you mean 'block'?"),
     ):
         with pytest.raises(MisuseError) as caught:
@@ -350,3 +351,64 @@ def test_the_ledger_keeps_up():
     assert [one.key for one in known.live("book")] == ["b2"]
     assert list(known.gone("book")) == ["b1"]
     assert known.find("book", "b1") is None
+
+
+TICKETS = {
+    "openapi": "3.1.0",
+    "info": {"title": "Tickets", "version": "1"},
+    "paths": {
+        "/tickets/batch": {
+            "post": {
+                "operationId": "changeTickets",
+                "parameters": [
+                    {"name": "do", "in": "query", "schema": {"enum": ["put", "drop"]}},
+                    {"name": "as", "in": "query", "schema": {"enum": ["item", "whole"]}},
+                ],
+                "requestBody": {
+                    "content": {
+                        "application/json": {
+                            "schema": {
+                                "type": "object",
+                                "properties": {"tickets": {"type": "array", "items": {"type": "object"}}},
+                            },
+                            "examples": {"one": {"value": {"tickets": [], "version": 7}}},
+                        }
+                    }
+                },
+                "responses": {"200": {"description": "Done."}},
+                "x-bulk": {
+                    "items": {"at": "/tickets"},
+                    "effect": {"action": {"from": "query:do", "map": {"put": "upsert", "drop": "delete"}}},
+                    "key": {"by": "target"},
+                    "unit": {"of": {"from": "query:as"}},
+                    "reply": {"status": {"allOk": 200}},
+                },
+            }
+        }
+    },
+    "x-resources": {
+        "tickets": {"key": "code", "schema": {"type": "object", "properties": {"code": {"type": "string"}}}}
+    },
+}
+
+
+def test_what_is_chosen_outside_the_body_holds_for_the_whole_request(tmp_path):
+    """One action a request, said where it is chosen; every item names its record, deletions too."""
+    (tmp_path / "tickets.json").write_text(json.dumps(TICKETS))
+    contract = load(tmp_path / "tickets.json")
+    known = Known(contract.resources)
+    for n in range(40):
+        known.put("tickets", f"T{n}", values={"code": f"T{n}"})
+    meant = {"put": "upsert", "drop": "delete"}
+    said, units = set(), set()
+    for seed in range(30):
+        batch = compose(contract, contract.operation("changeTickets"), seed=seed, size=4, known=known)
+        query = dict(batch.call.query)
+        assert {item.action for item in batch.items if item.intent == "good"} <= {meant[query["do"]]}
+        assert all(item.value["code"] == item.target for item in batch.items if item.intent == "good")
+        assert {item.resource for item in batch.items} == {"tickets"}
+        assert batch.body["version"] == 7
+        said.add(query["do"])
+        units.add((query["as"], batch.unit))
+    assert said == {"put", "drop"}
+    assert units == {("item", "item"), ("whole", "whole")}

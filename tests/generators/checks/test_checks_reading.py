@@ -13,9 +13,9 @@ from contracts.model import Contract, Operation
 from contracts.schemas import SchemaSet
 from generators.checks.findings import History
 from generators.checks.laws import LAWS
-from generators.checks.locations import holds, look, look_all, sent_of
 from generators.checks.reading import read_call
 from generators.checks.views import views
+from generators.locations import holds, look, look_all, sent_of
 
 APIS = yaml.safe_load((Path(__file__).parents[2] / "contracts" / "data" / "apis.yaml").read_text())
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

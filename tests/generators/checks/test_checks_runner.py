@@ -11,8 +11,9 @@ from contracts.messages import Call, Headers, Reply
 from generators.caller import NoAnswerError
 from generators.checks.bench import Bench, Budget
 from generators.checks.events import FindingFound, Finished, LawAnswered, Started
-from generators.checks.findings import ImpossibleError, Prediction
+from generators.checks.findings import Prediction
 from generators.checks.runner import run_checks, salt_of
+from generators.impossible import ImpossibleError
 
 
 class Listening(Shelves):

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, Final
 
 from contracts.schemas import Schema
-from generators.checks.findings import ImpossibleError
+from generators.impossible import ImpossibleError
 
 TRIES: Final = 200
 FIRST_NUMBER: Final = 7 * 10**14  # numbers from here on are unlikely to name anything; still exact in double
@@ -61,12 +61,11 @@ class Names:
 
 
 def _drawn(schema: Schema | None, taken: Iterable[object], rng: Random) -> object:
-    from generators.values import UnsatisfiableError, compile_schema  # noqa: PLC0415 - only unusual keys need it
+    from generators.values import UnsatisfiableError, generator_of  # noqa: PLC0415 - only unusual keys need it
 
     used = set(taken)
     try:
-        generator = compile_schema(schema if schema is not None else True)
-        values = (generator.draw(rng) for _ in range(TRIES))
+        values = (generator_of(schema).draw(rng) for _ in range(TRIES if schema is not None else 0))
         return next(value for value in values if isinstance(value, str | int) and value not in used)
     except (UnsatisfiableError, StopIteration):
         raise ImpossibleError("no fresh key could be made for the key's schema") from None

@@ -14,8 +14,8 @@ from contracts.messages import ABSENT, Call, Headers
 from contracts.model import MediaType, Operation, Parameter
 from contracts.parameters import read_text
 from contracts.schemas import Schema
-from generators.checks.findings import ImpossibleError
-from generators.checks.locations import is_outside, put, text_of
+from generators.impossible import ImpossibleError
+from generators.locations import is_outside, put, text_of
 
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -90,12 +90,9 @@ def sample(parameter: Parameter) -> str:
 
 
 def _drawn(schema: Schema | None) -> object:
-    from generators.values import UnsatisfiableError, compile_schema  # noqa: PLC0415 - few parameters need it
+    from generators.values import compile_schema  # noqa: PLC0415 - few parameters need it
 
-    try:
-        return compile_schema(schema if schema is not None else {"type": "string", "minLength": 1}).draw(Random(0))
-    except UnsatisfiableError as error:
-        raise ImpossibleError(f"no value could be made for a parameter: {error}") from None
+    return compile_schema(schema if schema is not None else {"type": "string", "minLength": 1}).draw(Random(0))
 
 
 def json_media(operation: Operation) -> MediaType | None:
@@ -104,6 +101,12 @@ def json_media(operation: Operation) -> MediaType | None:
     return next(
         (one for one in content if is_json(one.media_range) or one.media_range in {"*/*", "application/*"}), None
     )
+
+
+def examples_of(operation: Operation) -> list[Any]:
+    """Return the examples of an operation's JSON body."""
+    media = json_media(operation)
+    return list(media.examples.values()) if media is not None else []
 
 
 def body_schema(operation: Operation) -> Schema | None:

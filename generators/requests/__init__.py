@@ -1,0 +1,1 @@
+"""Requests made by their declaration: calls, fresh names, words, items and bodies, for laws and for campaigns."""
