@@ -231,7 +231,8 @@ def _created(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
     gone = ledger.find(want.where, key)
     back = want.resource.tombstone is not None and gone is not None and gone.once
     members = {**({} if back else want.resource.defaults), **_written(want.members or {})}
-    before = {name: Change((value,), by) for name, value in gone.members.items()} if back and gone is not None else {}
+    revival = f"{by} of one that was deleted"  # what can be written then may be more than what can be changed
+    before = {name: Change((old,), revival) for name, old in gone.members.items()} if back and gone is not None else {}
     stands = not back or (want.members or {}).get(want.resource.tombstone or "", ABSENT) is not ABSENT
     first = None if back else ledger.first_versions.get(want.where.resource)
     return Entry(
