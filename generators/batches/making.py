@@ -16,6 +16,8 @@ from generators.requests.names import FIRST_NUMBER, Names
 TRIES: Final = 10
 OPTIONAL: Final = 0.7  # the share of records that have a member which they need not have
 PLAIN: Final = frozenset(("type", "properties", "required", "additionalProperties"))
+GHOSTS: Final = 0.5  # the share of deleted records among those that are referred to in vain
+NAMESAKES: Final = 0.4  # the share of stored keys in the other case among awkward keys
 HERE: Final = 0.3  # the share of references to records of the same batch, where there are some
 
 
@@ -221,7 +223,9 @@ class Maker:
     def new_key(self, making: Making, *, awkward: bool = False) -> StoredKey:
         """Return a key that no record has; an awkward one has characters that need care in URLs and comparisons."""
         key: StoredKey = making.names.fit(self._keys[0] if self._keys else None, making.slot(), making.rng)
-        texts = [*_awkward(key), *self._namesakes(making)] if awkward and isinstance(key, str) else ()
+        texts: list[str] = []
+        if awkward and isinstance(key, str):
+            texts = list(self._namesakes(making) if making.rng.random() < NAMESAKES else ()) or list(_awkward(key))
         fitting = [text for text in texts if all(schema.is_valid(text) for schema in self._keys)]
         if fitting:
             key = making.names.keep(making.one_of(fitting), making.slot())
@@ -244,7 +248,7 @@ class Maker:
             return None
         member = making.one_of([*references])
         gone = making.known.gone(references[member])
-        fresh = gone[-1] if gone and making.rng.random() < HERE else None
+        fresh = gone[-1] if gone and making.rng.random() < GHOSTS else None
         if fresh is None or (references[member], fresh) in making.used:
             named = self._resources.get(references[member])
             assigned = named is not None and named.assigned

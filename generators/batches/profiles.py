@@ -97,7 +97,8 @@ PROFILES: Final = _all(
     Profile(name="awkward", awkward=0.6),
     Profile(name="deferred", deferred=1.0, invalid=0.1, dangling=0.05),
     Profile(name="bad-unit", bad_unit=1.0),
-    Profile(name="deleting", delete=0.6, existing=0.8, referenced=0.1, unknown=0.1),
+    Profile(name="haunted", dangling=0.4, unknown=0.3),
+    Profile(name="deleting", awkward=0.1, delete=0.6, existing=0.8, referenced=0.1, unknown=0.1),
 )
 """Profiles by name; `one-bad` is meant for batches of a hundred and more."""
 

@@ -152,6 +152,22 @@ class Player:
         if place is not None and action is not None and item.intent != "malformed":
             self._write(place, action, item)
 
+    def ghost(self) -> None:
+        """Delete a record by the call for single records, then post what refers to it or changes it."""
+        self._take_turns()
+        where = self.rng.choice(list(self.grounds.venues)) if self.grounds.venues else None
+        place = self.grounds.venues.get(where) if where is not None else None
+        live = [] if where is None else self.session.watcher.ledger.known(where.scope).live(where.resource)
+        if where is None or place is None or not live or "delete" not in place.acts:
+            return
+        record = self.rng.choice(live)
+        version = ABSENT if record.version is None else record.version
+        self.session.bench.send(written(place, "delete", {}, key=record.key, version=version).call())
+        kin = self.grounds.kin.get(where.resource, frozenset())
+        near = [one for one in self.grounds.bulk if one.scope == where.scope and not kin.isdisjoint(one.resources)]
+        if near:
+            self.post(profile=PROFILES["haunted"], ground=self.rng.choice(near))
+
     def _write(self, place: Venue, action: str, item: PlannedItem) -> None:
         key = ABSENT if item.target is None else item.target
         if key is ABSENT and action != "create":
@@ -259,6 +275,7 @@ MOVES: Final[Mapping[str, Callable[[Player], None]]] = {
     "cancel": Player.cancel,
     "early": Player.early,
     "finish": Player.finish,
+    "ghost": Player.ghost,
     "list": Player.listing,
     "poll": Player.poll,
     "post": Player.post,

@@ -36,7 +36,17 @@ DEEP: Final = Style(
     in_turn=True,
     modelled=True,
     narrow=0.7,
-    weights={"post": 10, "single": 4, "again": 1, "repeat": 1, "list": 1, "poll": 2, "cancel": 0.5, "early": 0.7},
+    weights={
+        "post": 10,
+        "single": 4,
+        "again": 1,
+        "repeat": 1,
+        "list": 1,
+        "poll": 2,
+        "cancel": 0.5,
+        "early": 0.7,
+        "ghost": 0.7,
+    },
 )
 WIDE: Final = Style(
     name="wide",
