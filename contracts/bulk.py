@@ -267,7 +267,8 @@ class Resource:
     `tombstone` are member names of a record as it is shown. `assigned`: the server makes the key. `unique` are tuples
     of payload members, `references` maps a payload member to the resource that it names, `required` are members that a
     new record must have, `defaults` fill absent members of a new record. `restrict`: a record that others refer to
-    cannot be deleted. `ignore_case`: member names are read without regard to case. `extras` are its `x-` members.
+    cannot be deleted. `ignore_case`: member names are read without regard to case. `lookups` are templates of JSON
+    values that stand for a key: `{member}` is what a member of the record is. `extras` are its `x-` members.
     """
 
     name: str
@@ -282,4 +283,5 @@ class Resource:
     defaults: Mapping[str, object] = field(default_factory=dict)
     restrict: bool = False
     ignore_case: bool = False
+    lookups: tuple[object, ...] = ()
     extras: Mapping[str, object] = field(default_factory=dict)

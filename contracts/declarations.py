@@ -74,7 +74,7 @@ def resource_of(name: str, data: Json, *, schema: str | None) -> Resource:
     """Return one entry of `x-resources` as a value; `schema` refers to the schema that stands in it."""
     extras = {word: value for word, value in data.items() if word.startswith("x-")}
     given = {word: value for word, value in data.items() if word not in extras and word != "schema"}
-    pairs = {"unique": lambda sets: tuple(map(tuple, sets)), "required": tuple}
+    pairs = {"unique": lambda sets: tuple(map(tuple, sets)), "required": tuple, "lookups": tuple}
     return Resource(name=name, schema=schema, extras=extras, **_named(given, **pairs))
 
 

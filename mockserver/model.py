@@ -16,6 +16,7 @@ from contracts.bulk import Resource
 from contracts.lifecycle import FINAL
 from contracts.messages import Call, Exchange, Reply
 from contracts.model import Operation, Route
+from generators.checks.differential import are_refusals
 from generators.checks.findings import History, Prediction
 from generators.checks.jobs import OK
 from generators.checks.views import Telling, views
@@ -26,7 +27,7 @@ from mockserver.engine import handle
 from mockserver.sandbox import Blank, Sandbox
 from mockserver.served import served
 from mockserver.settings import defaults
-from mockserver.stores import Key
+from mockserver.stores import Key, View
 from mockserver.turn import Run, Turn
 
 SEED: Final = 0x6D6F64656C  # no sandbox has it by chance: ids of ours are told from those of the implementation
@@ -59,13 +60,14 @@ class SandboxModel:
     sandbox: Sandbox = field(init=False)
     own: dict[str, object] = field(default_factory=dict)
     issued: set[str] = field(default_factory=set)
+    stocked: set[str] = field(default_factory=set)
     gave_up: bool = False
     _now: datetime = EPOCH
     _n: int = 0
     _followed: list[tuple[Exchange, Exchange]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.api = _with_own_ids(self.api, self.issued)
+        self.api = _with_stock_noted(_with_own_ids(self.api, self.issued), self.stocked)
         blank = Blank(
             apis={self.api.name: self.api}, settings=defaults([self.api]), seed=SEED, mode="frozen", plays=False
         )
@@ -84,8 +86,16 @@ class SandboxModel:
         if operation.record is None or operation.record.action.constant != "list":
             self._learn(mine.reply, exchange.reply)  # a list shows what others have made, too
         predicted = self._predicted(operation, exchange, mine)
-        self.gave_up = _is_wrong(predicted, exchange.reply)
+        if predicted.status in OK and exchange.reply.status not in OK and self._is_of_stock(exchange.call):
+            self.gave_up = _action(operation) not in {"read", "update", "delete"}
+            return None
+        self.gave_up = _is_wrong(predicted, exchange)
         return predicted
+
+    def _is_of_stock(self, call: Call) -> bool:
+        """Say whether a call names a record that was there from the start: others may have deleted it before."""
+        words = f"{call.path} {call.body.decode(errors='replace')}"
+        return not self.stocked.isdisjoint(WORD.findall(words))
 
     def _knows(self, operation: Operation) -> bool:
         return operation.bulk is not None or operation.record is not None or self._is_about_jobs(operation)
@@ -225,6 +235,26 @@ def _with_own_ids(api: Api, issued: set[str]) -> Api:
     return replace(api, hooks=replace(hooks, new_keys=new_keys, job_id=job_id))
 
 
+def _with_stock_noted(api: Api, stocked: set[str]) -> Api:
+    """Return the API that notes in `stocked` the ids of the records that it begins with."""
+    hooks = api.hooks
+
+    def stock(run: Run, view: View) -> None:
+        hooks.stock(run, view)
+        store = run.world.store
+        kinds = [one for one in store.collections() if one.scope == run.scope]
+        stocked.update(str(record.key) for one in kinds for record in store.scan(one))
+
+    return replace(api, hooks=replace(hooks, stock=stock))
+
+
+def _action(operation: Operation) -> str | None:
+    """Return what an operation always does, None when that is a choice."""
+    if operation.bulk is not None:
+        return operation.bulk.effect.action.constant
+    return operation.record.action.constant if operation.record is not None else None
+
+
 def _pairs(mine: Reply, theirs: Reply) -> Iterator[tuple[object, object]]:
     """Yield the values of two replies that stand at the same place; of addresses the last segments."""
     for name, value in mine.headers:
@@ -264,5 +294,9 @@ def _renamed(error: object, theirs: Mapping[str, str]) -> object:
     return WORD.sub(lambda found: theirs.get(found[0], found[0]), error) if isinstance(error, str) else error
 
 
-def _is_wrong(predicted: Prediction, reply: Reply) -> bool:
-    return predicted.status is not None and predicted.status != reply.status
+def _is_wrong(predicted: Prediction, exchange: Exchange) -> bool:
+    """Say whether something else was answered than predicted; what is refused for another reason changes nothing."""
+    status = exchange.reply.status
+    if predicted.status is None or (exchange.call.body and are_refusals(status, predicted.status)):
+        return False
+    return predicted.status != status

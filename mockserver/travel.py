@@ -78,7 +78,7 @@ def move(sandbox: Sandbox, clock: Clock, real: datetime, settle: Settle) -> list
     Raises OutOfTimeError, and changes nothing, when the clock would leave the years 1970 to 9000.
     """
     before = sandbox.now(real)
-    after = _within(clock, real)
+    after = require_in_time(clock, real)
     sandbox.clock = clock
     settle(sandbox, after)
     sandbox.moved()
@@ -113,7 +113,8 @@ def _unfinished(sandbox: Sandbox) -> Iterator[Job]:
         yield from (world.jobs.jobs[name] for name in world.jobs.unfinished)
 
 
-def _within(clock: Clock, real: datetime) -> datetime:
+def require_in_time(clock: Clock, real: datetime) -> datetime:
+    """Return what a clock tells. Raises OutOfTimeError outside the years 1970 to 9000."""
     try:
         now = clock.now(real)
     except OverflowError:

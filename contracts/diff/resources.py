@@ -21,6 +21,7 @@ MEMBERS: Final = {
     "defaults": entries(gone="warning", other="warning", come="info"),
     "restrict": switch(on="error"),
     "ignore_case": switch(off="error"),
+    "lookups": several(gone="error", come="info"),
 }
 SHOWN: Final = {"ignore_case": "ignoreCase"}
 

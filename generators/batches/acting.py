@@ -19,12 +19,13 @@ TRIES: Final = 20
 
 @dataclass(slots=True, kw_only=True)
 class Piece:
-    """An item being decided. `values` are the members that it sets."""
+    """An item being decided. `values` are the members that it sets, `called` how it names its target, if not by key."""
 
     action: str
     maker: Maker
     intent: Intent = "good"
     target: StoredKey | None = None
+    called: object = None
     version: int | None = None
     values: dict[str, Any] | None = None
     fresh: bool = False
@@ -89,6 +90,8 @@ class Actor:
     def _on(self, action: str, maker: Maker, live: Live) -> Piece:
         making, versioned = self.making, self.bulk.effect.version is not None
         piece = Piece(action=action, maker=maker, target=live.key, version=live.version if versioned else None)
+        if self.bulk.effect.target and self.bulk.key.by == "client":
+            piece.called = maker.called(live.key, making)
         making.used.add((maker.name, live.key))
         if action == "delete":
             making.dropped.add((maker.name, live.key))
@@ -180,13 +183,14 @@ class Actor:
     def _whole_broken(self, piece: Piece) -> tuple[Mutation, dict[str, Any]] | None:
         assert piece.maker.schema is not None  # noqa: S101 - asked before
         for mutation in invalid_variants(piece.maker.schema, piece.values, self.making.rng):
-            if isinstance(mutation.value, dict):
-                return mutation, mutation.value
+            broken = mutation.value
+            if isinstance(broken, dict) and not piece.maker.has_in_other_case(broken) and _keeps_lookups(piece, broken):
+                return mutation, broken
         return None
 
     def _part_broken(self, piece: Piece) -> tuple[Mutation, dict[str, Any]] | None:
         values = piece.values or {}
-        names = [name for name in values if name in piece.maker.members]
+        names = [name for name, value in values.items() if name in piece.maker.members and not isinstance(value, dict)]
         name = self.making.one_of(names) if names else ""
         mutation = invalid_variant(piece.maker.members[name], values[name], self.making.rng) if names else None
         if mutation is None:
@@ -232,3 +236,9 @@ SPOIL: Final[Mapping[Intent, Callable[[Actor, Piece], bool]]] = {
     "taken": Actor.taken,
     "malformed": Actor.malformed,
 }
+
+
+def _keeps_lookups(piece: Piece, broken: Mapping[str, object]) -> bool:
+    """Say whether what looks records up is as it was: a request may be refused for the form of that."""
+    values = piece.values or {}
+    return all(broken.get(name, value) == value for name, value in values.items() if isinstance(value, dict))

@@ -144,7 +144,7 @@ class _Batch:
         group = self._group()
         after = self._after(n, keys)
         parts: dict[Part, object] = {
-            "target": piece.target,
+            "target": piece.target if piece.called is None else piece.called,
             "key": keys[n],
             "version": piece.version,
             "action": self.words[n][0].written,

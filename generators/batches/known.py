@@ -106,4 +106,4 @@ def _together(members: tuple[str, ...], values: Mapping[str, Any]) -> Hashable:
 
 
 def _hashable(value: object) -> Hashable:
-    return value if isinstance(value, Hashable) else repr(value)
+    return repr(value) if isinstance(value, dict | list) else value

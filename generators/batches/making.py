@@ -10,6 +10,7 @@ from contracts.keywords import is_annotation
 from contracts.model import Contract
 from contracts.schemas import Schema
 from generators.batches.known import NOTHING, Known, Live, StoredKey
+from generators.requests.lookups import lookup
 from generators.requests.members import draw_member, draw_members
 from generators.requests.names import FIRST_NUMBER, Names
 
@@ -18,6 +19,7 @@ OPTIONAL: Final = 0.7  # the share of records that have a member which they need
 PLAIN: Final = frozenset(("type", "properties", "required", "additionalProperties"))
 GHOSTS: Final = 0.5  # the share of deleted records among those that are referred to in vain
 NAMESAKES: Final = 0.4  # the share of stored keys in the other case among awkward keys
+LOOKUPS: Final = 0.2  # the share of stored records that are looked up, where an API has a way to
 HERE: Final = 0.3  # the share of references to records of the same batch, where there are some
 
 
@@ -32,6 +34,7 @@ class Making:
     known: Known
     names: Names
     used: set[tuple[str, StoredKey]] = field(default_factory=set)
+    looked_up: set[tuple[str, StoredKey]] = field(default_factory=set)
     referred: set[tuple[str, object]] = field(default_factory=set)
     dropped: set[tuple[str, StoredKey]] = field(default_factory=set)
     claimed: set[tuple[str, object]] = field(default_factory=set)
@@ -55,7 +58,7 @@ class Making:
             found: Live = self.one_of(live)
             name = (resource, found.key)
             in_use = drops and (name in self.referred or (restrict and self.known.is_referred_to(*name)))
-            if name not in self.used and not in_use:
+            if name not in self.used | self.looked_up and not in_use:
                 return found
         return None
 
@@ -130,6 +133,13 @@ class Maker:
         """Whether the server makes the keys."""
         return self.resource is not None and self.resource.assigned
 
+    def has_in_other_case(self, values: Mapping[str, Any]) -> bool:
+        """Say whether a name is that of a member in another case, where case does not count."""
+        if self.resource is None or not self.resource.ignore_case:
+            return False
+        known = {name.lower() for name in self.members}
+        return any(name not in self.members and name.lower() in known for name in values)
+
     def fits(self, values: Mapping[str, Any] | None, *, partial: bool) -> bool:
         """Say whether members keep the resource's schema, those of a change each its own."""
         if values is None or self.schema is None:
@@ -188,8 +198,17 @@ class Maker:
                 if member in values and not self._refer(values, member, named, making) and member in needed:
                     return None
             if self._claim(values, making, stored):
-                return values
+                return self._looking_up(values, making)
         return None
+
+    def _looking_up(self, values: dict[str, Any], making: Making) -> dict[str, Any]:
+        """Return the members with some of the records that they refer to looked up."""
+        assert self.resource is not None  # noqa: S101 - asked before
+        for member, named in self.resource.references.items():
+            key = values.get(member)
+            if isinstance(key, str | int):
+                values[member] = self._called(named, key, making, self.members.get(member))
+        return values
 
     def _refer(self, values: dict[str, Any], member: str, named: str, making: Making) -> bool:
         key = making.reference(named)
@@ -199,6 +218,21 @@ class Maker:
         values[member] = key
         making.referred.add((named, key))
         return True
+
+    def _called(self, named: str, key: StoredKey, making: Making, schema: Schema | None) -> object:
+        """Return a record's key, or now and then what looks the record up, unless this batch may change that."""
+        resource, live = self._resources.get(named), making.known.find(named, key)
+        if resource is None or live is None or not resource.lookups or making.rng.random() >= LOOKUPS:
+            return key
+        found = lookup(making.one_of(resource.lookups), live.values)
+        if found is None or (named, key) in making.used or (schema is not None and not schema.is_valid(found)):
+            return key
+        making.looked_up.add((named, key))
+        return found
+
+    def called(self, key: StoredKey, making: Making) -> object:
+        """Return how an item names a stored record: by its key, or now and then by what looks it up."""
+        return self._called(self.name, key, making, self._keys[-1] if self._keys else None)
 
     def _claim(self, values: dict[str, Any], making: Making, stored: Mapping[str, Any]) -> bool:
         """Make unique members fresh; say whether those that are unique together are."""

@@ -14,8 +14,11 @@ from generators.checks.laws import LAWS
 
 TOO_MANY: Final = "429"
 LARGE: Final = ("boundary",)  # experiments that send the most items there may be
-AT_ONCE: Final = 3  # experiments between two episodes
-STYLES: Final = (DEEP, WIDE, DEEP, LONG)
+AT_ONCE: Final = 3  # experiments between two episodes of the first round
+APART: Final = 4  # episodes between two experiments later on
+SELDOM: Final = 10  # leases from one that posts the largest requests to the next
+FIRST: Final = (DEEP, WIDE, DEEP, LONG)
+STYLES: Final = (WIDE, WIDE, DEEP, WIDE, WIDE, LONG)
 
 Size: TypeAlias = Literal["small", "large"]
 
@@ -53,16 +56,37 @@ class Insist:
 Entry: TypeAlias = Episode | Limits | Experiment | Insist
 
 
-def agenda(contract: Contract, grounds: Grounds, rng: Random) -> Iterator[Entry]:
-    """Yield what there is to do, without end."""
-    laws, limits = _laws(grounds, rng), [*_insistence(contract), *_limits(grounds)]
+def agenda(contract: Contract, grounds: Grounds, rng: Random, *, lease: int = 0) -> Iterator[Entry]:
+    """Yield what there is to do, without end: in the first lease a round of everything, then what makes most requests.
+
+    Now and then a later lease posts the largest requests again.
+    """
+    laws, insisting, limits = _laws(grounds, rng), _insistence(contract), _limits(grounds)
+    if lease == 0:
+        yield from _first_round(laws, [*insisting, *limits])
+    elif lease % SELDOM == 0:
+        yield from limits
+    laws = laws[lease % len(laws) :] + laws[: lease % len(laws)] if laws else []
     for n in count():
         yield Episode(style=STYLES[n % len(STYLES)])
-        for _ in range(AT_ONCE if laws else 0):
+        if laws and n % APART == APART - 1:
             yield laws[0]
             laws.append(laws.pop(0))
+
+
+def _first_round(laws: list[Entry], limits: list[Entry]) -> Iterator[Entry]:
+    """Yield each law once and the limits, with episodes in between; the laws that were yielded are put last."""
+    left = len({one.law.name for one in laws if isinstance(one, Experiment)})
+    for n in count():
+        yield Episode(style=FIRST[n % len(FIRST)])
+        for _ in range(min(AT_ONCE, left)):
+            yield laws[0]
+            laws.append(laws.pop(0))
+            left -= 1
         if limits:
             yield limits.pop(0)
+        elif not left:
+            return
 
 
 def _laws(grounds: Grounds, rng: Random) -> list[Entry]:

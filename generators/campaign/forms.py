@@ -13,7 +13,7 @@ import orjson
 from contracts.messages import ABSENT
 from contracts.texts import clipped
 from generators.campaign.kept import Kept, to_json
-from generators.campaign.steps import BLANK, Asking, Step, Waiting
+from generators.campaign.steps import BLANK, DELAYS, Asking, Step, Waiting
 
 FINDING: Final = "finding.json"
 SHELL: Final = "replay.sh"
@@ -64,6 +64,7 @@ def _python_parts(kept: Kept, found: dict[str, Any]) -> dict[str, str]:
         steps = f'json.loads(Path(__file__).with_name("{FINDING}").read_text("utf-8"))["steps"]'
     return {
         "IMPORTS": "from pathlib import Path\n" if "Path(" in steps[:40] else "",
+        "DELAYS": ", ".join(map(str, DELAYS)),
         "FOUND_AT": repr(kept.url),
         "MOUNT": repr(kept.mount),
         "STEPS": steps,
@@ -78,6 +79,7 @@ def _shell_parts(kept: Kept, found: dict[str, Any]) -> dict[str, str]:
     steps = [line for n, step in enumerate(kept.script.steps) for line in _commands(n, step, found["steps"][n])]
     signs = [f"shows {sign['step']} {shell(orjson.dumps(sign).decode())}" for sign in found["signs"]]
     return {
+        "DELAYS": " ".join(map(str, DELAYS)),
         "URL": kept.url,
         "MOUNT": kept.mount,
         "JUDGE": (TEMPLATES / "judge.py.txt").read_text("utf-8").rstrip(),
@@ -95,7 +97,8 @@ def _commands(n: int, step: Step, told: dict[str, Any]) -> Iterator[str]:
     typed = body == "''" or any(name.lower() == "content-type" for name, _ in step.headers)
     headers = [shell(f"{name}: {value}") for name, value in step.headers] + ([] if typed else ["Content-Type:"])
     yield f"# {n}: {step.operation or 'a call'}"
-    yield " ".join([f"ask {n} {step.method} {shell(_target(step))} {body}", *headers])
+    asked = " ".join([f"ask {n} {step.method} {shell(_target(step))} {body}", *headers])
+    yield f"settle {n} {shell(orjson.dumps(told['busy']).decode())} {asked}" if "busy" in told else asked
     for lesson in told.get("learn", ()):
         yield f"learn {n} {lesson['name']} {shell(orjson.dumps(lesson).decode())}"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from math import inf
 from time import monotonic
 from typing import Any, Final, TypeAlias
 
@@ -13,9 +14,10 @@ from generators.campaign.redoing import Redoer, Shown
 from generators.campaign.scripting import scripted
 from generators.campaign.session import Seen
 from generators.campaign.shrinking import Draft, Shrinker
-from generators.campaign.signs import Sign, common, named_anew, sign_of
-from generators.campaign.slicing import related, slices
+from generators.campaign.signs import Sign, common, marks_of, named_anew, sign_of
+from generators.campaign.slicing import hurried, related, slices
 from generators.campaign.steps import Asking, Script, Step, learned, tidied
+from generators.campaign.teaching import ids_told
 from generators.campaign.watchers import Outfit
 from generators.campaign.worlds import Target
 from generators.checks.conformance import CHECK as RESPONSE
@@ -27,7 +29,8 @@ from generators.locations import look, put
 CONFIRMATIONS: Final = 3
 SHRINKING: Final = 10.0  # seconds spent on one finding at most
 TRIES: Final = 400
-SHORT: Final = 50  # steps of a script that is still done to its end when the time is up
+SPARE: Final = 1.3  # how much longer a try may take than the one before
+MOMENT: Final = 0.2  # seconds of what is left that are not planned with
 Run: TypeAlias = tuple[str | None, list[Sign]]
 """What a finding says when its script is done once more, None when it does not show; and the signs of its evidence."""
 ROUNDS: Final = 6  # smaller scripts that are looked at for what else they show
@@ -44,13 +47,15 @@ class Ready:
 
 @dataclass(slots=True, kw_only=True)
 class Investigator:
-    """Makes findings show again on a target. `is_over` says when there is no more time at all."""
+    """Makes findings show again on a target. `is_over` says when there is no more time at all, `left` how much is."""
 
     outfit: Outfit
     target: Target
-    is_over: Callable[[], bool]
+    is_over: Callable[[], bool] = lambda: False
+    left: Callable[[], float] = lambda: inf
     tried: int = 0
     redoer: Redoer = field(init=False)
+    _took: float = 0.0
 
     def __post_init__(self) -> None:
         self.redoer = Redoer(outfit=self.outfit, target=self.target, is_over=self.is_over)
@@ -58,7 +63,7 @@ class Investigator:
     def keep(self, seen: Seen, *, seconds: float, seed: int, url: str) -> Kept:
         """Return a finding as it is first kept: with all that was done before it was seen."""
         finding = seen.finding
-        script = scripted(seen.deeds, self.outfit.contract, seen.world)
+        script = scripted(seen.deeds, self.outfit.contract, seen.world, is_timed=not self.target.controlled)
         signs = tuple(self._first_signs(seen, script))
         return Kept(
             fingerprint=finding.fingerprint,
@@ -87,11 +92,19 @@ class Investigator:
             told = {lesson.name: learned(lesson, deed.reply, names) for lesson in step.lessons}
             names |= {name: value for name, value in told.items() if value is not None}
             if deed.n in numbers:
-                yield sign_of(index, deed.reply, names)
+                operation = self.outfit.contract.operation(deed.operation or "")
+                yield sign_of(index, deed.reply, names, marks_of(operation, names))
 
     def shows(self, kept: Kept) -> bool:
         """Do a finding's script in a new world, and say whether the finding shows."""
-        return self.redoer.shows(kept)
+        return self._play(kept, until=kept.fingerprint if kept.judged == "laws" else "").shows(kept)
+
+    def _play(self, kept: Kept, *, modelled: bool | None = None, until: str = "") -> Shown:
+        """Do a finding's script, and note how long that takes."""
+        before = monotonic()
+        shown = self.redoer.play(kept, modelled=modelled, until=until)
+        self._took = monotonic() - before
+        return shown
 
     def confirmed(self, kept: Kept) -> Kept:
         """Return a finding made small and tried three times, with what else its script shows.
@@ -99,23 +112,69 @@ class Investigator:
         What there was no time for is left out; a finding that could not be tried at all is returned as it is.
         """
         ready = self._by_signs(kept) if kept.judged == "signs" else self._by_laws(kept)
-        small = kept if ready is None else self._shrunk(ready)
-        if self.is_over() and (ready is None or len(small.script.steps) > SHORT):
+        if ready is None:
+            return self._tried(kept, [(None, []), *self._runs(kept, CONFIRMATIONS - 1)]) or kept
+        small = self._taught(self._shrunk(ready))
+        tried = self._tried(small, self._runs(small, CONFIRMATIONS))
+        if tried is not None and not tried.confirmed and ready.shows is not None:
+            large = _tidy(ready.kept)
+            tried = self._tried(large, self._runs(large, CONFIRMATIONS)) or tried
+        return kept if tried is None else self._surrounded(tried)
+
+    def _taught(self, kept: Kept) -> Kept:
+        """Return a finding whose script learns every id that its evidence shows and an earlier reply tells."""
+        if not self._has_time():
             return kept
-        runs = [self._again(small)]
-        while len(runs) < CONFIRMATIONS - (ready is None) and not self.is_over():
-            runs.append(self._again(small))
-        return self._surrounded(self._tried(small, runs, missed=int(ready is None)))
+        shown = self._play(kept)
+        finding = shown.find(kept.fingerprint)
+        signs = kept.signs if kept.judged == "signs" else shown.signs_of(finding) if finding is not None else ()
+        lessons = ids_told(shown.played, {sign.step for sign in signs}, self.outfit.contract)
+        steps = [
+            replace(step, lessons=(*step.lessons, *lessons.get(n, ()))) if isinstance(step, Asking) else step
+            for n, step in enumerate(kept.script.steps)
+        ]
+        return _with_steps(kept, steps)
+
+    def _runs(self, kept: Kept, most: int) -> list[Run]:
+        """Do a script some more times; what the time has cut off does not count."""
+        runs: list[Run] = []
+        while len(runs) < most:
+            run = self._again(kept)
+            if run[0] is None and self.is_over():
+                break
+            runs.append(run)
+        return runs
+
+    def _has_time(self) -> bool:
+        """Say whether there is time for more than the tries at the end."""
+        return self.left() > MOMENT + (CONFIRMATIONS + 1) * SPARE * self._took
 
     def _by_laws(self, kept: Kept) -> Ready | None:
         """Do a script once: return it without what has nothing to do with the finding, None when that does not show."""
-        shown = self.redoer.play(kept, until=kept.fingerprint)
+        quick = None if self.target.controlled else self._hurried(kept)
+        if quick is not None:
+            return quick
+        shown = self._play(kept, until=kept.fingerprint)
         if shown.find(kept.fingerprint) is None:
             return None
         kept = _with_steps(kept, kept.script.steps[: shown.done])
         evidence = [sign.step for sign in kept.signs]
         found = (replace(kept, script=one) for one in slices(kept.script, evidence, self.outfit.contract))
-        return Ready(next((one for one in found if self.shows(one)), kept), shows=self.shows)
+        return Ready(next((one for one in found if self._has_time() and self.shows(one)), kept), shows=self.shows)
+
+    def _hurried(self, kept: Kept) -> Ready | None:
+        """Do a script without its waits, what has nothing to do with the finding left out at once."""
+        evidence = [sign.step for sign in kept.signs]
+        draft = Draft(kept.script.steps, tuple(range(len(kept.script.steps))))
+        draft = draft.chosen(hurried(kept.script, evidence, self.outfit.contract))
+        quick = replace(kept.script, steps=draft.steps)
+        shown = [draft.places.index(step) for step in evidence if step in draft.places]
+        for script in (*slices(quick, shown, self.outfit.contract), quick):
+            small = replace(kept, script=script)
+            seen = self._play(small, until=kept.fingerprint)
+            if seen.find(kept.fingerprint) is not None:
+                return Ready(_with_steps(small, script.steps[: seen.done]), shows=self.shows)
+        return None
 
     def _by_signs(self, kept: Kept) -> Ready | None:
         """Do a script once, and say by what else than its signs it can be told that the finding shows.
@@ -123,7 +182,7 @@ class Investigator:
         Signs alone do not tell what of the script they hang on: where no law is seen to be broken along with them,
         steps are left out only when they have nothing to do with the evidence.
         """
-        shown = self.redoer.play(kept, modelled=True)
+        shown = self._play(kept, modelled=True)
         seen = [one for sign in kept.signs if (one := shown.sign(sign.step)) is not None]
         pairs = zip(kept.signs, seen, strict=False) if len(seen) == len(kept.signs) else ()
         signs = [one for one in (common(old, [new]) for old, new in pairs) if one is not None]
@@ -143,7 +202,7 @@ class Investigator:
         return small if self.shows(small) else kept
 
     def _shows_both(self, kept: Kept, other: Finding) -> bool:
-        shown = self.redoer.play(kept, modelled=other.law == MODEL)
+        shown = self._play(kept, modelled=other.law == MODEL)
         return shown.shows(kept) and shown.find(other.fingerprint) is not None
 
     def _shrunk(self, ready: Ready) -> Kept:
@@ -154,24 +213,27 @@ class Investigator:
         shrinker = Shrinker(
             contract=self.outfit.contract,
             shows=lambda draft: shows(_drafted(kept, draft)),
-            is_over=lambda: self.is_over() or monotonic() > until or shrinker.tried > TRIES,
+            is_over=lambda: self.is_over() or not self._has_time() or monotonic() > until or shrinker.tried > TRIES,
             fixed=ready.fixed,
         )
         small = _drafted(kept, shrinker.shrink(kept.script.steps))
         self.tried += shrinker.tried
         return replace(_tidy(small), small=not shrinker.is_over())
 
-    def _tried(self, kept: Kept, runs: Sequence[Run], *, missed: int) -> Kept:
+    def _tried(self, kept: Kept, runs: Sequence[Run]) -> Kept | None:
+        """Return a finding with what came of trying it; None when that was too little to say that it does not show."""
         said = [says for says, _ in runs if says is not None]
         good = [signs for says, signs in runs if says is not None]
         agreed = [common(signs[0], signs[1:]) for signs in zip(*good, strict=False)] if good else []
+        if not good and len(runs) < CONFIRMATIONS:
+            return None
         signs = tuple(one for one in agreed if one is not None) or kept.signs
         says = said[-1] if said else kept.says
-        return replace(kept, says=says, signs=signs, confirmed=len(good), tries=len(runs) + missed)
+        return replace(kept, says=says, signs=signs, confirmed=len(good), tries=len(runs))
 
     def _again(self, kept: Kept) -> Run:
         """Do a script once more."""
-        shown = replace(self.redoer, is_over=lambda: False).play(kept)
+        shown = self.redoer.play(kept)
         if kept.judged == "signs":
             places = [sign.step for sign in kept.signs]
             signs = [one for place in places if (one := shown.sign(place)) is not None]

@@ -7,9 +7,11 @@ from typing import Any, Final, Literal, TypeAlias
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT
 from generators.campaign.signs import Sign
-from generators.campaign.steps import Asking, Lesson, Script, Step, Waiting
+from generators.campaign.steps import Asking, Busy, Lesson, Script, Step, Waiting
 
 FORMAT: Final = "bulkproof-finding/1"
+ALONE: Final = frozenset(("count", "counts", "coverage", "key", "outcome-order", "response", "status-class"))
+"""Laws and checks that are broken by what one call was answered: that it does not come again takes nothing away."""
 Judged: TypeAlias = Literal["laws", "signs"]
 
 
@@ -50,6 +52,11 @@ class Kept:
     def is_flaky(self) -> bool:
         """Whether it did not show each time that it was tried."""
         return self.confirmed < self.tries
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it never showed again, and was no more than one exchange held against others."""
+        return self.tries > 0 and not self.confirmed and self.law not in ALONE
 
 
 def to_json(kept: Kept) -> dict[str, Any]:
@@ -100,6 +107,7 @@ def _step_json(step: Step) -> dict[str, Any]:
     made |= {"headers": [list(one) for one in step.headers]} if step.headers else {}
     made |= {"json": step.data} if step.data is not ABSENT else {}
     made |= {"text": step.raw.decode("latin-1")} if step.raw else {}
+    made |= {"busy": {**_lesson_json(step.busy.at), "words": list(step.busy.words)}} if step.busy is not None else {}
     return made | ({"learn": [_lesson_json(one) for one in step.lessons]} if step.lessons else {})
 
 
@@ -135,10 +143,21 @@ def _step(data: Mapping[str, Any]) -> Step:
         headers=tuple((name, value) for name, value in data.get("headers", ())),
         data=data.get("json", ABSENT),
         raw=data.get("text", "").encode("latin-1"),
-        lessons=tuple(Lesson(**{**one, "path": tuple(one.get("path", ()))}) for one in data.get("learn", ())),
+        lessons=tuple(map(_lesson, data.get("learn", ()))),
+        busy=_busy(data["busy"]) if "busy" in data else None,
     )
+
+
+def _lesson(data: Mapping[str, Any]) -> Lesson:
+    return Lesson(**{**data, "path": tuple(data.get("path", ()))})
+
+
+def _busy(data: Mapping[str, Any]) -> Busy:
+    at = {name: value for name, value in data.items() if name != "words"}
+    return Busy(at=_lesson(at), words=tuple(data["words"]))
 
 
 def _sign(data: Mapping[str, Any]) -> Sign:
     headers = data.get("headers", ())
-    return Sign(**{**data, "headers": None if headers is None else tuple(headers)})
+    marks = tuple(data.get("marks", ()))
+    return Sign(**{**data, "headers": None if headers is None else tuple(headers), "marks": marks})

@@ -33,6 +33,10 @@ class Kind:
         """Say whether members make a payload that fits."""
         return self.schema is None or self.schema.is_valid(dict(members))
 
+    def takes(self, name: str, value: object) -> bool:
+        """Say whether a member fits by itself."""
+        return self.checks[name](value) if name in self.checks else not self.is_closed
+
     def key(self, key: str | int) -> str | int:
         """Return a key in the type in which records show it."""
         return int(key) if self.has_numbers and isinstance(key, str) and key.isdecimal() else key

@@ -7,13 +7,15 @@ from secrets import randbelow
 from typing import Any, Final, Literal, TypeAlias
 
 from contracts.model import Contract
+from generators.campaign.kept import Kept
 from generators.campaign.target import Place
-from generators.campaign.watchers import MakeModel
+from generators.campaign.watchers import MakeModel, Outfit
 
 Part: TypeAlias = Literal["bulk", "schemas"]
 Emit: TypeAlias = Callable[[Mapping[str, Any]], None]
 SHORTEST: Final = 20.0
 LONGEST: Final = 60.0
+RESERVED: Final = 0.15
 WORLDS: Final = 4096  # prefixes of names that a lease has to itself where everybody shares a server
 
 
@@ -39,7 +41,9 @@ class Job:
 class Lease:
     """One stretch. `number` tells its seed apart from others', `phases` are those of schemathesis.
 
-    `known` are the fingerprints that need not be investigated again.
+    `known` are the fingerprints that need not be investigated again, `untried` findings, as their files have them, that
+    nobody had the time to make small. `reserved` is the share of the time that is kept for making findings small. What
+    schemathesis does `alone` waits for what it did before, and is not left out.
     """
 
     number: int
@@ -47,11 +51,20 @@ class Lease:
     seconds: float
     phases: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
+    untried: tuple[Mapping[str, Any], ...] = ()
+    reserved: float = RESERVED
+    alone: bool = False
 
     @property
     def name(self) -> str:
         """What it is called among the leases of its campaign."""
         return f"{self.part}-{self.number:06d}"
+
+
+def outfit_for(job: Job, kept: Kept) -> Outfit:
+    """Return what judging a kept finding takes: with what had been learned when it was found."""
+    learned = {name: int(version) for name, _, version in (one.partition("=") for one in kept.traits)}
+    return Outfit(contract=job.contract, make_model=job.make_model, first_versions=learned)
 
 
 def seed_of(job: Job, lease: Lease) -> int:

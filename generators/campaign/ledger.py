@@ -27,10 +27,11 @@ class Change(NamedTuple):
     by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Entry:
-    """What is believed of one record. `present` is None when it is not known whether it is there.
+    """What is believed of one record. It is never changed: not frozen only because so many are made.
 
+    `present` is None when it is not known whether it is there.
     `members` are those whose values are known, `before` the values that changed ones have had since they were read;
     others were never set when it is `unset`. A `fresh` record has not been changed since it was made, one that is gone
     was there `once`. `by` is the operation that wrote it last and `at` the exchange that told so; `jobs` are the
@@ -77,6 +78,7 @@ class Ledger:
         self._referrers: dict[tuple[Where, str], dict[tuple[Where, str], None]] = {}
         self._referred: Counter[tuple[Where, str]] = Counter()
         self._known: dict[str, Known] = {}
+        self._alike: dict[Where, list[Where]] = {}
         self._undo: list[tuple[Where, str, Entry | None]] | None = None
         self.doubtful: dict[tuple[Where, str], None] = {}
         self.loose: Counter[str | int] = Counter()
@@ -108,12 +110,12 @@ class Ledger:
 
     def _namesakes(self, where: Where) -> list[Where]:
         """Return the same kind of record in data sets that might be another name of this one."""
-        plain, _, tenant = where.scope.partition("/")
-        return [
-            one
-            for one in self._entries
-            if one.resource == where.resource and one != where and _may_be_same(one.scope, plain, tenant)
-        ]
+        alike = self._alike.get(where)
+        if alike is None:
+            plain, _, tenant = where.scope.partition("/")
+            same = [one for one in self._entries if one.resource == where.resource and one != where]
+            alike = self._alike[where] = [one for one in same if _may_be_same(one.scope, plain, tenant)]
+        return alike
 
     def shadow(self, where: Where, key: object) -> None:
         """Believe nothing of what may be the same record under another name of its data set."""
@@ -124,7 +126,10 @@ class Ledger:
     def put(self, entry: Entry) -> None:
         """Believe something else of a record."""
         key = str(entry.key)
-        some = self._entries.setdefault(entry.where, {})
+        if entry.where not in self._entries:
+            self._entries[entry.where] = {}
+            self._alike.clear()
+        some = self._entries[entry.where]
         old = some.get(key)
         if not entry.once and (entry.present or (old is not None and old.once)):
             entry = replace(entry, once=True)
@@ -140,13 +145,19 @@ class Ledger:
         old = self.find(where, key)
         self._referred.update(self._referred_by(where, old.members if old is not None and old.present else NOTHING))
         base = old or Entry(where=where, key=key if isinstance(key, str | int) else str(key), present=None)
-        self.put(replace(base, present=None, version=None, members=NOTHING, unset=False, at=at))
+        self.put(replace(base, present=None, version=None, members=NOTHING, unset=False, fresh=False, at=at))
 
     def blur(self, where: Where, key: object, members: Mapping[str, object]) -> None:
-        """Believe nothing of what a call may have written: not of its record, its names, nor what it refers to."""
+        """Believe nothing of what a call may have written: not of its record, its names, nor what it refers to.
+
+        A `key` that looks a record up may be that of any record of the kind.
+        """
         if isinstance(key, str | int):
             self.doubt(where, key)
             self.shadow(where, key)
+        elif isinstance(key, Mapping):
+            for entry in self.entries(where):
+                self.doubt(where, entry.key)
         self.loosen(where, members)
 
     def was_referred_to(self, where: Where, key: object) -> bool:
@@ -156,6 +167,10 @@ class Ledger:
     def loosen(self, where: Where, members: Mapping[str, object]) -> None:
         """Note that a record may be there, or may come to be, that has these members under a key that is not known."""
         self.loose.update(_scalars(members))
+        self._referred.update(self._referred_by(where, members))
+
+    def refer(self, where: Where, members: Mapping[str, object]) -> None:
+        """Note that a record refers to others that are not known, since they were looked up."""
         self._referred.update(self._referred_by(where, members))
 
     def tighten(self, where: Where, members: Mapping[str, object]) -> None:
@@ -220,7 +235,9 @@ class Ledger:
         return self._known_of(scope)
 
     def _known_of(self, scope: str) -> Known:
-        return self._known.setdefault(scope, Known(self.resources))
+        if scope not in self._known:
+            self._known[scope] = Known(self.resources)
+        return self._known[scope]
 
     def _index(self, entry: Entry | None, by: int) -> None:
         if entry is None or entry.present is False:

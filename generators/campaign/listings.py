@@ -1,7 +1,7 @@
 """Holding lists against earlier lists: windows show what the whole shows, and nobody's records stay."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
@@ -9,6 +9,8 @@ from contracts.messages import Exchange
 from generators.campaign.ledger import Where
 
 Evidence: TypeAlias = tuple[Exchange, ...]
+Touched: TypeAlias = Callable[[str], bool]
+ODD: Final = 3  # windows that differ before it is told where others write too
 OURS: Final = re.compile(r"[bB][0-9a-z]{5}|[B][0-9A-Z]{5}")  # how names begin that campaigns and experiments make up
 
 
@@ -31,8 +33,14 @@ class Window(NamedTuple):
 
 @dataclass(slots=True)
 class Listings:
-    """The lists that were told in one world. Natives are records that were made by nobody who names them as we do."""
+    """The lists that were told in one world. Natives are records that were made by nobody who names them as we do.
 
+    Where others write too, and it is not `alone`, a window may differ now and then: only one that mostly does is told.
+    """
+
+    alone: bool = True
+    _judged: int = 0
+    _odd: int = 0
     _wholes: dict[Where, Whole] = field(default_factory=dict)
     _windows: dict[Where, list[Window]] = field(default_factory=dict)
 
@@ -42,20 +50,25 @@ class Listings:
             self._windows.setdefault(where, []).append(window)
 
     def whole(
-        self, where: Where, keys: Sequence[str], natives: frozenset[str], exchange: Exchange
+        self, where: Where, keys: Sequence[str], natives: frozenset[str], exchange: Exchange, touched: Touched
     ) -> Iterator[tuple[str, str, Evidence]]:
-        """Yield the shape, the words and the evidence of what differs from the list before."""
+        """Yield the shape, the words and the evidence of what differs from the list before.
+
+        `touched` says of a key whether it is that of a record which a call has named.
+        """
         now, before = Whole(tuple(keys), natives, exchange), self._wholes.get(where)
         self._wholes[where] = now
         windows = self._windows.pop(where, [])
         if before is None:
             return
-        lost = sorted(before.natives - set(now.keys))
+        lost = [key for key in sorted(before.natives - set(now.keys)) if not touched(key)]
         if lost:
             says = f"the {where.resource} {lost[0]}, which nobody has deleted, is not in the list any more"
             yield "record that nobody deleted is gone", says, (before.exchange, exchange)
         for one in windows if before.keys == now.keys else ():
-            if one.keys != now.keys[one.skip : one.skip + one.take]:
+            is_odd = one.keys != now.keys[one.skip : one.skip + one.take]
+            self._judged, self._odd = self._judged + 1, self._odd + is_odd
+            if is_odd and self._odd >= (1 if self.alone else max(ODD, self._judged / 2)):
                 says = f"a list of {one.take} records from {one.skip} on is not that part of the whole list"
                 yield "window shows other records", says, (before.exchange, one.exchange, exchange)
 

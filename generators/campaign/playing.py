@@ -8,7 +8,7 @@ from contracts.messages import Exchange
 from contracts.model import Contract
 from contracts.routing import Router
 from generators.campaign.recording import Recorder
-from generators.campaign.steps import Asking, Names, Script, UnknownNameError, Waiting, call_of, learned
+from generators.campaign.steps import DELAYS, Asking, Names, Script, UnknownNameError, Waiting, call_of, learned
 from generators.campaign.worlds import World
 
 
@@ -16,7 +16,7 @@ from generators.campaign.worlds import World
 class Played:
     """What became of one step: its exchange, None for a wait and for a call whose blanks could not be filled.
 
-    `names` are the blanks' values so far.
+    A step that was asked again has one for each exchange. `names` are the blanks' values so far.
     """
 
     index: int
@@ -32,7 +32,20 @@ def play(script: Script, world: World, contract: Contract) -> Iterator[Played]:
             recorder.advance(timedelta(seconds=step.seconds))
             yield Played(index=index, exchange=None, names=names)
         else:
-            yield Played(index=index, exchange=_asked(step, names, recorder), names=names)
+            for exchange in _asked_until_done(step, names, recorder):
+                yield Played(index=index, exchange=exchange, names=names)
+
+
+def _asked_until_done(step: Asking, names: dict[str, str], recorder: Recorder) -> Iterator[Exchange | None]:
+    """Yield what comes of asking, once more after each of some delays while the reply says that it is not done."""
+    exchange = _asked(step, names, recorder)
+    yield exchange
+    for delay in DELAYS:
+        if step.busy is None or exchange is None or not step.busy.tells(exchange.reply):
+            return
+        recorder.advance(timedelta(seconds=delay))
+        exchange = _asked(step, names, recorder)
+        yield exchange
 
 
 def _asked(step: Asking, names: dict[str, str], recorder: Recorder) -> Exchange | None:

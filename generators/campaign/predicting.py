@@ -90,7 +90,7 @@ def _target(beliefs: Beliefs, want: Want, present: Presence) -> Iterator[Verdict
             yield OPEN if present is None else Verdict("failed", "of a record that is not there")
     elif want.action == "create" and present is not False:
         yield OPEN if present is None else Verdict("failed", "of a record that is there already")
-    elif present is None:
+    elif present is None or (not want.resource.assigned and not isinstance(want.key, str | int)):
         yield OPEN
 
 
@@ -100,10 +100,10 @@ def _has_a_tombstone(beliefs: Beliefs, want: Want) -> bool:
 
 
 def _version(beliefs: Beliefs, want: Want, present: Presence) -> Iterator[Verdict]:
-    if want.version is None or present is False:
+    if want.version is None or (present is False and not _has_a_tombstone(beliefs, want)):
         return
     entry = beliefs.ledger.find(want.where, want.key)
-    if entry is None or entry.version is None or not beliefs.sure(entry):
+    if entry is None or entry.version is None or present is False or not beliefs.sure(entry):
         yield OPEN
     elif entry.version != want.version:
         yield Verdict("failed", "with a stale version")
@@ -132,12 +132,11 @@ def _payload(want: Want, present: Presence) -> Iterator[Verdict]:
 def _fit(want: Want, members: Mapping[str, object]) -> Iterator[Verdict]:
     kind = want.kind
     if not want.partial:
-        own = want.resource.key
-        if own not in members and own in kind.members and isinstance(want.key, str | int):
-            members = {**members, own: want.key}  # the key stands beside the payload, or in the path
         if not kind.is_valid(members):
-            wrong = sum(not kind.checks[name](value) for name, value in members.items() if name in kind.checks)
-            yield from (Verdict("failed", "with a member that does not fit its schema") for _ in range(max(wrong, 1)))
+            wrong = [name for name, value in members.items() if not kind.takes(name, value)]
+            yield from (Verdict("failed", "with a member that does not fit its schema") for _ in wrong)
+            if not wrong:
+                yield OPEN  # what is missing may stand beside the payload, in the path, or in what is stored
         return
     for name, value in members.items():
         if name not in kind.members:
@@ -163,6 +162,9 @@ def _uniqueness(beliefs: Beliefs, want: Want, present: Presence) -> Iterator[Ver
         if not any(name in members for name in names):
             continue
         whole: Mapping[str, object] = {**(own.members if own is not None and present else {}), **members}
+        if any(isinstance(whole.get(name), Mapping) for name in names):
+            yield OPEN
+            continue
         if any(whole.get(name) is None for name in names):
             if present is None or (present and not all(name in whole for name in names)):
                 yield OPEN
@@ -175,7 +177,8 @@ def _taken(beliefs: Beliefs, want: Want, names: tuple[str, ...], whole: Mapping[
         if want.key is ABSENT or want.action == "create" or str(one.key) != str(want.key):
             yield Verdict("failed", "with a value that is in use") if beliefs.sure(one) else OPEN
     values = [whole[name] for name in names]
-    if beliefs.since is not None and beliefs.ledger.was_held(want.where, names, whole):
+    may_keep = beliefs.since is not None or want.resource.tombstone is not None  # what is gone may hold its values
+    if may_keep and beliefs.ledger.was_held(want.where, names, whole):
         yield OPEN
     fresh = any(beliefs.ledger.is_ours(value) for value in values)
     if not fresh or any(map(beliefs.ledger.is_loose, values)):
@@ -202,7 +205,7 @@ def carried_out(
     if want.resource.assigned and creates and not isinstance(key, str | int):
         ledger.blur(want.where, ABSENT, want.members or {})
     elif not isinstance(named, str | int):
-        return
+        ledger.blur(want.where, named, want.members or {})
     elif want.members is None or (present is None and (later or want.action != "delete")):
         ledger.blur(want.where, want.kind.key(named), want.members or {})
     else:
@@ -210,6 +213,7 @@ def carried_out(
         entry = _EFFECTS[_amounts_to(want, present)](ledger, want, own, by)
         told = version if isinstance(version, int) else entry.version
         ledger.put(replace(entry, version=told, by=by, at=at))
+        ledger.refer(want.where, {name: value for name, value in want.members.items() if isinstance(value, dict)})
         ledger.shadow(want.where, own)
 
 
@@ -226,13 +230,19 @@ def _written(members: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in members.items() if not isinstance(value, dict)}
 
 
+def _looks_up(want: Want) -> bool:
+    """Say whether something is to be stored that nobody can say here, since it is looked up."""
+    return any(isinstance(value, dict) for value in (want.members or {}).values())
+
+
 def _created(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
     """Return a new record, or one that comes back: what it had before may come back with it."""
     gone = ledger.find(want.where, key)
     back = want.resource.tombstone is not None and gone is not None and gone.once
     members = {**({} if back else want.resource.defaults), **_written(want.members or {})}
     revival = f"{by} of one that was deleted"  # what can be written then may be more than what can be changed
-    before = {name: Change((old,), revival) for name, old in gone.members.items()} if back and gone is not None else {}
+    kept = gone.members if back and gone is not None else {}
+    before = {name: Change((*_earlier(gone, name), old), revival) for name, old in kept.items()}
     stands = not back or (want.members or {}).get(want.resource.tombstone or "", ABSENT) is not ABSENT
     first = None if back else ledger.first_versions.get(want.where.resource)
     return Entry(
@@ -242,7 +252,7 @@ def _created(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
         version=first,
         members=members,
         before=before,
-        unset=not back,
+        unset=not back and not _looks_up(want),
         fresh=not back,
     )
 
@@ -256,12 +266,17 @@ def _updated(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
     before = {name: Change((*_earlier(old, name), value), by) for name, value in known.items()}
     version = None if old.version is None else old.version + 1
     return replace(
-        old, members={**kept, **_written(changes)}, before={**old.before, **before}, version=version, fresh=False
+        old,
+        members={**kept, **_written(changes)},
+        before={**old.before, **before},
+        version=version,
+        unset=old.unset and not _looks_up(want),
+        fresh=False,
     )
 
 
-def _earlier(entry: Entry, name: str) -> tuple[object, ...]:
-    return entry.before[name].values if name in entry.before else ()
+def _earlier(entry: Entry | None, name: str) -> tuple[object, ...]:
+    return entry.before[name].values if entry is not None and name in entry.before else ()
 
 
 def _replaced(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
@@ -272,7 +287,7 @@ def _replaced(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
 def _deleted(ledger: Ledger, want: Want, key: str | int, by: str) -> Entry:
     del by
     old = ledger.find(want.where, key)
-    return Entry(where=want.where, key=key, present=False) if old is None else replace(old, present=False, before={})
+    return Entry(where=want.where, key=key, present=False) if old is None else replace(old, present=False)
 
 
 _EFFECTS: Final[Mapping[str, Callable[[Ledger, Want, str | int, str], Entry]]] = {

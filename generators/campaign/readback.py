@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from contracts.bulk import Page, Resource
@@ -41,12 +42,12 @@ class Early(NamedTuple):
 
 
 class ReadBack:
-    """Judges reads. `early` are those of records that a job under way is to change."""
+    """Judges reads. `early` are those of records that a job under way is to change; others write too if not `alone`."""
 
-    def __init__(self, ledger: Ledger, kinds: Kinds) -> None:
+    def __init__(self, ledger: Ledger, kinds: Kinds, *, alone: bool = True) -> None:
         self._ledger, self._kinds = ledger, kinds
         self._habits: dict[tuple[str, ...], tuple[object, Exchange]] = {}
-        self._listings = Listings()
+        self._listings = Listings(alone=alone)
         self.early: list[Early] = []
 
     def read(self, want: Want, exchange: Exchange) -> Iterator[Finding]:
@@ -89,11 +90,16 @@ class ReadBack:
         page = self._page(exchange)
         if self._is_whole(exchange, len(shown)):
             natives = frozenset(key for key, body in shown.items() if is_native(self._names(want.resource, body)))
-            for shape, says, evidence in self._listings.whole(want.where, list(shown), natives, exchange):
+            touched = partial(self._is_touched, want.where)
+            for shape, says, evidence in self._listings.whole(want.where, list(shown), natives, exchange, touched):
                 yield _said(exchange.operation or "", shape, says, evidence)
         elif page is not None:
             skip, take = _asked(exchange, page.skip, 0), _asked(exchange, page.take, page.default)
             self._listings.window(want.where, Window(skip, take, tuple(shown), exchange))
+
+    def _is_touched(self, where: Where, key: str) -> bool:
+        """Say whether a call has named a record, so that the ledger knows better what became of it."""
+        return self._ledger.find(where, key) is not None or self._ledger.elsewhere(where, key)
 
     def _names(self, resource: Resource, body: Any) -> list[object]:
         """Return what a record is called by: its key where callers choose it, and what is unique about it."""
@@ -219,7 +225,7 @@ class ReadBack:
 
     def _learned(self, entry: Entry, resource: Resource, body: Any, exchange: Exchange) -> Entry:
         if body is ABSENT:
-            return replace(entry, present=False, before={}, at=exchange)
+            return replace(entry, present=False, at=exchange)
         shown = self.key_in(resource, body)
         version = self._version(resource, body)
         number = version if isinstance(version, int) else None

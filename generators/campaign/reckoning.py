@@ -8,6 +8,7 @@ from typing import Final
 from contracts.messages import ABSENT, Exchange
 from generators.campaign.kinds import Kinds
 from generators.campaign.ledger import Ledger
+from generators.campaign.lookups import resolved
 from generators.campaign.predicting import DONE, OPEN, Verdict, carried_out, verdict
 from generators.campaign.wants import Want, want_of_item
 from generators.checks.findings import Finding
@@ -22,12 +23,17 @@ SAYS: Final = "What must fail fails, what must succeed succeeds, as far as the c
 
 
 class Reckoner:
-    """Reckons with what is told of one bulk call in one data set. A job runs its items at some time after the call."""
+    """Reckons with what is told of one bulk call in one data set. A job runs its items at some time after the call.
 
-    def __init__(self, ledger: Ledger, kinds: Kinds, view: View, scope: str) -> None:
+    `wants` are what the items want, where that was found out when the call was made.
+    """
+
+    def __init__(
+        self, ledger: Ledger, kinds: Kinds, view: View, scope: str, *, wants: list[Want | None] | None = None
+    ) -> None:
         self._ledger, self._view = ledger, view
         self._since = view.exchange.n if view.traces else None
-        self.wants = [want_of_item(kinds, item, scope) for item in view.call.items]
+        self.wants = wants or resolved(ledger, [want_of_item(kinds, item, scope) for item in view.call.items])
         named = Counter(str(item.key) for item in view.call.items)
         self._twice = {item.index for item in view.call.items if named[str(item.key)] > 1}
         self._aimed = Counter(str(one.key) for one in self.wants if one is not None and one.key is not ABSENT)
@@ -51,7 +57,7 @@ class Reckoner:
         for item in self._ordered():
             outcome = telling.outcomes[item.index]
             expected = OPEN if stopped else self._verdict(item, telling)
-            stopped = stopped or (bool(stops) and outcome.result == "failed")
+            stopped = stopped or (bool(stops) and outcome.result != "done")
             yield from self._compared(item, outcome, expected, telling)
 
     def _compared(self, item: SentItem, outcome: Outcome, expected: Verdict, telling: Telling) -> Iterator[Finding]:

@@ -1,16 +1,18 @@
 """Doing the script of a finding again in a new world, watched, and judging whether the finding shows."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from contracts.messages import Exchange
+from contracts.model import Contract
 from generators.caller import NoAnswerError
 from generators.campaign.kept import Kept
 from generators.campaign.playing import Played, play
 from generators.campaign.session import unanswered
-from generators.campaign.signs import Sign, shows, sign_of
+from generators.campaign.signs import Sign, marks_of, shows, sign_of
 from generators.campaign.steps import Asking
+from generators.campaign.timely import OverError, Timely
 from generators.campaign.watchers import Outfit
 from generators.campaign.watching import Watcher
 from generators.campaign.worlds import Target
@@ -32,6 +34,7 @@ class Shown:
     played: tuple[Played, ...]
     outline: tuple[str, ...]
     done: int
+    contract: Contract
 
     def find(self, fingerprint: str) -> Finding | None:
         """Return the finding of that fingerprint."""
@@ -39,15 +42,17 @@ class Shown:
 
     def sign(self, step: int) -> Sign | None:
         """Return what the reply of a step was like, None when it has none."""
-        found = next((one for one in self.played if one.index == step), None)
+        found = next((one for one in reversed(self.played) if one.index == step), None)
         if found is None or found.exchange is None:
             return None
-        return sign_of(step, found.exchange.reply, found.names)
+        operation = self.contract.operation(found.exchange.operation or "")
+        return sign_of(step, found.exchange.reply, found.names, marks_of(operation, found.names))
 
     def signs_of(self, finding: Finding) -> list[Sign]:
         """Return what the replies that are a finding's evidence were like."""
         numbers = {one.n for one in finding.evidence}
-        places = [one.index for one in self.played if one.exchange is not None and one.exchange.n in numbers]
+        seen = [one.index for one in self.played if one.exchange is not None and one.exchange.n in numbers]
+        places = list(dict.fromkeys(seen))
         return [sign for place in places if (sign := self.sign(place)) is not None]
 
     def shows(self, kept: Kept) -> bool:
@@ -66,16 +71,13 @@ class Redoer:
     target: Target
     is_over: Callable[[], bool]
 
-    def shows(self, kept: Kept) -> bool:
-        """Do a finding's script, and say whether the finding shows."""
-        return self.play(kept, until=kept.fingerprint if kept.judged == "laws" else "").shows(kept)
-
     def play(self, kept: Kept, *, modelled: bool | None = None, until: str = "") -> Shown:
         """Do a finding's script, beside the model when that found it or `modelled`; stop once `until` is found.
 
-        A call without an answer ends it.
+        A call without an answer ends it, and so does the time.
         """
         world = self.target.fresh(PURPOSE)
+        world = replace(world, caller=Timely(world.caller, self.is_over))
         watcher = self.outfit.watcher(world, modelled=kept.law == MODEL if modelled is None else modelled)
         found: dict[str, Finding] = {}
         played: list[Played] = []
@@ -86,18 +88,26 @@ class Redoer:
                 if one.exchange is not None:
                     found = {finding.fingerprint: finding for finding in watcher.see(one.exchange)} | found
                     outline += self._kind(one.exchange, watcher)
-                if until in found or self.is_over():
+                if until in found:
                     break
         except NoAnswerError as error:
-            lost = self._unanswered(kept, len(played), str(error))
+            lost = self._unanswered(kept, _done(played), str(error))
             found.setdefault(lost.fingerprint, lost)
-            done = len(played) + 1
+            done = _done(played) + 1
+        except OverError:
+            done = _done(played)
         else:
-            done = len(played)
-        return Shown(findings=tuple(found.values()), played=tuple(played), outline=_folded(outline), done=done)
+            done = _done(played)
+        return Shown(
+            findings=tuple(found.values()),
+            played=tuple(played),
+            outline=_folded(outline),
+            done=done,
+            contract=self.outfit.contract,
+        )
 
     def _unanswered(self, kept: Kept, n: int, says: str) -> Finding:
-        step = kept.script.steps[n]
+        step = kept.script.steps[min(n, len(kept.script.steps) - 1)]
         name = step.operation if isinstance(step, Asking) else ""
         return unanswered(self.outfit.contract.operation(name), says)
 
@@ -112,6 +122,11 @@ class Redoer:
             yield "look" if operation.record.action.constant in LOOKS else "write"
         else:
             yield "other"
+
+
+def _done(played: Sequence[Played]) -> int:
+    """Return how many steps were done."""
+    return played[-1].index + 1 if played else 0
 
 
 def _folded(names: Iterable[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from generators.checks.findings import Finding
 from generators.checks.outcome_laws import found
 from generators.checks.reading import BulkCall, SentItem
 from generators.checks.views import View
+from generators.locations import locate
 from generators.requests.calls import body_schema
 
 OTHERWISE: Final = frozenset((401, 403, 404, 405, 408, 409, 413, 415, 423, 425, 429))
@@ -40,6 +41,8 @@ def refusal_findings(kinds: Kinds, view: View) -> Iterator[Finding]:
         wanted = " or ".join(map(str, sorted(statuses)))
         says = f"a request {SAYS[declared[0][0]]} was refused with {status}, but {wanted} is declared"
         yield found("status-class", view, f"{declared[0][0]} refused otherwise", says)
+    if call.bulk.reply.outcomes is None and status in call.bulk.reply.status.values():
+        return  # the answer for items that failed: it says no more than that
     if not reasons and status not in OTHERWISE and status < 500 and is_plain(kinds, call):  # noqa: PLR2004 - the same
         yield found(
             "verdict", view, f"good request refused with {status}", f"nothing is wrong, and it was refused ({status})"
@@ -88,4 +91,7 @@ def _body_fits(call: BulkCall) -> bool:
 
 def is_plain(kinds: Kinds, call: BulkCall) -> bool:
     """Say whether everything about a request can be read here, so that nothing else could be wrong with it."""
+    wanted = (one for one in call.operation.parameters if one.required and one.where in {"header", "query"})
+    if any(locate(call.sent, f"{one.where}:{one.name}") is ABSENT for one in wanted):
+        return False
     return all(item.action is not None and item.resource in kinds for item in call.items)

@@ -42,7 +42,7 @@ def _place(contract: Contract, name: str) -> int:
 def _broken(state: State) -> Iterator[Row]:
     """Yield the findings, the first of each root cause before the others of it."""
     for kept in [one for group in state.groups.values() for one in group]:
-        status: Status = "known" if kept.fingerprint in state.known else "broken"
+        status: Status = "known" if kept.fingerprint in state.known else "flaky" if kept.is_doubtful else "broken"
         yield Row(
             id=f"{kept.law}: {kept.shape}",
             group=kept.operation or "any",
@@ -56,10 +56,17 @@ def _broken(state: State) -> Iterator[Row]:
 
 
 def _detail(kept: Kept, more: int) -> str:
-    shown = f" It showed in {kept.confirmed} of {kept.tries} tries." if kept.tries else ""
     same = f" Its cause is that of {kept.group[:8]}." if kept.group else ""
     others = f" {more} more of the same cause." if more > 0 else ""
-    return f"{kept.says}{shown}{same}{others}"
+    return f"{kept.says} {_shown(kept)}{same}{others}"
+
+
+def _shown(kept: Kept) -> str:
+    """Return how sure a finding is."""
+    if not kept.tries:
+        return "There was no time to try it again."
+    often = f"It showed in {kept.confirmed} of {kept.tries} tries"
+    return f"{often}: it is flaky." if kept.is_flaky else f"{often}."
 
 
 def _told(kept: Kept) -> Iterator[str]:

@@ -6,10 +6,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
+from contracts.lifecycle import FINAL
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract
 from contracts.pointers import tokens_of
-from generators.campaign.steps import CAPITALS, PREFIX, Asking, Lesson, Script, Step, Token, Waiting
+from generators.campaign.steps import (
+    CAPITAL,
+    CAPITALS,
+    PREFIX,
+    Asking,
+    Busy,
+    Lesson,
+    Script,
+    Step,
+    Token,
+    Waiting,
+    learned,
+)
 from generators.campaign.worlds import WINDOW, World
 from generators.locations import json_of
 from generators.requests.names import FIRST_NUMBER
@@ -18,22 +31,44 @@ WORD: Final = re.compile(r"[\w.-]+")
 DISTINCT: Final = 6  # characters from which on a value that stands anywhere is taken for the one told before
 DIGITS: Final = 16
 LONGEST: Final = 300  # characters of a text in which told values are looked for
+TRUTHS: Final = {"false": "False", "true": "True"}  # as they are learned
 FRESH: Final = range(FIRST_NUMBER, FIRST_NUMBER + 10**14)
 
 Deed: TypeAlias = Exchange | float
 """Something that was done: an exchange, or a wait of so many seconds."""
 
 
-def scripted(deeds: Sequence[Deed], contract: Contract, world: World) -> Script:
-    """Return the script of what was done in a world; it has a step for each deed."""
-    blanks = _Blanks(prefix=world.prefix, base=world.base, ids=id_members(contract))
+def scripted(deeds: Sequence[Deed], contract: Contract, world: World, *, is_timed: bool = False) -> Script:
+    """Return the script of what was done in a world; it has a step for each deed.
+
+    Where it took real time, which is `is_timed`, what was asked of a job that had ended is asked until it has.
+    """
+    blanks = Blanks(prefix=world.prefix, base=world.base, ids=id_members(contract))
     steps = [Waiting(seconds=one) if isinstance(one, float) else blanks.asking(n, one) for n, one in enumerate(deeds)]
+    if is_timed:
+        steps = [_patient(deed, step, contract) for deed, step in zip(deeds, steps, strict=True)]
     taught = tuple(_taught(step, blanks.used.get(n, ())) for n, step in enumerate(steps))
     return Script(steps=taught, numbers=dict(blanks.numbers))
 
 
 def _taught(step: Step, lessons: Sequence[Lesson]) -> Step:
     return replace(step, lessons=tuple(lessons)) if lessons and isinstance(step, Asking) else step
+
+
+def _patient(deed: Deed, step: Step, contract: Contract) -> Step:
+    """Return a poll that found its job at its end as one that is made until it does."""
+    if isinstance(deed, float) or isinstance(step, Waiting):
+        return step
+    for one in contract.operations:
+        job = one.bulk.job if one.bulk is not None else None
+        if job is None or job.poll != deed.operation or "*" in job.state_at:
+            continue
+        header = job.state_at.partition(":")[2] if job.state_at.startswith("header:") else ""
+        at = Lesson(name="state", header=header, path=() if header else tuple(tokens_of(job.state_at)))
+        words = {told: kind for word, kind in job.words.items() for told in (word, TRUTHS.get(word, word))}
+        if words.get(learned(at, deed.reply, {}) or "") in FINAL:
+            return replace(step, busy=Busy(at=at, words=tuple(one for one in words if words[one] not in FINAL)))
+    return step
 
 
 def id_members(contract: Contract) -> frozenset[str]:
@@ -58,7 +93,7 @@ class Offer:
 
 
 @dataclass(slots=True)
-class _Blanks:
+class Blanks:
     """What is known on the way: `said` are values that calls had first, `offers` are those that replies told."""
 
     prefix: str
@@ -82,7 +117,7 @@ class _Blanks:
             data=ABSENT if data is ABSENT else self._blanked(data, is_id=False),
             raw=call.body if data is ABSENT else b"",
         )
-        self._hear(n, exchange, data)
+        self.hear(n, exchange, data)
         return asking
 
     def _blanked(self, value: Any, *, is_id: bool) -> Any:
@@ -110,8 +145,9 @@ class _Blanks:
 
     def _prefixed(self, text: str) -> str:
         found = text.replace(self.prefix, f"{{{{{PREFIX}}}}}")
-        capitals = self.prefix.upper()
-        return found.replace(capitals, f"{{{{{CAPITALS}}}}}") if capitals != self.prefix else found
+        for blank, own in ((CAPITALS, self.prefix.upper()), (CAPITAL, self.prefix.capitalize())):
+            found = found.replace(own, f"{{{{{blank}}}}}") if own != self.prefix else found
+        return found
 
     def _name(self, text: str, *, is_id: bool) -> str | None:
         """Return the blank's name for a value that must not stand as it is, None for any other value."""
@@ -139,14 +175,18 @@ class _Blanks:
             return False
         return int(text) in FRESH or int(text) in range(self.base, self.base + WINDOW)
 
-    def _hear(self, n: int, exchange: Exchange, sent: object) -> None:
-        own = set(_scalars(sent))
+    def hear(self, n: int, exchange: Exchange, sent: object) -> None:
+        """Take note of what a reply tells that nobody had said before."""
+        own = set(scalars(sent))
         for lesson, value, is_id in self._told(exchange, own):
             text = str(value)
             if text in self.said or text in self.offers or not (is_id or _is_made_up(text)):
                 continue
-            if self.prefix not in text and len(text) <= LONGEST:
+            if not self._has_prefix(text) and len(text) <= LONGEST:
                 self.offers[text] = Offer(n, lesson)
+
+    def _has_prefix(self, text: str) -> bool:
+        return any(own in text for own in (self.prefix, self.prefix.upper(), self.prefix.capitalize()))
 
     def _told(self, exchange: Exchange, own: set[object]) -> Iterator[tuple[Lesson, object, bool]]:
         for name, value in exchange.reply.headers:
@@ -155,7 +195,7 @@ class _Blanks:
                 if "/" in value:
                     yield self._lesson(header=name, is_address=True), value.rstrip("/").rpartition("/")[2], True
         if exchange.reply.data is not ABSENT:
-            for path, leaf in _leaves(exchange.reply.data, (), own):
+            for path, leaf in leaves(exchange.reply.data, (), own):
                 yield self._lesson(path=self._blank_path(path)), leaf, bool(path) and path[-1] in self.ids
 
     def _lesson(self, **given: Any) -> Lesson:
@@ -181,25 +221,26 @@ OWN: Final = frozenset(
 COMMON: Final = frozenset(("connection", "content-length", "content-type", "date", "keep-alive", "server", "vary"))
 
 
-def _scalars(value: object) -> Iterator[object]:
+def scalars(value: object) -> Iterator[object]:
+    """Yield the texts and numbers in a JSON value."""
     if isinstance(value, dict):
         for inner in value.values():
-            yield from _scalars(inner)
+            yield from scalars(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _scalars(inner)
+            yield from scalars(inner)
     elif isinstance(value, str | int) and not isinstance(value, bool):
         yield value
 
 
-def _leaves(value: object, path: tuple[Token, ...], own: set[object]) -> Iterator[tuple[tuple[Token, ...], object]]:
+def leaves(value: object, path: tuple[Token, ...], own: set[object]) -> Iterator[tuple[tuple[Token, ...], object]]:
     """Yield texts and numbers with their paths; an element is singled out by what the call itself said of it."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _leaves(inner, (*path, name), own)
+            yield from leaves(inner, (*path, name), own)
     elif isinstance(value, list):
         for n, inner in enumerate(value):
-            yield from _leaves(inner, (*path, _pick(value, own, n)), own)
+            yield from leaves(inner, (*path, _pick(value, own, n)), own)
     elif isinstance(value, str | int) and not isinstance(value, bool):
         yield path, value
 

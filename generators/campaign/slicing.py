@@ -1,6 +1,6 @@
 """What of a script has to do with its evidence: the steps, and the items, that share a name with it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from generators.campaign.steps import Asking, Script, Step
 from generators.locations import look, put
 
 ROUNDS: Final = 4  # names that lead to names are followed so far
-PLAIN: Final = frozenset(("{{prefix}}", "{{capitals}}"))
+PLAIN: Final = frozenset(("{{prefix}}", "{{capital}}", "{{capitals}}"))
 
 
 def slices(script: Script, shown: Sequence[int], contract: Contract) -> Iterator[Script]:
@@ -19,6 +19,16 @@ def slices(script: Script, shown: Sequence[int], contract: Contract) -> Iterator
         found = _slice(script, frozenset(shown), contract, thin=thin)
         if len(found) < len(script.steps) or thin:
             yield replace(script, steps=tuple(found.values()))
+
+
+def hurried(script: Script, shown: Sequence[int], contract: Contract) -> list[int]:
+    """Return the places of all steps but waits, and polls that came too early: those left wait by themselves."""
+    polls = {one.bulk.job.poll for one in contract.operations if one.bulk is not None and one.bulk.job is not None}
+    return [n for n, step in enumerate(script.steps) if n in shown or not _is_idle(step, polls)]
+
+
+def _is_idle(step: Step, polls: Collection[str]) -> bool:
+    return not isinstance(step, Asking) or (step.operation in polls and step.busy is None)
 
 
 def related(script: Script, shown: Sequence[int], contract: Contract) -> list[int]:

@@ -45,8 +45,9 @@ class State:
 
     @property
     def broken(self) -> list[Kept]:
-        """The findings that nobody has accepted."""
-        return [one for one in self.findings.values() if one.fingerprint not in self.known]
+        """The findings that nobody has accepted, and that are more than flaky."""
+        accepted = self.known | {one.fingerprint for one in self.findings.values() if one.is_doubtful}
+        return [one for one in self.findings.values() if one.fingerprint not in accepted]
 
     def add(self, kept: Kept) -> Kept | None:
         """Take a finding in; return it with its group when it is new, None when it was there before."""
@@ -63,7 +64,7 @@ class State:
     def _placed(self, kept: Kept) -> Kept:
         """Take a finding in and group all findings anew, by what is known now."""
         self.findings[kept.fingerprint] = kept
-        for name, first in causes(list(self.findings.values())).items():
+        for name, first in causes(sorted(self.findings.values(), key=lambda one: one.is_doubtful)).items():
             if self.findings[name].group != first:
                 self.findings[name] = replace(self.findings[name], group=first)
                 self.moved.add(name)

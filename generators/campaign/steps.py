@@ -14,6 +14,8 @@ Token: TypeAlias = str | int | Mapping[str, object]
 BLANK: Final = re.compile(r"\{\{([a-z]+\d*)(:number)?\}\}")
 PREFIX: Final = "prefix"
 CAPITALS: Final = "capitals"  # the prefix as it stands in a text that was put in capitals
+CAPITAL: Final = "capital"  # the same with its first letter alone as a capital
+DELAYS: Final = (0.1, 0.2, 0.4, 0.8, 1.6, *(2.0,) * 9)  # seconds between two calls about what is not done yet
 
 
 class UnknownNameError(Exception):
@@ -35,10 +37,23 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """What a reply has at `at` as long as something is not done yet: one of `words`."""
+
+    at: Lesson
+    words: tuple[str, ...]
+
+    def tells(self, reply: Reply) -> bool:
+        """Say whether a reply tells that it is not done."""
+        return learned(self.at, reply, {}) in self.words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """A call. Its texts may have blanks: `{{id1}}`, or `{{id1:number}}` for a text that is to become a number.
 
-    `path` is decoded, segment by segment. `data` is the body's JSON value, `raw` a body that is none.
+    `path` is decoded, segment by segment. `data` is the body's JSON value, `raw` a body that is none. It is asked again
+    and again while the reply is `busy`.
     """
 
     operation: str
@@ -49,6 +64,7 @@ class Asking:
     data: Any = ABSENT
     raw: bytes = b""
     lessons: tuple[Lesson, ...] = ()
+    busy: Busy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +160,7 @@ class Script:
 
     def names(self, prefix: str, base: int) -> dict[str, str]:
         """Return what is known before the first step: a prefix that nothing stored begins with, and fresh numbers."""
-        own = {PREFIX: prefix, CAPITALS: prefix.upper()}
+        own = {PREFIX: prefix, CAPITALS: prefix.upper(), CAPITAL: prefix.capitalize()}
         return own | {name: str(base + offset) for name, offset in self.numbers.items()}
 
 

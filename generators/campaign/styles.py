@@ -52,7 +52,7 @@ WIDE: Final = Style(
     name="wide",
     mean=16,
     moves=60,
-    reads=0.5,
+    reads=0.2,
     weights={
         "post": 20,
         "single": 0.5,

@@ -29,14 +29,13 @@ class Place:
     """Where an implementation is, in values that another process understands.
 
     `headers` go with every call. `scenarios` are played in every new sandbox besides those of the one that the URL
-    names; `settings` are changed in it.
+    names.
     """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     control_token: str = ""
     scenarios: tuple[Any, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
     timeout: float = TIMEOUT
 
 
@@ -97,20 +96,14 @@ class SandboxTarget:
     def __init__(self, contract: Contract, place: Place, control: "_Control", sandbox: str, label: str) -> None:
         self._contract, self._place, self._control, self._label = contract, place, control, label
         self._scenarios = [*control.scenarios(sandbox), *place.scenarios]
-        self._settings = {**control.settings(sandbox)}
+        self._settings = control.settings(sandbox)
         self._callers: dict[str, ControlledCaller] = {}
 
     def fresh(self, purpose: str = "") -> World:
         """Return a sandbox as it was when it was made, its clock standing still."""
         name = f"{self._label}{f'-{purpose}' if purpose else ''}"
-        control = self._control
-        control.ask("POST", name, "reset", {})
-        control.ask("PUT", name, "clock", EPOCH)
-        control.ask("PUT", name, "settings", self._settings)
-        if self._place.settings:
-            control.ask("PATCH", name, "settings", self._place.settings)
-        if self._scenarios:
-            control.ask("PUT", name, "scenarios", {"scenarios": self._scenarios})
+        wanted = {"clock": EPOCH, "settings": self._settings, "scenarios": self._scenarios}
+        self._control.ask("POST", name, "reset", wanted)
         return World(caller=self._caller(name), salt=SANDBOX_SALT)
 
     def _caller(self, name: str) -> Caller:

@@ -40,7 +40,9 @@ def want_of_item(kinds: Kinds, item: SentItem, scope: str) -> Want | None:
     kind = kinds.get(item.resource or "")
     if kind is None or item.action is None:
         return None
-    members = {} if item.action == "delete" else members_of(item.payload, kind)
+    members = members_of(item.payload, kind)
+    if item.action == "delete":  # what is written beside may still be wrong
+        members = {} if _fits(kind, members or {}) else None
     named = _number(item.version)
     if item.version is not ABSENT and item.version is not None and named is None:
         return None
@@ -75,7 +77,8 @@ def want_of_call(kinds: Kinds, sent: Sent) -> Want | None:
     stone = resource.tombstone
     action = act.action.constant
     if stone is not None and members is not None and members.get(stone) is True and action in {"upsert", "replace"}:
-        action, members = "delete", {}
+        whole = action == "upsert" or all(members.get(name) is not None for name in resource.required)
+        action, members = "delete", {} if whole and _fits(kind, members) else None
     return Want(
         action=action,
         where=Where(scope_of(kinds.contract, sent), resource.name),
@@ -102,6 +105,10 @@ def members_of(payload: object, kind: Kind) -> Mapping[str, object] | None:
     if any("/" in name or "->" in name for name in names):
         return None
     return _canonical(dict(zip(names, (one["value"] for one in steps), strict=True)), kind)
+
+
+def _fits(kind: Kind, members: Mapping[str, object]) -> bool:
+    return all(kind.takes(name, value) for name, value in members.items())
 
 
 def _canonical(members: dict[str, object], kind: Kind) -> Mapping[str, object]:

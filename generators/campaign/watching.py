@@ -1,6 +1,6 @@
 """Watching an implementation: every exchange is judged, by itself and against all that went before it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -10,6 +10,7 @@ from contracts.routing import Router
 from generators.campaign.jobwatch import JobWatch, Watched
 from generators.campaign.kinds import Kinds
 from generators.campaign.ledger import Entry, Ledger
+from generators.campaign.lookups import resolved
 from generators.campaign.predicting import OPEN, carried_out, verdict
 from generators.campaign.readback import ReadBack
 from generators.campaign.reckoning import CHECK, Reckoner, deny
@@ -57,8 +58,9 @@ class Watcher:
         self.router = router or Router(contract)
         self.ledger = Ledger(contract.resources, world, first_versions)
         self.jobs = JobWatch(contract, self.router)
-        self.readback = ReadBack(self.ledger, self.kinds)
+        self.readback = ReadBack(self.ledger, self.kinds, alone=world.caller.controlled)
         self.repeats = Repeats()
+        self._wants: dict[tuple[int, str], list[Want | None]] = {}
         self.last_view: View | None = None
         self._plain: set[int] = set()
 
@@ -80,7 +82,7 @@ class Watcher:
         watched = self.jobs.about(exchange, sent.variables)
         if watched is not None:
             return list(self._about_job(watched, exchange))
-        want = want_of_call(self.kinds, sent)
+        want = resolved(self.ledger, [want_of_call(self.kinds, sent)])[0]
         return [] if want is None else list(self._single(want, sent, exchange))
 
     def _bulk(self, sent: Sent, exchange: Exchange) -> Iterator[Finding]:
@@ -111,7 +113,12 @@ class Watcher:
                 self._reckoner(view, None).doubt_all()
 
     def _reckoner(self, view: View, target: str | None) -> Reckoner:
-        return Reckoner(self.ledger, self.kinds, view, scope_of(self.contract, view.call.sent, target))
+        name = (view.exchange.n, target or "")
+        scope = scope_of(self.contract, view.call.sent, target)
+        reckoner = Reckoner(self.ledger, self.kinds, view, scope, wants=self._wants.get(name))
+        if view.traces:
+            self._wants[name] = reckoner.wants
+        return reckoner
 
     def _told(self, view: View, telling: Telling, *, is_broken: bool) -> Iterator[Finding]:
         """Reckon with outcomes; where they break a law by themselves, nothing can be believed of them."""
@@ -141,6 +148,9 @@ class Watcher:
             entry = self.ledger.find(want.where, want.key) or unknown
             self.ledger.put(replace(entry, jobs=entry.jobs | {n}))
             self.ledger.shadow(want.where, want.key)
+        elif isinstance(want.key, Mapping):
+            for entry in self.ledger.entries(want.where):
+                self.ledger.put(replace(entry, jobs=entry.jobs | {n}))
 
     def _about_job(self, watched: Watched, exchange: Exchange) -> Iterator[Finding]:
         found = [one for law in VIEW_LAWS for one in law(watched.view) if one.fingerprint not in watched.told]
@@ -181,13 +191,13 @@ class Watcher:
         """Note that a job changes its records no more; those that another call touched meanwhile are doubted."""
         for want in filter(None, self._reckoner(watched.view, target).wants):
             self.ledger.tighten(want.where, want.members or {})
-            entry = self.ledger.find(want.where, want.key)
-            if entry is None:
-                continue
-            self.ledger.put(replace(entry, jobs=entry.jobs - {watched.n}))
-            touched = entry.at is not None and entry.at.n > watched.n
-            if touched or entry.jobs - {watched.n}:
-                self.ledger.doubt(want.where, want.key)
+            named = self.ledger.find(want.where, want.key)
+            some = self.ledger.entries(want.where) if isinstance(want.key, Mapping) else [named] if named else []
+            for entry in [one for one in some if watched.n in one.jobs]:
+                self.ledger.put(replace(entry, jobs=entry.jobs - {watched.n}))
+                touched = entry.at is not None and entry.at.n > watched.n
+                if touched or entry.jobs - {watched.n}:
+                    self.ledger.doubt(want.where, entry.key)
 
     def _close(self, watched: Watched) -> None:
         """Let go of jobs that have ended without outcomes: cancelled before anything ran, or failed."""

@@ -45,6 +45,8 @@ def differences(
         return
     status = exchange.reply.status
     if predicted.status is not None and status != predicted.status:
+        if exchange.call.body and are_refusals(status, predicted.status):
+            return  # of several things that are wrong with a call, any may be told
         says = f"The status is {status} where the model has {predicted.status}."
         yield _finding(exchange, None, f"{status} for {predicted.status}", says)
         return
@@ -56,6 +58,11 @@ def differences(
             told = "nothing" if got is ABSENT else short(got)
             says = f"'{name}' is {told} where the model has {short(wanted)}."
             yield _finding(exchange, None, "a member reads otherwise", says)
+
+
+def are_refusals(*statuses: int) -> bool:
+    """Say whether all these statuses blame the caller."""
+    return all(400 <= one < 500 for one in statuses)  # noqa: PLR2004 - what HTTP calls client errors
 
 
 def _results(exchange: Exchange, view: View, predicted: Prediction, plain: Collection[int]) -> Iterator[Finding]:

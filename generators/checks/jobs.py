@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -59,9 +60,9 @@ class Tracks:
     def __init__(self, contract: Contract, exchanges: Iterable[Exchange], router: Router) -> None:
         self._contract, self._router = contract, router
         self._asked: dict[tuple[str, str], list[tuple[Exchange, Mapping[str, str]]]] = {}
-        last = {one.id: last_variable(one) for one in contract.operations}
         for exchange in exchanges:
-            name = last.get(exchange.operation or "")
+            operation = contract.operation(exchange.operation or "")
+            name = last_variable(operation) if operation is not None else None
             route = router.match(exchange.call.method, exchange.call.path) if name else None
             if name and isinstance(route, Route):
                 asked = self._asked.setdefault((route.operation.id, route.variables[name]), [])
@@ -123,7 +124,12 @@ def route_of(contract: Contract, router: Router, address: str) -> Route | None:
 
 def last_variable(operation: Operation) -> str | None:
     """Return the last variable of an operation's path, None when it has none."""
-    names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{") and part.endswith("}")]
+    return _last_blank(operation.path)
+
+
+@lru_cache(maxsize=10_000)
+def _last_blank(path: str) -> str | None:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{") and part.endswith("}")]
     return names[-1] if names else None
 
 

@@ -165,6 +165,7 @@ class KeyRing:
         for item in items:
             if isinstance(item.key, str | int | float):
                 self._exact.setdefault(item.key, []).append(item.index)
+        self._nameless = {str(one.index): (one.index,) for one in items if not isinstance(one.key, str | int)}
         self._text = self._by(str)
         self._number = self._by(_as_number)
 
@@ -179,6 +180,10 @@ class KeyRing:
         if not isinstance(key, str | int | float):
             return ()
         return self._exact.get(key) or self._text.get(str(key)) or self._number.get(_as_number(key)) or ()
+
+    def find_named(self, name: object) -> Sequence[int]:
+        """Return the places of the items that a name in a map means: by key, else by place where there is no key."""
+        return self.find(name) or self._nameless.get(str(name), ())
 
 
 def _as_number(key: object) -> float | int | None:

@@ -105,7 +105,7 @@ class _Teller:
         if key is ABSENT and self._by_place:
             return (place,) if place < len(self._waits) else ()
         if self._bulk.key.by not in KEYLESS:
-            return tuple(self._ring.find(key))
+            return tuple(self._ring.find_named(key) if declared.shape == "map" else self._ring.find(key))
         if key is ABSENT and declared.key is None and declared.shape != "map":
             return tuple(self._ring.find(place))
         return tuple(self._ring.find(place_in_items(self._bulk, key)))

@@ -28,6 +28,7 @@ SAMPLES: Final[Mapping[str, object]] = {
     "array": [],
     "object": {},
 }
+LETTERS: Final = "abcdefghij0123456789"
 MOST: Final = 200_000  # a longer text or list is not made
 
 
@@ -57,7 +58,7 @@ def _min_length(site: Site, _: Random) -> Iterator[Candidate]:
 def _max_length(site: Site, rng: Random) -> Iterator[Candidate]:
     if isinstance(site.value, str) and site.said < MOST:
         text, missing = site.value, site.said + 1 - len(site.value)
-        filler = "".join(rng.choices("abcdefghij0123456789", k=missing))
+        filler = "".join(rng.choices(LETTERS, k=missing))
         for longer in (text + filler, filler + text, text[:1] * missing + text, text + text[-1:] * missing):
             yield Candidate(longer, f"it has {site.said + 1} characters, {site.said} are allowed")
 
@@ -106,12 +107,13 @@ def _lacking(value: Mapping[str, object], name: str) -> Candidate:
     return Candidate({key: one for key, one in value.items() if key != name}, f"'{name}' is left out")
 
 
-def _closed(site: Site, _: Random) -> Iterator[Candidate]:
+def _closed(site: Site, rng: Random) -> Iterator[Candidate]:
     if site.said is False and isinstance(site.value, dict):
         known = next(iter(site.schema.get("properties", ())), "")
         for name in ("unexpected", f"{known}x", known.swapcase()):
             if name and name not in site.value:
-                yield Candidate({**site.value, name: "surplus"}, f"'{name}' is no known member", (name,))
+                surplus = "".join(rng.choices(LETTERS, k=8))  # where case does not count it may be of a unique member
+                yield Candidate({**site.value, name: surplus}, f"'{name}' is no known member", (name,))
 
 
 def _property_names(site: Site, rng: Random) -> Iterator[Candidate]:

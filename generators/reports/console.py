@@ -10,18 +10,20 @@ from generators.reports.model import WORDS, Report, Row, counted, shown, summary
 COLOURS: Final[Mapping[str, str]] = {
     "kept": "32",
     "broken": "1;31",
+    "flaky": "35",
     "known": "33",
     "not-exercised": "2",
     "not-applicable": "2",
 }
 WIDEST: Final = 32  # columns of the names; what is told of a longer one begins in the next line
 NARROWEST: Final = 20  # columns that a detail has at least, however narrow the terminal is
+TOLD: Final = frozenset(("broken", "flaky"))  # what is told in as many lines as it takes
 QUIET: Final = frozenset(("kept", "not-applicable"))
 LISTED: Final = 5  # pieces of evidence named in a line
 
 
 def table(report: Report, *, width: int = 100, colour: bool = False, brief: bool = False) -> str:
-    """Return the report as lines of at most `width` columns: one for each row, as many as it takes for broken ones.
+    """Return the report as lines of at most `width` columns: one for each row, as many as it takes for findings.
 
     With `brief` rows that are kept or do not apply are only counted, in the line of their group, and so are those that
     have the root cause of another row.
@@ -54,7 +56,7 @@ def _lines(report: Report, width: int, colour: bool, quiet: frozenset[str]) -> I
 
 def _told(row: Row, room: int) -> list[str]:
     text = row.detail or row.says
-    if row.status != "broken":
+    if row.status not in TOLD:
         return [clipped(" ".join(text.split()), room)]
     named = [clipped(shown(one).partition("\n")[0], 40) for one in row.evidence[:LISTED]]
     rest = f" and {len(row.evidence) - LISTED} more" if len(row.evidence) > LISTED else ""

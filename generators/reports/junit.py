@@ -47,8 +47,8 @@ def _add(suite: Element, row: Row) -> None:
 
 
 def _why(row: Row) -> str:
-    if row.status == "known":
-        return f"known: {row.detail or row.says}"
+    if row.status in {"flaky", "known"}:
+        return f"{row.status}: {row.detail or row.says}"
     return row.detail or WORDS[row.status]
 
 

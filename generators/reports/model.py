@@ -5,12 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-Status: TypeAlias = Literal["kept", "broken", "known", "not-exercised", "not-applicable"]
+Status: TypeAlias = Literal["kept", "broken", "flaky", "known", "not-exercised", "not-applicable"]
 Evidence: TypeAlias = int | str
 
 WORDS: Final[Mapping[Status, str]] = {
     "kept": "kept",
     "broken": "broken",
+    "flaky": "flaky",
     "known": "known",
     "not-exercised": "not exercised",
     "not-applicable": "not applicable",
@@ -22,8 +23,9 @@ class Row:
     """One law or check. `group` is what was judged by it: an API, or an operation.
 
     `detail` is one sentence. `evidence` are the numbers of exchanges, or texts of any number of lines. `known` is a
-    breach that was accepted before. `fingerprint` is the same whenever the same is found again. `cause` is the
-    fingerprint of another row that has the same root cause and stands for it, "" when it stands for itself.
+    breach that was accepted before, `flaky` one that was seen once and did not show when it was tried again.
+    `fingerprint` is the same whenever the same is found again. `cause` is the fingerprint of another row that has the
+    same root cause and stands for it, "" when it stands for itself.
     """
 
     id: str

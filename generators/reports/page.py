@@ -10,6 +10,7 @@ from generators.reports.model import WORDS, Evidence, Report, Row, Status, shown
 STYLE: Final = Path(__file__).parent / "page.css"
 SIGNS: Final[Mapping[Status, str]] = {
     "broken": "✗",
+    "flaky": "~",
     "known": "≈",
     "kept": "✓",
     "not-exercised": "○",

@@ -12,11 +12,13 @@ SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sche
 KINDS: Final[Mapping[str, str]] = {
     "kept": "pass",
     "broken": "fail",
+    "flaky": "review",
     "known": "fail",
     "not-exercised": "open",
     "not-applicable": "notApplicable",
 }
-BREACHES: Final = frozenset(("broken", "known"))
+LEVELS: Final[Mapping[str, str]] = {"broken": "error", "flaky": "none", "known": "error"}
+FINDINGS: Final = frozenset(LEVELS)
 LONGEST: Final = 200  # characters of a location's name
 
 
@@ -49,10 +51,10 @@ def _result(row: Row, rule: int) -> dict[str, Any]:
         "ruleId": name,
         "ruleIndex": rule,
         "kind": KINDS[row.status],
-        "level": "error" if row.status in BREACHES else "none",
+        "level": LEVELS.get(row.status, "none"),
         "message": {"text": row.detail or row.says},
     }
-    if row.status not in BREACHES:
+    if row.status not in FINDINGS:
         return result
     if row.status == "known":
         result["suppressions"] = [{"kind": "external", "justification": "It is in the baseline."}]

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from threading import Thread
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from contracts.errors import BulkproofError
+from generators.caller import NoAnswerError
 from generators.campaign.leases import Emit, Job, Lease
 from generators.campaign.leasing import run_lease
 
+SOON: Final = 0.1  # seconds between two looks at whether it is over
+PATIENCE: Final = 1.0  # seconds that schemathesis is waited for when the time is up
 IsOver = Callable[[], bool]
 
 
@@ -38,10 +41,18 @@ class InProcess:
                 self._start(lease, emit, is_over)
             else:
                 run_lease(self._job, lease, emit, is_over)
+        self._wait(is_over)
+
+    def _wait(self, is_over: IsOver) -> None:
+        """Wait for schemathesis, and not for long once it is over."""
         for thread in self._beside:
-            thread.join()
+            while thread.is_alive() and not is_over():
+                thread.join(SOON)
+            thread.join(PATIENCE)
 
     def _start(self, lease: Lease, emit: Emit, is_over: IsOver) -> None:
+        if lease.alone:
+            self._wait(is_over)
         self._beside = [one for one in self._beside if one.is_alive()]
         if self._beside:
             return
@@ -56,7 +67,7 @@ class InProcess:
 
         try:
             run_lease(self._job, lease, quiet, lambda: self._stopped or is_over())
-        except (BulkproofError, OSError) as error:
+        except (BulkproofError, NoAnswerError, OSError) as error:
             quiet({"kind": "lost", "lease": lease.name, "says": str(error)})
 
     def stop(self) -> None:

@@ -1,7 +1,9 @@
 """`bulkproof fuzz`: a campaign against an implementation, for as long as it is given."""
 
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -52,7 +54,7 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     """Run a campaign: sequences of bulk requests, judged by laws, by reading back, by a model, and by schemathesis.
 
     What is found is made small, tried again three times, and kept in three forms. The exit code is 0 when nothing was
-    found, 1 when something was, 2 when there could be no campaign.
+    found, or only what never showed again, 1 when something was, 2 when there could be no campaign.
 
     bulkproof fuzz genero --url http://127.0.0.1:8080 --max-time 10m
 
@@ -118,14 +120,31 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
         stops_at_first=given["stop_at_first"],
     )
     try:
-        state = campaign.run()
+        with _ended_by_signals():
+            state = campaign.run()
     finally:
         told.ended()
+    if not (state.calls or state.findings or campaign.interrupted):
+        raise MisuseError("the campaign was over before it made any call.", cure="Give it more --max-time.")
     if update:
         write_baseline(baseline, list(map(_finding, state.findings.values())))
         state.known = frozenset(state.findings)
     _report(contract, url, state, given)
     return state
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, as long as this lasts."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # only the main thread hears of signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _finding(kept: Any) -> Any:

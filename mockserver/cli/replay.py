@@ -38,7 +38,7 @@ def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **giv
 
 def _shows(kept: "Kept", contract: Any, api: str, url: str, given: dict[str, Any]) -> bool:
     from generators.campaign.investigating import Investigator  # noqa: PLC0415 - `--help` needs none of these
-    from generators.campaign.running import outfit_for  # noqa: PLC0415
+    from generators.campaign.leases import outfit_for  # noqa: PLC0415
     from generators.campaign.target import open_target  # noqa: PLC0415
     from mockserver.cli.fuzz import job_of  # noqa: PLC0415
 

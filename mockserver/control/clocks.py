@@ -8,9 +8,19 @@ from typing import Any, Final
 
 from contracts.durations import duration
 from contracts.messages import Reply
+from mockserver.clock import Clock
 from mockserver.control.desk import Desk, RefusedError, instant
 from mockserver.sandbox import Sandbox
-from mockserver.travel import Event, OutOfTimeError, advance, move, never_ending, to_idle, to_next_event
+from mockserver.travel import (
+    Event,
+    OutOfTimeError,
+    advance,
+    move,
+    never_ending,
+    require_in_time,
+    to_idle,
+    to_next_event,
+)
 from mockserver.turn import Turn
 
 _CALENDAR: Final = re.compile(r"P(?:\d+(?:[.,]\d+)?[YM])+")
@@ -24,15 +34,27 @@ def get_clock(desk: Desk, turn: Turn) -> Reply:
 
 def set_clock(desk: Desk, turn: Turn) -> Reply:
     """Set what the body names: the time, the mode, the factor."""
-    wanted: Any = turn.data
     sandbox = desk.sandbox(turn)
-    now = _instant(wanted["now"]) if "now" in wanted else None
     try:
-        clock = sandbox.clock.set(turn.now, mode=wanted.get("mode"), now=now, factor=wanted.get("factor"))
-        events = move(sandbox, clock, turn.now, desk.settle)
+        events = move(sandbox, _set(sandbox.clock, turn.data, turn.now), turn.now, desk.settle)
     except (OutOfTimeError, OverflowError):
         raise _out_of_time() from None
     return _told(sandbox, turn.now, events)
+
+
+def fresh_clock(sandbox: Sandbox, wanted: Any, real: datetime) -> Clock:
+    """Return the clock of a sandbox that is reset, with what is `wanted` set. Raises RefusedError."""
+    try:
+        clock = _set(Clock.start(sandbox.blank.mode, real, factor=sandbox.blank.factor), wanted, real)
+        require_in_time(clock, real)
+    except (OutOfTimeError, OverflowError):
+        raise _out_of_time() from None
+    return clock
+
+
+def _set(clock: Clock, wanted: Any, real: datetime) -> Clock:
+    now = _instant(wanted["now"]) if "now" in wanted else None
+    return clock.set(real, mode=wanted.get("mode"), now=now, factor=wanted.get("factor"))
 
 
 def advance_clock(desk: Desk, turn: Turn) -> Reply:

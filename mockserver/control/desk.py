@@ -1,12 +1,13 @@
 """What the control API's behaviours work on: the sandboxes and APIs of a server, and its counters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
 from contracts.messages import Headers
 from contracts.names import did_you_mean
+from contracts.validation import Violation
 from mockserver.api import Api
 from mockserver.metrics import Metrics
 from mockserver.sandbox import Sandbox, Sandboxes, SandboxesFullError, is_name
@@ -17,8 +18,18 @@ from mockserver.turn import Refusal, Turn
 class RefusedError(Exception):
     """A control call that cannot be served; `refusal` says why."""
 
-    def __init__(self, status: int, detail: str, *, kind: str = "invalid", headers: Headers | None = None) -> None:
-        self.refusal = Refusal(status=status, kind=kind, detail=detail, headers=headers or Headers())
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        kind: str = "invalid",
+        headers: Headers | None = None,
+        violations: Sequence[Violation] = (),
+        total: int = 0,
+    ) -> None:
+        own = headers or Headers()
+        self.refusal = Refusal(status=status, kind=kind, detail=detail, headers=own, violations=violations, total=total)
         super().__init__(detail)
 
 

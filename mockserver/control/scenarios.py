@@ -7,15 +7,14 @@ from typing import Any
 from contracts.errors import Fault, MisuseError, ScenarioError
 from contracts.messages import Reply
 from contracts.validation import Violation
-from mockserver.control.desk import Desk
-from mockserver.problems import problem
+from mockserver.control.desk import Desk, RefusedError
 from mockserver.sandbox import Sandbox
 from mockserver.scenario.catalogue import ways_to_select
 from mockserver.scenario.fitting import Known, known_of, require_fitting
 from mockserver.scenario.loading import load, schema
 from mockserver.scenario.player import Player
 from mockserver.scenario.rules import Scenario
-from mockserver.turn import Refusal, Turn
+from mockserver.turn import Turn
 
 ANY = "any"  # what stands for no API in particular
 
@@ -54,19 +53,25 @@ def add_scenarios(desk: Desk, turn: Turn) -> Reply:
 
 def _begun(desk: Desk, turn: Turn, begin: Callable[[Player, Sequence[Scenario]], None]) -> Reply:
     wanted: Any = turn.data
+    scenarios = scenarios_of(desk, wanted["scenarios"])
+    sandbox = desk.sandbox(turn)
+    begin(sandbox.player, scenarios)
+    return _told(sandbox)
+
+
+def scenarios_of(desk: Desk, given: Sequence[Any]) -> tuple[Scenario, ...]:
+    """Return the scenarios that a call names or writes out. Raises RefusedError."""
     faults: list[Fault] = []
     scenarios: dict[int, Scenario] = {}
-    for n, given in enumerate(wanted["scenarios"]):
+    for n, one in enumerate(given):
         try:
-            scenarios[n] = _scenario(desk, given, f"/scenarios/{n}")
+            scenarios[n] = _scenario(desk, one, f"/scenarios/{n}")
         except ScenarioError as error:
             faults += error.faults
     faults += _repeated(scenarios)
     if faults:
-        return problem(_refusal(faults))
-    sandbox = desk.sandbox(turn)
-    begin(sandbox.player, tuple(scenarios.values()))
-    return _told(sandbox)
+        raise _refused(faults)
+    return tuple(scenarios.values())
 
 
 def clear_scenarios(desk: Desk, turn: Turn) -> Reply:
@@ -101,7 +106,7 @@ def _repeated(scenarios: Mapping[int, Scenario]) -> list[Fault]:
     ]
 
 
-def _refusal(faults: list[Fault]) -> Refusal:
+def _refused(faults: list[Fault]) -> RefusedError:
     violations = [
         Violation(
             side="call",
@@ -117,9 +122,7 @@ def _refusal(faults: list[Fault]) -> Refusal:
     first = violations[0]
     more = f" There are {len(faults) - 1} more faults." if len(faults) > 1 else ""
     detail = f"{first.pointer}: {first.detail}{more}"
-    return Refusal(
-        status=HTTPStatus.BAD_REQUEST, kind="invalid", detail=detail, violations=violations, total=len(faults)
-    )
+    return RefusedError(HTTPStatus.BAD_REQUEST, detail, violations=violations, total=len(faults))
 
 
 def _told(sandbox: Sandbox) -> Reply:

@@ -1,16 +1,20 @@
 """Control calls about sandboxes and their settings."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contracts.messages import Reply
 from contracts.schemas import Schema, SchemaSet
 from contracts.validation import Violation, check_value
 from mockserver import settings
+from mockserver.control.clocks import fresh_clock
 from mockserver.control.desk import Desk, RefusedError, instant
-from mockserver.problems import problem
 from mockserver.sandbox import Sandbox
-from mockserver.turn import Refusal, Turn
+from mockserver.turn import Turn
+
+if TYPE_CHECKING:
+    from mockserver.scenario.rules import Scenario
 
 
 def list_sandboxes(desk: Desk, turn: Turn) -> Reply:
@@ -28,11 +32,27 @@ def drop_sandbox(desk: Desk, turn: Turn) -> Reply:
 
 
 def reset_sandbox(desk: Desk, turn: Turn) -> Reply:
-    """Make a sandbox as new."""
+    """Make a sandbox as new, but for what the body says of it; what is wrong with that leaves it as it was."""
     wanted: Any = turn.data or {}
     sandbox = desk.sandbox(turn)
+    clock = fresh_clock(sandbox, wanted.get("clock", {}), turn.now)
+    whole = _fitting(desk, sandbox, wanted.get("settings", {}))
+    played = _scenarios(desk, wanted["scenarios"]) if "scenarios" in wanted else None
     sandbox.reset(turn.now, seed=wanted.get("seed"))
+    sandbox.clock = clock
+    sandbox.set_up(whole)
+    if played is not None and (played or sandbox.is_playing):
+        sandbox.player.play(played)
+    sandbox.moved()
     return Reply.of(200, {"name": sandbox.name, "seed": sandbox.seed})
+
+
+def _scenarios(desk: Desk, given: Sequence[Any]) -> "Sequence[Scenario]":
+    if not given:
+        return ()
+    from mockserver.control.scenarios import scenarios_of  # noqa: PLC0415 - most sandboxes play nothing
+
+    return scenarios_of(desk, given)
 
 
 def get_settings(desk: Desk, turn: Turn) -> Reply:
@@ -52,16 +72,22 @@ def patch_settings(desk: Desk, turn: Turn) -> Reply:
 
 
 def _changed(desk: Desk, sandbox: Sandbox, wanted: Any) -> Reply:
+    whole = _fitting(desk, sandbox, wanted)
+    sandbox.set_up(whole)
+    return Reply.of(200, whole)
+
+
+def _fitting(desk: Desk, sandbox: Sandbox, wanted: Any) -> dict[str, Any]:
+    """Return settings with those of a fresh sandbox where they say nothing. Raises RefusedError."""
+    if not wanted:
+        return sandbox.blank.settings
     whole = settings.filled(wanted, sandbox.blank.settings)
     schema = SchemaSet({"settings:": settings.schema(desk.apis.values())}).schema("settings:#")
     report = check_value(schema, whole)
     if report:
         detail = " ".join(_said(schema, one) for one in report.violations[:3])
-        return problem(
-            Refusal(status=400, kind="invalid", detail=detail, violations=report.violations, total=report.total)
-        )
-    sandbox.set_up(whole)
-    return Reply.of(200, whole)
+        raise RefusedError(HTTPStatus.BAD_REQUEST, detail, violations=report.violations, total=report.total)
+    return whole
 
 
 def _said(schema: Schema, violation: Violation) -> str:

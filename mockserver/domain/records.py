@@ -186,9 +186,9 @@ class Clerk:
         found = item._replace(target=existing.key)
         if _stale(item, existing):
             return failed(found, _conflict(item, existing))
-        referring = self._referring(existing.key) if self.resource.restrict else 0
-        if referring:
-            return failed(found, Fault("referenced", (), existing.key, {"count": referring}))
+        kept = self._restricted(existing.key)
+        if kept is not None:
+            return failed(found, kept)
         if self.resource.tombstone is None:
             self.view.drop(self.collection, existing.key)
         else:
@@ -205,6 +205,8 @@ class Clerk:
         deleted = existing.deleted
         if self.resource.tombstone is not None:
             deleted = bool(changes.get(self.resource.tombstone, deleted))
+            if deleted and not existing.deleted and (fault := self._restricted(existing.key)) is not None:
+                return failed(item._replace(target=existing.key), fault, action="delete")
         record = tuple.__new__(Record, (existing.key, existing.version + 1, deleted, body, existing.created, self.now))
         self.view.put(self.collection, record)
         return tuple.__new__(Outcome, (item, "done", "update", (), record))
@@ -290,6 +292,11 @@ class Clerk:
 
     def _stored(self, key: object) -> Record | None:
         return self.view.get(self.collection, key) if _is_key(key) else None
+
+    def _restricted(self, key: Key) -> Fault | None:
+        """Return what keeps a record from being deleted that others refer to, None when nothing does."""
+        referring = self._referring(key) if self.resource.restrict else 0
+        return Fault("referenced", (), key, {"count": referring}) if referring else None
 
     def _referring(self, key: Key) -> int:
         """Count the references to a record, its own to itself left out."""

@@ -7,7 +7,7 @@ from contracts.bulk import Bulk, Outcomes, Test
 from contracts.messages import ABSENT
 from mockserver.domain.acting import is_told
 from mockserver.domain.places import put_at
-from mockserver.domain.values import Fault, Outcome
+from mockserver.domain.values import Fault, Item, Outcome
 
 if TYPE_CHECKING:
     from mockserver.turn import Run
@@ -81,8 +81,13 @@ def collected(run: "Run", declared: Outcomes, outcomes: Sequence[Outcome]) -> ob
     if declared.at.startswith("/*/"):
         return [entries(one) for one in outcomes]
     if declared.shape == "map":
-        return {str(one.item.key): said[0] for one in outcomes if (said := entries(one))}
+        return {name_of(one.item): said[0] for one in outcomes if (said := entries(one))}
     return [entry for one in outcomes for entry in entries(one)]
+
+
+def name_of(item: Item) -> str:
+    """Return the name of an item's outcome in a map: its key, or its place in the request when it has none."""
+    return str(item.key if isinstance(item.key, str | int) else item.index)
 
 
 def count(name: str, outcomes: Sequence[Outcome]) -> int | bool:

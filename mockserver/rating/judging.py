@@ -1,7 +1,6 @@
 """The campaign as a judge whose time to the first finding is taken."""
 
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from generators.campaign.kept import Kept
@@ -13,11 +12,8 @@ from mockserver.rating.results import Healthy, Round, Sighting
 from mockserver.rating.variants import Variants
 
 
-@dataclass(slots=True)
 class Quiet:
-    """Hears how a campaign goes and tells nobody. `interrupted` says whether Ctrl-C has ended it."""
-
-    interrupted: bool = False
+    """Hears how a campaign goes and tells nobody."""
 
     def began(self, state: State) -> None:
         """Hear that the campaign begins."""
@@ -32,9 +28,7 @@ class Quiet:
         """Hear how far it is."""
 
     def told(self, says: str) -> None:
-        """Hear something else, maybe that it was interrupted."""
-        del says
-        self.interrupted = self.interrupted or isinstance(sys.exception(), KeyboardInterrupt)
+        """Hear something else."""
 
 
 def hunted(job: Job, variants: Variants, bug: str, seconds: float) -> Round:
@@ -53,17 +47,17 @@ def healthy(job: Job, variants: Variants, seconds: float) -> Healthy:
 
 
 def _run(job: Job, url: str, seconds: float, *, stops_at_first: bool) -> State:
-    mine, listener = replace(job, place=replace(job.place, url=url), shrinks=False), Quiet()
+    mine = replace(job, place=replace(job.place, url=url), shrinks=False)
     campaign = Campaign(
         job=mine,
         executor=InProcess(mine),
-        listener=listener,
+        listener=Quiet(),
         seconds=seconds,
         schemas=False,
         stops_at_first=stops_at_first,
     )
     state = campaign.run()
-    if listener.interrupted:
+    if campaign.interrupted:
         raise KeyboardInterrupt
     return state
 

@@ -204,6 +204,8 @@ def test_every_member_of_the_vocabulary_is_compared():
         ("key", "id", "isbn", "error"),
         ("defaults", {"lent": False}, {"lent": True}, "warning"),
         ("ignoreCase", True, False, "error"),
+        ("lookups", [{"isbn": "{isbn}"}], [], "error"),
+        ("lookups", [], [{"isbn": "{isbn}"}], "info"),
     ],
 )
 def test_each_change_of_a_resource_is_told(member, old, new, severity):

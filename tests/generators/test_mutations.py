@@ -118,6 +118,18 @@ def test_the_order_is_random_and_seeded():
     assert {one.keyword for one in first if one} == {"type", "minLength", "maxLength", "pattern"}
 
 
+def test_a_member_too_many_has_another_value_each_time():
+    """Where case does not count it may be that of a member that must be unique."""
+    schema = {"type": "object", "properties": {"code": {}}, "additionalProperties": False}
+    drawn = [
+        one.value["CODE"]
+        for seed in range(9)
+        for one in invalid_variants(schema, {}, Random(seed))
+        if isinstance(one.value, dict) and "CODE" in one.value
+    ]
+    assert len(drawn) == len(set(drawn)) == 9
+
+
 def test_keywords_can_be_asked_for_and_may_not_be_there():
     """Only wished keywords are broken; where none of them can be, there is no variant."""
     schema = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}

@@ -10,6 +10,7 @@ import pytest
 from contracts.messages import ABSENT, Call, Exchange, Headers
 from contracts.model import Route
 from contracts.routing import Router
+from generators.checks.differential import differences
 from mockserver.clock import EPOCH
 from mockserver.engine import handle
 from mockserver.model import sandbox_model
@@ -18,6 +19,8 @@ from mockserver.settings import defaults
 from mockserver.sources import find_sources
 
 RES = "/api/tenants/contoso/sandbox/modules/res"
+RISK = "/api/tenants/contoso/sandbox/modules/risk"
+DELETION = "application/vnd.onkey.entitydeletecollection+json"
 COLLECTION = "application/vnd.onkey.entitycollection+json"
 ENTITY = "application/vnd.onkey.entity+json"
 
@@ -104,6 +107,39 @@ def test_a_model_that_was_wrong_gives_up(onkey, model):
     odd = replace(exchange, reply=replace(exchange.reply, status=200))
     assert model.predict(odd).status == exchange.reply.status == 404
     assert model.predict(exchange) is None
+
+
+def test_of_two_things_that_are_wrong_either_may_be_told(onkey, model):
+    """A refusal of a call with a body is no difference from another refusal, and the model goes on."""
+    trade = made(onkey, model, "trades", {"code": "T1"})
+    both = onkey.ask("PATCH", f"{RES}/trades/{trade + 1}", {"code": "T2"}, kind=ENTITY)
+    assert 400 <= both.reply.status < 500
+    other = 404 if both.reply.status == 400 else 400
+    assert not list(differences(model, replace(both, reply=replace(both.reply, status=other)), None))
+    read = onkey.ask("GET", f"{RES}/trades/{trade + 1}")
+    assert read.reply.status == 404
+    assert [one.shape for one in differences(model, replace(read, reply=replace(read.reply, status=400)), None)] == [
+        "400 for 404"
+    ]
+
+
+def test_a_record_that_was_there_from_the_start_may_be_gone(onkey, model):
+    """Others may have deleted it before: that is no difference, and the model goes on with what it has seen made."""
+    address = f"{RISK}/assetimportances/batch"
+    stock = [{"id": 1543843155164002, "version": 1}]
+    assert onkey.ask("DELETE", address, stock, kind=DELETION).reply.status == 200
+    again = onkey.ask("DELETE", address, stock, kind=DELETION)
+    assert again.reply.status == 400
+    assert not list(differences(model, again, None))
+    trade = made(onkey, model, "trades", {"code": "T1"})
+    assert model.predict(onkey.ask("GET", f"{RES}/trades/{trade}")).record["code"] == "T1"
+
+
+def test_what_is_taken_where_it_should_be_refused_is_a_difference(onkey, model):
+    """A call with a body that is done, and not refused, is told."""
+    bad = onkey.ask("POST", f"{RES}/trades", {"properties": {}}, kind=ENTITY)
+    done = replace(bad, reply=replace(bad.reply, status=201))
+    assert [one.shape for one in differences(model, done, None)] == [f"201 for {bad.reply.status}"]
 
 
 def test_nothing_is_predicted_while_a_job_is_under_way():

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
@@ -17,7 +18,7 @@ from contracts.document import load_bundled
 from generators.campaign.corpus import Corpus
 from generators.campaign.leases import Job
 from generators.campaign.progress import Lines
-from generators.campaign.running import Campaign
+from generators.campaign.running import AFTERWARDS, Campaign
 from generators.campaign.target import Place
 from generators.scale.executors import InProcess
 from mockserver.testing import running
@@ -35,8 +36,20 @@ def sick():
         yield bulkproof.genero.url
 
 
-def start(url, corpus, *words, seconds=60):
-    command = [sys.executable, "-m", "mockserver", "fuzz", "genero", "--url", url, "--corpus", str(corpus)]
+@contextmanager
+def started(api, bug):
+    """Run a server of others' with a bug, where time is real; give its address."""
+    server = ROOT / "tests" / "strangers" / f"{api}_server.py"
+    command = [sys.executable, str(server), "--port", "0", "--bug", bug]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def start(url, corpus, *words, seconds=60, api="genero"):
+    command = [sys.executable, "-m", "mockserver", "fuzz", api, "--url", url, "--corpus", str(corpus)]
     return subprocess.Popen(
         [*command, "--no-schemathesis", "--max-time", f"{seconds}s", *words],
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
@@ -85,12 +98,13 @@ def _folders(corpus):
     return [one for one in (corpus / "findings").iterdir() if (one / "finding.json").exists()]
 
 
-def test_ctrl_c_ends_with_a_report(sick, tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_with_a_report(sent, sick, tmp_path):
     """An interrupted campaign says so, reports what it has, and its exit code is that of a campaign that found it."""
     report = tmp_path / "report.jsonl"
     process = start(sick, tmp_path / "corpus", "--jsonl", str(report))
     name, _ = first_told(process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     out, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "Interrupted" in said
@@ -109,6 +123,52 @@ def test_the_time_is_kept(sick, tmp_path):
     state = run.run()
     assert monotonic() - began < 4.0 + 2.0
     assert state.findings
+
+
+def test_the_time_is_kept_where_it_is_real(tmp_path):
+    """Whatever waits, runs in other lanes or is made small: it is over when the time is, with a finding tried."""
+    with started("genero", "trimmed") as url:
+        began = monotonic()
+        job = Job(contract=load_bundled("genero"), place=Place(url=url))
+        corpus = Corpus(folder=tmp_path)
+        run = Campaign(
+            job=job, executor=InProcess(job), listener=Lines(lambda _: None), seconds=10.0, corpus=corpus, schemas=False
+        )
+        state = run.run()
+        assert monotonic() - began < 10.0 + 2.0
+    assert any((one.tries, one.small) == (3, True) for one in state.findings.values())
+
+
+def test_the_first_finding_ends_it_soon(tmp_path):
+    """With `--stop-at-first` nothing but making that finding small goes on once it is there."""
+    with started("onkey", "trimmed") as url:
+        began = monotonic()
+        process = start(url, tmp_path, "--stop-at-first", api="onkey")
+        first_told(process)
+        found = monotonic()
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1
+    assert monotonic() - found < AFTERWARDS + 3.0
+    assert monotonic() - began < 50.0
+
+
+class Interrupting:
+    """Is interrupted at once."""
+
+    def run(self, *_):
+        raise KeyboardInterrupt
+
+    def stop(self):
+        """Let go of nothing."""
+
+
+def test_an_interrupted_campaign_knows_it():
+    """Whoever runs a campaign can ask it whether Ctrl-C has ended it."""
+    job = Job(contract=load_bundled("genero"), place=Place(url=""))
+    run = Campaign(job=job, executor=Interrupting(), listener=Lines(lambda _: None), seconds=9.0, schemas=False)
+    assert not run.interrupted
+    run.run()
+    assert run.interrupted
 
 
 class Dying(BaseHTTPRequestHandler):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from functools import partial
+from random import Random
 from time import monotonic
 
 import pytest
@@ -13,19 +14,33 @@ from click.testing import CliRunner
 from toy_campaign import asking, kept
 
 from contracts.document import load_bundled
+from generators.batches import PROFILES
 from generators.campaign.corpus import FINDING, PYTEST, SHELL, Corpus
 from generators.campaign.forms import forms_of
+from generators.campaign.grounds import survey
 from generators.campaign.investigating import Investigator
 from generators.campaign.kept import from_json
 from generators.campaign.leases import Job, Lease
 from generators.campaign.leasing import run_lease
+from generators.campaign.moves import Player
+from generators.campaign.session import Session
+from generators.campaign.styles import WIDE
 from generators.campaign.target import Place, open_target
 from generators.campaign.watchers import Outfit
+from generators.campaign.worlds import World
+from generators.checks.bench import Budget
+from generators.http import connect
 from mockserver.cli.replay import replay
 from mockserver.model import sandbox_model
 from mockserver.testing import served
 
 PATIENCE = 40.0  # seconds until a bug must have been found, on a busy machine
+
+
+def lists(one):
+    """Say whether the evidence of a finding is a list."""
+    return any(one.script.steps[sign.step].operation == "list" for sign in one.signs)
+
 
 CASES = [
     pytest.param("genero", "processed-over", lambda one: one.law == "job-progress", id="genero-law"),
@@ -33,6 +48,7 @@ CASES = [
     pytest.param("genero", "failure-hidden", lambda one: one.law == "model", id="genero-model"),
     pytest.param("onkey", "outcome-lost", lambda one: one.law == "count", id="onkey-law"),
     pytest.param("onkey", "good-item-blamed", lambda one: one.law == "model", id="onkey-model"),
+    pytest.param("onkey", "rollback-missing", lists, id="onkey-list"),
     pytest.param("onkey", "version-ignored", lambda one: one.judged == "signs", id="onkey-signs"),
 ]
 
@@ -77,11 +93,29 @@ def fails(path):
     return False
 
 
+def fill(contract, url):
+    """Let others store some records of every kind."""
+    caller = connect(contract, url)
+    session = Session(
+        Outfit(contract=contract),
+        World(caller=caller, salt="zzzzz"),
+        seed=1,
+        budget=Budget(seconds=60),
+        given={},
+        on_finding=lambda _: None,
+    )
+    grounds = survey(session.bench)
+    player = Player(session, grounds, WIDE, Random(1))
+    for ground in grounds.bulk:
+        player.post(size=3, profile=PROFILES["valid"], ground=ground)
+    caller.close()
+
+
 @pytest.mark.parametrize(("api", "bug", "wanted"), CASES)
 def test_each_form_tells_the_bug_from_a_healthy_server(api, bug, wanted, tmp_path, monkeypatch):
     """All three end with 1 while the bug is there and with 0 when it is not; the script is small."""
     with served(api, mode="frozen") as server:
-        sick, healthy = server.sandbox("sick"), server.sandbox("healthy")
+        sick, healthy, used = server.sandbox("sick"), server.sandbox("healthy"), server.sandbox("used")
         sick.bug(bug)
         contract = load_bundled(api)
         place = Place(url=sick.api(api).url)
@@ -92,6 +126,9 @@ def test_each_form_tells_the_bug_from_a_healthy_server(api, bug, wanted, tmp_pat
         folder = Corpus(folder=tmp_path).keep(small)
         assert ends(folder, sick.api(api).url, monkeypatch) == [1, 1, 1]
         assert ends(folder, healthy.api(api).url, monkeypatch) == [0, 0, 0]
+        fill(contract, used.api(api).url)
+        used.bug(bug)
+        assert ends(folder, used.api(api).url, monkeypatch) == [1, 1, 1]
 
 
 def test_pytest_runs_the_test(tmp_path):

@@ -12,6 +12,7 @@ from generators.campaign.kept import from_json, to_json
 from generators.campaign.signs import Sign
 from generators.campaign.steps import (
     Asking,
+    Busy,
     Lesson,
     Script,
     UnknownNameError,
@@ -44,6 +45,7 @@ calls = {
     "query": pairs,
     "headers": pairs,
     "lessons": st.lists(lessons, max_size=2).map(tuple),
+    "busy": st.none() | st.builds(Busy, at=lessons, words=st.lists(texts, max_size=2).map(tuple)),
 }
 steps = (
     st.builds(Waiting, seconds=st.floats(0, 1e4))
@@ -58,6 +60,7 @@ signs = st.builds(
     sizes=st.dictionaries(texts, st.integers(0, 9), max_size=3),
     headers=st.none() | st.lists(texts, max_size=2).map(tuple),
     media_type=texts,
+    marks=st.lists(texts, max_size=2).map(tuple),
 )
 findings = st.builds(
     kept,

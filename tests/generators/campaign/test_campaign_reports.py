@@ -8,10 +8,12 @@ from toy_campaign import asking, kept
 from contracts.document import load_bundled
 from generators.campaign.corpus import Corpus
 from generators.campaign.kept import to_json
+from generators.campaign.leases import Job
 from generators.campaign.progress import Lines, line_of
 from generators.campaign.reporting import report_of
 from generators.campaign.running import Campaign
 from generators.campaign.state import State
+from generators.campaign.target import Place
 from generators.reports import html_page, json_lines, junit_xml, sarif_log, table
 
 FIRST = kept("a", law="count", shape="outcomes missing")
@@ -82,7 +84,8 @@ class Telling:
 def told_of(tmp_path, *events):
     """Return the findings that a campaign tells of, how far it says it is, and the groups that are on disk."""
     lines, corpus = [], Corpus(folder=tmp_path)
-    run = Campaign(job=None, executor=Telling(*events), listener=Lines(lines.append), seconds=1.0, corpus=corpus)
+    job = Job(contract=load_bundled("onkey"), place=Place(url=""))
+    run = Campaign(job=job, executor=Telling(*events), listener=Lines(lines.append), seconds=1.0, corpus=corpus)
     state = run.run()
     found = [line.split()[2] for line in lines if line.split()[1] == "s"]
     return found, line_of(state), {one.fingerprint: one.group for one in corpus.findings(lines.append)}

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 
 import orjson
+import pytest
 
 from contracts.document import load_bundled
 from contracts.messages import ABSENT, Call, Exchange, Headers, Reply
+from generators.campaign.playing import play
 from generators.campaign.scripting import scripted
-from generators.campaign.steps import call_of, learned
+from generators.campaign.steps import DELAYS, call_of, learned
 from generators.campaign.worlds import WINDOW, World
 
 CONTRACT = load_bundled("onkey")
@@ -86,3 +88,58 @@ def test_numbers_from_elsewhere_become_numbers_of_the_world():
     first, second, again = orjson.loads(call_of(script.steps[0], script.names(THERE.prefix, THERE.base)).body)["ids"]
     assert first == again != second
     assert all(THERE.base <= one < THERE.base + WINDOW for one in (first, second))
+
+
+def test_a_prefix_with_one_capital_is_made_up_anew():
+    """Names of experiments begin with the prefix, its first letter alone a capital: they are no less ours."""
+    here = World(caller=None, salt="rlbtg")
+    (step,) = (script := scripted([exchange(1, "/rows/Brlbtg3n1", {"code": "Brlbtg3n1"})], CONTRACT, here)).steps
+    call = call_of(step, script.names(THERE.prefix, THERE.base))
+    assert (call.path, orjson.loads(call.body)) == ("/rows/Bzzzzz3n1", {"code": "Bzzzzz3n1"})
+
+
+GENERO = load_bundled("genero")
+
+
+def poll(n, state):
+    reply = Reply(status=200, headers=Headers(), body=b"", data={"batchJobStatus": state})
+    call = Call(method="GET", path="/api/v1/customer/jobStatus/j1")
+    return Exchange(n=n, at=AT, api="genero", operation="jobStatus", call=call, reply=reply)
+
+
+def test_a_poll_that_found_a_job_at_its_end_waits_for_it():
+    """Elsewhere jobs take another time: what was seen when a job had ended is looked at when it has ended."""
+    deeds = [poll(1, "InProgress"), 0.5, poll(2, "CompletedWithErrors")]
+    early, _, late = scripted(deeds, GENERO, HERE, is_timed=True).steps
+    assert early.busy is None
+    assert [late.busy.tells(one.reply) for one in (deeds[0], deeds[2])] == [True, False]
+    assert all(getattr(one, "busy", None) is None for one in scripted(deeds, GENERO, HERE).steps)
+
+
+class Slow:
+    """A server whose job has ended at the third look."""
+
+    controlled = False
+
+    def __init__(self):
+        self.polls, self.waited = 0, 0.0
+
+    def send(self, call):
+        del call
+        self.polls += 1
+        return poll(0, "Completed" if self.polls > 2 else "InProgress").reply
+
+    def advance(self, by):
+        self.waited += by.total_seconds()
+
+    def now(self):
+        return AT
+
+
+def test_playing_asks_until_it_is_done():
+    """Every look is an exchange, with a longer wait before each; the step has come to its end with the last."""
+    script, server = scripted([poll(1, "Completed")], GENERO, HERE, is_timed=True), Slow()
+    done = list(play(script, World(caller=server, salt="zzzzz"), GENERO))
+    assert [one.index for one in done] == [0, 0, 0]
+    assert done[-1].exchange.reply.data == {"batchJobStatus": "Completed"}
+    assert server.waited == pytest.approx(sum(DELAYS[:2]))

@@ -4,12 +4,14 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.document import load_bundled
 from contracts.messages import ABSENT, Headers, Reply
-from generators.campaign.signs import common, shows, sign_of
+from generators.campaign.signs import common, marks_of, shows, sign_of
 
 words = st.sampled_from(["done", "failed", "b00000item-1", "id-4711", "2026-01-01T00:00:00Z", "x"])
 leaves = st.none() | st.booleans() | st.integers(0, 10**9) | words
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4))
+marks = st.just(()) | st.just(("{{prefix}}", "{{v1}}"))
 names = st.dictionaries(st.sampled_from(["prefix", "v1", "v2"]), st.sampled_from(["b00000", "id-4711", "7"]))
 headers = st.lists(st.sampled_from([("Location", "/a"), ("Date", "today"), ("ETag", '"1"')]), unique=True)
 types = st.sampled_from(["application/json", "text/plain", "application/json; charset=utf-8"])
@@ -23,10 +25,38 @@ def replies(draw):
     return Reply(status=draw(st.sampled_from([200, 207, 400])), headers=given_headers, body=body, data=data)
 
 
-@given(replies(), names)
-def test_a_reply_is_like_its_own_sign(reply, known):
+@given(replies(), names, marks)
+def test_a_reply_is_like_its_own_sign(reply, known, ours):
     """What is kept of a reply is found in it again."""
-    assert shows(sign_of(0, reply, known), reply, known)
+    assert shows(sign_of(0, reply, known, ours), reply, known)
+
+
+def listing(*rows):
+    return Reply(status=200, headers=Headers(), body=b"", data=list(rows))
+
+
+def test_records_of_others_in_a_list_make_no_difference():
+    """Of a list the records with a name of ours count, wherever they stand and whoever stands between them."""
+    known, ours = {"prefix": "b00000"}, ("{{prefix}}",)
+    one, two = ({"id": n, "properties": {"code": f"b00000-{n}", "n": n}} for n in (1, 2))
+    theirs = {"id": 9, "properties": {"code": "other", "n": 9}}
+    sign = sign_of(0, listing(one, two), known, ours)
+    assert sign.values["/@code={{prefix}}-2/properties/n"] == 2
+    assert sign.sizes[""] == 2
+    assert shows(sign, listing(theirs, two, theirs, one), known)
+    assert not shows(sign, listing(theirs, two), known)
+    assert not shows(sign, listing(one, two, {"code": "b00000-3"}), known)
+    assert not shows(sign, listing(one, {**two, "properties": {"code": "b00000-2", "n": 3}}), known)
+
+
+def test_only_lists_are_read_so():
+    """Outcomes have their places: who stands where is what many laws are about."""
+    contract = load_bundled("onkey")
+    assert [bool(marks_of(contract.operation(name), {"prefix": "b00000"})) for name in ("list", "batchCreate")] == [
+        True,
+        False,
+    ]
+    assert marks_of(None, {"prefix": "b00000"}) == ()
 
 
 @given(st.lists(replies(), min_size=2, max_size=4), names)
@@ -51,3 +81,12 @@ def test_names_that_are_made_up_anew_make_no_difference(reply, other):
 def test_another_status_is_not_alike(reply, other):
     """Whatever else is the same, a reply with another status is not like a sign."""
     assert shows(sign_of(0, reply, {}), other, {}) <= (reply.status == other.status)
+
+
+def test_a_number_of_ours_is_told_by_its_blank():
+    """An id that is a number is as little left out as one that is a text: which one it is may be what is wrong."""
+    known = {"prefix": "b00000", "n1": "700000000000001", "n2": "700000000000002"}
+    sign = sign_of(0, listing({"id": 700000000000001}, {"id": 8123456789}), known)
+    assert sign.values == {"/0/id": "{{n1:number}}"}
+    assert not shows(sign, listing({"id": 700000000000002}, {"id": 8123456789}), known)
+    assert not shows(sign, listing({"id": "700000000000001"}, {"id": 8123456789}), known)

@@ -14,6 +14,7 @@ from contracts.schemas import SchemaSet
 from generators.checks.findings import History
 from generators.checks.laws import LAWS
 from generators.checks.reading import read_call
+from generators.checks.telling import entries_of
 from generators.checks.views import views
 from generators.locations import holds, look, look_all, sent_of
 
@@ -135,6 +136,20 @@ def test_an_item_whose_reference_failed_is_not_run():
     """The declared word for it makes an entry of a waiting item one that was not run."""
     answer = {"Operations": [{"bulkId": "a", "status": "400"}, {"bulkId": "b", "status": "409"}, {"status": "204"}]}
     assert results(view_of("scim.bulk", SCIM, 200, answer)[0])[:2] == ["failed", "not-run"]
+
+
+def test_a_map_names_by_its_place_what_has_no_key():
+    """An item without a key is told under its place in the request; a place of one that has a key is no name of it."""
+    body = [{"blockId": "1"}, {}, {"blockId": None}]
+    named = {"1": "bad", "2": "worse"}
+    view, broken = view_of("genero.postJob", body, 202, {"name": "7"}, polls=[{"x": 1}])
+    del broken
+    told = entries_of(view.bulk, view.bulk.job.outcomes, {"jobItemErrors": named}, view.call.items)
+    assert [one.items for one in told] == [(0,), (2,)]
+    other = entries_of(
+        view.bulk, view.bulk.job.outcomes, {"jobItemErrors": {"0": "bad", "3": "worse"}}, view.call.items
+    )
+    assert [one.items for one in other] == [(), ()]
 
 
 def test_outcomes_split_into_successes_and_failures():

@@ -1,8 +1,18 @@
 """`bulkproof fuzz` and `bulkproof replay`: a planted bug is found, kept in three forms, and shows again."""
 
+from dataclasses import replace
+from itertools import islice
+
 import pytest
 from click.testing import CliRunner
 
+from contracts.document import load_bundled
+from contracts.errors import MisuseError
+from generators.campaign.leases import Job
+from generators.campaign.progress import Lines
+from generators.campaign.running import Campaign
+from generators.campaign.target import Place
+from generators.scale.executors import InProcess
 from mockserver.cli.fuzz import fuzz
 from mockserver.cli.replay import replay
 from mockserver.testing import running
@@ -46,3 +56,58 @@ def test_a_server_that_is_not_there_is_told_in_a_sentence(tmp_path):
     done = run(fuzz, "genero", "--url", "http://127.0.0.1:1", "--corpus", str(tmp_path))
     assert "nothing answers at http://127.0.0.1:1" in str(done.exception)
     assert not list(tmp_path.glob("findings/*"))
+
+
+PLAIN = """
+openapi: 3.1.0
+info: {title: Plain, version: "1"}
+servers: [{url: /plain}]
+paths:
+  /things:
+    get: {operationId: listThings, responses: {"200": {description: all}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--no-schemathesis", "--max-time", "5s"), "no bulk operation can be played, without schemathesis"),
+        (("--max-time", "5s"), "schemathesis takes 12 s or more"),
+    ],
+)
+def test_a_contract_without_anything_bulk_is_told_in_a_sentence(words, says, sandbox, tmp_path):
+    """Where the fuzzer has nothing to play with, and schemathesis does not play, there is no campaign."""
+    _, url = sandbox
+    file = tmp_path / "plain.yaml"
+    file.write_text(PLAIN)
+    done = run(fuzz, str(file), "--url", url, "--corpus", str(tmp_path), *words)
+    assert isinstance(done.exception, MisuseError)
+    assert says in str(done.exception)
+
+
+def test_a_campaign_without_a_call_is_told_in_a_sentence(sandbox, tmp_path, monkeypatch):
+    """That nothing was judged is no success."""
+    _, url = sandbox
+    monkeypatch.setattr(InProcess, "run", lambda *_: None)
+    done = run(fuzz, "genero", "--url", url, "--max-time", "5s", "--no-schemathesis", "--corpus", str(tmp_path))
+    assert "before it made any call" in str(done.exception)
+    assert isinstance(done.exception, MisuseError)
+
+
+def test_schemathesis_plays_alone_where_nothing_is_bulk():
+    """A campaign says so once, and gives out what schemathesis does, one stretch after the other."""
+    contract = replace(load_bundled("genero"), operations=load_bundled("genero").operations[:1])
+    contract = replace(contract, operations=tuple(replace(one, bulk=None) for one in contract.operations))
+    job, said, leases = Job(contract=contract, place=Place(url="")), [], []
+
+    class Taking:
+        def run(self, given, emit, is_over):
+            del emit, is_over
+            leases.extend(islice(given, 3))
+
+        def stop(self):
+            """Let go of nothing."""
+
+    Campaign(job=job, executor=Taking(), listener=Lines(said.append), seconds=60.0).run()
+    assert [(one.part, one.alone) for one in leases] == [("schemas", False), ("schemas", True), ("schemas", True)]
+    assert said == ["No bulk operation can be played: schemathesis plays alone."]

@@ -104,6 +104,42 @@ def test_reset_and_drop(things):
     assert things.sandbox not in names
 
 
+def test_a_reset_sets_clock_settings_and_scenarios_at_once(things):
+    """What a body of a reset says is as if each had been set after it; what it does not say is as when it was made."""
+    things.call("PUT", "/things/boxes/a", {"id": "a"})
+    now, scenario = "2027-03-01T00:00:00Z", "never-ends"
+    wanted = {"clock": {"now": now}, "settings": {"auth": "strict"}, "scenarios": [scenario]}
+    assert things.control("POST", "reset", wanted).data == {"name": things.sandbox, "seed": 0}
+    clock = things.control("GET", "clock").data
+    assert (clock["now"], clock["mode"]) == (now, "frozen")
+    told = things.control("GET", "settings").data
+    assert [one["name"] for one in things.control("GET", "scenarios").data["scenarios"]] == [scenario]
+    assert things.control("POST", "reset").status == 200
+    assert things.control("GET", "clock").data["now"] == EPOCH
+    assert things.control("GET", "settings").data == {**told, "auth": "open"}
+    assert things.control("GET", "scenarios").data["scenarios"] == []
+    assert things.call("GET", "/things/boxes/a").status == 404
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"clock": {"now": "1960-01-01T00:00:00Z"}},
+        {"clock": {"now": "9999-01-01T00:00:00Z"}},
+        {"clock": {}},
+        {"settings": {"auth": "maybe"}},
+        {"scenarios": ["no-such-day"]},
+        {"seed": 7, "clock": {"now": "2027-03-01T00:00:00Z"}, "scenarios": [{}]},
+    ],
+)
+def test_a_refused_reset_changes_nothing(things, wanted):
+    """When part of a reset's body is wrong the sandbox stays as it was."""
+    things.call("PUT", "/things/boxes/a", {"id": "a"})
+    is_problem(things.control("POST", "reset", wanted), 400)
+    assert things.call("GET", "/things/boxes/a").status == 200
+    assert things.control("GET", "clock").data["now"] == EPOCH
+
+
 def test_a_control_call_makes_a_sandbox(things):
     """Asking about a sandbox that does not exist makes it, as any first use does."""
     assert things.control("GET", "clock").status == 200

@@ -1,0 +1,148 @@
+"""What a campaign's judge must keep silent about, and what it must not."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import orjson
+import pytest
+
+from contracts import load
+from contracts.document import load_bundled
+from contracts.messages import ABSENT, Call, Exchange, Headers, Reply
+from generators.campaign.ledger import Ledger, Where
+from generators.campaign.watching import Watcher
+from generators.campaign.worlds import World
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CONTRACT = load(Path(__file__).parent / "toys" / "things.yaml")
+TENANT = (("X-Tenant", "north"),)
+
+
+class Judge:
+    """A watcher of one world, told of one call after the other."""
+
+    def __init__(self):
+        self.watcher = Watcher(CONTRACT, World(caller=SimpleNamespace(controlled=True), salt="00000"))
+        self.n = 0
+
+    def told(self, method, path, body, status, answer, *, headers=TENANT):
+        """Return the shapes of what is found in one exchange, what HTTP says left out."""
+        self.n += 1
+        route = self.watcher.router.match(method, path)
+        content = b"" if body is ABSENT else orjson.dumps(body)
+        headers = Headers((("Content-Type", "application/json"), *headers))
+        call = Call(method=method, path=path, headers=headers, body=content)
+        reply = Reply(status=status, body=orjson.dumps(answer), data=answer)
+        name = route.operation.id
+        exchange = Exchange(n=self.n, at=NOW, api=CONTRACT.name, operation=name, call=call, reply=reply)
+        return [one.shape for one in self.watcher.see(exchange) if one.law != "response"]
+
+    def put(self, *items, ok=True):
+        """Put single things, each with the outcome `ok`."""
+        bodies = [{"ref": f"r{n}", **item} for n, item in enumerate(items)]
+        outcomes = [{"ref": body["ref"], "ok": ok} for body in bodies]
+        return self.told("POST", "/things/put", bodies, 200 if ok else 207, outcomes)
+
+
+@pytest.fixture
+def judge():
+    """Return a judge who has seen the thing `b00000-1` made."""
+    made = Judge()
+    assert made.put({"thing": {"id": "b00000-1", "name": "One"}}) == []
+    return made
+
+
+def test_a_name_that_looks_foreign_may_be_of_a_record_that_a_call_has_deleted(judge):
+    """Only a record that no call has named can be missed as one that nobody deleted."""
+    assert judge.put({"thing": {"id": "x", "name": "x"}}) == []
+    shown = [{"id": "b00000-1", "name": "One", "version": 1}, {"id": "x", "name": "x", "version": 1}]
+    native = {"id": "n", "name": "n", "version": 1}
+    assert judge.told("GET", "/things", ABSENT, 200, [*shown, native]) == []
+    assert judge.told("DELETE", "/things/x", ABSENT, 204, None) == []
+    assert judge.told("GET", "/things", ABSENT, 200, [shown[0], native]) == []
+    assert judge.told("GET", "/things", ABSENT, 200, [shown[0]]) == ["record that nobody deleted is gone"]
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_what_is_stored_may_make_up_for_a_missing_member(judge, ok):
+    """An upsert without a member that the schema requires may succeed where the record has it."""
+    assert judge.put({"thing": {"id": "b00000-1"}}, ok=ok) == []
+
+
+def test_a_member_that_does_not_fit_fails(judge):
+    """A value that breaks the schema by itself must not be taken."""
+    assert judge.put({"thing": {"id": "b00000-1", "name": 7}}) == [
+        "upsert with a member that does not fit its schema is done"
+    ]
+    assert judge.put({"thing": {"id": "b00000-2"}}) == ["upsert without a member that it must have is done"]
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_a_deleted_record_may_have_kept_its_version(judge, ok):
+    """Whether a version is looked at when a deleted record comes back, nobody can say."""
+    assert judge.put({"thing": {"id": "b00000-1", "gone": True}}) == []
+    assert judge.put({"thing": {"id": "b00000-1", "name": "Back"}, "version": 1}, ok=ok) == []
+
+
+def test_a_member_that_is_never_changed_may_come_back_as_it_was(judge):
+    """What one write did not change, and a deletion kept, a revival need not change either."""
+    read = {"id": "b00000-1", "name": "One", "version": 1}
+    assert judge.told("GET", "/things/b00000-1", ABSENT, 200, read) == []
+    assert judge.put({"thing": {"id": "b00000-1", "name": "Two"}}) == []
+    assert judge.put({"thing": {"id": "b00000-1", "gone": True}}) == []
+    assert judge.told("GET", "/things/b00000-1", ABSENT, 404, None) == []
+    assert judge.put({"thing": {"id": "b00000-1", "name": "Three", "gone": False}}) == []
+    assert judge.told("GET", "/things/b00000-1", ABSENT, 200, read) == []
+    odd = {**read, "name": "Four"}
+    assert judge.put({"thing": {"id": "b00000-1", "name": "Five"}}) == []
+    assert "member reads otherwise" in judge.told("GET", "/things/b00000-1", ABSENT, 200, odd)
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_what_is_written_beside_a_tombstone_may_be_looked_at(judge, ok):
+    """A deletion by a tombstone may fail for another member of the same item."""
+    assert judge.put({"thing": {"id": "b00000-1", "gone": True, "name": 7}}, ok=ok) == []
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_an_item_that_names_no_record_may_fail(judge, ok):
+    """Whether a record that its caller has to name can do without a name, nobody can say."""
+    assert judge.put({"thing": {"name": "Nobody"}}, ok=ok) == []
+
+
+def test_a_good_deletion_must_not_fail(judge):
+    """A tombstone alone has nothing wrong with it."""
+    assert judge.put({"thing": {"id": "b00000-1", "gone": True}}, ok=False) == ["good delete fails"]
+
+
+@pytest.mark.parametrize(("headers", "found"), [((), []), (TENANT, ["good request refused with 400"])])
+def test_a_request_without_a_header_that_it_must_have_may_be_refused(judge, headers, found):
+    """What is missing beside the items is a reason to refuse."""
+    body = [{"ref": "a", "thing": {"id": "b00000-2", "name": "Two"}}]
+    assert judge.told("POST", "/things/put", body, 400, None, headers=headers) == found
+
+
+@pytest.mark.parametrize(("first", "found"), [("skipped", []), (None, ["good upsert fails"])])
+def test_what_is_skipped_may_count_as_a_failure(judge, first, found):
+    """Where the rest is not run after a failure, an item that waits in vain may be that failure."""
+    things = [{"id": "b00000-2", "name": "Two"}, {"id": "b00000-3", "name": "Three"}]
+    body = [{"ref": "a", "thing": things[0], "after": ["b"] if first else []}, {"ref": "b", "thing": things[1]}]
+    outcomes = [{"ref": "a", "ok": not first, "why": first}, {"ref": "b", "ok": False, "why": "not run"}]
+    assert judge.told("POST", "/things/careful", body, 207, outcomes) == found
+
+
+def test_a_failed_whole_without_outcomes_is_no_refusal(judge):
+    """Where no outcomes are declared, the status of a failed whole says all there is to say."""
+    assert judge.told("POST", "/things/blind", [{"id": "b00000-2"}], 400, None) == []
+
+
+def test_what_is_looked_up_is_referred_to_by_nobody_knows_whom():
+    """Of a reference that names no key, any record of the kind may be meant; others are as free as before."""
+    resources = load_bundled("onkey").resources
+    name, member, named = next((r.name, *pair) for r in resources.values() for pair in r.references.items())
+    ledger = Ledger(resources, World(caller=SimpleNamespace(controlled=True), salt="00000"))
+    assert not ledger.may_be_referred_to(Where("s", named), 7)
+    ledger.refer(Where("s", name), {member: {"code": "b00000-1"}})
+    assert ledger.may_be_referred_to(Where("s", named), 7)
+    assert not ledger.may_be_referred_to(Where("other", named), 7)

@@ -1,0 +1,123 @@
+"""Time: nothing is begun when it is over, no wait outlasts it, and nobody who hangs is waited for."""
+
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from time import monotonic, sleep
+
+import pytest
+
+from contracts.document import load_bundled
+from contracts.messages import Call, Headers, Reply
+from generators.caller import NoAnswerError
+from generators.campaign.leases import Job, Lease
+from generators.campaign.leasing import run_lease
+from generators.campaign.target import Place
+from generators.campaign.timely import OverError, Timely
+from generators.scale import executors
+
+CALL = Call(method="GET", path="/")
+
+
+class Caller:
+    """Answers, or does not, and takes its time where it is told to wait."""
+
+    def __init__(self, *, controlled=False, on_send=lambda: None):
+        self.controlled, self.on_send, self.waited = controlled, on_send, []
+
+    def send(self, call):
+        del call
+        self.on_send()
+        return Reply(status=200, headers=Headers(), body=b"")
+
+    def advance(self, by):
+        self.waited.append(by)
+        if not self.controlled:
+            sleep(by.total_seconds())
+
+    def now(self):
+        return datetime.now(UTC)
+
+
+def test_nothing_is_sent_when_it_is_over():
+    """A call is made until then, and no call after that."""
+    sent = []
+    caller = Timely(Caller(on_send=lambda: sent.append(1)), lambda: bool(sent))
+    assert caller.send(CALL).status == 200
+    with pytest.raises(OverError):
+        caller.send(CALL)
+    assert len(sent) == 1
+
+
+def test_a_wait_ends_with_the_time():
+    """A real wait is given up when it is over; one that costs nothing is made at once."""
+    until = monotonic() + 0.3
+    with pytest.raises(OverError):
+        Timely(Caller(), lambda: monotonic() > until).advance(timedelta(seconds=60))
+    assert monotonic() < until + 1.0
+    free = Caller(controlled=True)
+    Timely(free, lambda: False).advance(timedelta(days=1))
+    assert free.waited == [timedelta(days=1)]
+
+
+def test_a_call_that_time_cut_off_says_nothing_of_the_server():
+    """No answer is a finding only while there was time for one."""
+    over = []
+
+    def hang_up():
+        over.append(1)
+        raise NoAnswerError("gone")
+
+    with pytest.raises(OverError):
+        Timely(Caller(on_send=hang_up), lambda: bool(over)).send(CALL)
+
+
+@pytest.fixture
+def silent():
+    """Return the URL of a server that says 404 for a while, and then takes calls without ever answering."""
+    server = socket.create_server(("127.0.0.1", 0))
+    held, left = [], [30]
+
+    def serve(connection):
+        while connection.recv(65536):
+            left[0] -= 1
+            if left[0] < 0:
+                return
+            connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
+    def accept():
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            held.append(connection)
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    yield f"http://127.0.0.1:{server.getsockname()[1]}"
+    server.close()
+    for one in held:
+        one.close()
+
+
+def test_a_lease_does_not_wait_for_an_answer_that_does_not_come(silent):
+    """A server that stops answering without hanging up holds nothing up beyond the time."""
+    job, events = Job(contract=load_bundled("onkey"), place=Place(url=silent, timeout=20.0)), []
+    began = monotonic()
+    run_lease(job, Lease(number=0, part="bulk", seconds=3.0), events.append)
+    assert monotonic() - began < 3.0 + 2.0
+    assert events[-1]["kind"] == "ended"
+
+
+def test_schemathesis_is_not_waited_for(monkeypatch):
+    """What runs beside the fuzzer is left to its end when the time is up."""
+    go = threading.Event()
+    monkeypatch.setattr(executors, "run_lease", lambda *_: go.wait(30))
+    job = Job(contract=load_bundled("onkey"), place=Place(url=""))
+    over, began = [], monotonic()
+    threading.Timer(0.3, lambda: over.append(1)).start()
+    lease = Lease(number=0, part="schemas", seconds=30.0)
+    executors.InProcess(job).run([lease], lambda _: None, lambda: bool(over))
+    assert monotonic() - began < 2.5
+    go.set()
