@@ -56,17 +56,17 @@ class Insist:
 Entry: TypeAlias = Episode | Limits | Experiment | Insist
 
 
-def agenda(contract: Contract, grounds: Grounds, rng: Random, *, lease: int = 0) -> Iterator[Entry]:
+def agenda(contract: Contract, grounds: Grounds, rng: Random, *, nth: int = 0) -> Iterator[Entry]:
     """Yield what there is to do, without end: in the first lease a round of everything, then what makes most requests.
 
-    Now and then a later lease posts the largest requests again.
+    `nth` counts the leases of a campaign from 0. Now and then a later one posts the largest requests again.
     """
     laws, insisting, limits = _laws(grounds, rng), _insistence(contract), _limits(grounds)
-    if lease == 0:
+    if nth == 0:
         yield from _first_round(laws, [*insisting, *limits])
-    elif lease % SELDOM == 0:
+    elif nth % SELDOM == 0:
         yield from limits
-    laws = laws[lease % len(laws) :] + laws[: lease % len(laws)] if laws else []
+    laws = laws[nth % len(laws) :] + laws[: nth % len(laws)] if laws else []
     for n in count():
         yield Episode(style=STYLES[n % len(STYLES)])
         if laws and n % APART == APART - 1:

@@ -41,6 +41,7 @@ class Job:
 class Lease:
     """One stretch. `number` tells its seed apart from others', `phases` are those of schemathesis.
 
+    `nth` is how many of its part its campaign has given away before; a campaign that goes on counts anew.
     `known` are the fingerprints that need not be investigated again, `untried` findings, as their files have them, that
     nobody had the time to make small. `reserved` is the share of the time that is kept for making findings small. What
     schemathesis does `alone` waits for what it did before, and is not left out.
@@ -49,6 +50,7 @@ class Lease:
     number: int
     part: Part
     seconds: float
+    nth: int = 0
     phases: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
     untried: tuple[Mapping[str, Any], ...] = ()

@@ -94,7 +94,7 @@ class Bulk:
         with suppress(OverError):
             grounds = survey(self._session("survey", 0).bench)
             if grounds.bulk:
-                entries = enumerate(agenda(self.job.contract, grounds, rng, lease=self.lease.number))
+                entries = enumerate(agenda(self.job.contract, grounds, rng, nth=self.lease.nth))
                 self._play_through(entries, grounds)
             else:
                 self._tell({"kind": "barren", "lease": self.lease.name})

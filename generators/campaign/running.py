@@ -153,7 +153,7 @@ class Campaign:
             if self.schemas and n % 4 == 0 and left >= SCHEMAS:
                 yield self._given(Lease(number=next(others), part="schemas", seconds=min(length, left), phases=FUZZING))
             reserved = RESERVED if left - length >= LEAST else max(RESERVED, min(SHARE, LAST / max(left, LEAST)))
-            bulk = Lease(number=next(numbers), part="bulk", seconds=min(length, left), reserved=reserved)
+            bulk = Lease(number=next(numbers), nth=n - 1, part="bulk", seconds=min(length, left), reserved=reserved)
             yield self._given(self._with_untried(bulk))
         if self._barren and self.schemas:
             yield from self._schemas_alone(budget, others)

@@ -36,7 +36,7 @@ def ground(request):
 
 
 def entries(ground, lease, count):
-    return list(islice(agenda(*ground, Random(lease), lease=lease), count))
+    return list(islice(agenda(*ground, Random(lease), nth=lease), count))
 
 
 def kinds(some):

@@ -131,3 +131,17 @@ def test_a_lease_tries_what_it_was_given():
     (small,) = [one for one in tried if one.fingerprint == name]
     assert seen[0]["tries"] == 0
     assert (small.confirmed, small.tries) == (3, 3)
+
+
+def test_a_campaign_that_goes_on_begins_with_a_round_of_everything(tmp_path):
+    """Seeds go on where the last campaign ended; what is done first is done again: the server may have changed."""
+    given = []
+
+    def plan(leases, emit):
+        for lease in (next(leases), next(leases)):
+            emit({"kind": "ended", "lease": lease.name})
+            given.append((lease.number, lease.nth))
+
+    run(plan, tmp_path)
+    run(plan, tmp_path)
+    assert given == [(0, 0), (1, 1), (2, 0), (3, 1)]
