@@ -53,7 +53,8 @@ _LOADED: Final[dict[str, Api]] = {}
 class SandboxModel:
     """Predicts what an implementation answers, as long as it can be sure of what is stored.
 
-    It gives up for good once it was wrong, or once a call came while a job was under way: nobody knows which was first.
+    It gives up for good once it was wrong, once a bulk call was answered with more or fewer outcomes than its own, or
+    once a call came while a job was under way: nobody knows which was first.
     """
 
     api: Api
@@ -83,13 +84,14 @@ class SandboxModel:
             return None
         self._catch_up(operation, exchange.call.path, exchange.reply)
         mine = self._done(exchange)
-        if operation.record is None or operation.record.action.constant != "list":
+        is_alike = _are_alike(mine.reply.data, exchange.reply.data)
+        if is_alike and (operation.record is None or operation.record.action.constant != "list"):
             self._learn(mine.reply, exchange.reply)  # a list shows what others have made, too
         predicted = self._predicted(operation, exchange, mine)
         if predicted.status in OK and exchange.reply.status not in OK and self._is_of_stock(exchange.call):
             self.gave_up = _action(operation) not in {"read", "update", "delete"}
             return None
-        self.gave_up = _is_wrong(predicted, exchange)
+        self.gave_up = _is_wrong(predicted, exchange) or (operation.bulk is not None and not is_alike)
         return predicted
 
     def _is_of_stock(self, call: Call) -> bool:
@@ -272,6 +274,15 @@ def _aligned(one: object, other: object) -> Iterator[tuple[object, object]]:
             yield from _aligned(first, second)
     elif isinstance(one, str | int):
         yield one, other
+
+
+def _are_alike(one: object, other: object) -> bool:
+    """Say whether lists at the same places are of the same length: only then do ids at the same places go together."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_are_alike(one[name], other[name]) for name in one.keys() & other.keys())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_are_alike, one, other))
+    return True
 
 
 def _flat(data: object) -> Iterator[tuple[str, object]]:

@@ -101,6 +101,16 @@ def test_items_are_predicted_with_what_went_wrong(onkey, model):
     assert predicted.errors[1] in str(exchange.reply.data)
 
 
+def test_a_model_gives_up_where_outcomes_are_missing(onkey, model):
+    """Which id is whose cannot be told from a list that lacks one, so nothing is learned and nothing more predicted."""
+    items = [{"properties": {"code": f"R{n}"}, "userObjectId": str(n)} for n in range(3)]
+    exchange = onkey.ask("POST", f"{RES}/resources/batch?mode=PerRecord", items, kind=COLLECTION)
+    messages = exchange.reply.data["messages"]
+    short = replace(exchange, reply=replace(exchange.reply, data={"messages": messages[1:]}))
+    assert model.predict(short).results == ("done", "done", "done")
+    assert model.predict(onkey.ask("GET", f"{RES}/resources/{messages[2]['objectId']}")) is None
+
+
 def test_a_model_that_was_wrong_gives_up(onkey, model):
     """Once an implementation has done something else, nothing more is predicted of it."""
     exchange = onkey.ask("GET", f"{RES}/trades/1543844764239005")
