@@ -28,7 +28,8 @@ class Selection:
 def selection(contract: Contract, only: Sequence[str], skip: Sequence[str]) -> Selection:
     """Return what is left of all checks and operations. Raises MisuseError for a name that is neither.
 
-    Replaying examples alone would find nothing: it brings the check of replies with it.
+    Replaying examples alone would find nothing: it brings the check of replies with it. A model that had nothing to be
+    compared with would not either: it brings the laws, whose calls it judges.
     """
     operations = [one.id for one in contract.operations]
     for name in (*only, *skip):
@@ -37,6 +38,8 @@ def selection(contract: Contract, only: Sequence[str], skip: Sequence[str]) -> S
             cure = did_you_mean(name, known) or f"Known are {', '.join(known)}."
             raise MisuseError(f"'{name}' is no check and no operationId of {contract.title}.", cure=cure)
     asked = (*only, conformance.CHECK) if examples.CHECK in only else only
+    if differential.CHECK in only and not any(law.name in only for law in EVERY):
+        asked = (*asked, *(law.name for law in EVERY))
     checks = _left(CHECKS, asked, skip)
     return Selection(
         checks=checks,

@@ -210,6 +210,17 @@ def test_a_model_that_is_handed_in_is_compared():
     assert {one.law for one in answers(events)} == {"isolated", "singular", "model"}
 
 
+def test_a_model_alone_has_the_calls_of_the_laws_to_judge():
+    """Where nothing but the model is asked for, there must be something that it is compared with."""
+
+    class Wrong:
+        def predict(self, exchange):
+            return Prediction(status=418) if exchange.operation == "changeBooks" else None
+
+    events = run(model=Wrong(), only=["model", "changeBooks"])
+    assert {event.finding.law for event in events if isinstance(event, FindingFound)} == {"model"}
+
+
 def test_salts_differ_from_second_to_second():
     """Two runs do not meet each other's names."""
     salts = [salt_of(START + timedelta(seconds=seconds)) for seconds in (0, 1, 60, 86400)]

@@ -14,10 +14,10 @@ NOBODY = "http://127.0.0.1:1"
 PATHS = {"/things": {"get": {"responses": {"200": {"description": "All things."}}}}}
 TASK = Task(document={"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": PATHS}, base=NOBODY)
 WAITING = f"""
-import sys
+import os, sys
 from generators.thesis.running import _started
 from generators.thesis.task import Task
-process = _started(Task(document={TASK.document!r}, base={NOBODY!r}))
+process = _started(Task(document={TASK.document!r}, base={NOBODY!r}), open(os.devnull, "wb"))
 print(process.pid, flush=True)
 sys.stdin.read()
 """
@@ -53,3 +53,14 @@ def test_it_ends_with_the_process_that_wanted_it():
         while is_alive(inner) and monotonic() < until:
             sleep(0.05)
         assert not is_alive(inner)
+
+
+def test_one_that_ends_by_itself_is_told_with_its_last_words(tmp_path, monkeypatch):
+    """Whoever waited for more learns with what code it ended, and why."""
+    dying = tmp_path / "python"
+    dying.write_text("#!/bin/sh\necho first >&2\necho MemoryError: last >&2\nexit 3\n")
+    dying.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(dying))
+    (line,) = run_task(TASK)
+    assert line["kind"] == "trouble"
+    assert line["says"] == "its process ended by itself with code 3: MemoryError: last"
