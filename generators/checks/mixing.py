@@ -8,10 +8,11 @@ from typing import Final, TypeVar
 from contracts.model import Operation
 from generators.checks.bench import Bench
 from generators.checks.findings import Experiment, Finding
+from generators.checks.following import named_like
 from generators.checks.intents import Intent
 from generators.checks.requests import stops, units_of
 from generators.checks.staging import repertoire
-from generators.checks.venues import Spot, venues
+from generators.checks.venues import Spot, Venue, venues
 from generators.checks.wrapping import unspoken
 from generators.impossible import ImpossibleError
 
@@ -29,7 +30,10 @@ def at_a_place(bench: Bench, operation: Operation, experiment: Experiment, *, tu
     reason = unspoken(operation)
     if reason is not None:
         raise ImpossibleError(reason)
-    places = deque(venues(bench, operation)[:PLACES])
+    found = venues(bench, operation)
+    if found and not any(_reaches(operation, place) for place in found):
+        raise ImpossibleError("its records belong to targets that no call for single records can name")
+    places = deque(found[:PLACES])
     places.rotate(-turn)
     reasons: list[str] = []
     for place in places:
@@ -40,6 +44,12 @@ def at_a_place(bench: Bench, operation: Operation, experiment: Experiment, *, tu
         else:
             return
     raise ImpossibleError(reasons[0] if reasons else "no kind of record was found to try it on")
+
+
+def _reaches(operation: Operation, place: Venue) -> bool:
+    """Say whether what a bulk operation stores for one target can be looked at by single-record calls."""
+    fan_out = operation.bulk.items.fan_out if operation.bulk is not None else None
+    return fan_out is None or any(named_like(act, fan_out.over, "") for act in place.acts.values())
 
 
 def goods(spot: Spot, size: int) -> list[Intent]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+import yaml
 
 from contracts.durations import iso
 from contracts.messages import Headers
@@ -67,3 +68,18 @@ def test_a_bug_breaks_the_law_of_its_row(bug):
     """On an API that declares what the bug needs, the judge finds that law broken."""
     apis = (api for api in map(api_of, NAMES) if bug.fits(api.contract))
     assert any(bug.law in broken(planted(api, bug.name), bug.law) for api in apis)
+
+
+def test_targets_that_no_single_call_can_name_are_not_looked_at(tmp_path):
+    """What one call stores for a target cannot be held against calls that speak of no target, or of another one."""
+    document = yaml.safe_load(Path(NAMES[0]).read_text(encoding="utf-8"))
+    operation = next(one["post"] for one in document["paths"].values() if _is_everywhere(one))
+    example = {"libraries": ["north"], "books": [{"isbn": "1", "title": "One"}]}
+    operation["requestBody"]["content"]["application/json"]["examples"] = {"north": {"value": example}}
+    file = tmp_path / "books.yaml"
+    file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    assert broken(api_of(str(file)), "createEverywhere", "singular", "effect", "isolated", "permuted") == set()
+
+
+def _is_everywhere(path):
+    return path.get("post", {}).get("operationId") == "createEverywhere"
