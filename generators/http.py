@@ -1,8 +1,10 @@
 """Calls over HTTP on a connection that is kept alive; in real time, or to a sandbox whose clock can be moved."""
 
 import re
+import selectors
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from time import sleep
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -11,11 +13,9 @@ import orjson
 
 from contracts.durations import iso
 from contracts.errors import MisuseError
-from contracts.messages import Call, Headers, Reply
+from contracts.messages import ABSENT, Call, Headers, Reply
 from contracts.model import Contract
 from generators.caller import NoAnswerError
-from generators.connection import Connection, WireError
-from generators.locations import json_of
 
 __all__ = ["ControlledCaller", "HttpCaller", "connect"]
 
@@ -24,6 +24,7 @@ DEFAULT: Final = "default"
 TIMEOUT: Final = 30.0
 NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+Selector: Final = getattr(selectors, "PollSelector", selectors.DefaultSelector)  # one system call a look, where it is
 
 
 class HttpCaller:
@@ -42,19 +43,24 @@ class HttpCaller:
         self.base = base.rstrip("/")
         self._prefix = parts.path.rstrip("/")
         self._headers = _checked(headers or {})
-        is_tls = parts.scheme == "https"
-        self._connection = Connection(parts.hostname, _port(parts, base), is_tls=is_tls, timeout=timeout)
+        kind = _WholeHTTPS if parts.scheme == "https" else _Whole
+        self._connection = kind(parts.hostname, _port(parts, base), timeout=timeout)
 
     def send(self, call: Call) -> Reply:
         """Send one call and return its answer. Raises NoAnswerError."""
+        self._close_if_stale()
         target = self._prefix + call.path + (f"?{urlencode(call.query)}" if call.query else "")
-        own = {name: value for name, value in self._headers.items() if name not in call.headers}
+        headers = {
+            **{name: self._headers[name] for name in self._headers if name not in call.headers},
+            **dict(call.headers),
+        }
         try:
-            answer = self._connection.ask(call.method, target, own | dict(call.headers), call.body)
-        except (WireError, OSError) as error:
+            self._connection.request(call.method, target, body=call.body or None, headers=headers)
+            return _reply(self._connection.getresponse())
+        except (HTTPException, OSError) as error:
+            self._connection.close()
             reason = str(error) or type(error).__name__
             raise NoAnswerError(f"{call.method} {self.base}{call.path}: {reason}") from None
-        return Reply(status=answer.status, headers=answer.headers, body=answer.body, data=json_of(answer.body))
 
     def advance(self, by: timedelta) -> None:
         """Wait in real time."""
@@ -67,6 +73,44 @@ class HttpCaller:
     def close(self) -> None:
         """Close the connection; the next call opens another."""
         self._connection.close()
+
+    def _close_if_stale(self) -> None:
+        """Close a kept connection that the server has closed, so that nothing need be sent twice."""
+        kept: Any = self._connection.sock
+        if kept is None:
+            return
+        with Selector() as waiting:
+            waiting.register(kept, selectors.EVENT_READ)
+            is_closed = bool(waiting.select(0))
+        if is_closed:
+            self._connection.close()
+
+
+class _Whole(HTTPConnection):
+    """Sends a request in one piece: the other side is woken once, not for the head and again for the body."""
+
+    _pieces: list[bytes] | None = None
+
+    def request(self, *given: Any, **more: Any) -> None:
+        """Send a request."""
+        pieces: list[bytes] = []
+        self._pieces = pieces
+        try:
+            super().request(*given, **more)
+        finally:
+            self._pieces = None
+        self.send(b"".join(pieces))
+
+    def send(self, data: Any) -> None:
+        """Send some of it, or keep it until it is whole."""
+        if self._pieces is None:
+            super().send(data)
+        else:
+            self._pieces.append(data)
+
+
+class _WholeHTTPS(_Whole, HTTPSConnection):
+    """The same over TLS."""
 
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:
@@ -82,6 +126,18 @@ def _port(parts: Any, base: str) -> int | None:
     except ValueError:
         raise MisuseError(f"'{base}' has no valid port.", cure="Write it as http://HOST:PORT.") from None
     return port
+
+
+def _reply(response: HTTPResponse) -> Reply:
+    body = response.read()
+    return Reply(status=response.status, headers=Headers(response.getheaders()), body=body, data=_data(body))
+
+
+def _data(body: bytes) -> object:
+    try:
+        return orjson.loads(body) if body else ABSENT
+    except orjson.JSONDecodeError:
+        return ABSENT
 
 
 class ControlledCaller:
