@@ -10,7 +10,9 @@ from generators.campaign.signs import Sign
 from generators.campaign.steps import Asking, Busy, Lesson, Script, Step, Waiting
 
 FORMAT: Final = "bulkproof-finding/1"
-ALONE: Final = frozenset(("count", "counts", "coverage", "key", "outcome-order", "response", "status-class"))
+ALONE: Final = frozenset(
+    ("count", "counts", "coverage", "job-moves", "job-progress", "key", "outcome-order", "response", "status-class")
+)
 """Laws and checks that are broken by what one call was answered: that it does not come again takes nothing away."""
 Judged: TypeAlias = Literal["laws", "signs"]
 
@@ -55,7 +57,7 @@ class Kept:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether it never showed again, and was no more than one exchange held against others."""
+        """Whether it never showed again, and was no more than what other calls have led to believe."""
         return self.tries > 0 and not self.confirmed and self.law not in ALONE
 
 

@@ -11,8 +11,8 @@ from generators.campaign.reporting import report_of
 from generators.campaign.state import State
 from generators.reports import html_page, json_lines, junit_xml, sarif_log, table
 
-COMPARED = ("model", "read-back", "verdict", "async-is-sync", "singular", "fan-out", "job-moves", "stale-version")
-PROVEN = ("response", "count", "key", "counts", "status-class", "outcome-order", "coverage")
+COMPARED = ("model", "read-back", "verdict", "async-is-sync", "singular", "fan-out", "stale-version")
+PROVEN = ("response", "count", "key", "counts", "status-class", "outcome-order", "coverage", "job-moves")
 
 
 def state_of(*some):
@@ -41,8 +41,8 @@ def test_what_exchanges_say_together_and_never_again_breaks_nothing(law):
 
 
 @pytest.mark.parametrize("law", PROVEN)
-def test_what_one_exchange_proves_stays_broken(law):
-    """A reply that breaks the contract has been given, however often it is not given again."""
+def test_what_a_call_s_own_answers_prove_stays_broken(law):
+    """A reply that breaks the contract, or what a job itself has said, was given, however often it is not again."""
     one = kept("a", law=law, confirmed=0, tries=3)
     assert (len(state_of(one).broken), report(one).rows[0].status) == (1, "broken")
 
