@@ -56,13 +56,9 @@ def pin(pid: int, cores: set[int]) -> None:
         os.sched_setaffinity(pid, cores)
 
 
-def measured(
-    server: Server, command: tuple[str, ...], *, pinned: bool = True, first: tuple[str, ...] | None = None
-) -> Run:
-    """Run a client to its end and return what it asked; another one may run `first` in the same folder."""
+def measured(server: Server, command: tuple[str, ...], *, pinned: bool = True) -> Run:
+    """Run a client to its end and return what it asked."""
     with TemporaryDirectory(prefix="bulkproof-bench-") as folder:
-        if first is not None:
-            run(first, folder, pinned=pinned)
         server.call("GET", "/_counts")
         before, spent = server.cpu(), os.times()
         run(command, folder, pinned=pinned)
@@ -130,17 +126,6 @@ def alone(api: str, seconds: float, rounds: int) -> None:
         row(f"{api}: batches of mean size {size:.1f} in a {says}", median(ours, "batches", by=by), ">= 250", unit="")
 
 
-def later(api: str, seconds: float, rounds: int) -> None:
-    """Take what a campaign does from its second lease on: it goes on with the folder of a short one."""
-    with counted(api) as server:
-        runs = [measured(server, fuzzer(api, server, seconds), first=fuzzer(api, server, 3)) for _ in range(rounds)]
-    for one in runs:
-        told(f"{api}: from the second lease", one)
-    size = statistics.median(one.counts["items"] / one.counts["batches"] for one in runs)
-    for by, says in SECONDS.items():
-        row(f"{api}: batches of mean size {size:.1f} in a {says}", median(runs, "batches", by=by), ">= 250", unit="")
-
-
 def workers(api: str, seconds: float, rounds: int) -> None:
     """Hold two workers of Dask against one. Where cores are scarce, the CPU per call says more."""
     runs: dict[int, list[Run]] = {1: [], 2: []}
@@ -156,7 +141,7 @@ def workers(api: str, seconds: float, rounds: int) -> None:
     row(f"{api}: calls a CPU second, the server's included, of two / of one", many, ">= 0.8")
 
 
-PARTS: dict[str, Callable[[str, float, int], None]] = {"alone": alone, "later": later, "workers": workers}
+PARTS: dict[str, Callable[[str, float, int], None]] = {"alone": alone, "workers": workers}
 
 
 def main() -> None:
