@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from contracts.bulk import Choice, Page, RecordAct, Resource
-from contracts.model import Operation
+from contracts.model import Contract, Operation
 from contracts.pointers import tokens_of
 from contracts.schemas import Schema
 
@@ -129,3 +129,13 @@ def _payload(operation: Operation) -> Schema | None:
         return None
     pointer = operation.record.payload if operation.record else ""
     return media.schema.at(pointer) if pointer.startswith("/") else media.schema
+
+
+def fallback_resource(contract: Contract, operation: Operation) -> str | None:
+    """Return the resource where an `x-bulk` names none: that of the `like` operation, else the path's."""
+    likes = map(contract.operation, operation.bulk.effect.like if operation.bulk is not None else ())
+    named = [one.record.resource.constant for one in likes if one is not None and one.record is not None]
+    segments = operation.path.split("/")
+    choices = [*named, *(name for name in contract.resources if name in segments)]
+    choices += contract.resources if len(contract.resources) == 1 else ()
+    return next((name for name in choices if name in contract.resources), None)

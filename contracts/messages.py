@@ -120,3 +120,10 @@ class Exchange:
     operation: str | None
     call: Call
     reply: Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Exchanges with one implementation, in the order in which they were made."""
+
+    exchanges: tuple[Exchange, ...] = ()

@@ -14,10 +14,10 @@ import orjson
 
 from contracts.bulk import Resource
 from contracts.lifecycle import FINAL
-from contracts.messages import Call, Exchange, Reply
+from contracts.messages import Call, Exchange, History, Reply
 from contracts.model import Operation, Route
 from generators.checks.differential import are_refusals
-from generators.checks.findings import History, Prediction
+from generators.checks.findings import Prediction
 from generators.checks.jobs import OK
 from generators.checks.views import Telling, views
 from generators.locations import json_of, told

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from contracts.errors import MisuseError
+from contracts.inference import fallback_resource
 from contracts.model import Contract, Operation
 from contracts.names import did_you_mean
 from contracts.schemas import Schema
 from contracts.texts import listed
 from generators.locations import is_outside
-from generators.requests.words import Word, fallback_resource, place_schema, words_of
+from generators.requests.words import Word, place_schema, words_of
 
 WEIGHTS: Final[Mapping[str, int]] = {"create": 4, "upsert": 3, "update": 3, "replace": 2, "delete": 1}
 CAPITAL: Final = re.compile(r"(?<!^)([A-Z])")

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from contracts.bulk import BulkJob
-from contracts.messages import Exchange
+from contracts.messages import Exchange, History
 from contracts.model import Contract
 from contracts.routing import Router
-from generators.checks.findings import History
 from generators.checks.jobs import handle_id, last_variable
 from generators.checks.views import View, renewed
 

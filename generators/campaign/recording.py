@@ -1,12 +1,15 @@
 """A caller that keeps what it did: every exchange and every wait, in order."""
 
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from contracts.messages import Call, Exchange, Reply
 from contracts.model import Contract, Route
 from contracts.routing import Router
 from generators.caller import Caller
-from generators.campaign.scripting import Deed
+
+Deed: TypeAlias = Exchange | float
+"""Something that was done: an exchange, or a wait of so many seconds."""
 
 
 class Recorder:

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from urllib.parse import unquote
 
 from contracts.lifecycle import FINAL
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract
 from contracts.pointers import tokens_of
+from generators.campaign.recording import Deed
 from generators.campaign.steps import (
     CAPITAL,
     CAPITALS,
@@ -33,9 +34,6 @@ DIGITS: Final = 16
 LONGEST: Final = 300  # characters of a text in which told values are looked for
 TRUTHS: Final = {"false": "False", "true": "True"}  # as they are learned
 FRESH: Final = range(FIRST_NUMBER, FIRST_NUMBER + 10**14)
-
-Deed: TypeAlias = Exchange | float
-"""Something that was done: an exchange, or a wait of so many seconds."""
 
 
 def scripted(deeds: Sequence[Deed], contract: Contract, world: World, *, is_timed: bool = False) -> Script:

@@ -8,8 +8,7 @@ from contracts.messages import Call, Exchange, Reply
 from contracts.model import Operation
 from generators.caller import NoAnswerError
 from generators.campaign.kept import Judged
-from generators.campaign.recording import Recorder
-from generators.campaign.scripting import Deed
+from generators.campaign.recording import Deed, Recorder
 from generators.campaign.watchers import Outfit
 from generators.campaign.watching import Watcher
 from generators.campaign.worlds import World

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from contracts.messages import ABSENT, Exchange
+from contracts.messages import ABSENT, Exchange, History
 from contracts.model import Contract, Route
 from contracts.routing import Router
 from generators.campaign.jobwatch import JobWatch, Watched
@@ -21,7 +21,7 @@ from generators.campaign.worlds import World
 from generators.checks import job_laws, outcome_laws
 from generators.checks.conformance import check_response
 from generators.checks.differential import differences
-from generators.checks.findings import Finding, History, Model
+from generators.checks.findings import Finding, Model
 from generators.checks.jobs import OK
 from generators.checks.views import Telling, View, views
 from generators.locations import Sent, sent_of

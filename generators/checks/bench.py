@@ -7,11 +7,10 @@ from random import Random
 from time import monotonic
 from typing import Final
 
-from contracts.messages import Call, Exchange, Reply
+from contracts.messages import Call, Exchange, History, Reply
 from contracts.model import Contract, Operation, Route
 from contracts.routing import Router
 from generators.caller import Caller, NoAnswerError
-from generators.checks.findings import History
 from generators.impossible import ImpossibleError
 from generators.requests.names import FIRST_NUMBER, Names
 

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from contracts.messages import ABSENT, Exchange
+from contracts.messages import ABSENT, Exchange, History
 from contracts.model import Contract
 from contracts.texts import short
-from generators.checks.findings import Finding, History, Model, Prediction
+from generators.checks.findings import Finding, Model, Prediction
 from generators.checks.views import View, views
 from generators.locations import look
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from contracts.messages import Exchange
+from contracts.messages import Exchange, History
 from contracts.model import Contract, Operation
 
 if TYPE_CHECKING:
@@ -44,13 +44,6 @@ class Answer:
     word: Word
     reason: str = ""
     findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """Exchanges with one implementation, in the order in which they were made."""
-
-    exchanges: tuple[Exchange, ...] = ()
 
 
 Judge: TypeAlias = Callable[["View"], Iterator[Finding]]

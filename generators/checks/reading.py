@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.bulk import Bulk
+from contracts.inference import fallback_resource
 from contracts.messages import ABSENT
 from contracts.model import Contract, Operation
 from contracts.pointers import pointer_of, tokens_of
 from generators.locations import Sent, choose, is_outside, locate, look, wished
-from generators.requests.words import fallback_resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

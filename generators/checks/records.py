@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from contracts.messages import ABSENT, Exchange
+from contracts.messages import ABSENT, Exchange, History
 from contracts.model import Operation
 from generators.checks.bench import Bench
-from generators.checks.findings import History
 from generators.checks.intents import Intent, actions_of
 from generators.checks.jobs import OK, last_variable, route_of
 from generators.checks.payloads import Members, changed_members, marker_of, new_members

@@ -6,6 +6,7 @@ from itertools import islice, product
 from typing import Final
 
 from contracts.bulk import Bulk, Resource
+from contracts.inference import fallback_resource
 from contracts.model import Contract, Operation, Parameter
 from contracts.parameters import read_text
 from generators.checks.bench import Bench
@@ -13,7 +14,7 @@ from generators.checks.jobs import OK
 from generators.impossible import ImpossibleError
 from generators.locations import is_outside, text_of
 from generators.requests.calls import draft, sample
-from generators.requests.words import fallback_resource, word_for
+from generators.requests.words import word_for
 
 MOST_SCOUTED: Final = 24
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from contracts.bulk import Bulk, Outcomes
-from contracts.messages import ABSENT, Exchange
+from contracts.messages import ABSENT, Exchange, History
 from contracts.model import Contract, NoRoute, Operation
 from contracts.routing import Router
-from generators.checks.findings import History
 from generators.checks.jobs import OK, Trace, Tracks
 from generators.checks.reading import BulkCall, read_call
 from generators.checks.telling import Entry, Outcome, entries_of, outcomes_of

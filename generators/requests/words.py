@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from contracts.bulk import Choice
-from contracts.model import Contract, Operation
+from contracts.model import Operation
 from contracts.parameters import read_text
 from contracts.schemas import Schema
 from generators.locations import is_outside
@@ -43,13 +43,3 @@ def word_for(operation: Operation, choice: Choice, meaning: str, element: Schema
     schema = place_schema(operation, element, choice.source) if choice.source else None
     words = (word.written or meaning for word in words_of(choice, schema, [meaning]) if word.meaning == meaning)
     return next(words, None)
-
-
-def fallback_resource(contract: Contract, operation: Operation) -> str | None:
-    """Return the resource where an `x-bulk` names none: that of the `like` operation, else the path's."""
-    likes = map(contract.operation, operation.bulk.effect.like if operation.bulk is not None else ())
-    named = [one.record.resource.constant for one in likes if one is not None and one.record is not None]
-    segments = operation.path.split("/")
-    choices = [*named, *(name for name in contract.resources if name in segments)]
-    choices += contract.resources if len(contract.resources) == 1 else ()
-    return next((name for name in choices if name in contract.resources), None)

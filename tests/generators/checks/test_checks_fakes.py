@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from shelf_server import CONTRACT, Shelves
 
-from contracts.messages import Exchange
+from contracts.messages import Exchange, History
 from generators.checks.events import FindingFound, Finished, LawAnswered
-from generators.checks.findings import History
 from generators.checks.laws import LAWS
 from generators.checks.runner import run_checks
 

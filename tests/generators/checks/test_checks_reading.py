@@ -8,10 +8,9 @@ import pytest
 import yaml
 
 from contracts.declarations import bulk_of
-from contracts.messages import ABSENT, Call, Exchange, Headers, Reply
+from contracts.messages import ABSENT, Call, Exchange, Headers, History, Reply
 from contracts.model import Contract, Operation
 from contracts.schemas import SchemaSet
-from generators.checks.findings import History
 from generators.checks.laws import LAWS
 from generators.checks.reading import read_call
 from generators.checks.telling import entries_of
