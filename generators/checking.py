@@ -161,7 +161,7 @@ class _Run:
         yield from (LawAnswered(answer=answer) for answer in run.answers())
         for one in operations:
             if one not in wanted:
-                answer = Answer(law=coverage.CHECK, operation=one.id, word="not-exercised", reason=READ_ONLY)
+                answer = Answer(law=coverage.CHECK, operation=one.id, word="not-run", reason=READ_ONLY)
                 yield LawAnswered(answer=answer)
 
     def _counted(self, event: Event) -> Event:

@@ -42,7 +42,7 @@ def _place(contract: Contract, name: str) -> int:
 def _broken(state: State) -> Iterator[Row]:
     """Yield the findings, the first of each root cause before the others of it."""
     for kept in [one for group in state.groups.values() for one in group]:
-        status: Status = "known" if kept.fingerprint in state.known else "flaky" if kept.is_doubtful else "broken"
+        status: Status = "known" if kept.fingerprint in state.known else "flaky" if kept.is_doubtful else "failed"
         yield Row(
             id=f"{kept.law}: {kept.shape}",
             group=kept.operation or "any",
@@ -90,4 +90,4 @@ def _kept(state: State) -> Iterator[Row]:
     for (law, operation), seen in words.items():
         if (law, operation) not in broken:
             says, detail = LAWS.get(law, ""), f"Exercised: {', '.join(seen)}."
-            yield Row(id=law, group=operation, says=says, status="kept", detail=detail)
+            yield Row(id=law, group=operation, says=says, status="passed", detail=detail)

@@ -247,11 +247,11 @@ class _Run:
 
     def _answered(self, check: str, operation: Operation, exempt: str | None, reason: str) -> LawAnswered:
         found = tuple(one for one in self._found.values() if one.law == check and one.operation == operation.id)
-        word: Word = "broken" if found else "not-exercised" if reason else "kept"
+        word: Word = "failed" if found else "not-run" if reason else "passed"
         if exempt is not None:
             word, reason = "not-applicable", exempt
         self._words[word] += 1
-        told = "" if word in {"broken", "kept"} else reason
+        told = "" if word in {"failed", "passed"} else reason
         return LawAnswered(answer=Answer(law=check, operation=operation.id, word=word, reason=told, findings=found))
 
 

@@ -50,7 +50,7 @@ def _rows(answer: Answer, base: str, known: frozenset[str]) -> Iterator[Row]:
 
 
 def _broken(finding: Finding, says: str, base: str, known: frozenset[str]) -> Row:
-    status: Status = "known" if finding.fingerprint in known else "broken"
+    status: Status = "known" if finding.fingerprint in known else "failed"
     return Row(
         id=f"{finding.law}: {finding.shape}",
         group=finding.operation,

@@ -9,11 +9,11 @@ from generators.reports.model import WORDS, Evidence, Report, Row, Status, shown
 
 STYLE: Final = Path(__file__).parent / "page.css"
 SIGNS: Final[Mapping[Status, str]] = {
-    "broken": "✗",
+    "failed": "✗",
     "flaky": "~",
     "known": "≈",
-    "kept": "✓",
-    "not-exercised": "○",
+    "passed": "✓",
+    "not-run": "○",
     "not-applicable": "○",
 }
 
@@ -60,7 +60,7 @@ def _filter(report: Report) -> str:
 
 
 def _section(group: str, rows: tuple[Row, ...]) -> str:
-    broken = sum(row.status == "broken" for row in rows)
+    broken = sum(row.status == "failed" for row in rows)
     told = f"{broken} of {len(rows)} broken" if broken else f"none of {len(rows)} broken"
     return f"<section><h2>{escape(group)}<small>{told}</small></h2><ul>{''.join(map(_row, rows))}</ul></section>"
 

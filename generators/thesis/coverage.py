@@ -71,11 +71,11 @@ class Coverage:
         for one in self._by_name.values():
             found = tuple(self._found[one.id].values())
             if found:
-                yield Answer(law=CHECK, operation=one.id, word="broken", findings=found)
+                yield Answer(law=CHECK, operation=one.id, word="failed", findings=found)
             elif one.id in self.statuses:
-                yield Answer(law=CHECK, operation=one.id, word="kept")
+                yield Answer(law=CHECK, operation=one.id, word="passed")
             else:
-                yield Answer(law=CHECK, operation=one.id, word="not-exercised", reason=self._why_not(one))
+                yield Answer(law=CHECK, operation=one.id, word="not-run", reason=self._why_not(one))
 
     def _why_not(self, operation: Operation) -> str:
         if not is_installed():

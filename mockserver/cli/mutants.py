@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SURVIVORS: Final = 1
 WIDTH: Final = 24
-STATUS: "Final[dict[str, Status]]" = {"killed": "kept", "survived": "broken", "not reached": "not-exercised"}
+STATUS: "Final[dict[str, Status]]" = {"killed": "passed", "survived": "failed", "not reached": "not-run"}
 SAYS: Final = {
     "killed": "The tests noticed it",
     "survived": "The bug made a difference to what the tests' client was answered, and no test failed",

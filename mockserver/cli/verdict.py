@@ -37,7 +37,7 @@ def verdict(*, url: str, sandbox: str, form: str, output: Path | None, control_t
     """
     told = _asked(url.rstrip("/"), sandbox, control_token)
     _write(_rendered(form, told, url, to_terminal=output is None), output)
-    return BROKEN if told["broken"] else 0
+    return BROKEN if told["failed"] else 0
 
 
 def _asked(url: str, sandbox: str, token: str) -> dict[str, Any]:
@@ -62,8 +62,8 @@ def _asked(url: str, sandbox: str, token: str) -> dict[str, Any]:
         why = getattr(error, "reason", error)
         cure = "Start one with `bulkproof serve`, or say where it is with --url."
         raise MisuseError(f"no server answers at {url} ({why}).", cure=cure) from None
-    except (ValueError, KeyError, TypeError):
-        cure = "Say with --url where the sandbox is."
+    except (ValueError, KeyError, TypeError, AttributeError):
+        cure = "Give the sandbox's URL with --url."
         raise MisuseError(f"what answers at {url} is no sandbox of Bulkproof.", cure=cure) from None
 
 
@@ -71,8 +71,10 @@ def _verdict(body: bytes) -> dict[str, Any]:
     """Return a verdict. Raises ValueError, KeyError or TypeError for anything else."""
     import json  # noqa: PLC0415 - `--help` does not need it
 
-    told: dict[str, Any] = json.loads(body)
-    if isinstance(told["broken"], int) and all(one["status"] for one in told["laws"]):
+    from mockserver.conduct.verdict import in_current_words  # noqa: PLC0415 - the same
+
+    told = in_current_words(json.loads(body))
+    if isinstance(told["failed"], int) and all(one["status"] for one in told["laws"]):
         return told
     raise ValueError
 

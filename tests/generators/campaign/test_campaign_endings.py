@@ -109,9 +109,9 @@ def test_ctrl_c_ends_with_a_report(sent, sick, tmp_path):
     assert process.returncode == 1
     assert "Interrupted" in said
     assert "Traceback" not in said
-    assert "broken" in out
+    assert "failed" in out
     rows = [orjson.loads(line) for line in report.read_bytes().splitlines()[1:]]
-    assert name in {row["fingerprint"][:8] for row in rows if row["status"] == "broken"}
+    assert name in {row["fingerprint"][:8] for row in rows if row["status"] == "failed"}
 
 
 def test_the_time_is_kept(sick, tmp_path):

@@ -35,7 +35,7 @@ def test_what_exchanges_say_together_and_never_again_breaks_nothing(law):
     assert (state_of(never).broken, report(never).rows[0].status) == ([], "flaky")
     for one in (rarely, untried):
         assert len(state_of(one).broken) == 1
-        assert report(one).rows[0].status == "broken"
+        assert report(one).rows[0].status == "failed"
     assert "flaky" in report(rarely).rows[0].detail
     assert "no time to try it" in report(untried).rows[0].detail
 
@@ -44,7 +44,7 @@ def test_what_exchanges_say_together_and_never_again_breaks_nothing(law):
 def test_what_a_call_s_own_answers_prove_stays_broken(law):
     """A reply that breaks the contract, or what a job itself has said, was given, however often it is not again."""
     one = kept("a", law=law, confirmed=0, tries=3)
-    assert (len(state_of(one).broken), report(one).rows[0].status) == (1, "broken")
+    assert (len(state_of(one).broken), report(one).rows[0].status) == (1, "failed")
 
 
 def test_every_report_tells_the_flaky_apart():

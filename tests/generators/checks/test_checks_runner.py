@@ -91,7 +91,7 @@ def test_read_only_sends_nothing_but_safe_calls():
     caller = Listening()
     events = run(caller, read_only=True)
     assert {call.method for call in caller.calls} == {"GET"}
-    assert {one.word for one in answers(events) if one.law == "atomic"} == {"not-exercised", "not-applicable"}
+    assert {one.word for one in answers(events) if one.law == "atomic"} == {"not-run", "not-applicable"}
     assert "only reading was allowed" in {one.reason for one in answers(events)}
 
 
@@ -99,7 +99,7 @@ def test_a_budget_that_is_used_up_ends_experiments():
     """What there was no time for is not exercised, for that reason."""
     seconds = iter(range(1000))
     events = run(budget=Budget(seconds=3, clock=lambda: float(next(seconds))), only=["isolated"])
-    assert {one.reason for one in answers(events) if one.word == "not-exercised"} == {"the time budget was used up"}
+    assert {one.reason for one in answers(events) if one.word == "not-run"} == {"the time budget was used up"}
 
 
 def test_waits_in_real_time_count_against_the_budget():
@@ -157,7 +157,7 @@ def test_a_call_that_is_not_answered_is_a_finding():
     events = run(Dropping(), only=["isolated", "response", "changeBooks"])
     found = [event.finding for event in events if isinstance(event, FindingFound)]
     assert [(one.law, one.operation, one.shape) for one in found] == [("response", "changeBooks", "no answer")]
-    assert answers(events)[0].word == "not-exercised"
+    assert answers(events)[0].word == "not-run"
 
 
 def test_every_reply_is_held_to_the_contract():
@@ -184,7 +184,7 @@ def test_every_reply_is_held_to_the_contract():
     assert found["listBooks"].shape == "418 status  status"
     assert found["putShelf"].shape == "status 500"
     assert found["readBook"].shape == "200 body /version type"
-    assert [one.word for one in answers(events) if (one.law, one.operation) == ("response", "listBooks")] == ["broken"]
+    assert [one.word for one in answers(events) if (one.law, one.operation) == ("response", "listBooks")] == ["failed"]
 
 
 def test_a_model_that_is_handed_in_is_compared():
@@ -249,11 +249,11 @@ def test_records_in_long_lists_are_told_by_creating_them_again():
     for n in range(700):
         caller.store.add_book({"isbn": f"old{n}", "title": "Old"})
     events = run(caller, only=["atomic", "isolated", "duplicate", "createBooks"])
-    assert {one.word for one in answers(events)} == {"kept"}
+    assert {one.word for one in answers(events)} == {"passed"}
     broken = Shelves("atomic")
     broken.store.books = dict(caller.store.books)
     broken.store.made = caller.store.made
-    assert {one.word for one in answers(run(broken, only=["atomic", "createBooks"]))} == {"broken"}
+    assert {one.word for one in answers(run(broken, only=["atomic", "createBooks"]))} == {"failed"}
 
 
 def test_jobs_in_real_time_are_waited_for_as_long_as_the_last_one_took():
@@ -269,7 +269,7 @@ def test_jobs_in_real_time_are_waited_for_as_long_as_the_last_one_took():
         return (caller.at - START).total_seconds()
 
     events = run(caller, budget=Budget(seconds=300, clock=clock), skip=["examples"])
-    assert [one for one in answers(events) if one.word in {"broken", "not-exercised"}] == []
+    assert [one for one in answers(events) if one.word in {"failed", "not-run"}] == []
     assert clock() < 200
 
 

@@ -53,7 +53,7 @@ def test_what_is_found_is_in_every_report(buggy, tmp_path):
         "A request of 5001 items is not refused (207).",
     }
     rows = [json.loads(line) for line in files["jsonl"].read_text().splitlines()[1:]]
-    (broken,) = [row for row in rows if row["status"] == "broken" and row["group"] == "postJob"]
+    (broken,) = [row for row in rows if row["status"] == "failed" and row["group"] == "postJob"]
     assert broken["evidence"][0].splitlines()[1].startswith("curl -sS -i -X POST ")
     (sarif,) = json.loads(files["sarif"].read_text())["runs"]
     prints = [one["partialFingerprints"]["rule/v1"] for one in sarif["results"] if one["level"] == "error"]
@@ -91,7 +91,7 @@ def test_only_and_skip_choose_checks_and_operations(genero):
     """What is named is checked, and nothing else."""
     code, text, _ = run("genero", "--url", url_of(genero), "--only", "response", "--only", "listEntities", "-v")
     assert code == 0
-    assert [line.split()[:2] for line in text.splitlines() if line.startswith("  ")] == [["kept", "response"]]
+    assert [line.split()[:2] for line in text.splitlines() if line.startswith("  ")] == [["passed", "response"]]
 
 
 def test_credentials_go_with_every_call(serving):
