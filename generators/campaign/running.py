@@ -27,7 +27,7 @@ SCHEMAS: Final = 12.0  # seconds that a run of schemathesis must have
 HANDED: Final = 12  # findings that a lease is given to make small at most
 LAST: Final = 6.0  # seconds that the last lease keeps for making small what was found ...
 SHARE: Final = 0.4  # ... or so much of it when it is short
-BARREN: Final = "No bulk operation can be played"
+BARREN: Final = "No fuzzable bulk operation"
 
 
 class Listener(Protocol):
@@ -87,7 +87,7 @@ class Campaign:
             self._require_something()
         except KeyboardInterrupt:
             self.interrupted = True
-            self.listener.told("Interrupted: what was found until now is kept.")
+            self.listener.told("Interrupted: findings so far are stored.")
         finally:
             self._over = True
             self.executor.stop()
@@ -108,7 +108,7 @@ class Campaign:
             if investigator.shows(kept):
                 self._take_in(self.state.add(replace(kept, group="", cause="")))
             elif budget.left:
-                self.listener.told(f"{kept.fingerprint[:8]} does not show any more: {kept.law} on {kept.operation}.")
+                self.listener.told(f"{kept.fingerprint[:8]} is no longer reproduced: {kept.law} on {kept.operation}.")
             if self._over:
                 return
 

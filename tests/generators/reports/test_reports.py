@@ -128,7 +128,8 @@ def test_the_table_tells_broken_laws_wholly_and_others_in_a_line():
     """What was broken is said to its end with the evidence; the rest is cut to one line."""
     long = "word " * 60
     text = table(
-        report(row("passed", id="a", detail=long), row("failed", id="b", detail=long, evidence=(3, "curl\nx"))), width=80
+        report(row("passed", id="a", detail=long), row("failed", id="b", detail=long, evidence=(3, "curl\nx"))),
+        width=80,
     )
     assert text.count("word") > 60
     assert "[#3, curl]" in text
