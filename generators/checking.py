@@ -63,7 +63,7 @@ def _require_known(contract: Contract, plan: Plan) -> None:
     for name in (*plan.only, *plan.skip):
         if name not in known:
             cure = did_you_mean(name, known) or f"Known are {', '.join(known)}."
-            raise MisuseError(f"'{name}' is no check and no operationId of {contract.title}.", cure=cure)
+            raise MisuseError(f"'{name}' is neither a check nor an operationId of {contract.title}.", cure=cure)
 
 
 class _Run:

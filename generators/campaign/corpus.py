@@ -54,7 +54,7 @@ class Corpus:
             try:
                 found.append(read_finding(file))
             except MisuseError as error:
-                on_broken(f"Left out: {error}")
+                on_broken(f"Skipped: {error}")
         return sorted(found, key=lambda kept: kept.seconds)
 
     def note_lease(self, name: str, told: Mapping[str, Any]) -> None:
@@ -98,11 +98,11 @@ def read_finding(path: Path) -> Kept:
     try:
         data = orjson.loads(file.read_bytes())
     except OSError as error:
-        raise MisuseError(f"no finding can be read: {error.strerror}.", where=str(file)) from None
+        raise MisuseError(f"the finding cannot be read: {error.strerror}.", where=str(file)) from None
     except orjson.JSONDecodeError as error:
-        raise MisuseError(f"this is no JSON: {error}.", where=str(file)) from None
+        raise MisuseError(f"this is not JSON: {error}.", where=str(file)) from None
     if not isinstance(data, dict):
-        raise MisuseError("this is no finding.", where=str(file), cure="Name a finding's folder.")
+        raise MisuseError("this is not a finding.", where=str(file), cure="Give the directory of a finding.")
     return from_json(data, where=str(file))
 
 

@@ -96,9 +96,9 @@ class Campaign:
     def _require_something(self) -> None:
         """Say that schemathesis alone plays where nothing else can. Raises MisuseError when that cannot either."""
         if self._barren and (not self.schemas or self.seconds < SCHEMAS):
-            why = "without schemathesis" if not self.schemas else f"and schemathesis takes {SCHEMAS:g} s or more"
-            cure = "Declare x-bulk, or leave --no-schemathesis out." if not self.schemas else "Give it more --max-time."
-            raise MisuseError(f"{BARREN[0].lower()}{BARREN[1:]}, {why}: there is nothing to do.", cure=cure)
+            why = "without schemathesis" if not self.schemas else f"and schemathesis needs at least {SCHEMAS:g} s"
+            cure = "Declare x-bulk, or remove --no-schemathesis." if not self.schemas else "Give it more --max-time."
+            raise MisuseError(f"{BARREN[0].lower()}{BARREN[1:]}, {why}: nothing to run.", cure=cure)
 
     def _replay_known(self, budget: Budget) -> None:
         """Try the findings that earlier campaigns have kept."""
@@ -159,7 +159,7 @@ class Campaign:
             yield from self._schemas_alone(budget, others)
 
     def _schemas_alone(self, budget: Budget, numbers: Iterator[int]) -> Iterator[Lease]:
-        self.listener.told(f"{BARREN}: schemathesis plays alone.")
+        self.listener.told(f"{BARREN}: only schemathesis runs.")
         while (left := budget.left) >= SCHEMAS:
             seconds = min(lengths(self.seconds), left)
             yield self._given(Lease(number=next(numbers), part="schemas", seconds=seconds, phases=FUZZING, alone=True))
@@ -240,7 +240,7 @@ class Campaign:
     def _hear_lost(self, event: Mapping[str, Any]) -> None:
         self._under_way.discard(event["lease"])
         self.state.lost.append(event["lease"])
-        self.listener.told(f"{event['lease']} was lost: {event['says']}")
+        self.listener.told(f"Shard {event['lease']} was lost: {event['says']}")
 
 
 def _next(done: Mapping[str, object], part: str) -> int:

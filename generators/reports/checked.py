@@ -10,7 +10,7 @@ from generators.reports.model import Report, Row, Status
 from generators.thesis import coverage
 
 SAYS: Mapping[str, str] = {
-    examples.CHECK: "The contract's examples are taken.",
+    examples.CHECK: "The contract's examples are accepted.",
     conformance.CHECK: conformance.SAYS,
     differential.CHECK: differential.SAYS,
     coverage.CHECK: coverage.SAYS,

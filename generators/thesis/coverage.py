@@ -16,7 +16,7 @@ from generators.thesis.running import MISSING, Line, is_installed, run_task
 from generators.thesis.task import Task
 
 CHECK: Final = "coverage"
-SAYS: Final = "Every case that the schemas define gets an answer that they declare; what they exclude is refused."
+SAYS: Final = "Every case that the schemas define gets a declared response; invalid requests are refused."
 HTTP_S_OWN: Final = frozenset((405, 406, 408, 411, 413, 414, 415, 431))  # few contracts list what any server may say
 NO_TIME: Final = "the time budget was used up"
 

@@ -170,8 +170,8 @@ class Service:
 
 def _own_fault(api: str, method: str) -> Reply:
     """Log the exception that is being handled, and return what the client is told of it."""
-    _log.exception("A call of %s %s met a fault of Bulkproof's own", api, method)
-    detail = "Bulkproof made a mistake here, which the server's log shows. Please report it."
+    _log.exception("Internal error while handling %s %s", api, method)
+    detail = "Internal error of Bulkproof; see the server's log. Please report it."
     return problem(Refusal(status=HTTPStatus.INTERNAL_SERVER_ERROR, kind="fault", detail=detail))
 
 

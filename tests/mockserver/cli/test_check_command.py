@@ -99,7 +99,7 @@ def test_credentials_go_with_every_call(serving):
     url = url_of(serving("genero", settings={"auth": "strict"}))
     words = ("genero", "--url", url, "--only", "count", "--only", "postJob")
     code, _, error = run("genero", "--url", url, "--skip", "coverage")
-    assert (code, "answered 401: credentials are asked. Give them with --auth or --header." in error) == (2, True)
+    assert (code, "answered 401: credentials are required. Give them with --auth or --header." in error) == (2, True)
     for given in (("--auth", "sandbox-multi"), ("--header", "Authorization: Bearer sandbox-multi")):
         code, text, _ = run(*words, *given)
         assert (code, text.splitlines()[-1]) == (0, "1 kept.")
@@ -116,13 +116,13 @@ def test_without_schemathesis_its_cases_are_not_exercised(genero, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--url", "http://127.0.0.1:1"), "Connection refused. Give the URL of a server that runs."),
+        (("--url", "http://127.0.0.1:1"), "Connection refused. Give the URL of a running server."),
         (("--url", "nonsense"), "Invalid value for '--url': 'nonsense' is no URL, such as http://127.0.0.1:8080."),
         (
             ("--url", "{url}/wrong"),
-            "nothing of this API is there. Give the root of the server with --url, or where the API is with --mount.",
+            "the API was not found there. Give the server's root URL with --url, or the API's base path with --mount.",
         ),
-        (("--url", "{url}", "--mount", "/v2"), "/v2: all 25 calls were answered 404: nothing of this API is there."),
+        (("--url", "{url}", "--mount", "/v2"), "/v2: all 25 calls were answered 404: the API was not found there."),
         (("--url", "{url}", "--only", "atmic"), "Did you mean 'atomic'?"),
         (("--url", "{url}", "--only", "coverge"), "Did you mean 'coverage'?"),
         (("--url", "{url}", "--max-time", "soon"), "'soon' is no length of time, such as 90s, 10m or 1h."),

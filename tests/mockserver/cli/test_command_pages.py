@@ -11,9 +11,7 @@ from mockserver.cli import main
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 SHARED = {"--help"}
 NUMBERS = re.compile(r"^(calls|items|seconds): .*$", re.MULTILINE)
-WITNESS = re.compile(
-    r"^( +)(fitted before, and is refused now|could not come before, and may come now): .*$", re.MULTILINE
-)
+WITNESS = re.compile(r"^( +)(accepted before, rejected now|impossible before, possible now): .*$", re.MULTILINE)
 
 
 def options_of(name):

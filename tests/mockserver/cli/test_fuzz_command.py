@@ -52,7 +52,7 @@ def test_a_healthy_sandbox_gives_no_alarm(sandbox, tmp_path):
 
 
 def test_a_server_that_is_not_there_is_told_in_a_sentence(tmp_path):
-    """Nothing answers: that is misuse, and no finding."""
+    """No response: that is misuse, and no finding."""
     done = run(fuzz, "genero", "--url", "http://127.0.0.1:1", "--corpus", str(tmp_path))
     assert "nothing answers at http://127.0.0.1:1" in str(done.exception)
     assert not list(tmp_path.glob("findings/*"))
@@ -110,4 +110,4 @@ def test_schemathesis_plays_alone_where_nothing_is_bulk():
 
     Campaign(job=job, executor=Taking(), listener=Lines(said.append), seconds=60.0).run()
     assert [(one.part, one.alone) for one in leases] == [("schemas", False), ("schemas", True), ("schemas", True)]
-    assert said == ["No bulk operation can be played: schemathesis plays alone."]
+    assert said == ["No bulk operation can be played: only schemathesis runs."]

@@ -69,7 +69,7 @@ def test_fails_without_a_call(bulkproof):
     assert code == 1
     assert "#1 GET /genero/api/v1/block -> 200" in told
     assert "/api/v1/chain" not in told
-    assert "The client made no call." in told
+    assert "The client sent no request." in told
 
 
 def test_tests_stay_apart_under_xdist(tmp_path):
