@@ -78,7 +78,7 @@ def test_an_interrupt_prints_what_was_done_and_leaves_no_process(tmp_path):
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=20)
     assert healthy.startswith("books, healthy, campaign: ")
-    assert "Interrupted: this is what was done until now." in rest
+    assert "Interrupted. Results so far:" in rest
     assert "not tried" in rest
     assert process.returncode == 1
     assert not any(str(tmp_path).encode() in one for one in command_lines())
@@ -97,12 +97,18 @@ def command_lines():
     ("words", "says"),
     [
         (["genero", "--self-test", "--only", "outcome-los"], "Did you mean 'outcome-lost'?"),
-        (["genero", "--self-test", "--only", "rollback-missing"], "'rollback-missing' does not count here: this"),
-        (["genero", "--self-test", "--url", "http://127.0.0.1:1"], "the self-test takes no --url."),
-        (["genero", "--self-test", "--workers", "2"], "the self-test takes no --workers."),
-        (["genero", "--self-test", "--json", "/nowhere/a.json"], "there is no folder '/nowhere'"),
+        (
+            ["genero", "--self-test", "--only", "rollback-missing"],
+            "'rollback-missing' is not part of the self-test: this",
+        ),
+        (["genero", "--self-test", "--url", "http://127.0.0.1:1"], "--self-test and --url exclude each other."),
+        (["genero", "--self-test", "--workers", "2"], "--self-test and --workers exclude each other."),
+        (["genero", "--self-test", "--json", "/nowhere/a.json"], "there is no directory '/nowhere'"),
         (["genro", "--self-test"], "Did you mean 'genero'?"),
-        (["genero", "--url", "http://127.0.0.1:1", "--only", "x"], "--only belongs to the self-test. Add --self-test."),
+        (
+            ["genero", "--url", "http://127.0.0.1:1", "--only", "x"],
+            "--only is an option of the self-test. Add --self-test.",
+        ),
         (["genero"], "Missing option --url."),
         ([], "Missing argument API or FILE."),
     ],
