@@ -62,7 +62,7 @@ def _require_known(contract: Contract, plan: Plan) -> None:
     known = (*NAMES, *(one.id for one in contract.operations))
     for name in (*plan.only, *plan.skip):
         if name not in known:
-            cure = did_you_mean(name, known) or f"Known are {', '.join(known)}."
+            cure = did_you_mean(name, known) or f"Known: {', '.join(known)}."
             raise MisuseError(f"'{name}' is neither a check nor an operationId of {contract.title}.", cure=cure)
 
 

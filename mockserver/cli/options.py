@@ -20,7 +20,7 @@ class RenamedOption(click.Option):
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
         """Return the option's name as error messages have it, without the former one."""
-        return click.Option.get_error_hint(self._shown(), ctx)  # type: ignore[arg-type] # click wants no None, and takes it
+        return click.Option.get_error_hint(self._shown(), ctx)
 
     def _shown(self) -> "RenamedOption":
         shown = copy(self)

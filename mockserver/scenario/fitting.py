@@ -153,4 +153,4 @@ def _cure(name: str, known: Iterable[str]) -> str:
     hint = did_you_mean(name, names)
     if hint or not names:
         return hint
-    return f"Known are {listed(names)}." if len(names) <= MANY else ""
+    return f"Known: {listed(names)}." if len(names) <= MANY else ""

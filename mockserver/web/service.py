@@ -164,7 +164,7 @@ class Service:
         if target.fault:
             return problem(Refusal(status=HTTPStatus.BAD_REQUEST, kind="malformed", detail=target.fault))
         served = ", ".join(api.mount for api in self.apis.values())
-        detail = f"Nothing is served at {target.path[:200]}. Served are: {served}, and {CONTROL}/openapi.json."
+        detail = f"Nothing is served at {target.path[:200]}. Served: {served}, and {CONTROL}/openapi.json."
         return problem(Refusal(status=HTTPStatus.NOT_FOUND, kind="no-path", detail=detail))
 
 

@@ -57,7 +57,7 @@ def status_of(url):
     ("words", "says"),
     [
         (["never-end"], "Did you mean 'never-ends'?"),
-        (["onkey-length"], "no API is called 'onkey'"),
+        (["onkey-length"], "there is no API named 'onkey'"),
         (["missing.yaml"], "missing.yaml: there is no such file."),
         (["never-ends", "never-end"], "Did you mean 'never-ends'?"),
     ],

@@ -162,7 +162,7 @@ def test_planted_bugs_can_be_asked_for(bulkproof):
     assert call("POST", f"{bulkproof.genero.url}/api/v1/block/postJob", twice)[0] == 200
     assert bulkproof.exchanges.last.rules == ("bug-duplicate-accepted", "bug:duplicate-accepted")
     bulkproof.onkey.expect("batchCreate").bug("outcome-doubled")
-    with pytest.raises(MisuseError, match="no planted bug that works here"):
+    with pytest.raises(MisuseError, match="there is no applicable bug named"):
         bulkproof.onkey.expect("batchCreate").bug("outcome-double")
 
 
