@@ -59,7 +59,7 @@ def test_the_first_client_does_not_know_what_it_has_stored(bulkproof, client):
 
 @pytest.mark.parametrize("day", sorted(DAYS))
 def test_the_better_client_breaks_no_law(bulkproof, client, day):
-    """Whatever the day, every law that was exercised is kept, and every block is stored that can be."""
+    """Whatever the day, every law that was run has passed, and every block is stored that can be."""
     bulkproof.scenario(day)
     client("better_blocks_client").main()
     bulkproof.verdict().assert_passed()

@@ -14,7 +14,8 @@ from generators.campaign.kept import Kept, from_json
 
 FINDINGS: Final = "findings"
 BODIES: Final = "body-*.json"
-LEASES: Final = "leases"
+SHARDS: Final = "shards"
+OLD_SHARDS: Final = "leases"  # the folder's name before; what is in it is still read
 EXECUTABLE: Final = 0o755
 
 
@@ -59,13 +60,13 @@ class Corpus:
 
     def note_lease(self, name: str, told: Mapping[str, Any]) -> None:
         """Note that a lease was done, and what came of it."""
-        folder = self.folder / LEASES
+        folder = self.folder / SHARDS
         folder.mkdir(parents=True, exist_ok=True)
         write(folder / f"{name}.json", orjson.dumps(told))
 
     def leases(self) -> dict[str, dict[str, Any]]:
         """Return what came of the leases done, by name; a file that cannot be read is as good as none."""
-        files = sorted((self.folder / LEASES).glob("*.json"))
+        files = [file for name in (OLD_SHARDS, SHARDS) for file in sorted((self.folder / name).glob("*.json"))]
         return {file.stem: told for file in files if (told := _object(file)) is not None}
 
 

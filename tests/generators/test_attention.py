@@ -62,7 +62,7 @@ def test_calls_that_hand_out_credentials_are_not_counted():
     caller.send(TOKEN)
     for _ in range(LEAST):
         caller.send(LIST)
-    with pytest.raises(MisuseError, match=r"all 5 calls were answered 401"):
+    with pytest.raises(MisuseError, match=r"all 5 requests were answered with 401"):
         caller.require_an_open_door()
 
 

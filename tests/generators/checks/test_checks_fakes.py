@@ -53,7 +53,7 @@ def test_the_laws_are_the_22_of_the_vocabulary_in_their_order():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_right_implementation_keeps_every_law(seed):
-    """No law raises a false alarm, and every law is exercised on some operation."""
+    """No law raises a false alarm, and every law is run on some operation."""
     events = checked(seed=seed)
     assert findings(events) == []
     answers = [event.answer for event in events if isinstance(event, LawAnswered)]

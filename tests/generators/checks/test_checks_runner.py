@@ -82,12 +82,12 @@ def test_names_in_only_and_skip_choose_checks_and_operations():
 
 def test_an_unknown_name_is_refused_with_the_closest_one():
     """A slip is told at once, before anything is sent."""
-    with pytest.raises(MisuseError, match=r"'isolate' is no check .* Did you mean 'isolated'\?"):
+    with pytest.raises(MisuseError, match=r"'isolate' is neither a check .* Did you mean 'isolated'\?"):
         run(only=["isolate"])
 
 
 def test_read_only_sends_nothing_but_safe_calls():
-    """No law that needs a write is exercised, and the answers say so."""
+    """No law that needs a write is run, and the answers say so."""
     caller = Listening()
     events = run(caller, read_only=True)
     assert {call.method for call in caller.calls} == {"GET"}
@@ -96,7 +96,7 @@ def test_read_only_sends_nothing_but_safe_calls():
 
 
 def test_a_budget_that_is_used_up_ends_experiments():
-    """What there was no time for is not exercised, for that reason."""
+    """What there was no time for is not run, for that reason."""
     seconds = iter(range(1000))
     events = run(budget=Budget(seconds=3, clock=lambda: float(next(seconds))), only=["isolated"])
     assert {one.reason for one in answers(events) if one.word == "not-run"} == {"the time budget was used up"}
@@ -146,7 +146,7 @@ def test_a_server_that_does_not_answer_at_all_is_misuse():
 
 
 def test_a_call_that_is_not_answered_is_a_finding():
-    """A server that drops a connection on the way has broken its contract, and the law is not exercised."""
+    """A server that drops a connection on the way has broken its contract, and the law is not run."""
 
     class Dropping(Shelves):
         def send(self, call):
@@ -244,7 +244,7 @@ def test_a_list_must_hold_what_can_be_read():
 
 
 def test_records_in_long_lists_are_told_by_creating_them_again():
-    """Laws hold, and are exercised, where more is stored than is looked through."""
+    """Laws hold, and are run, where more is stored than is looked through."""
     caller = Shelves()
     for n in range(700):
         caller.store.add_book({"isbn": f"old{n}", "title": "Old"})
@@ -257,7 +257,7 @@ def test_records_in_long_lists_are_told_by_creating_them_again():
 
 
 def test_jobs_in_real_time_are_waited_for_as_long_as_the_last_one_took():
-    """Without a clock to move few polls are made, and every law on jobs is still exercised."""
+    """Without a clock to move few polls are made, and every law on jobs is still run."""
 
     class Real(Shelves):
         controlled = False

@@ -57,7 +57,7 @@ def test_every_law_says_what_it_is():
 
 
 def test_the_brief_table_counts_what_is_quiet():
-    """Kept and inapplicable laws are a number in the line of their operation; the others have lines of their own."""
+    """Passed and inapplicable laws are a number in the line of their operation; the others have lines of their own."""
     lines = table(checked("Books", ANSWERS, version="1"), brief=True).splitlines()
     assert lines == [
         "Books",

@@ -108,7 +108,7 @@ def test_credentials_go_with_every_call(serving):
         assert (code, text.splitlines()[-1]) == (0, "1 passed.")
 
 
-def test_without_schemathesis_its_cases_are_not_exercised(genero, monkeypatch):
+def test_without_schemathesis_its_cases_are_not_run(genero, monkeypatch):
     """Coverage cases need an extra; without it they say how to get it, and the rest is checked."""
     monkeypatch.setattr("generators.thesis.coverage.is_installed", lambda: False)
     code, text, _ = run("genero", "--url", url_of(genero), "--only", "coverage", "--only", "listEntities")

@@ -253,7 +253,7 @@ EACH = [(law, word, client) for law, clients in CLIENTS.items() for word, client
 
 @pytest.mark.parametrize(("law", "word", "acts"), [*EACH, *MORE], ids=lambda one: getattr(one, "__name__", one))
 def test_genero_clients_are_judged(genero, law, word, acts):
-    """What a client did makes the law kept, broken or not exercised; a broken one names exchanges that there are."""
+    """What a client did makes the law passed, failed or not run; a failed one names exchanges that there are."""
     acts(genero)
     ruling = genero.judged(law, "genero")
     assert ruling["status"] == word, ruling

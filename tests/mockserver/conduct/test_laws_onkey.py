@@ -178,7 +178,7 @@ EACH = [(law, word, client) for law, clients in CLIENTS.items() for word, client
 
 @pytest.mark.parametrize(("law", "word", "acts"), [*EACH, *MORE])
 def test_onkey_clients_are_judged(onkey, law, word, acts):
-    """What a client did makes the law kept, broken or not exercised; a broken one names exchanges that there are."""
+    """What a client did makes the law passed, failed or not run; a failed one names exchanges that there are."""
     acts(onkey)
     ruling = onkey.judged(law, "onkey")
     assert ruling["status"] == word, ruling
