@@ -132,7 +132,7 @@ BUGS: Final = (
     _bug("version-leaps", "stale-version", "update, visible version", "A change moves the version by two."),
     _bug("update-replaces", "singular", "update", "An update clears the optional members that it does not name."),
     _bug("null-ignored", "singular", "update, nullable member", "A null leaves the stored value as it is."),
-    _bug("deletion-ignored", "singular", "deletion", "A deletion is told as done, and the record stays."),
+    _bug("deletion-ignored", "singular", "deletion", "A deletion is reported as done, but the record stays."),
     _bug("text-cut", "singular", "text member", "Texts of more than twenty characters are stored without their rest."),
     _bug("text-trimmed", "singular", "text member", "Blanks around a text are not stored."),
     _bug("case-folded", "singular", "text member", "Keys and unique members are stored in lower case."),
