@@ -72,7 +72,7 @@ def _shown(kept: Kept) -> str:
 def _told(kept: Kept) -> Iterator[str]:
     """Yield the steps that make a finding show."""
     steps = [_step(n, step) for n, step in enumerate(kept.script.steps, 1)]
-    yield "\n".join([f"Steps to reproduce: {len(steps)}", *steps])
+    yield "\n".join([f"{len(steps)} {'step' if len(steps) == 1 else 'steps'} to reproduce", *steps])
 
 
 def _step(n: int, step: Step) -> str:

@@ -176,7 +176,7 @@ def test_a_value_that_no_column_takes_is_said(tmp_path):
     )
     with pytest.raises(MisuseError, match="which is not a column"):
         written(load(file), "Open", form="csv")
-    with pytest.raises(MisuseError, match="Any has no keyword that could be broken"):
+    with pytest.raises(MisuseError, match="Any has no keyword that can be violated"):
         written(load(file), "Any", invalid=0.1)
 
 

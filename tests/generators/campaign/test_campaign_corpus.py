@@ -96,7 +96,7 @@ def test_the_group_is_written_without_the_rest(tmp_path):
 
 def test_a_place_without_a_finding_is_told_in_a_sentence(tmp_path):
     """Nothing there, and something else there, are misuse."""
-    with pytest.raises(MisuseError, match="no finding can be read"):
+    with pytest.raises(MisuseError, match="the finding cannot be read"):
         read_finding(tmp_path / "nowhere")
     (tmp_path / "other.json").write_bytes(b"{")
     with pytest.raises(MisuseError, match="no JSON"):

@@ -63,7 +63,7 @@ def test_people_are_told_the_cause():
     assert page.count("same bug as") == 1
     brief, whole = table(report(), brief=True), table(report())
     assert (brief.count("count: outcomes missing"), whole.count("count: outcomes missing")) == (1, 2)
-    assert "3 broken" in brief
+    assert "3 failed" in brief
 
 
 class Telling:
@@ -107,5 +107,5 @@ def test_what_turns_out_to_have_a_cause_of_its_own_is_told_after_all(tmp_path):
     assert (found, groups[seen.fingerprint]) == ([FIRST.fingerprint[:8]], FIRST.fingerprint)
     found, line, groups = told_of(tmp_path, ("found", FIRST), ("found", seen), ("kept", small))
     assert found == [FIRST.fingerprint[:8], seen.fingerprint[:8]]
-    assert "2 findings of 2 causes " in line
+    assert "2 findings, 2 distinct bugs " in line
     assert groups[seen.fingerprint] == ""
