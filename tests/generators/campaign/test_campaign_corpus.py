@@ -99,5 +99,5 @@ def test_a_place_without_a_finding_is_told_in_a_sentence(tmp_path):
     with pytest.raises(MisuseError, match="the finding cannot be read"):
         read_finding(tmp_path / "nowhere")
     (tmp_path / "other.json").write_bytes(b"{")
-    with pytest.raises(MisuseError, match="no JSON"):
+    with pytest.raises(MisuseError, match="not JSON"):
         read_finding(tmp_path / "other.json")
