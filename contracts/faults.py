@@ -23,7 +23,7 @@ def facts(error: "ValidationError") -> Iterator[tuple[str, str]]:
 def _unknown(error: "ValidationError") -> Said:
     schema: Any = error.schema
     known = list(schema.get("properties", ()))
-    others = _cure(error) or (f"Known are {listed(known)}." if known else "")
+    others = _cure(error) or (f"Known: {listed(known)}." if known else "")
     for name in _extras(error):
         yield f"'{name}' is not known here.", did_you_mean(name, known) or others
 

@@ -20,9 +20,9 @@ CASES = ROOT / "tests" / "cases" / "scenarios"
 FOLDERS = {"any": "For any API", "genero": "For Genero", "onkey": "For On Key"}
 SECTIONS = {
     "rule": "A rule",
-    "when": "`when`: which calls",
-    "items": "`items`: which items of the call",
-    "then": "`then`: what happens",
+    "when": "`when`: conditions on requests",
+    "items": "`items`: selection of items",
+    "then": "`then`: effects",
     "test": "Tests",
 }
 WAYS = {
@@ -46,10 +46,10 @@ def reference() -> str:
     """Return the reference: every word of a scenario, and the list of the bundled ones."""
     whole = schema()
     parts = [NOTE + (HERE / "scenarios.head.md").read_text(encoding="utf-8").rstrip(), _bundled_list()]
-    parts.append("## The words of a scenario\n\nWords that are not listed are refused, with the closest one that is.")
+    parts.append("## Reference\n\nUnknown members are refused, with the closest known name.")
     parts.append(_table("The document", whole))
     parts += [_table(title, whole["$defs"][name]) for name, title in SECTIONS.items()]
-    parts.append(_table("A delay", whole["$defs"]["delay"]["then"], "A delay is a length of time, or one of these."))
+    parts.append(_table("A delay", whole["$defs"]["delay"]["then"], "A delay is a duration, or one of these."))
     return "\n\n".join(parts) + "\n"
 
 

@@ -16,9 +16,9 @@ SUCCESS: Final = range(200, 300)
 LEAST: Final = 5  # the same when there are no more calls
 NOT_FOUND: Final = 404
 REFUSALS: Final = {
-    404: ("nothing of this API is there", "Give the root of the server with --url, or where the API is with --mount."),
-    401: ("credentials are asked", "Give them with --auth or --header."),
-    403: ("these credentials do not suffice", "Give others with --auth or --header."),
+    404: ("the API was not found there", "Give the server's root URL with --url, or the API's base path with --mount."),
+    401: ("credentials are required", "Give them with --auth or --header."),
+    403: ("these credentials are not sufficient", "Give others with --auth or --header."),
 }
 
 
@@ -66,7 +66,9 @@ class Attentive:
             return
         if status in REFUSALS:
             fact, cure = REFUSALS[status]
-            says = f"{'all' if number == total else f'{number} of'} {total} calls were answered {status}: {fact}."
+            says = (
+                f"{'all' if number == total else f'{number} of'} {total} requests were answered with {status}: {fact}."
+            )
             raise MisuseError(says, where=self._base, cure=cure)
 
     def advance(self, by: timedelta) -> None:

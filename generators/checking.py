@@ -62,8 +62,8 @@ def _require_known(contract: Contract, plan: Plan) -> None:
     known = (*NAMES, *(one.id for one in contract.operations))
     for name in (*plan.only, *plan.skip):
         if name not in known:
-            cure = did_you_mean(name, known) or f"Known are {', '.join(known)}."
-            raise MisuseError(f"'{name}' is no check and no operationId of {contract.title}.", cure=cure)
+            cure = did_you_mean(name, known) or f"Known: {', '.join(known)}."
+            raise MisuseError(f"'{name}' is neither a check nor an operationId of {contract.title}.", cure=cure)
 
 
 class _Run:
@@ -161,7 +161,7 @@ class _Run:
         yield from (LawAnswered(answer=answer) for answer in run.answers())
         for one in operations:
             if one not in wanted:
-                answer = Answer(law=coverage.CHECK, operation=one.id, word="not-exercised", reason=READ_ONLY)
+                answer = Answer(law=coverage.CHECK, operation=one.id, word="not-run", reason=READ_ONLY)
                 yield LawAnswered(answer=answer)
 
     def _counted(self, event: Event) -> Event:

@@ -39,7 +39,7 @@ class HttpCaller:
     def __init__(self, base: str, *, headers: Mapping[str, str] | None = None, timeout: float = TIMEOUT) -> None:
         parts = urlsplit(base)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise MisuseError(f"'{base}' is no URL of a server.", cure="Write it as http://HOST:PORT.")
+            raise MisuseError(f"'{base}' is not the URL of a server.", cure="Write it as http://HOST:PORT.")
         self.base = base.rstrip("/")
         self._prefix = parts.path.rstrip("/")
         self._headers = _checked(headers or {})
@@ -116,7 +116,7 @@ class _WholeHTTPS(_Whole, HTTPSConnection):
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not NAME.fullmatch(name) or not VALUE.fullmatch(value):
-            raise MisuseError(f"'{name}: {value}' is no header.", cure="Write it as 'Name: value', on one line.")
+            raise MisuseError(f"'{name}: {value}' is not a header.", cure="Write it as 'Name: value', on one line.")
     return dict(headers)
 
 

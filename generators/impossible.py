@@ -4,4 +4,4 @@ from contracts.errors import BulkproofError
 
 
 class ImpossibleError(BulkproofError):
-    """Something that cannot be made, or tried, here; `str()` says why. An experiment's answer is `not-exercised`."""
+    """Something that cannot be made, or tried, here; `str()` says why. The law's result is `not-run`."""

@@ -58,6 +58,6 @@ def _told(sandbox: "Bulkproof") -> str:
         exchanges = sandbox.exchanges
         left = len(exchanges) - SHOWN
         more = [f"({left} earlier ones)"] if left > 0 else []
-        return "\n".join([*more, *(str(one) for one in exchanges[-SHOWN:])]) or "The client made no call."
+        return "\n".join([*more, *(str(one) for one in exchanges[-SHOWN:])]) or "The client sent no request."
     except MisuseError as error:
         return f"What the client sent cannot be shown: {error}"

@@ -28,13 +28,16 @@ def _range(says: str, least: int, most: int, unit: str) -> dict[str, object]:
 
 
 _SCHEMAS: Final[Mapping[str, Any]] = {
-    "auth": {"enum": ["open", "strict"], "description": "Whether calls need valid credentials."},
-    "conduct": {"enum": ["observe", "enforce"], "description": "Whether breaches of conduct are noted or refused."},
+    "auth": {"enum": ["open", "strict"], "description": "Whether requests need valid credentials."},
+    "conduct": {
+        "enum": ["observe", "enforce"],
+        "description": "Whether breaches of the rules of client conduct are recorded or refused.",
+    },
     "strict": {
         "type": "boolean",
-        "description": "Whether what a vendor's page says twice is taken in its narrow sense.",
+        "description": "Whether the stricter reading applies where a vendor's documentation contradicts itself.",
     },
-    "lenientJson": {"type": "boolean", "description": "Whether trailing commas are forgiven."},
+    "lenientJson": {"type": "boolean", "description": "Whether trailing commas in JSON are accepted."},
     "limits": {
         "type": "object",
         "additionalProperties": False,

@@ -42,7 +42,7 @@ ROWS: Final = (
     Row("effect.resource", "effect.resource", choice, "the same item speaks of another kind of record"),
     Row("effect.target", "effect.target", place(come="error"), "items name other records"),
     Row("effect.payload", "effect.payload", changed(), "what clients write is looked for elsewhere"),
-    Row("effect.version", "effect.version", place(come="warning"), "changes made at the same time are told otherwise"),
+    Row("effect.version", "effect.version", place(come="warning"), "concurrent changes are reported otherwise"),
     Row("effect.like", "effect.like", several(gone="warning"), "items need not get that call's verdict"),
     Row("effect.tombstone", "effect.tombstone", entries(come="error"), "other items delete records"),
     Row("effect.http", "effect.http", entries(), "what clients send is read otherwise"),

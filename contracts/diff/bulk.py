@@ -84,9 +84,9 @@ def _outcomes(member: str, old: Outcomes | None, new: Outcomes | None) -> Iterat
     if old is not None and new is not None:
         yield from _rows(f"{member}.", OUTCOMES, old, new)
     elif old is not None:
-        yield Said(member, "error", "outcomes are not told any more")
+        yield Said(member, "error", "outcomes are no longer reported")
     elif new is not None:
-        yield Said(member, "info", "outcomes are told now")
+        yield Said(member, "info", "outcomes are reported now")
 
 
 def _job(old: BulkJob | None, new: BulkJob | None) -> Iterator[Said]:

@@ -88,7 +88,11 @@ def _patterns(spot: Spot) -> Found:
             step = ("patternProperties", pattern)
             yield spot.inner(spot.old.inside(*step), spot.new.inside(*step), *step, token="*")  # noqa: S106 - a pointer's token
     if before.keys() != after.keys():
-        said = f"members are told by other patterns: {listed(after)}" if after else "no members are told by patterns"
+        said = (
+            f"members are described by other patterns: {listed(after)}"
+            if after
+            else "no members are described by patterns"
+        )
         keywords = ("properties", "patternProperties", "additionalProperties")
         sides = (breach(one, *keywords) for one in spot.raws)
         yield spot.edit(Said("patternProperties", "changed", said, *sides))

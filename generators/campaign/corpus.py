@@ -14,7 +14,8 @@ from generators.campaign.kept import Kept, from_json
 
 FINDINGS: Final = "findings"
 BODIES: Final = "body-*.json"
-LEASES: Final = "leases"
+SHARDS: Final = "shards"
+OLD_SHARDS: Final = "leases"  # the folder's name before; what is in it is still read
 EXECUTABLE: Final = 0o755
 
 
@@ -54,18 +55,18 @@ class Corpus:
             try:
                 found.append(read_finding(file))
             except MisuseError as error:
-                on_broken(f"Left out: {error}")
+                on_broken(f"Skipped: {error}")
         return sorted(found, key=lambda kept: kept.seconds)
 
     def note_lease(self, name: str, told: Mapping[str, Any]) -> None:
         """Note that a lease was done, and what came of it."""
-        folder = self.folder / LEASES
+        folder = self.folder / SHARDS
         folder.mkdir(parents=True, exist_ok=True)
         write(folder / f"{name}.json", orjson.dumps(told))
 
     def leases(self) -> dict[str, dict[str, Any]]:
         """Return what came of the leases done, by name; a file that cannot be read is as good as none."""
-        files = sorted((self.folder / LEASES).glob("*.json"))
+        files = [file for name in (OLD_SHARDS, SHARDS) for file in sorted((self.folder / name).glob("*.json"))]
         return {file.stem: told for file in files if (told := _object(file)) is not None}
 
 
@@ -98,11 +99,11 @@ def read_finding(path: Path) -> Kept:
     try:
         data = orjson.loads(file.read_bytes())
     except OSError as error:
-        raise MisuseError(f"no finding can be read: {error.strerror}.", where=str(file)) from None
+        raise MisuseError(f"the finding cannot be read: {error.strerror}.", where=str(file)) from None
     except orjson.JSONDecodeError as error:
-        raise MisuseError(f"this is no JSON: {error}.", where=str(file)) from None
+        raise MisuseError(f"this is not JSON: {error}.", where=str(file)) from None
     if not isinstance(data, dict):
-        raise MisuseError("this is no finding.", where=str(file), cure="Name a finding's folder.")
+        raise MisuseError("this is not a finding.", where=str(file), cure="Give the directory of a finding.")
     return from_json(data, where=str(file))
 
 

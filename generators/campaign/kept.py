@@ -122,7 +122,9 @@ def _lesson_json(lesson: Lesson) -> dict[str, Any]:
 def from_json(data: Mapping[str, Any], *, where: str) -> Kept:
     """Return the finding of a file. Raises MisuseError when it is none."""
     if data.get("format") != FORMAT:
-        raise MisuseError(f"this is no finding of format {FORMAT}.", where=where, cure="Name a finding's folder.")
+        raise MisuseError(
+            f"this is not a finding of format {FORMAT}.", where=where, cure="Give the directory of a finding."
+        )
     try:
         script = Script(steps=tuple(map(_step, data["steps"])), numbers=data["numbers"])
         signs = tuple(_sign(one) for one in data["signs"])
@@ -131,7 +133,7 @@ def from_json(data: Mapping[str, Any], *, where: str) -> Kept:
         outline, traits = tuple(data["outline"]), tuple(data["traits"])
         return Kept(**own, script=script, signs=signs, beside=beside, outline=outline, traits=traits)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise MisuseError(f"the finding lacks or misuses {error}.", where=where) from None
+        raise MisuseError(f"the finding has a missing or wrong member: {error}.", where=where) from None
 
 
 def _step(data: Mapping[str, Any]) -> Step:

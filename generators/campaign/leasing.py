@@ -101,7 +101,7 @@ class Bulk:
         self._progress(final=True)
         self.is_closed = True
         if self.is_lost:
-            raise MisuseError("the server does not answer any more.", where=self.job.place.url)
+            raise MisuseError("the server stopped responding.", where=self.job.place.url)
 
     def _play_through(self, entries: Iterator[tuple[int, Entry]], grounds: Grounds) -> None:
         """Play, make small what was found, and play on when that took less than the time that was kept for it."""

@@ -63,13 +63,13 @@ class Listings:
             return
         lost = [key for key in sorted(before.natives - set(now.keys)) if not touched(key)]
         if lost:
-            says = f"the {where.resource} {lost[0]}, which nobody has deleted, is not in the list any more"
+            says = f"the {where.resource} {lost[0]}, which was not deleted, is no longer in the list"
             yield "record that nobody deleted is gone", says, (before.exchange, exchange)
         for one in windows if before.keys == now.keys else ():
             is_odd = one.keys != now.keys[one.skip : one.skip + one.take]
             self._judged, self._odd = self._judged + 1, self._odd + is_odd
             if is_odd and self._odd >= (1 if self.alone else max(ODD, self._judged / 2)):
-                says = f"a list of {one.take} records from {one.skip} on is not that part of the whole list"
+                says = f"a page of {one.take} records from {one.skip} on differs from that part of the full list"
                 yield "window shows other records", says, (before.exchange, one.exchange, exchange)
 
 

@@ -18,14 +18,14 @@ def line_of(state: State, before: tuple[float, int, int] = (0.0, 0, 0)) -> str:
     """Return how far it is, in one line; `before` are seconds, calls and items at which the rates begin."""
     seconds, calls, items = before
     span = max(state.seconds - seconds, 0.001)
-    since = f"{monotonic() - state.new_at:.0f} s since the last" if state.new_at is not None else "none yet"
+    since = f"{monotonic() - state.new_at:.0f} s since the last finding" if state.new_at is not None else "none yet"
     parts = (
         f"{state.seconds:.0f} s",
         f"{(state.calls - calls) / span:.0f} requests/s",
         f"{(state.items - items) / span:.0f} items/s",
-        f"{_counted(len(state.findings), 'finding')} of {_counted(len(state.groups), 'cause')} ({since})",
-        f"{len(state.laws)} laws by operation and class",
-        f"{len({key[:2] for key in state.keywords})} keywords",
+        f"{_counted(len(state.findings), 'finding')}, {_counted(len(state.groups), 'distinct bug')} ({since})",
+        f"coverage: {len(state.laws)} property cells",
+        f"{len({key[:2] for key in state.keywords})} schema keywords",
     )
     return ", ".join(parts)
 
@@ -121,7 +121,7 @@ def told(kept: Kept, folder: Path | None) -> str:
 
 def confirmed(kept: Kept) -> str:
     """Return what became of a finding in one line."""
-    shown = f"shows in {kept.confirmed} of {kept.tries} tries" + (", flaky" if kept.is_flaky else "")
+    shown = f"reproduced {kept.confirmed}/{kept.tries}" + (", flaky" if kept.is_flaky else "")
     return f"           {kept.fingerprint[:8]}  {_counted(len(kept.script.steps), 'step')}, {shown}"
 
 

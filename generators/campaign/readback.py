@@ -17,7 +17,7 @@ from generators.checks.jobs import GONE, OK
 from generators.locations import look, told
 
 CHECK: Final = "read-back"
-SAYS: Final = "What was told as done is found when it is read, and what was not done is not."
+SAYS: Final = "Records whose outcome is done can be read back, and records whose outcome is not done cannot."
 TOOK: Final = "took"
 KEPT: Final = "kept"
 OLD: Final = "member keeps its old value"
@@ -144,7 +144,7 @@ class ReadBack:
         ours = any(self._ledger.is_ours(one) and not isinstance(one, bool) for one in own)
         loose = any(map(self._ledger.is_loose, own)) or self._ledger.elsewhere(want.where, key)
         if ours and not loose and culprit is not None:
-            says = f"a {want.resource.name} is stored that was told as not done"
+            says = f"a {want.resource.name} is stored although its outcome is not done"
             yield _said(culprit.operation or "", "undone record is stored", says, (culprit, exchange))
             self._ledger.doubt(want.where, key, at=exchange)
 
@@ -172,7 +172,7 @@ class ReadBack:
             return
         version = self._version(resource, body)
         if entry.version is not None and isinstance(version, int) and version != entry.version:
-            says = f"{_name(entry)} is at version {version}, but {entry.version} follows from what was done"
+            says = f"{_name(entry)} is at version {version}, but the changes so far make it {entry.version}"
             yield replace(self._finding(entry, "version moved otherwise", says, exchange), law="stale-version")
         yield from self._members_compared(entry, resource, body, exchange)
 

@@ -19,7 +19,9 @@ from generators.checks.views import Telling, View
 from generators.checks.waiting import waits
 
 CHECK: Final = "verdict"
-SAYS: Final = "What must fail fails, what must succeed succeeds, as far as the contract and what was done before tell."
+SAYS: Final = (
+    "Items that must fail do, and items that must succeed do, as far as contract and earlier requests determine it."
+)
 
 
 class Reckoner:

@@ -19,10 +19,10 @@ LAWS: Final = {"empty": "boundary", "tooMany": "boundary", "duplicateKey": "dupl
 SAYS: Final = {
     "empty": "without items",
     "tooMany": "with more items than are allowed",
-    "duplicateKey": "with a key that stands twice",
-    "duplicateTarget": "that names a record twice",
-    "malformedItem": "with an item that does not fit",
-    "badMode": "with a mode that there is not",
+    "duplicateKey": "with a duplicate key",
+    "duplicateTarget": "that targets one record twice",
+    "malformedItem": "with an item that violates its schema",
+    "badMode": "with an unknown mode",
 }
 
 
@@ -33,7 +33,7 @@ def refusal_findings(kinds: Kinds, view: View) -> Iterator[Finding]:
     declared = [(word, call.bulk.guard.refuse[word]) for word in reasons if word in call.bulk.guard.refuse]
     if view.kind != "refused":
         for word, _ in declared[:1]:
-            says = f"a request {SAYS[word]} was answered {status}, and not refused"
+            says = f"a request {SAYS[word]} was answered with {status} instead of being refused"
             yield found(LAWS.get(word, "verdict"), view, f"{word} accepted", says)
         return
     statuses = {code for _, code in declared if isinstance(code, int)}

@@ -36,10 +36,12 @@ class Repeats:
         same, status = earlier.call.body == view.exchange.call.body, view.exchange.reply.status
         if same and declared.replay == "same-reply" and declared.concurrent is None:
             if (status, view.exchange.reply.data) != (earlier.reply.status, earlier.reply.data):
-                says = "a request that was repeated under its key was answered otherwise"
+                says = "a request that was repeated with its idempotency key got a different response"
                 yield found("idempotent", view, "repeat answered otherwise", says, earlier)
         elif not same and isinstance(declared.mismatch, int) and status in OK:
-            says = f"other content under a used key was answered {status}, and not {declared.mismatch}"
+            says = (
+                f"other content under a used idempotency key was answered with {status} instead of {declared.mismatch}"
+            )
             yield found("idempotent", view, "other content accepted", says, earlier)
 
 

@@ -1,4 +1,4 @@
-"""A campaign as a report: what was found by operation, and what was exercised without anything being found."""
+"""A campaign as a report: findings by operation, and laws that were checked without a finding."""
 
 from collections.abc import Iterator
 
@@ -24,10 +24,10 @@ def report_of(state: State, contract: Contract, *, version: str, url: str, seed:
         ("seconds", f"{state.seconds:.1f}"),
         ("requests", str(state.calls)),
         ("items", str(state.items)),
-        ("leases", str(state.leases)),
-        ("root causes", str(len(state.groups))),
-        ("laws by operation and class", str(len(state.laws))),
-        ("keywords of schemas", str(len({key[:2] for key in state.keywords}))),
+        ("shards", str(state.leases)),
+        ("distinct bugs", str(len(state.groups))),
+        ("coverage", f"{len(state.laws)} property cells"),
+        ("schema keywords", str(len({key[:2] for key in state.keywords}))),
     )
     rows = (*_broken(state), *_kept(state))
     ordered = sorted(rows, key=lambda row: _place(contract, row.group))
@@ -42,7 +42,7 @@ def _place(contract: Contract, name: str) -> int:
 def _broken(state: State) -> Iterator[Row]:
     """Yield the findings, the first of each root cause before the others of it."""
     for kept in [one for group in state.groups.values() for one in group]:
-        status: Status = "known" if kept.fingerprint in state.known else "flaky" if kept.is_doubtful else "broken"
+        status: Status = "known" if kept.fingerprint in state.known else "flaky" if kept.is_doubtful else "failed"
         yield Row(
             id=f"{kept.law}: {kept.shape}",
             group=kept.operation or "any",
@@ -56,23 +56,23 @@ def _broken(state: State) -> Iterator[Row]:
 
 
 def _detail(kept: Kept, more: int) -> str:
-    same = f" Its cause is that of {kept.group[:8]}." if kept.group else ""
-    others = f" {more} more of the same cause." if more > 0 else ""
+    same = f" Same bug as {kept.group[:8]}." if kept.group else ""
+    others = f" {more} more {'finding' if more == 1 else 'findings'} of the same bug." if more > 0 else ""
     return f"{kept.says} {_shown(kept)}{same}{others}"
 
 
 def _shown(kept: Kept) -> str:
     """Return how sure a finding is."""
     if not kept.tries:
-        return "There was no time to try it again."
-    often = f"It showed in {kept.confirmed} of {kept.tries} tries"
-    return f"{often}: it is flaky." if kept.is_flaky else f"{often}."
+        return "Not replayed: no time was left."
+    often = f"Reproduced {kept.confirmed}/{kept.tries}"
+    return f"{often}: flaky." if kept.is_flaky else f"{often}."
 
 
 def _told(kept: Kept) -> Iterator[str]:
     """Yield the steps that make a finding show."""
     steps = [_step(n, step) for n, step in enumerate(kept.script.steps, 1)]
-    yield "\n".join([f"{len(steps)} steps make it show", *steps])
+    yield "\n".join([f"{len(steps)} {'step' if len(steps) == 1 else 'steps'} to reproduce", *steps])
 
 
 def _step(n: int, step: Step) -> str:
@@ -82,12 +82,12 @@ def _step(n: int, step: Step) -> str:
 
 
 def _kept(state: State) -> Iterator[Row]:
-    """Yield the laws that were exercised on an operation and not found broken."""
+    """Yield the laws that were checked on an operation without a finding."""
     broken = {(kept.law, kept.operation) for kept in state.findings.values()}
     words: dict[tuple[str, str], list[str]] = {}
     for (law, operation, word), n in sorted(state.laws.items()):
         words.setdefault((law, operation), []).append(f"{word} {n}")
     for (law, operation), seen in words.items():
         if (law, operation) not in broken:
-            says, detail = LAWS.get(law, ""), f"Exercised: {', '.join(seen)}."
-            yield Row(id=law, group=operation, says=says, status="kept", detail=detail)
+            says, detail = LAWS.get(law, ""), f"Coverage: {', '.join(seen)}."
+            yield Row(id=law, group=operation, says=says, status="passed", detail=detail)

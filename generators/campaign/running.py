@@ -27,7 +27,7 @@ SCHEMAS: Final = 12.0  # seconds that a run of schemathesis must have
 HANDED: Final = 12  # findings that a lease is given to make small at most
 LAST: Final = 6.0  # seconds that the last lease keeps for making small what was found ...
 SHARE: Final = 0.4  # ... or so much of it when it is short
-BARREN: Final = "No bulk operation can be played"
+BARREN: Final = "No fuzzable bulk operation"
 
 
 class Listener(Protocol):
@@ -87,7 +87,7 @@ class Campaign:
             self._require_something()
         except KeyboardInterrupt:
             self.interrupted = True
-            self.listener.told("Interrupted: what was found until now is kept.")
+            self.listener.told("Interrupted: findings so far are stored.")
         finally:
             self._over = True
             self.executor.stop()
@@ -96,9 +96,9 @@ class Campaign:
     def _require_something(self) -> None:
         """Say that schemathesis alone plays where nothing else can. Raises MisuseError when that cannot either."""
         if self._barren and (not self.schemas or self.seconds < SCHEMAS):
-            why = "without schemathesis" if not self.schemas else f"and schemathesis takes {SCHEMAS:g} s or more"
-            cure = "Declare x-bulk, or leave --no-schemathesis out." if not self.schemas else "Give it more --max-time."
-            raise MisuseError(f"{BARREN[0].lower()}{BARREN[1:]}, {why}: there is nothing to do.", cure=cure)
+            why = "without schemathesis" if not self.schemas else f"and schemathesis needs at least {SCHEMAS:g} s"
+            cure = "Declare x-bulk, or remove --no-schemathesis." if not self.schemas else "Give it more --max-time."
+            raise MisuseError(f"{BARREN[0].lower()}{BARREN[1:]}, {why}: nothing to run.", cure=cure)
 
     def _replay_known(self, budget: Budget) -> None:
         """Try the findings that earlier campaigns have kept."""
@@ -108,7 +108,7 @@ class Campaign:
             if investigator.shows(kept):
                 self._take_in(self.state.add(replace(kept, group="", cause="")))
             elif budget.left:
-                self.listener.told(f"{kept.fingerprint[:8]} does not show any more: {kept.law} on {kept.operation}.")
+                self.listener.told(f"{kept.fingerprint[:8]} is no longer reproduced: {kept.law} on {kept.operation}.")
             if self._over:
                 return
 
@@ -159,7 +159,7 @@ class Campaign:
             yield from self._schemas_alone(budget, others)
 
     def _schemas_alone(self, budget: Budget, numbers: Iterator[int]) -> Iterator[Lease]:
-        self.listener.told(f"{BARREN}: schemathesis plays alone.")
+        self.listener.told(f"{BARREN}: only schemathesis runs.")
         while (left := budget.left) >= SCHEMAS:
             seconds = min(lengths(self.seconds), left)
             yield self._given(Lease(number=next(numbers), part="schemas", seconds=seconds, phases=FUZZING, alone=True))
@@ -240,7 +240,7 @@ class Campaign:
     def _hear_lost(self, event: Mapping[str, Any]) -> None:
         self._under_way.discard(event["lease"])
         self.state.lost.append(event["lease"])
-        self.listener.told(f"{event['lease']} was lost: {event['says']}")
+        self.listener.told(f"Shard {event['lease']} was lost: {event['says']}")
 
 
 def _next(done: Mapping[str, object], part: str) -> int:

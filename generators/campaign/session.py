@@ -86,7 +86,7 @@ class Session:
 def unanswered(operation: Operation | None, says: str) -> Finding:
     """Return the finding that a call was not answered with a whole HTTP response."""
     name = operation.id if operation is not None else ""
-    return Finding(law=CHECK, operation=name, shape="no answer", says=f"A call was not answered: {says}.")
+    return Finding(law=CHECK, operation=name, shape="no answer", says=f"A request got no response: {says}.")
 
 
 class _Watched:

@@ -50,7 +50,7 @@ def open_target(contract: Contract, place: Place, label: str, first: int | None 
         return SandboxTarget(contract, place, control, sandbox or DEFAULT, label)
     control.close()
     if place.scenarios:
-        raise MisuseError("scenarios are played by a sandbox only.", where=place.url, cure="Give a sandbox's URL.")
+        raise MisuseError("only a Bulkproof sandbox supports scenarios.", where=place.url, cure="Give a sandbox's URL.")
     return PlainTarget(contract, place, first)
 
 

@@ -49,7 +49,7 @@ def _kept(bench: Bench, declared: Active, sent: Sequence[Exchange]) -> Iterator[
     """Yield where the limit is not kept as declared."""
     early = next((one for one in sent[:-1] if one.reply.status not in OK), None)
     if early is not None and isinstance(declared.breach, int):
-        says = f"{declared.max} jobs may be active, and yet one of them is refused ({early.reply.status})"
+        says = f"{declared.max} jobs may be active, but one of them is refused ({early.reply.status})"
         yield finding("active", "refused within the limit", says, sent[0], early)
         return
     last = sent[-1]
@@ -59,7 +59,7 @@ def _kept(bench: Bench, declared: Active, sent: Sequence[Exchange]) -> Iterator[
         says = f"a job over the limit is refused with {last.reply.status}, but {declared.breach} is declared"
         yield finding("active", f"refused with {last.reply.status}", says, last)
     elif all(_is_running(bench, one) for one in sent[:-1]):
-        says = f"{declared.max} jobs may be active, and yet one more is accepted"
+        says = f"{declared.max} jobs may be active, but one more is accepted"
         yield finding("active", "accepted over the limit", says, *sent)
     else:
         raise ImpossibleError("a job ended before the next one was sent")
@@ -84,5 +84,5 @@ def _each(stages: Sequence[Stage], ask: Ask, sent: Sequence[Exchange]) -> Iterat
                 slot for slot, one in after.items() if one.present is (stage.pieces[slot].intent.action == "delete")
             ]
             if gone:
-                says = f"of jobs that were active together, one says that item {gone[0]} is done, and it is not"
+                says = f"of two concurrent jobs one reports item {gone[0]} as done, but it was not applied"
                 yield finding("active", "jobs lose items", says, done, after[gone[0]])

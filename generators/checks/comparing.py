@@ -36,7 +36,7 @@ def taken(done: Ran) -> Ran:
     if done.refused:
         raise ImpossibleError(f"the whole request was refused ({done.status})")
     if not done.outcomes:
-        raise ImpossibleError("nothing tells the outcomes of its items")
+        raise ImpossibleError("the outcomes of its items are not reported")
     return done
 
 
@@ -66,7 +66,7 @@ def _refused(spot: Spot, intents: Sequence[Intent], first: Ran) -> Iterator[Find
     second = perform(staged(spot, intents), Ask(unit="item", order=rest))
     if second.refused:
         raise ImpossibleError(f"the whole request was refused ({first.status}), with bad items and without them")
-    says = f"the whole request is refused ({first.status}) for items that should fail by themselves"
+    says = f"the whole request is refused ({first.status}) for items that should fail individually"
     yield finding("isolated", "refused for its bad items", says, first, second)
 
 

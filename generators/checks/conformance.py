@@ -12,7 +12,7 @@ from generators.caller import NoAnswerError
 from generators.checks.findings import Finding
 
 CHECK: Final = "response"
-SAYS: Final = "Every answer is one that the contract declares: status, headers, content type and schema."
+SAYS: Final = "Every response matches the contract: status, headers, content type and schema."
 SERVER_FAULT: Final = 500
 TOO_MUCH: Final = frozenset((408, 413, 414, 431))  # what any server may say to a request that is too much for it
 INDEX: Final = re.compile(r"/\d+")
@@ -37,12 +37,14 @@ def check_response(contract: Contract, exchange: Exchange) -> Iterator[Finding]:
 
 def unanswered(operation: str, error: NoAnswerError) -> Finding:
     """Return the finding that a call was not answered at all."""
-    return Finding(law=CHECK, operation=operation, shape="no answer", says=f"A call was not answered: {error}.")
+    return Finding(law=CHECK, operation=operation, shape="no answer", says=f"A request got no response: {error}.")
 
 
 def _said(exchange: Exchange, violation: Violation) -> str:
     at = f" at {violation.pointer}" if violation.pointer else ""
-    return f"The answer {exchange.reply.status} breaks the contract in its {violation.where}{at}: {violation.detail}"
+    return (
+        f"The response {exchange.reply.status} violates the contract in its {violation.where}{at}: {violation.detail}"
+    )
 
 
 def _finding(exchange: Exchange, shape: str, says: str) -> Finding:

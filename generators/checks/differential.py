@@ -11,7 +11,7 @@ from generators.checks.views import View, views
 from generators.locations import look
 
 CHECK: Final = "model"
-SAYS: Final = "What is answered is what the reference model predicts."
+SAYS: Final = "Every response equals the reference model's."
 UNDONE: Final = frozenset(("failed", "not-run"))
 
 
@@ -47,7 +47,7 @@ def differences(
     if predicted.status is not None and status != predicted.status:
         if exchange.call.body and are_refusals(status, predicted.status):
             return  # of several things that are wrong with a call, any may be told
-        says = f"The status is {status} where the model has {predicted.status}."
+        says = f"The status is {status}; the model expects {predicted.status}."
         yield _finding(exchange, None, f"{status} for {predicted.status}", says)
         return
     if view is not None and predicted.results is not None:
@@ -56,7 +56,7 @@ def differences(
         got = next(_members(exchange.reply.data, name), ABSENT)
         if got != wanted and not (got is ABSENT and wanted is None):
             told = "nothing" if got is ABSENT else short(got)
-            says = f"'{name}' is {told} where the model has {short(wanted)}."
+            says = f"'{name}' is {told}; the model expects {short(wanted)}."
             yield _finding(exchange, None, "a member reads otherwise", says)
 
 
@@ -73,10 +73,10 @@ def _results(exchange: Exchange, view: View, predicted: Prediction, plain: Colle
             if view.call.unit != "item" and {one.result, right} <= UNDONE:
                 continue  # how many items of a whole that fails are looked at is the implementation's choice
             if one.result not in {right, "untold"}:
-                says = f"Item {one.index} is {one.result} where the model has it {right}."
+                says = f"Item {one.index} is {one.result}; the model expects {right}."
                 yield _finding(exchange, view, f"{one.result} for {right}", says)
             elif one.result == "failed" and one.index in plain and error is not None and one.error != error:
-                says = f"Item {one.index} failed with {short(one.error)} where the model has {short(error)}."
+                says = f"Item {one.index} failed with {short(one.error)}; the model expects {short(error)}."
                 yield _finding(exchange, view, "another error", says)
 
 

@@ -52,18 +52,18 @@ def _held(spot: Spot, intents: Sequence[Intent]) -> Iterator[Finding]:
 
 def _traceless(stage: Stage, piece: Piece, done: Ran, was: Picture, after: Picture) -> Iterator[Finding]:
     if was.like(stage.names) != after.like(stage.names):
-        says = f"item {piece.slot} ({piece.intent}) is told as failed, and yet it left its mark"
+        says = f"item {piece.slot} ({piece.intent}) is reported as failed, but it changed the stored state"
         yield finding(CHECK, f"failed {piece.intent.action} leaves a trace", says, done, was, after)
 
 
 def _done(stage: Stage, piece: Piece, done: Ran, was: Picture, after: Picture) -> Iterator[Finding]:
     intent = piece.intent
     if intent.defect in MUST_FAIL:
-        says = f"item {piece.slot} ({intent}) is told as done"
+        says = f"item {piece.slot} ({intent}) is reported as done"
         yield finding(CHECK, f"{intent} is done", says, done, after)
     elif after.present is (intent.action == "delete"):
         where = "still there" if after.present else "not there"
-        says = f"item {piece.slot} ({intent}) is told as done, and the record is {where}"
+        says = f"item {piece.slot} ({intent}) is reported as done, but the record is {where}"
         yield finding(CHECK, f"{intent.action} is not carried out", says, done, was, after)
     elif intent.action != "delete" and after.members is not None:
         for name, wanted in _expected(stage, piece, was).items():

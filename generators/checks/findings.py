@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from generators.checks.venues import Spot
     from generators.checks.views import View
 
-Word: TypeAlias = Literal["kept", "broken", "not-exercised", "not-applicable"]
+Word: TypeAlias = Literal["passed", "failed", "not-run", "not-applicable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,13 +55,13 @@ def _most(spot: Spot, most: int) -> Iterator[Finding]:
     yield from _traces("boundary", stage, was, sample, over)
     done = perform(stage, Ask(unit=unit, order=range(most)))
     if done.refused:
-        says = f"{most} items are allowed, and yet they are refused ({done.status})"
+        says = f"{most} items are allowed, but the request is refused ({done.status})"
         yield finding("boundary", "most are refused", says, done)
         return
     after = stored(done, slots=[slot for slot in sample if done.result(slot) == "done"])
     lost = [slot for slot, one in after.items() if one.present is (intent.action == "delete")]
     if lost:
-        says = f"of {most} items that are told as done, item {lost[0]} was not carried out"
+        says = f"of {most} items that are reported as done, item {lost[0]} was not applied"
         yield finding("boundary", "told as done and not carried out", says, done, after[lost[0]])
 
 
@@ -101,7 +101,7 @@ def _traces(
     for slot in slots:
         intent = stage.pieces[slot].intent
         if after[slot].present is not None and was[slot].like(stage.names) != after[slot].like(stage.names):
-            says = f"the request was refused, and yet item {slot} ({intent}) left its mark"
+            says = f"the request was refused, but item {slot} ({intent}) changed the stored state"
             yield finding(law, "a refused request leaves a trace", says, exchange, after[slot])
 
 
@@ -123,7 +123,7 @@ def _bad_mode(spot: Spot) -> Iterator[Finding]:
     stage = staged(spot, goods(spot, SEVERAL))
     was = before(stage)
     exchange = send(stage, Ask(more={source: NO_WORD}))
-    yield from _refusal("duplicate", "badMode", "a request with a word for the unit that is none", stage, exchange)
+    yield from _refusal("duplicate", "badMode", "a request with an unknown mode", stage, exchange)
     yield from _traces("duplicate", stage, was, range(SEVERAL), exchange)
 
 
@@ -162,7 +162,7 @@ _SPOIL: Final = {"duplicateKey": _same_key, "duplicateTarget": _same_target, "ma
 _WHAT: Final = {
     "duplicateKey": "a request with one key twice",
     "duplicateTarget": "a request with one target twice",
-    "malformedItem": "a request with an item that is no item",
+    "malformedItem": "a request with a malformed item",
 }
 
 

@@ -43,7 +43,7 @@ def at_a_place(bench: Bench, operation: Operation, experiment: Experiment, *, tu
             reasons.append(str(error))
         else:
             return
-    raise ImpossibleError(reasons[0] if reasons else "no kind of record was found to try it on")
+    raise ImpossibleError(reasons[0] if reasons else "no resource was found to test it on")
 
 
 def _reaches(operation: Operation, place: Venue) -> bool:

@@ -114,18 +114,18 @@ def broken_reference(spot: Spot) -> Iterator[Finding]:
     after = stored(done, slots=[3])[3]
     yield from _said(done)
     if after.present is not None and was.like(stage.names) != after.like(stage.names):
-        says = "an item was carried out although the one that it waits for had failed"
+        says = "an item was applied although the item that it depends on had failed"
         yield finding("broken-reference", "run all the same", says, done, after)
 
 
 def _said(done: Ran) -> Iterator[Finding]:
     declared, one = done.stage.spot.bulk.order.on_broken, done.outcomes[3]
     if one.result == "done":
-        says = "an item is done although the one that it waits for failed"
+        says = "an item is done although the item that it depends on failed"
         yield finding("broken-reference", "told as done", says, done)
     elif declared is not None and one.result == "failed":
-        says = f"an item whose reference failed says {short(one.error)}, not {short(declared)} as declared"
+        says = f"an item whose dependency failed reports {short(one.error)}, but {short(declared)} is declared"
         yield finding("broken-reference", "not told as declared", says, done)
     if done.result(1) not in {"done", "untold"}:
-        says = "an item is not carried out although the one that it waits for is done"
+        says = "an item is not applied although the item that it depends on is done"
         yield finding("broken-reference", "not run although it could", says, done)

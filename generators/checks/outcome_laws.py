@@ -63,7 +63,7 @@ def _repeated(view: View, telling: Telling) -> Iterator[Finding]:
     once = [entry.items[0] for entry in telling.entries if len(entry.items) == 1]
     twice = sorted({place for place in once if once.count(place) > 1}) if len(set(once)) < len(once) else []
     if twice:
-        yield found("key", view, "repeated key", f"the key of item {twice[0]} stands more than once", telling)
+        yield found("key", view, "repeated key", f"the key of item {twice[0]} occurs more than once", telling)
 
 
 def outcome_order(view: View) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def outcome_order(view: View) -> Iterator[Finding]:
             places = [entry.items[0] for entry in telling.entries if _is_of(entry, failed) and len(entry.items) == 1]
             wrong = next(((one, after) for one, after in pairwise(places) if after < one), None)
             if wrong is not None:
-                says = f"the outcome of item {wrong[0]} stands before that of item {wrong[1]}"
+                says = f"the outcome of item {wrong[0]} comes before that of item {wrong[1]}"
                 yield found("outcome-order", view, "out of order", says, telling)
 
 

@@ -60,7 +60,7 @@ def _too_early(stage: Stage, view: View, was: Mapping[int, Picture], early: Mapp
     around = _idle_polls(view, early)
     for slot, one in early.items() if around else ():
         if one.present is not None and one.like(stage.names) != was[slot].like(stage.names):
-            says = f"item {slot} was carried out while its job said that nothing was processed"
+            says = f"item {slot} was applied while its job reported that nothing was processed"
             yield finding("job-progress", "acts before it is processed", says, view.exchange, *around, one)
             return
 
@@ -91,6 +91,6 @@ def _cancelled(spot: Spot, ask: Ask, declared: BulkJob) -> Iterator[Finding]:
     states = [poll.state for trace in view_of(bench, sent).traces for poll in trace.polls]
     for slot, one in after.items() if "cancelled" in states else ():
         if None not in {one.present, was[slot].present} and one.like(stage.names) != was[slot].like(stage.names):
-            says = f"a cancelled job carried out item {slot} after it had ended"
+            says = f"a cancelled job applied item {slot} after its end"
             yield finding("job-moves", "acts after its end", says, sent, was[slot], one)
             return

@@ -61,10 +61,10 @@ def _replayed(declared: Idempotency, first: Ran, again: Exchange) -> Iterator[Fi
     if declared.scope == "item":
         return
     if after.status != before.status:
-        says = f"the same request with the same key is answered {after.status}, after {before.status}"
+        says = f"the same request with the same key is answered with {after.status}, after {before.status}"
         yield finding("idempotent", "replay has another status", says, first, again)
     elif declared.replay == "same-reply" and after.data != before.data:
-        says = "the same request with the same key is answered otherwise"
+        says = "the same request with the same key gets a different response"
         yield finding("idempotent", "replay is another reply", says, first, again)
 
 
@@ -74,7 +74,7 @@ def _done_twice(first: Ran, before: dict[int, Picture], again: Exchange) -> Iter
         if one.present is None or before[slot].present is None:
             continue
         if one.like(first.stage.names) != before[slot].like(first.stage.names) or one.copies > before[slot].copies:
-            says = f"the same request with the same key was carried out again: item {slot} shows it"
+            says = f"the same request with the same key was processed again, as item {slot} shows"
             yield finding("idempotent", "done twice", says, first, again, before[slot], one)
             return
 
@@ -124,13 +124,13 @@ def _until_done(stage: Stage, first: Exchange, left: Any) -> Iterator[Finding]:
         last = send(_of_left(stage, left), Ask(unit=units_of(stage.spot.bulk)[0]))
         left = _left(stage, last)
     if left:
-        says = f"after {ROUNDS} rounds {len(left)} items are still told as not processed"
+        says = f"after {ROUNDS} rounds {len(left)} items are still reported as not processed"
         yield finding("unprocessed", "does not converge", says, first, last)
         return
     after = pictures(stage, {})
     lost = [slot for slot, one in after.items() if one.present is False]
     if lost:
-        says = f"nothing is told as not processed any more, but item {lost[0]} was never carried out"
+        says = f"every item is reported as processed, but item {lost[0]} was never applied"
         yield finding("unprocessed", "lost on the way", says, first, last, after[lost[0]])
 
 

@@ -56,10 +56,10 @@ def _listed(bench: Bench, place: Venue, known: Known, names: Names) -> Iterator[
     bodies, said = bodies_of(shown.reply.data), told(shown.reply, page.total) if page.total is not None else ABSENT
     is_whole = bodies is not None and most is not None and len(bodies) < most
     if bodies is not None and is_whole and said is not ABSENT and str(said) != str(len(bodies)):
-        says = f"The list holds {len(bodies)} records and tells of {said}."
+        says = f"The list has {len(bodies)} records but reports a total of {said}."
         yield Finding(law=CHECK, operation=lister.id, shape="list tells another total", says=says, evidence=(shown,))
     one, listed = read(bench, place, known.key), find(bench, place, [marker_of(known.members, names)])[0]
     if one.present and listed.present is False and one.exchange is not None and listed.exchange is not None:
         evidence = (one.exchange, listed.exchange)
-        says = f"A {place.resource.name} can be read, and is in no page of the list."
+        says = f"A {place.resource.name} can be read, but is on no page of the list."
         yield Finding(law=CHECK, operation=lister.id, shape="list lacks a record", says=says, evidence=evidence)

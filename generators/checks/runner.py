@@ -30,7 +30,7 @@ DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 SALT_SIZE: Final = 5
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 NO_BUDGET: Final = "the time budget was used up"
-READ_ONLY: Final = "only reading was allowed"
+READ_ONLY: Final = "--read-only allows no writes"
 
 
 def run_checks(
@@ -195,9 +195,9 @@ class _Run:
             return str(error)
         except NoAnswerError as error:
             if not self._bench.sent:
-                raise MisuseError(f"Nothing answers: {error}.", cure="Give the URL of a server that runs.") from None
+                raise MisuseError(f"No response: {error}.", cure="Give the URL of a running server.") from None
             self._news.append(unanswered(self._bench.asked, error))
-            return f"a call was not answered: {error}"
+            return f"a request got no response: {error}"
         return ""
 
     def _harvest(self) -> Iterator[Event]:
@@ -232,7 +232,7 @@ class _Run:
         for operation, law in product(bulk, self._chosen.laws):
             if law.looks is not None:
                 seen = (law.name, operation.id) in self._exercised
-                reason = "" if seen else self._reasons.get(operation.id) or "no call showed it"
+                reason = "" if seen else self._reasons.get(operation.id) or "no exchange applies to it"
                 yield self._answered(law.name, operation, law.exempts(operation), reason)
 
     def _rest(self, bulk: Sequence[Operation]) -> Iterator[Event]:
@@ -242,16 +242,16 @@ class _Run:
         for check in (one for one in asked if one in self._chosen.checks):
             for operation in self._bench.contract.operations:
                 if operation.id in self._chosen.operations:
-                    reason = "" if operation.id in self._called else "it was not called"
+                    reason = "" if operation.id in self._called else "no request was sent"
                     yield self._answered(check, operation, None, reason)
 
     def _answered(self, check: str, operation: Operation, exempt: str | None, reason: str) -> LawAnswered:
         found = tuple(one for one in self._found.values() if one.law == check and one.operation == operation.id)
-        word: Word = "broken" if found else "not-exercised" if reason else "kept"
+        word: Word = "failed" if found else "not-run" if reason else "passed"
         if exempt is not None:
             word, reason = "not-applicable", exempt
         self._words[word] += 1
-        told = "" if word in {"broken", "kept"} else reason
+        told = "" if word in {"failed", "passed"} else reason
         return LawAnswered(answer=Answer(law=check, operation=operation.id, word=word, reason=told, findings=found))
 
 

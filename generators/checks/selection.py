@@ -35,8 +35,8 @@ def selection(contract: Contract, only: Sequence[str], skip: Sequence[str]) -> S
     for name in (*only, *skip):
         if name not in CHECKS and name not in operations:
             known = (*CHECKS, *operations)
-            cure = did_you_mean(name, known) or f"Known are {', '.join(known)}."
-            raise MisuseError(f"'{name}' is no check and no operationId of {contract.title}.", cure=cure)
+            cure = did_you_mean(name, known) or f"Known: {', '.join(known)}."
+            raise MisuseError(f"'{name}' is neither a check nor an operationId of {contract.title}.", cure=cure)
     asked = (*only, conformance.CHECK) if examples.CHECK in only else only
     if differential.CHECK in only and not any(law.name in only for law in EVERY):
         asked = (*asked, *(law.name for law in EVERY))

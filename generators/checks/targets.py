@@ -42,7 +42,7 @@ def _untold(together: Ran) -> Iterator[Finding]:
     told = {*together.by_target, *(trace.target for trace in together.view.traces), *(together.view.troubled or ())}
     missing = [name for name in together.view.call.targets or () if name not in told]
     if missing:
-        yield finding("fan-out", "target not told", f"nothing is told of the target {missing[0]}", together)
+        yield finding("fan-out", "target not told", f"no result is reported for the target {missing[0]}", together)
 
 
 def _for(done: Ran, target: str) -> Ran:

@@ -82,7 +82,7 @@ def send(stage: Stage, ask: Ask) -> Exchange:
     exchange = stage.spot.bench.send(request(stage.spot, wanted).call())
     status = exchange.reply.status
     if status in UNAUTHORIZED and status not in stage.spot.bulk.guard.refuse.values():
-        raise ImpossibleError(f"the call was not let in ({status})")
+        raise ImpossibleError(f"access was denied ({status})")
     return exchange
 
 

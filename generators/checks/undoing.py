@@ -36,7 +36,7 @@ def atomic(spot: Spot) -> Iterator[Finding]:
     if not failures:
         raise ImpossibleError("no unit failed, although some should")
     if not seen:
-        raise ImpossibleError("nothing can tell which records are there")
+        raise ImpossibleError("it cannot be determined which records are stored")
 
 
 def _whole(spot: Spot) -> list[str | None]:
@@ -71,5 +71,5 @@ def _changes(stage: Stage, was: Mapping[int, Picture], after: Mapping[int, Pictu
         intent, one = stage.pieces[slot].intent, was[slot]
         if None not in {one.present, other.present} and one.like(stage.names) != other.like(stage.names):
             who = "the item that failed" if intent.defect else "an item beside it"
-            says = f"a unit ({done.ask.unit}) failed, and yet item {slot} ({intent}), {who}, left its mark"
+            says = f"a unit ({done.ask.unit}) failed, but item {slot} ({intent}), {who}, changed the stored state"
             yield finding("atomic", f"{intent.action} stays", says, done, one, other)

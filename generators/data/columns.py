@@ -39,8 +39,8 @@ def write_rows(values: Iterable[object], columns: list[str], out: TextIO) -> Non
     for n, value in enumerate(values):
         cells, rest = _split(value, set(columns), "")
         if rest and REST not in columns:
-            fact = f"value {n} has '{next(iter(rest))}', which is no column."
-            raise MisuseError(fact, cure="Take --format ndjson.")
+            fact = f"value {n} has '{next(iter(rest))}', which is not a column."
+            raise MisuseError(fact, cure="Use --format ndjson.")
         cells[REST] = _cell(value if not isinstance(value, dict) else rest or None)
         writer.writerow([cells.get(column, "") for column in columns])
 

@@ -44,7 +44,7 @@ def write_data(
 
 def _check_breakable(subject: Subject, seed: int) -> None:
     if all(row.mutation is None for row in islice(subject.rows(seed, 1.0), TRIED)):
-        raise MisuseError(f"{subject.name} has no keyword that could be broken.", cure="Leave --invalid out.")
+        raise MisuseError(f"{subject.name} has no keyword that can be violated.", cure="Remove --invalid.")
 
 
 def _labelled(rows: Iterable[Row], labels: TextIO) -> Iterator[Row]:

@@ -12,17 +12,17 @@ from contracts.texts import clipped, listed
 LONGEST: Final = 400  # characters of a witness for people; JSON has it whole
 PLACES: Final = 3  # named for people; JSON has all
 MANY, FIRST, WIDE = 4, 2, 60  # elements shown whole, elements of a longer array, characters of a string
-SAMENESS: Final = "Nothing has changed."
+SAMENESS: Final = "No changes."
 SHOWS: Final[Mapping[str, str]] = {
-    "request": "fitted before, and is refused now",
-    "response": "could not come before, and may come now",
+    "request": "accepted before, rejected now",
+    "response": "impossible before, possible now",
 }
 HEADS: Final[Mapping[Severity, str]] = {
     "error": "Breaks clients",
     "warning": "May break clients",
     "info": "Breaks no client",
 }
-PROVEN: Final = " (proven: nothing that counts is lost by it)"
+PROVEN: Final = " (proven compatible)"
 
 
 def tell(diff: Diff, form: str) -> str:

@@ -10,7 +10,7 @@ from generators.reports.model import Report, Row, Status
 from generators.thesis import coverage
 
 SAYS: Mapping[str, str] = {
-    examples.CHECK: "The contract's examples are taken.",
+    examples.CHECK: "The contract's examples are accepted.",
     conformance.CHECK: conformance.SAYS,
     differential.CHECK: differential.SAYS,
     coverage.CHECK: coverage.SAYS,
@@ -50,7 +50,7 @@ def _rows(answer: Answer, base: str, known: frozenset[str]) -> Iterator[Row]:
 
 
 def _broken(finding: Finding, says: str, base: str, known: frozenset[str]) -> Row:
-    status: Status = "known" if finding.fingerprint in known else "broken"
+    status: Status = "known" if finding.fingerprint in known else "failed"
     return Row(
         id=f"{finding.law}: {finding.shape}",
         group=finding.operation,

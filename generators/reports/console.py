@@ -8,17 +8,17 @@ from contracts.texts import clipped
 from generators.reports.model import WORDS, Report, Row, counted, shown, summary
 
 COLOURS: Final[Mapping[str, str]] = {
-    "kept": "32",
-    "broken": "1;31",
+    "passed": "32",
+    "failed": "1;31",
     "flaky": "35",
     "known": "33",
-    "not-exercised": "2",
+    "not-run": "2",
     "not-applicable": "2",
 }
 WIDEST: Final = 32  # columns of the names; what is told of a longer one begins in the next line
 NARROWEST: Final = 20  # columns that a detail has at least, however narrow the terminal is
-TOLD: Final = frozenset(("broken", "flaky"))  # what is told in as many lines as it takes
-QUIET: Final = frozenset(("kept", "not-applicable"))
+TOLD: Final = frozenset(("failed", "flaky"))  # what is told in as many lines as it takes
+QUIET: Final = frozenset(("passed", "not-applicable"))
 LISTED: Final = 5  # pieces of evidence named in a line
 
 

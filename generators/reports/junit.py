@@ -26,21 +26,21 @@ def junit_xml(report: Report) -> bytes:
 
 
 def _counted(rows: tuple[Row, ...], name: str) -> dict[str, str]:
-    failed = sum(row.status == "broken" for row in rows)
-    kept = sum(row.status == "kept" for row in rows)
+    failed = sum(row.status == "failed" for row in rows)
+    kept = sum(row.status == "passed" for row in rows)
     numbers = {"tests": len(rows), "failures": failed, "errors": 0, "skipped": len(rows) - failed - kept, "time": 0}
     return {"name": _fit(name), **{word: str(number) for word, number in numbers.items()}}
 
 
 def _add(suite: Element, row: Row) -> None:
     case = SubElement(suite, "testcase", {"classname": _fit(row.group), "name": _fit(row.id), "time": "0"})
-    if row.status == "broken":
+    if row.status == "failed":
         if row.fingerprint:
             about = SubElement(case, "properties")
             SubElement(about, "property", {"name": "cause", "value": _fit(row.cause or row.fingerprint)})
-        failure = SubElement(case, "failure", {"type": "broken", "message": _fit(row.detail or row.says)})
+        failure = SubElement(case, "failure", {"type": "failed", "message": _fit(row.detail or row.says)})
         failure.text = _fit("\n".join([row.says, row.detail, *map(shown, row.evidence)]))
-    elif row.status != "kept":
+    elif row.status != "passed":
         SubElement(case, "skipped", {"message": _fit(_why(row))})
     elif row.detail:
         SubElement(case, "system-out").text = _fit(row.detail)

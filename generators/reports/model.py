@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-Status: TypeAlias = Literal["kept", "broken", "flaky", "known", "not-exercised", "not-applicable"]
+Status: TypeAlias = Literal["passed", "failed", "flaky", "known", "not-run", "not-applicable"]
 Evidence: TypeAlias = int | str
 
 WORDS: Final[Mapping[Status, str]] = {
-    "kept": "kept",
-    "broken": "broken",
+    "passed": "passed",
+    "failed": "failed",
     "flaky": "flaky",
     "known": "known",
-    "not-exercised": "not exercised",
+    "not-run": "not run",
     "not-applicable": "not applicable",
 }
 
@@ -63,14 +63,14 @@ class Report:
 
 
 def summary(report: Report) -> str:
-    """Return the counts in words: `1 broken, 3 kept, 2 not exercised`."""
+    """Return the counts in words: `1 failed, 3 passed, 2 not run`."""
     return counted(report.rows) or "nothing judged"
 
 
 def counted(rows: Iterable[Row]) -> str:
     """Return how many rows have each status, broken ones first; "" for none."""
     counts = Counter(row.status for row in rows)
-    ordered = sorted(counts, key=lambda status: (status != "broken", [*WORDS].index(status)))
+    ordered = sorted(counts, key=lambda status: (status != "failed", [*WORDS].index(status)))
     return ", ".join(f"{counts[status]} {WORDS[status]}" for status in ordered)
 
 

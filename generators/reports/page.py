@@ -9,11 +9,11 @@ from generators.reports.model import WORDS, Evidence, Report, Row, Status, shown
 
 STYLE: Final = Path(__file__).parent / "page.css"
 SIGNS: Final[Mapping[Status, str]] = {
-    "broken": "✗",
+    "failed": "✗",
     "flaky": "~",
     "known": "≈",
-    "kept": "✓",
-    "not-exercised": "○",
+    "passed": "✓",
+    "not-run": "○",
     "not-applicable": "○",
 }
 
@@ -60,8 +60,8 @@ def _filter(report: Report) -> str:
 
 
 def _section(group: str, rows: tuple[Row, ...]) -> str:
-    broken = sum(row.status == "broken" for row in rows)
-    told = f"{broken} of {len(rows)} broken" if broken else f"none of {len(rows)} broken"
+    broken = sum(row.status == "failed" for row in rows)
+    told = f"{broken} of {len(rows)} failed" if broken else f"none of {len(rows)} failed"
     return f"<section><h2>{escape(group)}<small>{told}</small></h2><ul>{''.join(map(_row, rows))}</ul></section>"
 
 
@@ -78,7 +78,7 @@ def _row(row: Row) -> str:
 
 def _named(row: Row) -> str:
     """Return by what name a finding is known, and which one has the same root cause."""
-    same = f", with the root cause of <code>{escape(row.cause[:8])}</code>" if row.cause else ""
+    same = f", same bug as <code>{escape(row.cause[:8])}</code>" if row.cause else ""
     return f'<p class="detail">Finding <code>{escape(row.fingerprint[:8])}</code>{same}</p>' if row.fingerprint else ""
 
 

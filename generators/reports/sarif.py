@@ -10,14 +10,14 @@ from generators.reports.model import Evidence, Report, Row
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 KINDS: Final[Mapping[str, str]] = {
-    "kept": "pass",
-    "broken": "fail",
+    "passed": "pass",
+    "failed": "fail",
     "flaky": "review",
     "known": "fail",
-    "not-exercised": "open",
+    "not-run": "open",
     "not-applicable": "notApplicable",
 }
-LEVELS: Final[Mapping[str, str]] = {"broken": "error", "flaky": "none", "known": "error"}
+LEVELS: Final[Mapping[str, str]] = {"failed": "error", "flaky": "none", "known": "error"}
 FINDINGS: Final = frozenset(LEVELS)
 LONGEST: Final = 200  # characters of a location's name
 

@@ -104,10 +104,8 @@ class OnDask:
         try:
             self._run(iter(leases), emit, is_over)
         except OSError as error:
-            cure = "What was found is kept in the corpus: go on with the same command."
-            raise MisuseError(
-                f"the scheduler does not answer any more: {error}.", where=self._address, cure=cure
-            ) from None
+            cure = "Findings are stored in the corpus; run the same command again to continue."
+            raise MisuseError(f"the scheduler stopped responding: {error}.", where=self._address, cure=cure) from None
 
     def _run(self, waiting: Iterator[Lease], emit: Emit, is_over: IsOver) -> None:
         may_be_more = True
@@ -134,7 +132,7 @@ class OnDask:
         found, now = len(self.client.nthreads()), monotonic()
         self._seen = now if found else self._seen
         if now - self._seen > ALONE:
-            raise MisuseError("the scheduler has no workers any more.", where=self._address, cure=self._cure)
+            raise MisuseError("the scheduler has lost its workers.", where=self._address, cure=self._cure)
         return found
 
     def _tell(self, emit: Emit, *, seconds: float = PATIENCE) -> None:
@@ -161,7 +159,7 @@ class OnDask:
         self._failures += says != "its worker died"
         if self._failures >= FAILURES:
             raise MisuseError(
-                f"no worker can do a lease: {says}.", where=self._address, cure=f"On each of them: {CURE}"
+                f"no worker can run a shard: {says}.", where=self._address, cure=f"On each of them: {CURE}"
             )
 
     def _wait_out(self, emit: Emit) -> None:
@@ -188,7 +186,7 @@ class OnDask:
 
 
 def _unreached(error: Exception) -> str:
-    return f"no scheduler answers: {error}."
+    return f"no scheduler responds: {error}."
 
 
 def _said(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from generators.thesis.running import MISSING, Line, is_installed, run_task
 from generators.thesis.task import Task
 
 CHECK: Final = "coverage"
-SAYS: Final = "Every case that the schemas define gets an answer that they declare; what they exclude is refused."
+SAYS: Final = "Every case that the schemas define gets a declared response; invalid requests are refused."
 HTTP_S_OWN: Final = frozenset((405, 406, 408, 411, 413, 414, 415, 431))  # few contracts list what any server may say
 NO_TIME: Final = "the time budget was used up"
 
@@ -71,11 +71,11 @@ class Coverage:
         for one in self._by_name.values():
             found = tuple(self._found[one.id].values())
             if found:
-                yield Answer(law=CHECK, operation=one.id, word="broken", findings=found)
+                yield Answer(law=CHECK, operation=one.id, word="failed", findings=found)
             elif one.id in self.statuses:
-                yield Answer(law=CHECK, operation=one.id, word="kept")
+                yield Answer(law=CHECK, operation=one.id, word="passed")
             else:
-                yield Answer(law=CHECK, operation=one.id, word="not-exercised", reason=self._why_not(one))
+                yield Answer(law=CHECK, operation=one.id, word="not-run", reason=self._why_not(one))
 
     def _why_not(self, operation: Operation) -> str:
         if not is_installed():

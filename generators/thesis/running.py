@@ -72,7 +72,7 @@ def _how_it_ended(process: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
     code = process.wait()
     errors.seek(0)
     said = errors.read().decode(errors="replace").strip().splitlines()
-    return f"its process ended by itself with code {code}{f': {said[-1][:LAST]}' if said else ''}"
+    return f"its process exited with code {code}{f': {said[-1][:LAST]}' if said else ''}"
 
 
 def _told(
@@ -84,7 +84,7 @@ def _told(
         except Empty:
             if monotonic() < deadline:
                 continue
-            yield _trouble("it did not end in its time")
+            yield _trouble("it did not end in time")
             return
         if line is None:
             yield _trouble(how_it_ended())

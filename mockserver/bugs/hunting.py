@@ -66,11 +66,11 @@ class Hunt:
         """Run the command against the healthy sandbox. Raises MisuseError: it fails, hangs, or calls nobody."""
         run = self._run(None, self.timeout)
         if run.code != 0:
-            says = f"the command fails against the healthy sandbox ({run.end}), so that nothing can be said of bugs."
+            says = f"the command fails against the sandbox without bugs ({run.end}): bugs cannot be tested."
             raise MisuseError(says, cure=f"Its last lines were:\n{run.output}" if run.output else "It printed nothing.")
         if not run.calls:
-            cure = "Let the tests call the address in BULKPROOF_URL, or use the fixture 'bulkproof'."
-            raise MisuseError("the command passes without a call to the sandbox.", cure=cure)
+            cure = "Let the tests use the URL in BULKPROOF_URL, or use the fixture 'bulkproof'."
+            raise MisuseError("the command passes without a request to the sandbox.", cure=cure)
         return run
 
     def hunt(self, bugs: Sequence[Bug], healthy: Run) -> Iterator[tuple[Bug, Run]]:

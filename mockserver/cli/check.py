@@ -1,4 +1,4 @@
-"""`bulkproof check`: hold an implementation to its contract, within a minute."""
+"""`bulkproof check`: check an implementation against its contract, within a minute."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
+from mockserver.cli.options import Command, RenamedOption
 from mockserver.cli.target import OUTPUT, salt, seconds, target
 
 if TYPE_CHECKING:
@@ -26,34 +27,42 @@ class Result(NamedTuple):
     finished: "Finished"
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("api", metavar="API|FILE")
 @target
-@click.option("--only", multiple=True, metavar="CHECK|OPERATION", help="Only these; may be given several times.")
-@click.option("--skip", multiple=True, metavar="CHECK|OPERATION", help="Not these; may be given several times.")
-@click.option("--read-only", is_flag=True, help="Send nothing but GET and HEAD.")
-@click.option("--seed", type=int, default=0, show_default=True, help="What all that is made up comes from.")
+@click.option("--only", multiple=True, metavar="CHECK|OPERATION", help="Run only this check or operation; repeatable.")
+@click.option("--skip", multiple=True, metavar="CHECK|OPERATION", help="Skip this check or operation; repeatable.")
+@click.option("--read-only", is_flag=True, help="Send only GET and HEAD requests.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all generated data.")
 @click.option(
-    "--salt",
+    "--name-prefix",
+    "salt",
+    cls=RenamedOption,
+    was="--salt",
     metavar="TEXT",
     callback=salt,
-    help="Begins every name that is made up: 5 of 0-9 and a-z. By default the time of day.",
+    help="Prefix of every generated name: 5 characters of 0-9 and a-z. Default: from the time of day.",
 )
 @click.option(
-    "--max-time", callback=seconds, default="60s", show_default=True, help="Such as 90s or 5m; what is left is told."
+    "--max-time",
+    callback=seconds,
+    default="60s",
+    show_default=True,
+    help="Time limit, such as 90s or 5m; checks that did not fit are reported as not run.",
 )
-@click.option("--model", is_flag=True, help="Compare with what the sandbox would answer, too.")
-@click.option("--baseline", type=OUTPUT, help="Findings that are known: they are told, and break nothing.")
-@click.option("--baseline-update", is_flag=True, help="Write what is found to the baseline.")
-@click.option("--junit", type=OUTPUT, help="Write a JUnit report.")
-@click.option("--jsonl", type=OUTPUT, help="Write a report as JSON lines.")
+@click.option("--model", is_flag=True, help="Also compare responses with those of the sandbox.")
+@click.option("--baseline", type=OUTPUT, help="File of known findings: they are reported, but do not fail the run.")
+@click.option("--baseline-update", is_flag=True, help="Write the findings to the baseline file.")
+@click.option("--junit", type=OUTPUT, help="Write a JUnit XML report.")
+@click.option("--jsonl", type=OUTPUT, help="Write a JSON Lines report.")
 @click.option("--sarif", type=OUTPUT, help="Write a SARIF report.")
-@click.option("--html", type=OUTPUT, help="Write a report as one HTML page.")
-@click.option("-v", "--verbose", is_flag=True, help="List what is kept, too.")
+@click.option("--html", type=OUTPUT, help="Write an HTML report.")
+@click.option("-v", "--verbose", is_flag=True, help="List passed checks too.")
 def check(*, api: str, url: str, mount: str | None, auth: str, headers: dict[str, str], **given: Any) -> int:
-    """Check an implementation against its contract: examples, every law of bulk calls, every reply, every case.
+    """Check an implementation against its contract.
 
-    The exit code is 0 when nothing was found, 1 when something was, 2 when checking was not possible.
+    Sends the contract's examples, runs an experiment for every law of bulk operations, validates every response, and
+    tests the cases that the schemas define. Exit code: 0 no findings, 1 findings, 2 the check could not run.
 
     bulkproof check genero --url http://127.0.0.1:8080
 
@@ -64,7 +73,7 @@ def check(*, api: str, url: str, mount: str | None, auth: str, headers: dict[str
 
     baseline, update = given["baseline"], given["baseline_update"]
     if update and baseline is None:
-        raise MisuseError("--baseline-update needs to know which file.", cure="Name it with --baseline.")
+        raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
     known = read_baseline(baseline) if baseline is not None and not update else frozenset()
     sent = {**headers, **({"Authorization": auth} if auth else {})}
     contract, plan = _planned(api, url, mount, sent, given)
@@ -128,7 +137,7 @@ def _shown(events: "Iterator[Event]") -> "Iterator[Event]":
         kind = type(event).__name__
         answered, found = answered + (kind == "LawAnswered"), found + (kind == "FindingFound")
         if told:
-            click.echo(f"\r\x1b[K{answered} answered, {found} found", err=True, nl=False)
+            click.echo(f"\r\x1b[K{answered} results, {found} findings", err=True, nl=False)
         yield event
     if told:
         click.echo("\r\x1b[K", err=True, nl=False)

@@ -1,9 +1,10 @@
-"""`bulkproof data`: data that an API must accept, or must refuse."""
+"""`bulkproof data`: data that an API must accept, or must reject."""
 
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from mockserver.cli.options import Command
 from mockserver.cli.target import pairs
 
 if TYPE_CHECKING:
@@ -17,17 +18,21 @@ def _share(context: click.Context, parameter: click.Parameter, value: str) -> fl
     except ValueError:
         share = -1.0
     if not 0.0 <= share <= 1.0:
-        raise click.BadParameter(f"'{value}' is no share, such as 5% or 0.05.", context, parameter)
+        raise click.BadParameter(f"'{value}' is not a share such as 5% or 0.05.", context, parameter)
     return share
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("api", metavar="API|FILE")
 @click.argument("what", metavar="OPERATION|RESOURCE|SCHEMA")
-@click.option("-n", "--number", type=click.IntRange(min=0), default=10, show_default=True, help="How many values.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same values.")
+@click.option("-n", "--number", type=click.IntRange(min=0), default=10, show_default=True, help="Number of values.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed; the same seed gives the same values.")
 @click.option(
-    "--invalid", callback=_share, default="0%", show_default=True, help="The share of values with one keyword broken."
+    "--invalid",
+    callback=_share,
+    default="0%",
+    show_default=True,
+    help="Share of values that violate one schema keyword.",
 )
 @click.option(
     "--format",
@@ -35,13 +40,22 @@ def _share(context: click.Context, parameter: click.Parameter, value: str) -> fl
     type=click.Choice(["json", "ndjson", "csv"]),
     default="json",
     show_default=True,
-    help="A body to post, a value on each line, or a table.",
+    help="A request body, one value per line, or a table.",
 )
 @click.option(
-    "--param", "given", multiple=True, callback=pairs, metavar="NAME=VALUE", help="A parameter of the operation."
+    "--param",
+    "given",
+    multiple=True,
+    callback=pairs,
+    metavar="NAME=VALUE",
+    help="Value of an operation's parameter; repeatable.",
 )
-@click.option("-o", "--output", type=click.File("w", encoding="utf-8"), default="-", help="Where to write the values.")
-@click.option("--labels", type=click.File("w", encoding="utf-8"), help="Where to write what is wrong with which value.")
+@click.option("-o", "--output", type=click.File("w", encoding="utf-8"), default="-", help="Output file; - is stdout.")
+@click.option(
+    "--labels",
+    type=click.File("w", encoding="utf-8"),
+    help="File for a description of each invalid value, one per line.",
+)
 def data(
     *,
     api: str,
@@ -54,7 +68,7 @@ def data(
     output: TextIO,
     labels: TextIO | None,
 ) -> None:
-    """Make data for an API: items of a bulk operation, bodies of another, records, or values of a schema.
+    """Generate data for an API: a bulk request, request bodies, records, or values of a schema.
 
     bulkproof data genero postJob --param entity=customer -n 5000 > batch.json
 

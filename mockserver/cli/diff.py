@@ -4,13 +4,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mockserver.cli.options import Command
+
 if TYPE_CHECKING:
     from contracts.diff import Severity
 
 BREAKING = 1
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
 @click.option(
@@ -19,20 +21,20 @@ BREAKING = 1
     type=click.Choice(["text", "markdown", "json"]),
     default="text",
     show_default=True,
-    help="How it is told.",
+    help="Output format.",
 )
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning", "info"]),
     default="error",
     show_default=True,
-    help="The least severity that makes the exit code 1.",
+    help="Lowest severity that makes the exit code 1.",
 )
 def diff(*, old: str, new: str, form: str, fail_on: "Severity") -> int:
-    """Compare two versions of a contract: a request may only be relaxed, a response only tightened.
+    """Find breaking changes between two versions of a contract.
 
-    OLD and NEW are OpenAPI files, or names of bundled or installed APIs. The exit code is 0 when nothing breaks clients
-    of OLD, 1 when something does, 2 when a contract cannot be read.
+    A request may only be relaxed, a response only tightened. OLD and NEW are OpenAPI files, or names of bundled or
+    installed APIs. Exit code: 0 no breaking change, 1 breaking changes, 2 a contract cannot be read.
     """
     from contracts.diff import compare  # noqa: PLC0415 - `--help` needs none of these
     from generators.diff import find_witness, tell  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`bulkproof fuzz`: a campaign against an implementation, for as long as it is given."""
+"""`bulkproof fuzz`: fuzz an implementation with sequences of bulk requests, for a given time."""
 
 import signal
 import sys
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mockserver.cli.options import Command
 from mockserver.cli.self_test import rate_campaign, require_no_self_test, self_test
 from mockserver.cli.target import require_server, seconds, target
 
@@ -25,44 +26,53 @@ FILE: Final = click.Path(dir_okay=False, path_type=Path)
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("api", metavar="API|FILE", required=False)
 @partial(target, needs_url=False)
-@click.option("--max-time", callback=seconds, default="10m", show_default=True, help="Such as 90s, 10m or 8h.")
-@click.option("--seed", type=int, default=0, show_default=True, help="What all that is made up comes from.")
-@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes on this machine.")
-@click.option("--cluster", default="", metavar="ADDRESS", help="A Dask scheduler whose workers do it.")
+@click.option(
+    "--max-time", callback=seconds, default="10m", show_default=True, help="Time limit, such as 90s, 10m or 8h."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all generated data.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Number of worker processes on this machine.",
+)
+@click.option("--cluster", default="", metavar="ADDRESS", help="Run on the workers of this Dask scheduler.")
 @click.option(
     "--corpus",
     type=FOLDER,
     default=Path(".bulkproof"),
     show_default=True,
-    help="Where findings are kept, and tried first the next time.",
+    help="Directory of findings; stored ones are replayed first.",
 )
-@click.option("--no-schemathesis", is_flag=True, help="Leave schemathesis out.")
-@click.option("--no-model", is_flag=True, help="Judge by the contract alone, not by what the sandbox would do.")
-@click.option("--baseline", type=FILE, help="Findings that are known: they are told, and break nothing.")
-@click.option("--baseline-update", is_flag=True, help="Write what is found to the baseline.")
-@click.option("--stop-at-first", is_flag=True, help="End with the first finding.")
-@click.option("--junit", type=FILE, help="Write a JUnit report.")
-@click.option("--jsonl", type=FILE, help="Write a report as JSON lines.")
+@click.option("--no-schemathesis", is_flag=True, help="Do not run schemathesis.")
+@click.option("--no-model", is_flag=True, help="Check against the contract only, not against the sandbox's behaviour.")
+@click.option("--baseline", type=FILE, help="File of known findings: they are reported, but do not fail the run.")
+@click.option("--baseline-update", is_flag=True, help="Write the findings to the baseline file.")
+@click.option("--stop-at-first", is_flag=True, help="Stop after the first finding.")
+@click.option("--junit", type=FILE, help="Write a JUnit XML report.")
+@click.option("--jsonl", type=FILE, help="Write a JSON Lines report.")
 @click.option("--sarif", type=FILE, help="Write a SARIF report.")
-@click.option("--html", type=FILE, help="Write a report as one HTML page.")
+@click.option("--html", type=FILE, help="Write an HTML report.")
 @self_test
 @click.pass_context
 def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: str | None, **given: Any) -> int:
-    """Run a campaign: sequences of bulk requests, judged by laws, by reading back, by a model, and by schemathesis.
+    """Fuzz an implementation with sequences of bulk requests.
 
-    What is found is made small, tried again three times, and kept in three forms. The exit code is 0 when nothing was
-    found, or only what never showed again, 1 when something was, 2 when there could be no campaign.
+    Responses are checked against the contract, the laws of bulk operations, the stored state and a reference model;
+    schemathesis runs alongside. Each finding is minimised, replayed three times and stored with its reproducers. Exit
+    code: 0 no findings, or only flaky ones that were never reproduced; 1 findings; 2 the campaign could not run.
 
     bulkproof fuzz genero --url http://127.0.0.1:8080 --max-time 10m
 
     bulkproof fuzz openapi.yaml --url https://staging.example.com --auth "$TOKEN" --corpus findings
 
-    With --self-test there is no server: the campaign, without schemathesis, is set on sandboxes with one planted bug
-    each, for --max-time (60s by default) a bug, and what it finds is told with the time that took. The exit code is 0
-    when every bug was found and the healthy sandbox gave no alarm.
+    With --self-test no --url is needed: sandboxes are started with one planted bug each and fuzzed, without
+    schemathesis, for --max-time (default 60s) per bug. Prints which bugs were found, by what and after how long. Exit
+    code: 0 every bug was found and the sandbox without bugs gave no false alarm, 1 otherwise.
 
     bulkproof fuzz genero --self-test
     """
@@ -79,8 +89,8 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     try:
         state = _campaign(contract, api, url, given)
     except NoAnswerError as error:
-        cure = "What was found is kept in the corpus: go on with the same command."
-        raise MisuseError(f"the server does not answer any more: {error}.", cure=cure) from None
+        cure = "Findings are stored in the corpus; run the same command again to continue."
+        raise MisuseError(f"the server stopped responding: {error}.", cure=cure) from None
     return FOUND if state.broken else 0
 
 
@@ -106,7 +116,7 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
 
     baseline, update = given["baseline"], given["baseline_update"]
     if update and baseline is None:
-        raise MisuseError("--baseline-update needs to know which file.", cure="Name it with --baseline.")
+        raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
     job = job_of(contract, api, url, given)
     told = listener(is_terminal=sys.stderr.isatty(), say=lambda text: click.echo(text, err=True))
     campaign = Campaign(
@@ -125,7 +135,7 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
     finally:
         told.ended()
     if not (state.calls or state.findings or campaign.interrupted):
-        raise MisuseError("the campaign was over before it made any call.", cure="Give it more --max-time.")
+        raise MisuseError("the campaign ended before it sent a request.", cure="Give it more --max-time.")
     if update:
         write_baseline(baseline, list(map(_finding, state.findings.values())))
         state.known = frozenset(state.findings)

@@ -1,4 +1,4 @@
-"""`bulkproof mutants`: which planted bugs the user's own tests notice."""
+"""`bulkproof mutants`: which planted bugs the user's own tests detect."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mockserver.cli.options import Command
 from mockserver.cli.serve import clock
 
 if TYPE_CHECKING:
@@ -17,52 +18,67 @@ if TYPE_CHECKING:
 
 SURVIVORS: Final = 1
 WIDTH: Final = 24
-STATUS: "Final[dict[str, Status]]" = {"killed": "kept", "survived": "broken", "not reached": "not-exercised"}
+STATUS: "Final[dict[str, Status]]" = {"killed": "passed", "survived": "failed", "not reached": "not-run"}
 SAYS: Final = {
-    "killed": "The tests noticed it",
-    "survived": "The bug made a difference to what the tests' client was answered, and no test failed",
-    "not reached": "Nothing that the tests did made the bug fire",
+    "killed": "The tests detected it",
+    "survived": "The bug changed a response to the client, and no test failed",
+    "not reached": "No request of the tests triggered the bug",
 }
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 @click.option(
-    "--api", "apis", multiple=True, metavar="API|FILE", help="What is served, by default all bundled ones; repeatable."
+    "--api", "apis", multiple=True, metavar="API|FILE", help="API to serve; default: all bundled ones; repeatable."
 )
-@click.option("--only", multiple=True, metavar="BUG", help="Only these bugs, by name or with * in it; repeatable.")
+@click.option("--only", multiple=True, metavar="BUG", help="Only bugs whose name matches; * is a wildcard; repeatable.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="For each run; by default ten times as long as the healthy one and ten seconds more.",
+    help="Time limit of each run; default: ten times the run without a bug, plus ten seconds.",
 )
-@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the result as JUnit XML too.")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit XML report.")
 @click.option(
     "--clock",
     callback=clock,
     default="system",
     metavar="frozen|system|xFACTOR",
     show_default=True,
-    help="How the sandboxes' time goes.",
+    help="Clock of the sandboxes.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**53 - 1), default=0, show_default=True, help="Of ids and chance.")
-@click.option("--conduct", type=click.Choice(["observe", "enforce"]), default="observe", show_default=True)
-@click.option("--auth", type=click.Choice(["open", "strict"]), default="open", show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**53 - 1), default=0, show_default=True, help="Seed of ids and random choices."
+)
+@click.option(
+    "--conduct",
+    type=click.Choice(["observe", "enforce"]),
+    default="observe",
+    show_default=True,
+    help="Record breaches of the rules of client conduct, or refuse them.",
+)
+@click.option(
+    "--auth",
+    type=click.Choice(["open", "strict"]),
+    default="open",
+    show_default=True,
+    help="Whether requests need valid credentials.",
+)
 def mutants(command: tuple[str, ...], *, apis: tuple[str, ...], only: tuple[str, ...], **given: Any) -> int:
-    """Run a test command once per planted bug, and tell which bugs it notices.
+    """Run a test command once per planted bug, and report which bugs it detects.
 
-    The command finds the sandbox in BULKPROOF_URL, and each API in BULKPROOF_GENERO_URL, BULKPROOF_ONKEY_URL and so
-    on; tests with the fixture `bulkproof` need neither. A bug that made no difference to any answer is not reached.
+    The command finds the sandbox's URL in BULKPROOF_URL, and that of each API in BULKPROOF_GENERO_URL,
+    BULKPROOF_ONKEY_URL and so on; tests with the fixture `bulkproof` need neither. A bug that changed no response is
+    "not reached".
 
-    The exit code is 0 when no bug survived, 1 when one did, 2 when nothing could be judged.
+    Exit code: 0 no bug survived, 1 a bug survived, 2 the tests could not run.
     """
     loaded = _loaded(apis)
     bugs = _chosen(loaded, only)
     hunt = _hunt(command, loaded, given)
     healthy = hunt.healthy()
     click.echo(
-        f"The healthy sandbox passes: {healthy.calls} calls in {healthy.seconds:.1f} s. {len(bugs)} bugs follow."
+        f"Without a bug the tests pass: {healthy.calls} requests in {healthy.seconds:.1f} s. {len(bugs)} bugs to run."
     )
     results = []
     for bug, run in hunt.hunt(bugs, healthy):
@@ -90,8 +106,8 @@ def _chosen(apis: "Sequence[Api]", only: tuple[str, ...]) -> "list[Bug]":
     names = [bug.name for bug in bugs]
     for pattern in only:
         if not any(fnmatchcase(name, pattern) for name in names):
-            cure = did_you_mean(pattern, names) or f"There are {', '.join(names)}."
-            raise MisuseError(f"no bug that works here is called '{pattern}'.", cure=cure)
+            cure = did_you_mean(pattern, names) or f"Available: {', '.join(names)}."
+            raise MisuseError(f"there is no applicable bug named '{pattern}'.", cure=cure)
     return [bug for bug in bugs if not only or any(fnmatchcase(bug.name, pattern) for pattern in only)]
 
 
@@ -109,7 +125,7 @@ def _sum_up(results: "Sequence[tuple[Bug, Run]]") -> None:
     words = [run.word for _, run in results]
     killed, survived = words.count("killed"), words.count("survived")
     reached = killed + survived
-    share = f" Score: {100 * killed / reached:.0f} % of the {reached} that were reached." if reached else ""
+    share = f" Score: {100 * killed / reached:.0f} % of {reached} bugs reached." if reached else ""
     click.echo(f"{killed} killed, {survived} survived, {words.count('not reached')} not reached.{share}")
     for bug, run in results:
         if run.word == "survived":

@@ -1,10 +1,11 @@
-"""`bulkproof replay`: whether a finding still shows."""
+"""`bulkproof replay`: whether a finding is still reproducible."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from mockserver.cli.options import Command
 from mockserver.cli.target import target
 
 if TYPE_CHECKING:
@@ -13,15 +14,15 @@ if TYPE_CHECKING:
 SHOWS: Final = 1
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("finding", type=click.Path(path_type=Path))
 @target
-@click.option("--api", metavar="API|FILE", help="The contract, by default the bundled one that the finding names.")
-@click.option("--no-model", is_flag=True, help="Judge by the contract alone, not by what the sandbox would do.")
+@click.option("--api", metavar="API|FILE", help="The contract; default: the bundled one that the finding names.")
+@click.option("--no-model", is_flag=True, help="Check against the contract only, not against the sandbox's behaviour.")
 def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **given: Any) -> int:
-    """Do again what makes a finding show, in a fresh sandbox or under fresh names.
+    """Replay a stored finding, in a new sandbox or with new names.
 
-    The exit code is 1 when it still shows, 0 when it does not.
+    Exit code: 1 reproduced, 0 not reproduced, 2 the replay could not run.
 
     bulkproof replay .bulkproof/findings/atomic-batchCreate-1f2e3d4c --url http://127.0.0.1:8080
     """
@@ -31,8 +32,8 @@ def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **giv
     kept = read_finding(finding)
     contract = contract_of(api or kept.contract, mount)
     shown = _shows(kept, contract, api or kept.contract, url, given)
-    says = "still shows" if shown else "does not show"
-    click.echo(f"{kept.law} on {kept.operation} {says}: {kept.says}")
+    says = "reproduced" if shown else "not reproduced"
+    click.echo(f"{says}: {kept.law} on {kept.operation}: {kept.says}")
     return SHOWS if shown else 0
 
 

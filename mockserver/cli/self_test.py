@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from mockserver.cli.options import RenamedOption
 from mockserver.cli.target import OUTPUT, seconds
 
 if TYPE_CHECKING:
@@ -17,14 +18,30 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 IMPERFECT: Final = 1
 BUDGET: Final = 60.0  # seconds a bug
 OPTIONS: Final = (
-    click.option("--self-test", is_flag=True, help="Rate the campaign on sandboxes with one planted bug each."),
     click.option(
-        "--only", multiple=True, metavar="BUG", help="Self-test: only these bugs, by name or with * in it; repeatable."
+        "--self-test", is_flag=True, help="Measure the detection rate on sandboxes with one planted bug each."
     ),
-    click.option("--healthy-time", callback=seconds, help="Self-test: on the healthy sandbox, by default --max-time."),
-    click.option("--beside-schemathesis", is_flag=True, help="Self-test: schemathesis with the same time, to compare."),
-    click.option("--json", "json_file", type=OUTPUT, metavar="FILE", help="Self-test: write the result as JSON."),
-    click.option("--markdown", type=OUTPUT, metavar="FILE", help="Self-test: write the result as a Markdown table."),
+    click.option(
+        "--only",
+        multiple=True,
+        metavar="BUG",
+        help="Self-test: only bugs whose name matches; * is a wildcard; repeatable.",
+    ),
+    click.option(
+        "--healthy-time", callback=seconds, help="Self-test: time for the sandbox without bugs; default: --max-time."
+    ),
+    click.option(
+        "--compare-schemathesis",
+        "beside_schemathesis",
+        cls=RenamedOption,
+        was="--beside-schemathesis",
+        is_flag=True,
+        help="Self-test: run plain schemathesis for the same time and compare the results.",
+    ),
+    click.option(
+        "--json", "json_file", type=OUTPUT, metavar="FILE", help="Self-test: write the results to a JSON file."
+    ),
+    click.option("--markdown", type=OUTPUT, metavar="FILE", help="Self-test: write the results to a Markdown file."),
 )
 OWN: Final = ("only", "healthy_time", "beside_schemathesis", "json_file", "markdown")
 SHARED: Final = (*OWN, "self_test", "api", "max_time", "seed", "no_model", "no_schemathesis")
@@ -40,7 +57,7 @@ def require_no_self_test(context: click.Context) -> None:
     from contracts.errors import MisuseError  # noqa: PLC0415 - only for a failure
 
     for option in _given(context, set(OWN)):
-        raise MisuseError(f"{option} belongs to the self-test.", cure="Add --self-test.")
+        raise MisuseError(f"{option} is an option of the self-test.", cure="Add --self-test.")
 
 
 def rate_campaign(context: click.Context, api: str | None, given: Mapping[str, Any]) -> int:
@@ -49,14 +66,16 @@ def rate_campaign(context: click.Context, api: str | None, given: Mapping[str, A
     from mockserver.rating import begun  # noqa: PLC0415
 
     for option in _given(context, {str(one.name) for one in context.command.params} - set(SHARED)):
-        raise MisuseError(f"the self-test takes no {option}.", cure="It serves what it judges by itself.")
+        raise MisuseError(
+            f"--self-test and {option} exclude each other.", cure="The self-test starts its own servers: leave it out."
+        )
     plans = _plans(context, api, given)
     ratings = [begun(plan) for plan in plans]
     try:
         for plan, rating in zip(plans, ratings, strict=True):
             _rate(plan, rating)
     except KeyboardInterrupt:
-        click.echo("Interrupted: this is what was done until now.")
+        click.echo("Interrupted. Results so far:")
     finally:
         _report(ratings, given)
     return 0 if all(rating.is_perfect for rating in ratings) else IMPERFECT
@@ -104,9 +123,9 @@ def _require_known(only: Sequence[str], contracts: "Sequence[Contract]") -> None
     why = {bug.name: why for contract in contracts for why, bugs in left_out(contract).items() for bug in bugs}
     for name in (one for one in only if not any(is_among(known, (one,)) for known in names)):
         if name in why:
-            raise MisuseError(f"'{name}' does not count here: {why[name]}.")
-        cure = did_you_mean(name, names) or f"There are {', '.join(names)}."
-        raise MisuseError(f"no bug that works here is called '{name}'.", cure=cure)
+            raise MisuseError(f"bug '{name}' is not part of the self-test: {why[name]}.")
+        cure = did_you_mean(name, names) or f"Available: {', '.join(names)}."
+        raise MisuseError(f"there is no applicable bug named '{name}'.", cure=cure)
 
 
 def _rate(plan: "Plan", rating: "Rating") -> None:
@@ -117,7 +136,7 @@ def _rate(plan: "Plan", rating: "Rating") -> None:
     try:
         rate(plan, rating, _tell)
     except NoAnswerError as error:
-        raise MisuseError(f"the sandbox that is judged does not answer any more: {error}.") from None
+        raise MisuseError(f"the sandbox under test stopped responding: {error}.") from None
 
 
 def _tell(rating: "Rating") -> None:

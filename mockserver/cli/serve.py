@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import click
 
+from mockserver.cli.options import Command
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -30,76 +32,85 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
     except ValueError:
         factor = 0.0
     if not 0.0 < factor <= FASTEST:
-        says = f"'{value}' is none of frozen, system, and xFACTOR with a factor up to {FASTEST:g}, such as x60."
+        says = f"'{value}' is not frozen, system, or xFACTOR with a factor up to {FASTEST:g}, such as x60."
         raise click.BadParameter(says, context, parameter)
     return "scaled", factor
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("apis", nargs=-1, metavar="[API|FILE]...")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes any free one.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port to listen on; 0 chooses a free one.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--auth",
     type=click.Choice(["open", "strict"]),
     default="open",
     show_default=True,
-    help="Whether calls need valid credentials.",
+    help="Whether requests need valid credentials.",
 )
 @click.option(
     "--conduct",
     type=click.Choice(["observe", "enforce"]),
     default="observe",
     show_default=True,
-    help="Whether breaches of conduct are noted or refused.",
+    help="Record breaches of the rules of client conduct, or refuse them.",
 )
-@click.option("--strict", is_flag=True, help="Take what a vendor's page says twice in its narrow sense.")
-@click.option("--lenient-json", is_flag=True, help="Forgive trailing commas.")
+@click.option(
+    "--strict", is_flag=True, help="Where a vendor's documentation contradicts itself, apply the stricter reading."
+)
+@click.option("--lenient-json", is_flag=True, help="Accept trailing commas in JSON.")
 @click.option(
     "--clock",
     callback=clock,
     default="system",
     metavar="frozen|system|xFACTOR",
     show_default=True,
-    help="How the sandboxes' time goes.",
+    help="Clock of the sandboxes.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**53 - 1),
     default=0,
     show_default=True,
-    help="What every id and random choice comes from.",
+    help="Seed of ids and random choices.",
 )
 @click.option(
     "--scenario",
     "scenarios",
     multiple=True,
     metavar="NAME|FILE",
-    help="A scenario that is active in every fresh sandbox; may be given several times.",
+    help="Activate a scenario in every new sandbox; repeatable.",
 )
-@click.option("--watch", is_flag=True, help="Reload contracts and scenarios whose files change; what is stored stays.")
+@click.option(
+    "--watch", is_flag=True, help="Reload contracts and scenarios when their files change; stored records stay."
+)
 @click.option(
     "--control-token",
     default="",
     metavar="TOKEN",
     envvar="BULKPROOF_CONTROL_TOKEN",
     show_envvar=True,
-    help="Control calls need it.",
+    help="Require this token for the control API.",
 )
 @click.option(
     "--max-sandboxes",
     type=click.IntRange(1),
     default=1000,
     show_default=True,
-    help="The one idle longest is dropped first.",
+    help="Maximum number of sandboxes; the one idle longest is dropped first.",
 )
 def serve(
     apis: tuple[str, ...], *, port: int, host: str, scenarios: tuple[str, ...], watch: bool, **given: Any
 ) -> None:
-    """Serve APIs from their contracts, with state, jobs and a clock that can be moved. Also called `mock`.
+    """Serve stateful mock APIs from their contracts, with jobs and a controllable clock. Alias: `mock`.
 
-    An API is a bundled one (genero, onkey), an installed plug-in, or an OpenAPI file. Without any, all bundled ones are
-    served.
+    An API is a bundled one (genero, onkey), an installed plug-in, or an OpenAPI file. Default: all bundled ones.
     """
     gc.disable()  # until all is loaded: nothing of it is garbage
     from mockserver.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for aiohttp

@@ -22,7 +22,7 @@ def seconds(context: click.Context, parameter: click.Parameter, value: str | Non
         return None
     found = LENGTH.fullmatch(value)
     if found is None or not float(found[1]):
-        raise click.BadParameter(f"'{value}' is no length of time, such as 90s, 10m or 1h.", context, parameter)
+        raise click.BadParameter(f"'{value}' is not a duration such as 90s, 10m or 1h.", context, parameter)
     return float(found[1]) * UNITS[found[2]]
 
 
@@ -53,14 +53,14 @@ def pairs(context: click.Context, parameter: click.Parameter, values: tuple[str,
 def salt(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Return what begins every made-up name: five of 0-9 and a-z."""
     if value is not None and SALT.fullmatch(value) is None:
-        raise click.BadParameter(f"'{value}' is not 5 of 0-9 and a-z.", context, parameter)
+        raise click.BadParameter(f"'{value}' is not 5 characters of 0-9 and a-z.", context, parameter)
     return value
 
 
 def address(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Return the URL of a server."""
     if value is not None and ADDRESS.match(value) is None:
-        raise click.BadParameter(f"'{value}' is no URL, such as http://127.0.0.1:8080.", context, parameter)
+        raise click.BadParameter(f"'{value}' is not a URL such as http://127.0.0.1:8080.", context, parameter)
     return value
 
 
@@ -76,7 +76,7 @@ def require_server(url: str, timeout: float) -> None:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         create_connection((parts.hostname or "", port), timeout).close()
     except (OSError, ValueError) as error:
-        raise MisuseError(f"nothing answers at {url} ({error}).", cure="Give the URL of a server that runs.") from None
+        raise MisuseError(f"no server responds at {url} ({error}).", cure="Give the URL of a running server.") from None
 
 
 class Output(click.Path):
@@ -86,13 +86,13 @@ class Output(click.Path):
         """Return the path."""
         path = Path(str(super().convert(value, param, ctx)))
         if not path.parent.is_dir():
-            self.fail(f"'{path}' cannot be written: there is no folder '{path.parent}'.", param, ctx)
+            self.fail(f"'{path}' cannot be written: there is no directory '{path.parent}'.", param, ctx)
         return path
 
 
 OUTPUT: Final = Output(dir_okay=False, path_type=Path)
 OPTIONS: Final = (
-    click.option("--mount", metavar="PATH", help="The path that the API has there, instead of the contract's."),
+    click.option("--mount", metavar="PATH", help="Base path of the API on that server, instead of the contract's."),
     click.option(
         "--auth",
         callback=authorization,
@@ -100,10 +100,15 @@ OPTIONS: Final = (
         metavar="TOKEN|USER:PASSWORD",
         envvar="BULKPROOF_AUTH",
         show_envvar=True,
-        help="What goes into Authorization; with a scheme, such as 'Bearer x', it is taken as it is.",
+        help="Authorization header: a bearer token, USER:PASSWORD, or a scheme with credentials, such as 'Bearer x'.",
     ),
     click.option(
-        "--header", "headers", multiple=True, callback=headers, metavar="NAME: VALUE", help="Goes with every call."
+        "--header",
+        "headers",
+        multiple=True,
+        callback=headers,
+        metavar="NAME: VALUE",
+        help="Header to send with every request; repeatable.",
     ),
     click.option(
         "--param",
@@ -111,7 +116,7 @@ OPTIONS: Final = (
         multiple=True,
         callback=pairs,
         metavar="NAME=VALUE",
-        help="A parameter's value, instead of the contract's example.",
+        help="Value of a parameter, instead of the contract's example; repeatable.",
     ),
     click.option(
         "--control-token",
@@ -119,14 +124,14 @@ OPTIONS: Final = (
         metavar="TOKEN",
         envvar="BULKPROOF_CONTROL_TOKEN",
         show_envvar=True,
-        help="What the sandbox was started with, if it is one.",
+        help="Control token of the server, if it is a Bulkproof sandbox.",
     ),
-    click.option("--timeout", callback=seconds, default="30s", show_default=True, help="For each answer."),
+    click.option("--timeout", callback=seconds, default="30s", show_default=True, help="Time limit of each response."),
 )
 
 
 def target(command: Command, *, needs_url: bool = True) -> Command:
     """Give a command the options of a target: url, mount, auth, headers, given, control_token, timeout."""
-    says = "The root of the server, or where the API is."
+    says = "Root URL of the server, or base URL of the API."
     url = click.option("--url", required=needs_url, callback=address, help=says)
     return reduce(lambda made, option: option(made), reversed((url, *OPTIONS)), command)

@@ -1,4 +1,4 @@
-"""`bulkproof verdict`: what is to be said of the clients of a running sandbox."""
+"""`bulkproof verdict`: check the conduct of the clients of a running sandbox."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from mockserver.cli.options import Command
 
 if TYPE_CHECKING:
     from generators.reports import Report
@@ -15,29 +17,29 @@ SECONDS = 30
 BROKEN = 1
 
 
-@click.command()
-@click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="Where the sandbox serves.")
-@click.option("--sandbox", default="default", show_default=True, help="Whose clients are judged.")
+@click.command(cls=Command)
+@click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="URL of the server.")
+@click.option("--sandbox", default="default", show_default=True, help="Name of the sandbox.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="Output format.")
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How it is told."
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
 )
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead.")
 @click.option(
     "--control-token",
     default="",
     metavar="TOKEN",
     envvar="BULKPROOF_CONTROL_TOKEN",
     show_envvar=True,
-    help="What the server was started with.",
+    help="The server's control token.",
 )
 def verdict(*, url: str, sandbox: str, form: str, output: Path | None, control_token: str) -> int:
-    """Judge the clients of a running sandbox: which laws of conduct they kept, and which they broke.
+    """Check the clients of a running sandbox against the laws of client conduct.
 
-    The exit code is 0 when none was broken, 1 when one was, 2 when the sandbox could not be asked.
+    Exit code: 0 no law failed, 1 a law failed, 2 the sandbox cannot be reached.
     """
     told = _asked(url.rstrip("/"), sandbox, control_token)
     _write(_rendered(form, told, url, to_terminal=output is None), output)
-    return BROKEN if told["broken"] else 0
+    return BROKEN if told["failed"] else 0
 
 
 def _asked(url: str, sandbox: str, token: str) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def _asked(url: str, sandbox: str, token: str) -> dict[str, Any]:
     from contracts.errors import MisuseError  # noqa: PLC0415
 
     if urlsplit(url).scheme not in {"http", "https"}:
-        raise MisuseError(f"'{url}' is no address of a server.", cure="Begin it with http://.")
+        raise MisuseError(f"'{url}' is not the URL of a server.", cure="It must start with http:// or https://.")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     target = f"{url}/_sandbox/sandboxes/{quote(sandbox, safe='')}/verdict"
     try:
@@ -60,24 +62,29 @@ def _asked(url: str, sandbox: str, token: str) -> dict[str, Any]:
         raise MisuseError(_refused(url, error.code, error.read()), cure=CURES.get(error.code, "")) from None
     except (URLError, OSError, HTTPException) as error:
         why = getattr(error, "reason", error)
-        cure = "Start one with `bulkproof serve`, or say where it is with --url."
-        raise MisuseError(f"no server answers at {url} ({why}).", cure=cure) from None
-    except (ValueError, KeyError, TypeError):
-        cure = "Say with --url where the sandbox is."
-        raise MisuseError(f"what answers at {url} is no sandbox of Bulkproof.", cure=cure) from None
+        cure = "Start one with `bulkproof serve`, or give its URL with --url."
+        raise MisuseError(f"no server responds at {url} ({why}).", cure=cure) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        cure = "Give the sandbox's URL with --url."
+        raise MisuseError(f"the server at {url} is not a Bulkproof sandbox.", cure=cure) from None
 
 
 def _verdict(body: bytes) -> dict[str, Any]:
     """Return a verdict. Raises ValueError, KeyError or TypeError for anything else."""
     import json  # noqa: PLC0415 - `--help` does not need it
 
-    told: dict[str, Any] = json.loads(body)
-    if isinstance(told["broken"], int) and all(one["status"] for one in told["laws"]):
+    from mockserver.conduct.verdict import in_current_words  # noqa: PLC0415 - the same
+
+    told = in_current_words(json.loads(body))
+    if isinstance(told["failed"], int) and all(one["status"] for one in told["laws"]):
         return told
     raise ValueError
 
 
-CURES: Mapping[int, str] = {401: "Give it with --control-token.", 404: "Say where the sandbox is with --url."}
+CURES: Mapping[int, str] = {
+    401: "Give the control token with --control-token.",
+    404: "Give the sandbox's URL with --url.",
+}
 
 
 def _refused(url: str, status: int, body: bytes) -> str:

@@ -42,17 +42,17 @@ class Law:
 
 def broken(detail: str, evidence: Iterable[Deed]) -> Ruling:
     """Return that the law was broken."""
-    return Ruling("broken", detail, _numbers(evidence))
+    return Ruling("failed", detail, _numbers(evidence))
 
 
 def kept(detail: str, evidence: Iterable[Deed]) -> Ruling:
     """Return that the law was kept although there was occasion to break it."""
-    return Ruling("kept", detail, _numbers(evidence))
+    return Ruling("passed", detail, _numbers(evidence))
 
 
 def not_exercised(detail: str) -> Ruling:
     """Return that there was no occasion."""
-    return Ruling("not-exercised", detail)
+    return Ruling("not-run", detail)
 
 
 def _numbers(evidence: Iterable[Deed]) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ def stopped_polling(history: History) -> Ruling:
         return kept(f"{counted(len(ended), 'job')} seen to end and left alone.", (end for _, end in ended))
     end, poll = after[0]
     return broken(
-        f"#{poll.n} asked again for a job whose end #{end.n} had told; stop polling once a status is final.",
+        f"#{poll.n} polled a job again whose end #{end.n} had reported; stop polling once a status is final.",
         (deed for pair in after for deed in pair),
     )
 

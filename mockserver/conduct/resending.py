@@ -59,7 +59,7 @@ def resent_only_failed(history: History) -> Ruling:
             "Only items that had failed were sent again.", (deed for one, late, _ in again for deed in (one.told, late))
         )
     if partial:
-        return not_exercised(f"#{partial[0].told.n} told of items that failed, and none was sent again.")
+        return not_exercised(f"#{partial[0].told.n} reported items that failed, and none was sent again.")
     return not_exercised("No call had items that failed beside others that did not.")
 
 
@@ -103,7 +103,7 @@ def no_unchanged_retry(history: History) -> Ruling:
         )
     one, later = again[0]
     return broken(
-        f"#{later.n} sent again what had failed as a whole in #{one.sent.n}, unchanged; mend the items that "
+        f"#{later.n} sent again what had failed as a whole in #{one.sent.n}, unchanged; fix the items that "
         f"failed first.",
         (deed for one, later in again for deed in (*one.evidence, later)),
     )

@@ -99,15 +99,15 @@ def right_target(history: History) -> Ruling:
     wrong = [(deed, target) for deed in history.deeds if (target := _other_target(history, told, deed))]
     if wrong:
         deed, target = wrong[0]
-        detail = f"#{deed.n} asked about '{target}' with an id that is not its job's; use the id told for it."
+        detail = f"#{deed.n} asked about '{target}' with an id that is not its job's; use the id returned for it."
         return broken(detail, (one for one, _ in wrong))
     left = [job for job in history.jobs if job.target and not job.asked and _siblings_ended(history, job)]
     if left:
         posts = [job.post for job in left if job.post is not None]
-        return broken(f"Nobody asked for the job of '{left[0].target}'; ask for each target by its own id.", posts)
+        return broken(f"The job of '{left[0].target}' was never polled; poll each target's job by its own id.", posts)
     if asked:
-        return kept("Each target was asked for by its own id.", asked)
-    return not_exercised("No job of several targets was asked for.")
+        return kept("Each target's job was polled by its own id.", asked)
+    return not_exercised("No job of several targets was polled.")
 
 
 def _told_targets(history: History) -> dict[str, set[str]]:
@@ -191,10 +191,10 @@ def followed_location(history: History) -> Ruling:
     last = {(deed.entry.api, unquote(deed.entry.path)): deed.n for deed in history.deeds} if given else {}
     left = [deed for deed, address in given if not _is_asked(history, last, deed, address)]
     if left:
-        return broken(f"#{left[0].n} was accepted and the address it gave was never asked; follow it.", left)
+        return broken(f"#{left[0].n} was accepted and its Location was never requested; follow it.", left)
     if given:
-        return kept("Each address was asked.", (deed for deed, _ in given))
-    return not_exercised("No 202 gave an address.")
+        return kept("Each Location was requested.", (deed for deed, _ in given))
+    return not_exercised("No 202 had a Location.")
 
 
 def _address(deed: Deed) -> str:

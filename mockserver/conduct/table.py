@@ -45,9 +45,9 @@ DECLARED: Final = tuple(
         ("poll-interval", "Waits the advised time between polls of a job.", poll_interval, _paced),
         ("stopped-polling", "Stops polling a job once its status is final.", stopped_polling, _jobs),
         ("polled-to-end", "Polls each job until its status is final.", polled_to_end, _jobs),
-        ("gave-up-early", "Does not post a job's items again before its time-out.", gave_up_early, _timed),
-        ("gave-up-late", "Gives a job up that has not ended at its time-out.", gave_up_late, _timed),
-        ("right-target", "Asks for the job of each target by its own id.", right_target, _fanned),
+        ("gave-up-early", "Does not resend a job's items before its timeout.", gave_up_early, _timed),
+        ("gave-up-late", "Gives up a job that has not ended by its timeout.", gave_up_late, _timed),
+        ("right-target", "Polls the job of each target by its own id.", right_target, _fanned),
         ("resent-only-failed", "Sends only failed items again, not those that were done.", resent_only_failed, _bulk),
         ("unique-keys", "Gives each item of a call a key of its own.", unique_keys, _keyed),
         ("re-read-after-conflict", "Reads a record after a version conflict.", re_read_after_conflict, _versioned),
@@ -61,7 +61,7 @@ ANY: Final = (
     Law(id="honoured-retry-after", says="Waits as long as Retry-After says.", judge=honoured_retry_after),
     Law(id="backed-off", says="Waits before trying a failed call again, longer each time.", judge=backed_off),
     Law(id="kept-sizes", says="Sends no more items or bytes than are declared.", judge=kept_sizes),
-    Law(id="followed-location", says="Asks the address that a 202 gave.", judge=followed_location),
+    Law(id="followed-location", says="Requests the Location of a 202.", judge=followed_location),
 )
 
 

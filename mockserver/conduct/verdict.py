@@ -1,4 +1,4 @@
-"""The verdict on the clients of a sandbox: for each law kept, broken or not exercised, from the journal alone."""
+"""The verdict on the clients of a sandbox: each law passed, failed or not run, from the journal alone."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from mockserver.journal import Entry
 from mockserver.version import VERSION
 
 EVERY_API: Final = "any"
+OLD_KEYS: Final[Mapping[str, str]] = {"kept": "passed", "broken": "failed", "notExercised": "notRun"}
+OLD_STATUSES: Final[Mapping[str, str]] = {"kept": "passed", "broken": "failed", "not-exercised": "not-run"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +73,20 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         for one in verdict.laws
     ]
     counts = {
-        "kept": verdict.count("kept"),
-        "broken": verdict.count("broken"),
-        "notExercised": verdict.count("not-exercised"),
+        "passed": verdict.count("passed"),
+        "failed": verdict.count("failed"),
+        "notRun": verdict.count("not-run"),
     }
     return {"sandbox": verdict.sandbox, "laws": laws, **counts}
+
+
+def in_current_words(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a verdict body with the current keys and statuses, whichever version of the control API wrote it.
+
+    Raises AttributeError, KeyError or TypeError when it is no verdict.
+    """
+    laws = [{**one, "status": OLD_STATUSES.get(one["status"], one["status"])} for one in told["laws"]]
+    return {OLD_KEYS.get(name, name): value for name, value in told.items()} | {"laws": laws}
 
 
 def report_of(told: Mapping[str, Any], facts: Iterable[tuple[str, str]] = ()) -> Report:

@@ -37,14 +37,14 @@ def honoured_retry_after(history: History) -> Ruling:
         first = early[0]
         wait, waited = first.until - first.reply.at, first.again.at - first.reply.at
         return broken(
-            f"#{first.again.n} came {span(waited)} after #{first.reply.n}, which had asked for {span(wait)}; wait as "
+            f"#{first.again.n} came {span(waited)} after #{first.reply.n}, which asked for {span(wait)}; wait as "
             f"long as Retry-After says.",
             (deed for one in early for deed in (one.reply, one.again)),
         )
     if again:
-        return kept(f"{counted(len(again), 'time')} told to wait, and waited.", (one.again for one in again))
+        return kept(f"{counted(len(again), 'time')} with Retry-After, each waited for.", (one.again for one in again))
     if told:
-        return not_exercised(f"#{told[0].n} told to wait, and the call was not made again.")
+        return not_exercised(f"#{told[0].n} had Retry-After, and the request was not repeated.")
     return not_exercised("No reply had Retry-After.")
 
 

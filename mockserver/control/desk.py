@@ -57,7 +57,7 @@ class Desk:
     def named(self, name: str) -> Api:
         """Return the API of that name. Raises RefusedError."""
         if name not in self.apis:
-            hint = did_you_mean(name, self.apis) or f"Served are: {', '.join(self.apis)}."
+            hint = did_you_mean(name, self.apis) or f"Served: {', '.join(self.apis)}."
             raise RefusedError(HTTPStatus.NOT_FOUND, f"No API '{name[:80]}' is served. {hint}", kind="not-found")
         return self.apis[name]
 

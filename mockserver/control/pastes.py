@@ -20,7 +20,7 @@ TEXTS: Final[Mapping[str, tuple[str, Callable[[Trail], str]]]] = {
 
 
 def get_exchange_as(desk: Desk, turn: Turn) -> Reply:
-    """Return one exchange as something to paste."""
+    """Export one exchange."""
     entry = entry_of(desk, turn)
     if entry.api not in desk.apis:
         detail = f"Exchange {entry.n} is with '{entry.api}', which is no longer served."

@@ -47,7 +47,7 @@ def put_scenarios(desk: Desk, turn: Turn) -> Reply:
 
 
 def add_scenarios(desk: Desk, turn: Turn) -> Reply:
-    """Begin scenarios beside those that are active."""
+    """Add scenarios to the active ones."""
     return _begun(desk, turn, Player.add)
 
 

@@ -8,7 +8,7 @@ from mockserver.version import VERSION
 
 
 def get_health(desk: Desk, turn: Turn) -> Reply:
-    """Tell that the server is ready."""
+    """Report that the server is ready."""
     del desk, turn
     return Reply.of(200, {"status": "ok", "version": VERSION})
 

@@ -7,7 +7,7 @@ from contracts.model import Contract
 from mockserver.scenario.bugs import BUGS, Bug
 from mockserver.scenario.needs import places
 
-UNDECLARED: Final = "this contract does not declare what it takes"
+UNDECLARED: Final = "this contract does not declare what the bug needs"
 
 
 def counting(contract: Contract) -> tuple[Bug, ...]:
@@ -46,6 +46,6 @@ def _never(contract: Contract) -> bool:
 ALLOWED: Final[Mapping[str, tuple[Callable[[Contract], bool], str]]] = {
     "active-limit-ignored": (
         _is_conduct,
-        "this contract makes its limit on active jobs a matter of conduct, so that a server may do what the bug does",
+        "this contract makes its limit on active jobs a rule for clients, so that a server may do what the bug does",
     ),
 }

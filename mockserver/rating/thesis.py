@@ -46,7 +46,7 @@ def _lines(task: Task) -> Iterator[Line]:
     began = monotonic()
     for line in run_task(task):
         if line["kind"] == "trouble" and not line["operation"] and monotonic() - began < task.seconds:
-            raise MisuseError(f"schemathesis cannot be compared with: {line['says']}.")
+            raise MisuseError(f"the comparison with schemathesis failed: {line['says']}.")
         yield line
 
 

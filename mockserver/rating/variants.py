@@ -12,7 +12,7 @@ import orjson
 from contracts.errors import MisuseError
 
 GRACE: Final = 5.0  # seconds for it to end by itself
-GONE: Final = "the sandbox that was to be judged ended by itself."
+GONE: Final = "the sandbox under test exited."
 
 
 class Variants:

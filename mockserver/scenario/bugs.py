@@ -43,34 +43,34 @@ BUGS: Final = (
         "outcome-lost",
         "count",
         "outcomes, several items",
-        "Of the outcomes that are told, the one after the first failure is missing.",
+        "The outcome after the first failure is missing.",
     ),
-    _bug("outcome-doubled", "count", "listed outcomes, several items", "The last outcome stands twice."),
+    _bug("outcome-doubled", "count", "listed outcomes, several items", "The last outcome is sent twice."),
     _bug(
         "outcomes-swapped",
         "outcome-order",
         "ordered outcomes, long lists",
-        "In a list of nine outcomes and more the last two have changed places.",
+        "In a list of nine outcomes and more the last two are swapped.",
     ),
     _bug(
         "keys-swapped",
         "singular",
         "outcome keys, several items",
-        "Two outcomes bear each other's key: the first failure's and the first success's.",
+        "Two outcomes have each other's key: the first failure's and the first success's.",
     ),
     _bug(
         "error-misplaced",
         "key",
         "outcome keys, several items",
-        "The first failure stands under the key of an item that was done.",
+        "The first failure is reported under the key of an item that was done.",
     ),
     _bug(
         "good-item-blamed",
         "singular",
         "outcomes, several items, unit item",
-        "An item that was done is told as failed, with the reason of another that did.",
+        "An item that was done is reported as failed, with the reason of another item.",
     ),
-    _bug("failure-hidden", "singular", "outcomes, unit item", "The last item that failed is told as done."),
+    _bug("failure-hidden", "singular", "outcomes, unit item", "The last item that failed is reported as done."),
     _bug(
         "status-of-success",
         "status-class",
@@ -78,19 +78,19 @@ BUGS: Final = (
         "The HTTP status is that of success although items failed.",
     ),
     _bug("counter-off", "counts", "counts", "When an item failed, a counter is one too high."),
-    _bug("error-text-vague", "text", "error text", "Every failure is told with the same text that says nothing."),
+    _bug("error-text-vague", "text", "error text", "Every failure has the same meaningless text."),
     # what falls together
     _bug(
         "rollback-missing",
         "atomic",
         "unit whole, several items",
-        "A whole that failed is told as undone, and what was good in it stays applied.",
+        "A failed whole is reported as rolled back, but its valid items stay applied.",
     ),
     _bug(
         "rollback-partial",
         "atomic",
         "unit whole, several items",
-        "A whole that failed is undone only from its first failure on.",
+        "A failed whole is rolled back only from its first failure on.",
     ),
     _bug(
         "wrong-default-mode", "status-class", "chosen unit, several items", "A caller that names no mode gets another."
@@ -100,7 +100,7 @@ BUGS: Final = (
         "stops-at-failure",
         "isolated",
         "unit item, several items",
-        "Items after the first failure are told as done, and not applied.",
+        "Items after the first failure are reported as done, but not applied.",
     ),
     _bug(
         "items-bleed",
@@ -108,7 +108,9 @@ BUGS: Final = (
         "order any, several items",
         "An item that leaves a member out gets the one of the item before it.",
     ),
-    _bug("tail-lost", "split", "long lists", "Of nine items and more the last one is told as done, and not applied."),
+    _bug(
+        "tail-lost", "split", "long lists", "Of nine items and more the last one is reported as done, but not applied."
+    ),
     # in which order
     _bug(
         "groups-ignored",
@@ -130,7 +132,7 @@ BUGS: Final = (
     _bug("version-leaps", "stale-version", "update, visible version", "A change moves the version by two."),
     _bug("update-replaces", "singular", "update", "An update clears the optional members that it does not name."),
     _bug("null-ignored", "singular", "update, nullable member", "A null leaves the stored value as it is."),
-    _bug("deletion-ignored", "singular", "deletion", "A deletion is told as done, and the record stays."),
+    _bug("deletion-ignored", "singular", "deletion", "A deletion is reported as done, but the record stays."),
     _bug("text-cut", "singular", "text member", "Texts of more than twenty characters are stored without their rest."),
     _bug("text-trimmed", "singular", "text member", "Blanks around a text are not stored."),
     _bug("case-folded", "singular", "text member", "Keys and unique members are stored in lower case."),
@@ -179,7 +181,7 @@ BUGS: Final = (
         "malformed-dropped",
         "duplicate",
         "malformed rule, several items",
-        "Items that cannot be interpreted are left out in silence, and the others applied.",
+        "Items that cannot be interpreted are silently skipped, and the others applied.",
     ),
     _bug("mode-unchecked", "schema", "mode rule", "An unknown mode is taken for the default one."),
     _bug("active-limit-ignored", "active", "active limit", "A job over the number that may be active is accepted."),
@@ -190,12 +192,10 @@ BUGS: Final = (
         "A key that was used already does not keep the request from being carried out again.",
     ),
     # the life of a job
-    _bug("job-goes-backwards", "job-moves", "job", "Asked again, a finished job is said to be running."),
-    _bug("job-forgotten", "job-moves", "job", "Asked again, a finished job is not known any more."),
-    _bug(
-        "jobs-mixed-up", "job-progress", "job", "Asked for a job when a newer one is there, the server speaks of that."
-    ),
-    _bug("cancel-ignored", "job-moves", "job, cancel", "A job that was told as cancelled runs all the same."),
+    _bug("job-goes-backwards", "job-moves", "job", "Polled again, a finished job is reported as running."),
+    _bug("job-forgotten", "job-moves", "job", "Polled again, a finished job is no longer known."),
+    _bug("jobs-mixed-up", "job-progress", "job", "Polled for a job, the server reports on a newer one."),
+    _bug("cancel-ignored", "job-moves", "job, cancel", "A job reported as cancelled runs all the same."),
     _bug(
         "processed-short",
         "job-progress",
@@ -214,7 +214,9 @@ BUGS: Final = (
         "job, processed count",
         "A running job's number of processed items falls between two polls.",
     ),
-    _bug("results-change", "job-progress", "job, job results", "Asked again, a finished job tells one outcome less."),
+    _bug(
+        "results-change", "job-progress", "job, job results", "Polled again, a finished job reports one outcome less."
+    ),
     _bug(
         "job-errors-hidden",
         "status-class",
@@ -225,7 +227,7 @@ BUGS: Final = (
         "job-drops-last",
         "async-is-sync",
         "job on request, several items",
-        "Run as a job, the last item is told as done, and not applied.",
+        "Run as a job, the last item is reported as done, but not applied.",
     ),
     _bug("job-acts-early", "job-progress", "job", "A job's changes can be seen before it has ended."),
     # several targets
@@ -235,15 +237,15 @@ BUGS: Final = (
         "fan-out",
         "What is done for one target is done for every other that was used before as well.",
     ),
-    _bug("target-missing", "fan-out", "fan-out", "The last target of several is not told."),
+    _bug("target-missing", "fan-out", "fan-out", "The last target of several is not reported."),
     # the form of answers
     _bug("all-failed-crash", "schema", "outcomes at once", "When every item fails the answer is 500."),
     _bug("outcomes-null", "schema", "outcomes at once", "When every item fails the list of outcomes is null."),
-    _bug("empty-map-as-list", "schema", "mapped outcomes", "A map of outcomes without any is told as an empty list."),
+    _bug("empty-map-as-list", "schema", "mapped outcomes", "An empty map of outcomes is sent as an empty list."),
     _bug("numbers-as-text", "schema", "job, processed count", "The counters of a finished job are texts."),
     _bug("type-missing", "schema", "outcomes", "An answer in which an item failed does not say that it is JSON."),
     _bug("header-missing", "schema", "required header", "Headers that the contract demands are missing."),
-    _bug("retry-after-missing", "conduct", "retry-after", "A client that is told to wait is not told for how long."),
+    _bug("retry-after-missing", "conduct", "retry-after", "Retry-After is missing."),
     _bug("list-ends-early", "listing", "list", "The last record of a list of several is missing."),
 )
 BY_NAME: Final[Mapping[str, Bug]] = {bug.name: bug for bug in BUGS}

@@ -72,8 +72,8 @@ class Catalogue:
             return self.loaded[name]
         if name in _files():
             return bundled(name)
-        cure = did_you_mean(name, self.names()) or "GET /_sandbox/scenarios lists those that there are."
-        raise MisuseError(f"no scenario is called '{name}'.", cure=cure)
+        cure = did_you_mean(name, self.names()) or "GET /_sandbox/scenarios lists the scenarios."
+        raise MisuseError(f"there is no scenario named '{name}'.", cure=cure)
 
     def names(self) -> tuple[str, ...]:
         """Return every name: the loaded ones first."""

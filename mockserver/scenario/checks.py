@@ -33,7 +33,7 @@ def _alone(rule: Rule) -> Iterator[Mistake]:
     for group in (ITEM_KINDS, CUTS, tuple(SOURCES), ("duration", "never-ends")):
         found = _said(rule, group)
         if len(found) > 1:
-            yield "/then", f"{listed(map(repr, found))} cannot stand together.", "Keep one of them."
+            yield "/then", f"{listed(map(repr, found))} cannot be combined.", "Keep one of them."
 
 
 def _needs(rule: Rule) -> Iterator[Mistake]:
@@ -57,7 +57,7 @@ def _left_over(rule: Rule) -> Iterator[Mistake]:
         fact = f"'{replacing[0]}' answers in place of carrying the call out: nothing is left for {idle}."
         yield "/then", fact, "Use two rules, or add 'at: after-commit'."
     if replacing and at == "during-commit":
-        yield "/then/at", f"'{replacing[0]}' cannot stand there.", "Use before-commit or after-commit."
+        yield "/then/at", f"'{replacing[0]}' cannot be used there.", "Use before-commit or after-commit."
 
 
 def _lengths(rule: Rule) -> Iterator[Mistake]:
@@ -123,7 +123,7 @@ def _texts(rule: Rule) -> Iterator[Mistake]:
     places = {"body": then.get("body"), "fail/message": then.get("fail", {}).get("message", "")}
     for name, value in places.items():
         for tokens, reference in bad_references(value):
-            fact = f"{short(reference)} is no reference."
+            fact = f"{short(reference)} is not a reference."
             cure = "Write ${item} or ${item.x}, and $${ for the two signs themselves."
             yield f"/then/{name}{pointer_of(tokens)}", fact, cure
     for name in then.get("headers", {}):

@@ -72,7 +72,7 @@ def _names(at: str, when: When, known: Known, contracts: Sequence[Contract]) -> 
     ids = [one.id for contract in contracts for one in contract.operations]
     for name in when.words.get("operation", ()) if contracts else ():
         if name not in ids:
-            yield f"{at}/operation", f"no operation is called '{name}'.", _cure(name, ids)
+            yield f"{at}/operation", f"there is no operation named '{name}'.", _cure(name, ids)
     inner = [(f"all/{n}", one) for n, one in enumerate(when.all)] + [
         (f"any/{n}", one) for n, one in enumerate(when.any)
     ]
@@ -83,7 +83,7 @@ def _names(at: str, when: When, known: Known, contracts: Sequence[Contract]) -> 
 def _api(at: str, names: Iterable[str], known: Known) -> Iterator[tuple[str, str, str]]:
     for name in names:
         if name not in known.contracts:
-            yield at, f"no API is called '{name}'.", _cure(name, known.contracts)
+            yield at, f"there is no API named '{name}'.", _cure(name, known.contracts)
 
 
 def _example(at: str, rule: Rule, operations: Sequence[Operation]) -> Iterator[tuple[str, str, str]]:
@@ -109,7 +109,7 @@ def examples(operation: Operation) -> Iterator[str]:
 def _bug(at: str, rule: Rule, known: Known) -> Iterator[tuple[str, str, str]]:
     name = rule.then.bug
     if name is not None and name not in known.bugs:
-        yield f"{at}/then/bug", f"no planted bug that works here is called '{name}'.", _cure(name, known.bugs)
+        yield f"{at}/then/bug", f"there is no applicable bug named '{name}'.", _cure(name, known.bugs)
 
 
 def _pinned(at: str, rule: Rule, operations: Sequence[Operation]) -> Iterator[tuple[str, str, str]]:
@@ -153,4 +153,4 @@ def _cure(name: str, known: Iterable[str]) -> str:
     hint = did_you_mean(name, names)
     if hint or not names:
         return hint
-    return f"Known are {listed(names)}." if len(names) <= MANY else ""
+    return f"Known: {listed(names)}." if len(names) <= MANY else ""

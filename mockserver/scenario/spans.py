@@ -18,7 +18,7 @@ def span(text: str) -> timedelta:
     try:
         length = timedelta(**{UNITS[short[2]]: float(short[1])}) if short else duration(text)
     except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is no length of time.") from None
+        raise ValueError(f"{text!r} is not a duration.") from None
     if length > LONGEST:
         raise ValueError(f"{text!r} is longer than a hundred years.")
     return length

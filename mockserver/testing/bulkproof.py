@@ -39,7 +39,7 @@ class Bulkproof:
     def api(self, name: str) -> "Mock":
         """Return the API of that name, whatever signs are in it. Raises MisuseError: it is not served."""
         if name not in self._mounts:
-            cure = did_you_mean(name, self._mounts) or f"Served are: {', '.join(self._mounts)}."
+            cure = did_you_mean(name, self._mounts) or f"Served: {', '.join(self._mounts)}."
             raise MisuseError(f"no API '{name}' is served, and a sandbox has no such attribute.", cure=cure)
         return Mock(self, self._door, self._shelves, name, self.url + self._mounts[name])
 

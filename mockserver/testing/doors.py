@@ -87,7 +87,9 @@ class RemoteDoor:
         try:
             return self._sent(method, path, body, headers)
         except (OSError, HTTPException) as error:
-            raise MisuseError(f"no Bulkproof answers at {self.url}: {error}.", cure="Check BULKPROOF_URL.") from None
+            raise MisuseError(
+                f"no Bulkproof server responds at {self.url}: {error}.", cure="Check BULKPROOF_URL."
+            ) from None
 
     def _sent(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
         parts = urlsplit(self.url)

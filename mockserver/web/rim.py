@@ -160,7 +160,7 @@ class Protocol(RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("An answer has been begun already.")
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-            _log.error("A request met a fault of Bulkproof's own", exc_info=exc)
+            _log.error("Internal error while handling a request", exc_info=exc)
         response = _response(problem(_unreadable(status, exc)), datetime.now(UTC))
         response.force_close()
         return response
@@ -174,7 +174,7 @@ def _unreadable(status: int, exc: BaseException | None) -> Refusal:
         why = str(getattr(exc, "message", "") or exc or "").partition("\n")[0].strip(" :.")
         detail = f"The request is no valid HTTP: {_printable(why[:200]) or 'it cannot be read'}."
         return Refusal(status=status, kind="malformed", detail=detail)
-    return Refusal(status=status, kind="fault", detail="Bulkproof made a mistake here, which the server's log shows.")
+    return Refusal(status=status, kind="fault", detail="Internal error of Bulkproof; see the server's log.")
 
 
 def _headers(request: web.BaseRequest) -> Headers:

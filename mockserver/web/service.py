@@ -164,14 +164,14 @@ class Service:
         if target.fault:
             return problem(Refusal(status=HTTPStatus.BAD_REQUEST, kind="malformed", detail=target.fault))
         served = ", ".join(api.mount for api in self.apis.values())
-        detail = f"Nothing is served at {target.path[:200]}. Served are: {served}, and {CONTROL}/openapi.json."
+        detail = f"Nothing is served at {target.path[:200]}. Served: {served}, and {CONTROL}/openapi.json."
         return problem(Refusal(status=HTTPStatus.NOT_FOUND, kind="no-path", detail=detail))
 
 
 def _own_fault(api: str, method: str) -> Reply:
     """Log the exception that is being handled, and return what the client is told of it."""
-    _log.exception("A call of %s %s met a fault of Bulkproof's own", api, method)
-    detail = "Bulkproof made a mistake here, which the server's log shows. Please report it."
+    _log.exception("Internal error while handling %s %s", api, method)
+    detail = "Internal error of Bulkproof; see the server's log. Please report it."
     return problem(Refusal(status=HTTPStatus.INTERNAL_SERVER_ERROR, kind="fault", detail=detail))
 
 

@@ -64,21 +64,21 @@ def _reload_scenario(service: Service, path: Path, name: str, say: Callable[[str
     try:
         changed = require_fitting(load_file(path), known, shown=str(path))
     except BulkproofError as error:
-        say(f"The scenario {name} stays as it was, its file is broken:\n{error}")
+        say(f"The scenario {name} is unchanged, its file is invalid:\n{error}")
         return
     if changed.name != name:
-        say(f"The scenario {name} stays as it was: its file now names it {changed.name}, which takes a restart.")
+        say(f"The scenario {name} is unchanged: its file now names it {changed.name}, which needs a restart.")
         return
     service.sandboxes.blank.catalogue.add(changed)
     for sandbox in service.sandboxes:
         sandbox.player.swap(changed)
-    say(f"{name}: the changed scenario is played, from its beginning.")
+    say(f"{name}: the changed scenario is active and starts at its first rule.")
 
 
 async def _reload(service: Service, name: str, source: Source, say: Callable[[str], None]) -> None:
     try:
         service.adopt(await asyncio.to_thread(source.reload, service.apis[name]))
     except BulkproofError as error:
-        say(f"{name} is served as before, its contract is broken:\n{error}")
+        say(f"{name} is unchanged, its contract is invalid:\n{error}")
     else:
-        say(f"{name}: the changed contract is served; what is stored stays.")
+        say(f"{name}: the changed contract is served; stored records stay.")

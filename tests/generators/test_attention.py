@@ -38,7 +38,7 @@ def attentive(door, *names):
     return Attentive(door, "http://x/genero", GENERO, operations)
 
 
-@pytest.mark.parametrize(("status", "says"), [(404, "nothing of this API is there"), (401, "credentials are asked")])
+@pytest.mark.parametrize(("status", "says"), [(404, "the API was not found there"), (401, "credentials are required")])
 def test_one_refusal_for_all_calls_is_misuse(status, says):
     """After enough calls it is believed, with a cure; before, it is not."""
     caller = attentive(Door(status))
@@ -62,7 +62,7 @@ def test_calls_that_hand_out_credentials_are_not_counted():
     caller.send(TOKEN)
     for _ in range(LEAST):
         caller.send(LIST)
-    with pytest.raises(MisuseError, match=r"all 5 calls were answered 401"):
+    with pytest.raises(MisuseError, match=r"all 5 requests were answered with 401"):
         caller.require_an_open_door()
 
 

@@ -174,9 +174,9 @@ def test_a_value_that_no_column_takes_is_said(tmp_path):
         "    Open: {properties: {a: {type: integer}}, additionalProperties: {type: integer}, minProperties: 3}\n"
         "    Any: true\n"
     )
-    with pytest.raises(MisuseError, match="which is no column"):
+    with pytest.raises(MisuseError, match="which is not a column"):
         written(load(file), "Open", form="csv")
-    with pytest.raises(MisuseError, match="Any has no keyword that could be broken"):
+    with pytest.raises(MisuseError, match="Any has no keyword that can be violated"):
         written(load(file), "Any", invalid=0.1)
 
 
@@ -185,8 +185,8 @@ def test_a_value_that_no_column_takes_is_said(tmp_path):
     [
         (["genero", "block", "-n", "2", "--format", "csv"], 0, "blockId,name,deleted\n"),
         (["onkey", "Trade", "-n", "1", "--invalid", "5%"], 0, "[{"),
-        (["genero", "block", "--invalid", "lots"], 2, "'lots' is no share, such as 5% or 0.05."),
-        (["genero", "block", "--invalid", "500%"], 2, "'500%' is no share"),
+        (["genero", "block", "--invalid", "lots"], 2, "'lots' is not a share such as 5% or 0.05."),
+        (["genero", "block", "--invalid", "500%"], 2, "'500%' is not a share"),
         (["genero", "block", "--param", "entity"], 2, "'entity' is not NAME=VALUE."),
         (["genero", "block", "-n", "-1"], 2, "-1 is not in the range"),
     ],

@@ -49,13 +49,22 @@ def test_what_is_no_finding_is_told_and_left_out(tmp_path):
     for name, content in spoiled.items():
         (corpus.keep(kept(name)) / FINDING).write_bytes(content)
     (good / f".{FINDING}.123").write_bytes(b"half")
-    (tmp_path / "leases").mkdir()
-    (tmp_path / "leases" / "bulk-000001.json").write_bytes(b"{")
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / "bulk-000001.json").write_bytes(b"{")
     told = []
     assert [one.fingerprint for one in corpus.findings(told.append)] == ["a" * 16]
     assert len(told) == len(spoiled)
     assert all(FINDING in one for one in told)
     assert corpus.leases() == {}
+
+
+def test_an_older_corpus_is_read(tmp_path):
+    """What was noted under the folder's former name counts with what is noted now."""
+    (tmp_path / "leases").mkdir()
+    (tmp_path / "leases" / "bulk-000001.json").write_bytes(b'{"findings": 2}')
+    corpus = Corpus(folder=tmp_path)
+    corpus.note_lease("bulk-000002", {"findings": 3})
+    assert corpus.leases() == {"bulk-000001": {"findings": 2}, "bulk-000002": {"findings": 3}}
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path):
@@ -87,8 +96,8 @@ def test_the_group_is_written_without_the_rest(tmp_path):
 
 def test_a_place_without_a_finding_is_told_in_a_sentence(tmp_path):
     """Nothing there, and something else there, are misuse."""
-    with pytest.raises(MisuseError, match="no finding can be read"):
+    with pytest.raises(MisuseError, match="the finding cannot be read"):
         read_finding(tmp_path / "nowhere")
     (tmp_path / "other.json").write_bytes(b"{")
-    with pytest.raises(MisuseError, match="no JSON"):
+    with pytest.raises(MisuseError, match="not JSON"):
         read_finding(tmp_path / "other.json")

@@ -109,9 +109,9 @@ def test_ctrl_c_ends_with_a_report(sent, sick, tmp_path):
     assert process.returncode == 1
     assert "Interrupted" in said
     assert "Traceback" not in said
-    assert "broken" in out
+    assert "failed" in out
     rows = [orjson.loads(line) for line in report.read_bytes().splitlines()[1:]]
-    assert name in {row["fingerprint"][:8] for row in rows if row["status"] == "broken"}
+    assert name in {row["fingerprint"][:8] for row in rows if row["status"] == "failed"}
 
 
 def test_the_time_is_kept(sick, tmp_path):
@@ -204,7 +204,7 @@ def test_a_server_that_dies_is_told_in_a_sentence(tmp_path):
         server.shutdown()
         server.server_close()
     assert process.returncode == 2
-    assert "does not answer" in said
+    assert "stopped responding" in said
     assert "Traceback" not in said
 
 
@@ -216,6 +216,6 @@ def test_a_finding_that_cannot_be_read_is_told_and_left_out(sick, tmp_path):
     process = start(sick, tmp_path, "--stop-at-first")
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert "Left out: " in said
+    assert "Skipped: " in said
     assert str(folder) in said
     assert "Traceback" not in said

@@ -40,9 +40,9 @@ def test_a_row_names_the_finding_that_stands_for_it():
         SAME.fingerprint: FIRST.fingerprint,
         OTHER.fingerprint: "",
     }
-    assert "1 more of the same cause." in rows[FIRST.fingerprint].detail
+    assert "1 more finding of the same bug." in rows[FIRST.fingerprint].detail
     assert "more of the same" not in rows[OTHER.fingerprint].detail
-    assert dict(report().facts)["root causes"] == "2"
+    assert dict(report().facts)["distinct bugs"] == "2"
 
 
 def test_machines_are_told_the_cause():
@@ -59,11 +59,11 @@ def test_machines_are_told_the_cause():
 def test_people_are_told_the_cause():
     """The page names it; the short table lists the first of each cause alone, the long one all."""
     page = html_page(report()).decode()
-    assert f"with the root cause of <code>{FIRST.fingerprint[:8]}</code>" in page
-    assert page.count("with the root cause of") == 1
+    assert f"same bug as <code>{FIRST.fingerprint[:8]}</code>" in page
+    assert page.count("same bug as") == 1
     brief, whole = table(report(), brief=True), table(report())
     assert (brief.count("count: outcomes missing"), whole.count("count: outcomes missing")) == (1, 2)
-    assert "3 broken" in brief
+    assert "3 failed" in brief
 
 
 class Telling:
@@ -95,7 +95,7 @@ def test_only_the_first_of_a_cause_is_told(tmp_path):
     """A finding whose cause was told of is kept and counted."""
     found, line, groups = told_of(tmp_path, ("found", FIRST), ("found", SAME), ("kept", SAME))
     assert found == [FIRST.fingerprint[:8]]
-    assert "2 findings of 1 cause " in line
+    assert "2 findings, 1 distinct bug " in line
     assert groups == {FIRST.fingerprint: "", SAME.fingerprint: FIRST.fingerprint}
 
 
@@ -107,5 +107,5 @@ def test_what_turns_out_to_have_a_cause_of_its_own_is_told_after_all(tmp_path):
     assert (found, groups[seen.fingerprint]) == ([FIRST.fingerprint[:8]], FIRST.fingerprint)
     found, line, groups = told_of(tmp_path, ("found", FIRST), ("found", seen), ("kept", small))
     assert found == [FIRST.fingerprint[:8], seen.fingerprint[:8]]
-    assert "2 findings of 2 causes " in line
+    assert "2 findings, 2 distinct bugs " in line
     assert groups[seen.fingerprint] == ""

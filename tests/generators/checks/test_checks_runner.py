@@ -82,24 +82,24 @@ def test_names_in_only_and_skip_choose_checks_and_operations():
 
 def test_an_unknown_name_is_refused_with_the_closest_one():
     """A slip is told at once, before anything is sent."""
-    with pytest.raises(MisuseError, match=r"'isolate' is no check .* Did you mean 'isolated'\?"):
+    with pytest.raises(MisuseError, match=r"'isolate' is neither a check .* Did you mean 'isolated'\?"):
         run(only=["isolate"])
 
 
 def test_read_only_sends_nothing_but_safe_calls():
-    """No law that needs a write is exercised, and the answers say so."""
+    """No law that needs a write is run, and the answers say so."""
     caller = Listening()
     events = run(caller, read_only=True)
     assert {call.method for call in caller.calls} == {"GET"}
-    assert {one.word for one in answers(events) if one.law == "atomic"} == {"not-exercised", "not-applicable"}
-    assert "only reading was allowed" in {one.reason for one in answers(events)}
+    assert {one.word for one in answers(events) if one.law == "atomic"} == {"not-run", "not-applicable"}
+    assert "--read-only allows no writes" in {one.reason for one in answers(events)}
 
 
 def test_a_budget_that_is_used_up_ends_experiments():
-    """What there was no time for is not exercised, for that reason."""
+    """What there was no time for is not run, for that reason."""
     seconds = iter(range(1000))
     events = run(budget=Budget(seconds=3, clock=lambda: float(next(seconds))), only=["isolated"])
-    assert {one.reason for one in answers(events) if one.word == "not-exercised"} == {"the time budget was used up"}
+    assert {one.reason for one in answers(events) if one.word == "not-run"} == {"the time budget was used up"}
 
 
 def test_waits_in_real_time_count_against_the_budget():
@@ -141,12 +141,12 @@ def test_a_server_that_does_not_answer_at_all_is_misuse():
         def send(self, call):
             raise NoAnswerError(f"{call.path}: connection refused")
 
-    with pytest.raises(MisuseError, match=r"Nothing answers: .*: connection refused"):
+    with pytest.raises(MisuseError, match=r"No response: .*: connection refused"):
         run(Gone())
 
 
 def test_a_call_that_is_not_answered_is_a_finding():
-    """A server that drops a connection on the way has broken its contract, and the law is not exercised."""
+    """A server that drops a connection on the way has broken its contract, and the law is not run."""
 
     class Dropping(Shelves):
         def send(self, call):
@@ -157,7 +157,7 @@ def test_a_call_that_is_not_answered_is_a_finding():
     events = run(Dropping(), only=["isolated", "response", "changeBooks"])
     found = [event.finding for event in events if isinstance(event, FindingFound)]
     assert [(one.law, one.operation, one.shape) for one in found] == [("response", "changeBooks", "no answer")]
-    assert answers(events)[0].word == "not-exercised"
+    assert answers(events)[0].word == "not-run"
 
 
 def test_every_reply_is_held_to_the_contract():
@@ -184,7 +184,7 @@ def test_every_reply_is_held_to_the_contract():
     assert found["listBooks"].shape == "418 status  status"
     assert found["putShelf"].shape == "status 500"
     assert found["readBook"].shape == "200 body /version type"
-    assert [one.word for one in answers(events) if (one.law, one.operation) == ("response", "listBooks")] == ["broken"]
+    assert [one.word for one in answers(events) if (one.law, one.operation) == ("response", "listBooks")] == ["failed"]
 
 
 def test_a_model_that_is_handed_in_is_compared():
@@ -244,20 +244,20 @@ def test_a_list_must_hold_what_can_be_read():
 
 
 def test_records_in_long_lists_are_told_by_creating_them_again():
-    """Laws hold, and are exercised, where more is stored than is looked through."""
+    """Laws hold, and are run, where more is stored than is looked through."""
     caller = Shelves()
     for n in range(700):
         caller.store.add_book({"isbn": f"old{n}", "title": "Old"})
     events = run(caller, only=["atomic", "isolated", "duplicate", "createBooks"])
-    assert {one.word for one in answers(events)} == {"kept"}
+    assert {one.word for one in answers(events)} == {"passed"}
     broken = Shelves("atomic")
     broken.store.books = dict(caller.store.books)
     broken.store.made = caller.store.made
-    assert {one.word for one in answers(run(broken, only=["atomic", "createBooks"]))} == {"broken"}
+    assert {one.word for one in answers(run(broken, only=["atomic", "createBooks"]))} == {"failed"}
 
 
 def test_jobs_in_real_time_are_waited_for_as_long_as_the_last_one_took():
-    """Without a clock to move few polls are made, and every law on jobs is still exercised."""
+    """Without a clock to move few polls are made, and every law on jobs is still run."""
 
     class Real(Shelves):
         controlled = False
@@ -269,7 +269,7 @@ def test_jobs_in_real_time_are_waited_for_as_long_as_the_last_one_took():
         return (caller.at - START).total_seconds()
 
     events = run(caller, budget=Budget(seconds=300, clock=clock), skip=["examples"])
-    assert [one for one in answers(events) if one.word in {"broken", "not-exercised"}] == []
+    assert [one for one in answers(events) if one.word in {"failed", "not-run"}] == []
     assert clock() < 200
 
 

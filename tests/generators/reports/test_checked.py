@@ -24,9 +24,9 @@ def exchange(**given):
 
 FOUND = Finding(law="count", operation="addBooks", shape="too few", says="One is missing.", evidence=(exchange(),))
 ANSWERS = (
-    Answer(law="split", operation="addBooks", word="not-exercised", reason="nothing was made"),
-    Answer(law="count", operation="addBooks", word="broken", findings=(FOUND,)),
-    Answer(law="key", operation="addBooks", word="kept"),
+    Answer(law="split", operation="addBooks", word="not-run", reason="nothing was made"),
+    Answer(law="count", operation="addBooks", word="failed", findings=(FOUND,)),
+    Answer(law="key", operation="addBooks", word="passed"),
     Answer(law="atomic", operation="other", word="not-applicable", reason="its items stand alone"),
 )
 
@@ -35,9 +35,9 @@ def test_rows_are_by_operation_and_in_the_order_of_the_laws():
     """Each answer is a row of its operation; a broken law has a row for each finding, with its fingerprint."""
     report = checked("Books", ANSWERS, version="1", base="http://x")
     assert [(one.group, one.id, one.status, one.detail) for one in report.rows] == [
-        ("addBooks", "count: too few", "broken", "One is missing."),
-        ("addBooks", "key", "kept", ""),
-        ("addBooks", "split", "not-exercised", "Nothing was made."),
+        ("addBooks", "count: too few", "failed", "One is missing."),
+        ("addBooks", "key", "passed", ""),
+        ("addBooks", "split", "not-run", "Nothing was made."),
         ("other", "atomic", "not-applicable", "Its items stand alone."),
     ]
     assert report.rows[0].fingerprint == FOUND.fingerprint
@@ -47,7 +47,7 @@ def test_rows_are_by_operation_and_in_the_order_of_the_laws():
 def test_a_known_finding_is_told_as_known():
     """What is in the baseline is not broken."""
     report = checked("Books", ANSWERS, version="1", known=frozenset((FOUND.fingerprint,)))
-    assert report.counts == {"kept": 1, "known": 1, "not-exercised": 1, "not-applicable": 1}
+    assert report.counts == {"passed": 1, "known": 1, "not-run": 1, "not-applicable": 1}
 
 
 def test_every_law_says_what_it_is():
@@ -57,17 +57,17 @@ def test_every_law_says_what_it_is():
 
 
 def test_the_brief_table_counts_what_is_quiet():
-    """Kept and inapplicable laws are a number in the line of their operation; the others have lines of their own."""
+    """Passed and inapplicable laws are a number in the line of their operation; the others have lines of their own."""
     lines = table(checked("Books", ANSWERS, version="1"), brief=True).splitlines()
     assert lines == [
         "Books",
         "",
-        "addBooks  1 broken, 1 kept, 1 not exercised",
-        "  broken         count: too few  One is missing. [#7 POST /books → 400]",
-        "  not exercised  split           Nothing was made.",
+        "addBooks  1 failed, 1 passed, 1 not run",
+        "  failed   count: too few  One is missing. [#7 POST /books → 400]",
+        "  not run  split           Nothing was made.",
         "other     1 not applicable",
         "",
-        "1 broken, 1 kept, 1 not exercised, 1 not applicable.",
+        "1 failed, 1 passed, 1 not run, 1 not applicable.",
     ]
 
 

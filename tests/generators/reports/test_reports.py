@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from generators.reports import Report, Row, html_page, json_lines, junit_xml, sarif_log, summary, table
 
-STATUSES = ("kept", "broken", "known", "not-exercised", "not-applicable")
+STATUSES = ("passed", "failed", "known", "not-run", "not-applicable")
 texts = st.text(max_size=60)
 words = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=12)
 rows = st.builds(
@@ -43,8 +43,8 @@ def test_junit_is_xml_with_a_case_for_each_row(given_report):
     assert sorted(cases) == sorted((one.group, one.id) for one in given_report.rows)
     found = {kind: len(list(root.iter(kind))) for kind in ("failure", "skipped")}
     counts = given_report.counts
-    idle = sum(counts.get(word, 0) for word in ("known", "not-exercised", "not-applicable"))
-    assert found == {"failure": counts.get("broken", 0), "skipped": idle}
+    idle = sum(counts.get(word, 0) for word in ("known", "not-run", "not-applicable"))
+    assert found == {"failure": counts.get("failed", 0), "skipped": idle}
     said = {name: int(root.get(name)) for name in ("tests", "failures", "skipped")}
     assert said == {"tests": len(given_report.rows), "failures": found["failure"], "skipped": idle}
 
@@ -109,7 +109,7 @@ def test_the_page_needs_nothing_else_and_runs_nothing(given_report):
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x onerror=1>', "</style><b>"])
 def test_hostile_text_stays_text(hostile):
     """Markup in any field is shown, not obeyed."""
-    bad = row("broken", says=hostile, detail=hostile, evidence=(hostile, f"{hostile}\nmore"))
+    bad = row("failed", says=hostile, detail=hostile, evidence=(hostile, f"{hostile}\nmore"))
     page = Page(html_page(Report(title=hostile, version=hostile, rows=(bad,), facts=((hostile, hostile),))).decode())
     assert not {"script", "img", "b"} & set(page.tags)
     assert "".join(page.texts).count(hostile) >= 5
@@ -128,13 +128,14 @@ def test_the_table_tells_broken_laws_wholly_and_others_in_a_line():
     """What was broken is said to its end with the evidence; the rest is cut to one line."""
     long = "word " * 60
     text = table(
-        report(row("kept", id="a", detail=long), row("broken", id="b", detail=long, evidence=(3, "curl\nx"))), width=80
+        report(row("passed", id="a", detail=long), row("failed", id="b", detail=long, evidence=(3, "curl\nx"))),
+        width=80,
     )
     assert text.count("word") > 60
     assert "[#3, curl]" in text
     kept = next(line for line in text.splitlines() if " a " in line)
     assert kept.endswith("…")
-    assert text.endswith("1 broken, 1 kept.\n")
+    assert text.endswith("1 failed, 1 passed.\n")
 
 
 def test_colour_is_only_there_when_it_is_wanted():

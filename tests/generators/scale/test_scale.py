@@ -195,7 +195,7 @@ def test_a_scheduler_that_is_not_there_is_told_in_a_sentence(monkeypatch):
     """Nothing answers at the address, or it is none."""
     monkeypatch.setattr(dask, "REACHING", 0.3)
     for address in ("tcp://127.0.0.1:1", "nonsense"):
-        with pytest.raises(MisuseError, match="no scheduler answers"):
+        with pytest.raises(MisuseError, match="no scheduler responds"):
             OnDask(job_at("http://127.0.0.1:1"), address=address)
 
 

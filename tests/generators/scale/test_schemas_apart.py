@@ -63,4 +63,4 @@ def test_one_that_ends_by_itself_is_told_with_its_last_words(tmp_path, monkeypat
     monkeypatch.setattr(sys, "executable", str(dying))
     (line,) = run_task(TASK)
     assert line["kind"] == "trouble"
-    assert line["says"] == "its process ended by itself with code 3: MemoryError: last"
+    assert line["says"] == "its process exited with code 3: MemoryError: last"

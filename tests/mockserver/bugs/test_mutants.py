@@ -63,7 +63,7 @@ def test_tests_that_look_kill_and_tests_that_do_not_let_survive(command):
     assert told_of(careful, "outcome-lost") == "killed"
     assert told_of(careful, "stops-at-failure") == "killed"
     assert told_of(careful, "tail-lost") == "not reached"
-    assert "2 killed, 0 survived, 1 not reached. Score: 100 % of the 2 that were reached." in careful.output
+    assert "2 killed, 0 survived, 1 not reached. Score: 100 % of 2 bugs reached." in careful.output
     assert careful.return_value == 0
     careless = hunt(*only, command=command("count"))
     assert told_of(careless, "outcome-lost") == "killed"
@@ -92,11 +92,11 @@ def test_what_was_found_is_written_as_junit(command, tmp_path):
     ("bug", "program", "says"),
     [
         ("outcome-los", "pass", "Did you mean 'outcome-lost'?"),
-        ("outcome-lost", "pass", "passes without a call to the sandbox"),
+        ("outcome-lost", "pass", "passes without a request to the sandbox"),
         (
             "outcome-lost",
             "print('oh'); raise SystemExit(3)",
-            "healthy sandbox (exit code 3), so that nothing can be said",
+            "sandbox without bugs (exit code 3): bugs cannot be tested",
         ),
         ("outcome-lost", "", "cannot run '/no/such/command'"),
     ],

@@ -37,7 +37,7 @@ def buggy(genero):
 def test_the_coverage_cases_of_on_key_raise_no_false_alarm(genero):
     """All cases that the schemas of On Key define are answered as declared."""
     code, text, _ = run("onkey", "--url", url_of(genero), "--only", "coverage", "--max-time", "100")
-    assert (code, text.splitlines()[-1]) == (0, "16 kept.")
+    assert (code, text.splitlines()[-1]) == (0, "16 passed.")
 
 
 def test_what_is_found_is_in_every_report(buggy, tmp_path):
@@ -53,7 +53,7 @@ def test_what_is_found_is_in_every_report(buggy, tmp_path):
         "A request of 5001 items is not refused (207).",
     }
     rows = [json.loads(line) for line in files["jsonl"].read_text().splitlines()[1:]]
-    (broken,) = [row for row in rows if row["status"] == "broken" and row["group"] == "postJob"]
+    (broken,) = [row for row in rows if row["status"] == "failed" and row["group"] == "postJob"]
     assert broken["evidence"][0].splitlines()[1].startswith("curl -sS -i -X POST ")
     (sarif,) = json.loads(files["sarif"].read_text())["runs"]
     prints = [one["partialFingerprints"]["rule/v1"] for one in sarif["results"] if one["level"] == "error"]
@@ -84,14 +84,14 @@ def test_read_only_sends_nothing_that_writes(genero):
     code, text, _ = run("genero", "--url", url_of(genero), "--read-only")
     methods = {one["method"] for one in genero.control("GET", "exchanges").data["exchanges"]}
     assert (code, methods) == (0, {"GET"})
-    assert "Only reading was allowed." in text
+    assert "--read-only allows no writes." in text
 
 
 def test_only_and_skip_choose_checks_and_operations(genero):
     """What is named is checked, and nothing else."""
     code, text, _ = run("genero", "--url", url_of(genero), "--only", "response", "--only", "listEntities", "-v")
     assert code == 0
-    assert [line.split()[:2] for line in text.splitlines() if line.startswith("  ")] == [["kept", "response"]]
+    assert [line.split()[:2] for line in text.splitlines() if line.startswith("  ")] == [["passed", "response"]]
 
 
 def test_credentials_go_with_every_call(serving):
@@ -99,13 +99,16 @@ def test_credentials_go_with_every_call(serving):
     url = url_of(serving("genero", settings={"auth": "strict"}))
     words = ("genero", "--url", url, "--only", "count", "--only", "postJob")
     code, _, error = run("genero", "--url", url, "--skip", "coverage")
-    assert (code, "answered 401: credentials are asked. Give them with --auth or --header." in error) == (2, True)
+    assert (code, "answered with 401: credentials are required. Give them with --auth or --header." in error) == (
+        2,
+        True,
+    )
     for given in (("--auth", "sandbox-multi"), ("--header", "Authorization: Bearer sandbox-multi")):
         code, text, _ = run(*words, *given)
-        assert (code, text.splitlines()[-1]) == (0, "1 kept.")
+        assert (code, text.splitlines()[-1]) == (0, "1 passed.")
 
 
-def test_without_schemathesis_its_cases_are_not_exercised(genero, monkeypatch):
+def test_without_schemathesis_its_cases_are_not_run(genero, monkeypatch):
     """Coverage cases need an extra; without it they say how to get it, and the rest is checked."""
     monkeypatch.setattr("generators.thesis.coverage.is_installed", lambda: False)
     code, text, _ = run("genero", "--url", url_of(genero), "--only", "coverage", "--only", "listEntities")
@@ -116,24 +119,27 @@ def test_without_schemathesis_its_cases_are_not_exercised(genero, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--url", "http://127.0.0.1:1"), "Connection refused. Give the URL of a server that runs."),
-        (("--url", "nonsense"), "Invalid value for '--url': 'nonsense' is no URL, such as http://127.0.0.1:8080."),
+        (("--url", "http://127.0.0.1:1"), "Connection refused. Give the URL of a running server."),
+        (("--url", "nonsense"), "Invalid value for '--url': 'nonsense' is not a URL such as http://127.0.0.1:8080."),
         (
             ("--url", "{url}/wrong"),
-            "nothing of this API is there. Give the root of the server with --url, or where the API is with --mount.",
+            "the API was not found there. Give the server's root URL with --url, or the API's base path with --mount.",
         ),
-        (("--url", "{url}", "--mount", "/v2"), "/v2: all 25 calls were answered 404: nothing of this API is there."),
+        (
+            ("--url", "{url}", "--mount", "/v2"),
+            "/v2: all 25 requests were answered with 404: the API was not found there.",
+        ),
         (("--url", "{url}", "--only", "atmic"), "Did you mean 'atomic'?"),
         (("--url", "{url}", "--only", "coverge"), "Did you mean 'coverage'?"),
-        (("--url", "{url}", "--max-time", "soon"), "'soon' is no length of time, such as 90s, 10m or 1h."),
-        (("--url", "{url}", "--salt", "x"), "'x' is not 5 of 0-9 and a-z."),
+        (("--url", "{url}", "--max-time", "soon"), "'soon' is not a duration such as 90s, 10m or 1h."),
+        (("--url", "{url}", "--name-prefix", "x"), "'x' is not 5 characters of 0-9 and a-z."),
         (("--url", "{url}", "--header", "x"), "'x' is not NAME: VALUE."),
         (("--url", "{url}", "--param", "x"), "'x' is not NAME=VALUE."),
         (
             ("--url", "{url}", "--baseline-update"),
-            "--baseline-update needs to know which file. Name it with --baseline.",
+            "--baseline-update needs a file. Name it with --baseline.",
         ),
-        (("--url", "{url}", "--html", "/nowhere/x.html"), "there is no folder '/nowhere'."),
+        (("--url", "{url}", "--html", "/nowhere/x.html"), "there is no directory '/nowhere'."),
         ((), "Missing option '--url'."),
     ],
 )
@@ -158,3 +164,15 @@ def test_how_lengths_and_credentials_are_written():
     assert [seconds(None, None, text) for text in ("90", "90s", "1.5m", "2h")] == [90.0, 90.0, 90.0, 7200.0]
     told = [authorization(None, None, text) for text in ("", "abc", "me:secret", "Digest abc")]
     assert told == ["", "Bearer abc", "Basic bWU6c2VjcmV0", "Digest abc"]
+
+
+def test_an_old_option_name_does_as_the_new_one(genero):
+    """The old name sets the same option, says so in one line on stderr, and stands in no help."""
+    words = ("genero", "--url", url_of(genero), "--only", "count", "--only", "postJob")
+    old, new = run(*words, "--salt", "abcde"), run(*words, "--name-prefix", "abcde")
+    assert (old[0], old[2], new[2]) == (0, "--salt is now --name-prefix; the old name will go in 1.0\n", "")
+    assert run(*words, "--salt=abcde")[2] == old[2]
+    code, out, error = run("--help")
+    assert (code, "--name-prefix" in out, "--salt" in out, error) == (0, True, False, "")
+    _, _, error = run(*words, "--salt", "x")
+    assert error.splitlines()[-1] == "Error: Invalid value for '--name-prefix': 'x' is not 5 characters of 0-9 and a-z."

@@ -7,25 +7,26 @@ from click.testing import CliRunner
 from console import DOCS, commands
 
 from mockserver.cli import main
+from mockserver.cli.options import RenamedOption
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 SHARED = {"--help"}
 NUMBERS = re.compile(r"^(calls|items|seconds): .*$", re.MULTILINE)
-WITNESS = re.compile(
-    r"^( +)(fitted before, and is refused now|could not come before, and may come now): .*$", re.MULTILINE
-)
+WITNESS = re.compile(r"^( +)(accepted before, rejected now|impossible before, possible now): .*$", re.MULTILINE)
 
 
 def options_of(name):
-    """Return the long options of a command."""
-    return {one for option in main.commands[name].params for one in option.opts if one.startswith("--")} - SHARED
+    """Return the long options of a command, without former names."""
+    every = main.commands[name].params
+    former = {option.was for option in every if isinstance(option, RenamedOption)}
+    return {one for option in every for one in option.opts if one.startswith("--")} - SHARED - former
 
 
 @pytest.mark.parametrize(("page", "command"), [("checking", "check"), ("diff", "diff"), ("fuzzing", "fuzz")])
 def test_a_page_tells_every_option_and_no_other(page, command):
     """Each option of the command stands on its page, and the page has none that does not exist."""
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
-    known = {one for each in main.commands.values() for option in each.params for one in option.opts}
+    known = {one for name in main.commands for one in options_of(name)} | SHARED
     told = set(OPTION.findall(text))
     assert options_of(command) <= told
     assert told <= known

@@ -37,7 +37,7 @@ def test_a_contract_and_itself_are_the_same():
     """A bundled contract compared with itself: nothing has changed, exit code 0."""
     assert run("onkey", "onkey") == (
         0,
-        "On Key API, bulk requests 1.0.0 → On Key API, bulk requests 1.0.0\n\nNothing has changed.\n",
+        "On Key API, bulk requests 1.0.0 → On Key API, bulk requests 1.0.0\n\nNo changes.\n",
         "",
     )
 
@@ -50,9 +50,9 @@ def test_breaking_changes_are_told_with_witnesses_and_end_with_1(newer):
     at = told.index("error    POST /api/v1/{entity}/postJob x-bulk items.max")
     assert told[at + 1].strip() == "at most 4000 items, not 5000: larger requests are refused [x-bulk-items.max]"
     at = told.index("         at least 2 members now [request-minProperties-narrowed]")
-    assert told[at + 1].strip() == "fitted before, and is refused now: [{}]"
+    assert told[at + 1].strip() == "accepted before, rejected now: [{}]"
     at = told.index('         "Lost" fits too [response-enum-widened]')
-    assert told[at + 1].strip().startswith("could not come before, and may come now: {")
+    assert told[at + 1].strip().startswith("impossible before, possible now: {")
     assert text.endswith("\n3 errors.\n")
 
 
@@ -75,7 +75,7 @@ def test_markdown_has_a_section_for_each_severity(newer):
     name = "Genero Public API, batch management 1.0"
     assert (title, counts, section) == (f"# {name} → {name}", "3 errors.", "## Breaks clients")
     assert first.startswith("- **`POST /api/v1/{entity}/postJob`, ")
-    assert "  - fitted before, and is refused now: `[{}]`\n" in text
+    assert "  - accepted before, rejected now: `[{}]`\n" in text
 
 
 def test_the_other_direction_breaks_less(newer):

@@ -52,9 +52,9 @@ def test_a_healthy_sandbox_gives_no_alarm(sandbox, tmp_path):
 
 
 def test_a_server_that_is_not_there_is_told_in_a_sentence(tmp_path):
-    """Nothing answers: that is misuse, and no finding."""
+    """No response: that is misuse, and no finding."""
     done = run(fuzz, "genero", "--url", "http://127.0.0.1:1", "--corpus", str(tmp_path))
-    assert "nothing answers at http://127.0.0.1:1" in str(done.exception)
+    assert "no server responds at http://127.0.0.1:1" in str(done.exception)
     assert not list(tmp_path.glob("findings/*"))
 
 
@@ -71,8 +71,8 @@ paths:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--no-schemathesis", "--max-time", "5s"), "no bulk operation can be played, without schemathesis"),
-        (("--max-time", "5s"), "schemathesis takes 12 s or more"),
+        (("--no-schemathesis", "--max-time", "5s"), "no fuzzable bulk operation, without schemathesis"),
+        (("--max-time", "5s"), "schemathesis needs at least 12 s"),
     ],
 )
 def test_a_contract_without_anything_bulk_is_told_in_a_sentence(words, says, sandbox, tmp_path):
@@ -90,7 +90,7 @@ def test_a_campaign_without_a_call_is_told_in_a_sentence(sandbox, tmp_path, monk
     _, url = sandbox
     monkeypatch.setattr(InProcess, "run", lambda *_: None)
     done = run(fuzz, "genero", "--url", url, "--max-time", "5s", "--no-schemathesis", "--corpus", str(tmp_path))
-    assert "before it made any call" in str(done.exception)
+    assert "before it sent a request" in str(done.exception)
     assert isinstance(done.exception, MisuseError)
 
 
@@ -110,4 +110,4 @@ def test_schemathesis_plays_alone_where_nothing_is_bulk():
 
     Campaign(job=job, executor=Taking(), listener=Lines(said.append), seconds=60.0).run()
     assert [(one.part, one.alone) for one in leases] == [("schemas", False), ("schemas", True), ("schemas", True)]
-    assert said == ["No bulk operation can be played: schemathesis plays alone."]
+    assert said == ["No fuzzable bulk operation: only schemathesis runs."]

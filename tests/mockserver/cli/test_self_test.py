@@ -78,7 +78,7 @@ def test_an_interrupt_prints_what_was_done_and_leaves_no_process(tmp_path):
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=20)
     assert healthy.startswith("books, healthy, campaign: ")
-    assert "Interrupted: this is what was done until now." in rest
+    assert "Interrupted. Results so far:" in rest
     assert "not tried" in rest
     assert process.returncode == 1
     assert not any(str(tmp_path).encode() in one for one in command_lines())
@@ -97,12 +97,18 @@ def command_lines():
     ("words", "says"),
     [
         (["genero", "--self-test", "--only", "outcome-los"], "Did you mean 'outcome-lost'?"),
-        (["genero", "--self-test", "--only", "rollback-missing"], "'rollback-missing' does not count here: this"),
-        (["genero", "--self-test", "--url", "http://127.0.0.1:1"], "the self-test takes no --url."),
-        (["genero", "--self-test", "--workers", "2"], "the self-test takes no --workers."),
-        (["genero", "--self-test", "--json", "/nowhere/a.json"], "there is no folder '/nowhere'"),
+        (
+            ["genero", "--self-test", "--only", "rollback-missing"],
+            "'rollback-missing' is not part of the self-test: this",
+        ),
+        (["genero", "--self-test", "--url", "http://127.0.0.1:1"], "--self-test and --url exclude each other."),
+        (["genero", "--self-test", "--workers", "2"], "--self-test and --workers exclude each other."),
+        (["genero", "--self-test", "--json", "/nowhere/a.json"], "there is no directory '/nowhere'"),
         (["genro", "--self-test"], "Did you mean 'genero'?"),
-        (["genero", "--url", "http://127.0.0.1:1", "--only", "x"], "--only belongs to the self-test. Add --self-test."),
+        (
+            ["genero", "--url", "http://127.0.0.1:1", "--only", "x"],
+            "--only is an option of the self-test. Add --self-test.",
+        ),
         (["genero"], "Missing option --url."),
         ([], "Missing argument API or FILE."),
     ],
@@ -147,7 +153,7 @@ def test_a_server_that_has_ended_is_told_in_a_sentence():
     """Nothing can be planted in a server that is gone."""
     command = [sys.executable, "-c", ""]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        with pytest.raises(MisuseError, match="ended by itself"):
+        with pytest.raises(MisuseError, match="the sandbox under test exited"):
             Variants(process).plant(None)
         process.communicate()
 
@@ -189,7 +195,7 @@ def test_schemathesis_that_fails_is_not_taken_for_one_that_finds_nothing(monkeyp
     trouble = [{"kind": "trouble", "operation": "", "says": "it ended before it had told all"}]
     monkeypatch.setattr(thesis, "run_task", lambda _: iter(trouble))
     job = Job(contract=contract_of(str(BOOKS)), place=Place(url=""))
-    with pytest.raises(MisuseError, match="cannot be compared with: it ended before"):
+    with pytest.raises(MisuseError, match="the comparison with schemathesis failed: it ended before"):
         thesis.hunted(job, Fired(), "bug", 60, known=())
     assert thesis.hunted(job, Fired(), "bug", 0, known=()).first is None
 

@@ -57,7 +57,7 @@ def status_of(url):
     ("words", "says"),
     [
         (["never-end"], "Did you mean 'never-ends'?"),
-        (["onkey-length"], "no API is called 'onkey'"),
+        (["onkey-length"], "there is no API named 'onkey'"),
         (["missing.yaml"], "missing.yaml: there is no such file."),
         (["never-ends", "never-end"], "Did you mean 'never-ends'?"),
     ],
@@ -90,7 +90,7 @@ def test_a_changed_file_is_played_and_a_broken_one_is_not(tmp_path):
     with served("--scenario", path, "--scenario", "slow-job", "--watch") as (url, lines):
         assert status_of(url) == 503
         path.write_text(MINE.replace("STATUS", "418"))
-        wait_for(lambda: "mine: the changed scenario is played, from its beginning.\n" in lines)
+        wait_for(lambda: "mine: the changed scenario is active and starts at its first rule.\n" in lines)
         assert status_of(url) == 418
         path.write_text(MINE.replace("STATUS", "404").replace("then", "than"))
         wait_for(lambda: any("than" in line for line in lines))

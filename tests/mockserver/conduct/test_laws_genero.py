@@ -239,26 +239,26 @@ CLIENTS = {
     "token-quota": (five_tokens, six_tokens, nothing),
 }
 MORE = [
-    ("poll-interval", "broken", hasty_second_poll),
-    ("poll-interval", "kept", comes_back_when_told),
-    ("gave-up-early", "broken", posts_again_without_asking),
-    ("right-tenant", "broken", only_one_tenant),
-    ("resent-only-failed", "kept", mends_failed),
-    ("resent-only-failed", "not-exercised", reloads_next_week),
-    ("referred-first", "not-exercised", parents_deleted_later),
+    ("poll-interval", "failed", hasty_second_poll),
+    ("poll-interval", "passed", comes_back_when_told),
+    ("gave-up-early", "failed", posts_again_without_asking),
+    ("right-tenant", "failed", only_one_tenant),
+    ("resent-only-failed", "passed", mends_failed),
+    ("resent-only-failed", "not-run", reloads_next_week),
+    ("referred-first", "not-run", parents_deleted_later),
 ]
-WORDS = ("kept", "broken", "not-exercised")
+WORDS = ("passed", "failed", "not-run")
 EACH = [(law, word, client) for law, clients in CLIENTS.items() for word, client in zip(WORDS, clients, strict=True)]
 
 
 @pytest.mark.parametrize(("law", "word", "acts"), [*EACH, *MORE], ids=lambda one: getattr(one, "__name__", one))
 def test_genero_clients_are_judged(genero, law, word, acts):
-    """What a client did makes the law kept, broken or not exercised; a broken one names exchanges that there are."""
+    """What a client did makes the law passed, failed or not run; a failed one names exchanges that there are."""
     acts(genero)
     ruling = genero.judged(law, "genero")
     assert ruling["status"] == word, ruling
     assert ruling["detail"].endswith(".")
-    assert (word == "not-exercised") == (not ruling["evidence"])
+    assert (word == "not-run") == (not ruling["evidence"])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -271,7 +271,7 @@ def test_polls_are_too_soon_exactly_when_a_wait_is_shorter_than_five_minutes_les
     for seconds in waits:
         genero.wait(seconds=seconds)
         poll(genero, job)
-    word = "not-exercised" if not waits else "broken" if min(waits) < 270 else "kept"
+    word = "not-run" if not waits else "failed" if min(waits) < 270 else "passed"
     assert genero.judged("poll-interval", "genero")["status"] == word
 
 

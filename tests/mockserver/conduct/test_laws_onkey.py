@@ -160,29 +160,29 @@ CLIENTS = {
     ),
 }
 MORE = [
-    ("resent-only-failed", "kept", lambda client: fails_and_resends_a_task(client, trade("c", ""))),
-    ("resent-only-failed", "broken", lambda client: fails_and_resends_a_task(client, trade("c", ""), trade("d", "a"))),
-    ("re-read-after-conflict", "kept", lists_in_between),
-    ("re-read-after-conflict", "broken", guesses_one_at_a_time),
-    ("re-read-after-conflict", "not-exercised", different_ids),
-    ("no-unchanged-retry", "kept", isolates_the_fault),
-    ("no-unchanged-retry", "kept", supplies_what_lacked),
-    ("polled-to-end", "kept", cancels),
-    ("polled-to-end", "broken", task),
-    ("polled-to-end", "broken", single_task),
-    ("ordered-stated", "broken", lambda client: load(client, "&ordered=false", "1")),
+    ("resent-only-failed", "passed", lambda client: fails_and_resends_a_task(client, trade("c", ""))),
+    ("resent-only-failed", "failed", lambda client: fails_and_resends_a_task(client, trade("c", ""), trade("d", "a"))),
+    ("re-read-after-conflict", "passed", lists_in_between),
+    ("re-read-after-conflict", "failed", guesses_one_at_a_time),
+    ("re-read-after-conflict", "not-run", different_ids),
+    ("no-unchanged-retry", "passed", isolates_the_fault),
+    ("no-unchanged-retry", "passed", supplies_what_lacked),
+    ("polled-to-end", "passed", cancels),
+    ("polled-to-end", "failed", task),
+    ("polled-to-end", "failed", single_task),
+    ("ordered-stated", "failed", lambda client: load(client, "&ordered=false", "1")),
 ]
-WORDS = ("kept", "broken", "not-exercised")
+WORDS = ("passed", "failed", "not-run")
 EACH = [(law, word, client) for law, clients in CLIENTS.items() for word, client in zip(WORDS, clients, strict=True)]
 
 
 @pytest.mark.parametrize(("law", "word", "acts"), [*EACH, *MORE])
 def test_onkey_clients_are_judged(onkey, law, word, acts):
-    """What a client did makes the law kept, broken or not exercised; a broken one names exchanges that there are."""
+    """What a client did makes the law passed, failed or not run; a failed one names exchanges that there are."""
     acts(onkey)
     ruling = onkey.judged(law, "onkey")
     assert ruling["status"] == word, ruling
-    assert (word == "not-exercised") == (not ruling["evidence"])
+    assert (word == "not-run") == (not ruling["evidence"])
 
 
 def test_onkey_has_the_laws_of_its_clients(onkey):
@@ -194,7 +194,7 @@ def test_onkey_has_the_laws_of_its_clients(onkey):
 def test_a_task_is_followed_by_its_address(onkey):
     """On Key's own header for the address of a task counts as the address that a 202 gave."""
     polls_once(onkey)
-    assert onkey.judged("followed-location", "any")["status"] == "kept"
+    assert onkey.judged("followed-location", "any")["status"] == "passed"
 
 
 def test_a_conflict_that_a_scenario_made_up_counts(onkey):
@@ -202,4 +202,4 @@ def test_a_conflict_that_a_scenario_made_up_counts(onkey):
     onkey.control("PUT", "scenarios", {"scenarios": ["onkey-version-conflict"]})
     change(onkey, 3, "New")
     change(onkey, 3, "New")
-    assert onkey.judged("re-read-after-conflict", "onkey")["status"] == "broken"
+    assert onkey.judged("re-read-after-conflict", "onkey")["status"] == "failed"

@@ -7,6 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from mockserver.cli import main
+from mockserver.conduct.verdict import in_current_words
+from mockserver.testing.verdicts import verdict_of
 
 FORMS = ("table", "json", "jsonl", "junit", "sarif", "html")
 
@@ -35,13 +37,29 @@ def judge(client, *words):
 
 
 def test_counts_agree_with_the_laws(client):
-    """How many laws were kept, broken and not exercised is what the list says."""
+    """How many laws passed, failed and were not run is what the list says."""
     breaks_a_law(client)
     told = client.control("GET", "verdict").data
     words = [one["status"] for one in told["laws"]]
-    counts = [words.count(word) for word in ("kept", "broken", "not-exercised")]
-    assert [told["kept"], told["broken"], told["notExercised"]] == counts
-    assert (told["sandbox"], told["broken"] > 0) == (client.sandbox, True)
+    counts = [words.count(word) for word in ("passed", "failed", "not-run")]
+    assert [told["passed"], told["failed"], told["notRun"]] == counts
+    assert (told["sandbox"], told["failed"] > 0) == (client.sandbox, True)
+
+
+def test_a_verdict_of_an_older_server_is_read(client):
+    """Its keys and statuses had other names; in current ones it is the same verdict, and a current one is unchanged."""
+    breaks_a_law(client)
+    told = client.control("GET", "verdict").data
+    statuses = {"passed": "kept", "failed": "broken", "not-run": "not-exercised"}
+    old = {
+        "sandbox": told["sandbox"],
+        "laws": [{**one, "status": statuses[one["status"]]} for one in told["laws"]],
+        "kept": told["passed"],
+        "broken": told["failed"],
+        "notExercised": told["notRun"],
+    }
+    assert in_current_words(old) == told == in_current_words(told)
+    assert verdict_of(old, ()).laws == verdict_of(told, ()).laws
 
 
 def test_asking_changes_nothing(client):
@@ -50,7 +68,7 @@ def test_asking_changes_nothing(client):
     first = client.control("GET", "verdict").data
     assert client.control("GET", "verdict").data == first
     client.control("DELETE", "exchanges")
-    assert client.control("GET", "verdict").data["broken"] == 0
+    assert client.control("GET", "verdict").data["failed"] == 0
 
 
 @pytest.mark.parametrize(
@@ -69,10 +87,10 @@ def test_each_form_has_its_media_type(client, form, media):
 
 
 def test_forms_tell_the_same(client):
-    """What is broken in JSON is broken in JUnit and SARIF."""
+    """What failed in JSON failed in JUnit and SARIF."""
     breaks_a_law(client)
     laws = client.control("GET", "verdict").data["laws"]
-    broken = {(one["api"], one["id"]) for one in laws if one["status"] == "broken"}
+    broken = {(one["api"], one["id"]) for one in laws if one["status"] == "failed"}
     root = ET.fromstring(client.control("GET", "verdict?format=junit").body)  # noqa: S314 - our own
     failed = {
         (one.get("classname"), one.get("name")) for one in root.iter("testcase") if one.find("failure") is not None
@@ -116,8 +134,8 @@ def test_a_file_is_written_instead(client, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--url", "http://127.0.0.1:1"], "no server answers at http://127.0.0.1:1"),
-        (["--url", "localhost:8080"], "Begin it with http://"),
+        (["--url", "http://127.0.0.1:1"], "no server responds at http://127.0.0.1:1"),
+        (["--url", "localhost:8080"], "It must start with http://"),
         (["--format", "word"], "word"),
         (["--output", "/no/such/folder/x"], "cannot write /no/such/folder/x"),
         (["--sandbox", "a b"], "is no name of a sandbox"),

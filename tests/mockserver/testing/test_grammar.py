@@ -47,31 +47,45 @@ def test_resends_only_failed_records(bulkproof):
     bulkproof.onkey.expect("batchCreate").items(where={"properties.code": "DEF"}).fail("Sandbox_BusinessRule").times(1)
     sync(bulkproof.onkey.url, "ABC", "DEF")
     assert bulkproof.onkey.stored("AssetImportance").codes == {"ABC", "DEF"}
-    bulkproof.verdict().assert_kept("resent-only-failed")
+    bulkproof.verdict().assert_passed("resent-only-failed")
 
 
-def test_a_broken_law_is_told_with_the_exchanges_that_show_it(bulkproof):
+def test_a_failed_law_is_shown_with_the_exchanges_that_show_it(bulkproof):
     """The message of a failed assertion holds the law, what it found, and the calls with their answers."""
     bulkproof.onkey.expect("batchCreate").items(key="DEF").fail("Sandbox_BusinessRule").times(1)
     sync(bulkproof.onkey.url, "ABC", "DEF", resend_all=True)
     verdict = bulkproof.verdict()
-    verdict.assert_broken("resent-only-failed")
+    verdict.assert_failed("resent-only-failed")
     with pytest.raises(AssertionError) as told:
-        verdict.assert_kept("resent-only-failed")
+        verdict.assert_passed("resent-only-failed")
     text = str(told.value)
-    assert "resent-only-failed is broken" in text
+    assert "resent-only-failed failed" in text
     assert "#1 POST /onkey" in text
     assert '"code":"Sandbox_BusinessRule"' in text
     assert "genero" not in text
 
 
-def test_a_law_that_was_not_exercised_is_not_kept(bulkproof):
+def test_a_law_that_was_not_run_has_not_passed(bulkproof):
     """An assertion about a law that nobody had occasion to break fails, and a misspelt law is told."""
-    with pytest.raises(AssertionError, match="is not exercised"):
-        bulkproof.verdict().assert_kept("stopped-polling")
+    with pytest.raises(AssertionError, match="was not run"):
+        bulkproof.verdict().assert_passed("stopped-polling")
     with pytest.raises(AssertionError, match="Did you mean 'stopped-polling'"):
-        bulkproof.verdict().assert_kept("stoped-polling")
-    bulkproof.verdict().assert_kept()
+        bulkproof.verdict().assert_passed("stoped-polling")
+    bulkproof.verdict().assert_passed()
+
+
+def test_the_old_names_of_a_verdict_still_work(bulkproof):
+    """Each old name answers as the new one does, and warns of it."""
+    bulkproof.onkey.expect("batchCreate").items(key="DEF").fail("Sandbox_BusinessRule").times(1)
+    sync(bulkproof.onkey.url, "ABC", "DEF", resend_all=True)
+    verdict = bulkproof.verdict()
+    for old, new in (("kept", "passed"), ("broken", "failed"), ("not_exercised", "not_run")):
+        with pytest.warns(DeprecationWarning, match=f"Verdict.{old} is now Verdict.{new}"):
+            assert getattr(verdict, old) == getattr(verdict, new)
+    with pytest.warns(DeprecationWarning, match="assert_failed"):
+        verdict.assert_broken("resent-only-failed")
+    with pytest.warns(DeprecationWarning, match="assert_passed"), pytest.raises(AssertionError):
+        verdict.assert_kept()
 
 
 def test_the_clock_moves_when_it_is_told_to(bulkproof):
@@ -148,7 +162,7 @@ def test_planted_bugs_can_be_asked_for(bulkproof):
     assert call("POST", f"{bulkproof.genero.url}/api/v1/block/postJob", twice)[0] == 200
     assert bulkproof.exchanges.last.rules == ("bug-duplicate-accepted", "bug:duplicate-accepted")
     bulkproof.onkey.expect("batchCreate").bug("outcome-doubled")
-    with pytest.raises(MisuseError, match="no planted bug that works here"):
+    with pytest.raises(MisuseError, match="there is no applicable bug named"):
         bulkproof.onkey.expect("batchCreate").bug("outcome-double")
 
 

@@ -69,7 +69,7 @@ def test_fails_without_a_call(bulkproof):
     assert code == 1
     assert "#1 GET /genero/api/v1/block -> 200" in told
     assert "/api/v1/chain" not in told
-    assert "The client made no call." in told
+    assert "The client sent no request." in told
 
 
 def test_tests_stay_apart_under_xdist(tmp_path):
@@ -115,7 +115,7 @@ def test_elsewhere(bulkproof):
         counted = server.door.running.service.metrics.requests
         assert counted["genero", "listEntities", 200] == 2
     told, code = run(tmp_path, text, BULKPROOF_URL=server.door.url)
-    assert (code, "no Bulkproof answers at" in told) == (1, True), told
+    assert (code, "no Bulkproof server responds at" in told) == (1, True), told
 
 
 def test_the_grammar_needs_no_pytest():

@@ -37,7 +37,7 @@ def test_the_longer_mount_wins(things):
     assert get(service, "/v1/b/boxes/x").data["detail"] == "No boxes has the key x."
     assert service.find("/v1/b/boxes/x", Headers(), NOW).api.name == "b"
     assert service.find("/v1/boxes/x", Headers(), NOW).api.name == "a"
-    assert "Served are: /v1, /v1/b" in get(service, "/v1b/boxes").data["detail"]
+    assert "Served: /v1, /v1/b" in get(service, "/v1b/boxes").data["detail"]
 
 
 def test_case_counts_unless_the_contract_says_otherwise(things):

@@ -1,0 +1,41 @@
+"""Options that were renamed: the old name still works, is not in `--help`, and prints one line on stderr."""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Any
+
+import click
+
+
+class RenamedOption(click.Option):
+    """An option with a former name, `was`, such as `--salt`: both set the same parameter; only the new one is shown."""
+
+    def __init__(self, param_decls: Sequence[str], *, was: str, **attrs: Any) -> None:
+        super().__init__([*param_decls, was], **attrs)
+        self.was = was
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return the option's row of `--help`, without the former name."""
+        return click.Option.get_help_record(self._shown(), ctx)
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """Return the option's name as error messages have it, without the former one."""
+        return click.Option.get_error_hint(self._shown(), ctx)
+
+    def _shown(self) -> "RenamedOption":
+        shown = copy(self)
+        shown.opts = [one for one in self.opts if one != self.was]
+        return shown
+
+
+class Command(click.Command):
+    """A command that prints a deprecation line for each former name of an option that the command line has."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments. A value that equals a former name, such as `--header --salt`, is reported too."""
+        words = args[: args.index("--")] if "--" in args else args
+        given = {word.partition("=")[0] for word in words}
+        for one in self.params:
+            if isinstance(one, RenamedOption) and one.was in given:
+                click.echo(f"{one.was} is now {one.opts[0]}; the old name will go in 1.0", err=True)
+        return super().parse_args(ctx, args)
