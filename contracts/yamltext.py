@@ -6,6 +6,7 @@ Built from the parser's events in one loop, so that neither deep nesting nor ali
 import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -35,16 +36,44 @@ class YamlError(ValueError):
         super().__init__(f"{where}{problem}.")
 
 
+class _DeepError(YamlError):
+    """Nesting beyond MAX_DEPTH."""
+
+
 def parse_yaml(text: str) -> Any:
     """Return the JSON value of YAML text. Raises YamlError."""
     import yaml  # noqa: PLC0415 - only YAML needs it
 
     try:
-        return _Building(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event).value()
+        return _built(text)
     except yaml.MarkedYAMLError as error:
-        raise YamlError(error.problem_mark or error.context_mark, error.problem or error.context or "bad") from None
+        mark = error.problem_mark or error.context_mark
+        _check_depth(text[: mark.index] if mark else text)
+        raise YamlError(mark, error.problem or error.context or "bad") from None
     except yaml.YAMLError as error:
         raise YamlError(None, str(error).splitlines()[0]) from None
+
+
+def _built(text: str) -> Any:
+    import yaml  # noqa: PLC0415 - only YAML needs it
+
+    return _Building(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event).value()
+
+
+def _check_depth(before: str) -> None:
+    """Raise YamlError when what stands before a parser's complaint is nested too deep by itself.
+
+    A parser reads ahead of its events, and comes upon a limit of its own for nesting before ours is counted.
+    """
+    import yaml  # noqa: PLC0415 - only YAML needs it
+
+    with suppress(yaml.YAMLError):
+        try:
+            _built(before)
+        except _DeepError:
+            raise
+        except YamlError:  # may come of the cut
+            return
 
 
 class _Open:
@@ -107,7 +136,7 @@ class _Building:
 
     def _begin(self, value: "dict[str, Any] | list[Any]", event: Any) -> None:
         if len(self._open) >= MAX_DEPTH:
-            raise YamlError(event.start_mark, f"it is nested more than {MAX_DEPTH} deep")
+            raise _DeepError(event.start_mark, f"it is nested more than {MAX_DEPTH} deep")
         self._open.append(_Open(value, event.anchor))
 
     def _end(self, event: Any) -> None:
