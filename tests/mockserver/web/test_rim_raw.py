@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from children import HANGS
 
 THINGS = Path(__file__).parent / "contracts" / "things.yaml"
 HOST = b"Host: x\r\n"
@@ -20,7 +21,7 @@ GET = b"GET /_sandbox/health HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @pytest.fixture
 def port(serving, caplog):
-    yield serving(THINGS, mode="frozen", body_seconds=1.0).running.port
+    yield serving(THINGS, mode="frozen", body_seconds=10 * HANGS).running.port
     assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
 
 
@@ -122,16 +123,15 @@ def test_chunks_make_a_body(port):
 @pytest.mark.parametrize("late", [b"zz\r\n", b"2\r\n[]]]]]\r\n", b"-1\r\n"])
 def test_a_chunk_that_breaks_off(port, late):
     """A transfer coding that goes wrong in the middle is told at once, not after the time is up."""
-    begun = time.monotonic()
     status, headers, body = read(talk(port, POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n", 0.1, late))
     assert (status, headers["connection"]) == (400, "close")
     assert "transfer coding" in json.loads(body)["detail"]
-    assert time.monotonic() - begun < 0.9
 
 
-def test_a_body_that_does_not_come(port):
+def test_a_body_that_does_not_come(serving):
     """A body that is not there after its time is 408, and the connection ends."""
-    status, headers, _ = read(talk(port, POST + b"Content-Length: 5\r\n\r\n["))
+    hasty = serving(THINGS, mode="frozen", body_seconds=0.5).running.port
+    status, headers, _ = read(talk(hasty, POST + b"Content-Length: 5\r\n\r\n["))
     assert (status, headers["connection"]) == (408, "close")
 
 
