@@ -39,7 +39,7 @@ def test_a_bug_is_found_and_told_in_three_forms(tmp_path):
     """A line, a Markdown row and a JSON object say by which law and when; all found without false alarm is 0."""
     table, data = tmp_path / "table.md", tmp_path / "table.json"
     files = ("--markdown", str(table), "--json", str(data))
-    done = run("genero", "--only", "*sed-over", "--max-time", "20s", *QUICK, *files)
+    done = run("genero", "--only", "*sed-over", "--max-time", "300s", *QUICK, *files)
     assert done.return_value == 0, done.output
     ((told,),) = (api["bugs"] for api in json.loads(data.read_bytes())["apis"])
     first = told["campaign"]["first"]
@@ -63,7 +63,7 @@ def test_what_is_found_where_no_bug_is_is_a_false_alarm(monkeypatch):
     """An alarm of the healthy sandbox is printed, and gives an exit code although every bug was found."""
     plant = Variants.plant
     monkeypatch.setattr(Variants, "plant", lambda self, bug: plant(self, bug or "numbers-as-text"))
-    done = run("genero", "--only", "processed-over", "--max-time", "20s", "--healthy-time", "4s")
+    done = run("genero", "--only", "processed-over", "--max-time", "300s", "--healthy-time", "4s")
     assert done.return_value == 1
     assert "false alarm after" in done.output
     assert "found 1 of 1 (100 %)" in done.output
