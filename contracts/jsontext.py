@@ -1,37 +1,30 @@
 """Strict and fast reading of JSON bodies; what JSON Schema could not judge is refused with line and column."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Literal, TypeAlias
 
 import orjson
 
+from contracts.jsonscan import first_flaw
 from contracts.texts import short
 
 Kind: TypeAlias = Literal["bom", "depth", "duplicate", "empty", "encoding", "number", "surrogate", "syntax"]
 STRING: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 KEYS: Final = re.compile(rf"({STRING})(\s*:)?|[{{}}]", re.DOTALL)
-BRACKETS: Final = re.compile(rf"{STRING}|[\[\]{{}}]", re.DOTALL)
 NUMBERS: Final = re.compile(rf"{STRING}|(-?\d+)(?![\d.eE])|[-\d][\d.eE+-]*", re.DOTALL)
 TRAILING: Final = re.compile(rf"{STRING}|[\[{{]\s*,|,(?=\s*[\]}}])", re.DOTALL)
 DIGITS_AS_ZERO: Final = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else byte for byte in range(256))  # noqa: PLR2004 - ASCII
 SURE: Final = 18  # so many digits always fit 64 bits, and more than LONGEST never do
 LONGEST: Final = 21
-DEPTHS: Final = {"[": 1, "{": 1, "]": -1, "}": -1}
 SMALLEST: Final = -(2**63)
 LARGEST: Final = 2**64 - 1
-KINDS: Final[tuple[tuple[str, Kind], ...]] = (
-    ("surrogate", "surrogate"),
-    ("infinity", "number"),
-    ("byte order mark", "bom"),
-    ("empty", "empty"),
-    ("depth limit", "depth"),
-)
-DETAILS: Final = {
+BOM: Final = b"\xef\xbb\xbf"
+DETAILS: Final[Mapping[Kind, str]] = {
     "bom": "The body begins with a byte order mark; send plain UTF-8.",
     "empty": "The body is empty; JSON was expected.",
-    "surrogate": "A string has a lone surrogate, which is no character.",
 }
 
 
@@ -52,6 +45,8 @@ def read_json(body: bytes, *, max_depth: int = 64, lenient: bool = False) -> obj
     a key twice in one object, NaN and Infinity, numbers beyond double, integers beyond 64 bits, lone surrogates.
     `lenient` takes a comma before a closing bracket.
     """
+    if body.startswith(BOM):
+        return _at_start("bom")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -66,7 +61,7 @@ def _checked(body: bytes, value: object, max_depth: int) -> object:
     except orjson.JSONEncodeError:  # deeper than orjson writes
         text = b""
     if _is_deep(text, value, max_depth):
-        return _too_deep(body.decode(), max_depth)
+        return _flawed(body.decode(), max_depth)
     if _may_have_big_integer(body) and (fault := _big_integer(body.decode())):
         return fault
     if _may_repeat_key(body, text) and (fault := _repeated_key(body.decode())):
@@ -112,31 +107,31 @@ def _may_repeat_key(body: bytes, text: bytes) -> bool:
 
 
 def _refused(body: bytes, error: orjson.JSONDecodeError, max_depth: int) -> JsonFault:
+    """Return what is wrong with a body that orjson does not take; what it says changes with its version."""
+    if not body.strip(b" \t\n\r"):
+        return _at_start("empty")
     try:
         text = body.decode()
     except UnicodeDecodeError as bad:
         before = body[: bad.start].decode()
         return _fault(before, len(before), "encoding", f"Byte {bad.start} is not UTF-8.")
-    kind: Kind = next((kind for word, kind in KINDS if word in error.msg), "syntax")
-    if kind == "depth":
-        return _too_deep(text, max_depth)
-    detail = DETAILS.get(kind) or f"{error.msg[:1].upper()}{error.msg[1:]}."
-    return JsonFault(line=error.lineno, column=error.colno, detail=detail, kind=kind)
+    return _flawed(text, max_depth, otherwise=error.pos)
+
+
+def _flawed(text: str, max_depth: int, *, otherwise: int = 0) -> JsonFault:
+    flaw = first_flaw(text, max_depth)
+    if flaw is None:  # JSON by RFC 8259 that orjson, for reasons of its own, does not take
+        return _fault(text, otherwise, "syntax", "This cannot be read as JSON.")
+    return _fault(text, flaw.position, flaw.kind, flaw.detail)
+
+
+def _at_start(kind: Kind) -> JsonFault:
+    return JsonFault(line=1, column=1, detail=DETAILS[kind], kind=kind)
 
 
 def _fault(text: str, position: int, kind: Kind, detail: str) -> JsonFault:
     column = position - text.rfind("\n", 0, position)
     return JsonFault(line=text.count("\n", 0, position) + 1, column=column, detail=detail, kind=kind)
-
-
-def _too_deep(text: str, max_depth: int) -> JsonFault:
-    depth, position = 0, 0
-    for found in BRACKETS.finditer(text):
-        depth += DEPTHS.get(found[0], 0)
-        position = found.start()
-        if depth > max_depth:
-            break
-    return _fault(text, position, "depth", f"Arrays and objects are nested more than {max_depth} deep.")
 
 
 def _big_integer(text: str) -> JsonFault | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from contracts.messages import ABSENT
+from contracts.texts import whole
 
 
 def escape(token: str | int) -> str:
@@ -32,8 +33,8 @@ def step(value: object, token: str) -> object:
     """Return the member or element of `value` that `token` names, `ABSENT` when there is none."""
     if type(value) is dict or isinstance(value, Mapping):  # the first asks quickly what is so nearly always
         return value.get(token, ABSENT)
-    if isinstance(value, list | tuple) and token.isdecimal() and token.isascii() and int(token) < len(value):
-        return value[int(token)]
+    if isinstance(value, list | tuple) and (index := whole(token)) is not None and index < len(value):
+        return value[index]
     return ABSENT
 
 

@@ -5,8 +5,14 @@ from typing import Final
 
 import orjson
 
+DIGITS: Final = 20  # of the largest number of 64 bits; Python itself refuses to read more than a few thousand
 MAX: Final = 80  # characters; a rendering never carries a whole body
 TYPES: Final = ((bool, "boolean"), (str, "string"), (int, "integer"), (float, "number"), (dict, "object"))
+
+
+def whole(text: str) -> int | None:
+    """Return the number that ASCII digits write, None for any other text and for more than 20 digits."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else None
 
 
 def type_name(value: object) -> str:

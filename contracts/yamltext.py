@@ -6,13 +6,16 @@ Built from the parser's events in one loop, so that neither deep nesting nor ali
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from yaml import Event, Mark
 
 MAX_NODES: Final = 2_000_000  # with aliases written out; the largest public documents have about 500,000
 MAX_DEPTH: Final = 100
+MAX_DIGITS: Final = 600  # of an integer; Python itself can be told to read no more than 640
+UNPRINTABLE: Final = re.compile("[^\\t\\n\\r -~\\x85\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 CORE: Final = "tag:yaml.org,2002:"
 WORDS: Final = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -27,12 +30,23 @@ FLOAT: Final = re.compile(
 NOTHING: Final = object()
 
 
+class _Place(NamedTuple):
+    """A line and a column, counted from 0."""
+
+    line: int
+    column: int
+
+
 class YamlError(ValueError):
     """Text that is no YAML, or no JSON value: line, column and what is wrong."""
 
-    def __init__(self, mark: "Mark | None", problem: str) -> None:
+    def __init__(self, mark: "Mark | _Place | None", problem: str) -> None:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         super().__init__(f"{where}{problem}.")
+
+
+class _DeepError(YamlError):
+    """Nesting beyond MAX_DEPTH."""
 
 
 def parse_yaml(text: str) -> Any:
@@ -40,11 +54,45 @@ def parse_yaml(text: str) -> Any:
     import yaml  # noqa: PLC0415 - only YAML needs it
 
     try:
-        return _Building(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event).value()
+        return _built(text)
     except yaml.MarkedYAMLError as error:
-        raise YamlError(error.problem_mark or error.context_mark, error.problem or error.context or "bad") from None
-    except yaml.YAMLError as error:
-        raise YamlError(None, str(error).splitlines()[0]) from None
+        mark = error.problem_mark or error.context_mark
+        _check_depth(text[: mark.index] if mark else text)
+        raise YamlError(mark, error.problem or error.context or "bad") from None
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        raise _unprintable(text) or YamlError(None, str(error).splitlines()[0]) from None
+
+
+def _unprintable(text: str) -> YamlError | None:
+    """Return what to say of the first character that YAML 1.2 allows nowhere."""
+    found = UNPRINTABLE.search(text)
+    if found is None:
+        return None
+    before = text[: found.start()]
+    place = _Place(before.count("\n"), len(before) - before.rfind("\n") - 1)
+    return YamlError(place, f"control characters are not allowed, such as U+{ord(found[0]):04X}")
+
+
+def _built(text: str) -> Any:
+    import yaml  # noqa: PLC0415 - only YAML needs it
+
+    return _Building(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event).value()
+
+
+def _check_depth(before: str) -> None:
+    """Raise YamlError when what stands before a parser's complaint is nested too deep by itself.
+
+    A parser reads ahead of its events, and comes upon a limit of its own for nesting before ours is counted.
+    """
+    import yaml  # noqa: PLC0415 - only YAML needs it
+
+    with suppress(yaml.YAMLError):
+        try:
+            _built(before)
+        except _DeepError:
+            raise
+        except YamlError:  # may come of the cut
+            return
 
 
 class _Open:
@@ -107,7 +155,7 @@ class _Building:
 
     def _begin(self, value: "dict[str, Any] | list[Any]", event: Any) -> None:
         if len(self._open) >= MAX_DEPTH:
-            raise YamlError(event.start_mark, f"it is nested more than {MAX_DEPTH} deep")
+            raise _DeepError(event.start_mark, f"it is nested more than {MAX_DEPTH} deep")
         self._open.append(_Open(value, event.anchor))
 
     def _end(self, event: Any) -> None:
@@ -182,12 +230,13 @@ def _tagged(event: Any, text: str) -> Any:
 
 
 def _number(event: Any, text: str) -> Any:
-    try:
-        if INTEGER.fullmatch(text):
-            return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
-        number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan")) if FLOAT.fullmatch(text) else 0.0
-    except ValueError:
-        raise YamlError(event.start_mark, "a number has too many digits") from None
+    if INTEGER.fullmatch(text):
+        if len(text) > MAX_DIGITS:
+            raise YamlError(event.start_mark, "a number has too many digits")
+        return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
+    if not FLOAT.fullmatch(text):
+        return text
+    number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
     if not math.isfinite(number):
         raise YamlError(event.start_mark, f"JSON has no number {text[:40]}")
-    return number if FLOAT.fullmatch(text) else text
+    return number

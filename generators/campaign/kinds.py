@@ -7,6 +7,7 @@ from contracts.bulk import Resource
 from contracts.model import Contract
 from contracts.parameters import types_of
 from contracts.schemas import Schema
+from contracts.texts import whole
 
 WRITING = frozenset(("create", "upsert", "replace"))
 
@@ -39,7 +40,8 @@ class Kind:
 
     def key(self, key: str | int) -> str | int:
         """Return a key in the type in which records show it."""
-        return int(key) if self.has_numbers and isinstance(key, str) and key.isdecimal() else key
+        number = whole(key) if self.has_numbers and isinstance(key, str) else None
+        return key if number is None else number
 
 
 class Kinds(dict[str, Kind]):

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from contracts.bulk import Page, Resource
 from contracts.messages import ABSENT, Exchange
-from contracts.texts import short
+from contracts.texts import short, whole
 from generators.campaign.kinds import Kinds
 from generators.campaign.ledger import Change, Entry, Ledger, Where
 from generators.campaign.listings import Listings, Window, is_native
@@ -115,10 +115,11 @@ class ReadBack:
         """Yield a list with fewer records than its window has, by the total that it tells."""
         page = self._page(exchange)
         total = told(exchange.reply, page.total) if page is not None and page.total is not None else ABSENT
-        if page is None or not str(total).isdecimal():
+        number = whole(str(total))
+        if page is None or number is None:
             return
         skip, take = (_asked(exchange, at, otherwise) for at, otherwise in ((page.skip, 0), (page.take, page.default)))
-        if size < min(take, int(str(total)) - skip):
+        if size < min(take, number - skip):
             says = f"a list shows {size} records from {skip} on, but {total} in all"
             yield _said(exchange.operation or "", "list is shorter than its total", says, (exchange,))
 
@@ -134,7 +135,8 @@ class ReadBack:
         if total is not ABSENT:
             return str(total) == str(size)
         asked = query.get(page.take.partition(":")[2], "") if page.take is not None else ""
-        return size < (int(asked) if asked.isdecimal() else page.default)
+        number = whole(asked)
+        return size < (page.default if number is None else number)
 
     def _unknown(self, want: Want, key: str, body: Any, exchange: Exchange) -> Iterator[Finding]:
         """Yield a record that nobody ought to have made."""
@@ -273,7 +275,8 @@ class ReadBack:
 def _asked(exchange: Exchange, at: str | None, otherwise: int) -> int:
     name = at.partition(":")[2] if at is not None else ""
     given = dict(exchange.call.query).get(name, "")
-    return int(given) if given.isdecimal() else otherwise
+    number = whole(given)
+    return otherwise if number is None else number
 
 
 def _said(operation: str, shape: str, says: str, evidence: Sequence[Exchange]) -> Finding:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import orjson
 
 from contracts.messages import ABSENT, Call, Headers, Reply
+from contracts.texts import whole as whole_number
 
 Token: TypeAlias = str | int | Mapping[str, object]
 BLANK: Final = re.compile(r"\{\{([a-z]+\d*)(:number)?\}\}")
@@ -103,7 +104,8 @@ def _filled(text: str, names: Names) -> object:
     whole = BLANK.fullmatch(text)
     if whole is not None and whole[2]:
         value = _value(whole[1], names)
-        return int(value) if value.isdecimal() else value
+        number = whole_number(value)
+        return value if number is None else number
     return BLANK.sub(lambda found: _value(found[1], names), text)
 
 

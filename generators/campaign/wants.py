@@ -7,6 +7,7 @@ from typing import Any
 from contracts.bulk import Resource
 from contracts.messages import ABSENT
 from contracts.model import Contract, Operation
+from contracts.texts import whole
 from generators.campaign.kinds import Kind, Kinds
 from generators.campaign.ledger import Where
 from generators.checks.following import named_like
@@ -119,8 +120,7 @@ def _canonical(members: dict[str, object], kind: Kind) -> Mapping[str, object]:
 
 
 def _number(version: object) -> int | None:
-    text = str(version).strip('"')
-    return int(text) if isinstance(version, int | str) and text.isdecimal() and text.isascii() else None
+    return whole(str(version).strip('"')) if isinstance(version, int | str) else None
 
 
 def scope_of(contract: Contract, sent: Sent, target: str | None = None) -> str:

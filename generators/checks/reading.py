@@ -9,6 +9,7 @@ from contracts.inference import fallback_resource
 from contracts.messages import ABSENT
 from contracts.model import Contract, Operation
 from contracts.pointers import pointer_of, tokens_of
+from contracts.texts import whole
 from generators.locations import Sent, choose, is_outside, locate, look, wished
 
 
@@ -191,7 +192,8 @@ def _as_number(key: object) -> float | int | None:
         number = float(str(key))
     except ValueError:
         return None
-    return int(str(key)) if str(key).isdecimal() else number
+    exact = whole(str(key))
+    return number if exact is None else exact
 
 
 def place_in_items(bulk: Bulk, key: object) -> object:
@@ -201,6 +203,7 @@ def place_in_items(bulk: Bulk, key: object) -> object:
     for at in (bulk.items.at, *bulk.items.also_at):
         head = tokens_of(at)
         tokens = tokens_of(key)
-        if key.startswith(pointer_of(head) + "/") and len(tokens) > len(head) and tokens[len(head)].isdecimal():
-            return int(tokens[len(head)])
+        index = whole(tokens[len(head)]) if len(tokens) > len(head) else None
+        if key.startswith(pointer_of(head) + "/") and index is not None:
+            return index
     return key

@@ -4,6 +4,7 @@ import json
 import random
 import re
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,3 +187,54 @@ def _finite(text):
     if float(text) in {float("inf"), float("-inf")}:
         raise ValueError(text)
     return float(text)
+
+
+REFUSED = {
+    b"": ("empty", 1, 1),
+    b"\xef\xbb\xbf{}": ("bom", 1, 1),
+    b'["\xff"]': ("encoding", 1, 3),
+    b"[" * 200: ("depth", 1, 65),
+    b"[" * 5000: ("depth", 1, 65),
+    b'{"a": [' * 200: ("depth", 1, 225),
+    b"{" * 200: ("syntax", 1, 2),
+    b'["]", ' * 10 + b"x": ("syntax", 1, 61),
+    b'["a", ]': ("syntax", 1, 5),
+    b'{"a": 1, }': ("syntax", 1, 8),
+    b'{"a": 1]': ("syntax", 1, 8),
+    b'{"a"; 1}': ("syntax", 1, 5),
+    b'{"a":': ("syntax", 1, 6),
+    b"[1.]": ("syntax", 1, 4),
+    b"[-]": ("syntax", 1, 3),
+    b"[1e+]": ("syntax", 1, 5),
+    b"[1] 2": ("syntax", 1, 5),
+    b'["\\x"]': ("syntax", 1, 3),
+    b'["a\\ud800"]': ("surrogate", 1, 4),
+    b'["\\ud83d\\ude00\\ude00"]': ("surrogate", 1, 15),
+    b'["\\ud83d\\ud83d\\ude00"]': ("surrogate", 1, 3),
+    b"[1, -1e999]": ("number", 1, 5),
+}
+
+
+@pytest.mark.parametrize("says", ["memory allocation failed", "depth limit exceeded", "number is infinity", ""])
+@pytest.mark.parametrize(("body", "expected"), REFUSED.items(), ids=range(len(REFUSED)))
+def test_the_parser_has_no_say_in_what_is_said(monkeypatch, body, expected, says):
+    """Kind, place and words of a fault are ours: whatever a version of orjson says, and wherever, they are the same."""
+    before = read_json(body)
+
+    def refuse(_):
+        raise orjson.JSONDecodeError(says, "", 0)
+
+    monkeypatch.setattr(orjson, "loads", refuse)
+    assert fault(body) == expected
+    assert read_json(body) == before
+
+
+@given(VALUES, LAYOUTS, st.data())
+def test_a_text_cut_short_is_faulty_at_its_end(value, layout, data):
+    """What could still become JSON is at fault where it ends, and nowhere before."""
+    text = json.dumps([value], **layout)
+    cut = text[: data.draw(st.integers(1, len(text) - 1))]
+    if not re.search(r"\\u\w*$|[ \n]$", cut):
+        assert fault(cut)[0] == "syntax"
+        lines = cut.split("\n")
+        assert fault(cut)[1:] == (len(lines), len(lines[-1]) + 1)

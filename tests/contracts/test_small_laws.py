@@ -12,9 +12,10 @@ import contracts
 from contracts.durations import duration, iso
 from contracts.lifecycle import CLASSES, FINAL, LEGAL, may_move
 from contracts.media import is_json
+from contracts.messages import ABSENT
 from contracts.names import closest, did_you_mean
-from contracts.pointers import look_up, pointer_of, tokens_of
-from contracts.texts import short
+from contracts.pointers import look_up, pointer_of, step, tokens_of
+from contracts.texts import short, whole
 
 
 @given(st.lists(st.text()))
@@ -136,3 +137,17 @@ def test_importing_is_light():
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
     code = "import contracts, sys; contracts.load_bundled('genero'); print('jsonschema' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize("digits", [20, 21, sys.get_int_max_str_digits() + 1])
+def test_a_long_index_is_an_index_that_nothing_has(digits):
+    """However many digits a pointer's token has, it names no element; Python's limit for digits is never met."""
+    assert step([1], "9" * digits) is ABSENT
+    assert step({"9" * digits: 1}, "9" * digits) == 1
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("007", 7), (str(2**64 - 1), 2**64 - 1), ("9" * 21, None)])
+def test_whole_numbers_are_those_that_64_bits_hold_or_nearly(text, number):
+    """Digits are a number up to the length of the largest of 64 bits; any other text is none."""
+    assert whole(text) == number
+    assert whole(f"-{text}") is whole(f"{text}.0") is whole("\u0663") is whole("") is None

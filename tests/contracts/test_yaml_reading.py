@@ -79,7 +79,10 @@ def test_aliases_are_copies():
         ("a: 1\n---\nb: 2", "a second document begins"),
         ("? [a]\n: c", "a key is no text"),
         ("<<: 3", "'<<' takes a mapping"),
-        ("a: \x00", "control characters are not allowed"),
+        ("0x" + "f" * 6000, "a number has too many digits"),
+        ("a: \x00", "line 1, column 4: control characters are not allowed, such as U+0000"),
+        ("a: \ud800", "line 1, column 4: control characters are not allowed, such as U+D800"),
+        ("a: 1\nb: \x1b[0m", "line 2, column 4: control characters are not allowed, such as U+001B"),
         ("- " * 100_000 + "a", "nested more than 100 deep"),
         ("[" * 100_000, "nested more than 100 deep"),
     ],
@@ -113,3 +116,45 @@ def test_no_text_brings_a_traceback(text):
     except YamlError:
         return
     assert json.loads(json.dumps(value)) == value
+
+
+class ReadingAhead:
+    """A parser that reads all brackets before its first event, and takes no more than `limit` of them."""
+
+    limit = 150
+
+    def __init__(self, text):
+        self._inner, self._openings = yaml.SafeLoader(text), [at for at, sign in enumerate(text) if sign in "[{"]
+
+    def get_event(self):
+        if len(self._openings) > self.limit:
+            at = self._openings[self.limit]
+            mark = yaml.Mark("", at, 0, at, None, None)
+            raise yaml.scanner.ScannerError("while increasing flow level", mark, "exceeded maximum nesting depth", mark)
+        return self._inner.get_event()
+
+
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, yaml.CSafeLoader, ReadingAhead])
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("[" * 100_000, 101),
+        ("{a: " * 100_000, 401),
+        ("[{a: " * 100_000, 251),
+        ("k: [1, 2, " + "[" * 3000 + "]" * 3000 + "]", 109),
+    ],
+    ids=["arrays", "objects", "both", "beside others"],
+)
+def test_our_limit_speaks_before_that_of_any_parser(monkeypatch, loader, text, column):
+    """Where a parser has a limit of its own for nesting, early or late, what is said is the same."""
+    monkeypatch.setattr(yaml, "CSafeLoader", loader)
+    with pytest.raises(YamlError) as caught:
+        parse_yaml(text)
+    assert str(caught.value) == f"line 1, column {column}: it is nested more than 100 deep."
+
+
+def test_what_a_parser_refuses_elsewhere_keeps_its_words(monkeypatch):
+    """A parser's complaint about text that is not nested too deep is told as it is."""
+    monkeypatch.setattr(yaml, "CSafeLoader", ReadingAhead)
+    with pytest.raises(YamlError, match="line 1, column 598: exceeded maximum nesting depth"):
+        parse_yaml("[" + "[ ]," * 200 + "]")

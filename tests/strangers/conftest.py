@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from children import child
 
 HERE = Path(__file__).parent
 Start = Callable[[str, str], str]
@@ -24,11 +25,8 @@ Start = Callable[[str, str], str]
 def started(api: str, bug: str) -> Iterator[str]:
     """Run a stranger in a process of its own, and give its address."""
     command = [sys.executable, str(HERE / f"{api}_server.py"), "--port", "0", "--bug", bug]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        try:
-            yield (process.stdout.readline() if process.stdout else "").strip()
-        finally:
-            process.kill()
+    with child(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        yield process.stdout.readline().strip()
 
 
 @pytest.fixture

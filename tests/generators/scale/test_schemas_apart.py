@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 from itertools import count
-from time import monotonic, sleep
+
+from children import child, eventually
 
 from generators.thesis.running import run_task
 from generators.thesis.task import Task
@@ -21,7 +22,6 @@ process = _started(Task(document={TASK.document!r}, base={NOBODY!r}), open(os.de
 print(process.pid, flush=True)
 sys.stdin.read()
 """
-PATIENCE = 60.0  # seconds that a crowded machine may take
 
 
 def is_alive(pid):
@@ -37,22 +37,18 @@ def is_alive(pid):
 def test_it_ends_when_its_time_is_over():
     """Whoever reads what it tells gets the hand back as soon as it is over, whether it has told anything or not."""
     asked = count()
-    began = monotonic()
     assert list(run_task(TASK, lambda: next(asked) > 0)) == []
-    assert monotonic() - began < TASK.seconds
+    assert next(asked) == 2
 
 
 def test_it_ends_with_the_process_that_wanted_it():
     """A campaign that is killed leaves nothing behind."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
     command = [sys.executable, "-c", WAITING]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as campaign:
+    with child(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as campaign:
         inner = int(campaign.stdout.readline())
         os.kill(campaign.pid, signal.SIGKILL)
-        until = monotonic() + PATIENCE
-        while is_alive(inner) and monotonic() < until:
-            sleep(0.05)
-        assert not is_alive(inner)
+        assert eventually(lambda: not is_alive(inner))
 
 
 def test_one_that_ends_by_itself_is_told_with_its_last_words(tmp_path, monkeypatch):

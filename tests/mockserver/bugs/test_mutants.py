@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from contracts.errors import MisuseError
+from mockserver.bugs import hunting
 from mockserver.cli.mutants import mutants
 from mockserver.testing import connected
 
@@ -31,7 +32,7 @@ if "count" in checks:
 if "stored" in checks:
     assert {one["isbn"] for one in call("GET", "/books")} == {"1", "3"}
 if "hang" in checks and len(said["results"]) != 3:
-    time.sleep(60)
+    time.sleep(100_000)
 '''
 
 
@@ -72,11 +73,19 @@ def test_tests_that_look_kill_and_tests_that_do_not_let_survive(command):
     assert careless.return_value == 1
 
 
-def test_a_run_that_hangs_has_noticed_the_bug(command):
+def test_a_run_that_hangs_has_noticed_the_bug(command, monkeypatch):
     """Past its time a run is ended, with all that it started."""
+    execute, limits = hunting._executed, []  # noqa: SLF001 - the seam to other processes
+
+    def patient(words, environment, log, limit):
+        limits.append(limit)
+        return execute(words, environment, log, None if len(limits) == 1 else limit)  # the healthy run may take long
+
+    monkeypatch.setattr(hunting, "_executed", patient)
     result = hunt("--only", "outcome-lost", "--timeout", "5", command=command("hang"))
     assert told_of(result, "outcome-lost") == "killed"
     assert "ran out of time" in result.output
+    assert limits == [5.0, 5.0]
 
 
 def test_what_was_found_is_written_as_junit(command, tmp_path):

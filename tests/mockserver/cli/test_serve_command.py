@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import tomllib
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
@@ -17,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from children import HANGS, child, eventually, run
 
 ROOT = Path(__file__).parents[3]
 CONTRACTS = Path(__file__).parents[1] / "web" / "contracts"
@@ -25,33 +25,27 @@ BULKPROOF = [sys.executable, "-m", "mockserver"]
 
 
 def bulkproof(*arguments):
-    return subprocess.run(
-        [*BULKPROOF, *map(str, arguments)], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
-    )
+    return run([*BULKPROOF, *map(str, arguments)], cwd=ROOT)
 
 
 @contextmanager
 def served(*arguments):
     """Yield a running process with its URLs by name, and what it has printed so far."""
     command = [*BULKPROOF, "serve", "--port", "0", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-    lines = []
-    try:
+    with child(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        lines = []
         while not lines or not lines[-1].strip().startswith("curl"):
             lines.append(process.stdout.readline())
             assert lines[-1], process.stderr.read()
         process.urls = dict(re.findall(r"^  (\S+) +(http\S+)$", "".join(lines), re.MULTILINE))
         process.curl = lines[-1].strip()
         yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def fetch(url, method="GET", body=None, headers=None):
     """Return status and JSON value."""
     parts = urlsplit(url)
-    with closing(HTTPConnection(parts.hostname, parts.port, timeout=10)) as connection:
+    with closing(HTTPConnection(parts.hostname, parts.port, timeout=HANGS)) as connection:
         fields = {"Content-Type": "application/json", **(headers or {})}
         connection.request(method, parts.path, None if body is None else json.dumps(body), fields)
         reply = connection.getresponse()
@@ -169,28 +163,36 @@ def test_a_signal_finishes_what_is_in_flight(end):
         port = urlsplit(process.urls["things"]).port
         with (
             closing(HTTPConnection("127.0.0.1", port)) as idle,
-            socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
+            socket.create_connection(("127.0.0.1", port), timeout=HANGS) as connection,
         ):
             idle.request("GET", "/_sandbox/health")
             idle.getresponse().read()
             head = b"PUT /things/boxes/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            connection.sendall(head + b"Content-Length: 10\r\n\r\n{")
-            time.sleep(0.2)
+            connection.sendall(head + b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n")
+            assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(b"{")
             process.send_signal(end)
-            time.sleep(0.3)
-            with pytest.raises(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", port), timeout=1)
+            assert eventually(lambda: is_refused(port))
             connection.sendall(b'"id":"a"}')
             received = connection.recv(65536)
         assert received.startswith(b"HTTP/1.1 201 ")
         assert b"Connection: close" in received
-        assert process.wait(timeout=5) == 0
+        assert process.wait(timeout=HANGS) == 0
         assert process.stderr.read() == ""
 
 
+def is_refused(port):
+    """Say whether nobody listens on a port any more."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def wait_for(process, text):
-    """Return the printed line that holds `text`; fail when there is none within ten seconds."""
-    timer = threading.Timer(10, process.kill)
+    """Return the printed line that holds `text`; fail when the process ends, or hangs, without it."""
+    timer = threading.Timer(HANGS, process.kill)
     timer.start()
     try:
         while line := process.stdout.readline():

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -12,6 +11,7 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
+from children import HANGS, child, eventually, run
 
 ROOT = Path(__file__).parents[3]
 STATUS = "/api/v1/block/jobStatus/e08434ee-a17f-445e-b9b5-e25fc354d840"
@@ -22,30 +22,25 @@ MINE = "name: mine\nsummary: Mine.\nrules:\n  - when: {operation: jobStatus}\n  
 def served(*arguments):
     """Yield the URL of Genero, and the lines that the server has printed so far."""
     command = [sys.executable, "-m", "mockserver", "serve", "genero", "--port", "0", *map(str, arguments)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
-    lines = []
-    reading = Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True)
-    reading.start()
-    try:
-        wait_for(lambda: any("/_sandbox" in line for line in lines))
-        yield re.search(r"genero +(\S+)", "".join(lines))[1], lines
-    finally:
-        process.kill()
-        process.wait()
-        reading.join()
-        process.stdout.close()
+    with child(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
+        lines = []
+        reading = Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True)
+        reading.start()
+        try:
+            wait_for(lambda: any("/_sandbox" in line for line in lines))
+            yield re.search(r"genero +(\S+)", "".join(lines))[1], lines
+        finally:
+            process.kill()
+            reading.join()
 
 
 def wait_for(until):
-    end = time.monotonic() + 20
-    while not until():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)
+    assert eventually(until), "it did not come to pass"
 
 
 def status_of(url):
     parts = urlsplit(url + STATUS)
-    connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
+    connection = HTTPConnection(parts.hostname, parts.port, timeout=HANGS)
     try:
         connection.request("GET", parts.path)
         return connection.getresponse().status
@@ -66,7 +61,7 @@ def test_a_scenario_that_cannot_be_played_is_told_in_a_sentence(words, says):
     """Exit code 2, the closest name, no traceback."""
     arguments = [part for word in words for part in ("--scenario", word)]
     command = [sys.executable, "-m", "mockserver", "serve", "genero", "--port", "0", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    ended = run(command, cwd=ROOT)
     assert ended.returncode == 2
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -77,7 +72,7 @@ def test_faults_of_a_file_are_told_with_their_places(tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text("name: bad\nrules:\n  - then: {dely: 2s}\n  - then: {fault: RESET}\n")
     command = [sys.executable, "-m", "mockserver", "serve", "genero", "--scenario", str(path)]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    ended = run(command, cwd=ROOT)
     assert ended.returncode == 2
     assert f"{path}#/rules/0/then: 'dely' is not known here. Did you mean 'delay'?" in ended.stderr
     assert f"{path}#/rules/1/then/fault:" in ended.stderr
@@ -108,7 +103,7 @@ def test_a_file_is_one_of_the_scenarios_that_can_be_named(tmp_path):
     with served("--scenario", path) as (url, _):
         assert status_of(url) == 418
         parts = urlsplit(url)
-        connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
+        connection = HTTPConnection(parts.hostname, parts.port, timeout=HANGS)
         connection.request("GET", "/_sandbox/scenarios")
         listed = json.loads(connection.getresponse().read())["scenarios"]
         connection.close()

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import socket
-import time
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
+from children import HANGS, eventually
 
 from contracts.messages import Headers
 from mockserver.sources import find_sources
@@ -20,7 +21,7 @@ class Stream:
     """Reads server-sent events from a raw connection."""
 
     def __init__(self, port, sandbox, after="", last=None):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=HANGS)
         header = "" if last is None else f"Last-Event-ID: {last}\r\n"
         target = f"/_sandbox/sandboxes/{sandbox}/events{f'?after={after}' if after != '' else ''}"
         self.socket.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n{header}\r\n".encode())
@@ -131,28 +132,26 @@ def test_a_bad_number_is_refused(client):
 def test_listeners_who_do_not_read_hold_nobody_up(client, listen):
     """Calls are answered as ever while listeners take nothing in, and one who goes away is forgotten."""
     idle = [listen(after=0) for _ in range(20)]
-    begun = time.perf_counter()
-    for _ in range(200):
-        client.call("GET", BLOCKS)
-    assert time.perf_counter() - begun < 5
+    assert all(client.call("GET", BLOCKS).status == 200 for _ in range(200))
     sandbox = client.running.service.sandboxes.use(client.sandbox, datetime.now(UTC))
     assert len(sandbox.listening) == 20
     for one in idle:
         one.close()
-    deadline = time.monotonic() + 5
-    while sandbox.listening and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not sandbox.listening
+    assert eventually(lambda: not sandbox.listening)
 
 
-def test_streams_end_when_the_server_does():
+async def _patiently(finish, _):
+    """Give what is being answered more time to end than the test has."""
+    await finish(10 * HANGS)
+
+
+def test_streams_end_when_the_server_does(monkeypatch):
     """Stopping does not wait for listeners, and their streams end properly."""
     apis = [source.load() for source in find_sources(["genero"])]
     with in_thread(apis) as running:
         stream = Stream(running.port, "default")
         stream.chunk()
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 1
+        monkeypatch.setattr(running.rim, "finish", partial(_patiently, running.rim.finish))
     assert stream.chunk() == b""
     stream.close()
 
@@ -170,10 +169,8 @@ def test_a_reader_who_fell_behind_does_not_keep_the_server_from_ending():
         for _ in range(2_000):
             service.handle("GET", f"{BLOCKS}/{'x' * 10_000}", Headers(), b"", datetime.now(UTC))
         await asyncio.sleep(0.3)
-        begun = time.monotonic()
-        await running.stop(20)
+        await running.stop(10 * HANGS)
         stream.close()
-        return time.monotonic() - begun
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        assert runner.run(run()) < 5
+        runner.run(run())

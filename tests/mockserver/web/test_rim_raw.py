@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from children import HANGS
 
 THINGS = Path(__file__).parent / "contracts" / "things.yaml"
 HOST = b"Host: x\r\n"
@@ -20,12 +21,13 @@ GET = b"GET /_sandbox/health HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @pytest.fixture
 def port(serving, caplog):
-    yield serving(THINGS, mode="frozen", body_seconds=1.0).running.port
+    yield serving(THINGS, mode="frozen", body_seconds=10 * HANGS).running.port
     assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
 
 
-def talk(port, *parts, wait=3.0):
-    """Send the parts, pausing at numbers; return what comes until the other side is silent or closes."""
+def talk(port, *parts, wait=HANGS, answers=1):
+    """Send the parts, pausing at numbers; return what comes until the other side closes, or is silent after answers."""
+    bodies = not parts[0].startswith(b"HEAD ")
     with socket.create_connection(("127.0.0.1", port), timeout=wait) as connection:
         for part in parts:
             if isinstance(part, float):
@@ -36,12 +38,23 @@ def talk(port, *parts, wait=3.0):
         try:
             while chunk := connection.recv(65536):
                 received += chunk
-                connection.settimeout(0.1)
+                connection.settimeout(0.1 if whole(received, bodies=bodies) >= answers else wait)
         except TimeoutError:
             pass
         except ConnectionError:
             pass
         return received
+
+
+def whole(received, *, bodies):
+    """Return how many whole answers have come."""
+    head, ended, body = received.partition(b"\r\n\r\n")
+    if not ended or not head.startswith(b"HTTP/1.1 "):
+        return 0
+    if b" 100 " in head.split(b"\r\n")[0]:
+        return whole(body, bodies=bodies)
+    size = int(read(received)[1].get("content-length", 0)) if bodies else 0
+    return 0 if len(body) < size else 1 + whole(body[size:], bodies=bodies)
 
 
 def read(received):
@@ -122,16 +135,15 @@ def test_chunks_make_a_body(port):
 @pytest.mark.parametrize("late", [b"zz\r\n", b"2\r\n[]]]]]\r\n", b"-1\r\n"])
 def test_a_chunk_that_breaks_off(port, late):
     """A transfer coding that goes wrong in the middle is told at once, not after the time is up."""
-    begun = time.monotonic()
     status, headers, body = read(talk(port, POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n", 0.1, late))
     assert (status, headers["connection"]) == (400, "close")
     assert "transfer coding" in json.loads(body)["detail"]
-    assert time.monotonic() - begun < 0.9
 
 
-def test_a_body_that_does_not_come(port):
+def test_a_body_that_does_not_come(serving):
     """A body that is not there after its time is 408, and the connection ends."""
-    status, headers, _ = read(talk(port, POST + b"Content-Length: 5\r\n\r\n["))
+    hasty = serving(THINGS, mode="frozen", body_seconds=0.5).running.port
+    status, headers, _ = read(talk(hasty, POST + b"Content-Length: 5\r\n\r\n["))
     assert (status, headers["connection"]) == (408, "close")
 
 
@@ -217,7 +229,7 @@ def test_clients_that_vanish(port):
 
 def test_pipelined_requests_are_answered_in_order(port):
     """Requests sent ahead are answered one after the other on the same connection."""
-    both = talk(port, GET + b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n")
+    both = talk(port, GET + b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n", answers=2)
     assert both.index(b"200 OK") < both.index(b"404 Not Found")
 
 
