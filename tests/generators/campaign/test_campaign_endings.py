@@ -23,6 +23,8 @@ from generators.campaign.target import Place
 from generators.scale.executors import InProcess
 from mockserver.testing import running
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 TOLD = re.compile(r"^ *[\d.]+ s  ([0-9a-f]{8})  ", re.MULTILINE)
 PATIENCE = 60  # seconds on a busy machine until something must have been told
