@@ -1,6 +1,7 @@
 """OpenAPI 3.0 and 3.1 documents loaded into Contracts."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,8 +19,12 @@ from contracts.registry import bundled_path
 from contracts.schemas import SchemaSet
 
 
+@cache
 def load_bundled(name: str) -> Contract:
-    """Load a bundled contract. Raises MisuseError when there is none of that name."""
+    """Load a bundled contract, once in a process: callers share it and its compiled schemas, and change nothing in it.
+
+    Raises MisuseError when there is none of that name.
+    """
     return load(bundled_path(name), name=name, check=False)
 
 

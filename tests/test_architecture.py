@@ -1,4 +1,4 @@
-"""The house's rules that a machine can hold: direction of imports, sorted exports, size of files."""
+"""The house's rules that a machine can hold: direction of imports, sorted exports, size of files, light imports."""
 
 import ast
 import importlib
@@ -6,11 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 ROOMS = ("contracts", "generators", "mockserver")
-FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+TEXTS = {path.relative_to(ROOT): path.read_text() for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))}
 HEAVY = {
     "contracts": ("jsonschema", "yaml", "aiohttp", "schemathesis", "faker", "distributed", "rich"),
     "generators": ("schemathesis", "faker", "distributed", "aiohttp", "rich"),
@@ -19,9 +17,9 @@ HEAVY = {
 }
 
 
-def imported(path: Path) -> set[str]:
+def imported(text: str) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -29,42 +27,53 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_room_imports_only_rooms_before_it(path):
+def test_a_room_imports_only_rooms_before_it():
     """Alphabetical order is the order of dependency: contracts, generators, mockserver."""
-    room = path.relative_to(ROOT).parts[0]
-    assert not imported(path) & set(ROOMS[ROOMS.index(room) + 1 :])
+    later = {room: set(ROOMS[number + 1 :]) for number, room in enumerate(ROOMS)}
+    offenders = {str(path): sorted(imported(text) & later[path.parts[0]]) for path, text in TEXTS.items()}
+    assert {path: rooms for path, rooms in offenders.items() if rooms} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_file_has_more_than_400_lines(path):
+def test_no_file_has_more_than_400_lines():
     """One idea a file; 400 lines are the ceiling."""
-    assert len(path.read_text().splitlines()) <= 400
+    lines = {str(path): len(text.splitlines()) for path, text in TEXTS.items()}
+    assert {path: count for path, count in lines.items() if count > 400} == {}
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if path.name == "__init__.py"], ids=lambda path: str(path.parent.relative_to(ROOT))
-)
-def test_exports_are_sorted(path):
+def test_exports_are_sorted():
     """What a package exports is listed and sorted: constants, classes, functions."""
-    name = ".".join(path.parent.relative_to(ROOT).parts)
-    exported = getattr(importlib.import_module(name), "__all__", [])
-    assert list(exported) == sorted(exported, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    packages = [".".join(path.parent.parts) for path in TEXTS if path.name == "__init__.py"]
+    exported = {name: list(getattr(importlib.import_module(name), "__all__", [])) for name in packages}
+    ordered = {name: sorted(names, key=_place) for name, names in exported.items()}
+    assert {name: names for name, names in exported.items() if names != ordered[name]} == {}
 
 
-@pytest.mark.parametrize("room", HEAVY)
-def test_importing_a_room_stays_light(room):
+def _place(name: str) -> tuple[bool, bool, str]:
+    return not name.isupper(), not name[0].isupper(), name
+
+
+def test_importing_a_room_stays_light():
     """A room's import brings in nothing heavy: commands and functions import what they need."""
+    assert {room: brought for room in HEAVY if (brought := _heavy_imports(room))} == {}
+
+
+def _heavy_imports(room: str) -> list[str]:
     code = f"import sys, {room}; print(*[name for name in {HEAVY[room]!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == ""
+    return done.stdout.split()
 
 
-@pytest.mark.parametrize(
-    ("room", "other"), [("batches", "checks"), ("checks", "batches"), ("requests", "batches"), ("requests", "checks")]
-)
-def test_laws_and_campaigns_make_requests_without_each_other(room, other):
+def test_laws_and_campaigns_make_requests_without_each_other():
     """Both stand on `generators.requests`, which knows neither."""
-    texts = [path.read_text() for path in (ROOT / "generators" / room).glob("*.py")]
-    assert texts
-    assert not [text for text in texts if f"generators.{other}" in text]
+    apart = [("batches", "checks"), ("checks", "batches"), ("requests", "batches"), ("requests", "checks")]
+    rooms = {
+        room: {path: text for path, text in TEXTS.items() if path.parts[:2] == ("generators", room)}
+        for room, _ in apart
+    }
+    assert all(rooms.values())
+    assert [
+        (str(path), other)
+        for room, other in apart
+        for path, text in rooms[room].items()
+        if f"generators.{other}" in text
+    ] == []

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
+from rfc3986_validator import validate_rfc3986
 
 import contracts
 from contracts.document import load_bundled
@@ -196,8 +197,41 @@ def test_decimal_steps_are_exact():
     assert len(set(values)) > 50
 
 
+OPINIONS = FormatChecker(())
+OPINIONS.checkers.update(Draft202012Validator.FORMAT_CHECKER.checkers)
+UCSCHAR = re.compile(
+    "[\xa0-\ud7ff\uf900-\ufdcf\ufdf0-\uffef"
+    + "".join(f"{chr(plane << 16)}-{chr((plane << 16) + 0xFFFD)}" for plane in range(1, 14))
+    + "\U000e1000-\U000efffd]"
+)
+
+
+def is_iri(text, rule):
+    """RFC 3987, section 3.1: an IRI is a URI once its characters beyond ASCII are percent-encoded."""
+    return bool(validate_rfc3986(UCSCHAR.sub("%C3%A9", text), rule=rule))
+
+
+@OPINIONS.checks("iri")
+def _is_iri(value):
+    return not isinstance(value, str) or is_iri(value, "URI")
+
+
+@OPINIONS.checks("iri-reference")
+def _is_iri_reference(value):
+    return not isinstance(value, str) or is_iri(value, "URI_reference")
+
+
 def second_opinion(schema):
-    return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return Draft202012Validator(schema, format_checker=OPINIONS)
+
+
+def test_there_is_a_second_opinion_on_every_format():
+    """A validator passes whatever has a format that it does not know."""
+    assert set(FORMATS) <= OPINIONS.checkers.keys()
+    assert [text for text in ("http://é.example/ü?ö#ä", "http://a b", "é") if OPINIONS.conforms(text, "iri")] == [
+        "http://é.example/ü?ö#ä"
+    ]
+    assert not OPINIONS.conforms("é\ue000", "iri-reference")
 
 
 def dumped(values):

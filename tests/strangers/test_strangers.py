@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HEALTHY_SECONDS = 5
 LIMIT = 40  # seconds: ten times what a bug needs on a quiet machine; a campaign ends with its first finding
 BUGS = [

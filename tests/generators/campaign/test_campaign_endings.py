@@ -27,6 +27,8 @@ from generators.http import HttpCaller
 from generators.scale.executors import InProcess
 from mockserver.testing import running as sandbox
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 TOLD = re.compile(r"^ *[\d.]+ s  ([0-9a-f]{8})  ", re.MULTILINE)
 

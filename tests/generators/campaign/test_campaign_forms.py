@@ -109,6 +109,7 @@ def fill(contract, url):
     caller.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("api", "bug", "wanted"), CASES)
 def test_each_form_tells_the_bug_from_a_healthy_server(api, bug, wanted, tmp_path, monkeypatch):
     """All three end with 1 while the bug is there and with 0 when it is not; the script is small."""
@@ -129,6 +130,7 @@ def test_each_form_tells_the_bug_from_a_healthy_server(api, bug, wanted, tmp_pat
         assert ends(folder, used.api(api).url, monkeypatch) == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_pytest_runs_the_test(tmp_path):
     """Where nothing answers the test does not pass."""
     folder = Corpus(folder=tmp_path).keep(kept("a"))

@@ -8,6 +8,8 @@ from click.testing import CliRunner
 from mockserver.cli.fuzz import fuzz
 from mockserver.testing import running
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[2]
 BUNDLED = [(api, seed) for api in ("genero", "onkey") for seed in range(5)]
 TOYS = [

@@ -62,6 +62,7 @@ def checked(api, **options):
     return list(run_checks(api.contract, InProcess(api), salt="00001", budget=Budget(seconds=1000), **options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("name", ["genero", "onkey"])
 def test_the_healthy_sandbox_keeps_every_law(name, seed):

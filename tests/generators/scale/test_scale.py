@@ -19,6 +19,8 @@ from generators.scale.dask import OnDask
 from mockserver.sources import find_sources
 from mockserver.testing import running
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = find_sources(("genero",))[0].load().contract
 BUDGET = 10.0
 

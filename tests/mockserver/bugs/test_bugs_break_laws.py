@@ -57,6 +57,7 @@ def broken(api, *laws):
     return {event.finding.law for event in events if isinstance(event, FindingFound)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_law_is_broken_where_no_bug_is(name):
     """The judge finds nothing in a healthy sandbox."""

@@ -73,6 +73,7 @@ def test_tests_that_look_kill_and_tests_that_do_not_let_survive(command):
     assert careless.return_value == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_hangs_has_noticed_the_bug(command, monkeypatch):
     """Past its time a run is ended, with all that it started."""
     execute, limits = hunting._executed, []  # noqa: SLF001 - the seam to other processes

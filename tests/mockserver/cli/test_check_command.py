@@ -34,12 +34,14 @@ def buggy(genero):
     return url_of(genero)
 
 
+@pytest.mark.slow
 def test_the_coverage_cases_of_on_key_raise_no_false_alarm(genero):
     """All cases that the schemas of On Key define are answered as declared."""
     code, text, _ = run("onkey", "--url", url_of(genero), "--only", "coverage", "--max-time", "100")
     assert (code, text.splitlines()[-1]) == (0, "16 passed.")
 
 
+@pytest.mark.slow
 def test_what_is_found_is_in_every_report(buggy, tmp_path):
     """A broken law ends with 1, and each report has it, with evidence that can be pasted."""
     files = {name: tmp_path / f"report.{name}" for name in ("junit", "jsonl", "sarif", "html")}
@@ -61,6 +63,7 @@ def test_what_is_found_is_in_every_report(buggy, tmp_path):
     assert "5001 items" in files["html"].read_text()
 
 
+@pytest.mark.slow
 def test_a_baseline_makes_findings_known(buggy, genero, tmp_path):
     """What the baseline has is told and breaks nothing; what it has not, does."""
     file = tmp_path / "known.json"

@@ -41,6 +41,7 @@ def test_the_comparison_prints_what_the_page_shows(monkeypatch):
     assert WITNESS.sub(r"\1\2", done.stdout.strip("\n")) == WITNESS.sub(r"\1\2", shown)
 
 
+@pytest.mark.slow
 def test_checking_prints_what_the_page_shows(serving):
     """A healthy sandbox keeps all laws, as shown: no false alarm; only counts of calls and seconds are left open."""
     client = serving("genero", "onkey")

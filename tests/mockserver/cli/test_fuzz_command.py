@@ -31,6 +31,7 @@ def sandbox():
         yield bulkproof, bulkproof.genero.url.removesuffix("/genero")
 
 
+@pytest.mark.slow
 def test_a_planted_bug_is_found_kept_and_shows_again(sandbox, tmp_path):
     """The exit code says that something was found; each finding stands in three forms and is replayed."""
     bulkproof, url = sandbox
@@ -43,6 +44,7 @@ def test_a_planted_bug_is_found_kept_and_shows_again(sandbox, tmp_path):
     assert run(replay, str(found[0]), "--url", url).return_value == 1
 
 
+@pytest.mark.slow
 def test_a_healthy_sandbox_gives_no_alarm(sandbox, tmp_path):
     """Nothing is found, and nothing is kept."""
     _, url = sandbox

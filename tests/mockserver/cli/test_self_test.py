@@ -35,6 +35,7 @@ def contract_of(name):
     return find_sources((name,))[0].load().contract
 
 
+@pytest.mark.slow
 def test_a_bug_is_found_and_told_in_three_forms(tmp_path):
     """A line, a Markdown row and a JSON object say by which law and when; all found without false alarm is 0."""
     table, data = tmp_path / "table.md", tmp_path / "table.json"
@@ -51,6 +52,7 @@ def test_a_bug_is_found_and_told_in_three_forms(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_what_is_not_found_is_told_and_gives_an_exit_code():
     """A bug that nothing brings out in the time counts as not found."""
     done = run("genero", "--only", "retry-after-missing", "--max-time", "0.1s", *QUICK)
@@ -59,6 +61,7 @@ def test_what_is_not_found_is_told_and_gives_an_exit_code():
     assert "found 0 of 1 (0 %)" in done.output
 
 
+@pytest.mark.slow
 def test_what_is_found_where_no_bug_is_is_a_false_alarm(monkeypatch):
     """An alarm of the healthy sandbox is printed, and gives an exit code although every bug was found."""
     plant = Variants.plant
@@ -69,6 +72,7 @@ def test_what_is_found_where_no_bug_is_is_a_false_alarm(monkeypatch):
     assert "found 1 of 1 (100 %)" in done.output
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT to a process group")
 def test_an_interrupt_prints_what_was_done_and_leaves_no_process(tmp_path):
     """Ctrl-C, which all processes of a terminal hear, ends the server too; what was not tried is said."""
@@ -137,6 +141,7 @@ def test_only_what_a_contract_allows_is_left_out_although_it_could_be():
     assert reasons == {"active-limit-ignored"}
 
 
+@pytest.mark.slow
 def test_a_variant_says_whether_its_bug_made_a_difference():
     """It has fired once an answer was another; planted anew it has not."""
     with serving(str(BOOKS)) as variants:

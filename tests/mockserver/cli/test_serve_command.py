@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from children import HANGS, child, eventually, run
+from click.testing import CliRunner
+
+from mockserver.cli import main
 
 ROOT = Path(__file__).parents[3]
 CONTRACTS = Path(__file__).parents[1] / "web" / "contracts"
@@ -26,6 +29,13 @@ BULKPROOF = [sys.executable, "-m", "mockserver"]
 
 def bulkproof(*arguments):
     return run([*BULKPROOF, *map(str, arguments)], cwd=ROOT)
+
+
+def refused(*arguments):
+    """Return what the program says in this process when it refuses; it must exit with 2 and print nothing else."""
+    ended = CliRunner().invoke(main, [*map(str, arguments)])
+    assert (ended.exit_code, ended.stdout) == (2, ""), ended.exception
+    return ended.stderr
 
 
 @contextmanager
@@ -82,33 +92,33 @@ def test_version_and_help_are_quick_and_light():
 )
 def test_misuse_is_one_sentence_and_exit_code_2(arguments, says):
     """What is wrong with a command is said on one line, without a traceback."""
-    ended = bulkproof(*arguments)
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert says in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    told = refused(*arguments)
+    assert says in told
+    assert told.count("\n") == 1
+
+
+def test_a_process_says_the_same_of_misuse():
+    """The program as it is installed ends as the command does: one sentence, exit code 2."""
+    ended = bulkproof("serve", "gnero")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", refused("serve", "gnero"))
 
 
 def test_a_port_in_use_is_one_sentence_and_exit_code_2():
     """A port that somebody has is named, with the cure."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = bulkproof("serve", THINGS, "--port", port)
-    assert ended.returncode == 2
-    assert (
-        ended.stderr
-        == f"Error: port {port} of 127.0.0.1 is in use. Choose another with --port, or 0 for any free one.\n"
-    )
+        told = refused("serve", THINGS, "--port", port)
+    assert told == f"Error: port {port} of 127.0.0.1 is in use. Choose another with --port, or 0 for any free one.\n"
 
 
 def test_a_broken_contract_names_each_fault(tmp_path):
     """Every mistake in a contract is a line of its own, with file and pointer."""
     broken = tmp_path / "broken.yaml"
     broken.write_text("openapi: 3.1.0\ninfo: {title: T}\npaths: {/x: {gte: {}}}\n", encoding="utf-8")
-    ended = bulkproof("serve", broken)
-    assert ended.returncode == 2
-    assert "Traceback" not in ended.stderr
-    assert all(line.removeprefix("Error: ").startswith("broken.yaml#/") for line in ended.stderr.splitlines())
-    assert len(ended.stderr.splitlines()) >= 2
+    told = refused("serve", broken)
+    assert "Traceback" not in told
+    assert all(line.removeprefix("Error: ").startswith("broken.yaml#/") for line in told.splitlines())
+    assert len(told.splitlines()) >= 2
 
 
 def test_both_bundled_apis_are_served_and_the_shown_call_works():
@@ -125,6 +135,7 @@ def test_both_bundled_apis_are_served_and_the_shown_call_works():
             assert "correlationId" in json.loads(shown.stdout)
 
 
+@pytest.mark.slow
 def test_options_become_the_sandboxes_defaults():
     """What the command line says is what a fresh or reset sandbox has."""
     options = [
@@ -156,6 +167,7 @@ def test_options_become_the_sandboxes_defaults():
             assert fetch(f"{base}/reset", "POST")[1] == {"name": "a", "seed": 5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_finishes_what_is_in_flight(end):
     """A call whose body is still arriving when the signal comes is answered; then the process ends with 0."""
@@ -203,6 +215,7 @@ def wait_for(process, text):
     raise AssertionError(f"{text!r} was not printed")
 
 
+@pytest.mark.slow
 def test_watch_reloads_and_keeps_state(tmp_path):
     """A changed contract is served with what was stored; a broken edit is told and the old contract stays."""
     for one in CONTRACTS.iterdir():

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from children import HANGS, child, eventually, run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 STATUS = "/api/v1/block/jobStatus/e08434ee-a17f-445e-b9b5-e25fc354d840"
 MINE = "name: mine\nsummary: Mine.\nrules:\n  - when: {operation: jobStatus}\n    then: {status: STATUS}\n"

@@ -52,6 +52,7 @@ def test_nothing_is_loaded():
     assert code == 0, told
 
 
+@pytest.mark.slow
 def test_a_failed_test_shows_its_exchanges(tmp_path):
     """What the client sent and was answered stands in the report of a test that fails, and only there."""
     text = """
@@ -72,6 +73,7 @@ def test_fails_without_a_call(bulkproof):
     assert "The client sent no request." in told
 
 
+@pytest.mark.slow
 def test_tests_stay_apart_under_xdist(tmp_path):
     """Each worker has a server, each test a sandbox: none sees another's calls."""
     pytest.importorskip("xdist")
@@ -88,6 +90,7 @@ def test_alone(bulkproof, n):
     assert (code, "8 passed" in told) == (0, True), told
 
 
+@pytest.mark.slow
 def test_the_apis_can_be_chosen(tmp_path):
     """An OpenAPI file of one's own is served in the place of the bundled APIs."""
     books = ROOT / "tests/cases/toys/books.yaml"
@@ -100,6 +103,7 @@ def test_books(bulkproof):
     assert code == 0, told
 
 
+@pytest.mark.slow
 def test_a_server_that_runs_already_is_used(tmp_path):
     """With BULKPROOF_URL the same tests speak to another server, each in a sandbox of its own there."""
     text = """
