@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 from contracts.bulk import BulkJob, FanOut
-from contracts.messages import ABSENT, Headers, Reply
+from contracts.messages import Headers, Reply
+from contracts.templates import expanded, last_variable
 from mockserver.domain.bending import bent
 from mockserver.domain.jobs import Job, schedule
 from mockserver.domain.places import is_outside, locate, put_at, wished
@@ -174,6 +174,7 @@ def _job(turn: Turn, admission: Admission, declared: BulkJob, scope: str) -> Job
         items=admission.size,
         variables=turn.variables,
         query=turn.query,
+        call=replace(turn.call, body=b""),
         parcel=world.depot.keep(turn.call.body),
         unit=admission.unit,
         arrival=world.jobs.arrivals,
@@ -200,9 +201,4 @@ def poll_path(turn: Turn, poll: str, job: Job) -> str:
     """Return the path under which a job is asked for: the poll operation's, its last variable being the job's id."""
     operation = turn.api.contract.operation(poll)
     assert operation is not None  # noqa: S101 - the contract was checked when it was loaded
-    names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-    path = operation.path
-    for name in names:
-        value = job.id if name == names[-1] else job.variables.get(name, ABSENT)
-        path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
-    return turn.api.mount + path
+    return turn.api.mount + expanded(operation.path, {**job.variables, last_variable(operation.path) or "": job.id})
