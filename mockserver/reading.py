@@ -7,7 +7,9 @@ from contracts.jsontext import JsonFault, read_json
 from contracts.media import is_json
 from contracts.messages import ABSENT, Headers, essence
 from contracts.model import Operation
-from contracts.validation import Report, check_value, parse_parameters
+from contracts.preconditions import CONDITIONS
+from contracts.validation import Report, Violation, check_value, parse_parameters
+from mockserver.domain.preconditions import required
 from mockserver.guard import counted, malformed
 from mockserver.served import served
 from mockserver.turn import Refusal, Turn
@@ -29,10 +31,19 @@ def check_parameters(turn: Turn) -> Refusal | None:
         if allow:
             return no_method(turn.call.method, allow)
         return Refusal(status=404, kind="no-path", detail=astray[0].detail, violations=astray, total=len(astray))
+    if "428" in operation.responses and any(_is_precondition(one) for one in violations):
+        return required(violations[0].detail)
     detail = "; ".join(one.detail for one in violations[:3])
     return Refusal(
         status=_status(operation), kind="invalid", detail=detail, violations=violations, total=len(violations)
     )
+
+
+def _is_precondition(violation: Violation) -> bool:
+    """Tell whether it is a precondition that is missing (RFC 6585, 3)."""
+    where, _, name = violation.where.partition(":")
+    known = {one.lower() for one in CONDITIONS}
+    return (where, violation.rule) == ("header", "required") and name.lower() in known
 
 
 def no_method(method: str, allow: tuple[str, ...]) -> Refusal:

@@ -10,6 +10,7 @@ from contracts.templates import expanded, last_variable
 from mockserver.domain.bending import bent
 from mockserver.domain.jobs import Job, schedule
 from mockserver.domain.places import is_outside, locate, put_at, wished
+from mockserver.domain.preconditions import of_items
 from mockserver.domain.replies import body_of, outcome_class, status_of
 from mockserver.domain.units import run_items
 from mockserver.domain.values import Item, Outcome, Target
@@ -24,7 +25,8 @@ def bulk(turn: Turn) -> Reply:
     """Serve a bulk call that fits the contract."""
     assert turn.operation is not None  # noqa: S101 - the engine calls this for a routed call only
     plan = served(turn.api).plans[turn.operation.id]
-    admission = admitted(turn, plan)
+    unmet = of_items(turn, plan.operation, plan.bulk, lambda: plan.dismantler.items(turn))
+    admission = unmet or admitted(turn, plan)
     if isinstance(admission, Refusal):
         turn.violations = admission.violations
         return turn.api.hooks.refuse(turn, admission)
