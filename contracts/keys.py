@@ -3,7 +3,7 @@
 A key stands as text in a path, a query, a header, and as a name in a map; in JSON it has its own type.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from contracts.bulk import Resource
@@ -52,6 +52,37 @@ class KeyKind:
         return self.schema is None or self.schema.is_valid(value)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The keys of a resource: their kind, and that of the keys in each member that refers to a resource.
+
+    They `are_given` where a single-record call may make a record under the key that it names.
+    """
+
+    kind: KeyKind
+    referred: Mapping[str, KeyKind]
+    are_given: bool
+
+
+def keys_of(contract: Contract, resource: Resource) -> Keys:
+    """Return what a contract says of the keys of a resource."""
+    referred = {member: key_kind(contract, contract.resources[name]) for member, name in resource.references.items()}
+    given = any(_makes(one) for one in _acts(contract, resource))
+    return Keys(kind=key_kind(contract, resource), referred=referred, are_given=given)
+
+
+def _acts(contract: Contract, resource: Resource) -> list[Operation]:
+    return [one for one in contract.operations if one.record and one.record.resource.constant == resource.name]
+
+
+def _makes(operation: Operation) -> bool:
+    """Tell whether a call that names a record makes it where it is not there."""
+    act = operation.record
+    if act is None or act.key is None:
+        return False
+    return act.action.constant == "upsert" or (act.action.constant == "replace" and "201" in operation.responses)
+
+
 def key_kind(contract: Contract, resource: Resource) -> KeyKind:
     """Return the kind of a resource's keys: as its payload has it, else as answers show it, else as a path names it."""
     return KeyKind(next((one for one in _schemas(contract, resource) if types_of(one)), None))
@@ -62,7 +93,7 @@ def _schemas(contract: Contract, resource: Resource) -> Iterator[Schema]:
     own = payload.member(resource.key) if payload is not None else None
     if own is not None:
         yield own
-    acts = [one for one in contract.operations if one.record and one.record.resource.constant == resource.name]
+    acts = _acts(contract, resource)
     for one in acts:
         yield from _shown(one, resource.key)
     for one in acts:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from contracts.model import Contract, NoRoute, Operation, Route
 from contracts.parameters import fits_path
-from contracts.templates import VARIABLES, variables_of
+from contracts.templates import VARIABLES, segment_pattern, variables_of
 
 UNKNOWN: Final = NoRoute(allow=None)
 REMEMBERED: Final = 1000  # paths that were matched and may come again
@@ -166,8 +166,7 @@ class Router:
         if pieces[0] == pieces[-1] == "" and len(pieces) == 3:  # noqa: PLR2004 - nothing, a name, nothing
             step.variable = step.variable or _Step()
             return step.variable
-        literals = map(re.escape, map(unquote, pieces[::2]))
-        pattern = re.compile("(.+?)".join(literals), re.DOTALL | (re.IGNORECASE if self._fold else 0))
+        pattern = segment_pattern(segment, ignore_case=self._fold)
         after = step.mixed.setdefault(pattern, _Step())
         step.mixed = dict(sorted(step.mixed.items(), key=lambda one: -len(one[0].pattern)))
         return after

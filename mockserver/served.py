@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from contracts.bulk import Bulk, Resource
-from contracts.keys import key_kind
+from contracts.keys import key_kind, keys_of
 from contracts.model import Contract, Operation
 from contracts.routing import Router
 from mockserver.api import Api
@@ -86,8 +86,7 @@ def _fallback(contract: Contract, bulk: Bulk, operation: Operation) -> str | Non
 
 def _keeper(contract: Contract, resource: Resource) -> Keeper:
     schema = None if resource.schema is None else contract.schemas.schema(resource.schema)
-    named = {member: key_kind(contract, contract.resources[name]) for member, name in resource.references.items()}
-    return Keeper(resource, schema, _referrers(contract, resource), key_kind(contract, resource), named)
+    return Keeper(resource, schema, _referrers(contract, resource), keys_of(contract, resource))
 
 
 def _referrers(contract: Contract, resource: Resource) -> list[tuple[str, str]]:

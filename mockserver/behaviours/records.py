@@ -49,7 +49,7 @@ def single(turn: Turn) -> Reply:
 def _misnamed(turn: Turn, keeper: Keeper, act: RecordAct) -> Refusal | None:
     """Refuse a call whose path, query or header names what cannot be a key."""
     key = _key(turn, keeper, act)
-    if key is ABSENT or not is_outside(act.key or "") or keeper.keys.fits(key):
+    if key is ABSENT or not is_outside(act.key or "") or keeper.keys.kind.fits(key):
         return None
     detail = f"'{str(key)[:80]}' cannot be the {keeper.resource.key} of a record of {keeper.resource.name}."
     status = declared_status(_operation(turn), (404, 400, 422))
@@ -125,8 +125,8 @@ def _key(turn: Turn, keeper: Keeper, act: RecordAct) -> object:
     """
     if act.key is None:
         return ABSENT
-    given = keeper.keys.typed(locate(turn, act.key))
-    unsure = is_outside(act.key) and not keeper.keys.is_text
+    given = keeper.keys.kind.typed(locate(turn, act.key))
+    unsure = is_outside(act.key) and not keeper.keys.kind.is_text
     if unsure and isinstance(given, str) and INTEGER.fullmatch(given):
         collection = Collection(turn.scope, keeper.resource.name)
         named = stored(turn, keeper, given) is None and turn.world.store.get(collection, int(given)) is not None
@@ -169,7 +169,7 @@ def _contradicted(turn: Turn, keeper: Keeper, act: RecordAct, item: Item) -> Ref
     """Refuse a body whose key is not the one that the call names."""
     own = keeper.resource.key
     shown = item.payload.get(own) if isinstance(item.payload, dict) else None
-    if act.key is None or shown is None or shown == item.target or keeper.keys.typed(shown) == item.target:
+    if act.key is None or shown is None or shown == item.target or keeper.keys.kind.typed(shown) == item.target:
         return None
     named = f"'{str(item.target)[:80]}', which {act.key} names"
     detail = f"{own} in the body must be {named}, or be left out; got '{str(shown)[:80]}'."

@@ -7,12 +7,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, TypeGuard
 
 from contracts.bulk import Resource
-from contracts.keys import KeyKind
+from contracts.keys import Keys
 from contracts.messages import ABSENT
 from contracts.model import Operation
 from contracts.preconditions import is_stale
 from contracts.schemas import Schema
-from mockserver.domain.payloads import Payloads
+from mockserver.domain.payloads import Payloads, in_order
 from mockserver.domain.places import merged, merged_all
 from mockserver.domain.values import Fault, Item, Outcome, Resolution
 from mockserver.stores import Collection, Index, Key, Record, View
@@ -26,23 +26,22 @@ Referrer = tuple[str, str]
 class Keeper:
     """Keeps the records of one resource. `referrers` are the (resource, member) pairs that may refer to it.
 
-    `keys` is the kind of its keys, `named` that of the keys in each member that refers to a resource.
+    `keys` says what its keys are, and those of the resources that it refers to.
     """
 
-    __slots__ = ("keys", "named", "payloads", "referrers", "resource")
+    __slots__ = ("keys", "payloads", "referrers", "resource")
 
     def __init__(
         self,
         resource: Resource,
         schema: Schema | None,
         referrers: Sequence[Referrer],
-        keys: KeyKind,
-        named: Mapping[str, KeyKind],
+        keys: Keys,
     ) -> None:
         self.resource = resource
         self.payloads = Payloads(resource, schema)
         self.referrers = tuple(referrers)
-        self.keys, self.named = keys, named
+        self.keys = keys
 
     def bind(self, run: "Run", view: View) -> "Clerk":
         """Return what applies items in one run on one view."""
@@ -144,7 +143,7 @@ class Clerk:
             return self._insert(item, None)
         if item.target is ABSENT:
             return failed(item, Fault("missing", (resource.key,)))
-        if not _is_key(item.target):
+        if not self._can_be(item.target, item):
             return failed(item, self._no_key(item.target))
         existing = self._stored(item.target)
         if existing is not None and not existing.deleted:
@@ -199,15 +198,21 @@ class Clerk:
             _, others = self._judged(item, None)
             beside = [fault for fault in others if fault.kind != "missing"]
             return failed(item, Fault("not-found", (), item.target), *beside)
-        if not self._is_told:
+        if self.resource.assigned and (key is None or not (self._is_told or self.keeper.keys.are_given)):
             return self._insert(item, None)
         if key is None:
             return failed(item, Fault("missing", (self.resource.key,)))
-        return self._insert(item, key) if _is_key(key) else failed(item, self._no_key(key))
+        return self._insert(item, key) if self._can_be(key, item) else failed(item, self._no_key(key))
+
+    def _can_be(self, key: object, item: Item) -> bool:
+        """Tell whether a new record may have this key; one in its payload is judged with the others there."""
+        return _is_key(key) and (self.resource.key in self._changes(item) or self.keeper.keys.kind.fits(key))
 
     def _no_key(self, value: object) -> Fault:
-        expected = "integer" if self.keeper.keys.is_number else "string"
-        return Fault("type", (self.resource.key,), value, {"expected": expected})
+        own, wanted = self.resource.key, int if self.keeper.keys.kind.is_number else str
+        if type(value) is wanted:
+            return Fault("schema", (own,), value, {"keyword": "enum", "message": f"{own} cannot be {value}"})
+        return Fault("type", (own,), value, {"expected": "integer" if wanted is int else "string"})
 
     def _delete(self, item: Item) -> Outcome:
         existing, fault = self._existing(item)
@@ -267,12 +272,12 @@ class Clerk:
             self._unique(changes, existing, faults)
         if self._inspect is not None:
             faults.extend(self._inspect(item, changes))
-        return changes, _in_order(faults, changes, resource) if len(faults) > 1 else faults
+        return changes, in_order(faults, changes, resource) if len(faults) > 1 else faults
 
     def _renaming(self, given: object, key: object) -> Iterator[Fault]:
         """Yield the fault of a payload whose key is not that of the record which it is for."""
         own = self.resource.key
-        if _is_key(given) and given != key and self.keeper.keys.typed(given) != key:
+        if _is_key(given) and given != key and self.keeper.keys.kind.typed(given) != key:
             facts = {"keyword": "const", "expected": key, "message": f"{own} must be that of the record, {key}"}
             yield Fault("schema", (own,), given, facts)
 
@@ -293,7 +298,7 @@ class Clerk:
                     continue
                 key = meaning.key
             named = get(collection, key) if _is_key(key) else None
-            if named is None and _is_key(other := self.keeper.named[member].typed(key)):
+            if named is None and _is_key(other := self.keeper.keys.referred[member].typed(key)):
                 named = get(collection, other)  # the member is written as its own schema says
             if named is None or named.deleted:
                 faults.append(Fault("reference", (member,), value, {"resource": collection.resource}))
@@ -348,7 +353,7 @@ class Clerk:
         return sum(
             sum(1 for other in self.view.find(Collection(scope, name), (member,), (one,)) if (name, other) != own)
             for name, member in self.keeper.referrers
-            for one in self.keeper.keys.spellings(key)
+            for one in self.keeper.keys.kind.spellings(key)
         )
 
 
@@ -380,18 +385,6 @@ def _conflict(item: Item, existing: Record) -> Fault:
 def _tells_key(operation: Operation | None) -> bool:
     """Tell whether an operation is a single record's, and names it: in its path, say."""
     return operation is not None and operation.record is not None and operation.record.key is not None
-
-
-def _in_order(faults: list[Fault], changes: Mapping[str, object], resource: Resource) -> list[Fault]:
-    given = {name: place for place, name in enumerate(changes)}
-    declared = {name: len(given) + place for place, name in enumerate(resource.required)}
-    last = len(given) + len(declared)
-
-    def place(fault: Fault) -> int:
-        name = fault.members[0] if fault.members else ""
-        return given.get(name, declared.get(name, last if name else -1))
-
-    return sorted(faults, key=place)
 
 
 def _is_key(value: object) -> TypeGuard[Key]:
