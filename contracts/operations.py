@@ -11,6 +11,7 @@ from contracts.messages import essence
 from contracts.model import Body, HeaderField, MediaType, Operation, Parameter, Response
 from contracts.pointers import pointer_of
 from contracts.schemas import Schema, SchemaSet
+from contracts.templates import own_variable
 
 STYLES: Final = {"path": "simple", "query": "form", "header": "simple", "cookie": "form"}
 OWN_HEADERS: Final = frozenset(("accept", "authorization", "content-type"))  # OpenAPI: not declared as parameters
@@ -117,10 +118,8 @@ def _unique(name: str, taken: set[str]) -> str:
 def _record(value: Mapping[str, Any], path: str) -> RecordAct | None:
     if "x-record" not in value:
         return None
-    last = path.rpartition("/")[2]
-    return record_act_of(
-        value["x-record"], key=f"path:{last[1:-1]}" if last.startswith("{") and last.endswith("}") else None
-    )
+    variable = own_variable(path)
+    return record_act_of(value["x-record"], key=None if variable is None else f"path:{variable}")
 
 
 def _parameters(item: Node, operation: Node) -> tuple[Parameter, ...]:

@@ -38,6 +38,13 @@ def read_parameters(operation: Operation, call: Call, variables: Mapping[str, st
     return [(one, _read(one, given.get(one.where) or _headers(call, one))) for one in operation.parameters]
 
 
+def fits_path(operation: Operation, variables: Mapping[str, str]) -> bool:
+    """Tell whether the values of a path's variables fit the parameters that an operation has for them."""
+    given = {name: [value] for name, value in variables.items()}
+    declared = (one for one in operation.parameters if one.where == "path" and one.name in variables)
+    return all(one.schema is None or one.schema.is_valid(_read(one, given)) for one in declared)
+
+
 def read_text(text: str, schema: Schema | None) -> Any:
     """Return a text as the JSON value that a schema wants; what is not of the wanted type stays a text."""
     types = types_of(schema)

@@ -7,11 +7,12 @@ from typing import Final, TypeAlias, cast
 from urllib.parse import unquote
 
 from contracts.model import Contract, NoRoute, Operation, Route
+from contracts.parameters import fits_path
+from contracts.templates import VARIABLES, segment_pattern, variables_of
 
 UNKNOWN: Final = NoRoute(allow=None)
 REMEMBERED: Final = 1000  # paths that were matched and may come again
 SHORT: Final = 200  # characters of a path that is remembered
-VARIABLES: Final = re.compile(r"\{([^{}]+)\}")
 Words: TypeAlias = Mapping[str, Mapping[str, str]]
 End: TypeAlias = tuple[Operation, tuple[str, ...], Words]
 
@@ -25,13 +26,25 @@ class _Step:
     variable: "_Step | None" = None
     ends: "dict[str, End]" = field(default_factory=dict)
 
+    def below(self) -> "Iterator[End]":
+        """Yield the operations of all paths that go on from here."""
+        yield from self.ends.values()
+        further = (*self.literals.values(), *self.mixed.values(), *([self.variable] if self.variable else []))
+        for step in further:
+            yield from step.below()
+
+
+def _segments(path: str) -> list[str]:
+    return [unquote(one) if "%" in one else one for one in path.split("/")[1:]]
+
 
 class Router:
     """Matches calls to a contract's operations in time that does not depend on how many there are.
 
     Literal segments win over variables, segment by segment, whatever the methods; a variable takes no empty segment and
     no reserved word; `%2F` inside a segment belongs to its value; a trailing slash makes another path. Where case does
-    not count, a variable with an `enum` gets the word as the contract writes it.
+    not count, a variable with an `enum` gets the word as the contract writes it. A path without the call's
+    method exists for the methods of the operations whose path parameters take its values; without any it does not.
     """
 
     __slots__ = ("_fold", "_known", "_reserved", "_root")
@@ -57,19 +70,39 @@ class Router:
         return found
 
     def _find(self, method: str, path: str) -> Route | NoRoute:
-        segments = [unquote(one) if "%" in one else one for one in path.split("/")[1:]]
+        segments = _segments(path)
         found = next(self._ends(self._root, segments, 0, ()), None)
-        if found is None:
-            return NoRoute(allow=()) if self._is_inner(segments) else UNKNOWN
-        step, values = found
-        end = step.ends.get(method)
-        if end is None:
-            return NoRoute(allow=tuple(step.ends))
-        operation, names, words = end
-        variables = dict(zip(names, values, strict=True))
+        end = None if found is None else found[0].ends.get(method)
+        if found is None or end is None:
+            return self._missed(segments)
+        return Route(operation=end[0], variables=self._variables(end, found[1]))
+
+    def allowed(self, path: str) -> tuple[str, ...]:
+        """Return the methods of the operations whose path parameters take this path's values."""
+        return self._allowed(_segments(path))
+
+    def _missed(self, segments: list[str]) -> NoRoute:
+        allow = self._allowed(segments)
+        return NoRoute(allow=allow) if allow or self._is_inner(segments) else UNKNOWN
+
+    def _allowed(self, segments: list[str]) -> tuple[str, ...]:
+        for step, values in self._ends(self._root, segments, 0, ()):
+            fitting = tuple(method for method, end in step.ends.items() if self._fits(end, values))
+            if fitting:
+                return fitting
+        return ()
+
+    def _fits(self, end: End, values: tuple[str, ...]) -> bool:
+        return fits_path(end[0], self._variables(end, values))
+
+    def _variables(self, end: End, values: tuple[str, ...]) -> dict[str, str]:
+        """Return the variables that have a value, by name; there are fewer values on the way to an operation."""
+        _, names, words = end
+        variables = dict(zip(names, values, strict=False))
         for name, known in words.items():
-            variables[name] = known.get(self._folded(variables[name]), variables[name])
-        return Route(operation=operation, variables=variables)
+            if name in variables:
+                variables[name] = known.get(self._folded(variables[name]), variables[name])
+        return variables
 
     def _ends(
         self, step: _Step, segments: list[str], n: int, values: tuple[str, ...]
@@ -96,10 +129,12 @@ class Router:
         """Say whether the path ends in a reserved word that other paths go on from."""
         if not segments or self._folded(segments[-1]) not in self._reserved:
             return False
-        steps = [self._root]
+        reached: list[tuple[_Step, tuple[str, ...]]] = [(self._root, ())]
         for segment in segments:
-            steps = [after for step in steps for after, _ in self._after(step, segment)]
-        return bool(steps)
+            reached = [
+                (after, (*values, *taken)) for step, values in reached for after, taken in self._after(step, segment)
+            ]
+        return any(self._fits(end, values) for step, values in reached for end in step.below())
 
     def _folded(self, segment: str) -> str:
         return segment.casefold() if self._fold else segment
@@ -109,7 +144,7 @@ class Router:
         for segment in operation.path.split("/")[1:]:
             step = self._next(step, segment)
         words = self._words(operation) if self._fold else {}
-        step.ends[operation.method] = (operation, tuple(VARIABLES.findall(operation.path)), words)
+        step.ends[operation.method] = (operation, variables_of(operation.path), words)
 
     def _words(self, operation: Operation) -> Words:
         """Return the words that each variable of a path may be, by what they are without regard to case."""
@@ -131,8 +166,7 @@ class Router:
         if pieces[0] == pieces[-1] == "" and len(pieces) == 3:  # noqa: PLR2004 - nothing, a name, nothing
             step.variable = step.variable or _Step()
             return step.variable
-        literals = map(re.escape, map(unquote, pieces[::2]))
-        pattern = re.compile("(.+?)".join(literals), re.DOTALL | (re.IGNORECASE if self._fold else 0))
+        pattern = segment_pattern(segment, ignore_case=self._fold)
         after = step.mixed.setdefault(pattern, _Step())
         step.mixed = dict(sorted(step.mixed.items(), key=lambda one: -len(one[0].pattern)))
         return after

@@ -18,7 +18,7 @@ from contracts.messages import Call, Exchange, History, Reply
 from contracts.model import Operation, Route
 from generators.checks.differential import are_refusals
 from generators.checks.findings import Prediction
-from generators.checks.jobs import OK
+from generators.checks.jobs import OK, handle_id
 from generators.checks.views import Telling, views
 from generators.locations import json_of, told
 from mockserver.api import Api
@@ -118,7 +118,9 @@ class SandboxModel:
         words = {str(told(reply, one.state_at)) for one in declared}
         ended = any(one.words.get(word) in FINAL - {"cancelled"} for one in declared for word in words)
         if ended or (operation.id in served(self.api).cancels and reply.status not in OK):
-            named = {str(ours) for other, ours in self.own.items() if other in path.split("/")}
+            route = served(self.api).router.match(operation.method, path)
+            given = set(route.variables.values()) if isinstance(route, Route) else set()
+            named = {str(ours) for other, ours in self.own.items() if other in given}
             jobs = self.sandbox.world(self.api, self._now).jobs.jobs
             dues = [jobs[name].due for name in named if name in jobs]
             self._now = max([self._now, *(due for due in dues if due is not None)])
@@ -158,9 +160,13 @@ class SandboxModel:
             return str(ours) if isinstance(value, str) else ours
         return value
 
+    def _id_in(self, address: str) -> str:
+        """Return the id in an address, which may be a part of its last segment."""
+        return handle_id(self.api.contract, served(self.api).router, address)
+
     def _learn(self, mine: Reply, theirs: Reply) -> None:
         """Learn which of the implementation's ids is which of ours: they stand at the same places."""
-        for ours, other in _pairs(mine, theirs):
+        for ours, other in _pairs(mine, theirs, self._id_in):
             if str(ours) in self.issued and isinstance(other, str | int):
                 self.own[str(other)] = ours if not str(ours).isdecimal() else int(str(ours))
 
@@ -257,11 +263,12 @@ def _action(operation: Operation) -> str | None:
     return operation.record.action.constant if operation.record is not None else None
 
 
-def _pairs(mine: Reply, theirs: Reply) -> Iterator[tuple[object, object]]:
-    """Yield the values of two replies that stand at the same place; of addresses the last segments."""
+def _pairs(mine: Reply, theirs: Reply, id_in: Callable[[str], str]) -> Iterator[tuple[object, object]]:
+    """Yield the values of two replies that stand at the same place; of addresses the last segments, and the ids."""
     for name, value in mine.headers:
         other = theirs.headers.get(name)
         yield value.rstrip("/").rpartition("/")[2], other.rstrip("/").rpartition("/")[2]
+        yield id_in(value), id_in(other)
     yield from _aligned(mine.data, theirs.data)
 
 

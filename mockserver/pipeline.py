@@ -4,14 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 
-from contracts.messages import ABSENT, Call, Headers, Reply
+from contracts.messages import ABSENT, Call, Reply
 from contracts.model import NoRoute
 from contracts.validation import check_reply
 from mockserver.api import Api
 from mockserver.behaviours import behaviour
 from mockserver.behaviours.polls import settle as settle_world
 from mockserver.problems import problem
-from mockserver.reading import check_body, check_parameters, read_body
+from mockserver.reading import check_body, check_parameters, no_method, read_body
 from mockserver.sandbox import Sandbox
 from mockserver.served import served
 from mockserver.turn import Refusal, Turn
@@ -67,8 +67,7 @@ def route(turn: Turn) -> Refusal | None:
         return Refusal(
             status=404, kind="no-path", detail=f"{turn.api.contract.title} has no path {turn.call.path[:200]}."
         )
-    allow = Headers((("Allow", ", ".join(found.allow)),))
-    return Refusal(status=405, kind="no-method", detail=f"{turn.call.method} is not allowed here.", headers=allow)
+    return no_method(turn.call.method, found.allow)
 
 
 def _admit(turn: Turn) -> Refusal | None:

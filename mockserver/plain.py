@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from contracts.bulk import Resource
+from contracts.keys import key_kind
 from contracts.messages import Headers, Reply
 from mockserver.domain.jobs import Job
 from mockserver.domain.replies import declared_entry
@@ -105,9 +106,8 @@ def changes(item: Item) -> Mapping[str, object]:
 
 def new_keys(run: Run, resource: Resource) -> Callable[[], Key]:
     """Name records by the next UUID, or by a count where the schema wants a number."""
-    shown = run.api.contract.schemas.schema(resource.schema).member(resource.key) if resource.schema else None
     ids, kind = run.world.ids, f"{run.scope}/{resource.name}"
-    if shown is not None and shown.raw.get("type") in {"integer", "number"}:
+    if key_kind(run.api.contract, resource).is_number:
         return lambda: ids.count(kind) + 1
     return lambda: ids.uuid(kind)
 
@@ -122,6 +122,7 @@ def render(run: Run, resource: Resource, record: Record) -> object:
     """Show the stored members, with the key, and the version where there is one."""
     del run
     shown: dict[str, object] = {resource.key: record.key, **record.body}
+    shown[resource.key] = record.key
     if resource.version is not None:
         shown[resource.version] = record.version
     return shown

@@ -5,9 +5,11 @@ from urllib.parse import parse_qsl
 from contracts.bulk import Bulk
 from contracts.jsontext import JsonFault, read_json
 from contracts.media import is_json
-from contracts.messages import ABSENT, essence
+from contracts.messages import ABSENT, Headers, essence
 from contracts.model import Operation
-from contracts.validation import Report, check_value, parse_parameters
+from contracts.preconditions import CONDITIONS
+from contracts.validation import Report, Violation, check_value, parse_parameters
+from mockserver.domain.preconditions import required
 from mockserver.guard import counted, malformed
 from mockserver.served import served
 from mockserver.turn import Refusal, Turn
@@ -25,11 +27,29 @@ def check_parameters(turn: Turn) -> Refusal | None:
     turn.violations = violations
     astray = [one for one in violations if one.where.startswith("path:")]
     if astray:
+        allow = served(turn.api).router.allowed(turn.call.path)
+        if allow:
+            return no_method(turn.call.method, allow)
         return Refusal(status=404, kind="no-path", detail=astray[0].detail, violations=astray, total=len(astray))
+    if "428" in operation.responses and any(_is_precondition(one) for one in violations):
+        return required(violations[0].detail)
     detail = "; ".join(one.detail for one in violations[:3])
     return Refusal(
         status=_status(operation), kind="invalid", detail=detail, violations=violations, total=len(violations)
     )
+
+
+def _is_precondition(violation: Violation) -> bool:
+    """Tell whether it is a precondition that is missing (RFC 6585, 3)."""
+    where, _, name = violation.where.partition(":")
+    known = {one.lower() for one in CONDITIONS}
+    return (where, violation.rule) == ("header", "required") and name.lower() in known
+
+
+def no_method(method: str, allow: tuple[str, ...]) -> Refusal:
+    """Refuse a method that a path does not have, and name those that it has."""
+    headers = Headers((("Allow", ", ".join(allow)),))
+    return Refusal(status=405, kind="no-method", detail=f"{method} is not allowed here.", headers=headers)
 
 
 def read_body(turn: Turn) -> Refusal | None:
@@ -41,14 +61,26 @@ def read_body(turn: Turn) -> Refusal | None:
     refusal = _unreadable(operation, content_type)
     if refusal is not None:
         return refusal
-    kind = essence(content_type)
-    if is_json(kind):
+    if is_json(essence(content_type)):
         return _read_json(turn)
-    if kind == FORM:
-        turn.data = dict(parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True))
-    else:
-        turn.data = call.body.decode("utf-8", "replace")
+    turn.data = _text(content_type, call.body)
     return None
+
+
+def data_again(turn: Turn) -> object:
+    """Return the value of a body that was read before; the limits and the strictness of today are not asked."""
+    call = turn.call
+    kind = essence(call.headers.get("Content-Type"))
+    if kind and not is_json(kind):
+        return _text(kind, call.body)
+    read = read_json(call.body, max_depth=len(call.body), lenient=True)
+    return ABSENT if isinstance(read, JsonFault) else turn.api.hooks.canon(turn, read)
+
+
+def _text(content_type: str, body: bytes) -> object:
+    """Return the fields of a form, else the text."""
+    text = body.decode("utf-8", "replace")
+    return dict(parse_qsl(text, keep_blank_values=True)) if essence(content_type) == FORM else text
 
 
 def _operation(turn: Turn) -> Operation:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from contracts.bulk import Bulk, Resource
+from contracts.keys import key_kind, keys_of
 from contracts.model import Contract, Operation
 from contracts.routing import Router
 from mockserver.api import Api
@@ -68,7 +69,8 @@ def _make(api: Api) -> Served:
 
 def _plan(contract: Contract, operation: Operation, bulk: Bulk) -> BulkPlan:
     fallback = _fallback(contract, bulk, operation)
-    return BulkPlan(operation=operation, bulk=bulk, dismantler=Dismantler(bulk, contract.resources, fallback))
+    keys = {name: key_kind(contract, resource) for name, resource in contract.resources.items()}
+    return BulkPlan(operation=operation, bulk=bulk, dismantler=Dismantler(bulk, contract.resources, fallback, keys))
 
 
 def _fallback(contract: Contract, bulk: Bulk, operation: Operation) -> str | None:
@@ -84,7 +86,7 @@ def _fallback(contract: Contract, bulk: Bulk, operation: Operation) -> str | Non
 
 def _keeper(contract: Contract, resource: Resource) -> Keeper:
     schema = None if resource.schema is None else contract.schemas.schema(resource.schema)
-    return Keeper(resource, schema, _referrers(contract, resource))
+    return Keeper(resource, schema, _referrers(contract, resource), keys_of(contract, resource))
 
 
 def _referrers(contract: Contract, resource: Resource) -> list[tuple[str, str]]:

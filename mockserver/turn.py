@@ -58,8 +58,8 @@ class Refusal:
 
     `kind` is one of: no-path, no-method, unauthenticated, forbidden, media-type, charset, malformed, invalid
     (violations say why), empty, tooFew, tooMany, duplicateKey, duplicateTarget, malformedItem, badMode, not-found,
-    too-big, too-deep, too-slow, conflict, quota, broken-contract. `total` counts single faults, `line` and `column` are
-    counted from 1, 0 is none.
+    too-big, too-deep, too-slow, conflict, precondition, quota, broken-contract. `total` counts single faults, `line`
+    and `column` are counted from 1, 0 is none.
     """
 
     status: int

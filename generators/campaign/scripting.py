@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from urllib.parse import unquote
 
 from contracts.lifecycle import FINAL
 from contracts.messages import ABSENT, Exchange
 from contracts.model import Contract
 from contracts.pointers import tokens_of
+from contracts.templates import segments_of
 from generators.campaign.recording import Deed
 from generators.campaign.steps import (
     CAPITAL,
@@ -41,7 +41,8 @@ def scripted(deeds: Sequence[Deed], contract: Contract, world: World, *, is_time
 
     Where it took real time, which is `is_timed`, what was asked of a job that had ended is asked until it has.
     """
-    blanks = Blanks(prefix=world.prefix, base=world.base, ids=id_members(contract))
+    paths = {one.id: one.path for one in contract.operations}
+    blanks = Blanks(prefix=world.prefix, base=world.base, ids=id_members(contract), paths=paths)
     steps = [Waiting(seconds=one) if isinstance(one, float) else blanks.asking(n, one) for n, one in enumerate(deeds)]
     if is_timed:
         steps = [_patient(deed, step, contract) for deed, step in zip(deeds, steps, strict=True)]
@@ -92,11 +93,15 @@ class Offer:
 
 @dataclass(slots=True)
 class Blanks:
-    """What is known on the way: `said` are values that calls had first, `offers` are those that replies told."""
+    """What is known on the way: `said` are values that calls had first, `offers` are those that replies told.
+
+    `paths` are the operations' templates by id.
+    """
 
     prefix: str
     base: int
     ids: frozenset[str]
+    paths: Mapping[str, str] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
     offers: dict[str, Offer] = field(default_factory=dict)
     used: dict[int, list[Lesson]] = field(default_factory=dict)
@@ -109,7 +114,7 @@ class Blanks:
         asking = Asking(
             operation=exchange.operation or "",
             method=call.method,
-            path=tuple(self._text(unquote(one), is_id=True) for one in call.path.split("/")[1:]),
+            path=tuple(map(self._segment, segments_of(self.paths.get(exchange.operation or "", ""), call.path))),
             query=tuple((name, self._text(value)) for name, value in call.query),
             headers=tuple((name, self._text(value)) for name, value in call.headers if name.lower() not in OWN),
             data=ABSENT if data is ABSENT else self._blanked(data, is_id=False),
@@ -117,6 +122,10 @@ class Blanks:
         )
         self.hear(n, exchange, data)
         return asking
+
+    def _segment(self, pieces: Sequence[str]) -> str:
+        """Return a segment of a path with blanks; the values of its variables stand at odd places."""
+        return "".join(self._text(one, is_id=n % 2 == 1) for n, one in enumerate(pieces))
 
     def _blanked(self, value: Any, *, is_id: bool) -> Any:
         if isinstance(value, str):

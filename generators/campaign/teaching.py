@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
-from urllib.parse import unquote
 
+from contracts.messages import Exchange
 from contracts.model import Contract
+from contracts.templates import segments_of
 from generators.campaign.playing import Played
 from generators.campaign.scripting import Blanks, Offer, id_members, leaves, scalars
 from generators.campaign.steps import BLANK, CAPITAL, CAPITALS, PREFIX, Lesson
@@ -21,7 +22,7 @@ def ids_told(played: Sequence[Played], evidence: Collection[int], contract: Cont
     for n, exchange, names in ((one.index, one.exchange, one.names) for one in played if one.exchange is not None):
         blanks = blanks or Blanks(prefix=names[PREFIX], base=0, ids=id_members(contract))
         sent = json_of(exchange.call.body)
-        blanks.said |= {*map(str, scalars(sent)), *map(unquote, exchange.call.path.split("/")), *names.values()}
+        blanks.said |= {*map(str, scalars(sent)), *_path_values(contract, exchange), *names.values()}
         for _, leaf in leaves(exchange.reply.data, (), set()) if n in evidence else ():
             offer = blanks.offers.get(str(leaf))
             if offer is not None and offer.n < n:
@@ -32,3 +33,10 @@ def ids_told(played: Sequence[Played], evidence: Collection[int], contract: Cont
         if all(blank in OURS for token in offer.lesson.path for blank, _ in BLANK.findall(str(token))):
             lessons.setdefault(offer.n, []).append(replace(offer.lesson, name=f"told{number}"))
     return lessons
+
+
+def _path_values(contract: Contract, exchange: Exchange) -> set[str]:
+    """Return what the path of a call says: its segments, or what stands in them for variables."""
+    operation = contract.operation(exchange.operation or "")
+    segments = segments_of(operation.path if operation is not None else "", exchange.call.path)
+    return {piece for pieces in segments for piece in pieces}

@@ -7,7 +7,7 @@ from typing import Any
 from contracts.bulk import Resource
 from contracts.messages import ABSENT
 from contracts.model import Contract, Operation
-from contracts.texts import whole
+from contracts.preconditions import Tags, version_of
 from generators.campaign.kinds import Kind, Kinds
 from generators.campaign.ledger import Where
 from generators.checks.following import named_like
@@ -44,8 +44,8 @@ def want_of_item(kinds: Kinds, item: SentItem, scope: str) -> Want | None:
     members = members_of(item.payload, kind)
     if item.action == "delete":  # what is written beside may still be wrong
         members = {} if _fits(kind, members or {}) else None
-    named = _number(item.version)
-    if item.version is not ABSENT and item.version is not None and named is None:
+    named = version_of(item.version)
+    if isinstance(named, Tags):
         return None
     return Want(
         action=item.action,
@@ -74,7 +74,7 @@ def want_of_call(kinds: Kinds, sent: Sent) -> Want | None:
     key = locate(sent, act.key) if act.key is not None else ABSENT
     if key is ABSENT and members is not None:
         key = members.get(resource.key, ABSENT)
-    version = locate(sent, act.version) if act.version is not None else ABSENT
+    version = version_of(locate(sent, act.version)) if act.version is not None else None
     stone = resource.tombstone
     action = act.action.constant
     if stone is not None and members is not None and members.get(stone) is True and action in {"upsert", "replace"}:
@@ -86,7 +86,7 @@ def want_of_call(kinds: Kinds, sent: Sent) -> Want | None:
         kind=kind,
         key=key,
         members=members,
-        version=_number(version),
+        version=None if isinstance(version, Tags) else version,
         partial=action == "update",
     )
 
@@ -117,10 +117,6 @@ def _canonical(members: dict[str, object], kind: Kind) -> Mapping[str, object]:
     if not kind.names:
         return members
     return {kind.names.get(name.lower(), name): value for name, value in members.items()}
-
-
-def _number(version: object) -> int | None:
-    return whole(str(version).strip('"')) if isinstance(version, int | str) else None
 
 
 def scope_of(contract: Contract, sent: Sent, target: str | None = None) -> str:

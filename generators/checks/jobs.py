@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from contracts import templates
 from contracts.bulk import BulkJob
 from contracts.lifecycle import FINAL
 from contracts.messages import ABSENT, Exchange
@@ -124,13 +124,7 @@ def route_of(contract: Contract, router: Router, address: str) -> Route | None:
 
 def last_variable(operation: Operation) -> str | None:
     """Return the last variable of an operation's path, None when it has none."""
-    return _last_blank(operation.path)
-
-
-@lru_cache(maxsize=10_000)
-def _last_blank(path: str) -> str | None:
-    names = [part[1:-1] for part in path.split("/") if part.startswith("{") and part.endswith("}")]
-    return names[-1] if names else None
+    return templates.last_variable(operation.path)
 
 
 def _poll(declared: BulkJob, exchange: Exchange) -> Poll:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
+from contracts import preconditions
 from contracts.messages import ABSENT, Exchange, History
 from contracts.model import Operation
+from contracts.preconditions import CONDITIONS
 from generators.checks.bench import Bench
 from generators.checks.intents import Intent, actions_of
 from generators.checks.jobs import OK, last_variable, route_of
@@ -113,7 +115,9 @@ def written(
     content = {} if action == "delete" else as_written(members, steps)
     made.data = put({}, record.payload, content)
     if record.version is not None and version is not ABSENT:
-        made.put(record.version, version)
+        named, _, name = record.version.partition(":")
+        is_condition = named == "header" and name.lower() in {one.lower() for one in CONDITIONS}
+        made.put(record.version, preconditions.written(operation, name, version) if is_condition else version)
     return made
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import orjson
 
@@ -14,6 +14,7 @@ from contracts.messages import ABSENT, Call, Headers
 from contracts.model import MediaType, Operation, Parameter
 from contracts.parameters import read_text
 from contracts.schemas import Schema
+from contracts.templates import expanded
 from generators.impossible import ImpossibleError
 from generators.locations import is_outside, put, text_of
 
@@ -50,16 +51,13 @@ class CallDraft:
 
     def call(self) -> Call:
         """Return the call."""
-        path = self.operation.path
-        for name, value in self.variables.items():
-            path = path.replace(f"{{{name}}}", quote(value, safe=""))
         headers, body = dict(self.headers), b""
         if self.data is not ABSENT:
             media, body = encoded(self.operation, self.data)
             headers = {"Content-Type": media, **headers}
         return Call(
             method=self.operation.method,
-            path=path,
+            path=expanded(self.operation.path, self.variables),
             query=tuple(self.query.items()),
             headers=Headers(headers.items()),
             body=body,

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 from contracts.bulk import BulkJob, FanOut
-from contracts.messages import ABSENT, Headers, Reply
+from contracts.messages import Headers, Reply
+from contracts.templates import expanded, last_variable
 from mockserver.domain.bending import bent
 from mockserver.domain.jobs import Job, schedule
 from mockserver.domain.places import is_outside, locate, put_at, wished
+from mockserver.domain.preconditions import of_items
 from mockserver.domain.replies import body_of, outcome_class, status_of
 from mockserver.domain.units import run_items
 from mockserver.domain.values import Item, Outcome, Target
@@ -24,7 +25,8 @@ def bulk(turn: Turn) -> Reply:
     """Serve a bulk call that fits the contract."""
     assert turn.operation is not None  # noqa: S101 - the engine calls this for a routed call only
     plan = served(turn.api).plans[turn.operation.id]
-    admission = admitted(turn, plan)
+    unmet = of_items(turn, plan.operation, plan.bulk, lambda: plan.dismantler.items(turn))
+    admission = unmet or admitted(turn, plan)
     if isinstance(admission, Refusal):
         turn.violations = admission.violations
         return turn.api.hooks.refuse(turn, admission)
@@ -174,6 +176,7 @@ def _job(turn: Turn, admission: Admission, declared: BulkJob, scope: str) -> Job
         items=admission.size,
         variables=turn.variables,
         query=turn.query,
+        call=replace(turn.call, body=b""),
         parcel=world.depot.keep(turn.call.body),
         unit=admission.unit,
         arrival=world.jobs.arrivals,
@@ -200,9 +203,4 @@ def poll_path(turn: Turn, poll: str, job: Job) -> str:
     """Return the path under which a job is asked for: the poll operation's, its last variable being the job's id."""
     operation = turn.api.contract.operation(poll)
     assert operation is not None  # noqa: S101 - the contract was checked when it was loaded
-    names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-    path = operation.path
-    for name in names:
-        value = job.id if name == names[-1] else job.variables.get(name, ABSENT)
-        path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
-    return turn.api.mount + path
+    return turn.api.mount + expanded(operation.path, {**job.variables, last_variable(operation.path) or "": job.id})

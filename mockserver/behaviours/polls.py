@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from contracts.bulk import BulkJob
-from contracts.jsontext import JsonFault, read_json
-from contracts.messages import ABSENT, Call, Reply
+from contracts.messages import Reply
+from contracts.templates import variables_of
 from mockserver.api import Api
 from mockserver.behaviours.bulk import perform, run_of
 from mockserver.domain.bending import acts_of, is_gone
@@ -14,6 +14,7 @@ from mockserver.domain.jobs import Job, Result, is_final, processed, state
 from mockserver.domain.places import is_outside, put_at
 from mockserver.domain.replies import collected, outcome_class, status_of
 from mockserver.guard import Batch, opened
+from mockserver.reading import data_again
 from mockserver.replying import reply_with
 from mockserver.served import BulkPlan, served
 from mockserver.turn import Refusal, Turn
@@ -83,12 +84,10 @@ def _with_its_bugs(api: Api, job: Job) -> Api:
 
 def _turn(api: Api, world: World, job: Job, plan: BulkPlan) -> Turn:
     """Return the call that made the job, as of the instant at which it runs."""
-    body = job.parcel.read() if job.parcel is not None else b""
-    call = Call(method=plan.operation.method, path=plan.operation.path, body=body)
+    call = replace(job.call, body=job.parcel.read() if job.parcel is not None else b"")
     turn = Turn(api=api, world=world, call=call, now=job.due or job.posted, operation=plan.operation)
     turn.variables, turn.query, turn.client, turn.scope = job.variables, job.query, job.client, job.scope
-    data = read_json(body, lenient=True)
-    turn.data = ABSENT if isinstance(data, JsonFault) else api.hooks.canon(turn, data)
+    turn.data = data_again(turn)
     return turn
 
 
@@ -123,7 +122,7 @@ def asked_for(turn: Turn) -> Job | None:
     """Return the job that the path names, None when it is unknown, foreign, or past its retention."""
     operation = turn.operation
     assert operation is not None  # noqa: S101 - the engine calls this for a routed call only
-    names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
+    names = variables_of(operation.path)
     job = turn.world.jobs.jobs.get(turn.variables[names[-1]]) if names else None
     ready = served(turn.api)
     plans = ready.polls.get(operation.id, ()) + ready.cancels.get(operation.id, ())

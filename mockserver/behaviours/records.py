@@ -1,23 +1,28 @@
 """Serving single records: create, read, update, replace, upsert, delete, list."""
 
 from collections.abc import Sequence
-from operator import attrgetter
+from typing import Final
 
 from contracts.bulk import Page, RecordAct
 from contracts.messages import ABSENT, Headers, Reply
 from contracts.model import Operation
+from contracts.parameters import INTEGER
 from contracts.pointers import look_up
+from contracts.preconditions import IF_MATCH, Version, version_of
 from mockserver.domain.acting import acting
 from mockserver.domain.places import choose, is_outside, locate
-from mockserver.domain.records import Keeper
+from mockserver.domain.preconditions import NEEDY, is_known, malformed, missing, tagged, unmatched, unmodified, unwanted
+from mockserver.domain.records import Keeper, failed
 from mockserver.domain.replies import http_status, message_of
-from mockserver.domain.values import Item, Outcome
+from mockserver.domain.values import Fault, Item, Outcome
 from mockserver.replying import reply_with
 from mockserver.scopes import stocked
 from mockserver.served import served
-from mockserver.stores import Collection, Record
+from mockserver.stores import Collection, Record, key_order
 from mockserver.stores.memory import Overlay
 from mockserver.turn import Refusal, Run, Turn
+
+NOT_FOUND: Final = 404
 
 
 def single(turn: Turn) -> Reply:
@@ -28,6 +33,9 @@ def single(turn: Turn) -> Reply:
     keeper = keeper_of(turn, act)
     if keeper is None:
         return turn.api.hooks.refuse(turn, Refusal(status=404, kind="not-found", detail="No such kind of record."))
+    refusal = malformed(turn, operation) or missing(turn, operation) or _misnamed(turn, keeper, act)
+    if refusal is not None:
+        return turn.api.hooks.refuse(turn, refusal)
     run = run_of(turn)
     stocked(run)
     action = act.action.constant
@@ -36,6 +44,23 @@ def single(turn: Turn) -> Reply:
     if action == "read":
         return _read(turn, run, keeper, act)
     return _written(turn, run, keeper, act)
+
+
+def _misnamed(turn: Turn, keeper: Keeper, act: RecordAct) -> Refusal | None:
+    """Refuse a call whose path, query or header names what cannot be a key."""
+    key = _key(turn, keeper, act)
+    if key is ABSENT or not is_outside(act.key or "") or keeper.keys.kind.fits(key):
+        return None
+    detail = f"'{str(key)[:80]}' cannot be the {keeper.resource.key} of a record of {keeper.resource.name}."
+    status = declared_status(_operation(turn), (404, 400, 422))
+    return Refusal(status=status, kind="not-found" if status == NOT_FOUND else "invalid", detail=detail)
+
+
+def declared_status(operation: Operation, choices: Sequence[int]) -> int:
+    """Return the first of these statuses that an operation declares, by number or class; else the first."""
+    declared = operation.responses
+    known = (one for one in choices if str(one) in declared or f"{one // 100}XX" in declared)
+    return next(known, choices[0])
 
 
 def _operation(turn: Turn) -> Operation:
@@ -70,9 +95,15 @@ def item_of(turn: Turn, keeper: Keeper, act: RecordAct) -> Item:
         target = payload.get(keeper.resource.key, ABSENT)
     elif isinstance(payload, dict) and act.key is not None and not keeper.resource.assigned:
         payload = {keeper.resource.key: target, **payload}
-    version = locate(turn, act.version) if act.version is not None else ABSENT
-    number = int(version) if isinstance(version, int | str) and str(version).strip('"').isdecimal() else None
-    return Item(0, None, _action(turn, keeper, act, target), keeper.resource, target, payload, number, None, turn.data)
+    action, version = _action(turn, keeper, act, target), _version(turn, act)
+    return Item(0, None, action, keeper.resource, target, payload, version, None, turn.data)
+
+
+def _version(turn: Turn, act: RecordAct) -> Version | None:
+    """Return the version that the call names; If-Match is looked at before, as the precondition that it is."""
+    if act.version is None or act.version.lower() == f"header:{IF_MATCH}".lower():
+        return None
+    return version_of(locate(turn, act.version))
 
 
 def _action(turn: Turn, keeper: Keeper, act: RecordAct, target: object) -> str:
@@ -88,13 +119,18 @@ def stored(turn: Turn, keeper: Keeper, key: object) -> Record | None:
 
 
 def _key(turn: Turn, keeper: Keeper, act: RecordAct) -> object:
-    """Return the key that the call names; digits name a number where no record has them as text."""
+    """Return the key that the call names, in the type that its schema says.
+
+    Where that says none, digits name a number if a record has it and none has them as text.
+    """
     if act.key is None:
         return ABSENT
-    given = locate(turn, act.key)
-    if isinstance(given, str) and is_outside(act.key) and given.isascii() and given.isdigit():
+    given = keeper.keys.kind.typed(locate(turn, act.key))
+    unsure = is_outside(act.key) and not keeper.keys.kind.is_text
+    if unsure and isinstance(given, str) and INTEGER.fullmatch(given):
         collection = Collection(turn.scope, keeper.resource.name)
-        return int(given) if turn.world.store.get(collection, int(given)) is not None else given
+        named = stored(turn, keeper, given) is None and turn.world.store.get(collection, int(given)) is not None
+        return int(given) if named else given
     return given
 
 
@@ -102,7 +138,14 @@ def _read(turn: Turn, run: Run, keeper: Keeper, act: RecordAct) -> Reply:
     record = stored(turn, keeper, _key(turn, keeper, act))
     if record is None:
         return _not_found(turn, keeper, act)
-    return reply_with(turn, 200, turn.api.hooks.render(run, keeper.resource, record))
+    operation = _operation(turn)
+    refusal = unmatched(turn, operation, record)
+    if refusal is not None:
+        return turn.api.hooks.refuse(turn, refusal)
+    headers = tagged(operation, 200, record)
+    if headers and is_known(turn, operation, record):
+        return unmodified(headers)
+    return reply_with(turn, 200, turn.api.hooks.render(run, keeper.resource, record), headers)
 
 
 def _not_found(turn: Turn, keeper: Keeper, act: RecordAct) -> Reply:
@@ -112,15 +155,40 @@ def _not_found(turn: Turn, keeper: Keeper, act: RecordAct) -> Reply:
 
 def _written(turn: Turn, run: Run, keeper: Keeper, act: RecordAct) -> Reply:
     item = item_of(turn, keeper, act)
-    shown = item.payload.get(keeper.resource.key, item.target) if isinstance(item.payload, dict) else item.target
-    if act.key is not None and shown != item.target and str(shown) != str(item.target):
-        detail = f"{keeper.resource.key} in the body is not the key in the path."
-        return turn.api.hooks.refuse(turn, Refusal(status=400, kind="invalid", detail=detail))
+    refusal = _contradicted(turn, keeper, act, item) or _unfulfilled(turn, keeper, act, item)
+    if refusal is not None:
+        return turn.api.hooks.refuse(turn, refusal)
     outcome = _applied(turn, run, keeper, item)
     turn.outcomes = (outcome,)
     if outcome.failed:
         return _refused(turn, outcome)
     return _done(turn, run, keeper, outcome)
+
+
+def _contradicted(turn: Turn, keeper: Keeper, act: RecordAct, item: Item) -> Refusal | None:
+    """Refuse a body whose key is not the one that the call names."""
+    own = keeper.resource.key
+    shown = item.payload.get(own) if isinstance(item.payload, dict) else None
+    if act.key is None or shown is None or shown == item.target or keeper.keys.kind.typed(shown) == item.target:
+        return None
+    named = f"'{str(item.target)[:80]}', which {act.key} names"
+    detail = f"{own} in the body must be {named}, or be left out; got '{str(shown)[:80]}'."
+    return Refusal(status=declared_status(_operation(turn), (400, 409, 422)), kind="invalid", detail=detail)
+
+
+def _unfulfilled(turn: Turn, keeper: Keeper, act: RecordAct, item: Item) -> Refusal | None:
+    """Refuse a write whose precondition is false; what would be refused for want of a record is not looked at."""
+    record = stored(turn, keeper, item.target)
+    if (act.key is None and item.action == "create") or (record is None and item.action in NEEDY):
+        return None
+    operation = _operation(turn)
+    refusal = unmatched(turn, operation, record)
+    if refusal is None and is_known(turn, operation, record):
+        refusal = unwanted(turn)
+    if refusal is not None:
+        current = None if record is None else record.version
+        turn.outcomes = (failed(item, Fault("version", (), facts={"current": current, "key": item.target})),)
+    return refusal
 
 
 def _applied(turn: Turn, run: Run, keeper: Keeper, item: Item) -> Outcome:
@@ -148,7 +216,8 @@ def _done(turn: Turn, run: Run, keeper: Keeper, outcome: Outcome) -> Reply:
     if outcome.action == "delete":
         return Reply(status=204) if "204" in statuses else reply_with(turn, 200, ABSENT)
     status = 201 if outcome.action == "create" and "201" in statuses else 200
-    return reply_with(turn, status, turn.api.hooks.render(run, keeper.resource, outcome.record))
+    shown = turn.api.hooks.render(run, keeper.resource, outcome.record)
+    return reply_with(turn, status, shown, tagged(_operation(turn), status, outcome.record))
 
 
 def _listed(turn: Turn, run: Run, keeper: Keeper, page: Page) -> Reply:
@@ -165,7 +234,7 @@ def _listed(turn: Turn, run: Run, keeper: Keeper, page: Page) -> Reply:
 def in_key_order(turn: Turn, keeper: Keeper) -> Sequence[Record]:
     """Return the records of the call's data set that are not deleted, ordered by key."""
     found = turn.world.store.scan(Collection(turn.scope, keeper.resource.name))
-    return sorted((one for one in found if not one.deleted), key=attrgetter("key"))
+    return sorted((one for one in found if not one.deleted), key=key_order)
 
 
 def _number(turn: Turn, place: str | None, default: int) -> int:

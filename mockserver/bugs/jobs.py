@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from contracts.bulk import BulkJob
 from contracts.messages import ABSENT, Reply
 from contracts.pointers import look_up
+from contracts.templates import last_variable
 from mockserver.api import Behaviour, Perform
 from mockserver.behaviours.bulk import perform
 from mockserver.behaviours.polls import resumed, word_for
@@ -171,7 +172,7 @@ def mix_up(doing: Behaviour, turn: Turn) -> Reply | None:
     """Speak of the job that was made last, whichever is asked for."""
     if turn.operation is None or turn.operation.id not in served(turn.api).polls or not turn.variables:
         return None
-    name = turn.operation.path.rpartition("{")[2].partition("}")[0]
+    name = last_variable(turn.operation.path) or ""
     jobs = turn.world.jobs.jobs
     own = jobs.get(turn.variables[name])
     last = None if own is None else next((one for one in reversed(jobs.values()) if _is_like(one, own)), None)

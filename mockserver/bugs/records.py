@@ -185,7 +185,7 @@ def repeatable(doing: Perform, turn: Turn, batch: Batch, scope: str) -> Outcomes
 
 
 def _unbound(keeper: Keeper) -> Keeper:
-    return Keeper(replace(keeper.resource, unique=()), keeper.payloads.schema, keeper.referrers)
+    return Keeper(replace(keeper.resource, unique=()), keeper.payloads.schema, keeper.referrers, keeper.keys)
 
 
 def without_references(doing: Perform, turn: Turn, batch: Batch, scope: str) -> Outcomes:

@@ -5,9 +5,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contracts.bulk import BulkJob
-from contracts.jsontext import JsonFault, read_json
 from contracts.messages import ABSENT, Call, Headers, Reply
 from contracts.model import Operation
+from contracts.templates import last_variable
 from mockserver.conduct.packing import pack
 from mockserver.conduct.sent import Items, is_key, items_of, raws_of, targets_of
 from mockserver.conduct.told import Made, made, shown, stale, state_of, undone
@@ -72,9 +72,10 @@ class Unread(NamedTuple):
 
     def read(self, entry: "Entry") -> Gist:
         """Return the facts of the exchange that the journal's entry is about."""
+        from mockserver.reading import data_again  # noqa: PLC0415 - it imports what records exchanges
+
         turn = _resumed(self, entry)
-        data = read_json(entry.call.body, max_depth=len(entry.call.body), lenient=True)
-        turn.data = ABSENT if isinstance(data, JsonFault) else self.api.hooks.canon(turn, data)
+        turn.data = data_again(turn)
         return _sent(turn, self.plan)._replace(stale=self.told.stale, made=self.told.made)
 
 
@@ -139,7 +140,7 @@ def _made(turn: "Turn", reply: Reply, ready: Served, plan: BulkPlan) -> tuple[Ma
 
 
 def _of_job(turn: "Turn", reply: Reply, operation: Operation, declared: BulkJob, *, heard: bool) -> Gist:
-    asked = turn.variables.get(operation.path.rpartition("{")[2].partition("}")[0], "")
+    asked = turn.variables.get(last_variable(operation.path) or "", "")
     if not heard or reply.status not in OK:
         return Gist(asked=asked)
     if operation.id == declared.cancel:

@@ -8,7 +8,7 @@ from contracts.names import did_you_mean
 from mockserver.api import Api
 from mockserver.control.desk import Desk, RefusedError, instant
 from mockserver.scopes import stocked
-from mockserver.stores import Collection, Record
+from mockserver.stores import Collection, key_order
 from mockserver.travel import JobView, jobs_of
 from mockserver.turn import Run, Turn
 from mockserver.world import World
@@ -66,13 +66,9 @@ def run_in(desk: Desk, turn: Turn, api: Api, scope: object) -> Run:
 
 def _entities(run: Run, kind: str) -> Iterator[dict[str, object]]:
     resource, render = run.api.contract.resources[kind], run.api.hooks.render
-    for record in sorted(run.world.store.scan(Collection(run.scope, kind)), key=_by_key):
+    for record in sorted(run.world.store.scan(Collection(run.scope, kind)), key=key_order):
         body = render(run, resource, record)
         yield {"key": record.key, "version": record.version, "deleted": record.deleted, "body": body}
-
-
-def _by_key(record: Record) -> tuple[bool, str | int]:
-    return isinstance(record.key, str), record.key
 
 
 def kind_of(api: Api, name: str) -> str:

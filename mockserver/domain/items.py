@@ -5,8 +5,10 @@ from itertools import count, repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts.bulk import Bulk, Choice, Resource
+from contracts.keys import KeyKind
 from contracts.messages import ABSENT
 from contracts.pointers import pointer_of
+from contracts.preconditions import IF_MATCH, Version, condition, version_of
 from mockserver.domain.places import chooser, column, is_outside, locate, reader
 from mockserver.domain.values import Item
 
@@ -19,7 +21,10 @@ Read: TypeAlias = Callable[[object], object]
 
 
 class Dismantler:
-    """Takes requests of one operation apart. `fallback` is the resource when the declaration names none."""
+    """Takes requests of one operation apart. `fallback` is the resource when the declaration names none.
+
+    `keys` are the kinds of the resources' keys by name.
+    """
 
     __slots__ = (
         "_action",
@@ -27,6 +32,7 @@ class Dismantler:
         "_fallback",
         "_group",
         "_key",
+        "_keys",
         "_payload",
         "_resource",
         "_resources",
@@ -35,11 +41,14 @@ class Dismantler:
         "_version",
     )
 
-    def __init__(self, bulk: Bulk, resources: Mapping[str, Resource], fallback: str | None) -> None:
+    def __init__(
+        self, bulk: Bulk, resources: Mapping[str, Resource], fallback: str | None, keys: Mapping[str, KeyKind]
+    ) -> None:
         effect = bulk.effect
+        self._keys = keys
         self._bulk, self._resources, self._fallback = bulk, resources, fallback
         self._payload = reader(effect.payload)
-        self._version = None if effect.version is None else reader(effect.version)
+        self._version = None if effect.version is None or is_outside(effect.version) else reader(effect.version)
         group = bulk.order.group_by or bulk.unit.group
         self._group = None if group is None else reader(group)
         self._key = None if bulk.key.at is None else reader(bulk.key.at)
@@ -101,7 +110,7 @@ class Dismantler:
         """Return the record that each item names, `ABSENT` where it names none."""
         resource = self.resource(turn, None) if self._is_fixed(self._bulk.effect.resource) else None
         if resource is not None and not self._targets and not self._bulk.effect.payload:
-            return column(pointer_of((resource.key,)), self.raws(turn))
+            return self._typed(resource, column(pointer_of((resource.key,)), self.raws(turn)))
         return [item.target for item in self.items(turn)]
 
     def items(self, turn: "Turn") -> list[Item]:
@@ -118,7 +127,7 @@ class Dismantler:
         """Tell whether an item is no more than a payload with a key: the common case, which is worth doing quickly."""
         bulk = self._bulk
         listed = bulk.items.shape == "array" and bulk.items.groups is None and not bulk.items.shared
-        bare = self._version is None and self._group is None and not bulk.effect.target
+        bare = self._bulk.effect.version is None and self._group is None and not bulk.effect.target
         settled = not self._tomb or resource.tombstone is not None
         named = resource.assigned or not bulk.effect.payload
         return listed and bare and settled and named and bulk.key.by in {"client", "target"}
@@ -127,22 +136,29 @@ class Dismantler:
         payload, own = self._bulk.effect.payload, pointer_of((resource.key,))
         keys = column(own if self._bulk.key.at is None else self._bulk.key.at, raws)
         named = [None if key is ABSENT else key for key in keys] if ABSENT in keys else keys
-        aims: Iterable[object] = repeat(ABSENT) if payload else column(own, raws)
+        aims: Iterable[object] = repeat(ABSENT) if payload else self._typed(resource, column(own, raws))
         payloads = column(payload, raws) if payload else raws
         parts = zip(count(), named, repeat(action), repeat(resource), aims, payloads, repeat(None), repeat(None), raws)
         return list(map(tuple.__new__, repeat(Item), parts))
+
+    def _typed(self, resource: Resource, targets: list[object]) -> list[object]:
+        kind = self._keys[resource.name]
+        return list(map(kind.typed, targets)) if kind.is_number else targets
 
     def _maker(
         self, turn: "Turn", fixed: Resource | None, settled: str | None
     ) -> Callable[[int, object, object], Item | None]:
         """Return what makes an item of a raw one; what all items share is found once."""
-        payload_of, version_of, group_of, tomb = self._payload, self._version, self._group, self._tomb
+        payload_of, version_at, group_of, tomb = self._payload, self._version, self._group, self._tomb
         key_of, by, targets = self._key, self._bulk.key.by, self._targets
         whole = not self._bulk.effect.payload
         shared = (
             locate(turn, self._bulk.effect.payload) if self._bulk.effect.payload in self._bulk.items.shared else ABSENT
         )
         named = self._bulk.items.shape == "map" and self._bulk.key.at == ""
+        told = by == "target" and named and not targets
+        aim, seen = self._aimed(turn), self._seen(turn)
+        kinds = {name: kind for name, kind in self._keys.items() if kind.is_number}
         grouped = self._bulk.items.groups is not None
 
         def make(n: int, name: object, raw: object) -> Item | None:
@@ -156,17 +172,34 @@ class Dismantler:
             if payload is ABSENT:
                 payload = shared
             target = _target(targets, raw, payload, resource) if targets or whole or not resource.assigned else ABSENT
+            if told or aim is not ABSENT:
+                target = name if told else aim
+            if resource.name in kinds:
+                target = kinds[resource.name].typed(target)
             if by in _COUNTED:
                 key: object = n
             else:
                 key = name if named else target if key_of is None else key_of(raw)
             group = name if grouped else None if group_of is None else _or_none(group_of(raw))
-            version = None if version_of is None else _number(version_of(raw))
+            version = seen if version_at is None else version_of(version_at(raw))
             return Item(
                 n, key if isinstance(key, str | int) else None, action, resource, target, payload, version, group, raw
             )
 
         return make
+
+    def _aimed(self, turn: "Turn") -> object:
+        """Return the record that the call names for all items, outside its body."""
+        places = (locate(turn, at) for at in self._bulk.effect.target if is_outside(at))
+        return next((found for found in places if found is not ABSENT), ABSENT)
+
+    def _seen(self, turn: "Turn") -> Version | None:
+        """Return the version that the call names for all items, outside its body."""
+        at = self._bulk.effect.version
+        if at is None or not is_outside(at):
+            return None
+        given = condition(turn.operation, turn.call.headers, IF_MATCH) if turn.operation and _is_if_match(at) else None
+        return given or version_of(locate(turn, at))
 
     def _is_fixed(self, choice: Choice | None) -> bool:
         return choice is None or not choice.source or is_outside(choice.source)
@@ -197,7 +230,5 @@ def _or_none(value: object) -> object:
     return None if value is ABSENT else value
 
 
-def _number(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value)
-    return value if isinstance(value, int) else None
+def _is_if_match(location: str) -> bool:
+    return location.lower() == f"header:{IF_MATCH}".lower()

@@ -7,6 +7,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from contracts.bulk import BulkJob
+from contracts.messages import Call
 from mockserver.domain.values import Outcome
 from mockserver.stores.spill import Parcel
 
@@ -15,8 +16,8 @@ from mockserver.stores.spill import Parcel
 class Job:
     """An accepted piece of work: what was asked, when it begins and when it is due.
 
-    `due` is None for a job that never ends. `variables` and `query` are those of the call that made it, `parcel` its
-    body. `arrival` numbers the jobs of a world.
+    `due` is None for a job that never ends. `call` is the call that made it without its body, which `parcel` keeps, and
+    `variables` and `query` are what was read from it. `arrival` numbers the jobs of a world.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Job:
     parcel: Parcel | None
     unit: str
     arrival: int
+    call: Call = field(default_factory=lambda: Call(method="POST", path="/"))
     cancelled: datetime | None = None
     keep: timedelta | None = None
     progress: str = "at-end"

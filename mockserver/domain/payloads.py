@@ -70,3 +70,16 @@ class Payloads:
         kinds = [words] if isinstance(words, str) else [word for word in words if word != "null"]  # type: ignore[attr-defined] # a schema that was checked
         expected = kinds[0] if kinds else "integer" if name in self.resource.references else "value"
         return {"expected": expected, "min": raw.get("minLength", 0), "max": raw.get("maxLength")}
+
+
+def in_order(faults: list[Fault], changes: Mapping[str, object], resource: Resource) -> list[Fault]:
+    """Return faults in the order of the payload's members, then of the required ones."""
+    given = {name: place for place, name in enumerate(changes)}
+    declared = {name: len(given) + place for place, name in enumerate(resource.required)}
+    last = len(given) + len(declared)
+
+    def place(fault: Fault) -> int:
+        name = fault.members[0] if fault.members else ""
+        return given.get(name, declared.get(name, last if name else -1))
+
+    return sorted(faults, key=place)

@@ -1,15 +1,18 @@
 """What a resource's declaration demands of an item, and what the item does to the stored records."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import repeat
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeGuard
 
 from contracts.bulk import Resource
+from contracts.keys import Keys
 from contracts.messages import ABSENT
+from contracts.model import Operation
+from contracts.preconditions import is_stale
 from contracts.schemas import Schema
-from mockserver.domain.payloads import Payloads
+from mockserver.domain.payloads import Payloads, in_order
 from mockserver.domain.places import merged, merged_all
 from mockserver.domain.values import Fault, Item, Outcome, Resolution
 from mockserver.stores import Collection, Index, Key, Record, View
@@ -21,14 +24,24 @@ Referrer = tuple[str, str]
 
 
 class Keeper:
-    """Keeps the records of one resource. `referrers` are the (resource, member) pairs that may refer to it."""
+    """Keeps the records of one resource. `referrers` are the (resource, member) pairs that may refer to it.
 
-    __slots__ = ("payloads", "referrers", "resource")
+    `keys` says what its keys are, and those of the resources that it refers to.
+    """
 
-    def __init__(self, resource: Resource, schema: Schema | None, referrers: Sequence[Referrer]) -> None:
+    __slots__ = ("keys", "payloads", "referrers", "resource")
+
+    def __init__(
+        self,
+        resource: Resource,
+        schema: Schema | None,
+        referrers: Sequence[Referrer],
+        keys: Keys,
+    ) -> None:
         self.resource = resource
         self.payloads = Payloads(resource, schema)
         self.referrers = tuple(referrers)
+        self.keys = keys
 
     def bind(self, run: "Run", view: View) -> "Clerk":
         """Return what applies items in one run on one view."""
@@ -42,6 +55,7 @@ class Clerk:
         "_actions",
         "_changes",
         "_inspect",
+        "_is_told",
         "_new_key",
         "_prepare",
         "_references",
@@ -65,6 +79,7 @@ class Clerk:
         self._inspect = None if hooks.inspect is None else hooks.inspect(run, resource)
         self._new_key: Callable[[], Key] | None = hooks.new_keys(run, resource) if resource.assigned else None
         self._prepare = None if hooks.prepare is None else hooks.prepare(run, resource)
+        self._is_told = _tells_key(run.operation) or not resource.assigned
         self._references = tuple((name, Collection(run.scope, named)) for name, named in resource.references.items())
         self._actions: Mapping[str, Callable[[Item], Outcome]] = {
             "create": self._create,
@@ -97,6 +112,8 @@ class Clerk:
         if not self._is_faultless(changes):
             return None
         keys, bodies = [new_key() for _ in changes], merged_all(self.resource.defaults, changes)
+        if any(self.view.get(self.collection, key) for key in keys):
+            return None
         fields = zip(keys, repeat(1), repeat(False), bodies, repeat(now), repeat(now))  # noqa: FBT003 - a new record is not deleted
         records = list(map(new, repeat(Record), fields))
         self.view.put_new(self.collection, records)
@@ -106,6 +123,8 @@ class Clerk:
     def _is_faultless(self, changes: Sequence[Mapping[str, object]]) -> bool:
         """Tell whether new records have what they must, refer to nothing, and differ in what is unique."""
         if any(None in members(name, changes) for name in self.resource.required):
+            return False
+        if any(self.resource.key in one for one in changes):
             return False
         if any(members(name, changes).count(None) < len(changes) for name, _ in self._references):
             return False
@@ -120,11 +139,11 @@ class Clerk:
 
     def _create(self, item: Item) -> Outcome:
         resource = self.resource
-        if resource.assigned:
+        if not self._is_told:
             return self._insert(item, None)
         if item.target is ABSENT:
             return failed(item, Fault("missing", (resource.key,)))
-        if not _is_key(item.target):
+        if not self._can_be(item.target, item):
             return failed(item, self._no_key(item.target))
         existing = self._stored(item.target)
         if existing is not None and not existing.deleted:
@@ -132,23 +151,32 @@ class Clerk:
         return self._insert(item, item.target)
 
     def _insert(self, item: Item, key: object) -> Outcome:
-        changes, faults = self._judged(item, None)
+        changes, faults = self._judged(item, None, key=key)
         if faults:
             return failed(item, *faults, action="create")
         defaults = self.resource.defaults
         body = merged(defaults, changes) if defaults else merged({}, changes)
-        if key is None and self._new_key is not None:
-            key = self._new_key()
+        if key is None:
+            key = self._free_key()
+            body.pop(self.resource.key, None)  # what a caller says beside it
         now = self.now
         record = tuple.__new__(Record, (key, 1, False, body, now, now))
         self.view.put(self.collection, record)
         return tuple.__new__(Outcome, (item, "done", "create", (), record))
 
+    def _free_key(self) -> Key:
+        """Return a key for a new record that no caller has taken."""
+        assert self._new_key is not None  # noqa: S101 - the server names the records of this resource
+        key = self._new_key()
+        while self.view.get(self.collection, key) is not None:
+            key = self._new_key()
+        return key
+
     def _update(self, item: Item) -> Outcome:
         existing, fault = self._existing(item)
         if existing is None:
             return failed(item, fault)
-        return self._change(item, existing, self.resource.version is not None and _stale(item, existing))
+        return self._change(item, existing, _stale(item, existing))
 
     def _replace(self, item: Item) -> Outcome:
         existing, fault = self._existing(item)
@@ -170,14 +198,21 @@ class Clerk:
             _, others = self._judged(item, None)
             beside = [fault for fault in others if fault.kind != "missing"]
             return failed(item, Fault("not-found", (), item.target), *beside)
-        if self.resource.assigned:
+        if self.resource.assigned and (key is None or not (self._is_told or self.keeper.keys.are_given)):
             return self._insert(item, None)
         if key is None:
             return failed(item, Fault("missing", (self.resource.key,)))
-        return self._insert(item, key) if _is_key(key) else failed(item, self._no_key(key))
+        return self._insert(item, key) if self._can_be(key, item) else failed(item, self._no_key(key))
+
+    def _can_be(self, key: object, item: Item) -> bool:
+        """Tell whether a new record may have this key; one in its payload is judged with the others there."""
+        return _is_key(key) and (self.resource.key in self._changes(item) or self.keeper.keys.kind.fits(key))
 
     def _no_key(self, value: object) -> Fault:
-        return Fault("type", (self.resource.key,), value, {"expected": "string"})
+        own, wanted = self.resource.key, int if self.keeper.keys.kind.is_number else str
+        if type(value) is wanted:
+            return Fault("schema", (own,), value, {"keyword": "enum", "message": f"{own} cannot be {value}"})
+        return Fault("type", (own,), value, {"expected": "integer" if wanted is int else "string"})
 
     def _delete(self, item: Item) -> Outcome:
         existing, fault = self._existing(item)
@@ -196,7 +231,7 @@ class Clerk:
         return Outcome(item, "done", "delete", (), existing)
 
     def _change(self, item: Item, existing: Record, stale: bool, *, whole: bool = False) -> Outcome:  # noqa: FBT001 - an inner step
-        changes, faults = self._judged(item, existing, whole=whole)
+        changes, faults = self._judged(item, existing, whole=whole, key=existing.key)
         if stale:
             faults = (_conflict(item, existing), *faults)
         if faults:
@@ -212,9 +247,12 @@ class Clerk:
         return tuple.__new__(Outcome, (item, "done", "update", (), record))
 
     def _judged(
-        self, item: Item, existing: Record | None, *, whole: bool = False
+        self, item: Item, existing: Record | None, *, whole: bool = False, key: object = None
     ) -> tuple[Mapping[str, object], Sequence[Fault]]:
-        """Return the members to write, references resolved, and every fault in the order of the payload."""
+        """Return the members to write, references resolved, and every fault in the order of the payload.
+
+        `key` is the record's, None where the server names it.
+        """
         resource = self.resource
         changes = self._changes(item)
         faults: list[Fault] = []
@@ -222,6 +260,8 @@ class Clerk:
             changes, faults = self.keeper.payloads.check(changes, creating=existing is None or whole)
         if self._prepare is not None:
             changes = self._prepare(existing, changes)
+        if key is not None:
+            faults.extend(self._renaming(changes.get(resource.key), key))
         if self.valid and existing is None:
             for name in resource.required:
                 if changes.get(name) is None:
@@ -232,7 +272,14 @@ class Clerk:
             self._unique(changes, existing, faults)
         if self._inspect is not None:
             faults.extend(self._inspect(item, changes))
-        return changes, _in_order(faults, changes, resource) if len(faults) > 1 else faults
+        return changes, in_order(faults, changes, resource) if len(faults) > 1 else faults
+
+    def _renaming(self, given: object, key: object) -> Iterator[Fault]:
+        """Yield the fault of a payload whose key is not that of the record which it is for."""
+        own = self.resource.key
+        if _is_key(given) and given != key and self.keeper.keys.kind.typed(given) != key:
+            facts = {"keyword": "const", "expected": key, "message": f"{own} must be that of the record, {key}"}
+            yield Fault("schema", (own,), given, facts)
 
     def _followed(self, changes: Mapping[str, object], faults: list[Fault]) -> Mapping[str, object]:
         """Return the members with what references mean in the place of what was given."""
@@ -251,6 +298,8 @@ class Clerk:
                     continue
                 key = meaning.key
             named = get(collection, key) if _is_key(key) else None
+            if named is None and _is_key(other := self.keeper.keys.referred[member].typed(key)):
+                named = get(collection, other)  # the member is written as its own schema says
             if named is None or named.deleted:
                 faults.append(Fault("reference", (member,), value, {"resource": collection.resource}))
             elif key is not value:
@@ -302,8 +351,9 @@ class Clerk:
         """Count the references to a record, its own to itself left out."""
         scope, own = self.run.scope, (self.resource.name, key)
         return sum(
-            sum(1 for other in self.view.find(Collection(scope, name), (member,), (key,)) if (name, other) != own)
+            sum(1 for other in self.view.find(Collection(scope, name), (member,), (one,)) if (name, other) != own)
             for name, member in self.keeper.referrers
+            for one in self.keeper.keys.kind.spellings(key)
         )
 
 
@@ -324,23 +374,17 @@ def failed(item: Item, *faults: Fault, action: str = "") -> Outcome:
 
 
 def _stale(item: Item, existing: Record) -> bool:
-    return item.version is not None and item.version != existing.version
+    return is_stale(item.version, existing.version)
 
 
 def _conflict(item: Item, existing: Record) -> Fault:
-    return Fault("version", (), item.version, {"current": existing.version, "key": existing.key})
+    seen = item.version if isinstance(item.version, int) else str(item.version)
+    return Fault("version", (), seen, {"current": existing.version, "key": existing.key})
 
 
-def _in_order(faults: list[Fault], changes: Mapping[str, object], resource: Resource) -> list[Fault]:
-    given = {name: place for place, name in enumerate(changes)}
-    declared = {name: len(given) + place for place, name in enumerate(resource.required)}
-    last = len(given) + len(declared)
-
-    def place(fault: Fault) -> int:
-        name = fault.members[0] if fault.members else ""
-        return given.get(name, declared.get(name, last if name else -1))
-
-    return sorted(faults, key=place)
+def _tells_key(operation: Operation | None) -> bool:
+    """Tell whether an operation is a single record's, and names it: in its path, say."""
+    return operation is not None and operation.record is not None and operation.record.key is not None
 
 
 def _is_key(value: object) -> TypeGuard[Key]:

@@ -5,11 +5,15 @@ from typing import NamedTuple
 
 from contracts.bulk import Resource
 from contracts.messages import ABSENT
+from contracts.preconditions import Version
 from mockserver.stores import Key, Record
 
 
 class Item(NamedTuple):
-    """One item taken out of a bulk request; `key` ties its outcome to it, `target` names the record."""
+    """One item taken out of a bulk request; `key` ties its outcome to it, `target` names the record.
+
+    `version` is the one that the caller has seen.
+    """
 
     index: int  # type: ignore[assignment] # its place in the list; nobody looks an element of an item up
     key: Key | None
@@ -17,7 +21,7 @@ class Item(NamedTuple):
     resource: Resource
     target: object
     payload: object
-    version: int | None
+    version: Version | None
     group: object
     raw: object
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 Key: TypeAlias = str | int
 Index: TypeAlias = tuple[str, ...]
 
-__all__ = ["Collection", "Index", "Key", "Record", "View"]
+__all__ = ["Collection", "Index", "Key", "Record", "View", "key_order"]
 
 
 class Collection(NamedTuple):
@@ -27,6 +27,11 @@ class Record(NamedTuple):
     body: dict[str, object]
     created: datetime
     modified: datetime
+
+
+def key_order(record: Record) -> tuple[bool, Key]:
+    """Return where a record stands in the order of keys: numbers first, then texts."""
+    return isinstance(record.key, str), record.key
 
 
 class View(Protocol):

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import orjson
 
 from contracts.media import is_json
 from contracts.messages import ABSENT, Call, Headers
 from contracts.model import Operation, Parameter
+from contracts.templates import expanded
 from mockserver import engine
 from mockserver.api import Api
 from mockserver.sandbox import Blank, Sandbox
@@ -42,12 +43,11 @@ def _calls(operation: Operation) -> Iterator[Call]:
     values = {(one.where, one.name): _example(one) for one in operation.parameters if one.required}
     if any(value is ABSENT for value in values.values()):
         return
-    path, query, headers = operation.path, [], []
+    path = expanded(operation.path, {name: _text(value) for (where, name), value in values.items() if where == "path"})
+    query, headers = [], []
     for (where, name), value in values.items():
         text = _text(value)
-        if where == "path":
-            path = path.replace(f"{{{name}}}", quote(text, safe=""))
-        elif where == "query":
+        if where == "query":
             query.append((name, text))
         elif where == "header":
             headers.append((name, text))

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.model import Contract, NoRoute, Operation
+from contracts.model import Contract, NoRoute, Operation, Parameter
 from contracts.routing import Router
 from contracts.schemas import SchemaSet
+from contracts.templates import expanded, last_variable, segments_of, variables_of
 
 
 def contract(*routes, **more):
@@ -117,6 +118,39 @@ BLOCKS = contract(
 def test_reserved_words_are_no_values(call, expected):
     """A variable takes no reserved word; a path that ends in one, with others below it, exists and allows nothing."""
     assert found(Router(BLOCKS), call) == expected
+
+
+def test_only_operations_that_take_the_values_of_a_path_count():
+    """A path is there for the methods whose path parameters take its values; where there are none it is unknown."""
+
+    def named(words):
+        schema = SchemaSet({"w": {"enum": words}}).schema("w#")
+        return (Parameter(name="kind", where="path", required=True, schema=schema, style="simple", explode=False),)
+
+    toy = contract("GET /{kind}/all", "POST /{kind}/all", "GET /{kind}/status/{job}", reserved=("status",))
+    words = (["red", "blue"], ["red"], ["red", "blue"])
+    routed = tuple(replace(one, parameters=named(some)) for one, some in zip(toy.operations, words, strict=True))
+    router = Router(replace(toy, operations=routed))
+    assert [found(router, f"PUT /{kind}/all") for kind in ("red", "blue", "green")] == [("GET", "POST"), ("GET",), None]
+    assert [router.allowed(f"/{kind}/all") for kind in ("red", "blue", "green")] == [("GET", "POST"), ("GET",), ()]
+    assert [found(router, f"GET /{kind}/status") for kind in ("red", "green")] == [(), None]
+
+
+TEMPLATES = ("/a/{x}", "/a/{x}.json", "/{x}:cancel", "/a/{x}-{y}/b", "/{y}/v{x}", "/plain")
+
+
+@given(
+    st.sampled_from(TEMPLATES),
+    st.dictionaries(st.sampled_from("xy"), st.from_regex("[a-z/ ä]{1,5}", fullmatch=True), min_size=2),
+)
+def test_a_path_made_of_a_template_leads_back(template, values):
+    """What values make of a template is matched by it, and gives the same values."""
+    own = {name: values[name] for name in variables_of(template)}
+    route = Router(contract(f"GET {template}")).match("GET", expanded(template, values))
+    assert dict(route.variables) == own
+    cut = zip(template.split("/")[1:], segments_of(template, expanded(template, values)), strict=True)
+    assert [piece for wanted, pieces in cut if "{" in wanted for piece in pieces[1::2]] == list(own.values())
+    assert last_variable(template) == (list(own)[-1] if own else None)
 
 
 SEGMENTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
