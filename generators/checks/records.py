@@ -6,6 +6,7 @@ from random import Random
 from typing import Final
 
 from contracts import preconditions
+from contracts.bulk import Location
 from contracts.messages import ABSENT, Exchange, History
 from contracts.model import Operation
 from contracts.preconditions import CONDITIONS
@@ -19,7 +20,7 @@ from generators.checks.venues import Spot, Venue, venue, venues
 from generators.checks.views import views
 from generators.checks.wrapping import Content, bulk_of, client_key, unspoken, wrapped
 from generators.impossible import ImpossibleError
-from generators.locations import look, put
+from generators.locations import is_outside, look, put
 from generators.requests.calls import CallDraft, body_schema
 from generators.requests.items import as_written, step_members
 from generators.requests.names import Names
@@ -108,16 +109,24 @@ def written(
     """Return the single-record call that writes, or deletes, one record."""
     made = single(place, action, key=key)
     operation, record = made.operation, made.operation.record
-    if record is None or operation.body is None:
+    if record is None:
         return made
+    if operation.body is None:
+        return _seen(made, record.version, version) if is_outside(record.version or "") else made
     schema = body_schema(operation)
     steps = step_members(schema.at(record.payload) if schema is not None else None)
     content = {} if action == "delete" else as_written(members, steps)
     made.data = put({}, record.payload, content)
-    if record.version is not None and version is not ABSENT:
-        named, _, name = record.version.partition(":")
-        is_condition = named == "header" and name.lower() in {one.lower() for one in CONDITIONS}
-        made.put(record.version, preconditions.written(operation, name, version) if is_condition else version)
+    return _seen(made, record.version, version)
+
+
+def _seen(made: CallDraft, at: Location | None, version: object) -> CallDraft:
+    """Return a call that says which version the caller has seen: as an entity tag where that is a precondition."""
+    if at is None or version is ABSENT:
+        return made
+    where, _, name = at.partition(":")
+    is_condition = where == "header" and name.lower() in {one.lower() for one in CONDITIONS}
+    made.put(at, preconditions.written(made.operation, name, version) if is_condition else version)
     return made
 
 
