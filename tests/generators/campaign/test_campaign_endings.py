@@ -18,6 +18,7 @@ from children import HANGS, child, module
 from contracts.document import load_bundled
 from generators.campaign import investigating, leasing, running
 from generators.campaign.corpus import Corpus
+from generators.campaign.kept import from_json
 from generators.campaign.leases import Job
 from generators.campaign.progress import Lines
 from generators.campaign.running import Campaign
@@ -171,7 +172,9 @@ def test_the_first_finding_ends_it_soon(tmp_path):
     with started("onkey", "trimmed") as url, start(url, tmp_path, "--stop-at-first", api="onkey") as process:
         first_told(process)
         process.communicate(timeout=HANGS)
-    assert process.returncode == 1
+    found = [from_json(one, where="a test") for one in kept_in(tmp_path).values()]
+    assert found
+    assert process.returncode == any(not one.is_doubtful for one in found)  # a busy machine may not show it again
 
 
 class Interrupting:
