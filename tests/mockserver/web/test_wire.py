@@ -240,6 +240,7 @@ def test_delays_follow_their_distribution(onkey):
         assert 0.06 <= float(wire(onkey, n)["delay"][2:-1]) <= 0.08
 
 
+@pytest.mark.slow
 def test_a_thousand_stalled_replies_hold_no_other_call_up(onkey):
     """Other calls are answered as ever, and the stalled ones end with their clients."""
     onkey.control("PATCH", "settings", {"limits": {"timeoutSeconds": 3600}})
