@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from mockserver.web.running import Running
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.register_profile("quick", settings.get_profile("patient"), max_examples=25)
 settings.load_profile("patient")
 _numbers = count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the plug-in where the package is not installed, and no entry point names it."""
+    """Load the plug-in where no entry point names it; without the slow tests, properties have fewer examples."""
     if not config.pluginmanager.has_plugin("bulkproof"):
         config.pluginmanager.register(import_module("mockserver.pytest_plugin"), "bulkproof")
+    if "not slow" in config.option.markexpr:
+        settings.load_profile("quick")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

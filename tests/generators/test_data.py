@@ -209,6 +209,7 @@ def test_the_commands_of_the_page_work(tmp_path, monkeypatch):
         assert ran.output or (tmp_path / command[-1]).stat().st_size
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_same_bytes_in_another_process():
     """The same command gives the same bytes, whatever process runs it."""
     command = [

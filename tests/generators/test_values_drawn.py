@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -98,6 +99,7 @@ def combined(draw, value, depth):
 KEYWORDS = {str: for_text, int: for_number, float: for_number, list: for_array, dict: for_object}
 
 
+@pytest.mark.slow
 def test_a_schema_drawn_around_a_value_is_satisfied():
     """A schema that is known to have a value gets some that another implementation agrees with; to give up is rare."""
     given_up = []

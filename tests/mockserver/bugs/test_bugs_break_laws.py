@@ -64,6 +64,7 @@ def test_no_law_is_broken_where_no_bug_is(name):
     assert broken(api_of(name), *LAW_NAMES) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", JUDGED, ids=lambda bug: bug.name)
 def test_a_bug_breaks_the_law_of_its_row(bug):
     """On an API that declares what the bug needs, the judge finds that law broken."""

@@ -82,6 +82,7 @@ def test_a_baseline_makes_findings_known(buggy, genero, tmp_path):
     assert genero.control("PUT", "scenarios", BUG).status == 200
 
 
+@pytest.mark.slow
 def test_read_only_sends_nothing_that_writes(genero):
     """With --read-only the journal has GET alone, and what needs more says so."""
     code, text, _ = run("genero", "--url", url_of(genero), "--read-only")

@@ -286,6 +286,7 @@ def test_delays_follow_their_distribution(onkey, pauses):
         assert pauses == [float(wire(onkey, one)["delay"][2:-1]) for one in range(1, n + 1)]
 
 
+@pytest.mark.slow
 def test_a_thousand_stalled_replies_hold_no_other_call_up(onkey):
     """Other calls are answered as ever, and the stalled ones end with their clients."""
     onkey.control("PATCH", "settings", {"limits": {"timeoutSeconds": 3600}})
