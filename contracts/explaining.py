@@ -44,6 +44,16 @@ class Explainer:
             _tell_plainly(self.schema, value, path, found)
 
 
+def explain(schema: Schema, value: object, path: Path, found: Findings) -> None:
+    """Add what is wrong with `value`, which does not fit; what is nested too deep for Python is told in one sentence."""
+    before = found.total
+    try:
+        explainer(schema)(value, path, found)
+    except RecursionError:
+        if found.total == before:
+            _tell_plainly(schema, value, path, found)
+
+
 @lru_cache(maxsize=10_000)
 def explainer(schema: Schema) -> Explain:
     """Return what explains a schema, the same for the same schema."""

@@ -23,6 +23,7 @@ def turn_of(sandbox: Sandbox, api: Api, call: Call, now: datetime) -> Turn:
     """Take a call in hand as of `now`, with everything true that is due by then."""
     world = sandbox.world(api, now)
     settle_world(api, world, now)
+    world.forget(now)
     return Turn(api=api, world=world, call=call, now=now)
 
 

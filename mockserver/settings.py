@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from contracts.jsontext import DEEPEST
 from mockserver.api import Api
 from mockserver.journal import BYTES, EXCHANGES
 
@@ -40,7 +41,7 @@ _SCHEMAS: Final[Mapping[str, Any]] = {
         "additionalProperties": False,
         "properties": {
             "bodyBytes": _range("The largest body of a call, once inflated", 1, 1024 * MEBI, "bytes"),
-            "depth": _range("How deep JSON may be nested", 1, 500, "levels"),
+            "depth": _range("How deep JSON may be nested", 1, DEEPEST, "levels"),
             "timeoutSeconds": _range("How long a scenario may leave a call unanswered", 1, 3600, "seconds"),
             "journalExchanges": _range("How much the journal keeps", 1, 1_000_000, "exchanges"),
             "journalBytes": _range("How much the journal keeps", MEBI, 4096 * MEBI, "bytes"),
