@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from contracts.alternatives import words_of
 from contracts.findings import Explain, ExplainerOf, Findings, Path
 from contracts.schemas import Schema, compiled
-from contracts.wording import unknown
+from contracts.wording import known_words, unknown
 
 Part: TypeAlias = tuple[Callable[[Any], bool], Explain]
 
@@ -47,7 +48,9 @@ def names_rule(schema: Schema, _: ExplainerOf) -> Explain:
     """Return the rule of `propertyNames`."""
     names = schema.inside("propertyNames")
     options = names.raw.get("enum")
-    broken = unknown(tuple(map(str, options)) if isinstance(options, list) else (), "propertyNames")
+    listed = tuple(map(str, options)) if isinstance(options, list) else ()
+    known = listed or known_words("const", names.raw.get("const")) or words_of(names.raw.get("pattern"), names.raw)
+    broken = unknown(known, "propertyNames")
 
     def rule(value: Any, path: Path, found: Findings) -> None:
         for name in value if isinstance(value, dict) else ():

@@ -44,6 +44,16 @@ class Explainer:
             _tell_plainly(self.schema, value, path, found)
 
 
+def explain(schema: Schema, value: object, path: Path, found: Findings) -> None:
+    """Add what is wrong with `value`, which does not fit; what is nested too deep for Python is told in one sentence."""
+    before = found.total
+    try:
+        explainer(schema)(value, path, found)
+    except RecursionError:
+        if found.total == before:
+            _tell_plainly(schema, value, path, found)
+
+
 @lru_cache(maxsize=10_000)
 def explainer(schema: Schema) -> Explain:
     """Return what explains a schema, the same for the same schema."""
@@ -61,7 +71,7 @@ def _rules(schema: Schema) -> Iterator[Explain]:
 
 def _alone(schema: Schema, keywords: list[str]) -> Explain:
     """Return the rule of the keywords that look at one value by themselves."""
-    checks = [(_compiled(schema, one).is_valid, of_keyword(one, schema.raw[one])) for one in keywords]
+    checks = [(_compiled(schema, one).is_valid, of_keyword(one, schema.raw[one], schema.raw)) for one in keywords]
 
     def rule(value: Any, path: Path, found: Findings) -> None:
         for fits, broken in checks:
@@ -77,7 +87,8 @@ def _compiled(schema: Schema, keyword: str) -> Draft202012Validator:
 
 
 def _required(schema: Schema, _: ExplainerOf) -> Explain:
-    wanted = [(name, lacking(name)) for name in _listed(schema.raw["required"])]
+    known = tuple(schema.members())
+    wanted = [(name, lacking(name, known)) for name in _listed(schema.raw["required"])]
 
     def rule(value: Any, path: Path, found: Findings) -> None:
         if isinstance(value, dict):
@@ -147,7 +158,8 @@ def _tell_plainly(schema: Schema, value: object, path: Path, found: Findings) ->
             at = (at, token)
         if error.kind.name == "unevaluatedProperties":
             for name in error.kind.value:
-                found.add(unknown((), error.kind.name), (at, name), step(error.instance, name))
+                known = tuple(schema.members())
+                found.add(unknown(known, error.kind.name), (at, name), step(error.instance, name))
         else:
             found.add(of_keyword(error.kind.name, error.kind.value), at, error.instance)
 

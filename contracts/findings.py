@@ -12,6 +12,7 @@ from contracts.wording import Check
 
 Path: TypeAlias = "tuple[Path, str | int] | None"  # the way to a value: the way to its parent and the last token
 LISTED: Final = 100
+WORDED: Final = frozenset(("const", "enum", "pattern"))  # keywords that a value breaks, and no name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +38,19 @@ class Violation:
 
 
 class _Group:
-    """Faults of one kind in one field: the first one's path, value and item, and how many items have one."""
+    """Faults of one kind in one field: the first one's path, value and item, and how many items have one.
 
-    __slots__ = ("check", "field", "got", "is_item", "items", "last", "path")
+    `astray` is the member that may be meant where one is lacking.
+    """
+
+    __slots__ = ("astray", "check", "field", "got", "is_item", "items", "last", "path")
 
     def __init__(self, check: Check, field: str, path: Path, got: str, item: Path) -> None:
         self.check, self.field, self.path, self.got = check, field, path, got
         self.is_item = item is not None and path is item
         self.last = item
         self.items = 1
+        self.astray = ""
 
 
 class Findings:
@@ -75,7 +80,9 @@ class Findings:
                 group.last = self._item
         elif len(self._groups) < self._most:
             got = "nothing" if check.lacks else short(value)
-            self._groups[check, field] = _Group(check, field, path, got, self._item)
+            group = self._groups[check, field] = _Group(check, field, path, got, self._item)
+            if check.lacks and check.known and isinstance(value, dict):
+                group.astray = closest(check.known[0], [str(name) for name in value if name not in check.known])
 
     def _field(self, path: Path) -> str:
         """Return the last token of a path that is neither an index nor an item's own name, "" when there is none."""
@@ -117,6 +124,8 @@ def _violation(group: _Group, side: Literal["call", "reply"], where: str) -> Vio
     check, tokens = group.check, tokens_of_path(group.path)
     hint = _hint(group)
     tail = f" Did you mean '{hint}'?" if hint else ""
+    if group.astray:
+        tail = f" It has '{clipped(group.astray)}'. Did you mean '{hint}'?"
     return Violation(
         side=side,
         where=where,
@@ -132,8 +141,11 @@ def _violation(group: _Group, side: Literal["call", "reply"], where: str) -> Vio
 
 
 def _hint(group: _Group) -> str:
-    name = group.got.strip('"') if group.check.rule == "enum" else group.field
-    return closest(name, group.check.known) if group.check.known else ""
+    check = group.check
+    if check.lacks:
+        return check.known[0] if group.astray else ""
+    name = group.got.strip('"') if check.rule in WORDED else group.field
+    return closest(name, check.known) if check.known else ""
 
 
 def _subject(group: _Group, tokens: list[str | int], where: str) -> str:

@@ -19,6 +19,7 @@ TRAILING: Final = re.compile(rf"{STRING}|[\[{{]\s*,|,(?=\s*[\]}}])", re.DOTALL)
 DIGITS_AS_ZERO: Final = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else byte for byte in range(256))  # noqa: PLR2004 - ASCII
 SURE: Final = 18  # so many digits always fit 64 bits, and more than LONGEST never do
 LONGEST: Final = 21
+DEEPEST: Final = 200  # levels that may be allowed: orjson writes 254, and what is reported of a body wraps it
 SMALLEST: Final = -(2**63)
 LARGEST: Final = 2**64 - 1
 BOM: Final = b"\xef\xbb\xbf"
@@ -67,6 +68,11 @@ def _checked(body: bytes, value: object, max_depth: int) -> object:
     if _may_repeat_key(body, text) and (fault := _repeated_key(body.decode())):
         return fault
     return value
+
+
+def is_deeper(value: object, levels: int) -> bool:
+    """Tell whether a JSON value is nested deeper than so many levels."""
+    return _is_deep(b"", value, levels)
 
 
 def _is_deep(text: bytes, value: object, max_depth: int) -> bool:

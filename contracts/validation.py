@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from contracts.explaining import explainer
+from contracts.explaining import explain
 from contracts.findings import LISTED, Findings, Path, Violation
 from contracts.media import is_json
 from contracts.messages import ABSENT, Call, Reply
@@ -71,7 +71,7 @@ def check_value(
     if schema.is_valid(value):
         return FINE
     found = Findings(items_at=items_at, most=most)
-    explainer(schema)(value, None, found)
+    explain(schema, value, None, found)
     return Report(violations=found.violations(side=side, where=where), total=found.total, bad_items=found.bad_items)
 
 
@@ -81,14 +81,14 @@ def check_items(schema: Schema, items: Sequence[object], *, at: str = "", most: 
     if all(map(fits, items)):
         return FINE
     bad = [n for n, item in enumerate(items) if not fits(item)]
-    found, explain = Findings(most=most), explainer(schema)
+    found = Findings(most=most)
     parent: Path = None
     for token in tokens_of(at):
         parent = (parent, token)
     for n in bad:
         item = (parent, n)
         found.enter(item)
-        explain(items[n], item, found)
+        explain(schema, items[n], item, found)
     return Report(violations=found.violations(side="call", where="body"), total=found.total, bad_items=found.bad_items)
 
 

@@ -1,10 +1,11 @@
 """What a broken keyword is called: the sentence's end, and what was expected, by keyword."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+from contracts.alternatives import words_of
 from contracts.texts import clipped, listed, short
 
 ARTICLES: Final = {
@@ -51,9 +52,9 @@ def check(rule: str, predicate: str, expected: str, known: tuple[str, ...] = ())
     return Check(rule, predicate, expected, known)
 
 
-def lacking(name: str) -> Check:
-    """Return the check that an object has a member."""
-    return check("required", f"lacks '{name}'", f"member '{name}'")
+def lacking(name: str, known: Iterable[str] = ()) -> Check:
+    """Return the check that an object has a member; `known` are the names of all that it may have."""
+    return check("required", f"lacks '{name}'", f"member '{name}'", tuple(dict.fromkeys((name, *known))))
 
 
 def lacking_for(name: str, given: str) -> Check:
@@ -67,17 +68,29 @@ def unknown(known: tuple[str, ...], rule: str = "additionalProperties") -> Check
     return check(rule, "is not known here", clipped(expected), known)
 
 
-def of_keyword(keyword: str, value: Any) -> Check:
-    """Return the check of a keyword that looks at one value by itself."""
+def of_keyword(keyword: str, value: Any, raw: Mapping[str, Any] | None = None) -> Check:
+    """Return the check of a keyword that looks at one value by itself; `raw` is the schema that has it.
+
+    A pattern that is a list of words is told as the words.
+    """
     if keyword == "not" and value in ({}, True):
         return check("not", "is not allowed here", "nothing")
     say = SAYINGS.get(keyword)
     if say is None:
         return check(keyword, f"breaks the rule '{keyword}'", clipped(f"{keyword} {short(value)}"))
-    expected = say(value)
-    known = tuple(one for one in value if isinstance(one, str)) if keyword == "enum" else ()
-    lead = {"not": "must not be"}.get(keyword, "must be" if keyword in BEING else "must have")
+    known = known_words(keyword, value, raw)
+    listed_out = keyword == "pattern" and known
+    expected = SAYINGS["enum"](known) if listed_out else say(value)
+    lead = {"not": "must not be"}.get(keyword, "must be" if keyword in BEING or listed_out else "must have")
     return check(keyword, clipped(f"{lead} {expected}", 200), clipped(expected), known)
+
+
+def known_words(keyword: str, value: Any, raw: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Return the words that a keyword allows, () when it is none that lists words."""
+    if keyword == "pattern":
+        return words_of(value, raw)
+    options = value if keyword == "enum" and isinstance(value, list) else [value] if keyword == "const" else []
+    return tuple(one for one in options if isinstance(one, str))
 
 
 def type_words(types: Any) -> str:

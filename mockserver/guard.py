@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from contracts.bulk import Bulk
 from contracts.messages import ABSENT
+from contracts.names import closest
 from contracts.validation import Violation, check_items
 from mockserver.domain.places import choose, locate, wished
 from mockserver.domain.values import Item
@@ -84,6 +85,8 @@ def _refusal(plan_bulk: Bulk, kind: str, detail: str, violation: Violation) -> R
 def _bad_mode(turn: Turn, bulk: Bulk) -> Refusal:
     source, given = bulk.unit.of.source, _choice(turn, bulk)
     known = " or ".join(bulk.unit.of.words)
+    hint = closest(str(given), bulk.unit.of.words)
+    meant = f" Did you mean '{hint}'?" if hint else ""
     where, _, name = source.rpartition(":")
     violation = Violation(
         side="call",
@@ -92,9 +95,10 @@ def _bad_mode(turn: Turn, bulk: Bulk) -> Refusal:
         rule="enum",
         expected=known,
         got=str(given)[:80],
-        detail=f"{name} must be {known}.",
+        hint=hint,
+        detail=f"{name} must be {known}.{meant}",
     )
-    return _refusal(bulk, "badMode", f"{name} must be {known}; got '{str(given)[:80]}'.", violation)
+    return _refusal(bulk, "badMode", f"{name} must be {known}; got '{str(given)[:80]}'.{meant}", violation)
 
 
 def _place(turn: Turn, plan: BulkPlan) -> str | None:

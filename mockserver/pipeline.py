@@ -1,15 +1,16 @@
 """The stages of a served call: route, admit, read, check, behave, check the reply, record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from http import HTTPStatus
 
 from contracts.messages import ABSENT, Call, Reply
 from contracts.model import NoRoute
-from contracts.validation import check_reply
+from contracts.validation import Violation, check_reply
 from mockserver.api import Api
 from mockserver.behaviours import behaviour
 from mockserver.behaviours.polls import settle as settle_world
+from mockserver.domain.blamed import violations_of
 from mockserver.problems import problem
 from mockserver.reading import check_body, check_parameters, no_method, read_body
 from mockserver.sandbox import Sandbox
@@ -23,6 +24,7 @@ def turn_of(sandbox: Sandbox, api: Api, call: Call, now: datetime) -> Turn:
     """Take a call in hand as of `now`, with everything true that is due by then."""
     world = sandbox.world(api, now)
     settle_world(api, world, now)
+    world.forget(now)
     return Turn(api=api, world=world, call=call, now=now)
 
 
@@ -50,8 +52,18 @@ def finished(turn: Turn, reply: Reply) -> Reply:
 def sent(sandbox: Sandbox, turn: Turn, reply: Reply) -> Reply:
     """Return the reply as it goes out, and record the exchange."""
     last = finished(turn, reply)
+    if last.status >= HTTPStatus.BAD_REQUEST and turn.outcomes and not turn.violations:
+        turn.violations = _blamed(turn)
     sandbox.journal.record(turn, last)
     return last
+
+
+def _blamed(turn: Turn) -> Sequence[Violation]:
+    """Return what is wrong with the items of a call that was refused for them, where it has a list of items."""
+    bulk = None if turn.operation is None else turn.operation.bulk
+    if bulk is None or bulk.items.shape == "map" or bulk.items.groups is not None:
+        return ()
+    return violations_of(turn.outcomes, bulk.items.at, bulk.effect.payload)
 
 
 NO_BEHAVIOUR = Refusal(status=501, kind="no-behaviour", detail="The contract does not say what this operation does.")

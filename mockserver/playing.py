@@ -160,6 +160,7 @@ def _copied(world: World) -> World:
         ids=replace(world.ids, counters=dict(world.ids.counters)),
         jobs=_copied_jobs(world.jobs),
         memory=deepcopy(world.memory),
+        expiring=list(world.expiring),
         stocked=set(world.stocked),
     )
 
@@ -171,6 +172,8 @@ def _copied_jobs(book: JobBook) -> JobBook:
         results=dict(book.results),
         agenda=list(book.agenda),
         unfinished=dict(book.unfinished),
+        leaving=list(book.leaving),
+        lasting=dict(book.lasting),
     )
 
 

@@ -158,6 +158,11 @@ class Sandbox:
             self.worlds[api.name] = found
         return found
 
+    def forget(self, now: datetime) -> None:
+        """Drop from every world what is over by `now`: ended jobs, tokens, keys."""
+        for world in self.worlds.values():
+            world.forget(now)
+
     def adopt(self, api: Api) -> None:
         """Serve a changed contract from now on: records stay, and are found by what is unique in it."""
         world = self.worlds.get(api.name)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from contracts.jsontext import DEEPEST
 from mockserver.api import Api
 from mockserver.journal import BYTES, EXCHANGES
 
 MEBI: Final = 1024 * 1024
-DEEPEST: Final = 200  # levels; orjson writes 254, and an answer or the journal puts a few around what was sent
 BASE: Final[Mapping[str, Any]] = {
     "auth": "open",
     "conduct": "observe",

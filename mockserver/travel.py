@@ -82,7 +82,9 @@ def move(sandbox: Sandbox, clock: Clock, real: datetime, settle: Settle) -> list
     sandbox.clock = clock
     settle(sandbox, after)
     sandbox.moved()
-    return sorted(_events(sandbox, before, after), key=_when) if after > before else []
+    events = sorted(_events(sandbox, before, after), key=_when) if after > before else []
+    sandbox.forget(after)
+    return events
 
 
 def advance(sandbox: Sandbox, by: timedelta, real: datetime, settle: Settle) -> list[Event]:

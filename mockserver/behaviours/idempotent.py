@@ -33,12 +33,14 @@ def bulk_once(turn: Turn) -> Reply:
         return bulk(turn)
     place = (turn.operation.id, turn.scope, turn.client, str(given))
     memory: dict[tuple[str, ...], Remembered] = turn.world.memory.setdefault("idempotency", {})
+    keep = declared.keep or KEEP
     before = memory.get(place)
     content = sha256(turn.call.body).digest()
-    if before is not None and turn.now < before.at + (declared.keep or KEEP):
+    if before is not None and turn.now < before.at + keep:
         return _again(turn, declared, before, content)
     reply = bulk(turn)
-    memory[place] = Remembered(turn.now, content, reply, tuple(job.id for job in turn.jobs))
+    kept = Remembered(turn.now, content, reply, tuple(job.id for job in turn.jobs))
+    turn.world.remember("idempotency", place, kept, turn.now + keep)
     return reply
 
 

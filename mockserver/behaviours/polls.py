@@ -1,16 +1,19 @@
 """Serving the life of a job: running what is due, polling, cancelling."""
 
+import logging
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from contracts.bulk import BulkJob
-from contracts.messages import Reply
+from contracts.messages import ABSENT, Reply
 from contracts.templates import variables_of
 from mockserver.api import Api
 from mockserver.behaviours.bulk import perform, run_of
-from mockserver.domain.bending import acts_of, is_gone
-from mockserver.domain.jobs import Job, Result, is_final, processed, state
+from mockserver.behaviours.failing import broken_result
+from mockserver.domain.bending import acts_of
+from mockserver.domain.jobs import Job, Result, is_final, leaves, processed, state
 from mockserver.domain.places import is_outside, put_at
 from mockserver.domain.replies import collected, outcome_class, status_of
 from mockserver.guard import Batch, opened
@@ -22,14 +25,29 @@ from mockserver.world import World
 
 BUGS = "bugs"  # in a job's `extra`: the planted bugs that the call had
 FIRED = "fired"  # beside them: those that made a difference when the job ran
-FALLBACK = {"queued": "running", "doneWithErrors": "done", "open": "queued", "expired": "failed"}
+FALLBACK = {
+    "queued": "running",
+    "failed": "doneWithErrors",
+    "doneWithErrors": "done",
+    "open": "queued",
+    "expired": "failed",
+}
+_log: Final = logging.getLogger("bulkproof")
 
 
 def settle(api: Api, world: World, now: datetime) -> list[Job]:
-    """Run every job that is due by `now`, each as of its own due instant and in plan order; return them."""
+    """Run every job that is due by `now`, each as of its own due instant and in plan order; return them.
+
+    A job that meets a fault of the sandbox's own fails and says so; the others, and the call at hand, do not.
+    """
     ran: list[Job] = []
     while (job := world.jobs.pop_due(now)) is not None:
-        _run(api, world, job)
+        try:
+            _run(api, world, job)
+        except Exception:
+            _log.exception("The job %s of %s %s met a fault of Bulkproof's own", job.id, api.name, job.operation)
+            world.jobs.results[job.id] = _broken(api, world, job)
+            world.jobs.end(job)
         ran.append(job)
     return ran
 
@@ -59,14 +77,24 @@ def _run(maker: Api, world: World, job: Job) -> None:
         outcomes=() if here else outcomes,
     )
     extra = {**job.extra, FIRED: tuple(turn.bugs)} if turn.bugs else job.extra
-    world.jobs.change(replace(job, parcel=None, extra=extra))
+    world.jobs.end(replace(job, extra=extra))
+
+
+def _broken(api: Api, world: World, job: Job) -> Result:
+    """Return the result of a job that could not be carried out, with its items named as far as they can be read."""
+    if job.operation not in served(api).plans:
+        return Result(done=0, failed=job.items, not_run=0, status=500, entries=None, broken=True)
+    turn = _turn(api, world, job)
+    with suppress(Exception):  # it has been logged, and is why the job failed
+        turn.data = _data(turn, job)
+    return broken_result(turn, job)
 
 
 def resumed(api: Api, world: World, job: Job) -> tuple[Turn, Batch]:
     """Return the call that made a job, as of the instant at which the job runs, and its items."""
     plan = served(api).plans[job.operation]
-    turn = _turn(api, world, job, plan)
-    turn.jobs = (job,)
+    turn = _turn(api, world, job)
+    turn.data = _data(turn, job)
     batch = opened(turn, plan, job.unit)
     turn.acts = acts_of(job, batch.items) if job.extra else None
     return turn, batch
@@ -82,13 +110,22 @@ def _with_its_bugs(api: Api, job: Job) -> Api:
     return planted(api, *names)
 
 
-def _turn(api: Api, world: World, job: Job, plan: BulkPlan) -> Turn:
-    """Return the call that made the job, as of the instant at which it runs."""
-    call = replace(job.call, body=job.parcel.read() if job.parcel is not None else b"")
-    turn = Turn(api=api, world=world, call=call, now=job.due or job.posted, operation=plan.operation)
+def _turn(api: Api, world: World, job: Job) -> Turn:
+    """Return the call that made the job, without its body, as of the instant at which it runs."""
+    operation = served(api).plans[job.operation].operation
+    turn = Turn(api=api, world=world, call=job.call, now=job.due or job.posted, operation=operation)
     turn.variables, turn.query, turn.client, turn.scope = job.variables, job.query, job.client, job.scope
-    turn.data = data_again(turn)
+    turn.jobs = (job,)
     return turn
+
+
+def _data(turn: Turn, job: Job) -> object:
+    """Return the body of the call that made the job, and put it into the turn. Raises ValueError: it is not as it was."""
+    turn.call = replace(turn.call, body=b"" if job.parcel is None else job.parcel.read())
+    data = data_again(turn)
+    if data is ABSENT:
+        raise ValueError("The body that the job waits with cannot be read again.")
+    return data
 
 
 def poll(turn: Turn) -> Reply:
@@ -141,10 +178,8 @@ def _folded(turn: Turn, word: str) -> str:
 
 
 def _expired(job: Job, now: datetime) -> bool:
-    if is_gone(job, now):
-        return True
-    ended = job.cancelled or job.due
-    return job.keep is not None and ended is not None and ended + job.keep <= now
+    until = [at for at in (leaves(job), job.forgotten) if at is not None]
+    return bool(until) and min(until) <= now
 
 
 def _unknown(turn: Turn) -> Refusal:

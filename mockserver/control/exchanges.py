@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from contracts.durations import iso
+from contracts.jsontext import DEEPEST, is_deeper
 from contracts.media import is_json
 from contracts.messages import Reply
 from contracts.validation import Violation
@@ -136,7 +137,10 @@ def _message(kept: Kept) -> dict[str, Any]:
 def _body(body: bytes, media: str) -> Any:
     if is_json(media):
         try:
-            return orjson.loads(body)
+            value = orjson.loads(body)
         except orjson.JSONDecodeError:
             pass
+        else:
+            if not is_deeper(value, DEEPEST):  # what was refused as too deep could not be written either
+                return value
     return body.decode("utf-8", "replace")

@@ -19,6 +19,7 @@ def list_jobs(desk: Desk, turn: Turn) -> Reply:
     sandbox = desk.sandbox(turn)
     now = sandbox.now(turn.now)
     desk.settle(sandbox, now)
+    sandbox.forget(now)
     jobs = [
         {
             "id": view.job.id,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from mockserver.domain.acting import Acts
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 ACTS: Final = "acts"  # in a job's `extra`: what becomes of its items when it runs
 ERRORS: Final = "errors"
-GONE: Final = "gone"
 
 
 def bent(job: Job, effect: "JobEffect | None", acts: Acts | None) -> Job:
@@ -25,13 +24,12 @@ def bent(job: Job, effect: "JobEffect | None", acts: Acts | None) -> Job:
     extra: dict[str, Any] = {**job.extra}
     if effect.errors:
         extra[ERRORS] = effect.errors
-    if effect.gone_after is not None:
-        extra[GONE] = job.posted + effect.gone_after
     timed = job if effect.duration is None else _lasting(job, effect.duration)
     return replace(
         timed,
         due=None if effect.never_ends else timed.due,
         progress=effect.progress or job.progress,
+        forgotten=None if effect.gone_after is None else job.posted + effect.gone_after,
         extra=extra,
     )
 
@@ -41,12 +39,6 @@ def _lasting(job: Job, length: timedelta) -> Job:
     planned = None if job.due is None else job.due - job.posted
     waits = (job.begins - job.posted) / planned if planned else 0.0
     return replace(job, begins=job.posted + length * waits, due=job.posted + length)
-
-
-def is_gone(job: Job, now: datetime) -> bool:
-    """Tell whether a scenario has let the job be forgotten by `now`."""
-    gone: datetime | None = job.extra.get(GONE)
-    return gone is not None and gone <= now
 
 
 def acts_of(job: Job, items: Sequence[Item]) -> Acts | None:

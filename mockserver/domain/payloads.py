@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contracts.bulk import Resource
 from contracts.names import closest
 from contracts.schemas import Schema
+from contracts.wording import known_words
 from mockserver.domain.values import Fault
 
 _LENGTHS = {"minLength", "maxLength"}
@@ -60,7 +61,16 @@ class Payloads:
         if keyword in _LENGTHS and isinstance(value, str):
             return Fault("length", (name,), value, {**self._bounds(name), "length": len(value)})
         kind = "type" if keyword in _SHAPES else "schema"
-        return Fault(kind, (name,), value, {**self._bounds(name), "keyword": keyword})
+        return Fault(
+            kind, (name,), value, {**self._bounds(name), "keyword": keyword, **self._words(name, value, keyword)}
+        )
+
+    def _words(self, name: str, value: object, keyword: str) -> dict[str, object]:
+        """Return the words that a member may be, and the closest of them, where its schema lists some."""
+        member = self._members.get(name)
+        raw = next((form.raw for form in member.forms() if keyword in form.raw), {}) if member is not None else {}
+        words = known_words(keyword, raw.get(keyword), raw)
+        return {"words": words, "nearest": closest(value, words) if isinstance(value, str) else ""} if words else {}
 
     def _bounds(self, name: str) -> dict[str, object]:
         """Return what the schema says of a member: its `expected` type, `min` and `max` length."""

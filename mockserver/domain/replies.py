@@ -174,16 +174,23 @@ def _bounds(facts: Mapping[str, object]) -> str:
     return f"at least {least}" if most is None else f"{least} to {most}"
 
 
+def _meant(closest: object, words: object = None) -> str:
+    """Return the closest known name in brackets, or the words that there are, "" when neither is known."""
+    if closest:
+        return f" (did you mean {closest}?)"
+    return f" (it may be {', '.join(map(str, words))})" if isinstance(words, tuple) else ""
+
+
 def _said(fault: Fault) -> str:
     facts, name = fault.facts, ", ".join(fault.members)
     if "message" in facts:
         return str(facts["message"])
     texts = {
         "missing": f"{name} is required",
-        "unknown": f"{name} is not known",
+        "unknown": f"{name} is not known{_meant(facts.get('closest'))}",
         "type": f"{name} must be a {facts.get('expected')}",
         "length": f"{name} must have {_bounds(facts)} characters",
-        "schema": f"{name} breaks {facts.get('keyword')}",
+        "schema": f"{name} breaks {facts.get('keyword')}{_meant(facts.get('nearest'), facts.get('words'))}",
         "reference": f"{name} refers to no record",
         "duplicate": f"{name} must be unique",
         "not-found": f"no record has the key {'' if fault.value is ABSENT else fault.value}".rstrip(),

@@ -32,7 +32,8 @@ class Fault(NamedTuple):
     `kind` is one of: missing, unknown, type, length, schema (another keyword), reference, ambiguous, converter,
     duplicate, not-found, version, referenced, locked, broken (an item that it depends on failed), scenario.
     `members` are the payload members that it speaks of, `value` what was given, `facts` what its kind has to say:
-    `min`, `max`, `length`, `expected`, `keyword`, `current`, `count`, `closest`, `resource`, `code`, `message`.
+    `min`, `max`, `length`, `expected`, `keyword`, `current`, `count`, `closest`, `nearest`, `words`, `resource`,
+    `code`, `message`.
     """
 
     kind: str

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 from typing import IO
+from weakref import ReferenceType, ref
 
 IN_MEMORY = 64 * 1024  # bytes; a smaller body costs less kept than written
 SEGMENT = 64 * 1024 * 1024  # bytes a file takes before the next is begun; a file goes with its last parcel
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Segment:
     """One temporary file, written at its end."""
 
@@ -45,14 +46,16 @@ class Parcel:
 
 @dataclass(slots=True)
 class Depot:
-    """Where parcels are left."""
+    """Where parcels are left; a file is held by its parcels alone, and is deleted with the last of them."""
 
-    segment: Segment | None = None
+    segment: ReferenceType[Segment] | None = None
 
     def keep(self, body: bytes) -> Parcel:
         """Keep `body`; one over 64 KiB goes to a file."""
         if len(body) <= IN_MEMORY:
             return Parcel(held=body)
-        if self.segment is None or self.segment.size >= SEGMENT:
-            self.segment = Segment()
-        return Parcel(segment=self.segment, begins=self.segment.append(body), length=len(body))
+        segment = None if self.segment is None else self.segment()
+        if segment is None or segment.size >= SEGMENT:
+            segment = Segment()
+            self.segment = ref(segment)
+        return Parcel(segment=segment, begins=segment.append(body), length=len(body))

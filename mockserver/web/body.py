@@ -48,6 +48,11 @@ async def _received(request: BaseRequest, headers: Headers, limit: int, seconds:
     except (RequestPayloadError, HttpProcessingError, OSError) as error:
         content.feed_eof()
         return _malformed(f"The body did not arrive whole: {_first_line(error)}.")
+    except RuntimeError as error:  # aiohttp's word for a connection that ended before the request was taken up
+        if request.protocol.connected:
+            raise
+        content.feed_eof()
+        return _malformed(f"The body did not arrive whole: {_first_line(error)}.")
 
 
 async def _gathered(content: StreamReader, limit: int) -> Read:

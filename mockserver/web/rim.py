@@ -131,14 +131,18 @@ class Protocol(RequestHandler):
     __slots__ = ("_gone",)
 
     def gone(self) -> asyncio.Event:
-        """Return what is set when the client gives up."""
+        """Return what is set when the client gives up, or has done so."""
         self._gone = asyncio.Event()
+        if not self.connected:
+            self._gone.set()
         return self._gone
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Tell whoever waits for it that the client gave up."""
+        """Tell whoever waits for it that the client gave up; a request that nobody has taken up yet goes with it."""
         if hasattr(self, "_gone"):
             self._gone.set()
+        if self._messages and self._current_request is None and self._task_handler is not None:
+            self._task_handler.cancel()  # it would take the request up without a connection, which aiohttp cannot
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

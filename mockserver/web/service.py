@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from contracts.errors import MisuseError
+from contracts.jsontext import DEEPEST
 from contracts.messages import Call, Headers, Reply
 from mockserver import engine, settings
 from mockserver.api import Api
@@ -26,6 +27,7 @@ from mockserver.web.target import Target, read_target
 
 CONTROL: Final = "/_sandbox"
 METRICS: Final = "/metrics"
+AROUND: Final = 8  # levels that a control call puts around records, at most
 DOCUMENT: Final = "/openapi.json"
 LINKS: Final = frozenset(("content-location", "location", "operation-location"))
 _log: Final = logging.getLogger("bulkproof")
@@ -219,7 +221,7 @@ def _is_control(path: str) -> bool:
 
 def _backstage(control: Api, metrics: Metrics) -> Blank:
     """Return what the sandbox behind the control API is like: it keeps no journal, and counts all the same."""
-    own = settings.merge(settings.BASE, {"limits": {"journalExchanges": 0}})
+    own = settings.merge(settings.BASE, {"limits": {"journalExchanges": 0, "depth": DEEPEST + AROUND}})
     return Blank(apis={control.name: control}, settings=own, tell=metrics.tell, plays=False)
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from contracts.findings import Violation
+from contracts.names import closest
+from contracts.texts import clipped, listed
 from mockserver.apis.genero.settings import default_tenant, tenants
 from mockserver.domain.jobs import Job
 from mockserver.domain.values import Target
@@ -31,8 +34,30 @@ def scope(turn: Turn) -> str | Refusal:
     if named is None:
         return OWN_TENANT.get(turn.client, default_tenant(turn.world))
     if not has_agency(turn.world, turn.client, str(named)):
+        turn.violations = _hinted(turn, str(named), "query:generoTenantId", "")
         return Refusal(status=404, kind="not-found", detail=unknown(str(named)))
     return str(named)
+
+
+def _hinted(turn: Turn, tenant: str, where: str, pointer: str) -> tuple[Violation, ...]:
+    """Return, for the journal, which tenant may be meant: the vendor's text leaves no room for it."""
+    hint = closest(tenant, tenants(turn.world))
+    if not hint or hint == tenant:
+        return ()
+    detail = f"{unknown(tenant)} Did you mean '{hint}'?"
+    known = listed(tenants(turn.world), "or")
+    return (
+        Violation(
+            side="call",
+            where=where,
+            pointer=pointer,
+            rule="enum",
+            expected=clipped(known),
+            got=tenant[:80],
+            hint=hint,
+            detail=detail,
+        ),
+    )
 
 
 def sees(turn: Turn, job: Job) -> bool:

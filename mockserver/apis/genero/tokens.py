@@ -43,7 +43,9 @@ def fetch(turn: Turn) -> Reply:
         return turn.api.hooks.refuse(turn, _too_many(wait))
     token = turn.world.ids.hex("genero.token", 40)
     fetched.append(turn.now)
-    turn.world.memory["tokens"] = {**_living(turn), token: (client, turn.now + LIFE)}
+    turn.world.forget(turn.now)
+    until = turn.now + LIFE
+    turn.world.remember("tokens", token, (client, until), until)
     seconds = int(LIFE.total_seconds())
     return Reply.of(200, {"access_token": token, "token_type": "Bearer", "expires_in": seconds})
 
@@ -56,12 +58,6 @@ def _client_of(turn: Turn, authorization: str) -> str | None:
     tokens: dict[str, tuple[str, datetime]] = turn.world.memory.get("tokens", {})
     client, until = tokens.get(given, (None, turn.now))
     return STATIC.get(given) or (client if turn.now < until else None)
-
-
-def _living(turn: Turn) -> dict[str, tuple[str, datetime]]:
-    """Return the tokens that are still good, each with its client and its end."""
-    tokens: dict[str, tuple[str, datetime]] = turn.world.memory.get("tokens", {})
-    return {token: (client, until) for token, (client, until) in tokens.items() if turn.now < until}
 
 
 def _recent(turn: Turn, client: str) -> list[datetime]:

@@ -80,7 +80,9 @@ def _query(turn: Turn, kinds: Kinds, kind: Kind) -> Query | Reply:
         given = turn.query.get(name)
         part = read_part(kinds, kind, given) if isinstance(given, str) else ()
         if isinstance(part, Mistake):
-            return invalid(turn, name, f"{name}, column {part.column}: {part.detail.rstrip('.')}.")
+            end = "" if part.detail.endswith("?") else "."
+            detail = f"{name}, column {part.column}: {part.detail.rstrip('.')}{end}"
+            return invalid(turn, name, detail, got=part.got, hint=part.hint)
         parts[name] = part
     return parts
 

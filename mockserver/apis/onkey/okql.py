@@ -1,11 +1,11 @@
 """OKQL as far as lists understand it: reading `$filter`, `$orderby` and `$select`, each mistake with its column."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeAlias
 
-from contracts.names import did_you_mean
+from contracts.names import closest
 from mockserver.apis.onkey.kinds import DIGITS, Kind, Kinds, Steps, key_of
 
 OPERATORS: Final = ("eq", "ne", "gt", "ge", "lt", "le", "startswith")
@@ -29,10 +29,12 @@ class Token(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """What is wrong at which column."""
+    """What is wrong at which column; `got` and the closest known name, `hint`, where a word is unknown."""
 
     column: int
     detail: str
+    got: str = ""
+    hint: str = ""
 
 
 class Condition(NamedTuple):
@@ -66,7 +68,7 @@ def read_filter(kinds: Kinds, kind: Kind, text: str) -> tuple[Condition, ...] | 
         if joint.kind == "end":
             return tuple(conditions)
         if joint.text.lower() != "and":
-            return Mistake(joint.column, f"expected 'and' or the end; got {_got(joint)}")
+            return _unknown(joint.column, f"expected 'and' or the end; got {_got(joint)}", joint.text, ("and",))
         tokens = tokens[4:]
     return Mistake(joint.column, f"expected at most {MAX_CONDITIONS} conditions")
 
@@ -81,7 +83,8 @@ def read_order(kinds: Kinds, kind: Kind, text: str) -> tuple[Order, ...] | Mista
             return steps
         direction = direction.strip().lower()
         if direction not in {"", "asc", "desc"}:
-            return Mistake(column + len(name) + 1, f"expected asc or desc; got '{direction[:40]}'")
+            detail = f"expected asc or desc; got '{direction[:40]}'"
+            return _unknown(column + len(name) + 1, detail, direction, ("asc", "desc"))
         orders.append(Order(steps, direction == "desc"))
     return tuple(orders)
 
@@ -122,8 +125,16 @@ def _steps(kinds: Kinds, kind: Kind, name: Token) -> Steps | Mistake:
     if name.kind != "word" or not name.text:
         return Mistake(name.column, f"expected a property of {kind.name}; got {_got(name)}")
     steps = kinds.steps(kind, name.text)
-    hint = did_you_mean(name.text.rpartition("->")[2], kind.members.values())
-    return steps or Mistake(name.column, f"'{name.text[:80]}' is not a property of {kind.name}. {hint}".strip())
+    if steps:
+        return steps
+    detail = f"'{name.text[:80]}' is not a property of {kind.name}"
+    return _unknown(name.column, detail, name.text.rpartition("->")[2], kind.members.values())
+
+
+def _unknown(column: int, detail: str, given: str, known: Iterable[str]) -> Mistake:
+    """Return the mistake of a word that is not known, with the closest one that is."""
+    hint = closest(given, known)
+    return Mistake(column, f"{detail}. Did you mean '{hint}'?" if hint else detail, given[:80], hint)
 
 
 def _condition(kinds: Kinds, kind: Kind, name: Token, operator: Token, literal: Token) -> Condition | Mistake:
@@ -132,7 +143,8 @@ def _condition(kinds: Kinds, kind: Kind, name: Token, operator: Token, literal: 
         return steps
     word = operator.text.lower()
     if operator.kind != "word" or word not in OPERATORS:
-        return Mistake(operator.column, f"expected one of {', '.join(OPERATORS)}; got {_got(operator)}")
+        detail = f"expected one of {', '.join(OPERATORS)}; got {_got(operator)}"
+        return _unknown(operator.column, detail, operator.text, OPERATORS)
     wanted = kinds.type_of(kind, steps)
     value = _literal(literal, wanted)
     if isinstance(value, Mistake):

@@ -35,10 +35,15 @@ def notification(status: int, messages: Sequence[Message], headers: Headers | No
     return Reply.of(status, {"messages": list(messages)}, media_type=NOTIFICATION, headers=headers)
 
 
-def invalid(turn: Turn, where: str, detail: str, *, status: int = 400) -> Reply:
-    """Refuse a call for what it says at `where`, a JSON Pointer or a parameter's name."""
+def invalid(turn: Turn, where: str, detail: str, *, status: int = 400, got: str = "", hint: str = "") -> Reply:
+    """Refuse a call for what it says at `where`, a JSON Pointer or a parameter's name.
+
+    `got` is the word that is not known there, `hint` the closest that is.
+    """
     pointer, name = (where, "body") if where.startswith("/") else ("", where)
-    violation = Violation(side="call", where=name, pointer=pointer, rule="onkey", expected="", got="", detail=detail)
+    violation = Violation(
+        side="call", where=name, pointer=pointer, rule="onkey", expected="", got=got, hint=hint, detail=detail
+    )
     turn.violations = (violation,)
     kind = "conflict" if status == 409 else "invalid"  # noqa: PLR2004 - HTTP's own number
     refusal = Refusal(status=status, kind=kind, detail=detail, violations=(violation,), total=1)

@@ -84,6 +84,7 @@ def fetch_token(turn: Turn) -> Reply:
         )
         return turn.api.hooks.refuse(turn, refusal)
     token = turn.world.ids.hex("token", 32)
-    turn.world.memory.setdefault("tokens", {})[token] = turn.now + LIFETIME
+    until = turn.now + LIFETIME
+    turn.world.remember("tokens", token, until, until)
     seconds = int(LIFETIME.total_seconds())
     return reply_with(turn, 200, {"access_token": token, "token_type": "Bearer", "expires_in": seconds})

@@ -23,6 +23,7 @@ STATUS: Final[Mapping[str, str]] = {
     "running": "Executing",
     "done": "Completed",
     "doneWithErrors": "Completed",
+    "failed": "Completed",
     "cancelled": "Cancelled",
 }
 

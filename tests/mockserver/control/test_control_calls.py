@@ -374,7 +374,7 @@ def test_settings_are_read_patched_and_replaced(things):
         ({"auht": "strict"}, "Did you mean 'auth'?"),
         ({"limits": {"detph": 1}}, "Did you mean 'depth'?"),
         ({"auth": "srtict"}, "Did you mean 'strict'?"),
-        ({"limits": {"depth": 0}}, "1 to 500 levels"),
+        ({"limits": {"depth": 0}}, "1 to 200 levels"),
         ({"limits": {"bodyBytes": "32MB"}}, "bytes"),
         ({"limits": 5}, "limits"),
         ({"genero": {}}, "genero"),
