@@ -11,7 +11,13 @@ from mockserver.ids import Ids
 from mockserver.stores.memory import MemoryStore
 from mockserver.stores.spill import Depot
 
-BY_JOB = ("polls", "bugs/early", "bugs/processed", "bugs/results", "bugs/told")  # kinds of memory whose keys are ids of jobs
+BY_JOB = (
+    "polls",
+    "bugs/early",
+    "bugs/processed",
+    "bugs/results",
+    "bugs/told",
+)  # kinds of memory whose keys are ids of jobs
 
 
 @dataclass(slots=True, kw_only=True)

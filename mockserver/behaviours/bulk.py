@@ -177,7 +177,7 @@ def _job(turn: Turn, admission: Admission, declared: BulkJob, scope: str) -> Job
         parcel=world.depot.keep(turn.call.body),
         unit=admission.unit,
         arrival=world.jobs.arrivals,
-        headers=turn.call.headers,
+        call=replace(turn.call, body=b""),
         keep=declared.keep,
     )
     if turn.decision is not None:

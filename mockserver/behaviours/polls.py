@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from contracts.bulk import BulkJob
 from contracts.jsontext import DEEPEST, JsonFault, read_json
-from contracts.messages import Call, Reply
+from contracts.messages import Reply
 from mockserver.api import Api
 from mockserver.behaviours.bulk import perform, run_of
 from mockserver.behaviours.failing import broken_result
@@ -43,7 +43,7 @@ def settle(api: Api, world: World, now: datetime) -> list[Job]:
     while (job := world.jobs.pop_due(now)) is not None:
         try:
             _run(api, world, job)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last resort: a job ends in its failed state, and the fault is logged
             _log.exception("The job %s of %s %s met a fault of Bulkproof's own", job.id, api.name, job.operation)
             world.jobs.results[job.id] = _broken(api, world, job)
             world.jobs.end(job)
@@ -112,20 +112,19 @@ def _with_its_bugs(api: Api, job: Job) -> Api:
 def _turn(api: Api, world: World, job: Job) -> Turn:
     """Return the call that made the job, without its body, as of the instant at which it runs."""
     operation = served(api).plans[job.operation].operation
-    call = Call(method=operation.method, path=operation.path, headers=job.headers)
-    turn = Turn(api=api, world=world, call=call, now=job.due or job.posted, operation=operation)
+    turn = Turn(api=api, world=world, call=job.call, now=job.due or job.posted, operation=operation)
     turn.variables, turn.query, turn.client, turn.scope = job.variables, job.query, job.client, job.scope
     turn.jobs = (job,)
     return turn
 
 
 def _data(turn: Turn, job: Job) -> object:
-    """Return the body of the call that made the job, and put it into the turn. Raises ValueError: it is not as it was."""
+    """Return the body of the call that made the job, which the turn keeps. Raises ValueError: it is not as it was."""
     body = b"" if job.parcel is None else job.parcel.read()
     turn.call = replace(turn.call, body=body)
     data = read_json(body, max_depth=DEEPEST, lenient=True)
     if isinstance(data, JsonFault):
-        raise ValueError(f"The body that the job waits with cannot be read again: {data.detail}")
+        raise ValueError(f"The body that the job waits with cannot be read again: {data.detail}")  # noqa: TRY004 - a fault of the text
     return turn.api.hooks.canon(turn, data)
 
 

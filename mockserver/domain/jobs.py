@@ -7,19 +7,20 @@ from heapq import heappop, heappush
 from typing import Any, Final
 
 from contracts.bulk import BulkJob
-from contracts.messages import Headers
+from contracts.messages import Call
 from mockserver.domain.values import Outcome
 from mockserver.stores.spill import Parcel
 
-UNDECLARED: Final = 10_000  # ended jobs that are remembered where the declaration does not say for how long
+NO_CALL: Final = Call(method="POST", path="/")
+UNDECLARED: Final = 10_000  # ended jobs that are remembered where no declaration says for how long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """An accepted piece of work: what was asked, when it begins and when it is due.
 
-    `due` is None for a job that never ends. `variables`, `query` and `headers` are those of the call that made it,
-    `parcel` its body; the last two go when the job has ended. `arrival` numbers the jobs of a world. `keep` is how long
+    `due` is None for a job that never ends. `call` is the call that made it without its body, which `parcel` keeps;
+    both go when the job has ended. `variables` and `query` are what was read from it. `arrival` numbers the jobs of a world. `keep` is how long
     it is remembered once it has ended, None where nothing says so; `forgotten` is when that is over whatever it is at.
     """
 
@@ -36,7 +37,7 @@ class Job:
     parcel: Parcel | None
     unit: str
     arrival: int
-    headers: Headers = field(default_factory=Headers)
+    call: Call = NO_CALL
     cancelled: datetime | None = None
     keep: timedelta | None = None
     forgotten: datetime | None = None
@@ -159,7 +160,7 @@ class JobBook:
 
     def end(self, job: Job) -> None:
         """Take note that a job has run or is cancelled; what it was sent is not kept."""
-        kept = self.jobs[job.id] = replace(job, parcel=None, headers=Headers())
+        kept = self.jobs[job.id] = replace(job, parcel=None, call=NO_CALL)
         self.unfinished.pop(job.id, None)
         until = leaves(kept)
         if until is not None:

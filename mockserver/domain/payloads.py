@@ -61,7 +61,9 @@ class Payloads:
         if keyword in _LENGTHS and isinstance(value, str):
             return Fault("length", (name,), value, {**self._bounds(name), "length": len(value)})
         kind = "type" if keyword in _SHAPES else "schema"
-        return Fault(kind, (name,), value, {**self._bounds(name), "keyword": keyword, **self._words(name, value, keyword)})
+        return Fault(
+            kind, (name,), value, {**self._bounds(name), "keyword": keyword, **self._words(name, value, keyword)}
+        )
 
     def _words(self, name: str, value: object, keyword: str) -> dict[str, object]:
         """Return the words that a member may be, and the closest of them, where its schema lists some."""

@@ -20,8 +20,16 @@ JSON = {"Content-Type": "application/json"}
 CREATE = {"Content-Type": "application/vnd.onkey.entitycollection+json"}
 ONKEY = "/onkey/api/tenants/contoso/sandbox/modules/risk/assetimportances/batch?mode=PerRecord&async=true"
 BLOCK = "/genero/api/v1/block/postJob"
-PASSING = {"name": "passing", "summary": "nothing", "rules": [{"when": {"body": [{"pointer": "/0/id", "test": {"equals": "z"}}]}, "then": {"status": 400}}]}
-WAITING = {"name": "waiting", "summary": "waits", "rules": [{"when": {"api": "trees"}, "then": {"delay": "1ms", "at": "before-commit"}}]}
+PASSING = {
+    "name": "passing",
+    "summary": "nothing",
+    "rules": [{"when": {"body": [{"pointer": "/0/id", "test": {"equals": "z"}}]}, "then": {"status": 400}}],
+}
+WAITING = {
+    "name": "waiting",
+    "summary": "waits",
+    "rules": [{"when": {"api": "trees"}, "then": {"delay": "1ms", "at": "before-commit"}}],
+}
 
 
 class Door:
@@ -87,15 +95,21 @@ def test_a_job_does_what_a_body_of_the_limits_depth_says(limit, path, padding):
 def test_a_vendors_job_does_what_a_body_of_the_limits_depth_says():
     """The messages of an On Key task speak of every record, those of a Genero job of every bad one."""
     door = Door(DEEPEST)
-    body = b'[{"userObjectId":"a","properties":{"code":"A","description":"x"}},{"userObjectId":"b","properties":{"descripton":%s}}]'
+    good = b'{"userObjectId":"a","properties":{"code":"A","description":"x"}}'
+    body = b"[" + good + b',{"userObjectId":"b","properties":{"descripton":%s}}]'
     status, _, headers = door.send("POST", ONKEY, body % nested(DEEPEST - 3), **CREATE)
     assert status == 202
     door.advance()
-    steps = door.send("GET", f"/onkey/{headers.get('OnKey-Request-Location').removeprefix('/onkey/').lstrip('/')}/steps")
+    steps = door.send(
+        "GET", f"/onkey/{headers.get('OnKey-Request-Location').removeprefix('/onkey/').lstrip('/')}/steps"
+    )
     assert steps[0] in {200, 404}, steps
     jobs = door.control("GET", "jobs")[1]["jobs"]
     assert [job["state"] for job in jobs] == ["Completed"]
-    codes = [row["body"]["properties"]["code"] for row in door.control("GET", "entities/onkey/AssetImportance?dataset=contoso/sandbox")[1]["entities"]]
+    codes = [
+        row["body"]["properties"]["code"]
+        for row in door.control("GET", "entities/onkey/AssetImportance?dataset=contoso/sandbox")[1]["entities"]
+    ]
     assert "A" in codes
     posted = b'[{"blockId":"b","name":"n","deleted":false,"extra":%s}]' % nested(DEEPEST - 2)
     status, told, _ = door.send("POST", BLOCK, posted)
@@ -201,7 +215,11 @@ def test_a_job_that_meets_a_fault_of_ours_fails_with_results(kind, what, monkeyp
         "trees": ("/trees/trees/jobs", [{"id": "a"}, {"id": "b"}], JSON),
         "lasting": ("/trees/trees/lasting-jobs", [{"id": "a"}, {"id": "b"}], JSON),
         "genero": (BLOCK, [{"blockId": name, "name": "n", "deleted": False} for name in "ab"], JSON),
-        "onkey": (ONKEY, [{"userObjectId": name, "properties": {"code": name, "description": "x"}} for name in "ab"], CREATE),
+        "onkey": (
+            ONKEY,
+            [{"userObjectId": name, "properties": {"code": name, "description": "x"}} for name in "ab"],
+            CREATE,
+        ),
     }
     path, body, headers = calls[kind]
     status, told, fields = door.send("POST", path, body, **headers)
@@ -228,3 +246,22 @@ def test_a_job_that_meets_a_fault_of_ours_fails_with_results(kind, what, monkeyp
         assert (status, [one["properties"]["isValid"] for one in steps]) == (200, [False, False])
     door.send("POST", path, body, **headers)
     assert door.advance()["events"][-1]["says"].endswith(("FINE", "Completed", "MIXED"))
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("query", ["", "?later=true"])
+@pytest.mark.parametrize(
+    ("member", "word", "hint"), [("do", "put", ""), ("do", "dropp", "drop"), ("kind", "tre", "tree"), ("do", None, "")]
+)
+def test_no_item_vanishes_for_a_word_that_means_nothing(query, member, word, hint):
+    """An item whose action or kind nobody knows refuses the call; it is not left out."""
+    door = Door(64)
+    item = {"do": "put", "kind": "tree", "record": {"id": "a"}, member: word}
+    status, told, _ = door.send("POST", f"/trees/trees/changes{query}", [{"do": "put", "record": {"id": "b"}}, item])
+    if word == "put":
+        assert status in {200, 202}
+        return
+    assert status == 400, told
+    assert [one["pointer"] for one in told["errors"]] == [f"/1/{member}"]
+    assert [one["hint"] for one in door.control("GET", "exchanges/1")[1]["violations"]] == [hint]
+    assert door.send("GET", "/trees/trees/b")[0] == 404
