@@ -20,8 +20,9 @@ class Job:
     """An accepted piece of work: what was asked, when it begins and when it is due.
 
     `due` is None for a job that never ends. `call` is the call that made it without its body, which `parcel` keeps;
-    both go when the job has ended. `variables` and `query` are what was read from it. `arrival` numbers the jobs of a world. `keep` is how long
-    it is remembered once it has ended, None where nothing says so; `forgotten` is when that is over whatever it is at.
+    both go when the job has ended. `variables` and `query` are what was read from it. `arrival` numbers the jobs of a
+    world. `keep` is how long it is remembered once it has ended, None where nothing says so; `forgotten` is when that
+    is over whatever it is at.
     """
 
     id: str
