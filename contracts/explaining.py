@@ -45,7 +45,7 @@ class Explainer:
 
 
 def explain(schema: Schema, value: object, path: Path, found: Findings) -> None:
-    """Add what is wrong with `value`, which does not fit; what is nested too deep for Python is told in one sentence."""
+    """Add what is wrong with `value`, which does not fit; what is nested too deep for Python is told in brief."""
     before = found.total
     try:
         explainer(schema)(value, path, found)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from contracts.bulk import Bulk
 from contracts.messages import ABSENT
 from contracts.names import closest
+from contracts.pointers import look_up
+from contracts.texts import listed
 from contracts.validation import Violation, check_items
-from mockserver.domain.places import choose, locate, wished
+from mockserver.domain.places import choose, is_outside, locate, wished
 from mockserver.domain.values import Item
 from mockserver.served import BulkPlan, served
 from mockserver.stores.memory import hashable
@@ -53,7 +55,7 @@ def admitted(turn: Turn, plan: BulkPlan) -> Admission | Refusal:
     unit = choose(plan.bulk.unit.of, _choice(turn, plan.bulk))
     if unit is None:
         return _bad_mode(turn, plan.bulk)
-    refusal = _repeated(turn, plan)
+    refusal = _unread(turn, plan) or _repeated(turn, plan)
     return refusal or Admission(plan=plan, size=plan.dismantler.size(turn), unit=unit)
 
 
@@ -143,6 +145,34 @@ def malformed(turn: Turn, plan: BulkPlan) -> Refusal | None:
         violations=report.violations,
         total=report.total,
     )
+
+
+def _unread(turn: Turn, plan: BulkPlan) -> Refusal | None:
+    """Refuse a list with an item whose kind or action is a word that means nothing: it could not be carried out."""
+    index = plan.dismantler.unread(turn)
+    if index is None:
+        return None
+    effect, raws = plan.bulk.effect, plan.dismantler.raws(turn)
+    raw = raws[index] if index < len(raws) else None
+    resource = plan.dismantler.resource(turn, raw)
+    choice = effect.resource if resource is None else effect.action
+    source = "" if choice is None else choice.source
+    given = ABSENT if not source else locate(turn, source) if is_outside(source) else look_up(raw, source)
+    known = tuple(choice.words) if choice is not None else ()
+    what, got = "kind of record" if resource is None else "action", "nothing" if given is ABSENT else str(given)[:80]
+    hint = closest(got, known)
+    meant = f" Did you mean '{hint}'?" if hint else ""
+    violation = Violation(
+        side="call",
+        where=source if is_outside(source) else "body",
+        pointer="" if is_outside(source) else f"{_place(turn, plan) or ''}/{index}{source}",
+        rule="enum",
+        expected=listed(known, "or"),
+        got=got,
+        hint=hint,
+        detail=f"'{got}' is no {what} that is known here.{meant}",
+    )
+    return _refusal(plan.bulk, "malformedItem", violation.detail, violation)
 
 
 def _repeated(turn: Turn, plan: BulkPlan) -> Refusal | None:

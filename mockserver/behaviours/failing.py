@@ -54,7 +54,7 @@ def _entries(turn: Turn, plan: BulkPlan, job: Job, declared: Outcomes, outcomes:
     run = run_of(turn, batch, job.scope)
     try:
         return collected(run, declared, outcomes)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the fault is logged, and the job has results all the same
         _log.exception("The results of the job %s cannot be told in the API's own words", job.id)
     if declared.shape == "map":
         return {name_of(one.item): declared_entry(run, one) for one in outcomes}

@@ -44,7 +44,7 @@ def settle(api: Api, world: World, now: datetime) -> list[Job]:
     while (job := world.jobs.pop_due(now)) is not None:
         try:
             _run(api, world, job)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last resort: a job ends in its failed state, and the fault is logged
             _log.exception("The job %s of %s %s met a fault of Bulkproof's own", job.id, api.name, job.operation)
             world.jobs.results[job.id] = _broken(api, world, job)
             world.jobs.end(job)
@@ -120,7 +120,7 @@ def _turn(api: Api, world: World, job: Job) -> Turn:
 
 
 def _data(turn: Turn, job: Job) -> object:
-    """Return the body of the call that made the job, and put it into the turn. Raises ValueError: it is not as it was."""
+    """Return the body of the call that made the job, and which the turn keeps. Raises ValueError: it is not as it was."""
     turn.call = replace(turn.call, body=b"" if job.parcel is None else job.parcel.read())
     data = data_again(turn)
     if data is ABSENT:

@@ -201,6 +201,15 @@ class Dismantler:
         given = condition(turn.operation, turn.call.headers, IF_MATCH) if turn.operation and _is_if_match(at) else None
         return given or version_of(locate(turn, at))
 
+    def unread(self, turn: "Turn") -> int | None:
+        """Return the place of the first item whose kind or action is a word that means nothing, None when none is."""
+        effect = self._bulk.effect
+        fixed = self._is_fixed(effect.resource) and self._is_fixed(effect.action)
+        for n, raw in enumerate([None] if fixed else self.raws(turn)):
+            if self.resource(turn, raw) is None or self._action(self._given(turn, effect.action, raw)) is None:
+                return n
+        return None
+
     def _is_fixed(self, choice: Choice | None) -> bool:
         return choice is None or not choice.source or is_outside(choice.source)
 

@@ -11,18 +11,18 @@ from contracts.messages import Call
 from mockserver.domain.values import Outcome
 from mockserver.stores.spill import Parcel
 
-UNDECLARED: Final = 10_000  # ended jobs that are remembered where the declaration does not say for how long
 NO_CALL: Final = Call(method="POST", path="/")
+UNDECLARED: Final = 10_000  # ended jobs that are remembered where no declaration says for how long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """An accepted piece of work: what was asked, when it begins and when it is due.
 
-    `due` is None for a job that never ends. `call` is the call that made it without its body, which `parcel` keeps; both
-    go when the job has ended. `variables` and `query` are what was read from it. `arrival` numbers the jobs of a world.
-    `keep` is how long it is remembered once it has ended, None where nothing says so; `forgotten` is when that is over,
-    whatever state it is in.
+    `due` is None for a job that never ends. `call` is the call that made it without its body, which `parcel` keeps;
+    both go when the job has ended. `variables` and `query` are what was read from it. `arrival` numbers the jobs of a
+    world. `keep` is how long it is remembered once it has ended, None where nothing says so; `forgotten` is when that
+    is over whatever it is at.
     """
 
     id: str

@@ -95,7 +95,8 @@ def test_a_job_does_what_a_body_of_the_limits_depth_says(limit, path, padding):
 def test_a_vendors_job_does_what_a_body_of_the_limits_depth_says():
     """The messages of an On Key task speak of every record, those of a Genero job of every bad one."""
     door = Door(DEEPEST)
-    body = b'[{"userObjectId":"a","properties":{"code":"A","description":"x"}},{"userObjectId":"b","properties":{"descripton":%s}}]'
+    good = b'{"userObjectId":"a","properties":{"code":"A","description":"x"}}'
+    body = b"[" + good + b',{"userObjectId":"b","properties":{"descripton":%s}}]'
     status, _, headers = door.send("POST", ONKEY, body % nested(DEEPEST - 3), **CREATE)
     assert status == 202
     door.advance()
@@ -245,3 +246,22 @@ def test_a_job_that_meets_a_fault_of_ours_fails_with_results(kind, what, monkeyp
         assert (status, [one["properties"]["isValid"] for one in steps]) == (200, [False, False])
     door.send("POST", path, body, **headers)
     assert door.advance()["events"][-1]["says"].endswith(("FINE", "Completed", "MIXED"))
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("query", ["", "?later=true"])
+@pytest.mark.parametrize(
+    ("member", "word", "hint"), [("do", "put", ""), ("do", "dropp", "drop"), ("kind", "tre", "tree"), ("do", None, "")]
+)
+def test_no_item_vanishes_for_a_word_that_means_nothing(query, member, word, hint):
+    """An item whose action or kind nobody knows refuses the call; it is not left out."""
+    door = Door(64)
+    item = {"do": "put", "kind": "tree", "record": {"id": "a"}, member: word}
+    status, told, _ = door.send("POST", f"/trees/trees/changes{query}", [{"do": "put", "record": {"id": "b"}}, item])
+    if word == "put":
+        assert status in {200, 202}
+        return
+    assert status == 400, told
+    assert [one["pointer"] for one in told["errors"]] == [f"/1/{member}"]
+    assert [one["hint"] for one in door.control("GET", "exchanges/1")[1]["violations"]] == [hint]
+    assert door.send("GET", "/trees/trees/b")[0] == 404

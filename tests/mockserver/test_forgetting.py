@@ -107,9 +107,8 @@ def test_genero_forgets_jobs_and_polls_after_thirty_days(door):
 def test_of_jobs_without_a_declared_time_the_newest_stay(door, monkeypatch):
     """Their number is bounded; unfinished ones are never dropped."""
     monkeypatch.setattr(jobs, "UNDECLARED", 100)
-    addresses = []
-    for n in range(300):
-        addresses.append(door.send("POST", "/trees/trees/lasting-jobs", [{"id": f"t{n}"}]).headers.get("Location"))
+    replies = [door.send("POST", "/trees/trees/lasting-jobs", [{"id": f"t{n}"}]) for n in range(300)]
+    addresses = [reply.headers.get("Location") for reply in replies]
     assert all(door.send("GET", one).status == 200 for one in addresses)
     door.advance("PT1M")
     assert [door.send("GET", one).status for one in addresses] == [404] * 200 + [200] * 100

@@ -127,14 +127,18 @@ def _steps(kinds: Kinds, kind: Kind, name: Token) -> Steps | Mistake:
     steps = kinds.steps(kind, name.text)
     if steps:
         return steps
-    detail = f"'{name.text[:80]}' is not a property of {kind.name}"
+    detail = f"'{name.text[:80]}' is not a property of {kind.name}."
     return _unknown(name.column, detail, name.text.rpartition("->")[2], kind.members.values())
 
 
 def _unknown(column: int, detail: str, given: str, known: Iterable[str]) -> Mistake:
     """Return the mistake of a word that is not known, with the closest one that is."""
     hint = closest(given, known)
-    return Mistake(column, f"{detail}. Did you mean '{hint}'?" if hint else detail, given[:80], hint)
+    return (
+        Mistake(column, f"{detail.rstrip('.')}. Did you mean '{hint}'?", given[:80], hint)
+        if hint
+        else Mistake(column, detail)
+    )
 
 
 def _condition(kinds: Kinds, kind: Kind, name: Token, operator: Token, literal: Token) -> Condition | Mistake:

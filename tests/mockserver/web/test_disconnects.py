@@ -1,4 +1,4 @@
-"""A client that goes away, wherever it does, costs a line of the log at most: no traceback, and no 500 in the journal."""
+"""A client that goes away, wherever it does, is no fault: no traceback, and no 500 in the journal."""
 
 import json
 import re
@@ -115,7 +115,7 @@ def half_close(connection):
 
 
 def one_after_the_other(served, request, leave):
-    """The server has taken the request up when the client goes."""
+    """Go when the server has taken the request up."""
     connection = socket.create_connection(("127.0.0.1", served.port), timeout=30)
     connection.sendall(request)
     time.sleep(0.1)
@@ -123,7 +123,7 @@ def one_after_the_other(served, request, leave):
 
 
 def at_once(served, request, leave):
-    """The server learns of the request and of its end in one go."""
+    """Let the server learn of the request and of its end in one go."""
     with stopped(served):
         connection = socket.create_connection(("127.0.0.1", served.port), timeout=30)
         connection.sendall(request)
@@ -131,7 +131,7 @@ def at_once(served, request, leave):
 
 
 def at_once_after_another(served, request, leave):
-    """The same on a connection that is in use."""
+    """Do the same on a connection that is in use."""
     connection = socket.create_connection(("127.0.0.1", served.port), timeout=30)
     connection.sendall(b"GET /_sandbox/health HTTP/1.1\r\nHost: x\r\n\r\n")
     connection.recv(65536)
