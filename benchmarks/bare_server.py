@@ -1,4 +1,4 @@
-"""What a server cannot be cheaper than: aiohttp, uvloop and orjson; with `--empty` it has no route at all."""
+"""The baseline of `serving.py`: a bare aiohttp server on uvloop with orjson; with `--empty` it has no route."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ def application(*, empty: bool) -> web.Application:
     app = web.Application(client_max_size=32 * 1024 * 1024)
     if empty:
         return app
-    from contracts.document import load_bundled  # noqa: PLC0415 - an empty application imports nothing of ours
+    from contracts.openapi.loading import load_bundled  # noqa: PLC0415 - an empty application imports nothing of ours
 
     operation = load_bundled("onkey").operation("batchCreate")
     assert operation is not None

@@ -1,6 +1,6 @@
-"""What a campaign is worth, as ratios measured side by side in one run: `python benchmarks/bench_fuzz.py --seconds 15`.
+"""Measure fuzzing, as ratios side by side in one run: `python benchmarks/bench_fuzz.py --seconds 15`.
 
-Everything is counted at the server (`counted_server.py`), in the same way for whoever calls it. Nothing here fails.
+Everything is counted at the server (`counted_server.py`), in the same way for every client. Nothing here fails.
 """
 
 import argparse
@@ -24,7 +24,7 @@ CLIENT, SERVER = {0}, {1}  # a core each, where there are two
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a server was asked, from the first call to the last. `own` and `server` are CPU seconds."""
+    """The requests of one client, from the first to the last. `own` and `server` are CPU seconds."""
 
     seconds: float
     counts: dict[str, int]
@@ -33,11 +33,11 @@ class Run:
 
     @property
     def spent(self) -> float:
-        """The CPU seconds of all that took part."""
+        """The CPU seconds of client and server."""
         return self.own + self.server
 
     def rate(self, name: str, *, by: str = "seconds") -> float:
-        """Return how many of a kind there were in a second, by the clock or by CPU."""
+        """Return the number of a kind per second, by the clock or by CPU."""
         return self.counts.get(name, 0) / getattr(self, by)
 
 
@@ -57,7 +57,7 @@ def pin(pid: int, cores: set[int]) -> None:
 
 
 def measured(server: Server, command: tuple[str, ...], *, pinned: bool = True) -> Run:
-    """Run a client to its end and return what it asked."""
+    """Run a client to its end and return its counts."""
     with TemporaryDirectory(prefix="bulkproof-bench-") as folder:
         server.call("GET", "/_counts")
         before, spent = server.cpu(), os.times()
@@ -89,7 +89,7 @@ def schemathesis(api: str, server: Server, seconds: float) -> tuple[str, ...]:
 
 
 def told(name: str, run: Run) -> None:
-    """Print what a run came to."""
+    """Print the counts of a run."""
     size = run.counts.get("items", 0) / max(1, run.counts.get("batches", 0))
     figures = {
         "calls/s": run.rate("calls"),
@@ -109,7 +109,7 @@ def median(runs: list[Run], name: str, *, by: str = "seconds") -> float:
 
 
 def alone(api: str, seconds: float, rounds: int) -> None:
-    """Hold the bulk fuzzer against schemathesis as it comes: one process each, the same server, the same time."""
+    """Compare the bulk fuzzer with plain schemathesis: one process each, the same server, the same time."""
     ours, theirs = [], []
     with counted(api) as server:
         for _ in range(rounds):
@@ -127,7 +127,7 @@ def alone(api: str, seconds: float, rounds: int) -> None:
 
 
 def workers(api: str, seconds: float, rounds: int) -> None:
-    """Hold two workers of Dask against one. Where cores are scarce, the CPU per call says more."""
+    """Compare two Dask workers with one. Where cores are scarce, CPU seconds per request say more."""
     runs: dict[int, list[Run]] = {1: [], 2: []}
     with counted(api) as server:
         pin(server.process.pid, CLIENT | SERVER)

@@ -1,8 +1,8 @@
-"""What a test pays for its sandbox: the fixture's own work, beside the calls of the client that it tests.
+"""Measure the cost of a sandbox in a test: the fixture's own work, beside the requests of the client under test.
 
     python benchmarks/bench_plugin.py
 
-Prints milliseconds of CPU time, which a busy machine disturbs little, and their ratio to one bulk call of the client.
+Prints milliseconds of CPU time, which a busy machine disturbs little, and their ratio to one of the client's requests.
 Exits with 1 when a test's own cost is 5 ms or more.
 """
 
@@ -14,8 +14,7 @@ from statistics import median
 from time import perf_counter, process_time
 from urllib.parse import urlsplit
 
-from mockserver.testing.bulkproof import Bulkproof
-from mockserver.testing.servers import Server, served
+from mockserver.testing.bulkproof import Bulkproof, Server, served
 
 ROUNDS = 200
 LIMIT = 5.0  # milliseconds that a test may pay
@@ -23,7 +22,7 @@ BODY = json.dumps([{"blockId": f"b{n}", "name": f"Block {n}"} for n in range(100
 
 
 def call(connection: HTTPConnection, bulkproof: Bulkproof) -> None:
-    """Post a hundred blocks, as the client under test would."""
+    """Post a hundred blocks, as the client under test does."""
     path = urlsplit(bulkproof.genero.url).path + "/api/v1/block/postJob"
     connection.request("POST", path, BODY, {"Content-Type": "application/json"})
     reply = connection.getresponse()
@@ -42,19 +41,19 @@ def timed(action: Callable[[], object]) -> float:
 
 
 def empty(server: Server) -> None:
-    """A test that makes no use of its sandbox."""
+    """A test that does not use its sandbox."""
     server.sandbox("bench").drop()
 
 
 def plain(server: Server, connection: HTTPConnection) -> None:
-    """A test whose client makes one call."""
+    """A test whose client sends one request."""
     bulkproof = server.sandbox("bench")
     call(connection, bulkproof)
     bulkproof.drop()
 
 
 def full(server: Server, connection: HTTPConnection) -> None:
-    """A test with an expectation, one call, and what is stored afterwards."""
+    """A test with an expectation, one request, and a look at the stored records."""
     bulkproof = server.sandbox("bench")
     bulkproof.genero.expect("postJob").items(where={"blockId": "b7"}).fail(message="No.").times(1)
     call(connection, bulkproof)

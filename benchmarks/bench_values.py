@@ -1,4 +1,4 @@
-"""What making data costs, measured side by side in one run: `python benchmarks/bench_values.py [--items 20000]`.
+"""Measure generating data, side by side in one run: `python benchmarks/bench_values.py [--items 20000]`.
 
 Nothing here fails: it reports, with the goal beside each figure.
 """
@@ -12,10 +12,12 @@ from functools import partial
 from random import Random
 from string import ascii_uppercase
 
-from contracts.document import load_bundled
-from generators.batches import PROFILES, Composer, Known
-from generators.mutations import invalid_variant
-from generators.values import compile_schema
+from contracts.openapi.loading import load_bundled
+from generators.data.compile import compile_schema
+from generators.data.mutation import invalid_variant
+from generators.requests.batch import Composer
+from generators.requests.known_records import KnownRecords
+from generators.requests.profiles import PROFILES
 
 FLAT = {
     "type": "object",
@@ -33,7 +35,7 @@ REPEATS = 5
 
 
 def by_hand(n: int) -> Iterator[object]:
-    """The same kind of records as a person would write them: unchecked."""
+    """Return the same kind of record by hand-written code, unchecked."""
     rng = Random(1)
     for _ in range(n):
         letters = rng.choice(ascii_uppercase) + rng.choice(ascii_uppercase) + rng.choice(ascii_uppercase)
@@ -46,7 +48,7 @@ def by_hand(n: int) -> Iterator[object]:
 
 
 def microseconds(make: Callable[[int], Iterable[object]], n: int) -> float:
-    """The best of several runs, by item."""
+    """Return the fastest of several runs, in microseconds per item."""
     best = float("inf")
     for _ in range(REPEATS):
         began = time.perf_counter()
@@ -56,7 +58,7 @@ def microseconds(make: Callable[[int], Iterable[object]], n: int) -> float:
 
 
 def peak(make: Callable[[int], Iterable[object]], n: int) -> float:
-    """The most memory, in KiB, that was in use while values were made and dropped."""
+    """Return the peak memory, in KiB, while values are made and dropped."""
     tracemalloc.start()
     deque(make(n), maxlen=0)
     top = tracemalloc.get_traced_memory()[1]
@@ -103,14 +105,14 @@ def batches() -> None:
             report(f"a mixed batch of {size} for {name}", f"{made / 1000:.2f} ms", f"{made / size:.0f} us an item")
 
 
-def mixed(composer: Composer, known: Known, size: int, n: int) -> Iterator[object]:
+def mixed(composer: Composer, known: KnownRecords, size: int, n: int) -> Iterator[object]:
     for seed in range(n):
         yield composer.compose(seed=seed, size=size, profile=PROFILES["mixed"], known=known)
 
 
-def stocked(api: str) -> Known:
+def stocked(api: str) -> KnownRecords:
     resources = load_bundled(api).resources
-    known = Known(resources)
+    known = KnownRecords(resources)
     for resource in resources.values():
         for n in range(2000):
             key = n + 1 if resource.assigned else f"{resource.name}{n}"

@@ -1,7 +1,7 @@
-"""A sandbox server that counts the bulk calls it answers, whoever makes them: `GET /_counts` tells.
+"""A sandbox server that counts the bulk requests that it answers; `GET /_counts` returns the counts.
 
-An item is valid when the contract's own schema of an item accepts it and the request was not refused as a whole; items
-of one request that are copies of each other count as one different item.
+An item is valid when the contract's schema of an item accepts it and the request was not refused as a whole; equal
+items of one request count as one distinct item.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 
 import orjson
 
-from contracts.messages import Headers, Reply
-from contracts.model import Operation, Route
-from contracts.routing import Router
-from contracts.schemas import Schema
-from generators.locations import json_of, look
+from contracts.exchange.locations import find, json_of
+from contracts.messages import Headers, Response
+from contracts.openapi.model import Operation, Route
+from contracts.openapi.routing import Router
+from contracts.schemas.schema_set import Schema
 from generators.requests.calls import body_schema
-from mockserver.sources import find_sources
-from mockserver.web.running import start
-from mockserver.web.service import Options, Service
+from mockserver.apis.sources import find_sources
+from mockserver.http.lifecycle import start
+from mockserver.http.service import Options, Service
 
 try:
     import uvloop
@@ -33,14 +33,14 @@ COUNTS = "/_counts"
 
 
 def places(operation: Operation) -> list[tuple[str, Schema]]:
-    """Return where the items of a bulk call may stand, each with the schema of one item."""
+    """Return the possible locations of the items of a bulk request, each with the schema of one item."""
     bulk, body = operation.bulk, body_schema(operation)
     at = [(one, body.at(one)) for one in (bulk.items.at, *bulk.items.also_at)]
     return [(one, inner.items() or inner.member("*")) for one, inner in at if inner is not None]
 
 
 class Counted(Service):
-    """A service that counts what it is asked."""
+    """A service that counts its requests."""
 
     def __init__(self, *given: object) -> None:
         super().__init__(*given)
@@ -53,7 +53,7 @@ class Counted(Service):
         if raw == COUNTS:
             told = {**self.counts, "seconds": self.last - self.first, "cpu": time.process_time()}
             self.counts, self.first = Counter(), 0.0
-            return Reply(status=200, headers=Headers(), body=orjson.dumps(told))
+            return Response(status=200, headers=Headers(), body=orjson.dumps(told))
         return super().find(raw, headers, real)
 
     def play(self, place, method: str, headers: Headers, body: object, real: datetime):
@@ -64,12 +64,12 @@ class Counted(Service):
         router = self.routers.get(place.api.name)
         found = router.match(method, place.target.path) if router is not None else None
         if isinstance(found, Route) and found.operation.bulk is not None and isinstance(body, bytes):
-            self.count(found.operation, body, played.reply)
+            self.count(found.operation, body, played.response)
         return played
 
-    def count(self, operation: Operation, body: bytes, reply: Reply | None) -> None:
+    def count(self, operation: Operation, body: bytes, reply: Response | None) -> None:
         data = json_of(body)
-        collections = ((look(data, at), schema) for at, schema in self.places[operation.id])
+        collections = ((find(data, at), schema) for at, schema in self.places[operation.id])
         items, schema = next(((one, schema) for one, schema in collections if isinstance(one, list | dict)), ((), None))
         self.counts["batches"] += 1
         self.counts["items"] += len(items)

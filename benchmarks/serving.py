@@ -1,4 +1,4 @@
-"""What serving costs, as ratios measured side by side in one run: `python benchmarks/serving.py --posts 10000`.
+"""Measure serving, as ratios side by side in one run: `python benchmarks/serving.py --posts 10000`.
 
 Costs are CPU seconds of the server's process, which a busy machine disturbs little. Nothing here fails: it reports.
 """
@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import orjson
 
-from contracts.document import load_bundled
+from contracts.openapi.loading import load_bundled
 
 HERE = Path(__file__).parent
 TICK = os.sysconf("SC_CLK_TCK")
@@ -91,7 +91,7 @@ def bare() -> Iterator[Server]:
 
 
 def cost(server: Server, work: Callable[[], object], *, seconds: float = 2.0) -> float:
-    """Return the server's CPU seconds for one `work`, over about `seconds` of it."""
+    """Return the server's CPU seconds per `work`, over about `seconds` of it."""
     work()
     began, before, times = time.perf_counter(), server.cpu(), 0
     while time.perf_counter() - began < seconds:
@@ -181,7 +181,7 @@ def creates() -> None:
 
 
 def growth() -> None:
-    """What must grow in step, and what must not grow at all."""
+    """Costs that must grow linearly, and costs that must not grow."""
     with sandbox("--clock", "frozen", "--max-sandboxes", "2000") as server:
 
         def whole(size: int) -> float:
@@ -214,7 +214,7 @@ def growth() -> None:
 
 
 def starting() -> None:
-    """From the command to the first answer, against an empty aiohttp application with the same third-party imports."""
+    """From the command to the first response, against an empty aiohttp application with the same packages imported."""
 
     def first_answer(*command: str) -> tuple[float, float]:
         server = Server(*command)

@@ -4,10 +4,10 @@
     ├── ContractError         an OpenAPI document that cannot be loaded: one Fault per mistake
     ├── ScenarioError         a scenario document that cannot be loaded: one Fault per mistake
     ├── MisuseError           an option, a name or a file that does not fit
-    └── ImpossibleError       what cannot be made or tried (in `generators.impossible`)
-        └── UnsatisfiableError    a schema that no value can be made for (in `generators.values`)
+    └── NotApplicableError    what cannot be made or tried (in `generators.errors`)
+        └── UnsatisfiableError    a schema that no value can be made for
 
-Bad data is not an exception: validation yields `contracts.validation.Violation`s.
+Bad data is not an exception: validation returns Violations (`contracts.schemas.violations`).
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Fault:
-    """One mistake in a file: where it is (file and JSON Pointer), what is wrong, and what to do."""
+    """One mistake in a file: the file and JSON Pointer, what is wrong, and how to correct it."""
 
     file: str
     pointer: str
@@ -23,13 +23,13 @@ class Fault:
     cure: str
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return the fault in one line."""
         place = f"{self.file}#{self.pointer}" if self.pointer else self.file
         return f"{place}: {self.fact} {self.cure}".rstrip()
 
 
 class BulkproofError(Exception):
-    """The root of the tree; `str()` gives what a user is shown."""
+    """The root of the tree: `fact`, `where` and `cure`; `str()` is the message for users."""
 
     def __init__(self, fact: str, *, where: str = "", cure: str = "") -> None:
         self.fact, self.where, self.cure = fact, where, cure
@@ -37,7 +37,7 @@ class BulkproofError(Exception):
 
 
 class FaultyFileError(BulkproofError):
-    """A file with at least one `Fault`."""
+    """A file with at least one `Fault`, all of them in `faults`."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         self.faults = faults

@@ -1,4 +1,4 @@
-"""Calls and replies as values: what went over the wire, whoever sent it."""
+"""HTTP messages as values: `Request`, `Response`, and the `Exchange` of both (RFC 9110)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import orjson
 
 
 class Absent(Enum):
-    """The type of `ABSENT`: there is no JSON value, which is not the same as `null`."""
+    """The type of `ABSENT`: there is no JSON value, which differs from `null`."""
 
     ABSENT = "absent"
 
@@ -22,7 +22,7 @@ ABSENT: Final = Absent.ABSENT
 
 
 class Headers:
-    """HTTP header fields in order; names compare without regard to case. Immutable."""
+    """HTTP header fields in order; names are compared without regard to case (RFC 9110, 5.1). Immutable."""
 
     __slots__ = ("_first", "pairs")
 
@@ -39,11 +39,11 @@ class Headers:
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Return every value of `name` in order."""
-        wanted = name.lower()
-        return tuple(value for key, value in self.pairs if key.lower() == wanted)
+        folded = name.lower()
+        return tuple(value for key, value in self.pairs if key.lower() == folded)
 
     def with_(self, *pairs: tuple[str, str]) -> "Headers":
-        """Return these fields with each given one set: earlier fields of its name are gone."""
+        """Return a copy with each given field; earlier fields of the same name are removed."""
         names = {name.lower() for name, _ in pairs}
         return Headers((*(pair for pair in self.pairs if pair[0].lower() not in names), *pairs))
 
@@ -67,16 +67,16 @@ class Headers:
 
 
 def essence(content_type: str) -> str:
-    """Return a media type without parameters, in lower case: `Text/CSV; charset=x` gives `text/csv`."""
+    """Return the essence of a media type (WHATWG MIME Sniffing): `Text/CSV; charset=x` gives `text/csv`."""
     return content_type.partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """An HTTP request as it arrived.
+class Request:
+    """An HTTP request.
 
     `path` is percent-encoded, begins with `/` and is relative to the API's mount (the server URL of its contract);
-    `query` holds decoded pairs in order; `body` is what was sent, b"" when nothing was.
+    `query` holds decoded pairs in order; `body` is b"" when there is none.
     """
 
     method: str
@@ -91,8 +91,8 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """An HTTP response. `data` is the JSON value of `body`, `ABSENT` when the body is empty or is no JSON."""
+class Response:
+    """An HTTP response. `data` is the JSON value of `body`, `ABSENT` when the body is empty or not JSON."""
 
     status: int
     headers: Headers = field(default_factory=Headers)
@@ -102,8 +102,8 @@ class Reply:
     @classmethod
     def of(
         cls, status: int, data: object, *, media_type: str = "application/json", headers: Headers | None = None
-    ) -> "Reply":
-        """Make a JSON reply; `data` may be `ABSENT` for one without a body."""
+    ) -> "Response":
+        """Return a JSON response; `data` is `ABSENT` for one without a body."""
         given = headers or Headers()
         if data is ABSENT:
             return cls(status=status, headers=given)
@@ -112,18 +112,18 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """A call with its reply, numbered from 1 in the order of arrival; `operation` is None when no path fitted."""
+    """A request with its response, numbered from 1 in order of arrival; `operation` is None when no path matched."""
 
     n: int
     at: datetime
     api: str
     operation: str | None
-    call: Call
-    reply: Reply
+    request: Request
+    response: Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """Exchanges with one implementation, in the order in which they were made."""
+class ExchangeHistory:
+    """Exchanges with one implementation, in the order of their requests."""
 
     exchanges: tuple[Exchange, ...] = ()

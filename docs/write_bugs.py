@@ -1,4 +1,4 @@
-"""Writes `bugs.md` from the table of planted bugs. A test holds that what is here is what it would write.
+"""Write `bugs.md` from the table of planted bugs; a test checks that it is current.
 
 Run it from anywhere: `python docs/write_bugs.py`.
 """  # noqa: INP001 - a script beside the page that it writes
@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from mockserver.scenario.bugs import BUGS  # noqa: E402 - needs the path
+from mockserver.bugs.table import BUGS  # noqa: E402 - needs the path
 
 NOTE = "<!-- Written by docs/write_bugs.py; change bugs.head.md or the table of bugs instead. -->\n\n"
 
@@ -17,7 +17,7 @@ NOTE = "<!-- Written by docs/write_bugs.py; change bugs.head.md or the table of 
 def page() -> str:
     """Return the page."""
     head = (HERE / "bugs.head.md").read_text(encoding="utf-8").rstrip()
-    rows = [f"| `{bug.name}` | {bug.law} | {bug.says} | {', '.join(bug.needs) or 'nothing'} |" for bug in BUGS]
+    rows = [f"| `{bug.name}` | {bug.law} | {bug.description} | {', '.join(bug.needs) or 'nothing'} |" for bug in BUGS]
     return f"{NOTE}{head}\n\n| bug | breaks | what goes wrong | needs |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 

@@ -1,6 +1,6 @@
-"""Writes `scenarios.md` and `scenarios/*.md` from the schema of scenarios, the bundled ones, and their cases.
+"""Write `scenarios.md` and `scenarios/*.md` from the schema of scenarios, the bundled ones, and their cases.
 
-Run it from anywhere: `python docs/write_scenarios.py`. A test holds that what is here is what it would write.
+Run `python docs/write_scenarios.py`. A test requires the files to be current.
 """  # noqa: INP001 - a script beside the pages that it writes
 
 import re
@@ -13,8 +13,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))
 
-from mockserver.scenario.catalogue import BUNDLED, bundled, bundled_names, ways_to_select  # noqa: E402 - needs the path
-from mockserver.scenario.loading import schema  # noqa: E402 - the same
+from mockserver.scenarios.loading import (  # noqa: E402 - needs the path
+    BUNDLED,
+    bundled,
+    bundled_names,
+    schema,
+    ways_to_select,
+)
 
 CASES = ROOT / "tests" / "cases" / "scenarios"
 FOLDERS = {"any": "For any API", "genero": "For Genero", "onkey": "For On Key"}
@@ -43,7 +48,7 @@ def pages() -> dict[str, str]:
 
 
 def reference() -> str:
-    """Return the reference: every word of a scenario, and the list of the bundled ones."""
+    """Return the reference: every keyword of a scenario, and the list of the bundled ones."""
     whole = schema()
     parts = [NOTE + (HERE / "scenarios.head.md").read_text(encoding="utf-8").rstrip(), _bundled_list()]
     parts.append("## Reference\n\nUnknown members are refused, with the closest known name.")
@@ -82,7 +87,7 @@ def _path(name: str) -> Path:
 
 
 def _blocks() -> Iterator[tuple[Path, str, str]]:
-    """Yield the cases: the file, the title, and the text with what stands above every case of the file."""
+    """Yield the cases: file, title, and text, with the heading of the file before each."""
     for file in sorted(CASES.glob("*.case")):
         opening, *cases = re.split(r"^= ", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
         steps = "\n".join(line for line in opening.splitlines() if line.startswith("@"))
@@ -113,7 +118,7 @@ def _table(title: str, part: Mapping[str, Any], says: str = "") -> str:
 
 
 def _followed(part: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a part of the schema with what its reference leads to; its own description comes first."""
+    """Return a part of the schema with its reference resolved; its own description comes first."""
     if "$ref" not in part:
         return part
     target: Mapping[str, Any] = schema()["$defs"][part["$ref"].rpartition("/")[2]]
@@ -126,7 +131,7 @@ def _sentence(part: Mapping[str, Any]) -> str:
 
 
 def _values(part: Mapping[str, Any]) -> str:
-    """Return what a word's value may be, in words."""
+    """Return the allowed values of a keyword in words."""
     own = _followed(part)
     if part.get("$ref", "").rpartition("/")[2] in SECTIONS:
         return f"as {SECTIONS[part['$ref'].rpartition('/')[2]].partition(':')[0]} below"
@@ -165,7 +170,7 @@ KINDS = {
 
 
 def main() -> None:
-    """Write the pages, and remove those of scenarios that are gone."""
+    """Write the pages, and delete those of removed scenarios."""
     wanted = pages()
     (HERE / "scenarios").mkdir(exist_ok=True)
     for old in (HERE / "scenarios").glob("*.md"):

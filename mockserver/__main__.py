@@ -1,4 +1,4 @@
-"""`python -m mockserver` is `bulkproof`."""
+"""Run the command line as `python -m mockserver`."""
 
 from mockserver.cli import main
 

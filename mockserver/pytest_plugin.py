@@ -1,4 +1,7 @@
-"""The pytest plug-in: the fixture `bulkproof`, a sandbox of its own for each test. Nothing is loaded until one asks."""
+"""The pytest plug-in: the fixture `bulkproof`, a fresh sandbox for each test. Loaded on first use.
+
+See https://docs.pytest.org/en/stable/how-to/writing_plugins.html.
+"""
 
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
@@ -7,23 +10,23 @@ import pytest
 
 if TYPE_CHECKING:
     from mockserver.testing import Bulkproof
-    from mockserver.testing.servers import Server
+    from mockserver.testing.bulkproof import Server
 
 SHOWN = 20  # exchanges that a failed test shows
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the setting that says which APIs are served."""
+    """Add the ini option that names the served APIs."""
     says = "APIs that the fixture `bulkproof` serves: bundled ones, plug-ins or OpenAPI files (default: all bundled)"
     parser.addini("bulkproof_apis", says, type="args", default=[])
 
 
 @pytest.fixture(scope="session")
 def bulkproof_server(pytestconfig: pytest.Config) -> "Iterator[Server]":
-    """Start one server for all tests of a process, or use the one that BULKPROOF_URL names."""
+    """Start one server for all tests of a process, or connect to the one that BULKPROOF_URL names."""
     import os  # noqa: PLC0415
 
-    from mockserver.testing.servers import connected, served  # noqa: PLC0415 - only tests that use it wait for it
+    from mockserver.testing.bulkproof import connected, served  # noqa: PLC0415 - only tests that use it wait for it
 
     url = os.environ.get("BULKPROOF_URL")
     if url:
@@ -35,7 +38,7 @@ def bulkproof_server(pytestconfig: pytest.Config) -> "Iterator[Server]":
 
 @pytest.fixture
 def bulkproof(bulkproof_server: "Server", request: pytest.FixtureRequest) -> "Iterator[Bulkproof]":
-    """Return a fresh sandbox: the client calls `bulkproof.onkey.url`, `bulkproof.onkey.expect` gives it bad days."""
+    """Return a fresh sandbox; the client's base URL of an API is `bulkproof.onkey.url`."""
     sandbox = bulkproof_server.sandbox(request.node.name)
     yield sandbox
     sandbox.drop()
@@ -43,7 +46,7 @@ def bulkproof(bulkproof_server: "Server", request: pytest.FixtureRequest) -> "It
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show with a failed test what its client sent and was answered."""
+    """Add the client's exchanges to the report of a failed test."""
     report = yield
     sandbox = getattr(item, "funcargs", {}).get("bulkproof")
     if sandbox is not None and report.when == "call" and report.failed:

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from mockserver.web.running import Running
+    from mockserver.http.lifecycle import Running
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.register_profile("quick", settings.get_profile("patient"), max_examples=25)
 settings.load_profile("patient")
+MAX_ID_CHARS = 80  # of a parameter in the id of a test
 _numbers = count(1)
 
 
@@ -27,6 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(import_module("mockserver.pytest_plugin"), "bulkproof")
     if "not slow" in config.option.markexpr:
         settings.load_profile("quick")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Shorten ids of long texts: the beginning, and how long they are; None leaves the id to pytest."""
+    if not isinstance(val, str | bytes) or len(val) <= MAX_ID_CHARS:
+        return None
+    head = val[:20].decode("latin-1") if isinstance(val, bytes) else val[:20]
+    return f"{head}...{len(val)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +88,9 @@ Serving = Callable[..., Client]
 
 @pytest.fixture(scope="session")
 def _servers() -> Iterator[Callable[..., "Running"]]:
-    from mockserver.sources import find_sources  # noqa: PLC0415 - most tests need no server
-    from mockserver.web.running import in_thread  # noqa: PLC0415
-    from mockserver.web.service import Options  # noqa: PLC0415
+    from mockserver.apis.sources import find_sources  # noqa: PLC0415 - most tests need no server
+    from mockserver.http.lifecycle import in_thread  # noqa: PLC0415
+    from mockserver.http.service import Options  # noqa: PLC0415
 
     running: dict[tuple[Any, ...], Running] = {}
     with ExitStack() as stack:

@@ -1,49 +1,185 @@
-"""The house's rules that a machine can hold: direction of imports, sorted exports, size of files, light imports."""
+"""The rules of `ARCHITECTURE.md` and `CONTRIBUTING.md` that a machine can check: imports, sizes, names, exports."""
 
 import ast
 import importlib
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from pathlib import Path
+from statistics import median
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("contracts", "generators", "mockserver")
-TEXTS = {path.relative_to(ROOT): path.read_text() for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))}
+
+LAYERS = {  # packages, and the folders and modules of each, lowest first: each imports only what is before it
+    "contracts": ("errors", "messages", "syntax", "bulk", "schemas", "openapi", "diff", "exchange"),
+    "generators": (
+        "errors",
+        "data",
+        "requests",
+        "client",
+        "oracles",
+        "schemathesis_engine",
+        "check",
+        "compare",
+        "datasets",
+        "triage",
+        "fuzz",
+        "reports",
+    ),
+    "mockserver": (
+        "stores",
+        "domain",
+        "bugs",
+        "scenarios",
+        "api",
+        "bulk",
+        "journal",
+        "sandbox",
+        "engine",
+        "mutants",
+        "verdicts",
+        "apis",
+        "export",
+        "control",
+        "http",
+        "mutation_testing",
+        "testing",
+        "pytest_plugin",
+        "cli",
+        "__main__",
+    ),
+}
+PACKAGES = tuple(LAYERS)
+LOOSE_MODULES = {  # modules beside the folders of a package: its public face
+    "contracts": {"errors", "messages"},
+    "generators": {"compare", "errors"},
+    "mockserver": {"__main__", "pytest_plugin"},
+}
+MAX_MODULES = 250
+MAX_MODULES_OF_A_FOLDER = 20
+MAX_LINES = 400
+MEDIAN_LINES = (100, 250)
 HEAVY = {
     "contracts": ("jsonschema", "yaml", "aiohttp", "schemathesis", "faker", "distributed", "rich"),
     "generators": ("schemathesis", "faker", "distributed", "aiohttp", "rich"),
     "mockserver": ("schemathesis", "faker", "distributed", "redis", "aiohttp", "rich"),
     "mockserver.cli": ("aiohttp", "schemathesis", "faker", "distributed", "jsonschema"),
 }
+SHARED_NAMES = {  # classes of one name in several modules: why
+    "Exchange": "`mockserver.testing` shows a recorded exchange to tests by the same word as `contracts`",
+    "Report": "`contracts` reports on a validation, `generators.reports` writes reports of a run",
+    "Server": "`mockserver.testing` has the word for a server that a test uses, the script of a finding for its target",
+}
 
 
-def imported(text: str) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found
+def _module_name(path):
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
-def test_a_room_imports_only_rooms_before_it():
+FILES = [path.relative_to(ROOT) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+TREES = {_module_name(path): ast.parse((ROOT / path).read_text(encoding="utf-8")) for path in FILES}
+LINES = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in FILES}
+
+
+def _imported_modules(tree):
+    """Return the project's modules that a module imports, at its top, inside functions and for type checkers."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name if name in TREES else node.module for name in names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+IMPORTS = {name: {found for found in _imported_modules(tree) if found in TREES} for name, tree in TREES.items()}
+
+
+def _part(module):
+    """Return the folder or module of a package that a module is, or lies in; empty for the package itself."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_imports_are_found():
+    """The other tests would hold for an empty graph: here are an import at the top, in a function, for types."""
+    assert "contracts.openapi.model" in IMPORTS["contracts.openapi.loading"]
+    assert "generators.check.run" in IMPORTS["mockserver.cli.check"]
+    assert "mockserver.http.lifecycle" in IMPORTS["mockserver.testing.transports"]
+    assert sum(map(len, IMPORTS.values())) > len(TREES)
+
+
+def test_a_package_imports_only_packages_before_it():
     """Alphabetical order is the order of dependency: contracts, generators, mockserver."""
-    later = {room: set(ROOMS[number + 1 :]) for number, room in enumerate(ROOMS)}
-    offenders = {str(path): sorted(imported(text) & later[path.parts[0]]) for path, text in TEXTS.items()}
-    assert {path: rooms for path, rooms in offenders.items() if rooms} == {}
+    offenders = [
+        f"{module} imports {name}"
+        for module, names in IMPORTS.items()
+        for name in sorted(names)
+        if PACKAGES.index(name.partition(".")[0]) > PACKAGES.index(module.partition(".")[0])
+    ]
+    assert offenders == []
 
 
-def test_no_file_has_more_than_400_lines():
-    """One idea a file; 400 lines are the ceiling."""
-    lines = {str(path): len(text.splitlines()) for path, text in TEXTS.items()}
-    assert {path: count for path, count in lines.items() if count > 400} == {}
+def test_every_folder_has_its_layer():
+    """The layers of a package are its folders and modules, each once."""
+    found = {package: sorted({_part(name) for name in TREES if name.startswith(f"{package}.")}) for package in PACKAGES}
+    assert found == {package: sorted(layers) for package, layers in LAYERS.items()}
+
+
+def test_a_layer_imports_only_layers_before_it():
+    """Inside a package a folder or module imports itself and what is before it in `LAYERS`."""
+    offenders = [
+        f"{module} imports {name}"
+        for module, names in IMPORTS.items()
+        for name in sorted(names)
+        if _is_upward(module, name)
+    ]
+    assert offenders == []
+
+
+def _is_upward(module, name):
+    package = module.partition(".")[0]
+    ranks = {part: rank for rank, part in enumerate(LAYERS[package])}
+    if name.partition(".")[0] != package or not {_part(module), _part(name)} <= set(ranks):
+        return False  # another package; or a package's own face, which the test of circles covers
+    return ranks[_part(name)] > ranks[_part(module)]
+
+
+def test_no_module_is_in_a_circle_of_imports():
+    """No module leads back to itself by imports, those inside functions and for type checkers counted."""
+    assert [module for module in IMPORTS if module in _reached_from(module)] == []
+
+
+def _reached_from(module):
+    reached, waiting = set(), [module]
+    while waiting:
+        news = IMPORTS[waiting.pop()] - reached
+        reached |= news
+        waiting += news
+    return reached
+
+
+def test_modules_lie_in_folders_that_can_be_surveyed():
+    """Beside the folders of a package there is only its public face; no folder has too many modules, nor has all."""
+    modules = [path for path in FILES if path.name != "__init__.py"]
+    loose = {package: {path.stem for path in modules if path.parts[:-1] == (package,)} for package in PACKAGES}
+    assert loose == LOOSE_MODULES
+    folders = Counter(str(path.parent) for path in modules)
+    assert {folder: count for folder, count in folders.items() if count > MAX_MODULES_OF_A_FOLDER} == {}
+    assert len(FILES) <= MAX_MODULES
+
+
+def test_modules_have_a_readable_length():
+    """No module is longer than the ceiling, and half of them neither mere fragments nor long."""
+    assert {str(path): count for path, count in LINES.items() if count > MAX_LINES} == {}
+    shortest, longest = MEDIAN_LINES
+    assert shortest <= median(count for path, count in LINES.items() if path.name != "__init__.py") <= longest
 
 
 def test_exports_are_sorted():
     """What a package exports is listed and sorted: constants, classes, functions."""
-    packages = [".".join(path.parent.parts) for path in TEXTS if path.name == "__init__.py"]
+    packages = [_module_name(path) for path in FILES if path.name == "__init__.py"]
     exported = {name: list(getattr(importlib.import_module(name), "__all__", [])) for name in packages}
+    assert any(exported.values())
     ordered = {name: sorted(names, key=_place) for name, names in exported.items()}
     assert {name: names for name, names in exported.items() if names != ordered[name]} == {}
 
@@ -52,28 +188,24 @@ def _place(name: str) -> tuple[bool, bool, str]:
     return not name.isupper(), not name[0].isupper(), name
 
 
-def test_importing_a_room_stays_light():
-    """A room's import brings in nothing heavy: commands and functions import what they need."""
-    assert {room: brought for room in HEAVY if (brought := _heavy_imports(room))} == {}
+def test_importing_a_package_stays_light():
+    """A package's import brings in nothing heavy: commands and functions import what they need."""
+    assert {package: brought for package in HEAVY if (brought := _heavy_imports(package))} == {}
 
 
-def _heavy_imports(room: str) -> list[str]:
-    code = f"import sys, {room}; print(*[name for name in {HEAVY[room]!r} if name in sys.modules])"
+def _heavy_imports(package: str) -> list[str]:
+    code = f"import sys, {package}; print(*[name for name in {HEAVY[package]!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     return done.stdout.split()
 
 
-def test_laws_and_campaigns_make_requests_without_each_other():
-    """Both stand on `generators.requests`, which knows neither."""
-    apart = [("batches", "checks"), ("checks", "batches"), ("requests", "batches"), ("requests", "checks")]
-    rooms = {
-        room: {path: text for path, text in TEXTS.items() if path.parts[:2] == ("generators", room)}
-        for room, _ in apart
-    }
-    assert all(rooms.values())
-    assert [
-        (str(path), other)
-        for room, other in apart
-        for path, text in rooms[room].items()
-        if f"generators.{other}" in text
-    ] == []
+def test_a_class_name_means_one_class():
+    """No two modules define public classes of one name, but for those that `SHARED_NAMES` gives a reason for."""
+    homes = defaultdict(list)
+    for module, tree in TREES.items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].append(module)
+    shared = {name: modules for name, modules in homes.items() if len(modules) > 1}
+    assert {name: modules for name, modules in shared.items() if name not in SHARED_NAMES} == {}
+    assert [name for name in SHARED_NAMES if name not in shared] == []

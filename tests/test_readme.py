@@ -2,8 +2,8 @@
 
 from console import DOCS, NOW, answer, asked, commands, printed
 
-from mockserver.sources import BUNDLED, find_sources
-from mockserver.web.service import Options, Service
+from mockserver.apis.sources import BUNDLED, find_sources
+from mockserver.http.service import Options, Service
 
 
 def test_the_vendors_pages_by_hand():

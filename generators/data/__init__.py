@@ -1,5 +1,4 @@
-"""Data for an API, written as it is made."""
+"""Values from JSON Schemas, seeded and valid, and mutations that violate exactly one keyword.
 
-from generators.data.writing import Form, write_data
-
-__all__ = ["Form", "write_data"]
+Begin with `compile` (compile_schema, Generator) and `mutation` (invalid_variants); `shrink` makes values smaller.
+"""

@@ -1,13 +1,17 @@
-"""A report as a table for a terminal."""
+"""A report as a table on the terminal (`table`), and as files in the formats of `WRITERS` (`write_files`)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from textwrap import wrap
 from typing import Final
 
-from contracts.texts import clipped
-from generators.reports.model import WORDS, Report, Row, counted, shown, summary
+from contracts.errors import MisuseError
+from contracts.syntax.text import clipped
+from generators.reports.html import html_page
+from generators.reports.junit_sarif import junit_xml, sarif_log
+from generators.reports.model import STATUS_TEXTS, Report, Row, counts_text, evidence_text, json_lines, summary_text
 
-COLOURS: Final[Mapping[str, str]] = {
+ANSI_COLOURS: Final[Mapping[str, str]] = {
     "passed": "32",
     "failed": "1;31",
     "flaky": "35",
@@ -15,53 +19,73 @@ COLOURS: Final[Mapping[str, str]] = {
     "not-run": "2",
     "not-applicable": "2",
 }
-WIDEST: Final = 32  # columns of the names; what is told of a longer one begins in the next line
-NARROWEST: Final = 20  # columns that a detail has at least, however narrow the terminal is
-TOLD: Final = frozenset(("failed", "flaky"))  # what is told in as many lines as it takes
-QUIET: Final = frozenset(("passed", "not-applicable"))
-LISTED: Final = 5  # pieces of evidence named in a line
+MAX_NAME_COLUMNS: Final = 32  # of the name column; the detail of a longer name begins on the next line
+MIN_DETAIL_COLUMNS: Final = 20  # of the detail column, however narrow the terminal is
+DETAILED_STATUSES: Final = frozenset(("failed", "flaky"))  # shown in as many lines as needed
+BRIEF_STATUSES: Final = frozenset(("passed", "not-applicable"))
+MAX_LISTED_EVIDENCE: Final = 5  # pieces of evidence named in a line
+
+
+WRITERS: Final[Mapping[str, Callable[[Report], bytes]]] = {
+    "junit": junit_xml,
+    "jsonl": json_lines,
+    "sarif": sarif_log,
+    "html": html_page,
+}
+
+
+def write_files(report: Report, files: Mapping[str, Path | None]) -> None:
+    """Write the report in each format for which a file is given. Raises MisuseError."""
+    for name, write in WRITERS.items():
+        path = files[name]
+        if path is None:
+            continue
+        try:
+            path.write_bytes(write(report))
+        except OSError as error:
+            says = f"cannot write {path}: {error.strerror}."
+            raise MisuseError(says, cure="Choose another file.") from None
 
 
 def table(report: Report, *, width: int = 100, colour: bool = False, brief: bool = False) -> str:
-    """Return the report as lines of at most `width` columns: one for each row, as many as it takes for findings.
+    """Return the report as lines of at most `width` columns: one per row, several for findings.
 
-    With `brief` rows that are kept or do not apply are only counted, in the line of their group, and so are those that
-    have the root cause of another row.
+    With `brief` rows that passed or do not apply, and those with another row's root cause, are only counted.
     """
-    return "\n".join(_lines(report, width, colour, QUIET if brief else frozenset())) + "\n"
+    return "\n".join(_lines(report, width, colour, BRIEF_STATUSES if brief else frozenset())) + "\n"
 
 
 def _lines(report: Report, width: int, colour: bool, quiet: frozenset[str]) -> Iterator[str]:  # noqa: FBT001 - one page, drawn in one way
     yield report.title
     yield from (f"{name}: {value}" for name, value in report.facts)
     loud = [row for row in report.rows if row.status not in quiet]
-    state = max((len(WORDS[row.status]) for row in loud), default=0)
-    name = max((len(row.id) for row in loud if len(row.id) <= WIDEST), default=0)
-    room = max(width - state - name - 6, NARROWEST)
+    state = max((len(STATUS_TEXTS[row.status]) for row in loud), default=0)
+    name = max((len(row.id) for row in loud if len(row.id) <= MAX_NAME_COLUMNS), default=0)
+    room = max(width - state - name - 6, MIN_DETAIL_COLUMNS)
     longest = max(map(len, report.groups), default=0)
     for n, (group, rows) in enumerate(report.groups.items()):
         if not (n and quiet):
             yield ""
-        yield f"{group.ljust(longest)}  {counted(rows)}" if quiet else group
+        yield f"{group.ljust(longest)}  {counts_text(rows)}" if quiet else group
         for row in rows:
             if row.status in quiet or (quiet and row.cause):
                 continue
-            first, *more = _told(row, room) if len(row.id) <= name else ["", *_told(row, room)]
-            head = f"  {_painted(WORDS[row.status].ljust(state), row.status, colour)}  {row.id.ljust(name)}"
+            first, *more = _detail_lines(row, room) if len(row.id) <= name else ["", *_detail_lines(row, room)]
+            head = f"  {_coloured(STATUS_TEXTS[row.status].ljust(state), row.status, colour)}  {row.id.ljust(name)}"
             yield f"{head}  {first}".rstrip()
             yield from (f"{'':{state + name + 6}}{line}" for line in more)
     yield ""
-    yield from wrap(summary(report).capitalize() + ".", width)
+    yield from wrap(summary_text(report).capitalize() + ".", width)
 
 
-def _told(row: Row, room: int) -> list[str]:
+def _detail_lines(row: Row, room: int) -> list[str]:
     text = row.detail or row.says
-    if row.status not in TOLD:
+    if row.status not in DETAILED_STATUSES:
         return [clipped(" ".join(text.split()), room)]
-    named = [clipped(shown(one).partition("\n")[0], 40) for one in row.evidence[:LISTED]]
-    rest = f" and {len(row.evidence) - LISTED} more" if len(row.evidence) > LISTED else ""
+    named = [clipped(evidence_text(one).partition("\n")[0], 40) for one in row.evidence[:MAX_LISTED_EVIDENCE]]
+    rest = f" and {len(row.evidence) - MAX_LISTED_EVIDENCE} more" if len(row.evidence) > MAX_LISTED_EVIDENCE else ""
     return wrap(f"{text} [{', '.join(named)}{rest}]" if named else text, room) or [""]
 
 
-def _painted(text: str, status: str, colour: bool) -> str:  # noqa: FBT001 - one page, drawn in one way
-    return f"\x1b[{COLOURS[status]}m{text}\x1b[0m" if colour else text
+def _coloured(text: str, status: str, colour: bool) -> str:  # noqa: FBT001 - one page, drawn in one way
+    return f"\x1b[{ANSI_COLOURS[status]}m{text}\x1b[0m" if colour else text

@@ -1,14 +1,24 @@
-"""What is reported: rows, each a law or a check with what became of it, whoever has judged."""
+"""A report: rows, each with the result of a law or check; exchanges as evidence; the JSON Lines format.
+
+Begin with `Report` and `Row`.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from shlex import quote
 from typing import Final, Literal, TypeAlias
+from urllib.parse import urlencode
+
+import orjson
+
+from contracts.messages import Exchange
+from contracts.syntax.text import clipped
 
 Status: TypeAlias = Literal["passed", "failed", "flaky", "known", "not-run", "not-applicable"]
 Evidence: TypeAlias = int | str
 
-WORDS: Final[Mapping[Status, str]] = {
+STATUS_TEXTS: Final[Mapping[Status, str]] = {
     "passed": "passed",
     "failed": "failed",
     "flaky": "flaky",
@@ -20,12 +30,11 @@ WORDS: Final[Mapping[Status, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One law or check. `group` is what was judged by it: an API, or an operation.
+    """The result of one law or check on its `group`: an API or an operation.
 
-    `detail` is one sentence. `evidence` are the numbers of exchanges, or texts of any number of lines. `known` is a
-    breach that was accepted before, `flaky` one that was seen once and did not show when it was tried again.
-    `fingerprint` is the same whenever the same is found again. `cause` is the fingerprint of another row that has the
-    same root cause and stands for it, "" when it stands for itself.
+    `detail` is one sentence. `evidence` are numbers of exchanges, or texts of any number of lines. The status
+    `known` is a violation that a baseline accepts, `flaky` one that replays did not reproduce. `fingerprint` is
+    stable across runs. `cause` is the fingerprint of the row with the same root cause, "" for itself.
     """
 
     id: str
@@ -40,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Rows in the order in which they are to be read. `facts` are names and values that stand above them."""
+    """Rows in reading order. `facts` are names and values shown above them."""
 
     title: str
     version: str
@@ -49,31 +58,91 @@ class Report:
 
     @property
     def counts(self) -> Mapping[Status, int]:
-        """Return how many rows have each status, those that none has left out, in the order of `WORDS`."""
+        """The number of rows by status in the order of `STATUS_TEXTS`, without zeros."""
         found = Counter(row.status for row in self.rows)
-        return {status: found[status] for status in WORDS if status in found}
+        return {status: found[status] for status in STATUS_TEXTS if status in found}
 
     @property
     def groups(self) -> Mapping[str, tuple[Row, ...]]:
-        """Return the rows by group, in the order in which groups first occur."""
+        """The rows by group, in the order of first occurrence."""
         found: dict[str, list[Row]] = {}
         for row in self.rows:
             found.setdefault(row.group, []).append(row)
         return {name: tuple(rows) for name, rows in found.items()}
 
 
-def summary(report: Report) -> str:
+def summary_text(report: Report) -> str:
     """Return the counts in words: `1 failed, 3 passed, 2 not run`."""
-    return counted(report.rows) or "nothing judged"
+    return counts_text(report.rows) or "nothing judged"
 
 
-def counted(rows: Iterable[Row]) -> str:
-    """Return how many rows have each status, broken ones first; "" for none."""
+def counts_text(rows: Iterable[Row]) -> str:
+    """Return the number of rows by status, failed ones first; "" for no rows."""
     counts = Counter(row.status for row in rows)
-    ordered = sorted(counts, key=lambda status: (status != "failed", [*WORDS].index(status)))
-    return ", ".join(f"{counts[status]} {WORDS[status]}" for status in ordered)
+    ordered = sorted(counts, key=lambda status: (status != "failed", [*STATUS_TEXTS].index(status)))
+    return ", ".join(f"{counts[status]} {STATUS_TEXTS[status]}" for status in ordered)
 
 
-def shown(evidence: Evidence) -> str:
+def evidence_text(evidence: Evidence) -> str:
     """Return evidence as text; the number of an exchange is `#7`."""
     return f"#{evidence}" if isinstance(evidence, int) else evidence
+
+
+MAX_BODY_CHARS: Final = 2_000  # of a body that are shown
+SECRET_HEADERS: Final = frozenset(("authorization", "cookie", "proxy-authorization", "x-api-key"))
+CONNECTION_HEADERS: Final = frozenset(
+    ("accept-encoding", "connection", "content-length", "host", "transfer-encoding", "user-agent")
+)
+
+
+def exchange_text(exchange: Exchange, base: str) -> str:
+    """Return an exchange in lines, with a curl command; paths are appended to `base`, credentials are hidden."""
+    return "\n".join(_lines(exchange, base))
+
+
+def _lines(exchange: Exchange, base: str) -> Iterator[str]:
+    request, response = exchange.request, exchange.response
+    number = f"#{exchange.n} " if exchange.n else ""
+    yield f"{number}{request.method} {request.path} → {response.status or 'no answer'}"
+    yield _command(exchange, base)
+    if response.status:
+        yield f"HTTP {response.status}"
+        yield from (f"{name}: {value}" for name, value in response.headers)
+        yield ""
+        yield _body(response.body)
+
+
+def _command(exchange: Exchange, base: str) -> str:
+    request = exchange.request
+    target = f"{base}{request.path}{f'?{urlencode(request.query)}' if request.query else ''}"
+    words = ["curl", "-sS", "-i", *(["-X", request.method] if request.method != "GET" else []), quote(target)]
+    words += [
+        f"-H {quote(_header(name, value))}" for name, value in request.headers if name.lower() not in CONNECTION_HEADERS
+    ]
+    if len(request.body) > MAX_BODY_CHARS:
+        words.append(f"# with a body of {len(request.body)} bytes: {clipped(_text(request.body), MAX_BODY_CHARS)}")
+    elif request.body:
+        words.append(f"--data-binary {quote(_text(request.body))}")
+    return " ".join(words)
+
+
+def _header(name: str, value: str) -> str:
+    return f"{name}: {'HIDDEN' if name.lower() in SECRET_HEADERS else value}"
+
+
+def _body(body: bytes) -> str:
+    return clipped(_text(body), MAX_BODY_CHARS)
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "replace")
+
+
+ROW_FIELDS: Final = ("group", "says", "status", "detail", "evidence", "fingerprint", "cause")
+
+
+def json_lines(report: Report) -> bytes:
+    """Return one JSON object per line: first the report's title and counts, then each row."""
+    head = {"report": report.title, "version": report.version, "facts": dict(report.facts), "counts": report.counts}
+    rows = ({"row": row.id, **{name: getattr(row, name) for name in ROW_FIELDS}} for row in report.rows)
+    return b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in (head, *rows))

@@ -1,1 +1,1 @@
-"""Requests made by their declaration: calls, fresh names, words, items and bodies, for laws and for campaigns."""
+"""Compose requests from a contract: single-record requests with `single`, bulk requests with `batch` (`Composer`)."""

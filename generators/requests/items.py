@@ -1,25 +1,30 @@
-"""Items of a bulk operation: put together from a payload and what stands beside it, where the declaration has them."""
+"""Encode items of a bulk operation: the payload and the values beside it, each at the location that `x-bulk` declares.
 
-from collections.abc import Callable, Collection, Mapping
+Begin with `ItemEncoder`.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Literal, TypeAlias
 
-from contracts.bulk import Bulk
-from contracts.parameters import types_of
-from contracts.pointers import pointer_of, tokens_of
-from contracts.schemas import Schema
-from generators.locations import is_outside
-from generators.requests.names import Names
-from generators.values import generator_of
+from contracts.bulk.model import Bulk, Location
+from contracts.exchange.locations import find, find_all, is_outside
+from contracts.openapi.model import Operation
+from contracts.openapi.parameters import types_of
+from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import pointer_of, tokens_of
+from generators.data.compile import generator_of
+from generators.requests.calls import body_examples
+from generators.requests.known_records import Names
 
-FILLINGS: Final = 8
+MAX_FILLED_MEMBERS: Final = 8
 Part: TypeAlias = Literal["target", "key", "version", "action", "resource", "group", "awaited"]
 
 
-def filled(value: Any, schema: Schema | None, rng: Random) -> Any:
-    """Return an object with the members that its schema asks for and that it lacks. Raises UnsatisfiableError."""
-    for _ in range(FILLINGS if schema is not None and isinstance(value, dict) else 0):
+def fill_required(value: Any, schema: Schema | None, rng: Random) -> Any:
+    """Return an object with its missing required members drawn, at most 8 of them. Raises UnsatisfiableError."""
+    for _ in range(MAX_FILLED_MEMBERS if schema is not None and isinstance(value, dict) else 0):
         error = next(iter(schema.validator.iter_errors(value)), None)  # type: ignore[union-attr] # asked above
         if error is None or error.kind.name != "required" or error.instance_path:
             break
@@ -29,15 +34,15 @@ def filled(value: Any, schema: Schema | None, rng: Random) -> Any:
     return value
 
 
-def step_members(payload: Schema | None) -> Collection[str]:
-    """Return what a payload that lists changes says of each: `path`, `value`, maybe `op`; nothing for another form."""
+def change_members(payload: Schema | None) -> Collection[str]:
+    """Return the member names of a payload that lists changes: `path`, `value`, maybe `op`; none for other payloads."""
     step = payload.items() if payload is not None and "array" in types_of(payload) else None
     members = step.members().keys() if step is not None else set[str]()
     return members if {"path", "value"} <= members else ()
 
 
-def as_written(members: Mapping[str, Any], steps: Collection[str]) -> object:
-    """Return members as a payload has them: as they are, or as a list of changes with these `step_members`."""
+def encode_members(members: Mapping[str, Any], steps: Collection[str]) -> object:
+    """Return members as a payload: an object, or a list of changes whose entries have `steps` as members (RFC 6902)."""
     if not steps:
         return dict(members)
     if "op" in steps:
@@ -45,23 +50,45 @@ def as_written(members: Mapping[str, Any], steps: Collection[str]) -> object:
     return [{"path": name, "value": value} for name, value in members.items()]
 
 
-class Wrapper:
-    """Puts items of one operation together.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemContent:
+    """What an item states; a part that is None is not sent.
 
-    `element` is the schema of an item, `payload_schema` that of a payload; None where there is none.
+    `members` are the members that it sets, `target` is the record's key, `version` the version that it expects,
+    `key` the item's own key, and `awaited` are the keys of the items that it depends on.
     """
 
-    __slots__ = ("_bulk", "_key", "_own", "_parts", "_places", "_steps", "element", "payload_schema")
+    action: str
+    members: Mapping[str, Any] | None
+    target: object = None
+    version: object = None
+    key: object = None
+    group: object = None
+    awaited: Sequence[object] = ()
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The members that it sets; empty when it has no payload."""
+        return self.members if self.members is not None else {}
+
+
+class ItemEncoder:
+    """Encodes the items of one operation.
+
+    `element` is the schema of an item, `payload_schema` that of a payload; None when the contract has none.
+    """
+
+    __slots__ = ("_bulk", "_has_own_payload", "_key", "_locations", "_parts", "_steps", "element", "payload_schema")
 
     def __init__(self, bulk: Bulk, body: Schema | None) -> None:
         self._bulk, effect = bulk, bulk.effect
         self.element = _element(body, bulk)
-        self._own = effect.payload not in bulk.items.shared
-        holder = self.element if self._own else body
+        self._has_own_payload = effect.payload not in bulk.items.shared
+        holder = self.element if self._has_own_payload else body
         self.payload_schema = holder.at(effect.payload) if holder is not None else None
-        self._steps = step_members(self.payload_schema)
+        self._steps = change_members(self.payload_schema)
         self._key = self.element.at(bulk.key.at) if self.element is not None and bulk.key.at else None
-        self._places: dict[str, Place] = {}
+        self._locations: dict[str, ItemLocation] = {}
         declared: dict[Part, str | None] = {
             "target": next(iter(effect.target), None),
             "key": bulk.key.at if bulk.key.by == "client" else None,
@@ -71,19 +98,19 @@ class Wrapper:
             "group": bulk.order.group_by or bulk.unit.group,
             "awaited": bulk.order.depends_on,
         }
-        self._parts = {part: self._place(at) for part, at in declared.items() if at and not is_outside(at)}
+        self._parts = {part: self._location(at) for part, at in declared.items() if at and not is_outside(at)}
 
     @property
     def lists_changes(self) -> bool:
-        """Whether a payload is a list of changes, not the members themselves."""
+        """Whether a payload is a list of changes instead of the members themselves."""
         return bool(self._steps)
 
     def payload(self, members: Mapping[str, Any]) -> object:
-        """Return members as the payload is written: themselves, or as a list of changes by path."""
-        return as_written(members, self._steps)
+        """Return members as a payload: an object, or a list of changes by path."""
+        return encode_members(members, self._steps)
 
     def pointer(self, members: Mapping[str, Any], inner: str) -> str:
-        """Return where in an item, or in the body where all share it, stands what `inner` points at in the members."""
+        """Return the JSON Pointer in the item, or in the body for a shared payload, of `inner` in the members."""
         at = self._bulk.effect.payload
         if not self._steps:
             return f"{at}{inner}"
@@ -91,61 +118,61 @@ class Wrapper:
         return f"{at}{pointer_of([[*members].index(name), 'value', *rest])}"
 
     def item(self, payload: object, parts: Mapping[Part, object], rng: Random, *, drops: bool = False) -> object:
-        """Return the item of a payload, None for none, and of what stands beside it; members that it lacks are drawn.
+        """Return an item with this payload (None for none) and these parts; required members it lacks are drawn.
 
-        A part that is None is not said. `drops` puts the declared tombstone in. Raises UnsatisfiableError.
+        A part that is None is not sent. `drops` adds the declared tombstone. Raises UnsatisfiableError.
         """
-        at, own = self._bulk.effect.payload, self._own and payload is not None
+        at, own = self._bulk.effect.payload, self._has_own_payload and payload is not None
         item: Any = payload if own and not at else {}
         if own and at:
-            self._place(at).put(item, payload)
+            self._location(at).put(item, payload)
         for at, value in self._bulk.effect.tombstone.items() if drops else ():
-            self._place(at).put(item, value)
-        said = [
+            self._location(at).put(item, value)
+        present = [
             (self._parts[part], value) for part, value in parts.items() if value is not None and part in self._parts
         ]
-        for place, value in said:
+        for place, value in present:
             place.put(item, value)
         if self.fits(item):
             return item
-        for place, value in said:
-            place.put(item, place.fitting(value))
-        return filled(item, self.element, rng)
+        for place, value in present:
+            place.put(item, place.coerce(value))
+        return fill_required(item, self.element, rng)
 
     def fits(self, item: object) -> bool:
-        """Say whether an item keeps the request's schema."""
+        """Return whether an item is valid against the request's schema."""
         return self.element is None or self.element.is_valid(item)
 
     def fresh_key(self, action: str, names: Names, slot: str, rng: Random) -> object:
-        """Return a key for an item that the caller chooses it for, None for another. Raises ImpossibleError."""
+        """Return a new item key where the client chooses one, else None. Raises NotApplicableError."""
         key = self._bulk.key
         chosen = key.by == "client" and key.at is not None and (not key.only_for or action in key.only_for)
-        return names.fit(self._key, slot, rng) if chosen else None
+        return names.fresh_value(self._key, slot, rng) if chosen else None
 
-    def _place(self, location: str) -> "Place":
-        ready = self._places.get(location)
+    def _location(self, location: str) -> "ItemLocation":
+        ready = self._locations.get(location)
         if ready is None:
             schema = self.element.at(location) if self.element is not None else None
             is_valid = schema.validator.is_valid if schema is not None else None
-            ready = self._places[location] = Place(tokens_of(location), is_valid)
+            ready = self._locations[location] = ItemLocation(tokens_of(location), is_valid)
         return ready
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A place in items, and what its schema takes."""
+class ItemLocation:
+    """A location in an item, and the validity check of its schema."""
 
     tokens: tuple[str, ...]
     is_valid: Callable[[object], bool] | None
 
     def put(self, item: dict[str, Any], value: object) -> None:
-        """Write a value there."""
+        """Set the value there."""
         for token in self.tokens[:-1]:
             item = item.setdefault(token, {})
         item[self.tokens[-1]] = value
 
-    def fitting(self, value: object) -> object:
-        """Return a number as text, digits as a number, and a list as its first element where only that fits."""
+    def coerce(self, value: object) -> object:
+        """Return the value, or if invalid its valid form: a number as text, digits as number, a list as its element."""
         if self.is_valid is None or self.is_valid(value):
             return value
         digits = isinstance(value, str) and value.isdecimal()
@@ -154,8 +181,8 @@ class Place:
 
 
 def _element(body: Schema | None, bulk: Bulk) -> Schema | None:
-    """Return the schema of one item: an element of the list, or any member of the map."""
-    for place in (bulk.items.at, *bulk.items.also_at):
+    """Return the schema of one item: an element of the array, or any member of the map."""
+    for place in bulk.items.places:
         found = body.at(place) if body is not None else None
         if found is not None and bulk.items.groups is not None:
             group = found.items()
@@ -164,3 +191,31 @@ def _element(body: Schema | None, bulk: Bulk) -> Schema | None:
         if one is not None:
             return one
     return None
+
+
+def example_members(operation: Operation) -> Sequence[str]:
+    """Return the members that the request examples of a bulk operation set."""
+    bulk = operation.bulk
+    if bulk is None:
+        return ()
+    names: dict[str, None] = {}
+    for example in body_examples(operation):
+        for at in bulk.items.places:
+            for payload in _payloads(example, at, bulk.effect.payload, shared=bulk.effect.payload in bulk.items.shared):
+                names |= dict.fromkeys(_member_names(payload))
+    return list(names)
+
+
+def _payloads(example: object, at: Location, payload: Location, *, shared: bool) -> Iterator[object]:
+    if shared:
+        yield find(example, payload)
+    for items in find_all(example, at):
+        for raw in items if isinstance(items, list) else items.values() if isinstance(items, dict) else ():
+            yield find(raw, payload)
+
+
+def _member_names(payload: object) -> list[str]:
+    if isinstance(payload, dict):
+        return list(payload)
+    steps = payload if isinstance(payload, list) else []
+    return [str(one["path"]).removeprefix("/") for one in steps if isinstance(one, dict) and "path" in one]

@@ -1,1 +1,1 @@
-"""The APIs that come with the sandbox, each handed over as one `Api`."""
+"""The bundled APIs (Genero, On Key), where APIs come from (`sources`), and the reference model made of one."""

@@ -1,4 +1,7 @@
-"""The command line: one file a command. What is wrong with a command is said in one sentence, with exit code 2."""
+"""The command line, one module for each command. Misuse is reported in one sentence, with exit code 2.
+
+Built on Click, https://click.palletsprojects.com/.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -6,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from mockserver import VERSION
 from mockserver.cli.check import check
 from mockserver.cli.data import data
 from mockserver.cli.diff import diff
@@ -14,10 +18,9 @@ from mockserver.cli.mutants import mutants
 from mockserver.cli.replay import replay
 from mockserver.cli.serve import serve
 from mockserver.cli.verdict import verdict
-from mockserver.version import VERSION
 
 ALIASES: Final = {"mock": "serve"}
-MISUSE: Final = 2
+EXIT_MISUSE: Final = 2
 
 
 class Program(click.Group):
@@ -36,22 +39,22 @@ class Program(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run the program, and exit with its code: 0 fine, 1 findings, 2 misuse."""
+        """Run the program and exit with its code: 0 no findings, 1 findings, 2 misuse."""
         given = {"args": args, "prog_name": prog_name, "complete_var": complete_var, **extra}
         if not standalone_mode:
             return super().main(**given, standalone_mode=False)
-        from contracts.errors import BulkproofError  # noqa: PLC0415 - only at this rim
+        from contracts.errors import BulkproofError  # noqa: PLC0415 - only for an error
 
         try:
             sys.exit(super().main(**given, standalone_mode=False) or 0)
         except click.ClickException as error:
             click.echo(f"Error: {error.format_message()}", err=True)
-            sys.exit(MISUSE)
+            sys.exit(EXIT_MISUSE)
         except click.Abort:
-            sys.exit(130)  # as a shell tells Ctrl-C
+            sys.exit(130)  # the exit code of Ctrl-C in a shell
         except BulkproofError as error:
             click.echo(f"Error: {error}", err=True)
-            sys.exit(MISUSE)
+            sys.exit(EXIT_MISUSE)
 
 
 @click.group(cls=Program, no_args_is_help=False, invoke_without_command=True)

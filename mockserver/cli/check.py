@@ -1,29 +1,27 @@
 """`bulkproof check`: check an implementation against its contract, within a minute."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from mockserver.cli.options import Command, RenamedOption
-from mockserver.cli.target import OUTPUT, salt, seconds, target
+from mockserver.cli.target import OUTPUT, name_prefix, seconds, target
 
 if TYPE_CHECKING:
-    from contracts.model import Contract
-    from generators.checking import Plan
-    from generators.checks.events import Event, Finished
-    from generators.checks.findings import Answer
-    from generators.reports import Report
+    from contracts.openapi.model import Contract
+    from generators.check.run import CheckPlan, Event, Finished
+    from generators.oracles.findings import CheckResult
+    from generators.reports.model import Report
 
-FOUND: Final = 1
+EXIT_FINDINGS: Final = 1
 
 
-class Result(NamedTuple):
-    """What a run came to."""
+class CheckRun(NamedTuple):
+    """The results of a run."""
 
-    answers: "list[Answer]"
+    answers: "list[CheckResult]"
     finished: "Finished"
 
 
@@ -36,11 +34,11 @@ class Result(NamedTuple):
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all generated data.")
 @click.option(
     "--name-prefix",
-    "salt",
+    "name_prefix",
     cls=RenamedOption,
     was="--salt",
     metavar="TEXT",
-    callback=salt,
+    callback=name_prefix,
     help="Prefix of every generated name: 5 characters of 0-9 and a-z. Default: from the time of day.",
 )
 @click.option(
@@ -69,7 +67,7 @@ def check(*, api: str, url: str, mount: str | None, auth: str, headers: dict[str
     bulkproof check openapi.yaml --url https://staging.example.com --auth "$TOKEN" --junit report.xml
     """
     from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from generators.baseline import read_baseline, write_baseline  # noqa: PLC0415
+    from generators.triage.corpus import read_baseline, write_baseline  # noqa: PLC0415
 
     baseline, update = given["baseline"], given["baseline_update"]
     if update and baseline is None:
@@ -82,70 +80,70 @@ def check(*, api: str, url: str, mount: str | None, auth: str, headers: dict[str
         write_baseline(baseline, result.finished.findings)
         known = frozenset(one.fingerprint for one in result.finished.findings)
     _tell(_report(contract, plan, result, known), given)
-    return FOUND if any(one.fingerprint not in known for one in result.finished.findings) else 0
+    return EXIT_FINDINGS if any(one.fingerprint not in known for one in result.finished.findings) else 0
 
 
 def _planned(
     api: str, url: str, mount: str | None, headers: dict[str, str], given: Mapping[str, Any]
-) -> "tuple[Contract, Plan]":
+) -> "tuple[Contract, CheckPlan]":
     from dataclasses import replace  # noqa: PLC0415 - `--help` needs none of these
 
-    from generators.checking import Plan  # noqa: PLC0415
-    from generators.http import base_of  # noqa: PLC0415
-    from mockserver.control.documents import bundled  # noqa: PLC0415
-    from mockserver.sources import find_sources  # noqa: PLC0415
+    from generators.check.run import CheckPlan  # noqa: PLC0415
+    from generators.client.http import base_url_of  # noqa: PLC0415
+    from mockserver.apis.sources import find_sources  # noqa: PLC0415
+    from mockserver.control.server import bundled  # noqa: PLC0415
 
     contract = find_sources((api,))[0].load().contract
     if mount is not None:
         contract = replace(contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")
     model = None
     if given["model"]:
-        from mockserver.model import sandbox_model  # noqa: PLC0415 - only with that option
+        from mockserver.apis.reference_model import sandbox_model  # noqa: PLC0415 - only with that option
 
         model = sandbox_model(api)
-    named = ("seed", "only", "skip", "read_only", "given", "salt", "timeout")
-    plan = Plan(
+    named = ("seed", "only", "skip", "read_only", "given", "name_prefix", "timeout")
+    plan = CheckPlan(
         **{name: given[name] for name in named},
         seconds=given["max_time"],
         document=bundled(contract),
-        base=base_of(contract, url),
+        base=base_url_of(contract, url),
         headers=headers,
         model=model,
     )
     return contract, plan
 
 
-def _run(contract: "Contract", url: str, plan: "Plan", token: str) -> Result:
+def _run(contract: "Contract", url: str, plan: "CheckPlan", token: str) -> CheckRun:
     from contextlib import closing  # noqa: PLC0415 - `--help` needs none of these
 
-    from generators.checking import check as events_of  # noqa: PLC0415
-    from generators.checks.events import Finished, LawAnswered  # noqa: PLC0415
-    from generators.http import connect  # noqa: PLC0415
+    from generators.check.run import Finished, LawAnswered  # noqa: PLC0415
+    from generators.check.run import check as events_of  # noqa: PLC0415
+    from generators.client.environments import connect  # noqa: PLC0415
 
-    caller = connect(contract, url, headers=plan.headers, control_token=token, timeout=plan.timeout)
-    with closing(caller):
-        events = [*_shown(events_of(contract, caller, plan))]
+    client = connect(contract, url, headers=plan.headers, control_token=token, timeout=plan.timeout)
+    with closing(client):
+        events = [*_shown(events_of(contract, client, plan))]
     answers = [event.answer for event in events if isinstance(event, LawAnswered)]
-    return Result(answers, next(event for event in events if isinstance(event, Finished)))
+    return CheckRun(answers, next(event for event in events if isinstance(event, Finished)))
 
 
 def _shown(events: "Iterator[Event]") -> "Iterator[Event]":
-    """Hand events on, and tell somebody at a terminal how far it is."""
+    """Pass events on, and show progress on a terminal."""
     answered = found = 0
-    told = sys.stderr.isatty()
+    is_terminal = sys.stderr.isatty()
     for event in events:
         kind = type(event).__name__
         answered, found = answered + (kind == "LawAnswered"), found + (kind == "FindingFound")
-        if told:
+        if is_terminal:
             click.echo(f"\r\x1b[K{answered} results, {found} findings", err=True, nl=False)
         yield event
-    if told:
+    if is_terminal:
         click.echo("\r\x1b[K", err=True, nl=False)
 
 
-def _report(contract: "Contract", plan: "Plan", result: Result, known: frozenset[str]) -> "Report":
-    from generators.reports.checked import checked  # noqa: PLC0415 - `--help` does not need it
-    from mockserver.version import VERSION  # noqa: PLC0415
+def _report(contract: "Contract", plan: "CheckPlan", result: CheckRun, known: frozenset[str]) -> "Report":
+    from generators.reports.from_runs import check_report  # noqa: PLC0415 - `--help` does not need it
+    from mockserver import VERSION  # noqa: PLC0415
 
     end = result.finished
     facts = [
@@ -156,32 +154,15 @@ def _report(contract: "Contract", plan: "Plan", result: Result, known: frozenset
         ("seconds", f"{end.seconds:.1f}"),
     ]
     title = f"{contract.title} {contract.version}"
-    return checked(title, result.answers, version=VERSION, base=plan.base, facts=facts, known=known)
+    return check_report(title, result.answers, version=VERSION, base=plan.base, facts=facts, known=known)
 
 
 def _tell(report: "Report", given: Mapping[str, Any]) -> None:
     from shutil import get_terminal_size  # noqa: PLC0415 - `--help` needs none of these
 
-    from generators.reports import html_page, json_lines, junit_xml, sarif_log, table  # noqa: PLC0415
+    from generators.reports.console import table, write_files  # noqa: PLC0415
 
-    writers: dict[str, Callable[[Report], bytes]] = {
-        "junit": junit_xml,
-        "jsonl": json_lines,
-        "sarif": sarif_log,
-        "html": html_page,
-    }
-    for name, write in writers.items():
-        if given[name] is not None:
-            _write(given[name], write(report))
+    write_files(report, given)
     width = get_terminal_size((100, 24)).columns
     text = table(report, width=width, colour=sys.stdout.isatty(), brief=not given["verbose"])
     click.echo(text, nl=False)
-
-
-def _write(path: Path, text: bytes) -> None:
-    from contracts.errors import MisuseError  # noqa: PLC0415 - only for a failure
-
-    try:
-        path.write_bytes(text)
-    except OSError as error:
-        raise MisuseError(f"cannot write {path}: {error.strerror}.", cure="Choose another file.") from None

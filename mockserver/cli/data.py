@@ -1,4 +1,4 @@
-"""`bulkproof data`: data that an API must accept, or must reject."""
+"""`bulkproof data`: generate valid or invalid data for an API."""
 
 from typing import TYPE_CHECKING, TextIO
 
@@ -8,11 +8,11 @@ from mockserver.cli.options import Command
 from mockserver.cli.target import pairs
 
 if TYPE_CHECKING:
-    from generators.data import Form
+    from generators.datasets.write import Form
 
 
 def _share(context: click.Context, parameter: click.Parameter, value: str) -> float:
-    """Return a share from 0 to 1, written as `5%` or `0.05`."""
+    """Parse a share from 0 to 1, written as `5%` or `0.05`."""
     try:
         share = float(value[:-1]) / 100 if value.endswith("%") else float(value)
     except ValueError:
@@ -74,8 +74,8 @@ def data(
 
     bulkproof data onkey AssetImportance --invalid 5% --format csv
     """
-    from generators.data import write_data  # noqa: PLC0415 - heavy, and only this command needs it
-    from mockserver.sources import find_sources  # noqa: PLC0415 - the same
+    from generators.datasets.write import write_data  # noqa: PLC0415 - heavy, and only this command needs it
+    from mockserver.apis.sources import find_sources  # noqa: PLC0415 - the same
 
     contract = find_sources((api,))[0].load().contract
     write_data(contract, what, output, n=number, seed=seed, invalid=invalid, form=form, given=given, labels=labels)

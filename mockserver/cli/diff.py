@@ -7,9 +7,9 @@ import click
 from mockserver.cli.options import Command
 
 if TYPE_CHECKING:
-    from contracts.diff import Severity
+    from contracts.diff.model import Severity
 
-BREAKING = 1
+EXIT_BREAKING = 1
 
 
 @click.command(cls=Command)
@@ -36,11 +36,11 @@ def diff(*, old: str, new: str, form: str, fail_on: "Severity") -> int:
     A request may only be relaxed, a response only tightened. OLD and NEW are OpenAPI files, or names of bundled or
     installed APIs. Exit code: 0 no breaking change, 1 breaking changes, 2 a contract cannot be read.
     """
-    from contracts.diff import compare  # noqa: PLC0415 - `--help` needs none of these
-    from generators.diff import find_witness, tell  # noqa: PLC0415
-    from mockserver.sources import find_sources  # noqa: PLC0415
+    from contracts.diff.compare import compare  # noqa: PLC0415 - `--help` needs none of these
+    from generators.compare import find_witness, render_diff  # noqa: PLC0415
+    from mockserver.apis.sources import find_sources  # noqa: PLC0415
 
     before, after = (source.load().contract for source in find_sources((old, new)))
     found = compare(before, after, find=find_witness)
-    click.echo(tell(found, form), nl=False)
-    return BREAKING if found.at_least(fail_on) else 0
+    click.echo(render_diff(found, form), nl=False)
+    return EXIT_BREAKING if found.at_least(fail_on) else 0

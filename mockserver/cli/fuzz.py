@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mockserver.cli.options import Command
-from mockserver.cli.self_test import rate_campaign, require_no_self_test, self_test
+from mockserver.cli.self_test import require_no_self_test, run_self_tests, self_test
 from mockserver.cli.target import require_server, seconds, target
 
 if TYPE_CHECKING:
-    from contracts.model import Contract
-    from generators.campaign.leases import Job
-    from generators.campaign.state import State
-    from generators.scale.executors import Executor
+    from contracts.openapi.model import Contract
+    from generators.fuzz.executors import Executor
+    from generators.fuzz.progress import CampaignState
+    from generators.fuzz.shards import CampaignConfig
 
-FOUND: Final = 1
+EXIT_FINDINGS: Final = 1
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
@@ -77,12 +77,12 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     bulkproof fuzz genero --self-test
     """
     if given["self_test"]:
-        return rate_campaign(context, api, given)
+        return run_self_tests(context, api, given)
     require_no_self_test(context)
     if api is None or url is None:
         raise click.UsageError(f"Missing {'argument API or FILE' if api is None else 'option --url'}.", context)
     from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from generators.caller import NoAnswerError  # noqa: PLC0415
+    from generators.client.http import NoAnswerError  # noqa: PLC0415
 
     contract = contract_of(api, mount)
     require_server(url, given["timeout"])
@@ -91,14 +91,14 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     except NoAnswerError as error:
         cure = "Findings are stored in the corpus; run the same command again to continue."
         raise MisuseError(f"the server stopped responding: {error}.", cure=cure) from None
-    return FOUND if state.broken else 0
+    return EXIT_FINDINGS if state.broken else 0
 
 
 def contract_of(api: str, mount: str | None) -> "Contract":
-    """Return the contract of an API or a file, served under `mount` when that is given."""
+    """Return the contract of an API or a file, mounted at `mount` when that is given."""
     from dataclasses import replace  # noqa: PLC0415 - `--help` needs none of these
 
-    from mockserver.sources import find_sources  # noqa: PLC0415
+    from mockserver.apis.sources import find_sources  # noqa: PLC0415
 
     contract = find_sources((api,))[0].load().contract
     if mount is not None:
@@ -106,34 +106,32 @@ def contract_of(api: str, mount: str | None) -> "Contract":
     return contract
 
 
-def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "State":
+def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "CampaignState":
     from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from generators.baseline import read_baseline, write_baseline  # noqa: PLC0415
-    from generators.campaign.corpus import Corpus  # noqa: PLC0415
-    from generators.campaign.progress import listener  # noqa: PLC0415
-    from generators.campaign.running import Campaign  # noqa: PLC0415
-    from generators.campaign.state import State  # noqa: PLC0415
+    from generators.fuzz.coordinator import Campaign  # noqa: PLC0415
+    from generators.fuzz.progress import CampaignState, progress_listener  # noqa: PLC0415
+    from generators.triage.corpus import Corpus, read_baseline, write_baseline  # noqa: PLC0415
 
     baseline, update = given["baseline"], given["baseline_update"]
     if update and baseline is None:
         raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
     job = job_of(contract, api, url, given)
-    told = listener(is_terminal=sys.stderr.isatty(), say=lambda text: click.echo(text, err=True))
+    progress = progress_listener(is_terminal=sys.stderr.isatty(), say=lambda text: click.echo(text, err=True))
     campaign = Campaign(
         job=job,
         executor=_executor(job, given),
-        listener=told,
+        listener=progress,
         seconds=given["max_time"],
         corpus=Corpus(folder=given["corpus"]),
         schemas=not given["no_schemathesis"],
-        state=State(known=read_baseline(baseline) if baseline is not None and not update else frozenset()),
+        state=CampaignState(known=read_baseline(baseline) if baseline is not None and not update else frozenset()),
         stops_at_first=given["stop_at_first"],
     )
     try:
-        with _ended_by_signals():
+        with _interrupted_by_sigterm():
             state = campaign.run()
     finally:
-        told.ended()
+        progress.ended()
     if not (state.calls or state.findings or campaign.interrupted):
         raise MisuseError("the campaign ended before it sent a request.", cure="Give it more --max-time.")
     if update:
@@ -144,8 +142,8 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does, as long as this lasts."""
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Handle SIGTERM like Ctrl-C in this block."""
     try:
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     except ValueError:  # only the main thread hears of signals
@@ -158,64 +156,52 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 def _finding(kept: Any) -> Any:
-    from generators.checks.findings import Finding  # noqa: PLC0415 - only a baseline needs it
+    from generators.oracles.findings import Finding  # noqa: PLC0415 - only a baseline needs it
 
     return Finding(law=kept.law, operation=kept.operation, shape=kept.shape, says=kept.says)
 
 
-def job_of(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "Job":
-    """Return what the leases of a campaign share."""
-    from generators.campaign.leases import Job  # noqa: PLC0415
-    from generators.campaign.target import Place  # noqa: PLC0415
-    from mockserver.control.documents import bundled  # noqa: PLC0415
-    from mockserver.model import sandbox_model  # noqa: PLC0415
+def job_of(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "CampaignConfig":
+    """Return the configuration that all shards of a campaign share."""
+    from generators.client.environments import TargetOptions  # noqa: PLC0415
+    from generators.fuzz.shards import CampaignConfig  # noqa: PLC0415
+    from mockserver.apis.reference_model import sandbox_model  # noqa: PLC0415
+    from mockserver.control.server import bundled  # noqa: PLC0415
 
     headers = {**given["headers"], **({"Authorization": given["auth"]} if given["auth"] else {})}
-    place = Place(url=url, headers=headers, control_token=given["control_token"], timeout=given["timeout"])
-    return Job(
+    place = TargetOptions(url=url, headers=headers, control_token=given["control_token"], timeout=given["timeout"])
+    return CampaignConfig(
         contract=contract,
         place=place,
         document=bundled(contract),
         given=given["given"],
-        make_model=None if given["no_model"] else partial(sandbox_model, api),
+        model_factory=None if given["no_model"] else partial(sandbox_model, api),
         seed=given["seed"],
         label=f"fuzz-{token_hex(3)}",  # two campaigns on one server keep out of each other's sandboxes
     )
 
 
-def _executor(job: "Job", given: Mapping[str, Any]) -> "Executor":
+def _executor(job: "CampaignConfig", given: Mapping[str, Any]) -> "Executor":
     from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from generators.scale.executors import InProcess  # noqa: PLC0415
+    from generators.fuzz.executors import LocalExecutor  # noqa: PLC0415
 
     if given["workers"] and given["cluster"]:
         raise MisuseError("--workers and --cluster exclude each other.", cure="Give one of them.")
     if not given["workers"] and not given["cluster"]:
-        return InProcess(job)
-    from generators.scale.dask import OnDask  # noqa: PLC0415 - only several workers need it
+        return LocalExecutor(job)
+    from generators.fuzz.executors import DaskExecutor  # noqa: PLC0415 - only several workers need it
 
-    return OnDask(job, workers=given["workers"], address=given["cluster"])
+    return DaskExecutor(job, workers=given["workers"], address=given["cluster"])
 
 
-def _report(contract: "Contract", url: str, state: "State", given: Mapping[str, Any]) -> None:
+def _report(contract: "Contract", url: str, state: "CampaignState", given: Mapping[str, Any]) -> None:
     from shutil import get_terminal_size  # noqa: PLC0415 - `--help` needs none of these
 
-    from generators.campaign.reporting import report_of  # noqa: PLC0415
-    from generators.reports import html_page, json_lines, junit_xml, sarif_log, table  # noqa: PLC0415
-    from mockserver.version import VERSION  # noqa: PLC0415
+    from generators.reports.console import table, write_files  # noqa: PLC0415
+    from generators.reports.from_runs import campaign_report  # noqa: PLC0415
+    from mockserver import VERSION  # noqa: PLC0415
 
-    report = report_of(state, contract, version=VERSION, url=url, seed=given["seed"])
-    writers = {"junit": junit_xml, "jsonl": json_lines, "sarif": sarif_log, "html": html_page}
-    for name, write in writers.items():
-        if given[name] is not None:
-            _write(given[name], write(report))
+    report = campaign_report(state, contract, version=VERSION, url=url, seed=given["seed"])
+    write_files(report, given)
     width = get_terminal_size((100, 24)).columns
     click.echo(table(report, width=width, colour=sys.stdout.isatty(), brief=True), nl=False)
-
-
-def _write(path: Path, text: bytes) -> None:
-    from contracts.errors import MisuseError  # noqa: PLC0415 - only for a failure
-
-    try:
-        path.write_bytes(text)
-    except OSError as error:
-        raise MisuseError(f"cannot write {path}: {error.strerror}.", cure="Choose another file.") from None

@@ -1,4 +1,4 @@
-"""`bulkproof mutants`: which planted bugs the user's own tests detect."""
+"""`bulkproof mutants`: run the user's tests once per planted bug, and report which bugs they detect."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -11,15 +11,15 @@ from mockserver.cli.options import Command
 from mockserver.cli.serve import clock
 
 if TYPE_CHECKING:
-    from generators.reports import Report, Status
-    from mockserver.api import Api
-    from mockserver.bugs.hunting import Hunt, Run
-    from mockserver.scenario.bugs import Bug
+    from generators.reports.model import Report, Status
+    from mockserver.api.model import Api
+    from mockserver.bugs.table import Bug
+    from mockserver.mutation_testing.user_tests import MutantRun, MutationTest
 
-SURVIVORS: Final = 1
+EXIT_SURVIVED: Final = 1
 WIDTH: Final = 24
-STATUS: "Final[dict[str, Status]]" = {"killed": "passed", "survived": "failed", "not reached": "not-run"}
-SAYS: Final = {
+REPORT_STATUS: "Final[dict[str, Status]]" = {"killed": "passed", "survived": "failed", "not reached": "not-run"}
+STATUS_TEXT: Final = {
     "killed": "The tests detected it",
     "survived": "The bug changed a response to the client, and no test failed",
     "not reached": "No request of the tests triggered the bug",
@@ -75,34 +75,34 @@ def mutants(command: tuple[str, ...], *, apis: tuple[str, ...], only: tuple[str,
     """
     loaded = _loaded(apis)
     bugs = _chosen(loaded, only)
-    hunt = _hunt(command, loaded, given)
-    healthy = hunt.healthy()
+    mutation_test = _mutation_test(command, loaded, given)
+    healthy = mutation_test.healthy()
     click.echo(
         f"Without a bug the tests pass: {healthy.calls} requests in {healthy.seconds:.1f} s. {len(bugs)} bugs to run."
     )
     results = []
-    for bug, run in hunt.hunt(bugs, healthy):
+    for bug, run in mutation_test.mutation_test(bugs, healthy):
         results.append((bug, run))
         click.echo(f"{run.word:<12} {bug.name:<{WIDTH}} {bug.law:<16} {run.seconds:5.1f} s  {run.end}")
     _sum_up(results)
     if given["junit"] is not None:
         _write(given["junit"], results)
-    return SURVIVORS if any(run.word == "survived" for _, run in results) else 0
+    return EXIT_SURVIVED if any(run.word == "survived" for _, run in results) else 0
 
 
 def _loaded(names: tuple[str, ...]) -> "list[Api]":
-    from mockserver.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for it
+    from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for it
 
     return [source.load() for source in find_sources(names or BUNDLED)]
 
 
 def _chosen(apis: "Sequence[Api]", only: tuple[str, ...]) -> "list[Bug]":
-    """Return the bugs that the APIs can have and the user wants. Raises MisuseError: there is none of that name."""
+    """Return the applicable bugs that the options select. Raises MisuseError: a name matches none."""
     from contracts.errors import MisuseError  # noqa: PLC0415
-    from contracts.names import did_you_mean  # noqa: PLC0415
-    from mockserver.scenario.bugs import fitting  # noqa: PLC0415
+    from contracts.syntax.text import did_you_mean  # noqa: PLC0415
+    from mockserver.bugs.table import bugs_for  # noqa: PLC0415
 
-    bugs = list(fitting(api.contract for api in apis))
+    bugs = list(bugs_for(api.contract for api in apis))
     names = [bug.name for bug in bugs]
     for pattern in only:
         if not any(fnmatchcase(name, pattern) for name in names):
@@ -111,17 +111,17 @@ def _chosen(apis: "Sequence[Api]", only: tuple[str, ...]) -> "list[Bug]":
     return [bug for bug in bugs if not only or any(fnmatchcase(bug.name, pattern) for pattern in only)]
 
 
-def _hunt(command: tuple[str, ...], apis: "Sequence[Api]", given: dict[str, Any]) -> "Hunt":
-    from mockserver.bugs.hunting import Hunt  # noqa: PLC0415
-    from mockserver.web.service import Options  # noqa: PLC0415
+def _mutation_test(command: tuple[str, ...], apis: "Sequence[Api]", given: dict[str, Any]) -> "MutationTest":
+    from mockserver.http.service import Options  # noqa: PLC0415
+    from mockserver.mutation_testing.user_tests import MutationTest  # noqa: PLC0415
 
     mode, factor = given["clock"]
     settings = {"auth": given["auth"], "conduct": given["conduct"]}
     options = Options(settings=settings, seed=given["seed"], mode=mode, factor=factor)
-    return Hunt(command=command, apis=apis, options=options, timeout=given["timeout"])
+    return MutationTest(command=command, apis=apis, options=options, timeout=given["timeout"])
 
 
-def _sum_up(results: "Sequence[tuple[Bug, Run]]") -> None:
+def _sum_up(results: "Sequence[tuple[Bug, MutantRun]]") -> None:
     words = [run.word for _, run in results]
     killed, survived = words.count("killed"), words.count("survived")
     reached = killed + survived
@@ -129,21 +129,27 @@ def _sum_up(results: "Sequence[tuple[Bug, Run]]") -> None:
     click.echo(f"{killed} killed, {survived} survived, {words.count('not reached')} not reached.{share}")
     for bug, run in results:
         if run.word == "survived":
-            click.echo(f"  {bug.name}: {bug.says}")
+            click.echo(f"  {bug.name}: {bug.description}")
 
 
-def _write(path: Path, results: "Sequence[tuple[Bug, Run]]") -> None:
-    from generators.reports import junit_xml  # noqa: PLC0415
+def _write(path: Path, results: "Sequence[tuple[Bug, MutantRun]]") -> None:
+    from generators.reports.junit_sarif import junit_xml  # noqa: PLC0415
 
     path.write_bytes(junit_xml(_report(results)))
 
 
-def _report(results: "Sequence[tuple[Bug, Run]]") -> "Report":
-    from generators.reports import Report, Row  # noqa: PLC0415
-    from mockserver.version import VERSION  # noqa: PLC0415
+def _report(results: "Sequence[tuple[Bug, MutantRun]]") -> "Report":
+    from generators.reports.model import Report, Row  # noqa: PLC0415
+    from mockserver import VERSION  # noqa: PLC0415
 
     rows = tuple(
-        Row(id=bug.name, group=bug.law, says=bug.says, status=STATUS[run.word], detail=f"{SAYS[run.word]} ({run.end}).")
+        Row(
+            id=bug.name,
+            group=bug.law,
+            says=bug.description,
+            status=REPORT_STATUS[run.word],
+            detail=f"{STATUS_TEXT[run.word]} ({run.end}).",
+        )
         for bug, run in results
     )
     return Report(title="Planted bugs", version=VERSION, rows=rows)

@@ -1,4 +1,4 @@
-"""Options that were renamed: the old name still works, is not in `--help`, and prints one line on stderr."""
+"""Options with a former name (`RenamedOption`): it still works, is not in `--help`, and prints a line on stderr."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -8,7 +8,10 @@ import click
 
 
 class RenamedOption(click.Option):
-    """An option with a former name, `was`, such as `--salt`: both set the same parameter; only the new one is shown."""
+    """An option with a former name, `was`, such as `--salt`: both set the same parameter.
+
+    `--help` shows only the new name.
+    """
 
     def __init__(self, param_decls: Sequence[str], *, was: str, **attrs: Any) -> None:
         super().__init__([*param_decls, was], **attrs)

@@ -1,4 +1,4 @@
-"""`bulkproof replay`: whether a finding is still reproducible."""
+"""`bulkproof replay`: replay a stored finding."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -9,9 +9,9 @@ from mockserver.cli.options import Command
 from mockserver.cli.target import target
 
 if TYPE_CHECKING:
-    from generators.campaign.kept import Kept
+    from generators.triage.stored_finding import StoredFinding
 
-SHOWS: Final = 1
+EXIT_REPRODUCED: Final = 1
 
 
 @click.command(cls=Command)
@@ -26,7 +26,7 @@ def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **giv
 
     bulkproof replay .bulkproof/findings/atomic-batchCreate-1f2e3d4c --url http://127.0.0.1:8080
     """
-    from generators.campaign.corpus import read_finding  # noqa: PLC0415 - `--help` needs none of these
+    from generators.triage.corpus import read_finding  # noqa: PLC0415 - `--help` needs none of these
     from mockserver.cli.fuzz import contract_of  # noqa: PLC0415
 
     kept = read_finding(finding)
@@ -34,18 +34,18 @@ def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **giv
     shown = _shows(kept, contract, api or kept.contract, url, given)
     says = "reproduced" if shown else "not reproduced"
     click.echo(f"{says}: {kept.law} on {kept.operation}: {kept.says}")
-    return SHOWS if shown else 0
+    return EXIT_REPRODUCED if shown else 0
 
 
-def _shows(kept: "Kept", contract: Any, api: str, url: str, given: dict[str, Any]) -> bool:
-    from generators.campaign.investigating import Investigator  # noqa: PLC0415 - `--help` needs none of these
-    from generators.campaign.leases import outfit_for  # noqa: PLC0415
-    from generators.campaign.target import open_target  # noqa: PLC0415
+def _shows(kept: "StoredFinding", contract: Any, api: str, url: str, given: dict[str, Any]) -> bool:
+    from generators.client.environments import open_target  # noqa: PLC0415
+    from generators.fuzz.shards import oracle_factory_for  # noqa: PLC0415
+    from generators.triage.confirm import Triager  # noqa: PLC0415 - `--help` needs none of these
     from mockserver.cli.fuzz import job_of  # noqa: PLC0415
 
     job = job_of(contract, api, url, {**given, "seed": 0})
     opened = open_target(contract, job.place, "replay")
     try:
-        return Investigator(outfit=outfit_for(job, kept), target=opened, is_over=lambda: False).shows(kept)
+        return Triager(oracle_factory=oracle_factory_for(job, kept), target=opened, is_over=lambda: False).shows(kept)
     finally:
         opened.close()

@@ -1,4 +1,4 @@
-"""`bulkproof fuzz --self-test`: the campaign rates itself, on sandboxes with one planted bug each."""
+"""`bulkproof fuzz --self-test`: run the fuzzer on sandboxes with one planted bug each."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
@@ -11,12 +11,13 @@ from mockserver.cli.options import RenamedOption
 from mockserver.cli.target import OUTPUT, seconds
 
 if TYPE_CHECKING:
-    from contracts.model import Contract
-    from mockserver.rating import Plan, Rating
+    from contracts.openapi.model import Contract
+    from mockserver.mutation_testing.fuzzer import SelfTestResult
+    from mockserver.mutation_testing.run import SelfTestPlan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-IMPERFECT: Final = 1
-BUDGET: Final = 60.0  # seconds a bug
+EXIT_NOT_DETECTED: Final = 1
+DEFAULT_SECONDS_PER_BUG: Final = 60.0  # seconds a bug
 OPTIONS: Final = (
     click.option(
         "--self-test", is_flag=True, help="Measure the detection rate on sandboxes with one planted bug each."
@@ -43,63 +44,63 @@ OPTIONS: Final = (
     ),
     click.option("--markdown", type=OUTPUT, metavar="FILE", help="Self-test: write the results to a Markdown file."),
 )
-OWN: Final = ("only", "healthy_time", "beside_schemathesis", "json_file", "markdown")
-SHARED: Final = (*OWN, "self_test", "api", "max_time", "seed", "no_model", "no_schemathesis")
+SELF_TEST_OPTIONS: Final = ("only", "healthy_time", "beside_schemathesis", "json_file", "markdown")
+ALLOWED_OPTIONS: Final = (*SELF_TEST_OPTIONS, "self_test", "api", "max_time", "seed", "no_model", "no_schemathesis")
 
 
 def self_test(command: Command) -> Command:
-    """Give a command the options of the self-test."""
+    """Add the options of the self-test to a command."""
     return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
 
 
 def require_no_self_test(context: click.Context) -> None:
-    """Raise MisuseError when an option was given that only the self-test takes."""
+    """Raise MisuseError when an option of the self-test was given without it."""
     from contracts.errors import MisuseError  # noqa: PLC0415 - only for a failure
 
-    for option in _given(context, set(OWN)):
+    for option in _given(context, set(SELF_TEST_OPTIONS)):
         raise MisuseError(f"{option} is an option of the self-test.", cure="Add --self-test.")
 
 
-def rate_campaign(context: click.Context, api: str | None, given: Mapping[str, Any]) -> int:
+def run_self_tests(context: click.Context, api: str | None, given: Mapping[str, Any]) -> int:
     """Run the self-test for an API, or for all bundled ones; return the exit code. Raises MisuseError."""
     from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from mockserver.rating import begun  # noqa: PLC0415
+    from mockserver.mutation_testing.run import empty_result  # noqa: PLC0415
 
-    for option in _given(context, {str(one.name) for one in context.command.params} - set(SHARED)):
+    for option in _given(context, {str(one.name) for one in context.command.params} - set(ALLOWED_OPTIONS)):
         raise MisuseError(
             f"--self-test and {option} exclude each other.", cure="The self-test starts its own servers: leave it out."
         )
     plans = _plans(context, api, given)
-    ratings = [begun(plan) for plan in plans]
+    ratings = [empty_result(plan) for plan in plans]
     try:
         for plan, rating in zip(plans, ratings, strict=True):
-            _rate(plan, rating)
+            _run(plan, rating)
     except KeyboardInterrupt:
         click.echo("Interrupted. Results so far:")
     finally:
         _report(ratings, given)
-    return 0 if all(rating.is_perfect for rating in ratings) else IMPERFECT
+    return 0 if all(rating.is_perfect for rating in ratings) else EXIT_NOT_DETECTED
 
 
 def _given(context: click.Context, names: set[str]) -> Iterator[str]:
-    """Yield those options that stand on the command line."""
+    """Yield the options that the command line has."""
     for one in context.command.params:
         source = context.get_parameter_source(str(one.name))
         if one.name in names and source is click.core.ParameterSource.COMMANDLINE:
             yield one.opts[0]
 
 
-def _plans(context: click.Context, api: str | None, given: Mapping[str, Any]) -> "list[Plan]":
-    """Return what is to be rated: an API in which none of the wanted bugs can be is left out."""
-    from mockserver.rating import Plan, begun  # noqa: PLC0415 - `--help` needs none of these
-    from mockserver.sources import BUNDLED, find_sources  # noqa: PLC0415
+def _plans(context: click.Context, api: str | None, given: Mapping[str, Any]) -> "list[SelfTestPlan]":
+    """Return the plans of the self-test; an API that allows none of the selected bugs is left out."""
+    from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415
+    from mockserver.mutation_testing.run import SelfTestPlan, empty_result  # noqa: PLC0415 - `--help` needs none of these
 
     names = (api,) if api is not None else tuple(BUNDLED)
     contracts = {name: source.load().contract for name, source in zip(names, find_sources(names), strict=True)}
     _require_known(given["only"], tuple(contracts.values()))
-    budget = given["max_time"] if any(_given(context, {"max_time"})) else BUDGET
+    budget = given["max_time"] if any(_given(context, {"max_time"})) else DEFAULT_SECONDS_PER_BUG
     plans = [
-        Plan(
+        SelfTestPlan(
             api=name,
             contract=contract,
             seconds=budget,
@@ -111,47 +112,48 @@ def _plans(context: click.Context, api: str | None, given: Mapping[str, Any]) ->
         )
         for name, contract in contracts.items()
     ]
-    return [plan for plan in plans if begun(plan).planned or not plan.only]
+    return [plan for plan in plans if empty_result(plan).planned or not plan.only]
 
 
 def _require_known(only: Sequence[str], contracts: "Sequence[Contract]") -> None:
     from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from contracts.names import did_you_mean  # noqa: PLC0415
-    from mockserver.rating import counting, is_among, left_out  # noqa: PLC0415
+    from contracts.syntax.text import did_you_mean  # noqa: PLC0415
+    from mockserver.mutation_testing.fuzzer import counted_bugs, uncounted_bugs  # noqa: PLC0415
+    from mockserver.mutation_testing.run import matches_any  # noqa: PLC0415
 
-    names = dict.fromkeys(bug.name for contract in contracts for bug in counting(contract))
-    why = {bug.name: why for contract in contracts for why, bugs in left_out(contract).items() for bug in bugs}
-    for name in (one for one in only if not any(is_among(known, (one,)) for known in names)):
+    names = dict.fromkeys(bug.name for contract in contracts for bug in counted_bugs(contract))
+    why = {bug.name: why for contract in contracts for why, bugs in uncounted_bugs(contract).items() for bug in bugs}
+    for name in (one for one in only if not any(matches_any(known, (one,)) for known in names)):
         if name in why:
             raise MisuseError(f"bug '{name}' is not part of the self-test: {why[name]}.")
         cure = did_you_mean(name, names) or f"Available: {', '.join(names)}."
         raise MisuseError(f"there is no applicable bug named '{name}'.", cure=cure)
 
 
-def _rate(plan: "Plan", rating: "Rating") -> None:
+def _run(plan: "SelfTestPlan", rating: "SelfTestResult") -> None:
     from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from generators.caller import NoAnswerError  # noqa: PLC0415
-    from mockserver.rating import rate  # noqa: PLC0415
+    from generators.client.http import NoAnswerError  # noqa: PLC0415
+    from mockserver.mutation_testing.run import run_self_test  # noqa: PLC0415
 
     try:
-        rate(plan, rating, _tell)
+        run_self_test(plan, rating, _print_step)
     except NoAnswerError as error:
         raise MisuseError(f"the sandbox under test stopped responding: {error}.") from None
 
 
-def _tell(rating: "Rating") -> None:
-    from mockserver.rating.tables import healthy_lines, row_line  # noqa: PLC0415 - `--help` needs none of these
+def _print_step(rating: "SelfTestResult") -> None:
+    from mockserver.mutation_testing.fuzzer import healthy_lines, row_line  # noqa: PLC0415 - `--help` needs none of these
 
     for line in [row_line(rating.rows[-1])] if rating.rows else healthy_lines(rating):
         click.echo(line)
 
 
-def _report(ratings: "Sequence[Rating]", given: Mapping[str, Any]) -> None:
-    """Print the summary and write the files, of whatever was done."""
+def _report(ratings: "Sequence[SelfTestResult]", given: Mapping[str, Any]) -> None:
+    """Print the summary and write the files, of complete or interrupted results."""
     import orjson  # noqa: PLC0415 - `--help` needs none of these
 
-    from mockserver.rating.tables import as_json, markdown, summary  # noqa: PLC0415
-    from mockserver.version import VERSION  # noqa: PLC0415
+    from mockserver import VERSION  # noqa: PLC0415
+    from mockserver.mutation_testing.fuzzer import as_json, markdown, summary  # noqa: PLC0415
 
     tried = [rating for rating in ratings if rating.healthy is not None]
     for line in (line for rating in tried for line in summary(rating)):

@@ -1,4 +1,4 @@
-"""`bulkproof serve`: the sandbox as a server."""
+"""`bulkproof serve`: serve the APIs as a mock server."""
 
 import gc
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
@@ -12,27 +12,26 @@ from mockserver.cli.options import Command
 if TYPE_CHECKING:
     import asyncio
 
-    from mockserver.api import Api
-    from mockserver.scenario.catalogue import Catalogue
-    from mockserver.sources import Source
-    from mockserver.web.running import Running
-    from mockserver.web.service import Options, Service
-    from mockserver.web.watch import ScenarioFile
+    from mockserver.api.model import Api
+    from mockserver.apis.sources import Source
+    from mockserver.http.lifecycle import Running, ScenarioFile
+    from mockserver.http.service import Options, Service
+    from mockserver.scenarios.loading import Catalogue
 
 Clock: TypeAlias = tuple[str, float]
-FASTEST: Final = 86_400.0  # a day in a second
+MAX_CLOCK_FACTOR: Final = 86_400.0  # a day in a second
 
 
 def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clock:
-    """Return mode and factor of `frozen`, `system`, or `x60` for sixty times as fast."""
+    """Parse `frozen`, `system`, or `x60` (60 times as fast) to mode and factor."""
     if value in {"frozen", "system"}:
         return value, 1.0
     try:
         factor = float(value[1:]) if value.startswith("x") else 0.0
     except ValueError:
         factor = 0.0
-    if not 0.0 < factor <= FASTEST:
-        says = f"'{value}' is not frozen, system, or xFACTOR with a factor up to {FASTEST:g}, such as x60."
+    if not 0.0 < factor <= MAX_CLOCK_FACTOR:
+        says = f"'{value}' is not frozen, system, or xFACTOR with a factor up to {MAX_CLOCK_FACTOR:g}, such as x60."
         raise click.BadParameter(says, context, parameter)
     return "scaled", factor
 
@@ -113,8 +112,8 @@ def serve(
     An API is a bundled one (genero, onkey), an installed plug-in, or an OpenAPI file. Default: all bundled ones.
     """
     gc.disable()  # until all is loaded: nothing of it is garbage
-    from mockserver.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for aiohttp
-    from mockserver.web.running import serve_until_signal  # noqa: PLC0415
+    from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for aiohttp
+    from mockserver.http.lifecycle import serve_until_signal  # noqa: PLC0415
 
     sources = find_sources(apis or BUNDLED)
     loaded = [source.load() for source in sources]
@@ -123,48 +122,48 @@ def serve(
     files = chosen.files if watch else ()
 
     async def run(ended: "asyncio.Event") -> None:
-        await _run(_service(loaded, _options(given, chosen)), host, port, Watched(watched, files), ended)
+        await _run(_service(loaded, _options(given, chosen)), host, port, WatchedFiles(watched, files), ended)
 
     serve_until_signal(run)
 
 
-class Chosen(NamedTuple):
-    """The scenarios of the command line: their names, where they are found, and the files that some come from."""
+class SelectedScenarios(NamedTuple):
+    """The scenarios of the command line: names, catalogue, and the files of some."""
 
     names: tuple[str, ...]
     catalogue: "Catalogue"
     files: "Sequence[ScenarioFile]"
 
 
-class Watched(NamedTuple):
-    """What is reloaded when it changes: APIs by name, scenario files with their names."""
+class WatchedFiles(NamedTuple):
+    """The files to watch: sources of APIs by name, and scenario files."""
 
     sources: "Mapping[str, Source]"
     scenarios: "Sequence[ScenarioFile]"
 
 
-def _chosen(words: tuple[str, ...], apis: "list[Api]") -> Chosen:
+def _chosen(words: tuple[str, ...], apis: "list[Api]") -> SelectedScenarios:
     """Return the scenarios that the command line names. Raises ScenarioError and MisuseError."""
-    from mockserver.scenario.catalogue import Catalogue  # noqa: PLC0415
+    from mockserver.scenarios.loading import Catalogue  # noqa: PLC0415
 
     catalogue = Catalogue()
     if not words:
-        return Chosen((), catalogue, ())
-    from mockserver.scenario.fitting import known_of, require_fitting  # noqa: PLC0415
-    from mockserver.web.watch import ScenarioFile, stamp  # noqa: PLC0415
+        return SelectedScenarios((), catalogue, ())
+    from mockserver.http.lifecycle import ScenarioFile, stamp  # noqa: PLC0415
+    from mockserver.scenarios.validation import known_names, require_fitting  # noqa: PLC0415
 
     stamps = {word: stamp(Path(word)) for word in words}
-    known, found = known_of({api.name: api.contract for api in apis}), [catalogue.choose(word) for word in words]
+    known, found = known_names({api.name: api.contract for api in apis}), [catalogue.choose(word) for word in words]
     for (scenario, _), word in zip(found, words, strict=True):
         require_fitting(scenario, known, shown=word)
     names = tuple(dict.fromkeys(scenario.name for scenario, _ in found))
     read = zip(words, found, strict=True)
     files = [ScenarioFile(path, one.name, stamps[word]) for word, (one, path) in read if path is not None]
-    return Chosen(names, catalogue, files)
+    return SelectedScenarios(names, catalogue, files)
 
 
-def _options(given: Mapping[str, Any], chosen: Chosen) -> "Options":
-    from mockserver.web.service import Options  # noqa: PLC0415
+def _options(given: Mapping[str, Any], chosen: SelectedScenarios) -> "Options":
+    from mockserver.http.service import Options  # noqa: PLC0415
 
     mode, factor = given["clock"]
     return Options(
@@ -187,18 +186,18 @@ def _options(given: Mapping[str, Any], chosen: Chosen) -> "Options":
 def _service(apis: "list[Api]", options: "Options") -> "Service":
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from mockserver.web.service import Service  # noqa: PLC0415
+    from mockserver.http.service import Service  # noqa: PLC0415
 
     return Service(apis, options, datetime.now(UTC))
 
 
-async def _run(service: "Service", host: str, port: int, watched: Watched, ended: "asyncio.Event") -> None:
+async def _run(service: "Service", host: str, port: int, watched: WatchedFiles, ended: "asyncio.Event") -> None:
     import asyncio  # noqa: PLC0415
 
-    from mockserver.web.running import start, tune_collector  # noqa: PLC0415
+    from mockserver.http.lifecycle import start, tune_collector  # noqa: PLC0415
 
     running = await start(service, host=host, port=port)
-    _greet(running)
+    _print_start(running)
     tune_collector()
     watching = [asyncio.create_task(one) for one in _watching(service, watched)] if any(watched) else []
     await ended.wait()
@@ -207,8 +206,8 @@ async def _run(service: "Service", host: str, port: int, watched: Watched, ended
     await running.stop()
 
 
-def _watching(service: "Service", watched: Watched) -> "Iterator[Coroutine[Any, Any, None]]":
-    from mockserver.web.watch import watch, watch_scenarios  # noqa: PLC0415
+def _watching(service: "Service", watched: WatchedFiles) -> "Iterator[Coroutine[Any, Any, None]]":
+    from mockserver.http.lifecycle import watch, watch_scenarios  # noqa: PLC0415
 
     if watched.sources:
         yield watch(service, watched.sources, click.echo)
@@ -216,16 +215,16 @@ def _watching(service: "Service", watched: Watched) -> "Iterator[Coroutine[Any, 
         yield watch_scenarios(service, watched.scenarios, click.echo)
 
 
-def _greet(running: "Running") -> None:
+def _print_start(running: "Running") -> None:
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from mockserver.version import VERSION  # noqa: PLC0415
-    from mockserver.web.curl import curl_line  # noqa: PLC0415
+    from mockserver import VERSION  # noqa: PLC0415
+    from mockserver.http.lifecycle import curl_line  # noqa: PLC0415
 
     service, url = running.service, running.url
     lines = [f"Bulkproof {VERSION} serves"]
     lines += [f"  {name:<9} {url}{api.mount}" for name, api in service.apis.items()]
     lines += [f"  {'control':<9} {url}/_sandbox", "Try:"]
-    examples = (curl_line(api, service.sandboxes.blank, url, datetime.now(UTC)) for api in service.apis.values())
+    examples = (curl_line(api, service.sandboxes.template, url, datetime.now(UTC)) for api in service.apis.values())
     line = next((one for one in examples if one is not None), f"curl -sS {url}/_sandbox/apis")
     click.echo("\n".join([*lines, f"  {line}"]))

@@ -1,4 +1,4 @@
-"""The options of commands that speak to an implementation: where it is, and what goes with every call."""
+"""Options of commands that send requests to an implementation: its URL, and fields of every request."""
 
 import re
 from base64 import b64encode
@@ -10,24 +10,24 @@ from typing import Any, Final, TypeVar
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-ADDRESS: Final = re.compile(r"https?://[^/?#\s]+")
+DURATION_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+URL_PATTERN: Final = re.compile(r"https?://[^/?#\s]+")
 SALT: Final = re.compile("[0-9a-z]{5}")
-LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
+DURATION_PATTERN: Final = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
 
 
 def seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    """Return a length of time, written as `90`, `90s`, `10m` or `1h`, in seconds."""
+    """Parse a duration, `90`, `90s`, `10m` or `1h`, to seconds."""
     if value is None:
         return None
-    found = LENGTH.fullmatch(value)
+    found = DURATION_PATTERN.fullmatch(value)
     if found is None or not float(found[1]):
         raise click.BadParameter(f"'{value}' is not a duration such as 90s, 10m or 1h.", context, parameter)
-    return float(found[1]) * UNITS[found[2]]
+    return float(found[1]) * DURATION_UNITS[found[2]]
 
 
 def headers(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """Return `NAME: VALUE` pairs as a dictionary."""
+    """Parse `NAME: VALUE` pairs to a dictionary."""
     for value in values:
         if not value.partition(":")[0].strip() or ":" not in value:
             raise click.BadParameter(f"'{value}' is not NAME: VALUE.", context, parameter)
@@ -35,7 +35,7 @@ def headers(context: click.Context, parameter: click.Parameter, values: tuple[st
 
 
 def authorization(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    """Return the `Authorization` header of `USER:PASSWORD`, of a token, or of a scheme with what belongs to it."""
+    """Return the `Authorization` field for `USER:PASSWORD` (Basic), a token (Bearer), or a scheme with credentials."""
     del context, parameter
     if not value or " " in value:
         return value
@@ -43,29 +43,29 @@ def authorization(context: click.Context, parameter: click.Parameter, value: str
 
 
 def pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """Return `NAME=VALUE` pairs as a dictionary."""
+    """Parse `NAME=VALUE` pairs to a dictionary."""
     for value in values:
         if "=" not in value:
             raise click.BadParameter(f"'{value}' is not NAME=VALUE.", context, parameter)
     return {name: value for name, _, value in (one.partition("=") for one in values)}
 
 
-def salt(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return what begins every made-up name: five of 0-9 and a-z."""
+def name_prefix(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Validate the prefix of generated names: five of 0-9 and a-z."""
     if value is not None and SALT.fullmatch(value) is None:
         raise click.BadParameter(f"'{value}' is not 5 characters of 0-9 and a-z.", context, parameter)
     return value
 
 
-def address(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return the URL of a server."""
-    if value is not None and ADDRESS.match(value) is None:
+def server_url(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Validate the URL of a server."""
+    if value is not None and URL_PATTERN.match(value) is None:
         raise click.BadParameter(f"'{value}' is not a URL such as http://127.0.0.1:8080.", context, parameter)
     return value
 
 
 def require_server(url: str, timeout: float) -> None:
-    """Raise MisuseError when nothing listens where a URL leads."""
+    """Raise MisuseError when no server listens at a URL."""
     from socket import create_connection  # noqa: PLC0415 - `--help` needs none of these
     from urllib.parse import urlsplit  # noqa: PLC0415
 
@@ -80,10 +80,10 @@ def require_server(url: str, timeout: float) -> None:
 
 
 class Output(click.Path):
-    """A file that can be written: its folder is there before anything else is done."""
+    """A file to write; its folder must exist."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the path."""
+        """Return the path. Fails when its folder does not exist."""
         path = Path(str(super().convert(value, param, ctx)))
         if not path.parent.is_dir():
             self.fail(f"'{path}' cannot be written: there is no directory '{path.parent}'.", param, ctx)
@@ -131,7 +131,7 @@ OPTIONS: Final = (
 
 
 def target(command: Command, *, needs_url: bool = True) -> Command:
-    """Give a command the options of a target: url, mount, auth, headers, given, control_token, timeout."""
+    """Add the options of a target to a command: url, mount, auth, headers, given, control_token, timeout."""
     says = "Root URL of the server, or base URL of the API."
-    url = click.option("--url", required=needs_url, callback=address, help=says)
+    url = click.option("--url", required=needs_url, callback=server_url, help=says)
     return reduce(lambda made, option: option(made), reversed((url, *OPTIONS)), command)

@@ -10,11 +10,11 @@ import click
 from mockserver.cli.options import Command
 
 if TYPE_CHECKING:
-    from generators.reports import Report
+    from generators.reports.model import Report
 
 FORMATS = ("table", "json", "jsonl", "junit", "sarif", "html")
-SECONDS = 30
-BROKEN = 1
+REQUEST_TIMEOUT_SECONDS = 30
+EXIT_FAILED = 1
 
 
 @click.command(cls=Command)
@@ -37,13 +37,13 @@ def verdict(*, url: str, sandbox: str, form: str, output: Path | None, control_t
 
     Exit code: 0 no law failed, 1 a law failed, 2 the sandbox cannot be reached.
     """
-    told = _asked(url.rstrip("/"), sandbox, control_token)
-    _write(_rendered(form, told, url, to_terminal=output is None), output)
-    return BROKEN if told["failed"] else 0
+    verdict_body = _fetched(url.rstrip("/"), sandbox, control_token)
+    _write(_rendered(form, verdict_body, url, to_terminal=output is None), output)
+    return EXIT_FAILED if verdict_body["failed"] else 0
 
 
-def _asked(url: str, sandbox: str, token: str) -> dict[str, Any]:
-    """Return the verdict as the server tells it. Raises MisuseError."""
+def _fetched(url: str, sandbox: str, token: str) -> dict[str, Any]:
+    """Return the body of the verdict from the server. Raises MisuseError."""
     from http.client import HTTPException  # noqa: PLC0415 - `--help` needs none of these
     from urllib.error import HTTPError, URLError  # noqa: PLC0415
     from urllib.parse import quote, urlsplit  # noqa: PLC0415
@@ -56,10 +56,10 @@ def _asked(url: str, sandbox: str, token: str) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     target = f"{url}/_sandbox/sandboxes/{quote(sandbox, safe='')}/verdict"
     try:
-        with urlopen(Request(target, headers=headers), timeout=SECONDS) as reply:  # noqa: S310 - its scheme was checked
-            return _verdict(reply.read())
+        with urlopen(Request(target, headers=headers), timeout=REQUEST_TIMEOUT_SECONDS) as response:  # noqa: S310 - its scheme was checked
+            return _verdict(response.read())
     except HTTPError as error:
-        raise MisuseError(_refused(url, error.code, error.read()), cure=CURES.get(error.code, "")) from None
+        raise MisuseError(_refused(url, error.code, error.read()), cure=CURES_BY_STATUS.get(error.code, "")) from None
     except (URLError, OSError, HTTPException) as error:
         why = getattr(error, "reason", error)
         cure = "Start one with `bulkproof serve`, or give its URL with --url."
@@ -70,18 +70,18 @@ def _asked(url: str, sandbox: str, token: str) -> dict[str, Any]:
 
 
 def _verdict(body: bytes) -> dict[str, Any]:
-    """Return a verdict. Raises ValueError, KeyError or TypeError for anything else."""
+    """Return a verdict body in current words. Raises ValueError, KeyError or TypeError for another body."""
     import json  # noqa: PLC0415 - `--help` does not need it
 
-    from mockserver.conduct.verdict import in_current_words  # noqa: PLC0415 - the same
+    from mockserver.verdicts.verdict import with_current_names  # noqa: PLC0415 - the same
 
-    told = in_current_words(json.loads(body))
-    if isinstance(told["failed"], int) and all(one["status"] for one in told["laws"]):
-        return told
+    verdict_body = with_current_names(json.loads(body))
+    if isinstance(verdict_body["failed"], int) and all(one["status"] for one in verdict_body["laws"]):
+        return verdict_body
     raise ValueError
 
 
-CURES: Mapping[int, str] = {
+CURES_BY_STATUS: Mapping[int, str] = {
     401: "Give the control token with --control-token.",
     404: "Give the sandbox's URL with --url.",
 }
@@ -96,27 +96,21 @@ def _refused(url: str, status: int, body: bytes) -> str:
         return f"{url} answered {status}."
 
 
-def _rendered(form: str, told: Mapping[str, Any], url: str, *, to_terminal: bool) -> bytes:
+def _rendered(form: str, verdict_body: Mapping[str, Any], url: str, *, to_terminal: bool) -> bytes:
     import json  # noqa: PLC0415 - `--help` needs none of these
     from shutil import get_terminal_size  # noqa: PLC0415
 
-    from generators.reports import html_page, json_lines, junit_xml, sarif_log, table  # noqa: PLC0415
-    from mockserver.conduct.verdict import report_of  # noqa: PLC0415
+    from generators.reports.console import WRITERS, table  # noqa: PLC0415
+    from mockserver.verdicts.verdict import report_of  # noqa: PLC0415
 
     def as_table(report: "Report") -> bytes:
         colour = to_terminal and sys.stdout.isatty()
         return table(report, width=get_terminal_size((100, 24)).columns, colour=colour).encode()
 
     if form == "json":
-        return json.dumps(told, indent=2, ensure_ascii=False).encode() + b"\n"
-    writers: dict[str, Callable[[Report], bytes]] = {
-        "html": html_page,
-        "jsonl": json_lines,
-        "junit": junit_xml,
-        "sarif": sarif_log,
-        "table": as_table,
-    }
-    return writers[form](report_of(told, [("server", url)] if form != "table" else []))
+        return json.dumps(verdict_body, indent=2, ensure_ascii=False).encode() + b"\n"
+    writers: Mapping[str, Callable[[Report], bytes]] = {**WRITERS, "table": as_table}
+    return writers[form](report_of(verdict_body, [("server", url)] if form != "table" else []))
 
 
 def _write(text: bytes, output: Path | None) -> None:

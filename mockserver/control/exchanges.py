@@ -1,40 +1,40 @@
-"""Control calls about the journal: lists of exchanges, and one with everything that is known of it."""
+"""Control requests about the journal: the list of exchanges, and one exchange in full."""
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from contracts.durations import iso
-from contracts.jsontext import DEEPEST, is_deeper
-from contracts.media import is_json
-from contracts.messages import Reply
-from contracts.validation import Violation
-from mockserver.control.desk import Desk, RefusedError, instant
-from mockserver.journal import Entry, Kept
-from mockserver.turn import Turn
+from contracts.messages import Response
+from contracts.openapi.model import is_json
+from contracts.openapi.validation import Violation
+from contracts.syntax.json_text import MAX_BODY_DEPTH, is_deeper
+from contracts.syntax.text import format_duration
+from mockserver.api.model import RequestContext
+from mockserver.control.routes import ControlContext, RefusedError, instant
+from mockserver.journal.journal import JournalEntry, StoredMessage
 
 if TYPE_CHECKING:
-    from mockserver.scenario.player import NearMiss
+    from mockserver.scenarios.player import NearMiss
 
 
-def list_exchanges(desk: Desk, turn: Turn) -> Reply:
-    """List exchanges, oldest first."""
-    after, limit = _number(turn.query.get("after"), 0), _number(turn.query.get("limit"), 1000)
-    entries = list(desk.sandbox(turn).journal.after(after, limit))
-    summaries = [summary(desk, one) for one in entries]
-    return Reply.of(200, {"exchanges": summaries, "next": entries[-1].n if entries else after})
+def list_exchanges(control: ControlContext, context: RequestContext) -> Response:
+    """List summaries of exchanges after number `after` (default 0), oldest first, at most `limit` (default 1000)."""
+    after, limit = _number(context.query.get("after"), 0), _number(context.query.get("limit"), 1000)
+    entries = list(control.sandbox(context).journal.after(after, limit))
+    summaries = [summary(control, one) for one in entries]
+    return Response.of(200, {"exchanges": summaries, "next": entries[-1].n if entries else after})
 
 
-def get_exchange(desk: Desk, turn: Turn) -> Reply:
-    """Return one exchange."""
-    return Reply.of(200, _whole(desk, entry_of(desk, turn)))
+def get_exchange(control: ControlContext, context: RequestContext) -> Response:
+    """Return one exchange with its request, response, outcomes and violations."""
+    return Response.of(200, _full_exchange(control, entry_of(control, context)))
 
 
-def entry_of(desk: Desk, turn: Turn) -> Entry:
-    """Return the exchange that the path names. Raises RefusedError."""
-    n = int(turn.variables["n"])
-    journal = desk.sandbox(turn).journal
+def entry_of(control: ControlContext, context: RequestContext) -> JournalEntry:
+    """Return the journal's entry that the path names. Raises RefusedError (404): evicted, or not recorded yet."""
+    n = int(context.variables["n"])
+    journal = control.sandbox(context).journal
     entry = journal.get(n)
     if entry is None:
         why = "has been forgotten" if 0 < n <= journal.last else "has not been made"
@@ -42,18 +42,18 @@ def entry_of(desk: Desk, turn: Turn) -> Entry:
     return entry
 
 
-def clear_exchanges(desk: Desk, turn: Turn) -> Reply:
+def clear_exchanges(control: ControlContext, context: RequestContext) -> Response:
     """Empty the journal."""
-    desk.sandbox(turn).journal.clear()
-    return Reply(status=204)
+    control.sandbox(context).journal.clear()
+    return Response(status=204)
 
 
 def _number(value: object, otherwise: int) -> int:
     return value if isinstance(value, int) else otherwise
 
 
-def _common(desk: Desk, entry: Entry) -> dict[str, Any]:
-    api = desk.apis.get(entry.api)
+def _line(control: ControlContext, entry: JournalEntry) -> dict[str, Any]:
+    api = control.apis.get(entry.api)
     return {
         "n": entry.n,
         "at": instant(entry.at),
@@ -64,28 +64,30 @@ def _common(desk: Desk, entry: Entry) -> dict[str, Any]:
         "status": entry.status,
         "tenant": entry.tenant,
         "client": entry.client,
-        "rules": [] if entry.staged is None else list(entry.staged.rules),
+        "rules": [] if entry.scenario_trace is None else list(entry.scenario_trace.rules),
     }
 
 
-def summary(desk: Desk, entry: Entry) -> dict[str, Any]:
-    """Return what a list shows of an exchange."""
+def summary(control: ControlContext, entry: JournalEntry) -> dict[str, Any]:
+    """Return an exchange as the list shows it: its line, the number of items by outcome, and of violations."""
     tally = entry.tally
-    return _common(desk, entry) | {
+    return _line(control, entry) | {
         "outcomes": {"done": tally.done, "failed": tally.failed, "notRun": tally.not_run},
         "violations": sum(one.items for one in entry.violations),
     }
 
 
-def _whole(desk: Desk, entry: Entry) -> dict[str, Any]:
+def _full_exchange(control: ControlContext, entry: JournalEntry) -> dict[str, Any]:
     return (
-        _common(desk, entry)
+        _line(control, entry)
         | {
             "outcomes": [result._asdict() for result in entry.results],
             "violations": [_violation(one) for one in entry.violations],
-            "nearMisses": [] if entry.staged is None else [_near_miss(one) for one in entry.staged.near_misses],
-            "call": {**_message(entry.call), "query": entry.query},
-            "reply": _message(entry.reply),
+            "nearMisses": []
+            if entry.scenario_trace is None
+            else [_near_miss(one) for one in entry.scenario_trace.near_misses],
+            "call": {**_message(entry.request), "query": entry.query},
+            "reply": _message(entry.response),
         }
         | _wire(entry)
     )
@@ -95,17 +97,17 @@ def _near_miss(miss: "NearMiss") -> dict[str, Any]:
     return {"scenario": miss.scenario, "rule": miss.rule, "unmet": [one._asdict() for one in miss.unmet]}
 
 
-def _wire(entry: Entry) -> dict[str, Any]:
-    """Return what a scenario did to the sending of a reply."""
-    staged = entry.staged
-    if staged is None or (not staged.cut and staged.delay is None):
+def _wire(entry: JournalEntry) -> dict[str, Any]:
+    """Return which delay or fault a scenario applied to the response, {} without one."""
+    staged = entry.scenario_trace
+    if staged is None or (not staged.wire_fault and staged.delay is None):
         return {}
-    told: dict[str, Any] = {"at": staged.at, "arrived": staged.arrived}
-    if staged.cut:
-        told["fault"] = staged.cut
+    wire: dict[str, Any] = {"at": staged.commit_point, "arrived": staged.is_delivered}
+    if staged.wire_fault:
+        wire["fault"] = staged.wire_fault
     if staged.delay is not None:
-        told["delay"] = iso(staged.delay)
-    return {"wire": told}
+        wire["delay"] = format_duration(staged.delay)
+    return {"wire": wire}
 
 
 def _violation(one: Violation) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def _violation(one: Violation) -> dict[str, Any]:
     }
 
 
-def _message(kept: Kept) -> dict[str, Any]:
+def _message(kept: StoredMessage) -> dict[str, Any]:
     headers: dict[str, str] = {}
     for line in kept.headers.split("\n"):
         name, _, value = line.partition(": ")
@@ -141,6 +143,6 @@ def _body(body: bytes, media: str) -> Any:
         except orjson.JSONDecodeError:
             pass
         else:
-            if not is_deeper(value, DEEPEST):  # what was refused as too deep could not be written either
+            if not is_deeper(value, MAX_BODY_DEPTH):  # what was refused as too deep could not be written either
                 return value
     return body.decode("utf-8", "replace")

@@ -1,71 +1,72 @@
-"""Control calls about scenarios: which there are, which are active, and how far they have been played."""
+"""Control requests about scenarios: the catalogue, the active ones, and how often each rule has matched."""
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from contracts.errors import Fault, MisuseError, ScenarioError
-from contracts.messages import Reply
-from contracts.validation import Violation
-from mockserver.control.desk import Desk, RefusedError
-from mockserver.sandbox import Sandbox
-from mockserver.scenario.catalogue import ways_to_select
-from mockserver.scenario.fitting import Known, known_of, require_fitting
-from mockserver.scenario.loading import load, schema
-from mockserver.scenario.player import Player
-from mockserver.scenario.rules import Scenario
-from mockserver.turn import Turn
+from contracts.messages import Response
+from contracts.openapi.validation import Violation
+from mockserver.api.model import RequestContext
+from mockserver.control.routes import ControlContext, RefusedError
+from mockserver.sandbox.sandboxes import Sandbox
+from mockserver.scenarios.loading import load, schema, ways_to_select
+from mockserver.scenarios.model import Scenario
+from mockserver.scenarios.player import ScenarioPlayer
+from mockserver.scenarios.validation import KnownNames, known_names, require_fitting
 
-ANY = "any"  # what stands for no API in particular
+ANY_API = "any"  # the API of scenarios that apply to every one
 
 
-def list_scenarios(desk: Desk, turn: Turn) -> Reply:
-    """List what can be selected by name."""
-    base = f"http://{turn.call.headers.get('Host') or '127.0.0.1:8080'}"
-    served = [one for one in desk.catalogue if one.api in {"", *desk.apis}]
+def list_scenarios(control: ControlContext, context: RequestContext) -> Response:
+    """List the scenarios that can be selected by name."""
+    base = f"http://{context.request.headers.get('Host') or '127.0.0.1:8080'}"
+    served = [one for one in control.catalogue if one.api in {"", *control.apis}]
     told = [
-        {"name": one.name, "summary": one.summary, "api": one.api or ANY, "select": ways_to_select(one.name, base)}
+        {"name": one.name, "summary": one.summary, "api": one.api or ANY_API, "select": ways_to_select(one.name, base)}
         for one in served
     ]
-    return Reply.of(200, {"scenarios": told})
+    return Response.of(200, {"scenarios": told})
 
 
-def get_scenario_schema(desk: Desk, turn: Turn) -> Reply:
+def get_scenario_schema(control: ControlContext, context: RequestContext) -> Response:
     """Return the JSON Schema of scenario documents."""
-    del desk, turn
-    return Reply.of(200, schema(), media_type="application/schema+json")
+    del control, context
+    return Response.of(200, schema(), media_type="application/schema+json")
 
 
-def get_scenarios(desk: Desk, turn: Turn) -> Reply:
-    """Read the active scenarios of a sandbox."""
-    return _told(desk.sandbox(turn))
+def get_scenarios(control: ControlContext, context: RequestContext) -> Response:
+    """Return the active scenarios of a sandbox."""
+    return _scenarios_response(control.sandbox(context))
 
 
-def put_scenarios(desk: Desk, turn: Turn) -> Reply:
-    """Begin with other scenarios."""
-    return _begun(desk, turn, Player.play)
+def put_scenarios(control: ControlContext, context: RequestContext) -> Response:
+    """Replace the active scenarios."""
+    return _activate(control, context, ScenarioPlayer.activate)
 
 
-def add_scenarios(desk: Desk, turn: Turn) -> Reply:
+def add_scenarios(control: ControlContext, context: RequestContext) -> Response:
     """Add scenarios to the active ones."""
-    return _begun(desk, turn, Player.add)
+    return _activate(control, context, ScenarioPlayer.add)
 
 
-def _begun(desk: Desk, turn: Turn, begin: Callable[[Player, Sequence[Scenario]], None]) -> Reply:
-    wanted: Any = turn.data
-    scenarios = scenarios_of(desk, wanted["scenarios"])
-    sandbox = desk.sandbox(turn)
+def _activate(
+    control: ControlContext, context: RequestContext, begin: Callable[[ScenarioPlayer, Sequence[Scenario]], None]
+) -> Response:
+    wanted: Any = context.data
+    scenarios = scenarios_of(control, wanted["scenarios"])
+    sandbox = control.sandbox(context)
     begin(sandbox.player, scenarios)
-    return _told(sandbox)
+    return _scenarios_response(sandbox)
 
 
-def scenarios_of(desk: Desk, given: Sequence[Any]) -> tuple[Scenario, ...]:
-    """Return the scenarios that a call names or writes out. Raises RefusedError."""
+def scenarios_of(control: ControlContext, given: Sequence[Any]) -> tuple[Scenario, ...]:
+    """Return the scenarios of a request, each a name or a document. Raises RefusedError."""
     faults: list[Fault] = []
     scenarios: dict[int, Scenario] = {}
     for n, one in enumerate(given):
         try:
-            scenarios[n] = _scenario(desk, one, f"/scenarios/{n}")
+            scenarios[n] = _scenario(control, one, f"/scenarios/{n}")
         except ScenarioError as error:
             faults += error.faults
     faults += _repeated(scenarios)
@@ -74,27 +75,27 @@ def scenarios_of(desk: Desk, given: Sequence[Any]) -> tuple[Scenario, ...]:
     return tuple(scenarios.values())
 
 
-def clear_scenarios(desk: Desk, turn: Turn) -> Reply:
-    """Go on without any scenario."""
-    desk.sandbox(turn).player.play(())
-    return Reply(status=204)
+def clear_scenarios(control: ControlContext, context: RequestContext) -> Response:
+    """Deactivate all scenarios."""
+    control.sandbox(context).player.activate(())
+    return Response(status=204)
 
 
-def known_to(desk: Desk) -> Known:
-    """Return what the rules of scenarios may name here."""
-    return known_of({name: api.contract for name, api in desk.apis.items()})
+def served_names(control: ControlContext) -> KnownNames:
+    """Return the names that rules of scenarios may refer to on this server."""
+    return known_names({name: api.contract for name, api in control.apis.items()})
 
 
-def _scenario(desk: Desk, given: object, at: str) -> Scenario:
-    """Return the scenario that was named, or written out. Raises ScenarioError."""
+def _scenario(control: ControlContext, given: object, at: str) -> Scenario:
+    """Return one scenario, a name or a document. Raises ScenarioError."""
     if isinstance(given, str):
         try:
-            scenario = desk.catalogue.get(given)
+            scenario = control.catalogue.get(given)
         except MisuseError as error:
             raise ScenarioError((Fault(file=at, pointer="", fact=error.fact, cure=error.cure),)) from None
     else:
         scenario = load(given, shown=at)
-    return require_fitting(scenario, known_to(desk), shown=at)
+    return require_fitting(scenario, served_names(control), shown=at)
 
 
 def _repeated(scenarios: Mapping[int, Scenario]) -> list[Fault]:
@@ -125,13 +126,13 @@ def _refused(faults: list[Fault]) -> RefusedError:
     return RefusedError(HTTPStatus.BAD_REQUEST, detail, violations=violations, total=len(faults))
 
 
-def _told(sandbox: Sandbox) -> Reply:
-    return Reply.of(200, {"scenarios": [_shown(sandbox, one) for one in sandbox.player.scenarios]})
+def _scenarios_response(sandbox: Sandbox) -> Response:
+    return Response.of(200, {"scenarios": [_with_use_counts(sandbox, one) for one in sandbox.player.scenarios]})
 
 
-def _shown(sandbox: Sandbox, scenario: Scenario) -> dict[str, Any]:
-    """Return a scenario's document with how often each of its rules has decided."""
+def _with_use_counts(sandbox: Sandbox, scenario: Scenario) -> dict[str, Any]:
+    """Return a scenario's document with the number of requests that each of its rules has decided."""
     document: Mapping[str, Any] = scenario.document
-    used = sandbox.player.used
+    used = sandbox.player.times_applied
     rules = [{**rule, "used": used.get((scenario.name, n), 0)} for n, rule in enumerate(document["rules"])]
     return {**document, "rules": rules}

@@ -1,25 +1,25 @@
-"""Control calls about what a sandbox knows: jobs with their plans, and the records as they are stored."""
+"""Control requests about stored records and jobs; comparing a client's records with the stored ones (`reconcile`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from typing import Any, Final, NamedTuple
 
-from contracts.messages import Reply
-from contracts.names import did_you_mean
-from mockserver.api import Api
-from mockserver.control.desk import Desk, RefusedError, instant
-from mockserver.scopes import stocked
-from mockserver.stores import Collection, key_order
-from mockserver.travel import JobView, jobs_of
-from mockserver.turn import Run, Turn
-from mockserver.world import World
+from contracts.bulk.model import Resource
+from contracts.messages import ABSENT, Response
+from contracts.syntax.text import did_you_mean, escape, look_up
+from mockserver.api.model import Api, ApiState, ItemRun, RequestContext
+from mockserver.bulk.execution import populate_scope
+from mockserver.control.routes import ControlContext, RefusedError, instant
+from mockserver.sandbox.clock_control import JobView, jobs_of
+from mockserver.stores.interface import Collection, Key, Record, key_order
 
 
-def list_jobs(desk: Desk, turn: Turn) -> Reply:
-    """List every job."""
-    sandbox = desk.sandbox(turn)
-    now = sandbox.now(turn.now)
-    desk.settle(sandbox, now)
-    sandbox.forget(now)
+def list_jobs(control: ControlContext, context: RequestContext) -> Response:
+    """List every job of the sandbox with its planned times."""
+    sandbox = control.sandbox(context)
+    now = sandbox.now(context.now)
+    control.settle(sandbox, now)
+    sandbox.drop_expired(now)
     jobs = [
         {
             "id": view.job.id,
@@ -35,45 +35,45 @@ def list_jobs(desk: Desk, turn: Turn) -> Reply:
         }
         for view in jobs_of(sandbox)
     ]
-    return Reply.of(200, {"jobs": jobs})
+    return Response.of(200, {"jobs": jobs})
 
 
 def _plan(view: JobView) -> list[dict[str, str]]:
-    return [{"at": instant(at), "state": word} for at, word in view.moves()]
+    return [{"at": instant(at), "state": word} for at, word in view.changes()]
 
 
-def list_entities(desk: Desk, turn: Turn) -> Reply:
-    """Return the records of one kind in one data set."""
-    api = desk.api(turn)
-    kind = kind_of(api, turn.variables["kind"])
-    run = run_in(desk, turn, api, turn.query.get("tenant", turn.query.get("dataset")))
+def list_entities(control: ControlContext, context: RequestContext) -> Response:
+    """Return the records of one resource in one scope (tenant or data set)."""
+    api = control.api(context)
+    kind = kind_of(api, context.variables["kind"])
+    run = run_in(control, context, api, context.query.get("tenant", context.query.get("dataset")))
     entities = list(_entities(run, kind))
-    return Reply.of(200, {"entities": entities, "total": len(entities)})
+    return Response.of(200, {"entities": entities, "total": len(entities)})
 
 
-def run_in(desk: Desk, turn: Turn, api: Api, scope: object) -> Run:
-    """Return a run in a data set of the sandbox that the path names, with all done that is due.
+def run_in(control: ControlContext, context: RequestContext, api: Api, scope: object) -> ItemRun:
+    """Return an item run in a scope of the sandbox that the path names, after all that is due has run.
 
-    `scope` names the data set; it may be None when there is only one. Raises RefusedError.
+    `scope` may be None when only one is in use. Raises RefusedError.
     """
-    sandbox = desk.sandbox(turn)
-    now = sandbox.now(turn.now)
-    desk.settle(sandbox, now)
-    world = sandbox.world(api, now)
-    run = Run(api=api, world=world, scope=_scope(world, scope), now=now)
-    stocked(run)
+    sandbox = control.sandbox(context)
+    now = sandbox.now(context.now)
+    control.settle(sandbox, now)
+    api_state = sandbox.api_state(api, now)
+    run = ItemRun(api=api, api_state=api_state, scope=_scope(api_state, scope), now=now)
+    populate_scope(run)
     return run
 
 
-def _entities(run: Run, kind: str) -> Iterator[dict[str, object]]:
+def _entities(run: ItemRun, kind: str) -> Iterator[dict[str, object]]:
     resource, render = run.api.contract.resources[kind], run.api.hooks.render
-    for record in sorted(run.world.store.scan(Collection(run.scope, kind)), key=key_order):
+    for record in sorted(run.api_state.store.scan(Collection(run.scope, kind)), key=key_order):
         body = render(run, resource, record)
         yield {"key": record.key, "version": record.version, "deleted": record.deleted, "body": body}
 
 
 def kind_of(api: Api, name: str) -> str:
-    """Return the kind of record of that name, whatever its case. Raises RefusedError."""
+    """Return the resource of that name, without regard to case. Raises RefusedError."""
     known = api.contract.resources
     found = name if name in known else next((one for one in known if one.casefold() == name.casefold()), None)
     if found is None:
@@ -83,12 +83,101 @@ def kind_of(api: Api, name: str) -> str:
     return found
 
 
-def _scope(world: World, given: object) -> str:
-    """Return the data set of that name, else the only one there is."""
-    known = sorted(world.stocked | {collection.scope for collection in world.store.collections()})
+def _scope(api_state: ApiState, given: object) -> str:
+    """Return the scope of that name, else the only one in use. Raises RefusedError."""
+    known = sorted(api_state.populated | {collection.scope for collection in api_state.store.collections()})
     if isinstance(given, str):
         return next((one for one in known if one.casefold() == given.casefold()), given)
     if len(known) == 1:
         return known[0]
     which = f"There are: {', '.join(known)}" if known else "None has been used yet"
     raise RefusedError(HTTPStatus.BAD_REQUEST, f"Which data set? Name it as tenant or dataset. {which}."[:500])
+
+
+NUMBER_TYPES: Final = (int, float)
+
+
+class Difference(NamedTuple):
+    """One place at which the client's record and the stored one differ; `stored` is None when it is missing."""
+
+    pointer: str
+    believed: object
+    stored: object
+
+
+def reconcile(control: ControlContext, context: RequestContext) -> Response:
+    """Compare the client's records with the stored ones: lost, phantom, different and the same."""
+    wanted: Any = context.data
+    api = control.named(wanted["api"])
+    resource = api.contract.resources[kind_of(api, wanted["kind"])]
+    run = run_in(control, context, api, wanted.get("tenant", wanted.get("dataset")))
+    stored = {str(one.key): one for one in run.api_state.store.scan(Collection(run.scope, resource.name))}
+    believed = _by_key(resource, wanted["records"])
+    return Response.of(200, _compared(run, resource, believed, stored))
+
+
+def _by_key(resource: Resource, records: list[dict[str, Any]]) -> dict[str, tuple[Key, dict[str, Any]]]:
+    """Return the client's records by key as text. Raises RefusedError: a record without a key, or a key twice."""
+    found: dict[str, tuple[Key, dict[str, Any]]] = {}
+    for n, record in enumerate(records):
+        key = record.get(resource.key)
+        if isinstance(key, bool) or not isinstance(key, str | int):
+            detail = f"/records/{n}: it has no key; give its '{resource.key}' as the API shows it."
+            raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
+        if str(key) in found:
+            detail = f"/records/{n}: the key '{str(key)[:80]}' was there before; name each record once."
+            raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
+        found[str(key)] = key, record
+    return found
+
+
+def _compared(
+    run: ItemRun,
+    resource: Resource,
+    believed: Mapping[str, tuple[Key, dict[str, Any]]],
+    stored: Mapping[str, Record],
+) -> dict[str, Any]:
+    lost: list[Key] = []
+    different: list[dict[str, Any]] = []
+    same = 0
+    for name, (key, record) in believed.items():
+        found = stored.get(name)
+        if found is None or found.deleted:
+            gone = _is_deleted(resource, record)
+            same += gone
+            lost += [] if gone else [key]
+            continue
+        differences = list(_differences(record, run.api.hooks.render(run, resource, found), resource.key))
+        different += [{"key": found.key, **one._asdict()} for one in differences]
+        same += not differences
+    phantom = [one.key for name, one in stored.items() if name not in believed and not one.deleted]
+    return {"lost": lost, "phantom": sorted(phantom, key=str), "different": different, "same": same}
+
+
+def _is_deleted(resource: Resource, record: Mapping[str, Any]) -> bool:
+    """Return whether the client takes a record for deleted."""
+    return resource.tombstone is not None and record.get(resource.tombstone) is True
+
+
+def _differences(record: Mapping[str, Any], shown: object, key: str) -> Iterator[Difference]:
+    """Yield the members sent by the client that differ from the stored record; the key is left out."""
+    for name, value in record.items():
+        if name != key:
+            yield from _compare(f"/{escape(name)}", value, look_up(shown, f"/{escape(name)}"))
+
+
+def _compare(pointer: str, believed: object, stored: object) -> Iterator[Difference]:
+    if isinstance(believed, dict) and isinstance(stored, dict):
+        for name, value in believed.items():
+            yield from _compare(f"{pointer}/{escape(name)}", value, stored.get(name, ABSENT))
+    elif isinstance(believed, list) and isinstance(stored, list) and len(believed) == len(stored):
+        for n, (one, other) in enumerate(zip(believed, stored, strict=True)):
+            yield from _compare(f"{pointer}/{n}", one, other)
+    elif not _is_equal(believed, stored):
+        yield Difference(pointer, believed, None if stored is ABSENT else stored)
+
+
+def _is_equal(one: object, other: object) -> bool:
+    """Return whether two JSON values are equal: `1` is `1.0`, and `true` is not `1`."""
+    numbers = isinstance(one, NUMBER_TYPES) and isinstance(other, NUMBER_TYPES)
+    return one == other and isinstance(one, bool) is isinstance(other, bool) and (numbers or type(one) is type(other))

@@ -1,1 +1,4 @@
-"""Bulk execution, jobs and records: pure functions over views, with time and chance as arguments."""
+"""Pure values of the mock server: clock and ids, jobs and their state, items, faults and outcomes.
+
+Begin with `jobs` (`job_state`) and `values` (`Item`, `Outcome`).
+"""

@@ -1,4 +1,8 @@
-"""Jobs as plans on the clock: what state a job is in is a function of the instant asked about."""
+"""Jobs and their state, which is a pure function of the job, its result and the time: see `job_state`.
+
+A job is a plan on the sandbox's clock: the instants at which it begins and is due are set when it is accepted, and
+nothing runs in the background. `JobRegistry` holds the jobs of one API and tells which are due.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,23 +10,24 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any, Final
 
-from contracts.bulk import BulkJob
-from contracts.messages import Call
+from contracts.bulk.model import BulkJob
+from contracts.messages import Request
 from mockserver.domain.values import Outcome
-from mockserver.stores.spill import Parcel
+from mockserver.stores.spooled_bodies import SpooledBody
 
-NO_CALL: Final = Call(method="POST", path="/")
-UNDECLARED: Final = 10_000  # ended jobs that are remembered where no declaration says for how long
+NO_REQUEST: Final = Request(method="POST", path="/")
+MAX_ENDED_JOBS: Final = 10_000  # ended jobs that are remembered where no declaration says for how long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """An accepted piece of work: what was asked, when it begins and when it is due.
+    """An accepted job: what was requested, when it begins, and when it is due. Instants are of the sandbox's clock.
 
-    `due` is None for a job that never ends. `call` is the call that made it without its body, which `parcel` keeps;
-    both go when the job has ended. `variables` and `query` are what was read from it. `arrival` numbers the jobs of a
-    world. `keep` is how long it is remembered once it has ended, None where nothing says so; `forgotten` is when that
-    is over whatever it is at.
+    `due` is None for a job that never ends. `request` is the request that made it, without its body, which
+    `spooled_body` holds; both are dropped when the job ends. `variables` and `query` are its parsed parameters. `items`
+    is the number of items, `arrival` numbers the jobs of an API from 0. `retention` is how long the job can be polled
+    after its end, None where nothing limits it; from `forget_at` on it is unknown in any state. `progress` is `at-end`,
+    `stepped` (quarters) or `linear`.
     """
 
     id: str
@@ -35,22 +40,23 @@ class Job:
     items: int
     variables: Mapping[str, str]
     query: Mapping[str, object]
-    parcel: Parcel | None
+    spooled_body: SpooledBody | None
     unit: str
     arrival: int
-    call: Call = NO_CALL
+    request: Request = NO_REQUEST
     cancelled: datetime | None = None
-    keep: timedelta | None = None
-    forgotten: datetime | None = None
+    retention: timedelta | None = None
+    forget_at: datetime | None = None
     progress: str = "at-end"
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What running a job came to: how many items were done, and the entries that say so in the API's shape.
+class JobResult:
+    """The result of a job that ran: numbers of items by result, and the entries rendered for its poll.
 
-    `broken` tells that a fault of the sandbox's own kept the job from being carried out.
+    `status` is the status code that a synchronous request would have had. `is_internal_fault` marks a job that an
+    internal error kept from running.
     """
 
     done: int
@@ -59,37 +65,41 @@ class Result:
     status: int
     entries: object
     outcomes: Sequence[Outcome] = ()
-    broken: bool = False
+    is_internal_fault: bool = False
 
 
 def is_final(job: Job, now: datetime) -> bool:
-    """Tell whether `job` has ended by `now`."""
+    """Tell whether the job has ended by `now`."""
     return job.cancelled is not None or (job.due is not None and job.due <= now)
 
 
-def state(job: Job, result: Result | None, now: datetime) -> str:
-    """Return the class of state (see `contracts.lifecycle`) that `job` is in at `now`."""
+def job_state(job: Job, result: JobResult | None, now: datetime) -> str:
+    """Return the state of a job at `now`: queued, running, done, doneWithErrors, failed or cancelled.
+
+    `contracts.bulk.model` names these classes of state; `mockserver.bulk.job_endpoints.state_word` translates them into
+    an API's own words. `result` is None as long as the job has not run.
+    """
     if job.cancelled is not None:
         return "cancelled"
     if job.due is not None and job.due <= now:
-        if result is not None and result.broken:
+        if result is not None and result.is_internal_fault:
             return "failed"
         return "doneWithErrors" if result is not None and result.failed else "done"
     return "queued" if now < job.begins else "running"
 
 
-def leaves(job: Job) -> datetime | None:
-    """Return the instant from which a job that has ended is unknown, None when none is set."""
+def retention_end(job: Job) -> datetime | None:
+    """Return the instant from which an ended job is unknown, None when none is set."""
     end = job.cancelled or job.due
     if end is None:
         return None
-    kept = () if job.keep is None else (end + job.keep,)
-    gone = () if job.forgotten is None else (max(end, job.forgotten),)
+    kept = () if job.retention is None else (end + job.retention,)
+    gone = () if job.forget_at is None else (max(end, job.forget_at),)
     return min((*kept, *gone), default=None)
 
 
-def plan(job: Job) -> tuple[tuple[datetime, str], ...]:
-    """Return the instants at which the state changes, with the class that begins there."""
+def state_changes(job: Job) -> tuple[tuple[datetime, str], ...]:
+    """Return the instants at which the state changes, each with the class of state that begins there, in order."""
     moves = [(job.posted, "queued")] if job.posted < job.begins else []
     moves.append((job.begins, "running"))
     if job.cancelled is not None:
@@ -97,8 +107,11 @@ def plan(job: Job) -> tuple[tuple[datetime, str], ...]:
     return (*moves, (job.due, "done")) if job.due is not None else tuple(moves)
 
 
-def processed(job: Job, now: datetime) -> int:
-    """Return how many items have been processed by `now`: by the job's way of progress, all of them at the end."""
+def processed_items(job: Job, now: datetime) -> int:
+    """Return the number of items processed by `now`, 0 to `job.items`, according to the job's `progress`.
+
+    A job that never ends advances towards one hour after its beginning, and never reaches the last item.
+    """
     if job.due is not None and job.due <= now and job.cancelled is None:
         return job.items
     now = now if job.cancelled is None else min(now, job.cancelled)
@@ -111,72 +124,76 @@ def processed(job: Job, now: datetime) -> int:
 
 
 def schedule(declared: BulkJob, items: int, posted: datetime) -> tuple[datetime, datetime]:
-    """Return when a job of `items` items begins and when it is due, as its declaration says."""
+    """Return when a job of `items` items begins and is due, computed from the declared duration (`takes`)."""
     length = declared.takes.base + declared.takes.per_item * items
     return posted + length * declared.takes.queued, posted + length
 
 
 @dataclass(slots=True)
-class JobBook:
-    """The jobs of a world: by id, those yet to run in the order in which they fall due, and those that have ended.
+class JobRegistry:
+    """The jobs of one API by id, with the queue of unfinished jobs by due instant.
 
-    An ended job stays until its time is over (`leaving`), or among the newest of those that have none (`lasting`).
+    `expiry_queue` holds the ended jobs that have a retention, `without_expiry` the others, of which the newest
+    `MAX_ENDED_JOBS` are kept.
     """
 
     jobs: dict[str, Job] = field(default_factory=dict)
-    results: dict[str, Result] = field(default_factory=dict)
-    agenda: list[tuple[datetime, int, int, str]] = field(default_factory=list)
+    results: dict[str, JobResult] = field(default_factory=dict)
+    due_queue: list[tuple[datetime, int, int, str]] = field(default_factory=list)
     unfinished: dict[str, None] = field(default_factory=dict)
-    leaving: list[tuple[datetime, int, str]] = field(default_factory=list)
-    lasting: dict[str, None] = field(default_factory=dict)
+    expiry_queue: list[tuple[datetime, int, str]] = field(default_factory=list)
+    without_expiry: dict[str, None] = field(default_factory=dict)
     arrivals: int = 0
 
     def add(self, job: Job, precedence: int) -> None:
-        """Take in a new job; `precedence` orders those due at the same instant."""
+        """Add a new job; `precedence` orders jobs due at the same instant, smaller first."""
         self.jobs[job.id] = job
         self.unfinished[job.id] = None
         if job.due is not None:
-            heappush(self.agenda, (job.due, precedence, job.arrival, job.id))
+            heappush(self.due_queue, (job.due, precedence, job.arrival, job.id))
 
     def next_due(self) -> datetime | None:
-        """Return the instant of the next job to run, or None."""
-        while self.agenda and self.agenda[0][3] not in self.unfinished:
-            heappop(self.agenda)
-        return self.agenda[0][0] if self.agenda else None
+        """Return the due instant of the next job to run, None when there is none."""
+        while self.due_queue and self.due_queue[0][3] not in self.unfinished:
+            heappop(self.due_queue)
+        return self.due_queue[0][0] if self.due_queue else None
 
     def pop_due(self, now: datetime) -> Job | None:
-        """Take the next job that is due by `now` off the agenda, or return None."""
+        """Remove the next job due by `now` from the queue and return it, or return None."""
         due = self.next_due()
         if due is None or due > now:
             return None
-        job = self.jobs[heappop(self.agenda)[3]]
+        job = self.jobs[heappop(self.due_queue)[3]]
         self.unfinished.pop(job.id, None)
         return job
 
-    def change(self, job: Job) -> None:
-        """Replace the job of that id; a cancelled one is no longer unfinished."""
+    def replace(self, job: Job) -> None:
+        """Replace the job of that id; a cancelled job is ended."""
         self.jobs[job.id] = job
         if job.cancelled is not None:
             self.end(job)
 
     def end(self, job: Job) -> None:
-        """Take note that a job has run or is cancelled; what it was sent is not kept."""
-        kept = self.jobs[job.id] = replace(job, parcel=None, call=NO_CALL)
+        """Mark a job as ended; its request and body are dropped."""
+        kept = self.jobs[job.id] = replace(job, spooled_body=None, request=NO_REQUEST)
         self.unfinished.pop(job.id, None)
-        until = leaves(kept)
+        until = retention_end(kept)
         if until is not None:
-            heappush(self.leaving, (until, job.arrival, job.id))
+            heappush(self.expiry_queue, (until, job.arrival, job.id))
         else:
-            self.lasting[job.id] = None
+            self.without_expiry[job.id] = None
 
-    def forget(self, now: datetime) -> list[str]:
-        """Drop the jobs whose time is over by `now`, and the oldest beyond `UNDECLARED`; return their ids."""
+    def drop_expired(self, now: datetime) -> list[str]:
+        """Drop the jobs whose retention is over by `now`, and the oldest beyond `MAX_ENDED_JOBS`.
+
+        Return their ids.
+        """
         over: list[str] = []
-        while self.leaving and self.leaving[0][0] <= now:
-            over.append(heappop(self.leaving)[2])
-        while len(self.lasting) > UNDECLARED:
-            over.append(next(iter(self.lasting)))
-            del self.lasting[over[-1]]
+        while self.expiry_queue and self.expiry_queue[0][0] <= now:
+            over.append(heappop(self.expiry_queue)[2])
+        while len(self.without_expiry) > MAX_ENDED_JOBS:
+            over.append(next(iter(self.without_expiry)))
+            del self.without_expiry[over[-1]]
         for name in over:
             self.jobs.pop(name, None)
             self.results.pop(name, None)

@@ -1,18 +1,31 @@
-"""The values that bulk execution passes along: items, faults, outcomes."""
+"""Values of bulk execution: items, faults, outcomes, and the order and grouping of items.
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+Main entries: `Item`, `ItemFault`, `Outcome`, and `PayloadValidator`, which validates a payload against its JSON Schema
+(2020-12). Updates follow JSON Merge Patch at the top level (RFC 7396).
+"""
 
-from contracts.bulk import Resource
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from itertools import chain
+from typing import Final, NamedTuple, TypeAlias
+
+from contracts.bulk.model import Resource
+from contracts.exchange.preconditions import Version
 from contracts.messages import ABSENT
-from contracts.preconditions import Version
-from mockserver.stores import Key, Record
+from contracts.schemas.schema_set import Schema
+from contracts.schemas.wording import known_words
+from contracts.syntax.text import closest
+from mockserver.stores.interface import Key, Record
 
 
 class Item(NamedTuple):
-    """One item taken out of a bulk request; `key` ties its outcome to it, `target` names the record.
+    """One item of a bulk request.
 
-    `version` is the one that the caller has seen.
+    `key` correlates its outcome with it, `target` is the key of the record that it names.
+
+    `index` is its place in the request from 0, `version` the version that the client expects, `group` its declared
+    group, `raw` the JSON value as it was received.
     """
 
     index: int  # type: ignore[assignment] # its place in the list; nobody looks an element of an item up
@@ -26,12 +39,12 @@ class Item(NamedTuple):
     raw: object
 
 
-class Fault(NamedTuple):
+class ItemFault(NamedTuple):
     """One reason why an item failed.
 
     `kind` is one of: missing, unknown, type, length, schema (another keyword), reference, ambiguous, converter,
-    duplicate, not-found, version, referenced, locked, broken (an item that it depends on failed), scenario.
-    `members` are the payload members that it speaks of, `value` what was given, `facts` what its kind has to say:
+    duplicate, not-found, version, referenced, locked, broken (an item that it depends on failed), scenario, cut-off.
+    `members` are the names of the payload members concerned, `value` the given value. `facts` has details by kind:
     `min`, `max`, `length`, `expected`, `keyword`, `current`, `count`, `closest`, `nearest`, `words`, `resource`,
     `code`, `message`.
     """
@@ -43,12 +56,15 @@ class Fault(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one item. `action` is what was done in fact (an upsert is a create or an update)."""
+    """The outcome of one item: `result` is `done`, `failed` or `not-run`.
+
+    `action` is what was applied: an upsert becomes `create` or `update`. `record` is the record written or deleted.
+    """
 
     item: Item
     result: str
     action: str
-    faults: Sequence[Fault] = ()
+    faults: Sequence[ItemFault] = ()
     record: Record | None = None
 
     @property
@@ -58,14 +74,202 @@ class Outcome(NamedTuple):
 
 
 class Resolution(NamedTuple):
-    """What a value in a reference, or a target, means: a key, or the fault that says why it means none."""
+    """The key that a reference or a target resolves to, or the fault that explains why it resolves to none."""
 
     key: Key | None
-    fault: Fault | None = None
+    fault: ItemFault | None = None
 
 
-class Target(NamedTuple):
-    """A target of a fan-out: the scope that it names, or the problems that keep it from being served."""
+class FanOutTarget(NamedTuple):
+    """One target of a fan-out: its scope, or the problems because of which it is not served."""
 
     scope: str
     problems: tuple[str, ...] = ()
+
+
+_LENGTHS = {"minLength", "maxLength"}
+_SHAPES = {"type", "anyOf", "oneOf"}
+
+
+class PayloadValidator:
+    """Validates the payloads of a resource.
+
+    `schema` is None when the contract declares none: then every payload is valid.
+    """
+
+    __slots__ = ("_fold", "_members", "is_closed", "resource", "schema")
+
+    def __init__(self, resource: Resource, schema: Schema | None) -> None:
+        self.resource, self.schema = resource, schema
+        self._members = {} if schema is None else schema.members()
+        self.is_closed = schema is not None and schema.raw.get("additionalProperties") is False
+        self._fold = {name.lower(): name for name in self._members} if resource.ignore_case else {}
+
+    def all_valid(self, payloads: Sequence[object]) -> bool:
+        """Tell whether every payload is valid as it stands; a fast check before the detailed one."""
+        schema = self.schema
+        return schema is not None and all(map(schema.validator.is_valid, payloads))
+
+    def canonical_name(self, given: str) -> str:
+        """Return a member's name as the schema spells it, `given` itself when the schema does not have it."""
+        return self._fold.get(given.lower(), given) if self._fold else given
+
+    def validate(self, payload: Mapping[str, object], *, creating: bool) -> tuple[dict[str, object], list[ItemFault]]:
+        """Return the payload with canonical names, and its faults; `creating` demands the required members."""
+        named = {self.canonical_name(name): value for name, value in payload.items()}
+        faults = [fault for name, value in named.items() if (fault := self._fault(name, value)) is not None]
+        if creating:
+            faults += [self.missing_fault(name) for name in self.resource.required if name not in named]
+        return named, faults
+
+    def missing_fault(self, name: str) -> ItemFault:
+        """Return the fault of a required member that is absent."""
+        return ItemFault("missing", (name,), facts=self._bounds(name))
+
+    def _fault(self, name: str, value: object) -> ItemFault | None:
+        if self.schema is None:
+            return None
+        member = self._members.get(name)
+        if member is None:
+            return (
+                ItemFault("unknown", (name,), value, {"closest": closest(name, self._members)})
+                if self.is_closed
+                else None
+            )
+        validator = member.validator
+        if validator.is_valid(value):
+            return None
+        if value is None and name in self.resource.required:
+            return ItemFault("missing", (name,), None, self._bounds(name))
+        return self._broken(name, value, str(next(iter(validator.iter_errors(value))).schema_path[-1]))
+
+    def _broken(self, name: str, value: object, keyword: str) -> ItemFault:
+        if keyword in _LENGTHS and isinstance(value, str):
+            return ItemFault("length", (name,), value, {**self._bounds(name), "length": len(value)})
+        kind = "type" if keyword in _SHAPES else "schema"
+        return ItemFault(
+            kind, (name,), value, {**self._bounds(name), "keyword": keyword, **self._words(name, value, keyword)}
+        )
+
+    def _words(self, name: str, value: object, keyword: str) -> dict[str, object]:
+        """Return the words that a member may be, and the closest of them, where its schema lists some."""
+        member = self._members.get(name)
+        raw = next((form.raw for form in member.forms() if keyword in form.raw), {}) if member is not None else {}
+        words = known_words(keyword, raw.get(keyword), raw)
+        return {"words": words, "nearest": closest(value, words) if isinstance(value, str) else ""} if words else {}
+
+    def _bounds(self, name: str) -> dict[str, object]:
+        """Return what the schema says of a member: its `expected` type, `min` and `max` length."""
+        member = self._members.get(name)
+        raw = {} if member is None else member.raw
+        words = raw.get("type", ())
+        kinds = [words] if isinstance(words, str) else [word for word in words if word != "null"]  # type: ignore[attr-defined] # a schema that was checked
+        expected = kinds[0] if kinds else "integer" if name in self.resource.references else "value"
+        return {"expected": expected, "min": raw.get("minLength", 0), "max": raw.get("maxLength")}
+
+
+def in_payload_order(faults: list[ItemFault], changes: Mapping[str, object], resource: Resource) -> list[ItemFault]:
+    """Return faults in the order of the payload's members, then of the required members."""
+    given = {name: place for place, name in enumerate(changes)}
+    declared = {name: len(given) + place for place, name in enumerate(resource.required)}
+    last = len(given) + len(declared)
+
+    def place(fault: ItemFault) -> int:
+        name = fault.members[0] if fault.members else ""
+        return given.get(name, declared.get(name, last if name else -1))
+
+    return sorted(faults, key=place)
+
+
+def merge_patched(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
+    """Return `old` with the members of `new`; null removes a member (RFC 7396, top level only)."""
+    both = {**old, **new}
+    return {name: value for name, value in both.items() if value is not None} if None in both.values() else both
+
+
+def merge_patched_all(old: Mapping[str, object], news: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+    """Return `merge_patched(old, new)` for each of `news`."""
+    every = [{**old, **new} for new in news]
+    return [merge_patched({}, one) for one in every] if None in chain.from_iterable(map(dict.values, every)) else every
+
+
+RunItems: TypeAlias = Callable[[Sequence[Item], frozenset[object]], list[Outcome]]
+NOT_APPLIED: Final = ItemFault("cut-off", facts={"message": "the connection broke before it was applied"})
+
+
+def in_group_order(items: Sequence[Item]) -> Sequence[Item]:
+    """Return the items in ascending order of their group; items without a group come last.
+
+    Groups are compared as numbers when all of them are numbers, else as text.
+    """
+    names = {str(item.group) for item in items if item.group is not None}
+    numbers = {name: number for name in names if (number := _number(name)) is not None}
+
+    def rank(item: Item) -> tuple[bool, Decimal | str]:
+        name = str(item.group)
+        if item.group is None:
+            return True, Decimal(0) if len(numbers) == len(names) else ""
+        return False, numbers[name] if len(numbers) == len(names) else name
+
+    return sorted(items, key=rank)
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def transaction_units(unit: str, items: Sequence[Item]) -> Iterable[Sequence[Item]]:
+    """Split the items into transactions: one per group in unit `group`, else all of them together."""
+    if unit != "group":
+        return (items,)
+    groups: dict[object, list[Item]] = {}
+    for item in items:
+        groups.setdefault(("own", item.index) if item.group is None else ("of", str(item.group)), []).append(item)
+    return groups.values()
+
+
+def index_of(outcome: Outcome) -> int:
+    """Return the index of an outcome's item in the request."""
+    return outcome.item.index
+
+
+def split_in_halves(unit: str, items: Sequence[Item], *, grouped: bool) -> tuple[list[Item], list[Item]]:
+    """Return the items applied in the first half, in the order of execution, and the rest.
+
+    The first half is rounded down; in unit `group` it has only whole groups.
+    """
+    ordered = [item for some in transaction_units(unit, in_group_order(items) if grouped else items) for item in some]
+    size = len(ordered) // 2
+    if unit == "group":
+        ends = [0]
+        for some in transaction_units(unit, ordered):
+            ends.append(ends[-1] + len(some))
+        size = max(end for end in ends if end <= size)
+    return ordered[:size], ordered[size:]
+
+
+def not_run_outcomes(items: Sequence[Item]) -> list[Outcome]:
+    """Return the outcomes of items that are not applied because the connection broke."""
+    return [Outcome(item, "not-run", item.action, (NOT_APPLIED,)) for item in items]
+
+
+@dataclass(slots=True)
+class HalfCommit:
+    """Which half of a request's items is being applied; `first_outcomes` are those of the first half, by scope."""
+
+    is_second: bool = False
+    first_outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+
+    def apply(self, scope: str, unit: str, items: Sequence[Item], run: RunItems, *, grouped: bool) -> list[Outcome]:
+        """Apply the current half with `run`; return the outcomes of all items, in the order of the request."""
+        first, rest = split_in_halves(unit, items, grouped=grouped)
+        if not self.is_second:
+            self.first_outcomes[scope] = run(first, frozenset())
+            return sorted((*self.first_outcomes[scope], *not_run_outcomes(rest)), key=index_of)
+        before = self.first_outcomes[scope]
+        broken = frozenset(one.item.key for one in before if one.result != "done")
+        return sorted((*before, *run(rest, broken)), key=index_of)

@@ -1,17 +1,20 @@
-"""Records in dictionaries, with the indexes that uniqueness and references need."""
+"""Records in memory: `MemoryStore`, and `Overlay`, a transaction over it.
+
+Hash indexes serve uniqueness and references.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import NoneType
 
-from mockserver.stores import Collection, Index, Key, Record
+from mockserver.stores.interface import Collection, Index, Key, Record
 
 
 class Table:
-    """The records of one collection; `indexes` map the values of some members to the keys that have them.
+    """The records of one collection; each index maps the values of its members to the keys that have them.
 
-    What has null in every member of an index is not in it: nobody looks for that. Most values have one key, which then
-    stands for itself; several stand in a dictionary.
+    Records with null in every member of an index are not indexed. A value with one key maps to that key, a value with
+    several keys to a dictionary of them.
     """
 
     __slots__ = ("_parts", "indexes", "rows")
@@ -19,16 +22,16 @@ class Table:
     def __init__(self, indexes: Iterable[Index]) -> None:
         self.rows: dict[Key, Record] = {}
         self.indexes: dict[Index, dict[object, Key | dict[Key, None]]] = {index: {} for index in indexes}
-        self._parts = tuple((values_of(index), entries) for index, entries in self.indexes.items())
+        self._parts = tuple((index_reader(index), entries) for index, entries in self.indexes.items())
 
     def put(self, record: Record) -> None:
         """Insert or replace a record."""
         if record.key in self.rows:
             self._forget(record.key)
-        self.put_new((record,))
+        self.insert_all((record,))
 
-    def put_new(self, records: Sequence[Record]) -> None:
-        """Insert records whose keys are new."""
+    def insert_all(self, records: Sequence[Record]) -> None:
+        """Insert records with new keys."""
         self.rows.update({record[0]: record for record in records})
         for index, (read, entries) in zip(self.indexes, self._parts, strict=True):
             if len(records) > 1 and len(index) == 1 and _take_in(entries, index[0], records):
@@ -53,8 +56,8 @@ class Table:
         held = self.indexes[index].get(hashable(values[0]) if len(values) == 1 else tuple(map(hashable, values)))
         return () if held is None else held if isinstance(held, dict) else (held,)
 
-    def taken(self, index: Index, values: AbstractSet[object]) -> bool:
-        """Tell whether any record has one of these values in the one member of `index`."""
+    def has_any(self, index: Index, values: AbstractSet[object]) -> bool:
+        """Tell whether any record has one of these values in the only member of `index`."""
         return not self.indexes[index].keys().isdisjoint(values)
 
     def _forget(self, key: Key) -> None:
@@ -93,8 +96,8 @@ def _more(held: Key | dict[Key, None], key: Key) -> dict[Key, None]:
     return held
 
 
-def values_of(index: Index) -> Callable[[Mapping[str, object]], object]:
-    """Return what reads the members of an index from a body, fit for a dictionary's key; None when all are null."""
+def index_reader(index: Index) -> Callable[[Mapping[str, object]], object]:
+    """Return a function that reads an index's members from a body as a hashable value, None when all are null."""
     if len(index) == 1:
         (member,) = index
 
@@ -112,7 +115,7 @@ def values_of(index: Index) -> Callable[[Mapping[str, object]], object]:
 
 
 def hashable(value: object) -> object:
-    """Return a stand-in that is equal exactly when the JSON value is; `true` is not 1."""
+    """Return a hashable value that is equal exactly when the JSON value is; `true` differs from 1."""
     return value if type(value) in _PLAIN else repr(value)
 
 
@@ -120,7 +123,7 @@ _PLAIN = frozenset({str, int, float, type(None)})
 
 
 class MemoryStore:
-    """A store in memory. `indexes` names those of each resource."""
+    """A store in memory. `indexes` are the declared indexes by resource."""
 
     __slots__ = ("_indexes", "tables")
 
@@ -133,19 +136,19 @@ class MemoryStore:
         return self._indexes.get(resource, ())
 
     def table(self, collection: Collection) -> Table:
-        """Return the collection's table, made when it is first asked for."""
+        """Return the collection's table, created on first use."""
         found = self.tables.get(collection)
         if found is None:
             found = self.tables[collection] = Table(self.indexes(collection.resource))
         return found
 
     def get(self, collection: Collection, key: Key) -> Record | None:
-        """Return the record, or None."""
+        """Return the record, None when there is none."""
         table = self.tables.get(collection)
         return None if table is None else table.rows.get(key)
 
     def put(self, collection: Collection, record: Record) -> None:
-        """Insert the record, or replace the one with its key."""
+        """Insert the record, or replace the one with the same key."""
         table = self.tables.get(collection) or self.table(collection)
         if table.indexes:
             table.put(record)
@@ -153,7 +156,7 @@ class MemoryStore:
             table.rows[record.key] = record
 
     def drop(self, collection: Collection, key: Key) -> None:
-        """Remove the record without a trace."""
+        """Remove the record without a tombstone."""
         self.table(collection).drop(key)
 
     def scan(self, collection: Collection) -> Iterator[Record]:
@@ -161,18 +164,18 @@ class MemoryStore:
         return iter(tuple(self.table(collection).rows.values()))
 
     def find(self, collection: Collection, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
-        """Return the keys of the records whose members have these values; only for declared indexes."""
+        """Return the keys of the records whose members have these values. Only declared indexes can be searched."""
         table = self.tables.get(collection)
         return () if table is None else table.find(index, values)
 
-    def taken(self, collection: Collection, index: Index, values: AbstractSet[object]) -> bool:
-        """Tell whether any record has one of these values in the one member of `index`."""
+    def has_any(self, collection: Collection, index: Index, values: AbstractSet[object]) -> bool:
+        """Tell whether any record has one of these values in the only member of `index`."""
         table = self.tables.get(collection)
-        return table is not None and table.taken(index, values)
+        return table is not None and table.has_any(index, values)
 
-    def put_new(self, collection: Collection, records: Sequence[Record]) -> None:
-        """Insert records whose keys are new."""
-        self.table(collection).put_new(records)
+    def insert_all(self, collection: Collection, records: Sequence[Record]) -> None:
+        """Insert records with new keys."""
+        self.table(collection).insert_all(records)
 
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""
@@ -180,7 +183,7 @@ class MemoryStore:
 
 
 class Overlay:
-    """Changes that are not yet true: reads see them over `base`, `commit` writes them there."""
+    """Uncommitted changes over `base`: reads see them, `commit` writes them to the base. Dropping it rolls back."""
 
     __slots__ = ("_fresh", "_gone", "base")
 
@@ -194,46 +197,46 @@ class Overlay:
         return self.base.indexes(resource)
 
     def get(self, collection: Collection, key: Key) -> Record | None:
-        """Return the record as changed, or the base's."""
+        """Return the changed record, else the base's."""
         fresh = self._fresh.get(collection)
         if fresh is not None and key in fresh.rows:
             return fresh.rows[key]
         return None if key in self._gone.get(collection, ()) else self.base.get(collection, key)
 
     def put(self, collection: Collection, record: Record) -> None:
-        """Note the record."""
+        """Insert or replace the record in the overlay."""
         fresh = self._fresh.get(collection)
         if fresh is None:
             fresh = self._fresh[collection] = Table(self.indexes(collection.resource))
         fresh.put(record)
 
     def drop(self, collection: Collection, key: Key) -> None:
-        """Note that the record is gone."""
+        """Mark the record as removed."""
         self._gone.setdefault(collection, set()).add(key)
         if collection in self._fresh:
             self._fresh[collection].drop(key)
 
     def scan(self, collection: Collection) -> Iterator[Record]:
-        """Yield every record as changed."""
+        """Yield every record, changes included."""
         hidden = self._hidden(collection)
         yield from (record for record in self.base.scan(collection) if record.key not in hidden)
         if collection in self._fresh:
             yield from tuple(self._fresh[collection].rows.values())
 
     def find(self, collection: Collection, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
-        """Return the keys of the records whose members have these values, changes considered."""
+        """Return the keys of the records whose members have these values, changes included."""
         fresh = self._fresh.get(collection)
         gone = self._gone.get(collection, ())
         rows = fresh.rows if fresh is not None else {}
         kept = [key for key in self.base.find(collection, index, values) if key not in rows and key not in gone]
         return (*kept, *fresh.find(index, values)) if fresh is not None else kept
 
-    def taken(self, collection: Collection, index: Index, values: AbstractSet[object]) -> bool:
-        """Tell whether any record has one of these values in the one member of `index`, changes considered."""
+    def has_any(self, collection: Collection, index: Index, values: AbstractSet[object]) -> bool:
+        """Tell whether any record has one of these values in the only member of `index`, changes included."""
         return any(self.find(collection, index, (value,)) for value in values)
 
-    def put_new(self, collection: Collection, records: Sequence[Record]) -> None:
-        """Note records whose keys are new."""
+    def insert_all(self, collection: Collection, records: Sequence[Record]) -> None:
+        """Insert records with new keys into the overlay."""
         for record in records:
             self.put(collection, record)
 
@@ -242,18 +245,18 @@ class Overlay:
         return tuple({*self.base.collections(), *self._fresh})
 
     def changed(self) -> Iterator[tuple[Collection, Record]]:
-        """Yield the records that are new or not as in the base."""
+        """Yield the records that are new or changed."""
         for collection, fresh in self._fresh.items():
             yield from ((collection, record) for record in tuple(fresh.rows.values()))
 
     def dropped(self) -> Iterator[tuple[Collection, Key]]:
-        """Yield the keys of the base's records that are gone."""
+        """Yield the keys of the base's records that were removed."""
         for collection, keys in self._gone.items():
             hidden = self._fresh[collection].rows if collection in self._fresh else {}
             yield from ((collection, key) for key in tuple(keys) if key not in hidden)
 
     def commit(self) -> None:
-        """Write every change to the base, and begin anew."""
+        """Write every change to the base, and empty the overlay."""
         for collection, keys in self._gone.items():
             for key in keys:
                 self.base.drop(collection, key)

@@ -1,31 +1,38 @@
-"""The tester's grammar: a sandbox as a test sees it, with or without pytest.
+"""Sandboxes in tests, with or without pytest: expectations, exchanges, stored records, verdicts.
 
     with running("onkey") as bulkproof:
         bulkproof.onkey.expect("batchCreate").items(where={"properties.code": "DEF"}).fail("Sandbox_BusinessRule")
         my_client.sync(base_url=bulkproof.onkey.url)
 
-Names are imported from their modules when they are first used, so that a plug-in that nobody uses costs nothing.
+Names are imported from their modules on first use, so that an unused plug-in costs nothing.
 """
 
 from typing import TYPE_CHECKING, Final
 
-from contracts.lazily import names_of
+from contracts import lazy_getattr
 
 if TYPE_CHECKING:
-    from mockserver.testing.bulkproof import Bulkproof, Mock
-    from mockserver.testing.exchanges import Exchange, Exchanges
-    from mockserver.testing.expecting import Expectation
-    from mockserver.testing.servers import Server, connected, running, served
-    from mockserver.testing.stored import Stored
-    from mockserver.testing.verdicts import Verdict
+    from mockserver.testing.bulkproof import Bulkproof, Mock, Server, connected, running, served
+    from mockserver.testing.exchanges import Exchange, Exchanges, Verdict
+    from mockserver.testing.expectations import Expectation
+    from mockserver.testing.stored_records import StoredRecords
 
 _HOME: Final = {
-    "bulkproof": ("Bulkproof", "Mock"),
-    "exchanges": ("Exchange", "Exchanges"),
-    "expecting": ("Expectation",),
-    "servers": ("Server", "connected", "running", "served"),
-    "stored": ("Stored",),
-    "verdicts": ("Verdict",),
+    "bulkproof": (
+        "Bulkproof",
+        "Mock",
+        "Server",
+        "connected",
+        "running",
+        "served",
+    ),
+    "exchanges": (
+        "Exchange",
+        "Exchanges",
+        "Verdict",
+    ),
+    "expectations": ("Expectation",),
+    "stored_records": ("StoredRecords",),
 }
 
 __all__ = [
@@ -35,11 +42,11 @@ __all__ = [
     "Expectation",
     "Mock",
     "Server",
-    "Stored",
+    "StoredRecords",
     "Verdict",
     "connected",
     "running",
     "served",
 ]
 
-__getattr__ = names_of(__name__, _HOME)
+__getattr__ = lazy_getattr(__name__, _HOME)

@@ -1,34 +1,38 @@
-"""A sandbox as a test sees it: its APIs by name, its clock, its scenarios, its journal, its verdict."""
+"""A sandbox as a test uses it (`Bulkproof`), and the servers behind it (`served`, `connected`, `running`)."""
 
-from collections.abc import Mapping, Sequence
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from contracts.errors import MisuseError
-from contracts.names import did_you_mean
-from mockserver.testing.clocks import Clock
-from mockserver.testing.doors import CONTROL, Door, ask
-from mockserver.testing.exchanges import Exchanges, exchanges_of
-from mockserver.testing.expecting import Expectation, condition
-from mockserver.testing.stored import Shelves, Stored, unlike
-from mockserver.testing.verdicts import Verdict, verdict_of
+from contracts.syntax.text import did_you_mean
+from mockserver.testing.exchanges import Exchanges, Verdict, exchanges_of, verdict_of
+from mockserver.testing.expectations import Expectation, condition
+from mockserver.testing.stored_records import StoredRecordReader, StoredRecords, unlike
+from mockserver.testing.transports import CONTROL_PATH, ClockControl, LocalTransport, RemoteTransport, Transport, ask
 
 
 class Bulkproof:
-    """One sandbox. Each API that is served is an attribute: `bulkproof.onkey`, `bulkproof.genero`.
+    """One sandbox. Each served API is an attribute: `bulkproof.onkey`, `bulkproof.genero`.
 
-    `url` is what stands before the path of every call to it.
+    `url` is the base URL of the sandbox; that of an API is `bulkproof.onkey.url`.
     """
 
-    def __init__(self, door: Door, sandbox: str, mounts: Mapping[str, str], shelves: Shelves) -> None:
+    def __init__(
+        self, transport: Transport, sandbox: str, mounts: Mapping[str, str], reader: StoredRecordReader
+    ) -> None:
         self.sandbox = sandbox
-        self.url = f"{door.url}/@{sandbox}"
-        self.clock = Clock(door, sandbox)
-        self._door, self._mounts, self._shelves, self._numbers = door, mounts, shelves, count(1)
+        self.url = f"{transport.url}/@{sandbox}"
+        self.clock = ClockControl(transport, sandbox)
+        self._transport, self._mounts, self._reader, self._numbers = transport, mounts, reader, count(1)
 
     def __getattr__(self, name: str) -> "Mock":
-        """Return the API of that name."""
+        """Return the API of that name. Raises AttributeError: it is not served."""
         if name.startswith("_"):
             raise AttributeError(name)
         try:
@@ -37,65 +41,65 @@ class Bulkproof:
             raise AttributeError(str(error)) from None
 
     def api(self, name: str) -> "Mock":
-        """Return the API of that name, whatever signs are in it. Raises MisuseError: it is not served."""
+        """Return the API of that name, which need not be an identifier. Raises MisuseError: it is not served."""
         if name not in self._mounts:
             cure = did_you_mean(name, self._mounts) or f"Served: {', '.join(self._mounts)}."
             raise MisuseError(f"no API '{name}' is served, and a sandbox has no such attribute.", cure=cure)
-        return Mock(self, self._door, self._shelves, name, self.url + self._mounts[name])
+        return Mock(self, self._transport, self._reader, name, self.url + self._mounts[name])
 
     def expect(self, operation: str | Sequence[str] | None = None, **when: Any) -> Expectation:
-        """Say what is to happen to calls of an operation; see `Mock.expect`."""
+        """Return an expectation on requests of an operation of any API; see `Mock.expect`."""
         return Expectation(
             f"expectation-{next(self._numbers)}", condition({"operation": operation, **when}), self._begin
         )
 
     def scenario(self, *scenarios: str | Mapping[str, Any] | Path) -> None:
-        """Begin scenarios beside those that are active: by name, as documents, or from files."""
+        """Activate scenarios in addition to the active ones: by name, as documents, or from files."""
         self._ask("POST", "scenarios", {"scenarios": [_document(one) for one in scenarios]})
 
     def bug(self, name: str) -> None:
-        """Plant a bug in this sandbox, in every call that no other scenario decides."""
+        """Plant a bug in this sandbox, for every request that no other scenario decides."""
         self.scenario({"name": f"bug-{name}", "rules": [{"then": {"bug": name}}]})
 
     @property
     def exchanges(self) -> Exchanges:
-        """Return what was called and answered, oldest first."""
-        return exchanges_of(self._door, self.sandbox)
+        """Return the requests and responses, oldest first."""
+        return exchanges_of(self._transport, self.sandbox)
 
     @property
     def jobs(self) -> list[dict[str, Any]]:
-        """Return every job with its plan, as the control API tells them."""
+        """Return every job with its planned times, as the control API reports them."""
         found: list[dict[str, Any]] = self._ask("GET", "jobs")["jobs"]
         return found
 
     def verdict(self) -> Verdict:
-        """Judge the client by what it did so far."""
+        """Judge the client by its requests so far."""
         return verdict_of(self._ask("GET", "verdict"), self.exchanges)
 
     def settings(self, **changes: Any) -> dict[str, Any]:
-        """Return the settings, changed first: `settings(conduct="enforce", genero={"maxItems": 3})`."""
+        """Change settings, if any are given, and return them: `settings(conduct="enforce", genero={"maxItems": 3})`."""
         found: dict[str, Any] = self._ask("PATCH", "settings", changes) if changes else self._ask("GET", "settings")
         return found
 
     def seed(self, seed: int) -> None:
-        """Begin anew with another seed; scenarios and expectations begin anew as well, everything else is gone."""
-        active = [_unplayed(one) for one in self._ask("GET", "scenarios")["scenarios"]]
+        """Reset the sandbox with another seed; the active scenarios and expectations start again."""
+        active = [_without_use_counts(one) for one in self._ask("GET", "scenarios")["scenarios"]]
         self._ask("POST", "reset", {"seed": seed})
         self._ask("PUT", "scenarios", {"scenarios": active})
 
     def reset(self) -> None:
-        """Begin anew: state, journal, scenarios, settings and clock."""
+        """Reset state, journal, scenarios, settings and clock."""
         self._ask("POST", "reset")
 
     def drop(self) -> None:
-        """Let the server forget the sandbox; it need not have been used."""
-        self._door.send("DELETE", f"{CONTROL}/sandboxes/{self.sandbox}", b"")
+        """Delete the sandbox, if it exists."""
+        self._transport.send("DELETE", f"{CONTROL_PATH}/sandboxes/{self.sandbox}", b"")
 
     def _begin(self, document: Mapping[str, Any]) -> None:
         self._ask("POST", "scenarios", {"scenarios": [document]})
 
     def _ask(self, method: str, what: str, body: object = None) -> Any:
-        return ask(self._door, method, f"/sandboxes/{self.sandbox}{f'/{what}' if what else ''}", body)
+        return ask(self._transport, method, f"/sandboxes/{self.sandbox}{f'/{what}' if what else ''}", body)
 
     def __repr__(self) -> str:
         return f"Bulkproof({self.url})"
@@ -104,39 +108,42 @@ class Bulkproof:
 class Mock:
     """One API in a sandbox; `url` is its base URL."""
 
-    def __init__(self, bulkproof: Bulkproof, door: Door, shelves: Shelves, name: str, url: str) -> None:
+    def __init__(
+        self, bulkproof: Bulkproof, transport: Transport, reader: StoredRecordReader, name: str, url: str
+    ) -> None:
         self.name, self.url = name, url
-        self._bulkproof, self._door, self._shelves = bulkproof, door, shelves
+        self._bulkproof, self._transport, self._reader = bulkproof, transport, reader
 
     def expect(self, operation: str | Sequence[str] | None = None, **when: Any) -> Expectation:
-        """Say what is to happen to calls of an operation, or of every one.
+        """Return an expectation on requests of one operation or several, None for every one.
 
-        `when` are the other words of a scenario's condition: method, path, tenant, client, header, query, body, nth,
+        `when` are the other conditions of a scenario's rule: method, path, tenant, client, header, query, body, nth,
         chance, counter.
         """
         return self._bulkproof.expect(operation, api=self.name, **when)
 
-    def stored(self, kind: str, *, tenant: str | None = None, seeded: bool = False) -> Stored:
-        """Return the records of a kind that are stored, those aside that every fresh sandbox has unless they changed.
+    def stored(self, kind: str, *, tenant: str | None = None, seeded: bool = False) -> StoredRecords:
+        """Return the stored records of a kind, without unchanged records that every fresh sandbox has.
 
-        `tenant` names the tenant or data set, and may be left out where only one was used. `seeded` shows all.
+        `tenant` names the tenant or data set; it may be None where only one was used. `seeded` includes the unchanged
+        ones.
         """
-        entities = self._shelves.entities(self._bulkproof.sandbox, self.name, kind, tenant)
-        return Stored(kind, entities if seeded else unlike(entities, self._shelves.seeds(self.name, kind)))
+        entities = self._reader.entities(self._bulkproof.sandbox, self.name, kind, tenant)
+        return StoredRecords(kind, entities if seeded else unlike(entities, self._reader.seeds(self.name, kind)))
 
     def reconcile(
         self, kind: str, records: Sequence[Mapping[str, Any]], *, tenant: str | None = None
     ) -> dict[str, Any]:
-        """Compare what the client believes to be stored with what is: `lost`, `phantom`, `different`, `same`."""
+        """Compare the client's records with the stored ones; return `lost`, `phantom`, `different`, `same`."""
         where = {} if tenant is None else {"tenant": tenant}
         body = {"api": self.name, "kind": kind, "records": list(records), **where}
-        found: dict[str, Any] = ask(self._door, "POST", f"/sandboxes/{self._bulkproof.sandbox}/reconcile", body)
+        found: dict[str, Any] = ask(self._transport, "POST", f"/sandboxes/{self._bulkproof.sandbox}/reconcile", body)
         return found
 
     @property
     def exchanges(self) -> Exchanges:
-        """Return what was called of this API and answered, oldest first."""
-        return exchanges_of(self._door, self._bulkproof.sandbox, api=self.name)
+        """Return the requests to this API and their responses, oldest first."""
+        return exchanges_of(self._transport, self._bulkproof.sandbox, api=self.name)
 
     def __repr__(self) -> str:
         return f"Mock({self.url})"
@@ -145,11 +152,66 @@ class Mock:
 def _document(given: str | Mapping[str, Any] | Path) -> object:
     if not isinstance(given, Path):
         return given
-    from contracts.reading import parse_document, read_text  # noqa: PLC0415 - only files need it
+    from contracts.syntax.documents import parse_document, read_text  # noqa: PLC0415 - only files need it
 
     return parse_document(read_text(given, shown=str(given)), shown=str(given))
 
 
-def _unplayed(told: Mapping[str, Any]) -> dict[str, Any]:
-    rules = [{name: value for name, value in rule.items() if name != "used"} for rule in told["rules"]]
-    return {**told, "rules": rules}
+def _without_use_counts(listed: Mapping[str, Any]) -> dict[str, Any]:
+    rules = [{name: value for name, value in rule.items() if name != "used"} for rule in listed["rules"]]
+    return {**listed, "rules": rules}
+
+
+INVALID_NAME_CHARS: Final = re.compile(r"[^A-Za-z0-9._-]+")
+MAX_NAME_CHARS: Final = 40  # characters of a test's name in its sandbox's
+_numbers: Final = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server, and the mount of each API."""
+
+    transport: Transport
+    mounts: dict[str, str]
+    reader: StoredRecordReader
+
+    def sandbox(self, name: str = "") -> Bulkproof:
+        """Return a fresh sandbox with a unique name that begins with `name`."""
+        fit = INVALID_NAME_CHARS.sub("-", name).strip("-")[:MAX_NAME_CHARS]
+        return Bulkproof(self.transport, f"{fit or 'test'}-{os.getpid()}-{next(_numbers)}", self.mounts, self.reader)
+
+
+@contextmanager
+def served(*apis: str, **options: Any) -> Iterator[Server]:
+    """Serve APIs on a free port from a thread of this process; without names, all bundled ones.
+
+    An API is a bundled one, an installed plug-in, or an OpenAPI file. `options` are those of
+    `mockserver.http.service.Options`.
+    """
+    from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415 - loading takes a while
+    from mockserver.http.lifecycle import in_thread  # noqa: PLC0415
+    from mockserver.http.service import Options  # noqa: PLC0415
+
+    loaded = [source.load() for source in find_sources(apis or BUNDLED)]
+    with in_thread(loaded, Options(**options)) as running:
+        yield _server(LocalTransport(running))
+
+
+def connected(url: str, *, token: str = "") -> Server:
+    """Return a running server by its base URL. Raises MisuseError: no response."""
+    return _server(RemoteTransport(url.rstrip("/"), token))
+
+
+def _server(transport: Transport) -> Server:
+    return Server(
+        transport,
+        {one["name"]: one["mount"] for one in ask(transport, "GET", "/apis")["apis"]},
+        StoredRecordReader(transport),
+    )
+
+
+@contextmanager
+def running(*apis: str, **options: Any) -> Iterator[Bulkproof]:
+    """Serve APIs as `served` does, and yield a sandbox."""
+    with served(*apis, **options) as server:
+        yield server.sandbox()

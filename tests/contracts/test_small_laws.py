@@ -9,13 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import contracts
-from contracts.durations import duration, iso
-from contracts.lifecycle import CLASSES, FINAL, LEGAL, may_move
-from contracts.media import is_json
+from contracts.bulk.model import FINAL_STATES, JOB_STATES, JOB_TRANSITIONS, is_legal_transition
 from contracts.messages import ABSENT
-from contracts.names import closest, did_you_mean
-from contracts.pointers import look_up, pointer_of, step, tokens_of
-from contracts.texts import short, whole
+from contracts.openapi.model import is_json
+from contracts.syntax.text import (
+    closest,
+    did_you_mean,
+    format_duration,
+    look_up,
+    parse_digits,
+    parse_iso_duration,
+    pointer_of,
+    short,
+    step,
+    tokens_of,
+)
 
 
 @given(st.lists(st.text()))
@@ -42,7 +50,7 @@ def test_a_pointer_to_nothing_is_absent(pointer):
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=10**6)))
 def test_durations_are_read_as_written(length):
     """A length written by ISO 8601 is read back exactly."""
-    assert duration(iso(length)) == length
+    assert parse_iso_duration(format_duration(length)) == length
 
 
 @pytest.mark.parametrize(
@@ -56,7 +64,7 @@ def test_durations_are_read_as_written(length):
 )
 def test_durations_mean_what_they_say(text, length):
     """Weeks, days, hours, minutes and seconds add up."""
-    assert duration(text) == length
+    assert parse_iso_duration(text) == length
 
 
 @pytest.mark.parametrize(
@@ -65,30 +73,30 @@ def test_durations_mean_what_they_say(text, length):
 def test_what_is_no_duration(text):
     """Years, months, signs, empty parts and other text are refused."""
     with pytest.raises(ValueError, match=r"is not a duration|is too long"):
-        duration(text)
+        parse_iso_duration(text)
 
 
 def test_final_states_are_absorbing():
     """From a final class there is no move; every other class can end."""
-    assert set(CLASSES) == set(LEGAL)
-    for state in CLASSES:
-        assert may_move(state, state)
-        assert bool(LEGAL[state]) == (state not in FINAL)
+    assert set(JOB_STATES) == set(JOB_TRANSITIONS)
+    for state in JOB_STATES:
+        assert is_legal_transition(state, state)
+        assert bool(JOB_TRANSITIONS[state]) == (state not in FINAL_STATES)
 
 
-@given(st.lists(st.sampled_from(CLASSES), min_size=3, max_size=3))
+@given(st.lists(st.sampled_from(JOB_STATES), min_size=3, max_size=3))
 def test_moves_may_be_skipped(states):
     """Who polls seldom sees fewer moves: two legal moves after one another are one legal move."""
     first, second, third = states
-    if may_move(first, second) and may_move(second, third):
-        assert may_move(first, third)
+    if is_legal_transition(first, second) and is_legal_transition(second, third):
+        assert is_legal_transition(first, third)
 
 
 def test_jobs_never_go_back():
     """No class can be reached again once it was left."""
-    for before in CLASSES:
-        for after in LEGAL[before]:
-            assert not may_move(after, before)
+    for before in JOB_STATES:
+        for after in JOB_TRANSITIONS[before]:
+            assert not is_legal_transition(after, before)
 
 
 @pytest.mark.parametrize(
@@ -149,5 +157,5 @@ def test_a_long_index_is_an_index_that_nothing_has(digits):
 @pytest.mark.parametrize(("text", "number"), [("0", 0), ("007", 7), (str(2**64 - 1), 2**64 - 1), ("9" * 21, None)])
 def test_whole_numbers_are_those_that_64_bits_hold_or_nearly(text, number):
     """Digits are a number up to the length of the largest of 64 bits; any other text is none."""
-    assert whole(text) == number
-    assert whole(f"-{text}") is whole(f"{text}.0") is whole("\u0663") is whole("") is None
+    assert parse_digits(text) == number
+    assert parse_digits(f"-{text}") is parse_digits(f"{text}.0") is parse_digits("\u0663") is parse_digits("") is None

@@ -9,8 +9,8 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from contracts.messages import Headers, Reply
-from mockserver.web.service import Service
+from contracts.messages import Headers, Response
+from mockserver.http.service import Service
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -90,13 +90,13 @@ def asked(words: list[str]) -> Asked:
     return found
 
 
-def answer(service: Service, one: Asked) -> Reply:
+def answer(service: Service, one: Asked) -> Response:
     """Return what a service answers to a command, at the instant at which all walks begin."""
     body = (one.body or "").encode()
     return service.handle(one.method, one.target, Headers(one.headers), body, NOW)
 
 
-def printed(one: Asked, reply: Reply) -> str:
+def printed(one: Asked, reply: Response) -> str:
     """Return what a command prints of an answer."""
     if one.form:
         return one.form.replace("%{http_code}", str(reply.status)).replace("\\n", "")

@@ -1,25 +1,29 @@
-"""Genero's batch management: what its contract cannot say, as hooks and one behaviour."""
+"""Genero's batch management, after the vendor's pages: hooks and behaviours for what its contract cannot declare."""
 
-from contracts.document import load_bundled
-from mockserver.api import Api, Hooks
-from mockserver.apis.genero import clients, conduct, entities, imports, laws, settings, texts, tokens
+from dataclasses import replace
+
+from contracts.openapi.loading import load_bundled
+from mockserver.api.model import Api
+from mockserver.apis.genero import access, code_of_conduct, entities
+from mockserver.engine.default_hooks import DEFAULT_HOOKS
 
 __all__ = ["api"]
 
-HOOKS = Hooks(
-    admit=tokens.admit,
-    scope=clients.scope,
-    max_items=settings.max_items,
-    target=clients.target,
-    unknown_target=clients.unknown,
-    conduct=conduct.check,
-    sees=clients.sees,
-    precedence=conduct.precedence,
-    changes=imports.changes,
-    prepare=imports.prepare,
-    render=imports.render,
-    entries=texts.entries,
-    finish=conduct.note,
+HOOKS = replace(
+    DEFAULT_HOOKS,
+    authenticate=access.admit,
+    scope=access.scope,
+    max_items=access.max_items,
+    target=access.target,
+    unknown_target=access.unknown_tenant_text,
+    check_conduct=code_of_conduct.check,
+    may_see_job=access.may_poll,
+    precedence=code_of_conduct.precedence,
+    changed_members=entities.changes,
+    prepare=entities.prepare,
+    render=entities.render,
+    entries=entities.entries,
+    finish=code_of_conduct.note,
 )
 
 
@@ -28,9 +32,9 @@ def api() -> Api:
     return Api(
         name="genero",
         contract=load_bundled("genero"),
-        behaviours={"fetchToken": tokens.fetch, "putEntity": entities.put},
+        behaviours={"fetchToken": access.fetch_token, "putEntity": entities.put},
         hooks=HOOKS,
-        settings=settings.DEFAULTS,
-        settings_schema=settings.SCHEMA,
-        laws=laws.LAWS,
+        settings=access.DEFAULTS,
+        settings_schema=access.SCHEMA,
+        laws=code_of_conduct.LAWS,
     )

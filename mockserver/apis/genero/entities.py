@@ -1,57 +1,183 @@
-"""PUT of one entity: what a batch item does, at once, and a deleted entity lives again."""
+"""PUT of one entity, the tenant's import settings for fields, and the vendor's message texts."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from contracts.messages import Reply
-from contracts.validation import check_value
-from mockserver.apis.genero.texts import NOT_FOUND, WORDS, text_of
-from mockserver.behaviours.records import run_of, stored
-from mockserver.domain.records import Keeper
-from mockserver.domain.values import Item
-from mockserver.replying import reply_with
-from mockserver.served import served
-from mockserver.turn import Refusal, Turn
+from contracts.bulk.model import Resource
+from contracts.messages import Response
+from contracts.openapi.validation import validate_value
+from mockserver.api.model import ItemRun, Prepare, Refusal, RequestContext, json_response
+from mockserver.apis.genero.access import FIELD_DEFAULTS, SWITCHES, tenants
+from mockserver.bulk.prepared_api import prepared
+from mockserver.bulk.record_service import RecordRules
+from mockserver.domain.values import Item, ItemFault, Outcome
+from mockserver.engine.handlers import run_of, stored_record
+from mockserver.stores.interface import Record
+
+ENTITY_WORDS: Final[Mapping[str, str]] = {
+    "block": "Block",
+    "chain": "Chain",
+    "wholesaler": "Wholesaler",
+    "customer": "Customer",
+    "customercontact": "CustomerContact",
+}
+NOT_FOUND: Final = "{entity} id {id} is not found in database."
+TEXTS: Final[Mapping[str, str]] = {
+    "reference": NOT_FOUND,
+    "not-found": NOT_FOUND,
+    "missing": "{entity} id {id} has no name.",
+}
+FALLBACK_TEXT: Final = "{entity} id {id} cannot be processed."  # a scenario that gives no text of its own
+
+
+def entries(run: ItemRun) -> Callable[[Outcome], Sequence[object]]:
+    """Return the function that gives the message of a failed item."""
+    del run
+    return lambda outcome: (text_of(outcome),)
+
+
+def text_of(outcome: Outcome) -> str:
+    """Return why an item failed: faults of its key first, then of its references, joined by a space."""
+    order = {member: place for place, member in enumerate(outcome.item.resource.references, 1)}
+    faults = sorted(outcome.faults, key=lambda fault: order.get(_member(fault), 0))
+    return " ".join(_text(outcome, fault) for fault in faults)
+
+
+def _text(outcome: Outcome, fault: ItemFault) -> str:
+    if "message" in fault.facts:
+        return str(fault.facts["message"])
+    refers = fault.kind == "reference"
+    resource = str(fault.facts["resource"]) if refers else outcome.item.resource.name
+    return TEXTS.get(fault.kind, FALLBACK_TEXT).format(
+        entity=ENTITY_WORDS[resource], id=fault.value if refers else outcome.item.target
+    )
+
+
+def _member(fault: ItemFault) -> str:
+    return fault.members[0] if fault.kind == "reference" else ""
+
 
 CREATED: Final = 201
 OK: Final = 200
 
 
-def put(turn: Turn) -> Reply:
-    """Create, change, revive or delete the entity that the path names."""
-    keeper = served(turn.api).keepers[turn.variables["entity"]]
-    refusal = _malformed(turn, keeper)
+def put(context: RequestContext) -> Response:
+    """Create, change, restore or delete the entity that the path names."""
+    rules = prepared(context.api).record_rules[context.variables["entity"]]
+    refusal = _malformed(context, rules)
     if refusal is not None:
-        return turn.api.hooks.refuse(turn, refusal)
-    entity: dict[str, Any] = turn.data  # type: ignore[assignment] # its schema says that it is an object
-    key, deletes = turn.variables["id"], entity.get("deleted", False)
-    lives = stored(turn, keeper, key) is not None
+        return context.api.hooks.refuse(context, refusal)
+    entity: dict[str, Any] = context.data  # type: ignore[assignment] # its schema says that it is an object
+    key, deletes = context.variables["id"], entity.get("deleted", False)
+    lives = stored_record(context, rules, key) is not None
     if deletes and not lives:
-        text = NOT_FOUND.format(entity=WORDS[keeper.resource.name], id=key)
-        return turn.api.hooks.refuse(turn, Refusal(status=404, kind="not-found", detail=text))
-    item = Item(0, key, "upsert", keeper.resource, key, {**entity, "deleted": deletes}, None, None, entity)
-    return _written(turn, keeper, item, CREATED if not lives else OK)
+        text = NOT_FOUND.format(entity=ENTITY_WORDS[rules.resource.name], id=key)
+        return context.api.hooks.refuse(context, Refusal(status=404, kind="not-found", detail=text))
+    item = Item(0, key, "upsert", rules.resource, key, {**entity, "deleted": deletes}, None, None, entity)
+    return _written(context, rules, item, CREATED if not lives else OK)
 
 
-def _malformed(turn: Turn, keeper: Keeper) -> Refusal | None:
-    """Refuse a body that would deny a batch, or whose key is not the path's."""
-    schema = keeper.payloads.schema
-    report = None if schema is None else check_value(schema, turn.data)
+def _malformed(context: RequestContext, rules: RecordRules) -> Refusal | None:
+    """Return the refusal of a body that a batch would refuse, or whose key differs from the path's; else None."""
+    schema = rules.payloads.schema
+    report = None if schema is None else validate_value(schema, context.data)
     if report:
-        turn.violations = report.violations
+        context.violations = report.violations
         detail = "The entity cannot be interpreted."
         return Refusal(status=400, kind="invalid", detail=detail, violations=report.violations, total=report.total)
-    key = keeper.resource.key
-    if isinstance(turn.data, dict) and turn.data[key] != turn.variables["id"]:
+    key = rules.resource.key
+    if isinstance(context.data, dict) and context.data[key] != context.variables["id"]:
         return Refusal(status=400, kind="invalid", detail=f"'{key}' in the body is not the id in the path.")
     return None
 
 
-def _written(turn: Turn, keeper: Keeper, item: Item, status: int) -> Reply:
-    run = run_of(turn)
-    outcome = keeper.bind(run, turn.world.store).apply(item)
-    turn.outcomes = (outcome,)
+def _written(context: RequestContext, rules: RecordRules, item: Item, status: int) -> Response:
+    run = run_of(context)
+    outcome = rules.bind(run, context.api_state.store).apply(item)
+    context.outcomes = (outcome,)
     if outcome.record is None:
-        return turn.api.hooks.refuse(turn, Refusal(status=400, kind="invalid", detail=text_of(outcome)))
+        return context.api.hooks.refuse(context, Refusal(status=400, kind="invalid", detail=text_of(outcome)))
     if outcome.record.deleted:
-        return Reply(status=204)
-    return reply_with(turn, status, turn.api.hooks.render(run, keeper.resource, outcome.record))
+        return Response(status=204)
+    return json_response(context, status, context.api.hooks.render(run, rules.resource, outcome.record))
+
+
+FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "block": ("blockId", "name", "deleted"),
+    "chain": ("chainId", "name", "blockId", "deleted"),
+    "wholesaler": ("wholesalerId", "name", "blockId", "salesDistrictId", "deleted"),
+    "customer": (
+        "customerId",
+        "name",
+        "wholesalerId",
+        "chainId",
+        "customerCategoryId",
+        "email",
+        "phone",
+        "prio",
+        "deleted",
+    ),
+    "customercontact": ("customerContactId", "name", "customerId", "email", "phone", "deleted"),
+}
+KNOWN_FIELDS: Final[Mapping[str, frozenset[str]]] = {name: frozenset(fields) for name, fields in FIELDS.items()}
+SWITCH_OF: Final[Mapping[str, str]] = {
+    "wholesalerId": "DoUpdateWholesaler",
+    "customerCategoryId": "DoUpdateCustomerCategory",
+    "email": "DoUpdateEmail",
+    "phone": "DoUpdatePhone",
+    "prio": "DoUpdatePrio",
+    "chainId": "DoUpdateChain",
+    "blockId": "DoUpdateBlock",
+    "salesDistrictId": "DoUpdateSalesDistrict",
+}
+DEFAULT_OF: Final[Mapping[str, str]] = {
+    "wholesalerId": "DefaultWholesalerId",
+    "customerCategoryId": "DefaultCustomerCategory",
+    "prio": "DefaultPrio",
+    "chainId": "DefaultChainId",
+    "blockId": "DefaultBlockId",
+}
+
+
+def _by_resource(names: Mapping[str, str]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """Return for each resource the fields that a setting governs, without its key, and that setting."""
+    return {
+        resource: tuple((field, name) for field, name in names.items() if field in fields and field != f"{resource}Id")
+        for resource, fields in FIELDS.items()
+    }
+
+
+SWITCHED: Final = _by_resource(SWITCH_OF)
+DEFAULTED: Final = _by_resource(DEFAULT_OF)
+
+
+def changes(item: Item) -> Mapping[str, object]:
+    """Return the members of the payload that are fields of its entity."""
+    payload: Mapping[str, object] = item.payload  # type: ignore[assignment] # the contract has checked that it is an object
+    known = KNOWN_FIELDS[item.resource.name]
+    return payload if payload.keys() <= known else {name: payload[name] for name in payload if name in known}
+
+
+def prepare(run: ItemRun, resource: Resource) -> Prepare | None:
+    """Return the function that applies the tenant's import settings to items of a batch; PUT does not use them."""
+    if run.operation is None or run.operation.bulk is None:
+        return None
+    chosen = tenants(run.api_state).get(run.scope, {})
+    held = {field for field, switch in SWITCHED[resource.name] if not chosen.get(switch, SWITCHES[switch])}
+    every = {field: chosen.get(name, FIELD_DEFAULTS[name]) for field, name in DEFAULTED[resource.name]}
+    filling = {field: text for field, text in every.items() if text}
+
+    def prepared(stored_record: Record | None, given: Mapping[str, object]) -> Mapping[str, object]:
+        if stored_record is None:
+            return given if not filling or given.get("deleted") is True else {**filling, **given}
+        if not held or held.isdisjoint(given):
+            return given
+        return {name: given[name] for name in given if name not in held}
+
+    return prepared
+
+
+def render(run: ItemRun, resource: Resource, record: Record) -> object:
+    """Return the fields that are set, in the order of the entity's description."""
+    del run
+    return {field: record.body[field] for field in FIELDS[resource.name] if field in record.body}

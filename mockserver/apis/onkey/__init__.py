@@ -1,29 +1,21 @@
-"""On Key, as far as its contract cannot say it: message texts, converters, OKQL, and the shapes of its answers."""
+"""On Key, after the vendor's API pages: hooks and behaviours for what its contract cannot declare."""
 
+from dataclasses import replace
 from typing import Final
 
-from contracts.document import load_bundled
-from mockserver.api import Api, Behaviour, Hooks
-from mockserver.apis.onkey import (
-    canon,
-    converters,
-    entities,
-    laws,
-    listing,
-    messages,
-    refusals,
-    replies,
-    scope,
-    singles,
-    stock,
-    tasks,
-    updates,
-)
-from mockserver.turn import Turn
+from contracts.openapi.loading import load_bundled
+from mockserver.api.model import Api, Behaviour, RequestContext
+from mockserver.apis.onkey import data_set, lists, messages, resource_types, scope, tasks, writes
+from mockserver.engine.default_hooks import DEFAULT_HOOKS
+from mockserver.verdicts.law import ConductLaw
+from mockserver.verdicts.limits import re_read_after_conflict
+from mockserver.verdicts.messages import ordered_stated, right_content_type, stated_mode, unique_keys
+from mockserver.verdicts.polling import polled_to_end
+from mockserver.verdicts.resending import no_unchanged_retry, resent_only_failed
 
 __all__ = ["api"]
 
-MOST: Final = 1000  # records in a request, the contract's limit too
+MAX_REQUEST_ITEMS: Final = 1000  # records in a request, the contract's limit too
 SETTINGS: Final = {
     "type": "object",
     "additionalProperties": False,
@@ -31,48 +23,68 @@ SETTINGS: Final = {
         "maxRecords": {
             "type": "integer",
             "minimum": 1,
-            "maximum": MOST,
+            "maximum": MAX_REQUEST_ITEMS,
             "description": "How many records a request may have.",
         }
     },
 }
+LAWS: Final = (
+    ConductLaw(id="unique-user-ids", says="Gives each record of a request its own userObjectId.", judge=unique_keys),
+    ConductLaw(
+        id="resent-only-failed", says="Sends only failed records again after PerRecord.", judge=resent_only_failed
+    ),
+    ConductLaw(
+        id="re-read-after-conflict", says="Reads a record after a version conflict.", judge=re_read_after_conflict
+    ),
+    ConductLaw(
+        id="no-unchanged-retry", says="Does not send an AllOrNone failure again unchanged.", judge=no_unchanged_retry
+    ),
+    ConductLaw(id="stated-mode", says="States the mode in each bulk request.", judge=stated_mode),
+    ConductLaw(
+        id="right-content-type", says="Sends each body with the content type of its call.", judge=right_content_type
+    ),
+    ConductLaw(id="polled-to-end", says="Polls each background task until it has ended.", judge=polled_to_end),
+    ConductLaw(id="ordered-stated", says="Sends ordered=true where records have a groupOrder.", judge=ordered_stated),
+)
+
 BEHAVIOURS: Final[dict[str, Behaviour]] = {
-    "batchGet": listing.batch_get,
+    "batchGet": lists.batch_get,
     "cancelTask": tasks.cancel_task,
-    "create": singles.create,
-    "delete": singles.delete,
+    "create": writes.create,
+    "delete": writes.delete,
     "fetchToken": scope.fetch_token,
-    "import": replies.imported,
-    "importByPatch": replies.imported,
-    "list": listing.list_records,
+    "import": messages.imported,
+    "importByPatch": messages.imported,
+    "list": lists.list_records,
     "listTaskSteps": tasks.list_steps,
-    "read": listing.read,
+    "read": lists.read,
     "readTask": tasks.read_task,
-    "update": singles.update,
+    "update": writes.update,
 }
 
 
-def max_items(turn: Turn) -> int:
-    """Return how many records a request may have."""
-    most: int = turn.world.settings["onkey"]["maxRecords"]
+def max_items(context: RequestContext) -> int:
+    """Return the maximum number of records of a request."""
+    most: int = context.api_state.settings["onkey"]["maxRecords"]
     return most
 
 
-HOOKS: Final = Hooks(
-    admit=scope.admit,
+HOOKS: Final = replace(
+    DEFAULT_HOOKS,
+    authenticate=scope.admit,
     scope=scope.scope,
-    stock=stock.stock,
-    canon=canon.canon,
-    refuse=refusals.refuse,
+    populate=scope.stock,
+    canonicalise=resource_types.canonical_body,
+    refuse=messages.refuse,
     max_items=max_items,
-    changes=updates.changes,
-    resolve=converters.resolve,
-    new_keys=stock.new_keys,
-    job_id=stock.job_id,
-    inspect=updates.inspect,
-    render=entities.render,
+    changed_members=writes.changes,
+    resolve=data_set.resolve,
+    new_keys=scope.new_keys,
+    job_id=scope.job_id,
+    inspect=writes.inspect,
+    render=data_set.render,
     entries=messages.entries,
-    finish=replies.finish,
+    finish=messages.finish,
 )
 
 
@@ -83,7 +95,7 @@ def api() -> Api:
         contract=load_bundled("onkey"),
         behaviours=BEHAVIOURS,
         hooks=HOOKS,
-        settings={"maxRecords": MOST},
+        settings={"maxRecords": MAX_REQUEST_ITEMS},
         settings_schema=SETTINGS,
-        laws=laws.LAWS,
+        laws=LAWS,
     )

@@ -1,11 +1,18 @@
-"""What On Key says of records: outcomes as messages, their codes and texts."""
+"""On Key's messages: outcomes of items with the vendor's codes and texts, and notifications that refuse a request."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
 
-from mockserver.apis.onkey.kinds import Kind, kinds_of
-from mockserver.domain.values import Fault, Outcome
-from mockserver.turn import Run
+from contracts.messages import Headers, Response
+from contracts.openapi.validation import Violation
+from mockserver.api.model import ItemRun, Refusal, RequestContext, problem
+from mockserver.apis.onkey.data_set import base_of
+from mockserver.apis.onkey.resource_types import ObjectType, object_types_of
+from mockserver.bulk.execution import serve_bulk
+from mockserver.domain.values import ItemFault, Outcome
 
 Message: TypeAlias = dict[str, object]
 
@@ -35,16 +42,16 @@ FAILED: Final[Mapping[str, tuple[str, str]]] = {
     "referenced": ("Sandbox_RecordReferenced", "{kind} with id {id} is referenced by {count} records"),
     "match": ("Sandbox_NotMatchUpdatable", "{{{path}}} is not available for match update"),
 }
-LONGEST: Final = 200  # characters of a name that somebody made up
-UNRULED: Final = ("Sandbox_BusinessRule", "The record was rejected")
+MAX_TEXT_CHARS: Final = 200  # characters of a name that somebody made up
+REJECTED: Final = ("Sandbox_BusinessRule", "The record was rejected")
 
 
-def entries(run: Run) -> Callable[[Outcome], Sequence[Message]]:
-    """Return what gives the messages of an outcome: one when it is done, one for each fault when it failed."""
+def entries(run: ItemRun) -> Callable[[Outcome], Sequence[Message]]:
+    """Return the function that gives the messages of an outcome: one when done, one for each fault when failed."""
     operation = run.operation
     echoed = operation is not None and operation.bulk is not None and operation.bulk.key.by == "client"
 
-    def said(outcome: Outcome) -> Sequence[Message]:
+    def messages_of(outcome: Outcome) -> Sequence[Message]:
         item, result, action, _, record = outcome
         if result != "done" or record is None:
             return _failures(run, outcome, item.key if echoed else None)
@@ -60,25 +67,25 @@ def entries(run: Run) -> Callable[[Outcome], Sequence[Message]]:
             done["userObjectId"] = item.key
         return (done,)
 
-    return said
+    return messages_of
 
 
-def _failures(run: Run, outcome: Outcome, user: object) -> Sequence[Message]:
-    """Return a message for each fault; of a property that a match update may not set nothing else is told."""
-    kind, faults = kinds_of(run.api).by_name[outcome.item.resource.name], outcome.faults
+def _failures(run: ItemRun, outcome: Outcome, user: object) -> Sequence[Message]:
+    """Return a message for each fault; a property that a match update may not set hides its other faults."""
+    kind, faults = object_types_of(run.api).by_name[outcome.item.resource.name], outcome.faults
     barred = {fault.members for fault in faults if fault.kind == "match"}
-    told = [fault for fault in faults if fault.kind == "match" or fault.members not in barred] if barred else faults
-    return [_failure(kind, run, outcome, fault, user if isinstance(user, str) else None) for fault in told]
+    reported = [fault for fault in faults if fault.kind == "match" or fault.members not in barred] if barred else faults
+    return [_failure(kind, run, outcome, fault, user if isinstance(user, str) else None) for fault in reported]
 
 
 def message(code: str, text: str, severity: str, **members: object) -> Message:
-    """Return a message with its members in alphabetical order; those that are None are left out."""
+    """Return a message, members in alphabetical order, without those that are None."""
     given: Message = {"code": code, "message": text, "severity": severity, **members}
     return {name: given[name] for name in sorted(given) if given[name] is not None}
 
 
-def _failure(kind: Kind, run: Run, outcome: Outcome, fault: Fault, user: str | None) -> Message:
-    code, text = _said(kind, run, outcome, fault)
+def _failure(kind: ObjectType, run: ItemRun, outcome: Outcome, fault: ItemFault, user: str | None) -> Message:
+    code, text = _code_and_text(kind, run, outcome, fault)
     return message(
         code,
         text,
@@ -90,41 +97,155 @@ def _failure(kind: Kind, run: Run, outcome: Outcome, fault: Fault, user: str | N
     )
 
 
-def _said(kind: Kind, run: Run, outcome: Outcome, fault: Fault) -> tuple[str, str]:
+def _code_and_text(kind: ObjectType, run: ItemRun, outcome: Outcome, fault: ItemFault) -> tuple[str, str]:
     """Return the code and the text of a fault."""
     facts = fault.facts
     if fault.kind not in FAILED and fault.kind != "missing":
-        return str(facts.get("code") or UNRULED[0]), str(facts.get("message") or UNRULED[1])
+        return str(facts.get("code") or REJECTED[0]), str(facts.get("message") or REJECTED[1])
     code, text = _missing(run, outcome, fault) if fault.kind == "missing" else FAILED[fault.kind]
     return code, text.format_map({"length": 0, **facts, **_facts(kind, outcome, fault)})
 
 
-def _missing(run: Run, outcome: Outcome, fault: Fault) -> tuple[str, str]:
-    """Return how a required property that is null or missing is told: the vendor's two modes differ."""
+def _missing(run: ItemRun, outcome: Outcome, fault: ItemFault) -> tuple[str, str]:
+    """Return the message of a required property that is null or missing: the vendor's two modes differ."""
     if fault.facts.get("expected") != "string":
         return NOT_NULL
     return REQUIRED if run.unit == "whole" and outcome.action == "create" else LENGTH
 
 
-def _facts(kind: Kind, outcome: Outcome, fault: Fault) -> Mapping[str, object]:
+def _facts(kind: ObjectType, outcome: Outcome, fault: ItemFault) -> Mapping[str, object]:
     closest = fault.facts.get("closest")
     values = fault.value if isinstance(fault.value, tuple) else (fault.value,)
     return {
         "kind": fault.facts.get("kind", kind.name),
         "path": _path(kind, fault, fault.members[0]) if fault.members else kind.name,
         "id": outcome.item.target,
-        "closest": f". The closest is {{{_path(kind, Fault(''), str(closest))}}}" if closest else "",
+        "closest": f". The closest is {{{_path(kind, ItemFault(''), str(closest))}}}" if closest else "",
         "value": ", ".join(map(str, values)),
     }
 
 
-def _path(kind: Kind, fault: Fault, member: str) -> str:
-    """Return the path of a member at fault; a fault of a converter knows a path of its own."""
-    own = str(fault.facts.get("path", member))[:LONGEST]
+def _path(kind: ObjectType, fault: ItemFault, member: str) -> str:
+    """Return the path of a member at fault; a fault of a converter carries its own path."""
+    own = str(fault.facts.get("path", member))[:MAX_TEXT_CHARS]
     return own if "->" in own else kind.path(own)
 
 
 def _object_id(outcome: Outcome) -> str | None:
-    """Return the id of the stored record that an outcome speaks of, None when there is none or none could be named."""
+    """Return the id of the stored record of an outcome, None when there is none."""
     target = outcome.item.target
     return str(target) if outcome.action in {"update", "delete"} and type(target) is int else None
+
+
+NOTIFICATION: Final = "application/vnd.onkey.notification+json"
+INVALID: Final = "Sandbox_InvalidRequest"
+POINTERS: Final = {"media-type": "Content-Type", "charset": "Content-Type", "unauthenticated": "Authorization"}
+COLLECTION_PATH: Final = re.compile(
+    r"/api/tenants/[^/]+/[^/]+/modules/(?P<module>[^/]+)/(?P<plural>[^/]+)(?P<rest>/.*)?", re.IGNORECASE
+)
+MATCH_PATH: Final = "/matchbatch"
+
+
+def refuse(context: RequestContext, refusal: Refusal) -> Response:
+    """Return the notification that refuses a request."""
+    if refusal.status >= 500:  # noqa: PLR2004 - an internal error
+        return problem(refusal)
+    if refusal.kind == "no-method" and (astray := unserved(context)):
+        refusal = Refusal(status=404, kind="no-path", detail=astray)
+    return notification(refusal.status, _messages(refusal), refusal.headers)
+
+
+def notification(status: int, messages: Sequence[Message], headers: Headers | None = None) -> Response:
+    """Return a response with messages."""
+    return Response.of(status, {"messages": list(messages)}, media_type=NOTIFICATION, headers=headers)
+
+
+def invalid(
+    context: RequestContext, where: str, detail: str, *, status: int = 400, got: str = "", hint: str = ""
+) -> Response:
+    """Return the refusal of a request for its value at `where`, a JSON Pointer or a parameter's name.
+
+    `got` is the unknown word there, `hint` the closest known one.
+    """
+    pointer, name = (where, "body") if where.startswith("/") else ("", where)
+    violation = Violation(
+        side="call", where=name, pointer=pointer, rule="onkey", expected="", got=got, hint=hint, detail=detail
+    )
+    context.violations = (violation,)
+    kind = "conflict" if status == 409 else "invalid"  # noqa: PLR2004 - HTTP's own number
+    refusal = Refusal(status=status, kind=kind, detail=detail, violations=(violation,), total=1)
+    return context.api.hooks.refuse(context, refusal)
+
+
+def not_found(name: str, key: int) -> Response:
+    """Return a 404 response for the id of a record or task."""
+    code, text = FAILED["not-found"]
+    reported = message(code, text.format(kind=name, id=key), "error", objectId=str(key), objectType=name)
+    return notification(404, [reported])
+
+
+def unserved(context: RequestContext) -> str:
+    """Return why a path of known shape has no resource, "" when it has one."""
+    found = COLLECTION_PATH.fullmatch(unquote(context.request.path))
+    if found is None or found["module"].lower() == "system":
+        return ""
+    kind = object_types_of(context.api).at(found["module"], found["plural"])
+    if kind is None:
+        return f"There is no resource '{found['plural'][:80]}' in the module '{found['module'][:80]}'."
+    return f"{kind.name} has no match update." if not kind.match and (found["rest"] or "").lower() == MATCH_PATH else ""
+
+
+def _messages(refusal: Refusal) -> list[Message]:
+    if not refusal.violations:
+        return [_message(_placed(refusal), POINTERS.get(refusal.kind, ""))]
+    return [_message(_counted(one), _pointer(one)) for one in refusal.violations]
+
+
+def _message(text: str, pointer: str) -> Message:
+    return message(INVALID, text, "error", pointer=pointer)
+
+
+def _placed(refusal: Refusal) -> str:
+    """Return the details of a refusal, with line and column of malformed JSON."""
+    place = f" (line {refusal.line}, column {refusal.column})" if refusal.line else ""
+    return f"{refusal.detail.rstrip('.')}{place}."
+
+
+def _counted(violation: Violation) -> str:
+    more = violation.items - 1
+    return f"{violation.detail.rstrip('.')}; the same for {more} more." if more > 0 else violation.detail
+
+
+def _pointer(violation: Violation) -> str:
+    """Return the location of a violation: a pointer into the body, else the parameter's name."""
+    return violation.pointer if violation.where == "body" else violation.where.rpartition(":")[2]
+
+
+IGNORED: Final = message(
+    "Sandbox_GroupOrderIgnored",
+    "groupOrder was ignored and the records ran in the order of the request. Put ordered=true in the query to use it",
+    "warning",
+)
+
+
+def imported(context: RequestContext) -> Response:
+    """Serve an import; warn that groups were ignored when `ordered` is absent."""
+    response = serve_bulk(context)
+    if response.status != 200 or "ordered" in context.query:  # noqa: PLR2004 - HTTP's own number
+        return response
+    body: Any = response.data
+    records: Any = context.data
+    if all(record.get("groupOrder") is None for record in records):
+        return response
+    return notification(200, [*body["messages"], IGNORED], response.headers)
+
+
+def finish(context: RequestContext, response: Response) -> Response:
+    """Add the trace that every response has, and id and URL of a task that was created."""
+    ids = context.api_state.ids
+    headers = [("OnKey-Trace-Context", f"{ids.hex('trace', 32)}_{ids.hex('span', 16)}")]
+    if response.status == 202 and context.jobs:  # noqa: PLR2004 - HTTP's own number
+        task = context.jobs[0].id
+        location = f"{base_of(context)}/modules/system/backgroundtasks/{task}"
+        headers += [("OnKey-Request-Id", task), ("OnKey-Request-Location", location)]
+    return replace(response, headers=response.headers.with_(*headers))

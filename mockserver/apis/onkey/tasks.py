@@ -1,20 +1,18 @@
-"""Background tasks: asynchronous requests as entities, with a step for each thing that falls or stands on its own."""
+"""Background tasks: asynchronous requests as entities, with a step for each part that can fail alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, cast
 
-from contracts.messages import Reply
-from mockserver.apis.onkey.entities import Entity, made
-from mockserver.apis.onkey.kinds import key_of, stamp
-from mockserver.apis.onkey.listing import BAD_ID
-from mockserver.apis.onkey.messages import Message
-from mockserver.apis.onkey.refusals import invalid, not_found
-from mockserver.behaviours.polls import asked_for
-from mockserver.domain.jobs import Job, is_final, plan, processed, state
-from mockserver.replying import reply_with
-from mockserver.turn import Turn
+from contracts.messages import Response
+from mockserver.api.model import RequestContext, json_response
+from mockserver.apis.onkey.data_set import Entity, entity_of
+from mockserver.apis.onkey.lists import BAD_ID_TEXT
+from mockserver.apis.onkey.messages import Message, invalid, not_found
+from mockserver.apis.onkey.resource_types import key_of, stamp
+from mockserver.bulk.job_endpoints import find_job
+from mockserver.domain.jobs import Job, is_final, job_state, processed_items, state_changes
 
 TASK: Final = "BackgroundTask"
 STEP: Final = "BackgroundTaskStep"
@@ -28,60 +26,60 @@ STATUS: Final[Mapping[str, str]] = {
 }
 
 
-def read_task(turn: Turn) -> Reply:
-    """Answer a task."""
-    job = _asked_for(turn)
-    return job if isinstance(job, Reply) else reply_with(turn, 200, _task(turn, job))
+def read_task(context: RequestContext) -> Response:
+    """Return a task."""
+    job = _asked_for(context)
+    return job if isinstance(job, Response) else json_response(context, 200, _task(context, job))
 
 
-def list_steps(turn: Turn) -> Reply:
-    """Answer the steps of a task, all of them from the start."""
-    job = _asked_for(turn)
-    return job if isinstance(job, Reply) else reply_with(turn, 200, _steps(turn, job))
+def list_steps(context: RequestContext) -> Response:
+    """Return the steps of a task; all exist from the start."""
+    job = _asked_for(context)
+    return job if isinstance(job, Response) else json_response(context, 200, _steps(context, job))
 
 
-def cancel_task(turn: Turn) -> Reply:
-    """Cancel a task that has not ended: nothing of it will be applied."""
-    job = _asked_for(turn)
-    if isinstance(job, Reply):
+def cancel_task(context: RequestContext) -> Response:
+    """Cancel an unfinished task: nothing of it is applied."""
+    job = _asked_for(context)
+    if isinstance(job, Response):
         return job
-    if is_final(job, turn.now):
-        return invalid(turn, "id", f"Task {job.id} has ended and cannot be cancelled.", status=409)
-    cancelled = replace(job, cancelled=turn.now, parcel=None)
-    turn.world.jobs.change(cancelled)
-    turn.jobs = (cancelled,)
-    return reply_with(turn, 200, _task(turn, cancelled))
+    if is_final(job, context.now):
+        return invalid(context, "id", f"Task {job.id} has ended and cannot be cancelled.", status=409)
+    cancelled = replace(job, cancelled=context.now, spooled_body=None)
+    context.api_state.jobs.replace(cancelled)
+    context.jobs = (cancelled,)
+    return json_response(context, 200, _task(context, cancelled))
 
 
-def _asked_for(turn: Turn) -> Job | Reply:
-    key = key_of(turn.variables["id"])
+def _asked_for(context: RequestContext) -> Job | Response:
+    key = key_of(context.variables["id"])
     if key is None:
-        return invalid(turn, "id", BAD_ID)
-    turn.variables = {**turn.variables, "id": str(key)}
-    job = asked_for(turn)
+        return invalid(context, "id", BAD_ID_TEXT)
+    context.variables = {**context.variables, "id": str(key)}
+    job = find_job(context)
     if job is None:
         return not_found(TASK, key)
-    turn.jobs = (job,)
+    context.jobs = (job,)
     return job
 
 
-def _task(turn: Turn, job: Job) -> Entity:
+def _task(context: RequestContext, job: Job) -> Entity:
     """Return a task as an entity; its version rises by one with each change of its status."""
-    result = turn.world.jobs.results.get(job.id)
-    moves = [(at, word) for at, word in plan(job) if at <= turn.now]
+    result = context.api_state.jobs.results.get(job.id)
+    moves = [(at, word) for at, word in state_changes(job) if at <= context.now]
     begun = [at for at, word in moves if word == "running"]
     ended = bool(moves) and moves[-1][1] == "done"
     properties = {
         "completedOn": stamp(moves[-1][0]) if ended else None,
-        "completedStepCount": _completed(job, turn.now),
+        "completedStepCount": _completed(job, context.now),
         "createdOn": stamp(job.posted),
         "isValid": result is None or not result.failed,
         "modifiedOn": stamp(moves[-1][0]),
         "startedOn": stamp(begun[0]) if begun else None,
-        "status": STATUS[state(job, result, turn.now)],
+        "status": STATUS[job_state(job, result, context.now)],
         "stepCount": _count(job),
     }
-    return made(TASK, int(job.id), len(moves), properties)
+    return entity_of(TASK, int(job.id), len(moves), properties)
 
 
 def _count(job: Job) -> int:
@@ -92,17 +90,17 @@ def _completed(job: Job, now: datetime) -> int:
     """Return how many steps have completed: those of a cancelled task never do."""
     if job.cancelled is not None:
         return 0
-    done = processed(job, now)
+    done = processed_items(job, now)
     return done if job.unit == "item" else int(done == job.items)
 
 
-def _steps(turn: Turn, job: Job) -> list[Entity]:
-    result = turn.world.jobs.results.get(job.id)
-    said = cast("list[list[Message]]", result.entries) if result is not None else [[] for _ in range(job.items)]
+def _steps(context: RequestContext, job: Job) -> list[Entity]:
+    result = context.api_state.jobs.results.get(job.id)
+    by_step = cast("list[list[Message]]", result.entries) if result is not None else [[] for _ in range(job.items)]
     if job.unit != "item":
-        said = [[message for messages in said for message in messages]]
+        by_step = [[message for messages in by_step for message in messages]]
     changed = job.posted if result is None or job.due is None else job.due
-    return [_step(job, int(job.id) + n, changed, messages) for n, messages in enumerate(said, 1)]
+    return [_step(job, int(job.id) + n, changed, messages) for n, messages in enumerate(by_step, 1)]
 
 
 def _step(job: Job, key: int, changed: datetime, messages: Sequence[Message]) -> Entity:
@@ -113,4 +111,4 @@ def _step(job: Job, key: int, changed: datetime, messages: Sequence[Message]) ->
         "messages": messages,
         "modifiedOn": stamp(changed),
     }
-    return made(STEP, key, 1 if changed == job.posted else 2, properties)
+    return entity_of(STEP, key, 1 if changed == job.posted else 2, properties)

@@ -9,10 +9,10 @@ from case_run import Answer, Pairs, Server, over_http
 from case_text import Case, CaseError, Step
 
 from contracts.messages import Headers
-from mockserver.api import Api
-from mockserver.sources import find_sources
-from mockserver.web.running import in_thread
-from mockserver.web.service import Options, Service
+from mockserver.api.model import Api
+from mockserver.apis.sources import find_sources
+from mockserver.http.lifecycle import in_thread
+from mockserver.http.service import Options, Service
 
 REAL = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -13,17 +13,18 @@ from children import HANGS, child
 from click.testing import CliRunner
 
 from contracts.errors import MisuseError
-from generators.campaign.leases import Job
-from generators.campaign.target import Place
-from generators.thesis.task import Task, settings
+from generators.client.environments import TargetOptions
+from generators.fuzz.shards import CampaignConfig
+from generators.schemathesis_engine.process import SchemathesisTask, settings
+from mockserver.apis.sources import find_sources
+from mockserver.bugs.table import BUGS
 from mockserver.cli import main
 from mockserver.cli.fuzz import fuzz
-from mockserver.rating import counting, left_out, thesis
-from mockserver.rating.variants import Variants, serving
-from mockserver.scenario.bugs import BUGS
-from mockserver.sources import find_sources
+from mockserver.mutation_testing import schemathesis
+from mockserver.mutation_testing.fuzzer import counted_bugs, uncounted_bugs
+from mockserver.mutation_testing.variants import Variants, variant_process
 
-BOOKS = Path(__file__).parents[2] / "cases/toys/books.yaml"
+BOOKS = Path(__file__).parents[2] / "cases/contract_only/books.yaml"
 QUICK = ("--healthy-time", "0.5s")
 
 
@@ -129,7 +130,7 @@ def test_misuse_is_told_in_a_sentence(words, says):
 def test_every_bug_counts_or_has_a_reason_not_to(name):
     """The bugs that count and those that do not are all there are, and no bug is both."""
     contract = contract_of(name)
-    counted, others = counting(contract), [bug for bugs in left_out(contract).values() for bug in bugs]
+    counted, others = counted_bugs(contract), [bug for bugs in uncounted_bugs(contract).values() for bug in bugs]
     assert sorted((*counted, *others), key=BUGS.index) == list(BUGS)
     assert all(bug.fits(contract) for bug in counted)
 
@@ -137,14 +138,14 @@ def test_every_bug_counts_or_has_a_reason_not_to(name):
 def test_only_what_a_contract_allows_is_left_out_although_it_could_be():
     """A limit on active jobs that is a matter of conduct makes its bug no bug."""
     contract = contract_of("genero")
-    reasons = {bug.name for bugs in left_out(contract).values() for bug in bugs if bug.fits(contract)}
+    reasons = {bug.name for bugs in uncounted_bugs(contract).values() for bug in bugs if bug.fits(contract)}
     assert reasons == {"active-limit-ignored"}
 
 
 @pytest.mark.slow
 def test_a_variant_says_whether_its_bug_made_a_difference():
     """It has fired once an answer was another; planted anew it has not."""
-    with serving(str(BOOKS)) as variants:
+    with variant_process(str(BOOKS)) as variants:
         root, mount = variants.plant("crash-on-one"), contract_of(str(BOOKS)).mount
         assert not variants.has_fired()
         body, kind = b'[{"isbn": "1", "title": "One"}]', {"Content-Type": "application/json"}
@@ -186,29 +187,29 @@ def finding(check, operation, status=200):
 def test_schemathesis_finds_what_it_does_not_tell_of_the_healthy_sandbox(monkeypatch):
     """Neither its false alarms count, nor what it tells before the bug has made a difference."""
     told = [finding("a", "GET /x"), finding("a", "GET /y"), finding("b", "GET /x"), finding("c", "GET /x", 500)]
-    monkeypatch.setattr(thesis, "run_task", lambda _: iter([*told, {"kind": "scenario", "statuses": {"200": 3}}]))
-    job = Job(contract=contract_of(str(BOOKS)), place=Place(url=""))
-    known = thesis.healthy(job, Fired(), 1).alarms
+    monkeypatch.setattr(schemathesis, "run_task", lambda _: iter([*told, {"kind": "scenario", "statuses": {"200": 3}}]))
+    job = CampaignConfig(contract=contract_of(str(BOOKS)), place=TargetOptions(url=""))
+    known = schemathesis.run_without_bugs(job, Fired(), 1).alarms
     assert len(known) == len(told)
-    assert thesis.healthy(job, Fired(), 1).calls == 3
-    assert thesis.hunted(job, Fired(), "bug", 1, known=known).first is None
-    found = thesis.hunted(job, Fired(), "bug", 1, known=known[:1])
+    assert schemathesis.run_without_bugs(job, Fired(), 1).calls == 3
+    assert schemathesis.run_on_mutant(job, Fired(), "bug", 1, known=known).first is None
+    found = schemathesis.run_on_mutant(job, Fired(), "bug", 1, known=known[:1])
     assert (found.word, found.first.law, found.first.operation) == ("found", "b 200", "GET /x")
 
 
 def test_schemathesis_that_fails_is_not_taken_for_one_that_finds_nothing(monkeypatch):
     """A run that ends with trouble before its time ends the rating; trouble after its time is the end of its time."""
     trouble = [{"kind": "trouble", "operation": "", "says": "it ended before it had told all"}]
-    monkeypatch.setattr(thesis, "run_task", lambda _: iter(trouble))
-    job = Job(contract=contract_of(str(BOOKS)), place=Place(url=""))
+    monkeypatch.setattr(schemathesis, "run_task", lambda _: iter(trouble))
+    job = CampaignConfig(contract=contract_of(str(BOOKS)), place=TargetOptions(url=""))
     with pytest.raises(MisuseError, match="the comparison with schemathesis failed: it ended before"):
-        thesis.hunted(job, Fired(), "bug", 60, known=())
-    assert thesis.hunted(job, Fired(), "bug", 0, known=()).first is None
+        schemathesis.run_on_mutant(job, Fired(), "bug", 60, known=())
+    assert schemathesis.run_on_mutant(job, Fired(), "bug", 0, known=()).first is None
 
 
 def test_plain_schemathesis_checks_as_it_comes():
     """Nothing of its checks is switched on or off, for no operation."""
-    task = Task(document={}, base="http://127.0.0.1:1", bulk=("POST /x",))
-    told = json.loads(Task(document={}, base="http://127.0.0.1:1", bulk=("POST /x",), plain=True).to_json())
+    task = SchemathesisTask(document={}, base="http://127.0.0.1:1", bulk=("POST /x",))
+    told = json.loads(SchemathesisTask(document={}, base="http://127.0.0.1:1", bulk=("POST /x",), plain=True).to_json())
     assert {"checks", "operations"} <= settings(json.loads(task.to_json())).keys()
     assert {"checks", "operations"}.isdisjoint(settings(told))

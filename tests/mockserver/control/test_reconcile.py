@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.control.reconciling import Difference, _compare
+from mockserver.control.state import Difference, _compare
 
 BASE = "/genero/api/v1/block"
 ONKEY = "/onkey/api/tenants/contoso/sandbox/modules"

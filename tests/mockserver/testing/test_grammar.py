@@ -222,8 +222,8 @@ def test_exchanges_show_what_happened(bulkproof):
     assert [one.operation for one in bulkproof.exchanges] == ["batchCreate"] * 3 + ["getEntity"]
     first, rest = bulkproof.exchanges[0], bulkproof.exchanges[1:]
     assert (first.done, first.failed, first.outcomes) == (1, 1, {"X": "failed", "Y": "done"})
-    assert [one["userObjectId"] for one in first.call] == ["X", "Y"]
-    assert first.reply["messages"][0]["message"] == "Not X."
+    assert [one["userObjectId"] for one in first.request] == ["X", "Y"]
+    assert first.response["messages"][0]["message"] == "Not X."
     assert len(rest.of("batchCreate")) == 2
     assert len(bulkproof.genero.exchanges) == 1
     assert "item X: failed, Not X." in str(first)

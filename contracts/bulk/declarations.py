@@ -1,0 +1,157 @@
+"""Convert validated `x-bulk`, `x-record` and `x-resources` objects of an OpenAPI document into values.
+
+Begin with `read_bulk`, `read_record_act` and `read_resource`. Their JSON Schemas are the `x-*.schema.json` files of
+`contracts`; input that does not fit them raises KeyError or TypeError.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from contracts.bulk.model import (
+    ActiveJobs,
+    Bulk,
+    BulkEffect,
+    BulkGuard,
+    BulkItems,
+    BulkJob,
+    BulkKey,
+    BulkOrder,
+    BulkReply,
+    BulkUnit,
+    Choice,
+    FanOut,
+    Idempotency,
+    JobDuration,
+    Outcomes,
+    OutcomeTest,
+    Pagination,
+    Quota,
+    RecordAct,
+    Resource,
+)
+from contracts.syntax.text import parse_iso_duration
+
+Json: TypeAlias = Mapping[str, Any]
+TestWord: TypeAlias = Literal["is", "not", "exists"]
+ATTRIBUTE_NAMES: Final = {
+    "alsoAt": "also_at",
+    "as": "shape",
+    "dependsOn": "depends_on",
+    "failedAt": "failed_at",
+    "failedIf": "failed_if",
+    "fanOut": "fan_out",
+    "groupBy": "group_by",
+    "ignoreCase": "ignore_case",
+    "inOrder": "in_order",
+    "markedAs": "marked_as",
+    "maxBytes": "max_bytes",
+    "maxItemBytes": "max_item_bytes",
+    "onBroken": "on_broken",
+    "onlyFor": "only_for",
+    "perItem": "per_item",
+    "rolledBack": "rolled_back",
+    "stopAfter": "stop_after",
+}
+
+
+def read_bulk(data: Json) -> Bulk:
+    """Return the value of an `x-bulk` object."""
+    return Bulk(
+        items=BulkItems(**_arguments(data["items"], also_at=tuple, shared=tuple, fan_out=lambda one: FanOut(**one))),
+        effect=BulkEffect(
+            **_arguments(data["effect"], action=read_choice, resource=read_choice, target=tuple, like=_read_like)
+        ),
+        key=BulkKey(**_arguments(data["key"], only_for=tuple)),
+        unit=BulkUnit(**_arguments(data["unit"], of=read_choice)),
+        reply=BulkReply(**_arguments(data["reply"], outcomes=_read_outcomes)),
+        order=BulkOrder(**_arguments(data.get("order", {}))),
+        job=_read_job(data["job"]) if "job" in data else None,
+        guard=_read_guard(data.get("guard", {})),
+    )
+
+
+def read_record_act(data: Json, *, key: str | None) -> RecordAct:
+    """Return the value of an `x-record` object; `key` is the key's location when the object names none."""
+    given = _arguments(data, action=read_choice, resource=read_choice, page=lambda page: Pagination(**page))
+    return RecordAct(**{"key": key, **given})
+
+
+def read_resource(name: str, data: Json, *, schema: str | None) -> Resource:
+    """Return the value of one entry of `x-resources`; `schema` refers (`uri#pointer`) to its payload schema."""
+    extras = {word: value for word, value in data.items() if word.startswith("x-")}
+    given = {word: value for word, value in data.items() if word not in extras and word != "schema"}
+    pairs = {"unique": lambda sets: tuple(map(tuple, sets)), "required": tuple, "lookups": tuple}
+    return Resource(name=name, schema=schema, extras=extras, **_arguments(given, **pairs))
+
+
+def read_choice(data: str | Json) -> Choice:
+    """Return the value of a constant, or of an object that maps words of the request (`from`, `map`, `default`)."""
+    if isinstance(data, str):
+        return Choice(constant=data)
+    default = data.get("default")
+    return Choice(
+        source=data["from"],
+        words=data.get("map", {}),
+        default=None if default is None else _word(default),
+        ignore_case=data.get("ignoreCase", False),
+    )
+
+
+def _arguments(data: Json, **readers: Callable[[Any], Any]) -> dict[str, Any]:
+    given = {ATTRIBUTE_NAMES.get(word, word): value for word, value in data.items()}
+    return {word: readers[word](value) if word in readers else value for word, value in given.items()}
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _read_like(value: str | list[str] | Mapping[str, str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value.values() if isinstance(value, Mapping) else value)
+
+
+def _read_outcomes(data: Json) -> Outcomes:
+    return Outcomes(**_arguments(data, failed_if=_read_test))
+
+
+def _read_test(data: Json) -> OutcomeTest:
+    word, value = next((word, value) for word, value in data.items() if word != "at")
+    return OutcomeTest(at=data["at"], word=cast("TestWord", word), value=value)
+
+
+def _read_job(data: Json) -> BulkJob:
+    given = dict(data)
+    state = given.pop("state")
+    lengths: dict[str, Callable[[Any], Any]] = dict.fromkeys(("every", "timeout", "keep"), parse_iso_duration)
+    return BulkJob(
+        state_at=state["at"],
+        words=state["map"],
+        **_arguments(
+            given,
+            when=_words,
+            results=_words,
+            outcomes=_read_outcomes,
+            active=lambda one: ActiveJobs(**one),
+            takes=lambda one: JobDuration(**_arguments(one, base=parse_iso_duration, per_item=parse_iso_duration)),
+            **lengths,
+        ),
+    )
+
+
+def _words(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _read_guard(data: Json) -> BulkGuard:
+    retry = data.get("retry", {})
+    return BulkGuard(
+        refuse=data.get("refuse", {}),
+        idempotency=Idempotency(**_arguments(data["idempotency"], keep=parse_iso_duration))
+        if "idempotency" in data
+        else None,
+        unprocessed=retry.get("unprocessed"),
+        retry_codes=tuple(retry.get("codes", ())),
+        quota=tuple(Quota(**_arguments(one, per=parse_iso_duration)) for one in data.get("quota", ())),
+    )

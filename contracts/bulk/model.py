@@ -1,0 +1,362 @@
+"""The `x-bulk` vocabulary as frozen values: `Bulk`, its eight parts, and the states of jobs.
+
+The parts (items, effect, key, unit, order, reply, job, guard) are independent of one another. A `Location` is a JSON
+Pointer (RFC 6901) into a body in which `*` stands for every member or element, or `header:Name`, `query:name`,
+`path:name`. Defaults are those of the vocabulary's own schema, `x-bulk.schema.json`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, Literal, TypeAlias
+
+Location: TypeAlias = str
+Collection: TypeAlias = Literal["array", "map", "line-pairs", "lines", "rows", "parts"]
+Covers: TypeAlias = Literal["all", "failed", "split", "unless-failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A constant (`constant`), or a word that the request has at `source`, translated by `words`.
+
+    Without `words` the word of the request is taken as it is. `default` is the word of a request that has none, before
+    it is translated; without a default such a request has no word.
+    """
+
+    constant: str = ""
+    source: Location = ""
+    words: Mapping[str, str] = field(default_factory=dict)
+    default: str | None = None
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanOut:
+    """The request is executed once for each target listed at `over`; the response maps targets to results.
+
+    `succeeded` and `failed` are the locations of these maps in the response.
+    """
+
+    over: Location
+    succeeded: Location
+    failed: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkItems:
+    """Where the items of a request are, and how many there may be.
+
+    `at` is the location of the collection, `also_at` are tried when `at` does not fit the body. `shared` are locations
+    of values that apply to all items, `groups` is the location of a group's items inside the group. `min` and `max`
+    count items, `max_bytes` limits the whole body, `max_item_bytes` one item; None is unlimited.
+    """
+
+    at: Location
+    also_at: tuple[Location, ...] = ()
+    shape: Collection = "array"
+    shared: tuple[Location, ...] = ()
+    groups: Location | None = None
+    min: int = 0
+    max: int | None = None
+    max_bytes: int | None = None
+    max_item_bytes: int | None = None
+    fan_out: FanOut | None = None
+
+    @property
+    def places(self) -> tuple[Location, ...]:
+        """Return every location of the collection, in the order in which they are tried."""
+        return (self.at, *self.also_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkEffect:
+    """What an item does: an action on a resource. Locations are relative to the item.
+
+    `target` are the members that identify the record, empty when the resource's own key does (see `x-resources`).
+    `payload` is the content to write, `version` the expected version. `like` are the operationIds of single-record
+    operations with the same effect. `tombstone` maps a member's pointer to the value that makes the action a delete.
+    `http` locates method, path and body in items that are HTTP requests.
+    """
+
+    action: Choice
+    resource: Choice | None = None
+    target: tuple[Location, ...] = ()
+    payload: Location = ""
+    version: Location | None = None
+    like: tuple[str, ...] = ()
+    tombstone: Mapping[Location, object] = field(default_factory=dict)
+    http: Mapping[str, Location] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkKey:
+    """How an outcome is matched to its item.
+
+    `by` is the item's index, a key chosen by the client, the record's key, or the order of the outcomes. `at` is None
+    when the resource's own key is used. `only_for` lists the actions that have a key, () for all of them.
+    """
+
+    by: Literal["index", "client", "target", "order"]
+    at: Location | None = None
+    optional: bool = False
+    only_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkUnit:
+    """Which items succeed or fail together: `of` yields `whole`, `item` or `group`.
+
+    `group` is the location of the group's name. `stop_after` is the number of failures after which nothing more is
+    executed (0: never), or its location in the request. `rolled_back` is how the other items of a failed unit are
+    reported; `marked_as` is their status or error code when that is `marked`.
+    """
+
+    of: Choice
+    group: Location | None = None
+    stop_after: int | Location = 0
+    rolled_back: Literal["nothing", "marked", "skipped"] = "nothing"
+    marked_as: str | int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkOrder:
+    """In which order items are executed.
+
+    `when` is a condition on the request for `grouped` to apply, `group_by` the location of an item's group; smaller
+    groups come first. `depends_on` is the location of the keys of items to execute before, `reference` the pattern of
+    such a key inside values (`bulkId:{key}`). `forward` permits references to later items. `on_broken` is the status or
+    error code of an item whose dependency failed.
+    """
+
+    run: Literal["any", "listed", "grouped"] = "any"
+    when: Location | None = None
+    group_by: Location | None = None
+    depends_on: Location | None = None
+    reference: str | None = None
+    forward: bool = False
+    on_broken: int | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeTest:
+    """A test of one outcome entry: the value at `at` is, is not, or exists; `value` may be a class such as `2xx`."""
+
+    __test__ = False  # not a pytest class
+
+    at: Location
+    word: Literal["is", "not", "exists"]
+    value: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """Where outcomes are and how they are written. Locations other than `at` and `failed_at` are relative to an entry.
+
+    `failed_at` is a collection of failures alone. `covers` is which items are reported. `many` permits several entries
+    for one item.
+    """
+
+    at: Location
+    failed_at: Location | None = None
+    shape: Collection = "array"
+    covers: Covers = "all"
+    in_order: bool = False
+    key: Location | None = None
+    failed_if: OutcomeTest | None = None
+    many: bool = False
+    id: Location | None = None
+    version: Location | None = None
+    error: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkReply:
+    """How results are reported: the status code of each class, and where outcomes and counters are.
+
+    The classes are `accepted`, `allOk`, `someFailed`, `allFailed` and `wholeFailed`.
+    """
+
+    status: Mapping[str, int]
+    outcomes: Outcomes | None = None
+    counts: Mapping[str, Location] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveJobs:
+    """How many jobs may be unfinished at a time, for each value of `per`.
+
+    `breach` is the status code of a refusal, or `conduct` when the request is not refused but counts as misuse.
+    """
+
+    max: int
+    per: str = ""
+    breach: int | str = "conduct"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDuration:
+    """How long a simulated job takes: `base` and `per_item` for each item; `queued` is the share (0 to 1) queued."""
+
+    base: timedelta = timedelta(seconds=2)
+    per_item: timedelta = timedelta(milliseconds=1)
+    queued: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkJob:
+    """When a request becomes a job, how the job is polled, and the words of its states.
+
+    `when` lists conditions of which any makes a job: `always`, `header:Prefer=respond-async`, `query:async=true`.
+    `handle` is the location of the job's id or URL in the response. `words` maps the API's state words to `JOB_STATES`.
+    `results` are the operations that return outcomes (`here`: the poll itself). `every` is the polling interval,
+    `timeout` and `keep` how long a job may run and is kept.
+    """
+
+    when: tuple[str, ...]
+    handle: Location
+    poll: str
+    state_at: Location
+    words: Mapping[str, str]
+    progress: Mapping[str, Location] = field(default_factory=dict)
+    results: tuple[str, ...] = ()
+    start: str | None = None
+    cancel: str | None = None
+    every: timedelta | None = None
+    timeout: timedelta | None = None
+    keep: timedelta | None = None
+    active: ActiveJobs | None = None
+    outcomes: Outcomes | None = None
+    takes: JobDuration = field(default_factory=JobDuration)
+
+    @property
+    def operations(self) -> frozenset[str]:
+        """Return the ids of the operations on one job: poll, cancel, results."""
+        return frozenset(name for name in (self.poll, self.cancel, *self.results) if name and name != "here")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idempotency:
+    """A key under which the same content is executed once (IETF draft httpapi-idempotency-key-header).
+
+    `keep` is how long a key is remembered. `mismatch` is the response to other content under a known key, `concurrent`
+    to a repetition while the first request is processed: a status code, an error code, or None when undefined.
+    """
+
+    key: Location
+    scope: Literal["request", "item"] = "request"
+    keep: timedelta | None = None
+    replay: Literal["same-reply", "current-state"] = "same-reply"
+    mismatch: int | str | None = None
+    concurrent: int | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """At most `max` of `what` in any window of length `per`; `breach` as in ActiveJobs."""
+
+    what: str
+    max: int
+    per: timedelta
+    breach: int | str = "conduct"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkGuard:
+    """What rejects a request before any item is executed.
+
+    `refuse` maps reasons to status codes. `unprocessed` is the location of items that are returned to be sent again,
+    `retry_codes` are the statuses and error codes of failures that may be retried.
+    """
+
+    refuse: Mapping[str, int | str] = field(default_factory=dict)
+    idempotency: Idempotency | None = None
+    unprocessed: Location | None = None
+    retry_codes: tuple[str | int, ...] = ()
+    quota: tuple[Quota, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """One `x-bulk` declaration."""
+
+    items: BulkItems
+    effect: BulkEffect
+    key: BulkKey
+    unit: BulkUnit
+    reply: BulkReply
+    order: BulkOrder = field(default_factory=BulkOrder)
+    job: BulkJob | None = None
+    guard: BulkGuard = field(default_factory=BulkGuard)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pagination:
+    """Where a list operation reads offset and page size, and where its response has the total.
+
+    `default` and `max` are page sizes; `max` is None when unlimited.
+    """
+
+    skip: Location | None = None
+    take: Location | None = None
+    default: int = 100
+    max: int | None = None
+    total: Location | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordAct:
+    """What a single-record operation does (`x-record`, else inferred from method and path).
+
+    `key` is the location of the record's key, `payload` that of its content; `page` applies to `list` alone.
+    """
+
+    action: Choice
+    resource: Choice
+    key: Location | None = None
+    payload: Location = ""
+    version: Location | None = None
+    page: Pagination = field(default_factory=Pagination)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A kind of record (`x-resources`, else inferred from the single-record operations).
+
+    `schema` refers (`uri#pointer`) to the JSON Schema of a payload, None when it is unknown. `key`, `version` and
+    `tombstone` are member names of a record in a response. `assigned`: the server makes the key. `unique` are tuples of
+    payload members whose values differ between records, `references` maps a payload member to the resource whose key it
+    has, `required` are members that a new record must have, `defaults` fill absent members of a new record. `restrict`:
+    a record that others refer to cannot be deleted. `ignore_case`: member names are compared without regard to case.
+    `lookups` are templates of JSON values that may replace a key: `{member}` is the value of a member of the record.
+    `extras` are its `x-` members.
+    """
+
+    name: str
+    schema: str | None = None
+    key: str = "id"
+    assigned: bool = False
+    version: str | None = None
+    tombstone: str | None = None
+    unique: tuple[tuple[str, ...], ...] = ()
+    references: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    defaults: Mapping[str, object] = field(default_factory=dict)
+    restrict: bool = False
+    ignore_case: bool = False
+    lookups: tuple[object, ...] = ()
+    extras: Mapping[str, object] = field(default_factory=dict)
+
+
+FINAL_STATES: Final = frozenset(("cancelled", "done", "doneWithErrors", "expired", "failed"))
+JOB_TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
+    "open": FINAL_STATES | {"queued", "running"},
+    "queued": FINAL_STATES | {"running"},
+    "running": FINAL_STATES,
+    **dict.fromkeys(sorted(FINAL_STATES), frozenset()),
+}
+JOB_STATES: Final = tuple(JOB_TRANSITIONS)
+
+
+def is_legal_transition(before: str, after: str) -> bool:
+    """Say whether a job seen in one state may be seen in another later; staying in a state is always legal."""
+    return before == after or after in JOB_TRANSITIONS[before]

@@ -1,0 +1,266 @@
+"""A bulk request together with everything reported about it: in its response, and later by its jobs.
+
+Begin with `bulk_exchanges`, for a recorded history; `JobTracker` follows jobs while a history grows.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from contracts.bulk.model import Bulk, BulkJob, Outcomes
+from contracts.exchange.bulk_request import BulkRequest, read_bulk_request
+from contracts.exchange.job_traces import (
+    SUCCESS_STATUS,
+    JobTrace,
+    JobTraces,
+    handle_id,
+    last_variable,
+    response_handles,
+)
+from contracts.exchange.locations import find, parse_request, read_response
+from contracts.exchange.outcomes import OutcomeEntry, ReportedOutcome, entries_of, outcomes_of
+from contracts.messages import ABSENT, Exchange, ExchangeHistory
+from contracts.openapi.model import Contract, NoRoute, Operation
+from contracts.openapi.routing import Router
+
+ExchangeKind: TypeAlias = Literal["refused", "answered", "accepted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeReport:
+    """The outcomes of a bulk request for one target: from its response, or from its job after that has ended.
+
+    `target` is None unless the operation has a fan-out, `trace` None unless a job reported; `evidence` are the
+    exchanges that contain the outcomes, `body` is the JSON value in which `entries` are.
+    """
+
+    declared: Outcomes
+    target: str | None
+    entries: tuple[OutcomeEntry, ...]
+    outcomes: tuple[ReportedOutcome, ...]
+    evidence: tuple[Exchange, ...]
+    body: object
+    trace: JobTrace | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkExchange:
+    """One bulk request and its reports.
+
+    `kind`: `refused` is a request rejected as a whole, `accepted` one that became jobs, `answered` one with outcomes in
+    its response. `failed_targets` are the targets of a fan-out with problem details in place of a result.
+    """
+
+    request: BulkRequest
+    exchange: Exchange
+    kind: ExchangeKind
+    reports: tuple[OutcomeReport, ...] = ()
+    traces: tuple[JobTrace, ...] = ()
+    failed_targets: Mapping[str, object] | None = None
+
+    @property
+    def operation(self) -> Operation:
+        """Return the bulk operation."""
+        return self.request.operation
+
+    @property
+    def bulk(self) -> Bulk:
+        """Return its declaration."""
+        return self.request.bulk
+
+
+def bulk_exchanges(
+    history: ExchangeHistory, contract: Contract, *, operation: str | None = None, router: Router | None = None
+) -> Iterator[BulkExchange]:
+    """Yield every readable bulk request of a history, with its reports; only those of `operation` when it is given.
+
+    `router` is the contract's; one is made when it is None.
+    """
+    router = router or Router(contract)
+    job_traces: JobTraces | None = None
+    for exchange in history.exchanges:
+        named = contract.operation(exchange.operation or "")
+        if named is None or named.bulk is None or operation not in {None, named.id}:
+            continue
+        route = router.match(exchange.request.method, exchange.request.path)
+        variables = {} if isinstance(route, NoRoute) else route.variables
+        request = read_bulk_request(contract, parse_request(named, exchange.request, variables))
+        if request is not None:
+            job_traces = job_traces or JobTraces(contract, history.exchanges, router)
+            yield _bulk_exchange(request, exchange, job_traces)
+
+
+def with_history(view: BulkExchange, history: ExchangeHistory, contract: Contract, router: Router) -> BulkExchange:
+    """Return the exchange with the reports of a longer history; its request is not read again."""
+    return _bulk_exchange(view.request, view.exchange, JobTraces(contract, history.exchanges, router))
+
+
+def _bulk_exchange(request: BulkRequest, exchange: Exchange, job_traces: JobTraces) -> BulkExchange:
+    if request.bulk.items.fan_out is not None:
+        return _fan_out_exchange(request, exchange, job_traces)
+    traces = _job_traces(request, exchange, job_traces)
+    if traces:
+        return BulkExchange(
+            request=request, exchange=exchange, kind="accepted", traces=traces, reports=_job_reports(request, traces)
+        )
+    report = _response_report(request, exchange, exchange.response.data, None)
+    if report is None and exchange.response.status not in SUCCESS_STATUS:
+        return BulkExchange(request=request, exchange=exchange, kind="refused")
+    kind: ExchangeKind = "accepted" if report is None and request.as_job else "answered"
+    return BulkExchange(request=request, exchange=exchange, kind=kind, reports=(report,) if report is not None else ())
+
+
+def _job_traces(request: BulkRequest, exchange: Exchange, job_traces: JobTraces) -> tuple[JobTrace, ...]:
+    declared = request.bulk.job
+    if declared is None or not request.as_job or exchange.response.status not in SUCCESS_STATUS:
+        return ()
+    handles = response_handles(request.bulk, exchange.response)
+    return tuple(job_traces.trace(declared, one, target, exchange, request.sent) for target, one in handles.items())
+
+
+def _fan_out_exchange(request: BulkRequest, exchange: Exchange, job_traces: JobTraces) -> BulkExchange:
+    fan_out, declared = request.bulk.items.fan_out, request.bulk.job
+    assert fan_out is not None  # noqa: S101 - asked before
+    done, failed = read_response(exchange.response, fan_out.succeeded), read_response(exchange.response, fan_out.failed)
+    known = exchange.response.status in SUCCESS_STATUS or exchange.response.status in request.bulk.reply.status.values()
+    if not known or not (isinstance(done, dict) or isinstance(failed, dict)):
+        return BulkExchange(request=request, exchange=exchange, kind="refused")
+    done, failed = done if isinstance(done, dict) else {}, failed if isinstance(failed, dict) else {}
+    if declared is not None and request.as_job:
+        handles = response_handles(request.bulk, exchange.response)
+        traces = tuple(
+            job_traces.trace(declared, one, target, exchange, request.sent) for target, one in handles.items()
+        )
+        tellings = _job_reports(request, traces)
+        return BulkExchange(
+            request=request, exchange=exchange, kind="accepted", traces=traces, reports=tellings, failed_targets=failed
+        )
+    told_of = [_response_report(request, exchange, body, name) for name, body in done.items()]
+    tellings = tuple(one for one in told_of if one is not None)
+    return BulkExchange(request=request, exchange=exchange, kind="answered", reports=tellings, failed_targets=failed)
+
+
+def _response_report(
+    request: BulkRequest, exchange: Exchange, body: object, target: str | None
+) -> OutcomeReport | None:
+    """Return the outcomes in the response itself, None when the whole request was refused."""
+    declared, status = request.bulk.reply.outcomes, exchange.response.status
+    words = {name: code for name, code in request.bulk.reply.status.items() if name != "accepted"}
+    if declared is None or (status not in SUCCESS_STATUS and status not in words.values()):
+        return None
+    report = _outcome_report(request, declared, body, target=target, evidence=(exchange,))
+    if report is None:
+        return None
+    return report if status in SUCCESS_STATUS or any(entry.items for entry in report.entries) else None
+
+
+def _job_reports(request: BulkRequest, traces: tuple[JobTrace, ...]) -> tuple[OutcomeReport, ...]:
+    found = (_job_report(request, trace) for trace in traces)
+    return tuple(one for one in found if one is not None)
+
+
+def _job_report(request: BulkRequest, trace: JobTrace) -> OutcomeReport | None:
+    """Return the outcomes of a job that ended in success, None when it has not, or reported none."""
+    end, declared = trace.end, trace.declared.outcomes
+    if end is None or end.state not in {"done", "doneWithErrors"} or declared is None:
+        return None
+    here = trace.declared.results in {(), ("here",)}
+    later = [one for one in trace.results if one.n > end.exchange.n]
+    source = end.exchange if here else next(iter(later), None)
+    if source is None:
+        return None
+    evidence = (source,) if here else (end.exchange, source)
+    return _outcome_report(request, declared, source.response.data, target=trace.target, evidence=evidence, trace=trace)
+
+
+def _outcome_report(
+    request: BulkRequest,
+    declared: Outcomes,
+    body: object,
+    *,
+    target: str | None,
+    evidence: tuple[Exchange, ...],
+    trace: JobTrace | None = None,
+) -> OutcomeReport | None:
+    entries = entries_of(request.bulk, declared, body, request.items)
+    if entries is None:
+        return None
+    outcomes = outcomes_of(request.bulk, declared, entries, len(request.items), whole=request.unit == "whole")
+    return OutcomeReport(
+        declared=declared,
+        target=target,
+        entries=entries,
+        outcomes=_with_unprocessed(request, body, outcomes),
+        evidence=evidence,
+        body=body,
+        trace=trace,
+    )
+
+
+def _with_unprocessed(
+    request: BulkRequest, body: object, outcomes: tuple[ReportedOutcome, ...]
+) -> tuple[ReportedOutcome, ...]:
+    """Return the outcomes with the result `left` for items that were returned as not processed."""
+    at = request.bulk.guard.unprocessed
+    left = find(body, at) if at is not None else ABSENT
+    raws = list(left.values()) if isinstance(left, dict) else left if isinstance(left, list) else []
+    if not raws:
+        return outcomes
+    return tuple(
+        replace(one, result="left") if item.raw in raws else one
+        for one, item in zip(outcomes, request.items, strict=True)
+    )
+
+
+@dataclass(slots=True)
+class TrackedJob:
+    """An accepted request, the exchanges about its jobs, and which of their reports the caller has processed."""
+
+    view: BulkExchange
+    declared: BulkJob
+    related: list[Exchange]
+    settled: set[str] = field(default_factory=set)
+    observed: set[str] = field(default_factory=set)
+    is_over: bool = False
+
+    @property
+    def n(self) -> int:
+        """Return the number of the request's exchange."""
+        return self.related[0].n
+
+
+class JobTracker:
+    """Finds the job of an exchange by operation and job id."""
+
+    def __init__(self, contract: Contract, router: Router) -> None:
+        self._contract, self._router = contract, router
+        self._of: dict[tuple[str, str], TrackedJob] = {}
+        self.all: list[TrackedJob] = []
+
+    def add(self, view: BulkExchange) -> TrackedJob | None:
+        """Track the jobs of an accepted request; None when its response names no job."""
+        if not view.traces:
+            return None
+        watched = TrackedJob(view=view, declared=view.traces[0].declared, related=[view.exchange])
+        for trace in view.traces:
+            own = handle_id(self._contract, self._router, trace.handle)
+            for name in watched.declared.operations:
+                self._of[name, own] = watched
+        self.all.append(watched)
+        return watched
+
+    def about(self, exchange: Exchange, variables: Mapping[str, str]) -> TrackedJob | None:
+        """Add an exchange to the job that it polls, cancels or reads; return that job, None when there is none."""
+        operation = self._contract.operation(exchange.operation or "")
+        last = None if operation is None else last_variable(operation)
+        watched = None if last is None else self._of.get((exchange.operation or "", variables.get(last, "")))
+        if watched is None:
+            return None
+        watched.related.append(exchange)
+        history = ExchangeHistory(exchanges=tuple(watched.related))
+        watched.view = with_history(watched.view, history, self._contract, self._router)
+        return watched
+
+    def unfinished(self) -> list[TrackedJob]:
+        """Return the requests with jobs that have not ended."""
+        return [one for one in self.all if not one.is_over]

@@ -1,0 +1,329 @@
+"""Read what a bulk request asks for: items, unit, order, targets, dependencies, and whether it becomes a job.
+
+Begin with `read_bulk_request`; `KeyIndex` matches the keys of outcomes to items.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from contracts.bulk.model import Bulk, Choice, Location
+from contracts.exchange.locations import (
+    ParsedRequest,
+    Reader,
+    RequestValues,
+    chooser,
+    chosen_by,
+    condition_holds,
+    expresses_preference,
+    find,
+    is_fixed,
+    is_outside,
+    locate,
+    reader,
+)
+from contracts.messages import ABSENT
+from contracts.openapi.inference import fallback_resource
+from contracts.openapi.model import Contract, Operation
+from contracts.syntax.text import parse_digits, pointer_of, tokens_of
+
+KEYLESS_MATCHING: Final = frozenset(("index", "order"))
+"""The words of `x-bulk.key.by` for items that have no key of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkItem:
+    """One item of a bulk request. Absent values are ABSENT; a word without a declared meaning is None."""
+
+    index: int
+    key: object
+    action: str | None
+    resource: str | None
+    target: object
+    payload: object
+    version: object
+    group: object
+    raw: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkRequest:
+    """A bulk request as its declaration reads it.
+
+    `unit` is `whole`, `item` or `group`, None when the request has an undeclared word. `targets` are those of a fan-out
+    in order, without repetitions; None when the operation has no fan-out.
+    """
+
+    operation: Operation
+    bulk: Bulk
+    sent: ParsedRequest
+    items: tuple[BulkItem, ...]
+    unit: str | None
+    grouped: bool
+    as_job: bool
+    targets: tuple[str, ...] | None
+
+
+def read_bulk_request(contract: Contract, sent: ParsedRequest) -> BulkRequest | None:
+    """Return a request as its `x-bulk` reads it; None without a collection of items, or for other operations."""
+    bulk = sent.operation.bulk
+    collection = None if bulk is None else named_items(bulk, sent)
+    if bulk is None or collection is None:
+        return None
+    items = _ItemReader(contract, bulk, sent)
+    return BulkRequest(
+        operation=sent.operation,
+        bulk=bulk,
+        sent=sent,
+        items=tuple(items.item(n, name, raw) for n, (name, raw) in enumerate(collection)),
+        unit=chosen_by(sent, bulk.unit.of),
+        grouped=bulk.order.run == "grouped" and condition_holds(sent, bulk.order.when),
+        as_job=becomes_job(bulk, sent),
+        targets=_targets(bulk, sent),
+    )
+
+
+def items_location(bulk: Bulk, values: RequestValues) -> Location | None:
+    """Return the location of the collection of items in a request, None when none of its declared shape is there."""
+    return _collection(bulk, values)[0]
+
+
+def _collection(bulk: Bulk, values: RequestValues) -> tuple[Location | None, Any]:
+    """Return location and value of the collection of items, None and an empty list when there is none."""
+    items = bulk.items
+    expected = dict if items.shape == "map" else list
+    for at in items.places:
+        found = locate(values, at)
+        if isinstance(found, expected):
+            return at, found
+    return None, []
+
+
+def named_items(bulk: Bulk, values: RequestValues) -> list[tuple[object, object]] | None:
+    """Return the raw items with their names: member name in a map, group index in a list of lists, else index.
+
+    None when the request has no collection of items.
+    """
+    at, found = _collection(bulk, values)
+    if at is None:
+        return None
+    if bulk.items.shape == "map":
+        return list(found.items())
+    return list(enumerate(found)) if bulk.items.groups is None else _group_members(found, bulk.items.groups)
+
+
+def raw_items(bulk: Bulk, values: RequestValues) -> Sequence[object]:
+    """Return the raw items, none when the request has no collection of them."""
+    _, found = _collection(bulk, values)
+    if isinstance(found, dict):
+        return list(found.values())
+    return found if bulk.items.groups is None else [raw for _, raw in _group_members(found, bulk.items.groups)]
+
+
+def _group_members(found: Sequence[object], at: Location) -> list[tuple[object, object]]:
+    """Return the items of all groups with the group's index; a group without a list at `at` has none."""
+    lists = map(reader(at), found)
+    return [(n, raw) for n, group in enumerate(lists) if isinstance(group, list) for raw in group]
+
+
+def becomes_job(bulk: Bulk, values: RequestValues) -> bool:
+    """Say whether a bulk request becomes a job: always, or because it meets a condition of `x-bulk.job.when`."""
+    return bulk.job is not None and any(expresses_preference(values, condition) for condition in bulk.job.when)
+
+
+def _targets(bulk: Bulk, sent: ParsedRequest) -> tuple[str, ...] | None:
+    if bulk.items.fan_out is None:
+        return None
+    named = locate(sent, bulk.items.fan_out.over)
+    return tuple(dict.fromkeys(map(str, named))) if isinstance(named, list) else ()
+
+
+def target_parameters(operation: Operation, over: str, target: str) -> Mapping[str, str]:
+    """Return the parameter named like a list of targets, in the singular, with one target as its value."""
+    name = over.rpartition("/")[2].lower()
+    known = {name, name.removesuffix("s"), name.removesuffix("es")}
+    return {one.name: target for one in operation.parameters if one.name.lower() in known}
+
+
+class _ItemReader:
+    """Reads the items of one request."""
+
+    def __init__(self, contract: Contract, bulk: Bulk, sent: ParsedRequest) -> None:
+        self._contract, self._bulk, self._sent = contract, bulk, sent
+        effect, grouping = bulk.effect, bulk.order.group_by or bulk.unit.group
+        self._fallback = fallback_resource(contract, sent.operation) if effect.resource is None else None
+        self._named = None if effect.resource is None else self._chosen(effect.resource)
+        self._action_of = self._chosen(effect.action)
+        self._payload_of, self._targets = reader(effect.payload), tuple(map(self._given, effect.target))
+        self._version = _absent if effect.version is None else self._given(effect.version)
+        self._grouping = _absent if grouping is None else reader(grouping)
+        self._key_of = None if bulk.key.at is None else reader(bulk.key.at)
+        self._tombstone = tuple((reader(at), value) for at, value in effect.tombstone.items())
+
+    def _given(self, at: Location) -> Reader:
+        """Compile a location that may be outside the body, and is then the same for all items."""
+        if not is_outside(at):
+            return reader(at)
+        shared = locate(self._sent, at)
+        return lambda _: shared
+
+    def _chosen(self, choice: Choice) -> Callable[[object], str | None]:
+        chosen = chooser(choice)
+        if is_fixed(choice):
+            fixed = chosen(locate(self._sent, choice.source) if choice.source else ABSENT)
+            return lambda _: fixed
+        read = reader(choice.source)
+        return lambda raw: chosen(read(raw))
+
+    def item(self, index: int, name: object, raw: object) -> BulkItem:
+        """Return one item; `name` is its member name, group index or index (see `named_items`)."""
+        resource, payload = self._resource(raw), self._payload(raw)
+        target = self._target(raw, payload, resource)
+        return BulkItem(
+            index=index,
+            key=self._key(index, name, raw, target),
+            action=self._action(raw),
+            resource=resource,
+            target=target,
+            payload=payload,
+            version=self._version(raw),
+            group=self._group(name, raw),
+            raw=raw,
+        )
+
+    def _group(self, name: object, raw: object) -> object:
+        return name if self._bulk.items.groups is not None else self._grouping(raw)
+
+    def _resource(self, raw: object) -> str | None:
+        if self._named is None:
+            return self._fallback
+        name = self._named(raw)
+        return name if name in self._contract.resources else None
+
+    def _payload(self, raw: object) -> object:
+        own, at = self._payload_of(raw), self._bulk.effect.payload
+        return locate(self._sent, at) if own is ABSENT and at in self._bulk.items.shared else own
+
+    def _action(self, raw: object) -> str | None:
+        if self._tombstone and all(read(raw) == value for read, value in self._tombstone):
+            return "delete"
+        return self._action_of(raw)
+
+    def _target(self, raw: object, payload: object, resource: str | None) -> object:
+        if self._targets:
+            found = (read(raw) for read in self._targets)
+            return next((one for one in found if one is not ABSENT), ABSENT)
+        own = self._contract.resources.get(resource or "")
+        return payload.get(own.key, ABSENT) if own is not None and isinstance(payload, Mapping) else ABSENT
+
+    def _key(self, index: int, name: object, raw: object, target: object) -> object:
+        declared = self._bulk.key
+        if declared.by in KEYLESS_MATCHING:
+            return index
+        if declared.at == "" and self._bulk.items.shape == "map":
+            return name
+        return target if self._key_of is None else self._key_of(raw)
+
+
+def _absent(_: object) -> object:
+    return ABSENT
+
+
+class KeyIndex:
+    """Finds items by the key of an outcome: equal, else equal as text, else as a number if only one item matches."""
+
+    def __init__(self, items: Sequence[BulkItem]) -> None:
+        self._exact: dict[object, list[int]] = {}
+        for item in items:
+            if isinstance(item.key, str | int | float):
+                self._exact.setdefault(item.key, []).append(item.index)
+        self._nameless = {str(one.index): (one.index,) for one in items if not isinstance(one.key, str | int)}
+        self._text = self._by(str)
+        self._number = self._by(_as_number)
+
+    def _by(self, form: Any) -> dict[object, list[int]]:
+        found: dict[object, list[list[int]]] = {}
+        for key, places in self._exact.items():
+            found.setdefault(form(key), []).append(places)
+        return {name: places[0] for name, places in found.items() if len(places) == 1 and name is not None}
+
+    def find(self, key: object) -> Sequence[int]:
+        """Return the indexes of the items with this key, none when no item of the request has it."""
+        if not isinstance(key, str | int | float):
+            return ()
+        return self._exact.get(key) or self._text.get(str(key)) or self._number.get(_as_number(key)) or ()
+
+    def find_named(self, name: object) -> Sequence[int]:
+        """Return the indexes of the items for a member name: by key, else by index for items without a key."""
+        return self.find(name) or self._nameless.get(str(name), ())
+
+
+def _as_number(key: object) -> float | int | None:
+    try:
+        number = float(str(key))
+    except ValueError:
+        return None
+    exact = parse_digits(str(key))
+    return number if exact is None else exact
+
+
+def item_index(bulk: Bulk, key: object) -> object:
+    """Return the index in a JSON Pointer into the request's items, `key` itself when it is no such pointer."""
+    if not isinstance(key, str):
+        return key
+    for at in bulk.items.places:
+        head = tokens_of(at)
+        tokens = tokens_of(key)
+        index = parse_digits(tokens[len(head)]) if len(tokens) > len(head) else None
+        if key.startswith(pointer_of(head) + "/") and index is not None:
+            return index
+    return key
+
+
+REFERENCE_NAME = r"([\w-]+(?:[.][\w-]+)*)"
+
+
+def dependencies(bulk: Bulk, items: Sequence[BulkItem]) -> tuple[tuple[int, ...], ...]:
+    """Return for each item the indexes of the other items that it depends on."""
+    if bulk.order.depends_on is None and reference_pattern(bulk.order.reference) is None:
+        return ((),) * len(items)
+    key_index = KeyIndex(items)
+    return tuple(_item_dependencies(bulk, key_index, item) for item in items)
+
+
+def reference_pattern(reference: str | None) -> re.Pattern[str] | None:
+    """Return the pattern of a reference such as `bulkId:{key}` (RFC 7644, 3.7.2), None when none is declared."""
+    if reference is None or "{key}" not in reference:
+        return None
+    return re.compile(REFERENCE_NAME.join(map(re.escape, reference.split("{key}"))))
+
+
+def _item_dependencies(bulk: Bulk, key_index: KeyIndex, item: BulkItem) -> tuple[int, ...]:
+    named = [
+        *_declared_references(item.raw, bulk.order.depends_on),
+        *_embedded_references(item.raw, reference_pattern(bulk.order.reference)),
+    ]
+    return tuple(place for key in named for place in key_index.find(key) if place != item.index)
+
+
+def _declared_references(raw: object, at: str | None) -> Sequence[object]:
+    found = ABSENT if at is None else find(raw, at)
+    if found is ABSENT or found is None:
+        return ()
+    return found if isinstance(found, list) else (found,)
+
+
+def _embedded_references(raw: object, pattern: re.Pattern[str] | None) -> list[str]:
+    return [] if pattern is None else [name for text in _strings(raw) for name in pattern.findall(text)]
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)

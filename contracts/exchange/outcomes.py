@@ -1,0 +1,280 @@
+"""Read what responses report: the outcomes of items, the representations of records, the totals of lists.
+
+Begin with `entries_of` and `outcomes_of` for items, `representation_reader` for records.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from contracts.bulk.model import Bulk, Location, Outcomes, Pagination, Resource
+from contracts.exchange.bulk_request import KEYLESS_MATCHING, BulkItem, KeyIndex, dependencies, item_index
+from contracts.exchange.job_traces import route_of
+from contracts.exchange.locations import chosen_by, find, find_all, holds, locate, parse_request, read_response, text_of
+from contracts.messages import ABSENT, Request, Response
+from contracts.openapi.model import Contract, Operation
+from contracts.openapi.routing import Router
+from contracts.syntax.text import parse_digits
+
+Result: TypeAlias = Literal["done", "failed", "left", "not-run", "untold"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeEntry:
+    """One outcome entry matched to items. `key` is ABSENT when it has none; `items` are the indexes of its items."""
+
+    place: int
+    key: object
+    failed: bool
+    not_run: bool
+    id: object
+    version: object
+    error: object
+    items: tuple[int, ...]
+    raw: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedOutcome:
+    """What a response reports of one item.
+
+    `left` is an item returned as not processed, `not-run` one that was rolled back or skipped; `untold` is an item that
+    should have been reported and was not.
+    """
+
+    index: int
+    result: Result
+    id: object = ABSENT
+    version: object = ABSENT
+    error: object = None
+
+
+class RawEntry(NamedTuple):
+    """One outcome entry not matched to items. `failed`: it is in the collection of failures, or its test says so."""
+
+    key: object
+    failed: bool
+    error: object
+    raw: object
+
+
+def raw_entries(declared: Outcomes, body: object) -> Iterator[RawEntry] | None:
+    """Yield the entries in a body, None when no collection is at the declared location."""
+    places = [(declared.at, declared.covers == "failed")]
+    if declared.failed_at is not None and declared.failed_at != declared.at:
+        places.append((declared.failed_at, True))
+    found = [(failed, collection) for at, failed in places for collection in find_all(body, at)]
+    if not found:
+        return None
+    return (_raw_entry(declared, name, raw, failed=failed) for failed, one in found for name, raw in _pairs(one))
+
+
+def _raw_entry(declared: Outcomes, name: object, raw: object, *, failed: bool) -> RawEntry:
+    error = _optional(raw, declared.error)
+    key = name if declared.key is None else find(raw, declared.key)
+    return RawEntry(key, failed or _is_failure(declared, raw, error), error, raw)
+
+
+def _pairs(collection: object) -> Iterable[tuple[object, object]]:
+    if isinstance(collection, dict):
+        return collection.items()
+    return ((ABSENT, raw) for raw in collection) if isinstance(collection, list) else ()
+
+
+def entries_of(
+    bulk: Bulk, declared: Outcomes, body: object, items: Sequence[BulkItem]
+) -> tuple[OutcomeEntry, ...] | None:
+    """Return the entries in a body matched to items, None when no collection is at the declared location."""
+    found = raw_entries(declared, body)
+    if found is None:
+        return None
+    entry_reader = _EntryReader(bulk, declared, items)
+    return tuple(entry_reader.entry(place, one) for place, one in enumerate(found))
+
+
+class _EntryReader:
+    """Reads the entries of one response to one request."""
+
+    def __init__(self, bulk: Bulk, declared: Outcomes, items: Sequence[BulkItem]) -> None:
+        self._bulk, self._declared = bulk, declared
+        self._key_index = KeyIndex(items)
+        self._waits = dependencies(bulk, items)
+        loose = bulk.key.optional or bool(bulk.key.only_for)
+        self._by_place = loose and declared.in_order and declared.covers == "all"
+
+    def entry(self, place: int, reported: RawEntry) -> OutcomeEntry:
+        """Return an entry with the items that it reports."""
+        declared = self._declared
+        items = self._matched_items(place, reported.key)
+        idle = self._is_marked(reported.raw, reported.error, items)
+        return OutcomeEntry(
+            place=place,
+            key=reported.key,
+            failed=reported.failed and not idle,
+            not_run=idle,
+            id=_optional(reported.raw, declared.id),
+            version=_optional(reported.raw, declared.version),
+            error=None if reported.error is ABSENT else reported.error,
+            items=items,
+            raw=reported.raw,
+        )
+
+    def _is_marked(self, raw: object, error: object, items: Sequence[int]) -> bool:
+        """Say whether an entry is marked as not run: rolled back, or dependent on an item that failed."""
+        waiting = any(self._waits[item] for item in items)
+        marks = (self._bulk.unit.marked_as, self._bulk.order.on_broken if waiting else None)
+        test = self._declared.failed_if
+        reported = {
+            text_of(value) for value in (error, None if test is None else find(raw, test.at)) if _is_word(value)
+        }
+        return any(text_of(mark) in reported for mark in marks if mark is not None)
+
+    def _matched_items(self, place: int, key: object) -> tuple[int, ...]:
+        declared = self._declared
+        if key is ABSENT and self._by_place:
+            return (place,) if place < len(self._waits) else ()
+        if self._bulk.key.by not in KEYLESS_MATCHING:
+            return tuple(self._key_index.find_named(key) if declared.shape == "map" else self._key_index.find(key))
+        if key is ABSENT and declared.key is None and declared.shape != "map":
+            return tuple(self._key_index.find(place))
+        return tuple(self._key_index.find(item_index(self._bulk, key)))
+
+
+def _is_failure(declared: Outcomes, raw: object, error: object) -> bool:
+    """Say whether an entry reports a failure: by the declared test, else by the presence of an error."""
+    if declared.failed_if is not None:
+        return holds(declared.failed_if, raw)
+    return declared.failed_at is None and error is not ABSENT and error is not None
+
+
+def _optional(raw: object, at: str | None) -> object:
+    return ABSENT if at is None else find(raw, at)
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def entries_by_item(entries: Sequence[OutcomeEntry], size: int) -> tuple[tuple[OutcomeEntry, ...], ...]:
+    """Return the entries of each item; items with the same key get theirs in order, the last of them the rest."""
+    of_item: list[list[OutcomeEntry]] = [[] for _ in range(size)]
+    for entry in entries:
+        if entry.items:
+            free = next((place for place in entry.items if not of_item[place]), entry.items[-1])
+            of_item[free].append(entry)
+    return tuple(map(tuple, of_item))
+
+
+def outcomes_of(
+    bulk: Bulk, declared: Outcomes, entries: Sequence[OutcomeEntry], size: int, *, whole: bool
+) -> tuple[ReportedOutcome, ...]:
+    """Return what is reported of each item of a request of `size` items; `whole` when they fail together."""
+    failed = any(entry.failed for entry in entries)
+    unreported = _unreported_result(
+        bulk, declared, unit_failed=failed and whole, stopped=failed and bool(bulk.unit.stop_after)
+    )
+    return tuple(_outcome(n, reported, unreported) for n, reported in enumerate(entries_by_item(entries, size)))
+
+
+def _unreported_result(bulk: Bulk, declared: Outcomes, *, unit_failed: bool, stopped: bool) -> Result:
+    """Return the result of items without an entry."""
+    if unit_failed and (declared.covers in {"failed", "unless-failed"} or bulk.unit.rolled_back != "marked"):
+        return "not-run"
+    if stopped and bulk.unit.rolled_back == "skipped":
+        return "not-run"
+    return "done" if declared.covers == "failed" else "untold"
+
+
+def _outcome(index: int, reported: Sequence[OutcomeEntry], unreported: Result) -> ReportedOutcome:
+    if not reported:
+        return ReportedOutcome(index=index, result=unreported)
+    worst = next((one for one in reported if one.failed), next((one for one in reported if one.not_run), reported[0]))
+    result: Result = "failed" if worst.failed else "not-run" if worst.not_run else "done"
+    return ReportedOutcome(
+        index=index, result=result, id=reported[0].id, version=reported[0].version, error=worst.error
+    )
+
+
+WRITE_ACTIONS: Final = frozenset(("create", "upsert", "replace"))
+LOCATION_FIELDS: Final = (
+    "Location",
+    "Content-Location",
+)  # RFC 9110, 10.2.2 and 8.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepresentationReader:
+    """Reads representations of one resource. `places` are locations where their members may be, besides the body."""
+
+    resource: Resource
+    places: tuple[Location, ...] = ()
+
+    def members(self, body: object) -> Mapping[str, Any]:
+        """Return the members of a record: at the location of its payload, else the body itself."""
+        found = [find(body, at) for at in (*self.places, "")]
+        return next((one for one in found if isinstance(one, dict)), {})
+
+    def key(self, body: object) -> object:
+        """Return the key of a record, ABSENT when the body has none."""
+        return self._own(body, self.resource.key)
+
+    def version(self, body: object) -> object:
+        """Return the version of a record, ABSENT when the body or the resource has none."""
+        return ABSENT if self.resource.version is None else self._own(body, self.resource.version)
+
+    def stored(self, body: object, known: Iterable[str] | None) -> dict[str, Any]:
+        """Return the members without key and version; only the `known` ones, unless that is None."""
+        skipped = {self.resource.key, self.resource.version}
+        every = self.members(body).items()
+        return {name: one for name, one in every if name not in skipped and (known is None or name in known)}
+
+    def _own(self, body: object, name: str) -> object:
+        own = find(body, f"/{name}")
+        return own if own is not ABSENT else self.members(body).get(name, ABSENT)
+
+
+def representation_reader(resource: Resource, operations: Iterable[Operation]) -> RepresentationReader:
+    """Return the reader of a resource whose single-record operations are among `operations`."""
+    acts = [one.record for one in operations if one.record is not None]
+    places = (act.payload for act in acts if act.payload and act.action.constant in WRITE_ACTIONS)
+    return RepresentationReader(resource=resource, places=tuple(dict.fromkeys(places)))
+
+
+def created_key(contract: Contract, router: Router, reader: RepresentationReader, response: Response) -> object:
+    """Return the key of a created record: the one in the body, else that in a URL of a header field.
+
+    ABSENT when the response has neither. A URL counts when an operation of the contract reads one record of the
+    resource there; Location and Content-Location come first (RFC 9110, 10.2.2 and 8.7).
+    """
+    own = reader.key(response.data)
+    if own is not ABSENT and not isinstance(own, dict | list):
+        return own
+    found = (_key_at(contract, router, reader.resource, address) for address in _addresses(response))
+    return next((key for key in found if key is not ABSENT), ABSENT)
+
+
+def _addresses(response: Response) -> Iterator[str]:
+    yield from (response.headers.get(name) for name in LOCATION_FIELDS)
+    yield from (value for name, value in response.headers if not set(value) & set(' <>;,"'))
+
+
+def _key_at(contract: Contract, router: Router, resource: Resource, address: str) -> object:
+    route = route_of(contract, router, address) if "/" in address else None
+    act = None if route is None else route.operation.record
+    if route is None or act is None or act.key is None or act.action.constant != "read":
+        return ABSENT
+    sent = parse_request(route.operation, Request(method="GET", path=address), route.variables)
+    return locate(sent, act.key) if chosen_by(sent, act.resource) == resource.name else ABSENT
+
+
+def listed_records(data: object) -> Sequence[object] | None:
+    """Return the records of a list response: the body, or the only array in it; None without exactly one array."""
+    lists = [data] if isinstance(data, list) else []
+    lists += [value for value in data.values() if isinstance(value, list)] if isinstance(data, dict) else []
+    return lists[0] if len(lists) == 1 else None
+
+
+def page_total(page: Pagination, response: Response) -> int | None:
+    """Return the total number of records that a page of a list reports, None when it reports none."""
+    total = read_response(response, page.total) if page.total is not None else ABSENT
+    return parse_digits(str(total))

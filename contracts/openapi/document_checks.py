@@ -1,0 +1,297 @@
+"""Check a document against OpenAPI, JSON Schema 2020-12 and the `x-bulk` schemas, then the contract as a whole.
+
+Begin with `check_shape`, `check_contract` and `check_meaning`; each returns one Fault for each mistake.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import orjson
+from jsonschema import Draft202012Validator
+from jsonschema_rs import ValidationError as CompileError
+
+from contracts.bulk.model import Bulk
+from contracts.errors import Fault
+from contracts.openapi.model import Contract, Operation
+from contracts.openapi.references import DocumentObject, Documents
+from contracts.schemas.keywords import children
+from contracts.schemas.schema_set import compiled, is_pure_reference
+from contracts.schemas.wording import type_words
+from contracts.syntax.text import did_you_mean, listed, pointer_of, short, type_name
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
+
+
+FactsAndCures: TypeAlias = Iterable[tuple[str, str]]
+
+
+def explain_error(error: "ValidationError") -> Iterator[tuple[str, str]]:
+    """Yield a fact and a cure for each mistake behind one validation error."""
+    explain = EXPLAIN_KEYWORD.get(str(error.validator), _other)
+    yield from explain(error)
+
+
+def _unknown(error: "ValidationError") -> FactsAndCures:
+    schema: Any = error.schema
+    known = list(schema.get("properties", ()))
+    others = _cure(error) or (f"Known: {listed(known)}." if known else "")
+    for name in _unknown_names(error):
+        yield f"'{name}' is not known here.", did_you_mean(name, known) or others
+
+
+def _unknown_names(error: "ValidationError") -> list[str]:
+    schema: Any = error.schema
+    patterns = [*schema.get("patternProperties", ())]
+    instance: Any = error.instance
+    return [
+        name
+        for name in instance
+        if name not in schema.get("properties", ()) and not any(re.search(one, name) for one in patterns)
+    ]
+
+
+def _missing(error: "ValidationError") -> FactsAndCures:
+    expected: Any = error.validator_value
+    instance: Any = error.instance
+    return [(f"'{name}' is missing.", "Add it.") for name in expected if name not in instance]
+
+
+def _type(error: "ValidationError") -> FactsAndCures:
+    expected: Any = error.validator_value
+    words = type_words(expected)
+    yield f"it must be {words}, not {type_words(type_name(error.instance))}.", _cure(error) or f"Write {words}."
+
+
+def _enum(error: "ValidationError") -> FactsAndCures:
+    options: Any = error.validator_value
+    known = [str(one) for one in options]
+    hint = did_you_mean(error.instance, known) if isinstance(error.instance, str) else ""
+    yield f"{short(error.instance)} is not known here.", hint or f"Write {listed(known, 'or')}."
+
+
+def _const(error: "ValidationError") -> FactsAndCures:
+    expected = short(error.validator_value)
+    yield f"it must be {expected}, not {short(error.instance)}.", _cure(error) or f"Write {expected}."
+
+
+def _pattern(error: "ValidationError") -> FactsAndCures:
+    yield f"{short(error.instance)} has not the right form.", _cure(error) or f"It must match {error.validator_value}."
+
+
+def _any_of(error: "ValidationError") -> FactsAndCures:
+    """Explain the branches whose type matches, when there are any."""
+    context = error.context or ()
+    near = [one for one in context if one.validator != "type"]
+    if near:
+        return [text for one in near for text in explain_error(one)]
+    words = listed(dict.fromkeys(type_words(one.validator_value) for one in context), "or")
+    return [(f"it must be {words}, not {type_words(type_name(error.instance))}.", _cure(error) or f"Write {words}.")]
+
+
+def _other(error: "ValidationError") -> FactsAndCures:
+    text = (
+        error.message
+        if len(error.message) <= MAX_MESSAGE_CHARS
+        else f"{short(error.instance)} breaks '{error.validator}'"
+    )
+    yield f"{text}.", _cure(error) or "Correct it."
+
+
+def _cure(error: "ValidationError") -> str:
+    schema = error.schema
+    text = schema.get("description", "") if isinstance(schema, Mapping) and "$schema" not in schema else ""
+    return f"{text}." if text else ""
+
+
+MAX_MESSAGE_CHARS: Final = 160
+EXPLAIN_KEYWORD: Final[Mapping[str, Callable[["ValidationError"], FactsAndCures]]] = {
+    "additionalProperties": _unknown,
+    "anyOf": _any_of,
+    "const": _const,
+    "enum": _enum,
+    "pattern": _pattern,
+    "required": _missing,
+    "type": _type,
+}
+
+
+SCHEMA_FOLDER: Final = Path(__file__).parent.parent
+MAX_FULLY_CHECKED_PATHS: Final = 500
+
+
+@cache
+def published_schema(name: str) -> Mapping[str, Any]:
+    """Return one of the package's JSON Schemas: `openapi`, `x-bulk`, `x-record`, `x-resources`."""
+    schema: Mapping[str, Any] = orjson.loads((SCHEMA_FOLDER / f"{name}.schema.json").read_bytes())
+    return schema
+
+
+def check_shape(root: Mapping[str, Any], shown: str) -> list[Fault]:
+    """Return the mistakes of a root document as OpenAPI, its schemas excepted.
+
+    Documents of more than `MAX_FULLY_CHECKED_PATHS` paths are first validated with jsonschema-rs; jsonschema, which
+    takes milliseconds for each operation, then only explains invalid ones.
+    """
+    paths = root.get("paths")
+    is_large = isinstance(paths, Mapping) and len(paths) > MAX_FULLY_CHECKED_PATHS
+    if is_large and compiled({**published_schema("openapi"), "$ref": "#/$defs/document"}).is_valid(root):
+        return []
+    return [*_faults(_object_validator("document"), root, shown, ())]
+
+
+def check_contract(documents: Documents) -> list[Fault]:
+    """Return the mistakes in linked documents: schemas, `x-` declarations, objects in other files."""
+    places = {(one.kind, id(one.node)): one for one in documents.roots}.values()
+    found = [fault for place in places for fault in _check_root(documents, place)]
+    declared = [fault for place in documents.with_extensions for fault in _check_declarations(documents, place)]
+    return [*found, *declared]
+
+
+def _check_root(documents: Documents, place: DocumentObject) -> Iterator[Fault]:
+    shown = documents.shown(place.uri)
+    if is_pure_reference(place.node):
+        return
+    if place.kind == "schema":
+        found = [*_faults(_schema_validator(), place.node, shown, place.tokens)]
+        yield from found or _check_patterns(place.node, shown, place.tokens)
+    elif place.uri != documents.root:
+        yield from _faults(_object_validator(place.kind), place.node, shown, place.tokens)
+
+
+def _check_declarations(documents: Documents, place: DocumentObject) -> Iterator[Fault]:
+    assert isinstance(place.node, Mapping)  # noqa: S101 - only mappings declare
+    for name in ("x-bulk", "x-record", "x-resources"):
+        if name in place.node:
+            shown, tokens = documents.shown(place.uri), (*place.tokens, name)
+            yield from _faults(_declaration_validator(name), place.node[name], shown, tokens)
+
+
+def _check_patterns(schema: object, shown: str, tokens: tuple[str, ...]) -> Iterator[Fault]:
+    if not isinstance(schema, Mapping):
+        return
+    for pattern in _patterns(schema):
+        if not _compiles(pattern):
+            fact = f"the pattern {pattern!r} is no regular expression that can be used."
+            yield Fault(file=shown, pointer=pointer_of(tokens), fact=fact, cure="Write it in ECMA-262's syntax.")
+    for inner, one in children(schema):
+        yield from _check_patterns(one, shown, (*tokens, *inner))
+
+
+def _patterns(schema: Mapping[str, Any]) -> Iterable[str]:
+    own = [schema["pattern"]] if "pattern" in schema else []
+    return [*own, *schema.get("patternProperties", ())]
+
+
+@cache
+def _compiles(pattern: str) -> bool:
+    try:
+        compiled({"pattern": pattern})
+    except CompileError:
+        return False
+    return True
+
+
+@cache
+def _object_validator(kind: str) -> "Validator":
+    return Draft202012Validator({**published_schema("openapi"), "$ref": f"#/$defs/{kind}"})
+
+
+@cache
+def _schema_validator() -> "Validator":
+    return Draft202012Validator(Draft202012Validator.META_SCHEMA)
+
+
+@cache
+def _declaration_validator(name: str) -> "Validator":
+    return Draft202012Validator(published_schema(name))
+
+
+def _faults(validator: "Validator", value: Any, shown: str, tokens: tuple[str, ...]) -> Iterator[Fault]:
+    for error in validator.iter_errors(value):
+        pointer = pointer_of((*tokens, *error.absolute_path))
+        yield from (Fault(file=shown, pointer=pointer, fact=fact, cure=cure) for fact, cure in explain_error(error))
+
+
+VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
+
+
+def check_meaning(contract: Contract, shown: str) -> list[Fault]:
+    """Return the mistakes of a contract whose parts are well formed: duplicate ids, clashing paths, unknown names."""
+    checks = (_repeated_ids, _clashing_paths, _variables, _named_operations, _named_resources)
+    return [
+        Fault(file=shown, pointer=pointer, fact=fact, cure=cure)
+        for check in checks
+        for pointer, fact, cure in check(contract)
+    ]
+
+
+Mistakes = Iterator[tuple[str, str, str]]
+
+
+def _repeated_ids(contract: Contract) -> Mistakes:
+    given: dict[str, Operation] = {}
+    for one in contract.operations:
+        other = given.setdefault(one.id, one)
+        if other is not one:
+            fact = f"the operationId '{one.id}' is also that of {other.method} {other.path}."
+            yield f"{one.pointer}/operationId", fact, "Give each its own."
+
+
+def _clashing_paths(contract: Contract) -> Mistakes:
+    taken: dict[tuple[str, str], Operation] = {}
+    for one in contract.operations:
+        shape = VARIABLE.sub("{}", one.path.lower() if contract.ignore_case else one.path)
+        other = taken.setdefault((one.method, shape), one)
+        if other is not one:
+            yield one.pointer, f"it cannot be told from {other.method} {other.path}.", "Keep one of them."
+
+
+def _variables(contract: Contract) -> Mistakes:
+    for one in contract.operations:
+        named = {parameter.name for parameter in one.parameters if parameter.where == "path"}
+        used = set(VARIABLE.findall(one.path))
+        for name in sorted(used - named):
+            yield (
+                one.pointer,
+                f"the path's variable '{name}' has no parameter.",
+                did_you_mean(name, named - used) or "Describe it.",
+            )
+        for name in sorted(named - used):
+            yield (
+                one.pointer,
+                f"the path has no variable '{name}'.",
+                did_you_mean(name, used - named) or "Drop the parameter.",
+            )
+
+
+def _named_operations(contract: Contract) -> Mistakes:
+    known = [one.id for one in contract.operations]
+    for one in contract.operations:
+        for member, name in _referenced_operations(one.bulk) if one.bulk else ():
+            if name not in known:
+                fact = f"'{name}' is no operationId of this document."
+                yield f"{one.pointer}/x-bulk/{member}", fact, did_you_mean(name, known) or "Describe that operation."
+
+
+def _referenced_operations(bulk: Bulk) -> Iterator[tuple[str, str]]:
+    yield from (("effect/like", name) for name in bulk.effect.like)
+    if bulk.job:
+        named = (("job/poll", bulk.job.poll), ("job/cancel", bulk.job.cancel), ("job/start", bulk.job.start))
+        yield from ((member, name) for member, name in named if name)
+
+
+def _named_resources(contract: Contract) -> Mistakes:
+    for resource in contract.resources.values():
+        for member, name in resource.references.items():
+            if name not in contract.resources:
+                pointer = f"/x-resources/{resource.name}/references/{member}"
+                yield (
+                    pointer,
+                    f"'{name}' is no resource.",
+                    did_you_mean(name, contract.resources) or "Add it to x-resources.",
+                )

@@ -1,0 +1,257 @@
+"""Infer what is not declared from method and path: single-record operations, resources, the types of keys.
+
+Begin with `with_inferred_records` and `with_inferred_resources`; `keys_of` reads the types of a resource's keys.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from contracts.bulk.model import Choice, Pagination, RecordAct, Resource
+from contracts.openapi.model import Contract, Operation
+from contracts.openapi.parameters import INTEGER, types_of
+from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import tokens_of
+
+COLLECTION_ACTIONS: Final = {"GET": "list", "POST": "create"}
+ITEM_ACTIONS: Final = {"GET": "read", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
+SKIP_NAMES: Final = ("skip", "offset", "$skip")
+TAKE_NAMES: Final = ("take", "limit", "$top", "top", "page_size", "pageSize")
+TOTAL_HEADERS: Final = ("x-total-count", "x-total", "total-count")
+
+
+def with_inferred_records(
+    operations: tuple[Operation, ...], *, reserved: Collection[str] = ()
+) -> tuple[Operation, ...]:
+    """Return the operations, those on a collection or an item without `x-record` with an inferred one.
+
+    Paths below a `reserved` word have no records.
+    """
+    others = _job_operations(operations) | {
+        one.id for one in operations if reserved and _parent_segment(one.path) in reserved
+    }
+    items = {one.path for one in operations if _item_variable(one.path) and one.id not in others}
+    collections = {path.rpartition("/")[0] for path in items}
+    return tuple(
+        one if one.record or one.bulk or one.id in others else replace(one, record=_inferred(one, collections))
+        for one in operations
+    )
+
+
+def _parent_segment(path: str) -> str:
+    return path.rpartition("/")[0].rpartition("/")[2]
+
+
+def _job_operations(operations: Iterable[Operation]) -> set[str]:
+    """Return the ids of the operations on jobs."""
+    jobs = [one.bulk.job for one in operations if one.bulk and one.bulk.job]
+    return {name for job in jobs for name in (job.start, *job.operations) if name}
+
+
+def with_inferred_resources(declared: Mapping[str, Resource], operations: Iterable[Operation]) -> dict[str, Resource]:
+    """Return the declared resources, and one for each name that only single-record operations have."""
+    acting: dict[str, list[Operation]] = {}
+    for one in operations:
+        if one.record and one.record.resource.constant:
+            acting.setdefault(one.record.resource.constant, []).append(one)
+    versions = _versions(operations)
+    inferred = {name: _resource(name, acts, versions) for name, acts in acting.items() if name not in declared}
+    return {**declared, **inferred}
+
+
+def _item_variable(path: str) -> str | None:
+    """Return the variable of an item path: `/pets/{id}` gives `id`; None for other paths."""
+    above, _, last = path.rpartition("/")
+    is_item = last.startswith("{") and last.endswith("}") and last.count("{") == 1
+    parent = above.rpartition("/")[2]
+    return last[1:-1] if is_item and parent and "{" not in parent else None
+
+
+def _inferred(operation: Operation, collections: set[str]) -> RecordAct | None:
+    variable = _item_variable(operation.path)
+    if variable and operation.method in ITEM_ACTIONS:
+        return _act(ITEM_ACTIONS[operation.method], _parent_segment(operation.path), key=f"path:{variable}")
+    if operation.path in collections and operation.method in COLLECTION_ACTIONS:
+        name = operation.path.rpartition("/")[2]
+        return replace(_act(COLLECTION_ACTIONS[operation.method], name), page=_page(operation))
+    return None
+
+
+def _act(action: str, name: str, key: str | None = None) -> RecordAct:
+    return RecordAct(action=Choice(constant=action), resource=Choice(constant=name), key=key)
+
+
+def _page(operation: Operation) -> Pagination:
+    names = [one.name for one in operation.parameters if one.where == "query"]
+    answered = operation.response(200)
+    headers = [one.name for one in answered.headers] if answered else []
+    return Pagination(skip=_query(SKIP_NAMES, names), take=_query(TAKE_NAMES, names), total=_total(headers))
+
+
+def _query(known: tuple[str, ...], names: list[str]) -> str | None:
+    return next((f"query:{one}" for one in known if one in names), None)
+
+
+def _total(headers: list[str]) -> str | None:
+    return next((f"header:{one}" for one in headers if one.lower() in TOTAL_HEADERS), None)
+
+
+def _versions(operations: Iterable[Operation]) -> dict[str, str]:
+    """Return the version members of bulk operations, by the operationIds in `effect.like`."""
+    return {
+        like: tokens_of(one.bulk.effect.version)[-1]
+        for one in operations
+        if one.bulk and one.bulk.effect.version and one.bulk.effect.version.startswith("/")
+        for like in one.bulk.effect.like
+    }
+
+
+def _resource(name: str, acts: list[Operation], versions: Mapping[str, str]) -> Resource:
+    payload = next((schema for schema in map(_payload, _writers(acts)) if schema), None)
+    members = payload.members() if payload else {}
+    variables = [one.record.key.removeprefix("path:") for one in acts if one.record and one.record.key]
+    key = next((one for one in variables if one in members), "id")
+    required = payload.raw.get("required", ()) if payload else ()
+    creates = any(one.record and one.record.action.constant == "create" for one in acts)
+    return Resource(
+        name=name,
+        schema=payload.ref if payload else None,
+        key=key,
+        assigned=creates and isinstance(required, list | tuple) and key not in required,
+        version=next((versions[one.id] for one in acts if one.id in versions), None),
+        required=tuple(one for one in required if one != key) if isinstance(required, list | tuple) else (),
+    )
+
+
+def _writers(acts: list[Operation]) -> list[Operation]:
+    order = ("create", "replace")
+    writing = [one for one in acts if one.record and one.record.action.constant in order]
+    return sorted(writing, key=lambda one: order.index(one.record.action.constant if one.record else ""))
+
+
+def _payload(operation: Operation) -> Schema | None:
+    media = operation.body.media("application/json") if operation.body else None
+    media = media or next(iter(operation.body.content), None) if operation.body else None
+    if media is None or media.schema is None:
+        return None
+    pointer = operation.record.payload if operation.record else ""
+    return media.schema.at(pointer) if pointer.startswith("/") else media.schema
+
+
+def fallback_resource(contract: Contract, operation: Operation) -> str | None:
+    """Return the resource of an `x-bulk` without one: that of its `like` operation, else that of the path."""
+    likes = map(contract.operation, operation.bulk.effect.like if operation.bulk is not None else ())
+    named = [one.record.resource.constant for one in likes if one is not None and one.record is not None]
+    segments = operation.path.split("/")
+    choices = [*named, *(name for name in contract.resources if name in segments)]
+    choices += contract.resources if len(contract.resources) == 1 else ()
+    return next((name for name in choices if name in contract.resources), None)
+
+
+NUMERIC_TYPES = frozenset(("integer", "number"))
+REPRESENTING_ACTIONS = ("create", "replace", "upsert", "read", "update")  # their responses contain the record
+
+
+@dataclass(frozen=True, slots=True)
+class KeyType:
+    """The type of a resource's keys, read from their schema; None when the contract has none."""
+
+    schema: Schema | None = None
+
+    @property
+    def is_number(self) -> bool:
+        """Return whether keys are numbers and never strings."""
+        types = types_of(self.schema)
+        return bool(types & NUMERIC_TYPES) and "string" not in types
+
+    @property
+    def is_text(self) -> bool:
+        """Return whether keys are strings and never numbers."""
+        types = types_of(self.schema)
+        return "string" in types and not types & NUMERIC_TYPES
+
+    def typed(self, value: object) -> object:
+        """Return a key in the schema's type: `"5"` as 5 where keys are numbers, 5 as `"5"` where they are strings."""
+        if self.is_number and isinstance(value, str) and INTEGER.fullmatch(value):
+            return int(value)
+        if self.is_number and isinstance(value, float) and value.is_integer():
+            return int(value)
+        return str(value) if self.is_text and type(value) is int else value
+
+    def spellings(self, key: str | int) -> tuple[str | int, ...]:
+        """Return the values that equal a key in members of another type: 5 and `"5"` where keys have only one type."""
+        if isinstance(key, int):
+            return (key, str(key)) if self.is_number else (key,)
+        return (key, int(key)) if self.is_text and INTEGER.fullmatch(key) else (key,)
+
+    def fits(self, value: object) -> bool:
+        """Say whether a value can be a key."""
+        return self.schema is None or self.schema.is_valid(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceKeys:
+    """The keys of a resource: their type, and that of the keys in each member that refers to a resource.
+
+    `are_given`: a single-record request may create a record under the key in its path.
+    """
+
+    kind: KeyType
+    referred: Mapping[str, KeyType]
+    are_given: bool
+
+
+def keys_of(contract: Contract, resource: Resource) -> ResourceKeys:
+    """Return the types of the keys of a resource."""
+    referred = {member: key_type(contract, contract.resources[name]) for member, name in resource.references.items()}
+    given = any(_creates_by_key(one) for one in _record_operations(contract, resource))
+    return ResourceKeys(kind=key_type(contract, resource), referred=referred, are_given=given)
+
+
+def _record_operations(contract: Contract, resource: Resource) -> list[Operation]:
+    return [one for one in contract.operations if one.record and one.record.resource.constant == resource.name]
+
+
+def _creates_by_key(operation: Operation) -> bool:
+    """Say whether a request to a missing record creates it."""
+    act = operation.record
+    if act is None or act.key is None:
+        return False
+    return act.action.constant == "upsert" or (act.action.constant == "replace" and "201" in operation.responses)
+
+
+def key_type(contract: Contract, resource: Resource) -> KeyType:
+    """Return the type of a resource's keys: from its payload, else from responses, else from a path parameter."""
+    return KeyType(next((one for one in _key_schemas(contract, resource) if types_of(one)), None))
+
+
+def _key_schemas(contract: Contract, resource: Resource) -> Iterator[Schema]:
+    payload = contract.schemas.schema(resource.schema) if resource.schema is not None else None
+    own = payload.member(resource.key) if payload is not None else None
+    if own is not None:
+        yield own
+    acts = _record_operations(contract, resource)
+    for one in acts:
+        yield from _response_key_schemas(one, resource.key)
+    for one in acts:
+        yield from _parameter_key_schemas(one)
+
+
+def _response_key_schemas(operation: Operation, key: str) -> Iterator[Schema]:
+    """Yield the schemas of the key in the responses of an operation that returns one record."""
+    if operation.record is None or operation.record.action.constant not in REPRESENTING_ACTIONS:
+        return
+    for status in ("200", "201"):
+        response = operation.responses.get(status)
+        for media in response.content if response is not None else ():
+            member = media.schema.member(key) if media.schema is not None else None
+            if member is not None:
+                yield member
+
+
+def _parameter_key_schemas(operation: Operation) -> Iterator[Schema]:
+    """Yield the schema of the parameter that identifies the record."""
+    where, _, name = (operation.record.key or "" if operation.record else "").partition(":")
+    for one in operation.parameters:
+        if (one.where, one.name) == (where, name) and one.schema is not None:
+            yield one.schema

@@ -1,0 +1,185 @@
+"""Build Operations from the objects of a linked OpenAPI document. Begin with `read_operations`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from contracts.bulk.declarations import read_bulk, read_record_act
+from contracts.bulk.model import RecordAct
+from contracts.messages import essence
+from contracts.openapi.model import Body, DeclaredResponse, HeaderField, MediaType, Operation, Parameter
+from contracts.openapi.references import METHODS
+from contracts.openapi.routing import last_segment_variable
+from contracts.schemas.schema_set import Schema, SchemaSet
+from contracts.syntax.text import pointer_of
+
+DEFAULT_STYLES: Final = {"path": "simple", "query": "form", "header": "simple", "cookie": "form"}
+RESERVED_HEADERS: Final = frozenset(("accept", "authorization", "content-type"))  # OpenAPI: not declared as parameters
+BULK_EXTENSIONS: Final = frozenset(("x-bulk", "x-record"))
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentNode:
+    """An object of the document, and its reference (`uri#pointer`)."""
+
+    within: SchemaSet
+    ref: str
+    value: Mapping[str, Any]
+
+    def inside(self, *tokens: str) -> "DocumentNode":
+        """Return the object at those tokens, a `$ref` at its top followed."""
+        return node_at(self.within, self.ref + pointer_of(tokens))
+
+    def named(self, member: str) -> "Iterator[tuple[str, DocumentNode]]":
+        """Yield the entries of a map of objects."""
+        for name in self.value.get(member, ()):
+            if not name.startswith("x-") or member != "responses":
+                yield name, self.inside(member, name)
+
+    def listed(self, member: str) -> "Iterator[DocumentNode]":
+        """Yield the elements of a list of objects."""
+        return (self.inside(member, str(n)) for n in range(len(self.value.get(member, ()))))
+
+    def schema(self, member: str = "schema") -> Schema | None:
+        """Return the schema in a member, None when there is none."""
+        return self.within.schema(f"{self.ref}/{member}") if member in self.value else None
+
+
+def node_at(within: SchemaSet, ref: str) -> DocumentNode:
+    """Return the object at `ref`, a `$ref` at its top followed."""
+    value = cast("Mapping[str, Any]", within.value(ref))
+    while "$ref" in value:
+        ref = value["$ref"]
+        value = cast("Mapping[str, Any]", within.value(ref))
+    return DocumentNode(within, ref, value)
+
+
+def read_operations(root: DocumentNode) -> tuple[Operation, ...]:
+    """Return every operation in the document's order; one without an operationId is named by method and path."""
+    taken = set(_given_ids(root))
+    security = _security(root.value.get("security", ()))
+    return tuple(
+        _operation(item, path, method, taken, security)
+        for path in root.value.get("paths", ())
+        if path.startswith("/")
+        for item in [root.inside("paths", path)]
+        for method in METHODS
+        if method in item.value
+    )
+
+
+def _given_ids(root: DocumentNode) -> Iterator[str]:
+    for path in root.value.get("paths", ()):
+        item = root.inside("paths", path).value if path.startswith("/") else {}
+        yield from (item[method].get("operationId", "") for method in METHODS if method in item)
+
+
+def default_operation_id(method: str, path: str) -> str:
+    """Return the id of an operation without an operationId: `GET /pets/{id}` is `getPetsById`."""
+    words = [f"By-{part[1:-1]}" if part.startswith("{") else part for part in path.split("/") if part]
+    letters = ("".join(c if c.isalnum() else " " for c in word).split() for word in words)
+    return method.lower() + "".join(piece[:1].upper() + piece[1:] for word in letters for piece in word)
+
+
+def _operation(
+    item: DocumentNode, path: str, method: str, taken: set[str], security: tuple[Mapping[str, tuple[str, ...]], ...]
+) -> Operation:
+    node = item.inside(method)
+    value = node.value
+    return Operation(
+        id=value.get("operationId") or _unique(default_operation_id(method, path), taken),
+        method=method.upper(),
+        path=path,
+        pointer=pointer_of(("paths", path, method)),
+        summary=value.get("summary", ""),
+        description=value.get("description", ""),
+        parameters=_parameters(item, node),
+        body=_body(node),
+        responses={
+            status.upper() if status != "default" else status: _response(status, one)
+            for status, one in node.named("responses")
+        },
+        security=_security(value["security"]) if "security" in value else security,
+        bulk=read_bulk(value["x-bulk"]) if "x-bulk" in value else None,
+        record=_record(value, path),
+        extras={name: one for name, one in value.items() if name.startswith("x-") and name not in BULK_EXTENSIONS},
+    )
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    one, n = name, 1
+    while one in taken:
+        n += 1
+        one = f"{name}{n}"
+    taken.add(one)
+    return one
+
+
+def _record(value: Mapping[str, Any], path: str) -> RecordAct | None:
+    if "x-record" not in value:
+        return None
+    variable = last_segment_variable(path)
+    return read_record_act(value["x-record"], key=None if variable is None else f"path:{variable}")
+
+
+def _parameters(item: DocumentNode, operation: DocumentNode) -> tuple[Parameter, ...]:
+    found: dict[tuple[str, str], Parameter] = {}
+    for node in (*item.listed("parameters"), *operation.listed("parameters")):
+        value = node.value
+        if value["in"] != "header" or value["name"].lower() not in RESERVED_HEADERS:
+            found[value["in"], value["name"]] = _parameter(node)
+    return tuple(found.values())
+
+
+def _parameter(node: DocumentNode) -> Parameter:
+    value = node.value
+    style = value.get("style", DEFAULT_STYLES[value["in"]])
+    content = _content(node)
+    return Parameter(
+        name=value["name"],
+        where=value["in"],
+        required=value.get("required", False),
+        schema=content[0].schema if content else node.schema(),
+        style="content" if content else style,
+        explode=value.get("explode", style in {"form", "deepObject"}),
+        description=value.get("description", ""),
+        examples=_examples(node),
+    )
+
+
+def _body(operation: DocumentNode) -> Body | None:
+    if "requestBody" not in operation.value:
+        return None
+    node = operation.inside("requestBody")
+    return Body(required=node.value.get("required", False), content=_content(node))
+
+
+def _response(status: str, node: DocumentNode) -> DeclaredResponse:
+    return DeclaredResponse(
+        status=status,
+        description=node.value.get("description", ""),
+        headers=tuple(_header(name, one) for name, one in node.named("headers") if name.lower() != "content-type"),
+        content=_content(node),
+    )
+
+
+def _header(name: str, node: DocumentNode) -> HeaderField:
+    content = _content(node)
+    schema = content[0].schema if content else node.schema()
+    return HeaderField(name=name, required=node.value.get("required", False), schema=schema)
+
+
+def _content(node: DocumentNode) -> tuple[MediaType, ...]:
+    return tuple(
+        MediaType(media_range=essence(media), schema=one.schema(), examples=_examples(one))
+        for media, one in node.named("content")
+    )
+
+
+def _examples(node: DocumentNode) -> dict[str, object]:
+    examples = {name: one.value["value"] for name, one in node.named("examples") if "value" in one.value}
+    return examples or ({"example": node.value["example"]} if "example" in node.value else {})
+
+
+def _security(listed: list[Mapping[str, list[str]]]) -> tuple[Mapping[str, tuple[str, ...]], ...]:
+    return tuple({scheme: tuple(scopes) for scheme, scopes in one.items()} for one in listed)

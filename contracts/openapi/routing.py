@@ -1,0 +1,232 @@
+"""Path templates, and the operation for a method and a path. Begin with `Router`.
+
+Matching follows the OpenAPI Specification 3.1, Paths Object: concrete segments before templated ones.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final, TypeAlias, cast
+from urllib.parse import quote, unquote
+
+from contracts.openapi.model import Contract, NoRoute, Operation, Route
+from contracts.openapi.parameters import fits_path
+
+VARIABLES: Final = re.compile(r"\{([^{}]+)\}")
+
+
+@lru_cache(maxsize=10_000)
+def variables_of(template: str) -> tuple[str, ...]:
+    """Return the names of a template's variables in order."""
+    return tuple(VARIABLES.findall(template))
+
+
+def last_variable(template: str) -> str | None:
+    """Return the name of a template's last variable, None when it has none."""
+    return next(reversed(variables_of(template)), None)
+
+
+def last_segment_variable(template: str) -> str | None:
+    """Return the variable of a template's last segment, None when it has none or several."""
+    names = variables_of(template.rpartition("/")[2])
+    return names[0] if len(names) == 1 else None
+
+
+@lru_cache(maxsize=10_000)
+def segment_pattern(segment: str, *, ignore_case: bool = False) -> re.Pattern[str]:
+    """Return the pattern of a decoded path segment, with a group for each variable."""
+    literals = map(re.escape, map(unquote, VARIABLES.split(segment)[::2]))
+    return re.compile("(.+?)".join(literals), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+def split_segment(segment: str, text: str) -> tuple[str, ...]:
+    """Return a decoded segment split at its variables: text, value, text, value, ..., text.
+
+    A segment that does not match its template, or has no variables, is returned as one value.
+    """
+    names = variables_of(segment)
+    found = segment_pattern(segment).fullmatch(text) if names else None
+    if found is None:
+        return ("", text, "")
+    cuts = [0, *(at for n in range(len(names)) for at in found.span(n + 1)), len(text)]
+    return tuple(text[begin:end] for begin, end in pairwise(cuts))
+
+
+def split_path(template: str, path: str) -> tuple[tuple[str, ...], ...]:
+    """Return the decoded segments of a path, each split as by `split_segment`; of another template, as whole values."""
+    texts = [unquote(one) for one in path.split("/")[1:]]
+    expected = template.split("/")[1:]
+    return tuple(map(split_segment, expected if len(expected) == len(texts) else [""] * len(texts), texts))
+
+
+def expand(template: str, values: Mapping[str, object]) -> str:
+    """Return the path of a template with values percent-encoded; a variable without a value is left unchanged."""
+
+    def filled(found: re.Match[str]) -> str:
+        return quote(str(values[found[1]]), safe="") if found[1] in values else found[0]
+
+    return VARIABLES.sub(filled, template)
+
+
+UNKNOWN: Final = NoRoute(allow=None)
+MAX_CACHED_PATHS: Final = 1000  # matched paths
+MAX_CACHED_PATH_CHARS: Final = 200  # longer paths are not cached
+EnumValues: TypeAlias = Mapping[str, Mapping[str, str]]
+Endpoint: TypeAlias = tuple[Operation, tuple[str, ...], EnumValues]
+
+
+@dataclass(slots=True)
+class _Branch:
+    """What may follow some segments: literals, segments with variables in part, a variable, or the end of a path."""
+
+    literals: "dict[str, _Branch]" = field(default_factory=dict)
+    mixed: "dict[re.Pattern[str], _Branch]" = field(default_factory=dict)
+    variable: "_Branch | None" = None
+    ends: "dict[str, Endpoint]" = field(default_factory=dict)
+
+    def below(self) -> "Iterator[Endpoint]":
+        """Yield the operations of all paths that continue here."""
+        yield from self.ends.values()
+        further = (*self.literals.values(), *self.mixed.values(), *([self.variable] if self.variable else []))
+        for step in further:
+            yield from step.below()
+
+
+def _segments(path: str) -> list[str]:
+    return [unquote(one) if "%" in one else one for one in path.split("/")[1:]]
+
+
+class Router:
+    """Matches requests to a contract's operations, in time independent of their number.
+
+    Literal segments win over variables, segment by segment, whatever the methods; a variable matches no empty segment
+    and no reserved word; `%2F` inside a segment belongs to its value; a trailing slash makes another path. Where case
+    is ignored, a variable with an `enum` gets the value as the contract writes it. A path without the method of the
+    request has the methods of the operations whose path parameters accept its values; without any it is unknown.
+    """
+
+    __slots__ = ("_fold", "_known", "_reserved", "_root")
+
+    def __init__(self, contract: Contract) -> None:
+        self._fold = contract.ignore_case
+        self._reserved = frozenset(map(self._folded, contract.reserved))
+        self._root = _Branch()
+        self._known: dict[tuple[str, str], Route] = {}
+        for operation in contract.operations:
+            self._add(operation)
+
+    def match(self, method: str, path: str) -> Route | NoRoute:
+        """Return the operation with its path variables, or the methods of the path (None: no such path)."""
+        known = self._known.get((method, path))
+        if known is not None:
+            return known
+        found = self._find(method, path)
+        if isinstance(found, Route) and len(path) <= MAX_CACHED_PATH_CHARS:
+            if len(self._known) >= MAX_CACHED_PATHS:
+                self._known.clear()
+            self._known[method, path] = found
+        return found
+
+    def _find(self, method: str, path: str) -> Route | NoRoute:
+        segments = _segments(path)
+        found = next(self._ends(self._root, segments, 0, ()), None)
+        end = None if found is None else found[0].ends.get(method)
+        if found is None or end is None:
+            return self._missed(segments)
+        return Route(operation=end[0], variables=self._variables(end, found[1]))
+
+    def allowed(self, path: str) -> tuple[str, ...]:
+        """Return the methods of the operations whose path parameters accept this path."""
+        return self._allowed(_segments(path))
+
+    def _missed(self, segments: list[str]) -> NoRoute:
+        allow = self._allowed(segments)
+        return NoRoute(allow=allow) if allow or self._is_inner(segments) else UNKNOWN
+
+    def _allowed(self, segments: list[str]) -> tuple[str, ...]:
+        for step, values in self._ends(self._root, segments, 0, ()):
+            fitting = tuple(method for method, end in step.ends.items() if self._fits(end, values))
+            if fitting:
+                return fitting
+        return ()
+
+    def _fits(self, end: Endpoint, values: tuple[str, ...]) -> bool:
+        return fits_path(end[0], self._variables(end, values))
+
+    def _variables(self, end: Endpoint, values: tuple[str, ...]) -> dict[str, str]:
+        """Return the path variables that have a value, by name."""
+        _, names, words = end
+        variables = dict(zip(names, values, strict=False))
+        for name, known in words.items():
+            if name in variables:
+                variables[name] = known.get(self._folded(variables[name]), variables[name])
+        return variables
+
+    def _ends(
+        self, step: _Branch, segments: list[str], n: int, values: tuple[str, ...]
+    ) -> Iterator[tuple[_Branch, tuple[str, ...]]]:
+        if n == len(segments):
+            if step.ends:
+                yield step, values
+            return
+        segment = segments[n]
+        for after, taken in self._after(step, segment):
+            yield from self._ends(after, segments, n + 1, (*values, *taken))
+
+    def _after(self, step: _Branch, segment: str) -> Iterator[tuple[_Branch, tuple[str, ...]]]:
+        literal = step.literals.get(self._folded(segment))
+        if literal is not None:
+            yield literal, ()
+        for pattern, after in step.mixed.items():
+            if fits := pattern.fullmatch(segment):
+                yield after, fits.groups()
+        if step.variable is not None and segment and self._folded(segment) not in self._reserved:
+            yield step.variable, (segment,)
+
+    def _is_inner(self, segments: list[str]) -> bool:
+        """Say whether the path ends in a reserved word with which other paths begin."""
+        if not segments or self._folded(segments[-1]) not in self._reserved:
+            return False
+        reached: list[tuple[_Branch, tuple[str, ...]]] = [(self._root, ())]
+        for segment in segments:
+            reached = [
+                (after, (*values, *taken)) for step, values in reached for after, taken in self._after(step, segment)
+            ]
+        return any(self._fits(end, values) for step, values in reached for end in step.below())
+
+    def _folded(self, segment: str) -> str:
+        return segment.casefold() if self._fold else segment
+
+    def _add(self, operation: Operation) -> None:
+        step = self._root
+        for segment in operation.path.split("/")[1:]:
+            step = self._next(step, segment)
+        words = self._words(operation) if self._fold else {}
+        step.ends[operation.method] = (operation, variables_of(operation.path), words)
+
+    def _words(self, operation: Operation) -> EnumValues:
+        """Return the `enum` values of each path variable, by their case-folded form."""
+        enums = {
+            one.name: one.schema.raw["enum"]
+            for one in operation.parameters
+            if one.where == "path" and one.schema is not None and "enum" in one.schema.raw
+        }
+        return {
+            name: {self._folded(word): word for word in cast("list[object]", words) if isinstance(word, str)}
+            for name, words in enums.items()
+            if f"{{{name}}}" in operation.path
+        }
+
+    def _next(self, step: _Branch, segment: str) -> _Branch:
+        pieces = VARIABLES.split(segment)
+        if len(pieces) == 1:
+            return step.literals.setdefault(self._folded(unquote(segment)), _Branch())
+        if pieces[0] == pieces[-1] == "" and len(pieces) == 3:  # noqa: PLR2004 - nothing, a name, nothing
+            step.variable = step.variable or _Branch()
+            return step.variable
+        pattern = segment_pattern(segment, ignore_case=self._fold)
+        after = step.mixed.setdefault(pattern, _Branch())
+        step.mixed = dict(sorted(step.mixed.items(), key=lambda one: -len(one[0].pattern)))
+        return after

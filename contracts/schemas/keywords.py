@@ -1,0 +1,118 @@
+"""Tables of the JSON Schema 2020-12 keywords that contain schemas, and conversion of OpenAPI's dialects to 2020-12.
+
+Begin with `children` and `dialect_rewriter`. Differences: OpenAPI Specification 3.0.3, Schema Object; 3.1.0, Schema
+Object.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeAlias
+
+SCHEMA_KEYWORDS: Final = frozenset(
+    (
+        "additionalProperties",
+        "contains",
+        "contentSchema",
+        "else",
+        "if",
+        "items",
+        "not",
+        "propertyNames",
+        "then",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    )
+)
+SCHEMA_LIST_KEYWORDS: Final = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
+SCHEMA_MAP_KEYWORDS: Final = frozenset(("$defs", "definitions", "dependentSchemas", "patternProperties", "properties"))
+IDENTIFIER_KEYWORDS: Final = frozenset(("$anchor", "$dynamicAnchor", "$id", "$schema", "$vocabulary"))
+ANNOTATIONS: Final = frozenset(
+    (
+        "$comment",
+        "$schema",
+        "default",
+        "deprecated",
+        "description",
+        "example",
+        "examples",
+        "externalDocs",
+        "readOnly",
+        "summary",
+        "title",
+        "writeOnly",
+        "xml",
+    )
+)
+
+
+def is_annotation(keyword: str) -> bool:
+    """Say whether a keyword does not take part in validation."""
+    return keyword in ANNOTATIONS or keyword.startswith("x-")
+
+
+def children(schema: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Yield each schema directly inside `schema`, with its tokens."""
+    for keyword, value in schema.items():
+        if keyword in SCHEMA_KEYWORDS:
+            yield (keyword,), value
+        elif keyword in SCHEMA_LIST_KEYWORDS and isinstance(value, list):
+            yield from (((keyword, str(n)), one) for n, one in enumerate(value))
+        elif keyword in SCHEMA_MAP_KEYWORDS and isinstance(value, Mapping):
+            yield from (((keyword, name), one) for name, one in value.items())
+
+
+def rewrite_references(schema: Mapping[str, object], reference: Callable[[str], str]) -> dict[str, object]:
+    """Return a copy of a schema without identifiers (`$id`, `$anchor`), each `$ref` replaced by `reference` of it."""
+    return {
+        keyword: _value(keyword, value, reference)
+        for keyword, value in schema.items()
+        if keyword not in IDENTIFIER_KEYWORDS
+    }
+
+
+def _part(schema: object, reference: Callable[[str], str]) -> object:
+    return rewrite_references(schema, reference) if isinstance(schema, Mapping) else schema
+
+
+def _value(keyword: str, value: object, reference: Callable[[str], str]) -> object:
+    if keyword == "$ref" and isinstance(value, str):
+        return reference(value)
+    if keyword in SCHEMA_KEYWORDS:
+        return _part(value, reference)
+    if keyword in SCHEMA_LIST_KEYWORDS and isinstance(value, list):
+        return [_part(one, reference) for one in value]
+    if keyword in SCHEMA_MAP_KEYWORDS and isinstance(value, Mapping):
+        return {name: _part(one, reference) for name, one in value.items()}
+    return value
+
+
+Rewrite: TypeAlias = Callable[[dict[str, object]], None]  # in place
+EXCLUSIVE_LIMITS: Final = (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum"))
+
+
+def from_30(schema: dict[str, object]) -> None:
+    """Convert a schema of OpenAPI 3.0 in place: `nullable`, boolean exclusive limits, `example`, siblings of `$ref`."""
+    if "$ref" in schema:
+        for keyword in [one for one in schema if one != "$ref" and not is_annotation(one)]:
+            del schema[keyword]  # OpenAPI 3.0 ignores the siblings of a reference
+        return
+    if schema.pop("nullable", False) is True and isinstance(schema.get("type"), str):
+        schema["type"] = [schema["type"], "null"]
+    for exclusive, limit in EXCLUSIVE_LIMITS:
+        if isinstance(schema.get(exclusive), bool):
+            is_exclusive = schema.pop(exclusive)
+            if is_exclusive and limit in schema:
+                schema[exclusive] = schema.pop(limit)
+    if "example" in schema:
+        schema.setdefault("examples", [schema.pop("example")])
+
+
+def from_31(schema: dict[str, object]) -> None:
+    """Convert a schema of OpenAPI 3.1 in place: a `$ref` beside assertions becomes a member of `allOf`."""
+    if "$ref" in schema and not all(keyword == "$ref" or is_annotation(keyword) for keyword in schema):
+        parts = schema.get("allOf")
+        schema["allOf"] = [{"$ref": schema.pop("$ref")}, *(parts if isinstance(parts, list) else ())]
+
+
+def dialect_rewriter(document: Mapping[str, object]) -> Rewrite:
+    """Return the conversion for the schemas of a document, by its `openapi` version."""
+    return from_30 if str(document.get("openapi", "")).startswith("3.0") else from_31

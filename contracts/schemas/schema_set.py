@@ -1,0 +1,196 @@
+"""JSON Schemas (2020-12) by reference: the documents of a contract, and their schemas, compiled on first use.
+
+Begin with `SchemaSet.schema`. Formats are asserted (JSON Schema Validation, 7.2.2); patterns are ECMA-262 as
+fancy-regex reads them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from jsonschema_rs import Draft202012Validator, EmailOptions, FancyRegexOptions
+
+from contracts.messages import ABSENT
+from contracts.schemas.keywords import SCHEMA_KEYWORDS, is_annotation, rewrite_references
+from contracts.syntax.text import look_up, pointer_of, split_ref, tokens_of
+
+PATTERN_OPTIONS: Final = FancyRegexOptions(backtrack_limit=100_000)  # steps; beyond, the pattern does not match
+EMAIL_OPTIONS: Final = EmailOptions(allow_display_text=False)  # RFC 5321's Mailbox: no name before it
+
+
+def compiled(schema: Mapping[str, object]) -> Draft202012Validator:
+    """Compile a schema without external references; formats are asserted."""
+    return Draft202012Validator(
+        dict(schema),
+        validate_formats=True,
+        offline=True,
+        mask="value",
+        pattern_options=PATTERN_OPTIONS,
+        email_options=EMAIL_OPTIONS,
+    )
+
+
+def is_pure_reference(schema: object) -> bool:
+    """Say whether a schema is a `$ref` with nothing but annotations beside it."""
+    return isinstance(schema, Mapping) and "$ref" in schema and all(k == "$ref" or is_annotation(k) for k in schema)
+
+
+class SchemaSet:
+    """The documents of a contract by URI; every `$ref` in them is absolute: `uri#pointer`."""
+
+    __slots__ = ("_validators", "_values", "documents")
+
+    def __init__(self, documents: Mapping[str, object]) -> None:
+        self.documents = documents
+        self._validators: dict[str, Draft202012Validator] = {}
+        self._values: dict[str, object] = {}
+
+    def __reduce__(self) -> tuple[type["SchemaSet"], tuple[Mapping[str, object]]]:
+        """Pickle the documents alone; validators are compiled again on use."""
+        return SchemaSet, (self.documents,)
+
+    def schema(self, ref: str) -> "Schema":
+        """Return the schema at `ref`, any `$ref` at its top followed.
+
+        Raises LookupError when there is nothing at `ref`, or when references form a cycle.
+        """
+        seen = {ref}
+        while is_pure_reference(found := self.value(ref)):
+            ref = found["$ref"]  # type: ignore[index] # a pure reference is a mapping
+            if ref in seen:
+                raise LookupError(ref)
+            seen.add(ref)
+        return Schema(within=self, ref=ref)
+
+    def value(self, ref: str) -> object:
+        """Return the value at `ref`. Raises LookupError when there is none."""
+        found = self._values.get(ref, ABSENT)
+        if found is ABSENT:
+            uri, pointer = split_ref(ref)
+            found = self._values[ref] = look_up(self.documents[uri], pointer)
+        if found is ABSENT:
+            raise LookupError(ref)
+        return found
+
+    def validator(self, ref: str) -> Draft202012Validator:
+        """Return the compiled schema at `ref`."""
+        ready = self._validators.get(ref)
+        if ready is None:
+            ready = self._validators[ref] = compiled(self.standalone(ref))
+        return ready
+
+    def standalone(self, ref: str) -> dict[str, object]:
+        """Return the schema at `ref` with everything that it refers to under `$defs`."""
+        return self.enclosed(_mapping(self.value(ref)))
+
+    def enclosed(self, schema: Mapping[str, object]) -> dict[str, object]:
+        """Return a copy of a schema of this set with everything that it refers to under `$defs`."""
+        names: dict[str, str] = {}
+        definitions: dict[str, object] = {}
+
+        def name(target: str) -> str:
+            return f"#/$defs/{names.setdefault(target, f's{len(names)}')}"
+
+        root = rewrite_references(schema, name)
+        while len(definitions) < len(names):
+            target = list(names)[len(definitions)]
+            definitions[names[target]] = rewrite_references(_mapping(self.value(target)), name)
+        return {**root, "$defs": definitions} if definitions else root
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """One schema of a set. Schemas are equal when set and reference are."""
+
+    within: SchemaSet = field(repr=False)
+    ref: str
+
+    @property
+    def raw(self) -> Mapping[str, object]:
+        """Return the schema as a mapping: `true` is `{}`, `false` is `{"not": {}}`."""
+        return _mapping(self.within.value(self.ref))
+
+    @property
+    def validator(self) -> Draft202012Validator:
+        """Return the compiled schema."""
+        return self.within.validator(self.ref)
+
+    def is_valid(self, value: object) -> bool:
+        """Say whether `value` is valid."""
+        return self.validator.is_valid(value)
+
+    def standalone(self) -> dict[str, object]:
+        """Return this schema with everything that it refers to under `$defs`."""
+        return self.within.standalone(self.ref)
+
+    def inside(self, *tokens: str) -> "Schema":
+        """Return the subschema at those tokens of this schema, such as `properties`, `name`."""
+        return self.within.schema(self.ref + pointer_of(tokens))
+
+    def parts(self, keyword: str) -> "tuple[Schema, ...]":
+        """Return the subschemas in the list of a keyword such as `oneOf`."""
+        listed = self.raw.get(keyword)
+        return tuple(self.inside(keyword, str(n)) for n in range(len(listed) if isinstance(listed, list) else 0))
+
+    def forms(self) -> "Iterator[Schema]":
+        """Yield this schema, then its in-place subschemas (`allOf`, `anyOf`, `oneOf`, `then`, `else`) at any depth."""
+        seen: set[str] = set()
+        waiting = [self]
+        while waiting:
+            schema = waiting.pop()
+            if schema.ref in seen:
+                continue
+            seen.add(schema.ref)
+            yield schema
+            waiting += reversed(list(schema._parts()))  # noqa: SLF001 - another Schema's
+
+    def member(self, name: str) -> "Schema | None":
+        """Return the schema of an object's member, the first in any of `forms`; None when no form has one."""
+        for form in self.forms():
+            raw = form.raw
+            properties = raw.get("properties")
+            if isinstance(properties, Mapping) and name in properties:
+                return form.inside("properties", name)
+        return self._first("additionalProperties")
+
+    def items(self) -> "Schema | None":
+        """Return the schema of an array's elements, the first in any of `forms`; None when no form has one."""
+        return self._first("items")
+
+    def members(self) -> "dict[str, Schema]":
+        """Return the schemas of all declared members, those of every form."""
+        found: dict[str, Schema] = {}
+        for form in self.forms():
+            properties = form.raw.get("properties")
+            for name in properties if isinstance(properties, Mapping) else ():
+                found.setdefault(name, form.inside("properties", name))
+        return found
+
+    def at(self, pointer: str) -> "Schema | None":
+        """Return the schema of the value at `pointer` of an instance; `*` and numbers go to elements of arrays."""
+        found: Schema | None = self
+        for token in tokens_of(pointer):
+            if found is None:
+                return None
+            found = found.member(token) or (found.items() if token == "*" or token.isdecimal() else None)  # noqa: S105 - a pointer's token
+        return found
+
+    def _first(self, keyword: str) -> "Schema | None":
+        assert keyword in SCHEMA_KEYWORDS  # noqa: S101 - a slip of ours, not of a user
+        for form in self.forms():
+            if isinstance(form.raw.get(keyword), Mapping):
+                return form.inside(keyword)
+        return None
+
+    def _parts(self) -> "Iterator[Schema]":
+        if "$ref" in self.raw:
+            yield self.within.schema(str(self.raw["$ref"]))
+        for keyword in ("allOf", "anyOf", "oneOf"):
+            yield from self.parts(keyword)
+        yield from (self.inside(keyword) for keyword in ("then", "else") if keyword in self.raw)
+
+
+def _mapping(schema: object) -> Mapping[str, object]:
+    if isinstance(schema, Mapping):
+        return schema
+    return {} if schema is True else {"not": {}}

@@ -1,0 +1,298 @@
+"""Read YAML and JSON files into JSON values; a file that cannot be read raises UnreadableError with one Fault.
+
+Begin with `read_document`. YAML is read by the core schema of YAML 1.2 (chapter 10.3): `no`, `12:30` and dates are
+strings. `<<` merges mappings, as in YAML 1.1.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from contracts.errors import Fault
+from contracts.syntax.json_text import JsonFault, read_json
+
+if TYPE_CHECKING:
+    from yaml import Event, Mark
+
+
+MAX_NODES: Final = 2_000_000  # with aliases expanded; the largest public documents have about 500,000
+MAX_DEPTH: Final = 100
+MAX_DIGITS: Final = 600  # of an integer; the lowest limit that Python can be configured to is 640
+UNPRINTABLE: Final = re.compile("[^\\t\\n\\r -~\\x85\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+CORE: Final = "tag:yaml.org,2002:"
+CORE_LITERALS: Final = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+NUMERIC: Final = frozenset("-+.0123456789")
+INTEGER: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+FLOAT: Final = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+UNSET: Final = object()
+
+
+class _Position(NamedTuple):
+    """Line and column, counted from 0."""
+
+    line: int
+    column: int
+
+
+class YamlError(ValueError):
+    """Text that is not YAML, or not a JSON value: line, column and problem."""
+
+    def __init__(self, mark: "Mark | _Position | None", problem: str) -> None:
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        super().__init__(f"{where}{problem}.")
+
+
+class _DeepError(YamlError):
+    """Nesting beyond MAX_DEPTH."""
+
+
+def parse_yaml(text: str) -> Any:
+    """Return the JSON value of YAML text. Raises YamlError."""
+    import yaml  # noqa: PLC0415 - only YAML needs it
+
+    try:
+        return _built(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        _check_depth(text[: mark.index] if mark else text)
+        raise YamlError(mark, error.problem or error.context or "bad") from None
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        raise _unprintable(text) or YamlError(None, str(error).splitlines()[0]) from None
+
+
+def _unprintable(text: str) -> YamlError | None:
+    """Return the error for the first character that YAML 1.2 does not allow, None without one."""
+    found = UNPRINTABLE.search(text)
+    if found is None:
+        return None
+    before = text[: found.start()]
+    place = _Position(before.count("\n"), len(before) - before.rfind("\n") - 1)
+    return YamlError(place, f"control characters are not allowed, such as U+{ord(found[0]):04X}")
+
+
+def _built(text: str) -> Any:
+    import yaml  # noqa: PLC0415 - only YAML needs it
+
+    return _Builder(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event).value()
+
+
+def _check_depth(before: str) -> None:
+    """Raise YamlError when the text before a parser's error is by itself nested beyond MAX_DEPTH.
+
+    The parser reads ahead of its events, and may meet a nesting limit of its own first.
+    """
+    import yaml  # noqa: PLC0415 - only YAML needs it
+
+    with suppress(yaml.YAMLError):
+        try:
+            _built(before)
+        except _DeepError:
+            raise
+        except YamlError:  # may be due to the truncation
+            return
+
+
+class _OpenNode:
+    """A mapping or sequence whose end event has not come."""
+
+    __slots__ = ("anchor", "key", "merged", "value")
+
+    def __init__(self, value: "dict[str, Any] | list[Any]", anchor: str | None) -> None:
+        self.value, self.anchor = value, anchor
+        self.key: Any = UNSET
+        self.merged: list[Any] = []
+
+
+class _Builder:
+    """Builds a value from a parser's events."""
+
+    def __init__(self, next_event: "Callable[[], Event | None]") -> None:
+        self._next = next_event
+        self._open: list[_OpenNode] = []
+        self._anchors: dict[str, Any] = {}
+        self._root: Any = UNSET
+        self._nodes = 0
+        self._handlers: Mapping[str, Callable[[Any], None]] = {
+            "ScalarEvent": self._scalar,
+            "AliasEvent": self._alias,
+            "MappingStartEvent": lambda event: self._begin({}, event),
+            "MappingEndEvent": self._end,
+            "SequenceStartEvent": lambda event: self._begin([], event),
+            "SequenceEndEvent": self._end,
+        }
+
+    def value(self) -> Any:
+        while (event := self._next()) is not None:
+            handler = self._handlers.get(type(event).__name__)
+            if handler is not None:
+                handler(event)
+        return None if self._root is UNSET else self._root
+
+    def _scalar(self, event: Any) -> None:
+        top = self._open[-1] if self._open else None
+        if top is not None and top.key is UNSET and type(top.value) is dict:
+            self._key(top, event)
+            return
+        value = _resolved(event)
+        if event.anchor:
+            self._anchors[event.anchor] = value
+        self._put(value, event)
+
+    def _key(self, top: _OpenNode, event: Any) -> None:
+        if event.value in top.value:
+            raise YamlError(event.start_mark, f"the key {event.value!r} occurs twice")
+        top.key = event.value
+        if event.anchor:
+            self._anchors[event.anchor] = event.value
+
+    def _alias(self, event: Any) -> None:
+        if event.anchor not in self._anchors:
+            raise YamlError(event.start_mark, f"the alias '*{event.anchor}' names no anchor before it")
+        self._put(self._copied(self._anchors[event.anchor], len(self._open), event), event)
+
+    def _begin(self, value: "dict[str, Any] | list[Any]", event: Any) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise _DeepError(event.start_mark, f"it is nested more than {MAX_DEPTH} deep")
+        self._open.append(_OpenNode(value, event.anchor))
+
+    def _end(self, event: Any) -> None:
+        done = self._open.pop()
+        for other in done.merged:
+            for key, one in other.items():
+                done.value.setdefault(key, self._copied(one, len(self._open), event))  # type: ignore[union-attr] # only mappings merge
+        if done.anchor:
+            self._anchors[done.anchor] = done.value
+        self._put(done.value, event)
+
+    def _put(self, value: Any, event: Any) -> None:
+        self._count(event)
+        if not self._open:
+            if self._root is not UNSET:
+                raise YamlError(event.start_mark, "a second document begins")
+            self._root = value
+            return
+        top = self._open[-1]
+        if type(top.value) is list:
+            top.value.append(value)
+        elif top.key is UNSET:
+            raise YamlError(event.start_mark, "a key is no text")
+        else:
+            self._member(top, value, event)
+
+    def _member(self, top: _OpenNode, value: Any, event: Any) -> None:
+        key, top.key = top.key, UNSET
+        if key != "<<":
+            top.value[key] = value
+            return
+        top.merged = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, dict) for one in top.merged):
+            raise YamlError(event.start_mark, "'<<' takes a mapping, or a sequence of them")
+
+    def _copied(self, value: Any, depth: int, event: Any) -> Any:
+        self._count(event)
+        if depth > MAX_DEPTH:
+            raise YamlError(
+                event.start_mark, f"it is nested more than {MAX_DEPTH} deep once its aliases are written out"
+            )
+        if isinstance(value, dict):
+            return {key: self._copied(one, depth + 1, event) for key, one in value.items()}
+        return [self._copied(one, depth + 1, event) for one in value] if isinstance(value, list) else value
+
+    def _count(self, event: Any) -> None:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise YamlError(event.start_mark, "it is too large once its aliases are written out")
+
+
+def _resolved(event: Any) -> Any:
+    """Return the value of a scalar; quoted scalars are strings."""
+    text: str = event.value
+    if event.tag not in {None, "!"}:
+        return _tagged(event, text)
+    if not event.implicit[0]:
+        return text
+    if text[:1] in NUMERIC and text:
+        return _number(event, text)
+    return CORE_LITERALS.get(text, text)
+
+
+def _tagged(event: Any, text: str) -> Any:
+    if event.tag == f"{CORE}str":
+        return text
+    value = _number(event, text) if text[:1] in NUMERIC and text else CORE_LITERALS.get(text, text)
+    kinds = {f"{CORE}int": int, f"{CORE}float": float, f"{CORE}bool": bool, f"{CORE}null": type(None)}
+    if event.tag in kinds and isinstance(value, kinds[event.tag]):
+        return value
+    raise YamlError(event.start_mark, f"the tag '{event.tag}' does not fit {text[:40]!r}")
+
+
+def _number(event: Any, text: str) -> Any:
+    if INTEGER.fullmatch(text):
+        if len(text) > MAX_DIGITS:
+            raise YamlError(event.start_mark, "a number has too many digits")
+        return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
+    if not FLOAT.fullmatch(text):
+        return text
+    number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    if not math.isfinite(number):
+        raise YamlError(event.start_mark, f"JSON has no number {text[:40]}")
+    return number
+
+
+class UnreadableError(Exception):
+    """A file that cannot be read; `fault` says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        super().__init__(str(fault))
+
+
+def read_document(path: Path, *, shown: str) -> object:
+    """Return the JSON value of a YAML or JSON file; `shown` is the file's name in faults.
+
+    Raises UnreadableError: no such file, a directory, not UTF-8, neither YAML nor JSON, or too large with its aliases
+    expanded.
+    """
+    return parse_document(read_text(path, shown=shown), shown=shown)
+
+
+def read_text(path: Path, *, shown: str) -> str:
+    """Return the text of a UTF-8 file. Raises UnreadableError."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        fact, cure = "there is no such file.", "Check the name and the folder."
+    except IsADirectoryError:
+        fact, cure = "this is a directory.", "Name the OpenAPI document inside it."
+    except UnicodeDecodeError as error:
+        fact, cure = f"byte {error.start} is not UTF-8.", "Save the file as UTF-8."
+    except (OSError, ValueError) as error:
+        fact, cure = f"it cannot be read: {getattr(error, 'strerror', None) or error}.", "Check its permissions."
+    raise _unreadable(shown, fact, cure)
+
+
+def parse_document(text: str, *, shown: str) -> object:
+    """Return the JSON value of YAML or JSON text; the name's suffix `.json` requires JSON. Raises UnreadableError."""
+    if shown.lower().endswith(".json") or text.lstrip()[:1] in {"{", "["}:
+        value = read_json(text.encode("utf-8", "surrogatepass"), max_depth=MAX_DEPTH)
+        if not isinstance(value, JsonFault):
+            return value
+        if shown.lower().endswith(".json"):
+            raise _unreadable(shown, f"line {value.line}, column {value.column}: {value.detail}", "Mend the JSON.")
+    try:
+        return parse_yaml(text)
+    except YamlError as error:
+        raise _unreadable(shown, str(error), "Mend the YAML.") from None
+
+
+def _unreadable(shown: str, fact: str, cure: str) -> UnreadableError:
+    return UnreadableError(Fault(file=shown, pointer="", fact=fact, cure=cure))

@@ -1,0 +1,201 @@
+"""JSON Pointers (RFC 6901), ISO 8601 durations, short renderings of values, closest names, words in patterns."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from contracts.messages import ABSENT
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the known name most similar to `name` (difflib, ratio 0.6 or more), "" when there is none."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only faults need it
+
+    by_fold = {one.casefold(): one for one in known}
+    found = get_close_matches(name.casefold()[:100], by_fold, n=1, cutoff=0.6)
+    return by_fold[found[0]] if found else ""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `Did you mean 'x'?`, or "" when no known name is similar."""
+    hint = closest(name, known)
+    return f"Did you mean '{hint}'?" if hint else ""
+
+
+MAX_INDEX_DIGITS: Final = 20  # of the largest number of 64 bits
+MAX_SHORT_CHARS: Final = 80  # of a rendering
+TYPE_NAMES: Final = ((bool, "boolean"), (str, "string"), (int, "integer"), (float, "number"), (dict, "object"))
+
+
+def parse_digits(text: str) -> int | None:
+    """Return the number of ASCII digits, None for any other text and for more than 20 digits."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_INDEX_DIGITS else None
+
+
+def type_name(value: object) -> str:
+    """Return JSON Schema's name for the type of a JSON value."""
+    if value is None:
+        return "null"
+    return next((name for kind, name in TYPE_NAMES if isinstance(value, kind)), "array")
+
+
+def short(value: object) -> str:
+    """Return a JSON value as text of at most 80 characters; arrays and objects are shown by their size."""
+    if isinstance(value, dict):
+        return f"an object of {_count(len(value), 'member')}"
+    if isinstance(value, list | tuple):
+        return f"an array of {_count(len(value), 'element')}"
+    if isinstance(value, str):
+        return _quoted(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else orjson.dumps(value).decode()
+
+
+def listed(words: Iterable[str], joint: str = "and") -> str:
+    """Return `a, b and c`."""
+    *first, last = [*words] or [""]
+    return f"{', '.join(first)} {joint} {last}" if first else last
+
+
+def clipped(text: str, limit: int = MAX_SHORT_CHARS) -> str:
+    """Return at most `limit` characters of a text, with an ellipsis at its end when it was cut."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _quoted(text: str) -> str:
+    body = orjson.dumps(text[:MAX_SHORT_CHARS].encode("utf-8", "replace").decode()).decode()
+    return (
+        body
+        if len(body) <= MAX_SHORT_CHARS and len(text) <= MAX_SHORT_CHARS
+        else f'{body[: MAX_SHORT_CHARS - 2].rstrip(chr(92))}…"'
+    )
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+DURATION_NUMBER: Final = r"\d+(?:\.\d+)?"
+DURATION_PATTERN: Final = (
+    rf"^P(?=.)(?:(?P<weeks>{DURATION_NUMBER})W)?(?:(?P<days>{DURATION_NUMBER})D)?"
+    rf"(?:T(?=.)(?:(?P<hours>{DURATION_NUMBER})H)?(?:(?P<minutes>{DURATION_NUMBER})M)?(?:(?P<seconds>{DURATION_NUMBER})S)?)?$"
+)
+_COMPILED: Final = re.compile(DURATION_PATTERN, re.ASCII)
+
+
+def parse_iso_duration(text: str) -> timedelta:
+    """Return the length of an ISO 8601 duration.
+
+    Raises ValueError: no duration, one in years or months, or one over 999,999,999 days.
+    """
+    found = _COMPILED.match(text)
+    if found is None or text.endswith("\n"):
+        raise ValueError(f"{text!r} is not a duration such as PT5M or P7D")
+    try:
+        return timedelta(**{unit: float(number) for unit, number in found.groupdict().items() if number})
+    except OverflowError:
+        raise ValueError(f"{text!r} is too long") from None
+
+
+def format_duration(length: timedelta) -> str:
+    """Return a length as an ISO 8601 duration in days and seconds."""
+    seconds = f"{length.seconds + length.microseconds / 1e6:.6f}".rstrip("0").rstrip(".")
+    days = f"{length.days}D" if length.days else ""
+    return f"P{days}T{seconds}S" if seconds != "0" else f"P{days or 'T0S'}"
+
+
+def escape(token: str | int) -> str:
+    """Return a token as written in a pointer: `a/b` gives `a~1b`."""
+    text = str(token)
+    return text.replace("~", "~0").replace("/", "~1") if "~" in text or "/" in text else text
+
+
+def unescape(token: str) -> str:
+    """Return the member name of a pointer's token."""
+    return token.replace("~1", "/").replace("~0", "~") if "~" in token else token
+
+
+def pointer_of(tokens: Iterable[str | int]) -> str:
+    """Return the pointer of those tokens; no tokens give the empty pointer."""
+    return "".join(f"/{escape(token)}" for token in tokens)
+
+
+@lru_cache(maxsize=10_000)
+def tokens_of(pointer: str) -> tuple[str, ...]:
+    """Return the unescaped tokens of a pointer; the empty pointer has none."""
+    return tuple(map(unescape, pointer.split("/")[1:]))
+
+
+def step(value: object, token: str) -> object:
+    """Return the member or element of `value` at a token, `ABSENT` when there is none."""
+    if type(value) is dict or isinstance(value, Mapping):  # the first test is fast and nearly always true
+        return value.get(token, ABSENT)
+    if isinstance(value, list | tuple) and (index := parse_digits(token)) is not None and index < len(value):
+        return value[index]
+    return ABSENT
+
+
+def look_up(value: object, pointer: str) -> object:
+    """Return the value at `pointer`, `ABSENT` when there is none."""
+    for token in tokens_of(pointer):
+        value = step(value, token)
+        if value is ABSENT:
+            break
+    return value
+
+
+def split_ref(ref: str) -> tuple[str, str]:
+    """Return the URI and the pointer of a reference."""
+    uri, _, pointer = ref.partition("#")
+    return uri, pointer
+
+
+ANCHORED_PATTERN: Final = re.compile(
+    r"\^(?P<early>\(\?i\))?(?:\((?:\?:|(?P<flag>\?i:))?(?P<inner>[^()]*)\)|(?P<bare>[^()|]*))\$"
+)
+WORD: Final = re.compile(r"(?:\[([A-Za-z])([A-Za-z])\]|[\w -]|\\[-./])+", re.ASCII)
+LETTER: Final = re.compile(r"\[([A-Za-z])([A-Za-z])\]")
+MAX_WORDS: Final = 100  # alternatives of a pattern
+
+
+def words_of(pattern: object, raw: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Return the words that a pattern matches, () when it matches anything else.
+
+    A letter in both cases counts once. `raw` is the schema of the pattern: its default and examples give the spelling
+    where the pattern ignores case.
+    """
+    found = _words(pattern) if isinstance(pattern, str) else ()
+    if not found or raw is None:
+        return found
+    spelled = {one.lower(): one for one in _spellings(raw)}
+    return tuple(spelled.get(one.lower(), one) for one in found)
+
+
+def _spellings(raw: Mapping[str, Any]) -> Iterator[str]:
+    examples = raw.get("examples")
+    for one in (*(examples if isinstance(examples, list) else ()), raw.get("example"), raw.get("default")):
+        if isinstance(one, str):
+            yield one
+
+
+@lru_cache(maxsize=1_000)
+def _words(pattern: str) -> tuple[str, ...]:
+    found = ANCHORED_PATTERN.fullmatch(pattern.replace("(?i)^", "^(?i)", 1))
+    if found is None:
+        return ()
+    parts = (found["inner"] if found["bare"] is None else found["bare"]).split("|")
+    if len(parts) > MAX_WORDS or not all(map(WORD.fullmatch, parts)):
+        return ()
+    if any(one.lower() != other.lower() for one, other in LETTER.findall(pattern)):
+        return ()  # `[ab]` is a different word for each letter
+    return tuple(dict.fromkeys(_shown(part) for part in parts))
+
+
+def _shown(part: str) -> str:
+    """Return a word with its two-case letters in lower case, except the first, which is as in the pattern."""
+    first = LETTER.match(part)
+    lead, rest = (first[1], part[first.end() :]) if first else ("", part)
+    return (lead + LETTER.sub(lambda pair: pair[1].lower(), rest)).replace("\\", "")

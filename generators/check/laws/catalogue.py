@@ -1,0 +1,285 @@
+"""The 22 laws of bulk semantics (`LAWS`), the check of effects (`EFFECT`), and the selection of checks by name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.bulk.model import Bulk, Outcomes
+from contracts.errors import MisuseError
+from contracts.exchange.bulk_exchange import BulkExchange
+from contracts.openapi.model import Contract, Operation
+from contracts.syntax.text import did_you_mean
+from generators.check import warm_up
+from generators.check.laws.concurrent_jobs import active
+from generators.check.laws.idempotency import idempotent, unprocessed
+from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
+from generators.check.laws.metamorphic import async_is_sync, fan_out, isolated, permuted, singular, split
+from generators.check.laws.ordering import broken_reference, grouped
+from generators.check.laws.stored_state import atomic, effect, stale_version
+from generators.oracles import reference_model, response_laws
+from generators.oracles.findings import Law
+from generators.requests.options import stops_at_failure, units_of
+from generators.schemathesis_engine import coverage
+
+
+def _unless(reason: str, holds: Callable[[Bulk], object]) -> Callable[[Operation], str | None]:
+    """Return a function that returns `reason` for operations whose declaration does not hold, else None."""
+
+    def exempt_reason(operation: Operation) -> str | None:
+        if operation.bulk is None:
+            return "it declares no x-bulk"
+        return None if holds(operation.bulk) else reason
+
+    return exempt_reason
+
+
+def _outcomes(bulk: Bulk) -> list[Outcomes]:
+    told = (bulk.reply.outcomes, bulk.job.outcomes if bulk.job is not None else None)
+    return [one for one in told if one is not None]
+
+
+def _has_outcomes(view: BulkExchange) -> bool:
+    return bool(view.reports)
+
+
+def _is_processed(view: BulkExchange) -> bool:
+    return view.kind != "refused"
+
+
+def _has_counters(view: BulkExchange) -> bool:
+    return bool(view.traces) or (bool(view.reports) and bool(view.bulk.reply.counts))
+
+
+def _was_polled(view: BulkExchange) -> bool:
+    return any(trace.polls or trace.gone for trace in view.traces)
+
+
+def _items_are_independent(bulk: Bulk) -> bool:
+    return "item" in units_of(bulk) and not stops_at_failure(bulk)
+
+
+def _counts(bulk: Bulk) -> bool:
+    progress = bulk.job.progress if bulk.job is not None else {}
+    return bool(bulk.reply.counts) or bool({"posted", "failed", "done", "succeeded"} & progress.keys())
+
+
+def _progresses(bulk: Bulk) -> bool:
+    return bulk.job is not None and (bool(bulk.job.progress) or bulk.job.outcomes is not None)
+
+
+def _is_bounded(bulk: Bulk) -> bool:
+    return bulk.items.max is not None or bulk.items.min > 0
+
+
+def _refers(bulk: Bulk) -> bool:
+    return bulk.order.depends_on is not None or bulk.order.reference is not None
+
+
+def _can_choose_job(bulk: Bulk) -> bool:
+    return bulk.job is not None and "always" not in bulk.job.when
+
+
+LAWS: Final[tuple[Law, ...]] = (
+    Law(
+        name="count",
+        says="Each item that must have an outcome has exactly one; failures are among the items.",
+        exempt_reason=_unless("it declares no outcomes", _outcomes),
+        judge_exchange=response_laws.count,
+        applies_to=_has_outcomes,
+    ),
+    Law(
+        name="key",
+        says="Each outcome's key is a key of the request, and none occurs twice.",
+        exempt_reason=_unless("it declares no outcomes", _outcomes),
+        judge_exchange=response_laws.key,
+        applies_to=_has_outcomes,
+    ),
+    Law(
+        name="outcome-order",
+        says="Outcomes are in request order where that is declared.",
+        exempt_reason=_unless(
+            "it declares no order of outcomes", lambda bulk: any(one.in_order for one in _outcomes(bulk))
+        ),
+        judge_exchange=response_laws.outcome_order,
+        applies_to=_has_outcomes,
+    ),
+    Law(
+        name="atomic",
+        says="After a unit of several items has failed, reading back shows no change.",
+        exempt_reason=_unless(
+            "its items do not succeed or fail as a unit", lambda bulk: set(units_of(bulk)) - {"item"}
+        ),
+        experiment=atomic,
+    ),
+    Law(
+        name="isolated",
+        says="Removing the failed items changes nothing for the others.",
+        exempt_reason=_unless("its items succeed or fail as a unit, or stop at a failure", _items_are_independent),
+        experiment=isolated,
+    ),
+    Law(
+        name="singular",
+        says="An item gets the same outcome and state as the equivalent single-record request.",
+        exempt_reason=_unless("it declares no equivalent single-record operation", lambda bulk: bulk.effect.like),
+        experiment=singular,
+    ),
+    Law(
+        name="split",
+        says="One request has the same effect as its two halves, one after the other.",
+        exempt_reason=_unless(
+            "its items are not declared to run one by one as listed, whatever fails",
+            lambda bulk: _items_are_independent(bulk) and bulk.order.run == "listed",
+        ),
+        experiment=split,
+    ),
+    Law(
+        name="permuted",
+        says="The order of the items changes neither outcomes nor state.",
+        exempt_reason=_unless(
+            "it is declared to run in an order, or to stop at a failure",
+            lambda bulk: bulk.order.run == "any" and not stops_at_failure(bulk),
+        ),
+        experiment=permuted,
+    ),
+    Law(
+        name="grouped",
+        says="Changes of a smaller group are visible to a larger one, whatever their order in the request.",
+        exempt_reason=_unless("it declares no groups", lambda bulk: bulk.order.run == "grouped"),
+        experiment=grouped,
+    ),
+    Law(
+        name="broken-reference",
+        says="An item whose dependency failed is not run, and is reported as declared.",
+        exempt_reason=_unless("its items do not refer to one another", _refers),
+        experiment=broken_reference,
+    ),
+    Law(
+        name="status-class",
+        says="The status is the one declared for the outcomes, and so is a job's final state.",
+        exempt_reason=_unless("it declares no status", lambda bulk: bulk.reply.status),
+        judge_exchange=response_laws.status_class,
+        applies_to=_is_processed,
+    ),
+    Law(
+        name="counts",
+        says="Declared counters agree with the outcomes and with the number of items.",
+        exempt_reason=_unless("it declares no counters", _counts),
+        judge_exchange=response_laws.counts,
+        applies_to=_has_counters,
+    ),
+    Law(
+        name="boundary",
+        says="The maximum number of items is accepted; one more is refused, and so is none where the minimum is one.",
+        exempt_reason=_unless("it declares no limits", _is_bounded),
+        experiment=boundary,
+    ),
+    Law(
+        name="duplicate",
+        says="Duplicates are refused as declared, and a refused request changes nothing.",
+        exempt_reason=_unless(
+            "it declares no refusal of duplicates, malformed items or unknown modes", refuses_duplicates
+        ),
+        experiment=duplicate,
+    ),
+    Law(
+        name="stale-version",
+        says="A stale version fails its item and no other; each change increments the version by one.",
+        exempt_reason=_unless("its items name no version", lambda bulk: bulk.effect.version is not None),
+        experiment=stale_version,
+    ),
+    Law(
+        name="idempotent",
+        says="A repeated key with the same content is processed once; other content under that key is refused.",
+        exempt_reason=_unless("it declares no idempotency key", lambda bulk: bulk.guard.idempotency),
+        experiment=idempotent,
+    ),
+    Law(
+        name="job-moves",
+        says="A job's state makes only allowed transitions, and a final state does not change.",
+        exempt_reason=_unless("it makes no jobs", lambda bulk: bulk.job),
+        judge_exchange=response_laws.job_moves,
+        applies_to=_was_polled,
+    ),
+    Law(
+        name="job-progress",
+        says="The processed count never falls, never exceeds the posted count, and reaches it; results do not change.",
+        exempt_reason=_unless("its jobs report neither progress nor results", _progresses),
+        judge_exchange=response_laws.job_progress,
+        applies_to=_was_polled,
+    ),
+    Law(
+        name="async-is-sync",
+        says="A request has the same outcomes and state whether it runs as a job or at once.",
+        exempt_reason=_unless("a caller cannot choose whether it becomes a job", _can_choose_job),
+        experiment=async_is_sync,
+    ),
+    Law(
+        name="fan-out",
+        says="Each target gets the same result as from a request of its own; targets do not affect each other.",
+        exempt_reason=_unless("it has no targets", lambda bulk: bulk.items.fan_out),
+        experiment=fan_out,
+    ),
+    Law(
+        name="unprocessed",
+        says="Resending the unprocessed items ends with every item done.",
+        exempt_reason=_unless("it reports no items as not processed", lambda bulk: bulk.guard.unprocessed is not None),
+        experiment=unprocessed,
+    ),
+    Law(
+        name="active",
+        says="The limit on unfinished jobs is enforced as declared: by refusal, or as a rule for clients.",
+        exempt_reason=_unless(
+            "it declares no limit on active jobs", lambda bulk: bulk.job is not None and bulk.job.active
+        ),
+        experiment=active,
+    ),
+)
+EFFECT: Final = Law(
+    name="effect",
+    says="Items reported as done can be read back, and items reported as failed changed nothing.",
+    exempt_reason=_unless("it declares no x-bulk", lambda bulk: bulk),
+    experiment=effect,
+)
+
+OTHER_CHECKS: Final = (warm_up.EXAMPLES_CHECK, response_laws.CHECK, reference_model.CHECK)
+ALL_LAWS: Final = (*LAWS, EFFECT)
+CHECKS: Final = (*OTHER_CHECKS, *(law.name for law in ALL_LAWS))
+CHECK_NAMES: Final = (*CHECKS, coverage.CHECK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The checks to run by name, the laws among them, and the operations by operationId."""
+
+    checks: tuple[str, ...]
+    laws: tuple[Law, ...]
+    operations: frozenset[str]
+
+
+def selection(contract: Contract, only: Sequence[str], skip: Sequence[str]) -> Selection:
+    """Return the selected checks and operations. Raises MisuseError for an unknown name.
+
+    Selecting the examples also selects the check of responses, and selecting the model also selects all laws:
+    without these they would have nothing to judge.
+    """
+    operations = [one.id for one in contract.operations]
+    for name in (*only, *skip):
+        if name not in CHECK_NAMES and name not in operations:
+            known = (*CHECK_NAMES, *operations)
+            cure = did_you_mean(name, known) or f"Known: {', '.join(known)}."
+            raise MisuseError(f"'{name}' is neither a check nor an operationId of {contract.title}.", cure=cure)
+    asked = (*only, response_laws.CHECK) if warm_up.EXAMPLES_CHECK in only else only
+    if reference_model.CHECK in only and not any(law.name in only for law in ALL_LAWS):
+        asked = (*asked, *(law.name for law in ALL_LAWS))
+    checks = _selected(CHECK_NAMES, asked, skip)
+    return Selection(
+        checks=checks,
+        laws=tuple(law for law in ALL_LAWS if law.name in checks),
+        operations=frozenset(_selected(operations, only, skip)),
+    )
+
+
+def _selected(names: Sequence[str], only: Sequence[str], skip: Sequence[str]) -> tuple[str, ...]:
+    """Return the names in `only`, or all names when it has none of them, without those in `skip`."""
+    wanted = [name for name in names if name in only] or names
+    return tuple(name for name in wanted if name not in skip)

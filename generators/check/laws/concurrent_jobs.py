@@ -1,0 +1,182 @@
+"""Laws on concurrent jobs: the limit on active jobs, effects on one another, and cancellation.
+
+Begin with `active` and `overlap`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from contracts.bulk.model import ActiveJobs, BulkJob
+from contracts.exchange.bulk_exchange import BulkExchange
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.messages import Exchange
+from generators.check.laws.metamorphic import known_targets, valid_cases
+from generators.check.records import Snapshot
+from generators.check.trial_setup import Trial, prepare_trial
+from generators.check.trials import (
+    TrialResult,
+    send,
+    snapshots,
+    snapshots_before,
+    stored_records,
+    trial_finding,
+    trial_result,
+)
+from generators.client.polling import follow, request_jobs, view_of
+from generators.client.session import Session
+from generators.client.sites import SiteContext
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding
+from generators.oracles.request_oracle import refusal_fault
+from generators.requests.envelope import SendOptions
+from generators.requests.options import job_setting_of, units_of
+
+MAX_STARTED_JOBS: Final = 40  # largest limit that is tested
+
+
+def active(context: SiteContext) -> Iterator[Finding]:
+    """Start as many jobs as may be active, and one more; then follow each of them to its end."""
+    declared = _limit(context)
+    bulk = context.bulk
+    options = SendOptions(unit=units_of(bulk)[0], as_job=job_setting_of(bulk), targets=known_targets(context))
+    sizes = [1 + n % 3 for n in range(declared.max + 1)]
+    trials = [prepare_trial(context, valid_cases(context, size)) for size in sizes]
+    sent = [send(trial, options) for trial in trials]
+    if sent[0].response.status not in SUCCESS_STATUS:
+        raise NotApplicableError(f"the first job was refused ({sent[0].response.status})")
+    yield from _judge_limit(context.session, declared, sent)
+    yield from _judge_results(trials, options, sent)
+
+
+def _limit(context: SiteContext) -> ActiveJobs:
+    job = context.bulk.job
+    declared = job.active if job is not None else None
+    assert declared is not None  # noqa: S101 - the law applies
+    if declared.max > MAX_STARTED_JOBS:
+        raise NotApplicableError(f"{declared.max} jobs are more than are started here")
+    return declared
+
+
+def _judge_limit(session: Session, declared: ActiveJobs, sent: Sequence[Exchange]) -> Iterator[Finding]:
+    """Yield when the declared limit is not enforced."""
+    early = next((one for one in sent[:-1] if one.response.status not in SUCCESS_STATUS), None)
+    if early is not None and isinstance(declared.breach, int):
+        says = f"{declared.max} jobs may be active, but one of them is refused ({early.response.status})"
+        yield trial_finding("active", "refused within the limit", says, sent[0], early)
+        return
+    last = sent[-1]
+    status = last.response.status
+    fault = refusal_fault((declared.breach,), status, refused=status not in SUCCESS_STATUS)
+    if fault is None or not isinstance(declared.breach, int):
+        return
+    if fault == "otherwise":
+        says = f"a job over the limit is refused with {last.response.status}, but {declared.breach} is declared"
+        yield trial_finding("active", f"refused with {last.response.status}", says, last)
+    elif all(_is_running(session, one) for one in sent[:-1]):
+        says = f"{declared.max} jobs may be active, but one more is accepted"
+        yield trial_finding("active", "accepted over the limit", says, *sent)
+    else:
+        raise NotApplicableError("a job ended before the next one was sent")
+
+
+def _is_running(session: Session, exchange: Exchange) -> bool:
+    view = view_of(session, exchange)
+    if view.traces:
+        request_jobs(session, view, view.traces[0].declared.poll)
+    return all(trace.end is None for trace in view_of(session, exchange).traces)
+
+
+def _judge_results(trials: Sequence[Trial], options: SendOptions, sent: Sequence[Exchange]) -> Iterator[Finding]:
+    """Follow every accepted job to its end: none may be lost or confused with another."""
+    for trial, exchange in zip(trials, sent, strict=True):
+        if exchange.response.status not in SUCCESS_STATUS:
+            continue
+        done: TrialResult = trial_result(trial, options, follow(trial.context.session, exchange))
+        if done.by_target and not options.targets:
+            after = stored_records(done, slots=done.slots("done"))
+            gone = [slot for slot, one in after.items() if one.present is (trial.items[slot].case.action == "delete")]
+            if gone:
+                says = f"of two concurrent jobs one reports item {gone[0]} as done, but it was not applied"
+                yield trial_finding("active", "jobs lose items", says, done, after[gone[0]])
+
+
+FEW_ITEMS: Final = 5
+REAL_WAIT: Final = timedelta(seconds=0.2)
+CONTROLLED_WAIT: Final = timedelta(minutes=10)
+
+
+def overlap(context: SiteContext) -> Iterator[Finding]:
+    """Run two jobs concurrently, and cancel a third."""
+    job = context.bulk.job
+    if job is None:
+        return
+    options = SendOptions(
+        unit=units_of(context.bulk)[0], as_job=job_setting_of(context.bulk), targets=known_targets(context)
+    )
+    yield from _side_by_side(context, options)
+    if job.cancel is not None:
+        yield from _judge_cancellation(context, options, job)
+
+
+def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Finding]:
+    """Poll two jobs of different sizes alternately, and judge whether the first acts too early."""
+    session = context.session
+    first = prepare_trial(context, valid_cases(context, min(FEW_ITEMS, context.bulk.items.max or FEW_ITEMS)))
+    initial = snapshots_before(first)
+    sent = send(first, options)
+    view = view_of(session, sent)
+    if not view.traces:
+        return
+    request_jobs(session, view, view.traces[0].declared.poll)
+    early = snapshots(first, {})
+    request_jobs(session, view, view.traces[0].declared.poll)
+    other = send(prepare_trial(context, valid_cases(context, 1)), options)
+    follow(session, sent)
+    if view_of(session, other).traces:
+        follow(session, other)
+        request_jobs(session, view, view.traces[0].declared.poll)
+    yield from _too_early(first, view_of(session, sent), initial, early)
+
+
+def _too_early(
+    trial: Trial, view: BulkExchange, initial: Mapping[int, Snapshot], early: Mapping[int, Snapshot]
+) -> Iterator[Finding]:
+    """Yield a change that is visible while the job reports, before and after, that nothing was processed."""
+    around = _idle_polls(view, early)
+    for slot, one in early.items() if around else ():
+        if one.differs(initial[slot], trial.names):
+            says = f"item {slot} was applied while its job reported that nothing was processed"
+            yield trial_finding("job-progress", "acts before it is processed", says, view.exchange, *around, one)
+            return
+
+
+def _idle_polls(view: BulkExchange, early: Mapping[int, Snapshot]) -> list[Exchange]:
+    """Return a poll before and one after the reads, both reporting that nothing was processed; else none."""
+    read = [one.exchange.n for one in early.values() if one.exchange is not None]
+    polls = [one for one in view.traces[0].polls if one.is_idle]
+    sooner = [one.exchange for one in polls if read and one.exchange.n < min(read)]
+    later = [one.exchange for one in polls if read and one.exchange.n > max(read)]
+    return [sooner[-1], later[0]] if sooner and later else []
+
+
+def _judge_cancellation(context: SiteContext, options: SendOptions, declared: BulkJob) -> Iterator[Finding]:
+    """Cancel a job, ask for it at once and later, and look whether it acts after its end."""
+    session = context.session
+    trial = prepare_trial(context, valid_cases(context, min(FEW_ITEMS, context.bulk.items.max or FEW_ITEMS)))
+    sent = send(trial, options)
+    view = view_of(session, sent)
+    if not view.traces or declared.cancel is None:
+        return
+    for name in (declared.poll, declared.cancel, declared.poll):
+        request_jobs(session, view, name)
+    initial = snapshots(trial, {})
+    session.wait(CONTROLLED_WAIT if session.controlled else REAL_WAIT)
+    request_jobs(session, view, declared.poll)
+    after = snapshots(trial, {})
+    states = [poll.state for trace in view_of(session, sent).traces for poll in trace.polls]
+    for slot, one in after.items() if "cancelled" in states else ():
+        if one.differs(initial[slot], trial.names):
+            says = f"a cancelled job applied item {slot} after its end"
+            yield trial_finding("job-moves", "acts after its end", says, sent, initial[slot], one)
+            return

@@ -1,0 +1,174 @@
+"""Laws on refused requests: boundary and duplicate. A refused request changes nothing.
+
+Begin with `boundary` and `duplicate`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from contracts.bulk.model import Bulk
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.locations import find, put
+from contracts.messages import ABSENT, Exchange
+from generators.check.laws.metamorphic import valid_cases
+from generators.check.records import Snapshot
+from generators.check.trial_setup import ItemCase, Trial, TrialItem, prepare_trial
+from generators.check.trials import perform, send, snapshots, snapshots_before, stored_records, trial_finding
+from generators.client.polling import view_of
+from generators.client.sites import SiteContext
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding
+from generators.oracles.request_oracle import refusal_fault
+from generators.requests.envelope import SendOptions
+from generators.requests.options import units_of
+
+MAX_TRIED_ITEMS: Final = 20_000  # largest maximum that is tested
+ITEM_COUNT: Final = 3
+UNKNOWN_MODE: Final = "Neither"
+
+
+def boundary(context: SiteContext) -> Iterator[Finding]:
+    """Send the maximum number of items, one more, and none."""
+    items = context.bulk.items
+    if items.min > 0:
+        yield from _judge_empty(context)
+    if items.max is not None and items.max > MAX_TRIED_ITEMS:
+        raise NotApplicableError(f"{items.max} items are more than are sent here")
+    if items.max is not None:
+        yield from _judge_maximum(context, items.max)
+
+
+def _judge_empty(context: SiteContext) -> Iterator[Finding]:
+    trial = prepare_trial(context, [])
+    if context.bulk.effect.payload in context.bulk.items.shared:
+        trial.shared = prepare_trial(context, valid_cases(context, 1)).shared
+    exchange = send(trial, SendOptions(unit=units_of(context.bulk)[0]))
+    yield from _judge_refusal("boundary", "empty", "a request without items", trial, exchange)
+
+
+def _judge_maximum(context: SiteContext, most: int) -> Iterator[Finding]:
+    case, unit = _simplest_case(context), units_of(context.bulk)[0]
+    trial = prepare_trial(context, [case] * (most + 1))
+    sample = sorted({0, most // 2, most - 1})
+    initial = snapshots_before(trial, sample)
+    over = send(trial, SendOptions(unit=unit))
+    yield from _judge_refusal("boundary", "tooMany", f"a request of {most + 1} items", trial, over)
+    yield from _judge_state("boundary", trial, initial, sample, over)
+    done = perform(trial, SendOptions(unit=unit, order=range(most)))
+    if done.refused:
+        says = f"{most} items are allowed, but the request is refused ({done.status})"
+        yield trial_finding("boundary", "most are refused", says, done)
+        return
+    after = stored_records(done, slots=[slot for slot in sample if done.result(slot) == "done"])
+    lost = [slot for slot, one in after.items() if one.present is (case.action == "delete")]
+    if lost:
+        says = f"of {most} items that are reported as done, item {lost[0]} was not applied"
+        yield trial_finding("boundary", "told as done and not carried out", says, done, after[lost[0]])
+
+
+def _simplest_case(context: SiteContext) -> ItemCase:
+    """Return a valid case of which thousands can be made: a creating one, if any."""
+    kinds = valid_cases(context, 1) + valid_cases(context, 8)
+    return next((one for one in kinds if not one.existing), kinds[0])
+
+
+def _judge_refusal(law: str, word: str, what: str, trial: Trial, exchange: Exchange) -> Iterator[Finding]:
+    """Yield when a request that must be refused was accepted, or refused with another status."""
+    declared = trial.context.bulk.guard.refuse.get(word)
+    status = exchange.response.status
+    fault = refusal_fault(() if declared is None else (declared,), status, refused=_is_refused(trial, exchange))
+    if fault == "accepted":
+        yield trial_finding(law, f"{word} is accepted", f"{what} is not refused ({status})", exchange)
+    elif fault == "otherwise":
+        says = f"{what} is refused with {status}, but {declared} is declared"
+        yield trial_finding(law, f"{word} refused with {status}", says, exchange)
+
+
+def _is_refused(trial: Trial, exchange: Exchange) -> bool:
+    if exchange.response.status in SUCCESS_STATUS:
+        return False
+    try:
+        return view_of(trial.context.session, exchange).kind == "refused"
+    except NotApplicableError:
+        return True
+
+
+def _judge_state(
+    law: str, trial: Trial, initial: Mapping[int, Snapshot], slots: Sequence[int], exchange: Exchange
+) -> Iterator[Finding]:
+    """Yield what a refused request changed."""
+    if exchange.response.status in SUCCESS_STATUS:
+        return
+    after = snapshots(trial, {}, slots=slots, probe=law == "duplicate")
+    for slot in slots:
+        case = trial.items[slot].case
+        if initial[slot].differs(after[slot], trial.names):
+            says = f"the request was refused, but item {slot} ({case}) changed the stored state"
+            yield trial_finding(law, "a refused request leaves a trace", says, exchange, after[slot])
+
+
+def duplicate(context: SiteContext) -> Iterator[Finding]:
+    """Send a key or a target twice, a malformed item, and an unknown unit."""
+    refuse = context.bulk.guard.refuse
+    if "badMode" in refuse:
+        yield from _bad_mode(context)
+    for word, break_item in _DEFECTS.items():
+        if word in refuse:
+            yield from _judge_defect(context, word, break_item)
+
+
+def _bad_mode(context: SiteContext) -> Iterator[Finding]:
+    """Ask for an unknown unit."""
+    source = context.bulk.unit.of.source
+    if not source:
+        return
+    trial = prepare_trial(context, valid_cases(context, ITEM_COUNT))
+    initial = snapshots_before(trial)
+    exchange = send(trial, SendOptions(more={source: UNKNOWN_MODE}))
+    yield from _judge_refusal("duplicate", "badMode", "a request with an unknown mode", trial, exchange)
+    yield from _judge_state("duplicate", trial, initial, range(ITEM_COUNT), exchange)
+
+
+def _judge_defect(context: SiteContext, word: str, break_item: Any) -> Iterator[Finding]:
+    for unit in units_of(context.bulk):
+        trial = prepare_trial(context, valid_cases(context, 1) * ITEM_COUNT)
+        trial.items[-1] = break_item(trial, trial.items[0], trial.items[-1])
+        initial = snapshots_before(trial)
+        exchange = send(trial, SendOptions(unit=unit))
+        yield from _judge_refusal("duplicate", word, _DEFECT_TEXTS[word], trial, exchange)
+        yield from _judge_state("duplicate", trial, initial, range(ITEM_COUNT - 1), exchange)
+
+
+def _same_key(trial: Trial, first: TrialItem, last: TrialItem) -> TrialItem:
+    return _with(last, trial.context.bulk.key.at or "", first.content.key)
+
+
+def _same_target(trial: Trial, first: TrialItem, last: TrialItem) -> TrialItem:
+    bulk = trial.context.bulk
+    at = bulk.effect.target[0] if bulk.effect.target else f"{bulk.effect.payload}/{trial.context.resource.key}"
+    return _with(last, at, find(first.raw, at))
+
+
+def _malformed(trial: Trial, first: TrialItem, last: TrialItem) -> TrialItem:
+    del trial, first
+    return replace(last, raw=7)
+
+
+def _with(trial_item: TrialItem, at: str, value: object) -> TrialItem:
+    if value is ABSENT:
+        raise NotApplicableError("its items have no such key")
+    return replace(trial_item, raw=put(trial_item.raw, at, value))
+
+
+_DEFECTS: Final = {"duplicateKey": _same_key, "duplicateTarget": _same_target, "malformedItem": _malformed}
+_DEFECT_TEXTS: Final = {
+    "duplicateKey": "a request with one key twice",
+    "duplicateTarget": "a request with one target twice",
+    "malformedItem": "a request with a malformed item",
+}
+
+
+def refuses_duplicates(bulk: Bulk) -> bool:
+    """Return whether a declaration refuses anything that the law tests."""
+    return any(word in bulk.guard.refuse for word in (*_DEFECTS, "badMode"))

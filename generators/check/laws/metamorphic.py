@@ -1,0 +1,396 @@
+"""Metamorphic laws: equal trials have equal results (isolated, split, permuted, async-is-sync, fan-out, singular).
+
+Metamorphic relations: Chen, Cheung and Yiu, "Metamorphic testing: a new approach for generating next test cases", 1998.
+Begin with `run_at_site` and `compare_trials`.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain, cycle, islice, product
+from typing import Final, TypeVar
+
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.messages import ABSENT, Exchange
+from contracts.openapi.model import Operation
+from generators.check.records import Snapshot, key_of_created
+from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, prepare_trial, variant_cases
+from generators.check.trials import (
+    TrialResult,
+    differing_outcomes,
+    differing_snapshots,
+    perform,
+    send,
+    snapshots,
+    stored_records,
+    trial_finding,
+    trial_result,
+)
+from generators.client.polling import follow
+from generators.client.session import Session
+from generators.client.sites import SiteContext, experiment_sites
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Experiment, Finding
+from generators.requests.envelope import SendOptions, unsupported_reason
+from generators.requests.options import named_targets, stops_at_failure, units_of
+from generators.requests.single import RecordSite, write_request
+
+MIN_MIX_ITEMS: Final = 12  # in a mix: some faults show in long lists only
+Element = TypeVar("Element")
+MAX_ITEMS: Final = 100  # sent together where there is no limit
+MAX_SITES: Final = 3  # tried before an experiment is given up
+
+
+def run_at_site(
+    session: Session, operation: Operation, experiment: Experiment, *, offset: int = 0
+) -> Iterator[Finding]:
+    """Yield the findings of an experiment at the first site where it can run. Raises NotApplicableError.
+
+    Sites that allow most experiments come first; `offset` rotates the first three.
+    """
+    reason = unsupported_reason(operation, groups=False)
+    if reason is not None:
+        raise NotApplicableError(reason)
+    found = experiment_sites(session, operation)
+    if found and not any(_is_readable(operation, site) for site in found):
+        raise NotApplicableError("its records belong to targets that no call for single records can name")
+    sites = deque(found[:MAX_SITES])
+    sites.rotate(-offset)
+    reasons: list[str] = []
+    for site in sites:
+        try:
+            yield from experiment(SiteContext(session=session, operation=operation, site=site))
+        except NotApplicableError as error:
+            reasons.append(str(error))
+        else:
+            return
+    raise NotApplicableError(reasons[0] if reasons else "no resource was found to test it on")
+
+
+def _is_readable(operation: Operation, site: RecordSite) -> bool:
+    """Return whether single-record operations can read what a bulk operation stores for one target."""
+    fan_out = operation.bulk.items.fan_out if operation.bulk is not None else None
+    return fan_out is None or site.at_target([fan_out.over], "") is not None
+
+
+def valid_cases(context: SiteContext, size: int) -> list[ItemCase]:
+    """Return `size` valid cases, every kind in turn. Raises NotApplicableError when there is none."""
+    known, _ = available_cases(context)
+    if not known:
+        raise NotApplicableError(f"no item could be made that {context.operation.id} should carry out")
+    return list(islice(cycle(known), size))
+
+
+def invalid_cases(context: SiteContext) -> Sequence[ItemCase]:
+    """Return one case of each defect that does not have the whole request refused. Raises NotApplicableError."""
+    _, known = available_cases(context)
+    if not known:
+        raise NotApplicableError("no item could be made that fails by itself")
+    return known
+
+
+def mixed_cases(context: SiteContext) -> list[ItemCase]:
+    """Return valid cases alternating with cases with a defect, two of these adjacent, and valid ones at the end."""
+    most = context.bulk.items.max or 2 * MIN_MIX_ITEMS
+    wrong = invalid_cases(context)[: max(1, (most - 2) // 2)]
+    right = valid_cases(context, max(len(wrong) + 3, MIN_MIX_ITEMS - len(wrong)))
+    pairs = list(chain.from_iterable(zip(right, wrong, strict=False)))
+    return [*pairs, wrong[0], *right[len(wrong) :]][:most]
+
+
+def insert_case(right: Sequence[ItemCase], wrong: ItemCase, at: int) -> list[ItemCase]:
+    """Return valid cases with another case inserted at an index."""
+    return [*right[:at], wrong, *right[at:]]
+
+
+def batched(things: Sequence[Element], most: int) -> Iterator[Sequence[Element]]:
+    """Yield consecutive slices of at most `most` elements."""
+    yield from (things[start : start + most] for start in range(0, len(things), most))
+
+
+def max_independent_items(context: SiteContext) -> int:
+    """Return how many items can be sent together without affecting one another."""
+    apart = units_of(context.bulk)[0] == "item" and not stops_at_failure(context.bulk)
+    return (context.bulk.items.max or MAX_ITEMS) if apart else 1
+
+
+def run_each(sets: Iterable[Element], trial: Callable[[Element], Iterator[Finding]]) -> Iterator[Finding]:
+    """Yield the findings of a trial on each set. Raises NotApplicableError when none of them could run."""
+    reasons: list[str] = []
+    tried = 0
+    for some in sets:
+        try:
+            yield from trial(some)
+            tried += 1
+        except NotApplicableError as error:
+            reasons.append(str(error))
+    if reasons and not tried:
+        raise NotApplicableError(reasons[0])
+
+
+def compare_trials(
+    law: str, first: TrialResult, second: TrialResult, slots: Sequence[int], how: str, *, target: str | None = None
+) -> Iterator[Finding]:
+    """Yield the differences between two equal trials in outcomes and stored records."""
+    cases = [trial_item.case for trial_item in first.trial.items]
+    for slot, what in differing_outcomes(first, second, slots):
+        says = f"item {slot} ({cases[slot]}) is {what}, {how}"
+        yield trial_finding(law, f"outcome of {cases[slot]} differs", says, first, second)
+    one = stored_records(first, target=target, slots=slots, probe=target is None)
+    other = stored_records(second, target=target, slots=slots, probe=target is None)
+    for slot, what in differing_snapshots(one, first.trial.names, other, second.trial.names, slots):
+        says = f"the record of item {slot} ({cases[slot]}) is not the same, {how}: {what}"
+        yield trial_finding(law, f"state after {cases[slot]} differs", says, first, second, one[slot], other[slot])
+
+
+def require_outcomes(done: TrialResult) -> TrialResult:
+    """Return the result when its outcomes are known. Raises NotApplicableError when refused or not reported."""
+    if done.refused:
+        raise NotApplicableError(f"the whole request was refused ({done.status})")
+    if not done.outcomes:
+        raise NotApplicableError("the outcomes of its items are not reported")
+    return done
+
+
+def isolated(context: SiteContext) -> Iterator[Finding]:
+    """Send mixed cases, then the same without the failed items: the others must have the same results."""
+    cases = mixed_cases(context)
+    first = perform(prepare_trial(context, cases), SendOptions(unit="item"))
+    if first.refused:
+        yield from _judge_refusal(context, cases, first)
+        return
+    if not require_outcomes(first).slots("failed"):
+        raise NotApplicableError("no item failed, although some should")
+    rest = [slot for slot, one in enumerate(cases) if first.result(slot) != "failed" or not one.defect]
+    if not rest:
+        raise NotApplicableError("every item failed")
+    second = perform(prepare_trial(context, cases), SendOptions(unit="item", order=rest))
+    if second.refused:
+        says = f"the request is refused ({second.status}) when the items that failed are left out"
+        yield trial_finding("isolated", "refused without its failures", says, first, second)
+        return
+    yield from compare_trials("isolated", first, second, rest, "with the failed items there and without them")
+
+
+def _judge_refusal(context: SiteContext, cases: Sequence[ItemCase], first: TrialResult) -> Iterator[Finding]:
+    """Yield that a request was refused for items that should only fail individually."""
+    rest = [slot for slot, one in enumerate(cases) if not one.defect]
+    second = perform(prepare_trial(context, cases), SendOptions(unit="item", order=rest))
+    if second.refused:
+        raise NotApplicableError(f"the whole request was refused ({first.status}), with bad items and without them")
+    says = f"the whole request is refused ({first.status}) for items that should fail individually"
+    yield trial_finding("isolated", "refused for its bad items", says, first, second)
+
+
+def split(context: SiteContext) -> Iterator[Finding]:
+    """Send a list in one request, and the same list in two requests."""
+    cases = _with_repeats(context, mixed_cases(context))
+    middle = len(cases) // 2
+    first = require_outcomes(perform(prepare_trial(context, cases), SendOptions(unit="item")))
+    trial = prepare_trial(context, cases)
+    halves = (range(middle), range(middle, len(cases)))
+    parts = [require_outcomes(perform(trial, SendOptions(unit="item", order=half))) for half in halves]
+    second = replace(parts[1], outcomes={**parts[0].outcomes, **parts[1].outcomes})
+    yield from compare_trials("split", first, second, range(len(cases)), "in one request and in two")
+
+
+def _with_repeats(context: SiteContext, cases: list[ItemCase]) -> list[ItemCase]:
+    """Return the cases with one that targets the same record again, where a request may do that."""
+    refuse = context.bulk.guard.refuse
+    again = [n for n, one in enumerate(cases) if one.existing and not one.defect and one.action != "delete"]
+    if "duplicateTarget" in refuse or not again:
+        return cases
+    return [*cases, replace(cases[again[0]], twin=again[0])]
+
+
+def permuted(context: SiteContext) -> Iterator[Finding]:
+    """Send a list in other orders."""
+    cases, unit = mixed_cases(context), units_of(context.bulk)[0]
+    slots = list(range(len(cases)))
+    first = require_outcomes(perform(prepare_trial(context, cases), SendOptions(unit=unit)))
+    shuffled = context.session.rng("permuted", context.operation.id).sample(slots, len(slots))
+    for order in (slots[::-1], shuffled) if context.session.controlled else (shuffled,):
+        second = require_outcomes(perform(prepare_trial(context, cases), SendOptions(unit=unit, order=order)))
+        yield from compare_trials("permuted", first, second, slots, "in this order and in another")
+
+
+def async_is_sync(context: SiteContext) -> Iterator[Finding]:
+    """Send the same list at once and as a job, in each unit."""
+    bulk = context.bulk
+    wishes = bulk.job.when if bulk.job is not None else ()
+    sets = (mixed_cases(context), valid_cases(context, 6))
+    for n, (unit, cases) in enumerate(product(units_of(bulk), sets)):
+        options = SendOptions(unit=unit, as_job=wishes[n % len(wishes)])
+        trial = prepare_trial(context, cases)
+        sent = send(trial, options)
+        first = require_outcomes(perform(prepare_trial(context, cases), SendOptions(unit=unit)))
+        second = trial_result(trial, options, follow(context.session, sent))
+        if second.view.kind != "accepted":
+            raise NotApplicableError(f"the wish '{options.as_job}' was answered {second.status}, without a job")
+        slots = range(len(cases))
+        yield from compare_trials(
+            "async-is-sync", first, require_outcomes(second), slots, f"at once and as a job ({unit})"
+        )
+
+
+def fan_out(context: SiteContext) -> Iterator[Finding]:
+    """Send the same list for several targets and for each alone."""
+    cases, targets = mixed_cases(context), known_targets(context)
+    max_independent_items = perform(prepare_trial(context, cases), SendOptions(unit="item", targets=targets))
+    live = [name for name in targets if name in max_independent_items.by_target]
+    if len(targets) < 2 or not live:  # noqa: PLR2004 - it takes two to be together
+        raise NotApplicableError("fewer than two targets are known, or none of them works")
+    yield from _unreported_targets(max_independent_items)
+    for target in live:
+        alone = perform(prepare_trial(context, cases), SendOptions(unit="item", targets=[target]))
+        if target not in alone.by_target:
+            says = f"the target {target} is served with others and refused alone"
+            yield trial_finding("fan-out", "refused alone", says, max_independent_items, alone)
+            continue
+        how = f"with other targets and for {target} alone"
+        slots = range(len(cases))
+        yield from compare_trials(
+            "fan-out", _for_target(max_independent_items, target), _for_target(alone, target), slots, how, target=target
+        )
+        yield from _other_targets_changed(alone, [one for one in live if one != target])
+
+
+def _unreported_targets(max_independent_items: TrialResult) -> Iterator[Finding]:
+    """Yield a target that is neither served nor reported as failed."""
+    told = {
+        *max_independent_items.by_target,
+        *(trace.target for trace in max_independent_items.view.traces),
+        *(max_independent_items.view.failed_targets or ()),
+    }
+    missing = [name for name in max_independent_items.view.request.targets or () if name not in told]
+    if missing:
+        yield trial_finding(
+            "fan-out", "target not told", f"no result is reported for the target {missing[0]}", max_independent_items
+        )
+
+
+def _for_target(done: TrialResult, target: str) -> TrialResult:
+    return replace(done, outcomes=done.by_target[target])
+
+
+def _other_targets_changed(alone: TrialResult, others: Sequence[str]) -> Iterator[Finding]:
+    """Yield another target that stores a record sent for one target alone."""
+    fresh = [
+        trial_item.slot
+        for trial_item in alone.trial.items
+        if not trial_item.case.existing and not trial_item.case.defect
+    ]
+    target = alone.options.targets[0]
+    for other in others:
+        own, foreign = (
+            stored_records(alone, target=target, slots=fresh),
+            stored_records(alone, target=other, slots=fresh),
+        )
+        leaked = [slot for slot in fresh if foreign[slot].present and not _is_same(own[slot], foreign[slot])]
+        if leaked:
+            says = f"item {leaked[0]}, sent for {target} alone, is stored for {other} too"
+            yield trial_finding("fan-out", "stored for another target", says, alone, foreign[leaked[0]])
+
+
+def _is_same(one: Snapshot, other: Snapshot) -> bool:
+    """Return whether both were read by the same request, so that nothing distinguishes the targets."""
+    return one.exchange is not None and other.exchange is not None and one.exchange.request == other.exchange.request
+
+
+def known_targets(context: SiteContext) -> list[str]:
+    """Return the targets in `given`, else those of the contract's examples; empty without a fan-out."""
+    declared, given = context.bulk.items.fan_out, context.session.given
+    if declared is None:
+        return []
+    name = declared.over.rpartition("/")[2]
+    if name in given:
+        return given[name].split(",")
+    named = named_targets(context.session.contract, [context.operation])
+    return [*named.first, *named.others]
+
+
+VARIANT_TRIES: Final = 2  # times that each unusual content is tried
+
+
+def singular(context: SiteContext) -> Iterator[Finding]:
+    """Send every kind of item in bulk, and each alone by its equivalent single-record request."""
+    plain, odd, broken = (
+        [one for one in some if _single_operation(context, one) is not None] for some in _case_groups(context)
+    )
+    if not plain:
+        raise NotApplicableError("the call that items are like does none of the actions that could be tried")
+    most = max_independent_items(context)
+    sets = [*batched(plain, most), *batched(odd, most), *([one] for one in broken)]
+    yield from run_each(sets, partial(_compare_with_single, context))
+
+
+def _case_groups(context: SiteContext) -> tuple[Sequence[ItemCase], Sequence[ItemCase], Sequence[ItemCase]]:
+    """Return plain cases, cases with unusual contents, and cases that may have the whole request refused."""
+    (right, wrong), (odd, broken) = available_cases(context), variant_cases(context)
+    timeless = not any(_names_version(one) for one in _single_operations(context))
+    shared = context.bulk.effect.payload in context.bulk.items.shared
+    known = [one for one in wrong if not (timeless and one.defect == "stale")]
+    return [*right, *known], () if shared else odd * VARIANT_TRIES, broken
+
+
+def _compare_with_single(context: SiteContext, cases: Sequence[ItemCase]) -> Iterator[Finding]:
+    unit = units_of(context.bulk)[0]
+    many = perform(prepare_trial(context, cases, fitting=False), SendOptions(unit=unit))
+    trial = prepare_trial(context, cases, fitting=False)
+    calls = [_send_singly(trial, trial_item) for trial_item in trial.items]
+    told = {slot: key for slot, (_, key) in enumerate(calls) if key is not ABSENT}
+    for slot, (exchange, _) in enumerate(calls):
+        verdict = "done" if exchange.response.status in SUCCESS_STATUS else "failed"
+        result = "failed" if many.refused else many.result(slot)
+        if result not in {verdict, "untold"}:
+            says = f"item {slot} ({cases[slot]}) is {result} in bulk and {verdict} alone ({exchange.response.status})"
+            yield trial_finding("singular", f"verdict on {cases[slot]} differs", says, many, exchange)
+    yield from _compare_states(many, trial, told, cases, [exchange for exchange, _ in calls])
+
+
+def _compare_states(
+    many: TrialResult, trial: Trial, told: dict[int, object], cases: Sequence[ItemCase], calls: Sequence[Exchange]
+) -> Iterator[Finding]:
+    slots = range(len(cases))
+    bulk, alone = stored_records(many, probe=True), snapshots(trial, told, probe=True)
+    for slot, what in differing_snapshots(bulk, many.trial.names, alone, trial.names, slots):
+        says = f"the record of item {slot} ({cases[slot]}) is not the same in bulk and alone: {what}"
+        shape = f"state after {cases[slot]} differs"
+        yield trial_finding("singular", shape, says, many, bulk[slot], calls[slot], alone[slot])
+
+
+def _single_operation(context: SiteContext, case: ItemCase) -> Operation | None:
+    """Return the equivalent single-record operation of a case, None when there is none."""
+    wanted = "upsert" if case.action == "delete" and context.bulk.effect.tombstone else case.action
+    return next(
+        (one for one in _single_operations(context) if one.record is not None and one.record.action.constant == wanted),
+        None,
+    )
+
+
+def _single_operations(context: SiteContext) -> list[Operation]:
+    named = (context.session.contract.operation(name) for name in context.bulk.effect.like)
+    return [one for one in named if one is not None and one.record is not None]
+
+
+def _names_version(operation: Operation) -> bool:
+    return operation.record is not None and operation.record.version is not None
+
+
+def _send_singly(trial: Trial, trial_item: TrialItem) -> tuple[Exchange, object]:
+    """Send one item by its single-record operation; return the exchange and the created record's key, or ABSENT."""
+    bulk, case = trial.context.bulk, trial_item.case
+    like = _single_operation(trial.context, case)
+    assert like is not None  # noqa: S101 - others were left out
+    members = {**trial.shared_members, **trial_item.content.values}
+    target = trial_item.content.target
+    if case.action == "delete" and bulk.effect.tombstone:
+        stones = {at.removeprefix("/"): value for at, value in bulk.effect.tombstone.items()}
+        members = {trial.context.resource.key: target, **stones}
+    action = like.record.action.constant if like.record is not None else case.action
+    made = write_request(trial.context.site, action, members, key=target, version=trial_item.content.version)
+    exchange = trial.context.session.send(made.request())
+    if exchange.response.status not in SUCCESS_STATUS or target is not None:
+        return exchange, ABSENT
+    return exchange, key_of_created(trial.context.session, trial.context.site, exchange, members, trial.names)

@@ -1,0 +1,131 @@
+"""Laws on the order of items: grouped and broken-reference. Begin with `grouped` and `broken_reference`."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import product
+
+from contracts.exchange.locations import put
+from contracts.syntax.text import short
+from generators.check.laws.metamorphic import invalid_cases, valid_cases
+from generators.check.trial_setup import ItemCase, Trial, prepare_trial
+from generators.check.trials import TrialResult, perform, snapshots_before, stored_records, trial_finding
+from generators.client.sites import SiteContext
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding
+from generators.requests.envelope import SendOptions
+from generators.requests.options import actions_of, units_of
+
+GROUP_PAIRS = ((1, 2), (9, 10))  # the second pair sorts differently as numbers and as texts
+
+
+def grouped(context: SiteContext) -> Iterator[Finding]:
+    """List a larger group before a smaller one: the larger one must see the smaller one's changes."""
+    experiments = [
+        experiment for experiment in (_same_record_changed, _same_record_created) if _is_possible(context, experiment)
+    ]
+    if not experiments:
+        raise NotApplicableError("its actions leave no room for two items that meet the same record")
+    for experiment, pair in product(experiments, GROUP_PAIRS):
+        yield from experiment(context, *pair)
+
+
+def _is_possible(context: SiteContext, experiment: Callable[[SiteContext, int, int], Iterator[Finding]]) -> bool:
+    actions = actions_of(context.bulk)
+    if experiment is _same_record_changed:
+        return bool({"update", "upsert"} & set(actions))
+    return "create" in actions and bool(context.resource.unique or not context.resource.assigned)
+
+
+def _same_record_changed(context: SiteContext, small: int, large: int) -> Iterator[Finding]:
+    """Change one member in both groups and a second one in the smaller: the larger group's change must remain."""
+    action = next(one for one in ("update", "upsert") if one in actions_of(context.bulk))
+    first = ItemCase(action=action, existing=True, group=small, variant="wide")
+    trial = _with_successive_versions(
+        prepare_trial(context, [first, ItemCase(action=action, existing=True, group=large, twin=0)])
+    )
+    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0], grouped=True, order=[1, 0]))
+    if done.slots("done") == [0] and trial.items[1].content.version is not None:
+        says = f"group {large} is listed before group {small}, and does not see the version that {small} made"
+        yield trial_finding("grouped", f"groups {small} and {large} in the wrong order", says, done)
+        return
+    if done.slots("done") != [0, 1]:
+        raise NotApplicableError("two changes of one record in two groups were not both carried out")
+    after = stored_records(done, slots=[0])[0]
+    early, late = (trial_item.content.values for trial_item in trial.items)
+    for name, value in {**early, **late}.items():
+        if after.present and name != context.resource.key and (after.members or {}).get(name) != value:
+            got = short((after.members or {}).get(name))
+            says = f"group {large} is listed before group {small}, and after both '{name}' is {got}, not {short(value)}"
+            yield trial_finding("grouped", f"groups {small} and {large} in the wrong order", says, done, after)
+            return
+
+
+def _with_successive_versions(trial: Trial) -> Trial:
+    """Return the trial without versions; where they are required, the second item states the first one's result."""
+    version, schema = trial.context.bulk.effect.version, trial.context.spec.encoder.element
+    for n, trial_item in enumerate(trial.items):
+        given = trial_item.content.version
+        if version is None or given is None:
+            continue
+        timeless = {name: value for name, value in trial_item.raw.items() if f"/{name}" != version}
+        if schema is None or schema.is_valid(timeless):
+            trial.items[n] = replace(trial_item, raw=timeless, content=replace(trial_item.content, version=None))
+        elif isinstance(given, int):
+            trial.items[n] = replace(trial_item, raw=put(trial_item.raw, version, given + n))
+    return trial
+
+
+def _same_record_created(context: SiteContext, small: int, large: int) -> Iterator[Finding]:
+    """Create in both groups what can exist once: the smaller group succeeds, the larger one fails."""
+    unit = units_of(context.bulk)[0]
+    if unit != "item" or not _exists_once(context):
+        return
+    trial = _pair(context, small, large)
+    done = perform(trial, SendOptions(unit=unit, grouped=True, order=[1, 0]))
+    if done.slots("done") == [1]:
+        says = f"group {large} is listed before group {small} and ran before it"
+        yield trial_finding("grouped", f"groups {small} and {large} in the wrong order", says, done)
+    elif done.slots("done") == [0, 1]:
+        says = f"group {large} does not see what group {small} created: both create what can exist once"
+        yield trial_finding("grouped", "a larger group does not see a smaller one", says, done)
+
+
+def _pair(context: SiteContext, small: int, large: int) -> Trial:
+    first = ItemCase(action="create", group=small)
+    return prepare_trial(context, [first, replace(first, group=large, twin=0)])
+
+
+def _exists_once(context: SiteContext) -> bool:
+    """Return whether the second of two equal creations in two requests fails."""
+    trial, unit = _pair(context, *GROUP_PAIRS[0]), units_of(context.bulk)[0]
+    halves = [perform(trial, SendOptions(unit=unit, order=[slot])) for slot in (0, 1)]
+    return halves[0].result(0) == "done" and halves[1].result(1) == "failed"
+
+
+def broken_reference(context: SiteContext) -> Iterator[Finding]:
+    """Let one item depend on an item that fails, and another on one that succeeds."""
+    wrong, right = invalid_cases(context)[0], valid_cases(context, 1)[0]
+    cases = [right, replace(right, awaits=(0,)), wrong, replace(right, awaits=(2,))]
+    trial = prepare_trial(context, cases)
+    initial = snapshots_before(trial)[3]
+    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
+    if 2 not in done.slots("failed"):  # noqa: PLR2004 - the place of the one that is wrong
+        raise NotApplicableError("the item that another one waits for did not fail")
+    after = stored_records(done, slots=[3])[3]
+    yield from _judge_report(done)
+    if initial.differs(after, trial.names):
+        says = "an item was applied although the item that it depends on had failed"
+        yield trial_finding("broken-reference", "run all the same", says, done, after)
+
+
+def _judge_report(done: TrialResult) -> Iterator[Finding]:
+    declared, one = done.trial.context.bulk.order.on_broken, done.outcomes[3]
+    if one.result == "done":
+        says = "an item is done although the item that it depends on failed"
+        yield trial_finding("broken-reference", "told as done", says, done)
+    elif declared is not None and one.result == "failed":
+        says = f"an item whose dependency failed reports {short(one.error)}, but {short(declared)} is declared"
+        yield trial_finding("broken-reference", "not told as declared", says, done)
+    if done.result(1) not in {"done", "untold"}:
+        says = "an item is not applied although the item that it depends on is done"
+        yield trial_finding("broken-reference", "not run although it could", says, done)

@@ -1,0 +1,233 @@
+"""Laws on the stored state: atomic and stale-version, and the check of effects. Begin with `atomic` and `effect`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from contracts.exchange.locations import choose
+from contracts.exchange.preconditions import is_next
+from contracts.messages import ABSENT
+from contracts.schemas.equality import equivalent
+from contracts.syntax.text import short
+from generators.check.laws.metamorphic import (
+    batched,
+    insert_case,
+    invalid_cases,
+    max_independent_items,
+    run_each,
+    valid_cases,
+)
+from generators.check.records import Snapshot
+from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, prepare_trial, variant_cases
+from generators.check.trials import TrialResult, perform, snapshots_before, stored_records, trial_finding
+from generators.client.sites import SiteContext
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding
+from generators.requests.envelope import SendOptions
+from generators.requests.options import actions_of, units_of
+
+VALID_ITEMS = 4  # around the failing one
+
+
+def atomic(context: SiteContext) -> Iterator[Finding]:
+    """Send units with one failing item first, in the middle or last; then look for changes that remained."""
+    failures = seen = 0
+    for cases in _case_lists(context):
+        for unit in _atomic_units(context):
+            trial = prepare_trial(context, _in_groups(cases) if unit == "group" else cases)
+            initial = snapshots_before(trial)
+            done = perform(trial, SendOptions(unit=unit))
+            if done.refused or done.slots("failed"):
+                failures += 1
+                after = stored_records(done, slots=_failed_group(trial), probe=True)
+                seen += sum(one.present is not None for one in after.values())
+                yield from _judge_rollback(trial, initial, after, done)
+    if not failures:
+        raise NotApplicableError("no unit failed, although some should")
+    if not seen:
+        raise NotApplicableError("it cannot be determined which records are stored")
+
+
+def _atomic_units(context: SiteContext) -> list[str | None]:
+    """Return the units of several items that a request can have; None where that is the default."""
+    default = context.bulk.unit.of.default
+    unsaid = choose(context.bulk.unit.of, ABSENT) if default is not None else None
+    said: list[str | None] = [one for one in units_of(context.bulk) if one != "item"]
+    return [*said, *([None] if unsaid in said else [])]
+
+
+def _case_lists(context: SiteContext) -> Iterator[list[ItemCase]]:
+    right, wrong = valid_cases(context, VALID_ITEMS), invalid_cases(context)
+    for n, at in enumerate((0, VALID_ITEMS // 2, VALID_ITEMS)):
+        yield insert_case(right, wrong[n % len(wrong)], at)
+    for one in wrong[3:]:
+        yield insert_case(right, one, VALID_ITEMS)
+
+
+def _in_groups(cases: Sequence[ItemCase]) -> list[ItemCase]:
+    """Return the cases in one group, and the valid ones in another."""
+    right = [one for one in cases if not one.defect]
+    return [*(replace(one, group=1) for one in cases), *(replace(one, group=2) for one in right)]
+
+
+def _failed_group(trial: Trial) -> list[int]:
+    return [trial_item.slot for trial_item in trial.items if trial_item.case.group in {None, 1}]
+
+
+def _judge_rollback(
+    trial: Trial, initial: Mapping[int, Snapshot], after: Mapping[int, Snapshot], done: TrialResult
+) -> Iterator[Finding]:
+    """Yield what a failed unit changed."""
+    for slot, other in after.items():
+        case, one = trial.items[slot].case, initial[slot]
+        if one.differs(other, trial.names):
+            who = "the item that failed" if case.defect else "an item beside it"
+            says = f"a unit ({done.options.unit}) failed, but item {slot} ({case}), {who}, changed the stored state"
+            yield trial_finding("atomic", f"{case.action} stays", says, done, one, other)
+
+
+def stale_version(context: SiteContext) -> Iterator[Finding]:
+    """Change each record once; then send current versions around a stale one, for each action with a version."""
+    right, wrong = available_cases(context)
+    live = [one for one in right if one.existing and one.action not in {"delete", "create"}]
+    actions = [one for one in actions_of(context.bulk) if ItemCase(action=one, defect="stale", existing=True) in wrong]
+    for case in live:
+        yield from _judge_increment(context, case)
+    if not actions:
+        raise NotApplicableError("no item could be made that names a stale version")
+    for action in actions:
+        yield from _judge_stale_item(context, action)
+    yield from _judge_repeated_version(context, actions[0])
+
+
+def _judge_increment(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
+    """Change one record: its version increments by one."""
+    trial = prepare_trial(context, [case])
+    initial = snapshots_before(trial)
+    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
+    if done.result(0) == "done":
+        yield from _judge_current_items(done, {0: initial[0]}, stored_records(done), case.action)
+
+
+def _judge_stale_item(context: SiteContext, action: str) -> Iterator[Finding]:
+    unit = units_of(context.bulk)[0]
+    live = ItemCase(action=action, existing=True)
+    trial = prepare_trial(context, [live, replace(live, defect="stale"), live])
+    initial = snapshots_before(trial)
+    done = perform(trial, SendOptions(unit=unit))
+    after = stored_records(done)
+    if done.result(1) == "done":
+        yield trial_finding("stale-version", f"stale {action} is done", f"a stale version is accepted ({action})", done)
+    if initial[1].differs(after[1], trial.names):
+        says = f"an item with a stale version changed its record ({action})"
+        yield trial_finding("stale-version", f"stale {action} changes its record", says, done, initial[1], after[1])
+    if unit == "item":
+        yield from _judge_current_items(done, initial, after, action)
+
+
+def _judge_current_items(
+    done: TrialResult, initial: Mapping[int, Snapshot], after: Mapping[int, Snapshot], action: str
+) -> Iterator[Finding]:
+    """Yield unexpected results of the items around the stale one."""
+    for slot in (slot for slot in (0, 2) if slot in initial):
+        if done.result(slot) == "failed":
+            says = f"an item with the live version failed beside one with a stale version ({action})"
+            yield trial_finding("stale-version", f"live {action} fails", says, done, initial[slot])
+        elif action != "delete" and _is_wrong_increment(initial[slot].version, after[slot].version):
+            first, now = short(initial[slot].version), short(after[slot].version)
+            says = f"one change moved a version from {first} to {now}"
+            yield trial_finding("stale-version", "version moves wrongly", says, done, initial[slot], after[slot])
+
+
+def _is_wrong_increment(snapshots_before: object, after: object) -> bool:
+    return snapshots_before is not ABSENT and after is not ABSENT and not is_next(snapshots_before, after)
+
+
+def _judge_repeated_version(context: SiteContext, action: str) -> Iterator[Finding]:
+    """State one version in two items on one record, in a list that runs in order: the second is stale."""
+    bulk = context.bulk
+    if bulk.order.run != "listed" or "duplicateTarget" in bulk.guard.refuse or units_of(bulk)[0] != "item":
+        return
+    live = ItemCase(action=action, existing=True)
+    trial = prepare_trial(context, [live, replace(live, twin=0)])
+    initial = snapshots_before(trial)[0]
+    done = perform(trial, SendOptions(unit="item"))
+    after = stored_records(done, slots=[0])[0]
+    if done.refused or initial.version is ABSENT:
+        return
+    if len(done.slots("done")) > 1 or (action != "delete" and _is_wrong_increment(initial.version, after.version)):
+        says = f"one version served for two items of one request ({action})"
+        yield trial_finding("stale-version", f"one version serves two {action}s", says, done, initial, after)
+
+
+EFFECT: Final = "effect"
+MUST_FAIL: Final = frozenset(("invalid", "incomplete", "taken", "unknown"))
+
+
+def effect(context: SiteContext) -> Iterator[Finding]:
+    """Send every kind of item, and compare the stored records with what was sent and reported."""
+    (right, wrong), (odd, _) = available_cases(context), variant_cases(context)
+    shared = context.bulk.effect.payload in context.bulk.items.shared
+    if not right:
+        raise NotApplicableError(f"no item could be made that {context.operation.id} should carry out")
+    most = max_independent_items(context)
+    sets = [*batched([*right, *wrong, *right], most), *batched(() if shared else odd, most)]
+    yield from run_each(sets, partial(_judge_effects, context))
+
+
+def _judge_effects(context: SiteContext, cases: Sequence[ItemCase]) -> Iterator[Finding]:
+    trial = prepare_trial(context, cases)
+    initial = snapshots_before(trial)
+    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
+    after = stored_records(done)
+    for trial_item in trial.items:
+        one, other, result = initial[trial_item.slot], after[trial_item.slot], done.result(trial_item.slot)
+        if other.present is None or one.present is None:
+            continue
+        if done.refused or result == "failed":
+            yield from _judge_failed(trial, trial_item, done, one, other)
+        elif result == "done":
+            yield from _judge_done(trial, trial_item, done, one, other)
+
+
+def _judge_failed(
+    trial: Trial, trial_item: TrialItem, done: TrialResult, initial: Snapshot, after: Snapshot
+) -> Iterator[Finding]:
+    if initial.differs(after, trial.names):
+        says = f"item {trial_item.slot} ({trial_item.case}) is reported as failed, but it changed the stored state"
+        yield trial_finding(EFFECT, f"failed {trial_item.case.action} leaves a trace", says, done, initial, after)
+
+
+def _judge_done(
+    trial: Trial, trial_item: TrialItem, done: TrialResult, initial: Snapshot, after: Snapshot
+) -> Iterator[Finding]:
+    case = trial_item.case
+    if case.defect in MUST_FAIL:
+        says = f"item {trial_item.slot} ({case}) is reported as done"
+        yield trial_finding(EFFECT, f"{case} is done", says, done, after)
+    elif after.present is (case.action == "delete"):
+        where = "still there" if after.present else "not there"
+        says = f"item {trial_item.slot} ({case}) is reported as done, but the record is {where}"
+        yield trial_finding(EFFECT, f"{case.action} is not carried out", says, done, initial, after)
+    elif case.action != "delete" and after.members is not None:
+        for name, wanted in _expected_members(trial, trial_item, initial).items():
+            got = after.members.get(name)
+            if not equivalent(trial.maker.members.get(name), got, wanted):
+                says = f"item {trial_item.slot} ({case}) is done, and '{name}' reads {short(got)}, not {short(wanted)}"
+                yield trial_finding(EFFECT, f"{case.action} stores something else", says, done, initial, after)
+                return
+
+
+def _expected_members(trial: Trial, trial_item: TrialItem, initial: Snapshot) -> Mapping[str, Any]:
+    """Return the expected members: what was sent, else what was stored, else a declared default."""
+    resource = trial.context.resource
+    sent = {**trial.shared_members, **trial_item.content.values}
+    kept = dict(initial.members or {}) if trial_item.case.action != "replace" else {}
+    defaults = {} if initial.present else resource.defaults
+    skipped = {resource.key, resource.version}
+    return {
+        name: value
+        for name, value in {**defaults, **kept, **sent}.items()
+        if name not in skipped and value is not ABSENT and not isinstance(value, dict | list)
+    }

@@ -1,0 +1,300 @@
+"""Create records for experiments, and take snapshots of records that compare across equal trials.
+
+Begin with `create_records`, `read_record` and `Snapshot`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+from contracts.bulk.model import Pagination
+from contracts.exchange.bulk_exchange import bulk_exchanges
+from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
+from contracts.exchange.outcomes import created_key, listed_records, page_total
+from contracts.messages import ABSENT, Exchange, ExchangeHistory
+from contracts.openapi.model import Operation
+from generators.client.session import Session
+from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_context_of, record_factory_of
+from generators.errors import NotApplicableError
+from generators.requests.envelope import SendOptions, unsupported_reason
+from generators.requests.items import ItemContent, example_members
+from generators.requests.known_records import Names
+from generators.requests.options import actions_of
+from generators.requests.single import Members, RecordSite, list_request, page_size, record_request, write_request
+
+MAX_PAGES: Final = 12  # pages of a list that are searched for one record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A record as it was read. `members` are those of its schema; `present` is None when its existence is unknown.
+
+    `copies` counts the records with the marker by which it was found in a list.
+    """
+
+    present: bool | None
+    key: object = ABSENT
+    version: object = ABSENT
+    members: Mapping[str, object] | None = None
+    copies: int = 1
+    exchange: Exchange | None = None
+
+    @property
+    def known_version(self) -> object:
+        """The version that the record shows, None when it shows none."""
+        return None if self.version is ABSENT else self.version
+
+    def comparable(self, names: Names) -> tuple[object, ...]:
+        """Return the parts that must be equal in an equal trial, with fresh names normalised."""
+        return (self.present, self.version, names.normalise(dict(self.members)) if self.members is not None else None)
+
+    def differs(self, other: "Snapshot", names: Names, others: Names | None = None) -> bool:
+        """Return whether both records are known and different; `others` are the names of the other one's trial."""
+        known = self.present is not None and other.present is not None
+        return known and self.comparable(names) != other.comparable(names if others is None else others)
+
+
+UNKNOWN: Final = Snapshot(present=None)
+
+
+def read_record(session: Session, site: RecordSite, key: object) -> Snapshot:
+    """Return a record by its key. Raises NotApplicableError when it cannot be read."""
+    exchange = session.send(record_request(site, "read", key=key).request())
+    if exchange.response.status in GONE_STATUS:
+        return Snapshot(present=False, key=key, exchange=exchange)
+    if exchange.response.status not in SUCCESS_STATUS:
+        raise NotApplicableError(f"reading a {site.resource.name} back was answered {exchange.response.status}")
+    return snapshot_of(session, site, exchange.response.data, exchange)
+
+
+def snapshot_of(session: Session, site: RecordSite, body: object, exchange: Exchange) -> Snapshot:
+    """Return the snapshot of the record in a response body."""
+    maker, reader = record_factory_of(session, site.resource), site.reader
+    return Snapshot(
+        present=True,
+        key=reader.key(body),
+        version=reader.version(body),
+        members=reader.stored(body, None if maker.schema is None else maker.members),
+        exchange=exchange,
+    )
+
+
+def find_records(session: Session, site: RecordSite, markers: Sequence[object]) -> Sequence[Snapshot]:
+    """Return the records with these values from the list of all records; UNKNOWN where the list cannot tell."""
+    wanted = {marker for marker in markers if marker is not None}
+    found: dict[object, Snapshot] = {}
+    missing, reader = UNKNOWN, site.reader
+    for exchange, bodies, is_last in _pages(session, site) if wanted else ():
+        near = {marker for marker in wanted if str(marker).encode() in exchange.response.body}
+        for body in bodies if near else ():
+            for marker in near.intersection(map(_scalar, reader.members(body).values())):
+                copies = found[marker].copies + 1 if marker in found else 1
+                found[marker] = replace(snapshot_of(session, site, body, exchange), copies=copies)
+        missing = Snapshot(present=False, exchange=exchange) if is_last else UNKNOWN
+    return [UNKNOWN if marker is None else found.get(marker, missing) for marker in markers]
+
+
+def _scalar(value: object) -> object:
+    return value if isinstance(value, str | int) else None
+
+
+def _pages(session: Session, site: RecordSite) -> Iterator[tuple[Exchange, Sequence[object], bool]]:
+    """Yield the pages of a list, each with whether it is certainly the last one; at most `MAX_PAGES`."""
+    page, seen = site.page, 0
+    for _ in range(MAX_PAGES if "list" in site.operations else 0):
+        exchange = session.send(list_request(site, skip=seen, take=page_size(page)).request())
+        bodies = listed_records(exchange.response.data)
+        if exchange.response.status not in SUCCESS_STATUS or bodies is None:
+            return
+        seen += len(bodies)
+        is_last = not bodies or page_total(page, exchange.response) == seen or len(bodies) < _min_page_size(page)
+        yield exchange, bodies, is_last
+        if is_last or page.skip is None:
+            return
+
+
+def _min_page_size(page: Pagination) -> int:
+    """Return the number of records on every page but the last; 0 when it is unknown."""
+    known = page_size(page)
+    if known is not None:
+        return known
+    return page.default if page.take is None and page.skip is None else 0
+
+
+BULK_THRESHOLD: Final = 24  # number of records from which they are created in bulk, where possible
+MAX_VERSION_READS: Final = 64  # records whose version is read individually
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedRecord:
+    """A record that was created: its key, its version (None when it has none) and the members that were sent."""
+
+    key: object
+    version: object
+    members: Members
+
+
+def create_parents(session: Session, site: RecordSite, names: Names, slot: str) -> Members:
+    """Create records for the required references of a new record, and return their keys by member."""
+    resource = site.resource
+    wanted = [name for name in resource.references if name in resource.required]
+    return {
+        name: _create_parent(session, resource.references[name], names, f"{slot}p{n}") for n, name in enumerate(wanted)
+    }
+
+
+def _create_parent(session: Session, name: str, names: Names, slot: str) -> object:
+    site = next(iter(experiment_site(session, name)), None)
+    if site is None:
+        raise NotApplicableError(f"a {name} to refer to cannot be made")
+    members = new_record_members(session, site, names, slot, session.rng("parent", name))
+    return create_records(session, site, [members], names)[0].key
+
+
+def new_record_members(
+    session: Session,
+    site: RecordSite,
+    names: Names,
+    slot: str,
+    rng: Random,
+    *,
+    edges: float = 0.0,
+) -> Members:
+    """Return members of a new record; its references name records that were created for it."""
+    parents = create_parents(session, site, names, slot)
+    return record_factory_of(session, site.resource).fresh_record(
+        record_context_of(names, rng), slot, parents, edges=edges
+    )
+
+
+def create_records(session: Session, site: RecordSite, members: Sequence[Members], names: Names) -> list[CreatedRecord]:
+    """Create records and return them. Raises NotApplicableError when no operation succeeds."""
+    ways: list[Callable[[], list[object] | None]] = [
+        lambda: _create_singly(session, site, members, names),
+        lambda: _create_in_bulk(session, site, members, names),
+    ]
+    for way in reversed(ways) if len(members) >= BULK_THRESHOLD else ways:
+        keys = way()
+        if keys is not None:
+            return _created_records(session, site, keys, members)
+    raise NotApplicableError(f"no {site.resource.name} could be made to act on")
+
+
+def _created_records(
+    session: Session, site: RecordSite, keys: Sequence[object], members: Sequence[Members]
+) -> list[CreatedRecord]:
+    if site.resource.version is None:
+        return [CreatedRecord(key=key, version=None, members=one) for key, one in zip(keys, members, strict=True)]
+    seen = [read_record(session, site, key) for key in keys[:MAX_VERSION_READS]]
+    versions = [one.known_version for one in seen]
+    versions += versions[:1] * (len(keys) - len(seen))
+    shown = [one.key if one.key is not ABSENT else key for one, key in zip(seen, keys, strict=False)]
+    named = [*shown, *keys[len(shown) :]]
+    rows = zip(named, versions, members, strict=True)
+    return [CreatedRecord(key=key, version=version, members=one) for key, version, one in rows]
+
+
+def _create_singly(session: Session, site: RecordSite, members: Sequence[Members], names: Names) -> list[object] | None:
+    action = next((name for name in ("create", "upsert", "replace") if _can_create(site, name)), None)
+    if action is None:
+        return None
+    keys: list[object] = []
+    for one in members:
+        exchange = session.send(write_request(site, action, one, key=one.get(site.resource.key)).request())
+        key = key_of_created(session, site, exchange, one, names)
+        if exchange.response.status not in SUCCESS_STATUS or key is ABSENT:
+            return None
+        keys.append(key)
+    return keys
+
+
+def _can_create(site: RecordSite, action: str) -> bool:
+    return action in site.operations and (action == "create" or not site.resource.assigned)
+
+
+def key_of_created(session: Session, site: RecordSite, exchange: Exchange, members: Members, names: Names) -> object:
+    """Return the key of a created record: its own, or from the body, the Location header, or a list; else ABSENT."""
+    resource = site.resource
+    if not resource.assigned:
+        return members.get(resource.key, ABSENT)
+    told = created_key(session.contract, session.router, site.reader, exchange.response)
+    if told is not ABSENT:
+        return told
+    found = find_records(session, site, [names.marker(members)])[0]
+    return found.key if found.present else ABSENT
+
+
+def _create_in_bulk(
+    session: Session, site: RecordSite, members: Sequence[Members], names: Names
+) -> list[object] | None:
+    """Create records by a bulk request that reports keys, or whose items carry them."""
+    for operation in session.contract.operations:
+        if (
+            operation.bulk is None
+            or unsupported_reason(operation, groups=False) is not None
+            or not _can_create_in_bulk(session, operation, site)
+        ):
+            continue
+        keys: list[object] = []
+        size = min(operation.bulk.items.max or len(members), len(members))
+        for start in range(0, len(members), size):
+            some = _post_creations(
+                SiteContext(session=session, operation=operation, site=site),
+                members[start : start + size],
+                names,
+                start,
+            )
+            if some is None:
+                break
+            keys += some
+        if len(keys) == len(members):
+            return keys
+    return None
+
+
+def _can_create_in_bulk(session: Session, operation: Operation, site: RecordSite) -> bool:
+    bulk = operation.bulk
+    assert bulk is not None  # noqa: S101 - asked before
+    told = bulk.reply.outcomes is not None and (bulk.reply.outcomes.id is not None or not site.resource.assigned)
+    at_once = bulk.job is None or "always" not in bulk.job.when
+    makes = bool({"create", "upsert"} & set(actions_of(bulk)))
+    return told and at_once and makes and bulk.items.fan_out is None and site in experiment_sites(session, operation)
+
+
+def _post_creations(context: SiteContext, members: Sequence[Members], names: Names, start: int) -> list[object] | None:
+    action = next(name for name in actions_of(context.bulk) if name in {"create", "upsert"})
+    rng, own_key = context.session.rng("made"), context.resource.key
+    keys = [context.spec.encoder.fresh_key(action, names, f"ks{start + n}", rng) for n in range(len(members))]
+    contents = [
+        ItemContent(action=action, members=one, target=one.get(own_key), key=key)
+        for one, key in zip(members, keys, strict=True)
+    ]
+    raws = [context.item(content, rng) for content in contents]
+    named = [n if key is None else key for n, key in enumerate(keys, start)]
+    exchange = context.session.send(context.request(raws, [action], SendOptions(), keys=named))
+    view = next(
+        bulk_exchanges(ExchangeHistory(exchanges=(exchange,)), context.session.contract, router=context.session.router),
+        None,
+    )
+    outcomes = view.reports[0].outcomes if view is not None and view.reports else ()
+    if len(outcomes) != len(members) or any(one.result != "done" for one in outcomes):
+        return None
+    own = [one.get(own_key, ABSENT) for one in members]
+    return [one.id if one.id is not ABSENT else key for one, key in zip(outcomes, own, strict=True)]
+
+
+def change_version(context: SiteContext, known: CreatedRecord, names: Names, slot: str) -> CreatedRecord:
+    """Update a record once, so that its known version becomes stale, and return it. Raises NotApplicableError."""
+    session, site, rng = context.session, context.site, context.session.rng("bump", slot)
+    action = next((name for name in ("update", "upsert", "replace") if name in site.operations), None)
+    if action is None:
+        raise NotApplicableError(f"no call changes one {site.resource.name}, so that its version would move")
+    maker = record_factory_of(session, site.resource)
+    changes = maker.fresh_change(record_context_of(names, rng), f"b{slot}", example_members(context.operation))
+    members = {**known.members, **changes} if action == "replace" else changes
+    exchange = session.send(write_request(site, action, members, key=known.key, version=known.version).request())
+    after = read_record(session, site, known.key).known_version
+    if exchange.response.status not in SUCCESS_STATUS or after == known.version:
+        raise NotApplicableError(f"changing one {site.resource.name} did not move its version")
+    return replace(known, version=after)

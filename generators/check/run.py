@@ -1,0 +1,369 @@
+"""Check an implementation: examples, laws, responses, then schemathesis' coverage phase, as a stream of events.
+
+Begin with `check`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from itertools import product
+from typing import Any, Final, TypeAlias
+
+from contracts.errors import MisuseError
+from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges
+from contracts.openapi.model import Contract, Operation
+from generators.check import warm_up
+from generators.check.laws.catalogue import selection
+from generators.check.laws.concurrent_jobs import overlap
+from generators.check.laws.metamorphic import run_at_site
+from generators.client.environments import salt_of
+from generators.client.http import Client, NoAnswerError
+from generators.client.session import AccessGuard, Budget, Session
+from generators.errors import NotApplicableError
+from generators.oracles import reference_model, response_laws
+from generators.oracles.findings import CheckResult, CheckStatus, Experiment, Finding, Law, Model
+from generators.schemathesis_engine import coverage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPlan:
+    """The options of a check.
+
+    `only` and `skip` are names of checks (`CHECK_NAMES`) and operationIds. `seconds` is the time limit. `document`
+    is the contract as one OpenAPI document, `base` the URL that its paths are appended to; without a document there
+    is no coverage phase. `headers` are sent with every request, `timeout` is in seconds. `given` maps parameter
+    names to values; `name_prefix` begins every generated name, by default it is derived from the time. `model` is a
+    reference model, None for none.
+    """
+
+    seed: int = 0
+    only: Sequence[str] = ()
+    skip: Sequence[str] = ()
+    read_only: bool = False
+    seconds: float = 60.0
+    given: Mapping[str, str] = field(default_factory=dict)
+    name_prefix: str | None = None
+    model: Model | None = None
+    document: Mapping[str, Any] | None = None
+    base: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The check begins: the contract's title, its operations with `x-bulk`, and the checks to be reported."""
+
+    contract: str
+    version: str
+    operations: tuple[str, ...]
+    checks: tuple[str, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawAnswered:
+    """The result of one check on one operation."""
+
+    answer: CheckResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingFound:
+    """A finding; emitted once per fingerprint, as soon as it is known."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The check has ended. `words` counts results by status, `calls` requests, `items` items; `seconds` are real."""
+
+    words: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    calls: int
+    items: int
+    seconds: float
+
+
+Event: TypeAlias = Started | LawAnswered | FindingFound | Finished
+
+
+SAFE_METHODS: Final = frozenset(("GET", "HEAD"))
+COVERAGE_SECONDS: Final = 20.0  # reserved for the coverage phase, at most a third of the time limit
+
+
+JOB_LAWS: Final = ("async-is-sync", "active")
+LAST_LAWS: Final = ("boundary",)  # they create so many records that lists are long afterwards
+BUDGET_USED_UP: Final = "the time budget was used up"
+WRITES_NOT_ALLOWED: Final = "--read-only allows no writes"
+
+
+def check(contract: Contract, client: Client, plan: CheckPlan) -> Iterator[Event]:
+    """Check an implementation and yield events.
+
+    Raises MisuseError for an unknown name, when the server does not respond, or when every response is one refusal.
+    """
+    operations = selection(contract, plan.only, plan.skip).operations
+    guard = AccessGuard(plan.base, [one for one in contract.operations if one.id in operations])
+    yield from _CheckRun(contract, client, plan, guard=guard).events()
+
+
+def run_checks(contract: Contract, client: Client, *, budget: Budget | None = None, **options: Any) -> Iterator[Event]:
+    """Check as `check` does, but accept that every response is a refusal. `options` are those of a CheckPlan."""
+    yield from _CheckRun(contract, client, CheckPlan(**options), budget or Budget()).events()
+
+
+class _CheckRun:
+    """One run. Findings since the last event are collected in `_new_findings`."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        client: Client,
+        plan: CheckPlan,
+        budget: Budget | None = None,
+        guard: AccessGuard | None = None,
+    ) -> None:
+        self._selection, self._plan = selection(contract, plan.only, plan.skip), plan
+        self._covers = coverage.CHECK in self._selection.checks and plan.document is not None
+        self._guard, self._budget = guard, budget or Budget(seconds=plan.seconds)
+        reserved = min(COVERAGE_SECONDS, plan.seconds / 3) if self._covers else 0.0
+        self._session = Session(
+            contract,
+            client,
+            seed=plan.seed,
+            name_prefix=plan.name_prefix or salt_of(datetime.now(UTC)),
+            budget=budget or Budget(seconds=plan.seconds - reserved),
+            given=plan.given,
+            guard=guard,
+        )
+        self._model, self._read_only = plan.model, plan.read_only
+        self._found: dict[str, Finding] = {}
+        self._new_findings: list[Finding] = []
+        self._words: Counter[str] = Counter()
+        self._reasons: dict[str, str] = {}
+        self._exercised: set[tuple[str, str]] = set()
+        self._called: set[str] = set()
+        self._items = self._covered = 0
+
+    def events(self) -> Iterator[Event]:
+        """Yield the events of the whole run."""
+        contract, chosen = self._session.contract, self._selection
+        can = {reference_model.CHECK: self._model is not None, coverage.CHECK: self._covers}
+        bulk = [one for one in contract.operations if one.bulk is not None and one.id in chosen.operations]
+        yield Started(
+            contract=contract.title,
+            version=contract.version,
+            operations=tuple(one.id for one in bulk),
+            checks=tuple(one for one in chosen.checks if can.get(one, True)),
+            seed=self._session.seed,
+        )
+        for step in self._steps():
+            yield from step(bulk)
+        if self._guard is not None:
+            self._guard.require_access()
+        yield Finished(
+            words=self._words,
+            findings=tuple(self._found.values()),
+            calls=self._session.sent + self._covered,
+            items=self._items,
+            seconds=self._budget.spent,
+        )
+
+    def _steps(self) -> Sequence[Callable[[Sequence[Operation]], Iterator[Event]]]:
+        """Return the steps, the most informative first in case the time limit is reached."""
+        asking = (
+            self._examples,
+            self._crud_rounds,
+            self._warm_up_all,
+            self._immediate_experiments,
+            self._jobs,
+            self._job_experiments,
+        )
+        others = [one for one in self._selection.checks if one != coverage.CHECK]
+        return (*(asking if others else ()), self._report_laws, self._report_other_checks, self._run_coverage)
+
+    def _examples(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Send the examples of every operation."""
+        del bulk
+        for operation in self._session.contract.operations:
+            wanted = warm_up.EXAMPLES_CHECK in self._selection.checks and operation.id in self._selection.operations
+            if wanted and self._session.budget.left:
+                self._try(partial(warm_up.replay_examples, self._session, operation, read_only=self._read_only))
+                yield from self._judge_exchanges()
+
+    def _crud_rounds(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Send every single-record request once."""
+        del bulk
+        for name in self._session.contract.resources if response_laws.CHECK in self._selection.checks else ():
+            if not self._skip_reason():
+                self._try(partial(self._collect, warm_up.crud_smoke(self._session, name)))
+                yield from self._judge_exchanges()
+
+    def _warm_up_all(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Send requests that the laws on single responses judge; jobs that need a setting come later."""
+        yield from self._warm_up(bulk, warm_up.run_warm_up)
+
+    def _jobs(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Run jobs: those that a client must ask for, and concurrent ones."""
+        yield from self._warm_up(bulk, warm_up.run_job_warm_up)
+        yield from self._warm_up(bulk, overlap)
+
+    def _warm_up(self, bulk: Sequence[Operation], showing: Experiment) -> Iterator[Event]:
+        looking = [law for law in self._selection.laws if law.judge_exchange is not None]
+        for n, operation in enumerate(bulk):
+            if any(law.exempt_reason(operation) is None for law in looking):
+                reason = self._skip_reason() or self._try(partial(self._run_at_site, showing, operation, n))
+                self._reasons[operation.id] = self._reasons.get(operation.id) or reason
+                yield from self._judge_exchanges()
+
+    def _immediate_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Run the experiments that need no jobs, unless a request always becomes one."""
+        yield from self._experiments(bulk, lambda law: law.name not in {*JOB_LAWS, *LAST_LAWS})
+        yield from self._experiments(self._immediate(bulk), lambda law: law.name in LAST_LAWS)
+
+    def _immediate(self, bulk: Sequence[Operation]) -> Sequence[Operation]:
+        """Return the operations that respond without a job, where waiting for jobs takes real time."""
+        return [] if self._session.controlled else [one for one in bulk if not _always_becomes_job(one)]
+
+    def _job_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Run the experiments that always need jobs, and last those that create most records."""
+        hurried = self._immediate(bulk)
+        yield from self._experiments(bulk, lambda law: law.name in JOB_LAWS)
+        yield from self._experiments([one for one in bulk if one not in hurried], lambda law: law.name in LAST_LAWS)
+
+    def _experiments(self, bulk: Sequence[Operation], wanted: Callable[[Law], bool]) -> Iterator[Event]:
+        laws = [law for law in self._selection.laws if law.experiment is not None]
+        for number, (law, operation) in enumerate(product(laws, bulk)):
+            if wanted(law):
+                yield from self._run_law(law, operation, number)
+
+    def _run_law(self, law: Law, operation: Operation, number: int) -> Iterator[Event]:
+        exempt, reason = law.exempt_reason(operation), self._skip_reason()
+        if law.experiment is not None and exempt is None and not reason:
+            reason = self._try(partial(self._run_at_site, law.experiment, operation, number))
+            yield from self._judge_exchanges()
+        yield self._answered(law.name, operation, exempt, reason)
+
+    def _run_at_site(self, experiment: Experiment, operation: Operation, number: int) -> None:
+        self._collect(run_at_site(self._session, operation, experiment, offset=self._session.seed + number))
+
+    def _collect(self, findings: Iterator[Finding]) -> None:
+        for finding in findings:
+            self._new_findings.append(finding)
+
+    def _skip_reason(self) -> str:
+        if self._read_only:
+            return WRITES_NOT_ALLOWED
+        return "" if self._session.budget.left else BUDGET_USED_UP
+
+    def _try(self, action: Callable[[], object]) -> str:
+        """Run an action and return why it could not be completed, "" when it was."""
+        try:
+            action()
+        except NotApplicableError as error:
+            return str(error)
+        except NoAnswerError as error:
+            if not self._session.sent:
+                raise MisuseError(f"No response: {error}.", cure="Give the URL of a running server.") from None
+            self._new_findings.append(response_laws.unanswered(self._session.last_operation, error))
+            return f"a request got no response: {error}"
+        return ""
+
+    def _judge_exchanges(self) -> Iterator[Event]:
+        """Judge the exchanges since the last call, yield new findings, and drop the exchanges."""
+        history, contract = self._session.take_history(), self._session.contract
+        self._called |= {one.operation for one in history.exchanges if one.operation is not None}
+        for exchange in history.exchanges:
+            self._new_findings += response_laws.check_response(contract, exchange)
+        for view in bulk_exchanges(history, contract, router=self._session.router):
+            self._items += len(view.request.items)
+            self._apply_laws(view)
+        if self._model is not None:
+            self._new_findings += reference_model.check_model(contract, self._model, history)
+        news, self._new_findings = self._new_findings, []
+        for finding in news:
+            if self._is_new(finding):
+                self._found[finding.fingerprint] = finding
+                yield FindingFound(finding=finding)
+
+    def _is_new(self, finding: Finding) -> bool:
+        wanted = finding.law in self._selection.checks and finding.operation in self._selection.operations
+        return wanted and finding.fingerprint not in self._found
+
+    def _apply_laws(self, view: BulkExchange) -> None:
+        for law in self._selection.laws:
+            if law.judge_exchange is not None and law.applies_to is not None and law.applies_to(view):
+                self._exercised.add((law.name, view.operation.id))
+                self._new_findings += law.judge_exchange(view)
+
+    def _report_laws(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Report the laws that judge recorded exchanges."""
+        for operation, law in product(bulk, self._selection.laws):
+            if law.judge_exchange is not None:
+                seen = (law.name, operation.id) in self._exercised
+                reason = "" if seen else self._reasons.get(operation.id) or "no exchange applies to it"
+                yield self._answered(law.name, operation, law.exempt_reason(operation), reason)
+
+    def _report_other_checks(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Report the checks of every operation: its responses are declared, and equal the model's."""
+        del bulk
+        asked = [response_laws.CHECK, *([reference_model.CHECK] if self._model is not None else [])]
+        for check in (one for one in asked if one in self._selection.checks):
+            for operation in self._session.contract.operations:
+                if operation.id in self._selection.operations:
+                    reason = "" if operation.id in self._called else "no request was sent"
+                    yield self._answered(check, operation, None, reason)
+
+    def _answered(self, check: str, operation: Operation, exempt: str | None, reason: str) -> LawAnswered:
+        found = tuple(one for one in self._found.values() if one.law == check and one.operation == operation.id)
+        word: CheckStatus = "failed" if found else "not-run" if reason else "passed"
+        if exempt is not None:
+            word, reason = "not-applicable", exempt
+        self._words[word] += 1
+        told = "" if word in {"failed", "passed"} else reason
+        return LawAnswered(
+            answer=CheckResult(law=check, operation=operation.id, word=word, reason=told, findings=found)
+        )
+
+    def _run_coverage(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Send the cases of schemathesis' coverage phase in the remaining time."""
+        del bulk
+        if not self._covers:
+            return
+        plan, contract = self._plan, self._session.contract
+        operations = [one for one in contract.operations if one.id in self._selection.operations]
+        wanted = [one for one in operations if one.method in SAFE_METHODS or not plan.read_only]
+        run = coverage.SchemathesisCoverage(contract, wanted)
+        task = run.task(
+            plan.document or {},
+            plan.base,
+            headers=plan.headers,
+            seed=plan.seed,
+            seconds=self._budget.left,
+            timeout=plan.timeout,
+            safe=plan.read_only,
+        )
+        for finding in run.findings(task) if wanted and self._budget.left else ():
+            self._found[finding.fingerprint] = finding
+            yield FindingFound(finding=finding)
+        for name, answers in run.statuses.items():
+            self._covered += answers.total()
+            if self._guard is not None:
+                self._guard.note(name, answers)
+        unsafe = (one.id for one in operations if one not in wanted)
+        left_out = (
+            CheckResult(law=coverage.CHECK, operation=name, word="not-run", reason=WRITES_NOT_ALLOWED)
+            for name in unsafe
+        )
+        for answer in (*run.answers(), *left_out):
+            self._words[answer.word] += 1
+            yield LawAnswered(answer=answer)
+
+
+def _always_becomes_job(operation: Operation) -> bool:
+    job = operation.bulk.job if operation.bulk is not None else None
+    return job is not None and "always" in job.when

@@ -1,0 +1,381 @@
+"""Describe the items of an experiment, valid or with one defect, and prepare them for one trial.
+
+Begin with `ItemCase` and `prepare_trial`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, Final
+
+from contracts.bulk.model import Bulk
+from contracts.messages import ABSENT
+from generators.check.records import CreatedRecord, change_version, create_records, new_record_members
+from generators.client.sites import SiteContext, record_context_of, record_factory_of
+from generators.errors import NotApplicableError
+from generators.requests.items import ItemContent, example_members
+from generators.requests.known_records import Names, RecordContext
+from generators.requests.options import actions_of
+from generators.requests.profiles import DEFECTS, ItemIntent
+from generators.requests.record_factory import RecordFactory
+from generators.requests.single import Members
+
+EXISTING_ACTIONS: Final = frozenset(("delete", "replace", "update"))
+WRITING_ACTIONS: Final = frozenset(("create", "replace", "update", "upsert"))
+
+TRIED_DEFECTS: Final[tuple[ItemIntent, ...]] = ("incomplete", "dangling", "invalid", "taken", "unknown", "stale")
+VARIANTS: Final[Mapping[str, str]] = {
+    "edge": "has values at the ends of their ranges",
+    "padded": "has blanks around a text",
+    "cleared": "sets a member to null",
+    "wide": "writes more than one member",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemCase:
+    """An abstract item; it can be prepared repeatedly, each time with fresh names.
+
+    `existing` tells whether its record exists before. `twin` is the slot of an earlier item whose record, or unique
+    value, it shares. `group` is its group's number, `awaits` the slots that it depends on. `variant` is an unusual
+    content of a valid item (see `VARIANTS`), `defect` its fault (see `DEFECTS`), `keyword` the one that an invalid
+    item violates.
+    """
+
+    action: str
+    defect: ItemIntent | None = None
+    existing: bool = False
+    twin: int | None = None
+    group: int | None = None
+    awaits: tuple[int, ...] = ()
+    variant: str = ""
+    keyword: str = ""
+
+    @property
+    def needs_record(self) -> bool:
+        """Whether its record must exist before."""
+        return self.existing and self.defect != "unknown"
+
+    def __str__(self) -> str:
+        """Return a short description."""
+        more = [VARIANTS[self.variant]] if self.variant else []
+        more += [DEFECTS[self.defect] + (f" ({self.keyword})" if self.keyword else "")] if self.defect else []
+        return " that ".join((self.action, *more))
+
+
+def possible_cases(bulk: Bulk) -> tuple[ItemCase, ...]:
+    """Return every kind of item that a declaration allows, valid ones first."""
+    found: list[ItemCase] = []
+    for action in actions_of(bulk):
+        existing = action in EXISTING_ACTIONS
+        found.append(ItemCase(action=action, existing=existing))
+        if action == "upsert":
+            found.append(ItemCase(action=action, existing=True))
+            found += [ItemCase(action="delete", existing=True)] if bulk.effect.tombstone else []
+    defects = [(one, defect) for one in found for defect in TRIED_DEFECTS if _is_possible(bulk, one, defect)]
+    found += [ItemCase(action=one.action, defect=defect, existing=one.existing) for one, defect in defects]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_possible(bulk: Bulk, one: ItemCase, defect: ItemIntent) -> bool:
+    if defect in {"incomplete", "taken"}:
+        return not one.existing
+    if defect in {"dangling", "invalid"}:
+        return one.action in WRITING_ACTIONS and bulk.effect.payload not in bulk.items.shared
+    if defect == "stale":
+        return one.existing and bulk.effect.version is not None
+    return one.existing and one.action in EXISTING_ACTIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialItem:
+    """A prepared item. `known` is the record created for it, `content` what it states, `raw` the item as sent."""
+
+    slot: int
+    case: ItemCase
+    content: ItemContent
+    raw: Any
+    known: CreatedRecord | None = None
+
+    @property
+    def key(self) -> object:
+        """The key of its record, None when the server assigns it."""
+        return self.known.key if self.known is not None else self.content.target
+
+
+@dataclass(slots=True)
+class Trial:
+    """A prepared trial. `shared` is the encoded payload of all items, ABSENT when each has its own."""
+
+    context: SiteContext
+    names: Names
+    items: list[TrialItem] = field(default_factory=list)
+    shared: Any = ABSENT
+    shared_members: Members = field(default_factory=dict)
+
+    def rng(self, slot: object) -> Random:
+        """Return the random source of a slot, equal in every trial."""
+        return self.context.session.rng(self.context.operation.id, slot)
+
+    @property
+    def maker(self) -> RecordFactory:
+        """The record factory of the resource."""
+        return record_factory_of(self.context.session, self.context.resource)
+
+    def record_context(self, slot: str) -> RecordContext:
+        """Return the record context of a slot."""
+        return record_context_of(self.names, self.rng(slot))
+
+    def changed(self, slot: str) -> Members:
+        """Return a member with a fresh value, preferably one that the operation's examples set."""
+        return self.maker.fresh_change(self.record_context(slot), slot, example_members(self.context.operation))
+
+
+DEFAULT_KEYWORDS: Final = ("type", "minLength", "maxLength", "enum")
+PLACEHOLDER: Final = "A text of some length"
+
+
+def _without_required(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members | None:
+    """Leave out a required member, if possible one that does not identify the record."""
+    del case
+    fresh = [name for name, value in members.items() if trial.names.is_fresh(value)]
+    return trial.maker.without_required(members, trial.record_context(slot), fresh)
+
+
+def _dangling(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members | None:
+    """Refer to a record that does not exist."""
+    del case
+    return trial.maker.with_dangling_reference(members, trial.record_context(slot), ())
+
+
+def _invalid(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members | None:
+    """Make one member invalid, neither the key nor a unique one."""
+    spared = {trial.context.resource.key, *trial.maker.unique}
+    words = (case.keyword,) if case.keyword else DEFAULT_KEYWORDS
+    found = trial.maker.broken_members(members, trial.record_context(slot).rng, spared=spared, keywords=words)
+    broken = (one.value for one in found if isinstance(one.value, dict))
+    return next((one for one in broken if all(one[name] is not None or name in spared for name in one)), None)
+
+
+def _padded(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members | None:
+    """Add spaces around a text."""
+    maker, record_context = trial.maker, trial.record_context(slot)
+    others = [] if case.existing else [name for name in maker.free if name not in members]
+    for name in (*(name for name in members if name in maker.free), *others):
+        value = members.get(name) or maker.any_value(name, record_context)
+        for padded in (f" {value} ", f" {value[:1]} ") if isinstance(value, str) else ():
+            if maker.members[name].is_valid(padded):
+                return {**members, name: padded}
+    return None
+
+
+def _wide(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members:
+    """Change a second free member, where there is one."""
+    del case
+    shown = example_members(trial.context.operation)
+    return {**members, **trial.maker.fresh_change(trial.record_context(slot), f"w{slot}", shown, members)}
+
+
+def _cleared(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members:
+    """Set a member to null."""
+    del slot, case
+    kept = {trial.context.resource.key, *trial.maker.unique}
+    return {**{name: value for name, value in members.items() if name in kept}, _clearable(trial): None}
+
+
+def _clearable(trial: Trial) -> str:
+    """Return a member that may be null. Raises NotApplicableError when there is none."""
+    found = next((name for name in trial.maker.free if trial.maker.members[name].is_valid(None)), None)
+    if found is None:
+        raise NotApplicableError(f"a {trial.context.resource.name} has no member that may be null")
+    return found
+
+
+def _with_filled_member(trial: Trial, slot: str, members: Members) -> Members:
+    """Return a new record's members with a value in the member that is going to be cleared."""
+    name, maker = _clearable(trial), trial.maker
+    is_text = maker.members[name].is_valid(PLACEHOLDER)
+    return {**members, name: PLACEHOLDER if is_text else maker.any_value(name, trial.record_context(slot))}
+
+
+MemberChange = Callable[[Trial, str, ItemCase, Members], Members | None]
+MEMBER_CHANGES: Final[Mapping[str, MemberChange]] = {
+    "incomplete": _without_required,
+    "dangling": _dangling,
+    "invalid": _invalid,
+    "padded": _padded,
+    "wide": _wide,
+    "cleared": _cleared,
+}
+
+
+def _with_defect(trial: Trial, slot: int, case: ItemCase, members: Members) -> Members:
+    """Return the members with a case's variant and defect. Raises NotApplicableError when they are not possible."""
+    for word in (case.variant, case.defect):
+        if word is not None and word in MEMBER_CHANGES:
+            changed = MEMBER_CHANGES[word](trial, f"x{slot}", case, members)
+            if changed is None:
+                raise NotApplicableError(f"a {trial.context.resource.name} leaves no room for '{case}'")
+            members = changed
+    return members
+
+
+SHARED_SLOT: Final = "shared"
+BREAKABLE_KEYWORDS: Final = ("type", "minLength", "maxLength", "format", "pattern", "enum", "minimum", "maximum")
+
+
+def prepare_trial(context: SiteContext, cases: Sequence[ItemCase], *, fitting: bool = True) -> Trial:
+    """Prepare cases: equal cases give trials that differ in fresh names alone. Raises NotApplicableError.
+
+    `fitting` excludes items that may have the whole request refused.
+    """
+    trial = Trial(context=context, names=context.session.names())
+    known = _set_up(trial, cases)
+    bulk = context.bulk
+    if bulk.effect.payload in bulk.items.shared:
+        trial.shared_members = trial.changed(SHARED_SLOT)
+        trial.shared = context.spec.encoder.payload(trial.shared_members)
+    for slot, case in enumerate(cases):
+        trial.items.append(_trial_item(trial, slot, case, known[slot], fitting=fitting))
+    return trial
+
+
+def _set_up(trial: Trial, cases: Sequence[ItemCase]) -> list[CreatedRecord | None]:
+    """Create the records that must exist before, and return that of each slot."""
+    session, site, names = trial.context.session, trial.context.site, trial.names
+    wanted = [n for n, one in enumerate(cases) if (one.needs_record and one.twin is None) or one.defect == "taken"]
+    members = [new_record_members(session, site, names, f"e{n}", trial.rng(f"e{n}")) for n in wanted]
+    for at, n in enumerate(wanted):
+        if cases[n].variant == "cleared":
+            members[at] = _with_filled_member(trial, f"f{n}", members[at])
+    made = dict(zip(wanted, create_records(session, site, members, names) if members else (), strict=True))
+    for n in wanted:
+        if cases[n].defect == "stale":
+            change_version(trial.context, made[n], names, str(n))
+    known = [made.get(n) for n in range(len(cases))]
+    return [known[one.twin] if one.twin is not None else own for one, own in zip(cases, known, strict=True)]
+
+
+def _trial_item(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None, *, fitting: bool) -> TrialItem:
+    content, context = _item_content(trial, slot, case, known), trial.context
+    raw = context.item(content, trial.rng(f"raw{slot}"))
+    if fitting and not _fits(trial, case, raw):
+        raise NotApplicableError(f"no item could be made for '{case}' that the contract takes")
+    own = known if case.needs_record else None
+    return TrialItem(slot=slot, case=case, content=content, raw=raw, known=own)
+
+
+def _fits(trial: Trial, case: ItemCase, raw: object) -> bool:
+    """Return whether an item is no reason to refuse the whole request."""
+    bulk = trial.context.bulk
+    if not trial.context.spec.encoder.fits(raw):
+        return False
+    is_record = not bulk.effect.payload and (case.action != "delete" or bool(bulk.effect.tombstone))
+    judged = "malformedItem" in bulk.guard.refuse and is_record and isinstance(raw, dict)
+    return not judged or trial.maker.fits(raw, partial=False)  # type: ignore[arg-type] # asked before
+
+
+def _item_content(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None) -> ItemContent:
+    context, maker, group = trial.context, trial.maker, None if case.group is None else str(case.group)
+    key = context.spec.encoder.fresh_key(case.action, trial.names, f"k{slot}", trial.rng(f"k{slot}"))
+    awaited = [_item_key(trial, one) for one in case.awaits]
+    if case.existing:
+        there = known is not None and case.defect != "unknown"
+        target = known.key if known is not None and there else maker.absent_key(trial.record_context(f"x{slot}"))
+        version = _version(trial, known)
+        members = _changed_members(trial, slot, case, known) if case.action != "delete" else {}
+    else:
+        members, version = _new_members(trial, slot, case, known), None
+        target = None if context.resource.assigned else members.get(context.resource.key)
+    return ItemContent(
+        action=case.action,
+        members=members,
+        target=target,
+        version=version,
+        key=key,
+        group=group,
+        awaited=awaited,
+    )
+
+
+def _item_key(trial: Trial, slot: int) -> object:
+    key, trial_item = trial.context.bulk.key, trial.items[slot]
+    if key.by == "client":
+        return trial_item.content.key
+    return slot if key.by in {"index", "order"} else trial_item.content.target
+
+
+def _version(trial: Trial, known: CreatedRecord | None) -> object:
+    if trial.context.bulk.effect.version is None:
+        return None
+    return known.version if known is not None and known.version is not None else 1
+
+
+def _changed_members(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None) -> Members:
+    bulk, resource = trial.context.bulk, trial.context.resource
+    if bulk.effect.payload in bulk.items.shared:
+        return {}
+    members = trial.changed(f"c{slot}")
+    if case.action == "replace" and known is not None:
+        members = {**known.members, **members}
+    if case.action == "upsert" and known is not None and not resource.assigned:
+        members = {resource.key: known.key, **members}
+    return _with_defect(trial, slot, case, members)
+
+
+def _new_members(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None) -> Members:
+    context, resource = trial.context, trial.context.resource
+    edges = 1.0 if case.variant == "edge" else 0.0
+    members = new_record_members(context.session, context.site, trial.names, str(slot), trial.rng(slot), edges=edges)
+    shared: Mapping[str, Any] | None = known.members if known is not None else None
+    if case.twin is not None and shared is None:
+        shared = trial.items[case.twin].content.values
+    if shared is not None:
+        group = next((one for one in resource.unique if not set(one) & set(resource.references)), None)
+        own = group or (() if resource.assigned or case.action == "upsert" else (resource.key,))
+        if not own:
+            raise NotApplicableError(f"nothing of a {resource.name} must be unique")
+        members |= {name: shared[name] for name in own if name in shared}
+    return _with_defect(trial, slot, case, members)
+
+
+def available_cases(context: SiteContext) -> tuple[tuple[ItemCase, ...], tuple[ItemCase, ...]]:
+    """Return the valid cases and those with a defect for which items can be made here."""
+    name = ("repertoire", context.operation.id, context.site)
+    known = context.session.cache.get(name)
+    if isinstance(known, tuple):
+        return known
+    possible = [one for one in possible_cases(context.bulk) if _can_be_made(context, one)]
+    found = (tuple(one for one in possible if not one.defect), tuple(one for one in possible if one.defect))
+    context.session.cache[name] = found
+    return found
+
+
+def variant_cases(context: SiteContext) -> tuple[tuple[ItemCase, ...], tuple[ItemCase, ...]]:
+    """Return valid cases with unusual contents, and cases that each violate one keyword, refused or not."""
+    name = ("flavoured", context.operation.id, context.site)
+    known = context.session.cache.get(name)
+    if isinstance(known, tuple):
+        return known
+    right, _ = available_cases(context)
+    writing = [one for one in right if one.action != "delete"]
+    odd = [replace(one, variant=word) for one in writing for word in _variants(one)]
+    bad = [replace(one, defect="invalid", keyword=word) for one in writing for word in BREAKABLE_KEYWORDS]
+    found = (
+        tuple(one for one in odd if _can_be_made(context, one)),
+        tuple(one for one in bad if _can_be_made(context, one, fitting=False)),
+    )
+    context.session.cache[name] = found
+    return found
+
+
+def _variants(case: ItemCase) -> Sequence[str]:
+    return ("padded", "cleared", "wide") if case.existing else ("edge", "padded")
+
+
+def _can_be_made(context: SiteContext, case: ItemCase, *, fitting: bool = True) -> bool:
+    try:
+        prepare_trial(context, [case], fitting=fitting)
+    except NotApplicableError:
+        return False
+    return True

@@ -1,1 +1,0 @@
-"""Laws of bulk semantics and checks of replies, for any implementation of a contract."""

@@ -1,0 +1,1 @@
+"""HTTP clients for an implementation under test, and fresh environments in it. Begin with `http` (Client)."""

@@ -1,0 +1,294 @@
+"""Open an implementation under test, and fresh environments in it: new sandboxes, or new names on any other server.
+
+`connect` returns a client for a server as it is, `open_target` a `Target` that gives one environment after another.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from secrets import randbelow
+from threading import get_ident
+from typing import Any, Final, Protocol
+
+import orjson
+
+from contracts.errors import MisuseError
+from contracts.messages import Headers, Request, Response
+from contracts.openapi.model import Contract
+from contracts.syntax.text import format_duration
+from generators.client.http import TIMEOUT, Client, HttpClient, NoAnswerError, base_url_of
+from generators.requests.known_records import FIRST_NUMBER
+
+PREFIX_LETTER: Final = "b"
+NUMBERS_PER_ENVIRONMENT: Final = 10**8
+CONTROL_PATH: Final = "/_sandbox"
+DEFAULT_SANDBOX: Final = "default"
+SALT_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+SALT_SIZE: Final = 5
+FIRST_SALT: Final = datetime(2026, 1, 1, tzinfo=UTC)  # the instant with the name prefix 00000
+SALT_COUNT: Final = len(SALT_DIGITS) ** SALT_SIZE
+JSON_HEADERS: Final = Headers((("Content-Type", "application/json"),))
+FROZEN_CLOCK: Final = {"mode": "frozen", "now": "2026-01-01T00:00:00Z"}
+SANDBOX_SALT: Final = "0" * SALT_SIZE
+OK_STATUS: Final = 200
+
+
+def salt_text(number: int) -> str:
+    """Return a number modulo 36^5 as a name prefix: five characters of 0-9 and a-z."""
+    text = ""
+    for _ in range(SALT_SIZE):
+        number, digit = divmod(number, len(SALT_DIGITS))
+        text = SALT_DIGITS[digit] + text
+    return text
+
+
+class ControlApi:
+    """A client of the control API of a Bulkproof server; `answers` tells whether the server has one."""
+
+    def __init__(self, root: str, *, token: str = "", timeout: float = TIMEOUT) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.root = root
+        self._client = HttpClient(root, headers=headers, timeout=timeout)
+
+    def answers(self) -> bool:
+        """Return whether the server has a control API."""
+        try:
+            response = self._send("GET", "/health")
+        except NoAnswerError:
+            return False
+        return response.status == OK_STATUS and isinstance(response.data, dict) and response.data.get("status") == "ok"
+
+    def get(self, sandbox: str, what: str) -> dict[str, Any]:
+        """Return a sandbox's scenarios or settings. Raises MisuseError when that is refused, NoAnswerError."""
+        data: Any = self._send_to_sandbox("GET", sandbox, what).data
+        return dict(data)
+
+    def reset(self, sandbox: str, wanted: Mapping[str, Any]) -> None:
+        """Reset a sandbox to this clock, these settings and scenarios. Raises MisuseError, NoAnswerError."""
+        self._send_to_sandbox("POST", sandbox, "reset", wanted)
+
+    def advance(self, sandbox: str, by: timedelta) -> None:
+        """Advance a sandbox's clock. Raises NoAnswerError when that is refused."""
+        response = self._send("POST", f"/sandboxes/{sandbox}/clock/advance", {"by": format_duration(by)})
+        if response.status != OK_STATUS:
+            raise NoAnswerError(f"the clock of sandbox {sandbox} could not be moved ({response.status})")
+
+    def drop(self, sandbox: str) -> None:
+        """Delete a sandbox; a server without response is ignored."""
+        try:
+            self._send("DELETE", f"/sandboxes/{sandbox}")
+        except NoAnswerError:
+            return
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _send_to_sandbox(self, method: str, sandbox: str, what: str, body: object = None) -> Response:
+        path = f"/sandboxes/{sandbox}/{what}"
+        response = self._send(method, path, body)
+        if response.status != OK_STATUS:
+            detail = response.data.get("detail", "") if isinstance(response.data, dict) else ""
+            says = f"the sandbox refused {method} {CONTROL_PATH}{path} ({response.status}). {detail}"
+            raise MisuseError(says, where=self.root)
+        return response
+
+    def _send(self, method: str, path: str, body: object = None) -> Response:
+        content = b"" if body is None else orjson.dumps(body)
+        headers = JSON_HEADERS if content else Headers()
+        return self._client.send(Request(method=method, path=CONTROL_PATH + path, headers=headers, body=content))
+
+
+class SandboxClient:
+    """Sends requests to a sandbox and advances its clock with the control API, so that waiting takes no real time."""
+
+    controlled = True
+
+    def __init__(self, http: HttpClient, control: ControlApi, *, sandbox: str) -> None:
+        self._http, self._control, self.sandbox = http, control, sandbox
+        self._ahead = timedelta(0)
+
+    @property
+    def base(self) -> str:
+        """The URL that request paths are appended to."""
+        return self._http.base
+
+    def send(self, request: Request) -> Response:
+        """Send a request and return its response. Raises NoAnswerError."""
+        return self._http.send(request)
+
+    def advance(self, by: timedelta) -> None:
+        """Advance the sandbox's clock. Raises NoAnswerError when that is refused."""
+        self._control.advance(self.sandbox, by)
+        self._ahead += by
+
+    def now(self) -> datetime:
+        """Return this machine's time plus what the sandbox's clock was advanced by."""
+        return datetime.now(UTC) + self._ahead
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+        self._control.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetOptions:
+    """The address of an implementation, in values that can be sent to another process.
+
+    `url` may name a sandbox as `/@NAME`; a `Sandbox` header takes precedence. `headers` are sent with every
+    request. `scenarios` are added to those of that sandbox in every new one. `timeout` is in seconds.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    control_token: str = ""
+    scenarios: tuple[Any, ...] = ()
+    timeout: float = TIMEOUT
+
+    def control(self, contract: Contract) -> tuple[ControlApi | None, str]:
+        """Return the server's control API and the sandbox's name; None and "" when the server has none."""
+        root, at, name = self.url.rstrip("/").removesuffix(contract.mount).partition("/@")
+        control = ControlApi(root, token=self.control_token, timeout=self.timeout)
+        header = next((value for one, value in self.headers.items() if one.lower() == "sandbox"), "")
+        if control.answers():
+            return control, header or (name.partition("/")[0] if at else "") or DEFAULT_SANDBOX
+        control.close()
+        return None, ""
+
+    def client(self, base: str) -> HttpClient:
+        """Return a client in real time for a URL of the server."""
+        return HttpClient(base, headers=self.headers, timeout=self.timeout)
+
+
+def connect(
+    contract: Contract,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    control_token: str = "",
+    timeout: float = TIMEOUT,
+) -> SandboxClient | HttpClient:
+    """Return a client for a server: it controls the clock of a sandbox, and waits in real time for any other server.
+
+    Raises MisuseError.
+    """
+    place = TargetOptions(url=url, headers=headers or {}, control_token=control_token, timeout=timeout)
+    http = place.client(base_url_of(contract, url))
+    control, sandbox = place.control(contract)
+    return http if control is None else SandboxClient(http, control, sandbox=sandbox)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """An environment without earlier records of ours: a new sandbox, or fresh names on a shared server.
+
+    `name_prefix` are five characters of 0-9 and a-z.
+    """
+
+    client: Client
+    name_prefix: str
+
+    @property
+    def prefix(self) -> str:
+        """The text that every generated name begins with: `b` and the name prefix."""
+        return f"{PREFIX_LETTER}{self.name_prefix}"
+
+    @property
+    def base(self) -> int:
+        """The first of the environment's 10^8 fresh numbers."""
+        return FIRST_NUMBER + int(self.name_prefix, 36) * NUMBERS_PER_ENVIRONMENT
+
+
+class Target(Protocol):
+    """An implementation under test, which gives fresh environments."""
+
+    @property
+    def controlled(self) -> bool:
+        """Whether its clock can be advanced, so that waiting takes no real time."""
+
+    def fresh(self, purpose: str = "") -> Environment:
+        """Return a new environment. Each purpose has its own; a new one replaces the last of the same purpose."""
+
+    def close(self) -> None:
+        """Close the connections and delete the sandboxes."""
+
+
+def open_target(contract: Contract, place: TargetOptions, label: str, first: int | None = None) -> Target:
+    """Return the target at an address. Raises MisuseError.
+
+    The names of sandboxes begin with `label`. Name prefixes are counted from `first`, by default from a random
+    number.
+    """
+    control, sandbox = place.control(contract)
+    if control is not None:
+        return SandboxTarget(contract, place, control, sandbox, label)
+    if place.scenarios:
+        raise MisuseError("only a Bulkproof sandbox supports scenarios.", where=place.url, cure="Give a sandbox's URL.")
+    return PlainTarget(contract, place, first)
+
+
+class PlainTarget:
+    """A shared server: each environment has a new name prefix, each thread its own connection."""
+
+    controlled = False
+
+    def __init__(self, contract: Contract, place: TargetOptions, first: int | None = None) -> None:
+        self._base, self._place = base_url_of(contract, place.url), place
+        self._numbers = count(randbelow(SALT_COUNT) if first is None else first)
+        self._clients: dict[int, HttpClient] = {}
+
+    def fresh(self, purpose: str = "") -> Environment:
+        """Return an environment with an unused name prefix."""
+        del purpose
+        if (thread := get_ident()) not in self._clients:
+            self._clients[thread] = self._place.client(self._base)
+        return Environment(client=self._clients[thread], name_prefix=salt_text(next(self._numbers)))
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
+
+
+class SandboxTarget:
+    """A Bulkproof server: each environment is a sandbox with the scenarios and settings of the one named."""
+
+    controlled = True
+
+    def __init__(self, contract: Contract, place: TargetOptions, control: ControlApi, sandbox: str, label: str) -> None:
+        self._mount, self._control, self._label = contract.mount, control, label
+        headers = {one: value for one, value in place.headers.items() if one.lower() != "sandbox"}
+        self._timeout, self._headers = place.timeout, headers
+        self._scenarios = [*map(_without_counts, control.get(sandbox, "scenarios")["scenarios"]), *place.scenarios]
+        self._settings = control.get(sandbox, "settings")
+        self._clients: dict[str, SandboxClient] = {}
+
+    def fresh(self, purpose: str = "") -> Environment:
+        """Return a reset sandbox with a frozen clock."""
+        name = f"{self._label}{f'-{purpose}' if purpose else ''}"
+        self._control.reset(name, {"clock": FROZEN_CLOCK, "settings": self._settings, "scenarios": self._scenarios})
+        if name not in self._clients:
+            base = f"{self._control.root}/@{name}{self._mount}"
+            http = HttpClient(base, headers=self._headers, timeout=self._timeout)
+            self._clients[name] = SandboxClient(http, self._control, sandbox=name)
+        return Environment(client=self._clients[name], name_prefix=SANDBOX_SALT)
+
+    def close(self) -> None:
+        """Delete the sandboxes and close the connections."""
+        for name, client in self._clients.items():
+            self._control.drop(name)
+            client.close()
+        self._control.close()
+
+
+def _without_counts(scenario: dict[str, Any]) -> dict[str, Any]:
+    """Return a scenario's document without the `used` counts of its rules."""
+    rules = [{name: one for name, one in rule.items() if name != "used"} for rule in scenario["rules"]]
+    return {**scenario, "rules": rules}
+
+
+def salt_of(instant: datetime) -> str:
+    """Return the name prefix of an instant; it differs for each second of nearly two years."""
+    return salt_text(int((instant - FIRST_SALT).total_seconds()))

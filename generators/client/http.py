@@ -1,0 +1,162 @@
+"""HTTP/1.1 requests on a persistent connection (RFC 9110, RFC 9112), and the interface of every client.
+
+Begin with `Client`; `HttpClient` works in real time, `environments.SandboxClient` controls a sandbox's clock.
+"""
+
+import re
+import selectors
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from time import sleep
+from typing import Any, Final, Protocol
+from urllib.parse import urlencode, urlsplit
+
+from contracts.errors import MisuseError
+from contracts.exchange.locations import json_of
+from contracts.messages import Headers, Request, Response
+from contracts.openapi.model import Contract
+
+
+class NoAnswerError(Exception):
+    """No complete HTTP response was received; `str()` gives the reason."""
+
+
+class Client(Protocol):
+    """Sends requests to one implementation; request paths are relative to the contract's mount."""
+
+    @property
+    def controlled(self) -> bool:
+        """Whether `advance` moves the implementation's clock, so that waiting takes no real time."""
+
+    def send(self, request: Request) -> Response:
+        """Send a request and return its response. Raises NoAnswerError."""
+
+    def advance(self, by: timedelta) -> None:
+        """Let this time pass for the implementation."""
+
+    def now(self) -> datetime:
+        """Return the implementation's current time as an aware datetime, as far as it is known."""
+
+
+TIMEOUT: Final = 30.0
+FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+Selector: Final = getattr(
+    selectors, "PollSelector", selectors.DefaultSelector
+)  # poll(2) where the system has it: no limit on descriptors
+
+
+class HttpClient:
+    """Sends requests to a server at a URL.
+
+    Request paths are appended to `base`. `headers` are default header fields. `timeout` is in seconds, for
+    connecting and for each read. Redirects are not followed. Not thread-safe.
+    """
+
+    controlled = False
+
+    def __init__(self, base: str, *, headers: Mapping[str, str] | None = None, timeout: float = TIMEOUT) -> None:
+        parts = urlsplit(base)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise MisuseError(f"'{base}' is not the URL of a server.", cure="Write it as http://HOST:PORT.")
+        self.base = base.rstrip("/")
+        self._prefix = parts.path.rstrip("/")
+        self._headers = _validated(headers or {})
+        kind = _SingleWriteHTTPSConnection if parts.scheme == "https" else _SingleWriteConnection
+        self._connection = kind(parts.hostname, _port(parts, base), timeout=timeout)
+
+    def send(self, request: Request) -> Response:
+        """Send a request and return its response. Raises NoAnswerError."""
+        self._close_if_stale()
+        target = self._prefix + request.path + (f"?{urlencode(request.query)}" if request.query else "")
+        headers = {
+            **{name: self._headers[name] for name in self._headers if name not in request.headers},
+            **dict(request.headers),
+        }
+        try:
+            self._connection.request(request.method, target, body=request.body or None, headers=headers)
+            return _response(self._connection.getresponse())
+        except (HTTPException, OSError) as error:
+            self._connection.close()
+            reason = str(error) or type(error).__name__
+            raise NoAnswerError(f"{request.method} {self.base}{request.path}: {reason}") from None
+
+    def advance(self, by: timedelta) -> None:
+        """Sleep in real time."""
+        sleep(by.total_seconds())
+
+    def now(self) -> datetime:
+        """Return this machine's time."""
+        return datetime.now(UTC)
+
+    def close(self) -> None:
+        """Close the connection; the next request opens a new one."""
+        self._connection.close()
+
+    def _close_if_stale(self) -> None:
+        """Close a persistent connection that the server has closed, so that no request is sent twice."""
+        socket: Any = self._connection.sock
+        if socket is None:
+            return
+        with Selector() as selector:
+            selector.register(socket, selectors.EVENT_READ)
+            is_closed = bool(selector.select(0))
+        if is_closed:
+            self._connection.close()
+
+
+class _SingleWriteConnection(HTTPConnection):
+    """Writes head and body of a request with one system call, so that the server is woken once."""
+
+    _chunks: list[bytes] | None = None
+
+    def request(self, *given: Any, **more: Any) -> None:
+        """Send a request."""
+        chunks: list[bytes] = []
+        self._chunks = chunks
+        try:
+            super().request(*given, **more)
+        finally:
+            self._chunks = None
+        self.send(b"".join(chunks))
+
+    def send(self, data: Any) -> None:
+        """Send data, or collect it while a request is being written."""
+        if self._chunks is None:
+            super().send(data)
+        else:
+            self._chunks.append(data)
+
+
+class _SingleWriteHTTPSConnection(_SingleWriteConnection, HTTPSConnection):
+    """The same over TLS."""
+
+
+def _validated(headers: Mapping[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if not FIELD_NAME.fullmatch(name) or not FIELD_VALUE.fullmatch(value):
+            raise MisuseError(f"'{name}: {value}' is not a header.", cure="Write it as 'Name: value', on one line.")
+    return dict(headers)
+
+
+def _port(parts: Any, base: str) -> int | None:
+    try:
+        port: int | None = parts.port
+    except ValueError:
+        raise MisuseError(f"'{base}' has no valid port.", cure="Write it as http://HOST:PORT.") from None
+    return port
+
+
+def _response(response: HTTPResponse) -> Response:
+    body = response.read()
+    return Response(status=response.status, headers=Headers(response.getheaders()), body=body, data=json_of(body))
+
+
+def base_url_of(contract: Contract, url: str) -> str:
+    """Return the URL that a contract's paths are appended to.
+
+    `url` is the server's root: the contract's mount is appended, unless the URL ends with it.
+    """
+    root = url.rstrip("/")
+    return root if not contract.mount or root.endswith(contract.mount) else root + contract.mount

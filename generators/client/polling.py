@@ -1,0 +1,137 @@
+"""Poll jobs until they end, with growing delays, in the implementation's own time where its clock can be advanced.
+
+Begin with `follow`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges, with_history
+from contracts.exchange.bulk_request import target_parameters
+from contracts.exchange.job_traces import JobTrace, handle_id, last_variable
+from contracts.messages import Exchange
+from contracts.openapi.model import Operation
+from generators.client.session import Session
+from generators.errors import NotApplicableError
+from generators.requests.calls import draft
+
+FIRST_DELAY: Final = {True: timedelta(seconds=0.5), False: timedelta(seconds=0.05)}
+MAX_DELAY: Final = {True: timedelta(minutes=5), False: timedelta(seconds=5)}
+LEARNED_STEPS: Final = 10  # polls per learned duration after it has passed
+MIN_TIMEOUT: Final = {True: timedelta(hours=2), False: timedelta(days=1)}
+
+
+def view_of(session: Session, exchange: Exchange) -> BulkExchange:
+    """Return a bulk exchange with everything received about it. Raises NotApplicableError when it is unreadable."""
+    history = session.history(exchange.n - 1)
+    for view in bulk_exchanges(history, session.contract, operation=exchange.operation, router=session.router):
+        if view.exchange is exchange:
+            return view
+    raise NotApplicableError("the request that was sent could not be read as its declaration says")
+
+
+def follow(session: Session, exchange: Exchange) -> BulkExchange:
+    """Poll the jobs of a bulk exchange until they end, and request their results. Raises NotApplicableError."""
+    view = view_of(session, exchange)
+    if not view.traces:
+        return view
+    pacing = _Pacing(session, view)
+
+    def latest() -> BulkExchange:
+        return with_history(view, session.history(exchange.n - 1), session.contract, session.router)
+
+    poll_until_ended(session, latest, pacing.delays())
+    pacing.remember()
+    request_results(session, view)
+    return latest()
+
+
+def poll_until_ended(session: Session, latest: Callable[[], BulkExchange], delays: Iterable[timedelta]) -> None:
+    """Poll unfinished jobs after each delay, until all have ended or the delays are used up.
+
+    `latest` returns the exchange with everything received about it.
+    """
+    view = latest()
+    open_ = [trace for trace in view.traces if trace.end is None]
+    for delay in delays if open_ else ():
+        if delay:
+            session.wait(delay)
+        request_jobs(session, view, view.traces[0].declared.poll, open_)
+        open_ = [trace for trace in latest().traces if trace.end is None]
+        if not open_:
+            return
+
+
+class _Pacing:
+    """Delays between polls: growing ones, or first as long as the last job of its kind and size took."""
+
+    def __init__(self, session: Session, view: BulkExchange) -> None:
+        self._cache, self._controlled = session.cache, session.controlled
+        self._name = ("pace", view.operation.id, len(str(len(view.request.items))))  # jobs of about the same size
+        known = self._cache.get(self._name)
+        self._learned = known if isinstance(known, timedelta) and not self._controlled else None
+        self._waited = self._unfinished = timedelta(0)
+        self._limit = max(view.traces[0].declared.timeout or timedelta(0), MIN_TIMEOUT[self._controlled])
+
+    def delays(self) -> Iterator[timedelta]:
+        """Yield the delay before each poll, 0 before the first. Raises NotApplicableError after the time limit."""
+        yield timedelta(0)
+        growing = FIRST_DELAY[self._controlled]
+        while self._waited <= self._limit:
+            self._unfinished = self._waited
+            if self._learned is None:
+                delay, growing = growing, min(growing * 2, MAX_DELAY[self._controlled])
+            elif self._waited < self._learned:
+                delay = max(self._learned - self._waited, FIRST_DELAY[False])
+            else:
+                delay = max(self._learned / LEARNED_STEPS, FIRST_DELAY[False])
+            self._waited += delay
+            yield delay
+        raise NotApplicableError(f"a job had not ended after {self._waited.total_seconds():g} s")
+
+    def remember(self) -> None:
+        """Store the longest time after which the job was still running."""
+        if self._waited:
+            self._cache[self._name] = self._unfinished
+
+
+def request_results(session: Session, view: BulkExchange) -> None:
+    """Request the results of the jobs, where they are separate from the poll."""
+    for name in view.traces[0].declared.results:
+        if name != "here":
+            request_jobs(session, view, name)
+
+
+def request_jobs(
+    session: Session, view: BulkExchange, name: str, traces: Sequence[JobTrace] | None = None
+) -> list[Exchange]:
+    """Send one request about each job of a bulk exchange."""
+    return [request_job(session, view, name, trace) for trace in (view.traces if traces is None else traces)]
+
+
+def request_job(session: Session, view: BulkExchange, name: str, trace: JobTrace) -> Exchange:
+    """Send the operation `name` about one job. Raises NotApplicableError when the contract has no such operation."""
+    operation = session.contract.operation(name)
+    variable = None if operation is None else last_variable(operation)
+    if operation is None or variable is None:
+        raise NotApplicableError(f"'{name}' is no call that names a job")
+    values: dict[str, str] = {**session.given, **view.request.sent.variables}
+    values[variable] = handle_id(session.contract, session.router, trace.handle)
+    values |= target_values(operation, view, trace.target)
+    values |= _queries(operation, view)
+    return session.send(draft(operation, values).request())
+
+
+def target_values(operation: Operation, view: BulkExchange, target: str | None) -> Mapping[str, str]:
+    """Return a fan-out target as the value of another operation's parameter with the name of the target list."""
+    fan_out = view.bulk.items.fan_out
+    if fan_out is None or target is None:
+        return {}
+    return target_parameters(operation, fan_out.over, target)
+
+
+def _queries(operation: Operation, view: BulkExchange) -> Mapping[str, str]:
+    """Return the query parameters that a bulk request shares with the requests about its job."""
+    names = {one.name for one in operation.parameters if one.where == "query"}
+    return {name: value for name, value in view.exchange.request.query if name in names}

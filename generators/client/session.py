@@ -1,0 +1,255 @@
+"""Send requests to one implementation in order: record, wait within a budget, pass every exchange to an observer.
+
+`check`, `fuzz` and the replay of findings all send through a `Session`; below it there is only the `Client`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from time import monotonic
+from typing import Final, Protocol, TypeAlias
+
+from contracts.errors import MisuseError
+from contracts.messages import Exchange, ExchangeHistory, Request, Response
+from contracts.openapi.model import Contract, Operation, Route
+from contracts.openapi.routing import Router
+from generators.client.http import Client, NoAnswerError
+from generators.errors import NotApplicableError
+from generators.requests.known_records import FIRST_NUMBER, Names
+
+RETRIES: Final = 3  # repetitions of a request that is answered with Retry-After
+RETRY_LATER: Final = frozenset((429, 503))
+RETRY_AFTER_DIGITS: Final = 9  # longest Retry-After that is honoured, in digits of seconds
+MAX_WAIT: Final = timedelta(days=8)  # longest Retry-After that is honoured where the clock is controlled
+WAIT_SLICE: Final = timedelta(seconds=0.1)  # of a real wait, between two checks of the deadline
+
+TraceEvent: TypeAlias = Exchange | float
+"""Something that was done: an exchange, or a wait of so many seconds."""
+
+
+class DeadlineExceededError(Exception):
+    """The time limit was reached before the next request or wait."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """The real seconds that a run may take, waits included."""
+
+    seconds: float = 50.0
+    clock: Callable[[], float] = monotonic
+    started: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.clock()
+
+    @property
+    def left(self) -> float:
+        """The remaining real seconds; not below 0."""
+        return max(0.0, self.seconds - self.spent)
+
+    @property
+    def spent(self) -> float:
+        """The real seconds since the budget was created."""
+        return self.clock() - self.started
+
+
+class Observer(Protocol):
+    """Receives the result of every request of a session."""
+
+    def observe(self, exchange: Exchange) -> None:
+        """Receive an exchange, right after its response."""
+
+    def observe_failure(self, operation: str, error: NoAnswerError) -> None:
+        """Receive that a request got no response; `operation` is "" for a request of no operation."""
+
+
+MIN_REFUSALS: Final = 25  # responses that must all be one refusal before the run is given up
+MIN_REFUSALS_AT_END: Final = 5  # the same at the end of a run
+SUCCESS: Final = range(200, 300)
+NOT_FOUND: Final = 404
+REFUSALS: Final = {
+    404: ("the API was not found there", "Give the server's root URL with --url, or the API's base path with --mount."),
+    401: ("credentials are required", "Give them with --auth or --header."),
+    403: ("these credentials are not sufficient", "Give others with --auth or --header."),
+}
+
+
+class AccessGuard:
+    """Counts responses by status, and raises MisuseError when all of them are the same refusal.
+
+    `operations` are those that are requested; when all of them name one record, 404 may mean a missing record.
+    Operations without security requirements are not counted where others have some: they may issue credentials.
+    `base` is the URL in the error message.
+    """
+
+    def __init__(self, base: str, operations: Sequence[Operation]) -> None:
+        self._base = base
+        self._seen: Counter[int] = Counter()
+        guarded = {one.id for one in operations if one.security}
+        self._counted = guarded or {one.id for one in operations}
+        self._may_be_missing = all(one.path.endswith("}") for one in operations if one.id in self._counted)
+
+    def note(self, operation: str, statuses: Mapping[int, int]) -> None:
+        """Count an operation's responses by status. Raises MisuseError."""
+        if operation in self._counted:
+            before = self._seen.total()
+            self._seen.update(statuses)
+            if before < MIN_REFUSALS <= self._seen.total():
+                self.require_access()
+
+    def require_access(self) -> None:
+        """Raise MisuseError when no response was a success, and mostly or only one refusal was received."""
+        total = self._seen.total()
+        if total < MIN_REFUSALS_AT_END or any(status in SUCCESS for status in self._seen):
+            return
+        status, number = self._seen.most_common(1)[0]
+        if status == NOT_FOUND and (number < total or self._may_be_missing):
+            return
+        if status in REFUSALS:
+            fact, cure = REFUSALS[status]
+            which = "all" if number == total else f"{number} of"
+            says = f"{which} {total} requests were answered with {status}: {fact}."
+            raise MisuseError(says, where=self._base, cure=cure)
+
+
+class Session:
+    """Everything that is sent to one implementation, in order.
+
+    `exchanges` grow until `take_history` removes them; `trace` holds all of them with the waits between, when it is
+    a list. `sent` counts responses, `last_operation` is the operationId requested last, "" after a wait. Once
+    `is_over` returns True no request is sent and no wait begins. `given` maps parameter names to values;
+    `name_prefix`, of 0-9 and a-z, begins every generated name.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        client: Client,
+        *,
+        seed: int = 0,
+        name_prefix: str = "00000",
+        budget: Budget | None = None,
+        given: Mapping[str, str] | None = None,
+        router: Router | None = None,
+        is_over: Callable[[], bool] = lambda: False,
+        guard: AccessGuard | None = None,
+        observer: Observer | None = None,
+        trace: list[TraceEvent] | None = None,
+    ) -> None:
+        self.contract, self.client, self.budget = contract, client, budget or Budget()
+        self.seed, self.name_prefix, self.given = seed, name_prefix, given or {}
+        self.router = router or Router(contract)
+        self.trace = trace
+        self.exchanges: list[Exchange] = []
+        self.cache: dict[object, object] = {}
+        self.sent = 0
+        self.last_operation = ""
+        self._is_over, self._guard, self._observer = is_over, guard, observer
+        self._trials = 0
+
+    @property
+    def controlled(self) -> bool:
+        """Whether waiting takes no real time."""
+        return self.client.controlled
+
+    def send(self, request: Request) -> Exchange:
+        """Send a request; repeat one that is answered 429 or 503 after its Retry-After, at most 3 times."""
+        exchange = self.exchange(request)
+        for _ in range(RETRIES):
+            wait = _retry_after(exchange.response)
+            if wait is None or not self._can_wait(wait):
+                break
+            self.wait(wait)
+            exchange = self.exchange(request)
+        return exchange
+
+    def exchange(self, request: Request, *, is_observed: bool = True) -> Exchange:
+        """Send a request once. Raises NoAnswerError, DeadlineExceededError, and MisuseError of the guard."""
+        operation = self.operation_of(request)
+        self.last_operation = operation.id if operation is not None else ""
+        try:
+            exchange = self._exchange(request, operation)
+        except NoAnswerError as error:
+            if self._observer is not None and is_observed:
+                self._observer.observe_failure(self.last_operation, error)
+            raise
+        if self._guard is not None:
+            self._guard.note(self.last_operation, {exchange.response.status: 1})
+        if self._observer is not None and is_observed:
+            self._observer.observe(exchange)
+        return exchange
+
+    def _exchange(self, request: Request, operation: Operation | None) -> Exchange:
+        at, name = self.client.now(), operation.id if operation is not None else None
+        self._require_time()
+        try:
+            response = self.client.send(request)
+        except NoAnswerError:
+            self._require_time()  # what the deadline cut off says nothing of the server
+            raise
+        self.sent += 1
+        made = Exchange(n=self.sent, at=at, api=self.contract.name, operation=name, request=request, response=response)
+        self.exchanges.append(made)
+        if self.trace is not None:
+            self.trace.append(made)
+        return made
+
+    def operation_of(self, request: Request) -> Operation | None:
+        """Return the operation that a request matches, None when there is none."""
+        found = self.router.match(request.method, request.path)
+        return found.operation if isinstance(found, Route) else None
+
+    def wait(self, by: timedelta) -> None:
+        """Let time pass for the server. Raises NotApplicableError when the budget does not allow it."""
+        if not self._can_wait(by):
+            raise NotApplicableError(f"waiting {by.total_seconds():g} s more would pass the time budget")
+        try:
+            self.advance(by)
+        except NoAnswerError as error:
+            raise NotApplicableError(str(error)) from None
+
+    def _can_wait(self, by: timedelta) -> bool:
+        return by <= MAX_WAIT if self.controlled else by.total_seconds() < self.budget.left
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass, whatever the budget. Raises NoAnswerError, DeadlineExceededError."""
+        self.last_operation, left = "", by
+        while left:
+            self._require_time()
+            part = left if self.controlled else min(left, WAIT_SLICE)
+            self.client.advance(part)
+            left -= part
+        if self.trace is not None:
+            self.trace.append(by.total_seconds())
+
+    def _require_time(self) -> None:
+        if self._is_over():
+            raise DeadlineExceededError
+
+    def names(self) -> Names:
+        """Return the fresh names of a new trial."""
+        self._trials += 1
+        number = FIRST_NUMBER + int(self.name_prefix, 36) * 10**8 + self._trials * 10**4
+        return Names(prefix=f"B{self.name_prefix}{self._trials}n", number=number)
+
+    def rng(self, *parts: object) -> Random:
+        """Return a random source that depends on the seed and on `parts` alone."""
+        return Random("/".join(map(str, (self.seed, *parts))))
+
+    def history(self, since: int = 0) -> ExchangeHistory:
+        """Return the recorded exchanges with numbers above `since`."""
+        return ExchangeHistory(exchanges=tuple(one for one in self.exchanges if one.n > since))
+
+    def take_history(self) -> ExchangeHistory:
+        """Return the recorded exchanges and remove them."""
+        history, self.exchanges = ExchangeHistory(exchanges=tuple(self.exchanges)), []
+        return history
+
+
+def _retry_after(response: Response) -> timedelta | None:
+    """Return the wait that a refusal asks for, in seconds (RFC 9110, section 10.2.3), None for other responses."""
+    seconds = response.headers.get("Retry-After")
+    asked = response.status in RETRY_LATER and seconds.isdecimal() and len(seconds) <= RETRY_AFTER_DIGITS
+    return timedelta(seconds=int(seconds)) if asked else None

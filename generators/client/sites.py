@@ -1,0 +1,235 @@
+"""Find where an experiment can run: a resource, parameter values, its single-record operations.
+
+Begin with `experiment_sites`; a `SiteContext` is one site for one bulk operation.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, product
+from random import Random
+from typing import Final
+
+from contracts.bulk.model import Bulk, Resource
+from contracts.errors import MisuseError
+from contracts.exchange.bulk_request import reference_pattern
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.locations import is_outside, text_of
+from contracts.messages import ABSENT, Request
+from contracts.openapi.inference import fallback_resource
+from contracts.openapi.model import Contract, Operation, Parameter
+from contracts.openapi.parameters import read_text
+from generators.client.session import Session
+from generators.errors import NotApplicableError
+from generators.requests.calls import draft, sample_value
+from generators.requests.envelope import OperationSpec, SendOptions, operation_spec
+from generators.requests.items import ItemContent
+from generators.requests.known_records import KnownRecords, Names, RecordContext
+from generators.requests.options import option_for
+from generators.requests.record_factory import RecordFactory
+from generators.requests.single import RecordSite
+
+MAX_PROBED_SITES: Final = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SiteContext:
+    """A bulk operation, one resource site, and the session of an experiment."""
+
+    session: Session
+    operation: Operation
+    site: RecordSite
+
+    @property
+    def bulk(self) -> Bulk:
+        """The operation's `x-bulk`. Raises NotApplicableError when it has none."""
+        if self.operation.bulk is None:
+            raise NotApplicableError(f"{self.operation.id} has no x-bulk")
+        return self.operation.bulk
+
+    @property
+    def resource(self) -> Resource:
+        """The resource of the site."""
+        return self.site.resource
+
+    @property
+    def spec(self) -> OperationSpec:
+        """The operation's specification. Raises NotApplicableError when its requests cannot be composed."""
+        name = ("spec", self.operation.id, self.site)
+        found = self.session.cache.get(name)
+        if not isinstance(found, OperationSpec):
+            found = self.session.cache[name] = self._spec()
+        return found
+
+    def _spec(self) -> OperationSpec:
+        try:
+            return operation_spec(self.session.contract, self.operation, {**self.session.given, **self.site.values})
+        except MisuseError as error:
+            raise NotApplicableError(str(error)) from None
+
+    def item(self, content: ItemContent, rng: Random) -> object:
+        """Return an item as it is sent. Raises NotApplicableError when the contract cannot express it."""
+        spec, effect, bulk = self.spec, self.bulk.effect, self.bulk
+        own = effect.payload not in bulk.items.shared
+        bare = content.action == "delete" or not own
+        members = {} if bare else {**content.values, **self._reference(content)}
+        if own and not effect.target and content.target is not None:
+            members = {**members, self.resource.key: content.target}
+        action = spec.item_option(effect.action, content.action).written
+        resource = spec.item_option(effect.resource, self.resource.name).written
+        said = replace(content, members=None if bare and not members else members)
+        return spec.item(said, rng, action=action, resource=resource)
+
+    def _reference(self, content: ItemContent) -> Mapping[str, object]:
+        """Return the member by which an item names one that it depends on, where members do that."""
+        order = self.bulk.order
+        if not content.awaited or order.depends_on is not None or order.reference is None:
+            return {}
+        if reference_pattern(order.reference) is None:
+            return {}
+        member = next(iter(self.resource.references), None)
+        if member is None:
+            raise NotApplicableError(f"a {self.resource.name} has no member that could refer to another item")
+        return {member: order.reference.replace("{key}", str(content.awaited[0]))}
+
+    def request(
+        self,
+        items: Sequence[object],
+        actions: Iterable[str],
+        options: SendOptions,
+        *,
+        keys: Sequence[object],
+        shared: object = ABSENT,
+    ) -> Request:
+        """Return a bulk request with these items. Raises NotApplicableError when an option cannot be expressed."""
+        spec, effect = self.spec, self.bulk.effect
+        action = spec.request_option(effect.action, actions)
+        resource = spec.request_option(effect.resource, [self.resource.name])
+        rng = self.session.rng("request")
+        made = spec.request(items, options, rng, action=action, resource=resource, keys=keys, shared=shared)
+        return made.request()
+
+
+def record_factory_of(session: Session, resource: Resource) -> RecordFactory:
+    """Return the record factory of a resource; one per session."""
+    name = ("maker", resource.name)
+    found = session.cache.get(name)
+    if not isinstance(found, RecordFactory):
+        found = session.cache[name] = RecordFactory(session.contract, resource, fallback=None, target_schema=None)
+    return found
+
+
+def record_context_of(names: Names, rng: Random) -> RecordContext:
+    """Return a record context without stored records."""
+    return RecordContext(rng=rng, known=KnownRecords(), names=names, slot_prefix="y")
+
+
+def experiment_sites(session: Session, operation: Operation) -> Sequence[RecordSite]:
+    """Return the sites at which a bulk operation can be tested, those that allow most experiments first."""
+    found = [one for name in _resources(session.contract, operation) for one in experiment_site(session, name)]
+    fitting = [one for one in found if _accepts(operation, one)]
+    return sorted(fitting, key=lambda one: -_score(one))
+
+
+def experiment_site(session: Session, name: str) -> Sequence[RecordSite]:
+    """Return the site of a resource in a sequence; empty when no parameter values were found."""
+    known = session.cache.get(("experiment_site", name))
+    if not isinstance(known, tuple):
+        known = tuple(_probe(session, session.contract.resources[name]))
+        session.cache["experiment_site", name] = known
+    return known
+
+
+def _score(one: RecordSite) -> int:
+    resource = one.resource
+    optional = [member for member in resource.references if member not in resource.required]
+    return (
+        4 * bool(optional)
+        + 2 * bool(resource.required)
+        + 2 * ("read" in one.operations)
+        + (resource.schema is not None)
+        - 8 * any(member in resource.required for member in resource.references)
+        + len(optional)
+    )
+
+
+def _resources(contract: Contract, operation: Operation) -> Sequence[str]:
+    bulk = operation.bulk
+    choice = bulk.effect.resource if bulk is not None else None
+    if choice is None:
+        name = fallback_resource(contract, operation)
+        return [name] if name is not None else []
+    return [name for name in contract.resources if option_for(operation, choice, name) is not None]
+
+
+def _parameter(operation: Operation, name: str) -> Parameter | None:
+    return next((one for one in operation.parameters if one.name == name), None)
+
+
+def _probe(session: Session, resource: Resource) -> Iterator[RecordSite]:
+    """Yield the first site whose list operation responds with success, else the first site of the examples."""
+    operations = _record_operations(session.contract, resource)
+    speaking = [*operations.values(), *(one for one in session.contract.operations if one.bulk is not None)]
+    places = list(islice(_places(session, resource, operations, speaking), MAX_PROBED_SITES))
+    lister = operations.get("list")
+    if lister is not None and len(places) > 1:
+        places = [one for one in places if _responds(session, lister, one)][:1]
+    yield from (RecordSite(resource=resource, values=values, operations=operations) for values in places[:1])
+
+
+def _record_operations(contract: Contract, resource: Resource) -> dict[str, Operation]:
+    found: dict[str, Operation] = {}
+    for one in contract.operations:
+        if one.record is not None and option_for(one, one.record.resource, resource.name) is not None:
+            found.setdefault(one.record.action.constant, one)
+    return found
+
+
+def _places(
+    session: Session, resource: Resource, operations: Mapping[str, Operation], speaking: Sequence[Operation]
+) -> Iterator[dict[str, str]]:
+    """Yield values for the path parameters that the resource's operations share, those of examples first."""
+    fixed = dict(session.given) | _resource_parameters(resource, speaking)
+    keys = {one.record.key.partition(":")[2] for one in operations.values() if one.record and one.record.key}
+    open_ = {
+        one.name: one
+        for operation in speaking
+        for one in operation.parameters
+        if one.where == "path" and one.name not in fixed and one.name not in keys
+    }
+    if not operations:
+        yield fixed
+        return
+    shared = [one for name, one in open_.items() if any(_parameter(act, name) for act in operations.values())]
+    for values in product(*(_candidate_values(one) for one in shared)):
+        yield {**dict(zip((one.name for one in shared), values, strict=True)), **fixed}
+
+
+def _resource_parameters(resource: Resource, speaking: Sequence[Operation]) -> dict[str, str]:
+    """Return the parameter values that choose a resource, by parameter name."""
+    words: dict[str, str] = {}
+    for one in speaking:
+        choice = one.record.resource if one.record is not None else one.bulk.effect.resource if one.bulk else None
+        if choice is not None and choice.source and is_outside(choice.source):
+            word = option_for(one, choice, resource.name)
+            if word is not None:
+                words.setdefault(choice.source.partition(":")[2], word)
+    return words
+
+
+def _candidate_values(parameter: Parameter) -> Sequence[str]:
+    words = parameter.schema.raw.get("enum") if parameter.schema is not None else None
+    others = map(text_of, words) if isinstance(words, list) else ()
+    return list(dict.fromkeys((sample_value(parameter), *others)))
+
+
+def _responds(session: Session, lister: Operation, values: Mapping[str, str]) -> bool:
+    return session.send(draft(lister, values).request()).response.status in SUCCESS_STATUS
+
+
+def _accepts(operation: Operation, one: RecordSite) -> bool:
+    """Return whether the path parameters of an operation accept a site's values."""
+    return all(
+        parameter.schema is None or parameter.schema.is_valid(read_text(one.values[parameter.name], parameter.schema))
+        for parameter in operation.parameters
+        if parameter.where == "path" and parameter.name in one.values
+    )

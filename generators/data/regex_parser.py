@@ -1,0 +1,229 @@
+r"""Parse regular expressions of ECMA-262 into a tree to draw strings from. Begin with `parse_regex`.
+
+The characters of a class such as `\w` or `[^/]` are those that the validating engine matches; look-arounds and word
+boundaries are ignored here, so that drawn strings must be validated.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, TypeAlias
+
+from generators.data.plan import pattern_predicate
+from generators.errors import ContradictionError
+
+PRINTABLE_ASCII: Final = tuple(map(chr, range(0x20, 0x7F)))
+WIDER_CHARS: Final = tuple(map(chr, (*range(0x20), *range(0x7F, 0x500), *range(0x5D0, 0x600), *range(0x4E00, 0x4E40))))
+ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
+CLASSES: Final = "dDwWsSpP"
+
+
+@dataclass(frozen=True, slots=True)
+class Chars:
+    """One character of several."""
+
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    """A sequence of parts."""
+
+    parts: "tuple[Tree, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Alt:
+    """One of several alternatives."""
+
+    ways: "tuple[Tree, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A part repeated `least` to `most` times; None is unlimited."""
+
+    part: "Tree"
+    least: int
+    most: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A capturing group, stored for back references."""
+
+    part: "Tree"
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BackReference:
+    """The text that a group has matched before."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An assertion: `^`, `$`, or `?` for one that is ignored when drawing."""
+
+    symbol: str
+
+
+Tree: TypeAlias = Chars | Seq | Alt | Repeat | Group | BackReference | Anchor
+
+
+@cache
+def class_members(text: str) -> tuple[str, ...]:
+    """Return characters that the class `text` matches: printable ASCII if there are any, else from a wider range."""
+    is_member = pattern_predicate(f"^{text}$")
+    found = tuple(filter(is_member, PRINTABLE_ASCII)) or tuple(filter(is_member, WIDER_CHARS))
+    if not found:
+        raise ContradictionError("pattern", f"no character is known for {text}")
+    return found
+
+
+@cache
+def parse_regex(pattern: str) -> Tree:
+    """Return the tree of a regular expression. Raises ContradictionError when it cannot be parsed."""
+    reader = _Reader(pattern)
+    try:
+        pattern_predicate(pattern)
+        tree = reader.alternation()
+    except (ValueError, IndexError) as error:
+        raise ContradictionError("pattern", f"{pattern} cannot be read as a regular expression") from error
+    if reader.at < len(pattern):
+        raise ContradictionError("pattern", f"{pattern} cannot be read at character {reader.at + 1}")
+    return tree
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text, self.at, self.groups = text, 0, 0
+
+    def peek(self, n: int = 1) -> str:
+        return self.text[self.at : self.at + n]
+
+    def take(self, n: int = 1) -> str:
+        taken = self.peek(n)
+        self.at += n
+        return taken
+
+    def until(self, end: str) -> str:
+        stop = self.text.index(end, self.at)
+        taken, self.at = self.text[self.at : stop], stop + len(end)
+        return taken
+
+    def alternation(self) -> Tree:
+        ways = [self.sequence()]
+        while self.peek() == "|":
+            self.take()
+            ways.append(self.sequence())
+        return ways[0] if len(ways) == 1 else Alt(tuple(ways))
+
+    def sequence(self) -> Tree:
+        parts: list[Tree] = []
+        while self.peek() and self.peek() not in "|)":
+            parts.append(self.quantified(self.atom()))
+        return parts[0] if len(parts) == 1 else Seq(tuple(parts))
+
+    def quantified(self, part: Tree) -> Tree:
+        least_most = self.quantifier()
+        if least_most is None:
+            return part
+        if self.peek() in {"?", "+"}:  # lazy or possessive: the strings are the same
+            self.take()
+        return Repeat(part, *least_most)
+
+    def quantifier(self) -> tuple[int, int | None] | None:
+        simple: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
+        if self.peek() in simple:
+            return simple[self.take()]
+        if self.peek() != "{":
+            return None
+        self.take()
+        least, comma, most = self.until("}").partition(",")
+        return int(least), (int(most) if most else None) if comma else int(least)
+
+    def atom(self) -> Tree:
+        symbol = self.take()
+        if symbol == "(":
+            return self.group()
+        if symbol == "[":
+            return Chars(class_members(self.bracket()))
+        if symbol == "\\":
+            return self.escape()
+        if symbol in "^$":
+            return Anchor(symbol)
+        return Chars(class_members(".") if symbol == "." else (symbol,))
+
+    def bracket(self) -> str:
+        start, depth = self.at - 1, 1
+        if self.peek() == "^":
+            self.take()
+        while depth:
+            symbol = self.take()
+            if not symbol:
+                raise ValueError(self.text)
+            if symbol == "\\":
+                self.take()
+            depth += (symbol == "[") - (symbol == "]")
+        return self.text[start : self.at]
+
+    def group(self) -> Tree:
+        for opening in ("?=", "?!", "?<=", "?<!"):
+            if self.peek(len(opening)) == opening:
+                self.take(len(opening))
+                self.alternation()
+                self.take()
+                return Anchor("?")
+        if self.peek(2) == "?:":
+            self.take(2)
+            names: tuple[str, ...] = ()
+        else:
+            names = self.names()
+        part = self.alternation()
+        if self.take() != ")":
+            raise ValueError(self.text)
+        return Group(part, names) if names else part
+
+    def names(self) -> tuple[str, ...]:
+        self.groups += 1
+        number = str(self.groups)
+        for opening in ("?<", "?P<"):
+            if self.peek(len(opening)) == opening:
+                self.take(len(opening))
+                return number, self.until(">")
+        if self.peek() == "?":
+            raise ValueError(self.text)
+        return (number,)
+
+    def escape(self) -> Tree:
+        symbol = self.take()
+        if symbol in CLASSES:
+            return Chars(class_members(f"\\{symbol}{self.property_name() if symbol in 'pP' else ''}"))
+        if symbol in "bB":
+            return Anchor("?")
+        if symbol == "k":
+            self.take()
+            return BackReference(self.until(">"))
+        if symbol.isdecimal() and symbol != "0":
+            return BackReference(self.number(symbol))
+        return Chars((self.character(symbol),))
+
+    def property_name(self) -> str:
+        return f"{{{self.until('}')}}}" if self.take() == "{" else self.text[self.at - 1]
+
+    def number(self, first: str) -> str:
+        while self.peek().isdecimal():
+            first += self.take()
+        return first
+
+    def character(self, symbol: str) -> str:
+        if symbol == "x":
+            return chr(int(self.take(2), 16))
+        if symbol == "u":
+            braced = self.peek() == "{"
+            return chr(int(self.until("}")[1:] if braced else self.take(4), 16))
+        if symbol == "c":
+            return chr(ord(self.take()) % 32)
+        return ESCAPES.get(symbol, symbol)

@@ -1,0 +1,391 @@
+"""The actions of a sequence: post a batch, write a single record, read, list, repeat, poll and cancel jobs.
+
+Begin with `SequenceRunner`. The sequences are those of stateful property-based testing, as in Hypothesis'
+`RuleBasedStateMachine`, with all records of the state model as bundles.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import Final
+
+from contracts.exchange.bulk_exchange import BulkExchange, TrackedJob
+from contracts.messages import Exchange, Request
+from generators.client.polling import poll_until_ended, request_jobs, request_results
+from generators.errors import NotApplicableError
+from generators.fuzz.schedule import SequenceProfile, with_edge_cases
+from generators.fuzz.shards import TaskRun
+from generators.fuzz.targets import FuzzTarget, FuzzTargets
+from generators.oracles.state_model import RecordSet, RecordState
+from generators.requests.batch import PlannedBatch, PlannedItem
+from generators.requests.profiles import PROFILES, Profile, draw_profile, draw_size
+from generators.requests.single import MAX_PAGE_SIZE, RecordSite, list_request, record_request, write_request
+
+MAX_CONTROLLED_DELAY: Final = timedelta(days=1)
+CONTROLLED_STEP: Final = timedelta(seconds=1)
+REAL_STEP: Final = timedelta(seconds=0.15)
+MAX_REAL_DELAY: Final = timedelta(seconds=3)
+
+
+class JobActions:
+    """The actions on the jobs of one task."""
+
+    def __init__(self, run: TaskRun, rng: Random) -> None:
+        self._run, self._rng = run, rng
+
+    def running(self) -> list[TrackedJob]:
+        """Return the requests with a running job."""
+        return self._run.oracle.jobs.unfinished()
+
+    def ended_jobs(self) -> list[TrackedJob]:
+        """Return the requests whose jobs have all ended."""
+        return [one for one in self._run.oracle.jobs.all if one.is_over]
+
+    def affected_records(self, tracked: TrackedJob) -> list[RecordState]:
+        """Return the records that a running job may change."""
+        state_model = self._run.oracle.state_model
+        return [
+            one for where in state_model.record_sets() for one in state_model.entries(where) if tracked.n in one.jobs
+        ]
+
+    def ask(self, tracked: TrackedJob, name: str | None = None) -> None:
+        """Poll the jobs of a request, or send another operation about each of them."""
+        request_jobs(self._run.session, tracked.view, name or tracked.declared.poll)
+
+    def results(self, tracked: TrackedJob) -> None:
+        """Request the results of the jobs, where they are separate from the poll."""
+        request_results(self._run.session, tracked.view)
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass; at most `REAL_STEP` in real time."""
+        self._run.session.wait(by if self._run.session.controlled else min(by, REAL_STEP))
+
+    def poll(self) -> None:
+        """Poll a running job after up to one second."""
+        running = self.running()
+        if running:
+            self.advance(CONTROLLED_STEP * self._rng.random())
+            self.ask(self._rng.choice(running))
+
+    def finish(self, tracked: TrackedJob) -> None:
+        """Wait until a request's jobs end, and request their results; sometimes poll once more."""
+        self.wait_for(tracked)
+        self.results(tracked)
+        tracked.is_over = True
+        if self._rng.random() < REPEATED_POLL_SHARE:
+            self.ask(tracked)
+            self.results(tracked)
+
+    def wait_for(self, tracked: TrackedJob) -> None:
+        """Poll jobs until they end: for days where the clock is controlled, else with delays of up to 3 s."""
+        poll_until_ended(self._run.session, lambda: tracked.view, self._delays(tracked))
+
+    def _delays(self, tracked: TrackedJob) -> Iterator[timedelta]:
+        takes, controlled = tracked.declared.takes, self._run.session.controlled
+        delay = (
+            takes.base + takes.per_item * len(tracked.view.request.items) + CONTROLLED_STEP if controlled else REAL_STEP
+        )
+        while delay < MAX_CONTROLLED_DELAY:
+            yield delay
+            delay = min(delay * 2, MAX_CONTROLLED_DELAY if controlled else MAX_REAL_DELAY)
+        yield delay
+
+    def cancel(self, tracked: TrackedJob) -> list[RecordState]:
+        """Cancel a request's jobs, poll them now and later, and return the records that must not change."""
+        assert tracked.declared.cancel is not None  # noqa: S101 - asked before
+        affected_records = self.affected_records(tracked)
+        self.ask(tracked, tracked.declared.cancel)
+        self.ask(tracked)
+        self.advance(CONTROLLED_STEP * 20)
+        self.ask(tracked)
+        self.results(tracked)
+        self.wait_for(tracked)
+        tracked.is_over = True
+        return affected_records
+
+    def cancel_late(self, tracked: TrackedJob) -> None:
+        """Cancel a request's jobs after their end, and poll them."""
+        if tracked.declared.cancel is not None:
+            self.ask(tracked, tracked.declared.cancel)
+            self.ask(tracked)
+
+    def poll_ended(self) -> None:
+        """Poll a job that has ended."""
+        ended_jobs = self.ended_jobs()
+        if ended_jobs:
+            tracked = self._rng.choice(ended_jobs)
+            self.ask(tracked)
+            self.results(tracked)
+
+
+REPEATED_POLL_SHARE: Final = 0.2
+
+
+EQUIVALENT_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "create": ("create", "upsert", "replace"),
+    "upsert": ("upsert", "replace", "update", "create"),
+    "update": ("update", "upsert", "replace"),
+    "replace": ("replace", "upsert"),
+    "delete": ("delete", "upsert"),
+}
+DEFAULT_PAGE_SIZE: Final = 200
+MAX_REPEATABLE_REQUESTS: Final = 20  # latest requests that may be repeated
+MAX_UNKNOWN_READS: Final = 4  # records in an unknown state that are read after a request
+NEAR_FAULT_SHARE: Final = 0.5  # share of reads of records near a defect or at an end
+EDGE_CASE_SHARE: Final = 0.25
+PARTIAL_LIST_SHARE: Final = 0.5  # share of lists that are followed by a part of them
+LATE_CANCEL_SHARE: Final = 0.3  # share of cancellations after the job's end
+REFUSAL_STATUSES: Final = range(400, 500)
+
+
+@dataclass(slots=True)
+class SequenceRunner:
+    """Performs the actions of one task, all of them drawn from `rng`."""
+
+    run: TaskRun
+    targets: FuzzTargets
+    style: SequenceProfile
+    rng: Random
+    jobs: JobActions = field(init=False)
+    posted: list[Request] = field(default_factory=list)
+    items: int = 0
+    batches: int = 0
+
+    def __post_init__(self) -> None:
+        self.jobs = JobActions(self.run, self.rng)
+
+    def perform(self, kind: str) -> None:
+        """Perform one action; nothing happens when it is not possible here."""
+        try:
+            ACTIONS[kind](self)
+        except NotApplicableError:
+            return
+        finally:
+            self.run.session.take_history()
+
+    def compose(self, target: FuzzTarget, size: int, profile: Profile) -> PlannedBatch:
+        """Return a batch of the target's operation, composed from the known records."""
+        known = self.run.oracle.state_model.known(target.scope)
+        known.targets = target.targets
+        seed, prefix = self.rng.getrandbits(48), self.run.environment.prefix
+        return target.composer.compose(seed=seed, size=size, profile=profile, known=known, prefix=prefix)
+
+    def post(
+        self, *, size: int | None = None, profile: Profile | None = None, target: FuzzTarget | None = None
+    ) -> None:
+        """Post a batch, and read some of its records."""
+        while len(self.jobs.running()) >= self.style.in_flight:
+            self.finish()
+        target = target or self.rng.choice(self.targets.bulk)
+        bulk = target.operation.bulk
+        assert bulk is not None  # noqa: S101 - a ground is of a bulk operation
+        size = draw_size(bulk, self.rng, mean=self.style.mean) if size is None else size
+        batch = self.compose(target, size, profile or draw_profile(self.rng))
+        kind = self.run.oracle.record_types.get(self.rng.choice(target.resources))
+        request = with_edge_cases(batch, bulk, kind, self.rng) if self.rng.random() < EDGE_CASE_SHARE else batch.request
+        self.posted = [*self.posted[-MAX_REPEATABLE_REQUESTS:], request]
+        self.items += len(batch.items)
+        self.batches += 1
+        exchange = self.run.session.send(request)
+        refused = exchange.response.status in REFUSAL_STATUSES
+        self.read_back(self._records_to_read(batch.items, target, refused=refused))
+        if refused and self.rng.random() < self.style.reads * NEAR_FAULT_SHARE:
+            self.list_created(batch, target)
+
+    def list_created(self, batch: PlannedBatch, target: FuzzTarget) -> None:
+        """List the records of a request's first resource, when the server assigns its keys."""
+        first = next(iter(batch.items), None)
+        where = None if first is None else RecordSet(target.scope, first.resource or "")
+        if first is not None and first.target is None and where in self.targets.sites:
+            self.listing(where)
+
+    def _records_to_read(
+        self, items: Sequence[PlannedItem], target: FuzzTarget, *, refused: bool
+    ) -> list[tuple[RecordSet, object]]:
+        """Choose records of a request to read: at random, preferring those near defects and at the ends."""
+        named = [
+            (RecordSet(target.scope, item.resource or ""), item.target) for item in items if item.target is not None
+        ]
+        if refused and named and self.rng.random() < NEAR_FAULT_SHARE:
+            return [named[0], named[-1]]
+        count = int(self.style.reads + self.rng.random()) if named else 0
+        wrong = [n for n, item in enumerate(items) if item.intent != "good"]
+        near = [n + by for n in wrong for by in (0, 1)] + [0, len(named) - 1]
+        chosen = [self._choose_index(near, len(named)) for _ in range(count)]
+        return [named[n] for n in dict.fromkeys(chosen) if n < len(named)]
+
+    def _choose_index(self, near: Sequence[int], size: int) -> int:
+        return self.rng.choice(near) if self.rng.random() < NEAR_FAULT_SHARE else self.rng.randrange(size)
+
+    def read_back(self, wanted: Sequence[tuple[RecordSet, object]]) -> None:
+        """Read records: the wanted ones, one reported by the last response, and some in an unknown state."""
+        doubted = list(self.run.oracle.state_model.unknown)[:MAX_UNKNOWN_READS]
+        for where, key in dict.fromkeys([*wanted, *self._reported_record(), *doubted]):
+            self.read(where, key)
+
+    def _reported_record(self) -> list[tuple[RecordSet, object]]:
+        """Return one record whose key the last response reported; empty for none."""
+        view = self.run.oracle.last_view
+        told = [one for report in (view.reports if view is not None else ()) for one in report.outcomes]
+        named = [one for one in told if isinstance(one.id, str | int)]
+        if view is None or not named or self.rng.random() > self.style.reads:
+            return []
+        outcome = self.rng.choice(named)
+        resource = view.request.items[outcome.index].resource
+        places: list[tuple[RecordSet, object]] = [
+            (where, str(outcome.id)) for where in self.targets.sites if where.resource == resource
+        ]
+        return places[:1]
+
+    def read(self, where: RecordSet, key: object) -> None:
+        """Read one record."""
+        place = self.targets.sites.get(where)
+        self.run.oracle.state_model.unknown.pop((where, str(key)), None)
+        if place is not None and "read" in place.operations:
+            self.run.session.send(record_request(place, "read", key=key).request())
+
+    def _finish_running(self) -> None:
+        """Wait for running jobs before the next write, where the profile asks for it."""
+        while self.style.in_turn and self.jobs.running():
+            self.finish()
+
+    def single(self) -> None:
+        """Apply to one record, by a single-record request, what an item would have applied."""
+        self._finish_running()
+        target = self.rng.choice(self.targets.bulk)
+        item = self.compose(target, 1, draw_profile(self.rng)).items[0]
+        place = self.targets.sites.get(RecordSet(target.scope, item.resource or ""))
+        action = next(
+            (one for one in EQUIVALENT_ACTIONS.get(item.action, ()) if place and one in place.operations), None
+        )
+        if place is not None and action is not None and item.intent != "malformed":
+            self._write(place, action, item)
+
+    def delete_then_reference(self) -> None:
+        """Delete a record by a single-record request, then post items that refer to it or change it."""
+        self._finish_running()
+        where = self.rng.choice(list(self.targets.sites)) if self.targets.sites else None
+        place = self.targets.sites.get(where) if where is not None else None
+        live = [] if where is None else self.run.oracle.state_model.known(where.scope).live(where.resource)
+        if where is None or place is None or not live or "delete" not in place.operations:
+            return
+        record = self.rng.choice(live)
+        self.run.session.send(write_request(place, "delete", {}, key=record.key, version=record.version).request())
+        related = self.targets.related.get(where.resource, frozenset())
+        near = [one for one in self.targets.bulk if one.scope == where.scope and not related.isdisjoint(one.resources)]
+        if near:
+            self.post(profile=PROFILES["haunted"], target=self.rng.choice(near))
+
+    def _write(self, place: RecordSite, action: str, item: PlannedItem) -> None:
+        key = item.target
+        if key is None and action != "create":
+            return
+        entry = self.run.oracle.state_model.find(self._where(place), key)
+        known = entry.version if entry is not None and entry.version is not None else None
+        version = known if item.version is None else item.version
+        self.run.session.send(write_request(place, action, dict(item.values or {}), key=key, version=version).request())
+        self.read_back([(self._where(place), key)] if key is not None else [])
+
+    def _where(self, place: RecordSite) -> RecordSet:
+        return next(where for where, one in self.targets.sites.items() if one is place)
+
+    def listing(self, where: RecordSet | None = None) -> None:
+        """List the records of a resource, as many as a page holds; sometimes also a part of them, and all again."""
+        if where is None and not self.targets.sites:
+            return
+        place = self.targets.sites[where or self.rng.choice(list(self.targets.sites))]
+        listed = self._list(place).response.data
+        if isinstance(listed, list) and len(listed) > 1 and self.rng.random() < PARTIAL_LIST_SHARE:
+            skip = self.rng.randrange(1, len(listed))
+            self._list(place, skip=skip, take=self.rng.randint(1, len(listed) - skip))
+            self._list(place)
+
+    def _list(self, place: RecordSite, *, skip: int = 0, take: int = MAX_PAGE_SIZE) -> Exchange:
+        return self.run.session.send(
+            list_request(place, skip=skip, take=min(place.page.max or DEFAULT_PAGE_SIZE, take)).request()
+        )
+
+    def repeat(self) -> None:
+        """Send an earlier request again, unchanged."""
+        if self.posted:
+            self._finish_running()
+            self.run.session.send(self.rng.choice(self.posted))
+
+    def _ensure_job(self) -> bool:
+        """Start a job unless one is running; return whether one is."""
+        if not self.jobs.running():
+            able = [one for one in self.targets.bulk if one.operation.bulk and one.operation.bulk.job is not None]
+            if able:
+                self.post(profile=PROFILES["deferred"], target=self.rng.choice(able))
+        return bool(self.jobs.running())
+
+    def poll(self) -> None:
+        """Poll a running job."""
+        if self._ensure_job():
+            self.jobs.poll()
+
+    def read_early(self) -> None:
+        """Read records that a running job is to change, then poll the job."""
+        if self._ensure_job():
+            tracked = self.rng.choice(self.jobs.running())
+            affected_records = self.jobs.affected_records(tracked)
+            for entry in self.rng.sample(affected_records, min(2, len(affected_records))):
+                self.read(entry.where, entry.key)
+            self.jobs.ask(tracked)
+
+    def finish(self) -> None:
+        """Wait for the oldest job to end, and read some of its records."""
+        for tracked in self.jobs.running()[:1]:
+            affected_records = self.jobs.affected_records(tracked)
+            self.jobs.finish(tracked)
+            count = int(self.style.reads * 2 + self.rng.random())
+            self.read_back(
+                [(one.where, one.key) for one in self.rng.sample(affected_records, min(count, len(affected_records)))]
+            )
+
+    def cancel(self) -> None:
+        """Cancel a running job and read its records, which must not change; or cancel one that has ended."""
+        ended_jobs = self.jobs.ended_jobs()
+        if ended_jobs and self.rng.random() < LATE_CANCEL_SHARE:
+            tracked = self.rng.choice(ended_jobs)
+            self.jobs.cancel_late(tracked)
+            self.read_back(self._written_records(tracked.view)[:2])
+        elif self._ensure_job():
+            tracked = self.rng.choice(self.jobs.running())
+            if tracked.declared.cancel is not None:
+                self.read_back([(one.where, one.key) for one in self.jobs.cancel(tracked)[:2]])
+                self.listing()
+
+    def poll_ended(self) -> None:
+        """Poll a job that has ended."""
+        self.jobs.poll_ended()
+
+    def _written_records(self, view: BulkExchange) -> list[tuple[RecordSet, object]]:
+        """Return records that a request has written and the state model knows, in random order."""
+        told = [one for report in view.reports for one in report.outcomes]
+        named = [(view.request.items[one.index].resource, one.id) for one in told]
+        named += [(item.resource, item.target) for item in view.request.items]
+        state_model = self.run.oracle.state_model
+        found: list[tuple[RecordSet, object]] = [
+            (where, key)
+            for resource, key in named
+            for where in self.targets.sites
+            if where.resource == resource and isinstance(key, str | int) and state_model.find(where, key) is not None
+        ]
+        self.rng.shuffle(found)
+        return found
+
+
+ACTIONS: Final[Mapping[str, Callable[[SequenceRunner], None]]] = {
+    "again": SequenceRunner.poll_ended,
+    "cancel": SequenceRunner.cancel,
+    "early": SequenceRunner.read_early,
+    "finish": SequenceRunner.finish,
+    "ghost": SequenceRunner.delete_then_reference,
+    "list": SequenceRunner.listing,
+    "poll": SequenceRunner.poll,
+    "post": SequenceRunner.post,
+    "repeat": SequenceRunner.repeat,
+    "single": SequenceRunner.single,
+}

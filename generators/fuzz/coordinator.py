@@ -1,0 +1,251 @@
+"""Run a campaign: replay known findings, then run shards; every finding is written to disk before it is reported.
+
+Begin with `Campaign`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from contracts.errors import MisuseError
+from contracts.openapi.model import Contract
+from generators.client.environments import open_target
+from generators.client.session import Budget
+from generators.fuzz.executors import Executor
+from generators.fuzz.progress import CampaignState, Listener
+from generators.fuzz.shards import SHRINK_SHARE, CampaignConfig, Shard, oracle_factory_for, shard_seconds
+from generators.requests.envelope import unsupported_reason
+from generators.triage.confirm import Triager
+from generators.triage.corpus import Corpus
+from generators.triage.stored_finding import StoredFinding
+
+COVERAGE_PHASES: Final = ("coverage",)
+FUZZING_PHASES: Final = ("fuzzing", "stateful")
+MIN_SHARD_SECONDS: Final = 3.0  # shortest useful shard
+FINAL_SHRINK_SECONDS: Final = 10.0  # time for shrinking when a campaign stops at its first finding
+MIN_SCHEMATHESIS_SECONDS: Final = 12.0  # shortest useful run of schemathesis
+MAX_UNTRIED: Final = 12  # findings that a shard receives for shrinking
+LAST_SHARD_RESERVED_SECONDS: Final = 6.0  # reserved for shrinking in the last shard ...
+MAX_RESERVED_SHARE: Final = 0.4  # ... at most this share of it
+NO_OPERATION: Final = "No fuzzable bulk operation"
+
+
+@dataclass(slots=True, kw_only=True)
+class Campaign:
+    """One campaign. `corpus` None stores nothing; `schemas` tells whether schemathesis runs too.
+
+    After `run`, `interrupted` tells whether Ctrl-C ended it.
+    """
+
+    job: CampaignConfig
+    executor: Executor
+    listener: Listener
+    seconds: float
+    corpus: Corpus | None = None
+    schemas: bool = True
+    state: CampaignState = field(default_factory=CampaignState)
+    stops_at_first: bool = False
+    interrupted: bool = False
+    _lock: Lock = field(default_factory=Lock)
+    _owners: dict[str, str] = field(default_factory=dict)
+    _running: set[str] = field(default_factory=set)
+    _over: bool = False
+    _has_no_operation: bool = False
+
+    def run(self) -> CampaignState:
+        """Run the campaign and return its state; Ctrl-C ends it early, and findings so far are kept.
+
+        Raises MisuseError when the contract has nothing to fuzz.
+        """
+        budget = Budget(seconds=self.seconds)
+        self._has_no_operation = not is_fuzzable(self.job.contract)
+        self.listener.began(self.state)
+        try:
+            self._require_operations()
+            self._replay_known(budget)
+            self.executor.run(self._shards(budget), self._handle_event, lambda: self._over or not budget.left)
+            self._shrink_rest(budget)
+            self._require_operations()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self.listener.message("Interrupted: findings so far are stored.")
+        finally:
+            self._over = True
+            self.executor.stop()
+        return self.state
+
+    def _require_operations(self) -> None:
+        """Raise MisuseError when there is no bulk operation to fuzz and schemathesis cannot run either."""
+        if self._has_no_operation and (not self.schemas or self.seconds < MIN_SCHEMATHESIS_SECONDS):
+            why = (
+                "without schemathesis"
+                if not self.schemas
+                else f"and schemathesis needs at least {MIN_SCHEMATHESIS_SECONDS:g} s"
+            )
+            cure = "Declare x-bulk, or remove --no-schemathesis." if not self.schemas else "Give it more --max-time."
+            raise MisuseError(f"{NO_OPERATION[0].lower()}{NO_OPERATION[1:]}, {why}: nothing to run.", cure=cure)
+
+    def _replay_known(self, budget: Budget) -> None:
+        """Replay the findings of earlier campaigns."""
+        known = self.corpus.findings(self.listener.message) if self.corpus is not None else []
+        mine = [one for one in known if one.contract == self.job.contract.name]
+        for kept, triager in self._triage(mine, "known", budget):
+            if triager.shows(kept):
+                self._store_new(self.state.add(replace(kept, group="", cause="")))
+            elif budget.left:
+                self.listener.message(
+                    f"{kept.fingerprint[:8]} is no longer reproduced: {kept.law} on {kept.operation}."
+                )
+            if self._over:
+                return
+
+    def _shrink_rest(self, budget: Budget) -> None:
+        """Shrink findings that no shard had time for, the first of each root cause before the others."""
+        budget = Budget(seconds=min(budget.left, FINAL_SHRINK_SECONDS)) if self.stops_at_first else budget
+        waiting = [one for one in self.state.findings.values() if not one.tries and self.job.shrinks]
+        for kept, triager in self._triage(sorted(waiting, key=lambda one: bool(one.group)), "small", budget):
+            confirmed = triager.confirm(kept)
+            if confirmed.tries:
+                self._store_confirmed(confirmed)
+
+    def _triage(
+        self, some: Sequence[StoredFinding], name: str, budget: Budget
+    ) -> Iterator[tuple[StoredFinding, Triager]]:
+        """Yield findings, each with its triager, as long as there is time."""
+        if not some or not budget.left:
+            return
+        place = replace(self.job.place, timeout=min(self.job.place.timeout, budget.left + 1))
+        target = open_target(self.job.contract, place, f"{self.job.label}-{name}")
+        try:
+            for kept in some:
+                oracle_factory = oracle_factory_for(self.job, kept)
+                is_over, left = lambda: not budget.left, lambda: budget.left
+                yield kept, Triager(oracle_factory=oracle_factory, target=target, is_over=is_over, left=left)
+                if not budget.left:
+                    return
+        finally:
+            target.close()
+
+    def _shards(self, budget: Budget) -> Iterator[Shard]:
+        """Yield shards as long as there is time: schemathesis' coverage once, later its fuzzing, else the fuzzer."""
+        done = self.corpus.shards() if self.corpus is not None else {}
+        length = shard_seconds(self.seconds)
+        if self.schemas and self.seconds >= MIN_SCHEMATHESIS_SECONDS:
+            phases = COVERAGE_PHASES if "schemas-000000" not in done else FUZZING_PHASES
+            first = 0 if "schemas-000000" not in done else _next_number(done, "schemas")
+            yield self._assign(Shard(number=first, part="schemas", seconds=min(length * 2, budget.left), phases=phases))
+        numbers, others = count(_next_number(done, "bulk")), count(max(1, _next_number(done, "schemas")))
+        for n in count(1):
+            left = budget.left
+            if self._has_no_operation or (left < MIN_SHARD_SECONDS and n > 1):
+                break
+            if self.schemas and n % 4 == 0 and left >= MIN_SCHEMATHESIS_SECONDS:
+                yield self._assign(
+                    Shard(number=next(others), part="schemas", seconds=min(length, left), phases=FUZZING_PHASES)
+                )
+            reserved = (
+                SHRINK_SHARE
+                if left - length >= MIN_SHARD_SECONDS
+                else max(
+                    SHRINK_SHARE, min(MAX_RESERVED_SHARE, LAST_SHARD_RESERVED_SECONDS / max(left, MIN_SHARD_SECONDS))
+                )
+            )
+            bulk = Shard(number=next(numbers), ordinal=n - 1, part="bulk", seconds=min(length, left), reserved=reserved)
+            yield self._assign(self._with_untried(bulk))
+        if self._has_no_operation and self.schemas:
+            yield from self._schemathesis_only(budget, others)
+
+    def _schemathesis_only(self, budget: Budget, numbers: Iterator[int]) -> Iterator[Shard]:
+        self.listener.message(f"{NO_OPERATION}: only schemathesis runs.")
+        while (left := budget.left) >= MIN_SCHEMATHESIS_SECONDS:
+            seconds = min(shard_seconds(self.seconds), left)
+            yield self._assign(
+                Shard(number=next(numbers), part="schemas", seconds=seconds, phases=FUZZING_PHASES, alone=True)
+            )
+
+    def _assign(self, shard: Shard) -> Shard:
+        """Return a shard with the findings known by now."""
+        with self._lock:
+            self._running.add(shard.name)
+            known = [name for name, one in self.state.findings.items() if not one.is_doubtful]
+            return replace(shard, known=frozenset(known))
+
+    def _with_untried(self, shard: Shard) -> Shard:
+        """Return a shard with findings that have not been replayed and that no running shard has."""
+        with self._lock:
+            free = [
+                one
+                for name, one in self.state.findings.items()
+                if not one.tries and self._owners.get(name) not in self._running
+            ]
+            some = sorted(free, key=lambda one: bool(one.group))[:MAX_UNTRIED] if self.job.shrinks else []
+            self._owners |= {one.fingerprint: shard.name for one in some}
+        return replace(shard, untried=tuple(some))
+
+    def _handle_event(self, event: Mapping[str, Any]) -> None:
+        """Handle an event of a shard; findings are written to disk first."""
+        with self._lock:
+            match event["kind"]:
+                case "found":
+                    self._owners.setdefault(event["finding"].fingerprint, event["shard"])
+                    self._store_new(self.state.add(event["finding"]))
+                case "kept":
+                    self._store_confirmed(event["finding"])
+                case "progress":
+                    self.state.progress(event)
+                    self.listener.progressed(self.state)
+                case "ended" | "lost":
+                    self._running.discard(event["shard"])
+                    self._end_shard(event)
+                case "nothing-to-fuzz":
+                    self._has_no_operation = True
+
+    def _end_shard(self, event: Mapping[str, Any]) -> None:
+        """Note that a shard has ended or was lost."""
+        if event["kind"] == "lost":
+            self.state.lost.append(event["shard"])
+            self.listener.message(f"Shard {event['shard']} was lost: {event['says']}")
+            return
+        self.state.shards += 1
+        if self.corpus is not None:
+            self.corpus.store_shard(event["shard"], {"findings": len(self.state.findings)})
+
+    def _store_new(self, placed: StoredFinding | None) -> None:
+        """Store a new finding and report it."""
+        if placed is not None:
+            self.listener.found(placed, self._keep(placed))
+            self._regroup(placed)
+            self._over = self._over or (self.stops_at_first and placed.fingerprint not in self.state.known)
+
+    def _store_confirmed(self, kept: StoredFinding) -> None:
+        """Store the confirmed form of a finding and report it."""
+        before, placed = self.state.findings.get(kept.fingerprint), self.state.renew(kept)
+        folder = self._keep(placed)
+        if before is not None and before.group and not placed.group:
+            self.listener.found(placed, folder)
+        self.listener.confirmed(placed, folder)
+        self._regroup(placed)
+
+    def _regroup(self, placed: StoredFinding) -> None:
+        """Store findings whose group has changed; report one that has become the first of its group."""
+        for name in self.state.take_regrouped() - {placed.fingerprint}:
+            kept = self.state.findings[name]
+            folder = None if self.corpus is None else self.corpus.store_group(kept)
+            if not kept.group:
+                self.listener.found(kept, folder)
+
+    def _keep(self, kept: StoredFinding) -> Path | None:
+        return None if self.corpus is None else self.corpus.store(kept)
+
+
+def _next_number(done: Mapping[str, object], part: str) -> int:
+    """Return the number after the last finished shard of a part."""
+    return max((int(name.rpartition("-")[2]) + 1 for name in done if name.startswith(part)), default=0)
+
+
+def is_fuzzable(contract: Contract) -> bool:
+    """Return whether a contract declares a bulk operation that requests can be composed for."""
+    return any(one.bulk is not None and unsupported_reason(one, groups=False) is None for one in contract.operations)

@@ -1,0 +1,297 @@
+"""Where the shards of a campaign run: in this process (the default), or on the workers of Dask (`distributed`).
+
+A lost Dask worker costs its shard only. Begin with `Executor`.
+"""
+
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from logging import CRITICAL
+from pkgutil import resolve_name
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic
+from typing import Any, Final, Protocol
+from uuid import uuid4
+
+from contracts.errors import BulkproofError, MisuseError
+from generators.client.http import NoAnswerError
+from generators.fuzz.shards import CampaignConfig, Emit, Shard
+from generators.fuzz.worker import run_shard
+from generators.triage.stored_finding import from_json, to_json
+
+POLL_INTERVAL: Final = 0.1  # seconds between two checks whether the run is over
+STOP_TIMEOUT: Final = 1.0  # seconds to wait for a thread after the time limit
+IsOver = Callable[[], bool]
+
+
+class Executor(Protocol):
+    """Runs shards and emits their events."""
+
+    def run(self, shards: Iterable[Shard], emit: Emit, is_over: IsOver) -> None:
+        """Run shards, in sequence or several at a time, until there are no more or `is_over` returns True."""
+
+    def stop(self) -> None:
+        """Release all resources; called once, in any case."""
+
+
+class LocalExecutor:
+    """Runs the fuzzer's shards here, one after the other, and those of schemathesis in a thread beside them."""
+
+    def __init__(self, job: CampaignConfig) -> None:
+        self._job = job
+        self._threads: list[Thread] = []
+        self._stopped = False
+
+    def run(self, shards: Iterable[Shard], emit: Emit, is_over: IsOver) -> None:
+        """Run shards. Raises MisuseError when the server does not respond."""
+        for shard in shards:
+            if is_over():
+                break
+            if shard.part == "schemas":
+                self._start(shard, emit, is_over)
+            else:
+                run_shard(self._job, shard, emit, is_over)
+        self._wait(is_over)
+
+    def _wait(self, is_over: IsOver) -> None:
+        """Wait for schemathesis; at most `STOP_TIMEOUT` once the campaign is over."""
+        for thread in self._threads:
+            while thread.is_alive() and not is_over():
+                thread.join(POLL_INTERVAL)
+            thread.join(STOP_TIMEOUT)
+
+    def _start(self, shard: Shard, emit: Emit, is_over: IsOver) -> None:
+        if shard.alone:
+            self._wait(is_over)
+        self._threads = [one for one in self._threads if one.is_alive()]
+        if self._threads:
+            return
+        thread = Thread(target=self._run_in_thread, args=(shard, emit, is_over), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _run_in_thread(self, shard: Shard, emit: Emit, is_over: IsOver) -> None:
+        def emit_unless_stopped(event: Mapping[str, Any]) -> None:
+            if not self._stopped:
+                emit(event)
+
+        try:
+            run_shard(self._job, shard, emit_unless_stopped, lambda: self._stopped or is_over())
+        except (BulkproofError, NoAnswerError, OSError) as error:
+            emit_unless_stopped({"kind": "lost", "shard": shard.name, "says": str(error)})
+
+    def stop(self) -> None:
+        """Stop forwarding events of schemathesis; it ends by itself."""
+        self._stopped = True
+
+
+def work_shard(job: CampaignConfig, shard: Shard, topic: str, most: float) -> None:
+    """Run a shard on a Dask worker for at most `most` seconds; its events are logged under the topic."""
+    from distributed import get_worker  # noqa: PLC0415 - only a worker needs it
+
+    worker: Any = get_worker()
+    key, until = worker.get_current_task(), monotonic() + most
+
+    def tell(event: Mapping[str, Any]) -> None:
+        told = {name: to_json(one) if name == "finding" else one for name, one in event.items()}
+        worker.log_event(topic, told)
+
+    run_shard(job, shard, tell, lambda: monotonic() > until or not _is_wanted(worker, key))
+
+
+def _is_wanted(worker: Any, key: str) -> bool:
+    """Return whether a task is still needed: not once it was cancelled or its campaign has ended."""
+    task = worker.state.tasks.get(key)
+    return task is not None and task.state == "executing"
+
+
+def dask_setup(worker: object) -> None:
+    """Ignore SIGINT in a worker process."""
+    del worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+INSTALL_HINT: Final = "pip install 'bulkproof[scale]'"
+EVENT_POLL_INTERVAL: Final = 0.2  # seconds between two checks for finished shards
+END_TIMEOUT: Final = 8.0  # seconds to end by itself after the time limit
+CONNECT_TIMEOUT: Final = 10.0  # seconds to reach a scheduler, and for it to have a worker
+NO_WORKER_TIMEOUT: Final = 30.0  # seconds without a worker before the campaign is given up
+MAX_FAILURES: Final = 3  # consecutive failed shards before the campaign is given up
+KILLED_WORKER: Final = "KilledWorker"
+DASK_SETTINGS: Final = {
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.logging": {"distributed": "critical", "distributed.client": "critical"},
+}
+LOCAL_CLUSTER_OPTIONS: Final[Mapping[str, Any]] = {
+    "threads_per_worker": 1,
+    "processes": True,
+    "dashboard_address": "127.0.0.1:0",  # several campaigns may run on one machine
+    "silence_logs": CRITICAL,
+    "preload": ["generators.fuzz.executors"],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Assignment:
+    """A submitted shard, and the monotonic time at which it should end."""
+
+    shard: Shard
+    due: float
+
+
+class DaskExecutor:
+    """Runs shards on Dask workers: on `workers` processes started here, or on those of the scheduler at `address`."""
+
+    def __init__(self, job: CampaignConfig, *, workers: int = 0, address: str = "") -> None:
+        if find_spec("distributed") is None:
+            raise MisuseError("several workers need Dask, which is not installed.", cure=INSTALL_HINT)
+        self._job, self._topic, self._address = job, f"bulkproof-{uuid4().hex}", address
+        self._events: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
+        self._running: dict[Any, _Assignment] = {}
+        self._ended: set[str] = set()
+        self._failures, self._seen = 0, monotonic()
+        self._cluster: Any = None
+        self.client: Any = None
+        try:
+            self._connect(workers)
+        except BulkproofError:
+            self.stop()
+            raise
+        except (OSError, ValueError) as error:
+            self.stop()
+            raise MisuseError(_unreachable_text(error), where=address, cure="Start `dask scheduler`.") from None
+
+    def _connect(self, workers: int) -> None:
+        from dask import config  # noqa: PLC0415 - heavy
+
+        config.set(DASK_SETTINGS)
+        distributed: Any = import_module("distributed")  # the same, and its functions have no types
+        if not self._address:
+            self._cluster = distributed.LocalCluster(n_workers=workers, **LOCAL_CLUSTER_OPTIONS)
+        self.client = distributed.Client(self._address or self._cluster, timeout=CONNECT_TIMEOUT)
+        self._find_workers()
+        self.client.subscribe_topic(self._topic, lambda event: self._events.put(event[1]))
+
+    def _find_workers(self) -> None:
+        """Wait for workers and require Bulkproof on each: a shard would end a worker without it."""
+        try:
+            self.client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
+        except TimeoutError:
+            raise MisuseError("the scheduler has no workers.", where=self._address, cure=self._cure) from None
+        answers = self.client.run(resolve_name, f"{work_shard.__module__}:{work_shard.__name__}", on_error="return")
+        without = sum(isinstance(answer, ImportError | AttributeError) for answer in answers.values())
+        if without:
+            says = f"{without} of {len(answers)} workers have no Bulkproof, or another version of it."
+            raise MisuseError(says, where=self._address, cure=f"On each machine: {INSTALL_HINT}")
+
+    @property
+    def _cure(self) -> str:
+        return f"Start `dask worker {self._address}`."
+
+    def run(self, shards: Iterable[Shard], emit: Emit, is_over: IsOver) -> None:
+        """Run shards, one per worker at a time, until there are no more or `is_over` returns True.
+
+        Raises BulkproofError and NoAnswerError when a shard cannot continue; MisuseError when several shards
+        fail in a row, or when the scheduler is gone.
+        """
+        try:
+            self._run(iter(shards), emit, is_over)
+        except OSError as error:
+            cure = "Findings are stored in the corpus; run the same command again to continue."
+            raise MisuseError(f"the scheduler stopped responding: {error}.", where=self._address, cure=cure) from None
+
+    def _run(self, waiting: Iterator[Shard], emit: Emit, is_over: IsOver) -> None:
+        may_be_more = True
+        while not is_over() and (may_be_more or self._running):
+            may_be_more = self._fill(waiting)
+            self._forward_events(emit)
+            for future in [one for one in self._running if one.done()]:
+                self._report(future, self._running.pop(future).shard, emit)
+        self._drain(emit)
+
+    def _fill(self, waiting: Iterator[Shard]) -> bool:
+        """Submit a shard to every idle worker; return whether there may be more shards."""
+        while len(self._running) < self._workers():
+            shard = next(waiting, None)
+            if shard is None:
+                return False
+            most = shard.seconds + END_TIMEOUT
+            future = self.client.submit(work_shard, self._job, shard, self._topic, most, pure=False, retries=0)
+            self._running[future] = _Assignment(shard=shard, due=monotonic() + shard.seconds)
+        return True
+
+    def _workers(self) -> int:
+        """Return the number of workers. Raises MisuseError when there have been none for 30 s."""
+        found, now = len(self.client.nthreads()), monotonic()
+        self._seen = now if found else self._seen
+        if now - self._seen > NO_WORKER_TIMEOUT:
+            raise MisuseError("the scheduler has lost its workers.", where=self._address, cure=self._cure)
+        return found
+
+    def _forward_events(self, emit: Emit, *, seconds: float = EVENT_POLL_INTERVAL) -> None:
+        until = monotonic() + seconds
+        while (left := until - monotonic()) > 0:
+            try:
+                event = self._events.get(timeout=left)
+            except Empty:
+                return
+            if event["kind"] == "ended":
+                self._ended.add(event["shard"])
+            emit(_decoded(event))
+
+    def _report(self, future: Any, shard: Shard, emit: Emit) -> None:
+        """Report a shard that failed. Raises errors that every other shard would meet too."""
+        if future.status == "finished":
+            self._failures = 0
+            return
+        error = future.exception() if future.status == "error" else None
+        says = "its worker died" if error is None or type(error).__name__ == KILLED_WORKER else _error_text(error)
+        emit({"kind": "lost", "shard": shard.name, "says": f"{says}."})
+        if isinstance(error, BulkproofError | NoAnswerError):
+            raise error
+        self._failures += says != "its worker died"
+        if self._failures >= MAX_FAILURES:
+            raise MisuseError(
+                f"no worker can run a shard: {says}.", where=self._address, cure=f"On each of them: {INSTALL_HINT}"
+            )
+
+    def _drain(self, emit: Emit) -> None:
+        """Wait for shards that are about to end; cancel those that have not begun or take longer."""
+        until, begun = monotonic() + END_TIMEOUT, {key for keys in self.client.processing().values() for key in keys}
+        for future, given in self._running.items():
+            if future.key not in begun or given.due > until:
+                future.cancel()
+        left = {given.shard.name for future, given in self._running.items() if future.key in begun}
+        while not left <= self._ended and monotonic() < until:
+            self._forward_events(emit)
+        self._forward_events(emit)
+        self._running.clear()
+
+    def stop(self) -> None:
+        """Cancel running shards, disconnect, and end the processes that were started."""
+        for future in self._running:
+            with suppress(Exception):
+                future.cancel()
+        for one in (self.client, self._cluster):
+            if one is not None:
+                with suppress(Exception):
+                    one.close()
+
+
+def _decoded(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an event with its finding read from JSON."""
+    if "finding" not in event:
+        return event
+    return {**event, "finding": from_json(event["finding"], where="a shard")}
+
+
+def _unreachable_text(error: Exception) -> str:
+    return f"no scheduler responds: {error}."
+
+
+def _error_text(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")

@@ -1,0 +1,258 @@
+"""Schedule the tasks of a shard: sequences with their profiles, experiments on laws, limits, rate limits, edge cases.
+
+Begin with `scheduled_tasks`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, zip_longest
+from random import Random
+from typing import Any, Final, Literal, TypeAlias
+
+import orjson
+
+from contracts.bulk.model import Bulk
+from contracts.exchange.locations import find, put
+from contracts.messages import Request
+from contracts.openapi.model import Contract, Operation
+from generators.check.laws.catalogue import LAWS
+from generators.fuzz.targets import FuzzTarget, FuzzTargets
+from generators.oracles.findings import Law
+from generators.oracles.intended_effects import RecordType
+from generators.requests.batch import PlannedBatch
+
+EDGE_CASES: Final[tuple[Callable[[str], str], ...]] = (
+    lambda text: f" {text}",
+    lambda text: f"{text} ",
+    lambda text: f" {text}  ",
+    lambda text: text.swapcase(),
+    lambda text: text.title(),
+    lambda text: f"{text} Äß漢🙂",
+    lambda text: f"{text}\t'\"\\<&>;--",
+    lambda text: f"0{text}",
+    lambda text: text.ljust(50, "y"),
+    lambda text: text.ljust(100, "z"),
+)
+
+
+def with_edge_cases(batch: PlannedBatch, bulk: Bulk, kind: RecordType | None, rng: Random) -> Request:
+    """Return a batch's request with an edge case in one text member, where a valid one exists."""
+    place = next((at for at in bulk.items.places if isinstance(find(batch.body, at), list)), None)
+    items: Any = find(batch.body, place) if place is not None else None
+    if kind is None or not items or bulk.effect.payload in bulk.items.shared:
+        return batch.request
+    n = rng.randrange(len(items))
+    changed = _with_edge_case(items[n], bulk.effect.payload, kind, rng)
+    if changed is None or place is None:
+        return batch.request
+    return replace(batch.request, body=orjson.dumps(put(batch.body, place, [*items[:n], changed, *items[n + 1 :]])))
+
+
+def _with_edge_case(item: object, at: str, kind: RecordType, rng: Random) -> Any:
+    payload = find(item, at)
+    texts = [(name, text) for name, text in _text_members(payload) if name in kind.members and _is_free(kind, name)]
+    if not texts:
+        return None
+    name, text = rng.choice(texts)
+    fitting = [value for value in (trick(text) for trick in EDGE_CASES) if value != text and kind.accepts(name, value)]
+    return put(item, at, _with_text(payload, name, rng.choice(fitting))) if fitting else None
+
+
+def _is_free(kind: RecordType, name: str) -> bool:
+    return name not in kind.resource.references and name != kind.resource.key
+
+
+def _text_members(payload: object) -> Iterator[tuple[str, str]]:
+    """Yield the text members of a payload, itself or a list of changes, with their values."""
+    if isinstance(payload, dict):
+        yield from ((name, value) for name, value in payload.items() if isinstance(value, str))
+    for one in payload if isinstance(payload, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("value"), str) and isinstance(one.get("path"), str):
+            yield one["path"].removeprefix("/"), one["value"]
+
+
+def _with_text(payload: Any, name: str, value: str) -> object:
+    if isinstance(payload, dict):
+        return {**payload, name: value}
+    return [{**one, "value": value} if str(one.get("path")).removeprefix("/") == name else one for one in payload]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceProfile:
+    """The profile of a sequence: `mean` is the mean batch size, `actions` the number of actions.
+
+    `weights` are the relative frequencies of actions, `reads` is the mean number of records read after a batch.
+    `in_flight` is the maximum of running jobs; with `in_turn` nothing else is written while one runs. `uses_model`
+    tells whether the reference model judges too. `narrow` is the share of sequences restricted to one data set and
+    to one resource with its related ones.
+    """
+
+    name: str
+    mean: int
+    actions: int
+    reads: float
+    weights: Mapping[str, float]
+    in_flight: int = 2
+    in_turn: bool = False
+    uses_model: bool = False
+    narrow: float = 0.3
+
+
+DEEP: Final = SequenceProfile(
+    name="deep",
+    mean=3,
+    actions=60,
+    reads=1.0,
+    in_flight=1,
+    in_turn=True,
+    uses_model=True,
+    narrow=0.7,
+    weights={
+        "post": 10,
+        "single": 4,
+        "again": 1,
+        "repeat": 1,
+        "list": 1,
+        "poll": 2,
+        "cancel": 0.5,
+        "early": 0.7,
+        "ghost": 0.7,
+    },
+)
+WIDE: Final = SequenceProfile(
+    name="wide",
+    mean=16,
+    actions=60,
+    reads=0.2,
+    weights={
+        "post": 20,
+        "single": 0.5,
+        "again": 0.5,
+        "repeat": 0.3,
+        "list": 0.5,
+        "poll": 1,
+        "cancel": 0.3,
+        "early": 0.3,
+    },
+)
+LONG: Final = SequenceProfile(
+    name="long",
+    mean=60,
+    actions=12,
+    reads=3.0,
+    weights={"post": 10, "list": 2, "repeat": 0.5, "again": 0.5, "poll": 1, "cancel": 0.3, "early": 0.3},
+)
+
+
+def draw_action(weights: Mapping[str, float], rng: Random) -> str:
+    """Draw an action by weight."""
+    names = list(weights)
+    return rng.choices(names, [weights[name] for name in names])[0]
+
+
+TOO_MANY_REQUESTS: Final = "429"
+LARGE_EXPERIMENTS: Final = ("boundary",)  # experiments with the maximum number of items
+LAWS_PER_SEQUENCE: Final = 3  # experiments between two sequences of the first round
+SEQUENCES_PER_LAW: Final = 4  # sequences between two experiments later on
+LARGEST_LIMITS_INTERVAL: Final = 10  # shards from one with the largest batches to the next
+FIRST_ROUND: Final = (DEEP, WIDE, DEEP, LONG)
+SEQUENCE_CYCLE: Final = (WIDE, WIDE, DEEP, WIDE, WIDE, LONG)
+
+Size: TypeAlias = Literal["small", "large"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceTask:
+    """Run one sequence with a profile."""
+
+    style: SequenceProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsTask:
+    """Post batches around the limits of one operation."""
+
+    target: FuzzTarget
+    size: Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawTask:
+    """Run the experiment of one law on one operation."""
+
+    law: Law
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimitTask:
+    """Repeat one operation until it is refused."""
+
+    operation: Operation
+
+
+Task: TypeAlias = SequenceTask | LimitsTask | LawTask | RateLimitTask
+
+
+def scheduled_tasks(contract: Contract, targets: FuzzTargets, rng: Random, *, ordinal: int = 0) -> Iterator[Task]:
+    """Yield tasks without end: in the first shard a round of everything, then mostly sequences.
+
+    `ordinal` counts the fuzzer's shards from 0; every tenth one posts the largest batches again.
+    """
+    laws, insisting, limits = _law_tasks(targets, rng), _rate_limit_tasks(contract), _limit_tasks(targets)
+    if ordinal == 0:
+        yield from _first_round(laws, [*insisting, *limits])
+    elif ordinal % LARGEST_LIMITS_INTERVAL == 0:
+        yield from limits
+    laws = laws[ordinal % len(laws) :] + laws[: ordinal % len(laws)] if laws else []
+    for n in count():
+        yield SequenceTask(style=SEQUENCE_CYCLE[n % len(SEQUENCE_CYCLE)])
+        if laws and n % SEQUENCES_PER_LAW == SEQUENCES_PER_LAW - 1:
+            yield laws[0]
+            laws.append(laws.pop(0))
+
+
+def _first_round(laws: list[Task], limits: list[Task]) -> Iterator[Task]:
+    """Yield each law once and all limits, with sequences between them; yielded laws are moved to the end."""
+    left = len({one.law.name for one in laws if isinstance(one, LawTask)})
+    for n in count():
+        yield SequenceTask(style=FIRST_ROUND[n % len(FIRST_ROUND)])
+        for _ in range(min(LAWS_PER_SEQUENCE, left)):
+            yield laws[0]
+            laws.append(laws.pop(0))
+            left -= 1
+        if limits:
+            yield limits.pop(0)
+        elif not left:
+            return
+
+
+def _law_tasks(targets: FuzzTargets, rng: Random) -> list[Task]:
+    """Return all applicable experiments in random order, each law on one operation before any law on a second."""
+    operations = list({one.operation.id: one.operation for one in targets.bulk}.values())
+    rows: list[list[Task]] = []
+    for law in LAWS:
+        if law.experiment is not None and law.name not in LARGE_EXPERIMENTS:
+            fitting = [one for one in operations if law.exempt_reason(one) is None]
+            rng.shuffle(fitting)
+            rows.append([LawTask(law=law, operation=one) for one in fitting])
+    rng.shuffle(rows)
+    return [one for column in zip_longest(*rows) for one in column if one is not None]
+
+
+def _rate_limit_tasks(contract: Contract) -> list[Task]:
+    """Return the operations without x-bulk that declare 429."""
+    return [
+        RateLimitTask(operation=one)
+        for one in contract.operations
+        if TOO_MANY_REQUESTS in one.responses and one.bulk is None
+    ]
+
+
+def _limit_tasks(targets: FuzzTargets) -> list[Task]:
+    """Return the limits of each operation: small batches, then the largest."""
+    first: dict[str, FuzzTarget] = {}
+    for one in targets.bulk:
+        first.setdefault(one.operation.id, one)
+    sizes: Sequence[Size] = ("small", "large")
+    return [LimitsTask(target=one, size=size) for one in first.values() for size in sizes]

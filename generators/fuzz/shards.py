@@ -1,0 +1,198 @@
+"""A shard: a part of a campaign with its own seed and environments, in values that can be sent to another process.
+
+`TaskRun` is the context of each of the fuzzer's tasks, `run_schemathesis` runs a shard of schemathesis.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from secrets import randbelow
+from typing import Any, Final, Literal, TypeAlias
+
+from contracts.messages import Exchange
+from contracts.openapi.model import Contract
+from generators.client.environments import Environment, SandboxClient, Target, TargetOptions
+from generators.client.http import HttpClient, NoAnswerError
+from generators.client.session import Budget, Session
+from generators.oracles.findings import Finding
+from generators.oracles.oracle import ModelFactory, Oracle, OracleFactory
+from generators.oracles.response_laws import unanswered
+from generators.schemathesis_engine.coverage import SchemathesisCoverage
+from generators.schemathesis_engine.process import END_TIMEOUT
+from generators.triage.confirm import Triager
+from generators.triage.stored_finding import Judged, Observation, StoredFinding
+
+Part: TypeAlias = Literal["bulk", "schemas"]
+Emit: TypeAlias = Callable[[Mapping[str, Any]], None]
+MIN_SHARD_SECONDS: Final = 20.0
+MAX_SHARD_SECONDS: Final = 60.0
+SHRINK_SHARE: Final = 0.15
+ENVIRONMENTS_PER_SHARD: Final = 4096  # name prefixes of a shard on a shared server
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignConfig:
+    """What all shards of a campaign share. `document` is the contract with all external references resolved.
+
+    The name prefixes of its environments are counted from `name_prefix`; concurrent campaigns should differ in it.
+    """
+
+    contract: Contract
+    place: TargetOptions
+    document: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
+    model_factory: ModelFactory | None = None
+    seed: int = 0
+    label: str = "fuzz"
+    name_prefix: int = field(default_factory=partial(randbelow, 36**5))
+    shrinks: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """One part of a campaign. Its seed depends on `number`; `phases` are those of schemathesis.
+
+    `ordinal` counts the shards of its part in this run. `known` are fingerprints that need no triage, `untried` are
+    findings to be replayed and shrunk. `reserved` is the share of the time for shrinking. A shard of schemathesis
+    that runs `alone` waits for the one before it instead of being skipped.
+    """
+
+    number: int
+    part: Part
+    seconds: float
+    ordinal: int = 0
+    phases: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
+    untried: tuple[StoredFinding, ...] = ()
+    reserved: float = SHRINK_SHARE
+    alone: bool = False
+
+    @property
+    def name(self) -> str:
+        """The shard's name in its campaign, such as `bulk-000001`."""
+        return f"{self.part}-{self.number:06d}"
+
+
+def oracle_factory_for(job: CampaignConfig, kept: StoredFinding) -> OracleFactory:
+    """Return an oracle factory with the first versions that were observed when a finding was made."""
+    learned = {name: int(version) for name, _, version in (one.partition("=") for one in kept.traits)}
+    return OracleFactory(contract=job.contract, model_factory=job.model_factory, first_versions=learned)
+
+
+def shard_seed(job: CampaignConfig, shard: Shard) -> int:
+    """Return the seed of a shard, which depends on the campaign's seed and the shard's number."""
+    return job.seed * 1_000_003 + shard.number
+
+
+def first_environment(job: CampaignConfig, shard: Shard) -> int:
+    """Return the number of a shard's first name prefix; no two shards share a prefix."""
+    return job.name_prefix + (2 * shard.number + (shard.part == "schemas")) * ENVIRONMENTS_PER_SHARD
+
+
+def shard_seconds(seconds: float) -> float:
+    """Return the length of each shard: a tenth of the campaign, at least 20 s and at most 60 s."""
+    return max(min(MIN_SHARD_SECONDS, seconds), min(MAX_SHARD_SECONDS, seconds / 10))
+
+
+class TaskRun:
+    """One task in an environment of its own: its `oracle` judges every exchange of its `session`.
+
+    `on_finding` receives every finding, repeated ones included.
+    """
+
+    def __init__(
+        self,
+        factory: OracleFactory,
+        environment: Environment,
+        *,
+        seed: int,
+        budget: Budget,
+        given: Mapping[str, str],
+        on_finding: Callable[[Observation], None],
+        on_exchange: Callable[[Exchange, Oracle], None] | None = None,
+        uses_model: bool = True,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.environment, self._on_finding, self._on_exchange = environment, on_finding, on_exchange
+        self.oracle = factory.create(environment, uses_model=uses_model)
+        self.session = Session(
+            factory.contract,
+            environment.client,
+            seed=seed,
+            name_prefix=environment.name_prefix,
+            budget=budget,
+            given=given,
+            router=factory.router,
+            is_over=is_over,
+            observer=self,
+            trace=[],
+        )
+        self._first = ""
+
+    def observe(self, exchange: Exchange) -> None:
+        """Judge an exchange, and report its findings."""
+        found = self.oracle.judge(exchange)
+        if self._on_exchange is not None:
+            self._on_exchange(exchange, self.oracle)
+        for finding in found:
+            self.report(finding)
+
+    def observe_failure(self, operation: str, error: NoAnswerError) -> None:
+        """Report that a request got no response."""
+        self.report(unanswered(operation, error))
+
+    def report(self, finding: Finding, *, judged: Judged = "laws") -> None:
+        """Report a finding with the trace so far."""
+        cause = self._first if self._first != finding.fingerprint else ""
+        self._first = self._first or finding.fingerprint
+        trace = tuple(self.session.trace or ())
+        self._on_finding(
+            Observation(finding=finding, trace=trace, environment=self.environment, judged=judged, cause=cause)
+        )
+
+
+RETRY_SECONDS: Final = 3.0  # reserved for replaying findings
+
+
+def run_schemathesis(
+    job: CampaignConfig, shard: Shard, target: Target, emit: Emit, is_over: Callable[[], bool]
+) -> None:
+    """Run schemathesis' phases in an environment of its own.
+
+    Each finding is emitted as soon as it is known, and replayed at the end.
+    """
+    budget, environment = Budget(seconds=shard.seconds), target.fresh("schemas")
+    assert isinstance(environment.client, SandboxClient | HttpClient)  # noqa: S101 - targets have no others
+    run = SchemathesisCoverage(job.contract, job.contract.operations)
+    task = run.task(
+        job.document,
+        environment.client.base,
+        phases=shard.phases,
+        headers=job.place.headers,
+        seed=shard_seed(job, shard),
+        seconds=max(1.0, budget.left - END_TIMEOUT - RETRY_SECONDS),
+        timeout=job.place.timeout,
+    )
+
+    def triager() -> Triager:
+        return Triager(oracle_factory=OracleFactory(contract=job.contract), target=target, is_over=is_over)
+
+    def progress(calls: int) -> int:
+        sent = sum(one.total() for one in run.statuses.values())
+        emit({"kind": "progress", "shard": shard.name, "calls": sent - calls, "items": 0})
+        return sent
+
+    found: list[StoredFinding] = []
+    calls = 0
+    for finding in run.findings(task, is_over):
+        if finding.fingerprint not in shard.known:
+            trace = tuple(replace(one, n=n) for n, one in enumerate(finding.evidence, 1))
+            own = replace(finding, evidence=trace)
+            seen = Observation(finding=own, trace=trace, environment=environment, judged="signs")
+            found.append(triager().store(seen, seconds=budget.spent, seed=job.seed, url=job.place.url))
+            emit({"kind": "found", "shard": shard.name, "finding": found[-1]})
+        calls = progress(calls)
+    progress(calls)
+    for kept in found if job.shrinks else ():
+        if not is_over():
+            emit({"kind": "kept", "shard": shard.name, "finding": triager().confirm(kept)})

@@ -1,0 +1,392 @@
+"""Run a shard: the fuzzer runs its tasks one after the other, schemathesis its phases; progress is emitted as events.
+
+Begin with `run_shard` (`FuzzWorker`).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+from threading import Lock, RLock, Thread
+from time import monotonic
+from typing import Any, Final
+
+from contracts.errors import MisuseError
+from contracts.exchange.bulk_exchange import BulkExchange
+from contracts.messages import Exchange
+from generators.check.laws.metamorphic import run_at_site
+from generators.client.environments import Target, open_target
+from generators.client.http import NoAnswerError
+from generators.client.session import Budget, DeadlineExceededError
+from generators.errors import NotApplicableError
+from generators.fuzz.actions import SequenceRunner
+from generators.fuzz.progress import PropertyCoverage
+from generators.fuzz.schedule import (
+    DEEP,
+    LawTask,
+    LimitsTask,
+    RateLimitTask,
+    SequenceProfile,
+    SequenceTask,
+    Task,
+    draw_action,
+    scheduled_tasks,
+)
+from generators.fuzz.shards import (
+    CampaignConfig,
+    Emit,
+    Shard,
+    TaskRun,
+    first_environment,
+    oracle_factory_for,
+    run_schemathesis,
+    shard_seed,
+)
+from generators.fuzz.targets import FuzzTarget, FuzzTargets, discover_targets
+from generators.oracles.oracle import Oracle, OracleFactory
+from generators.oracles.state_model import RecordSet
+from generators.requests.calls import draft
+from generators.requests.profiles import PROFILES
+from generators.triage.confirm import Triager
+from generators.triage.stored_finding import Observation, StoredFinding, is_explained
+
+PROGRESS_INTERVAL: Final = 0.5  # seconds between two progress events
+MAX_LOST_REQUESTS: Final = 3  # consecutive requests without response before the server is given up
+THREAD_COUNT: Final = 8  # environments used at a time, where waiting takes real time
+CONFLICT_STATUSES: Final = frozenset((409, 423, 425, 429, 503))
+MAX_CONFLICTS: Final = 12  # bulk requests refused for concurrency before one environment is used
+MAX_RETRIES: Final = 3  # times that a finding which was not reproduced is tried again
+POLL_INTERVAL: Final = 0.1  # seconds between two checks whether the run is over
+STOP_TIMEOUT: Final = 1.0  # seconds to wait for a thread after the time limit
+
+
+def run_shard(job: CampaignConfig, shard: Shard, emit: Emit, is_over: Callable[[], bool] = lambda: False) -> None:
+    """Run a shard and pass its events to `emit`. Raises MisuseError when the server does not respond."""
+    target = open_target(job.contract, job.place, f"{job.label}-{shard.name}", first_environment(job, shard))
+    try:
+        if shard.part == "schemas":
+            run_schemathesis(job, shard, target, emit, is_over)
+        else:
+            FuzzWorker(job, shard, target, emit, is_over).run()
+    finally:
+        target.close()
+    emit({"kind": "ended", "shard": shard.name})
+
+
+@dataclass(slots=True)
+class FuzzWorker:
+    """Runs one shard of the fuzzer."""
+
+    job: CampaignConfig
+    shard: Shard
+    target: Target
+    emit: Emit
+    is_over: Callable[[], bool]
+    oracle_factory: OracleFactory = field(init=False)
+    coverage: PropertyCoverage = field(init=False)
+    budget: Budget = field(init=False)
+    found: dict[str, StoredFinding] = field(default_factory=dict)
+    waiting: list[StoredFinding] = field(default_factory=list)
+    calls: int = 0
+    items: int = 0
+    reported_at: float = 0.0
+    shrink_seconds: float = 0.0
+    conflicts: int = 0
+    is_lost: bool = False
+    is_closed: bool = False
+    retries: Counter[str] = field(default_factory=Counter)
+    failures: list[BaseException] = field(default_factory=list)
+    _state: RLock = field(default_factory=RLock)
+    _shrink_lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self.oracle_factory = OracleFactory(contract=self.job.contract, model_factory=self.job.model_factory)
+        self.coverage = PropertyCoverage(self.job.contract)
+        self.budget = Budget(seconds=self.shard.seconds)
+        self.waiting = list(self.shard.untried)
+        self.found = {one.fingerprint: one for one in self.waiting}
+
+    def run(self) -> None:
+        """Run tasks until the time is up; findings are shrunk between two tasks and at the end."""
+        rng = Random(f"{shard_seed(self.job, self.shard)}/agenda")
+        with suppress(DeadlineExceededError):
+            targets = discover_targets(self._task_run("survey", 0).session)
+            if targets.bulk:
+                tasks = enumerate(scheduled_tasks(self.job.contract, targets, rng, ordinal=self.shard.ordinal))
+                self._run_all(tasks, targets)
+            else:
+                self._emit({"kind": "nothing-to-fuzz", "shard": self.shard.name})
+        self._progress(final=True)
+        self.is_closed = True
+        if self.is_lost:
+            raise MisuseError("the server stopped responding.", where=self.job.place.url)
+
+    def _run_all(self, tasks: Iterator[tuple[int, Task]], targets: FuzzTargets) -> None:
+        """Run tasks, shrink findings, and run more tasks when shrinking took less time than reserved."""
+        while not self._is_over() and not self.is_lost:
+            if self.target.controlled:
+                self._run_tasks(tasks, targets)
+            else:
+                self._run_in_threads(tasks, targets)
+
+    def _run_in_threads(self, tasks: Iterator[tuple[int, Task]], targets: FuzzTargets) -> None:
+        """Run tasks in several environments at a time, so that jobs are waited for concurrently."""
+        threads = [Thread(target=self._run_thread, args=(tasks, targets, n), daemon=True) for n in range(THREAD_COUNT)]
+        for one in threads:
+            one.start()
+        try:
+            self._wait_for(threads)
+        except BaseException:
+            self.is_closed = True
+            raise
+        if self.failures:
+            raise self.failures[0]
+
+    def _run_thread(self, tasks: Iterator[tuple[int, Task]], targets: FuzzTargets, thread: int) -> None:
+        """Run tasks in one thread; its failure ends the others."""
+        try:
+            self._run_tasks(tasks, targets, thread)
+        except BaseException as error:  # noqa: BLE001 - it is raised by whoever waits for the lanes
+            self.failures.append(error)
+
+    def _wait_for(self, threads: Sequence[Thread]) -> None:
+        """Wait for threads to end; events of those that have not `STOP_TIMEOUT` after the end are dropped."""
+        for one in threads:
+            while one.is_alive() and not self._is_over():
+                one.join(POLL_INTERVAL)
+        until = monotonic() + STOP_TIMEOUT
+        for one in threads:
+            one.join(max(0.0, until - monotonic()))
+        if any(one.is_alive() for one in threads):
+            self._progress(final=True)
+            self.is_closed = True
+
+    def _run_tasks(self, tasks: Iterator[tuple[int, Task]], targets: FuzzTargets, thread: int = 0) -> None:
+        lost = 0
+        while not self._is_task_time_over() and not self.is_lost and not self.is_idle(thread):
+            with self._state:
+                n, task = next(tasks)
+            with suppress(DeadlineExceededError):
+                try:
+                    self._run_task(task, targets, n, thread)
+                    lost = 0
+                except NoAnswerError:
+                    lost += 1
+                    self.is_lost = self.is_lost or lost >= MAX_LOST_REQUESTS
+            self._shrink_in_turn(thread)
+        self._shrink_in_turn(thread)
+
+    def _is_over(self) -> bool:
+        return self.is_closed or bool(self.failures) or not self.budget.left or self.is_over()
+
+    def _is_task_time_over(self) -> bool:
+        """Return whether no task is to be run: the remaining time is reserved for shrinking."""
+        left = self.budget.left if self._has_findings_to_shrink() else self.shard.seconds
+        return self._is_over() or left < self.shard.seconds * self.shard.reserved
+
+    def _has_findings_to_shrink(self) -> bool:
+        return self.job.shrinks and (bool(self.waiting) or self._shrink_lock.locked())
+
+    def is_idle(self, thread: int) -> bool:
+        """Return whether a thread is to send nothing, since only one environment is used by now."""
+        return thread > 0 and self.conflicts >= MAX_CONFLICTS
+
+    def _task_run(self, purpose: str, n: int, *, uses_model: bool = False, thread: int = 0) -> TaskRun:
+        return TaskRun(
+            self.oracle_factory,
+            self.target.fresh(purpose),
+            seed=shard_seed(self.job, self.shard) * 1000 + n,
+            budget=self.budget,
+            given=self.job.given,
+            on_finding=self._on_finding,
+            on_exchange=self._count,
+            uses_model=uses_model,
+            is_over=lambda: self._is_task_time_over() or self.is_idle(thread),
+        )
+
+    def _run_task(self, task: Task, targets: FuzzTargets, n: int, thread: int) -> None:
+        uses_model = isinstance(task, LawTask) or (isinstance(task, SequenceTask) and task.style.uses_model)
+        run = self._task_run("play", n, uses_model=uses_model, thread=thread)
+        rng = Random(f"{shard_seed(self.job, self.shard)}/{n}")
+        if isinstance(task, SequenceTask):
+            run_sequence(run, targets, task.style, rng, self._is_task_time_over)
+        elif isinstance(task, LimitsTask):
+            run_limits(run, targets, task, rng)
+        elif isinstance(task, RateLimitTask):
+            probe_rate_limit(run, task)
+        else:
+            self._experiment(run, task)
+
+    def _experiment(self, run: TaskRun, task: LawTask) -> None:
+        assert task.law.experiment is not None  # noqa: S101 - the agenda has no others
+        try:
+            for finding in run_at_site(run.session, task.operation, task.law.experiment):
+                run.report(finding, judged="signs")
+        except NotApplicableError:
+            return
+        with self._state:
+            self.coverage.count_experiment(task.law.name, task.operation.id)
+
+    def _on_finding(self, seen: Observation) -> None:
+        """Store and emit a new finding as observed; it is shrunk later."""
+        mark = seen.finding.fingerprint
+        with self._state:
+            old = self.found.get(mark)
+            if mark in self.shard.known or (old is not None and not self.is_worth_retrying(old)):
+                return
+            triager = Triager(oracle_factory=self.oracle_factory, target=self.target)
+            kept = triager.store(seen, seconds=self.budget.spent, seed=self.job.seed, url=self.job.place.url)
+            self.found[mark] = kept
+            if old is None:
+                self._emit({"kind": "found", "shard": self.shard.name, "finding": kept})
+            self.waiting.append(kept)
+
+    def is_worth_retrying(self, old: StoredFinding) -> bool:
+        """Return whether a finding that was not reproduced is tried again as observed now."""
+        self.retries[old.fingerprint] += old.is_doubtful
+        return old.is_doubtful and self.retries[old.fingerprint] <= MAX_RETRIES
+
+    def _triager(self, kept: StoredFinding) -> Triager:
+        oracle_factory = oracle_factory_for(self.job, kept)
+        return Triager(
+            oracle_factory=oracle_factory, target=self.target, is_over=self._is_over, left=lambda: self.budget.left
+        )
+
+    def _shrink_in_turn(self, thread: int) -> None:
+        """Shrink findings, unless another thread does so."""
+        if self.job.shrinks and self._shrink_lock.acquire(blocking=False):
+            try:
+                self.shrink_waiting(thread)
+            finally:
+                self._shrink_lock.release()
+
+    def shrink_waiting(self, thread: int) -> None:
+        """Shrink findings for at most half of the time used so far, new root causes first."""
+        while self.waiting and not self._is_over() and not self.is_idle(thread):
+            if self.target.controlled and self.shrink_seconds > self.budget.spent / 2 and not self._is_task_time_over():
+                return
+            with self._state:
+                self.waiting.sort(key=self._urgency)
+                seen = self.waiting.pop(0)
+            before = self.budget.spent
+            kept = self._triager(seen).confirm(seen)
+            self.shrink_seconds += self.budget.spent - before
+            if not kept.tries or self._may_be_interference(kept):
+                self.waiting.append(seen)
+                continue
+            with self._state:
+                self.found[kept.fingerprint] = kept
+                self._emit({"kind": "kept", "shard": self.shard.name, "finding": kept})
+            self._progress()
+
+    def _may_be_interference(self, kept: StoredFinding) -> bool:
+        """Return whether other threads may have kept a finding from showing; one remains from then on."""
+        if not kept.is_doubtful or self.target.controlled or self.conflicts >= MAX_CONFLICTS:
+            return False
+        self.conflicts = MAX_CONFLICTS
+        return True
+
+    def _urgency(self, kept: StoredFinding) -> tuple[bool, bool, float]:
+        """Return the sort key of a waiting finding: new root causes first."""
+        return is_explained(kept, self.found.values()), bool(kept.cause), kept.seconds
+
+    def _count(self, exchange: Exchange, oracle: Oracle) -> None:
+        if self.is_over():
+            self.budget.seconds = 0.0  # whoever waits in an experiment is to stop waiting
+        with self._state:
+            self.calls += 1
+            view: BulkExchange | None = oracle.last_view
+            if view is not None and view.exchange.n == exchange.n:
+                self.items += len(view.request.items)
+                self.conflicts += exchange.response.status in CONFLICT_STATUSES
+            self.coverage.count_exchange(exchange, oracle)
+            self._progress()
+
+    def _progress(self, *, final: bool = False) -> None:
+        with self._state:
+            now = monotonic()
+            if final or now - self.reported_at > PROGRESS_INTERVAL:
+                self.reported_at = now
+                self._emit(self._progress_event())
+                self.calls = self.items = 0
+
+    def _emit(self, event: Mapping[str, Any]) -> None:
+        """Emit an event, unless the shard has ended."""
+        if not self.is_closed:
+            self.emit(event)
+
+    def _progress_event(self) -> Mapping[str, Any]:
+        return {
+            "kind": "progress",
+            "shard": self.shard.name,
+            "calls": self.calls,
+            "items": self.items,
+            **self.coverage.take(),
+        }
+
+
+MAX_PROBES: Final = 12
+TOO_MANY_REQUESTS: Final = 429
+MAX_LIMIT_ITEMS: Final = 10_000  # largest maximum that is tested
+
+
+def run_sequence(
+    run: TaskRun,
+    targets: FuzzTargets,
+    style: SequenceProfile,
+    rng: Random,
+    is_over: Callable[[], bool] = lambda: False,
+) -> SequenceRunner:
+    """Run one sequence and return its runner. Raises NoAnswerError."""
+    runner = SequenceRunner(run, targets.narrow(rng) if rng.random() < style.narrow else targets, style, rng)
+    for _ in range(style.actions):
+        if is_over():
+            return runner
+        runner.perform(draw_action(style.weights, rng))
+    for _ in range(style.in_flight):
+        runner.perform("finish")
+    for _ in targets.resources if not is_over() else ():
+        runner.perform("list")
+    return runner
+
+
+def run_limits(run: TaskRun, targets: FuzzTargets, task: LimitsTask, rng: Random) -> SequenceRunner:
+    """Post batches at the limits of an operation: of 0 and 1 items, or one above the maximum and the maximum."""
+    runner = SequenceRunner(run, targets, DEEP, rng)
+    bulk = task.target.operation.bulk
+    most = bulk.items.max if bulk is not None else None
+    large = (most + 1, most) if most is not None and most <= MAX_LIMIT_ITEMS else ()
+    for size in (0, 1) if task.size == "small" else large:
+        try:
+            _post_and_read(runner, task.target, size)
+        except NotApplicableError:
+            continue
+        finally:
+            run.session.take_history()
+    return runner
+
+
+def probe_rate_limit(run: TaskRun, task: RateLimitTask) -> None:
+    """Repeat an operation with its first example until it is refused; only where the clock is controlled."""
+    if not run.session.controlled:
+        return
+    made = draft(task.operation, {})
+    content = task.operation.body.content if task.operation.body is not None else ()
+    examples = [example for media in content for example in media.examples.values()]
+    made.data = examples[0] if examples else made.data
+    for _ in range(MAX_PROBES):
+        if run.session.exchange(made.request(), is_observed=False).response.status >= TOO_MANY_REQUESTS:
+            break
+    run.session.exchange(made.request())
+
+
+def _post_and_read(runner: SequenceRunner, target: FuzzTarget, size: int) -> None:
+    """Post valid items, and read the first and the last of them."""
+    batch = runner.compose(target, size, PROFILES["valid"])
+    runner.run.session.send(batch.request)
+    runner.batches, runner.items = runner.batches + 1, runner.items + size
+    runner.finish()
+    named = [(RecordSet(target.scope, one.resource or ""), one.target) for one in batch.items if one.target is not None]
+    runner.read_back([*named[:1], *named[-1:]])
+    runner.list_created(batch, target)

@@ -1,0 +1,312 @@
+"""Expect the outcome of one effect from the state model, and apply effects that were carried out to it.
+
+Begin with `expected_outcome` and `apply_effect`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from contracts.exchange.preconditions import is_stale, next_version
+from contracts.messages import ABSENT, Exchange
+from generators.oracles.intended_effects import IntendedEffect
+from generators.oracles.state_model import PreviousValues, RecordSet, RecordState, StateModel
+
+Presence: TypeAlias = bool | None
+ExpectedResult: TypeAlias = Literal["done", "failed", "open"]
+CREATING_ACTIONS: Final = frozenset(("create", "upsert", "replace"))
+CHANGING_ACTIONS: Final = frozenset(("update", "upsert", "replace", "delete"))
+
+
+class ExpectedOutcome(NamedTuple):
+    """The expected outcome of an effect: done, failed for a reason, or open when the state model cannot tell.
+
+    `is_only_reason` tells whether no other reason for a failure is known or possible.
+    """
+
+    result: ExpectedResult
+    reason: str = ""
+    is_only_reason: bool = False
+
+
+DONE: Final = ExpectedOutcome("done")
+OPEN: Final = ExpectedOutcome("open")
+
+
+@dataclass(frozen=True, slots=True)
+class StateView:
+    """A state model restricted to what was known ever since the request of number `since`; None for the present."""
+
+    state_model: StateModel
+    since: int | None = None
+
+    def is_known(self, entry: RecordState) -> bool:
+        """Return whether a record's state is known."""
+        return entry.was_known(self.since)
+
+
+def expected_outcome(state_model: StateModel, effect: IntendedEffect, *, since: int | None = None) -> ExpectedOutcome:
+    """Return the expected outcome: failed when one reason is certain, done when none is possible, else open.
+
+    `since` is the number of the request whose job carries the effect out at some later time; None for at once.
+    """
+    if effect.action not in CREATING_ACTIONS | CHANGING_ACTIONS or effect.members is None:
+        return OPEN
+    found = list(_reasons(StateView(state_model, since), effect))
+    certain = [one for one in found if one.result == "failed"]
+    if certain:
+        return certain[0]._replace(is_only_reason=len(found) == 1)
+    return OPEN if found else DONE
+
+
+def _reasons(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutcome]:
+    present = presence(state, effect)
+    yield from _target(state, effect, present)
+    yield from _version(state, effect, present)
+    if effect.action == "delete":
+        yield from _deletion(state, effect)
+        return
+    yield from _payload(effect, None if present is False and _is_tombstone(state, effect) else present)
+    yield from _references(state, effect)
+    yield from _uniqueness(state, effect, present)
+
+
+def presence(state: StateView, effect: IntendedEffect) -> Presence:
+    """Return whether the named record exists, None when that is unknown."""
+    if effect.action == "create" and effect.resource.assigned:
+        return False
+    if effect.key is ABSENT or effect.key is None:
+        return False if effect.action in CREATING_ACTIONS else None
+    return _present(state, effect.where, effect.key)
+
+
+def _present(state: StateView, where: RecordSet, key: object) -> Presence:
+    if not isinstance(key, str | int) or isinstance(key, bool):
+        return None
+    entry = state.state_model.find(where, key)
+    if entry is not None:
+        return entry.present if state.is_known(entry) else None
+    return False if state.state_model.is_generated(key) and not state.state_model.has_alias(where, key) else None
+
+
+def _target(state: StateView, effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
+    if effect.action == "delete" and present is False and _is_tombstone(state, effect):
+        yield OPEN
+    elif effect.action in {"update", "delete"} or (effect.action == "replace" and effect.resource.assigned):
+        if present is not True:
+            yield OPEN if present is None else ExpectedOutcome("failed", "of a record that is not there")
+    elif effect.action == "create" and present is not False:
+        yield OPEN if present is None else ExpectedOutcome("failed", "of a record that is there already")
+    elif present is None or (not effect.resource.assigned and not isinstance(effect.key, str | int)):
+        yield OPEN
+
+
+def _is_tombstone(state: StateView, effect: IntendedEffect) -> bool:
+    entry = state.state_model.find(effect.where, effect.key)
+    return effect.resource.tombstone is not None and entry is not None and entry.existed
+
+
+def _version(state: StateView, effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
+    if effect.version is None or (present is False and not _is_tombstone(state, effect)):
+        return
+    entry = state.state_model.find(effect.where, effect.key)
+    if entry is None or entry.version is None or present is False or not state.is_known(entry):
+        yield OPEN
+    elif is_stale(effect.version, entry.version):
+        yield ExpectedOutcome("failed", "with a stale version")
+
+
+def _deletion(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutcome]:
+    if not effect.resource.restrict:
+        return
+    gone = state.since is not None and state.state_model.was_referred_to(effect.where, effect.key)
+    if gone or state.state_model.may_be_referred_to(effect.where, effect.key):
+        yield OPEN
+    for one in state.state_model.referrers(effect.where, effect.key):
+        if str(one.key) != str(effect.key):
+            yield ExpectedOutcome("failed", "of a record that others refer to") if state.is_known(one) else OPEN
+
+
+def _payload(effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
+    members = effect.members or {}
+    yield from _fit(effect, members)
+    if present is not True or effect.action == "replace":
+        lacks = [name for name in effect.resource.required if members.get(name) is None]
+        if lacks:
+            yield ExpectedOutcome("failed", "without a member that it must have") if present is False else OPEN
+
+
+def _fit(effect: IntendedEffect, members: Mapping[str, object]) -> Iterator[ExpectedOutcome]:
+    record_type = effect.record_type
+    if not effect.partial:
+        if not record_type.is_valid(members):
+            wrong = [name for name, value in members.items() if not record_type.accepts(name, value)]
+            yield from (ExpectedOutcome("failed", "with a member that does not fit its schema") for _ in wrong)
+            if not wrong:
+                yield OPEN  # what is missing may stand beside the payload, in the path, or in what is stored
+        return
+    for name, value in members.items():
+        if name not in record_type.members:
+            yield ExpectedOutcome("failed", "with a member that is not known") if record_type.is_closed else OPEN
+        elif not record_type.schemas[name].is_valid(value):
+            yield ExpectedOutcome("failed", "with a member that does not fit its schema")
+
+
+def _references(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutcome]:
+    for member, named in effect.resource.references.items():
+        value = (effect.members or {}).get(member)
+        if value is None:
+            continue
+        present = _present(state, RecordSet(effect.where.scope, named), value)
+        own = named == effect.where.resource and str(value) == str(effect.key)
+        if present is not True:
+            yield ExpectedOutcome("failed", "that refers to nothing") if present is False and not own else OPEN
+
+
+def _uniqueness(state: StateView, effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
+    members, own = (
+        effect.members or {},
+        state.state_model.find(effect.where, effect.key) if effect.key is not ABSENT else None,
+    )
+    for names in effect.resource.unique:
+        if not any(name in members for name in names):
+            continue
+        whole: Mapping[str, object] = {**(own.members if own is not None and present else {}), **members}
+        if any(isinstance(whole.get(name), Mapping) for name in names):
+            yield OPEN
+            continue
+        if any(whole.get(name) is None for name in names):
+            if present is None or (present and not all(name in whole for name in names)):
+                yield OPEN
+            continue
+        yield from _taken(state, effect, names, whole)
+
+
+def _taken(
+    state: StateView, effect: IntendedEffect, names: tuple[str, ...], whole: Mapping[str, object]
+) -> Iterator[ExpectedOutcome]:
+    for one in state.state_model.holders(effect.where, names, whole):
+        if effect.key is ABSENT or effect.action == "create" or str(one.key) != str(effect.key):
+            yield ExpectedOutcome("failed", "with a value that is in use") if state.is_known(one) else OPEN
+    values = [whole[name] for name in names]
+    may_keep = state.since is not None or effect.resource.tombstone is not None  # what is gone may hold its values
+    if may_keep and state.state_model.was_taken(effect.where, names, whole):
+        yield OPEN
+    fresh = any(state.state_model.is_generated(value) for value in values)
+    if not fresh or any(map(state.state_model.is_pending, values)):
+        yield OPEN
+
+
+def apply_effect(
+    state_model: StateModel,
+    effect: IntendedEffect,
+    *,
+    key: object,
+    by: str,
+    at: Exchange,
+    version: object = ABSENT,
+    later: bool = False,
+) -> None:
+    """Update the state model with an effect that was carried out; `later` when a job did so at an unknown time.
+
+    `key` is the key that the server reported, `version` the reported version; ABSENT when there is none.
+    """
+    present = presence(StateView(state_model), effect)
+    creates = effect.action in CREATING_ACTIONS and present is not True
+    named = key if isinstance(key, str | int) and (effect.resource.assigned or effect.key is ABSENT) else effect.key
+    if effect.resource.assigned and creates and not isinstance(key, str | int):
+        state_model.mark_effect_unknown(effect.where, ABSENT, effect.members or {})
+    elif not isinstance(named, str | int):
+        state_model.mark_effect_unknown(effect.where, named, effect.members or {})
+    elif effect.members is None or (present is None and (later or effect.action != "delete")):
+        state_model.mark_effect_unknown(effect.where, effect.record_type.key(named), effect.members or {})
+    else:
+        own = effect.record_type.key(named)
+        entry = _APPLIED_EFFECTS[_effective_action(effect, present)](state_model, effect, own, by)
+        reported = version if isinstance(version, int) else entry.version
+        state_model.put(replace(entry, version=reported, by=by, at=at))
+        state_model.add_references(
+            effect.where, {name: value for name, value in effect.members.items() if isinstance(value, dict)}
+        )
+        state_model.mark_aliases_unknown(effect.where, own)
+
+
+def _effective_action(effect: IntendedEffect, present: Presence) -> str:
+    if effect.action == "delete":
+        return "delete"
+    if present is not True:
+        return "create"
+    return "replace" if effect.action == "replace" else "update"
+
+
+def _stored_values(members: Mapping[str, object]) -> dict[str, object]:
+    """Return the members whose stored values equal what was sent: all but lookups."""
+    return {name: value for name, value in members.items() if not isinstance(value, dict)}
+
+
+def _has_lookups(effect: IntendedEffect) -> bool:
+    """Return whether a member is a lookup, whose stored value is unknown here."""
+    return any(isinstance(value, dict) for value in (effect.members or {}).values())
+
+
+def _created(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
+    """Return the state of a new record, or of one with a tombstone that is created again with its old members."""
+    gone = state_model.find(effect.where, key)
+    back = effect.resource.tombstone is not None and gone is not None and gone.existed
+    members = {**({} if back else effect.resource.defaults), **_stored_values(effect.members or {})}
+    revival = f"{by} of one that was deleted"  # what can be written then may be more than what can be changed
+    kept = gone.members if back and gone is not None else {}
+    before = {name: PreviousValues((*_earlier(gone, name), old), revival) for name, old in kept.items()}
+    is_present = not back or (effect.members or {}).get(effect.resource.tombstone or "", ABSENT) is not ABSENT
+    first = None if back else state_model.first_versions.get(effect.where.resource)
+    return RecordState(
+        where=effect.where,
+        key=key,
+        present=True if is_present else None,
+        version=first,
+        members=members,
+        before=before,
+        unset=not back and not _has_lookups(effect),
+        fresh=not back,
+    )
+
+
+def _updated(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
+    old, changes = state_model.find(effect.where, key), effect.members or {}
+    if old is None:
+        return RecordState(where=effect.where, key=key, present=True, members=_stored_values(changes))
+    kept = {name: one for name, one in old.members.items() if name not in changes}
+    known = {name: old.members.get(name) for name in changes if name in old.members or old.unset}
+    before = {name: PreviousValues((*_earlier(old, name), value), by) for name, value in known.items()}
+    version = None if old.version is None else next_version(old.version)
+    return replace(
+        old,
+        members={**kept, **_stored_values(changes)},
+        before={**old.before, **before},
+        version=version,
+        unset=old.unset and not _has_lookups(effect),
+        fresh=False,
+    )
+
+
+def _earlier(entry: RecordState | None, name: str) -> tuple[object, ...]:
+    return entry.before[name].values if entry is not None and name in entry.before else ()
+
+
+def _replaced(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
+    updated = _updated(state_model, effect, key, by)
+    return replace(updated, members=_stored_values(effect.members or {}), unset=False)
+
+
+def _deleted(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
+    del by
+    old = state_model.find(effect.where, key)
+    return RecordState(where=effect.where, key=key, present=False) if old is None else replace(old, present=False)
+
+
+_APPLIED_EFFECTS: Final[Mapping[str, Callable[[StateModel, IntendedEffect, str | int, str], RecordState]]] = {
+    "create": _created,
+    "delete": _deleted,
+    "replace": _replaced,
+    "update": _updated,
+}

@@ -1,0 +1,312 @@
+"""Read the effects that a request intends on records, with the record types and lookups that this needs.
+
+Begin with `effect_of_item` and `effect_of_request`.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from contracts.bulk.model import Resource
+from contracts.exchange.bulk_request import BulkItem, target_parameters
+from contracts.exchange.locations import ParsedRequest, chosen_by, find, is_outside, locate
+from contracts.exchange.outcomes import RepresentationReader, representation_reader
+from contracts.exchange.preconditions import EntityTagList, read_version
+from contracts.messages import ABSENT
+from contracts.openapi.model import Contract, Operation
+from contracts.openapi.parameters import types_of
+from contracts.schemas.equality import equivalent
+from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import parse_digits
+from generators.oracles.state_model import RecordSet, StateModel
+from generators.requests.calls import lookup_members
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordType:
+    """One resource with the schemas of its members.
+
+    `names` maps lower-case names to members where case is ignored. `readable` are the members that reading shows. A
+    record type that `is_closed` allows no other members; one that `has_numbers` shows its keys as numbers.
+    """
+
+    resource: Resource
+    schema: Schema | None
+    members: frozenset[str]
+    schemas: Mapping[str, Schema]
+    names: Mapping[str, str]
+    readable: tuple[str, ...]
+    reader: RepresentationReader
+    is_closed: bool
+    has_numbers: bool
+
+    @property
+    def known_members(self) -> frozenset[str] | None:
+        """The names of the members, None when the contract has no schema."""
+        return None if self.schema is None else self.members
+
+    def is_valid(self, members: Mapping[str, object]) -> bool:
+        """Return whether members are a valid payload."""
+        return self.schema is None or self.schema.is_valid(dict(members))
+
+    def accepts(self, name: str, value: object) -> bool:
+        """Return whether a value is valid for a member by itself."""
+        return self.schemas[name].is_valid(value) if name in self.schemas else not self.is_closed
+
+    def is_equivalent(self, name: str, one: object, other: object) -> bool:
+        """Return whether two values of a member are equal in any of their notations."""
+        return equivalent(self.schemas.get(name), one, other)
+
+    def key(self, key: str | int) -> str | int:
+        """Return a key in the type in which records show it."""
+        number = parse_digits(key) if self.has_numbers and isinstance(key, str) else None
+        return key if number is None else number
+
+
+class RecordTypes(dict[str, RecordType]):
+    """The record types of a contract by name."""
+
+    def __init__(self, contract: Contract) -> None:
+        super().__init__({name: _resource_type(contract, resource) for name, resource in contract.resources.items()})
+        self.contract = contract
+        self.routes = {one.id: one for one in contract.operations}
+
+
+def _resource_type(contract: Contract, resource: Resource) -> RecordType:
+    schema = None if resource.schema is None else contract.schemas.schema(resource.schema)
+    members = schema.members() if schema is not None else {}
+    own = {resource.key, resource.version, resource.tombstone}
+    readable = [name for name, one in members.items() if name not in own and not one.raw.get("writeOnly")]
+    return RecordType(
+        resource=resource,
+        schema=schema,
+        members=frozenset(members),
+        schemas=members,
+        names={name.lower(): name for name in members} if resource.ignore_case else {},
+        readable=tuple(readable),
+        reader=representation_reader(resource, contract.operations),
+        is_closed=schema is not None and schema.raw.get("additionalProperties") is False,
+        has_numbers=_has_numbers(contract, resource),
+    )
+
+
+def _has_numbers(contract: Contract, resource: Resource) -> bool:
+    """Return whether read responses show the key as a number."""
+    readers = [one for one in contract.operations if one.record is not None and one.record.action.constant == "read"]
+    bodies = [
+        media.schema
+        for one in readers
+        for status, response in one.responses.items()
+        if status.startswith("2")
+        for media in response.content
+        if media.schema is not None
+    ]
+    readable = [one for schema in bodies if (one := schema.member(resource.key)) is not None]
+    return any({"integer", "number"} & types_of(one) for one in readable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntendedEffect:
+    """One effect on one record. `key` is ABSENT when no record is named, `version` None when none is stated.
+
+    `members` are the values to write, None when they cannot be read. A `partial` effect keeps the other members.
+    """
+
+    action: str
+    where: RecordSet
+    record_type: RecordType
+    key: object
+    members: Mapping[str, object] | None
+    version: int | None = None
+    partial: bool = False
+
+    @property
+    def resource(self) -> Resource:
+        """The contract's declaration of the resource."""
+        return self.record_type.resource
+
+
+def effect_of_item(record_types: RecordTypes, item: BulkItem, scope: str) -> IntendedEffect | None:
+    """Return the effect of an item of a bulk request in a data set, None when it cannot be read."""
+    record_type = record_types.get(item.resource or "")
+    if record_type is None or item.action is None:
+        return None
+    members = written_members(item.payload, record_type)
+    if item.action == "delete":  # what is written beside may still be wrong
+        members = {} if _fit_each(record_type, members or {}) else None
+    named = read_version(item.version)
+    if isinstance(named, EntityTagList):
+        return None
+    return IntendedEffect(
+        action=item.action,
+        where=RecordSet(scope, record_type.resource.name),
+        record_type=record_type,
+        key=item.target,
+        members=members,
+        version=named,
+        partial=item.action == "update",
+    )
+
+
+def effect_of_request(record_types: RecordTypes, sent: ParsedRequest) -> IntendedEffect | None:
+    """Return the effect of a single-record request, None when it has none or cannot be read."""
+    act = sent.operation.record
+    if act is None:
+        return None
+    record_type = record_types.get(chosen_by(sent, act.resource) or "")
+    if record_type is None:
+        return None
+    resource = record_type.resource
+    payload = find(sent.data, act.payload) if sent.data is not ABSENT else {}
+    members = {} if act.action.constant in {"read", "delete", "list"} else written_members(payload, record_type)
+    key = locate(sent, act.key) if act.key is not None else ABSENT
+    if key is ABSENT and members is not None:
+        key = members.get(resource.key, ABSENT)
+    version = read_version(locate(sent, act.version)) if act.version is not None else None
+    stone = resource.tombstone
+    action = act.action.constant
+    if stone is not None and members is not None and members.get(stone) is True and action in {"upsert", "replace"}:
+        is_complete = action == "upsert" or all(members.get(name) is not None for name in resource.required)
+        action, members = "delete", {} if is_complete and _fit_each(record_type, members) else None
+    return IntendedEffect(
+        action=action,
+        where=RecordSet(scope_of(record_types.contract, sent), resource.name),
+        record_type=record_type,
+        key=key,
+        members=members,
+        version=None if isinstance(version, EntityTagList) else version,
+        partial=action == "update",
+    )
+
+
+def written_members(payload: object, record_type: RecordType) -> Mapping[str, object] | None:
+    """Return the members that a payload writes, itself or by a list of changes; None for another form."""
+    if isinstance(payload, dict):
+        return _canonical(payload, record_type)
+    if not isinstance(payload, list):
+        return {} if payload is ABSENT else None
+    steps: list[Any] = payload
+    if not all(isinstance(one, dict) and isinstance(one.get("path"), str) and "value" in one for one in steps):
+        return None
+    if any(one.get("op", "replace") not in {"add", "replace"} for one in steps):
+        return None
+    names = [str(one["path"]).removeprefix("/") for one in steps]
+    if any("/" in name or "->" in name for name in names):
+        return None
+    return _canonical(dict(zip(names, (one["value"] for one in steps), strict=True)), record_type)
+
+
+def _fit_each(record_type: RecordType, members: Mapping[str, object]) -> bool:
+    return all(record_type.accepts(name, value) for name, value in members.items())
+
+
+def _canonical(members: dict[str, object], record_type: RecordType) -> Mapping[str, object]:
+    """Return the members under the names of the schema, where case is ignored."""
+    if not record_type.names:
+        return members
+    return {record_type.names.get(name.lower(), name): value for name, value in members.items()}
+
+
+def scope_of(contract: Contract, sent: ParsedRequest, target: str | None = None) -> str:
+    """Return the data set that a request addresses; `target` is one target of a fan-out."""
+    skipped = _skipped_variables(contract, sent.operation)
+    plain = "&".join(
+        f"{name}={value.lower() if contract.ignore_case else value}"
+        for name, value in sent.variables.items()
+        if name not in skipped
+    )
+    return f"{plain}/{(_tenant(contract, sent) if target is None else target) or ''}"
+
+
+def _skipped_variables(contract: Contract, operation: Operation) -> set[str]:
+    """Return the path variables that name a resource or a record, and those of a resource's `x-` members."""
+    record, bulk = operation.record, operation.bulk
+    choices = [record.resource if record is not None else None, bulk.effect.resource if bulk is not None else None]
+    found = {one.source.partition(":")[2] for one in choices if one is not None and is_outside(one.source)}
+    if record is not None and record.key is not None:
+        found.add(record.key.partition(":")[2])
+    return found | {name.removeprefix("x-") for one in contract.resources.values() for name in one.extras}
+
+
+def _tenant(contract: Contract, sent: ParsedRequest) -> str | None:
+    for one in contract.operations:
+        fan_out = one.bulk.items.fan_out if one.bulk is not None else None
+        if fan_out is not None:
+            for name in target_parameters(sent.operation, fan_out.over, ""):
+                given = next((value for key, value in sent.request.query if key == name), None)
+                if given is not None:
+                    return given
+    return None
+
+
+LookupResult = tuple[RecordSet, str, frozenset[str]]
+"""A record that was looked up, and the members that it was looked up by."""
+
+
+def resolve_lookups(state_model: StateModel, effects: Sequence[IntendedEffect | None]) -> list[IntendedEffect | None]:
+    """Return the effects of one request with keys instead of lookups, where the record is certain."""
+    found = [None if effect is None else _resolve_effect(state_model, effect) for effect in effects]
+    if all(one is None or not one[1] for one in found):
+        return list(effects)
+    anyone = {one[0].where for one in found if one is not None and isinstance(one[0].key, Mapping)}
+    written = Counter(name for one in found if one is not None for name in _written_members(one[0]))
+    return [
+        one[0] if one is not None and not any(_may_change(one, anyone, written)) else effect
+        for effect, one in zip(effects, found, strict=True)
+    ]
+
+
+def _written_members(effect: IntendedEffect) -> Iterator[tuple[RecordSet, str, str]]:
+    return ((effect.where, str(effect.key), name) for name in effect.members or ())
+
+
+def _may_change(
+    found: tuple[IntendedEffect, list[LookupResult]],
+    anyone: Collection[RecordSet],
+    written: Mapping[tuple[RecordSet, str, str], int],
+) -> Iterator[bool]:
+    """Yield for each lookup whether another item of the request may change what it matches."""
+    own = set(_written_members(found[0]))
+    for where, key, names in found[1]:
+        yield where in anyone
+        yield from (written[where, key, name] > ((where, key, name) in own) for name in names)
+
+
+def _resolve_effect(state_model: StateModel, effect: IntendedEffect) -> tuple[IntendedEffect, list[LookupResult]]:
+    """Return an effect with keys instead of lookups, and the lookup results."""
+    means: list[LookupResult] = []
+
+    def key_of(where: RecordSet, value: object) -> object:
+        meant = _find_by_lookup(state_model, where, value)
+        if meant is None:
+            return value
+        means.append((where, str(meant[0]), meant[1]))
+        return meant[0]
+
+    key = key_of(effect.where, effect.key) if isinstance(effect.key, Mapping) else effect.key
+    members = effect.members
+    if members is not None and any(isinstance(members.get(name), Mapping) for name in effect.resource.references):
+        referred = {
+            name: RecordSet(effect.where.scope, record_type) for name, record_type in effect.resource.references.items()
+        }
+        members = {
+            name: key_of(referred[name], value) if name in referred and isinstance(value, Mapping) else value
+            for name, value in members.items()
+        }
+    return (replace(effect, key=key, members=members) if means else effect), means
+
+
+def _find_by_lookup(
+    state_model: StateModel, where: RecordSet, value: object
+) -> tuple[str | int, frozenset[str]] | None:
+    resource = state_model.resources.get(where.resource)
+    members = lookup_members(resource, value) if resource is not None else None
+    if resource is None or not members:
+        return None
+    for names in resource.unique:
+        if set(names) == set(members):
+            holders = list(state_model.holders(where, names, members))
+            sure = [one for one in holders if one.present and one.is_known and not one.jobs]
+            return (sure[0].key, frozenset(names)) if len(holders) == len(sure) == 1 else None
+    return None

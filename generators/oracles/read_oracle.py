@@ -1,0 +1,369 @@
+"""Judge records and lists that are read against the state model and against earlier lists. Begin with `ReadOracle`."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from contracts.bulk.model import Pagination, Resource
+from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
+from contracts.exchange.locations import read_response
+from contracts.exchange.outcomes import RepresentationReader, page_total
+from contracts.messages import ABSENT, Exchange
+from contracts.syntax.text import parse_digits, short
+from generators.oracles.findings import Finding
+from generators.oracles.intended_effects import IntendedEffect, RecordTypes
+from generators.oracles.state_model import PreviousValues, RecordSet, RecordState, StateModel
+
+Evidence: TypeAlias = tuple[Exchange, ...]
+IsTouched: TypeAlias = Callable[[str], bool]
+MIN_ODD_PAGES: Final = 3  # differing pages before a finding, where other clients write too
+GENERATED_NAME: Final = re.compile(
+    r"[bB][0-9a-z]{5}|[B][0-9A-Z]{5}"
+)  # how names begin that campaigns and experiments make up
+
+
+class FullList(NamedTuple):
+    """A list of all records of a resource. `foreign_keys` are those of records without a generated name."""
+
+    keys: tuple[str, ...]
+    foreign_keys: frozenset[str]
+    exchange: Exchange
+
+
+class ListPage(NamedTuple):
+    """A list of some records: the requested `skip` and `take`, and the keys received."""
+
+    skip: int
+    take: int
+    keys: tuple[str, ...]
+    exchange: Exchange
+
+
+@dataclass(slots=True)
+class ListOracle:
+    """Compares the lists of one environment.
+
+    Unless it `is_exclusive` others write too, and pages that differ are reported only from the third on and when at
+    least half of the pages differ.
+    """
+
+    is_exclusive: bool = True
+    _judged_count: int = 0
+    _odd_count: int = 0
+    _full_lists: dict[RecordSet, FullList] = field(default_factory=dict)
+    _pages: dict[RecordSet, list[ListPage]] = field(default_factory=dict)
+
+    def add_page(self, where: RecordSet, page: ListPage) -> None:
+        """Add a page; it is judged when the full list was equal before and after it."""
+        if where in self._full_lists:
+            self._pages.setdefault(where, []).append(page)
+
+    def judge_full_list(
+        self,
+        where: RecordSet,
+        keys: Sequence[str],
+        foreign_keys: frozenset[str],
+        exchange: Exchange,
+        touched: IsTouched,
+    ) -> Iterator[tuple[str, str, Evidence]]:
+        """Yield shape, message and evidence of each difference from the last full list and its pages.
+
+        `touched` tells whether a request has named the record of a key.
+        """
+        now, before = FullList(tuple(keys), foreign_keys, exchange), self._full_lists.get(where)
+        self._full_lists[where] = now
+        pages = self._pages.pop(where, [])
+        if before is None:
+            return
+        lost = [key for key in sorted(before.foreign_keys - set(now.keys)) if not touched(key)]
+        if lost:
+            says = f"the {where.resource} {lost[0]}, which was not deleted, is no longer in the list"
+            yield "record that nobody deleted is gone", says, (before.exchange, exchange)
+        for one in pages if before.keys == now.keys else ():
+            is_odd = one.keys != now.keys[one.skip : one.skip + one.take]
+            self._judged_count, self._odd_count = self._judged_count + 1, self._odd_count + is_odd
+            if is_odd and self._odd_count >= (1 if self.is_exclusive else max(MIN_ODD_PAGES, self._judged_count / 2)):
+                says = f"a page of {one.take} records from {one.skip} on differs from that part of the full list"
+                yield "window shows other records", says, (before.exchange, one.exchange, exchange)
+
+
+def is_foreign(names: Sequence[object]) -> bool:
+    """Return whether a record has texts among its names and none of them looks generated."""
+    texts = [name for name in names if isinstance(name, str)]
+    return bool(texts) and not any(GENERATED_NAME.search(text) for text in texts)
+
+
+CHECK: Final = "read-back"
+STATEMENT: Final = "Records whose outcome is done can be read back, and records whose outcome is not done cannot."
+CHANGED: Final = "took"
+UNCHANGED: Final = "kept"
+UNCHANGED_SHAPE: Final = "member keeps its old value"
+
+
+class EarlyRead(NamedTuple):
+    """The known state of a record, and its members as read while a job was running; None when it was not found."""
+
+    entry: RecordState
+    shown: Mapping[str, object] | None
+    exchange: Exchange
+
+    def has_effect(self, effect: IntendedEffect) -> bool:
+        """Return whether the read shows an effect already."""
+        if effect.action == "delete":
+            return self.entry.present is True and self.shown is None
+        if self.shown is None or self.entry.present is False:
+            return self.shown is not None
+        wanted, shown, same = effect.members or {}, self.shown, effect.record_type.is_equivalent
+        known = {name: self.entry.members[name] for name in wanted if name in self.entry.members}
+        return any(
+            not same(name, old, wanted[name]) and same(name, shown.get(name), wanted[name])
+            for name, old in known.items()
+        )
+
+
+class ReadOracle:
+    """Judges reads of single records and lists.
+
+    `early` are the reads of records that a running job is to change. Others write too unless it `is_exclusive`.
+    """
+
+    def __init__(self, state_model: StateModel, record_types: RecordTypes, *, is_exclusive: bool = True) -> None:
+        self._state_model, self._record_types = state_model, record_types
+        self._observations: dict[tuple[str, ...], tuple[object, Exchange]] = {}
+        self._list_oracle = ListOracle(is_exclusive=is_exclusive)
+        self.early: list[EarlyRead] = []
+
+    def judge_read(self, effect: IntendedEffect, exchange: Exchange) -> Iterator[Finding]:
+        """Yield differences of one record from the state model, and store what was read."""
+        status = exchange.response.status
+        if status not in SUCCESS_STATUS and status not in GONE_STATUS:
+            return
+        if not isinstance(effect.key, str | int):
+            return
+        body = exchange.response.data if status in SUCCESS_STATUS else ABSENT
+        yield from self._judge_record(effect.where, effect.resource, effect.key, body, exchange)
+
+    def judge_list(self, effect: IntendedEffect, exchange: Exchange) -> Iterator[Finding]:
+        """Yield records of a full list that are missing, unexpected or different, and store what was read."""
+        bodies = exchange.response.data
+        if exchange.response.status not in SUCCESS_STATUS or not isinstance(bodies, list):
+            return
+        shown: dict[str, Any] = {
+            str(key): body for body in bodies if (key := self._reader(effect.resource).key(body)) is not ABSENT
+        }
+        for key, body in shown.items():
+            entry = self._state_model.find(effect.where, key)
+            if entry is not None:
+                yield from self._judge_record(effect.where, effect.resource, entry.key, body, exchange)
+            else:
+                yield from self._judge_unknown(effect, key, body, exchange)
+        yield from self._judge_total(exchange, len(bodies))
+        if len(shown) == len(bodies):
+            yield from self._compare_lists(effect, shown, exchange)
+        if self._is_full_list(exchange, len(bodies)):
+            for entry in self._state_model.entries(effect.where):
+                if entry.present and entry.is_known and str(entry.key) not in shown:
+                    yield self._finding(
+                        entry, "stored record is not listed", f"{_record_text(entry)} is not in the list", exchange
+                    )
+                    self._state_model.mark_unknown(effect.where, entry.key)
+
+    def _compare_lists(self, effect: IntendedEffect, shown: Mapping[str, Any], exchange: Exchange) -> Iterator[Finding]:
+        """Yield differences from earlier lists."""
+        page = self._page(exchange)
+        if self._is_full_list(exchange, len(shown)):
+            foreign_keys = frozenset(
+                key for key, body in shown.items() if is_foreign(self._names(effect.resource, body))
+            )
+            touched = partial(self._is_touched, effect.where)
+            for shape, says, evidence in self._list_oracle.judge_full_list(
+                effect.where, list(shown), foreign_keys, exchange, touched
+            ):
+                yield _new_finding(exchange.operation or "", shape, says, evidence)
+        elif page is not None:
+            skip, take = _query_number(exchange, page.skip, 0), _query_number(exchange, page.take, page.default)
+            self._list_oracle.add_page(effect.where, ListPage(skip, take, tuple(shown), exchange))
+
+    def _is_touched(self, where: RecordSet, key: str) -> bool:
+        """Return whether a request has named a record, so that the state model has its state."""
+        return self._state_model.find(where, key) is not None or self._state_model.has_alias(where, key)
+
+    def _names(self, resource: Resource, body: Any) -> list[object]:
+        """Return what identifies a record: its key where clients choose it, and its unique members."""
+        members = self._reader(resource).members(body)
+        own = [] if resource.assigned else [self._reader(resource).key(body)]
+        return [*own, *(members.get(names[0]) for names in resource.unique if len(names) == 1)]
+
+    def _page(self, exchange: Exchange) -> Pagination | None:
+        operation = self._record_types.routes.get(exchange.operation or "")
+        return operation.record.page if operation is not None and operation.record is not None else None
+
+    def _judge_total(self, exchange: Exchange, size: int) -> Iterator[Finding]:
+        """Yield a list with fewer records than its page and the reported total require."""
+        page = self._page(exchange)
+        total = None if page is None else page_total(page, exchange.response)
+        if page is None or total is None:
+            return
+        skip, take = (
+            _query_number(exchange, at, otherwise) for at, otherwise in ((page.skip, 0), (page.take, page.default))
+        )
+        if size < min(take, total - skip):
+            says = f"a list shows {size} records from {skip} on, but {total} in all"
+            yield _new_finding(exchange.operation or "", "list is shorter than its total", says, (exchange,))
+
+    def _is_full_list(self, exchange: Exchange, size: int) -> bool:
+        """Return whether a page shows every record."""
+        page = self._page(exchange)
+        query = dict(exchange.request.query)
+        if page is None or len(query) > (page.take is not None) + (page.skip is not None):
+            return False
+        if page.skip is not None and query.get(page.skip.partition(":")[2], "0") != "0":
+            return False
+        total = read_response(exchange.response, page.total) if page.total is not None else ABSENT
+        if total is not ABSENT:
+            return str(total) == str(size)
+        asked = query.get(page.take.partition(":")[2], "") if page.take is not None else ""
+        number = parse_digits(asked)
+        return size < (page.default if number is None else number)
+
+    def _judge_unknown(self, effect: IntendedEffect, key: str, body: Any, exchange: Exchange) -> Iterator[Finding]:
+        """Yield a listed record that no request should have created."""
+        values = [one for one in self._reader(effect.resource).members(body).values() if isinstance(one, str | int)]
+        own = [*values, key]
+        culprit = next((self._state_model.forbidden[one] for one in own if one in self._state_model.forbidden), None)
+        ours = any(self._state_model.is_generated(one) and not isinstance(one, bool) for one in own)
+        loose = any(map(self._state_model.is_pending, own)) or self._state_model.has_alias(effect.where, key)
+        if ours and not loose and culprit is not None:
+            says = f"a {effect.resource.name} is stored although its outcome is not done"
+            yield _new_finding(culprit.operation or "", "undone record is stored", says, (culprit, exchange))
+            self._state_model.mark_unknown(effect.where, key, at=exchange)
+
+    def _judge_record(
+        self, where: RecordSet, resource: Resource, key: str | int, body: Any, exchange: Exchange
+    ) -> Iterator[Finding]:
+        entry = self._state_model.find(where, key)
+        if entry is None:
+            present = (
+                False if self._state_model.is_generated(key) and not self._state_model.has_alias(where, key) else None
+            )
+            entry = RecordState(where=where, key=key, present=present)
+        if entry.jobs:
+            self._note_early(entry, resource, body, exchange)
+            return
+        if entry.present is not None:
+            yield from self._compare(entry, resource, body, exchange)
+        self._state_model.put(self._updated_state(entry, resource, body, exchange))
+
+    def _compare(self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange) -> Iterator[Finding]:
+        if entry.present is not (body is not ABSENT):
+            shape = "stored record is gone" if entry.present else "record is there that must not be"
+            says = f"{_record_text(entry)} is {'not there' if entry.present else 'there'}"
+            yield self._finding(entry, shape, says, exchange)
+            return
+        if body is ABSENT:
+            return
+        version = self._reader(resource).version(body)
+        if entry.version is not None and isinstance(version, int) and version != entry.version:
+            says = f"{_record_text(entry)} is at version {version}, but the changes so far make it {entry.version}"
+            yield replace(self._finding(entry, "version moved otherwise", says, exchange), law="stale-version")
+        yield from self._compare_members(entry, resource, body, exchange)
+
+    def _compare_members(
+        self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange
+    ) -> Iterator[Finding]:
+        shown, record_type = self._reader(resource).members(body), self._record_types[resource.name]
+        for name in record_type.readable or entry.members:
+            got = shown.get(name)
+            if name in entry.members:
+                yield from self._compare_member(entry, name, entry.members[name], got, exchange)
+            elif entry.unset:
+                yield from self._compare_default(entry, name, got, exchange)
+
+    def _compare_member(
+        self, entry: RecordState, name: str, wanted: object, got: object, exchange: Exchange
+    ) -> Iterator[Finding]:
+        """Yield an unexpected value; an unchanged old one is held back until a like change was seen."""
+        before, by = entry.before.get(name, PreviousValues((), entry.by))
+        observation = (CHANGED, by, entry.where.resource, name)
+        stuck = (UNCHANGED, *observation[1:])
+        same = partial(self._record_types[entry.where.resource].is_equivalent, name)
+        if same(wanted, got):
+            if before and not any(same(one, wanted) for one in before) and observation not in self._observations:
+                self._observations[observation] = (got, exchange)
+                yield from self._stuck_findings(entry, name, stuck)
+            return
+        is_old = any(same(one, got) for one in before)
+        if is_old and observation not in self._observations:
+            self._observations.setdefault(stuck, (got, exchange))
+            return
+        shape = UNCHANGED_SHAPE if is_old else "member is lost" if got is None else "member reads otherwise"
+        says = f"'{name}' of {_record_text(entry)} is {short(got)}, but {short(wanted)} was written"
+        yield self._finding(entry, shape, says, exchange)
+
+    def _stuck_findings(self, entry: RecordState, name: str, stuck: tuple[str, ...]) -> Iterator[Finding]:
+        """Yield the earlier unchanged read of a member, now that another record shows the change."""
+        if stuck in self._observations:
+            got, earlier = self._observations[stuck]
+            says = f"'{name}' of a {entry.where.resource} kept its old value {short(got)} although it can be changed"
+            yield _new_finding(entry.by, UNCHANGED_SHAPE, says, (earlier,))
+
+    def _note_early(self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange) -> None:
+        if entry.present is not None and len(entry.jobs) == 1:
+            shown = self._reader(resource).members(body) if body is not ABSENT else None
+            self.early.append(EarlyRead(entry, shown, exchange))
+
+    def _compare_default(self, entry: RecordState, name: str, got: object, exchange: Exchange) -> Iterator[Finding]:
+        """Yield an omitted member whose value differs from that of other records that omitted it."""
+        usual = self._observations.setdefault(("unset", entry.where.resource, name), (got, exchange))
+        if not self._record_types[entry.where.resource].is_equivalent(name, usual[0], got):
+            record = _record_text(entry)
+            says = f"'{name}' of {record} was left out and is {short(got)}, where others have {short(usual[0])}"
+            finding = self._finding(entry, "member that was left out has a value", says, exchange)
+            yield replace(finding, evidence=(*finding.evidence[:-1], usual[1], exchange))
+
+    def _updated_state(self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange) -> RecordState:
+        if body is ABSENT:
+            return replace(entry, present=False, at=exchange)
+        shown = self._reader(resource).key(body)
+        version = self._reader(resource).version(body)
+        number = version if isinstance(version, int) else None
+        if entry.fresh and number is not None:
+            self._state_model.first_versions.setdefault(resource.name, number)
+        record_type = self._record_types[resource.name]
+        members = {**dict.fromkeys(record_type.readable), **record_type.reader.stored(body, record_type.known_members)}
+        key = shown if isinstance(shown, str | int) and str(shown) == str(entry.key) else entry.key
+        return replace(
+            entry,
+            key=key,
+            present=True,
+            version=number,
+            members=members,
+            before={},
+            unset=False,
+            at=entry.at or exchange,
+        )
+
+    def _reader(self, resource: Resource) -> RepresentationReader:
+        return self._record_types[resource.name].reader
+
+    def _finding(self, entry: RecordState, shape: str, says: str, exchange: Exchange) -> Finding:
+        evidence = (entry.at, exchange) if entry.at is not None and entry.at is not exchange else (exchange,)
+        return _new_finding(entry.by or exchange.operation or "", shape, says, evidence)
+
+
+def _query_number(exchange: Exchange, at: str | None, otherwise: int) -> int:
+    name = at.partition(":")[2] if at is not None else ""
+    given = dict(exchange.request.query).get(name, "")
+    number = parse_digits(given)
+    return otherwise if number is None else number
+
+
+def _new_finding(operation: str, shape: str, says: str, evidence: Sequence[Exchange]) -> Finding:
+    sentence = f"{says[:1].upper()}{says[1:]}."
+    return Finding(law=CHECK, operation=operation, shape=shape, says=sentence, evidence=tuple(evidence))
+
+
+def _record_text(entry: RecordState) -> str:
+    return f"the {entry.where.resource} {short(entry.key)}"

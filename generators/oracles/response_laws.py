@@ -1,0 +1,339 @@
+"""Laws that one response, or the polls of one job, decide: conformance, outcomes, counters, job states.
+
+Begin with `check_response`; the others judge a `BulkExchange`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import pairwise
+from typing import Final
+
+from contracts.bulk.model import BulkJob, is_legal_transition
+from contracts.exchange.bulk_exchange import BulkExchange, OutcomeReport
+from contracts.exchange.job_traces import JobPoll, JobTrace
+from contracts.exchange.locations import find, find_all
+from contracts.exchange.outcomes import OutcomeEntry, entries_by_item
+from contracts.messages import ABSENT, Exchange
+from contracts.openapi.model import Contract
+from contracts.openapi.validation import validate_response
+from contracts.schemas.violations import Violation
+from contracts.syntax.text import short
+from generators.client.http import NoAnswerError
+from generators.oracles.findings import Finding
+
+CHECK: Final = "response"
+STATEMENT: Final = "Every response matches the contract: status, headers, content type and schema."
+SERVER_FAULT: Final = 500
+REQUEST_TOO_LARGE: Final = frozenset(
+    (408, 413, 414, 431)
+)  # what any server may say to a request that is too much for it
+ARRAY_INDEX: Final = re.compile(r"/\d+")
+
+
+def check_response(contract: Contract, exchange: Exchange) -> Iterator[Finding]:
+    """Yield how a response violates its contract, each shape once; a request of no operation is not judged."""
+    operation = contract.operation(exchange.operation or "")
+    if operation is None:
+        return
+    if exchange.response.status >= SERVER_FAULT:
+        says = f"The server answered {exchange.response.status} to {exchange.request.method} {exchange.request.path}."
+        yield _finding(exchange, f"status {exchange.response.status}", says)
+        return
+    if exchange.response.status in REQUEST_TOO_LARGE and operation.response(exchange.response.status) is None:
+        return
+    for violation in validate_response(operation, exchange.response):
+        place = ARRAY_INDEX.sub("/*", violation.pointer)
+        shape = f"{exchange.response.status} {violation.where} {place} {violation.rule}"
+        yield _finding(exchange, shape, _violation_text(exchange, violation))
+
+
+def unanswered(operation: str, error: NoAnswerError) -> Finding:
+    """Return the finding that a request got no response."""
+    return Finding(law=CHECK, operation=operation, shape="no answer", says=f"A request got no response: {error}.")
+
+
+def _violation_text(exchange: Exchange, violation: Violation) -> str:
+    at = f" at {violation.pointer}" if violation.pointer else ""
+    status = exchange.response.status
+    return f"The response {status} violates the contract in its {violation.where}{at}: {violation.detail}"
+
+
+def _finding(exchange: Exchange, shape: str, says: str) -> Finding:
+    return Finding(law=CHECK, operation=exchange.operation or "", shape=shape, says=says, evidence=(exchange,))
+
+
+def count(view: BulkExchange) -> Iterator[Finding]:
+    """Yield items that have no outcome though one is required, or more than one."""
+    if view.kind == "answered" and not view.reports and view.bulk.reply.outcomes and view.request.targets is None:
+        yield view_finding(
+            "count", view, "no outcomes", f"{view.bulk.reply.outcomes.at or 'the body'} holds no outcomes"
+        )
+    for report in view.reports:
+        keyed = [one for one in report.outcomes if view.request.items[one.index].key is not ABSENT]
+        missing = [one.index for one in keyed if one.result == "untold"]
+        if missing:
+            says = f"{_items_text(view, missing)} no outcome"
+            yield view_finding("count", view, _missing_shape(missing, view), says, report)
+        yield from _surplus_outcomes(view, report)
+
+
+def _missing_shape(missing: list[int], view: BulkExchange) -> str:
+    return "all outcomes missing" if len(missing) == len(view.request.items) else "outcomes missing"
+
+
+def _surplus_outcomes(view: BulkExchange, report: OutcomeReport) -> Iterator[Finding]:
+    said, size = entries_by_item(report.entries, len(view.request.items)), len(view.request.items)
+    if report.declared.key is None and report.declared.shape != "map" and len(report.entries) > size:
+        says = f"{size} items have {len(report.entries)} outcomes"
+        yield view_finding("count", view, "more outcomes than items", says, report)
+    several = [n for n, entries in enumerate(said) if len(entries) > 1]
+    if several and not report.declared.many:
+        yield view_finding(
+            "count", view, "several outcomes", f"{_items_text(view, several)} more than one outcome", report
+        )
+    alone = [n for n in several if len(said[n][0].items) == 1]
+    twice = [n for n in alone if any(one.raw == after.raw for one, after in pairwise(said[n]))]
+    if twice and report.declared.many:
+        yield view_finding(
+            "count", view, "one outcome twice", f"{_items_text(view, twice)} the same outcome twice", report
+        )
+
+
+def key(view: BulkExchange) -> Iterator[Finding]:
+    """Yield outcomes whose key is no key of the request, or occurs twice."""
+    for report in view.reports:
+        keyed = [entry for entry in report.entries if entry.key is not ABSENT]
+        foreign = [entry for entry in keyed if not entry.items]
+        if foreign:
+            says = f"outcome {foreign[0].place} has the key {short(foreign[0].key)}, which is no key of the request"
+            yield view_finding("key", view, "foreign key", says, report)
+        unkeyed = [entry for entry in report.entries if entry.key is ABSENT and entry.failed and not entry.items]
+        if unkeyed and report.declared.key is not None:
+            yield view_finding("key", view, "no key", f"outcome {unkeyed[0].place} is a failure without a key", report)
+        yield from _repeated_keys(view, report)
+
+
+def _repeated_keys(view: BulkExchange, report: OutcomeReport) -> Iterator[Finding]:
+    if report.declared.many:
+        return
+    once = [entry.items[0] for entry in report.entries if len(entry.items) == 1]
+    twice = sorted({place for place in once if once.count(place) > 1}) if len(set(once)) < len(once) else []
+    if twice:
+        yield view_finding("key", view, "repeated key", f"the key of item {twice[0]} occurs more than once", report)
+
+
+def outcome_order(view: BulkExchange) -> Iterator[Finding]:
+    """Yield outcomes out of request order, where that order is declared."""
+    for report in view.reports:
+        if not report.declared.in_order:
+            continue
+        for failed in (False, True) if report.declared.failed_at else (None,):
+            places = [entry.items[0] for entry in report.entries if _is_in(entry, failed) and len(entry.items) == 1]
+            wrong = next(((one, after) for one, after in pairwise(places) if after < one), None)
+            if wrong is not None:
+                says = f"the outcome of item {wrong[0]} comes before that of item {wrong[1]}"
+                yield view_finding("outcome-order", view, "out of order", says, report)
+
+
+def _is_in(entry: OutcomeEntry, failed: bool | None) -> bool:  # noqa: FBT001 - one of three groups
+    return failed is None or entry.failed is failed
+
+
+def status_class(view: BulkExchange) -> Iterator[Finding]:
+    """Yield a status, or a job's final state, other than the one declared for its outcomes."""
+    wanted = _class_of(view)
+    declared, got = view.bulk.reply.status.get(wanted or ""), view.exchange.response.status
+    if declared is not None and got != declared:
+        says = f"the status is {got}, but {declared} is declared for {wanted}"
+        yield view_finding("status-class", view, f"{wanted} answered {got}", says, *view.reports[:1])
+    for report in view.reports:
+        yield from _final_state(view, report)
+
+
+def _class_of(view: BulkExchange) -> str | None:
+    if view.kind == "refused":
+        return None
+    if view.request.targets is not None:
+        return _class_of_targets(view)
+    if view.kind == "accepted":
+        return "accepted"
+    results = [one.result for report in view.reports for one in report.outcomes if one.result != "left"]
+    return None if not results or "untold" in results else class_of(results, view.request.unit)
+
+
+def class_of(results: Sequence[str], unit: str | None) -> str:
+    """Return the status class of results: `allOk`, `someFailed`, `allFailed` or `wholeFailed`."""
+    if all(result == "done" for result in results):
+        return "allOk"
+    if unit == "whole":
+        return "wholeFailed"
+    return "someFailed" if "done" in results else "allFailed"
+
+
+def _class_of_targets(view: BulkExchange) -> str | None:
+    failed_targets, targets = view.failed_targets or {}, view.request.targets or ()
+    if not failed_targets:
+        return "accepted" if view.kind == "accepted" else "allOk"
+    return "someFailed" if len(failed_targets) < len(targets) else "allFailed"
+
+
+def _final_state(view: BulkExchange, report: OutcomeReport) -> Iterator[Finding]:
+    trace = report.trace
+    if trace is None or trace.end is None or "untold" in {one.result for one in report.outcomes}:
+        return
+    if "doneWithErrors" not in trace.declared.words.values() or "done" not in trace.declared.words.values():
+        return
+    failed = any(one.result != "done" for one in report.outcomes)
+    if (trace.end.state == "doneWithErrors") is not failed:
+        says = f"the job ended as {short(trace.end.word)} although {'some' if failed else 'no'} items failed"
+        yield view_finding("status-class", view, f"job ended as {trace.end.word}", says, report)
+
+
+def counts(view: BulkExchange) -> Iterator[Finding]:
+    """Yield declared counters that disagree with the outcomes or with the number of items."""
+    for report in view.reports:
+        if "untold" in {one.result for one in report.outcomes}:
+            continue
+        wanted = _expected_counters(report)
+        for name, at in view.bulk.reply.counts.items():
+            got = find(report.body, at)
+            if got is not ABSENT and name in wanted and got != wanted[name]:
+                says = f"{at} says {short(got)}, but {short(wanted[name])} is right for '{name}'"
+                yield view_finding("counts", view, f"{name} is wrong", says, report)
+        if report.trace is not None and view.request.unit == "item":
+            yield from _final_counters(view, report, report.trace, wanted)
+    for trace in view.traces:
+        yield from _posted_count(view, trace)
+
+
+def _expected_counters(report: OutcomeReport) -> dict[str, int | bool]:
+    results = [one.result for one in report.outcomes]
+    done, failed = results.count("done"), results.count("failed")
+    said = {"failed": failed, "notRun": results.count("not-run"), "anyFailed": failed > 0, "total": len(results)}
+    return {**said, "done": done, "succeeded": done}
+
+
+def _final_counters(
+    view: BulkExchange, report: OutcomeReport, trace: JobTrace, wanted: dict[str, int | bool]
+) -> Iterator[Finding]:
+    if trace.end is None:
+        return
+    for name in ("failed", "done", "succeeded"):
+        got = trace.end.progress.get(name)
+        if got is not None and got != wanted[name]:
+            says = f"{trace.declared.progress[name]} says {got} at the end, but {wanted[name]} is right"
+            yield view_finding("counts", view, f"{name} is wrong at the end", says, report)
+
+
+def _posted_count(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
+    """Yield a posted count that is neither the number of items nor of units."""
+    size = len(view.request.items)
+    right = {"item": {size}, "whole": {1, size}}.get(view.request.unit or "")
+    wrong = [one for one in trace.polls if right and one.progress.get("posted", size) not in right]
+    if wrong:
+        says = f"{trace.declared.progress['posted']} says {wrong[0].progress['posted']} for {size} items"
+        yield view_finding("counts", view, "posted is wrong", says, wrong[0].exchange)
+
+
+def view_finding(law: str, view: BulkExchange, shape: str, says: str, *shown: OutcomeReport | Exchange) -> Finding:
+    """Return a finding about a bulk exchange; its evidence is the request and the exchanges in `shown`."""
+    more = [one for part in shown for one in (part.evidence if isinstance(part, OutcomeReport) else (part,))]
+    evidence = (view.exchange, *(one for one in more if one is not view.exchange))
+    sentence = f"{says[:1].upper()}{says[1:]}."
+    return Finding(law=law, operation=view.operation.id, shape=shape, says=sentence, evidence=evidence)
+
+
+def _items_text(view: BulkExchange, places: list[int]) -> str:
+    named = ", ".join(f"{n} (key {short(view.request.items[n].key)})" for n in places[:3])
+    more = f" and {len(places) - 3} more" if len(places) > 3 else ""  # noqa: PLR2004 - three are named
+    return f"item{'s' if len(places) > 1 else ''} {named}{more} {'have' if len(places) > 1 else 'has'}"
+
+
+MIN_JOB_RETENTION: Final = timedelta(minutes=1)  # of a finished job, where none is declared
+
+
+def job_moves(view: BulkExchange) -> Iterator[Finding]:
+    """Yield undeclared job states and transitions that are not allowed."""
+    for trace in view.traces:
+        unknown = next((one for one in trace.polls if one.state is None), None)
+        if unknown is not None:
+            says = f"the state {short(unknown.word)} is none of the declared words"
+            yield view_finding("job-moves", view, "undeclared word", says, unknown.exchange)
+        known = [one for one in trace.polls if one.state is not None]
+        for before, after in pairwise(known):
+            if not is_legal_transition(before.state or "", after.state or ""):
+                says = f"the job went from {short(before.word)} to {short(after.word)}"
+                shape = f"{before.state} to {after.state}"
+                yield view_finding("job-moves", view, shape, says, before.exchange, after.exchange)
+        yield from _lost_job(view, trace)
+
+
+def _lost_job(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
+    """Yield a job that the server no longer knows although it must."""
+    for exchange in trace.gone:
+        end = trace.end
+        ended = end is not None and end.exchange.n < exchange.n
+        if not ended or _is_kept(trace.declared, end, exchange):
+            says = f"the job {short(trace.handle)} is not known ({exchange.response.status}) although it was accepted"
+            yield view_finding("job-moves", view, "job is not known", says, exchange)
+            return
+
+
+def job_progress(view: BulkExchange) -> Iterator[Finding]:
+    """Yield counters that fall, exceed the posted count or never reach it, and results that change."""
+    for trace in view.traces:
+        yield from _job_numbers(view, trace)
+        yield from _final_count(view, trace)
+        yield from _changed_results(view, trace)
+
+
+def _job_numbers(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
+    for before, after in pairwise(trace.polls):
+        if _difference(before, after, "posted") != 0:
+            says = f"posted was {before.progress['posted']} and became {after.progress['posted']}"
+            yield view_finding("job-progress", view, "posted changes", says, before.exchange, after.exchange)
+        if _difference(before, after, "processed") < 0:
+            says = f"processed was {before.progress['processed']} and fell to {after.progress['processed']}"
+            yield view_finding("job-progress", view, "processed falls", says, before.exchange, after.exchange)
+    for poll in trace.polls:
+        posted, processed = poll.progress.get("posted"), poll.progress.get("processed")
+        if posted is not None and processed is not None and processed > posted:
+            says = f"{processed} are processed of {posted} posted"
+            yield view_finding("job-progress", view, "processed passes posted", says, poll.exchange)
+
+
+def _difference(before: JobPoll, after: JobPoll, name: str) -> int:
+    if name not in before.progress or name not in after.progress:
+        return 0
+    return after.progress[name] - before.progress[name]
+
+
+def _final_count(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
+    end = trace.end
+    if end is None or end.state not in {"done", "doneWithErrors"}:
+        return
+    posted, processed = end.progress.get("posted"), end.progress.get("processed")
+    if posted is not None and processed is not None and processed < posted:
+        says = f"the job has ended with {processed} processed of {posted} posted"
+        yield view_finding("job-progress", view, "ends before all is processed", says, end.exchange)
+
+
+def _changed_results(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
+    """Yield results of a finished job that change within its retention time."""
+    end, declared = trace.end, trace.declared
+    if end is None or declared.outcomes is None:
+        return
+    here = declared.results in {(), ("here",)}
+    asked = [one.exchange for one in trace.polls if one.is_final] if here else trace.results
+    kept = [one for one in asked if one.n >= end.exchange.n and _is_kept(declared, end, one)]
+    told = [list(find_all(one.response.data, declared.outcomes.at)) for one in kept]
+    for n, (before, after) in enumerate(pairwise(told)):
+        if before != after:
+            says = "the results of the finished job changed"
+            yield view_finding("job-progress", view, "results change", says, kept[n], kept[n + 1])
+            return
+
+
+def _is_kept(declared: BulkJob, end: JobPoll | None, asked: Exchange) -> bool:
+    return end is None or asked.at < end.exchange.at + (declared.keep or MIN_JOB_RETENTION)

@@ -1,0 +1,114 @@
+"""Build single-record requests: create, read, list, update and delete one record at one site of an API.
+
+Begin with `RecordSite` and `record_request`.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+from contracts.bulk.model import Location, Pagination, Resource
+from contracts.exchange import preconditions
+from contracts.exchange.bulk_request import target_parameters
+from contracts.exchange.locations import is_outside, put
+from contracts.exchange.outcomes import RepresentationReader, representation_reader
+from contracts.exchange.preconditions import CONDITIONS
+from contracts.openapi.model import Operation
+from generators.errors import NotApplicableError
+from generators.requests.calls import RequestDraft, body_schema, draft
+from generators.requests.items import change_members, encode_members
+
+Members: TypeAlias = dict[str, Any]
+MAX_PAGE_SIZE: Final = 1000  # records requested at a time, where more are allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSite:
+    """A resource at one place of an API.
+
+    `values` maps parameter names to values; `operations` maps actions to single-record operations.
+    """
+
+    resource: Resource
+    values: Mapping[str, str]
+    operations: Mapping[str, Operation]
+
+    @property
+    def page(self) -> Pagination:
+        """The paging parameters of the list operation."""
+        record = self.operations["list"].record if "list" in self.operations else None
+        return record.page if record is not None else Pagination()
+
+    @property
+    def reader(self) -> RepresentationReader:
+        """What reads records from response bodies."""
+        return representation_reader(self.resource, self.operations.values())
+
+    def at_target(self, overs: Collection[str], target: str) -> "RecordSite | None":
+        """Return the site of one fan-out target's records, None when no operation has a parameter for targets.
+
+        `overs` are the locations at which fan-outs list their targets.
+        """
+        operations = self.operations.values()
+        named = {
+            name: value
+            for act in operations
+            for over in overs
+            for name, value in target_parameters(act, over, target).items()
+        }
+        return replace(self, values={**self.values, **named}) if named else None
+
+    def __hash__(self) -> int:
+        return hash((self.resource.name, tuple(sorted(self.values.items()))))
+
+
+def record_request(site: RecordSite, action: str, *, key: object = None) -> RequestDraft:
+    """Return a single-record request for an action. Raises NotApplicableError when the contract has none."""
+    operation = site.operations.get(action)
+    if operation is None or operation.record is None:
+        raise NotApplicableError(f"the contract has no call to {action} one {site.resource.name}")
+    made = draft(operation, site.values)
+    if key is not None and operation.record.key is not None:
+        made.put(operation.record.key, key)
+    return made
+
+
+def write_request(
+    site: RecordSite, action: str, members: Mapping[str, Any], *, key: object = None, version: object = None
+) -> RequestDraft:
+    """Return the single-record request that creates, updates or deletes one record."""
+    made = record_request(site, action, key=key)
+    operation, record = made.operation, made.operation.record
+    if record is None:
+        return made
+    if operation.body is None:
+        return _with_version(made, record.version, version) if is_outside(record.version or "") else made
+    schema = body_schema(operation)
+    steps = change_members(schema.at(record.payload) if schema is not None else None)
+    content = {} if action == "delete" else encode_members(members, steps)
+    made.data = put({}, record.payload, content)
+    return _with_version(made, record.version, version)
+
+
+def _with_version(made: RequestDraft, at: Location | None, version: object) -> RequestDraft:
+    """Return the request with the expected version, as an entity tag in If-Match (RFC 9110, section 13.1.1)."""
+    if at is None or version is None:
+        return made
+    where, _, name = at.partition(":")
+    is_condition = where == "header" and name.lower() in {one.lower() for one in CONDITIONS}
+    made.put(at, preconditions.precondition_value(made.operation, name, version) if is_condition else version)
+    return made
+
+
+def list_request(site: RecordSite, *, skip: int = 0, take: int | None = None) -> RequestDraft:
+    """Return a request for a part of the list of all records, as far as the contract has paging parameters."""
+    made = record_request(site, "list")
+    for at, number in ((site.page.take, take), (site.page.skip, skip)):
+        if at is not None and number:
+            made.put(at, number)
+    return made
+
+
+def page_size(page: Pagination) -> int | None:
+    """Return how many records to request from a list: the declared maximum up to 1000, None without one."""
+    return None if page.take is None or page.max is None else min(page.max, MAX_PAGE_SIZE)

@@ -1,0 +1,285 @@
+"""Run schemathesis in a process of its own, and read what it reports; it ends with its time limit or with this process.
+
+Begin with `run_task`. The other process runs this module: it reads a task from standard input and writes JSON lines.
+`{"kind": "scenario"}` counts the responses of an operation by status, `finding` is a finding with its exchange,
+`trouble` an error of schemathesis, and `end` is the last line.
+"""
+
+import os
+import subprocess
+import sys
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from queue import Empty, SimpleQueue
+from tempfile import TemporaryFile
+from threading import Thread
+from time import monotonic
+from typing import IO, Any, Final
+
+import orjson
+
+CHECKS: Final = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "missing_required_header",
+    "use_after_free",
+)
+UNSOUND_CHECKS: Final[Mapping[str, str]] = {
+    "positive_data_acceptance": "a schema cannot say which references hold, so refusing a valid body proves nothing",
+    "unsupported_method": "paths may overlap, so another operation may answer rightly",
+    "allow_header_conformance": "for the same reason",
+    "ensure_resource_availability": "what is made by a job is not there at once",
+    "ignored_auth": "a server may take calls without credentials where the contract leaves that open",
+    "object_level_authorization": "it needs a second identity",
+}
+CHECKS_OFF_FOR_BULK: Final = ("negative_data_rejection",)  # a bulk response is a success even if it refuses items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemathesisTask:
+    """One run. `document` is an OpenAPI document without external references, `bulk` lists `METHOD /path` with x-bulk.
+
+    `phases` are of `examples`, `coverage`, `fuzzing`, `stateful`. `seconds` is the time limit, `timeout` that of
+    each request. With `safe` no methods are sent that the document does not have. With `plain` schemathesis uses
+    its default checks.
+    """
+
+    document: Mapping[str, Any]
+    base: str
+    phases: tuple[str, ...] = ("coverage",)
+    bulk: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    seconds: float = 60.0
+    timeout: float = 30.0
+    safe: bool = False
+    plain: bool = False
+
+    def to_json(self) -> bytes:
+        """Return the task as one JSON line."""
+        return orjson.dumps(asdict(self), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def settings(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schemathesis configuration for a task that was read from JSON."""
+    phases: dict[str, Any] = {
+        name: {"enabled": name in task["phases"]} for name in ("examples", "coverage", "fuzzing", "stateful")
+    }
+    if task["safe"]:
+        phases["coverage"]["unexpected-methods"] = []
+    chosen = {
+        "checks": {name: {"enabled": name in CHECKS} for name in (*CHECKS, *UNSOUND_CHECKS)},
+        "operations": [_bulk_settings(one) for one in task["bulk"]],
+    }
+    return {
+        "base-url": task["base"],
+        "seed": task["seed"],
+        "max-time": max(1, int(task["seconds"])),
+        "request-timeout": task["timeout"],
+        "headers": task["headers"],
+        "continue-on-failure": True,
+        "workers": 1,
+        "cache": {"enabled": False},
+        "output": {"sanitization": {"enabled": False}},
+        "generation": {"database": "none"},
+        "phases": phases,
+        **({} if task["plain"] else chosen),
+    }
+
+
+def _bulk_settings(name: str) -> dict[str, Any]:
+    method, _, path = name.partition(" ")
+    return {
+        "include-path": path,
+        "include-method": method,
+        "checks": {check: {"enabled": False} for check in CHECKS_OFF_FOR_BULK},
+    }
+
+
+END_TIMEOUT: Final = 5.0  # seconds to end by itself after the time limit
+POLL_INTERVAL: Final = 0.2  # seconds between two checks whether the run is over
+MAX_ERROR_CHARS: Final = 300  # of the last line of a failed process
+MISSING_MESSAGE: Final = "schemathesis is missing: install bulkproof[campaign]"
+Line = dict[str, Any]
+
+
+def is_installed() -> bool:
+    """Return whether schemathesis is installed."""
+    return find_spec("schemathesis") is not None
+
+
+def run_task(task: SchemathesisTask, is_over: Callable[[], bool] = lambda: False) -> Iterator[Line]:
+    """Run a task in another process and yield its lines, `trouble` when it fails or exceeds its time."""
+    with TemporaryFile() as errors, _started(task, errors) as process:
+        lines: SimpleQueue[bytes | None] = SimpleQueue()
+        reading = Thread(target=_read, args=(process, lines), daemon=True)
+        reading.start()
+        try:
+            yield from _report_lines(
+                lines, monotonic() + task.seconds + END_TIMEOUT, is_over, partial(_exit_text, process, errors)
+            )
+        finally:
+            process.kill()
+            reading.join()
+
+
+def _started(task: SchemathesisTask, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "generators.schemathesis_engine.process"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
+    process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+    )
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    try:
+        process.stdin.write(task.to_json())
+        process.stdin.flush()  # and not closed: its end tells the other process that this one is gone
+    except BrokenPipeError:  # it has ended by itself, which is told when nothing comes from it
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+    return process
+
+
+def _read(process: subprocess.Popen[bytes], lines: "SimpleQueue[bytes | None]") -> None:
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    for line in process.stdout:
+        lines.put(line)
+    lines.put(None)
+
+
+def _exit_text(process: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
+    """Return how the process ended that should have reported more."""
+    code = process.wait()
+    errors.seek(0)
+    said = errors.read().decode(errors="replace").strip().splitlines()
+    return f"its process exited with code {code}{f': {said[-1][:MAX_ERROR_CHARS]}' if said else ''}"
+
+
+def _report_lines(
+    lines: "SimpleQueue[bytes | None]", deadline: float, is_over: Callable[[], bool], how_it_ended: Callable[[], str]
+) -> Iterator[Line]:
+    while not is_over():
+        try:
+            line = lines.get(timeout=min(POLL_INTERVAL, max(0.0, deadline - monotonic())))
+        except Empty:
+            if monotonic() < deadline:
+                continue
+            yield _trouble("it did not end in time")
+            return
+        if line is None:
+            yield _trouble(how_it_ended())
+            return
+        told: Line = orjson.loads(line)
+        if told["kind"] == "end":
+            return
+        yield told
+
+
+def _trouble(says: str) -> Line:
+    return {"kind": "trouble", "operation": "", "says": says}
+
+
+MAX_BODY_BYTES = 1 << 20  # of a body that is passed on
+
+
+def main() -> None:
+    """Run one task."""
+    task = orjson.loads(sys.stdin.buffer.readline())
+    Thread(target=_exit_with_parent, daemon=True).start()
+    out, sys.stdout = sys.stdout, sys.stderr  # nothing but our lines goes there
+    for line in _guarded_lines(task):
+        out.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        out.buffer.flush()
+
+
+def _exit_with_parent() -> None:
+    """Exit at once when the parent process is gone, however it ended."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os._exit(1)
+
+
+def _guarded_lines(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    try:
+        yield from lines_of(task)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent process must be told
+        says = " ".join(f"{type(error).__name__}: {error}".split())
+        yield {"kind": "trouble", "operation": "", "says": f"schemathesis failed: {says}"}
+    yield {"kind": "end"}
+
+
+def lines_of(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the lines that a run reports."""
+    import schemathesis  # noqa: PLC0415 - heavy, and only this process needs it
+    from schemathesis.engine import from_schema  # noqa: PLC0415
+
+    config = schemathesis.Config.from_dict(settings(task))
+    schema = schemathesis.openapi.from_dict({**task["document"], "openapi": "3.1.0"}, config=config)
+    seen: set[tuple[str, ...]] = set()
+    for event in from_schema(schema).execute():
+        yield from _event(event, seen)
+
+
+def _event(event: Any, seen: set[tuple[str, ...]]) -> Iterator[dict[str, Any]]:
+    kind = type(event).__name__
+    if kind in {"ScenarioFinished", "FuzzScenarioFinished"}:
+        recorder = event.recorder
+        statuses = Counter(str(one.response.status_code) for one in recorder.interactions.values() if one.response)
+        yield {"kind": "scenario", "operation": recorder.label, "statuses": statuses}
+        yield from _findings(recorder, seen)
+    elif kind == "NonFatalError":
+        yield {"kind": "trouble", "operation": event.label, "says": f"{event.info.title}: {event.info.message}"}
+    elif kind == "FatalError":
+        yield {"kind": "trouble", "operation": "", "says": str(event.exception)}
+
+
+def _findings(recorder: Any, seen: set[tuple[str, ...]]) -> Iterator[dict[str, Any]]:
+    for case_id, nodes in recorder.checks.items():
+        for node in nodes:
+            if node.failure_info is None:
+                continue
+            failure, exchange = node.failure_info.failure, recorder.interactions.get(case_id)
+            reported = _exchange_json(exchange) if exchange is not None else None
+            key = (failure.operation or recorder.label, node.name, str(reported and reported["status"]))
+            if key not in seen:
+                seen.add(key)
+                yield {
+                    "kind": "finding",
+                    "operation": key[0],
+                    "check": node.name,
+                    "title": failure.title,
+                    "says": failure.message,
+                    "exchange": reported,
+                }
+
+
+def _exchange_json(interaction: Any) -> dict[str, Any]:
+    request, response = interaction.request, interaction.response
+    found: dict[str, Any] = {
+        "method": request.method,
+        "uri": request.uri,
+        "headers": [[name, value] for name, values in request.headers.items() for value in values],
+        "body": _bytes(request.body),
+        "status": None,
+    }
+    if response is not None:
+        found["status"] = response.status_code
+        found["answer"] = [[name, value] for name, values in response.headers.items() for value in values]
+        found["content"] = _bytes(response.content)
+    return found
+
+
+def _bytes(body: bytes | None) -> str:
+    return b64encode((body or b"")[:MAX_BODY_BYTES]).decode()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,357 @@
+"""A finding's script: request steps with variables, waits, and signatures of the responses that show the finding.
+
+Begin with `Script` and `replay_script`; a `ResponseSignature` is what all replays of a response have in common.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Final, TypeAlias
+from urllib.parse import quote
+
+import orjson
+
+from contracts.messages import ABSENT, Exchange, Headers, Request, Response, essence
+from contracts.openapi.model import Operation
+from generators.client.session import Session
+from generators.triage import standalone
+from generators.triage.standalone import BLANK, DELAYS, fill, value_of
+
+Token: TypeAlias = str | int | Mapping[str, object]
+PREFIX_VARIABLE: Final = "prefix"
+UPPER_PREFIX_VARIABLE: Final = "capitals"  # the name prefix in upper case
+CAPITAL_PREFIX_VARIABLE: Final = "capital"  # the name prefix with an upper-case first letter
+
+
+class UnknownNameError(Exception):
+    """A variable without a value: the request that captures it was removed, or its response lacks the value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """A variable for a value of a response: that of a header field, else the one at `path` in the body.
+
+    A token of `path` is a member name, an array index, or members that select an element. With `is_address` only
+    the last path segment of a URL is taken.
+    """
+
+    name: str
+    header: str = ""
+    path: tuple[Token, ...] = ()
+    is_address: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollCondition:
+    """Repeat the request, for up to 21 s, while the value at `at` in the response is one of `words`."""
+
+    at: Capture
+    words: tuple[str, ...]
+
+    def holds(self, response: Response) -> bool:
+        """Return whether a response reports unfinished work."""
+        return captured_value(self.at, response, {}) in self.words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestStep:
+    """A request. Its texts may contain variables: `{{id1}}`, or `{{id1:number}}` for a text that becomes a number.
+
+    `path` is split into segments and decoded. `data` is the JSON value of the body, `raw` any other body. The
+    request is repeated while `busy` holds.
+    """
+
+    operation: str
+    method: str
+    path: tuple[str, ...]
+    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    data: Any = ABSENT
+    raw: bytes = b""
+    captures: tuple[Capture, ...] = ()
+    busy: PollCondition | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitStep:
+    """A wait of `seconds` in the implementation's time."""
+
+    seconds: float
+
+
+Step: TypeAlias = RequestStep | WaitStep
+Names: TypeAlias = Mapping[str, str]
+
+
+def build_request(asking: RequestStep, names: Names) -> Request:
+    """Return the request of a step with its variables filled. Raises UnknownNameError."""
+    for name in _request_names(asking):
+        if name not in names:
+            raise UnknownNameError(name)
+    return Request(
+        method=asking.method,
+        path="/" + "/".join(quote(str(fill(one, names)), safe="") for one in asking.path),
+        query=tuple((name, str(fill(value, names))) for name, value in asking.query),
+        headers=Headers((name, str(fill(value, names))) for name, value in asking.headers),
+        body=asking.raw if asking.data is ABSENT else orjson.dumps(fill(asking.data, names)),
+    )
+
+
+def captured_value(capture: Capture, response: Response, names: Names) -> str | None:
+    """Return the value that a response has for a capture as text, None when it has none."""
+    fields = {capture.header.lower(): value} if (value := response.headers.get(capture.header)) else {}
+    found: str | None = value_of(asdict(capture), (response.status, fields, response.data), names)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """Steps to be replayed. `numbers` maps variables to their offsets from an environment's first fresh number."""
+
+    steps: tuple[Step, ...]
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+    def names(self, prefix: str, base: int) -> dict[str, str]:
+        """Return the variables known before the first step: name prefix in three cases, and fresh numbers."""
+        own = {
+            PREFIX_VARIABLE: prefix,
+            UPPER_PREFIX_VARIABLE: prefix.upper(),
+            CAPITAL_PREFIX_VARIABLE: prefix.capitalize(),
+        }
+        return own | {name: str(base + offset) for name, offset in self.numbers.items()}
+
+
+def tidy_script(script: Script) -> tuple[Script, dict[str, str]]:
+    """Return a script without unused variables, and the new names of all others."""
+    used = {name for step in script.steps if isinstance(step, RequestStep) for name in _used_names(step)}
+    captures = [one.name for step in script.steps if isinstance(step, RequestStep) for one in step.captures]
+    told = {name: f"id{n}" for n, name in enumerate([one for one in captures if one in used], 1)}
+    fresh = {name: f"n{n}" for n, name in enumerate([one for one in script.numbers if one in used], 1)}
+    names = told | fresh
+    steps = tuple(_rename_step(step, names) for step in script.steps)
+    return Script(steps=steps, numbers={new: script.numbers[name] for name, new in fresh.items()}), names
+
+
+def _rename_step(step: Step, names: Names) -> Step:
+    if isinstance(step, WaitStep):
+        return step
+    captures = [
+        replace(one, name=names[one.name], path=rename_variables(one.path, names))
+        for one in step.captures
+        if one.name in names
+    ]
+    return replace(
+        step,
+        path=rename_variables(step.path, names),
+        query=rename_variables(step.query, names),
+        headers=rename_variables(step.headers, names),
+        data=rename_variables(step.data, names),
+        captures=tuple(captures),
+    )
+
+
+def rename_variables(value: Any, names: Names) -> Any:
+    """Return a value with the variables in its texts renamed."""
+    if isinstance(value, str):
+        return BLANK.sub(lambda found: f"{{{{{names.get(found[1], found[1])}{found[2] or ''}}}}}", value)
+    if isinstance(value, Mapping):
+        return {rename_variables(name, names): rename_variables(inner, names) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(rename_variables(inner, names) for inner in value)
+    return value
+
+
+def _used_names(step: RequestStep) -> Iterator[str]:
+    yield from _request_names(step)
+    yield from _names_in(one.path for one in step.captures)
+
+
+def _request_names(step: RequestStep) -> Iterator[str]:
+    """Yield the variables in a request."""
+    yield from _names_in((step.path, step.query, step.headers, step.data))
+
+
+def _names_in(values: Iterable[object]) -> Iterator[str]:
+    texts = (text for value in values for text in texts_of(value, with_names=True))
+    return (found[1] for text in texts for found in BLANK.finditer(text))
+
+
+def texts_of(value: object, *, with_names: bool = False) -> Iterator[str]:
+    """Yield the texts in a JSON value, and with `with_names` the names of its members."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from (name,) if with_names else ()
+            yield from texts_of(inner, with_names=with_names)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from texts_of(inner, with_names=with_names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayResult:
+    """The result of one step: its exchange, None for a wait or a request with an unknown variable.
+
+    A repeated step has one result for each exchange. `names` are the variables so far.
+    """
+
+    index: int
+    exchange: Exchange | None
+    names: Names
+
+
+def replay_script(script: Script, names: dict[str, str], session: Session) -> Iterator[ReplayResult]:
+    """Run every step and yield its results; `names` is extended. Raises NoAnswerError, DeadlineExceededError."""
+    for index, step in enumerate(script.steps):
+        if isinstance(step, WaitStep):
+            session.advance(timedelta(seconds=step.seconds))
+            yield ReplayResult(index=index, exchange=None, names=names)
+        else:
+            for exchange in _send_until_done(step, names, session):
+                yield ReplayResult(index=index, exchange=exchange, names=names)
+
+
+def _send_until_done(step: RequestStep, names: dict[str, str], session: Session) -> Iterator[Exchange | None]:
+    """Yield the exchanges of a step, repeated after growing delays while its poll condition holds."""
+    exchange = _send(step, names, session)
+    yield exchange
+    for delay in DELAYS:
+        if step.busy is None or exchange is None or not step.busy.holds(exchange.response):
+            return
+        session.advance(timedelta(seconds=delay))
+        exchange = _send(step, names, session)
+        yield exchange
+
+
+def _send(step: RequestStep, names: dict[str, str], session: Session) -> Exchange | None:
+    try:
+        request = build_request(step, names)
+    except UnknownNameError:
+        return None
+    exchange = session.exchange(request)
+    for capture in step.captures:
+        value = captured_value(capture, exchange.response, names)
+        if value is not None:
+            names[capture.name] = value
+    return exchange
+
+
+MAX_SIGNATURE_VALUES: Final = 3000  # values and sizes of one response
+MAX_MARKS: Final = 40  # names by which list elements are recognised
+MAX_AMBIGUOUS_CHARS: Final = 5  # length up to which a value is not replaced by a variable
+VOLATILE_TEXT: Final = re.compile(r"\d{4}-\d\d-\d\dT|[0-9a-f]{8}-[0-9a-f]{4}-|\b\d{7,}\b|\b[0-9a-f]{16,}\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseSignature:
+    """A response's comparable parts: `values` by JSON Pointer, `sizes` of arrays and objects, header names.
+
+    `headers` is None when they differ between replays. Of a list of records only the elements with one of its
+    `marks` (generated names) count, since other clients may write too; these are identified by that name instead of
+    an index.
+    """
+
+    step: int
+    status: int
+    values: Mapping[str, object] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    headers: tuple[str, ...] | None = ()
+    media_type: str = ""
+    marks: tuple[str, ...] = ()
+
+
+def marks_of(operation: Operation | None, names: Names) -> tuple[str, ...]:
+    """Return the variables by which our records are recognised in a list operation's response; empty for others."""
+    act = operation.record if operation is not None else None
+    if act is None or act.action.constant != "list":
+        return ()
+    return tuple(f"{{{{{name}}}}}" for name, value in names.items() if len(value) > MAX_AMBIGUOUS_CHARS)[:MAX_MARKS]
+
+
+def signature_of(step: int, response: Response, names: Names, marks: tuple[str, ...] = ()) -> ResponseSignature:
+    """Return the signature of a response: variables in place of their values, volatile values left out."""
+    values: dict[str, object] = {}
+    sizes: dict[str, int] = {}
+    told = _variable_values(names)
+    numbers = {value: blank for value, blank in told if value.isdecimal()}
+    own = [names[one[2:-2]] for one in marks if one[2:-2] in names]
+    for pointer, value in standalone.parts(response.data, "", own) if response.data is not ABSENT else ():
+        at = _with_variables(pointer, told)
+        if len(values) + len(sizes) >= MAX_SIGNATURE_VALUES or _is_volatile(at):
+            continue
+        if isinstance(value, dict | list):
+            sizes[at] = len(value)
+        elif not _is_volatile(shown := _signature_value(value, told, numbers)):
+            values[at] = shown
+    return ResponseSignature(
+        step=step,
+        status=response.status,
+        values=values,
+        sizes=sizes,
+        headers=tuple(sorted({name.lower() for name, _ in response.headers} - standalone.TRAVELLING)),
+        media_type=essence(response.headers.get("Content-Type")),
+        marks=marks,
+    )
+
+
+def _is_volatile(value: object) -> bool:
+    """Return whether a value looks like an instant or a server-generated id."""
+    return not isinstance(value, bool | float | None) and VOLATILE_TEXT.search(str(value)) is not None
+
+
+def _signature_value(value: object, told: Sequence[tuple[str, str]], numbers: Mapping[str, str]) -> object:
+    """Return a value with variables in place of their values; an integer is replaced as a whole."""
+    if isinstance(value, str):
+        return _with_variables(value, told)
+    blank = numbers.get(str(value)) if isinstance(value, int) else None
+    return value if blank is None else f"{blank[:-2]}:number}}}}"
+
+
+def _variable_values(names: Names) -> list[tuple[str, str]]:
+    """Return pairs of value and variable, the longest values first."""
+    pairs = [(value, f"{{{{{name}}}}}") for name, value in names.items() if len(value) > MAX_AMBIGUOUS_CHARS]
+    return sorted(pairs, key=lambda pair: -len(pair[0]))
+
+
+def _with_variables(text: str, told: Sequence[tuple[str, str]]) -> str:
+    for value, blank in told:
+        if value in text:
+            text = text.replace(value, blank)
+    return text
+
+
+def common_signature(first: ResponseSignature, others: Iterable[ResponseSignature]) -> ResponseSignature | None:
+    """Return what all signatures of one step have in common, None when status or media type differ."""
+    signature = first
+    for other in others:
+        if (other.status, other.media_type) != (signature.status, signature.media_type):
+            return None
+        signature = ResponseSignature(
+            step=signature.step,
+            status=signature.status,
+            values={at: one for at, one in signature.values.items() if other.values.get(at, ABSENT) == one},
+            sizes={at: one for at, one in signature.sizes.items() if other.sizes.get(at) == one},
+            headers=signature.headers if signature.headers == other.headers else None,
+            media_type=signature.media_type,
+            marks=tuple(one for one in signature.marks if one in other.marks),
+        )
+    return signature
+
+
+def rename_signature(signature: ResponseSignature, names: Names) -> ResponseSignature:
+    """Return a signature with its variables renamed."""
+    return replace(
+        signature,
+        values=rename_variables(signature.values, names),
+        sizes=rename_variables(signature.sizes, names),
+        marks=rename_variables(signature.marks, names),
+    )
+
+
+def matches(signature: ResponseSignature, response: Response, names: Names) -> bool:
+    """Return whether a response has everything that a signature has."""
+    fields = {name.lower(): value for name, value in response.headers}
+    data = standalone.ABSENT if response.data is ABSENT else response.data
+    return standalone.shows(asdict(signature), (response.status, fields, data), names)

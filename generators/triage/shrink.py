@@ -1,0 +1,244 @@
+"""Shrink a finding's script: slicing, then delta debugging of its steps, their items, members and texts.
+
+Delta debugging: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", IEEE TSE 28(2), 2002; the
+algorithm is in `generators.data.shrink`. Begin with `Shrinker`.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from contracts.bulk.model import Bulk
+from contracts.exchange.locations import find, put
+from contracts.messages import ABSENT
+from contracts.openapi.model import Contract
+from generators.data.shrink import (
+    Path,
+    ddmin,
+    paths_at_depth,
+    scalar_leaves,
+    shortest_suffix,
+    shrink_value,
+    with_leaves,
+)
+from generators.triage.script import RequestStep, Script, Step, WaitStep, texts_of
+
+SHORT_TEXT: Final = "x"
+MAX_SHORT_CHARS: Final = 3
+MANY_ITEMS: Final = 100  # from so many on only whole chunks of items are removed, and no members
+MAX_LARGE_TRIES: Final = 6  # replays for shrinking a request with that many items
+KEPT_HEADERS: Final = frozenset(("content-type", "authorization"))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A candidate script: its steps, each with its index in the original script."""
+
+    steps: tuple[Step, ...]
+    places: tuple[int, ...]
+
+    @staticmethod
+    def of(steps: Sequence[Step]) -> "Draft":
+        """Return the draft with all steps."""
+        return Draft(tuple(steps), tuple(range(len(steps))))
+
+    def chosen(self, some: Sequence[int]) -> "Draft":
+        """Return the draft with only the steps of these original indices."""
+        pairs = [pair for pair in zip(self.steps, self.places, strict=True) if pair[1] in set(some)]
+        return Draft(tuple(step for step, _ in pairs), tuple(place for _, place in pairs))
+
+    def changed(self, at: int, step: Step) -> "Draft":
+        """Return the draft with the step at an index replaced."""
+        return Draft((*self.steps[:at], step, *self.steps[at + 1 :]), self.places)
+
+
+@dataclass(slots=True)
+class Shrinker:
+    """Searches for a smaller script. `shows` replays a draft and tells whether the finding is reproduced.
+
+    `is_over` ends the search. Steps with an original index in `fixed` are not changed.
+    """
+
+    contract: Contract
+    shows: Callable[[Draft], bool]
+    is_over: Callable[[], bool]
+    fixed: frozenset[int] = frozenset()
+    tried: int = 0
+    _known: dict[str, bool] = field(default_factory=dict)
+
+    def shrink(self, steps: Sequence[Step]) -> Draft:
+        """Return the smallest draft found that reproduces the finding; the full script is assumed to do so."""
+        draft = Draft.of(steps)
+        before = None
+        while before != (before := draft) and not self.is_over():
+            draft = self._drop_steps(draft)
+            for work in (self._drop_items, self._drop_members, self._shorten_texts):
+                for at in reversed(range(len(draft.steps))):
+                    is_let_be = draft.places[at] in self.fixed or self.is_over()
+                    draft = draft if is_let_be else work(draft, at)
+        return draft
+
+    def _reproduces(self, draft: Draft) -> bool:
+        """Return whether a draft reproduces the finding, each tested once; False when the time is up."""
+        if self.is_over():
+            return False
+        name = repr(draft.steps)
+        if name not in self._known:
+            self.tried += 1
+            self._known[name] = self.shows(draft)
+        return self._known[name]
+
+    def _drop_steps(self, draft: Draft) -> Draft:
+        def with_(some: Sequence[int]) -> Draft:
+            return draft.chosen([*some, *self.fixed])
+
+        free = [place for place in draft.places if place not in self.fixed]
+        tail = shortest_suffix(free, lambda some: self._reproduces(with_(some)))
+        return with_(ddmin(tail, lambda some: self._reproduces(with_(some)), least=0 if self.fixed else 1))
+
+    def _drop_items(self, draft: Draft, at: int) -> Draft:
+        """Remove items of a bulk request."""
+        step = draft.steps[at]
+        place = None if isinstance(step, WaitStep) else self._items_location(step)
+        if isinstance(step, WaitStep) or place is None:
+            return draft
+        found: Any = find(step.data, place)
+        parts: list[Any] = list(found.items()) if isinstance(found, dict) else found
+        until = self.tried + MAX_LARGE_TRIES if len(parts) > MANY_ITEMS else None
+
+        def with_(some: Sequence[Any]) -> Draft:
+            items = dict(some) if isinstance(found, dict) else list(some)
+            return draft.changed(at, replace(step, data=put(step.data, place, items)))
+
+        def reproduces(some: Sequence[Any]) -> bool:
+            return (until is None or self.tried < until or len(some) < MANY_ITEMS) and self._reproduces(with_(some))
+
+        return with_(ddmin(parts, reproduces, least=1))
+
+    def _items_location(self, step: RequestStep) -> str | None:
+        """Return the location of a request's items when it has more than one, else None."""
+        operation = self.contract.operation(step.operation)
+        bulk: Bulk | None = operation.bulk if operation is not None else None
+        places = bulk.items.places if bulk is not None and step.data is not ABSENT else ()
+        return next((one for one in places if size_at(step.data, one) > 1), None)
+
+    def _drop_members(self, draft: Draft, at: int) -> Draft:
+        """Remove parts of a request's query, header and body, outer ones first."""
+        step = draft.steps[at]
+        if not isinstance(step, RequestStep) or self._is_large(step):
+            return draft
+
+        def with_(request: Any) -> Draft:
+            query, headers = tuple(request["query"]), tuple(request["headers"])
+            return draft.changed(at, replace(step, query=query, headers=headers, data=request["data"]))
+
+        request = {"query": list(step.query), "headers": list(step.headers), "data": step.data}
+        return with_(shrink_value(request, lambda one: self._reproduces(with_(one)), _parts))
+
+    def _shorten_texts(self, draft: Draft, at: int) -> Draft:
+        """Shorten the texts of a request."""
+        step = draft.steps[at]
+        if not isinstance(step, RequestStep) or self._is_large(step):
+            return draft
+        long = [path for path, value in scalar_leaves(step.data) if _is_long(value)]
+
+        def with_(some: Sequence[Path]) -> Draft:
+            short = frozenset(long) - frozenset(some)
+            return draft.changed(at, replace(step, data=with_leaves(step.data, short, SHORT_TEXT)))
+
+        return with_(ddmin(long, lambda some: self._reproduces(with_(some)))) if long else draft
+
+    def _is_large(self, step: RequestStep) -> bool:
+        place = self._items_location(step)
+        return place is not None and size_at(step.data, place) > MANY_ITEMS
+
+
+def size_at(data: object, place: str) -> int:
+    """Return the number of items at a location, 0 when there is no array or object."""
+    found = find(data, place)
+    return len(found) if isinstance(found, dict | list) else 0
+
+
+def _parts(request: Any, depth: int) -> Iterator[Path]:
+    """Yield the paths of a request's parts at a depth: of its body, and at depth 1 also of its query and header."""
+    if depth == 1:
+        yield from (("query", n) for n in range(len(request["query"])))
+        yield from (
+            ("headers", n) for n, (name, _) in enumerate(request["headers"]) if name.lower() not in KEPT_HEADERS
+        )
+    yield from paths_at_depth(request["data"], depth, ("data",))
+
+
+def _is_long(value: object) -> bool:
+    """Return whether a text can be shortened: it has no variables."""
+    return isinstance(value, str) and len(value) > MAX_SHORT_CHARS and "{{" not in value
+
+
+MAX_SLICE_ROUNDS: Final = 4  # steps of indirection between variables that are followed
+BUILT_IN_TOKENS: Final = frozenset(("{{prefix}}", "{{capital}}", "{{capitals}}"))
+
+
+def slices(script: Script, shown: Sequence[int], contract: Contract) -> Iterator[Script]:
+    """Yield smaller scripts: first with only the items, then with only the steps, related to the evidence."""
+    for thin in (True, False):
+        found = _slice(script, frozenset(shown), contract, thin=thin)
+        if len(found) < len(script.steps) or thin:
+            yield replace(script, steps=tuple(found.values()))
+
+
+def without_waits(script: Script, shown: Sequence[int], contract: Contract) -> list[int]:
+    """Return the indices of all steps but waits and polls of running jobs; the others wait by themselves."""
+    polls = {one.bulk.job.poll for one in contract.operations if one.bulk is not None and one.bulk.job is not None}
+    return [n for n, step in enumerate(script.steps) if n in shown or not _is_idle(step, polls)]
+
+
+def _is_idle(step: Step, polls: Collection[str]) -> bool:
+    return not isinstance(step, RequestStep) or (step.operation in polls and step.busy is None)
+
+
+def related(script: Script, shown: Sequence[int], contract: Contract) -> list[int]:
+    """Return the indices of the steps that share a variable with the evidence, directly or indirectly."""
+    return list(_slice(script, frozenset(shown), contract, thin=False))
+
+
+def _slice(script: Script, shown: frozenset[int], contract: Contract, *, thin: bool) -> dict[int, Step]:
+    names = {name for n in shown if n < len(script.steps) for name in _variables(script.steps[n])}
+    kept: dict[int, Step] = {}
+    for _ in range(MAX_SLICE_ROUNDS):
+        kept = {}
+        for n, step in enumerate(script.steps):
+            part = step if n in shown or not isinstance(step, RequestStep) else _part(step, names, contract, thin=thin)
+            if part is not None:
+                kept[n] = part
+        wider = names | {name for step in kept.values() for name in _variables(step)}
+        if wider == names:
+            break
+        names = wider
+    return kept
+
+
+def _part(step: RequestStep, names: set[str], contract: Contract, *, thin: bool) -> Step | None:
+    """Return the part of a step that shares a variable, None when it shares none."""
+    operation = contract.operation(step.operation)
+    bulk = operation.bulk if operation is not None else None
+    if bulk is not None and thin and step.data is not ABSENT:
+        place = next((at for at in bulk.items.places if isinstance(find(step.data, at), list)), None)
+        items: Any = find(step.data, place) if place is not None else []
+        own = [item for item in items if not names.isdisjoint(_variable_texts(item))]
+        if place is not None and own:
+            return replace(step, data=put(step.data, place, own))
+    told = {f"{{{{{capture.name}}}}}" for capture in step.captures}
+    return step if not names.isdisjoint(_variables(step) | told) else None
+
+
+def _variables(step: Step) -> set[str]:
+    """Return the variables that a step uses or captures."""
+    if not isinstance(step, RequestStep):
+        return set()
+    told = {f"{{{{{capture.name}}}}}" for capture in step.captures}
+    return {*_variable_texts(step.path), *_variable_texts(step.data), *told}
+
+
+def _variable_texts(value: object) -> set[str]:
+    found = {text.replace(":number", "") for text in texts_of(value) if "{{" in text}
+    return found - BUILT_IN_TOKENS

@@ -1,0 +1,1 @@
+"""The plug-in interface: what an API provides, and what its hooks receive. Begin with `model` (`Api`, `Hooks`)."""

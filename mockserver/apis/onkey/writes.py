@@ -1,0 +1,100 @@
+"""Write one record as a batch of one; the properties that a list of operations or a match update sets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import orjson
+
+from contracts.bulk.model import Resource
+from contracts.exchange.bulk_request import becomes_job
+from contracts.messages import Headers, Response
+from mockserver.api.model import Inspect, ItemRun, RequestContext, json_response
+from mockserver.apis.onkey.data_set import base_of, data_set
+from mockserver.apis.onkey.lists import BAD_ID_TEXT
+from mockserver.apis.onkey.messages import entries, invalid, not_found
+from mockserver.apis.onkey.resource_types import ObjectType, key_of, object_types_of
+from mockserver.apis.onkey.scope import kind_of
+from mockserver.bulk.execution import accept_jobs, run_batch, run_of
+from mockserver.bulk.guards import Admission, make_batch
+from mockserver.bulk.prepared_api import prepared
+from mockserver.domain.values import Item, ItemFault
+
+
+def create(context: RequestContext) -> Response:
+    """Create one record."""
+    return _write(context, "batchCreate", context.data)
+
+
+def update(context: RequestContext) -> Response:
+    """Update one record, 404 when there is none."""
+    return _change(context, "batchUpdate")
+
+
+def delete(context: RequestContext) -> Response:
+    """Delete one record, 404 when there is none."""
+    return _change(context, "batchDelete")
+
+
+def _change(context: RequestContext, batch: str) -> Response:
+    """Apply a batch to the record that the path names."""
+    kind, key, data = kind_of(context), key_of(context.variables["id"]), cast("dict[str, Any]", context.data)
+    if key is None:
+        return invalid(context, "id", BAD_ID_TEXT)
+    if data.get("id", key) != key:
+        return invalid(context, "/id", f"The id in the body must be the path's; got {data['id']}.")
+    if data_set(context).get(kind, key) is None:
+        return not_found(kind.name, key)
+    return _write(context, batch, {**data, "id": key})
+
+
+def _write(context: RequestContext, operation: str, record: object) -> Response:
+    """Run a batch of one, at once or as a task."""
+    plan = prepared(context.api).plans[operation]
+    alone = replace(context, data=[record], request=replace(context.request, body=orjson.dumps([record])))
+    if plan.bulk.job is not None and becomes_job(plan.bulk, context):
+        response = accept_jobs(alone, Admission(plan=plan, size=1, unit="whole"), plan.bulk.job)
+        context.jobs = alone.jobs
+        return response
+    batch = make_batch(alone, plan, "whole")
+    (outcome,) = context.outcomes = run_batch(alone, batch, context.scope)
+    messages = {"messages": list(entries(run_of(alone, batch, context.scope))(outcome))}
+    if outcome.record is None:
+        return json_response(context, 400, messages)
+    if outcome.action != "create":
+        return json_response(context, 200, messages)
+    return json_response(context, 201, messages, _located(context, kind_of(context), str(outcome.record.key)))
+
+
+def _located(context: RequestContext, kind: ObjectType, key: str) -> Headers:
+    """Return the URL of a new record."""
+    location = f"{base_of(context)}/modules/{kind.module}/{kind.plural}/{key}"
+    return Headers((("OnKey-Resource-Id", key), ("OnKey-Resource-Location", location)))
+
+
+def changes(item: Item) -> Mapping[str, object]:
+    """Return the properties that an item sets; of two operations on one property the later wins."""
+    payload = item.payload
+    if isinstance(payload, dict):
+        return payload
+    own = f"{item.resource.name}->"
+    return {own_name(str(one["path"]), own): one["value"] for one in payload} if isinstance(payload, list) else {}
+
+
+def own_name(path: str, own: str) -> str:
+    """Return the own property in a path: `Resource->Code` gives `Code`; anything else is unchanged."""
+    return path[len(own) :] if path[: len(own)].lower() == own.lower() else path
+
+
+def inspect(run: ItemRun, resource: Resource) -> Inspect | None:
+    """Return the function that finds properties a match update may not set; other operations may set any."""
+    if run.operation is None or run.operation.id != "matchUpdate":
+        return None
+    kind = object_types_of(run.api).by_name[resource.name]
+
+    def unmatched(item: Item, changed: Mapping[str, object]) -> Sequence[ItemFault]:
+        del item
+        barred = [name for name in changed if name in kind.written and name not in kind.match]
+        return [ItemFault("match", (name,), changed[name]) for name in barred]
+
+    return unmatched

@@ -1,0 +1,98 @@
+"""Find served APIs (`find_sources`): bundled ones, installed plug-ins (entry points), and OpenAPI files.
+
+Plug-ins are entry points of the group `bulkproof.apis`, https://packaging.python.org/specifications/entry-points/.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from contracts.errors import MisuseError
+from contracts.openapi.loading import bundled_path, load
+from contracts.openapi.model import Contract
+from contracts.openapi.references import SCHEME
+from contracts.syntax.text import did_you_mean
+from mockserver.api.model import Api
+from mockserver.engine.default_hooks import DEFAULT_HOOKS
+
+BUNDLED: Final = {"genero": "mockserver.apis.genero:api", "onkey": "mockserver.apis.onkey:api"}
+ENTRY_POINT_GROUP: Final = "bulkproof.apis"
+DOCUMENT_SUFFIXES: Final = frozenset((".json", ".yaml", ".yml"))
+_UNFIT: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The origin of one API. `document` is its OpenAPI file, None for a plug-in without a file of its own."""
+
+    load: Callable[[], Api]
+    document: Path | None = None
+
+    def files(self, contract: Contract) -> tuple[Path, ...]:
+        """Return the files that the contract was read from."""
+        if self.document is None:
+            return ()
+        prefix = f"{SCHEME}/{contract.name}/"
+        return tuple(self.document.parent / uri.removeprefix(prefix) for uri in contract.schemas.documents)
+
+    def reload(self, api: Api) -> Api:
+        """Return the API with its contract read and validated again. Raises ContractError."""
+        assert self.document is not None  # noqa: S101 - files() has named nothing to watch
+        return replace(api, contract=load(self.document, name=api.contract.name))
+
+
+def find_sources(names: Iterable[str]) -> list[Source]:
+    """Return the sources of APIs; each name is a bundled API, a file, or an installed plug-in.
+
+    Raises MisuseError for an unknown name.
+    """
+    return [_with_bugs(_source(name)) for name in names]
+
+
+def _with_bugs(source: Source) -> Source:
+    """Return the source of the same API, in which bugs can be planted."""
+    return replace(source, load=lambda: replace(source.load(), plant=_planted))
+
+
+def _planted(api: Api, *names: str) -> Api:
+    from mockserver.mutants.planting import planted  # noqa: PLC0415 - only where a bug is
+
+    return planted(api, *names)
+
+
+def _source(name: str) -> Source:
+    if name in BUNDLED:
+        return Source(load=lambda: _imported(BUNDLED[name]), document=bundled_path(name))
+    path = Path(name)
+    if path.suffix.lower() in DOCUMENT_SUFFIXES or len(path.parts) > 1 or path.is_file():
+        return Source(load=lambda: _from_file(path), document=path)
+    return Source(load=_plug_in(name))
+
+
+def _imported(place: str) -> Api:
+    module, _, attribute = place.partition(":")
+    api: Api = getattr(import_module(module), attribute)()
+    return api
+
+
+def _from_file(path: Path) -> Api:
+    if not path.exists():
+        raise MisuseError("there is no such file.", where=str(path), cure="Check the name and the folder.")
+    name = _UNFIT.sub("-", path.stem).strip("-") or "api"
+    return Api(name=name, contract=load(path, name=name), hooks=DEFAULT_HOOKS)
+
+
+def _plug_in(name: str) -> Callable[[], Api]:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - it reads every installed distribution
+
+    found = entry_points(group=ENTRY_POINT_GROUP)
+    for entry in found:
+        if entry.name == name:
+            made: Callable[[], Api] = entry.load()
+            return made
+    known = sorted({*BUNDLED, *found.names})
+    cure = did_you_mean(name, known) or f"Name one of {', '.join(known)}, or an OpenAPI file."
+    raise MisuseError(f"there is no API '{name}'.", cure=cure)

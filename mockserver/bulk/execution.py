@@ -1,0 +1,270 @@
+"""Serve a bulk request: at once or as jobs, for one scope or for each target of a fan-out. Main entry: `serve_bulk`.
+
+`serve_bulk_idempotently` answers a repeated idempotency key with the first response, as the IETF draft "The
+Idempotency-Key HTTP Header Field" describes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from contracts.bulk.model import Bulk, BulkJob, FanOut, Idempotency
+from contracts.exchange.bulk_request import becomes_job
+from contracts.exchange.locations import is_outside, locate, put_at
+from contracts.messages import ABSENT, Headers, Response
+from contracts.openapi.routing import expand, last_variable
+from mockserver.api.model import Batch, ItemRun, Refusal, RequestContext, json_response
+from mockserver.bulk.guards import Admission, admit, check_item_preconditions, make_batch
+from mockserver.bulk.outcome_rendering import body_of, outcome_class, status_of
+from mockserver.bulk.prepared_api import BulkPlan, prepared
+from mockserver.bulk.units import run_items, with_job_effect
+from mockserver.domain.jobs import Job, schedule
+from mockserver.domain.values import FanOutTarget, Item, Outcome
+
+
+def serve_bulk(context: RequestContext) -> Response:
+    """Serve a bulk request that conforms to the contract."""
+    assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
+    plan = prepared(context.api).plans[context.operation.id]
+    unmet = check_item_preconditions(context, plan.operation, plan.bulk, lambda: plan.item_reader.items(context))
+    admission = unmet or admit(context, plan)
+    if isinstance(admission, Refusal):
+        context.violations = admission.violations
+        return context.api.hooks.refuse(context, admission)
+    if plan.bulk.job is not None and becomes_job(plan.bulk, context):
+        return accept_jobs(context, admission, plan.bulk.job)
+    batch = make_batch(context, plan, admission.unit)
+    if plan.bulk.items.fan_out is not None:
+        return _serve_fan_out(context, batch, plan.bulk.items.fan_out)
+    outcomes = run_batch(context, batch, context.scope)
+    status = status_of(plan.bulk.reply.status, outcome_class(outcomes, batch.unit))
+    body = body_of(run_of(context, batch, context.scope), plan.bulk, plan.bulk.reply.outcomes, outcomes)
+    return json_response(context, status, body)
+
+
+def run_of(context: RequestContext, batch: Batch, scope: str) -> ItemRun:
+    """Return the run of a batch in one scope."""
+    return ItemRun(
+        api=context.api,
+        api_state=context.api_state,
+        scope=scope,
+        now=context.now,
+        unit=batch.unit,
+        operation=batch.operation,
+        client=context.client,
+        valid=batch.valid,
+        item_effects=context.item_effects,
+    )
+
+
+def run_batch(context: RequestContext, batch: Batch, scope: str) -> Sequence[Outcome]:
+    """Apply a batch to a scope, by the API's own hook where it has one, and set the context's outcomes."""
+    return (context.api.hooks.perform or apply_batch)(context, batch, scope)
+
+
+def apply_batch(context: RequestContext, batch: Batch, scope: str) -> Sequence[Outcome]:
+    """Apply a batch to a scope in its units and order, and set the context's outcomes."""
+    run = run_of(context, batch, scope)
+    populate_scope(run)
+    record_rules = prepared(context.api).record_rules
+    bulk, store, grouped = batch.bulk, context.api_state.store, batch.grouped
+    if context.half_commit is None:
+        outcomes = run_items(run, bulk, batch.items, store, record_rules, grouped=grouped)
+    else:
+
+        def half(items: Sequence[Item], broken: frozenset[object]) -> list[Outcome]:
+            return run_items(replace(run, failed_keys=broken), bulk, items, store, record_rules, grouped=grouped)
+
+        outcomes = context.half_commit.apply(scope, batch.unit, batch.items, half, grouped=grouped)
+    context.outcomes = outcomes
+    return outcomes
+
+
+def populate_scope(run: ItemRun) -> None:
+    """Write the initial records of the run's scope, once."""
+    if run.scope not in run.api_state.populated:
+        run.api_state.populated.add(run.scope)
+        run.api.hooks.populate(run, run.api_state.store)
+
+
+def targets(context: RequestContext, declared: FanOut) -> dict[str, FanOutTarget]:
+    """Return the fan-out targets that a request names, resolved, by name; duplicates count once."""
+    named = locate(context, declared.over)
+    every = named if isinstance(named, list) else []
+    return {
+        str(name): _scenario_target(context, str(name)) or context.api.hooks.target(context, name) for name in every
+    }
+
+
+def _scenario_target(context: RequestContext, name: str) -> FanOutTarget | None:
+    """Return a target that a scenario makes unknown, or gives a problem; None when no scenario does."""
+    tenant_effect = None if context.decision is None else context.decision.effects.tenants
+    if tenant_effect is None:
+        return None
+    text = context.api.hooks.unknown_target(name) if tenant_effect.is_unknown(name) else tenant_effect.problem(name)
+    return None if text is None else FanOutTarget(name, (text,))
+
+
+def _serve_fan_out(context: RequestContext, batch: Batch, declared: FanOut) -> Response:
+    """Apply the batch to each target at once, and respond with the results by target."""
+    succeeded: dict[str, Any] = {}
+    failed: dict[str, Any] = {}
+    every: list[Outcome] = []
+    for name, target in targets(context, declared).items():
+        if target.problems:
+            failed[name] = list(target.problems)
+            continue
+        outcomes = run_batch(context, batch, target.scope)
+        every += outcomes
+        run = run_of(context, batch, target.scope)
+        succeeded[name] = body_of(run, batch.bulk, batch.bulk.reply.outcomes, outcomes)
+    context.outcomes = every
+    return _fan_out_response(context, batch.bulk, declared, succeeded, failed)
+
+
+def _fan_out_response(
+    context: RequestContext, bulk: Bulk, declared: FanOut, succeeded: dict[str, Any], failed: dict[str, Any]
+) -> Response:
+    body: dict[str, Any] = {}
+    put_at(body, declared.succeeded, succeeded)
+    put_at(body, declared.failed, failed)
+    word = "allOk" if not failed else "someFailed" if succeeded else "allFailed"
+    statuses = bulk.reply.status
+    if word == "allOk" and "accepted" in statuses and bulk.job is not None:
+        word = "accepted"
+    return json_response(context, status_of(statuses, word), body)
+
+
+def accept_jobs(context: RequestContext, admission: Admission, declared: BulkJob) -> Response:
+    """Make the jobs of a request, and respond with their handles."""
+    refusal = context.api.hooks.check_conduct(context, admission.size) or _too_many_active(context, declared)
+    if refusal is not None:
+        return context.api.hooks.refuse(context, refusal)
+    fan_out = admission.plan.bulk.items.fan_out
+    if fan_out is None:
+        job = _job(context, admission, declared, context.scope)
+        context.jobs = (job,)
+        return _accepted_response(context, admission.plan, declared, job)
+    succeeded: dict[str, Any] = {}
+    failed: dict[str, Any] = {}
+    jobs: list[Job] = []
+    for name, target in targets(context, fan_out).items():
+        if target.problems:
+            failed[name] = list(target.problems)
+            continue
+        jobs.append(_job(context, admission, declared, target.scope))
+        succeeded[name] = jobs[-1].id
+    context.jobs = jobs
+    return _fan_out_response(context, admission.plan.bulk, fan_out, succeeded, failed)
+
+
+def _too_many_active(context: RequestContext, declared: BulkJob) -> Refusal | None:
+    """Refuse a job over the number that may be unfinished, where the declaration names a status for that."""
+    active = declared.active
+    if active is None or not isinstance(active.breach, int):
+        return None
+    jobs = context.api_state.jobs
+    unfinished = [jobs.jobs[name] for name in jobs.unfinished]
+    mine = [one for one in unfinished if active.per != "client" or one.client == context.client]
+    if len(mine) < active.max:
+        return None
+    return Refusal(
+        status=active.breach, kind="conflict", detail=f"{len(mine)} jobs are unfinished; at most {active.max} may be."
+    )
+
+
+def _job(context: RequestContext, admission: Admission, declared: BulkJob, scope: str) -> Job:
+    """Make a job and register it with the API's state."""
+    api_state = context.api_state
+    begins, due = schedule(declared, admission.size, context.now)
+    job = Job(
+        id=context.api.hooks.job_id(context, admission.size),
+        operation=admission.plan.operation.id,
+        scope=scope,
+        client=context.client,
+        posted=context.now,
+        begins=begins,
+        due=due,
+        items=admission.size,
+        variables=context.variables,
+        query=context.query,
+        request=replace(context.request, body=b""),
+        spooled_body=api_state.spool.store(context.request.body),
+        unit=admission.unit,
+        arrival=api_state.jobs.arrivals,
+        retention=declared.keep,
+    )
+    if context.decision is not None:
+        job = with_job_effect(job, context.decision.effects.job, context.item_effects)
+    api_state.jobs.arrivals += 1
+    api_state.jobs.add(job, context.api.hooks.precedence(job))
+    return job
+
+
+def _accepted_response(context: RequestContext, plan: BulkPlan, declared: BulkJob, job: Job) -> Response:
+    status = status_of(plan.bulk.reply.status, "accepted") if "accepted" in plan.bulk.reply.status else 202
+    if is_outside(declared.handle):
+        name = declared.handle.partition(":")[2]
+        return Response(status=status, headers=Headers(((name, poll_path(context, declared.poll, job)),)))
+    body: dict[str, Any] = {}
+    put_at(body, declared.handle, job.id)
+    return json_response(context, status, body)
+
+
+def poll_path(context: RequestContext, poll: str, job: Job) -> str:
+    """Return the path to poll a job: that of the poll operation, with the job's id as its last path parameter."""
+    operation = context.api.contract.operation(poll)
+    assert operation is not None  # noqa: S101 - the contract was checked when it was loaded
+    return context.api.mount + expand(operation.path, {**job.variables, last_variable(operation.path) or "": job.id})
+
+
+DEFAULT_KEY_RETENTION = timedelta(days=1)  # what most vendors keep a key for, where the declaration does not say
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyRecord:
+    """The response stored under an idempotency key: when, the SHA-256 of the request's body, and the jobs it made."""
+
+    at: datetime
+    content: bytes
+    response: Response
+    jobs: tuple[str, ...]
+
+
+def serve_bulk_idempotently(context: RequestContext) -> Response:
+    """Serve a bulk request; a repeated key gets the stored response, or is refused when the body differs."""
+    assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
+    declared = prepared(context.api).plans[context.operation.id].bulk.guard.idempotency
+    given = ABSENT if declared is None else locate(context, declared.key)
+    if declared is None or given is ABSENT or declared.scope != "request":
+        return serve_bulk(context)
+    place = (context.operation.id, context.scope, context.client, str(given))
+    memory: dict[tuple[str, ...], IdempotencyRecord] = context.api_state.memory.setdefault("idempotency", {})
+    keep = declared.keep or DEFAULT_KEY_RETENTION
+    before = memory.get(place)
+    content = sha256(context.request.body).digest()
+    if before is not None and context.now < before.at + keep:
+        return _repeated_response(context, declared, before, content)
+    response = serve_bulk(context)
+    kept = IdempotencyRecord(context.now, content, response, tuple(job.id for job in context.jobs))
+    context.api_state.remember("idempotency", place, kept, context.now + keep)
+    return response
+
+
+def _repeated_response(
+    context: RequestContext, declared: Idempotency, before: IdempotencyRecord, content: bytes
+) -> Response:
+    if content != before.content and declared.mismatch is not None:
+        return _refused(context, declared.mismatch, "The key was used with other content.")
+    unfinished = any(name in context.api_state.jobs.unfinished for name in before.jobs)
+    if unfinished and declared.concurrent is not None:
+        return _refused(context, declared.concurrent, "The request with this key is still running.")
+    return before.response
+
+
+def _refused(context: RequestContext, status: int | str, detail: str) -> Response:
+    code = status if isinstance(status, int) else 409
+    message = detail if isinstance(status, int) else f"{status}: {detail}"
+    return context.api.hooks.refuse(context, Refusal(status=code, kind="conflict", detail=message))

@@ -1,0 +1,238 @@
+"""Read the items of a bulk request as its `x-bulk` declares them. Main entry: `ItemReader`."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count, repeat
+from typing import Final, TypeAlias
+from urllib.parse import parse_qsl
+
+from contracts.bulk.model import Bulk, Choice, Resource
+from contracts.exchange.bulk_request import KEYLESS_MATCHING, named_items, raw_items
+from contracts.exchange.locations import Reader, chooser, column, is_fixed, is_outside, locate, reader
+from contracts.exchange.preconditions import IF_MATCH, Version, read_precondition, read_version
+from contracts.messages import ABSENT, essence
+from contracts.openapi.inference import KeyType
+from contracts.openapi.model import is_json
+from contracts.syntax.json_text import JsonFault, read_json
+from contracts.syntax.text import pointer_of
+from mockserver.api.model import RequestContext
+from mockserver.domain.values import Item
+
+FORM: Final = "application/x-www-form-urlencoded"
+Raws: TypeAlias = Sequence[tuple[object, object]]
+Chosen: TypeAlias = Callable[[object], str | None]
+
+
+class ItemReader:
+    """Reads the items of one operation's requests. `fallback` is the resource when the declaration names none.
+
+    `keys` are the kinds of the resources' keys by name.
+    """
+
+    __slots__ = (
+        "_action",
+        "_bulk",
+        "_fallback",
+        "_group",
+        "_key",
+        "_keys",
+        "_payload",
+        "_resource",
+        "_resources",
+        "_targets",
+        "_tomb",
+        "_version",
+    )
+
+    def __init__(
+        self, bulk: Bulk, resources: Mapping[str, Resource], fallback: str | None, keys: Mapping[str, KeyType]
+    ) -> None:
+        effect = bulk.effect
+        self._keys = keys
+        self._bulk, self._resources, self._fallback = bulk, resources, fallback
+        self._payload = reader(effect.payload)
+        self._version = None if effect.version is None or is_outside(effect.version) else reader(effect.version)
+        group = bulk.order.group_by or bulk.unit.group
+        self._group = None if group is None else reader(group)
+        self._key = None if bulk.key.at is None else reader(bulk.key.at)
+        self._targets = tuple(reader(place) for place in effect.target if not is_outside(place))
+        self._action = chooser(effect.action)
+        self._resource = chooser(effect.resource or Choice(constant=fallback or ""))
+        self._tomb = tuple((reader(at), value) for at, value in effect.tombstone.items())
+
+    def collection(self, context: RequestContext) -> Raws:
+        """Return the raw items, each with its name in a map, its index in the list, or its group's."""
+        return named_items(self._bulk, context) or []
+
+    def raws(self, context: RequestContext) -> Sequence[object]:
+        """Return the raw items alone."""
+        return raw_items(self._bulk, context)
+
+    def size(self, context: RequestContext) -> int:
+        """Return the number of items."""
+        return len(self.raws(context))
+
+    def resource(self, context: RequestContext, raw: object) -> Resource | None:
+        """Return the resource that an item names, None when its word is unknown."""
+        return self._resources.get(self._word(context, self._bulk.effect.resource, self._resource, raw) or "")
+
+    def keys(self, context: RequestContext) -> list[object]:
+        """Return each item's own key, `ABSENT` where it has none."""
+        if self._key is None:
+            return self.targets(context)
+        if self._bulk.items.shape == "map" and not self._bulk.key.at:
+            return [name for name, _ in self.collection(context)]
+        return column(self._bulk.key.at or "", self.raws(context))
+
+    def targets(self, context: RequestContext) -> list[object]:
+        """Return the key of the record that each item names, `ABSENT` where it names none."""
+        resource = self.resource(context, None) if is_fixed(self._bulk.effect.resource) else None
+        if resource is not None and not self._targets and not self._bulk.effect.payload:
+            return self._typed(resource, column(pointer_of((resource.key,)), self.raws(context)))
+        return [item.target for item in self.items(context)]
+
+    def items(self, context: RequestContext) -> list[Item]:
+        """Return the items in the order of the request. The body must conform to the contract."""
+        effect = self._bulk.effect
+        resource = self.resource(context, None) if is_fixed(effect.resource) else None
+        action = self._action(self._given(context, effect.action, None)) if is_fixed(effect.action) else None
+        if resource is not None and action is not None and self._is_plain(resource):
+            return self._plain(self.raws(context), resource, action)
+        make = self._maker(context, resource, action)
+        return [
+            item for n, (name, raw) in enumerate(self.collection(context)) if (item := make(n, name, raw)) is not None
+        ]
+
+    def _is_plain(self, resource: Resource) -> bool:
+        """Tell whether an item is no more than a payload with a key: the common case, which is worth doing quickly."""
+        bulk = self._bulk
+        listed = bulk.items.shape == "array" and bulk.items.groups is None and not bulk.items.shared
+        bare = self._bulk.effect.version is None and self._group is None and not bulk.effect.target
+        settled = not self._tomb or resource.tombstone is not None
+        named = resource.assigned or not bulk.effect.payload
+        return listed and bare and settled and named and bulk.key.by in {"client", "target"}
+
+    def _plain(self, raws: Sequence[object], resource: Resource, action: str) -> list[Item]:
+        payload, own = self._bulk.effect.payload, pointer_of((resource.key,))
+        keys = column(own if self._bulk.key.at is None else self._bulk.key.at, raws)
+        named = [None if key is ABSENT else key for key in keys] if ABSENT in keys else keys
+        aims: Iterable[object] = repeat(ABSENT) if payload else self._typed(resource, column(own, raws))
+        payloads = column(payload, raws) if payload else raws
+        parts = zip(count(), named, repeat(action), repeat(resource), aims, payloads, repeat(None), repeat(None), raws)
+        return list(map(tuple.__new__, repeat(Item), parts))
+
+    def _typed(self, resource: Resource, targets: list[object]) -> list[object]:
+        kind = self._keys[resource.name]
+        return list(map(kind.typed, targets)) if kind.is_number else targets
+
+    def _maker(
+        self, context: RequestContext, fixed: Resource | None, settled: str | None
+    ) -> Callable[[int, object, object], Item | None]:
+        """Return what makes an item of a raw one; what all items share is found once."""
+        payload_of, version_at, group_of, tomb = self._payload, self._version, self._group, self._tomb
+        key_of, by, targets = self._key, self._bulk.key.by, self._targets
+        whole = not self._bulk.effect.payload
+        shared = (
+            locate(context, self._bulk.effect.payload)
+            if self._bulk.effect.payload in self._bulk.items.shared
+            else ABSENT
+        )
+        named = self._bulk.items.shape == "map" and self._bulk.key.at == ""
+        names_target = by == "target" and named and not targets
+        aim, seen = self._aimed(context), self._seen(context)
+        kinds = {name: kind for name, kind in self._keys.items() if kind.is_number}
+        grouped = self._bulk.items.groups is not None
+
+        def make(n: int, name: object, raw: object) -> Item | None:
+            resource = fixed or self.resource(context, raw)
+            action = settled or self._action(self._given(context, self._bulk.effect.action, raw))
+            if resource is None or action is None:
+                return None
+            if tomb and resource.tombstone is None and all(read(raw) == value for read, value in tomb):
+                action = "delete"
+            payload = raw if whole else payload_of(raw)
+            if payload is ABSENT:
+                payload = shared
+            target = _target(targets, raw, payload, resource) if targets or whole or not resource.assigned else ABSENT
+            if names_target or aim is not ABSENT:
+                target = name if names_target else aim
+            if resource.name in kinds:
+                target = kinds[resource.name].typed(target)
+            if by in KEYLESS_MATCHING:
+                key: object = n
+            else:
+                key = name if named else target if key_of is None else key_of(raw)
+            group = name if grouped else None if group_of is None else _or_none(group_of(raw))
+            version = seen if version_at is None else read_version(version_at(raw))
+            return Item(
+                n, key if isinstance(key, str | int) else None, action, resource, target, payload, version, group, raw
+            )
+
+        return make
+
+    def _aimed(self, context: RequestContext) -> object:
+        """Return the record that the call names for all items, outside its body."""
+        places = (locate(context, at) for at in self._bulk.effect.target if is_outside(at))
+        return next((found for found in places if found is not ABSENT), ABSENT)
+
+    def _seen(self, context: RequestContext) -> Version | None:
+        """Return the version that the call names for all items, outside its body."""
+        at = self._bulk.effect.version
+        if at is None or not is_outside(at):
+            return None
+        given = (
+            read_precondition(context.operation, context.request.headers, IF_MATCH)
+            if context.operation and _is_if_match(at)
+            else None
+        )
+        return given or read_version(locate(context, at))
+
+    def unread(self, context: RequestContext) -> int | None:
+        """Return the index of the first item whose kind or action is an unknown word, None when there is none."""
+        effect = self._bulk.effect
+        fixed = is_fixed(effect.resource) and is_fixed(effect.action)
+        for n, raw in enumerate([None] if fixed else self.raws(context)):
+            if self.resource(context, raw) is None or self._action(self._given(context, effect.action, raw)) is None:
+                return n
+        return None
+
+    def _word(self, context: RequestContext, choice: Choice | None, chosen: Chosen, raw: object) -> str | None:
+        return chosen(ABSENT if choice is None else self._given(context, choice, raw))
+
+    def _given(self, context: RequestContext, choice: Choice, raw: object) -> object:
+        if not choice.source:
+            return ABSENT
+        return locate(context, choice.source) if is_outside(choice.source) else reader(choice.source)(raw)
+
+
+def _target(targets: tuple[Reader, ...], raw: object, payload: object, resource: Resource) -> object:
+    for read in targets:
+        found = read(raw)
+        if found is not ABSENT:
+            return found
+    if targets:
+        return ABSENT
+    return payload.get(resource.key, ABSENT) if isinstance(payload, dict) else ABSENT
+
+
+def _or_none(value: object) -> object:
+    return None if value is ABSENT else value
+
+
+def _is_if_match(location: str) -> bool:
+    return location.lower() == f"header:{IF_MATCH}".lower()
+
+
+def reread_body(context: RequestContext) -> object:
+    """Return the JSON value of a body that was parsed before; limits that changed since then do not apply."""
+    request = context.request
+    kind = essence(request.headers.get("Content-Type"))
+    if kind and not is_json(kind):
+        return body_text(kind, request.body)
+    read = read_json(request.body, max_depth=len(request.body), lenient=True)
+    return ABSENT if isinstance(read, JsonFault) else context.api.hooks.canonicalise(context, read)
+
+
+def body_text(content_type: str, body: bytes) -> object:
+    """Return the fields of a form as a dictionary, else the body as text."""
+    text = body.decode("utf-8", "replace")
+    return dict(parse_qsl(text, keep_blank_values=True)) if essence(content_type) == FORM else text

@@ -1,0 +1,286 @@
+"""Run jobs that are due (`run_due_jobs`), and serve their operations: `serve_poll` and `serve_cancel`.
+
+A job that meets an internal error ends in its failed state with a result for every item.
+`mockserver.domain.jobs.job_state` computes a job's state; `state_word` translates it into the API's word.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from contracts.bulk.model import BulkJob, Outcomes, Resource
+from contracts.exchange.locations import is_outside, put_at
+from contracts.messages import ABSENT, Response
+from contracts.openapi.routing import variables_of
+from mockserver.api.model import Api, ApiState, Batch, Refusal, RequestContext, json_response
+from mockserver.bulk.execution import run_batch, run_of
+from mockserver.bulk.guards import make_batch
+from mockserver.bulk.items import reread_body
+from mockserver.bulk.outcome_rendering import declared_entry, name_of, outcome_class, render_entries, status_of
+from mockserver.bulk.prepared_api import BulkPlan, prepared
+from mockserver.bulk.units import item_effects_of
+from mockserver.domain.jobs import Job, JobResult, is_final, job_state, processed_items, retention_end
+from mockserver.domain.values import Item, ItemFault, Outcome
+
+INTERNAL_FAULT_TEXT: Final = (
+    "Bulkproof made a mistake here, which the server's log shows; whether this item was applied is not known."
+)
+
+
+def broken_result(context: RequestContext, job: Job) -> JobResult:
+    """Return the result of a job that met an internal error: every item failed. `context` is its restored request."""
+    plan = prepared(context.api).plans[job.operation]
+    fault = ItemFault("scenario", facts={"message": INTERNAL_FAULT_TEXT})
+    outcomes = [Outcome(item, "failed", item.action, (fault,)) for item in _items(context, plan, job)]
+    context.outcomes = outcomes
+    declared = plan.bulk.job.outcomes if plan.bulk.job is not None else None
+    return JobResult(
+        done=0,
+        failed=job.items,
+        not_run=0,
+        status=500,
+        entries=None if declared is None else _entries(context, plan, job, declared, outcomes),
+        outcomes=outcomes if declared is None else (),
+        is_internal_fault=True,
+    )
+
+
+def _items(context: RequestContext, plan: BulkPlan, job: Job) -> Sequence[Item]:
+    """Return the items of the body, or as many nameless ones where it cannot be read."""
+    try:
+        found = plan.item_reader.items(context)
+    except Exception:  # noqa: BLE001 - the fault has been logged; this is what can be said of it
+        found = []
+    if len(found) == job.items:
+        return found
+    resource = next(iter(context.api.contract.resources.values()), Resource(name="", key=""))
+    return [Item(n, None, "update", resource, ABSENT, {}, None, None, {}) for n in range(job.items)]
+
+
+def _entries(
+    context: RequestContext, plan: BulkPlan, job: Job, declared: Outcomes, outcomes: Sequence[Outcome]
+) -> object:
+    """Return the entries in the API's own shape, in the declared one where the API cannot say them."""
+    batch = Batch(operation=plan.operation, bulk=plan.bulk, items=(), unit=job.unit, grouped=False, valid=frozenset())
+    run = run_of(context, batch, job.scope)
+    try:
+        return render_entries(run, declared, outcomes)
+    except Exception:  # noqa: BLE001 - the fault is logged, and the job has results all the same
+        _log.debug("The results of the job %s cannot be rendered in the API's own shape", job.id, exc_info=True)
+    if declared.shape == "map":
+        return {name_of(one.item): declared_entry(run, one) for one in outcomes}
+    return [declared_entry(run, one) for one in outcomes]
+
+
+BUGS_OF_REQUEST = "bugs"  # in a job's `extra`: the planted bugs that the call had
+BUGS_OBSERVED = "fired"  # beside them: those that made a difference when the job ran
+NEAREST_STATE = {
+    "queued": "running",
+    "failed": "doneWithErrors",
+    "doneWithErrors": "done",
+    "open": "queued",
+    "expired": "failed",
+}
+_log: Final = logging.getLogger("bulkproof")
+
+
+def run_due_jobs(api: Api, api_state: ApiState, now: datetime) -> list[Job]:
+    """Run every job due by `now`, each as of its due instant and in the order of the queue; return them.
+
+    A job that meets an internal error fails, and the error is logged; other jobs and the current request go on.
+    """
+    ran: list[Job] = []
+    while (job := api_state.jobs.pop_due(now)) is not None:
+        try:
+            _run(api, api_state, job)
+        except Exception:  # noqa: BLE001 - the last resort: a job ends in its failed state, and the fault is logged
+            _log.exception("The job %s of %s %s met a fault of Bulkproof's own", job.id, api.name, job.operation)
+            api_state.jobs.results[job.id] = _failed_result(api, api_state, job)
+            api_state.jobs.end(job)
+        ran.append(job)
+    return ran
+
+
+def _run(maker: Api, api_state: ApiState, job: Job) -> None:
+    assert job.due is not None  # noqa: S101 - only jobs with a due instant stand on the agenda
+    assert job.spooled_body is not None  # noqa: S101 - it goes when the job has run, and a job runs once
+    api = _with_bugs_of(maker, job)
+    context, batch = restore_request(api, api_state, job)
+    outcomes = run_batch(context, batch, job.scope)
+    counts = [outcome.result for outcome in outcomes]
+    declared = batch.bulk.job.outcomes if batch.bulk.job is not None else None
+    here = declared is not None
+    run = run_of(context, batch, job.scope)
+    reported = (
+        [one for one in outcomes if one.result == "failed"]
+        if here and declared is not None and declared.covers == "failed"
+        else outcomes
+    )
+    api_state.jobs.results[job.id] = JobResult(
+        done=counts.count("done"),
+        failed=counts.count("failed"),
+        not_run=counts.count("not-run"),
+        status=status_of(batch.bulk.reply.status, outcome_class(outcomes, job.unit)),
+        entries=render_entries(run, declared, reported) if declared is not None else None,
+        outcomes=() if here else outcomes,
+    )
+    extra = {**job.extra, BUGS_OBSERVED: tuple(context.bugs)} if context.bugs else job.extra
+    api_state.jobs.end(replace(job, extra=extra))
+
+
+def _failed_result(api: Api, api_state: ApiState, job: Job) -> JobResult:
+    """Return the result of a job that could not be carried out, with its items named as far as they can be read."""
+    if job.operation not in prepared(api).plans:
+        return JobResult(done=0, failed=job.items, not_run=0, status=500, entries=None, is_internal_fault=True)
+    context = _context(api, api_state, job)
+    with suppress(Exception):  # it has been logged, and is why the job failed
+        context.data = _data(context, job)
+    return broken_result(context, job)
+
+
+def restore_request(api: Api, api_state: ApiState, job: Job) -> tuple[RequestContext, Batch]:
+    """Return the context of the request that made a job, as of the instant at which the job runs, and its items."""
+    plan = prepared(api).plans[job.operation]
+    context = _context(api, api_state, job)
+    context.data = _data(context, job)
+    batch = make_batch(context, plan, job.unit)
+    context.item_effects = item_effects_of(job, batch.items) if job.extra else None
+    return context, batch
+
+
+def _with_bugs_of(api: Api, job: Job) -> Api:
+    """Return the API as it was for the call that made the job: a scenario may have planted a bug in it."""
+    names = [name for name in job.extra.get(BUGS_OF_REQUEST, ()) if name not in api.bugs]
+    if not names:
+        return api
+    return api.plant(api, *names)
+
+
+def _context(api: Api, api_state: ApiState, job: Job) -> RequestContext:
+    """Return the call that made the job, without its body, as of the instant at which it runs."""
+    operation = prepared(api).plans[job.operation].operation
+    context = RequestContext(
+        api=api, api_state=api_state, request=job.request, now=job.due or job.posted, operation=operation
+    )
+    context.variables, context.query, context.client, context.scope = job.variables, job.query, job.client, job.scope
+    context.jobs = (job,)
+    return context
+
+
+def _data(context: RequestContext, job: Job) -> object:
+    """Return the body of the request that made the job. Raises ValueError when it cannot be read again."""
+    context.request = replace(context.request, body=b"" if job.spooled_body is None else job.spooled_body.read())
+    data = reread_body(context)
+    if data is ABSENT:
+        raise ValueError("The body that the job waits with cannot be read again.")
+    return data
+
+
+def serve_poll(context: RequestContext) -> Response:
+    """Respond with the state of a job."""
+    job = find_job(context)
+    if job is None:
+        return context.api.hooks.refuse(context, _unknown(context))
+    context.jobs = (job,)
+    refusal = context.api.hooks.check_conduct(context, 0)
+    if refusal is not None:
+        return context.api.hooks.refuse(context, refusal)
+    return json_response(context, 200, status_body(context, job))
+
+
+def serve_cancel(context: RequestContext) -> Response:
+    """Cancel an unfinished job; 409 for one that has ended."""
+    job = find_job(context)
+    if job is None:
+        return context.api.hooks.refuse(context, _unknown(context))
+    if is_final(job, context.now):
+        return context.api.hooks.refuse(context, Refusal(status=409, kind="conflict", detail="The job has ended."))
+    cancelled = replace(job, cancelled=context.now, spooled_body=None)
+    context.api_state.jobs.replace(cancelled)
+    context.jobs = (cancelled,)
+    if context.operation is not None and "204" in context.operation.responses:
+        return Response(status=204)
+    return json_response(context, 200, status_body(context, cancelled))
+
+
+def find_job(context: RequestContext) -> Job | None:
+    """Return the job that the path names; None when it is unknown, of another client, or past its retention."""
+    operation = context.operation
+    assert operation is not None  # noqa: S101 - the engine calls this for a routed call only
+    names = variables_of(operation.path)
+    job = context.api_state.jobs.jobs.get(context.variables[names[-1]]) if names else None
+    ready = prepared(context.api)
+    plans = ready.polls.get(operation.id, ()) + ready.cancels.get(operation.id, ())
+    if job is None or (plans and job.operation not in {plan.operation.id for plan in plans}):
+        return None
+    shared = [name for name in names[:-1] if name in job.variables]
+    same = all(_folded(context, job.variables[name]) == _folded(context, context.variables[name]) for name in shared)
+    if not (same and context.api.hooks.may_see_job(context, job)) or _expired(job, context.now):
+        return None
+    context.bugs.extend(name for name in job.extra.get(BUGS_OBSERVED, ()) if name not in context.bugs)
+    return job
+
+
+def _folded(context: RequestContext, word: str) -> str:
+    return word.lower() if context.api.contract.ignore_case else word
+
+
+def _expired(job: Job, now: datetime) -> bool:
+    until = [at for at in (retention_end(job), job.forget_at) if at is not None]
+    return bool(until) and min(until) <= now
+
+
+def _unknown(context: RequestContext) -> Refusal:
+    del context
+    return Refusal(status=404, kind="not-found", detail="No job has this id.")
+
+
+def plan_of(context: RequestContext, job: Job) -> BulkPlan:
+    """Return the plan of the operation that made a job."""
+    return prepared(context.api).plans[job.operation]
+
+
+def status_body(context: RequestContext, job: Job) -> dict[str, Any]:
+    """Return a job's status as its operation declares it."""
+    declared = _declared(context, job)
+    result = context.api_state.jobs.results.get(job.id)
+    body: dict[str, Any] = {}
+    if not is_outside(declared.handle):
+        put_at(body, declared.handle, job.id)
+    put_at(body, declared.state_at, state_word(declared, job_state(job, result, context.now)))
+    for name, place in declared.progress.items():
+        put_at(body, place, _progress(name, job, result, context.now))
+    if declared.outcomes is not None:
+        nothing: object = {} if declared.outcomes.shape == "map" else []
+        put_at(body, declared.outcomes.at, nothing if result is None or result.entries is None else result.entries)
+    return body
+
+
+def _declared(context: RequestContext, job: Job) -> BulkJob:
+    """Return the declaration that shapes the poll's answer: a fan-out's handles are told in its own reply alone."""
+    plans = prepared(context.api).polls.get(context.operation.id, ()) if context.operation is not None else ()
+    plain = [one.bulk.job for one in plans if one.bulk.items.fan_out is None and one.bulk.job is not None]
+    own = plan_of(context, job).bulk.job
+    assert own is not None  # noqa: S101 - it has made a job
+    return plain[0] if plain and plan_of(context, job).bulk.items.fan_out is not None else own
+
+
+def state_word(declared: BulkJob, wanted: str) -> str:
+    """Return the API's word for a class of state, or for the nearest class that it has a word for."""
+    words = {state_class: word for word, state_class in reversed(list(declared.words.items()))}
+    while wanted not in words and wanted in NEAREST_STATE:
+        wanted = NEAREST_STATE[wanted]
+    return str(words.get(wanted, wanted))
+
+
+def _progress(name: str, job: Job, result: JobResult | None, now: datetime) -> int:
+    if name in {"processed", "done", "failed"} and not is_final(job, now):
+        return processed_items(job, now) if name != "failed" else 0
+    if name == "failed":
+        return 0 if result is None else result.failed
+    if name == "done":
+        return 0 if result is None else result.done
+    return processed_items(job, now) if name == "processed" else job.items

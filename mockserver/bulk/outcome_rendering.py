@@ -1,0 +1,267 @@
+"""Render outcomes as the contract declares them: status code, entries and counters (`body_of`), and faults as texts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from contracts.bulk.model import Bulk, Outcomes, OutcomeTest
+from contracts.exchange.locations import put_at
+from contracts.messages import ABSENT
+from contracts.schemas.violations import MAX_GROUPS, Violation
+from contracts.syntax.text import listed, pointer_of, short
+from mockserver.bulk.units import is_reported
+from mockserver.domain.values import Item, ItemFault, Outcome
+
+if TYPE_CHECKING:
+    from mockserver.api.model import ItemRun
+
+
+_STATUS_OF = {
+    "missing": 422,
+    "type": 422,
+    "length": 422,
+    "schema": 422,
+    "unknown": 422,
+    "not-found": 404,
+    "duplicate": 409,
+    "referenced": 409,
+    "version": 409,
+}
+_OK = {"create": 201}
+
+
+def outcome_class(outcomes: Sequence[Outcome], unit: str) -> str:
+    """Return the class of outcomes that selects the status: `allOk`, `someFailed`, `allFailed` or `wholeFailed`."""
+    done = [outcome[1] for outcome in outcomes].count("done")
+    if done == len(outcomes):
+        return "allOk"
+    if unit == "whole":
+        return "wholeFailed"
+    return "someFailed" if done else "allFailed"
+
+
+def status_of(status: Mapping[str, int], wanted: str) -> int:
+    """Return the status code declared for a class of outcomes, else that of the nearest class; 200 when none is."""
+    nearest = {"allFailed": ("someFailed", "wholeFailed"), "someFailed": ("allOk",), "wholeFailed": ("allFailed",)}
+    for name in (wanted, *nearest.get(wanted, ()), "allOk", "accepted"):
+        if name in status:
+            return status[name]
+    return 200
+
+
+def reported_outcomes(
+    declared: Outcomes, outcomes: Sequence[Outcome], *, whole_failed: bool, rolled_back: str
+) -> list[Outcome]:
+    """Return the outcomes that the response reports."""
+    if declared.covers == "failed":
+        return [outcome for outcome in outcomes if outcome.result == "failed"]
+    if whole_failed and (declared.covers == "unless-failed" or rolled_back == "nothing"):
+        return [outcome for outcome in outcomes if outcome.result == "failed"]
+    return list(outcomes)
+
+
+def body_of(
+    run: "ItemRun", bulk: Bulk, declared: Outcomes | None, outcomes: Sequence[Outcome], body: Any = None
+) -> Any:
+    """Return the body that reports the outcomes: `declared` places them, `body` is extended when given."""
+    body = {} if body is None else body
+    if declared is not None:
+        whole_failed = outcome_class(outcomes, run.unit) == "wholeFailed"
+        reported = reported_outcomes(declared, outcomes, whole_failed=whole_failed, rolled_back=bulk.unit.rolled_back)
+        bad = [one for one in reported if one.result != "done"] if declared.failed_at is not None else []
+        good = [one for one in reported if one.result == "done"] if declared.failed_at is not None else reported
+        if declared.at == "":
+            return render_entries(run, declared, good)
+        if not (whole_failed and declared.covers == "unless-failed" and declared.failed_at is not None):
+            put_at(body, declared.at, render_entries(run, declared, good))
+        if declared.failed_at is not None and (bad or declared.covers == "split"):
+            put_at(body, declared.failed_at, render_entries(run, declared, bad))
+    for name, place in bulk.reply.counts.items():
+        put_at(body, place, count(name, outcomes))
+    return body
+
+
+def render_entries(run: "ItemRun", declared: Outcomes, outcomes: Sequence[Outcome]) -> object:
+    """Return the entries of these outcomes: an array, a map by key, or a list of lists where they are at `/*/`."""
+    entries = run.api.hooks.entries(run)
+    if run.item_effects is not None:
+        outcomes = [one for one in outcomes if is_reported(run, one)]
+    if declared.at.startswith("/*/"):
+        return [entries(one) for one in outcomes]
+    if declared.shape == "map":
+        return {name_of(one.item): said[0] for one in outcomes if (said := entries(one))}
+    return [entry for one in outcomes for entry in entries(one)]
+
+
+def name_of(item: Item) -> str:
+    """Return the key of an item's outcome in a map: the item's key, else its index."""
+    return str(item.key if isinstance(item.key, str | int) else item.index)
+
+
+def count(name: str, outcomes: Sequence[Outcome]) -> int | bool:
+    """Return a declared counter: `total`, `done`, `failed`, `notRun`, or `anyFailed`."""
+    results = [outcome.result for outcome in outcomes]
+    failed, not_run = results.count("failed"), results.count("not-run")
+    table = {"failed": failed, "notRun": not_run, "done": len(results) - failed - not_run, "anyFailed": failed > 0}
+    return table.get(name, len(results))
+
+
+def declared_entry(run: "ItemRun", outcome: Outcome) -> object:
+    """Return the entry of one outcome with its declared members: key, id, version, error, and the mark of failure."""
+    declared = outcomes_of(run)
+    if declared.shape == "map" and declared.error == "":
+        return message_of(outcome)
+    entry: dict[str, Any] = {}
+    _put_failure_mark(entry, declared.failed_if, outcome, _broken_reference_word(run, outcome))
+    if declared.key and outcome.item.key is not None:
+        put_at(entry, declared.key, outcome.item.key)
+    if outcome.record is not None:
+        if declared.id:
+            put_at(entry, declared.id, outcome.record.key)
+        if declared.version:
+            put_at(entry, declared.version, outcome.record.version)
+    if declared.error and outcome.result != "done":
+        put_at(entry, declared.error, _error_of(run, outcome))
+    return entry
+
+
+def outcomes_of(run: "ItemRun") -> Outcomes:
+    """Return how a run's operation declares outcomes, in its response or in its job."""
+    bulk = None if run.operation is None else run.operation.bulk
+    if bulk is None:
+        return Outcomes(at="")
+    return bulk.reply.outcomes or (bulk.job.outcomes if bulk.job is not None else None) or Outcomes(at="")
+
+
+def _error_of(run: "ItemRun", outcome: Outcome) -> object:
+    marked = run.operation.bulk.unit.marked_as if run.operation is not None and run.operation.bulk is not None else None
+    if outcome.result == "not-run" and marked is not None and not outcome.faults:
+        return marked
+    word = _broken_reference_word(run, outcome)
+    return word if isinstance(word, str) else message_of(outcome)
+
+
+def _broken_reference_word(run: "ItemRun", outcome: Outcome) -> int | str | None:
+    """Return what an item is declared to say whose reference failed, None when this one waited for nothing."""
+    waited = any(fault.kind == "broken" and fault.value for fault in outcome.faults)
+    bulk = None if run.operation is None else run.operation.bulk
+    return bulk.order.on_broken if waited and bulk is not None else None
+
+
+def _put_failure_mark(
+    entry: dict[str, Any], test: OutcomeTest | None, outcome: Outcome, declared: int | str | None
+) -> None:
+    if test is None or test.at == "":
+        return
+    bad = outcome.result != "done"
+    if test.word == "exists":
+        if bad == bool(test.value):
+            put_at(entry, test.at, message_of(outcome))
+    elif isinstance(test.value, bool):
+        put_at(entry, test.at, test.value if (test.word == "is") == bad else not test.value)
+    elif test.word == "not" or str(test.value)[1:] in {"xx", "XX"}:
+        put_at(entry, test.at, declared if isinstance(declared, int) else http_status(outcome))
+    else:
+        put_at(entry, test.at, test.value if bad else "ok")
+
+
+def http_status(outcome: Outcome) -> int:
+    """Return the status code that the item's single-record operation would have."""
+    if outcome.result == "not-run":
+        return 424
+    if outcome.result == "failed":
+        return _STATUS_OF.get(outcome.faults[0].kind, 400) if outcome.faults else 400
+    return _OK.get(outcome.action, 200)
+
+
+def message_of(outcome: Outcome) -> str:
+    """Return the error text of an item, "" when it did not fail."""
+    return "; ".join(map(_fault_text, outcome.faults)) or ("not run" if outcome.result == "not-run" else "")
+
+
+def _bounds(facts: Mapping[str, object]) -> str:
+    least, most = facts.get("min"), facts.get("max")
+    return f"at least {least}" if most is None else f"{least} to {most}"
+
+
+def _suggestion(closest: object, words: object = None) -> str:
+    """Return the closest known name in brackets, or the words that there are, "" when neither is known."""
+    if closest:
+        return f" (did you mean {closest}?)"
+    return f" (it may be {', '.join(map(str, words))})" if isinstance(words, tuple) else ""
+
+
+def _fault_text(fault: ItemFault) -> str:
+    facts, name = fault.facts, ", ".join(fault.members)
+    if "message" in facts:
+        return str(facts["message"])
+    texts = {
+        "missing": f"{name} is required",
+        "unknown": f"{name} is not known{_suggestion(facts.get('closest'))}",
+        "type": f"{name} must be a {facts.get('expected')}",
+        "length": f"{name} must have {_bounds(facts)} characters",
+        "schema": f"{name} breaks {facts.get('keyword')}{_suggestion(facts.get('nearest'), facts.get('words'))}",
+        "reference": f"{name} refers to no record",
+        "duplicate": f"{name} must be unique",
+        "not-found": f"no record has the key {'' if fault.value is ABSENT else fault.value}".rstrip(),
+        "version": f"the record is at version {facts.get('current')}",
+        "referenced": f"{facts.get('count')} records refer to it",
+        "broken": "an item that it depends on failed",
+        "scenario": "it was rejected",
+    }
+    return texts.get(fault.kind, fault.kind)
+
+
+RULE_BY_FAULT: Final = {"missing": "required", "unknown": "additionalProperties", "type": "type", "length": "maxLength"}
+
+
+def violations_of(outcomes: Sequence[Outcome], at: str, payload: str) -> tuple[Violation, ...]:
+    """Return the faults of failed items as violations, equal faults as one, at most a hundred.
+
+    `at` is the JSON Pointer of the list of items, `payload` that of the record inside an item.
+    """
+    groups: dict[tuple[str, tuple[str, ...], str], list[tuple[Outcome, ItemFault]]] = {}
+    for outcome, fault in _validation_faults(outcomes):
+        key = (fault.kind, fault.members, str(fault.facts.get("closest", "")))
+        groups.setdefault(key, []).append((outcome, fault))
+    return tuple(_violation(*group[0], at, payload, len(group)) for group in list(groups.values())[:MAX_GROUPS])
+
+
+def _validation_faults(outcomes: Sequence[Outcome]) -> Iterator[tuple[Outcome, ItemFault]]:
+    for outcome in outcomes:
+        if outcome.result == "failed":
+            yield from ((outcome, fault) for fault in outcome.faults if fault.kind in {*RULE_BY_FAULT, "schema"})
+
+
+def _violation(outcome: Outcome, fault: ItemFault, at: str, payload: str, items: int) -> Violation:
+    facts, member = fault.facts, fault.members[-1] if fault.members else ""
+    lacks = fault.kind == "missing" and fault.value is ABSENT
+    inner = pointer_of((member,)) if member and not lacks and isinstance(outcome.item.payload, dict) else ""
+    words = facts.get("words")
+    return Violation(
+        side="call",
+        where="body",
+        pointer=f"{at}/{outcome.item.index}{payload}{inner}",
+        rule=_rule(fault),
+        expected=listed(map(str, words), "or") if isinstance(words, tuple) else _expected(fault, member),
+        got="nothing" if fault.value is ABSENT else short(fault.value),
+        hint=str(facts.get("closest") or facts.get("nearest") or ""),
+        detail=message_of(outcome._replace(faults=(fault,))),
+        items=items,
+        field=member,
+    )
+
+
+def _rule(fault: ItemFault) -> str:
+    if fault.kind == "length" and isinstance(fault.value, str):
+        least = fault.facts.get("min")
+        return "minLength" if isinstance(least, int) and len(fault.value) < least else "maxLength"
+    return RULE_BY_FAULT.get(fault.kind, str(fault.facts.get("keyword", "")))
+
+
+def _expected(fault: ItemFault, member: str) -> str:
+    facts = fault.facts
+    if fault.kind == "missing":
+        return f"member '{member}'"
+    if fault.kind == "length":
+        return f"{facts.get('min')} to {facts.get('max')} characters"
+    return str(facts.get("expected", "")) if fault.kind == "type" else ""

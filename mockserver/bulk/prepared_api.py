@@ -1,0 +1,108 @@
+"""An API prepared for serving: its contract compiled into a router, record rules and bulk plans.
+
+Main entry: `prepared`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
+
+from contracts.bulk.model import Bulk, Resource
+from contracts.openapi.inference import fallback_resource, key_type, keys_of
+from contracts.openapi.model import Contract, Operation
+from contracts.openapi.routing import Router
+from mockserver.api.model import Api
+from mockserver.bulk.items import ItemReader
+from mockserver.bulk.record_service import RecordRules
+from mockserver.stores.interface import Index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkPlan:
+    """One bulk operation, with the reader of its items."""
+
+    operation: Operation
+    bulk: Bulk
+    item_reader: ItemReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedApi:
+    """What the pipeline needs of one API. `polls` and `cancels` map an operationId to the plans of its jobs."""
+
+    api: Api
+    router: Router
+    record_rules: Mapping[str, RecordRules]
+    plans: Mapping[str, BulkPlan]
+    polls: Mapping[str, tuple[BulkPlan, ...]]
+    cancels: Mapping[str, tuple[BulkPlan, ...]]
+    indexes: Mapping[str, tuple[Index, ...]]
+
+
+_READY: "WeakKeyDictionary[Api, PreparedApi]" = WeakKeyDictionary()
+
+
+def prepared(api: Api) -> PreparedApi:
+    """Return the API prepared; the result is cached as long as the API lives."""
+    ready = _READY.get(api)
+    if ready is None:
+        ready = _READY[api] = _make(api)
+    return ready
+
+
+def share_prepared(variant: Api, ready: PreparedApi) -> Api:
+    """Register `ready` for a variant of its API; return the variant."""
+    _READY[variant] = replace(ready, api=variant)
+    return variant
+
+
+def _make(api: Api) -> PreparedApi:
+    contract = api.contract
+    plans = {one.id: _plan(contract, one, one.bulk) for one in contract.operations if one.bulk is not None}
+    return PreparedApi(
+        api=api,
+        router=Router(contract),
+        record_rules={name: _rules(contract, resource) for name, resource in contract.resources.items()},
+        plans=plans,
+        polls=_by(plans, "poll"),
+        cancels=_by(plans, "cancel"),
+        indexes={name: _indexes(contract, resource) for name, resource in contract.resources.items()},
+    )
+
+
+def _plan(contract: Contract, operation: Operation, bulk: Bulk) -> BulkPlan:
+    fallback = fallback_resource(contract, operation)
+    keys = {name: key_type(contract, resource) for name, resource in contract.resources.items()}
+    return BulkPlan(operation=operation, bulk=bulk, item_reader=ItemReader(bulk, contract.resources, fallback, keys))
+
+
+def _rules(contract: Contract, resource: Resource) -> RecordRules:
+    schema = None if resource.schema is None else contract.schemas.schema(resource.schema)
+    return RecordRules(resource, schema, _referrers(contract, resource), keys_of(contract, resource))
+
+
+def _referrers(contract: Contract, resource: Resource) -> list[tuple[str, str]]:
+    return [
+        (other.name, member)
+        for other in contract.resources.values()
+        for member, name in other.references.items()
+        if name == resource.name
+    ]
+
+
+def _indexes(contract: Contract, resource: Resource) -> tuple[Index, ...]:
+    """Return what must be found quickly: unique members, and references to resources that deletion must not orphan."""
+    restricted = [member for member, name in resource.references.items() if contract.resources[name].restrict]
+    return (*resource.unique, *((member,) for member in restricted if (member,) not in resource.unique))
+
+
+def _by(plans: Mapping[str, BulkPlan], role: str) -> dict[str, tuple[BulkPlan, ...]]:
+    found: dict[str, list[BulkPlan]] = {}
+    for plan in plans.values():
+        name = None if plan.bulk.job is None else getattr(plan.bulk.job, role)
+        if name is not None:
+            found.setdefault(name, []).append(plan)
+    return {name: tuple(some) for name, some in found.items()}
+
+
+__all__ = ["BulkPlan", "PreparedApi", "prepared", "share_prepared"]

@@ -1,0 +1,398 @@
+"""Apply items to stored records: `RecordRules` has what a resource declares, `RecordService` applies items.
+
+Replacement and preconditions by version follow RFC 9110; partial updates JSON Merge Patch (RFC 7396, top level).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import repeat
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeGuard
+
+from contracts.bulk.model import Resource
+from contracts.exchange.preconditions import is_stale
+from contracts.messages import ABSENT
+from contracts.openapi.inference import ResourceKeys
+from contracts.openapi.model import Operation
+from contracts.schemas.schema_set import Schema
+from mockserver.domain.values import (
+    Item,
+    ItemFault,
+    Outcome,
+    PayloadValidator,
+    Resolution,
+    in_payload_order,
+    merge_patched,
+    merge_patched_all,
+)
+from mockserver.stores.interface import Collection, Index, Key, Record, View
+
+if TYPE_CHECKING:
+    from mockserver.api.model import ItemRun
+
+Referrer = tuple[str, str]
+
+
+class RecordRules:
+    """The rules of one resource. `referrers` are the (resource, member) pairs that refer to it.
+
+    `keys` are the kinds of its keys, and of those of the resources that it refers to.
+    """
+
+    __slots__ = ("keys", "payloads", "referrers", "resource")
+
+    def __init__(
+        self, resource: Resource, schema: Schema | None, referrers: Sequence[Referrer], keys: ResourceKeys
+    ) -> None:
+        self.resource = resource
+        self.payloads = PayloadValidator(resource, schema)
+        self.referrers = tuple(referrers)
+        self.keys = keys
+
+    def bind(self, run: "ItemRun", view: View) -> "RecordService":
+        """Return a service that applies items of one run to one view."""
+        return RecordService(self, run, view)
+
+
+class RecordService:
+    """Applies items of one resource to a view: every fault is collected, and only an item without faults is written."""
+
+    __slots__ = (
+        "_actions",
+        "_changes",
+        "_inspect",
+        "_is_reported",
+        "_new_key",
+        "_prepare",
+        "_references",
+        "_resolve",
+        "collection",
+        "now",
+        "resource",
+        "rules",
+        "run",
+        "valid",
+        "view",
+    )
+
+    def __init__(self, rules: RecordRules, run: "ItemRun", view: View) -> None:
+        hooks, resource = run.api.hooks, rules.resource
+        self.rules, self.run, self.view, self.resource = rules, run, view, resource
+        self.collection = Collection(run.scope, resource.name)
+        self.now: datetime = run.now
+        self.valid = resource.name in run.valid
+        self._changes, self._resolve = hooks.changed_members, hooks.resolve
+        self._inspect = None if hooks.inspect is None else hooks.inspect(run, resource)
+        self._new_key: Callable[[], Key] | None = hooks.new_keys(run, resource) if resource.assigned else None
+        self._prepare = None if hooks.prepare is None else hooks.prepare(run, resource)
+        self._is_reported = _tells_key(run.operation) or not resource.assigned
+        self._references = tuple((name, Collection(run.scope, named)) for name, named in resource.references.items())
+        self._actions: Mapping[str, Callable[[Item], Outcome]] = {
+            "create": self._create,
+            "update": self._update,
+            "replace": self._replace,
+            "upsert": self._upsert,
+            "delete": self._delete,
+        }
+
+    def apply(self, item: Item) -> Outcome:
+        """Apply one item, and return its outcome."""
+        return self._actions[item.action](item)
+
+    def apply_all(self, items: Sequence[Item]) -> list[Outcome]:
+        """Apply items one after the other; creations that cannot fail are written together."""
+        actions = {item.action for item in items}
+        if actions == {"create"}:
+            outcomes = self._create_all(items)
+            if outcomes is not None:
+                return outcomes
+        apply = self._actions[next(iter(actions))] if len(actions) == 1 else self.apply
+        return [apply(item) for item in items]
+
+    def _create_all(self, items: Sequence[Item]) -> list[Outcome] | None:
+        """Write new records in one go; None when one of them might fail, or needs a closer look."""
+        new_key, new, now = self._new_key, tuple.__new__, self.now
+        if new_key is None or not self.valid or self._prepare is not None or self._inspect is not None:
+            return None
+        changes = list(map(self._changes, items))
+        if not self._is_faultless(changes):
+            return None
+        keys, bodies = [new_key() for _ in changes], merge_patched_all(self.resource.defaults, changes)
+        if any(self.view.get(self.collection, key) for key in keys):
+            return None
+        fields = zip(keys, repeat(1), repeat(False), bodies, repeat(now), repeat(now))  # noqa: FBT003 - a new record is not deleted
+        records = list(map(new, repeat(Record), fields))
+        self.view.insert_all(self.collection, records)
+        parts = zip(items, repeat("done"), repeat("create"), repeat(()), records)
+        return list(map(new, repeat(Outcome), parts))
+
+    def _is_faultless(self, changes: Sequence[Mapping[str, object]]) -> bool:
+        """Tell whether new records have what they must, refer to nothing, and differ in what is unique."""
+        if any(None in members(name, changes) for name in self.resource.required):
+            return False
+        if any(self.resource.key in one for one in changes):
+            return False
+        if any(members(name, changes).count(None) < len(changes) for name, _ in self._references):
+            return False
+        return all(self._are_unique(index, changes) for index in self.resource.unique)
+
+    def _are_unique(self, index: Index, changes: Sequence[Mapping[str, object]]) -> bool:
+        if len(index) > 1:
+            return False
+        values = members(index[0], changes)
+        fresh = set(values) if set(map(type, values)) == {str} else set()
+        return len(fresh) == len(values) and not self.view.has_any(self.collection, index, fresh)
+
+    def _create(self, item: Item) -> Outcome:
+        resource = self.resource
+        if not self._is_reported:
+            return self._insert(item, None)
+        if item.target is ABSENT:
+            return failed_outcome(item, ItemFault("missing", (resource.key,)))
+        if not self._can_be(item.target, item):
+            return failed_outcome(item, self._no_key(item.target))
+        existing = self._stored(item.target)
+        if existing is not None and not existing.deleted:
+            return failed_outcome(item, ItemFault("duplicate", (resource.key,), item.target))
+        return self._insert(item, item.target)
+
+    def _insert(self, item: Item, key: object) -> Outcome:
+        changes, faults = self._judged(item, None, key=key)
+        if faults:
+            return failed_outcome(item, *faults, action="create")
+        defaults = self.resource.defaults
+        body = merge_patched(defaults, changes) if defaults else merge_patched({}, changes)
+        if key is None:
+            key = self._free_key()
+            body.pop(self.resource.key, None)  # what a caller says beside it
+        now = self.now
+        record = tuple.__new__(Record, (key, 1, False, body, now, now))
+        self.view.put(self.collection, record)
+        return tuple.__new__(Outcome, (item, "done", "create", (), record))
+
+    def _free_key(self) -> Key:
+        """Return a key for a new record that no caller has taken."""
+        assert self._new_key is not None  # noqa: S101 - the server names the records of this resource
+        key = self._new_key()
+        while self.view.get(self.collection, key) is not None:
+            key = self._new_key()
+        return key
+
+    def _update(self, item: Item) -> Outcome:
+        existing, fault = self._existing(item)
+        if existing is None:
+            return failed_outcome(item, fault)
+        return self._change(item, existing, _stale(item, existing))
+
+    def _replace(self, item: Item) -> Outcome:
+        existing, fault = self._existing(item)
+        if existing is None:
+            return failed_outcome(item, fault)
+        return self._change(item, existing, _stale(item, existing), whole=True)
+
+    def _upsert(self, item: Item) -> Outcome:
+        key = item.target
+        if type(key) is not str and type(key) is not int:
+            found = self._resolved(item)
+            if found.fault is not None and found.fault.kind != "reference":
+                return failed_outcome(item, found.fault)
+            key = found.key
+        existing = None if key is None else self._stored(key)
+        if existing is not None:
+            return self._change(item, existing, _stale(item, existing))
+        if self.resource.tombstone is not None and self._changes(item).get(self.resource.tombstone) is True:
+            _, others = self._judged(item, None)
+            beside = [fault for fault in others if fault.kind != "missing"]
+            return failed_outcome(item, ItemFault("not-found", (), item.target), *beside)
+        if self.resource.assigned and (key is None or not (self._is_reported or self.rules.keys.are_given)):
+            return self._insert(item, None)
+        if key is None:
+            return failed_outcome(item, ItemFault("missing", (self.resource.key,)))
+        return self._insert(item, key) if self._can_be(key, item) else failed_outcome(item, self._no_key(key))
+
+    def _can_be(self, key: object, item: Item) -> bool:
+        """Tell whether a new record may have this key; one in its payload is judged with the others there."""
+        return _is_key(key) and (self.resource.key in self._changes(item) or self.rules.keys.kind.fits(key))
+
+    def _no_key(self, value: object) -> ItemFault:
+        own, wanted = self.resource.key, int if self.rules.keys.kind.is_number else str
+        if type(value) is wanted:
+            return ItemFault("schema", (own,), value, {"keyword": "enum", "message": f"{own} cannot be {value}"})
+        return ItemFault("type", (own,), value, {"expected": "integer" if wanted is int else "string"})
+
+    def _delete(self, item: Item) -> Outcome:
+        existing, fault = self._existing(item)
+        if existing is None:
+            return failed_outcome(item, fault)
+        found = item._replace(target=existing.key)
+        if _stale(item, existing):
+            return failed_outcome(found, _conflict(item, existing))
+        kept = self._restricted(existing.key)
+        if kept is not None:
+            return failed_outcome(found, kept)
+        if self.resource.tombstone is None:
+            self.view.drop(self.collection, existing.key)
+        else:
+            self.view.put(self.collection, existing._replace(deleted=True, modified=self.now))
+        return Outcome(item, "done", "delete", (), existing)
+
+    def _change(self, item: Item, existing: Record, stale: bool, *, whole: bool = False) -> Outcome:  # noqa: FBT001 - an inner step
+        changes, faults = self._judged(item, existing, whole=whole, key=existing.key)
+        if stale:
+            faults = (_conflict(item, existing), *faults)
+        if faults:
+            return failed_outcome(item._replace(target=existing.key), *faults, action="update")
+        body = merge_patched({} if whole else existing.body, changes)
+        deleted = existing.deleted
+        if self.resource.tombstone is not None:
+            deleted = bool(changes.get(self.resource.tombstone, deleted))
+            if deleted and not existing.deleted and (fault := self._restricted(existing.key)) is not None:
+                return failed_outcome(item._replace(target=existing.key), fault, action="delete")
+        record = tuple.__new__(Record, (existing.key, existing.version + 1, deleted, body, existing.created, self.now))
+        self.view.put(self.collection, record)
+        return tuple.__new__(Outcome, (item, "done", "update", (), record))
+
+    def _judged(
+        self, item: Item, existing: Record | None, *, whole: bool = False, key: object = None
+    ) -> tuple[Mapping[str, object], Sequence[ItemFault]]:
+        """Return the members to write, references resolved, and every fault in the order of the payload.
+
+        `key` is the record's, None where the server names it.
+        """
+        resource = self.resource
+        changes = self._changes(item)
+        faults: list[ItemFault] = []
+        if not self.valid:
+            changes, faults = self.rules.payloads.validate(changes, creating=existing is None or whole)
+        if self._prepare is not None:
+            changes = self._prepare(existing, changes)
+        if key is not None:
+            faults.extend(self._renaming(changes.get(resource.key), key))
+        if self.valid and existing is None:
+            for name in resource.required:
+                if changes.get(name) is None:
+                    faults.append(self.rules.payloads.missing_fault(name))
+        if self._references:
+            changes = self._followed(changes, faults)
+        if resource.unique:
+            self._unique(changes, existing, faults)
+        if self._inspect is not None:
+            faults.extend(self._inspect(item, changes))
+        return changes, in_payload_order(faults, changes, resource) if len(faults) > 1 else faults
+
+    def _renaming(self, given: object, key: object) -> Iterator[ItemFault]:
+        """Yield the fault of a payload whose key is not that of the record which it is for."""
+        own = self.resource.key
+        if _is_key(given) and given != key and self.rules.keys.kind.typed(given) != key:
+            facts = {"keyword": "const", "expected": key, "message": f"{own} must be that of the record, {key}"}
+            yield ItemFault("schema", (own,), given, facts)
+
+    def _followed(self, changes: Mapping[str, object], faults: list[ItemFault]) -> Mapping[str, object]:
+        """Return the members with what references mean in the place of what was given."""
+        resolve, get = self._resolve, self.view.get
+        faulty = {fault.members[0] for fault in faults if fault.members} if faults else ()
+        resolved: dict[str, object] = {}
+        for member, collection in self._references:
+            value = changes.get(member)
+            if value is None or member in faulty:
+                continue
+            key: object = value
+            if resolve is not None:
+                meaning = resolve(self.run, self.view, self.resource, member, value)
+                if meaning.fault is not None:
+                    faults.append(meaning.fault._replace(members=meaning.fault.members or (member,)))
+                    continue
+                key = meaning.key
+            named = get(collection, key) if _is_key(key) else None
+            if named is None and _is_key(other := self.rules.keys.referred[member].typed(key)):
+                named = get(collection, other)  # the member is written as its own schema says
+            if named is None or named.deleted:
+                faults.append(ItemFault("reference", (member,), value, {"resource": collection.resource}))
+            elif key is not value:
+                resolved[member] = key
+        return {**changes, **resolved} if resolved else changes
+
+    def _unique(self, changes: Mapping[str, object], existing: Record | None, faults: list[ItemFault]) -> None:
+        faulty = {member for fault in faults for member in fault.members} if faults else ()
+        for index in self.resource.unique:
+            if faulty and not faulty.isdisjoint(index):
+                continue
+            if existing is None:
+                values = tuple([changes.get(member) for member in index])
+            elif changes.keys().isdisjoint(index):
+                continue
+            else:
+                values = tuple([changes.get(member, existing.body.get(member)) for member in index])
+            if None in values:
+                continue
+            holders = self.view.find(self.collection, index, values)
+            own = None if existing is None else existing.key
+            if holders and any(key != own for key in holders):
+                faults.append(ItemFault("duplicate", index, values[0] if len(values) == 1 else values))
+
+    def _existing(self, item: Item) -> tuple[Record | None, ItemFault]:
+        found = self._resolved(item)
+        if found.fault is not None:
+            return None, found.fault
+        record = None if found.key is None else self._stored(found.key)
+        if record is None or (record.deleted and item.action != "upsert"):
+            return None, ItemFault("not-found", (), item.target)
+        return record, _NO_FAULT
+
+    def _resolved(self, item: Item) -> Resolution:
+        target = item.target
+        if self._resolve is not None and isinstance(target, dict):
+            return self._resolve(self.run, self.view, self.resource, self.resource.key, target)
+        return Resolution(None if target is ABSENT else target)  # type: ignore[arg-type] # a key that was checked
+
+    def _stored(self, key: object) -> Record | None:
+        return self.view.get(self.collection, key) if _is_key(key) else None
+
+    def _restricted(self, key: Key) -> ItemFault | None:
+        """Return what keeps a record from being deleted that others refer to, None when nothing does."""
+        referring = self._referring(key) if self.resource.restrict else 0
+        return ItemFault("referenced", (), key, {"count": referring}) if referring else None
+
+    def _referring(self, key: Key) -> int:
+        """Count the references to a record, its own to itself left out."""
+        scope, own = self.run.scope, (self.resource.name, key)
+        return sum(
+            sum(1 for other in self.view.find(Collection(scope, name), (member,), (one,)) if (name, other) != own)
+            for name, member in self.rules.referrers
+            for one in self.rules.keys.kind.spellings(key)
+        )
+
+
+def members(name: str, payloads: Sequence[Mapping[str, object]]) -> list[object]:
+    """Return one member of each payload, None where it is absent."""
+    try:
+        return list(map(itemgetter(name), payloads))
+    except KeyError:
+        return [one.get(name) for one in payloads]
+
+
+_NO_FAULT = ItemFault("none")
+
+
+def failed_outcome(item: Item, *faults: ItemFault, action: str = "") -> Outcome:
+    """Return the outcome of an item that failed; `action` replaces the item's, such as the `update` of an upsert."""
+    return Outcome(item, "failed", action or item.action, faults)
+
+
+def _stale(item: Item, existing: Record) -> bool:
+    return is_stale(item.version, existing.version)
+
+
+def _conflict(item: Item, existing: Record) -> ItemFault:
+    seen = item.version if isinstance(item.version, int) else str(item.version)
+    return ItemFault("version", (), seen, {"current": existing.version, "key": existing.key})
+
+
+def _tells_key(operation: Operation | None) -> bool:
+    """Tell whether an operation is a single record's, and names it: in its path, say."""
+    return operation is not None and operation.record is not None and operation.record.key is not None
+
+
+def _is_key(value: object) -> TypeGuard[Key]:
+    """Say whether a JSON value can be a key."""
+    return type(value) is str or type(value) is int

@@ -1,0 +1,175 @@
+"""Apply items in transactions, with roll-back, and with a scenario's effects on items and jobs.
+
+Main entry: `run_items`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final, TypeAlias
+
+from contracts.bulk.model import Bulk
+from contracts.exchange.locations import reader
+from mockserver.api.model import ItemEffects, ItemRun
+from mockserver.bulk.record_service import RecordRules, RecordService
+from mockserver.domain.jobs import Job
+from mockserver.domain.values import Item, ItemFault, Outcome, in_group_order, index_of, transaction_units
+from mockserver.scenarios.model import ItemEffect, JobEffect
+from mockserver.stores.memory import MemoryStore, Overlay
+
+Apply: TypeAlias = Callable[[Item], Outcome]
+
+
+def with_item_effects(item_effects: ItemEffects, apply: Apply, try_only: Apply) -> Apply:
+    """Return a function that applies items with a scenario's effects; `try_only` returns an outcome without writing."""
+
+    def act(item: Item) -> Outcome:
+        effect = item_effects.get(item.index)
+        if effect is None or effect.kind == "skip":
+            return apply(item)
+        return try_only(item) if effect.kind == "lose" else failed_by_scenario(item, effect)
+
+    return act
+
+
+def failed_by_scenario(item: Item, effect: ItemEffect) -> Outcome:
+    """Return the outcome of an item that a scenario makes fail."""
+    from mockserver.scenarios.building import fill_text  # noqa: PLC0415 - only where a scenario is played
+
+    texts = {"code": effect.code, "message": effect.message and fill_text(effect.message, item.raw)}
+    facts = {name: text for name, text in texts.items() if text is not None}
+    return Outcome(item, "failed", item.action, (ItemFault(SCENARIO_FAULT, effect.properties, facts=facts),))
+
+
+def is_reported(run: ItemRun, outcome: Outcome) -> bool:
+    """Tell whether the response reports an outcome: a scenario may leave it out."""
+    effect = None if run.item_effects is None else run.item_effects.get(outcome.item.index)
+    return effect is None or effect.kind != "skip"
+
+
+SCENARIO_FAULT: Final = "scenario"  # of the fault of an item that a scenario lets fail
+
+
+ITEM_EFFECTS_KEY: Final = "acts"  # in a job's `extra`: what becomes of its items when it runs
+ITEM_ERRORS_KEY: Final = "errors"
+
+
+def with_job_effect(job: Job, effect: JobEffect | None, item_effects: ItemEffects | None) -> Job:
+    """Return the job with a scenario's effect on it and on its items."""
+    job = job if item_effects is None else replace(job, extra={**job.extra, ITEM_EFFECTS_KEY: item_effects})
+    if effect is None:
+        return job
+    extra: dict[str, Any] = {**job.extra}
+    if effect.errors:
+        extra[ITEM_ERRORS_KEY] = effect.errors
+    timed = job if effect.duration is None else _with_duration(job, effect.duration)
+    return replace(
+        timed,
+        due=None if effect.never_ends else timed.due,
+        progress=effect.progress or job.progress,
+        forget_at=None if effect.gone_after is None else job.posted + effect.gone_after,
+        extra=extra,
+    )
+
+
+def _with_duration(job: Job, length: timedelta) -> Job:
+    """Return the job with another length; it waits for the same share of it."""
+    planned = None if job.due is None else job.due - job.posted
+    waits = (job.begins - job.posted) / planned if planned else 0.0
+    return replace(job, begins=job.posted + length * waits, due=job.posted + length)
+
+
+def item_effects_of(job: Job, items: Sequence[Item]) -> ItemEffects | None:
+    """Return a scenario's effects on the items of a job that runs, None when there are none."""
+    item_effects: ItemEffects | None = job.extra.get(ITEM_EFFECTS_KEY)
+    errors: Mapping[str, str] = job.extra.get(ITEM_ERRORS_KEY, {})
+    if not errors:
+        return item_effects
+    failed_by_scenario = {
+        item.index: ItemEffect(kind="fail", message=errors[str(item.key)]) for item in items if str(item.key) in errors
+    }
+    return {**(item_effects or {}), **failed_by_scenario}
+
+
+Store: TypeAlias = MemoryStore | Overlay
+
+
+def run_items(
+    run: ItemRun,
+    bulk: Bulk,
+    items: Sequence[Item],
+    store: Store,
+    record_rules: Mapping[str, RecordRules],
+    *,
+    grouped: bool,
+) -> list[Outcome]:
+    """Apply every item to the store and return the outcomes in the order of the request."""
+    ordered = in_group_order(items) if grouped else items
+    outcomes: list[Outcome] = []
+    for unit in transaction_units(run.unit, ordered):
+        outcomes += _run_unit(run, bulk, unit, store, record_rules)
+    return sorted(outcomes, key=index_of) if ordered is not items or run.unit == "group" else outcomes
+
+
+def _run_unit(
+    run: ItemRun, bulk: Bulk, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]
+) -> list[Outcome]:
+    if run.unit == "item":
+        return _run_each(run, bulk, items, store, record_rules)
+    overlay = Overlay(store)
+    outcomes = _run_each(run, bulk, items, overlay, record_rules)
+    if any(outcome.result != "done" for outcome in outcomes):
+        return [
+            outcome._replace(result="not-run", record=None) if outcome.result == "done" else outcome
+            for outcome in outcomes
+        ]
+    overlay.commit()
+    return outcomes
+
+
+def _run_each(
+    run: ItemRun, bulk: Bulk, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]
+) -> list[Outcome]:
+    services: dict[str, RecordService] = {
+        name: record_rules[name].bind(run, store) for name in {item.resource.name for item in items}
+    }
+    if len(services) == 1 and not bulk.unit.stop_after and bulk.order.depends_on is None and run.item_effects is None:
+        return next(iter(services.values())).apply_all(items)
+
+    def apply_one(item: Item) -> Outcome:
+        return services[item.resource.name].apply(item)
+
+    def try_one(item: Item) -> Outcome:
+        return record_rules[item.resource.name].bind(run, Overlay(store)).apply(item)
+
+    item_effects = run.item_effects
+    return _run_in_sequence(
+        run, bulk, items, apply_one if item_effects is None else with_item_effects(item_effects, apply_one, try_one)
+    )
+
+
+def _run_in_sequence(run: ItemRun, bulk: Bulk, items: Sequence[Item], apply: Apply) -> list[Outcome]:
+    """Apply items in order; one that depends on a failed item, or follows too many failures, is not run."""
+    depends = None if bulk.order.depends_on is None else reader(bulk.order.depends_on)
+    limit = bulk.unit.stop_after if isinstance(bulk.unit.stop_after, int) else 0
+    broken: set[object] = set(run.failed_keys)
+    ahead: Counter[object] = Counter(item.key for item in items) if depends is not None else Counter()
+    outcomes: list[Outcome] = []
+    for item in items:
+        wants = () if depends is None else _listed(depends(item.raw))
+        waits = [key for key in wants if key in broken or ahead[key]]
+        ahead[item.key] -= 1
+        if waits or (limit and len(broken) >= limit):
+            outcome = Outcome(item, "not-run", item.action, (ItemFault("broken", (), waits),))
+        else:
+            outcome = apply(item)
+        if outcome.result != "done":
+            broken.add(item.key)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _listed(value: object) -> Sequence[object]:
+    named = value if isinstance(value, list) else (value,)
+    return [one for one in named if isinstance(one, str | int)]

@@ -1,0 +1,169 @@
+"""The control API: its contract, its routes, and the context that every handler gets. Begin with `control_api`.
+
+The engine serves it like any other API, from `openapi.yaml`. Refusals are problem documents (RFC 9457).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from hmac import compare_digest
+from http import HTTPStatus
+from importlib import import_module
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from contracts.messages import Headers, Response
+from contracts.openapi.loading import load
+from contracts.openapi.validation import Violation
+from contracts.syntax.text import did_you_mean
+from mockserver.api.model import Api, Refusal, RequestContext, problem
+from mockserver.control.metrics import Metrics
+from mockserver.engine.default_hooks import DEFAULT_HOOKS
+from mockserver.sandbox.sandboxes import Sandbox, Sandboxes, SandboxesFullError, is_name
+from mockserver.scenarios.loading import Catalogue
+
+
+class RefusedError(Exception):
+    """A control request that is refused; `refusal` is its problem document."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        kind: str = "invalid",
+        headers: Headers | None = None,
+        violations: Sequence[Violation] = (),
+        total: int = 0,
+    ) -> None:
+        own = headers or Headers()
+        self.refusal = Refusal(status=status, kind=kind, detail=detail, headers=own, violations=violations, total=total)
+        super().__init__(detail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlContext:
+    """The state of a server that handlers of control requests work on.
+
+    `settle` runs everything in a sandbox that is due at an instant of its clock. `catalogue` holds the scenarios that
+    can be selected by name.
+    """
+
+    apis: Mapping[str, Api]
+    sandboxes: Sandboxes
+    metrics: Metrics
+    catalogue: Catalogue
+    settle: Callable[[Sandbox, datetime], None]
+
+    def sandbox(self, context: RequestContext) -> Sandbox:
+        """Return the sandbox that the path names, created when missing. Raises RefusedError."""
+        return find_sandbox(self.sandboxes, context.variables["sandbox"], context.now)
+
+    def api(self, context: RequestContext) -> Api:
+        """Return the API that the path names. Raises RefusedError."""
+        return self.named(context.variables["api"])
+
+    def named(self, name: str) -> Api:
+        """Return the API of that name. Raises RefusedError (404)."""
+        if name not in self.apis:
+            hint = did_you_mean(name, self.apis) or f"Served: {', '.join(self.apis)}."
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"No API '{name[:80]}' is served. {hint}", kind="not-found")
+        return self.apis[name]
+
+
+def find_sandbox(sandboxes: Sandboxes, name: str, real: datetime) -> Sandbox:
+    """Return a sandbox by name, created when missing. Raises RefusedError: invalid name (400), no free place (503)."""
+    if not is_name(name):
+        detail = f"'{name[:80]}' is no name of a sandbox: 1 to 64 letters, digits, '.', '_' and '-'."
+        raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
+    try:
+        return sandboxes.use(name, real)
+    except SandboxesFullError as full:
+        detail = (
+            f"There are {sandboxes.most} sandboxes, each used in the last 10 minutes. Drop one, or try again later."
+        )
+        headers = Headers((("Retry-After", str(int(full.wait.total_seconds()) + 1)),))
+        raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers) from None
+
+
+def instant(at: datetime) -> str:
+    """Return an instant as RFC 3339 text in UTC: `2026-01-01T00:00:00Z`."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+CONTROL_NAME: Final = "_sandbox"
+DOCUMENT: Final = Path(__file__).parent / "openapi.yaml"
+CAPITAL: Final = re.compile("[A-Z]")
+Handler: TypeAlias = Callable[[ControlContext, RequestContext], Response]
+
+__all__ = ["ControlContext", "control_api"]
+
+HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "exchanges": ("clearExchanges", "getExchange", "listExchanges"),
+    "sandboxes": (
+        "advanceClock",
+        "dropSandbox",
+        "getClock",
+        "getSettings",
+        "listSandboxes",
+        "patchSettings",
+        "putSettings",
+        "resetSandbox",
+        "setClock",
+    ),
+    "scenarios": (
+        "addScenarios",
+        "clearScenarios",
+        "getScenarioSchema",
+        "getScenarios",
+        "listScenarios",
+        "putScenarios",
+    ),
+    "server": (
+        "getApiDocument",
+        "getControlDocument",
+        "getExchangeAs",
+        "getHealth",
+        "getMetrics",
+        "getVerdict",
+        "listApis",
+        "listBugs",
+        "streamEvents",
+    ),
+    "state": ("listEntities", "listJobs", "reconcile"),
+}
+
+
+def control_api(control: ControlContext, *, token: str = "") -> Api:
+    """Return the control API over a server's state; with a `token` every request needs it as a bearer token."""
+    return Api(
+        name=CONTROL_NAME,
+        contract=load(DOCUMENT, name=CONTROL_NAME, check=False),
+        behaviours={name: partial(_behave, home, name, control) for home, names in HANDLERS.items() for name in names},
+        hooks=replace(DEFAULT_HOOKS, authenticate=partial(_admit, f"Bearer {token}")) if token else DEFAULT_HOOKS,
+    )
+
+
+def handler_of(home: str, operation_id: str) -> Handler:
+    """Return the handler of an operation; its module is imported on the first request."""
+    name = CAPITAL.sub(lambda found: f"_{found[0].lower()}", operation_id)
+    handler: Handler = getattr(import_module(f"mockserver.control.{home}"), name)
+    return handler
+
+
+def _behave(home: str, operation_id: str, control: ControlContext, context: RequestContext) -> Response:
+    try:
+        return handler_of(home, operation_id)(control, context)
+    except RefusedError as refused:
+        return problem(refused.refusal)
+
+
+def _admit(wanted: str, context: RequestContext) -> Refusal | None:
+    given = context.request.headers.get("Authorization")
+    if compare_digest(given.encode(), wanted.encode()):
+        return None
+    headers = Headers((("WWW-Authenticate", "Bearer"),))
+    detail = "Control calls need the token that the server was started with: 'Authorization: Bearer TOKEN'."
+    return Refusal(status=401, kind="unauthenticated", detail=detail, headers=headers)

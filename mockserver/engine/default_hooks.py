@@ -1,0 +1,166 @@
+"""The default hooks, `DEFAULT_HOOKS`: they serve a plain OpenAPI document."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from contracts.bulk.model import Resource
+from contracts.messages import Headers, Response
+from contracts.openapi.inference import key_type
+from mockserver.api.model import Hooks, ItemRun, Refusal, RequestContext, problem
+from mockserver.bulk.outcome_rendering import declared_entry
+from mockserver.domain.jobs import Job
+from mockserver.domain.values import FanOutTarget, Item, Outcome
+from mockserver.journal.journal import fingerprint
+from mockserver.stores.interface import Key, Record, View
+
+SCOPE = "default"
+
+
+def admit(context: RequestContext) -> Refusal | None:
+    """Accept everybody as one client; with `--auth strict` a request must carry the declared security's credentials."""
+    credentials = context.request.headers.get("Authorization")
+    context.client = fingerprint(credentials) if credentials else "anonymous"
+    if context.api_state.settings["auth"] != "strict" or context.operation is None or not context.operation.security:
+        return None
+    schemes = context.api.contract.security_schemes
+    if any(all(_carried(context, schemes.get(name, {})) for name in wanted) for wanted in context.operation.security):
+        return None
+    headers = Headers((("WWW-Authenticate", "Bearer"),))
+    return Refusal(
+        status=401, kind="unauthenticated", detail="No credentials that the operation asks for.", headers=headers
+    )
+
+
+def _carried(context: RequestContext, scheme: Mapping[str, object]) -> bool:
+    if scheme.get("type") == "apiKey":
+        name = str(scheme.get("name", ""))
+        return (
+            name in context.request.headers if scheme.get("in") == "header" else bool(context.request.parameter(name))
+        )
+    return bool(context.request.headers.get("Authorization"))
+
+
+def scope(context: RequestContext) -> str | Refusal:
+    """Use one data set for everything."""
+    del context
+    return SCOPE
+
+
+def stock(run: ItemRun, view: View) -> None:
+    """Begin without records."""
+    del run, view
+
+
+def canon(context: RequestContext, data: object) -> object:
+    """Leave names as they are."""
+    del context
+    return data
+
+
+def refuse(context: RequestContext, refusal: Refusal) -> Response:
+    """Respond with a problem document (RFC 9457)."""
+    del context
+    return problem(refusal)
+
+
+def max_items(context: RequestContext) -> int | None:
+    """Use the contract's limit."""
+    del context
+    return None
+
+
+def target(context: RequestContext, name: object) -> FanOutTarget:
+    """Use every target as a data set of that name."""
+    del context
+    return FanOutTarget(scope=str(name))
+
+
+def unknown_target(name: str) -> str:
+    """Return the text that a target does not exist."""
+    return f"There is no {name}."
+
+
+def conduct(context: RequestContext, items: int) -> Refusal | None:
+    """Accept every request."""
+    del context, items
+    return None
+
+
+def sees(context: RequestContext, job: Job) -> bool:
+    """Show the jobs of the request's own data set."""
+    return job.scope == context.scope
+
+
+def precedence(job: Job) -> int:
+    """Run jobs in the order of their arrival."""
+    del job
+    return 0
+
+
+def changes(item: Item) -> Mapping[str, object]:
+    """Return the payload; a list of `{path, value}` operations sets each path's last token to its value."""
+    if isinstance(item.payload, dict):
+        return item.payload
+    if isinstance(item.payload, list):
+        return {str(one["path"]).rpartition("/")[2]: one.get("value") for one in item.payload}
+    return {}
+
+
+def new_keys(run: ItemRun, resource: Resource) -> Callable[[], Key]:
+    """Name records by the next UUID, or by a counter where the schema requires a number."""
+    ids, kind = run.api_state.ids, f"{run.scope}/{resource.name}"
+    if key_type(run.api.contract, resource).is_number:
+        return lambda: ids.count(kind) + 1
+    return lambda: ids.uuid(kind)
+
+
+def job_id(context: RequestContext, items: int) -> str:
+    """Name a job by the next UUID."""
+    del items
+    return context.api_state.ids.uuid("job")
+
+
+def render(run: ItemRun, resource: Resource, record: Record) -> object:
+    """Return the stored members, with the key, and the version where the resource declares one."""
+    del run
+    shown: dict[str, object] = {resource.key: record.key, **record.body}
+    shown[resource.key] = record.key
+    if resource.version is not None:
+        shown[resource.version] = record.version
+    return shown
+
+
+def entries(run: ItemRun) -> Callable[[Outcome], Sequence[object]]:
+    """Render an outcome as the operation declares it: see `mockserver.bulk.outcome_rendering`."""
+    return lambda outcome: (declared_entry(run, outcome),)
+
+
+def finish(context: RequestContext, response: Response) -> Response:
+    """Return the response unchanged."""
+    del context
+    return response
+
+
+DEFAULT_HOOKS: Final = Hooks(
+    authenticate=admit,
+    scope=scope,
+    populate=stock,
+    canonicalise=canon,
+    refuse=refuse,
+    max_items=max_items,
+    target=target,
+    unknown_target=unknown_target,
+    perform=None,
+    check_conduct=conduct,
+    may_see_job=sees,
+    precedence=precedence,
+    changed_members=changes,
+    prepare=None,
+    resolve=None,
+    new_keys=new_keys,
+    job_id=job_id,
+    inspect=None,
+    render=render,
+    entries=entries,
+    finish=finish,
+)

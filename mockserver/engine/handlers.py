@@ -1,0 +1,285 @@
+"""Handlers of operations: `handler_for` selects one; single records are served here, by `serve_record`.
+
+Preconditions and entity tags follow RFC 9110, sections 8.8 and 13; status codes its section 15.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+from contracts.bulk.model import Pagination, RecordAct
+from contracts.exchange.locations import chosen_by, is_outside, locate
+from contracts.exchange.preconditions import IF_MATCH, Version, read_version
+from contracts.messages import ABSENT, Headers, Response
+from contracts.openapi.model import Operation
+from contracts.openapi.parameters import INTEGER
+from contracts.syntax.text import look_up
+from mockserver.api.model import ItemRun, Refusal, RequestContext, json_response
+from mockserver.bulk.execution import populate_scope, serve_bulk, serve_bulk_idempotently
+from mockserver.bulk.guards import (
+    ACTIONS_ON_EXISTING,
+    check_if_match,
+    check_precondition_given,
+    check_precondition_syntax,
+    etag_headers,
+    if_none_match_failed,
+    matches_if_none_match,
+    not_modified,
+)
+from mockserver.bulk.job_endpoints import serve_cancel, serve_poll
+from mockserver.bulk.outcome_rendering import http_status, message_of
+from mockserver.bulk.prepared_api import PreparedApi, prepared
+from mockserver.bulk.record_service import RecordRules, failed_outcome
+from mockserver.bulk.units import with_item_effects
+from mockserver.domain.values import Item, ItemFault, Outcome
+from mockserver.stores.interface import Collection, Record, key_order
+from mockserver.stores.memory import Overlay
+
+NOT_FOUND: Final = 404
+
+
+def serve_record(context: RequestContext) -> Response:
+    """Serve a single-record operation: list, read, create, update, replace, upsert or delete."""
+    operation = _operation(context)
+    act = operation.record
+    assert act is not None  # noqa: S101 - the engine calls this for such an operation only
+    rules = rules_of(context, act)
+    if rules is None:
+        return context.api.hooks.refuse(
+            context, Refusal(status=404, kind="not-found", detail="No such kind of record.")
+        )
+    refusal = (
+        check_precondition_syntax(context, operation)
+        or check_precondition_given(context, operation)
+        or _check_key_type(context, rules, act)
+    )
+    if refusal is not None:
+        return context.api.hooks.refuse(context, refusal)
+    run = run_of(context)
+    populate_scope(run)
+    action = act.action.constant
+    if action == "list":
+        return _serve_list(context, run, rules, act.page)
+    if action == "read":
+        return _serve_read(context, run, rules, act)
+    return _serve_write(context, run, rules, act)
+
+
+def _check_key_type(context: RequestContext, rules: RecordRules, act: RecordAct) -> Refusal | None:
+    """Refuse a call whose path, query or header names what cannot be a key."""
+    key = _key(context, rules, act)
+    if key is ABSENT or not is_outside(act.key or "") or rules.keys.kind.fits(key):
+        return None
+    detail = f"'{str(key)[:80]}' cannot be the {rules.resource.key} of a record of {rules.resource.name}."
+    status = declared_status(_operation(context), (404, 400, 422))
+    return Refusal(status=status, kind="not-found" if status == NOT_FOUND else "invalid", detail=detail)
+
+
+def declared_status(operation: Operation, choices: Sequence[int]) -> int:
+    """Return the first of these status codes that an operation declares, by number or class; else the first."""
+    declared = operation.responses
+    known = (one for one in choices if str(one) in declared or f"{one // 100}XX" in declared)
+    return next(known, choices[0])
+
+
+def _operation(context: RequestContext) -> Operation:
+    assert context.operation is not None  # noqa: S101 - the engine calls behaviours for routed calls only
+    return context.operation
+
+
+def rules_of(context: RequestContext, act: RecordAct) -> RecordRules | None:
+    """Return the rules of the resource that a request names, None when it is unknown."""
+    name = chosen_by(context, act.resource)
+    return prepared(context.api).record_rules.get(name or "")
+
+
+def run_of(context: RequestContext) -> ItemRun:
+    """Return a run of one record in the request's scope."""
+    return ItemRun(
+        api=context.api,
+        api_state=context.api_state,
+        scope=context.scope,
+        now=context.now,
+        unit="item",
+        operation=context.operation,
+        client=context.client,
+    )
+
+
+def item_of(context: RequestContext, rules: RecordRules, act: RecordAct) -> Item:
+    """Return the single item of a single-record request."""
+    payload = look_up(context.data, act.payload) if context.data is not ABSENT else {}
+    target = _key(context, rules, act)
+    if target is ABSENT and isinstance(payload, dict):
+        target = payload.get(rules.resource.key, ABSENT)
+    elif isinstance(payload, dict) and act.key is not None and not rules.resource.assigned:
+        payload = {rules.resource.key: target, **payload}
+    action, version = _action(context, rules, act, target), _version(context, act)
+    return Item(0, None, action, rules.resource, target, payload, version, None, context.data)
+
+
+def _version(context: RequestContext, act: RecordAct) -> Version | None:
+    """Return the version that the call names; If-Match is looked at before, as the precondition that it is."""
+    if act.version is None or act.version.lower() == f"header:{IF_MATCH}".lower():
+        return None
+    return read_version(locate(context, act.version))
+
+
+def _action(context: RequestContext, rules: RecordRules, act: RecordAct, target: object) -> str:
+    """Return what the call wants done: a replacement may create where the operation declares 201."""
+    creates = act.action.constant == "replace" and "201" in _operation(context).responses
+    return "create" if creates and stored_record(context, rules, target) is None else act.action.constant
+
+
+def stored_record(context: RequestContext, rules: RecordRules, key: object) -> Record | None:
+    """Return the record of that key in the request's scope, None when there is none or it is deleted."""
+    record = context.api_state.store.get(Collection(context.scope, rules.resource.name), key)  # type: ignore[arg-type] # a str or an int
+    return None if record is None or record.deleted else record
+
+
+def _key(context: RequestContext, rules: RecordRules, act: RecordAct) -> object:
+    """Return the key that the call names, in the type that its schema says.
+
+    Where that says none, digits name a number if a record has it and none has them as text.
+    """
+    if act.key is None:
+        return ABSENT
+    given = rules.keys.kind.typed(locate(context, act.key))
+    unsure = is_outside(act.key) and not rules.keys.kind.is_text
+    if unsure and isinstance(given, str) and INTEGER.fullmatch(given):
+        collection = Collection(context.scope, rules.resource.name)
+        named = (
+            stored_record(context, rules, given) is None
+            and context.api_state.store.get(collection, int(given)) is not None
+        )
+        return int(given) if named else given
+    return given
+
+
+def _serve_read(context: RequestContext, run: ItemRun, rules: RecordRules, act: RecordAct) -> Response:
+    record = stored_record(context, rules, _key(context, rules, act))
+    if record is None:
+        return _not_found(context, rules, act)
+    operation = _operation(context)
+    refusal = check_if_match(context, operation, record)
+    if refusal is not None:
+        return context.api.hooks.refuse(context, refusal)
+    headers = etag_headers(operation, 200, record)
+    if headers and matches_if_none_match(context, operation, record):
+        return not_modified(headers)
+    return json_response(context, 200, context.api.hooks.render(run, rules.resource, record), headers)
+
+
+def _not_found(context: RequestContext, rules: RecordRules, act: RecordAct) -> Response:
+    detail = f"No {rules.resource.name} has the key {str(locate(context, act.key or ''))[:80]}."
+    return context.api.hooks.refuse(context, Refusal(status=404, kind="not-found", detail=detail))
+
+
+def _serve_write(context: RequestContext, run: ItemRun, rules: RecordRules, act: RecordAct) -> Response:
+    item = item_of(context, rules, act)
+    refusal = _check_key_in_body(context, rules, act, item) or _check_preconditions(context, rules, act, item)
+    if refusal is not None:
+        return context.api.hooks.refuse(context, refusal)
+    outcome = _apply_item(context, run, rules, item)
+    context.outcomes = (outcome,)
+    if outcome.failed:
+        return _failed_response(context, outcome)
+    return _written_response(context, run, rules, outcome)
+
+
+def _check_key_in_body(context: RequestContext, rules: RecordRules, act: RecordAct, item: Item) -> Refusal | None:
+    """Refuse a body whose key is not the one that the call names."""
+    own = rules.resource.key
+    shown = item.payload.get(own) if isinstance(item.payload, dict) else None
+    if act.key is None or shown is None or shown == item.target or rules.keys.kind.typed(shown) == item.target:
+        return None
+    named = f"'{str(item.target)[:80]}', which {act.key} names"
+    detail = f"{own} in the body must be {named}, or be left out; got '{str(shown)[:80]}'."
+    return Refusal(status=declared_status(_operation(context), (400, 409, 422)), kind="invalid", detail=detail)
+
+
+def _check_preconditions(context: RequestContext, rules: RecordRules, act: RecordAct, item: Item) -> Refusal | None:
+    """Refuse a write whose precondition is false; what would be refused for want of a record is not looked at."""
+    record = stored_record(context, rules, item.target)
+    if (act.key is None and item.action == "create") or (record is None and item.action in ACTIONS_ON_EXISTING):
+        return None
+    operation = _operation(context)
+    refusal = check_if_match(context, operation, record)
+    if refusal is None and matches_if_none_match(context, operation, record):
+        refusal = if_none_match_failed(context)
+    if refusal is not None:
+        current = None if record is None else record.version
+        context.outcomes = (
+            failed_outcome(item, ItemFault("version", (), facts={"current": current, "key": item.target})),
+        )
+    return refusal
+
+
+def _apply_item(context: RequestContext, run: ItemRun, rules: RecordRules, item: Item) -> Outcome:
+    """Apply the record, as a scenario wants it if one does."""
+    store = context.api_state.store
+    if context.item_effects is None:
+        return rules.bind(run, store).apply(item)
+    return with_item_effects(
+        context.item_effects, rules.bind(run, store).apply, lambda one: rules.bind(run, Overlay(store)).apply(one)
+    )(item)
+
+
+def _failed_response(context: RequestContext, outcome: Outcome) -> Response:
+    status = http_status(outcome)
+    known = _operation(context).responses
+    if str(status) not in known and "default" not in known and f"{status // 100}XX" not in known:
+        status = 400
+    kind = "not-found" if status == 404 else "invalid"  # noqa: PLR2004 - HTTP's own number
+    return context.api.hooks.refuse(context, Refusal(status=status, kind=kind, detail=f"{message_of(outcome)}."))
+
+
+def _written_response(context: RequestContext, run: ItemRun, rules: RecordRules, outcome: Outcome) -> Response:
+    assert outcome.record is not None  # noqa: S101 - a done item has a record
+    statuses = _operation(context).responses
+    if outcome.action == "delete":
+        return Response(status=204) if "204" in statuses else json_response(context, 200, ABSENT)
+    status = 201 if outcome.action == "create" and "201" in statuses else 200
+    shown = context.api.hooks.render(run, rules.resource, outcome.record)
+    return json_response(context, status, shown, etag_headers(_operation(context), status, outcome.record))
+
+
+def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, page: Pagination) -> Response:
+    every = in_key_order(context, rules)
+    is_paged = page.skip is not None or page.take is not None
+    skip, take = _number(context, page.skip, 0), _number(context, page.take, page.default if is_paged else len(every))
+    window = every[skip : skip + take]
+    headers = Headers()
+    if page.total is not None and page.total.startswith("header:"):
+        headers = Headers(((page.total.partition(":")[2], str(len(every))),))
+    return json_response(context, 200, [context.api.hooks.render(run, rules.resource, one) for one in window], headers)
+
+
+def in_key_order(context: RequestContext, rules: RecordRules) -> Sequence[Record]:
+    """Return the records of the request's scope that are not deleted, ordered by key."""
+    found = context.api_state.store.scan(Collection(context.scope, rules.resource.name))
+    return sorted((one for one in found if not one.deleted), key=key_order)
+
+
+def _number(context: RequestContext, place: str | None, default: int) -> int:
+    given = ABSENT if place is None else locate(context, place)
+    return given if isinstance(given, int) else default
+
+
+Handler: TypeAlias = Callable[[RequestContext], Response]
+
+__all__ = ["handler_for", "serve_bulk", "serve_cancel", "serve_poll", "serve_record"]
+
+
+def handler_for(ready: PreparedApi, operation_id: str) -> Handler | None:
+    """Return the handler of an operation: the API's own, else the default one; None when neither is declared."""
+    own = ready.api.behaviours.get(operation_id)
+    if own is not None:
+        return own
+    if operation_id in ready.plans:
+        return serve_bulk if ready.plans[operation_id].bulk.guard.idempotency is None else serve_bulk_idempotently
+    if operation_id in ready.polls:
+        return serve_poll
+    if operation_id in ready.cancels:
+        return serve_cancel
+    operation = ready.api.contract.operation(operation_id)
+    return serve_record if operation is not None and operation.record is not None else None

@@ -1,0 +1,1 @@
+"""Recorded exchanges as curl, pytest, HTTP file and HAR, with their prerequisites. Begin with `prerequisites`."""

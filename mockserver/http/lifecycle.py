@@ -1,0 +1,308 @@
+"""Start, reload and stop a server: in this event loop (`start`), in a thread (`in_thread`) or until a signal."""
+
+import asyncio
+import gc
+import shlex
+import signal
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from errno import EACCES, EADDRINUSE
+from http import HTTPStatus
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final, NamedTuple, TypeAlias
+from urllib.parse import urlencode
+
+import orjson
+
+from contracts.errors import BulkproofError, MisuseError
+from contracts.messages import ABSENT, Headers, Request
+from contracts.openapi.model import Operation, Parameter, is_json
+from contracts.openapi.routing import expand
+from mockserver.api.model import Api
+from mockserver.apis.sources import Source
+from mockserver.engine import pipeline
+from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS
+from mockserver.http.server import HttpServer
+from mockserver.http.service import Options, Service
+from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
+from mockserver.scenarios.loading import load_file
+from mockserver.scenarios.validation import known_names, require_fitting
+
+GRACE_SECONDS: Final = 30.0  # for requests under way when the server stops
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """A running server. `port` is the port that it listens on."""
+
+    service: Service
+    server: HttpServer
+    listening: asyncio.Server
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Return the base URL, such as `http://127.0.0.1:8080`."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104 - what was bound to
+        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+
+    async def stop(self, seconds: float = GRACE_SECONDS) -> None:
+        """Close the listening socket, finish requests under way for at most `seconds`, and close all connections."""
+        self.listening.close()
+        await self.server.finish(seconds)
+
+
+async def start(
+    service: Service, *, host: str = "127.0.0.1", port: int = 0, body_seconds: float = BODY_TIMEOUT_SECONDS
+) -> Running:
+    """Listen on `host` and `port` (0: any free one). Raises MisuseError: port in use, forbidden, or unknown host."""
+    server = HttpServer(service, body_seconds=body_seconds)
+    try:
+        listening = await asyncio.get_running_loop().create_server(server, host, port, backlog=1024)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise _cannot_listen(host, port, error) from None
+    real_port: int = listening.sockets[0].getsockname()[1]
+    return Running(service=service, server=server, listening=listening, host=host, port=real_port)
+
+
+def _cannot_listen(host: str, port: int, error: Exception) -> MisuseError:
+    number = getattr(error, "errno", None)
+    if number == EADDRINUSE:
+        return MisuseError(
+            f"port {port} of {host} is in use.", cure="Choose another with --port, or 0 for any free one."
+        )
+    if number == EACCES:
+        return MisuseError(
+            f"port {port} needs rights that you do not have.", cure="Choose one from 1024 on with --port."
+        )
+    return MisuseError(
+        f"cannot listen on {host}, port {port}: {getattr(error, 'strerror', None) or error}.", cure="Check --host."
+    )
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Return an event loop: uvloop's where it is installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - not everywhere
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def serve_until_signal(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run `serve` in an event loop of its own; SIGINT and SIGTERM set the event that it gets."""
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_with_signals(serve))
+
+
+async def _with_signals(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(name, ended.set)
+        except NotImplementedError:  # Windows
+            signal.signal(name, lambda *_: loop.call_soon_threadsafe(ended.set))
+    await serve(ended)
+
+
+def tune_collector() -> None:
+    """Exclude the loaded contracts from garbage collection (`gc.freeze`), and collect less often."""
+    gc.freeze()  # without collecting first: that finds next to nothing and costs a tenth of the start
+    gc.set_threshold(100_000, 20, 100)
+    gc.enable()
+
+
+@contextmanager
+def in_thread(
+    apis: Iterable[Api], options: Options | None = None, *, body_seconds: float = BODY_TIMEOUT_SECONDS
+) -> Iterator[Running]:
+    """Serve on a free port from a thread of this process, until the block ends."""
+    ready: Future[tuple[Running, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    service = Service(apis, options or Options(), datetime.now(UTC))
+
+    async def serve() -> None:
+        running = await start(service, body_seconds=body_seconds)
+        ended = asyncio.Event()
+        ready.set_result((running, asyncio.get_running_loop(), ended))
+        await ended.wait()
+        await running.stop(1.0)
+
+    def run() -> None:
+        try:
+            with asyncio.Runner(loop_factory=new_loop) as runner:
+                runner.run(serve())
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    thread = Thread(target=run, name="bulkproof", daemon=True)
+    thread.start()
+    running, loop, ended = ready.result()
+    try:
+        yield running
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
+
+
+WATCH_INTERVAL_SECONDS: Final = 0.5
+Stamps: TypeAlias = Mapping[Path, tuple[int, int]]
+
+
+async def watch(service: Service, sources: Mapping[str, Source], say: Callable[[str], None]) -> None:
+    """Reload the APIs of `sources` (by name) whenever one of their files changes, until cancelled."""
+    seen = {name: _stamps(source, service, name) for name, source in sources.items()}
+    while True:
+        await asyncio.sleep(WATCH_INTERVAL_SECONDS)
+        for name, source in sources.items():
+            stamps = _stamps(source, service, name)
+            if any(seen[name].get(path) != stamp for path, stamp in stamps.items()):
+                await _reload(service, name, source, say)
+                seen[name] = {**_stamps(source, service, name), **stamps}  # what changed meanwhile is seen next time
+
+
+def _stamps(source: Source, service: Service, name: str) -> Stamps:
+    return {path: stamp(path) for path in source.files(service.apis[name].contract)}
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Return modification time and size of a file; they change with its content."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return (0, 0)
+    return stat.st_mtime_ns, stat.st_size
+
+
+class ScenarioFile(NamedTuple):
+    """A scenario's file, the scenario's name, and the file's stamp when it was read."""
+
+    path: Path
+    name: str
+    stamp: tuple[int, int]
+
+
+async def watch_scenarios(service: Service, files: Sequence[ScenarioFile], say: Callable[[str], None]) -> None:
+    """Reload scenarios whenever their file changes, until cancelled."""
+    seen = {file.path: file.stamp for file in files}
+    while True:
+        await asyncio.sleep(WATCH_INTERVAL_SECONDS)
+        for file in files:
+            if (now := stamp(file.path)) != seen[file.path]:
+                seen[file.path] = now
+                _reload_scenario(service, file.path, file.name, say)
+
+
+def _reload_scenario(service: Service, path: Path, name: str, say: Callable[[str], None]) -> None:
+    known = known_names({api.name: api.contract for api in service.apis.values()})
+    try:
+        changed = require_fitting(load_file(path), known, shown=str(path))
+    except BulkproofError as error:
+        say(f"The scenario {name} is unchanged, its file is invalid:\n{error}")
+        return
+    if changed.name != name:
+        say(f"The scenario {name} is unchanged: its file now names it {changed.name}, which needs a restart.")
+        return
+    service.sandboxes.template.catalogue.add(changed)
+    for sandbox in service.sandboxes:
+        sandbox.player.replace(changed)
+    say(f"{name}: the changed scenario is active and starts at its first rule.")
+
+
+async def _reload(service: Service, name: str, source: Source, say: Callable[[str], None]) -> None:
+    try:
+        service.adopt(await asyncio.to_thread(source.reload, service.apis[name]))
+    except BulkproofError as error:
+        say(f"{name} is unchanged, its contract is invalid:\n{error}")
+    else:
+        say(f"{name}: the changed contract is served; stored records stay.")
+
+
+MAX_EXAMPLE_BYTES: Final = 600  # bytes of a body that one would still paste
+FORM_MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
+
+
+def curl_line(api: Api, template: SandboxTemplate, url: str, real: datetime) -> str | None:
+    """Return a `curl` command whose request succeeds in a fresh sandbox; None when no example gives one.
+
+    `url` is the server's base URL.
+    """
+    for operation in sorted(api.contract.operations, key=_example_rank):
+        for request in _requests(operation):
+            sandbox = Sandbox("example", template, real)
+            if pipeline.handle(sandbox, api, request, sandbox.now(real)).status < HTTPStatus.BAD_REQUEST:
+                return _command(api, request, url)
+    return None
+
+
+def _example_rank(operation: Operation) -> tuple[bool, bool]:
+    return operation.bulk is None, operation.method != "POST"
+
+
+def _requests(operation: Operation) -> Iterator[Request]:
+    """Yield the requests that the contract's examples give, one for each example of the body."""
+    values = {(one.where, one.name): _example(one) for one in operation.parameters if one.required}
+    if any(value is ABSENT for value in values.values()):
+        return
+    path = expand(operation.path, {name: _text(value) for (where, name), value in values.items() if where == "path"})
+    query, headers = [], []
+    for (where, name), value in values.items():
+        text = _text(value)
+        if where == "query":
+            query.append((name, text))
+        elif where == "header":
+            headers.append((name, text))
+    for media, body in _bodies(operation):
+        fields = (*headers, ("Content-Type", media)) if media else tuple(headers)
+        yield Request(method=operation.method, path=path, query=tuple(query), headers=Headers(fields), body=body)
+
+
+def _example(parameter: Parameter) -> object:
+    raw: Mapping[str, object] = parameter.schema.raw if parameter.schema is not None else {}
+    listed = [raw[name] for name in ("examples", "enum") if raw.get(name)]
+    own = [one for some in listed if isinstance(some, list) for one in some]
+    single = [raw[name] for name in ("example", "const", "default") if name in raw]
+    return next(iter([*parameter.examples.values(), *single, *own]), ABSENT)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _bodies(operation: Operation) -> Iterator[tuple[str, bytes]]:
+    if operation.body is None:
+        yield "", b""
+        return
+    for media in operation.body.content:
+        for value in media.examples.values():
+            body = _body(media.media_range, value)
+            if body is not None and len(body) <= MAX_EXAMPLE_BYTES:
+                yield media.media_range, body
+
+
+def _body(media: str, value: object) -> bytes | None:
+    if is_json(media):
+        return orjson.dumps(value)
+    if media == FORM_MEDIA_TYPE and isinstance(value, Mapping):
+        return urlencode(value).encode()
+    return value.encode() if isinstance(value, str) else None
+
+
+def _command(api: Api, request: Request, url: str) -> str:
+    query = f"?{urlencode(request.query)}" if request.query else ""
+    words = [
+        "curl",
+        "-sS",
+        *(() if request.method == "GET" else ("-X", request.method)),
+        f"{url}{api.mount}{request.path}{query}",
+    ]
+    for name, value in request.headers:
+        words += ["-H", f"{name}: {value}"]
+    return shlex.join(words + (["-d", request.body.decode()] if request.body else []))

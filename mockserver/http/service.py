@@ -1,0 +1,266 @@
+"""The server without its sockets: the served APIs, their sandboxes, and routing. Begin with `Service`."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any, Final, NamedTuple
+
+from contracts.errors import MisuseError
+from contracts.messages import Headers, Request, Response
+from contracts.syntax.json_text import MAX_BODY_DEPTH
+from mockserver.api.model import Api, Refusal, problem
+from mockserver.control.metrics import Metrics
+from mockserver.control.routes import ControlContext, RefusedError, control_api, find_sandbox
+from mockserver.domain.clock_and_ids import ClockMode
+from mockserver.engine import pipeline
+from mockserver.engine.scenario_execution import Continuation, DeferredResponse
+from mockserver.http.request_reading import RequestTarget, read_target
+from mockserver.sandbox import sandboxes
+from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, MAX_SANDBOXES, Sandbox, Sandboxes, SandboxTemplate
+from mockserver.scenarios.loading import Catalogue
+
+CONTROL_PATH: Final = "/_sandbox"
+METRICS_PATH: Final = "/metrics"
+CONTROL_EXTRA_DEPTH: Final = 8  # maximum nesting of a control request around records
+DOCUMENT_PATH: Final = "/openapi.json"
+LINK_FIELDS: Final = frozenset(("content-location", "location", "operation-location"))
+_log: Final = logging.getLogger("bulkproof")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The configuration of a server.
+
+    `settings` are changes to the defaults, in the shape of a sandbox's settings. `scenarios` are names in `catalogue`
+    that are active in every fresh sandbox. `max_sandboxes` bounds their number. `control_token`, when not empty, is
+    required of every control request.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    mode: ClockMode = "system"
+    factor: float = 1.0
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    scenarios: tuple[str, ...] = ()
+    max_sandboxes: int = MAX_SANDBOXES
+    control_token: str = ""
+
+
+class Destination(NamedTuple):
+    """The sandbox, the API and the target of a request. `prefix` is the part of the path that names the sandbox."""
+
+    sandbox: Sandbox
+    api: Api
+    target: RequestTarget
+    prefix: str = ""
+
+    @property
+    def body_limit(self) -> int:
+        """Return the maximum size of the body, in bytes."""
+        limit: int = self.sandbox.settings["limits"]["bodyBytes"]
+        return limit
+
+
+class Service:
+    """The served APIs with their sandboxes, and the control API."""
+
+    def __init__(self, apis: Iterable[Api], options: Options, real: datetime) -> None:
+        self.apis = _by_name(apis)
+        self.metrics = Metrics()
+        template = SandboxTemplate(
+            apis=self.apis,
+            settings=sandboxes.default_settings(self.apis.values(), options.settings),
+            seed=options.seed,
+            mode=options.mode,
+            factor=options.factor,
+            on_exchange=self.metrics.tell,
+            catalogue=options.catalogue,
+            scenarios=options.scenarios,
+        )
+        self.sandboxes = Sandboxes(template, most=options.max_sandboxes)
+        control = ControlContext(
+            apis=self.apis,
+            sandboxes=self.sandboxes,
+            metrics=self.metrics,
+            catalogue=options.catalogue,
+            settle=pipeline.run_due_jobs,
+        )
+        self.control = control_api(control, token=options.control_token)
+        self._backstage = Sandbox("", _control_template(self.control, self.metrics), real)
+        self._mounts = _mounts(self.apis.values())
+
+    def adopt(self, api: Api) -> None:
+        """Replace the contract of an API; stored state stays. Raises MisuseError: its mount is in use."""
+        self._mounts = _mounts({**self.apis, api.name: api}.values())
+        self.apis[api.name] = api
+        for sandbox in self.sandboxes:
+            sandbox.replace_contract(api)
+
+    def find(self, raw: str, headers: Headers, real: datetime) -> Destination | Response:
+        """Return the destination of a request, or the problem document for a target that matches none."""
+        target = read_target(raw)
+        if target.sandbox is None and _is_control(target.path):
+            return Destination(self._backstage, self.control, target)
+        found = self._mounted(target)
+        if found is None:
+            return self._unmounted(target)
+        if target.path == found.mount + DOCUMENT_PATH and all(
+            one.path != DOCUMENT_PATH for one in found.contract.operations
+        ):
+            inner = target._replace(path=f"{CONTROL_PATH}/apis/{found.name}{DOCUMENT_PATH}")
+            return Destination(self._backstage, self.control, inner)
+        try:
+            sandbox = find_sandbox(self.sandboxes, _sandbox_name(target, headers), real)
+        except RefusedError as refused:
+            return problem(refused.refusal)
+        inner = target._replace(path=target.path[len(found.mount) :] or "/")
+        return Destination(sandbox, found, inner, target.prefix)
+
+    def answer(
+        self, place: Destination, method: str, headers: Headers, body: bytes | Refusal, real: datetime
+    ) -> Response:
+        """Return the response to a request without delays; a body that is a Refusal was not readable."""
+        return self.play(place, method, headers, body, real).complete(place.sandbox.now(real))
+
+    def play(
+        self, place: Destination, method: str, headers: Headers, body: bytes | Refusal, real: datetime
+    ) -> DeferredResponse:
+        """Return the response to a request, with the delays and faults that its scenario asks for."""
+        started = perf_counter()
+        played = self._play(place, method, headers, body, place.sandbox.now(real))
+        self.metrics.observe(place.api.name, perf_counter() - started)
+        return played.map_response(partial(_with_prefixed_links, place)) if place.prefix else played
+
+    def handle(self, method: str, raw: str, headers: Headers, body: bytes, real: datetime) -> Response:
+        """Return the response to a request given as values, without sockets and their limits."""
+        place = self.find(raw, headers, real)
+        return place if isinstance(place, Response) else self.answer(place, method, headers, body, real)
+
+    def _play(
+        self, place: Destination, method: str, headers: Headers, body: bytes | Refusal, now: datetime
+    ) -> DeferredResponse:
+        sandbox, api, target = place.sandbox, place.api, place.target
+        refusal = body if isinstance(body, Refusal) else None
+        if target.fault:
+            refusal = Refusal(status=HTTPStatus.BAD_REQUEST, kind="malformed", detail=target.fault)
+        request = Request(
+            method=method,
+            path=target.path,
+            query=target.query,
+            headers=headers,
+            body=b"" if isinstance(body, Refusal) else body,
+        )
+        try:
+            if refusal is not None:
+                return DeferredResponse(response=pipeline.refuse(sandbox, api, request, now, refusal))
+            played = pipeline.begin(sandbox, api, request, now)
+        except Exception:  # noqa: BLE001 - the last resort: nothing that is sent may end in a traceback
+            return DeferredResponse(response=_internal_error(api.name, method))
+        return (
+            played
+            if played.continuation is None
+            else played._replace(continuation=_guarded(played.continuation, api.name, method))
+        )
+
+    def _mounted(self, target: RequestTarget) -> Api | None:
+        path, folded = target.path, target.path.lower()
+        for mount, api in self._mounts:
+            given = folded if api.contract.ignore_case else path
+            if given.startswith(mount) and given[len(mount) : len(mount) + 1] in {"", "/"}:
+                return api
+        return None
+
+    def _unmounted(self, target: RequestTarget) -> Response:
+        if target.fault:
+            return problem(Refusal(status=HTTPStatus.BAD_REQUEST, kind="malformed", detail=target.fault))
+        served = ", ".join(api.mount for api in self.apis.values())
+        detail = f"Nothing is served at {target.path[:200]}. Served: {served}, and {CONTROL_PATH}/openapi.json."
+        return problem(Refusal(status=HTTPStatus.NOT_FOUND, kind="no-path", detail=detail))
+
+
+def _internal_error(api: str, method: str) -> Response:
+    """Log the exception that is being handled, and return the 500 response."""
+    _log.exception("Internal error while handling %s %s", api, method)
+    detail = "Internal error of Bulkproof; see the server's log. Please report it."
+    return problem(Refusal(status=HTTPStatus.INTERNAL_SERVER_ERROR, kind="fault", detail=detail))
+
+
+def _guarded(rest: Continuation, api: str, method: str) -> Continuation:
+    """Return `rest` with every exception logged and answered with 500."""
+
+    def guarded(now: datetime) -> Response:
+        try:
+            return rest(now)
+        except Exception:  # noqa: BLE001 - as above
+            return _internal_error(api, method)
+
+    return guarded
+
+
+def _by_name(apis: Iterable[Api]) -> dict[str, Api]:
+    found: dict[str, Api] = {}
+    for api in apis:
+        if api.name in found:
+            raise MisuseError(f"two APIs are named '{api.name}'.", cure="Rename one of the files.")
+        found[api.name] = api
+    return found
+
+
+def _mounts(apis: Iterable[Api]) -> tuple[tuple[str, Api], ...]:
+    """Return the APIs by mount, longest first. Raises MisuseError: a mount is used twice, or reserved."""
+    found: dict[str, Api] = {}
+    for api in apis:
+        mount = api.mount.lower() if api.contract.ignore_case else api.mount
+        if mount in found:
+            raise MisuseError(
+                f"'{api.name}' and '{found[mount].name}' are both served at {api.mount}.", cure="Change a server URL."
+            )
+        if _is_control(mount) or mount.startswith("/@"):
+            raise MisuseError(
+                f"'{api.name}' cannot be served at {mount}, which is taken.", cure="Change its server URL."
+            )
+        found[mount] = api
+    return tuple(sorted(found.items(), key=lambda one: -len(one[0])))
+
+
+def _is_control(path: str) -> bool:
+    return path == METRICS_PATH or (
+        path.startswith(CONTROL_PATH) and path[len(CONTROL_PATH) : len(CONTROL_PATH) + 1] in {"", "/"}
+    )
+
+
+def _control_template(control: Api, metrics: Metrics) -> SandboxTemplate:
+    """Return the template of the sandbox behind the control API: it counts requests and keeps no journal."""
+    own = sandboxes.merge(
+        sandboxes.DEFAULT_SETTINGS, {"limits": {"journalExchanges": 0, "depth": MAX_BODY_DEPTH + CONTROL_EXTRA_DEPTH}}
+    )
+    return SandboxTemplate(
+        apis={control.name: control}, settings=own, on_exchange=metrics.tell, allows_preferences=False
+    )
+
+
+def _sandbox_name(target: RequestTarget, headers: Headers) -> str:
+    """Return the sandbox that prefix and `Sandbox` field name. Raises RefusedError: they name different ones."""
+    named = {value.strip() for value in headers.get_all("Sandbox")} if "Sandbox" in headers else set()
+    if target.sandbox is not None:
+        named.add(target.sandbox)
+    if len(named) > 1:
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST, f"The call names different sandboxes: {', '.join(sorted(named))[:200]}."
+        )
+    return next(iter(named), DEFAULT_SANDBOX)
+
+
+def _with_prefixed_links(place: Destination, response: Response) -> Response:
+    """Return a response whose links lead into the sandbox that the path names."""
+    mount = place.api.mount
+    moved = [
+        (name, f"{place.prefix}{value}")
+        for name, value in response.headers.pairs
+        if name.lower() in LINK_FIELDS and value.startswith(f"{mount}/")
+    ]
+    return replace(response, headers=response.headers.with_(*moved)) if moved else response

@@ -1,0 +1,1 @@
+"""Sandboxes: state of the APIs, settings, clock. Begin with `sandboxes` (`Sandbox`, `Sandboxes`)."""

@@ -1,0 +1,350 @@
+"""Isolated sandboxes: each has its own state, clock, journal, seed and settings. Main entry: `Sandboxes.use`.
+
+Settings are changed by JSON Merge Patch (RFC 7396). `EventReader` streams a journal as server-sent events (WHATWG HTML,
+section 9.2).
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from contracts.messages import Response
+from contracts.syntax.json_text import MAX_BODY_DEPTH
+from mockserver.api.model import Api, ApiState
+from mockserver.bulk.prepared_api import prepared
+from mockserver.domain.clock_and_ids import ClockMode, IdSource, VirtualClock
+from mockserver.journal.journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_EXCHANGES, Journal, JournalEntry, notify_all
+from mockserver.scenarios.loading import Catalogue
+from mockserver.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from mockserver.scenarios.player import ScenarioPlayer
+
+
+MEBIBYTE: Final = 1024 * 1024
+DEFAULT_SETTINGS: Final[Mapping[str, Any]] = {
+    "auth": "open",
+    "conduct": "observe",
+    "strict": False,
+    "lenientJson": False,
+    "limits": {
+        "bodyBytes": 32 * MEBIBYTE,
+        "depth": 64,
+        "timeoutSeconds": 120,
+        "journalExchanges": DEFAULT_MAX_EXCHANGES,
+        "journalBytes": DEFAULT_MAX_BYTES,
+    },
+}
+
+
+def _range(says: str, least: int, most: int, unit: str) -> dict[str, object]:
+    description = f"{says}: {least} to {most} {unit}."
+    return {"type": "integer", "minimum": least, "maximum": most, "description": description}
+
+
+_SETTING_SCHEMAS: Final[Mapping[str, Any]] = {
+    "auth": {"enum": ["open", "strict"], "description": "Whether requests need valid credentials."},
+    "conduct": {
+        "enum": ["observe", "enforce"],
+        "description": "Whether breaches of the rules of client conduct are recorded or refused.",
+    },
+    "strict": {
+        "type": "boolean",
+        "description": "Whether the stricter reading applies where a vendor's documentation contradicts itself.",
+    },
+    "lenientJson": {"type": "boolean", "description": "Whether trailing commas in JSON are accepted."},
+    "limits": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "bodyBytes": _range("The largest body of a call, once inflated", 1, 1024 * MEBIBYTE, "bytes"),
+            "depth": _range("How deep JSON may be nested", 1, MAX_BODY_DEPTH, "levels"),
+            "timeoutSeconds": _range("How long a scenario may leave a call unanswered", 1, 3600, "seconds"),
+            "journalExchanges": _range("How much the journal keeps", 1, 1_000_000, "exchanges"),
+            "journalBytes": _range("How much the journal keeps", MEBIBYTE, 4096 * MEBIBYTE, "bytes"),
+        },
+    },
+}
+
+
+def default_settings(apis: Iterable[Api], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the settings of a new sandbox: the defaults, those of each API under its name, and `given` over them."""
+    whole = {**DEFAULT_SETTINGS, **{api.name: api.settings for api in apis if api.settings}}
+    merged: dict[str, Any] = merge(whole, given or {})
+    return merged
+
+
+def settings_schema(apis: Iterable[Api]) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the settings when these APIs are served."""
+    own = {api.name: dict(api.settings_schema) for api in apis if api.settings_schema}
+    return {"type": "object", "additionalProperties": False, "properties": {**_SETTING_SCHEMAS, **own}}
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """Return `target` with a JSON Merge Patch (RFC 7396) applied; neither is changed."""
+    if not isinstance(patch, Mapping):
+        return patch
+    kept = target if isinstance(target, Mapping) else {}
+    changed = {name: merge(kept.get(name), value) for name, value in patch.items() if value is not None}
+    return {**{name: value for name, value in kept.items() if name not in patch or name in changed}, **changed}
+
+
+def with_defaults(given: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with absent ones taken from `fresh`."""
+    return {**fresh, **{name: _with_default(value, fresh.get(name)) for name, value in given.items()}}
+
+
+def _with_default(value: Any, fresh: Any) -> Any:
+    return with_defaults(value, fresh) if isinstance(value, Mapping) and isinstance(fresh, Mapping) else value
+
+
+DEFAULT_SANDBOX: Final = "default"
+SANDBOX_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MAX_SANDBOXES: Final = 1000
+MIN_IDLE: Final = timedelta(minutes=10)  # a sandbox used since then is never dropped to make room
+MIN_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_INSTANT: Final = datetime(
+    9000, 1, 1, tzinfo=UTC
+)  # a thousand years before Python's calendar ends: jobs and tokens last
+
+
+class SandboxesFullError(Exception):
+    """The maximum of sandboxes exists, and each was used recently. `wait` is the time until a retry can succeed."""
+
+    def __init__(self, wait: timedelta) -> None:
+        self.wait = wait
+        super().__init__(f"All sandboxes were used in the last {MIN_IDLE.seconds // 60} minutes.")
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text is a valid sandbox name: 1 to 64 letters, digits, `.`, `_` and `-`."""
+    return SANDBOX_NAME.fullmatch(text) is not None
+
+
+def _ignore(entry: JournalEntry) -> None:
+    del entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxTemplate:
+    """The defaults of a new sandbox, from the command line.
+
+    `apis` are the served APIs by name; they change when a contract is reloaded. `on_exchange` is called with every
+    journal entry. `catalogue` has the scenarios by name, `scenarios` the names of the active ones; `allows_preferences`
+    is false where a request cannot ask for a scenario.
+    """
+
+    apis: Mapping[str, Api] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=lambda: default_settings(()))
+    seed: int = 0
+    mode: ClockMode = "system"
+    factor: float = 1.0
+    on_exchange: Callable[[JournalEntry], None] = _ignore
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    scenarios: tuple[str, ...] = ()
+    allows_preferences: bool = True
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """One isolated sandbox. `settings` is replaced, never changed in place; `used` is the real time of its last use.
+
+    `reset_count` counts resets. `clock_listeners` are called when the clock was set or advanced, `journal_listeners`
+    when an exchange was recorded, at a reset, and when the sandbox is dropped.
+    """
+
+    name: str
+    template: SandboxTemplate
+    used: datetime
+    seed: int = 0
+    clock: VirtualClock = field(init=False)
+    settings: dict[str, Any] = field(init=False)
+    journal: Journal = field(init=False)
+    api_states: dict[str, ApiState] = field(init=False)
+    _player: "ScenarioPlayer | None" = field(init=False, default=None)
+    reset_count: int = 0
+    clock_listeners: set[Callable[[], object]] = field(default_factory=set)
+    journal_listeners: set[Callable[[], object]] = field(default_factory=set)
+    is_dropped: bool = False
+
+    def __post_init__(self) -> None:
+        self.reset(self.used)
+
+    def reset(self, real: datetime, *, seed: int | None = None) -> None:
+        """Restore the initial state; `seed` is the new seed, by default the template's."""
+        template = self.template
+        self.seed = template.seed if seed is None else seed
+        self.clock = VirtualClock.start(template.mode, real, factor=template.factor)
+        self.api_states = {}
+        self.journal = Journal(tell=template.on_exchange, listeners=self.journal_listeners)
+        self._player = None
+        if template.scenarios:
+            self.player.activate([template.catalogue.get(name) for name in template.scenarios])
+        self.reset_count += 1
+        self.apply_settings(template.settings)
+        self.notify_clock_change()
+        notify_all(self.journal_listeners)
+
+    def close(self) -> None:
+        """Mark the sandbox as dropped, and notify all listeners."""
+        self.is_dropped = True
+        notify_all(self.journal_listeners)
+        self.notify_clock_change()
+
+    def notify_clock_change(self) -> None:
+        """Notify the listeners of the clock."""
+        notify_all(self.clock_listeners)
+
+    @property
+    def player(self) -> "ScenarioPlayer":
+        """Return the player of scenarios, created on first use."""
+        if self._player is None:
+            from mockserver.scenarios.player import ScenarioPlayer  # noqa: PLC0415 - most sandboxes play nothing
+
+            self._player = ScenarioPlayer(seed=self.seed)
+        return self._player
+
+    @property
+    def is_playing(self) -> bool:
+        """Tell whether any scenario is active."""
+        return self._player is not None and self._player.scenarios != ()
+
+    @property
+    def apis(self) -> Iterable[Api]:
+        """Return the served APIs."""
+        return self.template.apis.values()
+
+    def now(self, real: datetime) -> datetime:
+        """Return the sandbox's time at the real time `real`, at most the year 9000."""
+        try:
+            return min(self.clock.now(real), MAX_INSTANT)
+        except OverflowError:
+            return MAX_INSTANT
+
+    def apply_settings(self, settings: dict[str, Any]) -> None:
+        """Replace the settings of every API, and apply the journal's limits."""
+        self.settings = settings
+        for api_state in self.api_states.values():
+            api_state.settings = settings
+        limits = settings["limits"]
+        self.journal.set_limits(exchanges=limits["journalExchanges"], max_bytes=limits["journalBytes"])
+
+    def api_state(self, api: Api, now: datetime) -> ApiState:
+        """Return the state of an API, created as of `now` on first use."""
+        found = self.api_states.get(api.name)
+        if found is None:
+            store = MemoryStore(prepared(api).indexes)
+            found = ApiState(store=store, ids=IdSource(seed=self.seed), settings=self.settings, created=now)
+            self.api_states[api.name] = found
+        return found
+
+    def drop_expired(self, now: datetime) -> None:
+        """Drop what has expired by `now` from every API: ended jobs, tokens, keys."""
+        for api_state in self.api_states.values():
+            api_state.drop_expired(now)
+
+    def replace_contract(self, api: Api) -> None:
+        """Serve a changed contract from now on: records are kept and indexed anew."""
+        api_state = self.api_states.get(api.name)
+        if api_state is None:
+            return
+        old, new = api_state.store, MemoryStore(prepared(api).indexes)
+        for collection in old.collections():
+            for record in old.scan(collection):
+                new.put(collection, record)
+        api_state.store = new
+
+
+class Sandboxes:
+    """The sandboxes of a server by name, created on first use.
+
+    The cost of a request does not depend on their number.
+    """
+
+    def __init__(self, template: SandboxTemplate, *, most: int = MAX_SANDBOXES) -> None:
+        self.template = template
+        self.most = most
+        self._by_name: OrderedDict[str, Sandbox] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __iter__(self) -> Iterator[Sandbox]:
+        """Yield every sandbox, the one idle longest first."""
+        return iter(tuple(self._by_name.values()))
+
+    def use(self, name: str, real: datetime) -> Sandbox:
+        """Return the sandbox of that name, created if need be, and mark it as used at `real`.
+
+        Raises SandboxesFullError when there is no room for another.
+        """
+        found = self._by_name.get(name)
+        if found is None:
+            self._make_room(real)
+            found = self._by_name[name] = Sandbox(name, self.template, real)
+        else:
+            self._by_name.move_to_end(name)
+            found.used = real
+        return found
+
+    def drop(self, name: str) -> bool:
+        """Drop a sandbox; tell whether there was one of that name."""
+        dropped = self._by_name.pop(name, None)
+        if dropped is not None:
+            dropped.close()
+        return dropped is not None
+
+    def _make_room(self, real: datetime) -> None:
+        while len(self._by_name) >= self.most:
+            idle = next(iter(self._by_name.values()))
+            wait = idle.used + MIN_IDLE - real
+            if wait > timedelta(0):
+                raise SandboxesFullError(wait)
+            self.drop(idle.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveResponse(Response):
+    """A response whose body continues with the events of `sandbox` with numbers above `after`.
+
+    `render` returns the JSON value of an exchange.
+    """
+
+    sandbox: Sandbox
+    after: int
+    render: Callable[[JournalEntry], Any]
+
+
+@dataclass(slots=True)
+class EventReader:
+    """Reads a sandbox's journal on as server-sent events; exchanges dropped meanwhile are skipped."""
+
+    sandbox: Sandbox
+    after: int
+    render: Callable[[JournalEntry], Any]
+    reset_count: int = 0
+
+    def __post_init__(self) -> None:
+        self.reset_count = self.sandbox.reset_count
+
+    def read(self, most: int = 100) -> bytes:
+        """Return the next events, at most `most`, b"" when there are none yet."""
+        sandbox, reset = self.sandbox, b""
+        if self.reset_count != sandbox.reset_count:
+            self.reset_count, self.after = sandbox.reset_count, 0
+            reset = server_sent_event("reset", {"seed": sandbox.seed})
+        entries = list(sandbox.journal.after(self.after, most))
+        if entries:
+            self.after = entries[-1].n
+        return reset + b"".join(server_sent_event("exchange", self.render(entry), entry.n) for entry in entries)
+
+
+def server_sent_event(name: str, data: object, number: int | None = None) -> bytes:
+    """Return one server-sent event."""
+    head = b"" if number is None else b"id: %d\n" % number
+    return b"%sevent: %s\ndata: %s\n\n" % (head, name.encode(), orjson.dumps(data))

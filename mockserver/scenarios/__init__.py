@@ -1,0 +1,1 @@
+"""Scenarios: model, loading, matching, playing. Begin with `model` (`Scenario`) and `player` (`ScenarioPlayer`)."""

@@ -1,0 +1,65 @@
+"""The interface of record storage: `View` is the Protocol of every store and every overlay."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from typing import NamedTuple, Protocol, TypeAlias
+
+Key: TypeAlias = str | int
+Index: TypeAlias = tuple[str, ...]
+
+__all__ = ["Collection", "Index", "Key", "Record", "View", "key_order"]
+
+
+class Collection(NamedTuple):
+    """The name of a collection of records: the data set or tenant (`scope`), and the resource."""
+
+    scope: str
+    resource: str
+
+
+class Record(NamedTuple):
+    """One stored record. `version` counts from 1; `body` is never changed in place; `deleted` marks a tombstone."""
+
+    key: Key
+    version: int
+    deleted: bool
+    body: dict[str, object]
+    created: datetime
+    modified: datetime
+
+
+def key_order(record: Record) -> tuple[bool, Key]:
+    """Return the sort key of a record: integer keys first, then text keys."""
+    return isinstance(record.key, str), record.key
+
+
+class View(Protocol):
+    """Synchronous reads and writes of records. Tombstones of deleted records are records too."""
+
+    def get(self, collection: Collection, key: Key) -> Record | None:
+        """Return the record, None when there is none."""
+
+    def put(self, collection: Collection, record: Record) -> None:
+        """Insert the record, or replace the one with the same key."""
+
+    def drop(self, collection: Collection, key: Key) -> None:
+        """Remove the record without a tombstone; no error when there is none."""
+
+    def scan(self, collection: Collection) -> Iterator[Record]:
+        """Yield every record, in no defined order."""
+
+    def find(self, collection: Collection, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
+        """Return the keys of the records whose members `index` have these values.
+
+        Only declared indexes can be searched.
+        """
+
+    def has_any(self, collection: Collection, index: Index, values: AbstractSet[object]) -> bool:
+        """Tell whether any record has one of these values in the only member of `index`."""
+
+    def insert_all(self, collection: Collection, records: Sequence[Record]) -> None:
+        """Insert records with new keys."""
+
+    def collections(self) -> Iterable[Collection]:
+        """Return the collections that hold or held a record."""

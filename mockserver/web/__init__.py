@@ -1,1 +1,0 @@
-"""The aiohttp rim: sockets, request bodies, starting and stopping a server."""

@@ -1,0 +1,177 @@
+"""Paths lead to operations: literals before variables, in time that does not grow with the document."""
+
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.openapi.model import Contract, NoRoute, Operation, Parameter
+from contracts.openapi.routing import Router, expand, last_variable, split_path, variables_of
+from contracts.schemas.schema_set import SchemaSet
+
+
+def contract(*routes, **more):
+    """Return a contract of operations written `GET /path`, each named by itself."""
+    operations = tuple(Operation(id=one, method=one.split()[0], path=one.split()[1], pointer="") for one in routes)
+    return Contract(
+        name="toy",
+        title="",
+        version="",
+        mount="",
+        operations=operations,
+        resources={},
+        schemas=SchemaSet({}),
+        document={},
+        **more,
+    )
+
+
+TOY = contract(
+    "GET /",
+    "GET /pets",
+    "POST /pets",
+    "GET /pets/mine",
+    "GET /pets/{id}",
+    "DELETE /pets/{pet}",
+    "GET /pets/{id}.json",
+    "GET /pets/{id}/toys/{toy}",
+    "GET /pets/mine/toys",
+    "GET /{kind}/all",
+    "POST /pets:batch",
+    "GET /files/{name}.{kind}",
+    "GET /slash/",
+)
+
+
+def found(router, call):
+    """Return the name and the variables of a call's route, or what the path allows."""
+    route = router.match(*call.split(" ", 1))
+    return route.allow if isinstance(route, NoRoute) else (route.operation.id, dict(route.variables))
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("GET /", ("GET /", {})),
+        ("GET /pets", ("GET /pets", {})),
+        ("PUT /pets", ("GET", "POST")),
+        ("HEAD /pets", ("GET", "POST")),
+        ("GET /pets/", None),
+        ("GET //pets", None),
+        ("GET ", None),
+        ("GET /pets/mine", ("GET /pets/mine", {})),
+        ("DELETE /pets/mine", ("GET",)),
+        ("GET /pets/7", ("GET /pets/{id}", {"id": "7"})),
+        ("DELETE /pets/7", ("DELETE /pets/{pet}", {"pet": "7"})),
+        ("PUT /pets/7", ("GET", "DELETE")),
+        ("GET /pets/7.json", ("GET /pets/{id}.json", {"id": "7"})),
+        ("GET /pets/.json", ("GET /pets/{id}", {"id": ".json"})),
+        ("GET /pets/mine/toys/ball", ("GET /pets/{id}/toys/{toy}", {"id": "mine", "toy": "ball"})),
+        ("GET /pets/all", ("GET /pets/{id}", {"id": "all"})),
+        ("GET /cats/all", ("GET /{kind}/all", {"kind": "cats"})),
+        ("POST /pets:batch", ("POST /pets:batch", {})),
+        ("GET /p%65ts/a%2Fb%20c", ("GET /pets/{id}", {"id": "a/b c"})),
+        ("GET /files/a.b.txt", ("GET /files/{name}.{kind}", {"name": "a", "kind": "b.txt"})),
+        ("GET /slash/", ("GET /slash/", {})),
+        ("GET /slash", None),
+        ("GET /PETS", None),
+    ],
+)
+def test_where_calls_lead(call, expected):
+    """Each call finds its operation with decoded variables, else the methods of its path, else nothing."""
+    assert found(Router(TOY), call) == expected
+
+
+def test_case_counts_only_where_the_contract_says_so():
+    """Without regard to case literals fit in any spelling; values keep theirs."""
+    router = Router(replace(TOY, ignore_case=True))
+    assert found(router, "GET /PETS/Mine") == ("GET /pets/mine", {})
+    assert found(router, "GET /Pets/ABC.JSON") == ("GET /pets/{id}.json", {"id": "ABC"})
+
+
+BLOCKS = contract(
+    "GET /{kind}/{id}",
+    "PUT /{kind}/{id}",
+    "POST /{kind}/post",
+    "GET /{kind}/status/{job}",
+    "POST /{kind}/many/post",
+    reserved=("post", "status", "many"),
+)
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("GET /block/a", ("GET /{kind}/{id}", {"kind": "block", "id": "a"})),
+        ("GET /block/post", ("POST",)),
+        ("POST /block/post", ("POST /{kind}/post", {"kind": "block"})),
+        ("GET /block/status", ()),
+        ("PUT /block/many", ()),
+        ("GET /block/status/post", None),
+        ("GET /block/Status", ("GET /{kind}/{id}", {"kind": "block", "id": "Status"})),
+        ("GET /block/status/7", ("GET /{kind}/status/{job}", {"kind": "block", "job": "7"})),
+    ],
+)
+def test_reserved_words_are_no_values(call, expected):
+    """A variable takes no reserved word; a path that ends in one, with others below it, exists and allows nothing."""
+    assert found(Router(BLOCKS), call) == expected
+
+
+def test_only_operations_that_take_the_values_of_a_path_count():
+    """A path is there for the methods whose path parameters take its values; where there are none it is unknown."""
+
+    def named(words):
+        schema = SchemaSet({"w": {"enum": words}}).schema("w#")
+        return (Parameter(name="kind", where="path", required=True, schema=schema, style="simple", explode=False),)
+
+    toy = contract("GET /{kind}/all", "POST /{kind}/all", "GET /{kind}/status/{job}", reserved=("status",))
+    words = (["red", "blue"], ["red"], ["red", "blue"])
+    routed = tuple(replace(one, parameters=named(some)) for one, some in zip(toy.operations, words, strict=True))
+    router = Router(replace(toy, operations=routed))
+    assert [found(router, f"PUT /{kind}/all") for kind in ("red", "blue", "green")] == [("GET", "POST"), ("GET",), None]
+    assert [router.allowed(f"/{kind}/all") for kind in ("red", "blue", "green")] == [("GET", "POST"), ("GET",), ()]
+    assert [found(router, f"GET /{kind}/status") for kind in ("red", "green")] == [(), None]
+
+
+TEMPLATES = ("/a/{x}", "/a/{x}.json", "/{x}:cancel", "/a/{x}-{y}/b", "/{y}/v{x}", "/plain")
+
+
+@given(
+    st.sampled_from(TEMPLATES),
+    st.dictionaries(st.sampled_from("xy"), st.from_regex("[a-z/ ä]{1,5}", fullmatch=True), min_size=2),
+)
+def test_a_path_made_of_a_template_leads_back(template, values):
+    """What values make of a template is matched by it, and gives the same values."""
+    own = {name: values[name] for name in variables_of(template)}
+    route = Router(contract(f"GET {template}")).match("GET", expand(template, values))
+    assert dict(route.variables) == own
+    cut = zip(template.split("/")[1:], split_path(template, expand(template, values)), strict=True)
+    assert [piece for wanted, pieces in cut if "{" in wanted for piece in pieces[1::2]] == list(own.values())
+    assert last_variable(template) == (list(own)[-1] if own else None)
+
+
+SEGMENTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+@given(SEGMENTS, SEGMENTS)
+def test_any_value_goes_through_a_variable(left, right):
+    """A value that is percent-encoded in a path arrives as it was."""
+    router = Router(contract("GET /a/{x}/b/{y}"))
+    path = f"/a/{quote(left, safe='')}/b/{quote(right, safe='')}"
+    assert found(router, f"GET {path}") == ("GET /a/{x}/b/{y}", {"x": left, "y": right})
+
+
+@given(st.text(max_size=40))
+def test_no_path_raises(path):
+    """Whatever the path, there is a route or none."""
+    Router(TOY).match("GET", path)
+
+
+def test_ten_thousand_operations_are_all_found():
+    """In a huge document each path finds its own operation."""
+    router = Router(contract(*(f"GET /area{n % 100}/things{n}/{{id}}" for n in range(10_000))))
+    for n in range(0, 10_000, 997):
+        path = f"GET /area{n % 100}/things{n}"
+        assert found(router, f"{path}/x") == (f"{path}/{{id}}", {"id": "x"})

@@ -1,0 +1,161 @@
+"""Sending calls over HTTP: to any server in real time, and to a sandbox whose clock moves."""
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from contracts.errors import MisuseError
+from contracts.messages import ABSENT, Headers, Request
+from contracts.openapi.loading import load_bundled
+from generators.check.run import FindingFound, LawAnswered, run_checks
+from generators.client.environments import SandboxClient, connect
+from generators.client.http import HttpClient, NoAnswerError, base_url_of
+from generators.client.session import Budget
+
+GENERO = load_bundled("genero")
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Tells what it was asked; `/drop` closes the connection, `/last` closes it after the answer."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path.endswith("/drop"):
+            self.close_connection = True
+            return
+        length = int(self.headers.get("Content-Length", 0))
+        told = f'{{"path": "{self.path}", "from": {self.client_address[1]}, "mark": "{self.headers.get("Mark", "")}"}}'
+        body = told.encode() if not self.path.endswith("/text") else b"plain"
+        self.rfile.read(length)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Set-Cookie", "a=1")
+        self.send_header("Set-Cookie", "b=2")
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = self.path.endswith("/last")
+
+    def log_message(self, *parts):
+        """Keep quiet."""
+
+
+@contextmanager
+def echoing():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def get(path, **more):
+    return Request(method="GET", path=path, **more)
+
+
+def test_calls_go_out_as_they_are_and_replies_come_back_whole():
+    """Path, query and headers are sent, the caller's too unless the call has its own; header fields keep order."""
+    with echoing() as url:
+        client = HttpClient(f"{url}/base/", headers={"Mark": "caller"})
+        reply = client.send(get("/a%2Fb", query=(("q", "å&="), ("q", "2"))))
+        assert reply.data["path"] == "/base/a%2Fb?q=%C3%A5%26%3D&q=2"
+        assert reply.data["mark"] == "caller"
+        assert client.send(get("/x", headers=Headers((("mark", "call"),)))).data["mark"] == "call"
+        assert reply.headers.get_all("set-cookie") == ("a=1", "b=2")
+        assert client.send(get("/text")).data is ABSENT
+        client.close()
+
+
+def test_one_connection_serves_many_calls():
+    """The connection is kept, and opened anew when the server has closed it, without sending anything twice."""
+    with echoing() as url:
+        client = HttpClient(url)
+        ports = [client.send(get(path)).data["from"] for path in ("/1", "/2", "/last", "/3", "/4")]
+        assert ports[0] == ports[1] == ports[2] != ports[3] == ports[4]
+        client.close()
+
+
+@pytest.mark.parametrize("path", ["/drop"])
+def test_a_dropped_connection_is_no_answer(path):
+    """What is no whole response is told, and the next call works again."""
+    with echoing() as url:
+        client = HttpClient(url)
+        with pytest.raises(NoAnswerError, match=r"GET http://127.0.0.1:\d+/drop: "):
+            client.send(get(path))
+        assert client.send(get("/1")).status == 200
+        client.close()
+
+
+def test_nobody_there_is_no_answer():
+    """A port that nobody listens on gives one sentence."""
+    with pytest.raises(NoAnswerError, match="refused"):
+        HttpClient("http://127.0.0.1:9").send(get("/"))
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x", "http://", "http://x:port"])
+def test_what_is_no_url_is_misuse(url):
+    """A slip in the URL is told before anything is sent."""
+    with pytest.raises(MisuseError, match=r"http://HOST:PORT"):
+        HttpClient(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("http://x:1", "http://x:1/genero"),
+        ("http://x:1/", "http://x:1/genero"),
+        ("http://x:1/genero/", "http://x:1/genero"),
+        ("http://x:1/@mine", "http://x:1/@mine/genero"),
+        ("http://x:1/v2", "http://x:1/v2/genero"),
+    ],
+)
+def test_the_mount_is_added_to_the_root_of_a_server(url, base):
+    """A URL that ends with the contract's mount already is taken as it is."""
+    assert base_url_of(GENERO, url) == base
+
+
+def test_another_server_is_waited_for_in_real_time():
+    """A server without our control API has no clock to be moved."""
+    with echoing() as url:
+        client = connect(GENERO, url)
+        assert isinstance(client, HttpClient)
+        before = datetime.now(UTC)
+        client.advance(timedelta(milliseconds=20))
+        assert client.now() - before >= timedelta(milliseconds=20)
+        client.close()
+
+
+def test_a_sandbox_is_known_by_its_control_api(serving):
+    """Its clock moves ahead of real time, in the sandbox that the URL or the header names, and in no other."""
+    client = serving("genero")
+    by_url = connect(GENERO, f"{client.running.url}/@{client.sandbox}")
+    by_header = connect(GENERO, client.running.url, headers={"sandbox": client.sandbox})
+    elsewhere = connect(GENERO, client.running.url)
+    assert [one.sandbox for one in (by_url, by_header, elsewhere)] == [client.sandbox, client.sandbox, "default"]
+    assert isinstance(by_url, SandboxClient)
+    client.control("PUT", "clock", {"mode": "frozen", "now": "2026-01-01T00:00:00Z"})
+    by_url.advance(timedelta(hours=1))
+    by_header.advance(timedelta(minutes=1))
+    assert client.control("GET", "clock").data["now"].startswith("2026-01-01T01:01:00")
+    assert by_url.now() - datetime.now(UTC) > timedelta(minutes=59)
+    for one in (by_url, by_header, elsewhere):
+        one.close()
+
+
+def test_laws_hold_over_the_wire(serving):
+    """The same checks work over HTTP, with nothing but a URL."""
+    client = serving("genero")
+    client = connect(GENERO, f"{client.running.url}/@{client.sandbox}")
+    only = ["isolated", "singular", "job-progress", "response", "postJob", "jobStatus"]
+    events = list(run_checks(GENERO, client, only=only, budget=Budget(seconds=100)))
+    client.close()
+    assert [event.finding.says for event in events if isinstance(event, FindingFound)] == []
+    assert {event.answer.word for event in events if isinstance(event, LawAnswered)} == {"passed"}

@@ -1,0 +1,61 @@
+"""Lanes: what did not show while others played beside it is tried again by one alone."""
+
+import pytest
+from example_findings import kept
+
+from contracts.openapi.loading import load_bundled
+from generators.client.environments import TargetOptions
+from generators.fuzz import worker
+from generators.fuzz.shards import CampaignConfig, Shard
+
+NEVER = kept("a", law="model", confirmed=0, tries=3)
+SEEN = kept("a", law="model", confirmed=0, tries=0, small=False)
+SHOWN = kept("a", law="model")
+
+
+class Shared:
+    """A server that everybody shares."""
+
+    controlled = False
+
+
+@pytest.fixture
+def shard(monkeypatch):
+    """Return a shard with a finding that waits, what is told of it, and what comes of trying it, one after another."""
+    came, told = [], []
+    monkeypatch.setattr(worker.Triager, "confirm", lambda *_: came.pop(0))
+    job = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url=""))
+    made = worker.FuzzWorker(job, Shard(number=0, part="bulk", seconds=60.0), Shared(), told.append, lambda: False)
+    made.waiting = [SEEN]
+    return made, told, came
+
+
+def of_findings(told):
+    return [one["finding"].confirmed for one in told if one["kind"] == "kept"]
+
+
+def test_a_finding_that_does_not_show_is_tried_again_by_one_lane_alone(shard):
+    """The lane that tried it stops, as all others do but the first, which tries it as it was seen."""
+    made, told, came = shard
+    came += [NEVER, SHOWN]
+    made.shrink_waiting(3)
+    assert (of_findings(told), made.waiting) == ([], [SEEN])
+    assert [made.is_idle(lane) for lane in (0, 1, 3)] == [False, True, True]
+    made.shrink_waiting(0)
+    assert (of_findings(told), made.waiting) == ([3], [])
+
+
+def test_one_that_does_not_show_then_either_is_told_so(shard):
+    """Nobody was in its way: it is flaky."""
+    made, told, came = shard
+    came += [NEVER, NEVER]
+    made.shrink_waiting(0)
+    assert (of_findings(told), came) == ([0], [])
+
+
+def test_a_flaky_finding_that_is_seen_again_is_tried_anew(shard):
+    """Some more times, in what was done when it was seen again; never when it has shown again before."""
+    made, _, _ = shard
+    assert [made.is_worth_retrying(NEVER) for _ in range(4)] == [True, True, True, False]
+    assert not made.is_worth_retrying(SHOWN)
+    assert not made.is_worth_retrying(SEEN)

@@ -1,0 +1,212 @@
+"""What a campaign's judge must keep silent about, and what it must not."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import orjson
+import pytest
+
+from contracts import load
+from contracts.messages import ABSENT, Exchange, Headers, Request, Response
+from contracts.openapi.loading import load_bundled
+from generators.client.environments import Environment
+from generators.oracles.oracle import Oracle
+from generators.oracles.state_model import RecordSet, StateModel
+
+NOTES = load(Path(__file__).parent / "data" / "notes.yaml")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CONTRACT = load(Path(__file__).parent / "data" / "things.yaml")
+TENANT = (("X-Tenant", "north"),)
+
+
+class Judge:
+    """A watcher of one world, told of one call after the other."""
+
+    def __init__(self, contract=CONTRACT):
+        self.oracle = Oracle(contract, Environment(client=SimpleNamespace(controlled=True), name_prefix="00000"))
+        self.n = 0
+
+    def told(self, method, path, body, status, answer, *, headers=TENANT, with_=()):
+        """Return the shapes of what is found in one exchange, what HTTP says left out."""
+        self.n += 1
+        route = self.oracle.router.match(method, path)
+        content = b"" if body is ABSENT else orjson.dumps(body)
+        headers = Headers((("Content-Type", "application/json"), *headers))
+        call = Request(method=method, path=path, headers=headers, body=content)
+        reply = Response(status=status, headers=Headers(with_), body=orjson.dumps(answer), data=answer)
+        name = route.operation.id
+        exchange = Exchange(n=self.n, at=NOW, api=CONTRACT.name, operation=name, request=call, response=reply)
+        return [one.shape for one in self.oracle.judge(exchange) if one.law != "response"]
+
+    def put(self, *items, ok=True):
+        """Put single things, each with the outcome `ok`."""
+        bodies = [{"ref": f"r{n}", **item} for n, item in enumerate(items)]
+        outcomes = [{"ref": body["ref"], "ok": ok} for body in bodies]
+        return self.told("POST", "/things/put", bodies, 200 if ok else 207, outcomes)
+
+
+@pytest.fixture
+def judge():
+    """Return a judge who has seen the thing `b00000-1` made."""
+    made = Judge()
+    assert made.put({"thing": {"id": "b00000-1", "name": "One"}}) == []
+    return made
+
+
+def test_a_name_that_looks_foreign_may_be_of_a_record_that_a_call_has_deleted(judge):
+    """Only a record that no call has named can be missed as one that nobody deleted."""
+    assert judge.put({"thing": {"id": "x", "name": "x"}}) == []
+    shown = [{"id": "b00000-1", "name": "One", "version": 1}, {"id": "x", "name": "x", "version": 1}]
+    native = {"id": "n", "name": "n", "version": 1}
+    assert judge.told("GET", "/things", ABSENT, 200, [*shown, native]) == []
+    assert judge.told("DELETE", "/things/x", ABSENT, 204, None) == []
+    assert judge.told("GET", "/things", ABSENT, 200, [shown[0], native]) == []
+    assert judge.told("GET", "/things", ABSENT, 200, [shown[0]]) == ["record that nobody deleted is gone"]
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_what_is_stored_may_make_up_for_a_missing_member(judge, ok):
+    """An upsert without a member that the schema requires may succeed where the record has it."""
+    assert judge.put({"thing": {"id": "b00000-1"}}, ok=ok) == []
+
+
+def test_a_member_that_does_not_fit_fails(judge):
+    """A value that breaks the schema by itself must not be taken."""
+    assert judge.put({"thing": {"id": "b00000-1", "name": 7}}) == [
+        "upsert with a member that does not fit its schema is done"
+    ]
+    assert judge.put({"thing": {"id": "b00000-2"}}) == ["upsert without a member that it must have is done"]
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_a_deleted_record_may_have_kept_its_version(judge, ok):
+    """Whether a version is looked at when a deleted record comes back, nobody can say."""
+    assert judge.put({"thing": {"id": "b00000-1", "gone": True}}) == []
+    assert judge.put({"thing": {"id": "b00000-1", "name": "Back"}, "version": 1}, ok=ok) == []
+
+
+def test_a_member_that_is_never_changed_may_come_back_as_it_was(judge):
+    """What one write did not change, and a deletion kept, a revival need not change either."""
+    read = {"id": "b00000-1", "name": "One", "version": 1}
+    assert judge.told("GET", "/things/b00000-1", ABSENT, 200, read) == []
+    assert judge.put({"thing": {"id": "b00000-1", "name": "Two"}}) == []
+    assert judge.put({"thing": {"id": "b00000-1", "gone": True}}) == []
+    assert judge.told("GET", "/things/b00000-1", ABSENT, 404, None) == []
+    assert judge.put({"thing": {"id": "b00000-1", "name": "Three", "gone": False}}) == []
+    assert judge.told("GET", "/things/b00000-1", ABSENT, 200, read) == []
+    odd = {**read, "name": "Four"}
+    assert judge.put({"thing": {"id": "b00000-1", "name": "Five"}}) == []
+    assert "member reads otherwise" in judge.told("GET", "/things/b00000-1", ABSENT, 200, odd)
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_what_is_written_beside_a_tombstone_may_be_looked_at(judge, ok):
+    """A deletion by a tombstone may fail for another member of the same item."""
+    assert judge.put({"thing": {"id": "b00000-1", "gone": True, "name": 7}}, ok=ok) == []
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_an_item_that_names_no_record_may_fail(judge, ok):
+    """Whether a record that its caller has to name can do without a name, nobody can say."""
+    assert judge.put({"thing": {"name": "Nobody"}}, ok=ok) == []
+
+
+def test_a_good_deletion_must_not_fail(judge):
+    """A tombstone alone has nothing wrong with it."""
+    assert judge.put({"thing": {"id": "b00000-1", "gone": True}}, ok=False) == ["good delete fails"]
+
+
+@pytest.mark.parametrize(("headers", "found"), [((), []), (TENANT, ["good request refused with 400"])])
+def test_a_request_without_a_header_that_it_must_have_may_be_refused(judge, headers, found):
+    """What is missing beside the items is a reason to refuse."""
+    body = [{"ref": "a", "thing": {"id": "b00000-2", "name": "Two"}}]
+    assert judge.told("POST", "/things/put", body, 400, None, headers=headers) == found
+
+
+@pytest.mark.parametrize(("first", "found"), [("skipped", []), (None, ["good upsert fails"])])
+def test_what_is_skipped_may_count_as_a_failure(judge, first, found):
+    """Where the rest is not run after a failure, an item that waits in vain may be that failure."""
+    things = [{"id": "b00000-2", "name": "Two"}, {"id": "b00000-3", "name": "Three"}]
+    body = [{"ref": "a", "thing": things[0], "after": ["b"] if first else []}, {"ref": "b", "thing": things[1]}]
+    outcomes = [{"ref": "a", "ok": not first, "why": first}, {"ref": "b", "ok": False, "why": "not run"}]
+    assert judge.told("POST", "/things/careful", body, 207, outcomes) == found
+
+
+def test_a_failed_whole_without_outcomes_is_no_refusal(judge):
+    """Where no outcomes are declared, the status of a failed whole says all there is to say."""
+    assert judge.told("POST", "/things/blind", [{"id": "b00000-2"}], 400, None) == []
+
+
+def test_what_is_looked_up_is_referred_to_by_nobody_knows_whom():
+    """Of a reference that names no key, any record of the kind may be meant; others are as free as before."""
+    resources = load_bundled("onkey").resources
+    name, member, named = next((r.name, *pair) for r in resources.values() for pair in r.references.items())
+    state_model = StateModel(resources, Environment(client=SimpleNamespace(controlled=True), name_prefix="00000"))
+    assert not state_model.may_be_referred_to(RecordSet("s", named), 7)
+    state_model.add_references(RecordSet("s", name), {member: {"code": "b00000-1"}})
+    assert state_model.may_be_referred_to(RecordSet("s", named), 7)
+    assert not state_model.may_be_referred_to(RecordSet("other", named), 7)
+
+
+ANY_PAGE = ("Access-Control-Allow-Origin", "https://my-app.example.com")
+
+
+@pytest.mark.parametrize(
+    "location", ["/notes/n-1", "/notes-api/notes/n-1", "https://notes.example.com/notes-api/notes/n-1"]
+)
+def test_the_key_of_a_new_record_is_told_by_the_address_of_its_reading(location):
+    """Other headers with addresses, before it or after it, name no record."""
+    judge = Judge(NOTES)
+    headers = [ANY_PAGE, ("Location", location), ("X-Page", "/help/page-1")]
+    assert judge.told("POST", "/notes", {"name": "b00000a"}, 201, None, with_=headers) == []
+    assert judge.told("GET", "/notes", ABSENT, 200, [{"id": "n-1", "name": "b00000a"}], with_=[ANY_PAGE]) == []
+    assert judge.told("GET", "/notes/n-1", ABSENT, 404, None, with_=[ANY_PAGE]) == ["stored record is gone"]
+
+
+def test_a_header_names_no_record_that_was_deleted():
+    """What a delete is answered with says nothing of another record."""
+    judge = Judge(NOTES)
+    made = [("Location", "/notes/n-1")]
+    assert judge.told("POST", "/notes", {"name": "b00000a"}, 201, None, with_=made) == []
+    headers = [ANY_PAGE, ("Location", "/notes/n-2")]
+    assert judge.told("DELETE", "/notes/n-1", ABSENT, 204, None, with_=headers) == []
+    assert judge.told("GET", "/notes", ABSENT, 200, []) == []
+    assert judge.told("DELETE", "/notes/n-1", ABSENT, 404, None) == []
+
+
+NOTE = {
+    "name": "b00000a",
+    "due": "2026-01-02T03:04:05Z",
+    "lasts": "PT60M",
+    "tag": "0F0E0D0C-0B0A-4908-8706-050403020100",
+    "price": 1.0,
+    "about": {"since": "2026-01-02T03:04:05.500Z"},
+    "seen": ["2026-01-02T03:04:05Z"],
+}
+REWRITTEN = {
+    "due": "2026-01-02T04:04:05+01:00",
+    "lasts": "PT1H",
+    "tag": "0f0e0d0c-0b0a-4908-8706-050403020100",
+    "price": 1,
+    "about": {"since": "2026-01-02T03:04:05.5+00:00"},
+    "seen": ["2026-01-02T03:04:05.000Z"],
+}
+OTHER = {"due": "2026-01-02T03:04:06Z", "price": 1.5, "seen": []}
+
+
+def test_a_value_that_is_written_otherwise_is_the_same_value():
+    """A server may print what it stores in its own way, and the same way again."""
+    judge = Judge(NOTES)
+    assert judge.told("POST", "/notes", NOTE, 201, {"id": "n-1"}) == []
+    for shown in ({**NOTE, **REWRITTEN, "id": "n-1"}, {**NOTE, "id": "n-1"}):
+        assert judge.told("GET", "/notes/n-1", ABSENT, 200, shown) == []
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_another_value_is_not_what_was_written(name):
+    """A member that reads as another value is told."""
+    judge = Judge(NOTES)
+    assert judge.told("POST", "/notes", NOTE, 201, {"id": "n-1"}) == []
+    shown = {**NOTE, name: OTHER[name], "id": "n-1"}
+    assert judge.told("GET", "/notes/n-1", ABSENT, 200, shown) == ["member reads otherwise"]

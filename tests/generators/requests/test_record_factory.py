@@ -1,0 +1,105 @@
+"""Members of records for experiments: valid, told apart by fresh names alone, and changed so that it shows."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.openapi.loading import load, load_bundled
+from generators.errors import NotApplicableError
+from generators.requests.known_records import FIRST_NUMBER, KnownRecords, Names, RecordContext
+from generators.requests.options import named_targets
+from generators.requests.record_factory import RecordFactory
+
+CONTRACTS = {
+    "genero": load_bundled("genero"),
+    "onkey": load_bundled("onkey"),
+    "shelves": load(Path(__file__).parent / "data" / "shelves.yaml"),
+}
+RESOURCES = [(api, name) for api, contract in CONTRACTS.items() for name in contract.resources]
+WORDS = ("type", "minLength", "maxLength", "enum")
+
+
+def factory_of(api, name):
+    contract = CONTRACTS[api]
+    return RecordFactory(contract, contract.resources[name], fallback=None, target_schema=None)
+
+
+def making(seed, trial):
+    names = Names(prefix=f"B{trial}n", number=FIRST_NUMBER + trial * 10**4)
+    return RecordContext(rng=Random(seed), known=KnownRecords(), names=names, slot_prefix="y")
+
+
+def takes_text(factory, member):
+    return member not in factory.resource.references and factory.members[member].is_valid("B1nc")
+
+
+@pytest.mark.parametrize(("api", "name"), RESOURCES)
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=15, deadline=None)
+def test_equal_trials_differ_in_their_names_alone(api, name, seed):
+    """The same seed makes the same record twice, once its fresh values are taken for their slots."""
+    factory, (one, other) = factory_of(api, name), (making(seed, trial) for trial in (1, 2))
+    first, second = factory.fresh_record(one, "r", {}), factory.fresh_record(other, "r", {})
+    assert one.names.normalise(first) == other.names.normalise(second)
+    assert factory.fits(first, partial=False)
+    if any(takes_text(factory, member) for member in first):
+        assert one.names.marker(first) is not None
+        assert first != second
+    assert not first.keys() & factory.resource.references.keys()
+
+
+@pytest.mark.parametrize(("api", "name"), RESOURCES)
+def test_a_change_shows_and_is_free(api, name):
+    """A changed member fits, is bound to nothing, and has a value that no record has where it takes a text."""
+    factory, one = factory_of(api, name), making(3, 1)
+    if not factory.free:
+        with pytest.raises(NotApplicableError, match="no member"):
+            factory.fresh_change(one, "c")
+        return
+    ((member, value),) = factory.fresh_change(one, "c").items()
+    assert member in factory.free
+    assert factory.members[member].is_valid(value)
+    assert one.names.is_fresh(value) or not any(takes_text(factory, free) for free in factory.free)
+    if len(factory.free) > 1:
+        assert member not in factory.fresh_change(one, "d", besides=[member])
+    else:
+        with pytest.raises(NotApplicableError, match="no second member"):
+            factory.fresh_change(one, "d", besides=[member])
+
+
+@pytest.mark.parametrize(("api", "name"), RESOURCES)
+def test_one_member_is_broken_and_not_a_spared_one(api, name):
+    """Each variant breaks the schema of exactly one member, in the way that was asked for."""
+    factory, one = factory_of(api, name), making(5, 1)
+    values = factory.fresh_record(one, "r", {})
+    spared = {factory.resource.key, *factory.unique}
+    for mutation in factory.broken_members(values, Random(1), spared=spared, keywords=WORDS):
+        wrong = [member for member, value in mutation.value.items() if not factory.members[member].is_valid(value)]
+        assert len(wrong) == 1
+        assert wrong[0] not in spared
+        assert mutation.pointer.startswith(f"/{wrong[0]}")
+        assert mutation.keyword in WORDS
+
+
+def test_what_is_left_out_is_not_what_the_record_is_known_by():
+    """An incomplete record lacks a member that it needs, another one than a spared one if there is one."""
+    factory = factory_of("shelves", "book")
+    required = factory.resource.required
+    values = dict.fromkeys(required, 1)
+    for spared in ((), required[:1], required):
+        (lacking,) = values.keys() - factory.without_required(values, making(1, 1), spared).keys()
+        assert lacking not in spared or len(spared) == len(required)
+
+
+def test_targets_of_a_fan_out_are_told_by_examples():
+    """The first target of an example comes first; an operation without a fan-out names none."""
+    contract = CONTRACTS["genero"]
+    fanned = [one for one in contract.operations if one.bulk and one.bulk.items.fan_out is not None]
+    named = named_targets(contract, fanned)
+    assert named.first
+    assert not set(named.first) & set(named.others)
+    plain = [one for one in contract.operations if one not in fanned]
+    assert named_targets(contract, plain) == ((), ())

@@ -1,0 +1,117 @@
+"""Shrinking and slicing: fewer steps, items and members, and what matters is still there."""
+
+from dataclasses import replace
+from json import dumps
+
+from example_findings import asking
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.openapi.loading import load_bundled
+from generators.triage.script import RequestStep, Script, WaitStep
+from generators.triage.shrink import Draft, Shrinker, related, slices
+
+CONTRACT = load_bundled("onkey")
+codes = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=6, unique=True)
+steps = st.lists(codes.map(lambda some: asking(*some)) | st.just(WaitStep(seconds=1.0)), min_size=1, max_size=12)
+
+
+def shrinker(shows, **given):
+    return Shrinker(**{"contract": CONTRACT, "shows": shows, "is_over": lambda: False, **given})
+
+
+def has(draft, code):
+    """Say whether a call has an item with a code."""
+    calls = [one for one in draft.steps if isinstance(one, RequestStep)]
+    return any(item.get("properties", {}).get("code") == code for one in calls for item in one.data)
+
+
+@given(steps)
+def test_the_one_item_that_matters_is_left_alone(some):
+    """Of any sequence that shows it, one step with one item with one member is left."""
+    script = (*some, asking("x", "y", "z"))
+    small = shrinker(lambda draft: has(draft, "y")).shrink(script)
+    assert [one.data for one in small.steps] == [[{"properties": {"code": "y"}}]]
+
+
+@given(steps, st.sampled_from("abcdef"), st.sampled_from("abcdef"))
+def test_the_result_shows_it_in_order(some, first, second):
+    """What is left shows it, and its steps stand in the order in which they stood."""
+    script = (asking(first), *some, asking(second))
+
+    def shows(draft):
+        calls = [n for n, one in enumerate(draft.steps) if has(Draft((one,), (0,)), first)]
+        later = [n for n, one in enumerate(draft.steps) if has(Draft((one,), (0,)), second)]
+        return bool(calls and later) and min(calls) < max(later)
+
+    small = shrinker(shows).shrink(script)
+    assert shows(small)
+    assert list(small.places) == sorted(small.places)
+    assert len(small.steps) == 2
+
+
+@given(steps)
+def test_fixed_steps_stay_as_they_are(some):
+    """The steps whose replies are signs are neither left out nor changed."""
+    last = len(some)
+    small = shrinker(lambda _: True, fixed=frozenset((last,))).shrink((*some, asking("p", "q")))
+    assert small.places == (last,)
+    assert small.steps == (asking("p", "q"),)
+
+
+@given(steps, st.integers(0, 30))
+def test_nothing_unproven_is_left_when_the_time_is_up(some, tries):
+    """Whenever it ends, what it has come to was shown by a try, or is what it was given."""
+    script, shown = (*some, asking("x")), set()
+
+    def shows(draft):
+        if has(draft, "x"):
+            shown.add(repr(draft.steps))
+        return has(draft, "x")
+
+    search = shrinker(shows)
+    search.is_over = lambda: search.tried >= tries
+    small = search.shrink(script)
+    assert small.steps == script or repr(small.steps) in shown
+    assert search.tried <= tries
+
+
+def test_query_headers_and_texts_get_short():
+    """What can be left out of a call beside its body is left out; its type stays, and long texts get short."""
+    headers = (("Content-Type", "application/json"), ("X-Trace", "1"))
+    call = asking("some long code", query=(("mode", "AllOrNone"), ("async", "true")), headers=headers)
+    small = shrinker(lambda draft: ("mode", "AllOrNone") in draft.steps[0].query)
+    (step,) = small.shrink((call,)).steps
+    assert step.query == (("mode", "AllOrNone"),)
+    assert step.headers == headers[:1]
+    texts = shrinker(lambda draft: '"code"' in dumps(draft.steps[0].data)).shrink((asking("a long code"),))
+    assert texts.steps[0].data == [{"properties": {"code": "x"}}]
+
+
+def test_a_request_of_thousands_of_items_takes_few_tries():
+    """Where the number of items is what matters it is found out soon that nothing can be taken away."""
+    call = asking(*(f"c{n}" for n in range(5001)))
+    search = shrinker(lambda draft: len(draft.steps[0].data) == 5001)
+    assert search.shrink((call,)).steps == (call,)
+    assert search.tried < 40
+
+
+@given(st.lists(st.sampled_from(["{{prefix}}1", "{{prefix}}2", "{{v1}}"]), min_size=1, max_size=8), st.data())
+def test_slices_keep_the_evidence_and_what_shares_its_names(names, data):
+    """Every slice has the steps that are evidence as they were, in order, and no step that shares no name with any."""
+    script = Script(steps=tuple(asking(one) for one in names))
+    shown = data.draw(st.sets(st.integers(0, len(names) - 1), min_size=1))
+    wanted = {names[n] for n in shown}
+    for one in slices(script, sorted(shown), CONTRACT):
+        told = [step.data[0]["properties"]["code"] for step in one.steps]
+        assert told == [name for name in names if name in wanted]
+    assert related(script, sorted(shown), CONTRACT) == [n for n, name in enumerate(names) if name in wanted]
+
+
+def test_a_thin_slice_has_the_items_alone_that_share_a_name():
+    """Of a request beside the evidence the items about other records are left out."""
+    evidence = asking("{{prefix}}1")
+    script = Script(steps=(asking("{{prefix}}1", "{{prefix}}2", "{{prefix}}3"), asking("{{prefix}}9"), evidence))
+    thin, whole = slices(script, [2], CONTRACT)
+    assert thin.steps == (replace(evidence), evidence)
+    assert whole.steps == (script.steps[0], evidence)

@@ -1,0 +1,104 @@
+"""Outcomes as messages: codes, texts, and the order of members."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mockserver.apis.onkey import api
+from mockserver.apis.onkey.messages import DONE, FAILED, IGNORED, INVALID, LENGTH, NOT_NULL, REQUIRED, entries
+from mockserver.domain.values import Item, ItemFault, Outcome
+from mockserver.stores.interface import Record
+
+ONKEY = api()
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KINDS = sorted({*FAILED, "missing", "scenario", "locked", "broken"})
+CREATED = Record(12, 1, deleted=False, body={}, created=NOW, modified=NOW)
+
+
+def said(operation, outcome, unit="item"):
+    run = SimpleNamespace(api=ONKEY, operation=ONKEY.contract.operation(operation), unit=unit)
+    return entries(run)(outcome)
+
+
+def outcome(action, *faults, target=7, resource="ResourceTrade"):
+    item = Item(0, "mine", action, ONKEY.contract.resources[resource], target, {}, None, None, {})
+    return Outcome(item, "failed" if faults else "done", action, faults, None if faults else CREATED)
+
+
+def test_the_contract_names_every_code():
+    """The codes that can be said are those that the contract shows as examples, but for a scenario's."""
+    shown = (
+        ONKEY.contract.operation("batchCreate").response(200).content[0].schema.at("/messages/0/code").raw["examples"]
+    )
+    told = {code for code, _ in (*DONE.values(), *FAILED.values(), LENGTH, NOT_NULL, REQUIRED)}
+    assert told | {INVALID, IGNORED["code"]} == set(shown)
+
+
+@given(
+    st.sampled_from(KINDS),
+    st.sampled_from(["create", "update", "delete"]),
+    st.lists(st.sampled_from(["resourceId", "tradeId", "x->y", "{0}", ""]), max_size=2),
+    st.sampled_from(["batchCreate", "batchUpdate", "import"]),
+    st.sampled_from([{}, {"closest": "tradeId"}, {"path": "Trade->Cod", "kind": "Trade"}]),
+)
+def test_a_message_fits_the_contract_and_its_members_are_in_order(kind, action, members, operation, facts):
+    """Whatever the fault, its one message is an error that the contract knows, with members in alphabetical order."""
+    fault = ItemFault(
+        kind, tuple(members), "v", {"min": 1, "max": 5, "current": 3, "count": 2, "expected": "string", **facts}
+    )
+    (message,) = said(operation, outcome(action, fault))
+    assert list(message) == sorted(message)
+    assert message["severity"] == "error"
+    assert ONKEY.contract.operation(operation).response(200).content[0].schema.is_valid({"messages": [message]})
+
+
+@pytest.mark.parametrize(
+    ("operation", "action", "object_id", "user"),
+    [
+        ("batchCreate", "create", None, "mine"),
+        ("batchUpdate", "update", "7", None),
+        ("batchDelete", "delete", "7", None),
+        ("matchUpdate", "update", "7", None),
+        ("import", "create", None, "mine"),
+        ("import", "update", "7", "mine"),
+    ],
+)
+def test_who_is_named(operation, action, object_id, user):
+    """A failed change names the record, a failed create only the caller's own name; batch updates never do."""
+    (failed,) = said(operation, outcome(action, ItemFault("reference", ("tradeId",))))
+    assert (failed.get("objectId"), failed.get("userObjectId")) == (object_id, user)
+    (done,) = said(operation, outcome(action))
+    assert (done["objectId"], done.get("userObjectId")) == ("12", user)
+
+
+@pytest.mark.parametrize(
+    ("action", "unit", "expected", "code"),
+    [
+        ("create", "item", "string", "Core_LengthValidator"),
+        ("create", "whole", "string", "Core_Resources_SystemRequiredPropertyMissing"),
+        ("update", "item", "string", "Core_LengthValidator"),
+        ("update", "whole", "string", "Core_LengthValidator"),
+        ("create", "item", "integer", "Core_NotNullValidator"),
+        ("create", "whole", "integer", "Core_NotNullValidator"),
+        ("update", "whole", "integer", "Core_NotNullValidator"),
+    ],
+)
+def test_how_a_missing_property_is_told(action, unit, expected, code):
+    """Texts differ by mode on create alone; what is no text must not be empty, in any mode."""
+    fault = ItemFault("missing", ("code",), None, {"expected": expected, "min": 1, "max": 50})
+    assert [one["code"] for one in said("import", outcome(action, fault, resource="Trade"), unit)] == [code]
+
+
+def test_an_innocent_record_of_a_failed_unit_says_nothing():
+    """What was undone with its neighbours has no message."""
+    innocent = outcome("create")._replace(result="not-run", record=None)
+    assert list(said("batchCreate", innocent, "whole")) == []
+
+
+def test_a_name_of_any_length_makes_a_short_message():
+    """An unknown property is named by its beginning."""
+    (message,) = said("batchCreate", outcome("create", ItemFault("unknown", ("x" * 100_000,))))
+    assert len(str(message)) < 1000

@@ -1,0 +1,173 @@
+"""The reference model, held against an implementation that is another sandbox."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
+
+import orjson
+import pytest
+
+from contracts.messages import ABSENT, Exchange, Headers, Request
+from contracts.openapi.model import Route
+from contracts.openapi.routing import Router
+from generators.oracles.reference_model import differences
+from mockserver.apis.reference_model import sandbox_model
+from mockserver.apis.sources import find_sources
+from mockserver.domain.clock_and_ids import FROZEN_EPOCH
+from mockserver.engine.pipeline import handle
+from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate, default_settings
+
+RES = "/api/tenants/contoso/sandbox/modules/res"
+RISK = "/api/tenants/contoso/sandbox/modules/risk"
+DELETION = "application/vnd.onkey.entitydeletecollection+json"
+COLLECTION = "application/vnd.onkey.entitycollection+json"
+ENTITY = "application/vnd.onkey.entity+json"
+
+
+class Implementation:
+    """A sandbox that stands for somebody's server: its ids are not the model's."""
+
+    def __init__(self, name):
+        self.api = find_sources((name,))[0].load()
+        self.router = Router(self.api.contract)
+        template = SandboxTemplate(
+            apis={name: self.api},
+            settings=default_settings([self.api]),
+            seed=7,
+            mode="frozen",
+            allows_preferences=False,
+        )
+        self.sandbox, self.now, self.n = Sandbox("theirs", template, FROZEN_EPOCH), datetime(2026, 1, 1, tzinfo=UTC), 0
+
+    def ask(self, method, path, body=ABSENT, *, kind="application/json"):
+        """Return the exchange of one call."""
+        self.n += 1
+        bare, _, query = path.partition("?")
+        content = b"" if body is ABSENT else orjson.dumps(body)
+        headers = Headers((("Content-Type", kind),)) if content else Headers()
+        call = Request(method=method, path=bare, query=tuple(parse_qsl(query)), headers=headers, body=content)
+        reply = handle(self.sandbox, self.api, call, self.now)
+        reply = replace(reply, data=orjson.loads(reply.body) if reply.body else ABSENT)
+        route = self.router.match(method, bare)
+        name = route.operation.id if isinstance(route, Route) else None
+        return Exchange(n=self.n, at=self.now, api=self.api.contract.name, operation=name, request=call, response=reply)
+
+
+@pytest.fixture
+def onkey():
+    """Return an implementation of On Key's API."""
+    return Implementation("onkey")
+
+
+@pytest.fixture
+def model():
+    """Return a model of On Key's API that has seen nothing yet."""
+    return sandbox_model("onkey")
+
+
+def made(server, model, kind, properties):
+    """Create a record that the model hears of, and return its id."""
+    exchange = server.ask("POST", f"{RES}/{kind}", {"properties": properties}, kind=ENTITY)
+    assert model.predict(exchange).status == exchange.response.status == 201
+    return int(exchange.response.headers.get("OnKey-Resource-Id"))
+
+
+def test_references_are_told_by_the_names_of_the_implementation(onkey, model):
+    """The implementation's ids are learned from its answers, and what refers to a record is predicted with them."""
+    trade = made(onkey, model, "trades", {"code": "T1"})
+    resource = made(onkey, model, "resources", {"code": "R1", "defaultResourceTradeId": None})
+    pair = made(onkey, model, "resourcetrades", {"resourceId": resource, "tradeId": trade})
+    read = onkey.ask("GET", f"{RES}/resourcetrades/{pair}")
+    record = model.predict(read).record
+    assert (record["tradeId"], record["resourceId"]) == (trade, resource)
+    assert record["tradeId"] == read.response.data["properties"]["tradeId"]
+
+
+def test_a_list_with_the_records_of_others_teaches_nothing(onkey, model):
+    """In a list that others write to as well, records do not stand at the same places."""
+    foreign = onkey.ask("POST", f"{RES}/trades", {"properties": {"code": "A-FOREIGN"}}, kind=ENTITY)
+    assert foreign.response.status == 201
+    trade = made(onkey, model, "trades", {"code": "T1"})
+    resource = made(onkey, model, "resources", {"code": "R1"})
+    listed = onkey.ask("GET", f"{RES}/trades")
+    assert foreign.response.headers.get("OnKey-Resource-Id") in str(listed.response.data)
+    assert model.predict(listed).status == 200
+    pair = made(onkey, model, "resourcetrades", {"resourceId": resource, "tradeId": trade})
+    assert model.predict(onkey.ask("GET", f"{RES}/resourcetrades/{pair}")).record["tradeId"] == trade
+
+
+def test_items_are_predicted_with_what_went_wrong(onkey, model):
+    """What becomes of each item of a bulk call, and why it fails, is predicted in the order of the request."""
+    items = [{"properties": {"code": "R1"}, "userObjectId": "a"}, {"properties": {"code": None}, "userObjectId": "b"}]
+    exchange = onkey.ask("POST", f"{RES}/resources/batch?mode=PerRecord", items, kind=COLLECTION)
+    predicted = model.predict(exchange)
+    assert predicted.status == exchange.response.status
+    assert predicted.results == ("done", "failed")
+    assert predicted.errors[1] in str(exchange.response.data)
+
+
+def test_a_model_gives_up_where_outcomes_are_missing(onkey, model):
+    """Which id is whose cannot be told from a list that lacks one, so nothing is learned and nothing more predicted."""
+    items = [{"properties": {"code": f"R{n}"}, "userObjectId": str(n)} for n in range(3)]
+    exchange = onkey.ask("POST", f"{RES}/resources/batch?mode=PerRecord", items, kind=COLLECTION)
+    messages = exchange.response.data["messages"]
+    short = replace(exchange, response=replace(exchange.response, data={"messages": messages[1:]}))
+    assert model.predict(short).results == ("done", "done", "done")
+    assert model.predict(onkey.ask("GET", f"{RES}/resources/{messages[2]['objectId']}")) is None
+
+
+def test_a_model_that_was_wrong_gives_up(onkey, model):
+    """Once an implementation has done something else, nothing more is predicted of it."""
+    exchange = onkey.ask("GET", f"{RES}/trades/1543844764239005")
+    odd = replace(exchange, response=replace(exchange.response, status=200))
+    assert model.predict(odd).status == exchange.response.status == 404
+    assert model.predict(exchange) is None
+
+
+def test_of_two_things_that_are_wrong_either_may_be_told(onkey, model):
+    """A refusal of a call with a body is no difference from another refusal, and the model goes on."""
+    trade = made(onkey, model, "trades", {"code": "T1"})
+    both = onkey.ask("PATCH", f"{RES}/trades/{trade + 1}", {"code": "T2"}, kind=ENTITY)
+    assert 400 <= both.response.status < 500
+    other = 404 if both.response.status == 400 else 400
+    assert not list(differences(model, replace(both, response=replace(both.response, status=other)), None))
+    read = onkey.ask("GET", f"{RES}/trades/{trade + 1}")
+    assert read.response.status == 404
+    assert [
+        one.shape for one in differences(model, replace(read, response=replace(read.response, status=400)), None)
+    ] == ["400 for 404"]
+
+
+def test_a_record_that_was_there_from_the_start_may_be_gone(onkey, model):
+    """Others may have deleted it before: that is no difference, and the model goes on with what it has seen made."""
+    address = f"{RISK}/assetimportances/batch"
+    stock = [{"id": 1543843155164002, "version": 1}]
+    assert onkey.ask("DELETE", address, stock, kind=DELETION).response.status == 200
+    again = onkey.ask("DELETE", address, stock, kind=DELETION)
+    assert again.response.status == 400
+    assert not list(differences(model, again, None))
+    trade = made(onkey, model, "trades", {"code": "T1"})
+    assert model.predict(onkey.ask("GET", f"{RES}/trades/{trade}")).record["code"] == "T1"
+
+
+def test_what_is_taken_where_it_should_be_refused_is_a_difference(onkey, model):
+    """A call with a body that is done, and not refused, is told."""
+    bad = onkey.ask("POST", f"{RES}/trades", {"properties": {}}, kind=ENTITY)
+    done = replace(bad, response=replace(bad.response, status=201))
+    assert [one.shape for one in differences(model, done, None)] == [f"201 for {bad.response.status}"]
+
+
+def test_nothing_is_predicted_while_a_job_is_under_way():
+    """A record that a job may be changing is not predicted; when the job has ended, its effects are."""
+    server, model = Implementation("genero"), sandbox_model("genero")
+    path = "/api/v1/block/postJob?generoTenantId=publicapitest"
+    posted = server.ask("POST", path, [{"blockId": "b1", "name": "One"}])
+    assert model.predict(posted).status == posted.response.status == 200
+    read = "/api/v1/block/b1?generoTenantId=publicapitest"
+    assert model.predict(server.ask("GET", read)) is None
+    server.now += timedelta(minutes=5)
+    job = posted.response.data["correlationId"] if isinstance(posted.response.data, dict) else posted.response.data
+    polled = server.ask("GET", f"/api/v1/block/jobStatus/{job}?generoTenantId=publicapitest")
+    assert polled.response.data["batchJobStatus"] == "Completed"
+    assert model.predict(polled).results == ("done",)
+    assert model.predict(server.ask("GET", read)).record["name"] == "One"

@@ -1,0 +1,182 @@
+"""`bulkproof check`: what it finds, what it writes, and how it ends."""
+
+import json
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner
+
+from mockserver.cli import main
+from mockserver.cli.target import authorization, seconds
+
+BUG = {"scenarios": [{"name": "too-long", "rules": [{"then": {"bug": "overlong-accepted"}}]}]}
+
+
+def run(*words):
+    done = CliRunner().invoke(main, ["check", *words])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def url_of(client):
+    return f"{client.running.url}/@{client.sandbox}"
+
+
+@pytest.fixture
+def genero(serving):
+    """Return a client with a sandbox of its own."""
+    return serving("genero", "onkey")
+
+
+@pytest.fixture
+def buggy(genero):
+    """Return the URL of a sandbox that takes more items than it may."""
+    assert genero.control("PUT", "scenarios", BUG).status == 200
+    return url_of(genero)
+
+
+@pytest.mark.slow
+def test_the_coverage_cases_of_on_key_raise_no_false_alarm(genero):
+    """All cases that the schemas of On Key define are answered as declared."""
+    code, text, _ = run("onkey", "--url", url_of(genero), "--only", "coverage", "--max-time", "100")
+    assert (code, text.splitlines()[-1]) == (0, "16 passed.")
+
+
+@pytest.mark.slow
+def test_what_is_found_is_in_every_report(buggy, tmp_path):
+    """A broken law ends with 1, and each report has it, with evidence that can be pasted."""
+    files = {name: tmp_path / f"report.{name}" for name in ("junit", "jsonl", "sarif", "html")}
+    options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    code, text, _ = run("genero", "--url", buggy, "--only", "boundary", *options)
+    assert code == 1
+    assert "boundary: tooMany is accepted" in text
+    failures = ET.fromstring(files["junit"].read_text()).iter("failure")  # noqa: S314 - our own file
+    assert {one.get("message") for one in failures} == {
+        "A request of 5001 items is not refused (200).",
+        "A request of 5001 items is not refused (207).",
+    }
+    rows = [json.loads(line) for line in files["jsonl"].read_text().splitlines()[1:]]
+    (broken,) = [row for row in rows if row["status"] == "failed" and row["group"] == "postJob"]
+    assert broken["evidence"][0].splitlines()[1].startswith("curl -sS -i -X POST ")
+    (sarif,) = json.loads(files["sarif"].read_text())["runs"]
+    prints = [one["partialFingerprints"]["rule/v1"] for one in sarif["results"] if one["level"] == "error"]
+    assert broken["fingerprint"] in prints
+    assert "5001 items" in files["html"].read_text()
+
+
+@pytest.mark.slow
+def test_a_baseline_makes_findings_known(buggy, genero, tmp_path):
+    """What the baseline has is told and breaks nothing; what it has not, does."""
+    file = tmp_path / "known.json"
+    words = ("genero", "--url", buggy, "--only", "boundary", "--baseline", str(file))
+    assert run(*words)[0] == 2
+    assert run(*words, "--baseline-update")[0] == 0
+    known = json.loads(file.read_text())["findings"]
+    assert {(one["law"], one["operation"]) for one in known.values()} == {
+        ("boundary", "postJob"),
+        ("boundary", "postMultiTenantJob"),
+    }
+    code, text, _ = run(*words)
+    assert (code, "2 known" in text) == (0, True)
+    file.write_text(json.dumps({"findings": dict([*known.items()][:1])}))
+    assert run(*words)[0] == 1
+    assert genero.control("PUT", "scenarios", BUG).status == 200
+
+
+@pytest.mark.slow
+def test_read_only_sends_nothing_that_writes(genero):
+    """With --read-only the journal has GET alone, and what needs more says so."""
+    code, text, _ = run("genero", "--url", url_of(genero), "--read-only")
+    methods = {one["method"] for one in genero.control("GET", "exchanges").data["exchanges"]}
+    assert (code, methods) == (0, {"GET"})
+    assert "--read-only allows no writes." in text
+
+
+def test_only_and_skip_choose_checks_and_operations(genero):
+    """What is named is checked, and nothing else."""
+    code, text, _ = run("genero", "--url", url_of(genero), "--only", "response", "--only", "listEntities", "-v")
+    assert code == 0
+    assert [line.split()[:2] for line in text.splitlines() if line.startswith("  ")] == [["passed", "response"]]
+
+
+def test_credentials_go_with_every_call(serving):
+    """A server that wants a token is checked with it, and without it nothing is claimed."""
+    url = url_of(serving("genero", settings={"auth": "strict"}))
+    words = ("genero", "--url", url, "--only", "count", "--only", "postJob")
+    code, _, error = run("genero", "--url", url, "--skip", "coverage")
+    assert (code, "answered with 401: credentials are required. Give them with --auth or --header." in error) == (
+        2,
+        True,
+    )
+    for given in (("--auth", "sandbox-multi"), ("--header", "Authorization: Bearer sandbox-multi")):
+        code, text, _ = run(*words, *given)
+        assert (code, text.splitlines()[-1]) == (0, "1 passed.")
+
+
+def test_without_schemathesis_its_cases_are_not_run(genero, monkeypatch):
+    """Coverage cases need an extra; without it they say how to get it, and the rest is checked."""
+    monkeypatch.setattr("generators.schemathesis_engine.coverage.is_installed", lambda: False)
+    code, text, _ = run("genero", "--url", url_of(genero), "--only", "coverage", "--only", "listEntities")
+    assert code == 0
+    assert "Schemathesis is missing: install bulkproof[campaign]." in text
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--url", "http://127.0.0.1:1"), "Connection refused. Give the URL of a running server."),
+        (("--url", "nonsense"), "Invalid value for '--url': 'nonsense' is not a URL such as http://127.0.0.1:8080."),
+        (
+            ("--url", "{url}/wrong"),
+            "the API was not found there. Give the server's root URL with --url, or the API's base path with --mount.",
+        ),
+        (
+            ("--url", "{url}", "--mount", "/v2"),
+            "/v2: all 25 requests were answered with 404: the API was not found there.",
+        ),
+        (("--url", "{url}", "--only", "atmic"), "Did you mean 'atomic'?"),
+        (("--url", "{url}", "--only", "coverge"), "Did you mean 'coverage'?"),
+        (("--url", "{url}", "--max-time", "soon"), "'soon' is not a duration such as 90s, 10m or 1h."),
+        (("--url", "{url}", "--name-prefix", "x"), "'x' is not 5 characters of 0-9 and a-z."),
+        (("--url", "{url}", "--header", "x"), "'x' is not NAME: VALUE."),
+        (("--url", "{url}", "--param", "x"), "'x' is not NAME=VALUE."),
+        (
+            ("--url", "{url}", "--baseline-update"),
+            "--baseline-update needs a file. Name it with --baseline.",
+        ),
+        (("--url", "{url}", "--html", "/nowhere/x.html"), "there is no directory '/nowhere'."),
+        ((), "Missing option '--url'."),
+    ],
+)
+def test_misuse_is_one_sentence(genero, words, says):
+    """A server that is not there, a wrong mount, a bad option: one sentence, exit code 2, and no table."""
+    code, out, error = run("genero", *(word.format(url=url_of(genero)) for word in words))
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert says in error
+
+
+def test_a_broken_contract_is_misuse(tmp_path):
+    """A contract that cannot be read is told by its faults, before anything is sent."""
+    file = tmp_path / "broken.yaml"
+    file.write_text("openapi: 3.1.0\ninfo: {title: x, version: '1'}\npaths: {/a: {get: {responses: 7}}}\n")
+    code, out, error = run(str(file), "--url", "http://127.0.0.1:1")
+    assert (code, out) == (2, "")
+    assert "broken.yaml#/paths/~1a/get/responses" in error
+
+
+def test_how_lengths_and_credentials_are_written():
+    """Lengths have a unit or are seconds; credentials are a pair, a token, or what is written."""
+    assert [seconds(None, None, text) for text in ("90", "90s", "1.5m", "2h")] == [90.0, 90.0, 90.0, 7200.0]
+    told = [authorization(None, None, text) for text in ("", "abc", "me:secret", "Digest abc")]
+    assert told == ["", "Bearer abc", "Basic bWU6c2VjcmV0", "Digest abc"]
+
+
+def test_an_old_option_name_does_as_the_new_one(genero):
+    """The old name sets the same option, says so in one line on stderr, and stands in no help."""
+    words = ("genero", "--url", url_of(genero), "--only", "count", "--only", "postJob")
+    old, new = run(*words, "--salt", "abcde"), run(*words, "--name-prefix", "abcde")
+    assert (old[0], old[2], new[2]) == (0, "--salt is now --name-prefix; the old name will go in 1.0\n", "")
+    assert run(*words, "--salt=abcde")[2] == old[2]
+    code, out, error = run("--help")
+    assert (code, "--name-prefix" in out, "--salt" in out, error) == (0, True, False, "")
+    _, _, error = run(*words, "--salt", "x")
+    assert error.splitlines()[-1] == "Error: Invalid value for '--name-prefix': 'x' is not 5 characters of 0-9 and a-z."

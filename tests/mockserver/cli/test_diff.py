@@ -1,0 +1,106 @@
+"""`bulkproof diff`: what it prints, and how it ends."""
+
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from contracts.openapi.loading import bundled_path
+from mockserver.cli import main
+
+
+@pytest.fixture
+def newer(tmp_path):
+    """Return a copy of Genero's contract in which a name may only be short, and a status has another word."""
+    folder = tmp_path / "newer"
+    shutil.copytree(bundled_path("genero").parent, folder)
+    edit(folder / "schemas" / "item.json", lambda raw: raw.update(minProperties=2))
+    edit(folder / "schemas" / "job-status.json", lambda raw: raw["properties"]["batchJobStatus"]["enum"].append("Lost"))
+    document = folder / "openapi.yaml"
+    document.write_text(document.read_text().replace("max: 5000}", "max: 4000}"))
+    return str(document)
+
+
+def edit(path, change):
+    raw = json.loads(path.read_text())
+    change(raw)
+    path.write_text(json.dumps(raw))
+
+
+def run(*words):
+    done = CliRunner().invoke(main, ["diff", *words])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_a_contract_and_itself_are_the_same():
+    """A bundled contract compared with itself: nothing has changed, exit code 0."""
+    assert run("onkey", "onkey") == (
+        0,
+        "On Key API, bulk requests 1.0.0 → On Key API, bulk requests 1.0.0\n\nNo changes.\n",
+        "",
+    )
+
+
+def test_breaking_changes_are_told_with_witnesses_and_end_with_1(newer):
+    """Each breaking change names its operation, place and rule, and shows a value."""
+    code, text, _ = run("genero", newer)
+    assert code == 1
+    told = text.splitlines()
+    at = told.index("error    POST /api/v1/{entity}/postJob x-bulk items.max")
+    assert told[at + 1].strip() == "at most 4000 items, not 5000: larger requests are refused [x-bulk-items.max]"
+    at = told.index("         at least 2 members now [request-minProperties-narrowed]")
+    assert told[at + 1].strip() == "accepted before, rejected now: [{}]"
+    at = told.index('         "Lost" fits too [response-enum-widened]')
+    assert told[at + 1].strip().startswith("impossible before, possible now: {")
+    assert text.endswith("\n3 errors.\n")
+
+
+def test_json_has_the_witness_whole(newer):
+    """The JSON document has every change, with its witness as it is."""
+    code, text, _ = run("genero", newer, "--format", "json")
+    told = json.loads(text)
+    assert (code, told["counts"]) == (1, {"error": 3, "warning": 0, "info": 0})
+    by_rule = {one["rule"]: one for one in told["changes"]}
+    assert by_rule["request-minProperties-narrowed"]["witness"] == [{}]
+    assert by_rule["request-minProperties-narrowed"]["schema"] == "schemas/item.json#"
+    assert by_rule["response-enum-widened"]["witness"]["batchJobStatus"] == "Lost"
+    assert "witness" not in by_rule["x-bulk-items.max"]
+
+
+def test_markdown_has_a_section_for_each_severity(newer):
+    """The Markdown document can be pasted into a review."""
+    _, text, _ = run("genero", newer, "--format", "markdown")
+    title, _, counts, _, section, _, first = text.splitlines()[:7]
+    name = "Genero Public API, batch management 1.0"
+    assert (title, counts, section) == (f"# {name} → {name}", "3 errors.", "## Breaks clients")
+    assert first.startswith("- **`POST /api/v1/{entity}/postJob`, ")
+    assert "  - accepted before, rejected now: `[{}]`\n" in text
+
+
+def test_the_other_direction_breaks_less(newer):
+    """What is narrower one way is wider the other: only the status that may come no more is left, and breaks nobody."""
+    assert run(newer, "genero")[0] == 0
+
+
+def test_fail_on_says_what_counts(newer):
+    """With `--fail-on info` any change ends with 1."""
+    assert run(newer, "genero", "--fail-on", "info")[0] == 1
+    assert run("genero", "genero", "--fail-on", "info")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("genero", "nowhere.yaml"), "Error: nowhere.yaml: there is no such file. Check the name and the folder.\n"),
+        (("genro", "genero"), "Error: there is no API 'genro'. Did you mean 'genero'?\n"),
+        (
+            ("genero", "genero", "--format", "xml"),
+            "Error: Invalid value for '--format': 'xml' is not one of 'text', 'markdown', 'json'.\n",
+        ),
+        (("genero",), "Error: Missing argument 'NEW'.\n"),
+    ],
+)
+def test_misuse_is_one_sentence(words, says):
+    """A contract that cannot be read, or an option that does not fit: one sentence, exit code 2."""
+    assert run(*words) == (2, "", says)

@@ -1,0 +1,127 @@
+"""The store and its overlays against a plain dictionary that does everything by looking at all it has."""
+
+from datetime import UTC, datetime
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from mockserver.stores.interface import Collection, Record
+from mockserver.stores.memory import MemoryStore, Overlay, hashable
+from mockserver.stores.spooled_bodies import MAX_BYTES_IN_MEMORY, Spool
+
+PEOPLE = Collection("one", "people")
+OTHERS = Collection("two", "people")
+INDEXES = {"people": (("name",), ("town", "street"))}
+BORN = datetime(2026, 1, 1, tzinfo=UTC)
+
+keys = st.integers(1, 6)
+values = st.sampled_from([None, "a", "b", 1, 1.0, True, False, "1", ["x"], {"y": 1}])
+bodies = st.fixed_dictionaries({}, optional={"name": values, "town": values, "street": values})
+places = st.sampled_from([PEOPLE, OTHERS])
+
+
+def record(key, body):
+    return Record(key, 1, deleted=False, body=body, created=BORN, modified=BORN)
+
+
+class Stores(RuleBasedStateMachine):
+    """Whatever is done, the view says what a dictionary says, through every overlay."""
+
+    @initialize()
+    def begin(self):
+        self.views = [MemoryStore(INDEXES)]
+        self.models = [{}]
+
+    @property
+    def view(self):
+        return self.views[-1]
+
+    @property
+    def model(self):
+        return self.models[-1]
+
+    @rule(place=places, key=keys, body=bodies)
+    def put(self, place, key, body):
+        self.view.put(place, record(key, body))
+        self.model[place, key] = record(key, body)
+
+    @rule(place=places, key=keys)
+    def drop(self, place, key):
+        self.view.drop(place, key)
+        self.model.pop((place, key), None)
+
+    @rule(place=places, some=st.dictionaries(keys, bodies, max_size=3))
+    def put_new(self, place, some):
+        fresh = [record(key, body) for key, body in some.items() if (place, key) not in self.model]
+        self.view.insert_all(place, fresh)
+        self.model.update({(place, one.key): one for one in fresh})
+
+    @rule()
+    def overlay(self):
+        if len(self.views) < 4:
+            self.views.append(Overlay(self.view))
+            self.models.append(dict(self.model))
+
+    @rule()
+    def commit(self):
+        if len(self.views) > 1:
+            self.views.pop().commit()
+            model = self.models.pop()
+            self.models[-1] = model
+
+    @rule()
+    def roll_back(self):
+        if len(self.views) > 1:
+            self.views.pop()
+            self.models.pop()
+
+    @rule(place=places, name=values.filter(lambda value: value is not None))
+    def find_by_one(self, place, name):
+        found = set(self.view.find(place, ("name",), (name,)))
+        assert found == {
+            key
+            for (at, key), one in self.model.items()
+            if at == place and hashable(one.body.get("name")) == hashable(name)
+        }
+        assert self.view.has_any(place, ("name",), {hashable(name)}) == bool(found)
+
+    @rule(place=places, town=values, street=values)
+    def find_by_two(self, place, town, street):
+        if town is None and street is None:
+            return
+        wanted = (hashable(town), hashable(street))
+        found = set(self.view.find(place, ("town", "street"), (town, street)))
+        assert found == {
+            key
+            for (at, key), one in self.model.items()
+            if at == place and (hashable(one.body.get("town")), hashable(one.body.get("street"))) == wanted
+        }
+
+    @invariant()
+    def the_same_records(self):
+        for place in (PEOPLE, OTHERS):
+            wanted = {key: one for (at, key), one in self.model.items() if at == place}
+            assert {one.key: one for one in self.view.scan(place)} == wanted
+            assert all(self.view.get(place, key) == wanted.get(key) for key in range(1, 7))
+
+
+Stores.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestStores = Stores.TestCase
+
+
+def test_true_is_not_one():
+    """Values that Python takes for equal, and JSON does not, are different in an index."""
+    store = MemoryStore(INDEXES)
+    store.put(PEOPLE, record(1, {"name": True}))
+    assert list(store.find(PEOPLE, ("name",), (1,))) == []
+    assert list(store.find(PEOPLE, ("name",), (True,))) == [1]
+
+
+def test_parcels_come_back_whole():
+    """What is left in a depot comes back as it was, whether it was kept in memory or in a file."""
+    spool = Spool()
+    bodies = [b"", b"small", b"x" * (MAX_BYTES_IN_MEMORY + 1), b"y" * (MAX_BYTES_IN_MEMORY * 3)]
+    parcels = [spool.store(body) for body in bodies]
+    assert [spooled_body.read() for spooled_body in reversed(parcels)] == bodies[::-1]
+    assert [spooled_body.spool_file is None for spooled_body in parcels] == [True, True, False, False]

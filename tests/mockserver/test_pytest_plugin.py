@@ -1,0 +1,129 @@
+"""The plug-in in a pytest of its own: light when unused, apart under xdist, and talkative when a test fails."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mockserver.testing import running
+from mockserver.testing.bulkproof import served
+
+ROOT = Path(__file__).parents[2]
+GET = """
+import urllib.request
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as reply:
+        return reply.status
+"""
+
+
+def run(folder, text, *options, **environment):
+    """Run a test file in a pytest process; return what it prints and its exit code."""
+    (folder / "test_own.py").write_text(GET + text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "mockserver.pytest_plugin", "-p", "no:cacheprovider"]
+    command += ["-c", os.devnull, "--rootdir", str(folder)]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("BULKPROOF", "PYTEST", "COV"))}
+    plain["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    done = subprocess.run(
+        [*command, *options, str(folder / "test_own.py")],
+        env={**plain, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    return done.stdout + done.stderr, done.returncode
+
+
+def test_an_unused_plug_in_loads_nothing(tmp_path):
+    """A test session that does not ask for the fixture imports neither aiohttp nor a validator."""
+    text = """
+import sys
+
+def test_nothing_is_loaded():
+    heavy = ("aiohttp", "jsonschema", "jsonschema_rs", "orjson", "yaml", "contracts", "mockserver.testing")
+    assert [name for name in heavy if name in sys.modules] == []
+"""
+    told, code = run(tmp_path, text)
+    assert code == 0, told
+
+
+@pytest.mark.slow
+def test_a_failed_test_shows_its_exchanges(tmp_path):
+    """What the client sent and was answered stands in the report of a test that fails, and only there."""
+    text = """
+def test_fails(bulkproof):
+    get(bulkproof.genero.url + "/api/v1/block")
+    assert bulkproof.genero.stored("block").keys == {"a"}
+
+def test_passes(bulkproof):
+    get(bulkproof.genero.url + "/api/v1/chain")
+
+def test_fails_without_a_call(bulkproof):
+    assert not bulkproof
+"""
+    told, code = run(tmp_path, text)
+    assert code == 1
+    assert "#1 GET /genero/api/v1/block -> 200" in told
+    assert "/api/v1/chain" not in told
+    assert "The client sent no request." in told
+
+
+@pytest.mark.slow
+def test_tests_stay_apart_under_xdist(tmp_path):
+    """Each worker has a server, each test a sandbox: none sees another's calls."""
+    pytest.importorskip("xdist")
+    text = """
+import pytest
+
+@pytest.mark.parametrize("n", range(8))
+def test_alone(bulkproof, n):
+    for _ in range(n):
+        get(bulkproof.genero.url + "/api/v1/block")
+    assert len(bulkproof.exchanges) == n
+"""
+    told, code = run(tmp_path, text, "-p", "xdist", "-n", "2")
+    assert (code, "8 passed" in told) == (0, True), told
+
+
+@pytest.mark.slow
+def test_the_apis_can_be_chosen(tmp_path):
+    """An OpenAPI file of one's own is served in the place of the bundled APIs."""
+    books = ROOT / "tests/cases/contract_only/books.yaml"
+    text = """
+def test_books(bulkproof):
+    assert get(bulkproof.books.url + "/books") == 200
+    assert not hasattr(bulkproof, "genero")
+"""
+    told, code = run(tmp_path, text, "-o", f"bulkproof_apis={books}")
+    assert code == 0, told
+
+
+@pytest.mark.slow
+def test_a_server_that_runs_already_is_used(tmp_path):
+    """With BULKPROOF_URL the same tests speak to another server, each in a sandbox of its own there."""
+    text = """
+def test_elsewhere(bulkproof):
+    bulkproof.clock.freeze()
+    bulkproof.genero.expect("listEntities").reply(200, []).times(1)
+    assert [get(bulkproof.genero.url + "/api/v1/block") for _ in range(2)] == [200, 200]
+    assert [one.rules for one in bulkproof.exchanges] == [("expectation-1",), ()]
+"""
+    with served("genero") as server:
+        told, code = run(tmp_path, text, BULKPROOF_URL=server.transport.url)
+        assert code == 0, told
+        counted = server.transport.running.service.metrics.requests
+        assert counted["genero", "listEntities", 200] == 2
+    told, code = run(tmp_path, text, BULKPROOF_URL=server.transport.url)
+    assert (code, "no Bulkproof server responds at" in told) == (1, True), told
+
+
+def test_the_grammar_needs_no_pytest():
+    """The same words in a block of any program."""
+    with running("genero", mode="frozen", seed=3) as bulkproof:
+        assert bulkproof.clock.now.year == 2026
+        assert bulkproof.genero.url.startswith("http://127.0.0.1:")
