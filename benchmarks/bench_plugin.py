@@ -65,7 +65,10 @@ def full(server: Server, connection: HTTPConnection) -> None:
 def main() -> int:
     """Measure and print."""
     begun = perf_counter()
-    with served("genero") as server, closing(HTTPConnection("127.0.0.1", urlsplit(server.transport.url).port)) as connection:
+    with (
+        served("genero") as server,
+        closing(HTTPConnection("127.0.0.1", urlsplit(server.transport.url).port)) as connection,
+    ):
         start = (perf_counter() - begun) * 1000
         shared = server.sandbox("bench")
         once = timed(lambda: call(connection, shared))
