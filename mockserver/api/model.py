@@ -183,6 +183,9 @@ class Api:
     its name in a sandbox's settings and validated by `settings_schema` (a JSON Schema). `laws` are the laws of client
     conduct that apply, None for all that its contract allows (see `mockserver.verdicts.verdict`). `bugs` names its
     planted bugs; `plant` returns a variant with more of them (see `mockserver.mutants.planting`).
+
+    `plain` says that all there is is the document: it is served by the conventions of document mock servers (declared
+    security is asked for, refusals are declared ones, `Accept` is honoured); false for an API with its own conventions.
     """
 
     name: str
@@ -194,6 +197,7 @@ class Api:
     laws: tuple[ClientLaw, ...] | None = None
     bugs: tuple[str, ...] = ()
     plant: Callable[..., "Api"] = _no_bugs
+    plain: bool = True
 
     @property
     def mount(self) -> str:

@@ -143,6 +143,7 @@ def control_api(control: ControlContext, *, token: str = "") -> Api:
         contract=load(DOCUMENT, name=CONTROL_NAME, check=False),
         behaviours={name: partial(_behave, home, name, control) for home, names in HANDLERS.items() for name in names},
         hooks=replace(DEFAULT_HOOKS, authenticate=partial(_admit, f"Bearer {token}")) if token else DEFAULT_HOOKS,
+        plain=False,
     )
 
 

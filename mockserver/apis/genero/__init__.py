@@ -37,4 +37,5 @@ def api() -> Api:
         settings=access.DEFAULTS,
         settings_schema=access.SCHEMA,
         laws=code_of_conduct.LAWS,
+        plain=False,
     )

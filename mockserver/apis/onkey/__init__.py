@@ -98,4 +98,5 @@ def api() -> Api:
         settings={"maxRecords": MAX_REQUEST_ITEMS},
         settings_schema=SETTINGS,
         laws=LAWS,
+        plain=False,
     )
