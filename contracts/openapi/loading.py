@@ -1,10 +1,11 @@
 """Load OpenAPI 3.0 and 3.1 documents into Contracts. Begin with `load`, or `load_bundled` for the bundled APIs."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from posixpath import normpath
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from contracts.bulk.declarations import read_resource
 from contracts.bulk.model import Resource
@@ -18,6 +19,8 @@ from contracts.syntax.documents import UnreadableError
 from contracts.syntax.text import did_you_mean, escape
 
 BUNDLED: Final = ("genero", "onkey")
+SERVER_VARIABLE: Final = re.compile(r"\{+([^{}]+)\}+")
+SERVER_ORIGIN: Final = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*/?|^/?")
 BUNDLED_FOLDER: Final = Path(__file__).parent.parent / "bundled"
 
 
@@ -114,13 +117,17 @@ def _contract(documents: Documents, root: Mapping[str, Any]) -> Contract:
 
 
 def _mount(root: Mapping[str, Any]) -> str:
+    """Return the path of the first server's URL; a variable without a default stands for its own name."""
     servers: list[dict[str, Any]] = root.get("servers", [])
     server: dict[str, Any] = servers[0] if servers else {"url": ""}
-    url = server["url"]
-    for variable, about in server.get("variables", {}).items():
-        url = url.replace(f"{{{variable}}}", about["default"])
-    path = urlsplit(url).path.rstrip("/")
-    return path if path.startswith("/") or not path else f"/{path}"
+    url, about = server["url"], server.get("variables", {})
+
+    def filled(found: re.Match[str]) -> str:
+        is_base = found.start() == 0 and not url.startswith(":", found.end())  # such as {baseUrl}/v1
+        return str(about.get(found[1], {}).get("default", f"//{found[1]}" if is_base else found[1]))
+
+    path = normpath(SERVER_ORIGIN.sub("/", SERVER_VARIABLE.sub(filled, url), count=1).partition("?")[0])
+    return f"/{path.strip('/')}" if path.strip("/.") else ""
 
 
 def _declared(root: DocumentNode) -> dict[str, Resource]:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from secrets import randbelow
@@ -58,6 +58,12 @@ class ControlApi:
         except NoAnswerError:
             return False
         return response.status == OK_STATUS and isinstance(response.data, dict) and response.data.get("status") == "ok"
+
+    def mount_of(self, api: str) -> str | None:
+        """Return the path prefix of a served API, "" at the root; None when no API of that name is served."""
+        listed: Any = self._send("GET", "/apis").data
+        served = listed.get("apis", ()) if isinstance(listed, dict) else ()
+        return next((str(one["mount"]).rstrip("/") for one in served if one["name"] == api), None)
 
     def get(self, sandbox: str, what: str) -> dict[str, Any]:
         """Return a sandbox's scenarios or settings. Raises MisuseError when that is refused, NoAnswerError."""
@@ -148,18 +154,36 @@ class TargetOptions:
     timeout: float = TIMEOUT
 
     def control(self, contract: Contract) -> tuple[ControlApi | None, str]:
-        """Return the server's control API and the sandbox's name; None and "" when the server has none."""
+        """Return the server's control API and the sandbox's name; None and "" when the server has none.
+
+        It is looked for beside the API, then at the root of the URL's host.
+        """
         root, at, name = self.url.rstrip("/").removesuffix(contract.mount).partition("/@")
-        control = ControlApi(root, token=self.control_token, timeout=self.timeout)
         header = next((value for one, value in self.headers.items() if one.lower() == "sandbox"), "")
-        if control.answers():
-            return control, header or (name.partition("/")[0] if at else "") or DEFAULT_SANDBOX
-        control.close()
+        for place in dict.fromkeys((root, "/".join(root.split("/", 3)[:3]))):
+            control = ControlApi(place, token=self.control_token, timeout=self.timeout)
+            if control.answers():
+                return control, header or (name.partition("/")[0] if at else "") or DEFAULT_SANDBOX
+            control.close()
         return None, ""
 
     def client(self, base: str) -> HttpClient:
         """Return a client in real time for a URL of the server."""
         return HttpClient(base, headers=self.headers, timeout=self.timeout)
+
+
+def as_served(contract: Contract, place: TargetOptions) -> Contract:
+    """Return a contract with its mount as the server at an address has it.
+
+    A sandbox serves an API that has no path of its own at the root, or at its name beside others of that kind; its
+    control API says where. Any other server has it at the URL.
+    """
+    control, _ = (None, "") if contract.mount else place.control(contract)
+    if control is None:
+        return contract
+    mount = control.mount_of(contract.name)
+    control.close()
+    return replace(contract, mount=mount) if mount else contract
 
 
 def connect(

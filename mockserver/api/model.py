@@ -201,8 +201,8 @@ class Api:
 
     @property
     def mount(self) -> str:
-        """Return the path prefix under which the API is served, such as `/genero`."""
-        return self.contract.mount or f"/{self.name}"
+        """Return the path prefix under which the API is served: `/genero`, or "" at the server's root."""
+        return self.contract.mount
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from mockserver.cli.options import Command, RenamedOption
-from mockserver.cli.target import OUTPUT, name_prefix, seconds, target
+from mockserver.cli.target import OUTPUT, contract_of, name_prefix, place_of, seconds, target
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract
     from generators.check.run import CheckPlan, Event, Finished
+    from generators.client.environments import TargetOptions
     from generators.oracles.findings import CheckResult
     from generators.reports.model import Report
 
@@ -56,7 +57,7 @@ class CheckRun(NamedTuple):
 @click.option("--sarif", type=OUTPUT, help="Write a SARIF report.")
 @click.option("--html", type=OUTPUT, help="Write an HTML report.")
 @click.option("-v", "--verbose", is_flag=True, help="List passed checks too.")
-def check(*, api: str, url: str, mount: str | None, auth: str, headers: dict[str, str], **given: Any) -> int:
+def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
     """Check an implementation against its contract.
 
     Sends the contract's examples, runs an experiment for every law of bulk operations, validates every response, and
@@ -73,8 +74,7 @@ def check(*, api: str, url: str, mount: str | None, auth: str, headers: dict[str
     if update and baseline is None:
         raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
     known = read_baseline(baseline) if baseline is not None and not update else frozenset()
-    sent = {**headers, **({"Authorization": auth} if auth else {})}
-    contract, plan = _planned(api, url, mount, sent, given)
+    contract, plan = _planned(api, mount, place_of(url, given), given)
     result = _run(contract, url, plan, given["control_token"])
     if update:
         write_baseline(baseline, result.finished.findings)
@@ -84,18 +84,13 @@ def check(*, api: str, url: str, mount: str | None, auth: str, headers: dict[str
 
 
 def _planned(
-    api: str, url: str, mount: str | None, headers: dict[str, str], given: Mapping[str, Any]
+    api: str, mount: str | None, place: "TargetOptions", given: Mapping[str, Any]
 ) -> "tuple[Contract, CheckPlan]":
-    from dataclasses import replace  # noqa: PLC0415 - `--help` needs none of these
-
-    from generators.check.run import CheckPlan  # noqa: PLC0415
+    from generators.check.run import CheckPlan  # noqa: PLC0415 - `--help` needs none of these
     from generators.client.http import base_url_of  # noqa: PLC0415
-    from mockserver.apis.sources import find_sources  # noqa: PLC0415
     from mockserver.control.server import bundled  # noqa: PLC0415
 
-    contract = find_sources((api,))[0].load().contract
-    if mount is not None:
-        contract = replace(contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")
+    contract = contract_of(api, mount, place)
     model = None
     if given["model"]:
         from mockserver.apis.reference_model import sandbox_model  # noqa: PLC0415 - only with that option
@@ -106,8 +101,8 @@ def _planned(
         **{name: given[name] for name in named},
         seconds=given["max_time"],
         document=bundled(contract),
-        base=base_url_of(contract, url),
-        headers=headers,
+        base=base_url_of(contract, place.url),
+        headers=place.headers,
         model=model,
     )
     return contract, plan

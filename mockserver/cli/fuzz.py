@@ -13,7 +13,7 @@ import click
 
 from mockserver.cli.options import Command
 from mockserver.cli.self_test import require_no_self_test, run_self_tests, self_test
-from mockserver.cli.target import require_server, seconds, target
+from mockserver.cli.target import contract_of, place_of, require_server, seconds, target
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract
@@ -84,7 +84,7 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
     from generators.client.http import NoAnswerError  # noqa: PLC0415
 
-    contract = contract_of(api, mount)
+    contract = contract_of(api, mount, place_of(url, given))
     require_server(url, given["timeout"])
     try:
         state = _campaign(contract, api, url, given)
@@ -92,18 +92,6 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
         cure = "Findings are stored in the corpus; run the same command again to continue."
         raise MisuseError(f"the server stopped responding: {error}.", cure=cure) from None
     return EXIT_FINDINGS if state.broken else 0
-
-
-def contract_of(api: str, mount: str | None) -> "Contract":
-    """Return the contract of an API or a file, mounted at `mount` when that is given."""
-    from dataclasses import replace  # noqa: PLC0415 - `--help` needs none of these
-
-    from mockserver.apis.sources import find_sources  # noqa: PLC0415
-
-    contract = find_sources((api,))[0].load().contract
-    if mount is not None:
-        contract = replace(contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")
-    return contract
 
 
 def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "CampaignState":
@@ -163,16 +151,13 @@ def _finding(kept: Any) -> Any:
 
 def job_of(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "CampaignConfig":
     """Return the configuration that all shards of a campaign share."""
-    from generators.client.environments import TargetOptions  # noqa: PLC0415
     from generators.fuzz.shards import CampaignConfig  # noqa: PLC0415
     from mockserver.apis.reference_model import sandbox_model  # noqa: PLC0415
     from mockserver.control.server import bundled  # noqa: PLC0415
 
-    headers = {**given["headers"], **({"Authorization": given["auth"]} if given["auth"] else {})}
-    place = TargetOptions(url=url, headers=headers, control_token=given["control_token"], timeout=given["timeout"])
     return CampaignConfig(
         contract=contract,
-        place=place,
+        place=place_of(url, given),
         document=bundled(contract),
         given=given["given"],
         model_factory=None if given["no_model"] else partial(sandbox_model, api),

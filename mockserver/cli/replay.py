@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mockserver.cli.options import Command
-from mockserver.cli.target import target
+from mockserver.cli.target import contract_of, place_of, target
 
 if TYPE_CHECKING:
     from generators.triage.stored_finding import StoredFinding
@@ -27,10 +27,9 @@ def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **giv
     bulkproof replay .bulkproof/findings/atomic-batchCreate-1f2e3d4c --url http://127.0.0.1:8080
     """
     from generators.triage.corpus import read_finding  # noqa: PLC0415 - `--help` needs none of these
-    from mockserver.cli.fuzz import contract_of  # noqa: PLC0415
 
     kept = read_finding(finding)
-    contract = contract_of(api or kept.contract, mount)
+    contract = contract_of(api or kept.contract, mount, place_of(url, given))
     shown = _shows(kept, contract, api or kept.contract, url, given)
     says = "reproduced" if shown else "not reproduced"
     click.echo(f"{says}: {kept.law} on {kept.operation}: {kept.says}")

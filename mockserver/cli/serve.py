@@ -218,12 +218,17 @@ def _watching(service: "Service", watched: WatchedFiles) -> "Iterator[Coroutine[
 def _print_start(running: "Running") -> None:
     from datetime import UTC, datetime  # noqa: PLC0415
 
+    from contracts.syntax.text import listed  # noqa: PLC0415
     from mockserver import VERSION  # noqa: PLC0415
     from mockserver.http.lifecycle import curl_line  # noqa: PLC0415
 
     service, url = running.service, running.url
     lines = [f"Bulkproof {VERSION} serves"]
     lines += [f"  {name:<9} {url}{api.mount}" for name, api in service.apis.items()]
+    if service.at_their_names:
+        lines.append(
+            f"  {listed(sorted(service.at_their_names))} have no path in 'servers': each is served at its name."
+        )
     lines += [f"  {'control':<9} {url}/_sandbox", "Try:"]
     examples = (curl_line(api, service.sandboxes.template, url, datetime.now(UTC)) for api in service.apis.values())
     line = next((one for one in examples if one is not None), f"curl -sS {url}/_sandbox/apis")

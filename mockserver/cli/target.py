@@ -2,12 +2,16 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from contracts.openapi.model import Contract
+    from generators.client.environments import TargetOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DURATION_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -77,6 +81,27 @@ def require_server(url: str, timeout: float) -> None:
         create_connection((parts.hostname or "", port), timeout).close()
     except (OSError, ValueError) as error:
         raise MisuseError(f"no server responds at {url} ({error}).", cure="Give the URL of a running server.") from None
+
+
+def place_of(url: str, given: Mapping[str, Any]) -> "TargetOptions":
+    """Return the address of an implementation from the options of `target`."""
+    from generators.client.environments import TargetOptions  # noqa: PLC0415 - `--help` needs none of these
+
+    headers = {**given["headers"], **({"Authorization": given["auth"]} if given["auth"] else {})}
+    return TargetOptions(url=url, headers=headers, control_token=given["control_token"], timeout=given["timeout"])
+
+
+def contract_of(api: str, mount: str | None, place: "TargetOptions") -> "Contract":
+    """Return the contract of an API or a file, mounted at `mount` when that is given, else where the server has it."""
+    from dataclasses import replace  # noqa: PLC0415 - `--help` needs none of these
+
+    from generators.client.environments import as_served  # noqa: PLC0415
+    from mockserver.apis.sources import find_sources  # noqa: PLC0415
+
+    contract = find_sources((api,))[0].load().contract
+    if mount is None:
+        return as_served(contract, place)
+    return replace(contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")
 
 
 class Output(click.Path):

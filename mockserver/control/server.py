@@ -106,7 +106,7 @@ def list_apis(control: ControlContext, context: RequestContext) -> Response:
             "name": api.name,
             "title": api.contract.title,
             "version": api.contract.version,
-            "mount": api.mount,
+            "mount": api.mount or "/",
             "openapi": f"{api.mount}/openapi.json",
             "kinds": sorted(api.contract.resources),
         }

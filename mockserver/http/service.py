@@ -70,6 +70,9 @@ class Service:
 
     def __init__(self, apis: Iterable[Api], options: Options, real: datetime) -> None:
         self.apis = _by_name(apis)
+        roots = [name for name, api in self.apis.items() if not api.mount]
+        self.at_their_names = frozenset(roots if len(roots) > 1 else ())  # several APIs whose servers have no path
+        self.apis |= {name: _at_its_name(self.apis[name]) for name in self.at_their_names}
         self.metrics = Metrics()
         template = SandboxTemplate(
             apis=self.apis,
@@ -95,6 +98,8 @@ class Service:
 
     def adopt(self, api: Api) -> None:
         """Replace the contract of an API; stored state stays. Raises MisuseError: its mount is in use."""
+        if not api.mount and (api.name in self.at_their_names or self._is_root_taken(but_by=api.name)):
+            api = _at_its_name(api)
         self._mounts = _mounts({**self.apis, api.name: api}.values())
         self.apis[api.name] = api
         for sandbox in self.sandboxes:
@@ -103,7 +108,7 @@ class Service:
     def find(self, raw: str, headers: Headers, real: datetime) -> Destination | Response:
         """Return the destination of a request, or the problem document for a target that matches none."""
         target = read_target(raw)
-        if target.sandbox is None and _is_control(target.path):
+        if target.sandbox is None and self._is_control(target.path):
             return Destination(self._backstage, self.control, target)
         found = self._mounted(target)
         if found is None:
@@ -166,6 +171,18 @@ class Service:
             else played._replace(continuation=_guarded(played.continuation, api.name, method))
         )
 
+    def _is_control(self, path: str) -> bool:
+        """Say whether a path is the control API's: it wins over an API at the root, whose own `/metrics` wins."""
+        return _is_control(path) and not (
+            path == METRICS_PATH
+            and any(
+                one.path == METRICS_PATH for mount, api in self._mounts if not mount for one in api.contract.operations
+            )
+        )
+
+    def _is_root_taken(self, *, but_by: str) -> bool:
+        return any(not one.mount for one in self.apis.values() if one.name != but_by)
+
     def _mounted(self, target: RequestTarget) -> Api | None:
         path, folded = target.path, target.path.lower()
         for mount, api in self._mounts:
@@ -177,7 +194,7 @@ class Service:
     def _unmounted(self, target: RequestTarget) -> Response:
         if target.fault:
             return problem(Refusal(status=HTTPStatus.BAD_REQUEST, kind="malformed", detail=target.fault))
-        served = ", ".join(api.mount for api in self.apis.values())
+        served = ", ".join(api.mount or "/" for api in self.apis.values())
         detail = f"Nothing is served at {target.path[:200]}. Served: {served}, and {CONTROL_PATH}/openapi.json."
         return problem(Refusal(status=HTTPStatus.NOT_FOUND, kind="no-path", detail=detail))
 
@@ -210,6 +227,10 @@ def _by_name(apis: Iterable[Api]) -> dict[str, Api]:
     return found
 
 
+def _at_its_name(api: Api) -> Api:
+    return replace(api, contract=replace(api.contract, mount=f"/{api.name}"))
+
+
 def _mounts(apis: Iterable[Api]) -> tuple[tuple[str, Api], ...]:
     """Return the APIs by mount, longest first. Raises MisuseError: a mount is used twice, or reserved."""
     found: dict[str, Api] = {}
@@ -217,7 +238,8 @@ def _mounts(apis: Iterable[Api]) -> tuple[tuple[str, Api], ...]:
         mount = api.mount.lower() if api.contract.ignore_case else api.mount
         if mount in found:
             raise MisuseError(
-                f"'{api.name}' and '{found[mount].name}' are both served at {api.mount}.", cure="Change a server URL."
+                f"'{api.name}' and '{found[mount].name}' are both served at {api.mount or '/'}.",
+                cure="Change a server URL.",
             )
         if _is_control(mount) or mount.startswith("/@"):
             raise MisuseError(

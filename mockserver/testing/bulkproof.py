@@ -205,7 +205,7 @@ def connected(url: str, *, token: str = "") -> Server:
 def _server(transport: Transport) -> Server:
     return Server(
         transport,
-        {one["name"]: one["mount"] for one in ask(transport, "GET", "/apis")["apis"]},
+        {one["name"]: one["mount"].rstrip("/") for one in ask(transport, "GET", "/apis")["apis"]},
         StoredRecordReader(transport),
     )
 

@@ -29,6 +29,34 @@ def test_a_contract_knows_its_face():
     )
 
 
+@pytest.mark.parametrize(
+    ("servers", "mount"),
+    [
+        (None, ""),
+        ([], ""),
+        ([{"url": "/"}], ""),
+        ([{"url": "https://pets.example"}], ""),
+        ([{"url": "https://pets.example:8443/"}], ""),
+        ([{"url": "https://pets.example?a=/b#/c"}], ""),
+        ([{"url": "https://pets.example/v1/?x=1"}], "/v1"),
+        ([{"url": "//pets.example/v1//"}], "/v1"),
+        ([{"url": "v1"}], "/v1"),
+        ([{"url": "./v1"}], "/v1"),
+        ([{"url": "/a/../v1"}, {"url": "/v2"}], "/v1"),
+        ([{"url": "{scheme}://{host}:{port}/v1"}], "/v1"),
+        ([{"url": "{baseUrl}/v1"}], "/v1"),
+        ([{"url": "{{baseUrl}}"}], ""),
+        ([{"url": "https://pets.example/{stage}"}], "/stage"),
+        ([{"url": "{base}/x", "variables": {"base": {"default": "http://h/v1"}}}], "/v1/x"),
+    ],
+)
+def test_the_mount_is_the_path_of_the_first_server(tmp_path, servers, mount):
+    """Without a path there the API is at the root; a variable that has no default stands for its name, or a base."""
+    document = {"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "paths": {}}
+    (tmp_path / "x.json").write_text(json.dumps(document if servers is None else {**document, "servers": servers}))
+    assert load(tmp_path / "x.json").mount == mount
+
+
 def test_operations_stand_in_order_and_have_names():
     """Operations keep the document's order; one without an operationId is named by method and path."""
     assert [one.id for one in PETS.operations] == [

@@ -9,9 +9,9 @@ import pytest
 
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Headers, Request
-from contracts.openapi.loading import load_bundled
+from contracts.openapi.loading import load, load_bundled
 from generators.check.run import FindingFound, LawAnswered, run_checks
-from generators.client.environments import SandboxClient, connect
+from generators.client.environments import SandboxClient, TargetOptions, as_served, connect
 from generators.client.http import HttpClient, NoAnswerError, base_url_of
 from generators.client.session import Budget
 
@@ -159,3 +159,39 @@ def test_laws_hold_over_the_wire(serving):
     client.close()
     assert [event.finding.says for event in events if isinstance(event, FindingFound)] == []
     assert {event.answer.word for event in events if isinstance(event, LawAnswered)} == {"passed"}
+
+
+ROOT_API = """
+openapi: 3.1.0
+info: {title: %s, version: '1'}
+paths:
+  /%s/{id}:
+    get:
+      operationId: read
+      parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+      responses: {'200': {description: It.}}
+    put:
+      operationId: put
+      parameters: [{name: id, in: path, required: true, schema: {type: string}}]
+      requestBody: {content: {application/json: {schema: {type: object}}}}
+      responses: {'200': {description: It.}}
+"""
+
+
+@pytest.mark.parametrize("names", [("pets",), ("pets", "cats")])
+@pytest.mark.parametrize("place", ["", "/", "/@mine", "/pets", "/@mine/pets", "/@mine/pets/"])
+def test_serve_and_its_clients_agree_where_an_api_is(serving, tmp_path, names, place):
+    """The URL of the server or of the API, with a sandbox or without: an API without a path is found there."""
+    if len(names) == 1 and "pets" in place:
+        pytest.skip("nothing is served there")
+    files = [tmp_path / f"{name}.yaml" for name in names]
+    for file in files:
+        file.write_text(ROOT_API % (file.stem, file.stem), encoding="utf-8")
+    running = serving(*files).running
+    contract = as_served(load(files[0]), TargetOptions(url=running.url + place))
+    assert contract.mount == ("" if len(names) == 1 else "/pets")
+    client = connect(contract, running.url + place)
+    assert isinstance(client, SandboxClient)
+    assert client.sandbox == ("mine" if "@" in place else "default")
+    assert client.base == f"{running.url}{'/@mine' if '@' in place else ''}{contract.mount}"
+    client.close()

@@ -62,6 +62,41 @@ def test_two_apis_in_one_place(things):
         Service([mounted(things, "a", "/v1"), mounted(things, "b", "/v1")], Options(), NOW)
 
 
+def test_an_api_without_a_path_is_served_at_the_root(things):
+    """Its paths are the server's own; the control API, the document and sandboxes named by a prefix are there too."""
+    service = Service([mounted(things, "things", "")], Options(), NOW)
+    json = Headers([("Content-Type", "application/json")])
+    made = service.handle("POST", "/@here/boxes/jobs", json, b'[{"id":"a"}]', NOW)
+    assert made.headers.get("Location").startswith("/@here/boxes/jobs/")
+    assert get(service, made.headers.get("Location")).status == 200
+    assert get(service, "/boxes/x").data["detail"] == "No boxes has the key x."
+    assert get(service, "/_sandbox/health").data["status"] == "ok"
+    assert get(service, "/openapi.json").data["info"]["title"] == "Things"
+    (listed,) = get(service, "/_sandbox/apis").data["apis"]
+    assert (listed["mount"], listed["openapi"]) == ("/", "/openapi.json")
+
+
+def test_the_control_api_wins_over_an_api_at_the_root(things):
+    """Only where the API has a `/metrics` of its own, that path is not the control API's."""
+    first, *others = things.contract.operations
+    for path, owner in (("/_sandbox/health", "_sandbox"), ("/metrics", "things"), ("/boxes", "_sandbox")):
+        contract = replace(things.contract, operations=(replace(first, path=path), *others), mount="")
+        service = Service([replace(things, contract=contract)], Options(), NOW)
+        asked = "/metrics" if path == "/boxes" else path
+        assert service.find(asked, Headers(), NOW).api.name == owner
+
+
+def test_several_apis_without_a_path_are_served_at_their_names(things):
+    """Each of them has its name for a path, also after its contract was read again."""
+    named = [mounted(things, "a", ""), mounted(things, "b", ""), mounted(things, "c", "/v1")]
+    service = Service(named, Options(), NOW)
+    assert {name: api.mount for name, api in service.apis.items()} == {"a": "/a", "b": "/b", "c": "/v1"}
+    assert service.at_their_names == {"a", "b"}
+    service.adopt(named[0])
+    service.adopt(mounted(things, "c", ""))
+    assert {name: api.mount for name, api in service.apis.items()} == {"a": "/a", "b": "/b", "c": ""}
+
+
 def test_links_lead_back_into_the_sandbox(things):
     """A link in an answer stays in the sandbox that the path named; one picked by header needs none."""
     service = Service([things], Options(), NOW)
