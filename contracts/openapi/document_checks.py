@@ -4,13 +4,12 @@ Begin with `check_shape`, `check_contract` and `check_meaning`; each returns one
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final
 
 import orjson
-from jsonschema import Draft202012Validator
 from jsonschema_rs import ValidationError as CompileError
 
 from contracts.bulk.model import Bulk
@@ -18,110 +17,11 @@ from contracts.errors import Fault
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.references import DocumentObject, Documents
 from contracts.schemas.keywords import children
+from contracts.schemas.published import META_SCHEMA, PublishedSchema
 from contracts.schemas.schema_set import compiled, is_pure_reference
-from contracts.schemas.wording import type_words
-from contracts.syntax.text import did_you_mean, listed, pointer_of, short, type_name
-
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
-    from jsonschema.protocols import Validator
-
-
-FactsAndCures: TypeAlias = Iterable[tuple[str, str]]
-
-
-def explain_error(error: "ValidationError") -> Iterator[tuple[str, str]]:
-    """Yield a fact and a cure for each mistake behind one validation error."""
-    explain = EXPLAIN_KEYWORD.get(str(error.validator), _other)
-    yield from explain(error)
-
-
-def _unknown(error: "ValidationError") -> FactsAndCures:
-    schema: Any = error.schema
-    known = list(schema.get("properties", ()))
-    others = _cure(error) or (f"Known: {listed(known)}." if known else "")
-    for name in _unknown_names(error):
-        yield f"'{name}' is not known here.", did_you_mean(name, known) or others
-
-
-def _unknown_names(error: "ValidationError") -> list[str]:
-    schema: Any = error.schema
-    patterns = [*schema.get("patternProperties", ())]
-    instance: Any = error.instance
-    return [
-        name
-        for name in instance
-        if name not in schema.get("properties", ()) and not any(re.search(one, name) for one in patterns)
-    ]
-
-
-def _missing(error: "ValidationError") -> FactsAndCures:
-    expected: Any = error.validator_value
-    instance: Any = error.instance
-    return [(f"'{name}' is missing.", "Add it.") for name in expected if name not in instance]
-
-
-def _type(error: "ValidationError") -> FactsAndCures:
-    expected: Any = error.validator_value
-    words = type_words(expected)
-    yield f"it must be {words}, not {type_words(type_name(error.instance))}.", _cure(error) or f"Write {words}."
-
-
-def _enum(error: "ValidationError") -> FactsAndCures:
-    options: Any = error.validator_value
-    known = [str(one) for one in options]
-    hint = did_you_mean(error.instance, known) if isinstance(error.instance, str) else ""
-    yield f"{short(error.instance)} is not known here.", hint or f"Write {listed(known, 'or')}."
-
-
-def _const(error: "ValidationError") -> FactsAndCures:
-    expected = short(error.validator_value)
-    yield f"it must be {expected}, not {short(error.instance)}.", _cure(error) or f"Write {expected}."
-
-
-def _pattern(error: "ValidationError") -> FactsAndCures:
-    yield f"{short(error.instance)} has not the right form.", _cure(error) or f"It must match {error.validator_value}."
-
-
-def _any_of(error: "ValidationError") -> FactsAndCures:
-    """Explain the branches whose type matches, when there are any."""
-    context = error.context or ()
-    near = [one for one in context if one.validator != "type"]
-    if near:
-        return [text for one in near for text in explain_error(one)]
-    words = listed(dict.fromkeys(type_words(one.validator_value) for one in context), "or")
-    return [(f"it must be {words}, not {type_words(type_name(error.instance))}.", _cure(error) or f"Write {words}.")]
-
-
-def _other(error: "ValidationError") -> FactsAndCures:
-    text = (
-        error.message
-        if len(error.message) <= MAX_MESSAGE_CHARS
-        else f"{short(error.instance)} breaks '{error.validator}'"
-    )
-    yield f"{text}.", _cure(error) or "Correct it."
-
-
-def _cure(error: "ValidationError") -> str:
-    schema = error.schema
-    text = schema.get("description", "") if isinstance(schema, Mapping) and "$schema" not in schema else ""
-    return f"{text}." if text else ""
-
-
-MAX_MESSAGE_CHARS: Final = 160
-EXPLAIN_KEYWORD: Final[Mapping[str, Callable[["ValidationError"], FactsAndCures]]] = {
-    "additionalProperties": _unknown,
-    "anyOf": _any_of,
-    "const": _const,
-    "enum": _enum,
-    "pattern": _pattern,
-    "required": _missing,
-    "type": _type,
-}
-
+from contracts.syntax.text import did_you_mean, pointer_of
 
 SCHEMA_FOLDER: Final = Path(__file__).parent.parent
-MAX_FULLY_CHECKED_PATHS: Final = 500
 
 
 @cache
@@ -132,16 +32,8 @@ def published_schema(name: str) -> Mapping[str, Any]:
 
 
 def check_shape(root: Mapping[str, Any], shown: str) -> list[Fault]:
-    """Return the mistakes of a root document as OpenAPI, its schemas excepted.
-
-    Documents of more than `MAX_FULLY_CHECKED_PATHS` paths are first validated with jsonschema-rs; jsonschema, which
-    takes milliseconds for each operation, then only explains invalid ones.
-    """
-    paths = root.get("paths")
-    is_large = isinstance(paths, Mapping) and len(paths) > MAX_FULLY_CHECKED_PATHS
-    if is_large and compiled({**published_schema("openapi"), "$ref": "#/$defs/document"}).is_valid(root):
-        return []
-    return [*_faults(_object_validator("document"), root, shown, ())]
+    """Return the mistakes of a root document as OpenAPI, its schemas excepted."""
+    return [*_object_schema("document").faults(root, shown=shown)]
 
 
 def check_contract(documents: Documents) -> list[Fault]:
@@ -157,10 +49,10 @@ def _check_root(documents: Documents, place: DocumentObject) -> Iterator[Fault]:
     if is_pure_reference(place.node):
         return
     if place.kind == "schema":
-        found = [*_faults(_schema_validator(), place.node, shown, place.tokens)]
+        found = [*_meta_schema().faults(place.node, shown=shown, tokens=place.tokens)]
         yield from found or _check_patterns(place.node, shown, place.tokens)
     elif place.uri != documents.root:
-        yield from _faults(_object_validator(place.kind), place.node, shown, place.tokens)
+        yield from _object_schema(place.kind).faults(place.node, shown=shown, tokens=place.tokens)
 
 
 def _check_declarations(documents: Documents, place: DocumentObject) -> Iterator[Fault]:
@@ -168,7 +60,7 @@ def _check_declarations(documents: Documents, place: DocumentObject) -> Iterator
     for name in ("x-bulk", "x-record", "x-resources"):
         if name in place.node:
             shown, tokens = documents.shown(place.uri), (*place.tokens, name)
-            yield from _faults(_declaration_validator(name), place.node[name], shown, tokens)
+            yield from _declaration_schema(name).faults(place.node[name], shown=shown, tokens=tokens)
 
 
 def _check_patterns(schema: object, shown: str, tokens: tuple[str, ...]) -> Iterator[Fault]:
@@ -197,24 +89,18 @@ def _compiles(pattern: str) -> bool:
 
 
 @cache
-def _object_validator(kind: str) -> "Validator":
-    return Draft202012Validator({**published_schema("openapi"), "$ref": f"#/$defs/{kind}"})
+def _object_schema(kind: str) -> PublishedSchema:
+    return PublishedSchema({**published_schema("openapi"), "$ref": f"#/$defs/{kind}"})
 
 
 @cache
-def _schema_validator() -> "Validator":
-    return Draft202012Validator(Draft202012Validator.META_SCHEMA)
+def _meta_schema() -> PublishedSchema:
+    return PublishedSchema(META_SCHEMA)
 
 
 @cache
-def _declaration_validator(name: str) -> "Validator":
-    return Draft202012Validator(published_schema(name))
-
-
-def _faults(validator: "Validator", value: Any, shown: str, tokens: tuple[str, ...]) -> Iterator[Fault]:
-    for error in validator.iter_errors(value):
-        pointer = pointer_of((*tokens, *error.absolute_path))
-        yield from (Fault(file=shown, pointer=pointer, fact=fact, cure=cure) for fact, cure in explain_error(error))
+def _declaration_schema(name: str) -> PublishedSchema:
+    return PublishedSchema(published_schema(name))
 
 
 VARIABLE: Final = re.compile(r"\{([^{}]+)\}")

@@ -18,11 +18,11 @@ PATTERN_OPTIONS: Final = FancyRegexOptions(backtrack_limit=100_000)  # steps; be
 EMAIL_OPTIONS: Final = EmailOptions(allow_display_text=False)  # RFC 5321's Mailbox: no name before it
 
 
-def compiled(schema: Mapping[str, object]) -> Draft202012Validator:
-    """Compile a schema without external references; formats are asserted."""
+def compiled(schema: Mapping[str, object], *, formats: bool = True) -> Draft202012Validator:
+    """Compile a schema without external references; formats are asserted, except on wish."""
     return Draft202012Validator(
         dict(schema),
-        validate_formats=True,
+        validate_formats=formats,
         offline=True,
         mask="value",
         pattern_options=PATTERN_OPTIONS,

@@ -4,22 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
 from contracts.errors import Fault, MisuseError, ScenarioError
-from contracts.schemas.schema_set import compiled
+from contracts.schemas.published import PublishedSchema
 from contracts.syntax.documents import UnreadableError, parse_document, read_text
 from contracts.syntax.text import did_you_mean
 from mockserver.scenarios.building import build_scenario
 from mockserver.scenarios.model import Scenario
 from mockserver.scenarios.validation import mistakes
-
-if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
-    from jsonschema_rs import Draft202012Validator as JsonValidator
-
 
 SCHEMA_FILE: Final = Path(__file__).parent / "scenario.schema.json"
 SCENARIO_SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -63,29 +58,16 @@ def load_trusted(path: Path) -> Scenario:
 
 
 def _faults(document: object, shown: str) -> Iterator[Fault]:
-    if _fast_validator().is_valid(document):
+    published = _published()
+    yield from published.faults(document, shown=shown)
+    if published.validator.is_valid(document):
         assert isinstance(document, Mapping)  # noqa: S101 - the schema has said so
         yield from (Fault(file=shown, pointer=at, fact=fact, cure=cure) for at, fact, cure in mistakes(document))
-        return
-    from contracts.openapi.document_checks import explain_error  # noqa: PLC0415 - it needs jsonschema, which the bundled scenarios do without
-    from contracts.syntax.text import pointer_of  # noqa: PLC0415 - beside it
-
-    for error in _validator().iter_errors(document):
-        pointer = pointer_of(error.absolute_path)
-        yield from (Fault(file=shown, pointer=pointer, fact=fact, cure=cure) for fact, cure in explain_error(error))
 
 
 @cache
-def _fast_validator() -> "JsonValidator":
-    """Return what only says whether a document fits, a thousand times as fast."""
-    return compiled(schema())
-
-
-@cache
-def _validator() -> "Draft202012Validator":
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - heavy, and only documents of users are checked
-
-    return Draft202012Validator(schema())
+def _published() -> PublishedSchema:
+    return PublishedSchema(schema())
 
 
 BUNDLED: Final = Path(__file__).parent / "bundled"

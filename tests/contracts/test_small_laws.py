@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -143,7 +144,17 @@ def test_importing_is_light():
     """Importing the package brings neither jsonschema nor YAML nor a validator."""
     code = "import contracts, sys; print(sorted({'jsonschema', 'yaml', 'jsonschema_rs', 'difflib'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
-    code = "import contracts, sys; contracts.load_bundled('genero'); print('jsonschema' in sys.modules)"
+
+
+@pytest.mark.parametrize("given", ["contracts/data/rooms31.yaml", "contracts/data/pets30.yaml"])
+def test_a_document_is_loaded_and_checked_without_jsonschema(given):
+    """A user's document is checked by jsonschema-rs alone, and so is every scenario: jsonschema is slow to import."""
+    path = Path(__file__).parent.parent / given
+    code = (
+        f"import contracts, sys; contracts.load({str(path)!r}); import mockserver.cli.serve; "
+        "from mockserver.scenarios import loading; "
+        "\ntry: loading.load({})\nexcept contracts.ScenarioError: print('jsonschema' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
 
 
