@@ -26,7 +26,7 @@ SCHEMA_FOLDER: Final = Path(__file__).parent.parent
 
 @cache
 def published_schema(name: str) -> Mapping[str, Any]:
-    """Return one of the package's JSON Schemas: `openapi`, `x-bulk`, `x-record`, `x-resources`."""
+    """Return one of the package's JSON Schemas: `openapi`, `overlay`, `x-bulk`, `x-record`, `x-resources`."""
     schema: Mapping[str, Any] = orjson.loads((SCHEMA_FOLDER / f"{name}.schema.json").read_bytes())
     return schema
 
@@ -34,6 +34,11 @@ def published_schema(name: str) -> Mapping[str, Any]:
 def check_shape(root: Mapping[str, Any], shown: str) -> list[Fault]:
     """Return the mistakes of a root document as OpenAPI, its schemas excepted."""
     return [*_object_schema("document").faults(root, shown=shown)]
+
+
+def check_published(name: str, value: object, shown: str) -> Iterator[Fault]:
+    """Yield the mistakes of a value by one of the package's JSON Schemas; `shown` is its file."""
+    yield from _declaration_schema(name).faults(value, shown=shown)
 
 
 def check_contract(documents: Documents) -> list[Fault]:

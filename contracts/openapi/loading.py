@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from posixpath import normpath
@@ -13,11 +14,21 @@ from contracts.errors import ContractError, Fault, MisuseError
 from contracts.openapi.inference import with_inferred_records, with_inferred_resources
 from contracts.openapi.model import Contract
 from contracts.openapi.operations import DocumentNode, node_at, read_operations
+from contracts.openapi.overlay import apply_overlay, extended_document, is_overlay, read_overlay, unshared
 from contracts.openapi.references import Documents, link
 from contracts.schemas.schema_set import SchemaSet
 from contracts.syntax.documents import UnreadableError
 from contracts.syntax.text import did_you_mean, escape
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """How a document is read: the overlays that change it, in turn."""
+
+    overlays: tuple[Path, ...] = ()
+
+
+DEFAULT_OPTIONS: Final = LoadOptions()
 BUNDLED: Final = ("genero", "onkey")
 SERVER_VARIABLE: Final = re.compile(r"\{+([^{}]+)\}+")
 SERVER_ORIGIN: Final = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*/?|^/?")
@@ -41,15 +52,18 @@ def load_bundled(name: str) -> Contract:
     return load(bundled_path(name), name=name, check=False)
 
 
-def load(source: Path | str, *, name: str | None = None, check: bool = True) -> Contract:
+def load(
+    source: Path | str, *, name: str | None = None, check: bool = True, options: LoadOptions = DEFAULT_OPTIONS
+) -> Contract:
     """Load an OpenAPI 3.0 or 3.1 document, YAML or JSON, with all local files that it refers to.
 
+    `source` may be an overlay that names its document in `extends`. The overlays of `options` change it before it is
+    read.
     `name` is the contract's, by default the file's stem. `check` validates the document against OpenAPI, its schemas
     against JSON Schema 2020-12 and its `x-` declarations against their own schemas; omit it only for documents that
     were checked before. Raises ContractError with one Fault for each mistake.
     """
-    path = Path(source)
-    documents = Documents(path, name=name or path.stem or "contract")
+    documents, files = _overlaid(Path(source), name, options)
     root = _root(documents)
     if check:
         from contracts.openapi.document_checks import check_contract, check_shape  # noqa: PLC0415 - bundled documents are not checked
@@ -60,7 +74,7 @@ def load(source: Path | str, *, name: str | None = None, check: bool = True) -> 
     else:
         link(documents)
     _raise(documents.faults)
-    contract = _contract(documents, root)
+    contract = _contract(documents, root, files)
     if check:
         from contracts.openapi.document_checks import check_meaning  # noqa: PLC0415
 
@@ -73,12 +87,34 @@ def _raise(faults: list[Fault]) -> None:
         raise ContractError(tuple(sorted(set(faults))))
 
 
-def _root(documents: Documents) -> Mapping[str, Any]:
-    shown = documents.shown(documents.root)
+def _overlaid(path: Path, name: str | None, options: LoadOptions) -> tuple[Documents, tuple[Path, ...]]:
+    """Return the documents of a contract, the root changed by its overlays, and the files of those overlays."""
+    documents = Documents(path, name=name or path.stem or "contract")
+    overlays = [*options.overlays]
+    while is_overlay(_read_root(documents)):
+        if path in overlays:
+            fact = "it extends itself."
+            raise ContractError((Fault(file=str(path), pointer="/extends", fact=fact, cure="Name the document."),))
+        overlays.insert(0, path)
+        path = extended_document(read_overlay(path), path)
+        documents = Documents(path, name=documents.name)
+    root = _read_root(documents)
+    if overlays and isinstance(root, dict):
+        documents.loaded[documents.root] = root = unshared(root)
+        faults = [fault for one in overlays for fault in apply_overlay(root, read_overlay(one), shown=str(one))]
+        _raise(faults)
+    return documents, tuple(overlays)
+
+
+def _read_root(documents: Documents) -> object:
     try:
-        root = documents.read(documents.root)
+        return documents.read(documents.root)
     except UnreadableError as error:
         raise ContractError((error.fault,)) from None
+
+
+def _root(documents: Documents) -> Mapping[str, Any]:
+    shown, root = documents.shown(documents.root), documents.read(documents.root)
     if not isinstance(root, Mapping):
         raise _not_openapi(shown, "", "it is no OpenAPI document: not a mapping.", "Begin with 'openapi: 3.1.0'.")
     if "swagger" in root:
@@ -96,7 +132,7 @@ def _not_openapi(shown: str, pointer: str, fact: str, cure: str) -> ContractErro
     return ContractError((Fault(file=shown, pointer=pointer, fact=fact, cure=cure),))
 
 
-def _contract(documents: Documents, root: Mapping[str, Any]) -> Contract:
+def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, ...]) -> Contract:
     schemas = SchemaSet(documents.loaded)
     node = node_at(schemas, f"{documents.root}#")
     reserved = tuple(root.get("x-reserved", ()))
@@ -113,6 +149,7 @@ def _contract(documents: Documents, root: Mapping[str, Any]) -> Contract:
         security_schemes=_security_schemes(node),
         ignore_case=root.get("x-path-case") == "insensitive",
         reserved=reserved,
+        files=(*files, *(documents.folder / documents.shown(uri) for uri in documents.loaded)),
     )
 
 

@@ -6,6 +6,7 @@ Names and defaults follow the OpenAPI Specification 3.1.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from contracts.bulk.model import Bulk, RecordAct, Resource
@@ -154,7 +155,8 @@ class Contract:
 
     `name` is the folder name for a bundled API and the file's stem otherwise; `mount` is the path of the first server
     URL ("" when there is none); `document` is the whole document, its schemas converted to JSON Schema 2020-12.
-    `ignore_case`: paths match without regard to case; `reserved` are words that no path variable matches.
+    `ignore_case`: paths match without regard to case; `reserved` are words that no path variable matches. `files` are
+    those that it was read from, overlays included.
     """
 
     name: str
@@ -168,6 +170,7 @@ class Contract:
     security_schemes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     ignore_case: bool = False
     reserved: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
 
     def operation(self, operation_id: str) -> Operation | None:
         """Return the operation with that id, None when there is none."""

@@ -18,6 +18,7 @@ from contracts.exchange.bulk_exchange import OutcomeReport, bulk_exchanges
 from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
 from contracts.exchange.locations import json_of, read_response
 from contracts.messages import Exchange, ExchangeHistory, Request, Response
+from contracts.openapi.loading import DEFAULT_OPTIONS, LoadOptions
 from contracts.openapi.model import Operation, Route
 from generators.oracles.findings import Prediction
 from generators.oracles.reference_model import are_refusals
@@ -37,16 +38,17 @@ UNPREDICTED_STATUSES: Final = frozenset((401, 403, 408, 413, 429, 503))
 ID_PATTERN: Final = re.compile(r"[\w-]+")
 
 
-def sandbox_model(name: str) -> "SandboxModel":
+def sandbox_model(name: str, options: LoadOptions = DEFAULT_OPTIONS) -> "SandboxModel":
     """Return a model of a bundled API, an installed plug-in, or an OpenAPI file. Raises MisuseError, ContractError."""
     from mockserver.apis.sources import find_sources  # noqa: PLC0415 - it imports every API
 
-    if name not in _LOADED_APIS:
-        _LOADED_APIS[name] = find_sources((name,))[0].load()
-    return SandboxModel(_LOADED_APIS[name])
+    known = name, options
+    if known not in _LOADED_APIS:
+        _LOADED_APIS[known] = find_sources((name,), options)[0].load()
+    return SandboxModel(_LOADED_APIS[known])
 
 
-_LOADED_APIS: Final[dict[str, Api]] = {}
+_LOADED_APIS: Final[dict[tuple[str, LoadOptions], Api]] = {}
 
 
 @dataclass(slots=True)

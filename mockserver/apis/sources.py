@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from contracts.errors import MisuseError
-from contracts.openapi.loading import bundled_path, load
+from contracts.openapi.loading import DEFAULT_OPTIONS, LoadOptions, bundled_path, load
 from contracts.openapi.model import Contract
-from contracts.openapi.references import SCHEME
 from contracts.syntax.text import did_you_mean
 from mockserver.api.model import Api
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
@@ -30,26 +29,27 @@ class Source:
 
     load: Callable[[], Api]
     document: Path | None = None
+    options: LoadOptions = DEFAULT_OPTIONS
 
     def files(self, contract: Contract) -> tuple[Path, ...]:
-        """Return the files that the contract was read from."""
-        if self.document is None:
-            return ()
-        prefix = f"{SCHEME}/{contract.name}/"
-        return tuple(self.document.parent / uri.removeprefix(prefix) for uri in contract.schemas.documents)
+        """Return the files that the contract was read from, none for a plug-in."""
+        return contract.files if self.document else ()
 
     def reload(self, api: Api) -> Api:
         """Return the API with its contract read and validated again. Raises ContractError."""
         assert self.document is not None  # noqa: S101 - files() has named nothing to watch
-        return replace(api, contract=load(self.document, name=api.contract.name))
+        return replace(api, contract=load(self.document, name=api.contract.name, options=self.options))
 
 
-def find_sources(names: Iterable[str]) -> list[Source]:
+def find_sources(names: Iterable[str], options: LoadOptions = DEFAULT_OPTIONS) -> list[Source]:
     """Return the sources of APIs; each name is a bundled API, a file, or an installed plug-in.
 
-    Raises MisuseError for an unknown name.
+    `options` are for the files. Raises MisuseError for an unknown name, and for options that no file would get.
     """
-    return [_with_bugs(_source(name)) for name in names]
+    sources = [_source(name, options) for name in names]
+    if options != DEFAULT_OPTIONS and not any(source.options == options for source in sources):
+        raise MisuseError("overlays change OpenAPI files, and no file is named.", cure="Name the file.")
+    return [_with_bugs(source) for source in sources]
 
 
 def _with_bugs(source: Source) -> Source:
@@ -63,12 +63,12 @@ def _planted(api: Api, *names: str) -> Api:
     return planted(api, *names)
 
 
-def _source(name: str) -> Source:
+def _source(name: str, options: LoadOptions) -> Source:
     if name in BUNDLED:
         return Source(load=lambda: _imported(BUNDLED[name]), document=bundled_path(name))
     path = Path(name)
     if path.suffix.lower() in DOCUMENT_SUFFIXES or len(path.parts) > 1 or path.is_file():
-        return Source(load=lambda: _from_file(path), document=path)
+        return Source(load=lambda: _from_file(path, options), document=path, options=options)
     return Source(load=_plug_in(name))
 
 
@@ -78,11 +78,11 @@ def _imported(place: str) -> Api:
     return api
 
 
-def _from_file(path: Path) -> Api:
+def _from_file(path: Path, options: LoadOptions) -> Api:
     if not path.exists():
         raise MisuseError("there is no such file.", where=str(path), cure="Check the name and the folder.")
     name = _UNFIT.sub("-", path.stem).strip("-") or "api"
-    return Api(name=name, contract=load(path, name=name), hooks=DEFAULT_HOOKS)
+    return Api(name=name, contract=load(path, name=name, options=options), hooks=DEFAULT_HOOKS)
 
 
 def _plug_in(name: str) -> Callable[[], Api]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from mockserver.cli.options import Command, RenamedOption
+from mockserver.cli.options import Command, RenamedOption, reading_of, reading_options
 from mockserver.cli.target import OUTPUT, contract_of, name_prefix, place_of, seconds, target
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class CheckRun(NamedTuple):
 
 @click.command(cls=Command)
 @click.argument("api", metavar="API|FILE")
+@reading_options
 @target
 @click.option("--only", multiple=True, metavar="CHECK|OPERATION", help="Run only this check or operation; repeatable.")
 @click.option("--skip", multiple=True, metavar="CHECK|OPERATION", help="Skip this check or operation; repeatable.")
@@ -90,12 +91,13 @@ def _planned(
     from generators.client.http import base_url_of  # noqa: PLC0415
     from mockserver.control.server import bundled  # noqa: PLC0415
 
-    contract = contract_of(api, mount, place)
+    reading = reading_of(given)
+    contract = contract_of(api, mount, place, reading)
     model = None
     if given["model"]:
         from mockserver.apis.reference_model import sandbox_model  # noqa: PLC0415 - only with that option
 
-        model = sandbox_model(api)
+        model = sandbox_model(api, reading)
     named = ("seed", "only", "skip", "read_only", "given", "name_prefix", "timeout")
     plan = CheckPlan(
         **{name: given[name] for name in named},

@@ -1,10 +1,10 @@
 """`bulkproof data`: generate valid or invalid data for an API."""
 
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from mockserver.cli.options import Command
+from mockserver.cli.options import Command, reading_of, reading_options
 from mockserver.cli.target import pairs
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def _share(context: click.Context, parameter: click.Parameter, value: str) -> fl
 @click.command(cls=Command)
 @click.argument("api", metavar="API|FILE")
 @click.argument("what", metavar="OPERATION|RESOURCE|SCHEMA")
+@reading_options
 @click.option("-n", "--number", type=click.IntRange(min=0), default=10, show_default=True, help="Number of values.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed; the same seed gives the same values.")
 @click.option(
@@ -67,6 +68,7 @@ def data(
     given: dict[str, str],
     output: TextIO,
     labels: TextIO | None,
+    **reading: Any,
 ) -> None:
     """Generate data for an API: a bulk request, request bodies, records, or values of a schema.
 
@@ -77,5 +79,5 @@ def data(
     from generators.datasets.write import write_data  # noqa: PLC0415 - heavy, and only this command needs it
     from mockserver.apis.sources import find_sources  # noqa: PLC0415 - the same
 
-    contract = find_sources((api,))[0].load().contract
+    contract = find_sources((api,), reading_of(reading))[0].load().contract
     write_data(contract, what, output, n=number, seed=seed, invalid=invalid, form=form, given=given, labels=labels)

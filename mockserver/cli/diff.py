@@ -1,10 +1,10 @@
 """`bulkproof diff`: breaking changes between two versions of a contract."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mockserver.cli.options import Command
+from mockserver.cli.options import Command, reading_of, reading_options
 
 if TYPE_CHECKING:
     from contracts.diff.model import Severity
@@ -15,6 +15,7 @@ EXIT_BREAKING = 1
 @click.command(cls=Command)
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
+@reading_options
 @click.option(
     "--format",
     "form",
@@ -30,7 +31,7 @@ EXIT_BREAKING = 1
     show_default=True,
     help="Lowest severity that makes the exit code 1.",
 )
-def diff(*, old: str, new: str, form: str, fail_on: "Severity") -> int:
+def diff(*, old: str, new: str, form: str, fail_on: "Severity", **given: Any) -> int:
     """Find breaking changes between two versions of a contract.
 
     A request may only be relaxed, a response only tightened. OLD and NEW are OpenAPI files, or names of bundled or
@@ -40,7 +41,7 @@ def diff(*, old: str, new: str, form: str, fail_on: "Severity") -> int:
     from generators.compare import find_witness, render_diff  # noqa: PLC0415
     from mockserver.apis.sources import find_sources  # noqa: PLC0415
 
-    before, after = (source.load().contract for source in find_sources((old, new)))
+    before, after = (source.load().contract for source in find_sources((old, new), reading_of(given)))
     found = compare(before, after, find=find_witness)
     click.echo(render_diff(found, form), nl=False)
     return EXIT_BREAKING if found.at_least(fail_on) else 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command
+from mockserver.cli.options import Command, reading_of, reading_options
 from mockserver.cli.self_test import require_no_self_test, run_self_tests, self_test
 from mockserver.cli.target import contract_of, place_of, require_server, seconds, target
 
@@ -28,6 +28,7 @@ FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
 @click.command(cls=Command)
 @click.argument("api", metavar="API|FILE", required=False)
+@reading_options
 @partial(target, needs_url=False)
 @click.option(
     "--max-time", callback=seconds, default="10m", show_default=True, help="Time limit, such as 90s, 10m or 8h."
@@ -84,7 +85,7 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
     from generators.client.http import NoAnswerError  # noqa: PLC0415
 
-    contract = contract_of(api, mount, place_of(url, given))
+    contract = contract_of(api, mount, place_of(url, given), reading_of(given))
     require_server(url, given["timeout"])
     try:
         state = _campaign(contract, api, url, given)
@@ -160,7 +161,7 @@ def job_of(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -
         place=place_of(url, given),
         document=bundled(contract),
         given=given["given"],
-        model_factory=None if given["no_model"] else partial(sandbox_model, api),
+        model_factory=None if given["no_model"] else partial(sandbox_model, api, reading_of(given)),
         seed=given["seed"],
         label=f"fuzz-{token_hex(3)}",  # two campaigns on one server keep out of each other's sandboxes
     )

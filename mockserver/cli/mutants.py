@@ -1,13 +1,13 @@
 """`bulkproof mutants`: run the user's tests once per planted bug, and report which bugs they detect."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command
+from mockserver.cli.options import Command, reading_of, reading_options
 from mockserver.cli.serve import clock
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ STATUS_TEXT: Final = {
 @click.option(
     "--api", "apis", multiple=True, metavar="API|FILE", help="API to serve; default: all bundled ones; repeatable."
 )
+@reading_options
 @click.option("--only", multiple=True, metavar="BUG", help="Only bugs whose name matches; * is a wildcard; repeatable.")
 @click.option(
     "--timeout",
@@ -73,7 +74,7 @@ def mutants(command: tuple[str, ...], *, apis: tuple[str, ...], only: tuple[str,
 
     Exit code: 0 no bug survived, 1 a bug survived, 2 the tests could not run.
     """
-    loaded = _loaded(apis)
+    loaded = _loaded(apis, given)
     bugs = _chosen(loaded, only)
     mutation_test = _mutation_test(command, loaded, given)
     healthy = mutation_test.healthy()
@@ -90,10 +91,10 @@ def mutants(command: tuple[str, ...], *, apis: tuple[str, ...], only: tuple[str,
     return EXIT_SURVIVED if any(run.word == "survived" for _, run in results) else 0
 
 
-def _loaded(names: tuple[str, ...]) -> "list[Api]":
+def _loaded(names: tuple[str, ...], given: Mapping[str, Any]) -> "list[Api]":
     from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for it
 
-    return [source.load() for source in find_sources(names or BUNDLED)]
+    return [source.load() for source in find_sources(names or BUNDLED, reading_of(given))]
 
 
 def _chosen(apis: "Sequence[Api]", only: tuple[str, ...]) -> "list[Bug]":

@@ -1,10 +1,42 @@
-"""Options with a former name (`RenamedOption`): it still works, is not in `--help`, and prints a line on stderr."""
+"""Options that commands share: how documents are read (`reading_options`), and those with a former name.
 
-from collections.abc import Sequence
+A former name (`RenamedOption`) still works, is not in `--help`, and prints a line on stderr.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import Any
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from contracts.openapi.loading import LoadOptions
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+READING_OPTIONS: Final = (
+    click.option(
+        "--overlay",
+        "overlays",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="OpenAPI Overlay that changes the document before it is read; repeatable, applied in turn.",
+    ),
+)
+
+
+def reading_options(command: Decorated) -> Decorated:
+    """Add the options of how a document is read to a command: overlays."""
+    return reduce(lambda made, option: option(made), reversed(READING_OPTIONS), command)
+
+
+def reading_of(given: Mapping[str, Any]) -> "LoadOptions":
+    """Return how documents are read, from the options of `reading_options`."""
+    from contracts.openapi.loading import LoadOptions  # noqa: PLC0415 - `--help` must not wait for it
+
+    return LoadOptions(overlays=given["overlays"])
 
 
 class RenamedOption(click.Option):

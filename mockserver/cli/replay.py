@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command
+from mockserver.cli.options import Command, reading_of, reading_options
 from mockserver.cli.target import contract_of, place_of, target
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ EXIT_REPRODUCED: Final = 1
 @click.command(cls=Command)
 @click.argument("finding", type=click.Path(path_type=Path))
 @target
+@reading_options
 @click.option("--api", metavar="API|FILE", help="The contract; default: the bundled one that the finding names.")
 @click.option("--no-model", is_flag=True, help="Check against the contract only, not against the sandbox's behaviour.")
 def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **given: Any) -> int:
@@ -29,7 +30,7 @@ def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **giv
     from generators.triage.corpus import read_finding  # noqa: PLC0415 - `--help` needs none of these
 
     kept = read_finding(finding)
-    contract = contract_of(api or kept.contract, mount, place_of(url, given))
+    contract = contract_of(api or kept.contract, mount, place_of(url, given), reading_of(given))
     shown = _shows(kept, contract, api or kept.contract, url, given)
     says = "reproduced" if shown else "not reproduced"
     click.echo(f"{says}: {kept.law} on {kept.operation}: {kept.says}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import click
 
-from mockserver.cli.options import Command
+from mockserver.cli.options import Command, reading_of, reading_options
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,6 +38,7 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
 
 @click.command(cls=Command)
 @click.argument("apis", nargs=-1, metavar="[API|FILE]...")
+@reading_options
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -115,7 +116,7 @@ def serve(
     from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for aiohttp
     from mockserver.http.lifecycle import serve_until_signal  # noqa: PLC0415
 
-    sources = find_sources(apis or BUNDLED)
+    sources = find_sources(apis or BUNDLED, reading_of(given))
     loaded = [source.load() for source in sources]
     chosen = _chosen(scenarios, loaded)
     watched = {api.name: source for api, source in zip(loaded, sources, strict=True)} if watch else {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from contracts.openapi.loading import LoadOptions
     from contracts.openapi.model import Contract
     from generators.client.environments import TargetOptions
 
@@ -91,14 +92,14 @@ def place_of(url: str, given: Mapping[str, Any]) -> "TargetOptions":
     return TargetOptions(url=url, headers=headers, control_token=given["control_token"], timeout=given["timeout"])
 
 
-def contract_of(api: str, mount: str | None, place: "TargetOptions") -> "Contract":
+def contract_of(api: str, mount: str | None, place: "TargetOptions", reading: "LoadOptions") -> "Contract":
     """Return the contract of an API or a file, mounted at `mount` when that is given, else where the server has it."""
     from dataclasses import replace  # noqa: PLC0415 - `--help` needs none of these
 
     from generators.client.environments import as_served  # noqa: PLC0415
     from mockserver.apis.sources import find_sources  # noqa: PLC0415
 
-    contract = find_sources((api,))[0].load().contract
+    contract = find_sources((api,), reading)[0].load().contract
     if mount is None:
         return as_served(contract, place)
     return replace(contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")

@@ -6,7 +6,9 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from contracts.openapi.loading import bundled_path
+from contracts.errors import MisuseError
+from contracts.openapi.loading import LoadOptions, bundled_path
+from mockserver.apis.sources import find_sources
 from mockserver.cli import main
 
 
@@ -104,3 +106,19 @@ def test_fail_on_says_what_counts(newer):
 def test_misuse_is_one_sentence(words, says):
     """A contract that cannot be read, or an option that does not fit: one sentence, exit code 2."""
     assert run(*words) == (2, "", says)
+
+
+def test_an_overlay_changes_both_versions(tmp_path):
+    """With an overlay that takes the difference away there is none; without a file it has nothing to change."""
+    old, new, overlay = (tmp_path / name for name in ("old.yaml", "new.yaml", "o.yaml"))
+    text = (
+        "openapi: 3.1.0\ninfo: {title: T, version: '1'}\npaths:\n  /a: {get: {responses: {'200': {description: D}}}}\n"
+    )
+    old.write_text(f"{text}  /b: {{get: {{responses: {{'200': {{description: D}}}}}}}}\n")
+    new.write_text(text)
+    action = "{target: $.paths, update: {/b: {get: {responses: {'200': {description: D}}}}}}"
+    overlay.write_text(f"overlay: 1.0.0\ninfo: {{title: T, version: '1'}}\nactions: [{action}]\n")
+    assert run(str(old), str(new))[0] == 1
+    assert run(str(old), str(new), "--overlay", str(overlay))[:2] == (0, "T 1 → T 1\n\nNo changes.\n")
+    with pytest.raises(MisuseError, match="overlays change OpenAPI files, and no file is named"):
+        find_sources(["genero"], LoadOptions(overlays=(overlay,)))
