@@ -55,7 +55,9 @@ LOOSE_MODULES = {  # modules beside the folders of a package: its public face
     "generators": {"compare", "errors"},
     "mockserver": {"__main__", "pytest_plugin"},
 }
-MAX_MODULES = 253  # 250, and the words for published schemas, ECMA-262 patterns, overlays
+MAX_MODULES = (
+    256  # 250, and the words for published schemas, ECMA-262 patterns, overlays, answers of plain documents (3)
+)
 MAX_MODULES_OF_A_FOLDER = 20
 MAX_LINES = 400
 MEDIAN_LINES = (100, 250)

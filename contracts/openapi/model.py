@@ -90,6 +90,7 @@ class HeaderField:
     name: str
     required: bool
     schema: Schema | None
+    examples: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

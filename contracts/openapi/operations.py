@@ -166,7 +166,8 @@ def _response(status: str, node: DocumentNode) -> DeclaredResponse:
 def _header(name: str, node: DocumentNode) -> HeaderField:
     content = _content(node)
     schema = content[0].schema if content else node.schema()
-    return HeaderField(name=name, required=node.value.get("required", False), schema=schema)
+    required = node.value.get("required", False)
+    return HeaderField(name=name, required=required, schema=schema, examples=_examples(node))
 
 
 def _content(node: DocumentNode) -> tuple[MediaType, ...]:

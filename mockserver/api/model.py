@@ -214,7 +214,8 @@ class RequestContext:
     request's, and those of an own response that was not sent because it breaks the contract.
 
     A scenario sets `decision`, `item_effects` and `half_commit`; `arrived_at` is the arrival when that was before
-    `now`. `bugs` are the planted bugs that changed the response.
+    `now`. `bugs` are the planted bugs that changed the response. `answer_origin` says where the answer of a plain
+    document comes from (`stored`, `example`, `generated`, `problem`), `answer_warning` what is best effort in it.
     """
 
     api: Api
@@ -235,6 +236,8 @@ class RequestContext:
     half_commit: HalfCommit | None = None
     arrived_at: datetime | None = None
     bugs: list[str] = field(default_factory=list)
+    answer_origin: str = ""
+    answer_warning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

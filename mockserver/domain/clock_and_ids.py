@@ -80,5 +80,9 @@ class IdSource:
         """Return a new random generator for the next use of `kind`."""
         return Random(self._digest(kind, self.count(kind), 16))
 
+    def fixed(self, kind: str) -> int:
+        """Return a number of `kind` that stays the same, from 0 to 2**32 - 1."""
+        return int.from_bytes(self._digest(kind, 0, 4))
+
     def _digest(self, kind: str, n: int, size: int) -> bytes:
         return blake2b(f"{self.seed}\x00{kind}\x00{n}".encode(), digest_size=size).digest()

@@ -1,6 +1,7 @@
 """The default hooks, `DEFAULT_HOOKS`: they serve a plain OpenAPI document."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from contracts.bulk.model import Resource
@@ -10,6 +11,8 @@ from mockserver.api.model import Hooks, ItemRun, Refusal, RequestContext, proble
 from mockserver.bulk.outcome_rendering import declared_entry
 from mockserver.domain.jobs import Job
 from mockserver.domain.values import FanOutTarget, Item, Outcome
+from mockserver.engine.document_responses import answer_header
+from mockserver.engine.error_responses import error_response
 from mockserver.journal.journal import fingerprint
 from mockserver.stores.interface import Key, Record, View
 
@@ -58,9 +61,8 @@ def canon(context: RequestContext, data: object) -> object:
 
 
 def refuse(context: RequestContext, refusal: Refusal) -> Response:
-    """Respond with a problem document (RFC 9457)."""
-    del context
-    return problem(refusal)
+    """Respond with a problem document (RFC 9457), for a plain document with the error body that it declares."""
+    return error_response(context, refusal) if context.api.plain else problem(refusal)
 
 
 def max_items(context: RequestContext) -> int | None:
@@ -136,9 +138,11 @@ def entries(run: ItemRun) -> Callable[[Outcome], Sequence[object]]:
 
 
 def finish(context: RequestContext, response: Response) -> Response:
-    """Return the response unchanged."""
-    del context
-    return response
+    """Return the response unchanged; that of a plain document says where it comes from, such as `stored`."""
+    if not context.api.plain:
+        return response
+    context.answer_origin = context.answer_origin or "stored"
+    return replace(response, headers=response.headers.with_(answer_header(context)))
 
 
 DEFAULT_HOOKS: Final = Hooks(

@@ -31,6 +31,7 @@ from mockserver.bulk.prepared_api import PreparedApi, prepared
 from mockserver.bulk.record_service import RecordRules, failed_outcome
 from mockserver.bulk.units import with_item_effects
 from mockserver.domain.values import Item, ItemFault, Outcome
+from mockserver.engine.document_responses import answer_from_document
 from mockserver.stores.interface import Collection, Record, key_order
 from mockserver.stores.memory import Overlay
 
@@ -270,8 +271,8 @@ Handler: TypeAlias = Callable[[RequestContext], Response]
 __all__ = ["handler_for", "serve_bulk", "serve_cancel", "serve_poll", "serve_record"]
 
 
-def handler_for(ready: PreparedApi, operation_id: str) -> Handler | None:
-    """Return the handler of an operation: the API's own, else the default one; None when neither is declared."""
+def handler_for(ready: PreparedApi, operation_id: str) -> Handler:
+    """Return the handler of an operation: the API's own, else what its declarations say, else the document's answer."""
     own = ready.api.behaviours.get(operation_id)
     if own is not None:
         return own
@@ -282,4 +283,4 @@ def handler_for(ready: PreparedApi, operation_id: str) -> Handler | None:
     if operation_id in ready.cancels:
         return serve_cancel
     operation = ready.api.contract.operation(operation_id)
-    return serve_record if operation is not None and operation.record is not None else None
+    return serve_record if operation is not None and operation.record is not None else answer_from_document

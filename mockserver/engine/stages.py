@@ -160,8 +160,7 @@ def validate_request(context: RequestContext) -> Refusal | None:
 def call_handler(context: RequestContext) -> Response:
     """Call the operation's handler and return its response."""
     assert context.operation is not None  # noqa: S101 - the first stage has seen to it
-    handler = handler_for(prepared(context.api), context.operation.id)
-    return problem(NOT_IMPLEMENTED) if handler is None else handler(context)
+    return handler_for(prepared(context.api), context.operation.id)(context)
 
 
 def finish_response(context: RequestContext, response: Response) -> Response:
@@ -184,9 +183,6 @@ def _item_violations(context: RequestContext) -> Sequence[Violation]:
     if bulk is None or bulk.items.shape == "map" or bulk.items.groups is not None:
         return ()
     return violations_of(context.outcomes, bulk.items.at, bulk.effect.payload)
-
-
-NOT_IMPLEMENTED = Refusal(status=501, kind="no-behaviour", detail="The contract does not say what this operation does.")
 
 
 def route(context: RequestContext) -> Refusal | None:
@@ -218,7 +214,12 @@ STAGES: tuple[Stage, ...] = (route, _admit, check_parameters, _scope, read_body,
 
 
 def _validate_response(context: RequestContext, response: Response) -> Response:
-    """Return the reply, or a problem document that says how it breaks the contract, unless somebody asked for that."""
+    """Return the reply, or a problem document that says how it breaks the contract, unless somebody asked for that.
+
+    What the document itself answers is not looked at: it fits, or a warning says why it does not.
+    """
+    if context.answer_origin in _OF_THE_DOCUMENT and context.decision is None:
+        return response
     if context.operation is None or (response.data is ABSENT and not response.body and response.status in _EMPTY):
         return response
     if response.status >= HTTPStatus.BAD_REQUEST and context.operation.response(response.status) is None:
@@ -234,3 +235,4 @@ def _validate_response(context: RequestContext, response: Response) -> Response:
 
 
 _EMPTY = frozenset({204, 304})
+_OF_THE_DOCUMENT = frozenset({"example", "generated", "problem"})

@@ -59,9 +59,7 @@ def handle_relaxed(context: RequestContext, plan: BulkPlan, change: Callable[[Bu
     plans = {**ready.plans, plan.operation.id: replace(plan, bulk=bulk, operation=replace(plan.operation, bulk=bulk))}
     context.api = share_prepared(_with(context.api, context.api.hooks, hooks), replace(ready, plans=plans))
     context.violations = ()
-    handler = handler_for(prepared(context.api), plan.operation.id)
-    assert handler is not None  # noqa: S101 - the engine serves every bulk operation
-    return handler(context)
+    return handler_for(prepared(context.api), plan.operation.id)(context)
 
 
 def _with(api: Api, own: Hooks, hooks: dict[str, Any]) -> Api:

@@ -55,9 +55,8 @@ def _mutated(api: Api, name: str, fired: Fired) -> Api:
     one, note, ready = BREAKS[name], partial(_record_fired, name, fired), prepared(api)
     bugs = (*api.bugs, name)
     behaviours = {
-        operation.id: _traced(bugs, note, one, handler)
+        operation.id: _traced(bugs, note, one, handler_for(ready, operation.id))
         for operation in api.contract.operations
-        if (handler := handler_for(ready, operation.id)) is not None
     }
     return share_prepared(replace(api, hooks=_hooks(api.hooks, one, note), behaviours=behaviours, bugs=bugs), ready)
 

@@ -1,0 +1,268 @@
+"""Answer an operation from the document alone: its example, else a generated value, with all declared headers.
+
+Main entry: `answer_from_document`, the handler of what nothing else serves. The parts serve refusals too
+(`mockserver.engine.error_responses`), and `Prefer` and scenarios (`mockserver.engine.example_responses`).
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from contracts.messages import ABSENT, Headers, Response
+from contracts.openapi.model import DeclaredResponse, HeaderField, MediaType, Operation, is_json
+from contracts.openapi.parameters import read_text, types_of
+from contracts.schemas.schema_set import Schema
+from contracts.syntax.json_text import JsonFault, read_json
+from contracts.syntax.text import clipped
+from mockserver.api.model import RequestContext
+from mockserver.engine.body_formats import header_text, write_body
+
+if TYPE_CHECKING:
+    from generators.data.compile import Generator
+
+STATUSES_WITHOUT_CONTENT: Final = frozenset((204, 205, 304))
+SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
+ANSWER_HEADER: Final = "Bulkproof-Answer"
+HTTP_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
+HEADER_VALUES: Final[Mapping[str, str]] = {
+    "access-control-allow-headers": "*",
+    "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+    "access-control-allow-origin": "*",
+    "cache-control": "no-cache",
+    "content-disposition": "attachment",
+    "content-language": "en",
+    "etag": '"1"',
+    "retry-after": "1",
+    "set-cookie": "session=1; Path=/",
+    "vary": "Accept",
+    "www-authenticate": "Bearer",
+}  # what header fields of HTTP hold where their schema says only that they are text
+DATE_HEADERS: Final = frozenset(("date", "expires", "last-modified"))
+PATH_HEADERS: Final = frozenset(("location", "content-location"))
+FRAMING_HEADERS: Final = frozenset(
+    ("connection", "content-encoding", "content-length", "content-type", "keep-alive", "trailer", "transfer-encoding")
+)  # those that say how the message itself is sent
+MAX_DEPTH: Final = 3
+MAX_WARNING_CHARS: Final = 200
+
+
+class Example(NamedTuple):
+    """An example of a response, with its status code and media type."""
+
+    status: int
+    media: MediaType
+    name: str
+    value: object
+
+
+def answer_from_document(context: RequestContext) -> Response:
+    """Answer with the lowest declared status of success: an example of it, else a value generated from its schema."""
+    operation = context.operation
+    status = success_status(operation)
+    if operation is not None and operation.response(status) is None:
+        context.answer_warning = "the document declares no answer of success"
+    return document_response(context, status)
+
+
+def document_response(context: RequestContext, status: int) -> Response:
+    """Return what the document says with a status: an example, else a generated value, else no body."""
+    documented = None if context.operation is None else context.operation.response(status)
+    media = chosen_media(context, documented)
+    context.answer_origin = "generated"
+    if media is None or status in STATUSES_WITHOUT_CONTENT:
+        return with_declared_headers(context, Response(status=status))
+    if media.examples:
+        return example_response(context, Example(status, media, *next(iter(media.examples.items()))))
+    shown = schema_example(media.schema)
+    if shown is not ABSENT:
+        return example_response(context, Example(status, media, "example", shown))
+    return generated_response(context, status, media)
+
+
+def example_response(context: RequestContext, example: Example) -> Response:
+    """Return an example as it is; where it breaks its own schema, a warning says so."""
+    schema, media_type = example.media.schema, concrete_media_type(example.media)
+    value, reason = _judged_example(example.value, schema, is_json(media_type))
+    context.answer_origin = "example"
+    context.answer_warning = reason or context.answer_warning
+    return with_body(context, example.status, value, media_type, schema)
+
+
+def generated_response(context: RequestContext, status: int, media: MediaType, *, seed: int | None = None) -> Response:
+    """Return a value generated from the media type's schema."""
+    context.answer_origin = "generated"
+    value = "" if media.schema is None else generated_value(context, media.schema, seed=seed)
+    return with_body(context, status, value, concrete_media_type(media), media.schema)
+
+
+def with_body(context: RequestContext, status: int, value: object, media_type: str, schema: Schema | None) -> Response:
+    """Return a response with a value as its body, written in the media type, and all declared headers."""
+    headers = Headers((("Content-Type", media_type),))
+    body = write_body(value, media_type, schema)
+    data = value if is_json(media_type) else ABSENT
+    return with_declared_headers(context, Response(status=status, headers=headers, body=body, data=data))
+
+
+def _judged_example(value: object, schema: Schema | None, json: bool) -> tuple[object, str]:  # noqa: FBT001 - an inner step
+    """Return an example, JSON in a string parsed where the schema wants that, and how it breaks its schema or ""."""
+    if schema is None or not json or schema.is_valid(value):
+        return value, ""
+    if isinstance(value, str) and "string" not in types_of(schema):
+        parsed = read_json(value.encode())
+        if not isinstance(parsed, JsonFault):
+            return parsed, "" if schema.is_valid(parsed) else _fault_of(schema, parsed)
+    return value, _fault_of(schema, value)
+
+
+def _fault_of(schema: Schema, value: object) -> str:
+    from contracts.openapi.validation import validate_value  # noqa: PLC0415 - only what is wrong is explained
+
+    first = next(iter(validate_value(schema, value, side="reply", most=1)), None)
+    return "the example breaks its schema" + ("" if first is None else f": {first.pointer} {first.detail}")
+
+
+def schema_example(schema: Schema | None) -> object:
+    """Return the example in a schema if it is valid, else ABSENT."""
+    if schema is None:
+        return ABSENT
+    listed = schema.raw.get("examples")
+    given = listed if isinstance(listed, list) else []
+    if "example" in schema.raw:
+        given = [*given, schema.raw["example"]]
+    return next((one for one in given if schema.is_valid(one)), ABSENT)
+
+
+def chosen_media(context: RequestContext, documented: DeclaredResponse | None) -> MediaType | None:
+    """Return the media type to answer with: JSON first, then one with an example, then the first."""
+    del context
+    content = () if documented is None else documented.content
+    ranked = sorted(content, key=lambda one: (not is_json(concrete_media_type(one)), not one.examples))
+    return ranked[0] if ranked else None
+
+
+def concrete_media_type(media: MediaType) -> str:
+    """Return the media type of an answer: JSON, or text, for a range."""
+    if "*" not in media.media_range:
+        return media.media_range
+    return "text/plain" if media.media_range == "text/*" else "application/json"
+
+
+def success_status(operation: Operation | None) -> int:
+    """Return the lowest declared status of success, the first of a class or 200 for `default` and for none.
+
+    An operation that declares only redirections has the lowest of these.
+    """
+    declared = () if operation is None else tuple(operation.responses)
+    for first in "23":
+        found = [one for one in declared if one.startswith(first)]
+        if found:
+            return int(min(found).replace("XX", "00"))  # a number sorts before its class
+        if "default" in declared:
+            break
+    return 200
+
+
+def status_number(documented: DeclaredResponse) -> int | None:
+    """Return the status of a declared response, the first of a class; None for `default`."""
+    first = documented.status[:1]
+    if documented.status.isdigit():
+        return int(documented.status)
+    return int(first) * 100 if first.isdigit() else None
+
+
+def examples_of(operation: Operation | None) -> Iterator[Example]:
+    """Yield every example of an operation's answers; those of a class of statuses stand under its first."""
+    for documented in () if operation is None else operation.responses.values():
+        status = status_number(documented)
+        for media in documented.content if status is not None else ():
+            yield from (Example(status or 0, media, name, value) for name, value in media.examples.items())
+
+
+def with_declared_headers(context: RequestContext, response: Response) -> Response:
+    """Return the response with every header field that the document declares of its status."""
+    documented = None if context.operation is None else context.operation.response(response.status)
+    if documented is None or not documented.headers:
+        return response
+    lacking = [one for one in documented.headers if one.name not in response.headers]
+    pairs = [(one.name, _header(context, one)) for one in lacking if one.name.lower() not in FRAMING_HEADERS]
+    headers = response.headers.with_(*pairs)
+    return Response(status=response.status, headers=headers, body=response.body, data=response.data)
+
+
+def _header(context: RequestContext, declared: HeaderField) -> str:
+    """Return the first plausible value that fits: an example, HTTP's own, a generated one, else one character."""
+    name, schema = declared.name.lower(), declared.schema
+    given = [*declared.examples.values(), schema_example(schema), _http_value(context, name)]
+    for value in given:
+        if value is not ABSENT and value != "" and _is_header(text := header_text(value), schema):
+            return text
+    made = header_text(generated_value(context, schema)) if schema is not None else "string"
+    return next((one for one in (made, "string", "1") if _is_header(one, schema)), "1")
+
+
+def _http_value(context: RequestContext, name: str) -> str:
+    if name in PATH_HEADERS:
+        return context.api.mount.rstrip("/") + context.request.path
+    if name in DATE_HEADERS:
+        return context.now.strftime(HTTP_DATE)
+    return f'<{context.request.path}>; rel="self"' if name == "link" else HEADER_VALUES.get(name, "")
+
+
+def _is_header(text: str, schema: Schema | None) -> bool:
+    return text.isascii() and text.isprintable() and (schema is None or schema.is_valid(read_text(text, schema)))
+
+
+def generated_value(context: RequestContext, schema: Schema, *, seed: int | None = None) -> Any:
+    """Return a value that fits a schema; the same call gets the same one if it is safe (RFC 9110, section 9.2.1).
+
+    The seed is `seed`, else that which the call names, else the sandbox's. A schema that no value can be found for gets
+    a value of its type, with a warning.
+    """
+    from generators.errors import UnsatisfiableError  # noqa: PLC0415 - as the generator below
+
+    number = seed_of(context) if seed is None else seed
+    try:
+        return _generator(schema).generate(number)
+    except (UnsatisfiableError, RecursionError) as error:
+        context.answer_warning = clipped(f"no value fits the schema: {error}", MAX_WARNING_CHARS)
+        return _best_effort(schema, MAX_DEPTH)
+
+
+@lru_cache(maxsize=4096)
+def _generator(schema: Schema) -> "Generator":
+    """Return the compiled generator of a schema, the same for each answer. Raises UnsatisfiableError."""
+    from generators.data.compile import compile_schema  # noqa: PLC0415 - a server may never make a value up
+
+    return compile_schema(schema, edges=0.0, realistic=False)
+
+
+def _best_effort(schema: Schema | None, depth: int) -> object:
+    """Return a value of a schema's type, the required members inside."""
+    types = types_of(schema)
+    if schema is None or depth == 0:
+        return None
+    members = schema.members()
+    if members or "object" in types:
+        wanted = schema.raw.get("required")
+        names = wanted if isinstance(wanted, list) else []
+        return {name: _best_effort(members.get(name), depth - 1) for name in names}
+    return [] if "array" in types else "" if "string" in types else 0 if types & {"integer", "number"} else None
+
+
+def seed_of(context: RequestContext) -> int:
+    """Return the seed of a made-up answer: the call's own, that of a safe call, or the next of the operation."""
+    named = None if context.decision is None else context.decision.seed
+    if named is not None:
+        return named
+    request, ids = context.request, context.api_state.ids
+    about = request.path if context.operation is None else context.operation.id
+    if request.method in SAFE_METHODS:
+        return ids.fixed(f"made-up/{about}/{request.path}/{request.query}")
+    return ids.random(f"made-up/{about}").getrandbits(32)
+
+
+def answer_header(context: RequestContext) -> tuple[str, str]:
+    """Return the header field that says where an answer comes from, and what is wrong with it."""
+    said = "".join(one if one.isascii() and one.isprintable() else "?" for one in context.answer_warning)
+    quoted = clipped(said, MAX_WARNING_CHARS).replace("\\", "/").replace('"', "'")
+    return ANSWER_HEADER, context.answer_origin + (f'; warning="{quoted}"' if quoted else "")

@@ -1,0 +1,218 @@
+"""A plain document answers each of its operations: with its example, else with a value that its schema accepts."""
+
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+import yaml
+
+from contracts.messages import Headers, Request
+from contracts.openapi.loading import load
+from contracts.openapi.validation import validate_response
+from mockserver.api.model import Api
+from mockserver.engine.default_hooks import DEFAULT_HOOKS
+from mockserver.engine.pipeline import handle
+from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+JSON = "application/json"
+NAMED = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 3}}}
+
+
+def of(schema, media=JSON, **media_members):
+    """Return a declared response with a body of a schema."""
+    return {"description": "", "content": {media: {"schema": schema, **media_members}}}
+
+
+class Served:
+    """A sandbox that serves one operation, `GET /report`, with the given responses, in this process."""
+
+    def __init__(self, folder, responses, **operation):
+        raw = {
+            "openapi": "3.1.0",
+            "info": {"title": "Reports", "version": "1"},
+            "paths": {"/report": {"get": {"responses": responses, **operation}}},
+        }
+        (folder / "reports.yaml").write_text(yaml.safe_dump(raw))
+        self.api = Api(name="reports", contract=load(folder / "reports.yaml"), hooks=DEFAULT_HOOKS)
+        self.sandbox = Sandbox("s", SandboxTemplate(apis={"reports": self.api}), NOW)
+
+    def ask(self, method="GET", path="/report", query=(), **headers):
+        request = Request(method=method, path=path, query=query, headers=Headers(headers.items()))
+        return handle(self.sandbox, self.api, request, NOW)
+
+    def fits(self, response):
+        return not validate_response(self.api.contract.operations[0], response).violations
+
+
+STATUSES = [
+    (["404", "201", "200"], 200),
+    (["default", "202"], 202),
+    (["2XX", "default"], 200),
+    (["2XX", "204"], 204),
+    (["default"], 200),
+    (["302", "404"], 302),
+]
+
+
+@pytest.mark.parametrize(("declared", "expected"), STATUSES, ids=str)
+def test_the_lowest_declared_status_of_success_is_answered(tmp_path, declared, expected):
+    """The lowest 2xx is answered, then its class, then `default` as 200; its body fits."""
+    served = Served(tmp_path, {one: {"description": ""} if one == "204" else of(NAMED) for one in declared})
+    response = served.ask()
+    assert response.status == expected
+    assert served.fits(response)
+    assert response.headers.get("Bulkproof-Answer") == "generated"
+    assert response.body or expected == 204
+
+
+def test_a_declared_example_is_answered_before_a_generated_value(tmp_path):
+    """An example of the media type comes first, then one of its schema; a safe call gets the same value each time."""
+    served = Served(tmp_path, {"200": of({**NAMED, "examples": [{"name": "schema"}]}, example={"name": "media"})})
+    assert (served.ask().data, served.ask().headers.get("Bulkproof-Answer")) == ({"name": "media"}, "example")
+    served = Served(tmp_path, {"200": of({**NAMED, "examples": [{"nam": "no"}, {"name": "schema"}]})})
+    assert served.ask().data == {"name": "schema"}
+    served = Served(tmp_path, {"200": of(NAMED)})
+    assert served.ask().data == served.ask().data
+
+
+def test_an_example_that_breaks_its_schema_is_served_with_a_warning(tmp_path):
+    """The example is answered as it is, and a header says what is wrong with it."""
+    response = Served(tmp_path, {"200": of(NAMED, example={"name": "a"})}).ask()
+    assert (response.status, response.data) == (200, {"name": "a"})
+    assert response.headers.get("Bulkproof-Answer").startswith('example; warning="the example breaks its schema: /name')
+
+
+HEADERS = {
+    "X-Count": ({"type": "integer", "minimum": 5}, str.isdigit),
+    "X-Tags": ({"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 2}, lambda text: "," in text),
+    "X-Named": ({"type": "string", "examples": ["ann"]}, "ann".__eq__),
+    "Retry-After": ({"type": "integer"}, "1".__eq__),
+    "Location": ({"type": "string"}, lambda text: text.endswith("/report")),
+    "Last-Modified": ({"type": "string"}, "Thu, 01 Jan 2026 00:00:00 GMT".__eq__),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize("required", [True, False])
+def test_every_declared_header_is_sent(tmp_path, name, required):
+    """A declared header field is there, required or not, with a value that its schema accepts."""
+    schema, is_plausible = HEADERS[name]
+    served = Served(tmp_path, {"200": {**of(NAMED), "headers": {name: {"required": required, "schema": schema}}}})
+    response = served.ask()
+    assert is_plausible(response.headers.get(name))
+    assert served.fits(response)
+
+
+def test_headers_that_frame_a_message_are_never_made_up(tmp_path):
+    """A declared Content-Length or Transfer-Encoding is left to the server."""
+    headers = {name: {"schema": {"type": "string"}} for name in ("Content-Length", "Transfer-Encoding")}
+    response = Served(tmp_path, {"200": {**of(NAMED), "headers": headers}}).ask()
+    assert [name for name, _ in response.headers] == ["Content-Type", "Bulkproof-Answer"]
+
+
+BODIES = {
+    "application/xml": (NAMED, b"<?xml"),
+    "text/csv": ({"type": "array", "minItems": 1, "items": NAMED}, b"name\r\n"),
+    "text/plain": ({"const": "hello"}, b"hello"),
+    "image/png": ({"type": "string", "format": "binary"}, b"\x89PNG"),
+    "application/x-ndjson": ({"const": [{"n": 1}, {"n": 2}]}, b'{"n":1}\n{"n":2}\n'),
+    "text/event-stream": ({"const": {"n": 1}}, b'data: {"n":1}\n\n'),
+    "application/vnd.x+json": ({"const": 2**70}, b"1180591620717411303424"),
+}
+
+
+@pytest.mark.parametrize("media", BODIES)
+def test_a_value_is_written_in_the_declared_media_type(tmp_path, media):
+    """Every media type has a body; JSON is preferred where several are declared."""
+    schema, begin = BODIES[media]
+    response = Served(tmp_path, {"200": of(schema, media)}).ask()
+    assert response.headers.get("Content-Type") == media
+    assert response.body.startswith(begin)
+    both = {"description": "", "content": {media: {"schema": schema}, JSON: {"schema": NAMED}}}
+    assert Served(tmp_path, {"200": both}).ask().headers.get("Content-Type").endswith("json")
+
+
+def test_a_schema_that_nothing_fits_is_answered_as_well_as_can_be(tmp_path):
+    """A contradiction is no failure of the server: a value of the type is sent, and a header says so."""
+    response = Served(tmp_path, {"200": of({"type": "object", "required": ["a"], "properties": {"a": False}})}).ask()
+    assert response.status == 200
+    assert "warning=" in response.headers.get("Bulkproof-Answer")
+
+
+ERRORS = {
+    "undeclared": ({"200": of(NAMED)}, None),
+    "no body": ({"200": of(NAMED), "401": {"description": ""}}, None),
+    "problem": ({"401": of({"type": "object"}, "application/problem+json")}, None),
+    "message": (
+        {"401": of({"required": ["message", "code"], "properties": {"message": {}, "code": {"type": "integer"}}})},
+        lambda body, text: body["message"] == text and body["code"] == 401,
+    ),
+    "optional": (
+        {"default": of({"type": "object", "properties": {"error": {"type": "string"}}})},
+        lambda body, text: body["error"] == text,
+    ),
+    "nested": (
+        {"4XX": of({"required": ["errors"], "properties": {"errors": {"type": "array", "minItems": 1, "items": {
+            "type": "object", "required": ["error_message"], "properties": {"error_message": {"type": "string"}}}}}})},
+        lambda body, text: body["errors"][0]["error_message"] == text,
+    ),
+    "example": ({"401": of({"type": "object"}, example={"why": "no"})}, lambda body, _: body == {"why": "no"}),
+    "closed": ({"401": of({"const": {"ok": False}})}, lambda body, _: body == {"ok": False}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_a_refusal_has_the_body_that_the_document_declares(tmp_path, kind):
+    """A problem document is sent where the document allows one, else the declared error body says the same."""
+    responses, is_own = ERRORS[kind]
+    served = Served(tmp_path, responses, security=[{"key": []}])
+    served.sandbox.settings["auth"] = "strict"
+    response = served.ask()
+    assert response.status == 401
+    origin = response.headers.get("Bulkproof-Answer")
+    if is_own is None:
+        assert (response.headers.get("Content-Type"), origin) == ("application/problem+json", "problem")
+    else:
+        assert is_own(response.data, "No credentials that the operation asks for.")
+        assert origin in {"generated", "example"}
+        assert served.fits(response)
+
+
+def test_preferences_share_the_answers_of_the_document(tmp_path):
+    """`Prefer` has the same headers and bodies; a seed makes the value repeatable."""
+    responses = {
+        "200": {**of(NAMED, example={"name": "ann"}), "headers": {"X-N": {"schema": {"type": "integer", "const": 7}}}}
+    }
+    served = Served(tmp_path, {**responses, "404": of({"required": ["message"], "properties": {"message": {}}})})
+    dynamic = [served.ask(Prefer="dynamic=true, seed=3") for _ in range(2)]
+    assert dynamic[0].data == dynamic[1].data != {"name": "ann"}
+    assert {one.headers.get("X-N") for one in (*dynamic, served.ask())} == {"7"}
+    assert served.ask(Prefer="code=404").data == {"message": "Not Found."}
+
+
+def test_a_generator_is_compiled_once(tmp_path, monkeypatch):
+    """A hundred answers compile the schema of their body once."""
+    from generators.data import compile as module  # noqa: PLC0415 - the module, not its function
+
+    calls = []
+    compile_schema = module.compile_schema
+    monkeypatch.setattr(
+        module, "compile_schema", lambda *given, **named: calls.append(1) or compile_schema(*given, **named)
+    )
+    served = Served(tmp_path, {"200": of(NAMED)})
+    for n in range(100):
+        served.ask(query=(("n", str(n)),))
+    assert calls == [1]
+
+
+def test_the_bundled_apis_do_not_say_where_answers_come_from():
+    """The header is for plain documents."""
+    from mockserver.apis.sources import find_sources  # noqa: PLC0415 - for this test only
+
+    for source in find_sources(["genero", "onkey"]):
+        api = source.load()
+        sandbox = Sandbox("s", SandboxTemplate(apis={api.name: api}), NOW)
+        response = handle(sandbox, api, Request(method="GET", path="/nowhere"), NOW)
+        assert "Bulkproof-Answer" not in response.headers
+    assert orjson.loads(response.body)
