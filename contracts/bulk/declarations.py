@@ -29,10 +29,12 @@ from contracts.bulk.model import (
     RecordAct,
     Resource,
 )
-from contracts.syntax.text import parse_iso_duration
+from contracts.syntax.text import parse_iso_duration, pointer_of
 
 Json: TypeAlias = Mapping[str, Any]
 TestWord: TypeAlias = Literal["is", "not", "exists"]
+ALL_ROWS: Final = "csv:rows"  # the rows of a body that is CSV
+PAYLOAD_LINE: Final = "/~payload"  # the member of an item of line pairs that has its second line
 ATTRIBUTE_NAMES: Final = {
     "alsoAt": "also_at",
     "as": "shape",
@@ -55,18 +57,43 @@ ATTRIBUTE_NAMES: Final = {
 
 
 def read_bulk(data: Json) -> Bulk:
-    """Return the value of an `x-bulk` object."""
+    """Return the value of an `x-bulk` object.
+
+    Columns of rows (`csv:name`) and parts of a form (`part:name`) become pointers to members of these names.
+    """
+    data = _as_pointers(data)
     return Bulk(
         items=BulkItems(**_arguments(data["items"], also_at=tuple, shared=tuple, fan_out=lambda one: FanOut(**one))),
-        effect=BulkEffect(
-            **_arguments(data["effect"], action=read_choice, resource=read_choice, target=tuple, like=_read_like)
-        ),
+        effect=_read_effect(data["effect"], beside=data["items"].get("as") == "line-pairs"),
         key=BulkKey(**_arguments(data["key"], only_for=tuple)),
         unit=BulkUnit(**_arguments(data["unit"], of=read_choice)),
         reply=BulkReply(**_arguments(data["reply"], outcomes=_read_outcomes)),
         order=BulkOrder(**_arguments(data.get("order", {}))),
         job=_read_job(data["job"]) if "job" in data else None,
         guard=_read_guard(data.get("guard", {})),
+    )
+
+
+def _as_pointers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_pointers(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_as_pointers(one) for one in value]
+    if not isinstance(value, str) or not value.startswith(("csv:", "part:")):
+        return value
+    return "" if value == ALL_ROWS else pointer_of((value.partition(":")[2],))
+
+
+def _read_effect(data: Json, *, beside: bool) -> BulkEffect:
+    """Return the effect; `beside`: an item's payload is the line after it, `~payload` of the item."""
+    given = data.get("payload", "")
+    special = given if isinstance(given, Mapping) else {}
+    root = PAYLOAD_LINE if beside else ""
+    others = {name: value for name, value in data.items() if name != "payload"}
+    return BulkEffect(
+        payload=root if special else f"{root}{given}",
+        payload_of={action: f"{root}{at}" for action, at in special.items()},
+        **_arguments(others, action=read_choice, resource=read_choice, target=tuple, like=_read_like),
     )
 
 

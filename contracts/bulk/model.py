@@ -73,15 +73,16 @@ class BulkEffect:
     """What an item does: an action on a resource. Locations are relative to the item.
 
     `target` are the members that identify the record, empty when the resource's own key does (see `x-resources`).
-    `payload` is the content to write, `version` the expected version. `like` are the operationIds of single-record
-    operations with the same effect. `tombstone` maps a member's pointer to the value that makes the action a delete.
-    `http` locates method, path and body in items that are HTTP requests.
+    `payload` is the content to write, `payload_of` where it is for single actions, `version` the expected version.
+    `like` are the operationIds of single-record operations with the same effect. `tombstone` maps a member's pointer to
+    the value that makes the action a delete. `http` locates method, path and body in items that are HTTP requests.
     """
 
     action: Choice
     resource: Choice | None = None
     target: tuple[Location, ...] = ()
     payload: Location = ""
+    payload_of: Mapping[str, Location] = field(default_factory=dict)
     version: Location | None = None
     like: tuple[str, ...] = ()
     tombstone: Mapping[Location, object] = field(default_factory=dict)
@@ -107,8 +108,9 @@ class BulkUnit:
     """Which items succeed or fail together: `of` yields `whole`, `item` or `group`.
 
     `group` is the location of the group's name. `stop_after` is the number of failures after which nothing more is
-    executed (0: never), or its location in the request. `rolled_back` is how the other items of a failed unit are
-    reported; `marked_as` is their status or error code when that is `marked`.
+    executed (0: never), or its location in the request; where a condition such as `header:Prefer=continue-on-error`
+    stands, the first failure stops a request that does not meet it. `rolled_back` is how the other items of a failed
+    unit are reported; `marked_as` is their status or error code when that is `marked`.
     """
 
     of: Choice

@@ -69,6 +69,7 @@ BULK_RULES: Final = (
     MemberRule("effect.resource", "effect.resource", compare_choice, "the same item speaks of another kind of record"),
     MemberRule("effect.target", "effect.target", optional_member(added="error"), "items name other records"),
     MemberRule("effect.payload", "effect.payload", any_change(), "what clients write is looked for elsewhere"),
+    MemberRule("effect.payload", "effect.payload_of", map_entries(), "what clients write is looked for elsewhere"),
     MemberRule(
         "effect.version",
         "effect.version",

@@ -4,11 +4,12 @@ Begin with `read_bulk_request`; `KeyIndex` matches the keys of outcomes to items
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from contracts.bulk.model import Bulk, Choice, Location
+from contracts.exchange.item_text import pair_lines
 from contracts.exchange.locations import (
     ParsedRequest,
     Reader,
@@ -17,12 +18,12 @@ from contracts.exchange.locations import (
     chosen_by,
     condition_holds,
     expresses_preference,
-    find,
     is_fixed,
     is_outside,
     locate,
     reader,
 )
+from contracts.exchange.references import DOTTED_NAME, keys_awaited, references_of
 from contracts.messages import ABSENT
 from contracts.openapi.inference import fallback_resource
 from contracts.openapi.model import Contract, Operation
@@ -96,8 +97,14 @@ def _collection(bulk: Bulk, values: RequestValues) -> tuple[Location | None, Any
     for at in items.places:
         found = locate(values, at)
         if isinstance(found, expected):
-            return at, found
+            return at, _paired(bulk, found) if items.shape == "line-pairs" and isinstance(found, list) else found
     return None, []
+
+
+def _paired(bulk: Bulk, lines: list[object]) -> list[object]:
+    """Return the items of pairs of lines; a deletion has no second line."""
+    chosen = chooser(bulk.effect.action)
+    return pair_lines(lines, has_payload=lambda word: chosen(word) != "delete")
 
 
 def named_items(bulk: Bulk, values: RequestValues) -> list[tuple[object, object]] | None:
@@ -156,6 +163,7 @@ class _ItemReader:
         self._named = None if effect.resource is None else self._chosen(effect.resource)
         self._action_of = self._chosen(effect.action)
         self._payload_of, self._targets = reader(effect.payload), tuple(map(self._given, effect.target))
+        self._payloads = {action: reader(at) for action, at in effect.payload_of.items()}
         self._version = _absent if effect.version is None else self._given(effect.version)
         self._grouping = _absent if grouping is None else reader(grouping)
         self._key_of = None if bulk.key.at is None else reader(bulk.key.at)
@@ -178,12 +186,13 @@ class _ItemReader:
 
     def item(self, index: int, name: object, raw: object) -> BulkItem:
         """Return one item; `name` is its member name, group index or index (see `named_items`)."""
-        resource, payload = self._resource(raw), self._payload(raw)
+        resource, action = self._resource(raw), self._action(raw)
+        payload = self._payload(raw, action)
         target = self._target(raw, payload, resource)
         return BulkItem(
             index=index,
             key=self._key(index, name, raw, target),
-            action=self._action(raw),
+            action=action,
             resource=resource,
             target=target,
             payload=payload,
@@ -201,7 +210,9 @@ class _ItemReader:
         name = self._named(raw)
         return name if name in self._contract.resources else None
 
-    def _payload(self, raw: object) -> object:
+    def _payload(self, raw: object, action: str | None) -> object:
+        if action in self._payloads:
+            return self._payloads[action](raw)
         own, at = self._payload_of(raw), self._bulk.effect.payload
         return locate(self._sent, at) if own is ABSENT and at in self._bulk.items.shared else own
 
@@ -281,49 +292,26 @@ def item_index(bulk: Bulk, key: object) -> object:
     return key
 
 
-REFERENCE_NAME = r"([\w-]+(?:[.][\w-]+)*)"
-
-
 def dependencies(bulk: Bulk, items: Sequence[BulkItem]) -> tuple[tuple[int, ...], ...]:
     """Return for each item the indexes of the other items that it depends on."""
-    if bulk.order.depends_on is None and reference_pattern(bulk.order.reference) is None:
+    references = references_of(bulk)
+    if bulk.order.depends_on is None and references is None:
         return ((),) * len(items)
     key_index = KeyIndex(items)
-    return tuple(_item_dependencies(bulk, key_index, item) for item in items)
+    own = [ABSENT if references is None else references.name_of(one.raw, one.key, one.action) for one in items]
+    by_name = {str(name): (n,) for n, name in enumerate(own) if references and references.member and name is not ABSENT}
+
+    def awaited(item: BulkItem) -> tuple[int, ...]:
+        named = () if references is None else references.named(item.raw, own[item.index])
+        places = [*map(key_index.find, keys_awaited(item.raw, bulk.order.depends_on))]
+        places += [by_name.get(name) or key_index.find(name) for name in named]
+        return tuple(place for some in places for place in some if place != item.index)
+
+    return tuple(map(awaited, items))
 
 
 def reference_pattern(reference: str | None) -> re.Pattern[str] | None:
     """Return the pattern of a reference such as `bulkId:{key}` (RFC 7644, 3.7.2), None when none is declared."""
     if reference is None or "{key}" not in reference:
         return None
-    return re.compile(REFERENCE_NAME.join(map(re.escape, reference.split("{key}"))))
-
-
-def _item_dependencies(bulk: Bulk, key_index: KeyIndex, item: BulkItem) -> tuple[int, ...]:
-    named = [
-        *_declared_references(item.raw, bulk.order.depends_on),
-        *_embedded_references(item.raw, reference_pattern(bulk.order.reference)),
-    ]
-    return tuple(place for key in named for place in key_index.find(key) if place != item.index)
-
-
-def _declared_references(raw: object, at: str | None) -> Sequence[object]:
-    found = ABSENT if at is None else find(raw, at)
-    if found is ABSENT or found is None:
-        return ()
-    return found if isinstance(found, list) else (found,)
-
-
-def _embedded_references(raw: object, pattern: re.Pattern[str] | None) -> list[str]:
-    return [] if pattern is None else [name for text in _strings(raw) for name in pattern.findall(text)]
-
-
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _strings(inner)
+    return re.compile(DOTTED_NAME.join(map(re.escape, reference.split("{key}"))))

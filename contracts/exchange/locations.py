@@ -13,8 +13,10 @@ from typing import Any, Final, Protocol, TypeAlias
 import orjson
 
 from contracts.bulk.model import Choice, Location, OutcomeTest
+from contracts.exchange.item_text import is_text, read_item_text
 from contracts.messages import ABSENT, Request, Response
 from contracts.openapi.model import Operation
+from contracts.syntax.json_text import JsonFault
 from contracts.syntax.text import look_up, step, tokens_of
 
 Reader: TypeAlias = Callable[[object], object]
@@ -58,7 +60,16 @@ class ParsedRequest:
 
 def parse_request(operation: Operation, request: Request, variables: Mapping[str, str]) -> ParsedRequest:
     """Return a request of `operation` with its body parsed."""
-    return ParsedRequest(operation=operation, request=request, variables=variables, data=json_of(request.body))
+    return ParsedRequest(operation=operation, request=request, variables=variables, data=_data_of(operation, request))
+
+
+def _data_of(operation: Operation, request: Request) -> object:
+    """Return the value of a body: JSON, or the collection of items that a bulk operation has as text."""
+    bulk = operation.bulk
+    if bulk is None or not is_text(bulk):
+        return json_of(request.body)
+    read = read_item_text(bulk, request.headers.get("Content-Type"), request.body) if request.body else ABSENT
+    return ABSENT if isinstance(read, JsonFault) else read
 
 
 def json_of(body: bytes) -> object:

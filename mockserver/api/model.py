@@ -21,7 +21,7 @@ from mockserver.domain.values import FanOutTarget, HalfCommit, Item, ItemFault, 
 from mockserver.scenarios.model import ItemEffect
 from mockserver.scenarios.player import Decision
 from mockserver.stores.interface import Key, Record, View
-from mockserver.stores.memory import MemoryStore
+from mockserver.stores.memory import MemoryStore, Overlay
 from mockserver.stores.spooled_bodies import Spool
 
 MEMORY_KEYED_BY_JOB = (
@@ -36,6 +36,8 @@ Behaviour: TypeAlias = Callable[["RequestContext"], Response]
 Entries: TypeAlias = Callable[[Outcome], Sequence[object]]
 Inspect: TypeAlias = Callable[[Item, Mapping[str, object]], Sequence[ItemFault]]
 Perform: TypeAlias = Callable[["RequestContext", "Batch", str], Sequence[Outcome]]
+RereadItem: TypeAlias = Callable[[Item, object], Item]
+ServeItem: TypeAlias = Callable[[Item, MemoryStore | Overlay], Outcome]
 Prepare: TypeAlias = Callable[[Record | None, Mapping[str, object]], Mapping[str, object]]
 
 
@@ -46,7 +48,7 @@ class ApiState:
     `memory` belongs to the API's hooks (tokens, quotas). `populated` are the scopes that hold their initial records.
     """
 
-    store: MemoryStore
+    store: MemoryStore | Overlay
     ids: IdSource
     settings: dict[str, Any]
     jobs: JobRegistry = field(default_factory=JobRegistry)
@@ -100,7 +102,8 @@ class Refusal:
 class Batch:
     """The items of an admitted request, with their unit and order.
 
-    `valid` names the resources whose payloads are all valid.
+    `valid` names the resources whose payloads are all valid. `stop_after` is the number of failures after which nothing
+    more is run, 0 for any number.
     """
 
     operation: Operation
@@ -109,6 +112,7 @@ class Batch:
     unit: str
     grouped: bool
     valid: frozenset[str]
+    stop_after: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +139,7 @@ class Hooks:
     inspect:    for one run, return a function that finds faults beyond the resource's declaration
     render:     return a stored record as the API represents it
     entries:    for one run, return a function that renders an outcome as its entries in the response or the job
+    dispatch:   serve a request that is an item of another one, all but recording it
     finish:     return the response with its final changes: common header fields, warnings
     """
 
@@ -158,6 +163,7 @@ class Hooks:
     inspect: Callable[["ItemRun", Resource], Inspect | None] | None
     render: Callable[["ItemRun", Resource, Record], object]
     entries: Callable[["ItemRun"], Entries]
+    dispatch: Behaviour
     finish: Callable[["RequestContext", Response], Response]
 
 
@@ -245,6 +251,8 @@ class ItemRun:
     """What the items of one run share: API, state, scope, time and unit (`whole`, `item`, `group`).
 
     `valid` names the resources whose payloads are all valid, `failed_keys` has the keys of items that failed before.
+    `stop_after` is the batch's. `serve_item` applies an item that is an HTTP request, to a store; None for other items.
+    `reread_item` makes an item of another value in its place in the body, once references in it are replaced.
     """
 
     api: Api
@@ -257,6 +265,9 @@ class ItemRun:
     valid: frozenset[str] = frozenset()
     item_effects: ItemEffects | None = None
     failed_keys: frozenset[object] = frozenset()
+    stop_after: int = 0
+    serve_item: "ServeItem | None" = None
+    reread_item: "RereadItem | None" = None
 
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"

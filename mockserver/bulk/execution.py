@@ -4,9 +4,10 @@
 Idempotency-Key HTTP Header Field" describes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -17,6 +18,7 @@ from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.routing import expand, last_variable
 from mockserver.api.model import Batch, ItemRun, Refusal, RequestContext, json_response
 from mockserver.bulk.guards import Admission, admit, check_item_preconditions, make_batch
+from mockserver.bulk.http_items import serve_http_item
 from mockserver.bulk.outcome_rendering import body_of, outcome_class, status_of
 from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.bulk.units import run_items, with_job_effect
@@ -56,7 +58,22 @@ def run_of(context: RequestContext, batch: Batch, scope: str) -> ItemRun:
         client=context.client,
         valid=batch.valid,
         item_effects=context.item_effects,
+        stop_after=batch.stop_after,
+        **_about_items(context, batch),
     )
+
+
+def _about_items(context: RequestContext, batch: Batch) -> dict[str, Any]:
+    """Return what a run needs for items that are HTTP requests, or refer to one another."""
+    bulk = batch.bulk
+    if not bulk.effect.http and bulk.order.reference is None:
+        return {}
+    ready = prepared(context.api)
+    item_reader = ready.plans[batch.operation.id].item_reader
+    reread: Callable[[Item, object], Item] = partial(item_reader.reread, context)
+    if not bulk.effect.http:
+        return {"reread_item": reread}
+    return {"reread_item": reread, "serve_item": partial(serve_http_item, context, bulk, ready.router)}
 
 
 def run_batch(context: RequestContext, batch: Batch, scope: str) -> Sequence[Outcome]:

@@ -9,12 +9,12 @@ from typing import Final
 
 from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import items_location
-from contracts.exchange.locations import chosen_by, condition_holds, is_outside, locate
+from contracts.exchange.locations import chosen_by, condition_holds, expresses_preference, is_outside, locate
 from contracts.exchange.preconditions import CONDITIONS, IF_MATCH, IF_NONE_MATCH, etag_value, read_precondition
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.model import Operation
 from contracts.openapi.validation import Violation, validate_items
-from contracts.syntax.text import closest, listed, look_up
+from contracts.syntax.text import closest, listed, look_up, parse_digits
 from mockserver.api.model import Batch, Refusal, RequestContext
 from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.domain.values import Item
@@ -50,7 +50,7 @@ def admit(context: RequestContext, plan: BulkPlan) -> Admission | Refusal:
     unit = chosen_by(context, plan.bulk.unit.of)
     if unit is None:
         return _mode_refusal(context, plan.bulk)
-    refusal = _check_words(context, plan) or _check_duplicates(context, plan)
+    refusal = _check_stop(context, plan) or _check_words(context, plan) or _check_duplicates(context, plan)
     return refusal or Admission(plan=plan, size=plan.item_reader.size(context), unit=unit)
 
 
@@ -65,7 +65,33 @@ def make_batch(context: RequestContext, plan: BulkPlan, unit: str) -> Batch:
         unit=unit,
         grouped=grouped,
         valid=_valid_resources(context, plan, items),
+        stop_after=stop_limit(context, plan.bulk) or 0,
     )
+
+
+def stop_limit(context: RequestContext, bulk: Bulk) -> int | None:
+    """Return the number of failures after which a request stops, 0 for any number, None where it says no number.
+
+    A condition on the request, such as a preference to continue, is one failure where it is not met.
+    """
+    declared = bulk.unit.stop_after
+    if isinstance(declared, int):
+        return declared
+    if "=" in declared:
+        return 0 if expresses_preference(context, declared) else 1
+    given = locate(context, declared)
+    if given is ABSENT or given is None:
+        return 0
+    number = parse_digits(str(int(given) if isinstance(given, bool) else given))
+    return None if number is None else int(number)
+
+
+def _check_stop(context: RequestContext, plan: BulkPlan) -> Refusal | None:
+    if stop_limit(context, plan.bulk) is not None:
+        return None
+    place = str(plan.bulk.unit.stop_after)
+    detail = f"{place} must be a number of failures, 0 or more; got '{str(locate(context, place))[:80]}'."
+    return Refusal(status=400, kind="badMode", detail=detail)
 
 
 def _refusal(plan_bulk: Bulk, kind: str, detail: str, violation: Violation) -> Refusal:
@@ -202,6 +228,8 @@ def _duplicate_refusal(context: RequestContext, plan: BulkPlan, index: int, key:
 
 def _valid_resources(context: RequestContext, plan: BulkPlan, items: Sequence[Item]) -> frozenset[str]:
     """Return the names of the resources whose payloads are all valid; those are not validated again."""
+    if plan.bulk.effect.http:
+        return frozenset()
     names = {item.resource.name for item in items}
     if not plan.bulk.effect.payload and "malformedItem" in plan.bulk.guard.refuse:
         return frozenset(names)

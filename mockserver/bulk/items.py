@@ -7,14 +7,17 @@ from urllib.parse import parse_qsl
 
 from contracts.bulk.model import Bulk, Choice, Resource
 from contracts.exchange.bulk_request import KEYLESS_MATCHING, named_items, raw_items
+from contracts.exchange.item_text import is_text, read_item_text
 from contracts.exchange.locations import Reader, chooser, column, is_fixed, is_outside, locate, reader
 from contracts.exchange.preconditions import IF_MATCH, Version, read_precondition, read_version
 from contracts.messages import ABSENT, essence
 from contracts.openapi.inference import KeyType
 from contracts.openapi.model import is_json
+from contracts.openapi.routing import Router
 from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import pointer_of
 from mockserver.api.model import RequestContext
+from mockserver.bulk.http_items import http_item, unknown_method
 from mockserver.domain.values import Item
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -25,7 +28,7 @@ Chosen: TypeAlias = Callable[[object], str | None]
 class ItemReader:
     """Reads the items of one operation's requests. `fallback` is the resource when the declaration names none.
 
-    `keys` are the kinds of the resources' keys by name.
+    `keys` are the kinds of the resources' keys by name, `router` finds the operations of items that are HTTP requests.
     """
 
     __slots__ = (
@@ -36,20 +39,29 @@ class ItemReader:
         "_key",
         "_keys",
         "_payload",
+        "_payloads",
         "_resource",
         "_resources",
+        "_router",
         "_targets",
         "_tomb",
         "_version",
     )
 
     def __init__(
-        self, bulk: Bulk, resources: Mapping[str, Resource], fallback: str | None, keys: Mapping[str, KeyType]
+        self,
+        bulk: Bulk,
+        resources: Mapping[str, Resource],
+        fallback: str | None,
+        keys: Mapping[str, KeyType],
+        router: Router,
     ) -> None:
         effect = bulk.effect
+        self._router = router
         self._keys = keys
         self._bulk, self._resources, self._fallback = bulk, resources, fallback
         self._payload = reader(effect.payload)
+        self._payloads = {action: reader(at) for action, at in effect.payload_of.items()}
         self._version = None if effect.version is None or is_outside(effect.version) else reader(effect.version)
         group = bulk.order.group_by or bulk.unit.group
         self._group = None if group is None else reader(group)
@@ -93,6 +105,8 @@ class ItemReader:
     def items(self, context: RequestContext) -> list[Item]:
         """Return the items in the order of the request. The body must conform to the contract."""
         effect = self._bulk.effect
+        if effect.http:
+            return self._requests(context, self.collection(context))
         resource = self.resource(context, None) if is_fixed(effect.resource) else None
         action = self._action(self._given(context, effect.action, None)) if is_fixed(effect.action) else None
         if resource is not None and action is not None and self._is_plain(resource):
@@ -102,11 +116,35 @@ class ItemReader:
             item for n, (name, raw) in enumerate(self.collection(context)) if (item := make(n, name, raw)) is not None
         ]
 
+    def reread(self, context: RequestContext, item: Item, raw: object) -> Item:
+        """Return an item with another value in its place in the body; its key and its group are as before."""
+        if self._bulk.effect.http:
+            return self._requests(context, [(item.index, raw)])[0]._replace(
+                index=item.index, key=item.key, group=item.group
+            )
+        effect = self._bulk.effect
+        resource = self.resource(context, None) if is_fixed(effect.resource) else None
+        action = self._action(self._given(context, effect.action, None)) if is_fixed(effect.action) else None
+        made = self._maker(context, resource, action)(item.index, item.key, raw)
+        return item if made is None else made._replace(key=item.key, group=item.group)
+
+    def _requests(self, context: RequestContext, raws: Raws) -> list[Item]:
+        """Return items that are HTTP requests."""
+        make = http_item(context, self._bulk, self._router, self._resources, self._keys)
+        named = self._bulk.items.shape == "map" and self._bulk.key.at == ""
+        key_of, group_of = self._key or _absent, self._group or _absent
+        is_keyed = self._bulk.key.by not in KEYLESS_MATCHING
+        return [
+            make(n, (name if named else key_of(raw)) if is_keyed else n, _or_none(group_of(raw)), raw)
+            for n, (name, raw) in enumerate(raws)
+        ]
+
     def _is_plain(self, resource: Resource) -> bool:
         """Tell whether an item is no more than a payload with a key: the common case, which is worth doing quickly."""
         bulk = self._bulk
-        listed = bulk.items.shape == "array" and bulk.items.groups is None and not bulk.items.shared
+        listed = bulk.items.shape in {"array", "lines"} and bulk.items.groups is None and not bulk.items.shared
         bare = self._bulk.effect.version is None and self._group is None and not bulk.effect.target
+        bare = bare and not self._payloads
         settled = not self._tomb or resource.tombstone is not None
         named = resource.assigned or not bulk.effect.payload
         return listed and bare and settled and named and bulk.key.by in {"client", "target"}
@@ -129,6 +167,7 @@ class ItemReader:
     ) -> Callable[[int, object, object], Item | None]:
         """Return what makes an item of a raw one; what all items share is found once."""
         payload_of, version_at, group_of, tomb = self._payload, self._version, self._group, self._tomb
+        payloads = self._payloads
         key_of, by, targets = self._key, self._bulk.key.by, self._targets
         whole = not self._bulk.effect.payload
         shared = (
@@ -149,7 +188,7 @@ class ItemReader:
                 return None
             if tomb and resource.tombstone is None and all(read(raw) == value for read, value in tomb):
                 action = "delete"
-            payload = raw if whole else payload_of(raw)
+            payload = payloads[action](raw) if action in payloads else raw if whole else payload_of(raw)
             if payload is ABSENT:
                 payload = shared
             target = _target(targets, raw, payload, resource) if targets or whole or not resource.assigned else ABSENT
@@ -189,6 +228,8 @@ class ItemReader:
     def unread(self, context: RequestContext) -> int | None:
         """Return the index of the first item whose kind or action is an unknown word, None when there is none."""
         effect = self._bulk.effect
+        if effect.http:
+            return next((n for n, raw in enumerate(self.raws(context)) if unknown_method(self._bulk, raw)), None)
         fixed = is_fixed(effect.resource) and is_fixed(effect.action)
         for n, raw in enumerate([None] if fixed else self.raws(context)):
             if self.resource(context, raw) is None or self._action(self._given(context, effect.action, raw)) is None:
@@ -214,6 +255,10 @@ def _target(targets: tuple[Reader, ...], raw: object, payload: object, resource:
     return payload.get(resource.key, ABSENT) if isinstance(payload, dict) else ABSENT
 
 
+def _absent(_: object) -> object:
+    return ABSENT
+
+
 def _or_none(value: object) -> object:
     return None if value is ABSENT else value
 
@@ -226,10 +271,19 @@ def reread_body(context: RequestContext) -> object:
     """Return the JSON value of a body that was parsed before; limits that changed since then do not apply."""
     request = context.request
     kind = essence(request.headers.get("Content-Type"))
+    if (bulk := _text_items(context)) is not None:
+        read = read_item_text(bulk, request.headers.get("Content-Type"), request.body, max_depth=len(request.body))
+        return ABSENT if isinstance(read, JsonFault) else read
     if kind and not is_json(kind):
         return body_text(kind, request.body)
     read = read_json(request.body, max_depth=len(request.body), lenient=True)
     return ABSENT if isinstance(read, JsonFault) else context.api.hooks.canonicalise(context, read)
+
+
+def _text_items(context: RequestContext) -> Bulk | None:
+    """Return the declaration of a request whose items are lines, rows or parts, None for others."""
+    bulk = None if context.operation is None else context.operation.bulk
+    return bulk if is_text(bulk) else None
 
 
 def body_text(content_type: str, body: bytes) -> object:

@@ -58,10 +58,11 @@ def share_prepared(variant: Api, ready: PreparedApi) -> Api:
 
 def _make(api: Api) -> PreparedApi:
     contract = api.contract
-    plans = {one.id: _plan(contract, one, one.bulk) for one in contract.operations if one.bulk is not None}
+    router = Router(contract)
+    plans = {one.id: _plan(contract, one, one.bulk, router) for one in contract.operations if one.bulk is not None}
     return PreparedApi(
         api=api,
-        router=Router(contract),
+        router=router,
         record_rules={name: _rules(contract, resource) for name, resource in contract.resources.items()},
         plans=plans,
         polls=_by(plans, "poll"),
@@ -70,10 +71,11 @@ def _make(api: Api) -> PreparedApi:
     )
 
 
-def _plan(contract: Contract, operation: Operation, bulk: Bulk) -> BulkPlan:
+def _plan(contract: Contract, operation: Operation, bulk: Bulk, router: Router) -> BulkPlan:
     fallback = fallback_resource(contract, operation)
     keys = {name: key_type(contract, resource) for name, resource in contract.resources.items()}
-    return BulkPlan(operation=operation, bulk=bulk, item_reader=ItemReader(bulk, contract.resources, fallback, keys))
+    item_reader = ItemReader(bulk, contract.resources, fallback, keys, router)
+    return BulkPlan(operation=operation, bulk=bulk, item_reader=item_reader)
 
 
 def _rules(contract: Contract, resource: Resource) -> RecordRules:

@@ -85,7 +85,7 @@ class RecordService:
         self._inspect = None if hooks.inspect is None else hooks.inspect(run, resource)
         self._new_key: Callable[[], Key] | None = hooks.new_keys(run, resource) if resource.assigned else None
         self._prepare = None if hooks.prepare is None else hooks.prepare(run, resource)
-        self._is_reported = _tells_key(run.operation) or not resource.assigned
+        self._is_reported = _tells_key(run.operation, may_create=rules.keys.are_given) or not resource.assigned
         self._references = tuple((name, Collection(run.scope, named)) for name, named in resource.references.items())
         self._actions: Mapping[str, Callable[[Item], Outcome]] = {
             "create": self._create,
@@ -112,7 +112,7 @@ class RecordService:
     def _create_all(self, items: Sequence[Item]) -> list[Outcome] | None:
         """Write new records in one go; None when one of them might fail, or needs a closer look."""
         new_key, new, now = self._new_key, tuple.__new__, self.now
-        if new_key is None or not self.valid or self._prepare is not None or self._inspect is not None:
+        if new_key is None or self._is_reported or not self.valid or self._prepare or self._inspect:
             return None
         changes = list(map(self._changes, items))
         if not self._is_faultless(changes):
@@ -145,7 +145,7 @@ class RecordService:
 
     def _create(self, item: Item) -> Outcome:
         resource = self.resource
-        if not self._is_reported:
+        if not self._is_reported or (item.target is ABSENT and self._new_key is not None):
             return self._insert(item, None)
         if item.target is ABSENT:
             return failed_outcome(item, ItemFault("missing", (resource.key,)))
@@ -388,8 +388,10 @@ def _conflict(item: Item, existing: Record) -> ItemFault:
     return ItemFault("version", (), seen, {"current": existing.version, "key": existing.key})
 
 
-def _tells_key(operation: Operation | None) -> bool:
-    """Tell whether an operation is a single record's, and names it: in its path, say."""
+def _tells_key(operation: Operation | None, *, may_create: bool) -> bool:
+    """Tell whether an operation names the record: in its path, say; or its items may name new ones."""
+    if may_create and operation is not None and operation.bulk is not None and operation.bulk.effect.target:
+        return True
     return operation is not None and operation.record is not None and operation.record.key is not None
 
 

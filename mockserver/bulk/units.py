@@ -3,22 +3,19 @@
 Main entry: `run_items`.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 from contracts.bulk.model import Bulk
-from contracts.exchange.locations import reader
 from mockserver.api.model import ItemEffects, ItemRun
 from mockserver.bulk.record_service import RecordRules, RecordService
+from mockserver.bulk.sequence import Apply, Progress
 from mockserver.domain.jobs import Job
 from mockserver.domain.values import Item, ItemFault, Outcome, in_group_order, index_of, transaction_units
 from mockserver.scenarios.model import ItemEffect, JobEffect
 from mockserver.stores.memory import MemoryStore, Overlay
-
-Apply: TypeAlias = Callable[[Item], Outcome]
 
 
 def with_item_effects(item_effects: ItemEffects, apply: Apply, try_only: Apply) -> Apply:
@@ -106,19 +103,27 @@ def run_items(
 ) -> list[Outcome]:
     """Apply every item to the store and return the outcomes in the order of the request."""
     ordered = in_group_order(items) if grouped else items
+    progress = Progress.of(run, bulk, ordered)
     outcomes: list[Outcome] = []
     for unit in transaction_units(run.unit, ordered):
-        outcomes += _run_unit(run, bulk, unit, store, record_rules)
-    return sorted(outcomes, key=index_of) if ordered is not items or run.unit == "group" else outcomes
+        outcomes += _run_unit(run, progress, unit, store, record_rules)
+        if progress is not None:
+            progress.settle(outcomes[-len(unit) :])
+    is_moved = ordered is not items or run.unit == "group" or bulk.order.forward
+    return sorted(outcomes, key=index_of) if is_moved else outcomes
 
 
 def _run_unit(
-    run: ItemRun, bulk: Bulk, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]
+    run: ItemRun,
+    progress: Progress | None,
+    items: Sequence[Item],
+    store: Store,
+    record_rules: Mapping[str, RecordRules],
 ) -> list[Outcome]:
     if run.unit == "item":
-        return _run_each(run, bulk, items, store, record_rules)
+        return _run_each(run, progress, items, store, record_rules)
     overlay = Overlay(store)
-    outcomes = _run_each(run, bulk, items, overlay, record_rules)
+    outcomes = _run_each(run, progress, items, overlay, record_rules)
     if any(outcome.result != "done" for outcome in outcomes):
         return [
             outcome._replace(result="not-run", record=None) if outcome.result == "done" else outcome
@@ -129,47 +134,36 @@ def _run_unit(
 
 
 def _run_each(
-    run: ItemRun, bulk: Bulk, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]
+    run: ItemRun,
+    progress: Progress | None,
+    items: Sequence[Item],
+    store: Store,
+    record_rules: Mapping[str, RecordRules],
 ) -> list[Outcome]:
-    services: dict[str, RecordService] = {
-        name: record_rules[name].bind(run, store) for name in {item.resource.name for item in items}
-    }
-    if len(services) == 1 and not bulk.unit.stop_after and bulk.order.depends_on is None and run.item_effects is None:
-        return next(iter(services.values())).apply_all(items)
+    if progress is None and run.item_effects is None and run.serve_item is None:
+        services = _services(run, items, store, record_rules)
+        if len(services) == 1:
+            return next(iter(services.values())).apply_all(items)
+    apply_one = _applying(run, items, store, record_rules)
+    if run.item_effects is not None:
 
-    def apply_one(item: Item) -> Outcome:
-        return services[item.resource.name].apply(item)
+        def try_one(item: Item) -> Outcome:
+            return _applying(run, (item,), Overlay(store), record_rules)(item)
 
-    def try_one(item: Item) -> Outcome:
-        return record_rules[item.resource.name].bind(run, Overlay(store)).apply(item)
-
-    item_effects = run.item_effects
-    return _run_in_sequence(
-        run, bulk, items, apply_one if item_effects is None else with_item_effects(item_effects, apply_one, try_one)
-    )
+        apply_one = with_item_effects(run.item_effects, apply_one, try_one)
+    return [apply_one(item) for item in items] if progress is None else progress.apply_all(items, apply_one)
 
 
-def _run_in_sequence(run: ItemRun, bulk: Bulk, items: Sequence[Item], apply: Apply) -> list[Outcome]:
-    """Apply items in order; one that depends on a failed item, or follows too many failures, is not run."""
-    depends = None if bulk.order.depends_on is None else reader(bulk.order.depends_on)
-    limit = bulk.unit.stop_after if isinstance(bulk.unit.stop_after, int) else 0
-    broken: set[object] = set(run.failed_keys)
-    ahead: Counter[object] = Counter(item.key for item in items) if depends is not None else Counter()
-    outcomes: list[Outcome] = []
-    for item in items:
-        wants = () if depends is None else _listed(depends(item.raw))
-        waits = [key for key in wants if key in broken or ahead[key]]
-        ahead[item.key] -= 1
-        if waits or (limit and len(broken) >= limit):
-            outcome = Outcome(item, "not-run", item.action, (ItemFault("broken", (), waits),))
-        else:
-            outcome = apply(item)
-        if outcome.result != "done":
-            broken.add(item.key)
-        outcomes.append(outcome)
-    return outcomes
+def _services(
+    run: ItemRun, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]
+) -> dict[str, RecordService]:
+    return {name: record_rules[name].bind(run, store) for name in {item.resource.name for item in items}}
 
 
-def _listed(value: object) -> Sequence[object]:
-    named = value if isinstance(value, list) else (value,)
-    return [one for one in named if isinstance(one, str | int)]
+def _applying(run: ItemRun, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]) -> Apply:
+    """Return the function that applies an item to a store; HTTP requests are sent to their operations."""
+    serve = run.serve_item
+    if serve is not None:
+        return lambda item: serve(item, store)
+    services = _services(run, items, store, record_rules)
+    return lambda item: services[item.resource.name].apply(item)

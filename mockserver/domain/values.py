@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from contracts.bulk.model import Resource
 from contracts.exchange.preconditions import Version
-from contracts.messages import ABSENT
+from contracts.messages import ABSENT, Response
 from contracts.schemas.schema_set import Schema
 from contracts.schemas.wording import known_words
 from contracts.syntax.text import closest
@@ -71,6 +71,13 @@ class Outcome(NamedTuple):
     def failed(self) -> bool:
         """Tell whether the item failed."""
         return self.result == "failed"
+
+
+class ServedOutcome(Outcome):
+    """The outcome of an item that is an HTTP request: with its response, and the path that it was sent to."""
+
+    response: Response
+    path: str
 
 
 class Resolution(NamedTuple):

@@ -13,6 +13,7 @@ from mockserver.domain.jobs import Job
 from mockserver.domain.values import FanOutTarget, Item, Outcome
 from mockserver.engine.document_responses import answer_header
 from mockserver.engine.error_responses import error_response
+from mockserver.engine.stages import call_handler, finish_response, validate_request
 from mockserver.journal.journal import fingerprint
 from mockserver.stores.interface import Key, Record, View
 
@@ -137,6 +138,13 @@ def entries(run: ItemRun) -> Callable[[Outcome], Sequence[object]]:
     return lambda outcome: (declared_entry(run, outcome),)
 
 
+def dispatch(context: RequestContext) -> Response:
+    """Serve a request that is an item of another one."""
+    refusal = validate_request(context)
+    answer = call_handler(context) if refusal is None else context.api.hooks.refuse(context, refusal)
+    return finish_response(context, answer)
+
+
 def finish(context: RequestContext, response: Response) -> Response:
     """Return the response unchanged; that of a plain document says where it comes from, such as `stored`."""
     if not context.api.plain:
@@ -166,5 +174,6 @@ DEFAULT_HOOKS: Final = Hooks(
     inspect=None,
     render=render,
     entries=entries,
+    dispatch=dispatch,
     finish=finish,
 )

@@ -9,10 +9,13 @@ from datetime import datetime
 from http import HTTPStatus
 
 from contracts.bulk.model import Bulk
+from contracts.exchange.item_text import is_text, read_item_text
 from contracts.exchange.preconditions import CONDITIONS
 from contracts.messages import ABSENT, Headers, Request, Response, essence
 from contracts.openapi.model import NoRoute, Operation, is_json
+from contracts.openapi.parameters import types_of
 from contracts.openapi.validation import Report, Violation, parse_parameters, validate_response, validate_value
+from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import JsonFault, read_json
 from mockserver.api.model import Api, Refusal, RequestContext, problem
 from mockserver.bulk.guards import check_malformed_items, check_size, precondition_required
@@ -68,6 +71,8 @@ def read_body(context: RequestContext) -> Refusal | None:
     refusal = _check_media_type(operation, content_type)
     if refusal is not None:
         return refusal
+    if operation.bulk is not None and is_text(operation.bulk):
+        return _read_items(context, operation.bulk)
     if is_json(essence(content_type)):
         return _read_json(context)
     context.data = body_text(content_type, request.body)
@@ -92,9 +97,24 @@ def _read_json(context: RequestContext) -> Refusal | None:
     settings = context.api_state.settings
     read = read_json(context.request.body, max_depth=settings["limits"]["depth"], lenient=settings["lenientJson"])
     if isinstance(read, JsonFault):
-        kind = "too-deep" if read.kind == "depth" else "malformed"
-        return Refusal(status=400, kind=kind, detail=read.detail, line=read.line, column=read.column)
+        return _unreadable(read)
     context.data = context.api.hooks.canonicalise(context, read)
+    return None
+
+
+def _unreadable(fault: JsonFault) -> Refusal:
+    kind = "too-deep" if fault.kind == "depth" else "malformed"
+    return Refusal(status=400, kind=kind, detail=fault.detail, line=fault.line, column=fault.column)
+
+
+def _read_items(context: RequestContext, bulk: Bulk) -> Refusal | None:
+    """Parse the lines, rows or parts of a bulk request into the context."""
+    settings, request = context.api_state.settings, context.request
+    most, lenient = settings["limits"]["depth"], settings["lenientJson"]
+    read = read_item_text(bulk, request.headers.get("Content-Type"), request.body, max_depth=most, lenient=lenient)
+    if isinstance(read, JsonFault):
+        return _unreadable(read)
+    context.data = read
     return None
 
 
@@ -113,8 +133,14 @@ def check_body(context: RequestContext) -> Refusal | None:
     if media is None or media.schema is None:
         return None
     items = None if operation.bulk is None else operation.bulk.items
-    report = validate_value(media.schema, context.data, items_at=() if items is None else items.places)
+    value = context.request.body.decode("utf-8", "replace") if _is_text(operation, media.schema) else context.data
+    report = validate_value(media.schema, value, items_at=() if items is None else items.places)
     return _refused(context, operation, report) if report else None
+
+
+def _is_text(operation: Operation, schema: Schema) -> bool:
+    """Tell whether a schema describes the text of lines, rows or parts, and not the list of their values."""
+    return is_text(operation.bulk) and "string" in types_of(schema)
 
 
 def _refused(context: RequestContext, operation: Operation, report: Report) -> Refusal:
