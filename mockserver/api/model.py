@@ -46,6 +46,7 @@ class ApiState:
     """The mutable state of one API in one sandbox. `settings` are the sandbox's, shared by its APIs.
 
     `memory` belongs to the API's hooks (tokens, quotas). `populated` are the scopes that hold their initial records.
+    `undo` takes back what a request in progress changed beside the store.
     """
 
     store: MemoryStore | Overlay
@@ -58,10 +59,33 @@ class ApiState:
     created: datetime
     expiring: list[tuple[datetime, int, str, Hashable]] = field(default_factory=list)
     remember_count: int = 0
+    undo: list[Callable[[], object]] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Begin a request whose writes can be taken back."""
+        self.undo.clear()
+        self.store.undo = []
+
+    def commit(self) -> None:
+        """Keep what the request in progress wrote."""
+        self.undo.clear()
+        self.store.undo = None
+
+    def on_roll_back(self, step: Callable[[], object]) -> None:
+        """Call `step` if the request in progress is taken back."""
+        if self.store.undo is not None:
+            self.undo.append(step)
+
+    def roll_back(self) -> None:
+        """Take back what the request in progress wrote: records, jobs, what is remembered."""
+        self.store.roll_back()
+        while self.undo:
+            self.undo.pop()()
 
     def remember(self, kind: str, key: Hashable, value: object, until: datetime) -> None:
         """Store `value` in the memory of that kind until the instant `until` of the sandbox's clock."""
         self.memory.setdefault(kind, {})[key] = value
+        self.on_roll_back(lambda: self.memory[kind].pop(key, None))
         self.remember_count += 1
         heappush(self.expiring, (until, self.remember_count, kind, key))
 

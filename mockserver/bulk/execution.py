@@ -103,7 +103,10 @@ def populate_scope(run: ItemRun) -> None:
     """Write the initial records of the run's scope, once."""
     if run.scope not in run.api_state.populated:
         run.api_state.populated.add(run.scope)
-        run.api.hooks.populate(run, run.api_state.store)
+        store = run.api_state.store
+        undo, store.undo = store.undo, None  # initial records stay when the request that met the scope is taken back
+        run.api.hooks.populate(run, store)
+        store.undo = undo
 
 
 def targets(context: RequestContext, declared: FanOut) -> dict[str, FanOutTarget]:
@@ -217,6 +220,7 @@ def _job(context: RequestContext, admission: Admission, declared: BulkJob, scope
         job = with_job_effect(job, context.decision.effects.job, context.item_effects)
     api_state.jobs.arrivals += 1
     api_state.jobs.add(job, context.api.hooks.precedence(job))
+    api_state.on_roll_back(lambda: api_state.jobs.withdraw(job))
     return job
 
 

@@ -199,7 +199,9 @@ def serve_cancel(context: RequestContext) -> Response:
     if is_final(job, context.now):
         return context.api.hooks.refuse(context, Refusal(status=409, kind="conflict", detail="The job has ended."))
     cancelled = replace(job, cancelled=context.now, spooled_body=None)
-    context.api_state.jobs.replace(cancelled)
+    jobs = context.api_state.jobs
+    jobs.replace(cancelled)
+    context.api_state.on_roll_back(lambda: jobs.restore(job))
     context.jobs = (cancelled,)
     if context.operation is not None and "204" in context.operation.responses:
         return Response(status=204)

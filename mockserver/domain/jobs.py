@@ -152,6 +152,11 @@ class JobRegistry:
         if job.due is not None:
             heappush(self.due_queue, (job.due, precedence, job.arrival, job.id))
 
+    def withdraw(self, job: Job) -> None:
+        """Remove a new job; its entry in the queue is passed over."""
+        self.jobs.pop(job.id, None)
+        self.unfinished.pop(job.id, None)
+
     def next_due(self) -> datetime | None:
         """Return the due instant of the next job to run, None when there is none."""
         while self.due_queue and self.due_queue[0][3] not in self.unfinished:
@@ -172,6 +177,13 @@ class JobRegistry:
         self.jobs[job.id] = job
         if job.cancelled is not None:
             self.end(job)
+
+    def restore(self, job: Job) -> None:
+        """Take back the cancellation of a job."""
+        self.jobs[job.id] = job
+        self.unfinished[job.id] = None
+        self.without_expiry.pop(job.id, None)
+        self.expiry_queue = [one for one in self.expiry_queue if one[2] != job.id]
 
     def end(self, job: Job) -> None:
         """Mark a job as ended; its request and body are dropped."""

@@ -31,7 +31,7 @@ from mockserver.bulk.prepared_api import PreparedApi, prepared
 from mockserver.bulk.record_service import RecordRules, failed_outcome
 from mockserver.bulk.units import with_item_effects
 from mockserver.domain.values import Item, ItemFault, Outcome
-from mockserver.engine.document_responses import answer_from_document
+from mockserver.engine.document_responses import answer_from_document, document_response, success_status
 from mockserver.stores.interface import Collection, Record, key_order
 from mockserver.stores.memory import Overlay
 
@@ -238,10 +238,19 @@ def _written_response(context: RequestContext, run: ItemRun, rules: RecordRules,
     assert outcome.record is not None  # noqa: S101 - a done item has a record
     statuses = _operation(context).responses
     if outcome.action == "delete":
-        return Response(status=204) if "204" in statuses else json_response(context, 200, ABSENT)
+        return Response(status=204) if "204" in statuses else _deleted_response(context)
     status = 201 if outcome.action == "create" and "201" in statuses else 200
     shown = context.api.hooks.render(run, rules.resource, outcome.record)
     return json_response(context, status, shown, etag_headers(_operation(context), status, outcome.record))
+
+
+def _deleted_response(context: RequestContext) -> Response:
+    """Return what a plain document declares for a deletion; 200 without a body elsewhere."""
+    status = success_status(context.operation)
+    declared = None if context.operation is None else context.operation.response(status)
+    if not context.api.plain or declared is None or not declared.content:
+        return Response(status=200 if declared is None else status)
+    return document_response(context, status)
 
 
 def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, page: Pagination) -> Response:

@@ -207,6 +207,7 @@ def _copy_state(api_state: ApiState) -> ApiState:
     return replace(
         api_state,
         store=store,
+        undo=[],
         ids=replace(api_state.ids, counters=dict(api_state.ids.counters)),
         jobs=_copy_jobs(api_state.jobs),
         memory=deepcopy(api_state.memory),

@@ -184,14 +184,24 @@ def validate_request(context: RequestContext) -> Refusal | None:
 
 
 def call_handler(context: RequestContext) -> Response:
-    """Call the operation's handler and return its response."""
+    """Call the operation's handler and return its response; what it writes is taken back if that is not valid."""
     assert context.operation is not None  # noqa: S101 - the first stage has seen to it
-    return handler_for(prepared(context.api), context.operation.id)(context)
+    context.api_state.begin()
+    try:
+        return handler_for(prepared(context.api), context.operation.id)(context)
+    except BaseException:
+        context.api_state.roll_back()
+        raise
 
 
 def finish_response(context: RequestContext, response: Response) -> Response:
-    """Return the final response: with the API's last changes, validated against the contract."""
-    return _validate_response(context, context.api.hooks.finish(context, response))
+    """Return the final response: with the API's last changes, validated against the contract.
+
+    What was written is kept, unless the reply breaks the contract.
+    """
+    last = _validate_response(context, context.api.hooks.finish(context, response))
+    context.api_state.commit()
+    return last
 
 
 def finish_and_record(sandbox: Sandbox, context: RequestContext, response: Response) -> Response:
@@ -256,6 +266,8 @@ def _validate_response(context: RequestContext, response: Response) -> Response:
     context.violations = (*context.violations, *broken)
     if context.api.bugs or (context.decision is not None and context.decision.is_requested):
         return response
+    context.api_state.roll_back()
+    context.outcomes, context.jobs = (), ()
     detail = f"The sandbox's own reply ({response.status}) breaks the contract of {context.operation.id}."
     return problem(Refusal(status=500, kind="broken-contract", detail=detail, violations=broken))
 

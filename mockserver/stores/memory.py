@@ -6,6 +6,7 @@ Hash indexes serve uniqueness and references.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import NoneType
+from typing import TypeAlias
 
 from mockserver.stores.interface import Collection, Index, Key, Record
 
@@ -122,14 +123,33 @@ def hashable(value: object) -> object:
 _PLAIN = frozenset({str, int, float, type(None)})
 
 
-class MemoryStore:
-    """A store in memory. `indexes` are the declared indexes by resource."""
+Undo: TypeAlias = tuple[Collection, Sequence[Record], Key | None, Record | None]
+"""A write that can be taken back: new records, else a key and its record before, None when there was none."""
 
-    __slots__ = ("_indexes", "tables")
+
+class MemoryStore:
+    """A store in memory. `indexes` are the declared indexes by resource.
+
+    `undo` lists what was written since it was set to an empty list, for `roll_back`; None keeps no list.
+    """
+
+    __slots__ = ("_indexes", "tables", "undo")
 
     def __init__(self, indexes: Mapping[str, tuple[Index, ...]] | None = None) -> None:
         self._indexes = dict(indexes or {})
         self.tables: dict[Collection, Table] = {}
+        self.undo: list[Undo] | None = None
+
+    def roll_back(self) -> None:
+        """Take back every write in `undo`, the last one first."""
+        steps, self.undo = self.undo or [], None
+        for collection, records, key, before in reversed(steps):
+            for record in records:
+                self.drop(collection, record.key)
+            if key is not None and before is None:
+                self.drop(collection, key)
+            elif before is not None:
+                self.put(collection, before)
 
     def indexes(self, resource: str) -> tuple[Index, ...]:
         """Return the indexes declared for a resource."""
@@ -150,6 +170,8 @@ class MemoryStore:
     def put(self, collection: Collection, record: Record) -> None:
         """Insert the record, or replace the one with the same key."""
         table = self.tables.get(collection) or self.table(collection)
+        if self.undo is not None:
+            self.undo.append((collection, (), record.key, table.rows.get(record.key)))
         if table.indexes:
             table.put(record)
         else:
@@ -157,6 +179,8 @@ class MemoryStore:
 
     def drop(self, collection: Collection, key: Key) -> None:
         """Remove the record without a tombstone."""
+        if self.undo is not None:
+            self.undo.append((collection, (), key, self.get(collection, key)))
         self.table(collection).drop(key)
 
     def scan(self, collection: Collection) -> Iterator[Record]:
@@ -175,6 +199,8 @@ class MemoryStore:
 
     def insert_all(self, collection: Collection, records: Sequence[Record]) -> None:
         """Insert records with new keys."""
+        if self.undo is not None:
+            self.undo.append((collection, records, None, None))
         self.table(collection).insert_all(records)
 
     def collections(self) -> Iterable[Collection]:
@@ -185,10 +211,11 @@ class MemoryStore:
 class Overlay:
     """Uncommitted changes over `base`: reads see them, `commit` writes them to the base. Dropping it rolls back."""
 
-    __slots__ = ("_fresh", "_gone", "base")
+    __slots__ = ("_fresh", "_gone", "base", "undo")
 
     def __init__(self, base: "MemoryStore | Overlay") -> None:
         self.base = base
+        self.undo: list[Undo] | None = None  # not kept: an overlay is dropped
         self._fresh: dict[Collection, Table] = {}
         self._gone: dict[Collection, set[Key]] = {}
 
@@ -239,6 +266,10 @@ class Overlay:
         """Insert records with new keys into the overlay."""
         for record in records:
             self.put(collection, record)
+
+    def roll_back(self) -> None:
+        """Drop every change."""
+        self._fresh, self._gone, self.undo = {}, {}, None
 
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""
