@@ -116,7 +116,6 @@ WRITES = {
     "upsert of a new one": ("PUT", "things/new", NEW),
     "upsert of an old one": ("PUT", "things/old", {"id": "old", "n": 3}),
     "update": ("PATCH", "things/old", {"id": "old", "n": 3}),
-    "delete": ("DELETE", "things/old", None),
     "bulk": ("POST", "bulk", [NEW, {"id": "old", "n": 4}, {"id": "newer"}]),
     "job": ("POST", "jobs", [NEW]),
 }
