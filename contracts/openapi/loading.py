@@ -15,6 +15,7 @@ from contracts.openapi.inference import with_inferred_records, with_inferred_res
 from contracts.openapi.model import Contract
 from contracts.openapi.operations import DocumentNode, node_at, read_operations
 from contracts.openapi.overlay import apply_overlay, extended_document, is_overlay, read_overlay, unshared
+from contracts.openapi.presets import apply_presets
 from contracts.openapi.references import Documents, link
 from contracts.schemas.schema_set import SchemaSet
 from contracts.syntax.documents import UnreadableError
@@ -23,9 +24,10 @@ from contracts.syntax.text import did_you_mean, escape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """How a document is read: the overlays that change it, in turn."""
+    """How a document is read: the overlays that change it, in turn; presets for the operations that fit them."""
 
     overlays: tuple[Path, ...] = ()
+    presets: tuple[str, ...] = ()
 
 
 DEFAULT_OPTIONS: Final = LoadOptions()
@@ -70,9 +72,11 @@ def load(
 
         documents.faults += check_shape(root, documents.shown(documents.root))
         link(documents)
+        apply_presets(documents, options.presets)
         documents.faults += check_contract(documents)
     else:
         link(documents)
+        apply_presets(documents, options.presets)
     _raise(documents.faults)
     contract = _contract(documents, root, files)
     if check:

@@ -1,4 +1,4 @@
-"""JSON Pointers (RFC 6901), ISO 8601 durations, short renderings of values, closest names, words in patterns."""
+"""JSON Pointers and merge patches, ISO 8601 durations, renderings of values, closest names, words in patterns."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -145,6 +145,15 @@ def look_up(value: object, pointer: str) -> object:
         if value is ABSENT:
             break
     return value
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """Return `target` with a JSON Merge Patch (RFC 7396) applied; neither is changed."""
+    if not isinstance(patch, Mapping):
+        return patch
+    kept = target if isinstance(target, Mapping) else {}
+    changed = {name: merge_patch(kept.get(name), value) for name, value in patch.items() if value is not None}
+    return {**{name: value for name, value in kept.items() if name not in patch or name in changed}, **changed}
 
 
 def split_ref(ref: str) -> tuple[str, str]:

@@ -48,7 +48,7 @@ def find_sources(names: Iterable[str], options: LoadOptions = DEFAULT_OPTIONS) -
     """
     sources = [_source(name, options) for name in names]
     if options != DEFAULT_OPTIONS and not any(source.options == options for source in sources):
-        raise MisuseError("overlays change OpenAPI files, and no file is named.", cure="Name the file.")
+        raise MisuseError("overlays and presets are for OpenAPI files, and no file is named.", cure="Name the file.")
     return [_with_bugs(source) for source in sources]
 
 

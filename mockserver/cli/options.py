@@ -24,11 +24,18 @@ READING_OPTIONS: Final = (
         metavar="FILE",
         help="OpenAPI Overlay that changes the document before it is read; repeatable, applied in turn.",
     ),
+    click.option(
+        "--preset",
+        "presets",
+        multiple=True,
+        metavar="NAME",
+        help="Known way of bulk requests, for the operations that fit it, such as scim-bulk; repeatable.",
+    ),
 )
 
 
 def reading_options(command: Decorated) -> Decorated:
-    """Add the options of how a document is read to a command: overlays."""
+    """Add the options of how a document is read to a command: overlays, presets."""
     return reduce(lambda made, option: option(made), reversed(READING_OPTIONS), command)
 
 
@@ -36,7 +43,7 @@ def reading_of(given: Mapping[str, Any]) -> "LoadOptions":
     """Return how documents are read, from the options of `reading_options`."""
     from contracts.openapi.loading import LoadOptions  # noqa: PLC0415 - `--help` must not wait for it
 
-    return LoadOptions(overlays=given["overlays"])
+    return LoadOptions(overlays=given["overlays"], presets=given["presets"])
 
 
 class RenamedOption(click.Option):

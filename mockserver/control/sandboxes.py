@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.messages import Response
 from contracts.openapi.validation import Violation, validate_value
 from contracts.schemas.schema_set import Schema, SchemaSet
-from contracts.syntax.text import parse_iso_duration
+from contracts.syntax.text import merge_patch, parse_iso_duration
 from mockserver.api.model import RequestContext
 from mockserver.control.routes import ControlContext, RefusedError, instant
 from mockserver.domain.clock_and_ids import VirtualClock
@@ -173,7 +173,7 @@ def put_settings(control: ControlContext, context: RequestContext) -> Response:
 def patch_settings(control: ControlContext, context: RequestContext) -> Response:
     """Change some settings (JSON Merge Patch, RFC 7396)."""
     sandbox = control.sandbox(context)
-    return _replace_settings(control, sandbox, sandboxes.merge(sandbox.settings, context.data))
+    return _replace_settings(control, sandbox, merge_patch(sandbox.settings, context.data))
 
 
 def _replace_settings(control: ControlContext, sandbox: Sandbox, wanted: Any) -> Response:

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from contracts.errors import MisuseError
 from contracts.messages import Headers, Request, Response
 from contracts.syntax.json_text import MAX_BODY_DEPTH
+from contracts.syntax.text import merge_patch
 from mockserver.api.model import Api, Refusal, problem
 from mockserver.control.metrics import Metrics
 from mockserver.control.routes import ControlContext, RefusedError, control_api, find_sandbox
@@ -257,7 +258,7 @@ def _is_control(path: str) -> bool:
 
 def _control_template(control: Api, metrics: Metrics) -> SandboxTemplate:
     """Return the template of the sandbox behind the control API: it counts requests and keeps no journal."""
-    own = sandboxes.merge(
+    own = merge_patch(
         sandboxes.DEFAULT_SETTINGS, {"limits": {"journalExchanges": 0, "depth": MAX_BODY_DEPTH + CONTROL_EXTRA_DEPTH}}
     )
     return SandboxTemplate(

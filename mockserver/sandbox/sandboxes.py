@@ -15,6 +15,7 @@ import orjson
 
 from contracts.messages import Response
 from contracts.syntax.json_text import MAX_BODY_DEPTH
+from contracts.syntax.text import merge_patch
 from mockserver.api.model import Api, ApiState
 from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import ClockMode, IdSource, VirtualClock
@@ -75,7 +76,7 @@ _SETTING_SCHEMAS: Final[Mapping[str, Any]] = {
 def default_settings(apis: Iterable[Api], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the settings of a new sandbox: the defaults, those of each API under its name, and `given` over them."""
     whole = {**DEFAULT_SETTINGS, **{api.name: api.settings for api in apis if api.settings}}
-    merged: dict[str, Any] = merge(whole, given or {})
+    merged: dict[str, Any] = merge_patch(whole, given or {})
     return merged
 
 
@@ -83,15 +84,6 @@ def settings_schema(apis: Iterable[Api]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of the settings when these APIs are served."""
     own = {api.name: dict(api.settings_schema) for api in apis if api.settings_schema}
     return {"type": "object", "additionalProperties": False, "properties": {**_SETTING_SCHEMAS, **own}}
-
-
-def merge(target: Any, patch: Any) -> Any:
-    """Return `target` with a JSON Merge Patch (RFC 7396) applied; neither is changed."""
-    if not isinstance(patch, Mapping):
-        return patch
-    kept = target if isinstance(target, Mapping) else {}
-    changed = {name: merge(kept.get(name), value) for name, value in patch.items() if value is not None}
-    return {**{name: value for name, value in kept.items() if name not in patch or name in changed}, **changed}
 
 
 def with_defaults(given: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:

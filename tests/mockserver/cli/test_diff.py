@@ -120,5 +120,5 @@ def test_an_overlay_changes_both_versions(tmp_path):
     overlay.write_text(f"overlay: 1.0.0\ninfo: {{title: T, version: '1'}}\nactions: [{action}]\n")
     assert run(str(old), str(new))[0] == 1
     assert run(str(old), str(new), "--overlay", str(overlay))[:2] == (0, "T 1 → T 1\n\nNo changes.\n")
-    with pytest.raises(MisuseError, match="overlays change OpenAPI files, and no file is named"):
+    with pytest.raises(MisuseError, match="overlays and presets are for OpenAPI files"):
         find_sources(["genero"], LoadOptions(overlays=(overlay,)))

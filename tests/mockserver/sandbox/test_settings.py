@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from mockserver.sandbox.sandboxes import DEFAULT_SETTINGS, default_settings, merge, settings_schema, with_defaults
+from contracts.syntax.text import merge_patch
+from mockserver.sandbox.sandboxes import DEFAULT_SETTINGS, default_settings, settings_schema, with_defaults
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
@@ -36,20 +37,20 @@ JSON = st.recursive(
 )
 def test_the_examples_of_the_standard(target, patch, result):
     """Every example of RFC 7396 comes out as printed there."""
-    assert merge(target, patch) == result
+    assert merge_patch(target, patch) == result
 
 
 @given(JSON, JSON)
 def test_a_patch_applied_twice_changes_nothing_more(target, patch):
     """Merging is idempotent."""
-    once = merge(target, patch)
-    assert merge(once, patch) == once
+    once = merge_patch(target, patch)
+    assert merge_patch(once, patch) == once
 
 
 @given(st.dictionaries(st.sampled_from("abc"), JSON, max_size=3))
 def test_an_empty_patch_changes_nothing(target):
     """A patch that names nothing leaves everything."""
-    assert merge(target, {}) == target
+    assert merge_patch(target, {}) == target
 
 
 def test_what_is_absent_is_filled_up():
