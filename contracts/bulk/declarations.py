@@ -41,8 +41,10 @@ ATTRIBUTE_NAMES: Final = {
     "dependsOn": "depends_on",
     "failedAt": "failed_at",
     "failedIf": "failed_if",
+    "failedKey": "failed_key",
     "fanOut": "fan_out",
     "groupBy": "group_by",
+    "handleAs": "handle_as",
     "ignoreCase": "ignore_case",
     "inOrder": "in_order",
     "markedAs": "marked_as",
@@ -52,6 +54,9 @@ ATTRIBUTE_NAMES: Final = {
     "onlyFor": "only_for",
     "perItem": "per_item",
     "rolledBack": "rolled_back",
+    "set": "set_members",
+    "setDone": "set_done",
+    "setFailed": "set_failed",
     "stopAfter": "stop_after",
 }
 
@@ -150,11 +155,13 @@ def _read_test(data: Json) -> OutcomeTest:
 
 def _read_job(data: Json) -> BulkJob:
     given = dict(data)
-    state = given.pop("state")
+    state, id_at = given.pop("state"), given.pop("id", None)
     lengths: dict[str, Callable[[Any], Any]] = dict.fromkeys(("every", "timeout", "keep"), parse_iso_duration)
     return BulkJob(
         state_at=state["at"],
         words=state["map"],
+        set_in_state=state.get("set", {}),
+        id_at=id_at,
         **_arguments(
             given,
             when=_words,

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
 Location: TypeAlias = str
+SetMembers: TypeAlias = Mapping[Location, object]
 Collection: TypeAlias = Literal["array", "map", "line-pairs", "lines", "rows", "parts"]
 Covers: TypeAlias = Literal["all", "failed", "split", "unless-failed"]
 
@@ -154,8 +155,12 @@ class OutcomeTest:
 class Outcomes:
     """Where outcomes are and how they are written. Locations other than `at` and `failed_at` are relative to an entry.
 
-    `failed_at` is a collection of failures alone. `covers` is which items are reported. `many` permits several entries
-    for one item.
+    `failed_at` is a collection of failures alone, `failed_key` where those have their key if not at `key`. `covers` is
+    which items are reported; with `gaps` a list has null in the place of an item without an entry. `many` permits
+    several entries for one item. `record` is where a success has the record, "" for the entry itself; `status` the
+    status code that the item alone would have, `message` the text of a failure whose code is `error`. `codes` maps
+    kinds of faults to codes, `default` is that of the others. `set_members`, `set_done` and `set_failed` map locations
+    to values, constant or `$` expressions: see `x-bulk.schema.json`.
     """
 
     at: Location
@@ -169,18 +174,28 @@ class Outcomes:
     id: Location | None = None
     version: Location | None = None
     error: Location | None = None
+    failed_key: Location | None = None
+    record: Location | None = None
+    status: Location | None = None
+    message: Location | None = None
+    codes: Mapping[str, str | int] = field(default_factory=dict)
+    gaps: bool = False
+    set_members: SetMembers = field(default_factory=dict)
+    set_done: SetMembers = field(default_factory=dict)
+    set_failed: SetMembers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkReply:
     """How results are reported: the status code of each class, and where outcomes and counters are.
 
-    The classes are `accepted`, `allOk`, `someFailed`, `allFailed` and `wholeFailed`.
+    The classes are `accepted`, `allOk`, `someFailed`, `allFailed` and `wholeFailed`. `set_members` are further members.
     """
 
     status: Mapping[str, int]
     outcomes: Outcomes | None = None
     counts: Mapping[str, Location] = field(default_factory=dict)
+    set_members: SetMembers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +226,10 @@ class BulkJob:
     `when` lists conditions of which any makes a job: `always`, `header:Prefer=respond-async`, `query:async=true`.
     `handle` is the location of the job's id or URL in the response. `words` maps the API's state words to `JOB_STATES`.
     `results` are the operations that return outcomes (`here`: the poll itself). `every` is the polling interval,
-    `timeout` and `keep` how long a job may run and is kept.
+    `timeout` and `keep` how long a job may run and is kept. `id_at` is where the poll has what `handle` is in the first
+    response, None when it is there too; `handle_as` is the handle as text with `{id}` in it. `error` is where the poll
+    tells why the whole job failed. `set_members` are further members of what is told of the job, `set_in_state` those
+    of one state.
     """
 
     when: tuple[str, ...]
@@ -229,6 +247,11 @@ class BulkJob:
     active: ActiveJobs | None = None
     outcomes: Outcomes | None = None
     takes: JobDuration = field(default_factory=JobDuration)
+    id_at: Location | None = None
+    handle_as: str | None = None
+    error: Location | None = None
+    set_members: SetMembers = field(default_factory=dict)
+    set_in_state: Mapping[str, SetMembers] = field(default_factory=dict)
 
     @property
     def operations(self) -> frozenset[str]:
@@ -309,7 +332,8 @@ class Pagination:
 class RecordAct:
     """What a single-record operation does (`x-record`, else inferred from method and path).
 
-    `key` is the location of the record's key, `payload` that of its content; `page` applies to `list` alone.
+    `key` is the location of the record's key, `payload` that of its content; `page` applies to `list` alone. `reply` is
+    where the response has the record, or the list of records.
     """
 
     action: Choice
@@ -318,6 +342,7 @@ class RecordAct:
     payload: Location = ""
     version: Location | None = None
     page: Pagination = field(default_factory=Pagination)
+    reply: Location = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,7 +355,8 @@ class Resource:
     has, `required` are members that a new record must have, `defaults` fill absent members of a new record. `restrict`:
     a record that others refer to cannot be deleted. `ignore_case`: member names are compared without regard to case.
     `lookups` are templates of JSON values that may replace a key: `{member}` is the value of a member of the record.
-    `extras` are its `x-` members.
+    `payload` is where a record that is shown has its payload, `created` and `modified` where it has the times of its
+    first and last write, `set_members` are further members of it. `extras` are its `x-` members.
     """
 
     name: str
@@ -346,6 +372,10 @@ class Resource:
     restrict: bool = False
     ignore_case: bool = False
     lookups: tuple[object, ...] = ()
+    payload: Location = ""
+    created: Location | None = None
+    modified: Location | None = None
+    set_members: SetMembers = field(default_factory=dict)
     extras: Mapping[str, object] = field(default_factory=dict)
 
 

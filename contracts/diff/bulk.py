@@ -51,6 +51,15 @@ OUTCOME_RULES: Final = (
     MemberRule("id", "id", optional_member(), "clients learn ids there"),
     MemberRule("version", "version", optional_member(), "clients learn versions there"),
     MemberRule("error", "error", optional_member(), "clients read errors there"),
+    MemberRule("failedKey", "failed_key", any_change(), "clients match failures by their key"),
+    MemberRule("record", "record", optional_member(), "clients read records there"),
+    MemberRule("status", "status", optional_member(), "clients read the status of an item there"),
+    MemberRule("message", "message", optional_member(), "clients read errors there"),
+    MemberRule("codes", "codes", map_entries(), "clients know errors by their code"),
+    MemberRule("gaps", "gaps", any_change(), "clients match outcomes by their place"),
+    MemberRule("set", "set_members", map_entries(), "clients read the member there"),
+    MemberRule("setDone", "set_done", map_entries(), "clients read the member there"),
+    MemberRule("setFailed", "set_failed", map_entries(), "clients read the member there"),
 )
 BULK_RULES: Final = (
     MemberRule("items.as", "items.shape", any_change(), "what clients send is not read any more"),
@@ -101,6 +110,7 @@ BULK_RULES: Final = (
     MemberRule("order.onBroken", "order.on_broken", optional_member(), "items that were not run say so otherwise"),
     MemberRule("reply.status", "reply.status", map_entries(removed="warning"), STATUS_CHANGED),
     MemberRule("reply.counts", "reply.counts", map_entries(), "clients read the counter there"),
+    MemberRule("reply.set", "reply.set_members", map_entries(), "clients read the member there"),
     MemberRule(
         "guard.refuse", "guard.refuse", map_entries(removed="info", added="error"), "what was let through is refused"
     ),
@@ -119,6 +129,11 @@ BULK_RULES: Final = (
 )
 JOB_RULES: Final = (
     MemberRule("handle", "handle", any_change(), "clients learn there how to ask for the job"),
+    MemberRule("handleAs", "handle_as", any_change("warning"), "handles look otherwise"),
+    MemberRule("id", "id_at", optional_member(), "clients read the job's id there"),
+    MemberRule("error", "error", optional_member(), "clients read there why a job failed"),
+    MemberRule("set", "set_members", map_entries(), "clients read the member there"),
+    MemberRule("state.set", "set_in_state", map_entries(), "clients read the member there"),
     MemberRule("poll", "poll", any_change(), "clients ask for the job by that call"),
     MemberRule("state.at", "state_at", any_change(), "clients read the state there"),
     MemberRule("state.map", "words", map_entries(added="error"), "clients do not know the word"),
@@ -307,8 +322,12 @@ RESOURCE_RULES: Final = {
     "restrict": flag(on="error"),
     "ignore_case": flag(off="error"),
     "lookups": list_entries(removed="error", added="info"),
+    "payload": any_change(),
+    "created": optional_member(),
+    "modified": optional_member(),
+    "set_members": map_entries(),
 }
-DOCUMENT_NAMES: Final = {"ignore_case": "ignoreCase"}
+DOCUMENT_NAMES: Final = {"ignore_case": "ignoreCase", "set_members": "set"}
 
 
 def compare_resources(old: Contract, new: Contract, comparer: SchemaComparer) -> Iterator[Change]:

@@ -7,6 +7,7 @@ the location with `reader` or `chooser`, or read all of them with `column`.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -266,8 +267,20 @@ def _with(data: object, tokens: Sequence[str], value: object) -> object:
 
 
 def put_at(target: dict[str, Any], pointer: Location, value: object) -> None:
-    """Set `value` at `pointer` in `target` in place; missing objects are made."""
+    """Set `value` at `pointer` in `target` in place; missing objects are made, and an array where the token is 0."""
     *path, last = tokens_of(pointer)
-    for token in path:
-        target = target.setdefault(token, {})
-    target[last] = value
+    inner: Any = target
+    for token, after in pairwise((*path, last)):
+        inner = _step_into(inner, token, [] if after == "0" else {})
+    if isinstance(inner, list):
+        inner[int(last) :] = [value]
+    else:
+        inner[last] = value
+
+
+def _step_into(inner: Any, token: str, fresh: object) -> Any:
+    if isinstance(inner, dict):
+        return inner.setdefault(token, fresh)
+    if int(token) == len(inner):
+        inner.append(fresh)
+    return inner[int(token)]

@@ -4,8 +4,9 @@ Begin with `entries_of` and `outcomes_of` for items, `representation_reader` for
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import unquote, urlsplit
 
 from contracts.bulk.model import Bulk, Location, Outcomes, Pagination, Resource
 from contracts.exchange.bulk_request import KEYLESS_MATCHING, BulkItem, KeyIndex, dependencies, item_index
@@ -50,29 +51,49 @@ class ReportedOutcome:
 
 
 class RawEntry(NamedTuple):
-    """One outcome entry not matched to items. `failed`: it is in the collection of failures, or its test says so."""
+    """One outcome entry not matched to items. `failed`: it is in the collection of failures, or its test says so.
+
+    `place` is the index of its item where entries are told apart by their place alone, None where places say nothing.
+    """
 
     key: object
     failed: bool
     error: object
     raw: object
+    place: int | None
 
 
 def raw_entries(declared: Outcomes, body: object) -> Iterator[RawEntry] | None:
     """Yield the entries in a body, None when no collection is at the declared location."""
-    places = [(declared.at, declared.covers == "failed")]
-    if declared.failed_at is not None and declared.failed_at != declared.at:
-        places.append((declared.failed_at, True))
-    found = [(failed, collection) for at, failed in places for collection in find_all(body, at)]
-    if not found:
+    at = list(find_all(body, declared.at))
+    apart = declared.failed_at is not None and declared.failed_at != declared.at
+    failures = list(find_all(body, declared.failed_at or "")) if apart else []
+    if not at and not failures:
         return None
-    return (_raw_entry(declared, name, raw, failed=failed) for failed, one in found for name, raw in _pairs(one))
+    return _raw_entries(declared, at, failures)
 
 
-def _raw_entry(declared: Outcomes, name: object, raw: object, *, failed: bool) -> RawEntry:
+def _raw_entries(declared: Outcomes, at: Sequence[object], failures: Sequence[object]) -> Iterator[RawEntry]:
+    done = [one for collection in at for one in _pairs(collection)]
+    bad = [one for collection in failures for one in _pairs(collection)]
+    for n, (name, raw) in enumerate(done):
+        if raw is None and declared.gaps:
+            if not bad:
+                yield RawEntry(ABSENT, True, None, None, n)  # noqa: FBT003 - a failure
+            continue
+        place = n if declared.gaps or not bad else None
+        yield _raw_entry(declared, name, raw, declared.key, place, failed=declared.covers == "failed")
+    for n, (name, raw) in enumerate(bad):
+        place = n if not done else None
+        yield _raw_entry(declared, name, raw, declared.failed_key or declared.key, place, failed=True)
+
+
+def _raw_entry(
+    declared: Outcomes, name: object, raw: object, key_at: Location | None, place: int | None, *, failed: bool
+) -> RawEntry:
     error = _optional(raw, declared.error)
-    key = name if declared.key is None else find(raw, declared.key)
-    return RawEntry(key, failed or _is_failure(declared, raw, error), error, raw)
+    key = name if key_at is None else find(raw, key_at)
+    return RawEntry(key, failed or _is_failure(declared, raw, error), error, raw, place)
 
 
 def _pairs(collection: object) -> Iterable[tuple[object, object]]:
@@ -89,7 +110,22 @@ def entries_of(
     if found is None:
         return None
     entry_reader = _EntryReader(bulk, declared, items)
-    return tuple(entry_reader.entry(place, one) for place, one in enumerate(found))
+    entries = [entry_reader.entry(place, one) for place, one in enumerate(found)]
+    apart = declared.failed_at not in {None, declared.at} and declared.covers in {"all", "split"}
+    return tuple(_with_nameless_failures(entries, len(items)) if apart else entries)
+
+
+def _with_nameless_failures(entries: list[OutcomeEntry], size: int) -> list[OutcomeEntry]:
+    """Return the entries; failures without a key are of the items that have no entry, where there are as many."""
+    nameless = [one for one in entries if one.failed and one.key is ABSENT and not one.items]
+    if not nameless:
+        return entries
+    told = {item for one in entries for item in one.items}
+    others = [item for item in range(size) if item not in told]
+    if len(others) != len(nameless):
+        return entries
+    named = dict(zip(map(id, nameless), others, strict=True))
+    return [replace(one, items=(named[id(one)],)) if id(one) in named else one for one in entries]
 
 
 class _EntryReader:
@@ -105,14 +141,14 @@ class _EntryReader:
     def entry(self, place: int, reported: RawEntry) -> OutcomeEntry:
         """Return an entry with the items that it reports."""
         declared = self._declared
-        items = self._matched_items(place, reported.key)
+        items = self._matched_items(reported.place, reported.key)
         idle = self._is_marked(reported.raw, reported.error, items)
         return OutcomeEntry(
             place=place,
             key=reported.key,
             failed=reported.failed and not idle,
             not_run=idle,
-            id=_optional(reported.raw, declared.id),
+            id=_key_of_address(_optional(reported.raw, declared.id)),
             version=_optional(reported.raw, declared.version),
             error=None if reported.error is ABSENT else reported.error,
             items=items,
@@ -129,15 +165,22 @@ class _EntryReader:
         }
         return any(text_of(mark) in reported for mark in marks if mark is not None)
 
-    def _matched_items(self, place: int, key: object) -> tuple[int, ...]:
+    def _matched_items(self, place: int | None, key: object) -> tuple[int, ...]:
         declared = self._declared
-        if key is ABSENT and self._by_place:
-            return (place,) if place < len(self._waits) else ()
+        if key is ABSENT and (self._by_place or (declared.gaps and place is not None)):
+            return (place,) if place is not None and place < len(self._waits) else ()
         if self._bulk.key.by not in KEYLESS_MATCHING:
             return tuple(self._key_index.find_named(key) if declared.shape == "map" else self._key_index.find(key))
         if key is ABSENT and declared.key is None and declared.shape != "map":
-            return tuple(self._key_index.find(place))
+            return () if place is None else tuple(self._key_index.find(place))
         return tuple(self._key_index.find(item_index(self._bulk, key)))
+
+
+def _key_of_address(value: object) -> object:
+    """Return the last segment of a URL or an absolute path, other values as they are."""
+    if isinstance(value, str) and value.startswith(("/", "http://", "https://")):
+        return unquote(urlsplit(value).path.rpartition("/")[2])
+    return value
 
 
 def _is_failure(declared: Outcomes, raw: object, error: object) -> bool:
@@ -229,14 +272,17 @@ class RepresentationReader:
         return {name: one for name, one in every if name not in skipped and (known is None or name in known)}
 
     def _own(self, body: object, name: str) -> object:
-        own = find(body, f"/{name}")
-        return own if own is not ABSENT else self.members(body).get(name, ABSENT)
+        found = (find(body, f"{at}/{name}") for at in ("", *self.places))
+        return next((one for one in found if one is not ABSENT), ABSENT)
 
 
 def representation_reader(resource: Resource, operations: Iterable[Operation]) -> RepresentationReader:
     """Return the reader of a resource whose single-record operations are among `operations`."""
     acts = [one.record for one in operations if one.record is not None]
-    places = (act.payload for act in acts if act.payload and act.action.constant in WRITE_ACTIONS)
+    places = [act.payload for act in acts if act.payload and act.action.constant in WRITE_ACTIONS]
+    replies = [act.reply for act in acts if act.reply and act.action.constant != "list"]
+    own = [f"{at}{resource.payload}" for at in (*replies, "") if resource.payload]
+    places = [*own, *replies, *places]
     return RepresentationReader(resource=resource, places=tuple(dict.fromkeys(places)))
 
 

@@ -111,7 +111,7 @@ def _resource(name: str, acts: list[Operation], versions: Mapping[str, str]) -> 
     members = payload.members() if payload else {}
     variables = [one.record.key.removeprefix("path:") for one in acts if one.record and one.record.key]
     key = next((one for one in variables if one in members), "id")
-    required = payload.request.raw.get("required", ()) if payload else ()
+    required = payload.raw.get("required", ()) if payload else ()
     creates = any(one.record and one.record.action.constant == "create" for one in acts)
     return Resource(
         name=name,
@@ -149,7 +149,7 @@ def fallback_resource(contract: Contract, operation: Operation) -> str | None:
 
 
 NUMERIC_TYPES = frozenset(("integer", "number"))
-REPRESENTING_ACTIONS = ("create", "replace", "upsert", "read", "update")  # their responses contain the record
+REPRESENTING_ACTIONS = ("create", "replace", "upsert", "update", "read")  # their responses contain the record
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,3 +255,17 @@ def _parameter_key_schemas(operation: Operation) -> Iterator[Schema]:
     for one in operation.parameters:
         if (one.where, one.name) == (where, name) and one.schema is not None:
             yield one.schema
+
+
+def representation_schema(contract: Contract, resource: Resource) -> Schema | None:
+    """Return the schema of a record in the response that shows one, None when no response has a schema."""
+    for action in REPRESENTING_ACTIONS[::-1]:
+        for one in _record_operations(contract, resource):
+            act = one.record
+            if act is None or act.action.constant != action:
+                continue
+            responses = (one.responses.get(status) for status in ("200", "201"))
+            media = next((two.media("application/json") for two in responses if two is not None), None)
+            if media is not None and media.schema is not None:
+                return media.schema.at(act.reply)
+    return None

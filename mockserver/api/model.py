@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from http import HTTPStatus
 from typing import Any, Protocol, TypeAlias
 
-from contracts.bulk.model import Bulk, Resource
+from contracts.bulk.model import Bulk, Outcomes, Resource
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Headers, Request, Response
 from contracts.openapi.model import Contract, Operation
@@ -277,6 +277,7 @@ class ItemRun:
     `valid` names the resources whose payloads are all valid, `failed_keys` has the keys of items that failed before.
     `stop_after` is the batch's. `serve_item` applies an item that is an HTTP request, to a store; None for other items.
     `reread_item` makes an item of another value in its place in the body, once references in it are replaced.
+    `outcomes` is how they are reported where that is not as the operation's own response does it.
     """
 
     api: Api
@@ -292,6 +293,7 @@ class ItemRun:
     stop_after: int = 0
     serve_item: "ServeItem | None" = None
     reread_item: "RereadItem | None" = None
+    outcomes: Outcomes | None = None
 
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"

@@ -19,8 +19,10 @@ from contracts.openapi.routing import expand, last_variable
 from mockserver.api.model import Batch, ItemRun, Refusal, RequestContext, json_response
 from mockserver.bulk.guards import Admission, admit, check_item_preconditions, make_batch
 from mockserver.bulk.http_items import serve_http_item
+from mockserver.bulk.job_status import status_body
 from mockserver.bulk.outcome_rendering import body_of, outcome_class, status_of
 from mockserver.bulk.prepared_api import BulkPlan, prepared
+from mockserver.bulk.set_members import REQUEST_VALUES, completed, request_facts, request_values
 from mockserver.bulk.units import run_items, with_job_effect
 from mockserver.domain.jobs import Job, schedule
 from mockserver.domain.values import FanOutTarget, Item, Outcome
@@ -42,8 +44,10 @@ def serve_bulk(context: RequestContext) -> Response:
         return _serve_fan_out(context, batch, plan.bulk.items.fan_out)
     outcomes = run_batch(context, batch, context.scope)
     status = status_of(plan.bulk.reply.status, outcome_class(outcomes, batch.unit))
-    body = body_of(run_of(context, batch, context.scope), plan.bulk, plan.bulk.reply.outcomes, outcomes)
-    return json_response(context, status, body)
+    facts = request_facts(context) if plan.bulk.reply.set_members else {}
+    body = body_of(run_of(context, batch, context.scope), plan.bulk, plan.bulk.reply.outcomes, outcomes, facts)
+    full = completed(context, status, body, context.now, f"reply/{context.api_state.ids.count('reply')}")
+    return json_response(context, status, full)
 
 
 def run_of(context: RequestContext, batch: Batch, scope: str) -> ItemRun:
@@ -216,6 +220,9 @@ def _job(context: RequestContext, admission: Admission, declared: BulkJob, scope
         arrival=api_state.jobs.arrivals,
         retention=declared.keep,
     )
+    if declared.set_members or declared.set_in_state:
+        taken = request_values((declared.set_members, declared.set_in_state), request_facts(context))
+        job = replace(job, extra={REQUEST_VALUES: taken})
     if context.decision is not None:
         job = with_job_effect(job, context.decision.effects.job, context.item_effects)
     api_state.jobs.arrivals += 1
@@ -229,9 +236,8 @@ def _accepted_response(context: RequestContext, plan: BulkPlan, declared: BulkJo
     if is_outside(declared.handle):
         name = declared.handle.partition(":")[2]
         return Response(status=status, headers=Headers(((name, poll_path(context, declared.poll, job)),)))
-    body: dict[str, Any] = {}
-    put_at(body, declared.handle, job.id)
-    return json_response(context, status, body)
+    body = status_body(context, job, accepted=True)
+    return json_response(context, status, completed(context, status, body, job.posted, f"job/{job.id}"))
 
 
 def poll_path(context: RequestContext, poll: str, job: Job) -> str:

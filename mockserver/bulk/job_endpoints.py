@@ -1,7 +1,7 @@
 """Run jobs that are due (`run_due_jobs`), and serve their operations: `serve_poll` and `serve_cancel`.
 
 A job that meets an internal error ends in its failed state with a result for every item.
-`mockserver.domain.jobs.job_state` computes a job's state; `state_word` translates it into the API's word.
+What they say of a job is in `job_status`.
 """
 
 import logging
@@ -9,20 +9,28 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from contracts.bulk.model import BulkJob, Outcomes, Resource
-from contracts.exchange.locations import is_outside, put_at
+from contracts.bulk.model import Outcomes, Resource
 from contracts.messages import ABSENT, Response
 from contracts.openapi.routing import variables_of
 from mockserver.api.model import Api, ApiState, Batch, Refusal, RequestContext, json_response
 from mockserver.bulk.execution import run_batch, run_of
 from mockserver.bulk.guards import make_batch
 from mockserver.bulk.items import reread_body
-from mockserver.bulk.outcome_rendering import declared_entry, name_of, outcome_class, render_entries, status_of
+from mockserver.bulk.job_status import status_body
+from mockserver.bulk.outcome_entries import declared_entry
+from mockserver.bulk.outcome_rendering import (
+    message_of,
+    name_of,
+    outcome_class,
+    split_entries,
+    status_of,
+)
 from mockserver.bulk.prepared_api import BulkPlan, prepared
+from mockserver.bulk.set_members import completed
 from mockserver.bulk.units import item_effects_of
-from mockserver.domain.jobs import Job, JobResult, is_final, job_state, processed_items, retention_end
+from mockserver.domain.jobs import Job, JobResult, is_final, retention_end
 from mockserver.domain.values import Item, ItemFault, Outcome
 
 INTERNAL_FAULT_TEXT: Final = (
@@ -37,12 +45,14 @@ def broken_result(context: RequestContext, job: Job) -> JobResult:
     outcomes = [Outcome(item, "failed", item.action, (fault,)) for item in _items(context, plan, job)]
     context.outcomes = outcomes
     declared = plan.bulk.job.outcomes if plan.bulk.job is not None else None
+    entries, failed = (None, None) if declared is None else _entries(context, plan, job, declared, outcomes)
     return JobResult(
         done=0,
         failed=job.items,
         not_run=0,
         status=500,
-        entries=None if declared is None else _entries(context, plan, job, declared, outcomes),
+        entries=entries,
+        failed_entries=failed,
         outcomes=outcomes if declared is None else (),
         is_internal_fault=True,
     )
@@ -62,28 +72,21 @@ def _items(context: RequestContext, plan: BulkPlan, job: Job) -> Sequence[Item]:
 
 def _entries(
     context: RequestContext, plan: BulkPlan, job: Job, declared: Outcomes, outcomes: Sequence[Outcome]
-) -> object:
+) -> tuple[object, object]:
     """Return the entries in the API's own shape, in the declared one where the API cannot say them."""
     batch = Batch(operation=plan.operation, bulk=plan.bulk, items=(), unit=job.unit, grouped=False, valid=frozenset())
     run = run_of(context, batch, job.scope)
     try:
-        return render_entries(run, declared, outcomes)
+        return split_entries(run, declared, outcomes)
     except Exception:  # noqa: BLE001 - the fault is logged, and the job has results all the same
         _log.debug("The results of the job %s cannot be rendered in the API's own shape", job.id, exc_info=True)
     if declared.shape == "map":
-        return {name_of(one.item): declared_entry(run, one) for one in outcomes}
-    return [declared_entry(run, one) for one in outcomes]
+        return {name_of(one.item): declared_entry(run, one) for one in outcomes}, None
+    return [declared_entry(run, one) for one in outcomes], None
 
 
 BUGS_OF_REQUEST = "bugs"  # in a job's `extra`: the planted bugs that the call had
 BUGS_OBSERVED = "fired"  # beside them: those that made a difference when the job ran
-NEAREST_STATE = {
-    "queued": "running",
-    "failed": "doneWithErrors",
-    "doneWithErrors": "done",
-    "open": "queued",
-    "expired": "failed",
-}
 _log: Final = logging.getLogger("bulkproof")
 
 
@@ -119,16 +122,25 @@ def _run(maker: Api, api_state: ApiState, job: Job) -> None:
         if here and declared is not None and declared.covers == "failed"
         else outcomes
     )
+    entries, failed_entries = (None, None) if declared is None else split_entries(run, declared, reported)
     api_state.jobs.results[job.id] = JobResult(
         done=counts.count("done"),
         failed=counts.count("failed"),
         not_run=counts.count("not-run"),
         status=status_of(batch.bulk.reply.status, outcome_class(outcomes, job.unit)),
-        entries=render_entries(run, declared, reported) if declared is not None else None,
+        entries=entries,
+        failed_entries=failed_entries,
+        error=_whole_failure(job, outcomes),
         outcomes=() if here else outcomes,
     )
     extra = {**job.extra, BUGS_OBSERVED: tuple(context.bugs)} if context.bugs else job.extra
     api_state.jobs.end(replace(job, extra=extra))
+
+
+def _whole_failure(job: Job, outcomes: Sequence[Outcome]) -> str:
+    """Return why a job failed whose items stand or fall together, "" when it did not."""
+    failed = next((one for one in outcomes if one.failed), None) if job.unit == "whole" else None
+    return "" if failed is None else message_of(failed)
 
 
 def _failed_result(api: Api, api_state: ApiState, job: Job) -> JobResult:
@@ -188,7 +200,12 @@ def serve_poll(context: RequestContext) -> Response:
     refusal = context.api.hooks.check_conduct(context, 0)
     if refusal is not None:
         return context.api.hooks.refuse(context, refusal)
-    return json_response(context, 200, status_body(context, job))
+    return _status_response(context, job)
+
+
+def _status_response(context: RequestContext, job: Job) -> Response:
+    body = completed(context, 200, status_body(context, job), job.posted, f"job/{job.id}")
+    return json_response(context, 200, body)
 
 
 def serve_cancel(context: RequestContext) -> Response:
@@ -205,7 +222,7 @@ def serve_cancel(context: RequestContext) -> Response:
     context.jobs = (cancelled,)
     if context.operation is not None and "204" in context.operation.responses:
         return Response(status=204)
-    return json_response(context, 200, status_body(context, cancelled))
+    return _status_response(context, cancelled)
 
 
 def find_job(context: RequestContext) -> Job | None:
@@ -238,51 +255,3 @@ def _expired(job: Job, now: datetime) -> bool:
 def _unknown(context: RequestContext) -> Refusal:
     del context
     return Refusal(status=404, kind="not-found", detail="No job has this id.")
-
-
-def plan_of(context: RequestContext, job: Job) -> BulkPlan:
-    """Return the plan of the operation that made a job."""
-    return prepared(context.api).plans[job.operation]
-
-
-def status_body(context: RequestContext, job: Job) -> dict[str, Any]:
-    """Return a job's status as its operation declares it."""
-    declared = _declared(context, job)
-    result = context.api_state.jobs.results.get(job.id)
-    body: dict[str, Any] = {}
-    if not is_outside(declared.handle):
-        put_at(body, declared.handle, job.id)
-    put_at(body, declared.state_at, state_word(declared, job_state(job, result, context.now)))
-    for name, place in declared.progress.items():
-        put_at(body, place, _progress(name, job, result, context.now))
-    if declared.outcomes is not None:
-        nothing: object = {} if declared.outcomes.shape == "map" else []
-        put_at(body, declared.outcomes.at, nothing if result is None or result.entries is None else result.entries)
-    return body
-
-
-def _declared(context: RequestContext, job: Job) -> BulkJob:
-    """Return the declaration that shapes the poll's answer: a fan-out's handles are told in its own reply alone."""
-    plans = prepared(context.api).polls.get(context.operation.id, ()) if context.operation is not None else ()
-    plain = [one.bulk.job for one in plans if one.bulk.items.fan_out is None and one.bulk.job is not None]
-    own = plan_of(context, job).bulk.job
-    assert own is not None  # noqa: S101 - it has made a job
-    return plain[0] if plain and plan_of(context, job).bulk.items.fan_out is not None else own
-
-
-def state_word(declared: BulkJob, wanted: str) -> str:
-    """Return the API's word for a class of state, or for the nearest class that it has a word for."""
-    words = {state_class: word for word, state_class in reversed(list(declared.words.items()))}
-    while wanted not in words and wanted in NEAREST_STATE:
-        wanted = NEAREST_STATE[wanted]
-    return str(words.get(wanted, wanted))
-
-
-def _progress(name: str, job: Job, result: JobResult | None, now: datetime) -> int:
-    if name in {"processed", "done", "failed"} and not is_final(job, now):
-        return processed_items(job, now) if name != "failed" else 0
-    if name == "failed":
-        return 0 if result is None else result.failed
-    if name == "done":
-        return 0 if result is None else result.done
-    return processed_items(job, now) if name == "processed" else job.items

@@ -1,13 +1,15 @@
 """Render outcomes as the contract declares them: status code, entries and counters (`body_of`), and faults as texts."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from contracts.bulk.model import Bulk, Outcomes, OutcomeTest
+from contracts.bulk.model import Bulk, Outcomes
 from contracts.exchange.locations import put_at
 from contracts.messages import ABSENT
 from contracts.schemas.violations import MAX_GROUPS, Violation
 from contracts.syntax.text import listed, pointer_of, short
+from mockserver.bulk.set_members import Facts, put_members
 from mockserver.bulk.units import is_reported
 from mockserver.domain.values import Item, ItemFault, Outcome
 
@@ -60,28 +62,52 @@ def reported_outcomes(
 
 
 def body_of(
-    run: "ItemRun", bulk: Bulk, declared: Outcomes | None, outcomes: Sequence[Outcome], body: Any = None
+    run: "ItemRun", bulk: Bulk, declared: Outcomes | None, outcomes: Sequence[Outcome], facts: Facts | None = None
 ) -> Any:
-    """Return the body that reports the outcomes: `declared` places them, `body` is extended when given."""
-    body = {} if body is None else body
+    """Return the body that reports the outcomes, where `declared` places them; `facts` are those of the request."""
+    body: dict[str, Any] = {}
     if declared is not None:
         whole_failed = outcome_class(outcomes, run.unit) == "wholeFailed"
         reported = reported_outcomes(declared, outcomes, whole_failed=whole_failed, rolled_back=bulk.unit.rolled_back)
-        bad = [one for one in reported if one.result != "done"] if declared.failed_at is not None else []
-        good = [one for one in reported if one.result == "done"] if declared.failed_at is not None else reported
         if declared.at == "":
-            return render_entries(run, declared, good)
-        if not (whole_failed and declared.covers == "unless-failed" and declared.failed_at is not None):
-            put_at(body, declared.at, render_entries(run, declared, good))
-        if declared.failed_at is not None and (bad or declared.covers == "split"):
-            put_at(body, declared.failed_at, render_entries(run, declared, bad))
+            return render_entries(run, declared, _at_place(declared, reported))
+        if not (whole_failed and declared.covers == "unless-failed" and _is_apart(declared)):
+            put_at(body, declared.at, render_entries(run, declared, _at_place(declared, reported)))
+        bad = [one for one in reported if one.result != "done"] if _is_apart(declared) else []
+        if declared.failed_at is not None and (bad or (declared.covers == "split" and _is_apart(declared))):
+            put_at(body, declared.failed_at, render_entries(run, replace(declared, gaps=False), bad))
     for name, place in bulk.reply.counts.items():
         put_at(body, place, count(name, outcomes))
+    if bulk.guard.unprocessed is not None:
+        put_at(body, bulk.guard.unprocessed, {} if bulk.items.shape == "map" else [])
+    if bulk.reply.set_members:
+        put_members(body, bulk.reply.set_members, {**(facts or {}), "count": lambda name: count(name[1:], outcomes)})
     return body
+
+
+def _is_apart(declared: Outcomes) -> bool:
+    """Tell whether failures are in a collection of their own."""
+    return declared.failed_at is not None and declared.failed_at != declared.at
+
+
+def _at_place(declared: Outcomes, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """Return the outcomes that the collection at `at` speaks of; with gaps all of them, to keep their places."""
+    if not _is_apart(declared) or declared.gaps:
+        return outcomes
+    return [one for one in outcomes if one.result == "done"]
+
+
+def split_entries(run: "ItemRun", declared: Outcomes, outcomes: Sequence[Outcome]) -> tuple[object, object]:
+    """Return the entries at `at` and those at `failedAt`, None where failures are not apart."""
+    failures = [one for one in outcomes if one.result != "done"] if _is_apart(declared) else None
+    entries = render_entries(run, declared, _at_place(declared, outcomes))
+    return entries, None if failures is None else render_entries(run, replace(declared, gaps=False), failures)
 
 
 def render_entries(run: "ItemRun", declared: Outcomes, outcomes: Sequence[Outcome]) -> object:
     """Return the entries of these outcomes: an array, a map by key, or a list of lists where they are at `/*/`."""
+    if declared is not outcomes_of(run):
+        run = replace(run, outcomes=declared)
     entries = run.api.hooks.entries(run)
     if run.item_effects is not None:
         outcomes = [one for one in outcomes if is_reported(run, one)]
@@ -89,6 +115,8 @@ def render_entries(run: "ItemRun", declared: Outcomes, outcomes: Sequence[Outcom
         return [entries(one) for one in outcomes]
     if declared.shape == "map":
         return {name_of(one.item): said[0] for one in outcomes if (said := entries(one))}
+    if declared.gaps:
+        return [None if one.result != "done" else entry for one in outcomes for entry in entries(one)]
     return [entry for one in outcomes for entry in entries(one)]
 
 
@@ -105,63 +133,12 @@ def count(name: str, outcomes: Sequence[Outcome]) -> int | bool:
     return table.get(name, len(results))
 
 
-def declared_entry(run: "ItemRun", outcome: Outcome) -> object:
-    """Return the entry of one outcome with its declared members: key, id, version, error, and the mark of failure."""
-    declared = outcomes_of(run)
-    if declared.shape == "map" and declared.error == "":
-        return message_of(outcome)
-    entry: dict[str, Any] = {}
-    _put_failure_mark(entry, declared.failed_if, outcome, _broken_reference_word(run, outcome))
-    if declared.key and outcome.item.key is not None:
-        put_at(entry, declared.key, outcome.item.key)
-    if outcome.record is not None:
-        if declared.id:
-            put_at(entry, declared.id, outcome.record.key)
-        if declared.version:
-            put_at(entry, declared.version, outcome.record.version)
-    if declared.error and outcome.result != "done":
-        put_at(entry, declared.error, _error_of(run, outcome))
-    return entry
-
-
 def outcomes_of(run: "ItemRun") -> Outcomes:
     """Return how a run's operation declares outcomes, in its response or in its job."""
     bulk = None if run.operation is None else run.operation.bulk
-    if bulk is None:
-        return Outcomes(at="")
+    if run.outcomes is not None or bulk is None:
+        return run.outcomes or Outcomes(at="")
     return bulk.reply.outcomes or (bulk.job.outcomes if bulk.job is not None else None) or Outcomes(at="")
-
-
-def _error_of(run: "ItemRun", outcome: Outcome) -> object:
-    marked = run.operation.bulk.unit.marked_as if run.operation is not None and run.operation.bulk is not None else None
-    if outcome.result == "not-run" and marked is not None and not outcome.faults:
-        return marked
-    word = _broken_reference_word(run, outcome)
-    return word if isinstance(word, str) else message_of(outcome)
-
-
-def _broken_reference_word(run: "ItemRun", outcome: Outcome) -> int | str | None:
-    """Return what an item is declared to say whose reference failed, None when this one waited for nothing."""
-    waited = any(fault.kind == "broken" and fault.value for fault in outcome.faults)
-    bulk = None if run.operation is None else run.operation.bulk
-    return bulk.order.on_broken if waited and bulk is not None else None
-
-
-def _put_failure_mark(
-    entry: dict[str, Any], test: OutcomeTest | None, outcome: Outcome, declared: int | str | None
-) -> None:
-    if test is None or test.at == "":
-        return
-    bad = outcome.result != "done"
-    if test.word == "exists":
-        if bad == bool(test.value):
-            put_at(entry, test.at, message_of(outcome))
-    elif isinstance(test.value, bool):
-        put_at(entry, test.at, test.value if (test.word == "is") == bad else not test.value)
-    elif test.word == "not" or str(test.value)[1:] in {"xx", "XX"}:
-        put_at(entry, test.at, declared if isinstance(declared, int) else http_status(outcome))
-    else:
-        put_at(entry, test.at, test.value if bad else "ok")
 
 
 def http_status(outcome: Outcome) -> int:
@@ -175,7 +152,7 @@ def http_status(outcome: Outcome) -> int:
 
 def message_of(outcome: Outcome) -> str:
     """Return the error text of an item, "" when it did not fail."""
-    return "; ".join(map(_fault_text, outcome.faults)) or ("not run" if outcome.result == "not-run" else "")
+    return "; ".join(map(fault_text, outcome.faults)) or ("not run" if outcome.result == "not-run" else "")
 
 
 def _bounds(facts: Mapping[str, object]) -> str:
@@ -190,7 +167,8 @@ def _suggestion(closest: object, words: object = None) -> str:
     return f" (it may be {', '.join(map(str, words))})" if isinstance(words, tuple) else ""
 
 
-def _fault_text(fault: ItemFault) -> str:
+def fault_text(fault: ItemFault) -> str:
+    """Return the text of one fault."""
     facts, name = fault.facts, ", ".join(fault.members)
     if "message" in facts:
         return str(facts["message"])

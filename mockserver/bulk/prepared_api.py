@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from contracts.bulk.model import Bulk, Resource
-from contracts.openapi.inference import fallback_resource, key_type, keys_of
+from contracts.openapi.inference import fallback_resource, key_type, keys_of, representation_schema
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.routing import Router
+from contracts.schemas.schema_set import Schema
 from mockserver.api.model import Api
 from mockserver.bulk.items import ItemReader
 from mockserver.bulk.record_service import RecordRules
@@ -28,7 +29,11 @@ class BulkPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedApi:
-    """What the pipeline needs of one API. `polls` and `cancels` map an operationId to the plans of its jobs."""
+    """What the pipeline needs of one API.
+
+    `polls` and `cancels` map an operationId to the plans of its jobs, `representations` resources to the schema of a
+    record that is shown.
+    """
 
     api: Api
     router: Router
@@ -37,6 +42,7 @@ class PreparedApi:
     polls: Mapping[str, tuple[BulkPlan, ...]]
     cancels: Mapping[str, tuple[BulkPlan, ...]]
     indexes: Mapping[str, tuple[Index, ...]]
+    representations: Mapping[str, Schema | None]
 
 
 _READY: "WeakKeyDictionary[Api, PreparedApi]" = WeakKeyDictionary()
@@ -68,6 +74,7 @@ def _make(api: Api) -> PreparedApi:
         polls=_by(plans, "poll"),
         cancels=_by(plans, "cancel"),
         indexes={name: _indexes(contract, resource) for name, resource in contract.resources.items()},
+        representations={name: representation_schema(contract, one) for name, one in contract.resources.items()},
     )
 
 
@@ -79,7 +86,7 @@ def _plan(contract: Contract, operation: Operation, bulk: Bulk, router: Router) 
 
 
 def _rules(contract: Contract, resource: Resource) -> RecordRules:
-    schema = None if resource.schema is None else contract.schemas.schema(resource.schema).request
+    schema = None if resource.schema is None else contract.schemas.schema(resource.schema)
     return RecordRules(resource, schema, _referrers(contract, resource), keys_of(contract, resource))
 
 

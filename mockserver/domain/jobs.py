@@ -55,7 +55,8 @@ class Job:
 class JobResult:
     """The result of a job that ran: numbers of items by result, and the entries rendered for its poll.
 
-    `status` is the status code that a synchronous request would have had. `is_internal_fault` marks a job that an
+    `failed_entries` are the failures where those stand apart, `error` is why the job failed as a whole. `status` is the
+    status code that a synchronous request would have had. `is_internal_fault` marks a job that an
     internal error kept from running.
     """
 
@@ -66,6 +67,8 @@ class JobResult:
     entries: object
     outcomes: Sequence[Outcome] = ()
     is_internal_fault: bool = False
+    failed_entries: object = None
+    error: str = ""
 
 
 def is_final(job: Job, now: datetime) -> bool:

@@ -1,14 +1,23 @@
 """The default hooks, `DEFAULT_HOOKS`: they serve a plain OpenAPI document."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from contracts.bulk.model import Resource
+from contracts.exchange.locations import is_outside, put_at
 from contracts.messages import Headers, Response
-from contracts.openapi.inference import key_type
+from contracts.openapi.inference import KeyType, key_type
+from contracts.schemas.schema_set import Schema
+from generators.data.compile import generator_of
+from generators.data.completion import fitted, time_text
+from generators.errors import UnsatisfiableError
 from mockserver.api.model import Hooks, ItemRun, Refusal, RequestContext, problem
-from mockserver.bulk.outcome_rendering import declared_entry
+from mockserver.bulk.outcome_entries import declared_entry
+from mockserver.bulk.outcome_rendering import status_of
+from mockserver.bulk.prepared_api import prepared
+from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job
 from mockserver.domain.values import FanOutTarget, Item, Outcome
 from mockserver.engine.document_responses import answer_header
@@ -110,31 +119,63 @@ def changes(item: Item) -> Mapping[str, object]:
 
 
 def new_keys(run: ItemRun, resource: Resource) -> Callable[[], Key]:
-    """Name records by the next UUID, or by a counter where the schema requires a number."""
-    ids, kind = run.api_state.ids, f"{run.scope}/{resource.name}"
-    if key_type(run.api.contract, resource).is_number:
+    """Name records by the next UUID, by a counter where the schema requires a number, else as the schema wants it."""
+    ids, kind, keys = run.api_state.ids, f"{run.scope}/{resource.name}", key_type(run.api.contract, resource)
+    if keys.is_number:
         return lambda: ids.count(kind) + 1
-    return lambda: ids.uuid(kind)
+    return lambda: _id_of(ids, kind, keys.schema)
+
+
+def _id_of(ids: IdSource, kind: str, schema: Schema | None) -> str:
+    """Return the next UUID, or a drawn text where a UUID is not valid."""
+    uuid = ids.uuid(kind)
+    if schema is None or schema.is_valid(uuid):
+        return uuid
+    with suppress(UnsatisfiableError):
+        return str(generator_of(schema, edges=0.0).draw(ids.random(f"{kind}/id")))
+    return uuid
 
 
 def job_id(context: RequestContext, items: int) -> str:
-    """Name a job by the next UUID."""
+    """Name a job by the next UUID, by a counter where its handle is a number, else as the handle's schema wants it."""
     del items
-    return context.api_state.ids.uuid("job")
+    ids, bulk = context.api_state.ids, None if context.operation is None else context.operation.bulk
+    if bulk is None or bulk.job is None or context.operation is None or is_outside(bulk.job.handle):
+        return ids.uuid("job")
+    response = context.operation.response(status_of(bulk.reply.status, "accepted"))
+    media = None if response is None else response.media("application/json")
+    schema = None if media is None or media.schema is None else media.schema.at(bulk.job.handle)
+    if KeyType(schema).is_number:
+        return str(ids.count("job") + 1)
+    return _id_of(ids, "job", None if bulk.job.handle_as is not None else schema)
 
 
 def render(run: ItemRun, resource: Resource, record: Record) -> object:
-    """Return the stored members, with the key, and the version where the resource declares one."""
-    del run
-    shown: dict[str, object] = {resource.key: record.key, **record.body}
-    shown[resource.key] = record.key
+    """Return the stored members, with the key, and what else the resource declares of a record that is shown.
+
+    Members that the response's schema requires beside them are filled in, the same whenever the record is shown.
+    """
+    shown: dict[str, object] = {resource.key: record.key}
+    if resource.payload:
+        put_at(shown, resource.payload, {name: one for name, one in record.body.items() if name != resource.key})
+    else:
+        shown |= record.body
+        shown[resource.key] = record.key
     if resource.version is not None:
         shown[resource.version] = record.version
-    return shown
+    for at, time in ((resource.created, record.created), (resource.modified, record.modified)):
+        if at is not None:
+            put_at(shown, at, time_text(time))
+    for at, value in resource.set_members.items():
+        put_at(shown, at, value)
+    schema = prepared(run.api).representations.get(resource.name)
+    if schema is None:
+        return shown
+    return fitted(schema, shown, f"{run.api_state.ids.seed}/{resource.name}/{record.key}", record.created)
 
 
 def entries(run: ItemRun) -> Callable[[Outcome], Sequence[object]]:
-    """Render an outcome as the operation declares it: see `mockserver.bulk.outcome_rendering`."""
+    """Render an outcome as the operation declares it: see `mockserver.bulk.outcome_entries`."""
     return lambda outcome: (declared_entry(run, outcome),)
 
 

@@ -6,8 +6,8 @@ Preconditions and entity tags follow RFC 9110, sections 8.8 and 13; status codes
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from contracts.bulk.model import Pagination, RecordAct
-from contracts.exchange.locations import chosen_by, is_outside, locate
+from contracts.bulk.model import RecordAct
+from contracts.exchange.locations import chosen_by, is_outside, locate, put_at
 from contracts.exchange.preconditions import IF_MATCH, Version, read_version
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.model import Operation
@@ -29,6 +29,7 @@ from mockserver.bulk.job_endpoints import serve_cancel, serve_poll
 from mockserver.bulk.outcome_rendering import http_status, message_of
 from mockserver.bulk.prepared_api import PreparedApi, prepared
 from mockserver.bulk.record_service import RecordRules, failed_outcome
+from mockserver.bulk.set_members import completed
 from mockserver.bulk.units import with_item_effects
 from mockserver.domain.values import Item, ItemFault, Outcome
 from mockserver.engine.document_responses import answer_from_document, document_response, success_status
@@ -59,7 +60,7 @@ def serve_record(context: RequestContext) -> Response:
     populate_scope(run)
     action = act.action.constant
     if action == "list":
-        return _serve_list(context, run, rules, act.page)
+        return _serve_list(context, run, rules, act)
     if action == "read":
         return _serve_read(context, run, rules, act)
     return _serve_write(context, run, rules, act)
@@ -167,7 +168,7 @@ def _serve_read(context: RequestContext, run: ItemRun, rules: RecordRules, act: 
     headers = etag_headers(operation, 200, record)
     if headers and matches_if_none_match(context, operation, record):
         return not_modified(headers)
-    return json_response(context, 200, context.api.hooks.render(run, rules.resource, record), headers)
+    return _shown(context, act, 200, context.api.hooks.render(run, rules.resource, record), headers)
 
 
 def _not_found(context: RequestContext, rules: RecordRules, act: RecordAct) -> Response:
@@ -184,7 +185,7 @@ def _serve_write(context: RequestContext, run: ItemRun, rules: RecordRules, act:
     context.outcomes = (outcome,)
     if outcome.failed:
         return _failed_response(context, outcome)
-    return _written_response(context, run, rules, outcome)
+    return _written_response(context, run, rules, act, outcome)
 
 
 def _check_key_in_body(context: RequestContext, rules: RecordRules, act: RecordAct, item: Item) -> Refusal | None:
@@ -234,14 +235,16 @@ def _failed_response(context: RequestContext, outcome: Outcome) -> Response:
     return context.api.hooks.refuse(context, Refusal(status=status, kind=kind, detail=f"{message_of(outcome)}."))
 
 
-def _written_response(context: RequestContext, run: ItemRun, rules: RecordRules, outcome: Outcome) -> Response:
+def _written_response(
+    context: RequestContext, run: ItemRun, rules: RecordRules, act: RecordAct, outcome: Outcome
+) -> Response:
     assert outcome.record is not None  # noqa: S101 - a done item has a record
     statuses = _operation(context).responses
     if outcome.action == "delete":
         return Response(status=204) if "204" in statuses else _deleted_response(context)
     status = 201 if outcome.action == "create" and "201" in statuses else 200
     shown = context.api.hooks.render(run, rules.resource, outcome.record)
-    return json_response(context, status, shown, etag_headers(_operation(context), status, outcome.record))
+    return _shown(context, act, status, shown, etag_headers(_operation(context), status, outcome.record))
 
 
 def _deleted_response(context: RequestContext) -> Response:
@@ -253,7 +256,18 @@ def _deleted_response(context: RequestContext) -> Response:
     return document_response(context, status)
 
 
-def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, page: Pagination) -> Response:
+def _shown(context: RequestContext, act: RecordAct, status: int, shown: object, headers: Headers) -> Response:
+    """Return a response with a record, or a list of them, where the operation declares it."""
+    if not act.reply:
+        return json_response(context, status, shown, headers)
+    body: dict[str, object] = {}
+    put_at(body, act.reply, shown)
+    full = completed(context, status, body, context.now, f"record/{_operation(context).id}")
+    return json_response(context, status, full, headers)
+
+
+def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, act: RecordAct) -> Response:
+    page = act.page
     every = in_key_order(context, rules)
     is_paged = page.skip is not None or page.take is not None
     skip, take = _number(context, page.skip, 0), _number(context, page.take, page.default if is_paged else len(every))
@@ -261,7 +275,7 @@ def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, page:
     headers = Headers()
     if page.total is not None and page.total.startswith("header:"):
         headers = Headers(((page.total.partition(":")[2], str(len(every))),))
-    return json_response(context, 200, [context.api.hooks.render(run, rules.resource, one) for one in window], headers)
+    return _shown(context, act, 200, [context.api.hooks.render(run, rules.resource, one) for one in window], headers)
 
 
 def in_key_order(context: RequestContext, rules: RecordRules) -> Sequence[Record]:

@@ -10,7 +10,8 @@ from contracts.openapi.routing import last_variable
 from contracts.syntax.text import look_up
 from mockserver.api.model import Batch, Behaviour, Perform, Refusal, RequestContext
 from mockserver.bulk.execution import run_batch
-from mockserver.bulk.job_endpoints import restore_request, state_word
+from mockserver.bulk.job_endpoints import restore_request
+from mockserver.bulk.job_status import state_word
 from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.domain.jobs import Job, JobRegistry, JobResult, is_final
 from mockserver.domain.values import Outcome

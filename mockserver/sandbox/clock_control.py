@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from contracts.bulk.model import BulkJob
+from contracts.exchange.locations import text_of
 from mockserver.api.model import Api
-from mockserver.bulk.job_endpoints import state_word
+from mockserver.bulk.job_status import state_word
 from mockserver.domain.clock_and_ids import VirtualClock
 from mockserver.domain.jobs import Job, JobRegistry, is_final, job_state, state_changes
 from mockserver.sandbox.sandboxes import MAX_INSTANT, MIN_INSTANT, Sandbox
@@ -51,7 +52,7 @@ class JobView:
     def state_word(self, state_class: str) -> str:
         """Return the API's word for a class of state."""
         declared = self.declared
-        return state_class if declared is None else state_word(declared, state_class)
+        return state_class if declared is None else text_of(state_word(declared, state_class))
 
     def state(self, now: datetime) -> str:
         """Return the API's word for the state at `now`."""

@@ -210,7 +210,7 @@ def failing_once(function):
 
 BREAKS = {
     "the items cannot be run": (job_endpoints, "run_batch"),
-    "the results cannot be told": (job_endpoints, "render_entries"),
+    "the results cannot be told": (job_endpoints, "split_entries"),
     "the body is gone": (SpooledBody, "read"),
     "the body is damaged": (SpooledBody, "read"),
 }
@@ -237,7 +237,7 @@ def test_a_job_that_meets_a_fault_of_ours_fails_with_results(kind, what, monkeyp
     with monkeypatch.context() as patched:
         faults = {
             "the body is damaged": lambda _: b'[{"id":',
-            "the results cannot be told": failing_once(job_endpoints.render_entries),
+            "the results cannot be told": failing_once(job_endpoints.split_entries),
         }
         patched.setattr(*BREAKS[what], faults.get(what, a_fault))
         transport.advance()

@@ -1,0 +1,126 @@
+"""Render what is told of a job: handle, state, progress, outcomes and further members. Main entry: `status_body`.
+
+`mockserver.domain.jobs.job_state` computes a job's state; `state_word` translates it into the API's word.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from contracts.bulk.model import BulkJob, Location, Outcomes
+from contracts.exchange.locations import is_outside, put_at
+from contracts.messages import ABSENT
+from mockserver.api.model import RequestContext
+from mockserver.bulk.outcome_rendering import status_of
+from mockserver.bulk.prepared_api import BulkPlan, prepared
+from mockserver.bulk.set_members import evaluate, job_facts
+from mockserver.domain.jobs import Job, JobResult, is_final, job_state, processed_items
+
+NEAREST_STATE: Final = {
+    "queued": "running",
+    "failed": "doneWithErrors",
+    "doneWithErrors": "done",
+    "open": "queued",
+    "expired": "failed",
+}
+
+
+def plan_of(context: RequestContext, job: Job) -> BulkPlan:
+    """Return the plan of the operation that made a job."""
+    return prepared(context.api).plans[job.operation]
+
+
+def status_body(context: RequestContext, job: Job, *, accepted: bool = False) -> Any:
+    """Return a job's status as its operation declares it; `accepted` for the response to the request that made it.
+
+    That has of the poll's members those that its own schema has.
+    """
+    declared = _declared(context, job)
+    result = context.api_state.jobs.results.get(job.id)
+    state = job_state(job, result, context.now)
+    members: dict[Location, object] = {declared.state_at: state_word(declared, state)}
+    for name, place in declared.progress.items():
+        members[place] = _progress(name, job, result, context.now)
+    if declared.outcomes is not None and (not context.api.plain or declared.results in {(), ("here",)}):
+        members |= _outcome_members(declared.outcomes, result)
+    if declared.error is not None and result is not None and result.error:
+        members[declared.error] = result.error
+    facts = job_facts(job, state, context.now)
+    sets = {**declared.set_members, **declared.set_in_state.get(_stated(declared, state), {})}
+    members |= {place: evaluate(value, facts) for place, value in sets.items()}
+    handle_at = declared.handle if accepted else declared.id_at or declared.handle
+    body: dict[str, Any] = {}
+    if not is_outside(handle_at):
+        put_at(body, handle_at, handle_text(declared, job))
+    for place, value in members.items():
+        if value is not ABSENT and not is_outside(place) and (not accepted or _has(context, declared, place)):
+            put_at(body, place, value)
+    return body
+
+
+def handle_text(declared: BulkJob, job: Job) -> str:
+    """Return a job's handle: its id, or the declared text with that in it."""
+    return job.id if declared.handle_as is None else declared.handle_as.replace("{id}", job.id)
+
+
+def _has(context: RequestContext, declared: BulkJob, place: Location) -> bool:
+    """Tell whether the response to a request that makes a job has a member of the poll's.
+
+    Where its schema says nothing, it has them all if it has the handle where the poll has it.
+    """
+    if not context.api.plain or context.operation is None or context.operation.bulk is None:
+        return False
+    response = context.operation.response(status_of(context.operation.bulk.reply.status, "accepted"))
+    media = None if response is None else response.media("application/json")
+    if media is None or media.schema is None or not media.schema.members():
+        return declared.id_at is None
+    return media.schema.at(place) is not None
+
+
+def _outcome_members(declared: Outcomes, result: JobResult | None) -> dict[Location, object]:
+    nothing: object = {} if declared.shape == "map" else []
+    entries = nothing if result is None or result.entries is None else result.entries
+    apart = declared.failed_at is not None and declared.failed_at != declared.at
+    failed = nothing if result is None or result.failed_entries is None else result.failed_entries
+    return {declared.at: entries} | ({declared.failed_at or "": failed} if apart else {})
+
+
+def _stated(declared: BulkJob, wanted: str) -> str:
+    """Return the state, or the nearest one that has members of its own."""
+    while wanted not in declared.set_in_state and wanted in NEAREST_STATE:
+        wanted = NEAREST_STATE[wanted]
+    return wanted
+
+
+def _declared(context: RequestContext, job: Job) -> BulkJob:
+    """Return the declaration that shapes the poll's answer: a fan-out's handles are told in its own reply alone."""
+    plans = prepared(context.api).polls.get(context.operation.id, ()) if context.operation is not None else ()
+    plain = [one.bulk.job for one in plans if one.bulk.items.fan_out is None and one.bulk.job is not None]
+    own = plan_of(context, job).bulk.job
+    assert own is not None  # noqa: S101 - it has made a job
+    return plain[0] if plain and plan_of(context, job).bulk.items.fan_out is not None else own
+
+
+def state_word(declared: BulkJob, wanted: str) -> str | int | bool:
+    """Return the API's word for a class of state, or for the nearest class that it has a word for.
+
+    It is a boolean or a number in a body where all words are.
+    """
+    words = {state_class: word for word, state_class in reversed(list(declared.words.items()))}
+    while wanted not in words and wanted in NEAREST_STATE:
+        wanted = NEAREST_STATE[wanted]
+    word = str(words.get(wanted, wanted))
+    if is_outside(declared.state_at):
+        return word
+    if set(declared.words) <= {"true", "false"}:
+        return word == "true"
+    return int(word) if all(one.isdecimal() for one in declared.words) else word
+
+
+def _progress(name: str, job: Job, result: JobResult | None, now: datetime) -> int:
+    if name in {"processed", "done", "failed"} and not is_final(job, now):
+        return processed_items(job, now) if name != "failed" else 0
+    if name == "failed":
+        return 0 if result is None else result.failed
+    if name == "done":
+        return 0 if result is None else result.done
+    return processed_items(job, now) if name == "processed" else job.items

@@ -1,0 +1,166 @@
+"""Render the entry of one outcome as `x-bulk` declares it: record, key, status, error, further members.
+
+Main entry: `declared_entry`.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from contracts.bulk.model import Outcomes
+from contracts.exchange.bulk_request import KEYLESS_MATCHING
+from contracts.exchange.locations import find, put_at
+from contracts.messages import ABSENT
+from contracts.openapi.routing import expand, last_variable
+from generators.data.completion import time_text
+from mockserver.bulk.outcome_rendering import fault_text, http_status, message_of, outcomes_of
+from mockserver.bulk.set_members import Facts, put_members, time_facts
+from mockserver.domain.values import Outcome
+
+if TYPE_CHECKING:
+    from mockserver.api.model import ItemRun
+
+
+def declared_entry(run: "ItemRun", outcome: Outcome) -> object:
+    """Return the entry of one outcome with its declared members: record, key, id, version, error, mark of failure."""
+    declared, bad = outcomes_of(run), outcome.result != "done"
+    if declared.error == "" and (bad or declared.shape == "map"):
+        return _error_of(run, declared, outcome)
+    shown = _shown(run, outcome) if declared.record is not None or _asks_for_record(declared) else ABSENT
+    entry: dict[str, Any] = dict(shown) if declared.record == "" and isinstance(shown, dict) else {}
+    if declared.record and shown is not ABSENT:
+        put_at(entry, declared.record, shown)
+    word = _broken_reference_word(run, outcome)
+    _put_failure_mark(entry, declared, outcome, word)
+    _put_names(entry, run, declared, outcome)
+    if declared.status is not None:
+        put_at(entry, declared.status, word if bad and isinstance(word, int) else http_status(outcome))
+    if bad and declared.error:
+        put_at(entry, declared.error, _error_of(run, declared, outcome))
+    if bad and declared.message:
+        put_at(entry, declared.message, message_of(outcome))
+    members = {**declared.set_members, **(declared.set_failed if bad else declared.set_done)}
+    if members:
+        put_members(entry, members, _entry_facts(run, declared, outcome, shown))
+    return _wrapped(run, declared, outcome, entry)
+
+
+def _asks_for_record(declared: Outcomes) -> bool:
+    return bool(declared.set_members or declared.set_done)
+
+
+def _shown(run: "ItemRun", outcome: Outcome) -> object:
+    """Return the record as the API shows it, ABSENT after a deletion and where there is none."""
+    if outcome.record is None or outcome.action == "delete":
+        return ABSENT
+    return run.api.hooks.render(run, outcome.item.resource, outcome.record)
+
+
+def _put_names(entry: dict[str, Any], run: "ItemRun", declared: Outcomes, outcome: Outcome) -> None:
+    """Set the item's key, and the record's id and version."""
+    bulk = None if run.operation is None else run.operation.bulk
+    at = declared.failed_key if outcome.result != "done" and declared.failed_key else declared.key
+    if at and outcome.item.key is not None:
+        keyless = bulk is not None and bulk.key.by in KEYLESS_MATCHING and at.endswith("pointer")
+        base = f"{bulk.items.at}/" if keyless and bulk is not None else ""
+        put_at(entry, at, f"{base}{outcome.item.key}" if base else outcome.item.key)
+    if outcome.record is not None:
+        if declared.id:
+            put_at(entry, declared.id, outcome.record.key)
+        if declared.version:
+            put_at(entry, declared.version, outcome.record.version)
+
+
+def _wrapped(run: "ItemRun", declared: Outcomes, outcome: Outcome, entry: dict[str, Any]) -> object:
+    """Return the entry; where its members are at `/*/`, under the item's own word for what it does."""
+    if set(entry) != {"*"} or declared.at.startswith("/*/"):
+        return entry
+    return {action_word(run, outcome): entry["*"]}
+
+
+def action_word(run: "ItemRun", outcome: Outcome) -> str:
+    """Return the request's word for what an item does."""
+    bulk = None if run.operation is None else run.operation.bulk
+    if bulk is None or not bulk.effect.action.source:
+        return outcome.action
+    said = find(outcome.item.raw, bulk.effect.action.source)
+    words = (word for word, action in bulk.effect.action.words.items() if action == outcome.item.action)
+    return said if isinstance(said, str) else next(words, outcome.action)
+
+
+def _entry_facts(run: "ItemRun", declared: Outcomes, outcome: Outcome, shown: object) -> Facts:
+    """Return the facts about one item: `$item#/a`, `$record#/a`, `$record.key`, `$key`, `$message` and so on."""
+
+    def record(rest: str) -> object:
+        if rest.startswith("#") or not rest:
+            return find(shown, rest[1:])
+        if outcome.record is None:
+            return ABSENT
+        name, _, kind = rest[1:].partition(".")
+        if name == "path":
+            return record_path(run, outcome)
+        found: object = getattr(outcome.record, name)
+        return time_text(found, kind or "date-time") if isinstance(found, datetime) else found
+
+    return {
+        **time_facts(run.now),
+        "item": lambda rest: find(outcome.item.raw, rest[1:]),
+        "record": record,
+        "key": lambda _: outcome.item.key,
+        "index": lambda _: outcome.item.index,
+        "action": lambda _: outcome.action,
+        "status": lambda _: http_status(outcome),
+        "message": lambda _: message_of(outcome),
+        "code": lambda _: _error_of(run, declared, outcome),
+        "uuid": lambda _: run.api_state.ids.uuid("reply"),
+        "failures": lambda _: [fault_text(fault) for fault in outcome.faults],
+    }
+
+
+def record_path(run: "ItemRun", outcome: Outcome) -> object:
+    """Return the path at which the record can be read, ABSENT where no operation reads one alone."""
+    name = outcome.item.resource.name
+    for one in run.api.contract.operations:
+        act = one.record
+        if act is not None and act.action.constant == "read" and act.resource.constant == name and outcome.record:
+            variable = last_variable(one.path)
+            return run.api.mount + expand(one.path, {variable or "": outcome.record.key})
+    return ABSENT
+
+
+def _error_of(run: "ItemRun", declared: Outcomes, outcome: Outcome) -> object:
+    """Return the code of a failure: the mark of a rolled-back item, a declared code, else the text."""
+    marked = run.operation.bulk.unit.marked_as if run.operation is not None and run.operation.bulk is not None else None
+    if outcome.result == "not-run" and marked is not None and not outcome.faults:
+        return marked
+    word = _broken_reference_word(run, outcome)
+    if isinstance(word, str):
+        return word
+    kind = outcome.faults[0].kind if outcome.faults else ""
+    code = declared.codes.get(kind, declared.codes.get("default")) if outcome.result != "done" else None
+    return message_of(outcome) if code is None else code
+
+
+def _broken_reference_word(run: "ItemRun", outcome: Outcome) -> int | str | None:
+    """Return what an item is declared to say whose reference failed, None when this one waited for nothing."""
+    waited = any(fault.kind == "broken" and fault.value for fault in outcome.faults)
+    bulk = None if run.operation is None else run.operation.bulk
+    return bulk.order.on_broken if waited and bulk is not None else None
+
+
+def _put_failure_mark(entry: dict[str, Any], declared: Outcomes, outcome: Outcome, word: int | str | None) -> None:
+    test, bad = declared.failed_if, outcome.result != "done"
+    if test is None or test.at == "":
+        return
+    if test.word == "exists":
+        own = (declared.error, declared.message, declared.id, declared.record, declared.key)
+        told = any(place and (place == test.at or place.startswith(f"{test.at}/")) for place in own)
+        if bad == bool(test.value) and not told:
+            put_at(entry, test.at, message_of(outcome))
+    elif isinstance(test.value, bool):
+        put_at(entry, test.at, test.value if (test.word == "is") == bad else not test.value)
+    elif str(test.value)[1:] in {"xx", "XX"} or isinstance(test.value, int):
+        put_at(entry, test.at, word if isinstance(word, int) else http_status(outcome))
+    elif (test.word == "is") == bad:
+        put_at(entry, test.at, test.value)
+    else:
+        put_at(entry, test.at, "failed" if bad else "ok")
