@@ -5,6 +5,7 @@ Begin with `read_bulk`, `read_record_act` and `read_resource`. Their JSON Schema
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from contracts.bulk.model import (
@@ -67,14 +68,15 @@ def read_bulk(data: Json) -> Bulk:
     Columns of rows (`csv:name`) and parts of a form (`part:name`) become pointers to members of these names.
     """
     data = _as_pointers(data)
+    http = data["effect"].get("http", {})
     return Bulk(
         items=BulkItems(**_arguments(data["items"], also_at=tuple, shared=tuple, fan_out=lambda one: FanOut(**one))),
         effect=_read_effect(data["effect"], beside=data["items"].get("as") == "line-pairs"),
         key=BulkKey(**_arguments(data["key"], only_for=tuple)),
         unit=BulkUnit(**_arguments(data["unit"], of=read_choice)),
-        reply=BulkReply(**_arguments(data["reply"], outcomes=_read_outcomes)),
+        reply=BulkReply(**_arguments(data["reply"], outcomes=partial(_read_outcomes, http=http))),
         order=BulkOrder(**_arguments(data.get("order", {}))),
-        job=_read_job(data["job"]) if "job" in data else None,
+        job=_read_job(data["job"], http=http) if "job" in data else None,
         guard=_read_guard(data.get("guard", {})),
     )
 
@@ -144,8 +146,12 @@ def _read_like(value: str | list[str] | Mapping[str, str]) -> tuple[str, ...]:
     return tuple(value.values() if isinstance(value, Mapping) else value)
 
 
-def _read_outcomes(data: Json) -> Outcomes:
-    return Outcomes(**_arguments(data, failed_if=_read_test))
+def _read_outcomes(data: Json, *, http: Mapping[str, str]) -> Outcomes:
+    """Return where outcomes are; a response is in its entry as the request is in its item, unless `http` says where."""
+    mirrored = {name: http[name] for name in ("headers", "body") if name in http}
+    error = data.get("error")
+    is_apart = error is not None and not error.startswith(f"{mirrored.get('body', error)}/")
+    return Outcomes(**{"http": {} if is_apart else mirrored, **_arguments(data, failed_if=_read_test)})
 
 
 def _read_test(data: Json) -> OutcomeTest:
@@ -153,7 +159,7 @@ def _read_test(data: Json) -> OutcomeTest:
     return OutcomeTest(at=data["at"], word=cast("TestWord", word), value=value)
 
 
-def _read_job(data: Json) -> BulkJob:
+def _read_job(data: Json, *, http: Mapping[str, str]) -> BulkJob:
     given = dict(data)
     state, id_at = given.pop("state"), given.pop("id", None)
     lengths: dict[str, Callable[[Any], Any]] = dict.fromkeys(("every", "timeout", "keep"), parse_iso_duration)
@@ -166,7 +172,7 @@ def _read_job(data: Json) -> BulkJob:
             given,
             when=_words,
             results=_words,
-            outcomes=_read_outcomes,
+            outcomes=partial(_read_outcomes, http=http),
             active=lambda one: ActiveJobs(**one),
             takes=lambda one: JobDuration(**_arguments(one, base=parse_iso_duration, per_item=parse_iso_duration)),
             **lengths,

@@ -161,6 +161,7 @@ class Outcomes:
     status code that the item alone would have, `message` the text of a failure whose code is `error`. `codes` maps
     kinds of faults to codes, `default` is that of the others. `set_members`, `set_done` and `set_failed` map locations
     to values, constant or `$` expressions: see `x-bulk.schema.json`.
+    `http` locates status, headers and body of the response to an item that is an HTTP request.
     """
 
     at: Location
@@ -183,6 +184,7 @@ class Outcomes:
     set_members: SetMembers = field(default_factory=dict)
     set_done: SetMembers = field(default_factory=dict)
     set_failed: SetMembers = field(default_factory=dict)
+    http: Mapping[str, Location] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

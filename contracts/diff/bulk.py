@@ -60,6 +60,7 @@ OUTCOME_RULES: Final = (
     MemberRule("set", "set_members", map_entries(), "clients read the member there"),
     MemberRule("setDone", "set_done", map_entries(), "clients read the member there"),
     MemberRule("setFailed", "set_failed", map_entries(), "clients read the member there"),
+    MemberRule("http", "http", map_entries(), "clients read responses there"),
 )
 BULK_RULES: Final = (
     MemberRule("items.as", "items.shape", any_change(), "what clients send is not read any more"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from contracts.bulk.model import Bulk, Choice, Location
+from contracts.exchange.http_items import action_of, request_of, route_item, target_of
 from contracts.exchange.item_text import pair_lines
 from contracts.exchange.locations import (
     ParsedRequest,
@@ -18,6 +19,7 @@ from contracts.exchange.locations import (
     chosen_by,
     condition_holds,
     expresses_preference,
+    find,
     is_fixed,
     is_outside,
     locate,
@@ -27,6 +29,7 @@ from contracts.exchange.references import DOTTED_NAME, keys_awaited, references_
 from contracts.messages import ABSENT
 from contracts.openapi.inference import fallback_resource
 from contracts.openapi.model import Contract, Operation
+from contracts.openapi.routing import Router
 from contracts.syntax.text import parse_digits, pointer_of, tokens_of
 
 KEYLESS_MATCHING: Final = frozenset(("index", "order"))
@@ -97,8 +100,29 @@ def _collection(bulk: Bulk, values: RequestValues) -> tuple[Location | None, Any
     for at in items.places:
         found = locate(values, at)
         if isinstance(found, expected):
-            return at, _paired(bulk, found) if items.shape == "line-pairs" and isinstance(found, list) else found
+            whole: Any = _paired(bulk, found) if items.shape == "line-pairs" and isinstance(found, list) else found
+            return at, _with_shared(bulk, values, whole) if items.shared else whole
     return None, []
+
+
+def _with_shared(bulk: Bulk, values: RequestValues, found: Any) -> Any:
+    """Return the items with the members that the body says once for all of them, where they do not say them.
+
+    A shared value that is the payload is read there. Of items that are HTTP requests it has the members itself.
+    """
+    places = [at for at in bulk.items.shared if at != bulk.effect.payload]
+    given = {tokens_of(at)[-1]: value for at in places if at and (value := locate(values, at)) is not ABSENT}
+    if bulk.effect.http:
+        given = {name: one for value in given.values() if isinstance(value, dict) for name, one in value.items()}
+    if not given:
+        return found
+    if isinstance(found, dict):
+        return {name: _added(given, raw) for name, raw in found.items()}
+    return [_added(given, raw) for raw in found]
+
+
+def _added(given: Mapping[str, object], raw: object) -> object:
+    return {**given, **raw} if isinstance(raw, dict) else raw
 
 
 def _paired(bulk: Bulk, lines: list[object]) -> list[object]:
@@ -168,6 +192,7 @@ class _ItemReader:
         self._grouping = _absent if grouping is None else reader(grouping)
         self._key_of = None if bulk.key.at is None else reader(bulk.key.at)
         self._tombstone = tuple((reader(at), value) for at, value in effect.tombstone.items())
+        self._router = Router(contract) if effect.http else None
 
     def _given(self, at: Location) -> Reader:
         """Compile a location that may be outside the body, and is then the same for all items."""
@@ -186,6 +211,8 @@ class _ItemReader:
 
     def item(self, index: int, name: object, raw: object) -> BulkItem:
         """Return one item; `name` is its member name, group index or index (see `named_items`)."""
+        if self._router is not None:
+            return self._request(self._router, index, name, raw)
         resource, action = self._resource(raw), self._action(raw)
         payload = self._payload(raw, action)
         target = self._target(raw, payload, resource)
@@ -197,6 +224,27 @@ class _ItemReader:
             target=target,
             payload=payload,
             version=self._version(raw),
+            group=self._group(name, raw),
+            raw=raw,
+        )
+
+    def _request(self, router: Router, index: int, name: object, raw: object) -> BulkItem:
+        """Return an item that is an HTTP request: its operation says what it does, and to which record."""
+        effect, headers = self._bulk.effect, self._sent.request.headers
+        request = request_of(effect, raw, mount=self._contract.mount, headers=headers)
+        route = route_item(router, request)
+        act = None if route is None else route.operation.record
+        target = ABSENT if route is None else target_of(route, request)
+        body = find(raw, effect.http["body"]) if "body" in effect.http else ABSENT
+        is_known = not effect.action.words or self._action(raw) is not None
+        return BulkItem(
+            index=index,
+            key=self._key(index, name, raw, target),
+            action=action_of(route, request) if is_known else None,
+            resource=None if act is None else act.resource.constant,
+            target=target,
+            payload=body if act is None or body is ABSENT else find(body, act.payload),
+            version=ABSENT,
             group=self._group(name, raw),
             raw=raw,
         )

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import orjson
+
 from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import items_location
 from contracts.exchange.locations import chosen_by, condition_holds, expresses_preference, is_outside, locate
@@ -42,7 +44,38 @@ def check_size(context: RequestContext, plan: BulkPlan) -> Refusal | None:
         return _size_refusal(context, plan, "empty" if size == 0 else "tooFew", items.min, size)
     if most is not None and size > most:
         return _size_refusal(context, plan, "tooMany", most, size)
+    return _check_bytes(context, plan)
+
+
+def _check_bytes(context: RequestContext, plan: BulkPlan) -> Refusal | None:
+    """Refuse a body or an item that is too big, where the contract refuses such; an item counts as compact JSON."""
+    items, sent = plan.bulk.items, len(context.request.body)
+    if "tooBig" not in plan.bulk.guard.refuse:
+        return None
+    if items.max_bytes is not None and sent > items.max_bytes:
+        return _bytes_refusal(plan, items.max_bytes, sent, "The body", "")
+    if items.max_item_bytes is None:
+        return None
+    place = items_location(plan.bulk, context) or ""
+    for n, raw in enumerate(plan.item_reader.raws(context)):
+        size = len(orjson.dumps(raw))
+        if size > items.max_item_bytes:
+            return _bytes_refusal(plan, items.max_item_bytes, size, f"Item {n}", f"{place}/{n}")
     return None
+
+
+def _bytes_refusal(plan: BulkPlan, limit: int, size: int, what: str, pointer: str) -> Refusal:
+    detail = f"{what} must have at most {limit} bytes; it has {size}."
+    violation = Violation(
+        side="call",
+        where="body",
+        pointer=pointer,
+        rule="maxBytes",
+        expected=f"at most {limit} bytes",
+        got=f"{size} bytes",
+        detail=detail,
+    )
+    return _refusal(plan.bulk, "tooBig", detail, violation)
 
 
 def admit(context: RequestContext, plan: BulkPlan) -> Admission | Refusal:

@@ -5,19 +5,21 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any, Final
 
-from contracts.bulk.model import Bulk, Resource
+from contracts.bulk.model import Bulk, Outcomes, Resource
 from contracts.exchange.http_items import action_of, request_of, route_item, target_of, with_media_type
-from contracts.exchange.locations import chooser
+from contracts.exchange.locations import chooser, put_at
 from contracts.messages import ABSENT, Request, Response
 from contracts.openapi.inference import KeyType
 from contracts.openapi.routing import Router
 from contracts.syntax.text import look_up
 from mockserver.api.model import RequestContext
-from mockserver.domain.values import Item, ItemFault, ServedOutcome
+from mockserver.domain.values import Item, ItemFault, Outcome, ServedOutcome
 from mockserver.stores.memory import MemoryStore, Overlay
 
-NO_RESOURCE = Resource(name="")
+OF_THE_SERVER: Final = frozenset(("bulkproof-answer", "content-length"))  # header fields of no item
+NO_RESOURCE: Final = Resource(name="")
 """The resource of an item whose request is for none."""
 
 
@@ -79,6 +81,21 @@ def _outcome(item: Item, inner: RequestContext, response: Response) -> ServedOut
     )
     outcome.response, outcome.path = response, inner.request.path
     return outcome
+
+
+def put_response(entry: dict[str, Any], declared: Outcomes, outcome: Outcome) -> bool:
+    """Set status, header fields and body of an item's response in its entry; tell whether that body says the error."""
+    if not isinstance(outcome, ServedOutcome) or not declared.http:
+        return False
+    response, places = outcome.response, declared.http
+    if "status" in places:
+        put_at(entry, places["status"], response.status)
+    if "headers" in places:
+        shown = {name: value for name, value in response.headers if name.lower() not in OF_THE_SERVER}
+        put_at(entry, places["headers"], shown)
+    if "body" in places and response.data is not ABSENT:
+        put_at(entry, places["body"], response.data)
+    return "body" in places and (declared.error or "").startswith(f"{places['body']}/")
 
 
 def _fault(response: Response) -> ItemFault:

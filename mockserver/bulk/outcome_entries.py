@@ -12,9 +12,10 @@ from contracts.exchange.locations import find, put_at
 from contracts.messages import ABSENT
 from contracts.openapi.routing import expand, last_variable
 from generators.data.completion import time_text
+from mockserver.bulk.http_items import put_response
 from mockserver.bulk.outcome_rendering import fault_text, http_status, message_of, outcomes_of
 from mockserver.bulk.set_members import Facts, put_members, time_facts
-from mockserver.domain.values import Outcome
+from mockserver.domain.values import Outcome, ServedOutcome
 
 if TYPE_CHECKING:
     from mockserver.api.model import ItemRun
@@ -31,10 +32,11 @@ def declared_entry(run: "ItemRun", outcome: Outcome) -> object:
         put_at(entry, declared.record, shown)
     word = _broken_reference_word(run, outcome)
     _put_failure_mark(entry, declared, outcome, word)
+    is_told = put_response(entry, declared, outcome)
     _put_names(entry, run, declared, outcome)
     if declared.status is not None:
         put_at(entry, declared.status, word if bad and isinstance(word, int) else http_status(outcome))
-    if bad and declared.error:
+    if bad and declared.error and not is_told:
         put_at(entry, declared.error, _error_of(run, declared, outcome))
     if bad and declared.message:
         put_at(entry, declared.message, message_of(outcome))
@@ -135,6 +137,8 @@ def _error_of(run: "ItemRun", declared: Outcomes, outcome: Outcome) -> object:
     word = _broken_reference_word(run, outcome)
     if isinstance(word, str):
         return word
+    if isinstance(outcome, ServedOutcome) and isinstance(outcome.response.data, dict) and not declared.codes:
+        return outcome.response.data
     kind = outcome.faults[0].kind if outcome.faults else ""
     code = declared.codes.get(kind, declared.codes.get("default")) if outcome.result != "done" else None
     return message_of(outcome) if code is None else code

@@ -11,7 +11,7 @@ from contracts.schemas.violations import MAX_GROUPS, Violation
 from contracts.syntax.text import listed, pointer_of, short
 from mockserver.bulk.set_members import Facts, put_members
 from mockserver.bulk.units import is_reported
-from mockserver.domain.values import Item, ItemFault, Outcome
+from mockserver.domain.values import Item, ItemFault, Outcome, ServedOutcome
 
 if TYPE_CHECKING:
     from mockserver.api.model import ItemRun
@@ -56,9 +56,16 @@ def reported_outcomes(
     """Return the outcomes that the response reports."""
     if declared.covers == "failed":
         return [outcome for outcome in outcomes if outcome.result == "failed"]
+    if rolled_back == "skipped" and not whole_failed:
+        return [outcome for outcome in outcomes if not _is_skipped(outcome)]
     if whole_failed and (declared.covers == "unless-failed" or rolled_back == "nothing"):
         return [outcome for outcome in outcomes if outcome.result == "failed"]
     return list(outcomes)
+
+
+def _is_skipped(outcome: Outcome) -> bool:
+    """Tell whether an item was not run, although it waited for no other item."""
+    return outcome.result == "not-run" and not any(fault.kind == "broken" and fault.value for fault in outcome.faults)
 
 
 def body_of(
@@ -142,7 +149,9 @@ def outcomes_of(run: "ItemRun") -> Outcomes:
 
 
 def http_status(outcome: Outcome) -> int:
-    """Return the status code that the item's single-record operation would have."""
+    """Return the status code that the item's single-record operation would have, or had."""
+    if isinstance(outcome, ServedOutcome):
+        return outcome.response.status
     if outcome.result == "not-run":
         return 424
     if outcome.result == "failed":

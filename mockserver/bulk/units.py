@@ -126,7 +126,7 @@ def _run_unit(
     outcomes = _run_each(run, progress, items, overlay, record_rules)
     if any(outcome.result != "done" for outcome in outcomes):
         return [
-            outcome._replace(result="not-run", record=None) if outcome.result == "done" else outcome
+            Outcome(outcome.item, "not-run", outcome.action) if outcome.result == "done" else outcome
             for outcome in outcomes
         ]
     overlay.commit()

@@ -13,6 +13,7 @@ from contracts.exchange.bulk_request import read_bulk_request
 from contracts.exchange.locations import find, find_all, holds, parse_request
 from contracts.exchange.outcomes import entries_of
 from contracts.messages import ABSENT, Exchange, ExchangeHistory, Headers, Request, Response
+from contracts.openapi.loading import load
 from contracts.openapi.model import Contract, Operation
 from contracts.schemas.schema_set import SchemaSet
 from generators.check.laws.catalogue import LAWS
@@ -79,12 +80,23 @@ SCIM = {
 
 
 def test_items_say_what_they_want():
-    """Actions are translated, targets and keys found, and what an item lacks is ABSENT."""
+    """Actions are translated, keys found, and what an item lacks is ABSENT."""
     call = read("scim.bulk", SCIM)
     assert [item.action for item in call.items] == ["create", "create", "delete"]
     assert [item.key for item in call.items] == ["a", "b", ABSENT]
-    assert [item.target for item in call.items] == ["/Users", "/Groups", "/Users/1"]
     assert call.unit == "item"
+
+
+def test_an_item_that_is_a_request_is_for_the_record_that_its_operation_names():
+    """Method and URL name an operation of the contract, in any of the ways in which a URL is written; else nothing."""
+    contract = load(Path(__file__).parents[2] / "cases" / "contract_only" / "people.yaml")
+    paths = ["/Users/1", "Groups/2", "/scim/v2/Users/3", "https://example.com/scim/v2/Users/4?x=1", "/Nothing/5"]
+    items = [{"method": "DELETE", "path": path, "data": {"a": 1}} for path in paths]
+    request = Request(method="POST", path="/Bulk", body=orjson.dumps({"Operations": items}))
+    found = read_bulk_request(contract, parse_request(contract.operation("bulk"), request, {}))
+    named = [("Users", "1"), (None, ABSENT), ("Users", "3"), ("Users", "4"), (None, ABSENT)]
+    assert [(one.resource, one.target) for one in found.items] == named
+    assert {one.action for one in found.items} == {"delete"}
 
 
 @pytest.mark.parametrize(
