@@ -56,12 +56,16 @@ class Reproduced:
 
 @dataclass(slots=True, kw_only=True)
 class Triager:
-    """Replays and shrinks findings on a target. `is_over` ends everything, `left` returns the remaining seconds."""
+    """Replays and shrinks findings on a target. `is_over` ends everything, `left` returns the remaining seconds.
+
+    `shrink_seconds` limits the time for shrinking one finding.
+    """
 
     oracle_factory: OracleFactory
     target: Target
     is_over: Callable[[], bool] = lambda: False
     left: Callable[[], float] = lambda: inf
+    shrink_seconds: float = MAX_SHRINK_SECONDS
     tried: int = 0
     replayer: Replayer = field(init=False)
     _last_duration: float = 0.0
@@ -221,7 +225,7 @@ class Triager:
 
     def _shrink(self, ready: Reproduced) -> StoredFinding:
         """Return the smallest form of a finding found in time; steps with signatures are kept."""
-        kept, shows, until = ready.kept, ready.shows, monotonic() + MAX_SHRINK_SECONDS
+        kept, shows, until = ready.kept, ready.shows, monotonic() + self.shrink_seconds
         if shows is None:
             return replace(_tidied(kept), small=True)
         shrinker = Shrinker(

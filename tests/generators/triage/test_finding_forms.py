@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import contextmanager, suppress
 from functools import partial
+from math import inf
 from random import Random
 from threading import Thread
 
@@ -67,7 +68,7 @@ def confirmed(job, one):
     target = open_target(job.contract, job.place, "small")
     oracle_factory = OracleFactory(contract=job.contract, model_factory=job.model_factory)
     try:
-        return Triager(oracle_factory=oracle_factory, target=target, is_over=lambda: False).confirm(one)
+        return Triager(oracle_factory=oracle_factory, target=target, shrink_seconds=inf).confirm(one)
     finally:
         target.close()
 
