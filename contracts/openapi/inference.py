@@ -111,7 +111,7 @@ def _resource(name: str, acts: list[Operation], versions: Mapping[str, str]) -> 
     members = payload.members() if payload else {}
     variables = [one.record.key.removeprefix("path:") for one in acts if one.record and one.record.key]
     key = next((one for one in variables if one in members), "id")
-    required = payload.raw.get("required", ()) if payload else ()
+    required = payload.request.raw.get("required", ()) if payload else ()
     creates = any(one.record and one.record.action.constant == "create" for one in acts)
     return Resource(
         name=name,

@@ -84,7 +84,8 @@ def validate_value(
 
 
 def validate_items(schema: Schema, items: Sequence[object], *, at: str = "", most: int = MAX_GROUPS) -> Report:
-    """Validate each of `items`, the elements of the array at the pointer `at` of a body."""
+    """Validate each of `items`, the elements of the array at the pointer `at` of a request's body."""
+    schema = schema.request
     fits = schema.validator.is_valid
     if all(map(fits, items)):
         return NO_VIOLATIONS
@@ -188,7 +189,7 @@ def _check_body(operation: Operation, body: Body, request: Request, data: object
         return NO_VIOLATIONS
     bulk = operation.bulk
     items_at = bulk.items.places if bulk else ()
-    return validate_value(media.schema, data, items_at=items_at, most=most)
+    return validate_value(media.schema.request, data, items_at=items_at, most=most)
 
 
 def _missing_body(side: Side) -> Report:
@@ -228,7 +229,8 @@ def _check_content(operation: Operation, documented: DeclaredResponse, response:
     if media.schema is None or value is ABSENT:
         return NO_VIOLATIONS
     outcomes = operation.bulk.reply.outcomes if operation.bulk else None
-    return validate_value(media.schema, value, side="reply", items_at=(outcomes.at,) if outcomes else (), most=most)
+    items_at = (outcomes.at,) if outcomes else ()
+    return validate_value(media.schema.response, value, side="reply", items_at=items_at, most=most)
 
 
 def _value(response: Response, content_type: str) -> object:

@@ -86,17 +86,20 @@ def _value(keyword: str, value: object, reference: Callable[[str], str]) -> obje
 
 
 Rewrite: TypeAlias = Callable[[dict[str, object]], None]  # in place
+COMBINATORS: Final = ("$ref", "allOf", "anyOf", "not", "oneOf")
 EXCLUSIVE_LIMITS: Final = (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum"))
 
 
 def from_30(schema: dict[str, object]) -> None:
     """Convert a schema of OpenAPI 3.0 in place: `nullable`, boolean exclusive limits, `example`, siblings of `$ref`."""
+    is_nullable = schema.pop("nullable", False) is True
     if "$ref" in schema:
         for keyword in [one for one in schema if one != "$ref" and not is_annotation(one)]:
             del schema[keyword]  # OpenAPI 3.0 ignores the siblings of a reference
+    if is_nullable:
+        _allow_null(schema)
+    if "$ref" in schema:
         return
-    if schema.pop("nullable", False) is True and isinstance(schema.get("type"), str):
-        schema["type"] = [schema["type"], "null"]
     for exclusive, limit in EXCLUSIVE_LIMITS:
         if isinstance(schema.get(exclusive), bool):
             is_exclusive = schema.pop(exclusive)
@@ -104,6 +107,19 @@ def from_30(schema: dict[str, object]) -> None:
                 schema[exclusive] = schema.pop(limit)
     if "example" in schema:
         schema.setdefault("examples", [schema.pop("example")])
+
+
+def _allow_null(schema: dict[str, object]) -> None:
+    """Let a schema of OpenAPI 3.0 that is `nullable` take null, whatever its enum, its reference or its parts say."""
+    if any(keyword in schema for keyword in COMBINATORS):
+        whole = {keyword: schema.pop(keyword) for keyword in [*schema] if not is_annotation(keyword)}
+        schema["anyOf"] = [whole, {"type": "null"}]
+        return
+    if isinstance(schema.get("type"), str):
+        schema["type"] = [schema["type"], "null"]
+    options = schema.get("enum")
+    if isinstance(options, list) and None not in options:
+        schema["enum"] = [*options, None]
 
 
 def from_31(schema: dict[str, object]) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from jsonschema_rs import Draft202012Validator, EmailOptions, FancyRegexOptions
 
 from contracts.messages import ABSENT
+from contracts.schemas.directions import HIDING_KEYWORDS, DirectedSchemas, Direction, direction_of
 from contracts.schemas.keywords import SCHEMA_KEYWORDS, is_annotation, rewrite_references
 from contracts.syntax.text import look_up, pointer_of, split_ref, tokens_of
 
@@ -38,12 +39,13 @@ def is_pure_reference(schema: object) -> bool:
 class SchemaSet:
     """The documents of a contract by URI; every `$ref` in them is absolute: `uri#pointer`."""
 
-    __slots__ = ("_validators", "_values", "documents")
+    __slots__ = ("_directed", "_validators", "_values", "documents")
 
     def __init__(self, documents: Mapping[str, object]) -> None:
         self.documents = documents
         self._validators: dict[str, Draft202012Validator] = {}
         self._values: dict[str, object] = {}
+        self._directed = {direction: DirectedSchemas(direction, self.value) for direction in HIDING_KEYWORDS}
 
     def __reduce__(self) -> tuple[type["SchemaSet"], tuple[Mapping[str, object]]]:
         """Pickle the documents alone; validators are compiled again on use."""
@@ -66,11 +68,24 @@ class SchemaSet:
         """Return the value at `ref`. Raises LookupError when there is none."""
         found = self._values.get(ref, ABSENT)
         if found is ABSENT:
-            uri, pointer = split_ref(ref)
-            found = self._values[ref] = look_up(self.documents[uri], pointer)
+            found = self._values[ref] = self._found(ref)
         if found is ABSENT:
             raise LookupError(ref)
         return found
+
+    def _found(self, ref: str) -> object:
+        uri, pointer = split_ref(ref)
+        if uri in self.documents:
+            return look_up(self.documents[uri], pointer)
+        direction = direction_of(ref)
+        if direction is None:
+            raise LookupError(ref)
+        return self._directed[direction].value(ref)
+
+    def directed(self, ref: str, direction: Direction) -> "Schema":
+        """Return the schema at `ref` as it is for what requests, or responses, carry."""
+        known = direction_of(ref)
+        return self.schema(ref if known is not None else self._directed[direction].reference(ref))
 
     def validator(self, ref: str) -> Draft202012Validator:
         """Return the compiled schema at `ref`."""
@@ -114,6 +129,28 @@ class Schema:
     def validator(self) -> Draft202012Validator:
         """Return the compiled schema."""
         return self.within.validator(self.ref)
+
+    @property
+    def request(self) -> "Schema":
+        """Return this schema for what a request carries: no `readOnly` member is required or checked.
+
+        It is this schema itself where no member, at any depth, is `readOnly`. Use it wherever a request's body, an item
+        or a payload is validated, generated or explained, and `response` for what a response carries, where the same
+        goes for `writeOnly`. In what is generated, leave the members in `unsent` out.
+        """
+        return self.within.directed(self.ref, "request")
+
+    @property
+    def response(self) -> "Schema":
+        """Return this schema for what a response carries: no `writeOnly` member is required or checked."""
+        return self.within.directed(self.ref, "response")
+
+    @property
+    def unsent(self) -> frozenset[str]:
+        """Return the declared members that are not sent in the direction of a `request` or `response` schema."""
+        direction = direction_of(self.ref)
+        keyword = HIDING_KEYWORDS[direction] if direction else ""
+        return frozenset(name for name, one in self.members().items() if one.raw.get(keyword) is True)
 
     def is_valid(self, value: object) -> bool:
         """Say whether `value` is valid."""

@@ -130,10 +130,8 @@ def _deletion(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutc
 def _payload(effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
     members = effect.members or {}
     yield from _fit(effect, members)
-    if present is not True or effect.action == "replace":
-        lacks = [name for name in effect.resource.required if members.get(name) is None]
-        if lacks:
-            yield ExpectedOutcome("failed", "without a member that it must have") if present is False else OPEN
+    if (present is not True or effect.action == "replace") and effect.record_type.missing(members):
+        yield ExpectedOutcome("failed", "without a member that it must have") if present is False else OPEN
 
 
 def _fit(effect: IntendedEffect, members: Mapping[str, object]) -> Iterator[ExpectedOutcome]:

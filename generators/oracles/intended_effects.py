@@ -54,6 +54,14 @@ class RecordType:
         """Return whether a value is valid for a member by itself."""
         return self.schemas[name].is_valid(value) if name in self.schemas else not self.is_closed
 
+    def missing(self, members: Mapping[str, object]) -> list[str]:
+        """Return the required members that are absent, or null where null is no value of theirs."""
+        return [
+            name
+            for name in self.resource.required
+            if members.get(name) is None and not (name in members and name in self.schemas and self.accepts(name, None))
+        ]
+
     def is_equivalent(self, name: str, one: object, other: object) -> bool:
         """Return whether two values of a member are equal in any of their notations."""
         return equivalent(self.schemas.get(name), one, other)
@@ -74,7 +82,7 @@ class RecordTypes(dict[str, RecordType]):
 
 
 def _resource_type(contract: Contract, resource: Resource) -> RecordType:
-    schema = None if resource.schema is None else contract.schemas.schema(resource.schema)
+    schema = None if resource.schema is None else contract.schemas.schema(resource.schema).request
     members = schema.members() if schema is not None else {}
     own = {resource.key, resource.version, resource.tombstone}
     readable = [name for name, one in members.items() if name not in own and not one.raw.get("writeOnly")]
@@ -167,7 +175,7 @@ def effect_of_request(record_types: RecordTypes, sent: ParsedRequest) -> Intende
     stone = resource.tombstone
     action = act.action.constant
     if stone is not None and members is not None and members.get(stone) is True and action in {"upsert", "replace"}:
-        is_complete = action == "upsert" or all(members.get(name) is not None for name in resource.required)
+        is_complete = action == "upsert" or not record_type.missing(members)
         action, members = "delete", {} if is_complete and _fit_each(record_type, members) else None
     return IntendedEffect(
         action=action,

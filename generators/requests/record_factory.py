@@ -53,8 +53,11 @@ class RecordFactory:
     ) -> None:
         named = resource.schema if resource is not None else None
         self.resource, self._resources = resource, contract.resources
-        self.schema = contract.schemas.schema(named) if named is not None else fallback
-        self.members = self.schema.members() if self.schema is not None else {}
+        schema = contract.schemas.schema(named) if named is not None else fallback
+        self.schema = schema.request if schema is not None else None
+        unsent = self.schema.unsent if self.schema is not None else frozenset()
+        members = self.schema.members() if self.schema is not None else {}
+        self.members = {name: one for name, one in members.items() if name not in unsent}
         self._required = tuple(resource.required) if resource is not None else ()
         listed = self.schema.raw.get("required") if self.schema is not None else None
         self._needed = (*self._required, *(listed if isinstance(listed, list) else ()))

@@ -86,7 +86,7 @@ def _plan(contract: Contract, operation: Operation, bulk: Bulk, router: Router) 
 
 
 def _rules(contract: Contract, resource: Resource) -> RecordRules:
-    schema = None if resource.schema is None else contract.schemas.schema(resource.schema)
+    schema = None if resource.schema is None else contract.schemas.schema(resource.schema).request
     return RecordRules(resource, schema, _referrers(contract, resource), keys_of(contract, resource))
 
 

@@ -161,7 +161,7 @@ class RecordService:
         if faults:
             return failed_outcome(item, *faults, action="create")
         defaults = self.resource.defaults
-        body = merge_patched(defaults, changes) if defaults else merge_patched({}, changes)
+        body = merge_patched(defaults or {}, changes, self.rules.payloads.keeps_null)
         if key is None:
             key = self._free_key()
             body.pop(self.resource.key, None)  # what a caller says beside it
@@ -242,7 +242,7 @@ class RecordService:
             faults = (_conflict(item, existing), *faults)
         if faults:
             return failed_outcome(item._replace(target=existing.key), *faults, action="update")
-        body = merge_patched({} if whole else existing.body, changes)
+        body = merge_patched({} if whole else existing.body, changes, self.rules.payloads.keeps_null)
         deleted = existing.deleted
         if self.resource.tombstone is not None:
             deleted = bool(changes.get(self.resource.tombstone, deleted))
@@ -270,7 +270,7 @@ class RecordService:
             faults.extend(self._renaming(changes.get(resource.key), key))
         if self.valid and existing is None:
             for name in resource.required:
-                if changes.get(name) is None:
+                if changes.get(name) is None and not (name in changes and self.rules.payloads.keeps_null(name)):
                     faults.append(self.rules.payloads.missing_fault(name))
         if self._references:
             changes = self._followed(changes, faults)

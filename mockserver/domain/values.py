@@ -129,6 +129,10 @@ class PayloadValidator:
             faults += [self.missing_fault(name) for name in self.resource.required if name not in named]
         return named, faults
 
+    def keeps_null(self, name: str) -> bool:
+        """Tell whether a member is required and may be null: null is stored in it, and removes any other member."""
+        return name in self.resource.required and name in self._members and self._members[name].is_valid(None)
+
     def missing_fault(self, name: str) -> ItemFault:
         """Return the fault of a required member that is absent."""
         return ItemFault("missing", (name,), facts=self._bounds(name))
@@ -188,10 +192,14 @@ def in_payload_order(faults: list[ItemFault], changes: Mapping[str, object], res
     return sorted(faults, key=place)
 
 
-def merge_patched(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
-    """Return `old` with the members of `new`; null removes a member (RFC 7396, top level only)."""
+def merge_patched(
+    old: Mapping[str, object], new: Mapping[str, object], keeps_null: Callable[[str], bool] | None = None
+) -> dict[str, object]:
+    """Return `old` with the members of `new`; null removes what does not keep it (RFC 7396, top level only)."""
     both = {**old, **new}
-    return {name: value for name, value in both.items() if value is not None} if None in both.values() else both
+    if None not in both.values():
+        return both
+    return {name: value for name, value in both.items() if value is not None or (keeps_null and keeps_null(name))}
 
 
 def merge_patched_all(old: Mapping[str, object], news: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:

@@ -134,7 +134,7 @@ def check_body(context: RequestContext) -> Refusal | None:
         return None
     items = None if operation.bulk is None else operation.bulk.items
     value = context.request.body.decode("utf-8", "replace") if _is_text(operation, media.schema) else context.data
-    report = validate_value(media.schema, value, items_at=() if items is None else items.places)
+    report = validate_value(media.schema.request, value, items_at=() if items is None else items.places)
     return _refused(context, operation, report) if report else None
 
 
