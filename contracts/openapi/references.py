@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from contracts.errors import Fault
 from contracts.messages import ABSENT
 from contracts.schemas.keywords import Rewrite, children, dialect_rewriter
+from contracts.schemas.patterns import use_patterns
 from contracts.syntax.documents import UnreadableError, read_document, read_text
 from contracts.syntax.text import did_you_mean, escape, look_up, pointer_of, split_ref, tokens_of
 
@@ -219,6 +220,7 @@ def _outgoing(
     targets = [*_follow(documents, place, node), *_link_discriminator(documents, place, node)]
     if place.kind == "schema":
         rewrite(node)
+        _ = [*use_patterns(node)]
     return targets
 
 

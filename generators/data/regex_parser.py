@@ -1,9 +1,11 @@
 r"""Parse regular expressions of ECMA-262 into a tree to draw strings from. Begin with `parse_regex`.
 
-The characters of a class such as `\w` or `[^/]` are those that the validating engine matches; look-arounds and word
-boundaries are ignored here, so that drawn strings must be validated.
+The characters of a class such as `\w` or `[^/]` are those that the validating engine matches. What is looked for
+ahead at the end of a pattern, or behind at its start, is drawn too; other look-arounds, word boundaries and flags are
+ignored here, so that drawn strings must be validated.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, TypeAlias
@@ -12,9 +14,19 @@ from generators.data.plan import pattern_predicate
 from generators.errors import ContradictionError
 
 PRINTABLE_ASCII: Final = tuple(map(chr, range(0x20, 0x7F)))
-WIDER_CHARS: Final = tuple(map(chr, (*range(0x20), *range(0x7F, 0x500), *range(0x5D0, 0x600), *range(0x4E00, 0x4E40))))
+WIDER_RANGES: Final = (
+    (0, 0x20),
+    (0x7F, 0x500),
+    (0x5D0, 0x600),
+    (0x4E00, 0x4E40),
+    (0x10000, 0x10010),
+    (0x1F600, 0x1F640),
+)
+WIDER_CHARS: Final = tuple(chr(code) for first, end in WIDER_RANGES for code in range(first, end))
+LOOKING: Final = {"?=": "ahead", "?<=": "behind", "?!": "", "?<!": ""}
 ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
 CLASSES: Final = "dDwWsSpP"
+FLAGS: Final = re.compile(r"\?[a-zA-Z-]*[:)]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,8 @@ Tree: TypeAlias = Chars | Seq | Alt | Repeat | Group | BackReference | Anchor
 def class_members(text: str) -> tuple[str, ...]:
     """Return characters that the class `text` matches: printable ASCII if there are any, else from a wider range."""
     is_member = pattern_predicate(f"^{text}$")
-    found = tuple(filter(is_member, PRINTABLE_ASCII)) or tuple(filter(is_member, WIDER_CHARS))
+    known = (PRINTABLE_ASCII, WIDER_CHARS, dict.fromkeys(text))
+    found = next((kept for chars in known if (kept := tuple(filter(is_member, chars)))), ())
     if not found:
         raise ContradictionError("pattern", f"no character is known for {text}")
     return found
@@ -98,7 +111,7 @@ def parse_regex(pattern: str) -> Tree:
 
 class _Reader:
     def __init__(self, text: str) -> None:
-        self.text, self.at, self.groups = text, 0, 0
+        self.text, self.at, self.groups, self.depth = text, 0, 0, 0
 
     def peek(self, n: int = 1) -> str:
         return self.text[self.at : self.at + n]
@@ -122,8 +135,11 @@ class _Reader:
 
     def sequence(self) -> Tree:
         parts: list[Tree] = []
+        starts = True
         while self.peek() and self.peek() not in "|)":
-            parts.append(self.quantified(self.atom()))
+            atom = self.atom(starts=starts and self.depth == 0)
+            parts.append(self.quantified(atom))
+            starts = False
         return parts[0] if len(parts) == 1 else Seq(tuple(parts))
 
     def quantified(self, part: Tree) -> Tree:
@@ -144,10 +160,10 @@ class _Reader:
         least, comma, most = self.until("}").partition(",")
         return int(least), (int(most) if most else None) if comma else int(least)
 
-    def atom(self) -> Tree:
+    def atom(self, *, starts: bool) -> Tree:
         symbol = self.take()
         if symbol == "(":
-            return self.group()
+            return self.group(starts=starts)
         if symbol == "[":
             return Chars(class_members(self.bracket()))
         if symbol == "\\":
@@ -169,22 +185,27 @@ class _Reader:
             depth += (symbol == "[") - (symbol == "]")
         return self.text[start : self.at]
 
-    def group(self) -> Tree:
-        for opening in ("?=", "?!", "?<=", "?<!"):
+    def group(self, *, starts: bool) -> Tree:
+        for opening, looks in LOOKING.items():
             if self.peek(len(opening)) == opening:
                 self.take(len(opening))
-                self.alternation()
-                self.take()
-                return Anchor("?")
-        if self.peek(2) == "?:":
-            self.take(2)
-            names: tuple[str, ...] = ()
-        else:
-            names = self.names()
+                part = self.inner()
+                is_drawn = (looks == "ahead" and self.at == len(self.text)) or (looks == "behind" and starts)
+                return part if is_drawn else Anchor("?")
+        flags = FLAGS.match(self.text, self.at)
+        if flags is not None:
+            self.at = flags.end()
+            return Seq(()) if flags[0][-1] == ")" else self.inner()
+        names = self.names()
+        return Group(self.inner(), names)
+
+    def inner(self) -> Tree:
+        self.depth += 1
         part = self.alternation()
+        self.depth -= 1
         if self.take() != ")":
             raise ValueError(self.text)
-        return Group(part, names) if names else part
+        return part
 
     def names(self) -> tuple[str, ...]:
         self.groups += 1

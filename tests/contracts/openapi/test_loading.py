@@ -248,3 +248,17 @@ def test_only_bundled_names_are_bundled():
     """Another name is misuse, with the closest one named."""
     with pytest.raises(MisuseError, match="Did you mean 'genero'"):
         load_bundled("genera")
+
+
+def test_patterns_are_loaded_in_the_form_that_is_used(tmp_path):
+    """A schema's own pattern and those of names are rewritten where an engine needs that, wherever they stand."""
+    schema = {"pattern": r"[\w-.]", "patternProperties": {r"\p{XDigit}": {"pattern": "^a$"}}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "T", "version": "1"},
+        "paths": {},
+        "components": {"schemas": {"S": {"allOf": [schema]}}},
+    }
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    loaded = load(tmp_path / "x.json").document["components"]["schemas"]["S"]["allOf"][0]
+    assert loaded == {"pattern": r"[\w\-.]", "patternProperties": {"[0-9A-Fa-f]": {"pattern": "^a$"}}}
