@@ -5,6 +5,7 @@ Main entry: `answer_from_document`, the handler of what nothing else serves. The
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -133,11 +134,11 @@ def schema_example(schema: Schema | None) -> object:
 
 
 def chosen_media(context: RequestContext, documented: DeclaredResponse | None) -> MediaType | None:
-    """Return the media type to answer with: JSON first, then one with an example, then the first."""
+    """Return the media type to answer with, its schema as responses have it: JSON first, then one with an example."""
     del context
     content = () if documented is None else documented.content
     ranked = sorted(content, key=lambda one: (not is_json(concrete_media_type(one)), not one.examples))
-    return ranked[0] if ranked else None
+    return replace(ranked[0], schema=ranked[0].schema and ranked[0].schema.response) if ranked else None
 
 
 def concrete_media_type(media: MediaType) -> str:
