@@ -13,6 +13,7 @@ from mockserver import VERSION
 from mockserver.cli.check import check
 from mockserver.cli.data import data
 from mockserver.cli.diff import diff
+from mockserver.cli.explain import explain
 from mockserver.cli.fuzz import fuzz
 from mockserver.cli.mutants import mutants
 from mockserver.cli.replay import replay
@@ -69,6 +70,7 @@ def main(ctx: click.Context) -> None:
 main.add_command(check)
 main.add_command(data)
 main.add_command(diff)
+main.add_command(explain)
 main.add_command(fuzz)
 main.add_command(mutants)
 main.add_command(replay)

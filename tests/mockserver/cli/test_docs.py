@@ -22,7 +22,9 @@ def options_of(name):
     return {one for option in every for one in option.opts if one.startswith("--")} - SHARED - former
 
 
-@pytest.mark.parametrize(("page", "command"), [("checking", "check"), ("diff", "diff"), ("fuzzing", "fuzz")])
+@pytest.mark.parametrize(
+    ("page", "command"), [("any-api", "explain"), ("checking", "check"), ("diff", "diff"), ("fuzzing", "fuzz")]
+)
 def test_a_page_tells_every_option_and_no_other(page, command):
     """Each option of the command stands on its page, and the page has none that does not exist."""
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
