@@ -6,30 +6,33 @@ every value is validated by jsonschema-rs.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from random import Random
 from typing import Final, TypeAlias
 
 from jsonschema_rs import ValidationError
 
+from contracts.messages import ABSENT
 from contracts.schemas.schema_set import Schema, SchemaSet, is_pure_reference
 from contracts.syntax.text import pointer_of
 from generators.data.containers import plan_array, plan_object
 from generators.data.formats import kind_of
-from generators.data.normalise import TYPES, Flat, alternatives, flatten, resolve
+from generators.data.normalise import TYPES, Flat, alternatives, flatten, form_of, resolve, shown_values
 from generators.data.plan import (
+    ENDLESS,
+    LEAST_LENIENT_FUEL,
+    MALFORMED,
     Draw,
     DrawPlan,
-    Edge,
     Planner,
     PlanNode,
+    Predicate,
     compile_predicate,
     draw_one_of,
-    draw_valid,
     plan_choice,
-    settle_heights,
 )
 from generators.data.scalars import plan_integer, plan_number, plan_string
 from generators.errors import ContradictionError, UnsatisfiableError
@@ -59,6 +62,15 @@ KEYWORD_TYPE: Final[Mapping[str, str]] = {
     **dict.fromkeys(("properties", "patternProperties", "additionalProperties", "propertyNames", "required"), "object"),
     **dict.fromkeys(("minProperties", "maxProperties", "dependentRequired", "unevaluatedProperties"), "object"),
 }
+CONTAINERS: Final = frozenset(("object", "array"))
+EMPTY_VALUES: Final[Mapping[object, object]] = {
+    "object": {},
+    "array": [],
+    "string": "",
+    "integer": 0,
+    "number": 0,
+    "boolean": False,
+}
 DEFAULT_TYPES: Final = ("string", "integer", "number", "boolean", "null")
 
 
@@ -74,8 +86,6 @@ def generated_types(flat: Flat) -> list[str]:
     return [name for name in allowed if name in relevant] or list(DEFAULT_TYPES)
 
 
-MAX_BREADTH: Final = 128  # combinations of `anyOf`, `if` and others; beyond, the first satisfiable one is used
-MAX_DEPTH: Final = 100
 NON_NULL_WEIGHT: Final = 4
 CHECKED_KEYWORDS: Final = (
     "oneOf",
@@ -90,111 +100,127 @@ CHECKED_KEYWORDS: Final = (
 
 @dataclass(slots=True, kw_only=True)
 class Compiler:
-    """Plans the schemas of one set.
+    """Plans the schemas of one set, each when it is first needed.
 
-    `edges` is the share (0 to 1) of boundary values, `realistic` permits text from Faker.
+    `edges` is the share (0 to 1) of boundary values, `realistic` permits text from Faker. `typical` values take the
+    examples and defaults that schemas give, the first of alternatives, and every optional member. A `lenient` compiler
+    has a value for each schema, though none may be valid.
     """
 
     schemas: SchemaSet
     edges: float
     realistic: bool
-    order: list[PlanNode] = field(default_factory=list)
+    typical: bool = False
+    lenient: bool = False
     _memo: dict[str, PlanNode] = field(default_factory=dict)
-    _depth: int = 0
+    _varied: "Compiler | None" = None
 
-    def plan(self, schema: object, where: str, kind: str = "") -> Edge:
-        """Plan a schema, once for each content. Raises UnsatisfiableError."""
-        return self._plan(schema, where, kind, 1)
-
-    def predicate(self, schema: object) -> Callable[[object], bool]:
-        """Return the predicate of a schema."""
-        return compile_predicate(schema, self.schemas)
-
-    def _plan(self, schema: object, where: str, kind: str, breadth: int) -> Edge:
-        key = f"{kind}\n{json.dumps(schema, sort_keys=True)}"
+    def plan(self, schema: object, where: str, kind: str = "") -> PlanNode:
+        """Return the node of a schema, one for each content; it is planned when it is needed."""
+        key = f"{kind}\n{_content_key(schema)}"
         node = self._memo.get(key)
         if node is None:
-            node = self._memo[key] = PlanNode(where=where)
-            self._fill(node, schema, kind, breadth)
-        if node.failed is not None:
-            raise node.failed
-        return Edge(node, back=not node.done)
+            fallback = partial(_stand_in, self, schema, (where, kind)) if self.lenient else None
+            make = partial(self._planned, schema, where, kind)
+            varied = partial(self.varied().plan, schema, where, kind) if self.typical else None
+            node = self._memo[key] = PlanNode(where=where, make=make, fallback=fallback, varied=varied)
+        return node
 
-    def _fill(self, node: PlanNode, schema: object, kind: str, breadth: int) -> None:
-        self._depth += 1
-        try:
-            if self._depth > MAX_DEPTH:
-                raise ContradictionError("$ref", f"the schemas nest more than {MAX_DEPTH} deep")  # noqa: TRY301 - one way out
-            plan = self._planned(schema, node.where, kind, breadth)
-            self._finish(node, plan, schema)
-        except ContradictionError as contradiction:
-            node.failed = contradiction.at(node.where)
-        except UnsatisfiableError as error:
-            node.failed = error
-        finally:
-            self._depth -= 1
+    def predicate(self, schema: object) -> Predicate:
+        """Return the predicate of a schema; to a lenient compiler a schema that cannot be used allows everything."""
+        is_valid = compile_predicate(schema, self.schemas)
+        return _forgiving(is_valid) if self.lenient else is_valid
 
-    def _finish(self, node: PlanNode, plan: DrawPlan, schema: object) -> None:
-        node.needs, node.picks, node.build, node.done = plan.needs, plan.picks, plan.build, True
-        node.inner = plan.inner
-        if plan.risk:
-            is_valid = self.predicate(schema)
-            node.build = lambda: draw_valid(plan.build(), is_valid, node.where, plan.risk)
-        self.order.append(node)
+    def varied(self) -> "Compiler":
+        """Return the compiler of values that differ from one another."""
+        if self._varied is None:
+            self._varied = replace(self, typical=False, _memo={}) if self.typical else self
+        return self._varied
 
-    def _planned(self, schema: object, where: str, kind: str, breadth: int) -> DrawPlan:
+    def _planned(self, schema: object, where: str, kind: str) -> DrawPlan:
         if isinstance(schema, Mapping) and is_pure_reference(schema):
             ref = str(schema["$ref"])
-            return plan_choice((self._plan(resolve(ref, self.schemas), ref, kind, breadth),))
+            shown = self._shown(schema, schema)
+            return shown or plan_choice((self.plan(resolve(ref, self.schemas), ref, kind),))
         flat = flatten(schema, self.schemas)
+        plan = self._shown(flat, schema) or self._made(flat, schema, where, kind)
+        return replace(plan, check=self.predicate(schema)) if plan.risk else plan
+
+    def _shown(self, flat: Mapping[str, object], schema: object) -> DrawPlan | None:
+        """Return the plan of the first valid example or default that the schema gives, None when there is none."""
+        given = shown_values(flat) if self.typical else []
+        if not given:
+            return None
+        is_valid = self.predicate(schema)
+        value = next((value for value in given if is_valid(value)), ABSENT)
+        return None if value is ABSENT else DrawPlan(build=lambda: draw_one_of([value]))
+
+    def _made(self, flat: Flat, schema: object, where: str, kind: str) -> DrawPlan:
         if "enum" in flat:
             return self._enumerated(flat, schema)
         chosen = alternatives(flat, self.schemas)
-        if chosen is not None:
-            self._probe(flat, where)
-            return self._chosen(flat, chosen, where, kind, breadth)
-        return self._typed(flat, where, kind)
+        if chosen is None:
+            return self._typed(flat, where, kind)
+        self._probe(flat, where)
+        keyword, ways = chosen
+        picks = tuple(self.plan(way, where, kind) for way in ways)
+        if not picks:
+            raise ContradictionError("anyOf", "it lists nothing")
+        return plan_choice(picks, risk=_risk(flat) if keyword == "anyOf" else keyword)
 
     def _probe(self, flat: Flat, where: str) -> None:
         """Raise UnsatisfiableError when a required member has no value, such as the discriminator of another branch."""
         for name in flat.get("required", ()):
             schema = flat.get("properties", {}).get(name, True)
-            if "enum" in flatten(schema, self.schemas):
-                self.plan(schema, f"{where}/properties/{name}")
+            node = self.plan(schema, f"{where}/properties/{name}") if "enum" in flatten(schema, self.schemas) else None
+            if node is not None and not node.possible() and node.failed is not None:
+                raise node.failed
 
     def _enumerated(self, flat: Flat, schema: object) -> DrawPlan:
         values = [*filter(self.predicate(schema), flat["enum"])]
         if not values:
             raise ContradictionError("enum", "the other keywords exclude every value of it")
+        values = [next((value for value in values if value is not None), None)] if self.typical else values
         return DrawPlan(build=lambda: draw_one_of(values))
-
-    def _chosen(self, flat: Flat, chosen: tuple[str, list[object]], where: str, kind: str, breadth: int) -> DrawPlan:
-        keyword, ways = chosen
-        breadth *= len(ways)
-        picks = self._satisfiable(ways, where, kind, breadth)
-        return plan_choice(picks, risk=_risk(flat) if keyword == "anyOf" else keyword)
 
     def _typed(self, flat: Flat, where: str, kind: str) -> DrawPlan:
         names = generated_types(flat)
         if len(names) > 1:
             often = [name for name in names for _ in range(1 if name == "null" else NON_NULL_WEIGHT)]
-            return plan_choice(self._satisfiable([{**flat, "type": name} for name in often], where, kind, 1))
+            often.sort(key=lambda name: name == "null")
+            picks = tuple(self.plan({**flat, "type": name}, where, kind) for name in often)
+            return plan_choice(picks, inner=not CONTAINERS.isdisjoint(names))
         plan = TYPE_PLANS[names[0]](self, flat, where, kind)
         return replace(plan, risk=plan.risk or _risk(flat))
 
-    def _satisfiable(self, ways: list[object], where: str, kind: str, breadth: int) -> tuple[Edge, ...]:
-        found: list[Edge] = []
-        failed: UnsatisfiableError | None = None
-        for schema in ways:
-            try:
-                found.append(self._plan(schema, where, kind, breadth))
-            except UnsatisfiableError as error:
-                failed = failed or error
-            if found and breadth > MAX_BREADTH:
-                break
-        if not found:
-            raise failed or UnsatisfiableError(where, "anyOf", "it lists nothing")
-        return tuple(found)
+
+def _content_key(schema: object) -> str:
+    if isinstance(schema, Mapping) and len(schema) == 1 and "$ref" in schema:
+        return str(schema["$ref"])
+    return json.dumps(schema, sort_keys=True)
+
+
+def _forgiving(is_valid: Predicate) -> Predicate:
+    def is_valid_or_unknown(value: object) -> bool:
+        try:
+            return is_valid(value)
+        except (ValueError, LookupError):
+            return True
+
+    return is_valid_or_unknown
+
+
+def _stand_in(compiler: Compiler, schema: object, at: tuple[str, str], rng: Random, fuel: int) -> object:
+    """Draw what stands for a value of a schema that has none: one of the same form, else an empty one of its type."""
+    told = schema if isinstance(schema, Mapping) else {}
+    try:
+        given = [*shown_values(told), *told.get("enum", ())]
+        form = form_of(told, compiler.schemas)
+    except MALFORMED:
+        return None
+    if given or form == told or fuel < LEAST_LENIENT_FUEL:
+        return given[0] if given else deepcopy(EMPTY_VALUES.get(str(form.get("type")), None))
+    return compiler.plan(form, *at).link()(rng, fuel)
 
 
 def _risk(flat: Flat) -> str:
@@ -205,6 +231,7 @@ SchemaLike: TypeAlias = Schema | Mapping[str, object] | bool
 """A schema of a contract, or one as plain JSON."""
 
 VALUES_PER_SEED: Final = 64  # seeding costs as much as drawing one value
+MAX_COMPILERS: Final = 64
 MAX_FUEL: Final = 1000  # approximate maximum of optional objects and arrays in a value
 MAX_DRAWS: Final = 50
 COMPILE_SAMPLE: Final = 16  # values drawn when compiling, to report unsatisfiable schemas at once
@@ -259,15 +286,20 @@ def compile_schema(
     text is random. Raises UnsatisfiableError.
     """
     bound = _bind(schema)
-    compiler = Compiler(schemas=bound.within, edges=edges, realistic=realistic)
+    is_shared = bound is schema
+    compiler = (compiler_of if is_shared else Compiler)(schemas=bound.within, edges=edges, realistic=realistic)
     root = compiler.plan(bound.raw, bound.ref, kind_of(name))
-    settle_heights(compiler.order)
-    for node in compiler.order:
-        if node.build is not None and node.height < float("inf"):
-            node.draw = node.build()
-    if not root.finite:
-        raise UnsatisfiableError(bound.ref, "$ref", "every value would have to hold another one without end")
-    return _drawn_once(Generator(schema=bound, _draw=root.link(), _is_valid=bound.is_valid))
+    if not root.possible():
+        raise root.failed or UnsatisfiableError(bound.ref, "$ref", ENDLESS)
+    return _drawn_once(Generator(schema=bound, _draw=root.closure(), _is_valid=bound.is_valid))
+
+
+@lru_cache(maxsize=MAX_COMPILERS)
+def compiler_of(
+    schemas: SchemaSet, *, edges: float, realistic: bool, typical: bool = False, lenient: bool = False
+) -> Compiler:
+    """Return the compiler of the schemas of a contract, the same object for the same arguments."""
+    return Compiler(schemas=schemas, edges=edges, realistic=realistic, typical=typical, lenient=lenient)
 
 
 @lru_cache(maxsize=1000)

@@ -3,7 +3,8 @@
 Begin with `flatten` and `alternatives`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from math import lcm
 from typing import Any, Final, TypeAlias
@@ -78,6 +79,7 @@ MERGERS: Final[Mapping[str, Callable[[Any, Any], object]]] = {
     "enum": _enum,
     "multipleOf": _multiple,
     "examples": lambda one, other: [*one, *other],
+    "default": lambda one, _other: one,
     "required": lambda one, other: [*dict.fromkeys((*one, *other))],
     "uniqueItems": lambda one, other: one or other,
     "propertyNames": conjunction,
@@ -157,6 +159,7 @@ def _element(side: Flat, n: int) -> object:
 IGNORED_KEYWORDS: Final = frozenset(
     ("$id", "$defs", "definitions", "$anchor", "$dynamicAnchor", "$vocabulary", "discriminator")
 )
+MAX_FORM_DEPTH: Final = 20
 TYPES: Final = ("string", "integer", "number", "boolean", "null", "object", "array")
 UNEVALUATED: Final = ("unevaluatedItems", "unevaluatedProperties")
 BOUND_OPPOSITES: Final = {
@@ -190,11 +193,58 @@ def flatten(schema: object, schemas: SchemaSet, seen: tuple[str, ...] = ()) -> F
 
 
 def _own_keywords(schema: Mapping[str, Any]) -> Flat:
-    flat = {name: value for name, value in schema.items() if name == "examples" or _is_assertion(name)}
+    flat = {name: value for name, value in schema.items() if name == "default" or _is_assertion(name)}
+    shown = _examples(schema)
+    if shown:
+        flat["examples"] = shown
     if "const" in flat:
         const = [flat.pop("const")]
         flat = merge(flat, {"enum": const})
     return flat
+
+
+def _examples(schema: Mapping[str, Any]) -> list[object]:
+    listed = schema.get("examples")
+    return [*(listed if isinstance(listed, list) else ()), *([schema["example"]] if "example" in schema else ())]
+
+
+def shown_values(schema: Mapping[str, Any]) -> list[object]:
+    """Return the values that a schema gives as examples, then its default."""
+    return [*_examples(schema), *([schema["default"]] if "default" in schema else ())]
+
+
+FORM: Final = ("type", "format", "properties", "required", "items", "additionalProperties")
+
+
+def form_of(schema: Mapping[str, Any], schemas: SchemaSet, depth: int = 0) -> Flat:
+    """Return what gives the values of a schema their form, of it and of the parts that apply too.
+
+    Where these exclude each other the first counts. For schemas that have no value.
+    """
+    form: Flat = {name: schema[name] for name in FORM if name in schema}
+    for part in _parts_in_place(schema, schemas) if depth < MAX_FORM_DEPTH else ():
+        inner = form_of(part, schemas, depth + 1)
+        required = dict.fromkeys((*form.get("required", ()), *inner.get("required", ())))
+        properties = {**inner.get("properties", {}), **form.get("properties", {})}
+        form = {**inner, **form} | ({"properties": properties} if properties else {})
+        form |= {"required": [*required]} if required else {}
+    kinds = form.get("type")
+    if isinstance(kinds, list):
+        form["type"] = next((kind for kind in kinds if kind != "null"), "null")
+    return form
+
+
+def _parts_in_place(schema: Mapping[str, Any], schemas: SchemaSet) -> Iterator[Mapping[str, Any]]:
+    if "$ref" in schema:
+        with suppress(ContradictionError):
+            yield from filter(_is_mapping, [resolve(schema["$ref"], schemas)])
+    yield from filter(_is_mapping, schema.get("allOf", ()))
+    for keyword in ("anyOf", "oneOf"):
+        yield from filter(_is_mapping, schema.get(keyword, ())[:1])
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _is_assertion(keyword: str) -> bool:

@@ -81,8 +81,9 @@ def _stepped(planner: Planner, flat: Flat, step: Fraction) -> DrawPlan:
     low, high = _close_bounds(open_low, open_high)
     if high - low < step * OPEN_RANGE and (open_low == -inf or open_high == inf):
         low, high = (low, low + step * OPEN_RANGE) if open_high == inf else (high - step * OPEN_RANGE, high)
-    least, most = FORMAT_BOUNDS.get(flat.get("format", ""), (low, high))
-    low, high = max(low, least), min(high, most)
+    least, most = FORMAT_BOUNDS.get(flat.get("format", ""), FORMAT_BOUNDS["int64"])
+    if flat.get("format") in FORMAT_BOUNDS or (low <= most and high >= least):  # a whole range beyond 64 bits is kept
+        low, high = max(low, least), min(high, most)
     first, last = ceil(Fraction(low) / step), floor(Fraction(high) / step)
     first += not _fits(first * step, flat)
     last -= not _fits(last * step, flat)

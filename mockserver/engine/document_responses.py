@@ -6,8 +6,7 @@ Main entry: `answer_from_document`, the handler of what nothing else serves. The
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.model import DeclaredResponse, HeaderField, MediaType, Operation, is_json
@@ -17,9 +16,6 @@ from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import clipped
 from mockserver.api.model import RequestContext
 from mockserver.engine.body_formats import header_text, write_body
-
-if TYPE_CHECKING:
-    from generators.data.compile import Generator
 
 STATUSES_WITHOUT_CONTENT: Final = frozenset((204, 205, 304))
 SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -43,7 +39,6 @@ PATH_HEADERS: Final = frozenset(("location", "content-location"))
 FRAMING_HEADERS: Final = frozenset(
     ("connection", "content-encoding", "content-length", "content-type", "keep-alive", "trailer", "transfer-encoding")
 )  # those that say how the message itself is sent
-MAX_DEPTH: Final = 3
 MAX_WARNING_CHARS: Final = 200
 
 
@@ -214,40 +209,17 @@ def _is_header(text: str, schema: Schema | None) -> bool:
 
 
 def generated_value(context: RequestContext, schema: Schema, *, seed: int | None = None) -> Any:
-    """Return a value that fits a schema; the same call gets the same one if it is safe (RFC 9110, section 9.2.1).
+    """Return a value for a schema; the same call gets the same one if it is safe (RFC 9110, section 9.2.1).
 
-    The seed is `seed`, else that which the call names, else the sandbox's. A schema that no value can be found for gets
-    a value of its type, with a warning.
+    A value by a `seed` is drawn at random; without one it is typical, and its seed the call's own or the sandbox's.
+    What does not keep its schema has a warning.
     """
-    from generators.errors import UnsatisfiableError  # noqa: PLC0415 - as the generator below
+    from generators.data.best_effort import made_of  # noqa: PLC0415 - a server may never make a value up
 
-    number = seed_of(context) if seed is None else seed
-    try:
-        return _generator(schema).generate(number)
-    except (UnsatisfiableError, RecursionError) as error:
-        context.answer_warning = clipped(f"no value fits the schema: {error}", MAX_WARNING_CHARS)
-        return _best_effort(schema, MAX_DEPTH)
-
-
-@lru_cache(maxsize=4096)
-def _generator(schema: Schema) -> "Generator":
-    """Return the compiled generator of a schema, the same for each answer. Raises UnsatisfiableError."""
-    from generators.data.compile import compile_schema  # noqa: PLC0415 - a server may never make a value up
-
-    return compile_schema(schema, edges=0.0, realistic=False)
-
-
-def _best_effort(schema: Schema | None, depth: int) -> object:
-    """Return a value of a schema's type, the required members inside."""
-    types = types_of(schema)
-    if schema is None or depth == 0:
-        return None
-    members = schema.members()
-    if members or "object" in types:
-        wanted = schema.raw.get("required")
-        names = wanted if isinstance(wanted, list) else []
-        return {name: _best_effort(members.get(name), depth - 1) for name in names}
-    return [] if "array" in types else "" if "string" in types else 0 if types & {"integer", "number"} else None
+    made = made_of(schema.response, seed_of(context) if seed is None else seed, typical=seed is None)
+    if made.warning:
+        context.answer_warning = clipped(f"no valid value: {made.warning}", MAX_WARNING_CHARS)
+    return made.value
 
 
 def seed_of(context: RequestContext) -> int:
