@@ -162,16 +162,19 @@ def _read_test(data: Json) -> OutcomeTest:
 def _read_job(data: Json, *, http: Mapping[str, str]) -> BulkJob:
     given = dict(data)
     state, id_at = given.pop("state"), given.pop("id", None)
+    results = given.get("results", ())
+    split = {name: word for word, name in results.items()} if isinstance(results, Mapping) else {}
     lengths: dict[str, Callable[[Any], Any]] = dict.fromkeys(("every", "timeout", "keep"), parse_iso_duration)
     return BulkJob(
         state_at=state["at"],
         words=state["map"],
         set_in_state=state.get("set", {}),
         id_at=id_at,
+        results_of=split,
         **_arguments(
             given,
             when=_words,
-            results=_words,
+            results=lambda one: tuple(split) or _words(one),
             outcomes=partial(_read_outcomes, http=http),
             active=lambda one: ActiveJobs(**one),
             takes=lambda one: JobDuration(**_arguments(one, base=parse_iso_duration, per_item=parse_iso_duration)),

@@ -158,9 +158,8 @@ class Outcomes:
     `failed_at` is a collection of failures alone, `failed_key` where those have their key if not at `key`. `covers` is
     which items are reported; with `gaps` a list has null in the place of an item without an entry. `many` permits
     several entries for one item. `record` is where a success has the record, "" for the entry itself; `status` the
-    status code that the item alone would have, `message` the text of a failure whose code is `error`. `codes` maps
-    kinds of faults to codes, `default` is that of the others. `set_members`, `set_done` and `set_failed` map locations
-    to values, constant or `$` expressions: see `x-bulk.schema.json`.
+    status code that the item alone would have, `message` the text of a failure whose code is `error`; `codes` maps
+    kinds of faults to codes. `set_members`, `set_done` and `set_failed` are further members, values by location.
     `http` locates status, headers and body of the response to an item that is an HTTP request.
     """
 
@@ -191,12 +190,14 @@ class Outcomes:
 class BulkReply:
     """How results are reported: the status code of each class, and where outcomes and counters are.
 
-    The classes are `accepted`, `allOk`, `someFailed`, `allFailed` and `wholeFailed`. `set_members` are further members.
+    The classes are `accepted`, `allOk`, `someFailed`, `allFailed` and `wholeFailed`. `error` is where the response
+    tells why the whole request failed, `set_members` are further members.
     """
 
     status: Mapping[str, int]
     outcomes: Outcomes | None = None
     counts: Mapping[str, Location] = field(default_factory=dict)
+    error: Location | None = None
     set_members: SetMembers = field(default_factory=dict)
 
 
@@ -227,11 +228,11 @@ class BulkJob:
 
     `when` lists conditions of which any makes a job: `always`, `header:Prefer=respond-async`, `query:async=true`.
     `handle` is the location of the job's id or URL in the response. `words` maps the API's state words to `JOB_STATES`.
-    `results` are the operations that return outcomes (`here`: the poll itself). `every` is the polling interval,
+    `results` are the operations that return outcomes (`here`: the poll itself), `results_of` says which of them returns
+    those that are `done`, `failed` or `notRun` where each has its own. `every` is the polling interval,
     `timeout` and `keep` how long a job may run and is kept. `id_at` is where the poll has what `handle` is in the first
     response, None when it is there too; `handle_as` is the handle as text with `{id}` in it. `error` is where the poll
-    tells why the whole job failed. `set_members` are further members of what is told of the job, `set_in_state` those
-    of one state.
+    tells why the whole job failed, `set_members` are further members of it, `set_in_state` those of one state.
     """
 
     when: tuple[str, ...]
@@ -249,6 +250,7 @@ class BulkJob:
     active: ActiveJobs | None = None
     outcomes: Outcomes | None = None
     takes: JobDuration = field(default_factory=JobDuration)
+    results_of: Mapping[str, str] = field(default_factory=dict)
     id_at: Location | None = None
     handle_as: str | None = None
     error: Location | None = None
@@ -335,7 +337,7 @@ class RecordAct:
     """What a single-record operation does (`x-record`, else inferred from method and path).
 
     `key` is the location of the record's key, `payload` that of its content; `page` applies to `list` alone. `reply` is
-    where the response has the record, or the list of records.
+    where the response has the record, or the list of records, beside `set_members`.
     """
 
     action: Choice
@@ -345,6 +347,7 @@ class RecordAct:
     version: Location | None = None
     page: Pagination = field(default_factory=Pagination)
     reply: Location = ""
+    set_members: SetMembers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

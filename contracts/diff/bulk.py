@@ -111,6 +111,7 @@ BULK_RULES: Final = (
     MemberRule("order.onBroken", "order.on_broken", optional_member(), "items that were not run say so otherwise"),
     MemberRule("reply.status", "reply.status", map_entries(removed="warning"), STATUS_CHANGED),
     MemberRule("reply.counts", "reply.counts", map_entries(), "clients read the counter there"),
+    MemberRule("reply.error", "reply.error", optional_member(), "clients read there why a request failed"),
     MemberRule("reply.set", "reply.set_members", map_entries(), "clients read the member there"),
     MemberRule(
         "guard.refuse", "guard.refuse", map_entries(removed="info", added="error"), "what was let through is refused"
@@ -140,6 +141,7 @@ JOB_RULES: Final = (
     MemberRule("state.map", "words", map_entries(added="error"), "clients do not know the word"),
     MemberRule("progress", "progress", map_entries(), "clients read progress there"),
     MemberRule("results", "results", list_entries(), "clients fetch results there"),
+    MemberRule("results", "results_of", map_entries(), "clients fetch results there"),
     MemberRule("start", "start", optional_member(added="error"), "jobs are begun otherwise"),
     MemberRule("cancel", "cancel", optional_member(), "jobs are cancelled otherwise"),
     MemberRule("every", "every", time_limit(shorter="info", longer="warning"), "clients ask too often"),

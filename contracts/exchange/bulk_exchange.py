@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from contracts.bulk.model import Bulk, BulkJob, Outcomes
+from contracts.bulk.model import Bulk, BulkJob, Location, Outcomes
 from contracts.exchange.bulk_request import BulkRequest, read_bulk_request
 from contracts.exchange.job_traces import (
     SUCCESS_STATUS,
@@ -164,6 +164,9 @@ def _job_report(request: BulkRequest, trace: JobTrace) -> OutcomeReport | None:
     end, declared = trace.end, trace.declared.outcomes
     if end is None or end.state not in {"done", "doneWithErrors"} or declared is None:
         return None
+    failure_at = trace.declared.error
+    if failure_at is not None and _has_value(end.exchange.response.data, failure_at):
+        return None  # the job failed as a whole, and no item has an outcome of its own
     here = trace.declared.results in {(), ("here",)}
     later = [one for one in trace.results if one.n > end.exchange.n]
     source = end.exchange if here else next(iter(later), None)
@@ -171,6 +174,10 @@ def _job_report(request: BulkRequest, trace: JobTrace) -> OutcomeReport | None:
         return None
     evidence = (source,) if here else (end.exchange, source)
     return _outcome_report(request, declared, source.response.data, target=trace.target, evidence=evidence, trace=trace)
+
+
+def _has_value(body: object, at: Location) -> bool:
+    return find(body, at) not in (ABSENT, None)
 
 
 def _outcome_report(

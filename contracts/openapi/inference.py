@@ -73,7 +73,7 @@ def _inferred(operation: Operation, collections: set[str]) -> RecordAct | None:
         return _act(ITEM_ACTIONS[operation.method], _parent_segment(operation.path), key=f"path:{variable}")
     if operation.path in collections and operation.method in COLLECTION_ACTIONS:
         name = operation.path.rpartition("/")[2]
-        return replace(_act(COLLECTION_ACTIONS[operation.method], name), page=_page(operation))
+        return replace(_act(COLLECTION_ACTIONS[operation.method], name), page=page_of(operation))
     return None
 
 
@@ -81,7 +81,8 @@ def _act(action: str, name: str, key: str | None = None) -> RecordAct:
     return RecordAct(action=Choice(constant=action), resource=Choice(constant=name), key=key)
 
 
-def _page(operation: Operation) -> Pagination:
+def page_of(operation: Operation) -> Pagination:
+    """Return where an operation reads offset and page size, and where its response has the total, by usual names."""
     names = [one.name for one in operation.parameters if one.where == "query"]
     answered = operation.response(200)
     headers = [one.name for one in answered.headers] if answered else []

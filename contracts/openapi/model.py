@@ -34,7 +34,7 @@ def best_media(content: Iterable[MediaEntry], content_type: str) -> MediaEntry |
 def is_json(content_type: str) -> bool:
     """Say whether a media type is JSON: `application/json`, or one with the suffix `+json` (RFC 6839)."""
     name = essence(content_type)
-    return name.endswith(("/json", "+json"))
+    return name.endswith(("/json", "+json")) or name.startswith("application/x-amz-json-")
 
 
 @lru_cache(maxsize=1000)

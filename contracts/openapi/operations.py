@@ -118,7 +118,7 @@ def _unique(name: str, taken: set[str]) -> str:
 def _record(value: Mapping[str, Any], path: str) -> RecordAct | None:
     if "x-record" not in value:
         return None
-    variable = last_segment_variable(path)
+    variable = None if value["x-record"]["action"] == "list" else last_segment_variable(path)
     return read_record_act(value["x-record"], key=None if variable is None else f"path:{variable}")
 
 

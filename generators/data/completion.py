@@ -126,6 +126,8 @@ class _Fitter:
 
     def _made(self, schema: object, name: str, where: str) -> object:
         """Return a value for a missing member."""
+        if isinstance(schema, dict) and "default" in schema and self._shapes.fits(schema, schema["default"]):
+            return schema["default"]
         flat = self._shapes.flat(schema)
         plain = (one for one in self._plain(flat, name, where) if self._shapes.fits(schema, one))
         found = next(plain, ABSENT)
@@ -133,7 +135,6 @@ class _Fitter:
 
     def _plain(self, flat: Flat, name: str, where: str) -> Iterator[object]:
         """Yield simple values for a member, the least first; not all of them are valid."""
-        yield from (flat[word] for word in ("const", "default") if word in flat)
         types = _types(flat)
         if "enum" in flat:
             return

@@ -5,13 +5,13 @@ What they say of a job is in `job_status`.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from contracts.bulk.model import Outcomes, Resource
+from contracts.bulk.model import Bulk, Outcomes, Resource
 from contracts.messages import ABSENT, Response
 from contracts.openapi.routing import variables_of
 from mockserver.api.model import Api, ApiState, Batch, Refusal, RequestContext, json_response
@@ -122,6 +122,8 @@ def _run(maker: Api, api_state: ApiState, job: Job) -> None:
         if here and declared is not None and declared.covers == "failed"
         else outcomes
     )
+    if declared is not None and job_results_apart(batch.bulk):
+        declared = replace(declared, failed_at=FAILURES_APART)
     entries, failed_entries = (None, None) if declared is None else split_entries(run, declared, reported)
     api_state.jobs.results[job.id] = JobResult(
         done=counts.count("done"),
@@ -130,7 +132,7 @@ def _run(maker: Api, api_state: ApiState, job: Job) -> None:
         status=status_of(batch.bulk.reply.status, outcome_class(outcomes, job.unit)),
         entries=entries,
         failed_entries=failed_entries,
-        error=_whole_failure(job, outcomes),
+        error=_whole_failure(job, outcomes) if batch.bulk.job is not None and batch.bulk.job.error is not None else "",
         outcomes=() if here else outcomes,
     )
     extra = {**job.extra, BUGS_OBSERVED: tuple(context.bugs)} if context.bugs else job.extra
@@ -141,6 +143,14 @@ def _whole_failure(job: Job, outcomes: Sequence[Outcome]) -> str:
     """Return why a job failed whose items stand or fall together, "" when it did not."""
     failed = next((one for one in outcomes if one.failed), None) if job.unit == "whole" else None
     return "" if failed is None else message_of(failed)
+
+
+FAILURES_APART: Final = "/~failures"  # stands for another response: where an operation of its own returns failures
+
+
+def job_results_apart(bulk: Bulk) -> bool:
+    """Tell whether failures are returned by an operation of their own."""
+    return bulk.job is not None and "failed" in bulk.job.results_of.values()
 
 
 def _failed_result(api: Api, api_state: ApiState, job: Job) -> JobResult:
@@ -225,14 +235,34 @@ def serve_cancel(context: RequestContext) -> Response:
     return _status_response(context, cancelled)
 
 
+def results_of(context: RequestContext) -> tuple[Outcomes, Sequence[object] | Mapping[str, object]] | Refusal:
+    """Return how the outcomes of a job are reported by the operation at hand, and the entries; none until it ends."""
+    job = find_job(context)
+    assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
+    declared = None if job is None else prepared(context.api).plans[job.operation].bulk.job
+    if job is None or declared is None:
+        return _unknown(context)
+    context.jobs = (job,)
+    outcomes = declared.outcomes or Outcomes(at="")
+    result = context.api_state.jobs.results.get(job.id)
+    which = declared.results_of.get(context.operation.id)
+    found = None if result is None else result.failed_entries if which == "failed" else result.entries
+    if found is None or which == "notRun":
+        return outcomes, {} if outcomes.shape == "map" else []
+    return outcomes, found  # type: ignore[return-value] # entries are rendered as a list or a map
+
+
 def find_job(context: RequestContext) -> Job | None:
     """Return the job that the path names; None when it is unknown, of another client, or past its retention."""
     operation = context.operation
     assert operation is not None  # noqa: S101 - the engine calls this for a routed call only
     names = variables_of(operation.path)
-    job = context.api_state.jobs.jobs.get(context.variables[names[-1]]) if names else None
-    ready = prepared(context.api)
+    ready, jobs = prepared(context.api), context.api_state.jobs.jobs
+    job = jobs.get(context.variables[names[-1]]) if names else None
+    if job is None and operation.id in ready.results:
+        job = next((jobs[str(one)] for one in context.query.values() if str(one) in jobs), None)
     plans = ready.polls.get(operation.id, ()) + ready.cancels.get(operation.id, ())
+    plans += ready.results.get(operation.id, ())
     if job is None or (plans and job.operation not in {plan.operation.id for plan in plans}):
         return None
     shared = [name for name in names[:-1] if name in job.variables]

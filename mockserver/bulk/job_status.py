@@ -9,6 +9,8 @@ from typing import Any, Final
 from contracts.bulk.model import BulkJob, Location, Outcomes
 from contracts.exchange.locations import is_outside, put_at
 from contracts.messages import ABSENT
+from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import tokens_of
 from mockserver.api.model import RequestContext
 from mockserver.bulk.outcome_rendering import status_of
 from mockserver.bulk.prepared_api import BulkPlan, prepared
@@ -21,6 +23,7 @@ NEAREST_STATE: Final = {
     "doneWithErrors": "done",
     "open": "queued",
     "expired": "failed",
+    "cancelled": "failed",
 }
 
 
@@ -73,7 +76,18 @@ def _has(context: RequestContext, declared: BulkJob, place: Location) -> bool:
     media = None if response is None else response.media("application/json")
     if media is None or media.schema is None or not media.schema.members():
         return declared.id_at is None
-    return media.schema.at(place) is not None
+    return _may_have(media.schema, place)
+
+
+def _may_have(schema: Schema, place: Location) -> bool:
+    """Tell whether a schema has a member there, or an object that says nothing against it."""
+    inner: Schema = schema
+    for token in tokens_of(place):
+        after = inner.member(token) or (inner.items() if token.isdecimal() else None)
+        if after is None:
+            return inner.raw.get("additionalProperties") is True or not inner.members()
+        inner = after
+    return True
 
 
 def _outcome_members(declared: Outcomes, result: JobResult | None) -> dict[Location, object]:

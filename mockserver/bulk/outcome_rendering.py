@@ -73,8 +73,12 @@ def body_of(
 ) -> Any:
     """Return the body that reports the outcomes, where `declared` places them; `facts` are those of the request."""
     body: dict[str, Any] = {}
+    whole_failed = outcome_class(outcomes, run.unit) == "wholeFailed"
+    if whole_failed and bulk.reply.error is not None:
+        put_at(body, bulk.reply.error, message_of(next(one for one in outcomes if one.failed)))
+        if declared is None or declared.covers == "unless-failed":
+            return body
     if declared is not None:
-        whole_failed = outcome_class(outcomes, run.unit) == "wholeFailed"
         reported = reported_outcomes(declared, outcomes, whole_failed=whole_failed, rolled_back=bulk.unit.rolled_back)
         if declared.at == "":
             return render_entries(run, declared, _at_place(declared, reported))

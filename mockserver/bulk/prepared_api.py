@@ -31,8 +31,8 @@ class BulkPlan:
 class PreparedApi:
     """What the pipeline needs of one API.
 
-    `polls` and `cancels` map an operationId to the plans of its jobs, `representations` resources to the schema of a
-    record that is shown.
+    `polls`, `cancels` and `results` map an operationId to the plans of its jobs, `representations` resources to the
+    schema of a record that is shown.
     """
 
     api: Api
@@ -41,6 +41,7 @@ class PreparedApi:
     plans: Mapping[str, BulkPlan]
     polls: Mapping[str, tuple[BulkPlan, ...]]
     cancels: Mapping[str, tuple[BulkPlan, ...]]
+    results: Mapping[str, tuple[BulkPlan, ...]]
     indexes: Mapping[str, tuple[Index, ...]]
     representations: Mapping[str, Schema | None]
 
@@ -73,6 +74,7 @@ def _make(api: Api) -> PreparedApi:
         plans=plans,
         polls=_by(plans, "poll"),
         cancels=_by(plans, "cancel"),
+        results=_by(plans, "results"),
         indexes={name: _indexes(contract, resource) for name, resource in contract.resources.items()},
         representations={name: representation_schema(contract, one) for name, one in contract.resources.items()},
     )
@@ -108,9 +110,10 @@ def _indexes(contract: Contract, resource: Resource) -> tuple[Index, ...]:
 def _by(plans: Mapping[str, BulkPlan], role: str) -> dict[str, tuple[BulkPlan, ...]]:
     found: dict[str, list[BulkPlan]] = {}
     for plan in plans.values():
-        name = None if plan.bulk.job is None else getattr(plan.bulk.job, role)
-        if name is not None:
-            found.setdefault(name, []).append(plan)
+        named = None if plan.bulk.job is None else getattr(plan.bulk.job, role)
+        for name in named if isinstance(named, tuple) else (named,):
+            if name not in {None, "here"}:
+                found.setdefault(name, []).append(plan)
     return {name: tuple(some) for name, some in found.items()}
 
 

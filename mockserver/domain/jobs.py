@@ -85,7 +85,7 @@ def job_state(job: Job, result: JobResult | None, now: datetime) -> str:
     if job.cancelled is not None:
         return "cancelled"
     if job.due is not None and job.due <= now:
-        if result is not None and result.is_internal_fault:
+        if result is not None and (result.is_internal_fault or result.error):
             return "failed"
         return "doneWithErrors" if result is not None and result.failed else "done"
     return "queued" if now < job.begins else "running"

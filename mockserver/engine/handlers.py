@@ -10,7 +10,8 @@ from contracts.bulk.model import RecordAct
 from contracts.exchange.locations import chosen_by, is_outside, locate, put_at
 from contracts.exchange.preconditions import IF_MATCH, Version, read_version
 from contracts.messages import ABSENT, Headers, Response
-from contracts.openapi.model import Operation
+from contracts.openapi.inference import page_of
+from contracts.openapi.model import Operation, is_json
 from contracts.openapi.parameters import INTEGER
 from contracts.syntax.text import look_up
 from mockserver.api.model import ItemRun, Refusal, RequestContext, json_response
@@ -25,14 +26,20 @@ from mockserver.bulk.guards import (
     matches_if_none_match,
     not_modified,
 )
-from mockserver.bulk.job_endpoints import serve_cancel, serve_poll
+from mockserver.bulk.job_endpoints import results_of, serve_cancel, serve_poll
 from mockserver.bulk.outcome_rendering import http_status, message_of
 from mockserver.bulk.prepared_api import PreparedApi, prepared
 from mockserver.bulk.record_service import RecordRules, failed_outcome
-from mockserver.bulk.set_members import completed
+from mockserver.bulk.set_members import completed, put_members, request_facts
 from mockserver.bulk.units import with_item_effects
 from mockserver.domain.values import Item, ItemFault, Outcome
-from mockserver.engine.document_responses import answer_from_document, document_response, success_status
+from mockserver.engine.document_responses import (
+    answer_from_document,
+    chosen_media,
+    document_response,
+    success_status,
+    with_body,
+)
 from mockserver.stores.interface import Collection, Record, key_order
 from mockserver.stores.memory import Overlay
 
@@ -256,12 +263,17 @@ def _deleted_response(context: RequestContext) -> Response:
     return document_response(context, status)
 
 
-def _shown(context: RequestContext, act: RecordAct, status: int, shown: object, headers: Headers) -> Response:
+def _shown(
+    context: RequestContext, act: RecordAct, status: int, shown: object, headers: Headers, *, total: int = 0
+) -> Response:
     """Return a response with a record, or a list of them, where the operation declares it."""
     if not act.reply:
         return json_response(context, status, shown, headers)
     body: dict[str, object] = {}
     put_at(body, act.reply, shown)
+    if act.page.total is not None and not is_outside(act.page.total):
+        put_at(body, act.page.total, total)
+    put_members(body, act.set_members, request_facts(context) if act.set_members else {})
     full = completed(context, status, body, context.now, f"record/{_operation(context).id}")
     return json_response(context, status, full, headers)
 
@@ -275,7 +287,8 @@ def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, act: 
     headers = Headers()
     if page.total is not None and page.total.startswith("header:"):
         headers = Headers(((page.total.partition(":")[2], str(len(every))),))
-    return _shown(context, act, 200, [context.api.hooks.render(run, rules.resource, one) for one in window], headers)
+    shown = [context.api.hooks.render(run, rules.resource, one) for one in window]
+    return _shown(context, act, 200, shown, headers, total=len(every))
 
 
 def in_key_order(context: RequestContext, rules: RecordRules) -> Sequence[Record]:
@@ -289,9 +302,30 @@ def _number(context: RequestContext, place: str | None, default: int) -> int:
     return given if isinstance(given, int) else default
 
 
+def serve_results(context: RequestContext) -> Response:
+    """Respond with the outcomes of a job, a page of them where the operation has parameters for that."""
+    found = results_of(context)
+    if isinstance(found, Refusal):
+        return context.api.hooks.refuse(context, found)
+    declared, entries = found
+    operation = _operation(context)
+    page = page_of(operation)
+    if isinstance(entries, list):
+        skip = _number(context, page.skip, 0)
+        entries = entries[skip : skip + _number(context, page.take, len(entries))]
+    media = chosen_media(context, operation.response(200))
+    if media is not None and not is_json(media.media_range.replace("*/*", "application/json")):
+        return with_body(context, 200, entries, media.media_range, media.schema)
+    body: object = entries
+    if declared.at:
+        body = {}
+        put_at(body, declared.at, entries)
+    return json_response(context, 200, completed(context, 200, body, context.jobs[0].posted, context.jobs[0].id))
+
+
 Handler: TypeAlias = Callable[[RequestContext], Response]
 
-__all__ = ["handler_for", "serve_bulk", "serve_cancel", "serve_poll", "serve_record"]
+__all__ = ["handler_for", "serve_bulk", "serve_cancel", "serve_poll", "serve_record", "serve_results"]
 
 
 def handler_for(ready: PreparedApi, operation_id: str) -> Handler:
@@ -305,5 +339,7 @@ def handler_for(ready: PreparedApi, operation_id: str) -> Handler:
         return serve_poll
     if operation_id in ready.cancels:
         return serve_cancel
+    if operation_id in ready.results:
+        return serve_results
     operation = ready.api.contract.operation(operation_id)
     return serve_record if operation is not None and operation.record is not None else answer_from_document
