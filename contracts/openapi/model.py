@@ -3,11 +3,12 @@
 Names and defaults follow the OpenAPI Specification 3.1.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 
 from contracts.bulk.model import Bulk, RecordAct, Resource
 from contracts.messages import essence
@@ -31,8 +32,54 @@ def best_media(content: Iterable[MediaEntry], content_type: str) -> MediaEntry |
     return next((by_range[one] for one in _ranges(content_type) if one in by_range), None)
 
 
+def best_accepted(content: Iterable[MediaEntry], accept: str) -> MediaEntry | None:
+    """Return the entry that an `Accept` field prefers, the first without one; None when it accepts none.
+
+    The highest quality wins, then the order in the field, then that of the entries (RFC 9110, section 12.5.1). Where
+    nothing else fits, any JSON is taken for `application/json`.
+    """
+    entries = tuple(content)
+    if not accept or not entries:
+        return entries[0] if entries else None
+    ranges = _accepted_ranges(accept)
+    ranked = sorted((_rank(one.media_range, ranges), n) for n, one in enumerate(entries))
+    if ranked[0][0] < NOT_ACCEPTED:
+        return entries[ranked[0][1]]
+    wants_json = any(is_json(one) and quality > 0 for one, quality in ranges)
+    return next((one for one in entries if is_json(one.media_range)), None) if wants_json else None
+
+
+NOT_ACCEPTED: Final = (0.0, 0)  # of negated quality and place in the field: whatever is accepted sorts before it
+
+
+def _rank(media_range: str, ranges: tuple[tuple[str, float], ...]) -> tuple[float, int]:
+    """Return the negated quality of the most specific range that fits, and its place in the field."""
+    fitting = [(one.count("*"), n, -quality) for n, (one, quality) in enumerate(ranges) if _overlap(media_range, one)]
+    if not fitting:
+        return NOT_ACCEPTED
+    _, place, quality = min(fitting)
+    return (quality, place) if quality else NOT_ACCEPTED
+
+
+def _overlap(one: str, other: str) -> bool:
+    return other in _ranges(one) or one in _ranges(other)
+
+
+@lru_cache(maxsize=1000)
+def _accepted_ranges(accept: str) -> tuple[tuple[str, float], ...]:
+    found = []
+    for part in accept.split(","):
+        name, _, parameters = part.partition(";")
+        quality = next((one.strip()[2:] for one in parameters.split(";") if one.strip()[:2].lower() == "q="), "1")
+        found.append((name.strip().lower(), float(quality) if QUALITY.fullmatch(quality) else 1.0))
+    return tuple(found)
+
+
+QUALITY: Final = re.compile(r"[01](\.[0-9]*)?")
+
+
 def is_json(content_type: str) -> bool:
-    """Say whether a media type is JSON: `application/json`, or one with the suffix `+json` (RFC 6839)."""
+    """Say whether a media type is JSON: `application/json`, one with the suffix `+json` (RFC 6839), AWS's own."""
     name = essence(content_type)
     return name.endswith(("/json", "+json")) or name.startswith("application/x-amz-json-")
 
@@ -50,7 +97,10 @@ ParameterLocation: TypeAlias = Literal["path", "query", "header", "cookie"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A parameter in path, query, header or cookie; `style` and `explode` have OpenAPI's defaults filled in."""
+    """A parameter in path, query, header or cookie; `style` and `explode` have OpenAPI's defaults filled in.
+
+    `allow_empty` is `allowEmptyValue`: an empty value is valid whatever the schema.
+    """
 
     name: str
     where: ParameterLocation
@@ -60,15 +110,21 @@ class Parameter:
     explode: bool
     description: str = ""
     examples: Mapping[str, object] = field(default_factory=dict, hash=False)
+    deprecated: bool = False
+    allow_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaType:
-    """One entry of a `content` map: `media_range` in lower case (may be `application/*` or `*/*`)."""
+    """One entry of a `content` map: `media_range` in lower case (may be `application/*` or `*/*`).
+
+    `encoding` has the Encoding Objects of a form's fields.
+    """
 
     media_range: str
     schema: Schema | None
     examples: Mapping[str, object] = field(default_factory=dict)
+    encoding: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +183,7 @@ class Operation:
     security: tuple[Mapping[str, tuple[str, ...]], ...] = ()
     bulk: Bulk | None = None
     record: RecordAct | None = None
+    deprecated: bool = False
     extras: Mapping[str, object] = field(default_factory=dict)
 
     def response(self, status: int) -> DeclaredResponse | None:

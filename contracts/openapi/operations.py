@@ -102,6 +102,7 @@ def _operation(
         security=_security(value["security"]) if "security" in value else security,
         bulk=read_bulk(value["x-bulk"]) if "x-bulk" in value else None,
         record=_record(value, path),
+        deprecated=value.get("deprecated") is True,
         extras={name: one for name, one in value.items() if name.startswith("x-") and name not in BULK_EXTENSIONS},
     )
 
@@ -144,6 +145,8 @@ def _parameter(node: DocumentNode) -> Parameter:
         explode=value.get("explode", style in {"form", "deepObject"}),
         description=value.get("description", ""),
         examples=_examples(node),
+        deprecated=value.get("deprecated") is True,
+        allow_empty=value.get("allowEmptyValue") is True,
     )
 
 
@@ -172,9 +175,14 @@ def _header(name: str, node: DocumentNode) -> HeaderField:
 
 def _content(node: DocumentNode) -> tuple[MediaType, ...]:
     return tuple(
-        MediaType(media_range=essence(media), schema=one.schema(), examples=_examples(one))
+        MediaType(media_range=essence(media), schema=one.schema(), examples=_examples(one), encoding=_encoding(one))
         for media, one in node.named("content")
     )
+
+
+def _encoding(node: DocumentNode) -> dict[str, Mapping[str, object]]:
+    encoding = node.value.get("encoding", {})
+    return {name: one for name, one in encoding.items() if isinstance(one, Mapping)}
 
 
 def _examples(node: DocumentNode) -> dict[str, object]:

@@ -165,6 +165,8 @@ def _single_violation(side: Side, where: str, rule: str, detail: str, *, expecte
 
 
 def _check_parameter(parameter: Parameter, value: object) -> tuple[Violation, ...]:
+    if parameter.allow_empty and value == "":
+        return ()
     if value is not ABSENT and value is not REPEATED and (parameter.schema is None or parameter.schema.is_valid(value)):
         return ()
     where = f"{parameter.where}:{parameter.name}"

@@ -3,19 +3,21 @@
 `connect` returns a client for a server as it is, `open_target` a `Target` that gives one environment after another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from secrets import randbelow
 from threading import get_ident
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import orjson
 
 from contracts.errors import MisuseError
 from contracts.messages import Headers, Request, Response
-from contracts.openapi.model import Contract
+from contracts.openapi.model import Contract, Route
+from contracts.openapi.routing import Router
+from contracts.openapi.security import with_credentials
 from contracts.syntax.text import format_duration
 from generators.client.http import TIMEOUT, Client, HttpClient, NoAnswerError, base_url_of
 from generators.requests.known_records import FIRST_NUMBER
@@ -32,6 +34,7 @@ JSON_HEADERS: Final = Headers((("Content-Type", "application/json"),))
 FROZEN_CLOCK: Final = {"mode": "frozen", "now": "2026-01-01T00:00:00Z"}
 SANDBOX_SALT: Final = "0" * SALT_SIZE
 OK_STATUS: Final = 200
+Admitted: TypeAlias = Callable[[Request], Request]  # returns a request with the credentials that are asked for
 
 
 def salt_text(number: int) -> str:
@@ -107,12 +110,18 @@ class ControlApi:
 
 
 class SandboxClient:
-    """Sends requests to a sandbox and advances its clock with the control API, so that waiting takes no real time."""
+    """Sends requests to a sandbox and advances its clock with the control API, so that waiting takes no real time.
+
+    `admitted` returns a request as it is sent: with the credentials that the sandbox asks for.
+    """
 
     controlled = True
 
-    def __init__(self, http: HttpClient, control: ControlApi, *, sandbox: str) -> None:
+    def __init__(
+        self, http: HttpClient, control: ControlApi, *, sandbox: str, admitted: Admitted | None = None
+    ) -> None:
         self._http, self._control, self.sandbox = http, control, sandbox
+        self._admitted = admitted
         self._ahead = timedelta(0)
 
     @property
@@ -122,7 +131,7 @@ class SandboxClient:
 
     def send(self, request: Request) -> Response:
         """Send a request and return its response. Raises NoAnswerError."""
-        return self._http.send(request)
+        return self._http.send(request if self._admitted is None else self._admitted(request))
 
     def advance(self, by: timedelta) -> None:
         """Advance the sandbox's clock. Raises NoAnswerError when that is refused."""
@@ -201,7 +210,23 @@ def connect(
     place = TargetOptions(url=url, headers=headers or {}, control_token=control_token, timeout=timeout)
     http = place.client(base_url_of(contract, url))
     control, sandbox = place.control(contract)
-    return http if control is None else SandboxClient(http, control, sandbox=sandbox)
+    if control is None:
+        return http
+    admitted = admission(contract, place.headers, control.get(sandbox, "settings"))
+    return SandboxClient(http, control, sandbox=sandbox, admitted=admitted)
+
+
+def admission(contract: Contract, headers: Mapping[str, str], settings: Mapping[str, Any]) -> Admitted | None:
+    """Return what gives requests made-up credentials: where a sandbox asks for some, and no headers are given."""
+    if settings.get("auth") != "strict" or any(one.lower() != "sandbox" for one in headers):
+        return None
+    router = Router(contract)
+
+    def admitted(request: Request) -> Request:
+        found = router.match(request.method, request.path)
+        return with_credentials(contract, found.operation, request) if isinstance(found, Route) else request
+
+    return admitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +312,7 @@ class SandboxTarget:
         self._timeout, self._headers = place.timeout, headers
         self._scenarios = [*map(_without_counts, control.get(sandbox, "scenarios")["scenarios"]), *place.scenarios]
         self._settings = control.get(sandbox, "settings")
+        self._admitted = admission(contract, headers, self._settings)
         self._clients: dict[str, SandboxClient] = {}
 
     def fresh(self, purpose: str = "") -> Environment:
@@ -296,7 +322,7 @@ class SandboxTarget:
         if name not in self._clients:
             base = f"{self._control.root}/@{name}{self._mount}"
             http = HttpClient(base, headers=self._headers, timeout=self._timeout)
-            self._clients[name] = SandboxClient(http, self._control, sandbox=name)
+            self._clients[name] = SandboxClient(http, self._control, sandbox=name, admitted=self._admitted)
         return Environment(client=self._clients[name], name_prefix=SANDBOX_SALT)
 
     def close(self) -> None:

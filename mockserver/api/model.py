@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from contracts.bulk.model import Bulk, Outcomes, Resource
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Headers, Request, Response
-from contracts.openapi.model import Contract, Operation
+from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.validation import Violation
 from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job, JobRegistry
@@ -108,8 +108,8 @@ class Refusal:
 
     `kind` is one of: no-path, no-method, unauthenticated, forbidden, media-type, charset, malformed, invalid
     (violations say why), empty, tooFew, tooMany, duplicateKey, duplicateTarget, malformedItem, badMode, not-found,
-    too-big, too-deep, too-slow, conflict, precondition, quota, broken-contract. `total` counts single violations;
-    `line` and `column` count from 1, 0 is unknown.
+    not-acceptable, too-big, too-deep, too-slow, conflict, precondition, quota, broken-contract. `total` counts single
+    violations; `line` and `column` count from 1, 0 is unknown.
     """
 
     status: int
@@ -246,6 +246,9 @@ class RequestContext:
     A scenario sets `decision`, `item_effects` and `half_commit`; `arrived_at` is the arrival when that was before
     `now`. `bugs` are the planted bugs that changed the response. `answer_origin` says where the answer of a plain
     document comes from (`stored`, `example`, `generated`, `problem`), `answer_warning` what is best effort in it.
+
+    `excused` says that the request cannot be served with state, and is answered from the document: it is invalid and
+    the settings allow that, or its body cannot be read as data.
     """
 
     api: Api
@@ -268,6 +271,7 @@ class RequestContext:
     bugs: list[str] = field(default_factory=list)
     answer_origin: str = ""
     answer_warning: str = ""
+    excused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,5 +343,6 @@ def json_response(context: RequestContext, status: int, data: object, headers: H
         return Response.of(status, data, headers=headers)
     if not response.content:
         return Response(status=status, headers=headers or Headers())
-    declared = response.content[0].media_range
+    content = [one.media_range for one in response.content]
+    declared = next(filter(is_json, content), content[0])
     return Response.of(status, data, media_type="application/json" if "*" in declared else declared, headers=headers)

@@ -50,9 +50,7 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
 @click.option(
     "--auth",
     type=click.Choice(["open", "strict"]),
-    default="open",
-    show_default=True,
-    help="Whether requests need valid credentials.",
+    help="Whether requests need valid credentials. Default: strict where only documents are served, else open.",
 )
 @click.option(
     "--conduct",
@@ -65,6 +63,16 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
     "--strict", is_flag=True, help="Where a vendor's documentation contradicts itself, apply the stricter reading."
 )
 @click.option("--lenient-json", is_flag=True, help="Accept trailing commas in JSON.")
+@click.option(
+    "--validate-requests",
+    type=click.Choice(["error", "warn", "off"]),
+    default="error",
+    show_default=True,
+    help="Whether invalid requests of a document are refused, answered with a warning header, or answered.",
+)
+@click.option("--errors", is_flag=True, help="Answer 500 where a document's own answer breaks its contract.")
+@click.option("--dynamic", "-d", is_flag=True, help="Generate a document's answers even where it has examples.")
+@click.option("--cors/--no-cors", default=True, show_default=True, help="Let browsers of any origin use a document.")
 @click.option(
     "--clock",
     callback=clock,
@@ -167,13 +175,18 @@ def _options(given: Mapping[str, Any], chosen: SelectedScenarios) -> "Options":
     from mockserver.http.service import Options  # noqa: PLC0415
 
     mode, factor = given["clock"]
+    auth = {} if given["auth"] is None else {"auth": given["auth"]}
     return Options(
         settings={
-            "auth": given["auth"],
+            **auth,
             "conduct": given["conduct"],
             "strict": given["strict"],
             "lenientJson": given["lenient_json"],
+            "validateRequests": given["validate_requests"],
+            "errors": given["errors"],
+            "dynamic": given["dynamic"],
         },
+        cors=given["cors"],
         seed=given["seed"],
         mode=mode,
         factor=factor,

@@ -9,6 +9,7 @@ from contracts.bulk.model import Resource
 from contracts.exchange.locations import is_outside, put_at
 from contracts.messages import Headers, Response
 from contracts.openapi.inference import KeyType, key_type
+from contracts.openapi.security import challenge, is_authorised
 from contracts.schemas.schema_set import Schema
 from generators.data.compile import generator_of
 from generators.data.completion import fitted, time_text
@@ -33,24 +34,15 @@ def admit(context: RequestContext) -> Refusal | None:
     """Accept everybody as one client; with `--auth strict` a request must carry the declared security's credentials."""
     credentials = context.request.headers.get("Authorization")
     context.client = fingerprint(credentials) if credentials else "anonymous"
-    if context.api_state.settings["auth"] != "strict" or context.operation is None or not context.operation.security:
+    operation, contract = context.operation, context.api.contract
+    if context.api_state.settings["auth"] != "strict" or operation is None:
         return None
-    schemes = context.api.contract.security_schemes
-    if any(all(_carried(context, schemes.get(name, {})) for name in wanted) for wanted in context.operation.security):
+    if is_authorised(contract, operation, context.request):
         return None
-    headers = Headers((("WWW-Authenticate", "Bearer"),))
-    return Refusal(
-        status=401, kind="unauthenticated", detail="No credentials that the operation asks for.", headers=headers
-    )
-
-
-def _carried(context: RequestContext, scheme: Mapping[str, object]) -> bool:
-    if scheme.get("type") == "apiKey":
-        name = str(scheme.get("name", ""))
-        return (
-            name in context.request.headers if scheme.get("in") == "header" else bool(context.request.parameter(name))
-        )
-    return bool(context.request.headers.get("Authorization"))
+    asked = challenge(contract, operation)
+    headers = Headers((("WWW-Authenticate", asked),) if asked else ())
+    detail = "No credentials that the operation asks for."
+    return Refusal(status=401, kind="unauthenticated", detail=detail, headers=headers)
 
 
 def scope(context: RequestContext) -> str | Refusal:

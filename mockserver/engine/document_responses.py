@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from contracts.messages import ABSENT, Headers, Response
-from contracts.openapi.model import DeclaredResponse, HeaderField, MediaType, Operation, is_json
+from contracts.openapi.model import DeclaredResponse, HeaderField, MediaType, Operation, best_accepted, is_json
 from contracts.openapi.parameters import read_text, types_of
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import JsonFault, read_json
@@ -67,9 +67,10 @@ def document_response(context: RequestContext, status: int) -> Response:
     context.answer_origin = "generated"
     if media is None or status in STATUSES_WITHOUT_CONTENT:
         return with_declared_headers(context, Response(status=status))
-    if media.examples:
+    is_dynamic = context.api_state.settings["dynamic"] and context.api.plain and media.schema is not None
+    if media.examples and not is_dynamic:
         return example_response(context, Example(status, media, *next(iter(media.examples.items()))))
-    shown = schema_example(media.schema)
+    shown = ABSENT if is_dynamic else schema_example(media.schema)
     if shown is not ABSENT:
         return example_response(context, Example(status, media, "example", shown))
     return generated_response(context, status, media)
@@ -129,11 +130,16 @@ def schema_example(schema: Schema | None) -> object:
 
 
 def chosen_media(context: RequestContext, documented: DeclaredResponse | None) -> MediaType | None:
-    """Return the media type to answer with, its schema as responses have it: JSON first, then one with an example."""
-    del context
+    """Return the media type to answer with, its schema as responses have it.
+
+    `Accept` decides; without it, or where it accepts none, JSON comes first, then one with an example.
+    """
     content = () if documented is None else documented.content
+    accept = context.request.headers.get("Accept") if context.api.plain else ""
+    chosen = best_accepted(content, accept) if accept else None
     ranked = sorted(content, key=lambda one: (not is_json(concrete_media_type(one)), not one.examples))
-    return replace(ranked[0], schema=ranked[0].schema and ranked[0].schema.response) if ranked else None
+    chosen = chosen or next(iter(ranked), None)
+    return None if chosen is None else replace(chosen, schema=chosen.schema and chosen.schema.response)
 
 
 def concrete_media_type(media: MediaType) -> str:
@@ -223,13 +229,16 @@ def generated_value(context: RequestContext, schema: Schema, *, seed: int | None
 
 
 def seed_of(context: RequestContext) -> int:
-    """Return the seed of a made-up answer: the call's own, that of a safe call, or the next of the operation."""
+    """Return the seed of a made-up answer: the call's own, that of a safe call, or the next of the operation.
+
+    With the setting `dynamic` safe calls get the next one too.
+    """
     named = None if context.decision is None else context.decision.seed
     if named is not None:
         return named
     request, ids = context.request, context.api_state.ids
     about = request.path if context.operation is None else context.operation.id
-    if request.method in SAFE_METHODS:
+    if request.method in SAFE_METHODS and not context.api_state.settings["dynamic"]:
         return ids.fixed(f"made-up/{about}/{request.path}/{request.query}")
     return ids.random(f"made-up/{about}").getrandbits(32)
 

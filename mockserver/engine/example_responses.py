@@ -13,6 +13,7 @@ from contracts.syntax.text import did_you_mean, listed
 from mockserver.api.model import PROBLEM_MEDIA_TYPE, Refusal, RequestContext, reason_phrase
 from mockserver.engine.document_responses import (
     STATUSES_WITHOUT_CONTENT,
+    Example,
     chosen_media,
     concrete_media_type,
     document_response,
@@ -75,13 +76,21 @@ def _from_example(context: RequestContext, effect: ResponseEffect) -> Response |
     every = list(examples_of(context.operation))
     found = [one for one in every if one.name == effect.example and effect.status in {None, one.status}]
     if found:
-        status = found[0].status if effect.status is None else effect.status
-        return example_response(context, found[0]._replace(status=status))
+        first = next((one for one in found if _is_chosen(context, one)), found[0])
+        return example_response(context, first._replace(status=effect.status or first.status))
     names = dict.fromkeys(one.name for one in every if effect.status in {None, one.status})
     hint = did_you_mean(effect.example, names) or (f"There are {listed(names)}." if names else "There are none.")
-    return Refusal(
-        status=FIRST_ERROR_STATUS, kind="invalid", detail=f"There is no example '{effect.example[:80]}' here. {hint}"
-    )
+    return _unknown(context, f"There is no example '{effect.example[:80]}' here. {hint}")
+
+
+def _is_chosen(context: RequestContext, example: Example) -> bool:
+    media = _declared_media(context, example.status)
+    return media is not None and media.media_range == example.media.media_range
+
+
+def _unknown(context: RequestContext, detail: str) -> Refusal:
+    """Refuse what the contract does not have: 404 for a plain document, as Prism does."""
+    return Refusal(status=404 if context.api.plain else FIRST_ERROR_STATUS, kind="invalid", detail=detail)
 
 
 def _from_schema(context: RequestContext, effect: ResponseEffect) -> Response | Refusal:
@@ -97,13 +106,11 @@ def _from_schema(context: RequestContext, effect: ResponseEffect) -> Response | 
 def _from_status(context: RequestContext, effect: ResponseEffect) -> Response | Refusal:
     """Return what the document says with the status: an example first; of a failure without one, a refusal."""
     status = effect.status or success_status(context.operation)
-    shown = next((one for one in examples_of(context.operation) if one.status == status), None)
-    if shown is not None:
-        return example_response(context, shown)
-    if status >= FIRST_ERROR_STATUS:
-        return _refusal_for(context, status)
     media = _declared_media(context, status)
-    return _without_content(context, status) if media is None else document_response(context, status)
+    is_own = context.operation is not None and (context.api.plain or str(status) in context.operation.responses)
+    if media is not None and (status < FIRST_ERROR_STATUS or (media.examples and is_own)):
+        return document_response(context, status)
+    return _without_content(context, status)
 
 
 def _refusal_for(context: RequestContext, status: int) -> Refusal:
@@ -118,10 +125,11 @@ def _refusal_for(context: RequestContext, status: int) -> Refusal:
 
 def _without_content(context: RequestContext, status: int) -> Response | Refusal:
     operation: Operation | None = context.operation
-    known = {} if operation is None else operation.responses
-    if status < FIRST_ERROR_STATUS and known and (operation is None or operation.response(status) is None):
-        detail = f"The contract has no answer {status} here; it has {listed(known)}."
-        return Refusal(status=FIRST_ERROR_STATUS, kind="invalid", detail=detail)
+    is_preferred = context.api.plain and context.decision is not None and not context.decision.scenario
+    is_unknown = operation is not None and operation.responses and operation.response(status) is None
+    if is_unknown and (status < FIRST_ERROR_STATUS or is_preferred):
+        known = listed(operation.responses if operation is not None else ())
+        return _unknown(context, f"The contract has no answer {status} here; it has {known}.")
     return _refusal_for(context, status) if status >= FIRST_ERROR_STATUS else Response(status=status)
 
 

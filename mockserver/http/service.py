@@ -19,6 +19,7 @@ from mockserver.control.routes import ControlContext, RefusedError, control_api,
 from mockserver.domain.clock_and_ids import ClockMode
 from mockserver.engine import pipeline
 from mockserver.engine.scenario_execution import Continuation, DeferredResponse
+from mockserver.http.cors import answer_options, with_cors
 from mockserver.http.request_reading import RequestTarget, read_target
 from mockserver.sandbox import sandboxes
 from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, MAX_SANDBOXES, Sandbox, Sandboxes, SandboxTemplate
@@ -38,7 +39,7 @@ class Options:
 
     `settings` are changes to the defaults, in the shape of a sandbox's settings. `scenarios` are names in `catalogue`
     that are active in every fresh sandbox. `max_sandboxes` bounds their number. `control_token`, when not empty, is
-    required of every control request.
+    required of every control request. `cors` lets browsers of any origin use plain documents.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Options:
     scenarios: tuple[str, ...] = ()
     max_sandboxes: int = MAX_SANDBOXES
     control_token: str = ""
+    cors: bool = True
 
 
 class Destination(NamedTuple):
@@ -96,6 +98,7 @@ class Service:
         self.control = control_api(control, token=options.control_token)
         self._backstage = Sandbox("", _control_template(self.control, self.metrics), real)
         self._mounts = _mounts(self.apis.values())
+        self._cors = options.cors
 
     def adopt(self, api: Api) -> None:
         """Replace the contract of an API; stored state stays. Raises MisuseError: its mount is in use."""
@@ -139,6 +142,8 @@ class Service:
         started = perf_counter()
         played = self._play(place, method, headers, body, place.sandbox.now(real))
         self.metrics.observe(place.api.name, perf_counter() - started)
+        if self._cors and place.api.plain:
+            played = played.map_response(partial(with_cors, headers))
         return played.map_response(partial(_with_prefixed_links, place)) if place.prefix else played
 
     def handle(self, method: str, raw: str, headers: Headers, body: bytes, real: datetime) -> Response:
@@ -161,6 +166,8 @@ class Service:
             body=b"" if isinstance(body, Refusal) else body,
         )
         try:
+            if self._cors and api.plain and (allowed := answer_options(api, request)) is not None:
+                return DeferredResponse(response=allowed)
             if refusal is not None:
                 return DeferredResponse(response=pipeline.refuse(sandbox, api, request, now, refusal))
             played = pipeline.begin(sandbox, api, request, now)

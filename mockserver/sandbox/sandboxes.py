@@ -33,6 +33,9 @@ DEFAULT_SETTINGS: Final[Mapping[str, Any]] = {
     "conduct": "observe",
     "strict": False,
     "lenientJson": False,
+    "validateRequests": "error",
+    "errors": False,
+    "dynamic": False,
     "limits": {
         "bodyBytes": 32 * MEBIBYTE,
         "depth": 64,
@@ -59,6 +62,18 @@ _SETTING_SCHEMAS: Final[Mapping[str, Any]] = {
         "description": "Whether the stricter reading applies where a vendor's documentation contradicts itself.",
     },
     "lenientJson": {"type": "boolean", "description": "Whether trailing commas in JSON are accepted."},
+    "validateRequests": {
+        "enum": ["error", "warn", "off"],
+        "description": "Whether invalid requests of a plain document are refused, or answered, with a warning or not.",
+    },
+    "errors": {
+        "type": "boolean",
+        "description": "Whether an answer of a plain document that breaks its contract is a 500.",
+    },
+    "dynamic": {
+        "type": "boolean",
+        "description": "Whether answers of a plain document are generated even where it has examples.",
+    },
     "limits": {
         "type": "object",
         "additionalProperties": False,
@@ -74,8 +89,13 @@ _SETTING_SCHEMAS: Final[Mapping[str, Any]] = {
 
 
 def default_settings(apis: Iterable[Api], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the settings of a new sandbox: the defaults, those of each API under its name, and `given` over them."""
-    whole = {**DEFAULT_SETTINGS, **{api.name: api.settings for api in apis if api.settings}}
+    """Return the settings of a new sandbox: the defaults, those of each API under its name, and `given` over them.
+
+    Where only plain documents are served, `auth` is strict by default: they ask for the security that they declare.
+    """
+    served = tuple(apis)
+    auth = "strict" if served and all(api.plain for api in served) else "open"
+    whole = {**DEFAULT_SETTINGS, "auth": auth, **{api.name: api.settings for api in served if api.settings}}
     merged: dict[str, Any] = merge_patch(whole, given or {})
     return merged
 

@@ -1,5 +1,6 @@
 """Sending calls over HTTP: to any server in real time, and to a sandbox whose clock moves."""
 
+import json
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -148,6 +149,29 @@ def test_a_sandbox_is_known_by_its_control_api(serving):
     assert by_url.now() - datetime.now(UTC) > timedelta(minutes=59)
     for one in (by_url, by_header, elsewhere):
         one.close()
+
+
+def test_a_sandbox_that_asks_for_credentials_gets_made_up_ones(serving, tmp_path):
+    """Where a document declares security and no credentials are given, its sandbox still serves every request."""
+    file = tmp_path / "safe.json"
+    key = {"type": "apiKey", "in": "query", "name": "key"}
+    answer = {"responses": {"200": {"description": ""}}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Safe", "version": "1"},
+        "paths": {"/key": {"get": answer}, "/open": {"get": {**answer, "security": []}}},
+        "components": {"securitySchemes": {"key": key}},
+        "security": [{"key": []}],
+    }
+    file.write_text(json.dumps(document))
+    running = serving(file).running
+    contract = load(file)
+    client = connect(contract, running.url)
+    assert [client.send(get(path)).status for path in ("/key", "/open")] == [200, 200]
+    given = connect(contract, running.url, headers={"Authorization": "Bearer mine"})
+    assert [given.send(get(path)).status for path in ("/key", "/open")] == [401, 200]
+    client.close()
+    given.close()
 
 
 def test_laws_hold_over_the_wire(serving):

@@ -68,10 +68,10 @@ def test_sandboxes_do_not_see_each_other(serving):
     one, other = serving(THINGS, mode="frozen"), serving(THINGS, mode="frozen")
     one.call("PUT", "/things/boxes/a", {"id": "a"})
     one.control("POST", "clock/advance", {"by": "P1D"})
-    one.control("PATCH", "settings", {"auth": "strict"})
+    one.control("PATCH", "settings", {"conduct": "enforce"})
     assert other.call("GET", "/things/boxes/a").status == 404
     assert other.control("GET", "clock").data["now"] == EPOCH
-    assert other.control("GET", "settings").data["auth"] == "open"
+    assert other.control("GET", "settings").data["conduct"] == "observe"
     assert len(other.control("GET", "exchanges").data["exchanges"]) == 1
 
 
@@ -108,7 +108,7 @@ def test_a_reset_sets_clock_settings_and_scenarios_at_once(things):
     """What a body of a reset says is as if each had been set after it; what it does not say is as when it was made."""
     things.call("PUT", "/things/boxes/a", {"id": "a"})
     now, scenario = "2027-03-01T00:00:00Z", "never-ends"
-    wanted = {"clock": {"now": now}, "settings": {"auth": "strict"}, "scenarios": [scenario]}
+    wanted = {"clock": {"now": now}, "settings": {"conduct": "enforce"}, "scenarios": [scenario]}
     assert things.control("POST", "reset", wanted).data == {"name": things.sandbox, "seed": 0}
     clock = things.control("GET", "clock").data
     assert (clock["now"], clock["mode"]) == (now, "frozen")
@@ -116,7 +116,7 @@ def test_a_reset_sets_clock_settings_and_scenarios_at_once(things):
     assert [one["name"] for one in things.control("GET", "scenarios").data["scenarios"]] == [scenario]
     assert things.control("POST", "reset").status == 200
     assert things.control("GET", "clock").data["now"] == EPOCH
-    assert things.control("GET", "settings").data == {**told, "auth": "open"}
+    assert things.control("GET", "settings").data == {**told, "conduct": "observe"}
     assert things.control("GET", "scenarios").data["scenarios"] == []
     assert things.call("GET", "/things/boxes/a").status == 404
 
@@ -357,12 +357,14 @@ def test_large_bodies_are_kept_as_digests(things):
 def test_settings_are_read_patched_and_replaced(things):
     """PATCH changes what it names, null restores, PUT restores what it does not name."""
     fresh = things.control("GET", "settings").data
-    assert set(fresh) == {"auth", "conduct", "strict", "lenientJson", "limits"}
+    assert set(fresh) == {
+        *("auth", "conduct", "strict", "lenientJson", "validateRequests", "errors", "dynamic", "limits")
+    }
     patched = things.control("PATCH", "settings", {"strict": True, "limits": {"depth": 5}})
     assert patched.data == {**fresh, "strict": True, "limits": {**fresh["limits"], "depth": 5}}
     assert things.control("PATCH", "settings", {"limits": {"depth": None}}).data["limits"] == fresh["limits"]
     merge_patch = {"Content-Type": "application/merge-patch+json"}
-    assert things.control("PATCH", "settings", {"auth": "strict"}, merge_patch).data["auth"] == "strict"
+    assert things.control("PATCH", "settings", {"auth": "open"}, merge_patch).data["auth"] == "open"
     assert things.control("PUT", "settings", {"conduct": "enforce"}).data == {**fresh, "conduct": "enforce"}
     things.control("POST", "reset")
     assert things.control("GET", "settings").data == fresh

@@ -32,6 +32,7 @@ class Served:
             "openapi": "3.1.0",
             "info": {"title": "Reports", "version": "1"},
             "paths": {"/report": {"get": {"responses": responses, **operation}}},
+            "components": {"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-Key"}}},
         }
         (folder / "reports.yaml").write_text(yaml.safe_dump(raw))
         self.api = Api(name="reports", contract=load(folder / "reports.yaml"), hooks=DEFAULT_HOOKS)

@@ -1,0 +1,123 @@
+"""Security schemes: what credentials a request carries, how they are asked for, and made-up ones that fit.
+
+Begin with `is_authorised`; `challenge` is the value of `WWW-Authenticate`, `with_credentials` is for clients that have
+none. Security Requirement Object and Security Scheme Object of the OpenAPI Specification 3.1; Basic is RFC 7617, Bearer
+RFC 6750, Digest RFC 7616. Credentials are looked at for their form alone.
+"""
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from contracts.messages import Request
+from contracts.openapi.model import Contract, Operation
+
+MADE_UP: Final = "bulkproof"
+BEARER_TYPES: Final = frozenset(("oauth2", "openIdConnect"))
+DIGEST_FIELDS: Final = ("username", "realm", "nonce", "uri", "response")
+SAMPLES: Final[Mapping[str, str]] = {
+    "basic": f"Basic {b64encode(f'{MADE_UP}:{MADE_UP}'.encode()).decode()}",
+    "digest": "Digest " + ", ".join(f'{name}="{MADE_UP}"' for name in DIGEST_FIELDS),
+}
+CHALLENGES: Final[Mapping[str, str]] = {
+    "basic": 'Basic realm="*"',
+    "digest": f'Digest realm="*", nonce="{MADE_UP}"',
+}
+Scheme = Mapping[str, object]
+
+
+def is_authorised(contract: Contract, operation: Operation, request: Request) -> bool:
+    """Say whether a request has credentials of the form that one of the operation's alternatives asks for.
+
+    A scheme that the document does not define, and mutual TLS, cannot be looked at: they are taken as given.
+    """
+    schemes = contract.security_schemes
+    return not operation.security or any(
+        all(name not in schemes or _is_carried(schemes[name], request) for name in wanted)
+        for wanted in operation.security
+    )
+
+
+def challenge(contract: Contract, operation: Operation) -> str:
+    """Return what `WWW-Authenticate` says of an operation's schemes, each once (RFC 9110, section 11.6.1)."""
+    names = dict.fromkeys(name for wanted in operation.security for name in wanted)
+    found = dict.fromkeys(_challenge(contract.security_schemes.get(name, {})) for name in names)
+    return ", ".join(one for one in found if one)
+
+
+def with_credentials(contract: Contract, operation: Operation, request: Request) -> Request:
+    """Return a request with made-up credentials of the operation's first alternative, where it has none that fit."""
+    if is_authorised(contract, operation, request):
+        return request
+    for name in operation.security[0]:
+        scheme = contract.security_schemes.get(name, {})
+        if not _is_carried(scheme, request):
+            request = _with_sample(scheme, request)
+    return request
+
+
+def scheme_of(scheme: Scheme) -> str:
+    """Return the authentication scheme of HTTP in lower case; "" where it is none."""
+    if scheme.get("type") in BEARER_TYPES:
+        return "bearer"
+    return str(scheme.get("scheme", "")).lower() if scheme.get("type") == "http" else ""
+
+
+def key_places(contract: Contract, operation: Operation) -> tuple[tuple[str, str], ...]:
+    """Return where an operation's API keys stand: `in` and `name` of each."""
+    schemes = [contract.security_schemes.get(name, {}) for wanted in operation.security for name in wanted]
+    return tuple((str(one.get("in")), str(one.get("name"))) for one in schemes if one.get("type") == "apiKey")
+
+
+def _is_carried(scheme: Scheme, request: Request) -> bool:
+    if scheme.get("type") == "apiKey":
+        return _has_key(str(scheme.get("in")), str(scheme.get("name")), request)
+    wanted = scheme_of(scheme)
+    if not wanted:
+        return True
+    word, _, credentials = request.headers.get("Authorization").strip().partition(" ")
+    if word.lower() != wanted or not credentials.strip():
+        return False
+    if wanted == "digest":
+        return all(re.search(rf"(?:^|[\s,]){name}=", credentials) for name in DIGEST_FIELDS)
+    return wanted != "basic" or _is_user_and_password(credentials)
+
+
+def _is_user_and_password(credentials: str) -> bool:
+    try:
+        return b":" in b64decode(credentials.strip(), validate=True)
+    except (Base64Error, ValueError):
+        return False
+
+
+def _has_key(where: str, name: str, request: Request) -> bool:
+    if where == "header":
+        return bool(request.headers.get(name))
+    if where == "query":
+        return bool(request.parameter(name))
+    given = (one.partition("=")[0].strip() for value in request.headers.get_all("Cookie") for one in value.split(";"))
+    return name in given
+
+
+def _challenge(scheme: Scheme) -> str:
+    if scheme.get("type") == "apiKey":
+        return f'ApiKey in="{scheme.get("in")}", name="{scheme.get("name")}"'
+    wanted = scheme_of(scheme)
+    return CHALLENGES.get(wanted, wanted.capitalize())
+
+
+def _with_sample(scheme: Scheme, request: Request) -> Request:
+    where, name = str(scheme.get("in")), str(scheme.get("name"))
+    if scheme.get("type") != "apiKey":
+        wanted = scheme_of(scheme)
+        sample = SAMPLES.get(wanted, f"{wanted.capitalize()} {MADE_UP}")
+        return replace(request, headers=request.headers.with_(("Authorization", sample)))
+    if where == "query":
+        return replace(request, query=(*request.query, (name, MADE_UP)))
+    if where == "header":
+        return replace(request, headers=request.headers.with_((name, MADE_UP)))
+    cookies = "; ".join((*request.headers.get_all("Cookie"), f"{name}={MADE_UP}"))
+    return replace(request, headers=request.headers.with_(("Cookie", cookies)))

@@ -1,0 +1,182 @@
+"""Read and validate the body of a request: JSON, forms, text, and the items of bulk requests that are text.
+
+Main entries: the stages `read_body` and `check_body`. Status codes follow RFC 9110 (400, 415, 422).
+"""
+
+from dataclasses import replace
+
+from contracts.bulk.model import Bulk
+from contracts.exchange.item_text import is_text, read_item_text
+from contracts.messages import ABSENT, essence
+from contracts.openapi.forms import URLENCODED, MalformedFormError, is_form, read_form, reserved_fields
+from contracts.openapi.model import Body, MediaType, Operation, is_json
+from contracts.openapi.parameters import coerce, types_of
+from contracts.openapi.validation import Report, validate_value
+from contracts.schemas.schema_set import Schema
+from contracts.syntax.json_text import JsonFault, read_json
+from mockserver.api.model import Refusal, RequestContext
+from mockserver.bulk.guards import check_malformed_items, check_size
+from mockserver.bulk.items import body_text
+from mockserver.bulk.prepared_api import prepared
+from mockserver.engine import conventions
+
+
+def read_body(context: RequestContext) -> Refusal | None:
+    """Parse the body into the context, according to its declared media type."""
+    operation, request = _operation(context), context.request
+    if operation.body is None or (not request.body and not operation.body.required):
+        return None
+    if context.api.plain and not request.body:
+        return _unfit(context, _missing_body())
+    content_type = _content_type(context, operation.body)
+    media = operation.body.media(content_type)
+    if media is None:
+        refusal = _wrong_media_type(operation.body, content_type)
+        return conventions.invalid(context, refusal) if context.api.plain else refusal
+    if operation.bulk is not None and is_text(operation.bulk):
+        return _read_items(context, operation.bulk)
+    return _unfit(context, _read_value(context, content_type, media))
+
+
+def _content_type(context: RequestContext, body: Body) -> str:
+    """Return the media type of a request's body: in a plain document the first declared one, where it has none."""
+    given = context.request.headers.get("Content-Type")
+    return given or (body.content[0].media_range if context.api.plain and body.content else "")
+
+
+def _read_value(context: RequestContext, content_type: str, media: MediaType) -> Refusal | None:
+    if is_json(essence(content_type)) or (context.api.plain and "*" in content_type):
+        return _read_json(context)
+    if context.api.plain and is_form(content_type):
+        return _read_form(context, content_type, media)
+    context.data = body_text(content_type, context.request.body)
+    if context.api.plain:
+        context.data = coerce(context.data, media.schema)
+        context.excused = _operation(context).bulk is None and not _is_own_notation(media)
+    return None
+
+
+def _missing_body() -> Refusal:
+    lacking = conventions.violation("body", "required", "The body is missing.", expected="a body")
+    return Refusal(status=422, kind="invalid", detail=lacking.detail, violations=(lacking,), total=1)
+
+
+def _unfit(context: RequestContext, refusal: Refusal | None) -> Refusal | None:
+    """Return the refusal of a body that cannot be read, for a plain document with a status that it declares."""
+    if refusal is None or not context.api.plain:
+        return refusal
+    declared = _operation(context).responses
+    other = 400 if refusal.status == 422 else 422  # noqa: PLR2004 - HTTP's own numbers
+    if str(refusal.status) not in declared and str(other) in declared:
+        refusal = replace(refusal, status=other)
+    return conventions.invalid(context, refusal)
+
+
+def _is_own_notation(media: MediaType) -> bool:
+    """Say whether a body of the media type is what its schema describes, and not another notation of it."""
+    types = types_of(media.schema)
+    return not types or "string" in types or not types & {"array", "object"}
+
+
+def _read_form(context: RequestContext, content_type: str, media: MediaType) -> Refusal | None:
+    body = context.request.body
+    try:
+        context.data = read_form(content_type, body, media)
+    except MalformedFormError as error:
+        return Refusal(status=400, kind="malformed", detail=str(error))
+    names = reserved_fields(body, media) if media.encoding and essence(content_type) == URLENCODED else ()
+    if not names:
+        return None
+    found = tuple(
+        conventions.violation("body", "allowReserved", f"'{one}' has reserved characters.", pointer=f"/{one}")
+        for one in names
+    )
+    return Refusal(status=422, kind="invalid", detail=found[0].detail, violations=found, total=len(found))
+
+
+def _operation(context: RequestContext) -> Operation:
+    assert context.operation is not None  # noqa: S101 - the engine has routed the call
+    return context.operation
+
+
+def _wrong_media_type(body: Body, content_type: str) -> Refusal:
+    known = " or ".join(one.media_range for one in body.content)
+    detail = f"The body must be {known}; got {content_type[:80] or 'no Content-Type'}."
+    return Refusal(status=415, kind="media-type", detail=detail)
+
+
+def _read_json(context: RequestContext) -> Refusal | None:
+    settings = context.api_state.settings
+    read = read_json(context.request.body, max_depth=settings["limits"]["depth"], lenient=settings["lenientJson"])
+    if isinstance(read, JsonFault):
+        return _unreadable(read)
+    context.data = context.api.hooks.canonicalise(context, read)
+    return None
+
+
+def _unreadable(fault: JsonFault) -> Refusal:
+    kind = "too-deep" if fault.kind == "depth" else "malformed"
+    return Refusal(status=400, kind=kind, detail=fault.detail, line=fault.line, column=fault.column)
+
+
+def _read_items(context: RequestContext, bulk: Bulk) -> Refusal | None:
+    """Parse the lines, rows or parts of a bulk request into the context."""
+    settings, request = context.api_state.settings, context.request
+    most, lenient = settings["limits"]["depth"], settings["lenientJson"]
+    read = read_item_text(bulk, request.headers.get("Content-Type"), request.body, max_depth=most, lenient=lenient)
+    if isinstance(read, JsonFault):
+        return _unreadable(read)
+    context.data = read
+    return None
+
+
+def check_body(context: RequestContext) -> Refusal | None:
+    """Validate the body against its schema, a bulk request's number of items first."""
+    operation = _operation(context)
+    if operation.body is None or context.data is ABSENT:
+        return None
+    plan = prepared(context.api).plans.get(operation.id)
+    if plan is not None:
+        refusal = check_size(context, plan) or check_malformed_items(context, plan)
+        if refusal is not None:
+            context.violations = refusal.violations
+            return refusal
+    media = operation.body.media(_content_type(context, operation.body))
+    if media is None or media.schema is None or context.excused:
+        return None
+    items = None if operation.bulk is None else operation.bulk.items
+    value = context.request.body.decode("utf-8", "replace") if _is_text(operation, media.schema) else context.data
+    report = validate_value(media.schema.request, value, items_at=() if items is None else items.places)
+    return _refused(context, operation, report) if report else None
+
+
+def _is_text(operation: Operation, schema: Schema) -> bool:
+    """Tell whether a schema describes the text of lines, rows or parts, and not the list of their values."""
+    return is_text(operation.bulk) and "string" in types_of(schema)
+
+
+def _refused(context: RequestContext, operation: Operation, report: Report) -> Refusal | None:
+    if not context.api.plain:
+        context.violations = report.violations
+    first = report.violations[0]
+    more = f" This is the first of {report.total} faults." if report.total > 1 else ""
+    status = invalid_status(context)
+    if operation.bulk is not None:
+        status = _bulk_status(operation.bulk, status)
+    refusal = Refusal(
+        status=status, kind="invalid", detail=f"{first.detail}{more}", violations=report.violations, total=report.total
+    )
+    return conventions.invalid(context, refusal) if context.api.plain else refusal
+
+
+def _bulk_status(bulk: Bulk, otherwise: int) -> int:
+    declared = bulk.guard.refuse.get("malformedItem", otherwise)
+    return declared if isinstance(declared, int) else otherwise
+
+
+def invalid_status(context: RequestContext) -> int:
+    """Return what the operation answers to a call that does not fit: 400, or 422 where only that is declared."""
+    operation = _operation(context)
+    if context.api.plain:
+        return conventions.invalid_status(operation)
+    return 422 if "422" in operation.responses and "400" not in operation.responses else 400
