@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from contracts.bulk.model import Bulk, Choice, Location
-from contracts.exchange.http_items import action_of, request_of, route_item, target_of
-from contracts.exchange.item_text import pair_lines
+from contracts.exchange.http_items import action_of, identified, identifies_records, request_of, route_item, target_of
 from contracts.exchange.locations import (
     ParsedRequest,
     Reader,
@@ -25,6 +24,7 @@ from contracts.exchange.locations import (
     locate,
     reader,
 )
+from contracts.exchange.raw_items import named_items
 from contracts.exchange.references import DOTTED_NAME, keys_awaited, references_of
 from contracts.messages import ABSENT
 from contracts.openapi.inference import fallback_resource
@@ -88,76 +88,6 @@ def read_bulk_request(contract: Contract, sent: ParsedRequest) -> BulkRequest | 
     )
 
 
-def items_location(bulk: Bulk, values: RequestValues) -> Location | None:
-    """Return the location of the collection of items in a request, None when none of its declared shape is there."""
-    return _collection(bulk, values)[0]
-
-
-def _collection(bulk: Bulk, values: RequestValues) -> tuple[Location | None, Any]:
-    """Return location and value of the collection of items, None and an empty list when there is none."""
-    items = bulk.items
-    expected = dict if items.shape == "map" else list
-    for at in items.places:
-        found = locate(values, at)
-        if isinstance(found, expected):
-            whole: Any = _paired(bulk, found) if items.shape == "line-pairs" and isinstance(found, list) else found
-            return at, _with_shared(bulk, values, whole) if items.shared else whole
-    return None, []
-
-
-def _with_shared(bulk: Bulk, values: RequestValues, found: Any) -> Any:
-    """Return the items with the members that the body says once for all of them, where they do not say them.
-
-    A shared value that is the payload is read there. Of items that are HTTP requests it has the members itself.
-    """
-    places = [at for at in bulk.items.shared if at != bulk.effect.payload]
-    given = {tokens_of(at)[-1]: value for at in places if at and (value := locate(values, at)) is not ABSENT}
-    if bulk.effect.http:
-        given = {name: one for value in given.values() if isinstance(value, dict) for name, one in value.items()}
-    if not given:
-        return found
-    if isinstance(found, dict):
-        return {name: _added(given, raw) for name, raw in found.items()}
-    return [_added(given, raw) for raw in found]
-
-
-def _added(given: Mapping[str, object], raw: object) -> object:
-    return {**given, **raw} if isinstance(raw, dict) else raw
-
-
-def _paired(bulk: Bulk, lines: list[object]) -> list[object]:
-    """Return the items of pairs of lines; a deletion has no second line."""
-    chosen = chooser(bulk.effect.action)
-    return pair_lines(lines, has_payload=lambda word: chosen(word) != "delete")
-
-
-def named_items(bulk: Bulk, values: RequestValues) -> list[tuple[object, object]] | None:
-    """Return the raw items with their names: member name in a map, group index in a list of lists, else index.
-
-    None when the request has no collection of items.
-    """
-    at, found = _collection(bulk, values)
-    if at is None:
-        return None
-    if bulk.items.shape == "map":
-        return list(found.items())
-    return list(enumerate(found)) if bulk.items.groups is None else _group_members(found, bulk.items.groups)
-
-
-def raw_items(bulk: Bulk, values: RequestValues) -> Sequence[object]:
-    """Return the raw items, none when the request has no collection of them."""
-    _, found = _collection(bulk, values)
-    if isinstance(found, dict):
-        return list(found.values())
-    return found if bulk.items.groups is None else [raw for _, raw in _group_members(found, bulk.items.groups)]
-
-
-def _group_members(found: Sequence[object], at: Location) -> list[tuple[object, object]]:
-    """Return the items of all groups with the group's index; a group without a list at `at` has none."""
-    lists = map(reader(at), found)
-    return [(n, raw) for n, group in enumerate(lists) if isinstance(group, list) for raw in group]
-
-
 def becomes_job(bulk: Bulk, values: RequestValues) -> bool:
     """Say whether a bulk request becomes a job: always, or because it meets a condition of `x-bulk.job.when`."""
     return bulk.job is not None and any(expresses_preference(values, condition) for condition in bulk.job.when)
@@ -192,7 +122,7 @@ class _ItemReader:
         self._grouping = _absent if grouping is None else reader(grouping)
         self._key_of = None if bulk.key.at is None else reader(bulk.key.at)
         self._tombstone = tuple((reader(at), value) for at, value in effect.tombstone.items())
-        self._router = Router(contract) if effect.http else None
+        self._router = Router(contract) if effect.http or identifies_records(effect) else None
 
     def _given(self, at: Location) -> Reader:
         """Compile a location that may be outside the body, and is then the same for all items."""
@@ -211,7 +141,7 @@ class _ItemReader:
 
     def item(self, index: int, name: object, raw: object) -> BulkItem:
         """Return one item; `name` is its member name, group index or index (see `named_items`)."""
-        if self._router is not None:
+        if self._router is not None and self._bulk.effect.http:
             return self._request(self._router, index, name, raw)
         resource, action = self._resource(raw), self._action(raw)
         payload = self._payload(raw, action)
@@ -254,9 +184,15 @@ class _ItemReader:
 
     def _resource(self, raw: object) -> str | None:
         if self._named is None:
-            return self._fallback
+            known = self._identity(raw)
+            return self._fallback if known is None or known[0] not in self._contract.resources else known[0]
         name = self._named(raw)
         return name if name in self._contract.resources else None
+
+    def _identity(self, raw: object) -> tuple[str, object] | None:
+        """Return resource and key of the record that an item's target identifies, None where it is the key itself."""
+        found = next((one for read in self._targets if (one := read(raw)) is not ABSENT), ABSENT)
+        return None if self._router is None else identified(self._router, self._contract.mount, found)
 
     def _payload(self, raw: object, action: str | None) -> object:
         if action in self._payloads:
@@ -270,6 +206,8 @@ class _ItemReader:
         return self._action_of(raw)
 
     def _target(self, raw: object, payload: object, resource: str | None) -> object:
+        if (known := self._identity(raw)) is not None:
+            return known[1]
         if self._targets:
             found = (read(raw) for read in self._targets)
             return next((one for one in found if one is not ABSENT), ABSENT)

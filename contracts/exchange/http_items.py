@@ -102,6 +102,29 @@ def target_of(route: Route, request: Request) -> object:
     return request.headers.get(name) if where == "header" and name in request.headers else ABSENT
 
 
+def identified(router: Router, mount: str, value: object) -> tuple[str, object] | None:
+    """Return the resource and the key of what identifies a record: `{type, id}` (JSON:API), or a URL; None of others.
+
+    The key is ABSENT where there is none, as in the URL of a collection.
+    """
+    if isinstance(value, dict) and isinstance(value.get("type"), str):
+        return value["type"], value.get("id", ABSENT)
+    if not isinstance(value, str) or "/" not in value:
+        return None
+    path = _path(urlsplit(value).path, mount)
+    for method in DEFAULT_ACTIONS:
+        request = Request(method=method, path=path)
+        route = route_item(router, request)
+        if route is not None and route.operation.record is not None:
+            return route.operation.record.resource.constant, target_of(route, request)
+    return None
+
+
+def identifies_records(effect: BulkEffect) -> bool:
+    """Say whether the targets of items identify records of any kind: nothing else says of which kind they are."""
+    return bool(effect.target) and effect.resource is None and not effect.like and not effect.http
+
+
 def action_of(route: Route | None, request: Request) -> str:
     """Return what a request does to a record: by its operation, else by its method."""
     act = None if route is None else route.operation.record

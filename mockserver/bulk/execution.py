@@ -1,25 +1,20 @@
-"""Serve a bulk request: at once or as jobs, for one scope or for each target of a fan-out. Main entry: `serve_bulk`.
-
-`serve_bulk_idempotently` answers a repeated idempotency key with the first response, as the IETF draft "The
-Idempotency-Key HTTP Header Field" describes.
-"""
+"""Serve a bulk request: at once or as jobs, for one scope or for each target of a fan-out. Main entry: `serve_bulk`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from typing import Any
 
-from contracts.bulk.model import Bulk, BulkJob, FanOut, Idempotency
+from contracts.bulk.model import Bulk, BulkJob, FanOut
 from contracts.exchange.bulk_request import becomes_job
 from contracts.exchange.locations import is_outside, locate, put_at
-from contracts.messages import ABSENT, Headers, Response
+from contracts.messages import Headers, Response
 from contracts.openapi.routing import expand, last_variable
 from mockserver.api.model import Batch, ItemRun, Refusal, RequestContext, json_response
 from mockserver.bulk.guards import Admission, admit, check_item_preconditions, make_batch
 from mockserver.bulk.http_items import serve_http_item
 from mockserver.bulk.job_status import status_body
+from mockserver.bulk.limits import check_active_jobs, check_quotas, count_in_quotas
 from mockserver.bulk.outcome_rendering import body_of, outcome_class, status_of
 from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.bulk.set_members import REQUEST_VALUES, completed, request_facts, request_values
@@ -33,16 +28,21 @@ def serve_bulk(context: RequestContext) -> Response:
     assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
     plan = prepared(context.api).plans[context.operation.id]
     unmet = check_item_preconditions(context, plan.operation, plan.bulk, lambda: plan.item_reader.items(context))
-    admission = unmet or admit(context, plan)
+    admission = unmet or check_quotas(context, plan) or admit(context, plan)
     if isinstance(admission, Refusal):
         context.violations = admission.violations
         return context.api.hooks.refuse(context, admission)
+    count_in_quotas(context, plan)
     if plan.bulk.job is not None and becomes_job(plan.bulk, context):
         return accept_jobs(context, admission, plan.bulk.job)
     batch = make_batch(context, plan, admission.unit)
     if plan.bulk.items.fan_out is not None:
         return _serve_fan_out(context, batch, plan.bulk.items.fan_out)
-    outcomes = run_batch(context, batch, context.scope)
+    return reply_of(context, plan, batch, run_batch(context, batch, context.scope))
+
+
+def reply_of(context: RequestContext, plan: BulkPlan, batch: Batch, outcomes: Sequence[Outcome]) -> Response:
+    """Return the response that reports the outcomes of a request."""
     status = status_of(plan.bulk.reply.status, outcome_class(outcomes, batch.unit))
     facts = request_facts(context) if plan.bulk.reply.set_members else {}
     body = body_of(run_of(context, batch, context.scope), plan.bulk, plan.bulk.reply.outcomes, outcomes, facts)
@@ -163,7 +163,9 @@ def _fan_out_response(
 
 def accept_jobs(context: RequestContext, admission: Admission, declared: BulkJob) -> Response:
     """Make the jobs of a request, and respond with their handles."""
-    refusal = context.api.hooks.check_conduct(context, admission.size) or _too_many_active(context, declared)
+    refusal = context.api.hooks.check_conduct(context, admission.size) or check_active_jobs(
+        context, admission.plan.bulk, declared
+    )
     if refusal is not None:
         return context.api.hooks.refuse(context, refusal)
     fan_out = admission.plan.bulk.items.fan_out
@@ -182,21 +184,6 @@ def accept_jobs(context: RequestContext, admission: Admission, declared: BulkJob
         succeeded[name] = jobs[-1].id
     context.jobs = jobs
     return _fan_out_response(context, admission.plan.bulk, fan_out, succeeded, failed)
-
-
-def _too_many_active(context: RequestContext, declared: BulkJob) -> Refusal | None:
-    """Refuse a job over the number that may be unfinished, where the declaration names a status for that."""
-    active = declared.active
-    if active is None or not isinstance(active.breach, int):
-        return None
-    jobs = context.api_state.jobs
-    unfinished = [jobs.jobs[name] for name in jobs.unfinished]
-    mine = [one for one in unfinished if active.per != "client" or one.client == context.client]
-    if len(mine) < active.max:
-        return None
-    return Refusal(
-        status=active.breach, kind="conflict", detail=f"{len(mine)} jobs are unfinished; at most {active.max} may be."
-    )
 
 
 def _job(context: RequestContext, admission: Admission, declared: BulkJob, scope: str) -> Job:
@@ -245,53 +232,3 @@ def poll_path(context: RequestContext, poll: str, job: Job) -> str:
     operation = context.api.contract.operation(poll)
     assert operation is not None  # noqa: S101 - the contract was checked when it was loaded
     return context.api.mount + expand(operation.path, {**job.variables, last_variable(operation.path) or "": job.id})
-
-
-DEFAULT_KEY_RETENTION = timedelta(days=1)  # what most vendors keep a key for, where the declaration does not say
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyRecord:
-    """The response stored under an idempotency key: when, the SHA-256 of the request's body, and the jobs it made."""
-
-    at: datetime
-    content: bytes
-    response: Response
-    jobs: tuple[str, ...]
-
-
-def serve_bulk_idempotently(context: RequestContext) -> Response:
-    """Serve a bulk request; a repeated key gets the stored response, or is refused when the body differs."""
-    assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
-    declared = prepared(context.api).plans[context.operation.id].bulk.guard.idempotency
-    given = ABSENT if declared is None else locate(context, declared.key)
-    if declared is None or given is ABSENT or declared.scope != "request":
-        return serve_bulk(context)
-    place = (context.operation.id, context.scope, context.client, str(given))
-    memory: dict[tuple[str, ...], IdempotencyRecord] = context.api_state.memory.setdefault("idempotency", {})
-    keep = declared.keep or DEFAULT_KEY_RETENTION
-    before = memory.get(place)
-    content = sha256(context.request.body).digest()
-    if before is not None and context.now < before.at + keep:
-        return _repeated_response(context, declared, before, content)
-    response = serve_bulk(context)
-    kept = IdempotencyRecord(context.now, content, response, tuple(job.id for job in context.jobs))
-    context.api_state.remember("idempotency", place, kept, context.now + keep)
-    return response
-
-
-def _repeated_response(
-    context: RequestContext, declared: Idempotency, before: IdempotencyRecord, content: bytes
-) -> Response:
-    if content != before.content and declared.mismatch is not None:
-        return _refused(context, declared.mismatch, "The key was used with other content.")
-    unfinished = any(name in context.api_state.jobs.unfinished for name in before.jobs)
-    if unfinished and declared.concurrent is not None:
-        return _refused(context, declared.concurrent, "The request with this key is still running.")
-    return before.response
-
-
-def _refused(context: RequestContext, status: int | str, detail: str) -> Response:
-    code = status if isinstance(status, int) else 409
-    message = detail if isinstance(status, int) else f"{status}: {detail}"
-    return context.api.hooks.refuse(context, Refusal(status=code, kind="conflict", detail=message))

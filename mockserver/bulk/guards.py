@@ -10,9 +10,9 @@ from typing import Final
 import orjson
 
 from contracts.bulk.model import Bulk
-from contracts.exchange.bulk_request import items_location
 from contracts.exchange.locations import chosen_by, condition_holds, expresses_preference, is_outside, locate
 from contracts.exchange.preconditions import CONDITIONS, IF_MATCH, IF_NONE_MATCH, etag_value, read_precondition
+from contracts.exchange.raw_items import items_location
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.model import Operation
 from contracts.openapi.validation import Violation, validate_items

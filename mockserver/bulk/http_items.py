@@ -58,16 +58,18 @@ def serve_http_item(
     context: RequestContext, bulk: Bulk, router: Router, item: Item, store: MemoryStore | Overlay
 ) -> ServedOutcome:
     """Send an item to its operation, with its writes to `store`, and return its outcome."""
-    state, kept = context.api_state, context.api_state.store
+    state, kept, undo = context.api_state, context.api_state.store, context.api_state.undo
     inner = RequestContext(api=context.api, api_state=state, request=_request(context, bulk, item.raw), now=context.now)
     route = route_item(router, inner.request)
     if route is not None:
         inner.request = with_media_type(inner.request, route.operation)
-    state.store = store
+    own = Overlay(store)  # the request has a transaction of its own inside that of the whole
+    state.store, state.undo = own, []
     try:
         response = context.api.hooks.dispatch(inner)
     finally:
-        state.store = kept
+        state.store, state.undo = kept, undo
+    own.commit()
     return _outcome(item, inner, response)
 
 

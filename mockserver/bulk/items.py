@@ -6,10 +6,12 @@ from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
 from contracts.bulk.model import Bulk, Choice, Resource
-from contracts.exchange.bulk_request import KEYLESS_MATCHING, named_items, raw_items
+from contracts.exchange.bulk_request import KEYLESS_MATCHING
+from contracts.exchange.http_items import identified, identifies_records
 from contracts.exchange.item_text import is_text, read_item_text
 from contracts.exchange.locations import Reader, chooser, column, is_fixed, is_outside, locate, reader
 from contracts.exchange.preconditions import IF_MATCH, Version, read_precondition, read_version
+from contracts.exchange.raw_items import named_items, raw_items
 from contracts.messages import ABSENT, essence
 from contracts.openapi.inference import KeyType
 from contracts.openapi.model import is_json
@@ -36,6 +38,7 @@ class ItemReader:
         "_bulk",
         "_fallback",
         "_group",
+        "_identifies",
         "_key",
         "_keys",
         "_payload",
@@ -58,6 +61,7 @@ class ItemReader:
     ) -> None:
         effect = bulk.effect
         self._router = router
+        self._identifies = identifies_records(effect)
         self._keys = keys
         self._bulk, self._resources, self._fallback = bulk, resources, fallback
         self._payload = reader(effect.payload)
@@ -85,6 +89,9 @@ class ItemReader:
 
     def resource(self, context: RequestContext, raw: object) -> Resource | None:
         """Return the resource that an item names, None when its word is unknown."""
+        if self._identifies:
+            known = self._identity(context, raw)
+            return self._resources.get(self._fallback or "" if known is None else known[0])
         return self._resources.get(self._word(context, self._bulk.effect.resource, self._resource, raw) or "")
 
     def keys(self, context: RequestContext) -> list[object]:
@@ -97,7 +104,7 @@ class ItemReader:
 
     def targets(self, context: RequestContext) -> list[object]:
         """Return the key of the record that each item names, `ABSENT` where it names none."""
-        resource = self.resource(context, None) if is_fixed(self._bulk.effect.resource) else None
+        resource = self.resource(context, None) if self._has_one_kind else None
         if resource is not None and not self._targets and not self._bulk.effect.payload:
             return self._typed(resource, column(pointer_of((resource.key,)), self.raws(context)))
         return [item.target for item in self.items(context)]
@@ -107,7 +114,7 @@ class ItemReader:
         effect = self._bulk.effect
         if effect.http:
             return self._requests(context, self.collection(context))
-        resource = self.resource(context, None) if is_fixed(effect.resource) else None
+        resource = self.resource(context, None) if self._has_one_kind else None
         action = self._action(self._given(context, effect.action, None)) if is_fixed(effect.action) else None
         if resource is not None and action is not None and self._is_plain(resource):
             return self._plain(self.raws(context), resource, action)
@@ -123,10 +130,19 @@ class ItemReader:
                 index=item.index, key=item.key, group=item.group
             )
         effect = self._bulk.effect
-        resource = self.resource(context, None) if is_fixed(effect.resource) else None
+        resource = self.resource(context, None) if self._has_one_kind else None
         action = self._action(self._given(context, effect.action, None)) if is_fixed(effect.action) else None
         made = self._maker(context, resource, action)(item.index, item.key, raw)
         return item if made is None else made._replace(key=item.key, group=item.group)
+
+    def _identity(self, context: RequestContext, raw: object) -> tuple[str, object] | None:
+        """Return resource and key of the record that an item's target identifies, None where it is the key itself."""
+        found = next((one for read in self._targets if (one := read(raw)) is not ABSENT), ABSENT)
+        return identified(self._router, context.api.mount, found)
+
+    @property
+    def _has_one_kind(self) -> bool:
+        return is_fixed(self._bulk.effect.resource) and not self._identifies
 
     def _requests(self, context: RequestContext, raws: Raws) -> list[Item]:
         """Return items that are HTTP requests."""
@@ -179,7 +195,7 @@ class ItemReader:
         names_target = by == "target" and named and not targets
         aim, seen = self._aimed(context), self._seen(context)
         kinds = {name: kind for name, kind in self._keys.items() if kind.is_number}
-        grouped = self._bulk.items.groups is not None
+        grouped, identifies = self._bulk.items.groups is not None, self._identifies
 
         def make(n: int, name: object, raw: object) -> Item | None:
             resource = fixed or self.resource(context, raw)
@@ -192,6 +208,8 @@ class ItemReader:
             if payload is ABSENT:
                 payload = shared
             target = _target(targets, raw, payload, resource) if targets or whole or not resource.assigned else ABSENT
+            if identifies and (known := self._identity(context, raw)) is not None:
+                target = known[1]
             if names_target or aim is not ABSENT:
                 target = name if names_target else aim
             if resource.name in kinds:
@@ -230,7 +248,7 @@ class ItemReader:
         effect = self._bulk.effect
         if effect.http:
             return next((n for n, raw in enumerate(self.raws(context)) if unknown_method(self._bulk, raw)), None)
-        fixed = is_fixed(effect.resource) and is_fixed(effect.action)
+        fixed = self._has_one_kind and is_fixed(effect.action)
         for n, raw in enumerate([None] if fixed else self.raws(context)):
             if self.resource(context, raw) is None or self._action(self._given(context, effect.action, raw)) is None:
                 return n

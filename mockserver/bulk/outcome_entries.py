@@ -139,6 +139,9 @@ def _error_of(run: "ItemRun", declared: Outcomes, outcome: Outcome) -> object:
         return word
     if isinstance(outcome, ServedOutcome) and isinstance(outcome.response.data, dict) and not declared.codes:
         return outcome.response.data
+    stated = outcome.faults[0].facts.get("word") if outcome.faults else None
+    if isinstance(stated, str):
+        return stated
     kind = outcome.faults[0].kind if outcome.faults else ""
     code = declared.codes.get(kind, declared.codes.get("default")) if outcome.result != "done" else None
     return message_of(outcome) if code is None else code

@@ -59,13 +59,18 @@ def reported_outcomes(
     if rolled_back == "skipped" and not whole_failed:
         return [outcome for outcome in outcomes if not _is_skipped(outcome)]
     if whole_failed and (declared.covers == "unless-failed" or rolled_back == "nothing"):
-        return [outcome for outcome in outcomes if outcome.result == "failed"]
+        return [outcome for outcome in outcomes if outcome.result == "failed" or _waited(outcome)]
     return list(outcomes)
 
 
 def _is_skipped(outcome: Outcome) -> bool:
     """Tell whether an item was not run, although it waited for no other item."""
-    return outcome.result == "not-run" and not any(fault.kind == "broken" and fault.value for fault in outcome.faults)
+    return outcome.result == "not-run" and not _waited(outcome)
+
+
+def _waited(outcome: Outcome) -> bool:
+    """Tell whether an item was not run because of another one."""
+    return any(fault.kind == "broken" and fault.value for fault in outcome.faults)
 
 
 def body_of(
@@ -158,6 +163,9 @@ def http_status(outcome: Outcome) -> int:
         return outcome.response.status
     if outcome.result == "not-run":
         return 424
+    stated = outcome.faults[0].facts.get("status") if outcome.faults else None
+    if isinstance(stated, int):
+        return stated
     if outcome.result == "failed":
         return _STATUS_OF.get(outcome.faults[0].kind, 400) if outcome.faults else 400
     return _OK.get(outcome.action, 200)

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from contracts.bulk.model import Bulk
 from mockserver.api.model import ItemEffects, ItemRun
+from mockserver.bulk.item_keys import ItemKeys
 from mockserver.bulk.record_service import RecordRules, RecordService
 from mockserver.bulk.sequence import Apply, Progress
 from mockserver.domain.jobs import Job
@@ -103,12 +104,14 @@ def run_items(
 ) -> list[Outcome]:
     """Apply every item to the store and return the outcomes in the order of the request."""
     ordered = in_group_order(items) if grouped else items
-    progress = Progress.of(run, bulk, ordered)
+    progress, once = Progress.of(run, bulk, ordered), ItemKeys.of(run, bulk)
     outcomes: list[Outcome] = []
     for unit in transaction_units(run.unit, ordered):
-        outcomes += _run_unit(run, progress, unit, store, record_rules)
+        outcomes += _run_unit(run, progress, unit, store, record_rules, once=once)
         if progress is not None:
             progress.settle(outcomes[-len(unit) :])
+        if once is not None:
+            once.settle(outcomes[-len(unit) :])
     is_moved = ordered is not items or run.unit == "group" or bulk.order.forward
     return sorted(outcomes, key=index_of) if is_moved else outcomes
 
@@ -119,11 +122,13 @@ def _run_unit(
     items: Sequence[Item],
     store: Store,
     record_rules: Mapping[str, RecordRules],
+    *,
+    once: ItemKeys | None,
 ) -> list[Outcome]:
     if run.unit == "item":
-        return _run_each(run, progress, items, store, record_rules)
+        return _run_each(run, progress, items, store, record_rules, once=once)
     overlay = Overlay(store)
-    outcomes = _run_each(run, progress, items, overlay, record_rules)
+    outcomes = _run_each(run, progress, items, overlay, record_rules, once=once)
     if any(outcome.result != "done" for outcome in outcomes):
         return [
             Outcome(outcome.item, "not-run", outcome.action) if outcome.result == "done" else outcome
@@ -139,8 +144,10 @@ def _run_each(
     items: Sequence[Item],
     store: Store,
     record_rules: Mapping[str, RecordRules],
+    *,
+    once: ItemKeys | None,
 ) -> list[Outcome]:
-    if progress is None and run.item_effects is None and run.serve_item is None:
+    if progress is None and once is None and run.item_effects is None and run.serve_item is None:
         services = _services(run, items, store, record_rules)
         if len(services) == 1:
             return next(iter(services.values())).apply_all(items)
@@ -151,6 +158,8 @@ def _run_each(
             return _applying(run, (item,), Overlay(store), record_rules)(item)
 
         apply_one = with_item_effects(run.item_effects, apply_one, try_one)
+    if once is not None:
+        apply_one = once.once(apply_one, store)
     return [apply_one(item) for item in items] if progress is None else progress.apply_all(items, apply_one)
 
 

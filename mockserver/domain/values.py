@@ -46,7 +46,7 @@ class ItemFault(NamedTuple):
     duplicate, not-found, version, referenced, locked, broken (an item that it depends on failed), scenario, cut-off.
     `members` are the names of the payload members concerned, `value` the given value. `facts` has details by kind:
     `min`, `max`, `length`, `expected`, `keyword`, `current`, `count`, `closest`, `nearest`, `words`, `resource`,
-    `code`, `message`.
+    `code`, `message`, `status`, `word`.
     """
 
     kind: str

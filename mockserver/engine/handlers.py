@@ -15,7 +15,7 @@ from contracts.openapi.model import Operation, is_json
 from contracts.openapi.parameters import INTEGER
 from contracts.syntax.text import look_up
 from mockserver.api.model import ItemRun, Refusal, RequestContext, json_response
-from mockserver.bulk.execution import populate_scope, serve_bulk, serve_bulk_idempotently
+from mockserver.bulk.execution import populate_scope, serve_bulk
 from mockserver.bulk.guards import (
     ACTIONS_ON_EXISTING,
     check_if_match,
@@ -26,6 +26,7 @@ from mockserver.bulk.guards import (
     matches_if_none_match,
     not_modified,
 )
+from mockserver.bulk.idempotency import serve_bulk_idempotently
 from mockserver.bulk.job_endpoints import results_of, serve_cancel, serve_poll
 from mockserver.bulk.outcome_rendering import http_status, message_of
 from mockserver.bulk.prepared_api import PreparedApi, prepared

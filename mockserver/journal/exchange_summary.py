@@ -10,8 +10,8 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple, Protocol
 
 from contracts.bulk.model import BulkJob
-from contracts.exchange.bulk_request import raw_items
 from contracts.exchange.job_traces import SUCCESS_STATUS, response_state
+from contracts.exchange.raw_items import raw_items
 from contracts.messages import ABSENT, Headers, Request, Response
 from contracts.openapi.model import Operation
 from contracts.openapi.routing import last_variable

@@ -10,8 +10,9 @@ from typing import Any, Final
 import orjson
 
 from contracts.bulk.model import Bulk, Choice
-from contracts.exchange.bulk_request import becomes_job, items_location
+from contracts.exchange.bulk_request import becomes_job
 from contracts.exchange.locations import locate, put_at
+from contracts.exchange.raw_items import items_location
 from contracts.messages import ABSENT, Response
 from contracts.openapi.validation import Violation
 from contracts.syntax.text import look_up

@@ -1,0 +1,127 @@
+"""Take the collection of items out of a bulk request: each raw item, with its name where it has one.
+
+Begin with `named_items`. Raw items are JSON values. Some have further members, whose names begin with a tilde, which no
+JSON Pointer of RFC 6901 has: `~action` and `~payload` of a pair of lines, `~member`, the name of an item's only member,
+and `~name`, the name of the item or its list in a map. The last two are there where the declaration speaks of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from contracts.bulk.model import Bulk, Location
+from contracts.exchange.item_text import pair_lines
+from contracts.exchange.locations import RequestValues, chooser, locate, reader
+from contracts.messages import ABSENT
+from contracts.syntax.text import tokens_of
+
+Named: TypeAlias = list[tuple[object, object]]
+MEMBER: Final = "~member"
+NAME: Final = "~name"
+
+
+def items_location(bulk: Bulk, values: RequestValues) -> Location | None:
+    """Return the location of the collection of items in a request, None when none of its declared shape is there."""
+    return _collection(bulk, values)[0]
+
+
+def _collection(bulk: Bulk, values: RequestValues) -> tuple[Location | None, Any]:
+    """Return location and value of the collection of items, None and an empty list when there is none."""
+    items = bulk.items
+    expected = dict if items.shape == "map" else list
+    for at in items.places:
+        found = locate(values, at)
+        if isinstance(found, expected):
+            return at, found
+    return None, []
+
+
+def named_items(bulk: Bulk, values: RequestValues) -> Named | None:
+    """Return the raw items with their names: member name in a map, group index in a list of lists, else index.
+
+    None when the request has no collection of items.
+    """
+    at, found = _collection(bulk, values)
+    if at is None:
+        return None
+    if not _is_plain(bulk):
+        return _enriched(bulk, values, found)
+    return list(found.items()) if isinstance(found, dict) else list(enumerate(found))
+
+
+def raw_items(bulk: Bulk, values: RequestValues) -> Sequence[object]:
+    """Return the raw items, none when the request has no collection of them."""
+    _, found = _collection(bulk, values)
+    if not _is_plain(bulk):
+        return [raw for _, raw in _enriched(bulk, values, found)]
+    return list(found.values()) if isinstance(found, dict) else found
+
+
+def _is_plain(bulk: Bulk) -> bool:
+    """Say whether the elements of the collection are the raw items as they are."""
+    items = bulk.items
+    return items.groups is None and not items.shared and items.shape in PLAIN_SHAPES and not _tilde_names(bulk)
+
+
+PLAIN_SHAPES: Final = frozenset(("array", "lines", "parts", "rows"))
+
+
+def _tilde_names(bulk: Bulk) -> frozenset[str]:
+    """Return the members with a tilde that the declaration speaks of."""
+    effect = bulk.effect
+    resource = effect.resource.source if effect.resource is not None else ""
+    spoken = (effect.action.source, resource, *effect.target, effect.payload, bulk.key.at or "")
+    return frozenset(at[1:] for at in spoken if at in {f"/{MEMBER}", f"/{NAME}"})
+
+
+def _enriched(bulk: Bulk, values: RequestValues, found: Any) -> Named:
+    """Return the raw items of a collection whose elements are groups of them, or which lack some of their members."""
+    if bulk.items.shape == "line-pairs":
+        named: Named = list(enumerate(_paired(bulk, found)))
+    else:
+        elements: Named = list(found.items()) if isinstance(found, dict) else list(enumerate(found))
+        named = _ungrouped(bulk, elements)
+    given, tildes = _shared(bulk, values), _tilde_names(bulk)
+    if not given and not tildes:
+        return named
+    return [(name, _added(tildes, name, given, raw) if isinstance(raw, dict) else raw) for name, raw in named]
+
+
+def _paired(bulk: Bulk, lines: list[object]) -> list[object]:
+    """Return the items of pairs of lines; a deletion has no second line."""
+    chosen = chooser(bulk.effect.action)
+    return pair_lines(lines, has_payload=lambda word: chosen(word) != "delete")
+
+
+def _ungrouped(bulk: Bulk, elements: Named) -> Named:
+    """Return the items of all groups with their group's name; a group without a list of items has none."""
+    at = bulk.items.groups
+    if at is None and bulk.items.shape == "map" and all(isinstance(one, list) for _, one in elements):
+        at = ""
+    if at is None:
+        return elements
+    read = reader(at)
+    return [(name, raw) for name, group in elements if isinstance(some := read(group), list) for raw in some]
+
+
+def _shared(bulk: Bulk, values: RequestValues) -> Mapping[str, object]:
+    """Return the members that the body says once for all items that do not say them.
+
+    A shared value that is the payload is read there. Of items that are HTTP requests it has the members itself.
+    """
+    places = [at for at in bulk.items.shared if at and at != bulk.effect.payload]
+    given = {tokens_of(at)[-1]: value for at in places if (value := locate(values, at)) is not ABSENT}
+    if not bulk.effect.http:
+        return given
+    return {name: one for value in given.values() if isinstance(value, dict) for name, one in value.items()}
+
+
+def _added(
+    names: frozenset[str], name: object, given: Mapping[str, object], raw: dict[str, object]
+) -> dict[str, object]:
+    """Return an item with the shared members that it lacks, and those with a tilde."""
+    added: dict[str, object] = {}
+    if MEMBER in names and len(raw) == 1:
+        added[MEMBER] = next(iter(raw))
+    if NAME in names:
+        added[NAME] = name
+    return {**given, **raw, **added}

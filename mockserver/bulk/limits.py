@@ -1,0 +1,92 @@
+"""Refuse requests over a declared quota, or over the number of jobs that may be unfinished; say when to come again.
+
+Begin with `check_quotas` and `check_active_jobs`. A limit whose breach is `conduct` refuses nothing: the verdict on the
+client judges it. Retry-After is in seconds (RFC 9110, 10.2.3); the status is 429 (RFC 6585, 4) where none is given.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Final, TypeAlias
+
+from contracts.bulk.model import Bulk, BulkJob, Quota
+from contracts.messages import Headers
+from mockserver.api.model import Refusal, RequestContext
+from mockserver.bulk.prepared_api import BulkPlan
+
+Uses: TypeAlias = list[tuple[datetime, int]]  # when, and how much of a quota was used
+TOO_MANY_REQUESTS: Final = 429
+CONDUCT: Final = "conduct"
+MEMORY: Final = "quota"
+
+
+def _is_full(context: RequestContext, plan: BulkPlan) -> int:
+    most = plan.bulk.items.max
+    return int(most is not None and plan.item_reader.size(context) >= most)
+
+
+QUOTA_AMOUNTS: Final[Mapping[str, Callable[[RequestContext, BulkPlan], int]]] = {
+    "bytes": lambda context, _: len(context.request.body),
+    "items": lambda context, plan: plan.item_reader.size(context),
+    "max-size-batch": _is_full,
+    "requests": lambda context, plan: 1,  # noqa: ARG005 - each counts as one
+}
+"""How much of a quota a request uses, by what the quota counts."""
+
+
+def check_quotas(context: RequestContext, plan: BulkPlan) -> Refusal | None:
+    """Refuse a request that would use more than a quota allows."""
+    for quota in _enforced(plan.bulk):
+        used, amount = _recent(context, plan, quota), QUOTA_AMOUNTS[quota.what](context, plan)
+        if amount and sum(one for _, one in used) + amount > quota.max:
+            wait = used[0][0] + quota.per - context.now if used else quota.per
+            detail = f"At most {quota.max} {quota.what} are taken in {quota.per}."
+            return _refusal(plan.bulk, quota.breach, detail, wait, kind="quota")
+    return None
+
+
+def count_in_quotas(context: RequestContext, plan: BulkPlan) -> None:
+    """Count an admitted request in its quotas."""
+    for quota in _enforced(plan.bulk):
+        amount = QUOTA_AMOUNTS[quota.what](context, plan)
+        if amount:
+            used = _recent(context, plan, quota)
+            used.append((context.now, amount))
+            context.api_state.on_roll_back(used.pop)
+
+
+def _enforced(bulk: Bulk) -> list[Quota]:
+    return [one for one in bulk.guard.quota if one.breach != CONDUCT and one.what in QUOTA_AMOUNTS]
+
+
+def _recent(context: RequestContext, plan: BulkPlan, quota: Quota) -> Uses:
+    """Return what the client has used of a quota; what was used long enough ago is forgotten."""
+    memory: dict[tuple[str, ...], Uses] = context.api_state.memory.setdefault(MEMORY, {})
+    used = memory.setdefault((plan.operation.id, quota.what, context.client), [])
+    while used and used[0][0] + quota.per <= context.now:
+        used.pop(0)
+    return used
+
+
+def check_active_jobs(context: RequestContext, bulk: Bulk, declared: BulkJob) -> Refusal | None:
+    """Refuse a job over the number that may be unfinished, of one client or of all of them."""
+    active = declared.active
+    if active is None or active.breach == CONDUCT:
+        return None
+    jobs = context.api_state.jobs
+    unfinished = [jobs.jobs[name] for name in jobs.unfinished]
+    mine = [one for one in unfinished if active.per != "client" or one.client == context.client]
+    if len(mine) < active.max:
+        return None
+    ends = [one.due for one in mine if one.due is not None]
+    detail = f"{len(mine)} jobs are unfinished; at most {active.max} may be."
+    return _refusal(bulk, active.breach, detail, min(ends) - context.now if ends else None, kind="conflict")
+
+
+def _refusal(bulk: Bulk, breach: int | str, detail: str, wait: timedelta | None, *, kind: str) -> Refusal:
+    """Return a refusal with the declared status or word, and when to come again."""
+    codes = (one for one in bulk.guard.retry_codes if isinstance(one, int))
+    status = breach if isinstance(breach, int) else next(codes, TOO_MANY_REQUESTS)
+    told = detail if isinstance(breach, int) else f"{breach}: {detail}"
+    seconds = () if wait is None else (("Retry-After", str(max(1, ceil(wait.total_seconds())))),)
+    return Refusal(status=status, kind=kind, detail=told, headers=Headers(seconds))
