@@ -158,8 +158,8 @@ class Outcomes:
     `failed_at` is a collection of failures alone, `failed_key` where those have their key if not at `key`. `covers` is
     which items are reported; with `gaps` a list has null in the place of an item without an entry. `many` permits
     several entries for one item. `record` is where a success has the record, "" for the entry itself; `status` the
-    status code that the item alone would have, `message` the text of a failure whose code is `error`; `codes` maps
-    kinds of faults to codes. `set_members`, `set_done` and `set_failed` are further members, values by location.
+    status code that the item alone would have, `message` the text of a failure whose code is `error`; `codes` and
+    `statuses` say these for kinds of faults. `set_members`, `set_done`, `set_failed` are further members by location.
     `http` locates status, headers and body of the response to an item that is an HTTP request.
     """
 
@@ -179,6 +179,7 @@ class Outcomes:
     status: Location | None = None
     message: Location | None = None
     codes: Mapping[str, str | int] = field(default_factory=dict)
+    statuses: Mapping[str, int] = field(default_factory=dict)
     gaps: bool = False
     set_members: SetMembers = field(default_factory=dict)
     set_done: SetMembers = field(default_factory=dict)

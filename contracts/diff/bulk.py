@@ -56,6 +56,7 @@ OUTCOME_RULES: Final = (
     MemberRule("status", "status", optional_member(), "clients read the status of an item there"),
     MemberRule("message", "message", optional_member(), "clients read errors there"),
     MemberRule("codes", "codes", map_entries(), "clients know errors by their code"),
+    MemberRule("statuses", "statuses", map_entries(), "clients know errors by their status"),
     MemberRule("gaps", "gaps", any_change(), "clients match outcomes by their place"),
     MemberRule("set", "set_members", map_entries(), "clients read the member there"),
     MemberRule("setDone", "set_done", map_entries(), "clients read the member there"),

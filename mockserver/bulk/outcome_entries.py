@@ -35,7 +35,7 @@ def declared_entry(run: "ItemRun", outcome: Outcome) -> object:
     is_told = put_response(entry, declared, outcome)
     _put_names(entry, run, declared, outcome)
     if declared.status is not None:
-        put_at(entry, declared.status, word if bad and isinstance(word, int) else http_status(outcome))
+        put_at(entry, declared.status, _status(declared, outcome, word))
     if bad and declared.error and not is_told:
         put_at(entry, declared.error, _error_of(run, declared, outcome))
     if bad and declared.message:
@@ -110,7 +110,7 @@ def _entry_facts(run: "ItemRun", declared: Outcomes, outcome: Outcome, shown: ob
         "key": lambda _: outcome.item.key,
         "index": lambda _: outcome.item.index,
         "action": lambda _: outcome.action,
-        "status": lambda _: http_status(outcome),
+        "status": lambda _: _status(declared, outcome, None),
         "message": lambda _: message_of(outcome),
         "code": lambda _: _error_of(run, declared, outcome),
         "uuid": lambda _: run.api_state.ids.uuid("reply"),
@@ -147,6 +147,14 @@ def _error_of(run: "ItemRun", declared: Outcomes, outcome: Outcome) -> object:
     return message_of(outcome) if code is None else code
 
 
+def _status(declared: Outcomes, outcome: Outcome, word: int | str | None) -> int:
+    """Return the status code of an entry: that of a broken reference, the declared one, else HTTP's."""
+    if isinstance(word, int):
+        return word
+    kind = outcome.faults[0].kind if outcome.faults and outcome.result == "failed" else ""
+    return declared.statuses.get(kind, declared.statuses.get("default", 0) if kind else 0) or http_status(outcome)
+
+
 def _broken_reference_word(run: "ItemRun", outcome: Outcome) -> int | str | None:
     """Return what an item is declared to say whose reference failed, None when this one waited for nothing."""
     waited = any(fault.kind == "broken" and fault.value for fault in outcome.faults)
@@ -166,7 +174,7 @@ def _put_failure_mark(entry: dict[str, Any], declared: Outcomes, outcome: Outcom
     elif isinstance(test.value, bool):
         put_at(entry, test.at, test.value if (test.word == "is") == bad else not test.value)
     elif str(test.value)[1:] in {"xx", "XX"} or isinstance(test.value, int):
-        put_at(entry, test.at, word if isinstance(word, int) else http_status(outcome))
+        put_at(entry, test.at, _status(declared, outcome, word))
     elif (test.word == "is") == bad:
         put_at(entry, test.at, test.value)
     else:

@@ -21,7 +21,7 @@ from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job
 from mockserver.domain.values import FanOutTarget, Item, Outcome
-from mockserver.engine.document_responses import answer_header
+from mockserver.engine.document_responses import answer_header, with_declared_headers
 from mockserver.engine.error_responses import error_response
 from mockserver.engine.stages import call_handler, finish_response, validate_request
 from mockserver.journal.journal import fingerprint
@@ -179,10 +179,14 @@ def dispatch(context: RequestContext) -> Response:
 
 
 def finish(context: RequestContext, response: Response) -> Response:
-    """Return the response unchanged; that of a plain document says where it comes from, such as `stored`."""
+    """Return the response; that of a plain document says where it comes from, such as `stored`.
+
+    It has the header fields that the document requires.
+    """
     if not context.api.plain:
         return response
     context.answer_origin = context.answer_origin or "stored"
+    response = with_declared_headers(context, response, required=True)
     return replace(response, headers=response.headers.with_(answer_header(context)))
 
 

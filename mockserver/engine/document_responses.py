@@ -180,12 +180,13 @@ def examples_of(operation: Operation | None) -> Iterator[Example]:
             yield from (Example(status or 0, media, name, value) for name, value in media.examples.items())
 
 
-def with_declared_headers(context: RequestContext, response: Response) -> Response:
-    """Return the response with every header field that the document declares of its status."""
+def with_declared_headers(context: RequestContext, response: Response, *, required: bool = False) -> Response:
+    """Return the response with every header field that the document declares of its status, or requires."""
     documented = None if context.operation is None else context.operation.response(response.status)
     if documented is None or not documented.headers:
         return response
-    lacking = [one for one in documented.headers if one.name not in response.headers]
+    wanted = [one for one in documented.headers if one.required or not required]
+    lacking = [one for one in wanted if one.name not in response.headers]
     pairs = [(one.name, _header(context, one)) for one in lacking if one.name.lower() not in FRAMING_HEADERS]
     headers = response.headers.with_(*pairs)
     return Response(status=response.status, headers=headers, body=response.body, data=response.data)
