@@ -15,17 +15,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Fault:
-    """One mistake in a file: the file and JSON Pointer, what is wrong, and how to correct it."""
+    """One mistake in a file: the file and JSON Pointer, what is wrong, and how to correct it.
+
+    `mended` says what is done about it until it is corrected; "" for a mistake that refuses the file.
+    """
 
     file: str
     pointer: str
     fact: str
     cure: str
+    mended: str = ""
 
     def __str__(self) -> str:
         """Return the fault in one line."""
         place = f"{self.file}#{self.pointer}" if self.pointer else self.file
-        return f"{place}: {self.fact} {self.cure}".rstrip()
+        return " ".join(part for part in (f"{place}:", self.fact, self.mended, self.cure) if part)
 
 
 class BulkproofError(Exception):

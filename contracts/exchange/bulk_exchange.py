@@ -82,7 +82,7 @@ def bulk_exchanges(
         named = contract.operation(exchange.operation or "")
         if named is None or named.bulk is None or operation not in {None, named.id}:
             continue
-        route = router.match(exchange.request.method, exchange.request.path)
+        route = router.match(exchange.request.method, exchange.request.path, exchange.request)
         variables = {} if isinstance(route, NoRoute) else route.variables
         request = read_bulk_request(contract, parse_request(named, exchange.request, variables))
         if request is not None:

@@ -76,7 +76,7 @@ class JobTraces:
         for exchange in exchanges:
             operation = contract.operation(exchange.operation or "")
             name = last_variable(operation) if operation is not None else None
-            route = router.match(exchange.request.method, exchange.request.path) if name else None
+            route = router.match(exchange.request.method, exchange.request.path, exchange.request) if name else None
             if name and isinstance(route, Route):
                 related = self._exchanges.setdefault((route.operation.id, route.variables[name]), [])
                 related.append((exchange, route.variables))

@@ -1,10 +1,9 @@
 """Check a document against OpenAPI, JSON Schema 2020-12 and the `x-bulk` schemas, then the contract as a whole.
 
-Begin with `check_shape`, `check_contract` and `check_meaning`; each returns one Fault for each mistake.
+Begin with `mend_shape`, `mend_linked` and `check_meaning`. Each mistake is one Fault; what can be mended is, in place.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +13,14 @@ from jsonschema_rs import ValidationError as CompileError
 
 from contracts.bulk.model import Bulk
 from contracts.errors import Fault
-from contracts.openapi.model import Contract, Operation
-from contracts.openapi.references import DocumentObject, Documents
+from contracts.messages import ABSENT
+from contracts.openapi.mending import Mended, mend_paths, mend_value
+from contracts.openapi.model import Contract
+from contracts.openapi.references import UNLINKED, DocumentObject, Documents
 from contracts.schemas.keywords import children
 from contracts.schemas.published import META_SCHEMA, PublishedSchema
 from contracts.schemas.schema_set import compiled, is_pure_reference
-from contracts.syntax.text import did_you_mean, pointer_of
+from contracts.syntax.text import did_you_mean, look_up, pointer_of, split_ref
 
 SCHEMA_FOLDER: Final = Path(__file__).parent.parent
 
@@ -31,9 +32,11 @@ def published_schema(name: str) -> Mapping[str, Any]:
     return schema
 
 
-def check_shape(root: Mapping[str, Any], shown: str) -> list[Fault]:
-    """Return the mistakes of a root document as OpenAPI, its schemas excepted."""
-    return [*_object_schema("document").faults(root, shown=shown)]
+def mend_shape(documents: Documents) -> None:
+    """Mend a root document as OpenAPI, its schemas excepted; the mistakes are added to `documents.faults`."""
+    root = documents.read(documents.root)
+    found = mend_value(_object_schema("document"), root, shown=documents.shown(documents.root))
+    documents.faults += found.faults
 
 
 def check_published(name: str, value: object, shown: str) -> Iterator[Fault]:
@@ -41,23 +44,94 @@ def check_published(name: str, value: object, shown: str) -> Iterator[Fault]:
     yield from _declaration_schema(name).faults(value, shown=shown)
 
 
-def check_contract(documents: Documents) -> list[Fault]:
-    """Return the mistakes in linked documents: schemas, `x-` declarations, objects in other files."""
-    places = {(one.kind, id(one.node)): one for one in documents.roots}.values()
-    found = [fault for place in places for fault in _check_root(documents, place)]
-    declared = [fault for place in documents.with_extensions for fault in _check_declarations(documents, place)]
-    return [*found, *declared]
+def mend_linked(documents: Documents) -> None:
+    """Mend the schemas of linked documents, and the objects that references lead to.
+
+    The mistakes are added to `documents.faults`.
+    """
+    _LinkedObjects(documents).mend()
 
 
-def _check_root(documents: Documents, place: DocumentObject) -> Iterator[Fault]:
-    shown = documents.shown(place.uri)
-    if is_pure_reference(place.node):
-        return
-    if place.kind == "schema":
-        found = [*_meta_schema().faults(place.node, shown=shown, tokens=place.tokens)]
-        yield from found or _check_patterns(place.node, shown, place.tokens)
-    elif place.uri != documents.root:
-        yield from _object_schema(place.kind).faults(place.node, shown=shown, tokens=place.tokens)
+def finish(documents: Documents) -> None:
+    """Check the `x-` declarations of linked documents, and mend their paths; add the mistakes to `documents.faults`."""
+    for place in documents.with_extensions:
+        documents.faults += _check_declarations(documents, place)
+    documents.faults += mend_paths(documents)
+
+
+class _LinkedObjects:
+    """The objects of linked documents: outermost schemas, and all that references lead to."""
+
+    def __init__(self, documents: Documents) -> None:
+        self.documents = documents
+        self.removed: list[DocumentObject] = []
+        self.links: dict[str, list[DocumentObject]] = {}
+        for place in documents.links:
+            assert isinstance(place.node, dict)  # noqa: S101 - only mappings refer
+            self.links.setdefault(place.node.get("$ref", ""), []).append(place)
+
+    def mend(self) -> None:
+        """Mend each object; where nothing can be in its place, what refers to it is mended in turn."""
+        waiting = list({(one.kind, id(one.node)): one for one in self.documents.roots}.values())
+        while waiting:
+            place = waiting.pop()
+            if is_pure_reference(place.node):
+                continue
+            done = self._mended(place)
+            if isinstance(place.node, Mapping) or done.value is place.node:
+                self.documents.faults += done.faults
+            if done.value is not place.node:
+                waiting += self._replace(place, done)
+        for place in sorted(self.removed, key=lambda one: [(len(token), token) for token in one.tokens], reverse=True):
+            self._remove(place)
+        for ref, places in self.links.items():
+            uri, pointer = split_ref(ref)
+            if ref and look_up(self.documents.loaded.get(uri), pointer) is ABSENT:
+                _ = [self._unlink(place) for place in places]
+
+    def _mended(self, place: DocumentObject) -> Mended:
+        shown = self.documents.shown(place.uri)
+        schema = _meta_schema() if place.kind == "schema" else _object_schema(place.kind)
+        done = mend_value(schema, place.node, shown=shown, tokens=place.tokens)
+        if place.kind == "schema":
+            done.faults.extend(_mend_patterns(done.value, shown, place.tokens))
+        return done
+
+    def _replace(self, place: DocumentObject, done: Mended) -> list[DocumentObject]:
+        """Put a value in the place of an object, or mend what refers to it; return what is to be mended then."""
+        links = self.links.pop(f"{place.uri}#{pointer_of(place.tokens)}", [])
+        if links:
+            return [self._unlink(one) for one in links]
+        self.documents.faults += done.faults
+        if done.value is ABSENT:
+            self.removed.append(place)
+            return []
+        parent: Any = look_up(self.documents.loaded[place.uri], pointer_of(place.tokens[:-1]))
+        parent[int(place.tokens[-1]) if isinstance(parent, list) else place.tokens[-1]] = done.value
+        return []
+
+    def _unlink(self, place: DocumentObject) -> DocumentObject:
+        """Take the reference out of an object."""
+        assert isinstance(place.node, dict)  # noqa: S101 - only mappings refer
+        ref = self.documents.shown(place.node.pop("$ref", ""))
+        fact = f"'$ref: {ref}' does not lead to {KIND_WORDS.get(place.kind, f'a {place.kind}')}."
+        self.documents.fault(place, fact, "Correct the reference.", mended=UNLINKED)
+        return place
+
+    def _remove(self, place: DocumentObject) -> None:
+        parent: Any = look_up(self.documents.loaded[place.uri], pointer_of(place.tokens[:-1]))
+        if isinstance(parent, list):
+            del parent[int(place.tokens[-1])]
+        elif isinstance(parent, dict):
+            parent.pop(place.tokens[-1], None)
+
+
+KIND_WORDS: Final = {
+    "body": "a request body",
+    "example": "an example",
+    "path": "a path item",
+    "operation": "an operation",
+}
 
 
 def _check_declarations(documents: Documents, place: DocumentObject) -> Iterator[Fault]:
@@ -68,20 +142,20 @@ def _check_declarations(documents: Documents, place: DocumentObject) -> Iterator
             yield from _declaration_schema(name).faults(place.node[name], shown=shown, tokens=tokens)
 
 
-def _check_patterns(schema: object, shown: str, tokens: tuple[str, ...]) -> Iterator[Fault]:
-    if not isinstance(schema, Mapping):
+def _mend_patterns(schema: object, shown: str, tokens: tuple[str, ...]) -> Iterator[Fault]:
+    """Take out the patterns that are no regular expressions; yield the faults."""
+    if not isinstance(schema, dict):
         return
-    for pattern in _patterns(schema):
+    named = schema.get("patternProperties", {})
+    for pattern in [*([schema["pattern"]] if "pattern" in schema else ()), *named]:
         if not _compiles(pattern):
             fact = f"the pattern {pattern!r} is no regular expression that can be used."
-            yield Fault(file=shown, pointer=pointer_of(tokens), fact=fact, cure="Write it in ECMA-262's syntax.")
+            cure = "Write it in ECMA-262's syntax."
+            yield Fault(file=shown, pointer=pointer_of(tokens), fact=fact, cure=cure, mended="It is not checked.")
+            if named.pop(pattern, None) is None:
+                del schema["pattern"]
     for inner, one in children(schema):
-        yield from _check_patterns(one, shown, (*tokens, *inner))
-
-
-def _patterns(schema: Mapping[str, Any]) -> Iterable[str]:
-    own = [schema["pattern"]] if "pattern" in schema else []
-    return [*own, *schema.get("patternProperties", ())]
+        yield from _mend_patterns(one, shown, (*tokens, *inner))
 
 
 @cache
@@ -108,12 +182,9 @@ def _declaration_schema(name: str) -> PublishedSchema:
     return PublishedSchema(published_schema(name))
 
 
-VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
-
-
 def check_meaning(contract: Contract, shown: str) -> list[Fault]:
-    """Return the mistakes of a contract whose parts are well formed: duplicate ids, clashing paths, unknown names."""
-    checks = (_repeated_ids, _clashing_paths, _variables, _named_operations, _named_resources)
+    """Return the mistakes of a contract whose parts are well formed: unknown names in its declarations."""
+    checks = (_named_operations, _named_resources)
     return [
         Fault(file=shown, pointer=pointer, fact=fact, cure=cure)
         for check in checks
@@ -122,42 +193,6 @@ def check_meaning(contract: Contract, shown: str) -> list[Fault]:
 
 
 Mistakes = Iterator[tuple[str, str, str]]
-
-
-def _repeated_ids(contract: Contract) -> Mistakes:
-    given: dict[str, Operation] = {}
-    for one in contract.operations:
-        other = given.setdefault(one.id, one)
-        if other is not one:
-            fact = f"the operationId '{one.id}' is also that of {other.method} {other.path}."
-            yield f"{one.pointer}/operationId", fact, "Give each its own."
-
-
-def _clashing_paths(contract: Contract) -> Mistakes:
-    taken: dict[tuple[str, str], Operation] = {}
-    for one in contract.operations:
-        shape = VARIABLE.sub("{}", one.path.lower() if contract.ignore_case else one.path)
-        other = taken.setdefault((one.method, shape), one)
-        if other is not one:
-            yield one.pointer, f"it cannot be told from {other.method} {other.path}.", "Keep one of them."
-
-
-def _variables(contract: Contract) -> Mistakes:
-    for one in contract.operations:
-        named = {parameter.name for parameter in one.parameters if parameter.where == "path"}
-        used = set(VARIABLE.findall(one.path))
-        for name in sorted(used - named):
-            yield (
-                one.pointer,
-                f"the path's variable '{name}' has no parameter.",
-                did_you_mean(name, named - used) or "Describe it.",
-            )
-        for name in sorted(named - used):
-            yield (
-                one.pointer,
-                f"the path has no variable '{name}'.",
-                did_you_mean(name, used - named) or "Drop the parameter.",
-            )
 
 
 def _named_operations(contract: Contract) -> Mistakes:

@@ -1,8 +1,8 @@
 """Load OpenAPI 3.0 and 3.1 documents into Contracts. Begin with `load`, or `load_bundled` for the bundled APIs."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from posixpath import normpath
@@ -19,19 +19,28 @@ from contracts.openapi.presets import apply_presets
 from contracts.openapi.references import Documents, link
 from contracts.schemas.schema_set import SchemaSet
 from contracts.syntax.documents import UnreadableError
+from contracts.syntax.remote import is_url
 from contracts.syntax.text import did_you_mean, escape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """How a document is read: the overlays that change it, in turn; presets for the operations that fit them."""
+    """How a document is read: the overlays that change it, in turn; presets for the operations that fit them.
+
+    `strict` refuses a document with mistakes, which are mended otherwise. `allow_remote` follows references to other
+    hosts than this machine.
+    """
 
     overlays: tuple[Path, ...] = ()
     presets: tuple[str, ...] = ()
+    strict: bool = False
+    allow_remote: bool = False
 
 
 DEFAULT_OPTIONS: Final = LoadOptions()
 BUNDLED: Final = ("genero", "onkey")
+KNOWN_VERSION: Final = re.compile(r"3\.(?P<minor>[01])(?P<patch>\.\d.*)?")
+OTHER_VERSION: Final = re.compile(r"3(\.\d.*)?")
 SERVER_VARIABLE: Final = re.compile(r"\{+([^{}]+)\}+")
 SERVER_ORIGIN: Final = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*/?|^/?")
 BUNDLED_FOLDER: Final = Path(__file__).parent.parent / "bundled"
@@ -57,56 +66,60 @@ def load_bundled(name: str) -> Contract:
 def load(
     source: Path | str, *, name: str | None = None, check: bool = True, options: LoadOptions = DEFAULT_OPTIONS
 ) -> Contract:
-    """Load an OpenAPI 3.0 or 3.1 document, YAML or JSON, with all local files that it refers to.
+    """Load an OpenAPI 3.0 or 3.1 document, YAML or JSON, from a file or a URL, with all that it refers to.
 
     `source` may be an overlay that names its document in `extends`. The overlays of `options` change it before it is
     read.
     `name` is the contract's, by default the file's stem. `check` validates the document against OpenAPI, its schemas
     against JSON Schema 2020-12 and its `x-` declarations against their own schemas; omit it only for documents that
-    were checked before. Raises ContractError with one Fault for each mistake.
+    were checked before. What can be mended is, and is told by the contract's `repairs`. Raises ContractError with one
+    Fault for each mistake: those that cannot be mended, and, where `options` are strict, the others too.
     """
-    documents, files = _overlaid(Path(source), name, options)
+    documents, files = _overlaid(source, name, options)
     root = _root(documents)
-    if check:
-        from contracts.openapi.document_checks import check_contract, check_shape  # noqa: PLC0415 - bundled documents are not checked
+    if not check:
+        link(documents)
+        apply_presets(documents, options.presets)
+        _refuse(documents.faults, strict=True)
+        return _contract(documents, root, files)
+    from contracts.openapi import document_checks as checks  # noqa: PLC0415 - bundled documents are not checked
 
-        documents.faults += check_shape(root, documents.shown(documents.root))
-        link(documents)
-        apply_presets(documents, options.presets)
-        documents.faults += check_contract(documents)
-    else:
-        link(documents)
-        apply_presets(documents, options.presets)
-    _raise(documents.faults)
+    checks.mend_shape(documents)
+    _refuse(documents.faults)
+    link(documents)
+    checks.mend_linked(documents)
+    apply_presets(documents, options.presets)
+    checks.finish(documents)
+    _refuse(documents.faults, strict=options.strict)
     contract = _contract(documents, root, files)
-    if check:
-        from contracts.openapi.document_checks import check_meaning  # noqa: PLC0415
-
-        _raise(check_meaning(contract, documents.shown(documents.root)))
+    _refuse(checks.check_meaning(contract, documents.shown(documents.root)))
     return contract
 
 
-def _raise(faults: list[Fault]) -> None:
-    if faults:
-        raise ContractError(tuple(sorted(set(faults))))
+def _refuse(faults: Sequence[Fault], *, strict: bool = False) -> None:
+    """Raise ContractError when there are faults that are not mended; when strict, for all faults."""
+    if faults and (strict or not all(one.mended for one in faults)):
+        found = {replace(one, mended="") if strict else one for one in faults if strict or not one.mended}
+        raise ContractError(tuple(sorted(found)))
 
 
-def _overlaid(path: Path, name: str | None, options: LoadOptions) -> tuple[Documents, tuple[Path, ...]]:
+def _overlaid(source: Path | str, name: str | None, options: LoadOptions) -> tuple[Documents, tuple[Path, ...]]:
     """Return the documents of a contract, the root changed by its overlays, and the files of those overlays."""
-    documents = Documents(path, name=name or path.stem or "contract")
+    path = Path(source)
+    root = str(source) if is_url(str(source)) else path
+    documents = Documents(root, name=name or path.stem or "contract", allow_remote=options.allow_remote)
     overlays = [*options.overlays]
-    while is_overlay(_read_root(documents)):
+    while root is path and is_overlay(_read_root(documents)):
         if path in overlays:
             fact = "it extends itself."
             raise ContractError((Fault(file=str(path), pointer="/extends", fact=fact, cure="Name the document."),))
         overlays.insert(0, path)
-        path = extended_document(read_overlay(path), path)
-        documents = Documents(path, name=documents.name)
-    root = _read_root(documents)
-    if overlays and isinstance(root, dict):
-        documents.loaded[documents.root] = root = unshared(root)
-        faults = [fault for one in overlays for fault in apply_overlay(root, read_overlay(one), shown=str(one))]
-        _raise(faults)
+        root = path = extended_document(read_overlay(path), path)
+        documents = Documents(path, name=documents.name, allow_remote=options.allow_remote)
+    document = _read_root(documents)
+    if overlays and isinstance(document, dict):
+        documents.loaded[documents.root] = document = unshared(document)
+        _refuse([fault for one in overlays for fault in apply_overlay(document, read_overlay(one), shown=str(one))])
     return documents, tuple(overlays)
 
 
@@ -117,23 +130,40 @@ def _read_root(documents: Documents) -> object:
         raise ContractError((error.fault,)) from None
 
 
-def _root(documents: Documents) -> Mapping[str, Any]:
-    shown, root = documents.shown(documents.root), documents.read(documents.root)
-    if not isinstance(root, Mapping):
-        raise _not_openapi(shown, "", "it is no OpenAPI document: not a mapping.", "Begin with 'openapi: 3.1.0'.")
+def _root(documents: Documents) -> dict[str, Any]:
+    root = documents.read(documents.root)
+    if not isinstance(root, dict):
+        raise _not_openapi(documents, "", "it is no OpenAPI document: not a mapping.", "Begin with 'openapi: 3.1.0'.")
     if "swagger" in root:
-        raise _not_openapi(
-            shown, "/swagger", f"Swagger {root['swagger']} is not read.", "Convert it to OpenAPI 3.0 or 3.1."
-        )
-    version = root.get("openapi")
-    if not isinstance(version, str) or not version.startswith(("3.0.", "3.1.")):
-        fact = "'openapi' is missing." if version is None else f"OpenAPI {version!r} is not read."
-        raise _not_openapi(shown, "" if version is None else "/openapi", fact, "Write 'openapi: 3.1.0', or 3.0.x.")
+        fact = f"Swagger {root['swagger']} is not read."
+        raise _not_openapi(documents, "/swagger", fact, "Convert it to OpenAPI 3.0 or 3.1.")
+    _mend_version(documents, root)
     return root
 
 
-def _not_openapi(shown: str, pointer: str, fact: str, cure: str) -> ContractError:
-    return ContractError((Fault(file=shown, pointer=pointer, fact=fact, cure=cure),))
+def _mend_version(documents: Documents, root: dict[str, Any]) -> None:
+    """Give a document a version that is read. Raises ContractError: it is no OpenAPI 3 document."""
+    shown, version = documents.shown(documents.root), root.get("openapi")
+    found = KNOWN_VERSION.fullmatch(str(version))
+    if found and isinstance(version, str) and found["patch"]:
+        return
+    has_paths = any(isinstance(root.get(one), Mapping) for one in ("paths", "components", "webhooks"))
+    if version is None and has_paths:
+        fact, minor = "'openapi' is missing.", "1"
+    elif found or OTHER_VERSION.fullmatch(str(version)):
+        fact, minor = f"OpenAPI {version!r} is not read.", found["minor"] if found else "1"
+    else:
+        fact = "'openapi' is missing." if version is None else f"OpenAPI {version!r} is not read."
+        pointer = "" if version is None else "/openapi"
+        raise _not_openapi(documents, pointer, fact, "Write 'openapi: 3.1.0', or 3.0.x.")
+    root["openapi"] = f"3.{minor}.0"
+    cure, mended = "Write 'openapi: 3.1.0', or 3.0.x.", f"It is read as {root['openapi']}."
+    documents.faults.append(Fault(file=shown, pointer="/openapi", fact=fact, cure=cure, mended=mended))
+
+
+def _not_openapi(documents: Documents, pointer: str, fact: str, cure: str) -> ContractError:
+    fault = Fault(file=documents.shown(documents.root), pointer=pointer, fact=fact, cure=cure)
+    return ContractError((fault, *documents.faults))
 
 
 def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, ...]) -> Contract:
@@ -153,7 +183,8 @@ def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, 
         security_schemes=_security_schemes(node),
         ignore_case=root.get("x-path-case") == "insensitive",
         reserved=reserved,
-        files=(*files, *(documents.folder / documents.shown(uri) for uri in documents.loaded)),
+        repairs=tuple(sorted(set(documents.faults))),
+        files=(*files, *documents.files()),
     )
 
 

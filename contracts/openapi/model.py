@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 
 from contracts.bulk.model import Bulk, RecordAct, Resource
+from contracts.errors import Fault
 from contracts.messages import essence
 from contracts.schemas.schema_set import Schema, SchemaSet
 
@@ -169,6 +170,7 @@ class Operation:
 
     `security` lists alternatives, each a map of scheme name to scopes; an empty alternative permits anonymous requests.
     `bulk` is its `x-bulk`, `record` its `x-record` or the inferred one. `pointer` is its JSON Pointer in the document.
+    `selectors` are the parameters, with a value or any, that select it among operations with its method and path.
     """
 
     id: str
@@ -184,6 +186,7 @@ class Operation:
     bulk: Bulk | None = None
     record: RecordAct | None = None
     deprecated: bool = False
+    selectors: tuple[tuple[str, str | None], ...] = ()
     extras: Mapping[str, object] = field(default_factory=dict)
 
     def response(self, status: int) -> DeclaredResponse | None:
@@ -214,7 +217,7 @@ class Contract:
     `name` is the folder name for a bundled API and the file's stem otherwise; `mount` is the path of the first server
     URL ("" when there is none); `document` is the whole document, its schemas converted to JSON Schema 2020-12.
     `ignore_case`: paths match without regard to case; `reserved` are words that no path variable matches. `files` are
-    those that it was read from, overlays included.
+    those that it was read from, overlays included; `repairs` are its mistakes, with what was done about each.
     """
 
     name: str
@@ -229,6 +232,7 @@ class Contract:
     ignore_case: bool = False
     reserved: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
+    repairs: tuple[Fault, ...] = ()
 
     def operation(self, operation_id: str) -> Operation | None:
         """Return the operation with that id, None when there is none."""

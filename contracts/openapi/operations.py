@@ -9,7 +9,7 @@ from contracts.bulk.model import RecordAct
 from contracts.messages import essence
 from contracts.openapi.model import Body, DeclaredResponse, HeaderField, MediaType, Operation, Parameter
 from contracts.openapi.references import METHODS
-from contracts.openapi.routing import last_segment_variable
+from contracts.openapi.routing import last_segment_variable, split_template
 from contracts.schemas.schema_set import Schema, SchemaSet
 from contracts.syntax.text import pointer_of
 
@@ -89,7 +89,8 @@ def _operation(
     return Operation(
         id=value.get("operationId") or _unique(default_operation_id(method, path), taken),
         method=method.upper(),
-        path=path,
+        path=split_template(path)[0],
+        selectors=split_template(path)[1],
         pointer=pointer_of(("paths", path, method)),
         summary=value.get("summary", ""),
         description=value.get("description", ""),
@@ -119,7 +120,7 @@ def _unique(name: str, taken: set[str]) -> str:
 def _record(value: Mapping[str, Any], path: str) -> RecordAct | None:
     if "x-record" not in value:
         return None
-    variable = None if value["x-record"]["action"] == "list" else last_segment_variable(path)
+    variable = None if value["x-record"]["action"] == "list" else last_segment_variable(split_template(path)[0])
     return read_record_act(value["x-record"], key=None if variable is None else f"path:{variable}")
 
 

@@ -8,14 +8,15 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin, urlsplit
 
 from contracts.errors import Fault
 from contracts.messages import ABSENT
 from contracts.schemas.keywords import Rewrite, children, dialect_rewriter
 from contracts.schemas.patterns import use_patterns
-from contracts.syntax.documents import UnreadableError, read_document, read_text
-from contracts.syntax.text import did_you_mean, escape, look_up, pointer_of, split_ref, tokens_of
+from contracts.syntax.documents import UnreadableError, parse_document, read_text
+from contracts.syntax.remote import fetch_text, is_loopback, is_url
+from contracts.syntax.text import did_you_mean, escape, look_up, pointer_of, short, split_ref, tokens_of
 
 METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
@@ -116,7 +117,7 @@ def _member_objects(
     elif member.holds == "list" and isinstance(value, list):
         yield from (DocumentObject(member.kind, place.uri, (*at, str(n)), one) for n, one in enumerate(value))
     elif member.holds == "map" and isinstance(value, Mapping):
-        keep_all = member.kind in {"schema", "example"}
+        keep_all = (place.kind, *tokens) not in EXTENDED_MAPS
         yield from (
             DocumentObject(member.kind, place.uri, (*at, name), one)
             for name, one in value.items()
@@ -126,6 +127,13 @@ def _member_objects(
 
 SCHEME: Final = "contract:"
 EXTENSION_MEMBERS: Final = {"document": {"x-resources"}, "operation": {"x-bulk", "x-record"}}
+EXTENDED_MAPS: Final = {
+    ("document", "paths"),
+    ("operation", "responses"),
+    ("callback",),
+}  # the names of others are free
+UNLINKED: Final = "Nothing is taken from there."
+LEFT_OUT: Final = "It is left out."
 TEXT_SUFFIXES: Final = (".csv", ".ndjson", ".txt", ".xml")
 
 
@@ -136,10 +144,13 @@ class Documents:
     that are references in `links`, and those with `x-` declarations in `with_extensions`.
     """
 
-    def __init__(self, root: Path, *, name: str) -> None:
-        self.folder = root.parent
+    def __init__(self, root: Path | str, *, name: str, allow_remote: bool = False) -> None:
+        self.url = root if isinstance(root, str) else ""
+        path = Path(urlsplit(root).path if isinstance(root, str) else root)
+        self.folder = path.parent
         self.name = name
-        self.root = f"{SCHEME}/{name}/{root.name or root}"
+        self.root = f"{SCHEME}/{name}/{path.name or path}"
+        self.allow_remote = allow_remote
         self.loaded: dict[str, object] = {}
         self.faults: list[Fault] = []
         self.roots: list[DocumentObject] = []
@@ -154,26 +165,48 @@ class Documents:
         """Return the value of a document. Raises UnreadableError."""
         if uri not in self.loaded:
             shown = self.shown(uri)
-            read = read_text if shown.lower().endswith(TEXT_SUFFIXES) else read_document
-            self.loaded[uri] = read(self.folder / shown, shown=shown)
+            text = self._text(uri, shown)
+            is_text = shown.lower().endswith(TEXT_SUFFIXES)
+            self.loaded[uri] = text if is_text else parse_document(text, shown=shown, mended=self.faults)
         return self.loaded[uri]
+
+    def _text(self, uri: str, shown: str) -> str:
+        if self.url or is_url(uri):
+            url = self.url if uri == self.root else urljoin(self.url, shown)
+            return fetch_text(url, allow_remote=self.allow_remote)
+        return read_text(self.folder / shown, shown=shown)
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files that were read."""
+        named = [] if self.url else [uri for uri in self.loaded if not is_url(uri)]
+        return tuple(self.folder / self.shown(uri) for uri in named)
 
     def absolute(self, ref: str, *, base: str) -> str:
         """Return `uri#pointer` for a reference in the document `base`. Raises ValueError whose text is the cure."""
         file, _, fragment = ref.partition("#")
         if file.startswith(SCHEME):
             return ref
+        if is_url(file):
+            return self._remote(file, fragment)
         if "://" in file or file.startswith(("//", "urn:", "data:")):
             raise ValueError("Save what it refers to in a file beside this one.")
+        if is_url(base) or (self.url and file.startswith("/")):
+            return self._remote(urljoin(base if is_url(base) else self.url, file), fragment)
         if file.startswith("/") or "\\" in file:
             raise ValueError("Write the path relative to this file, with forward slashes.")
         uri = base if not file else self._join(base, unquote(file))
         return f"{uri}#{self._pointer(uri, unquote(fragment))}"
 
-    def fault(self, place: DocumentObject, fact: str, cure: str) -> None:
-        """Record a mistake at an object."""
+    def fault(self, place: DocumentObject, fact: str, cure: str, *, mended: str = "") -> None:
+        """Record a mistake at an object, and what was done about it."""
         pointer = pointer_of(place.tokens)
-        self.faults.append(Fault(file=self.shown(place.uri), pointer=pointer, fact=fact, cure=cure))
+        self.faults.append(Fault(file=self.shown(place.uri), pointer=pointer, fact=fact, cure=cure, mended=mended))
+
+    def _remote(self, url: str, fragment: str) -> str:
+        if not self.allow_remote and not is_loopback(url):
+            raise ValueError("Save what it refers to in a file beside this one, or allow it with --allow-remote.")
+        uri = self.root if url == self.url else url
+        return f"{uri}#{self._pointer(uri, unquote(fragment))}"
 
     def _join(self, base: str, file: str) -> str:
         folder = posixpath.dirname(self.shown(base))
@@ -220,34 +253,41 @@ def _outgoing(
     targets = [*_follow(documents, place, node), *_link_discriminator(documents, place, node)]
     if place.kind == "schema":
         rewrite(node)
-        _ = [*use_patterns(node)]
+        for pattern, used in use_patterns(node):
+            if used.text is not None:
+                fact = f"the pattern {pattern!r} is not one of ECMA-262."
+                documents.fault(place, fact, "Write it in ECMA-262's syntax.", mended=used.remark)
     return targets
 
 
 def _follow(documents: Documents, place: DocumentObject, node: dict[str, object]) -> list[DocumentObject]:
     ref = node.pop("$ref", node.pop("$dynamicRef", None) if place.kind == "schema" else None)
-    if not isinstance(ref, str):
+    if ref is None:
         return []
-    target = _target(documents, place, ref)
+    target = _target(documents, place, ref, UNLINKED)
     if target is None:
-        return []
+        return [place]
     node["$ref"] = f"{target.uri}#{pointer_of(target.tokens)}"
     documents.links.append(place)
     return [target]
 
 
-def _target(documents: Documents, place: DocumentObject, ref: str) -> DocumentObject | None:
+def _target(documents: Documents, place: DocumentObject, ref: object, mended: str) -> DocumentObject | None:
+    if not isinstance(ref, str):
+        documents.fault(place, f"'$ref: {short(ref)}' is no reference.", "Write a string.", mended=mended)
+        return None
     try:
         uri, pointer = split_ref(documents.absolute(ref, base=place.uri))
         found = look_up(documents.read(uri), pointer)
     except ValueError as error:
-        documents.fault(place, f"'$ref: {ref}' cannot be followed.", str(error))
+        documents.fault(place, f"'$ref: {ref}' cannot be followed.", str(error), mended=mended)
         return None
     except UnreadableError as error:
-        documents.fault(place, f"'$ref: {ref}' leads to {error.fault.file}: {error.fault.fact}", error.fault.cure)
+        fact = f"'$ref: {ref}' leads to {error.fault.file}: {error.fault.fact}"
+        documents.fault(place, fact, error.fault.cure, mended=mended)
         return None
     if found is ABSENT:
-        documents.fault(place, f"'$ref: {ref}' leads to nothing.", _nearest(documents, uri, pointer))
+        documents.fault(place, f"'$ref: {ref}' leads to nothing.", _nearest(documents, uri, pointer), mended=mended)
         return None
     return DocumentObject(place.kind, uri, tokens_of(pointer), found)
 
@@ -273,8 +313,10 @@ def _link_discriminator(
         return targets
     for value, ref in [*mapping.items()]:
         at = place._replace(tokens=(*place.tokens, "discriminator", "mapping", value))
-        target = _target(documents, at, _mapping_reference(documents, str(ref)))
-        if target is not None:
+        target = _target(documents, at, _mapping_reference(documents, str(ref)), "It is ignored.")
+        if target is None:
+            del mapping[value]
+        else:
             mapping[value] = f"{target.uri}#{pointer_of(target.tokens)}"
             targets.append(target)
     return targets
@@ -295,7 +337,9 @@ def _check_cycles(documents: Documents) -> None:
             node = look_up(documents.loaded.get(uri), pointer)
         if isinstance(node, Mapping) and "$ref" in node:
             fact = "its '$ref' leads round in a circle of references."
-            documents.fault(place, fact, "Let one of them be the thing itself.")
+            documents.fault(place, fact, "Let one of them be the thing itself.", mended=UNLINKED)
+            del place.node["$ref"]  # type: ignore[attr-defined] # only mappings refer
+            documents.roots.append(place)
 
 
 def _inline_example(documents: Documents, place: DocumentObject, node: dict[str, object]) -> None:
@@ -305,9 +349,9 @@ def _inline_example(documents: Documents, place: DocumentObject, node: dict[str,
         node["value"] = documents.read(uri)
         del node["externalValue"]
     except ValueError as error:
-        documents.fault(place, f"'externalValue: {external}' cannot be read.", str(error))
+        documents.fault(place, f"'externalValue: {external}' cannot be read.", str(error), mended=LEFT_OUT)
     except UnreadableError as error:
-        documents.fault(place, f"'externalValue: {external}': {error.fault.fact}", error.fault.cure)
+        documents.fault(place, f"'externalValue: {external}': {error.fault.fact}", error.fault.cure, mended=LEFT_OUT)
 
 
 def _anchors(value: object, name: str, at: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Final, TypeAlias, cast
 from urllib.parse import quote, unquote
 
+from contracts.messages import Request
 from contracts.openapi.model import Contract, NoRoute, Operation, Route
 from contracts.openapi.parameters import fits_path
 
@@ -21,6 +22,22 @@ VARIABLES: Final = re.compile(r"\{([^{}]+)\}")
 def variables_of(template: str) -> tuple[str, ...]:
     """Return the names of a template's variables in order."""
     return tuple(VARIABLES.findall(template))
+
+
+Selectors: TypeAlias = tuple[tuple[str, str | None], ...]  # names of parameters, with a value or with any
+
+
+@lru_cache(maxsize=10_000)
+def split_template(template: str) -> tuple[str, Selectors]:
+    """Return a path template without its query and fragment, and what these say: `/#Action=Stop`, `/tags#keys`.
+
+    OpenAPI has neither; documents of AWS tell operations on one path apart in this way.
+    """
+    path = re.split("[?#]", template, maxsplit=1)[0]
+    pairs = (part.partition("=") for part in re.split("[?#&]", template[len(path) + 1 :]) if part)
+    return path or "/", tuple(
+        (unquote(name), unquote(value) if sign and "{" not in value else None) for name, sign, value in pairs
+    )
 
 
 def last_variable(template: str) -> str | None:
@@ -77,6 +94,22 @@ EnumValues: TypeAlias = Mapping[str, Mapping[str, str]]
 Endpoint: TypeAlias = tuple[Operation, tuple[str, ...], EnumValues]
 
 
+def _selects(operation: Operation, request: Request | None) -> int:
+    """Return how many of an operation's selectors a request has, -1 when it lacks one."""
+    selectors = operation.selectors
+    if not selectors:
+        return 0
+    if request is None:
+        return -1
+    sent = dict(request.query)
+    headers = request.headers
+    for name, value in selectors:
+        one = sent.get(name, headers.get(name) if name in headers else None)
+        if one is None or value not in {None, one}:
+            return -1
+    return len(selectors)
+
+
 @dataclass(slots=True)
 class _Branch:
     """What may follow some segments: literals, segments with variables in part, a variable, or the end of a path."""
@@ -85,6 +118,7 @@ class _Branch:
     mixed: "dict[re.Pattern[str], _Branch]" = field(default_factory=dict)
     variable: "_Branch | None" = None
     ends: "dict[str, Endpoint]" = field(default_factory=dict)
+    alternatives: "dict[str, list[Endpoint]]" = field(default_factory=dict)  # of one method, told apart by selectors
 
     def below(self) -> "Iterator[Endpoint]":
         """Yield the operations of all paths that continue here."""
@@ -105,36 +139,40 @@ class Router:
     and no reserved word; `%2F` inside a segment belongs to its value; a trailing slash makes another path. Where case
     is ignored, a variable with an `enum` gets the value as the contract writes it. A path without the method of the
     request has the methods of the operations whose path parameters accept its values; without any it is unknown.
+    Of several operations with one method and path, the request's query and header fields select one, else the first.
     """
 
-    __slots__ = ("_fold", "_known", "_reserved", "_root")
+    __slots__ = ("_fold", "_known", "_reserved", "_root", "_selected")
 
     def __init__(self, contract: Contract) -> None:
         self._fold = contract.ignore_case
         self._reserved = frozenset(map(self._folded, contract.reserved))
         self._root = _Branch()
         self._known: dict[tuple[str, str], Route] = {}
+        self._selected: set[str] = set()
         for operation in contract.operations:
             self._add(operation)
 
-    def match(self, method: str, path: str) -> Route | NoRoute:
+    def match(self, method: str, path: str, request: Request | None = None) -> Route | NoRoute:
         """Return the operation with its path variables, or the methods of the path (None: no such path)."""
         known = self._known.get((method, path))
         if known is not None:
             return known
-        found = self._find(method, path)
-        if isinstance(found, Route) and len(path) <= MAX_CACHED_PATH_CHARS:
+        found = self._find(method, path, request)
+        if isinstance(found, Route) and len(path) <= MAX_CACHED_PATH_CHARS and found.operation.id not in self._selected:
             if len(self._known) >= MAX_CACHED_PATHS:
                 self._known.clear()
             self._known[method, path] = found
         return found
 
-    def _find(self, method: str, path: str) -> Route | NoRoute:
+    def _find(self, method: str, path: str, request: Request | None) -> Route | NoRoute:
         segments = _segments(path)
         found = next(self._ends(self._root, segments, 0, ()), None)
         end = None if found is None else found[0].ends.get(method)
         if found is None or end is None:
             return self._missed(segments)
+        if found[0].alternatives:
+            end = max(found[0].alternatives.get(method, [end]), key=lambda one: _selects(one[0], request))
         return Route(operation=end[0], variables=self._variables(end, found[1]))
 
     def allowed(self, path: str) -> tuple[str, ...]:
@@ -204,7 +242,12 @@ class Router:
         for segment in operation.path.split("/")[1:]:
             step = self._next(step, segment)
         words = self._words(operation) if self._fold else {}
-        step.ends[operation.method] = (operation, variables_of(operation.path), words)
+        end = (operation, variables_of(operation.path), words)
+        first = step.ends.setdefault(operation.method, end)
+        if first is not end:
+            group = step.alternatives.setdefault(operation.method, [first])
+            group.append(end)
+            self._selected |= {one.id for one, _, _ in group}
 
     def _words(self, operation: Operation) -> EnumValues:
         """Return the `enum` values of each path variable, by their case-folded form."""

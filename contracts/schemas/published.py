@@ -57,17 +57,29 @@ class PublishedSchema:
 
     def faults(self, value: object, *, shown: str, tokens: Iterable[str | int] = ()) -> Iterator[Fault]:
         """Yield the faults of a value; `shown` is its file's name, `tokens` are its place in the file."""
-        if self.validator.is_valid(value):
-            return
-        for error in self.validator.iter_errors(value):
-            pointer = pointer_of((*tokens, *error.instance_path))
-            for fact, cure in self._explained(error, value):
+        for broken in self.errors(value):
+            pointer = pointer_of((*tokens, *broken.error.instance_path))
+            for fact, cure in self.explained(broken, value):
                 yield Fault(file=shown, pointer=pointer, fact=fact, cure=cure)
 
-    def _explained(self, error: ValidationError, root: object) -> FactsAndCures:
+    def errors(self, value: object) -> Iterator[SchemaError]:
+        """Yield the broken keywords of a value, each once for one place."""
+        if self.validator.is_valid(value):
+            return
+        seen: set[tuple[str, str, str]] = set()
+        for error in self.validator.iter_errors(value):
+            one = (error.kind.name, pointer_of(error.instance_path), str(getattr(error.kind, "value", "")))
+            if one not in seen:
+                seen.add(one)
+                yield self._broken(error, value)
+
+    def _broken(self, error: ValidationError, root: object) -> SchemaError:
         schema = look_up(self.schema, pointer_of(error.schema_path[:-1]))
         known = schema if isinstance(schema, Mapping) and error.kind.name in schema else {}
-        broken = SchemaError(error, look_up(root, pointer_of(error.instance_path)), known)
+        return SchemaError(error, look_up(root, pointer_of(error.instance_path)), known)
+
+    def explained(self, broken: SchemaError, root: object) -> FactsAndCures:
+        """Return a fact and a cure for each mistake behind a broken keyword of the value `root`."""
         if broken.keyword in {"anyOf", "oneOf"}:
             return self._branches(broken, root)
         return EXPLAIN_KEYWORD.get(broken.keyword, _other)(broken)
@@ -77,7 +89,8 @@ class PublishedSchema:
         context = [one for branch in getattr(broken.error.kind, "context", ()) for one in branch]
         near = [one for one in context if one.kind.name != "type"]
         if near or not context:
-            return [text for one in near for text in self._explained(one, root)] or _other(broken)
+            texts = [text for one in near for text in self.explained(self._broken(one, root), root)]
+            return texts or _other(broken)
         words = listed(dict.fromkeys(type_words(one.kind.value) for one in context), "or")
         return _wrong_type(broken, words)
 

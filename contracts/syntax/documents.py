@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contracts.errors import Fault
-from contracts.syntax.json_text import JsonFault, read_json
+from contracts.syntax.flaws import MAX_DIGITS, Notes, parse_flawed_json, settle_numbers
+from contracts.syntax.json_text import MAX_INTEGER, MIN_INTEGER, JsonFault, read_json
 
 if TYPE_CHECKING:
     from yaml import Event, Mark
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 MAX_NODES: Final = 2_000_000  # with aliases expanded; the largest public documents have about 500,000
 MAX_DEPTH: Final = 100
-MAX_DIGITS: Final = 600  # of an integer; the lowest limit that Python can be configured to is 640
 UNPRINTABLE: Final = re.compile("[^\\t\\n\\r -~\\x85\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 CORE: Final = "tag:yaml.org,2002:"
 CORE_LITERALS: Final = {
@@ -55,12 +55,12 @@ class _DeepError(YamlError):
     """Nesting beyond MAX_DEPTH."""
 
 
-def parse_yaml(text: str) -> Any:
-    """Return the JSON value of YAML text. Raises YamlError."""
+def parse_yaml(text: str, notes: Notes | None = None) -> Any:
+    """Return the JSON value of YAML text. Raises YamlError; what can be mended goes to `notes`, when they are given."""
     import yaml  # noqa: PLC0415 - only YAML needs it
 
     try:
-        return _built(text)
+        return _built(text, notes)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         _check_depth(text[: mark.index] if mark else text)
@@ -79,10 +79,10 @@ def _unprintable(text: str) -> YamlError | None:
     return YamlError(place, f"control characters are not allowed, such as U+{ord(found[0]):04X}")
 
 
-def _built(text: str) -> Any:
+def _built(text: str, notes: Notes | None = None) -> Any:
     import yaml  # noqa: PLC0415 - only YAML needs it
 
-    return _Builder(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event).value()
+    return _Builder(getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text).get_event, notes).value()
 
 
 def _check_depth(before: str) -> None:
@@ -115,8 +115,9 @@ class _OpenNode:
 class _Builder:
     """Builds a value from a parser's events."""
 
-    def __init__(self, next_event: "Callable[[], Event | None]") -> None:
+    def __init__(self, next_event: "Callable[[], Event | None]", notes: Notes | None) -> None:
         self._next = next_event
+        self._notes = notes
         self._open: list[_OpenNode] = []
         self._anchors: dict[str, Any] = {}
         self._root: Any = UNSET
@@ -142,14 +143,30 @@ class _Builder:
         if top is not None and top.key is UNSET and type(top.value) is dict:
             self._key(top, event)
             return
-        value = _resolved(event)
+        value = self._value(event)
         if event.anchor:
             self._anchors[event.anchor] = value
         self._put(value, event)
 
+    def _value(self, event: Any) -> Any:
+        try:
+            value = _resolved(event)
+        except YamlError as error:
+            self._mend(error, "It is taken as text.")
+            return event.value
+        if self._notes is not None and type(value) is int and not MIN_INTEGER <= value <= MAX_INTEGER:
+            return self._notes.big_integer(event.value)
+        return value
+
+    def _mend(self, error: YamlError, done: str) -> None:
+        """Note a mistake. Raises it where nothing is mended."""
+        if self._notes is None:
+            raise error
+        self._notes.facts.append((str(error), done))
+
     def _key(self, top: _OpenNode, event: Any) -> None:
         if event.value in top.value:
-            raise YamlError(event.start_mark, f"the key {event.value!r} occurs twice")
+            self._mend(YamlError(event.start_mark, f"the key {event.value!r} occurs twice"), "The last one counts.")
         top.key = event.value
         if event.anchor:
             self._anchors[event.anchor] = event.value
@@ -256,13 +273,13 @@ class UnreadableError(Exception):
         super().__init__(str(fault))
 
 
-def read_document(path: Path, *, shown: str) -> object:
+def read_document(path: Path, *, shown: str, mended: list[Fault] | None = None) -> object:
     """Return the JSON value of a YAML or JSON file; `shown` is the file's name in faults.
 
     Raises UnreadableError: no such file, a directory, not UTF-8, neither YAML nor JSON, or too large with its aliases
-    expanded.
+    expanded. What can be mended is, and is added to `mended`, when it is given.
     """
-    return parse_document(read_text(path, shown=shown), shown=shown)
+    return parse_document(read_text(path, shown=shown), shown=shown, mended=mended)
 
 
 def read_text(path: Path, *, shown: str) -> str:
@@ -280,18 +297,53 @@ def read_text(path: Path, *, shown: str) -> str:
     raise _unreadable(shown, fact, cure)
 
 
-def parse_document(text: str, *, shown: str) -> object:
-    """Return the JSON value of YAML or JSON text; the name's suffix `.json` requires JSON. Raises UnreadableError."""
-    if shown.lower().endswith(".json") or text.lstrip()[:1] in {"{", "["}:
+def parse_document(text: str, *, shown: str, mended: list[Fault] | None = None) -> object:
+    """Return the JSON value of YAML or JSON text; the name's suffix `.json` requires JSON.
+
+    Raises UnreadableError. `mended` gets a fault for each integer beyond 64 bits, key that occurs twice, and YAML in a
+    file of JSON; None refuses these.
+    """
+    notes = None if mended is None else Notes()
+    value = _parsed(text, shown, notes)
+    if mended is not None:
+        mended += [
+            Fault(file=shown, pointer="", fact=fact, cure="Correct it.", mended=done)
+            for fact, done in (notes.facts if notes else ())
+        ]
+    if mended is not None and notes and notes.has_big_integers:
+        mended += [
+            Fault(file=shown, pointer=pointer, fact=BIG_INTEGER, cure="Write a smaller one.", mended=done)
+            for pointer, done in settle_numbers(value)
+        ]
+    return value
+
+
+BIG_INTEGER: Final = "an integer does not fit 64 bits."
+
+
+def _parsed(text: str, shown: str, notes: Notes | None) -> object:
+    is_json = shown.lower().endswith(".json")
+    if is_json or text.lstrip()[:1] in {"{", "["}:
         value = read_json(text.encode("utf-8", "surrogatepass"), max_depth=MAX_DEPTH)
         if not isinstance(value, JsonFault):
             return value
-        if shown.lower().endswith(".json"):
-            raise _unreadable(shown, f"line {value.line}, column {value.column}: {value.detail}", "Mend the JSON.")
+        place = f"line {value.line}, column {value.column}: {value.detail}"
+        if notes is not None and value.kind in {"number", "duplicate"}:
+            mended = parse_flawed_json(text, notes)
+            if value.kind == "duplicate":  # the first one's place is known
+                notes.facts[0] = (place, notes.facts[0][1])
+            return mended
+        if is_json and notes is None:
+            raise _unreadable(shown, place, "Mend the JSON.")
     try:
-        return parse_yaml(text)
+        value = parse_yaml(text, notes)
     except YamlError as error:
-        raise _unreadable(shown, str(error), "Mend the YAML.") from None
+        raise _unreadable(
+            shown, place if is_json else str(error), f"Mend the {'JSON' if is_json else 'YAML'}."
+        ) from None
+    if is_json and notes is not None:
+        notes.facts.append((place, "It is read as YAML."))
+    return value
 
 
 def _unreadable(shown: str, fact: str, cure: str) -> UnreadableError:

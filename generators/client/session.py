@@ -198,7 +198,7 @@ class Session:
 
     def operation_of(self, request: Request) -> Operation | None:
         """Return the operation that a request matches, None when there is none."""
-        found = self.router.match(request.method, request.path)
+        found = self.router.match(request.method, request.path, request)
         return found.operation if isinstance(found, Route) else None
 
     def wait(self, by: timedelta) -> None:

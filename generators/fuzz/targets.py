@@ -185,6 +185,6 @@ def _places(contract: Contract, site: RecordSite, tenants: Sequence[str]) -> dic
 def scope_at(contract: Contract, operation: Operation, values: Mapping[str, str], tenant: str) -> str:
     """Return the data set that a request with these parameters addresses."""
     request = draft(operation, values).request()
-    route = Router(contract).match(request.method, request.path)
+    route = Router(contract).match(request.method, request.path, request)
     variables = {} if isinstance(route, NoRoute) else route.variables
     return scope_of(contract, parse_request(operation, request, variables), tenant)

@@ -74,7 +74,7 @@ class Oracle:
         """Return the findings of an exchange, the most severe first."""
         self.last_view, self._plain = None, set()
         found = list(check_response(self.contract, exchange))
-        route = self.router.match(exchange.request.method, exchange.request.path)
+        route = self.router.match(exchange.request.method, exchange.request.path, exchange.request)
         if isinstance(route, Route):
             sent = parse_request(route.operation, exchange.request, route.variables)
             found += self._judge_request(sent, exchange)

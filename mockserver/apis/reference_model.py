@@ -227,7 +227,7 @@ class SandboxModel:
         return {name: _translated_id(value, theirs) for name, value in known.items()}
 
     def _resource(self, operation: Operation, exchange: Exchange) -> Resource | None:
-        route = prepared(self.api).router.match(exchange.request.method, exchange.request.path)
+        route = prepared(self.api).router.match(exchange.request.method, exchange.request.path, exchange.request)
         act = operation.record
         if not isinstance(route, Route) or act is None:
             return None

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from contracts.errors import MisuseError
 from contracts.openapi.loading import DEFAULT_OPTIONS, LoadOptions, bundled_path, load
 from contracts.openapi.model import Contract
+from contracts.syntax.remote import is_url
 from contracts.syntax.text import did_you_mean
 from mockserver.api.model import Api
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
@@ -42,12 +44,12 @@ class Source:
 
 
 def find_sources(names: Iterable[str], options: LoadOptions = DEFAULT_OPTIONS) -> list[Source]:
-    """Return the sources of APIs; each name is a bundled API, a file, or an installed plug-in.
+    """Return the sources of APIs; each name is a bundled API, a file, a URL, or an installed plug-in.
 
-    `options` are for the files. Raises MisuseError for an unknown name, and for options that no file would get.
+    `options` are for the files. Raises MisuseError for an unknown name, and for overlays or presets without a file.
     """
     sources = [_source(name, options) for name in names]
-    if options != DEFAULT_OPTIONS and not any(source.options == options for source in sources):
+    if (options.overlays or options.presets) and not any(source.options == options for source in sources):
         raise MisuseError("overlays and presets are for OpenAPI files, and no file is named.", cure="Name the file.")
     return [_with_bugs(source) for source in sources]
 
@@ -66,9 +68,11 @@ def _planted(api: Api, *names: str) -> Api:
 def _source(name: str, options: LoadOptions) -> Source:
     if name in BUNDLED:
         return Source(load=lambda: _imported(BUNDLED[name]), document=bundled_path(name))
+    if is_url(name):
+        return Source(load=lambda: _from_document(name, options), options=options)
     path = Path(name)
     if path.suffix.lower() in DOCUMENT_SUFFIXES or len(path.parts) > 1 or path.is_file():
-        return Source(load=lambda: _from_file(path, options), document=path, options=options)
+        return Source(load=lambda: _from_document(path, options), document=path, options=options)
     return Source(load=_plug_in(name))
 
 
@@ -78,11 +82,12 @@ def _imported(place: str) -> Api:
     return api
 
 
-def _from_file(path: Path, options: LoadOptions) -> Api:
-    if not path.exists():
+def _from_document(source: Path | str, options: LoadOptions) -> Api:
+    path = Path(urlsplit(source).path) if isinstance(source, str) else source
+    if source is path and not path.exists():
         raise MisuseError("there is no such file.", where=str(path), cure="Check the name and the folder.")
     name = _UNFIT.sub("-", path.stem).strip("-") or "api"
-    return Api(name=name, contract=load(path, name=name, options=options), hooks=DEFAULT_HOOKS)
+    return Api(name=name, contract=load(source, name=name, options=options), hooks=DEFAULT_HOOKS)
 
 
 def _plug_in(name: str) -> Callable[[], Api]:

@@ -15,6 +15,7 @@ from mockserver.cli.data import data
 from mockserver.cli.diff import diff
 from mockserver.cli.explain import explain
 from mockserver.cli.fuzz import fuzz
+from mockserver.cli.lint import lint
 from mockserver.cli.mutants import mutants
 from mockserver.cli.replay import replay
 from mockserver.cli.serve import serve
@@ -72,6 +73,7 @@ main.add_command(data)
 main.add_command(diff)
 main.add_command(explain)
 main.add_command(fuzz)
+main.add_command(lint)
 main.add_command(mutants)
 main.add_command(replay)
 main.add_command(serve)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from mockserver.cli.options import Command, reading_of, reading_options
+from mockserver.cli.options import Command, reading_of, reading_options, tell_repairs
 from mockserver.cli.target import pairs
 
 if TYPE_CHECKING:
@@ -80,4 +80,5 @@ def data(
     from mockserver.apis.sources import find_sources  # noqa: PLC0415 - the same
 
     contract = find_sources((api,), reading_of(reading))[0].load().contract
+    tell_repairs(contract, api)
     write_data(contract, what, output, n=number, seed=seed, invalid=invalid, form=form, given=given, labels=labels)

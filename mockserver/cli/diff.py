@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mockserver.cli.options import Command, reading_of, reading_options
+from mockserver.cli.options import Command, reading_of, reading_options, tell_repairs
 
 if TYPE_CHECKING:
     from contracts.diff.model import Severity
@@ -42,6 +42,8 @@ def diff(*, old: str, new: str, form: str, fail_on: "Severity", **given: Any) ->
     from mockserver.apis.sources import find_sources  # noqa: PLC0415
 
     before, after = (source.load().contract for source in find_sources((old, new), reading_of(given)))
+    for contract, name in ((before, old), (after, new)):
+        tell_repairs(contract, name)
     found = compare(before, after, find=find_witness)
     click.echo(render_diff(found, form), nl=False)
     return EXIT_BREAKING if found.at_least(fail_on) else 0

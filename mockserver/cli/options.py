@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import reduce
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from contracts.openapi.loading import LoadOptions
+    from contracts.openapi.model import Contract
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 READING_OPTIONS: Final = (
@@ -31,11 +33,21 @@ READING_OPTIONS: Final = (
         metavar="NAME",
         help="Known way of bulk requests, for the operations that fit it, such as scim-bulk; repeatable.",
     ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        help="Refuse documents with mistakes, which are mended otherwise. Under serve, bundled APIs also take the "
+        "stricter reading where a vendor's documentation contradicts itself.",
+    ),
+    click.option(
+        "--allow-remote", is_flag=True, help="Read documents and follow references at other hosts than this machine."
+    ),
 )
+MAX_REPAIRS: Final = 20
 
 
 def reading_options(command: Decorated) -> Decorated:
-    """Add the options of how a document is read to a command: overlays, presets."""
+    """Add the options of how a document is read to a command: overlays, presets, strict, allow_remote."""
     return reduce(lambda made, option: option(made), reversed(READING_OPTIONS), command)
 
 
@@ -43,7 +55,19 @@ def reading_of(given: Mapping[str, Any]) -> "LoadOptions":
     """Return how documents are read, from the options of `reading_options`."""
     from contracts.openapi.loading import LoadOptions  # noqa: PLC0415 - `--help` must not wait for it
 
-    return LoadOptions(overlays=given["overlays"], presets=given["presets"])
+    names = ("overlays", "presets", "strict", "allow_remote")
+    return LoadOptions(**{name: given[name] for name in names})
+
+
+def tell_repairs(contract: "Contract", source: str, *, limit: int = 0) -> None:
+    """Print at most `limit` of a document's mended mistakes on stderr, one a line, and how many more there are."""
+    for fault in contract.repairs[:limit]:
+        click.echo(fault, err=True)
+    more = len(contract.repairs) - limit
+    if more > 0:
+        cure = f"bulkproof lint {quote(source)}"
+        count = f"and {more} more" if limit else f"{source}: {more} mistake{'s' if more > 1 else ''} mended"
+        click.echo(f"{count}: {cure}", err=True)
 
 
 class RenamedOption(click.Option):

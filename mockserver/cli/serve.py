@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import click
 
-from mockserver.cli.options import Command, reading_of, reading_options
+from mockserver.cli.options import MAX_REPAIRS, Command, reading_of, reading_options, tell_repairs
 
 if TYPE_CHECKING:
     import asyncio
@@ -58,9 +58,6 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
     default="observe",
     show_default=True,
     help="Record breaches of the rules of client conduct, or refuse them.",
-)
-@click.option(
-    "--strict", is_flag=True, help="Where a vendor's documentation contradicts itself, apply the stricter reading."
 )
 @click.option("--lenient-json", is_flag=True, help="Accept trailing commas in JSON.")
 @click.option(
@@ -126,6 +123,8 @@ def serve(
 
     sources = find_sources(apis or BUNDLED, reading_of(given))
     loaded = [source.load() for source in sources]
+    for name, one in zip(apis or BUNDLED, loaded, strict=True):
+        tell_repairs(one.contract, name, limit=MAX_REPAIRS)
     chosen = _chosen(scenarios, loaded)
     watched = {api.name: source for api, source in zip(loaded, sources, strict=True)} if watch else {}
     files = chosen.files if watch else ()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from mockserver.cli.options import tell_repairs
+
 if TYPE_CHECKING:
     from contracts.openapi.loading import LoadOptions
     from contracts.openapi.model import Contract
@@ -100,6 +102,7 @@ def contract_of(api: str, mount: str | None, place: "TargetOptions", reading: "L
     from mockserver.apis.sources import find_sources  # noqa: PLC0415
 
     contract = find_sources((api,), reading)[0].load().contract
+    tell_repairs(contract, api)
     if mount is None:
         return as_served(contract, place)
     return replace(contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")

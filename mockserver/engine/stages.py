@@ -135,9 +135,9 @@ def _item_violations(context: RequestContext) -> Sequence[Violation]:
 def route(context: RequestContext) -> Refusal | None:
     """Set the operation of the request, or refuse it: 404 for an unknown path, 405 for an unknown method."""
     router, request = prepared(context.api).router, context.request
-    found = router.match(request.method, request.path)
+    found = router.match(request.method, request.path, request)
     if isinstance(found, NoRoute) and context.api.plain and request.method == "HEAD":
-        found = router.match("GET", request.path)
+        found = router.match("GET", request.path, request)
     if not isinstance(found, NoRoute):
         context.operation, context.variables = found.operation, found.variables
         return None

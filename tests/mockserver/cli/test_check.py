@@ -158,7 +158,7 @@ def test_a_broken_contract_is_misuse(tmp_path):
     """A contract that cannot be read is told by its faults, before anything is sent."""
     file = tmp_path / "broken.yaml"
     file.write_text("openapi: 3.1.0\ninfo: {title: x, version: '1'}\npaths: {/a: {get: {responses: 7}}}\n")
-    code, out, error = run(str(file), "--url", "http://127.0.0.1:1")
+    code, out, error = run(str(file), "--url", "http://127.0.0.1:1", "--strict")
     assert (code, out) == (2, "")
     assert "broken.yaml#/paths/~1a/get/responses" in error
 

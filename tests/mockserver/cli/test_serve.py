@@ -115,7 +115,7 @@ def test_a_broken_contract_names_each_fault(tmp_path):
     """Every mistake in a contract is a line of its own, with file and pointer."""
     broken = tmp_path / "broken.yaml"
     broken.write_text("openapi: 3.1.0\ninfo: {title: T}\npaths: {/x: {gte: {}}}\n", encoding="utf-8")
-    told = refused("serve", broken)
+    told = refused("serve", broken, "--strict")
     assert "Traceback" not in told
     assert all(line.removeprefix("Error: ").startswith("broken.yaml#/") for line in told.splitlines())
     assert len(told.splitlines()) >= 2

@@ -119,7 +119,7 @@ BODIES = {
     "image/png": ({"type": "string", "format": "binary"}, b"\x89PNG"),
     "application/x-ndjson": ({"const": [{"n": 1}, {"n": 2}]}, b'{"n":1}\n{"n":2}\n'),
     "text/event-stream": ({"const": {"n": 1}}, b'data: {"n":1}\n\n'),
-    "application/vnd.x+json": ({"const": 2**70}, b"1180591620717411303424"),
+    "application/vnd.x+json": ({"const": 2**70}, b"1.1805916207174113e+21"),
 }
 
 
