@@ -1,8 +1,7 @@
 """The `x-bulk` vocabulary as frozen values: `Bulk`, its eight parts, and the states of jobs.
 
-The parts (items, effect, key, unit, order, reply, job, guard) are independent of one another. A `Location` is a JSON
-Pointer (RFC 6901) into a body in which `*` stands for every member or element, or `header:Name`, `query:name`,
-`path:name`. Defaults are those of the vocabulary's own schema, `x-bulk.schema.json`.
+The parts are independent of one another. A `Location` is a JSON Pointer (RFC 6901) into a body in which `*` stands for
+every member or element, or `header:Name`, `query:name`, `path:name`. Defaults are those of `x-bulk.schema.json`.
 """
 
 from collections.abc import Mapping
@@ -20,8 +19,7 @@ Covers: TypeAlias = Literal["all", "failed", "split", "unless-failed"]
 class Choice:
     """A constant (`constant`), or a word that the request has at `source`, translated by `words`.
 
-    Without `words` the word of the request is taken as it is. `default` is the word of a request that has none, before
-    it is translated; without a default such a request has no word.
+    Without `words` it is taken as it is. `default` is the word of a request that has none, before it is translated.
     """
 
     constant: str = ""
@@ -338,7 +336,7 @@ class RecordAct:
     """What a single-record operation does (`x-record`, else inferred from method and path).
 
     `key` is the location of the record's key, `payload` that of its content; `page` applies to `list` alone. `reply` is
-    where the response has the record, or the list of records, beside `set_members`.
+    where the response has the record, or the list of records, beside `set_members`. `inferred`: no `x-record` says so.
     """
 
     action: Choice
@@ -349,6 +347,7 @@ class RecordAct:
     page: Pagination = field(default_factory=Pagination)
     reply: Location = ""
     set_members: SetMembers = field(default_factory=dict)
+    inferred: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,7 +361,7 @@ class Resource:
     a record that others refer to cannot be deleted. `ignore_case`: member names are compared without regard to case.
     `lookups` are templates of JSON values that may replace a key: `{member}` is the value of a member of the record.
     `payload` is where a record that is shown has its payload, `created` and `modified` where it has the times of its
-    first and last write, `set_members` are further members of it. `extras` are its `x-` members.
+    first and last write, `set_members` are further ones. `inferred`: no `x-` member names it. `extras` are its others.
     """
 
     name: str
@@ -378,6 +377,7 @@ class Resource:
     restrict: bool = False
     ignore_case: bool = False
     lookups: tuple[object, ...] = ()
+    inferred: bool = False
     payload: Location = ""
     created: Location | None = None
     modified: Location | None = None

@@ -32,10 +32,24 @@ def with_inferred_records(
     }
     items = {one.path for one in operations if _item_variable(one.path) and one.id not in others}
     collections = {path.rpartition("/")[0] for path in items}
+    names = _resource_names(operations, collections)
     return tuple(
-        one if one.record or one.bulk or one.id in others else replace(one, record=_inferred(one, collections))
+        one if one.record or one.bulk or one.id in others else replace(one, record=_inferred(one, names))
         for one in operations
     )
+
+
+def _resource_names(operations: Iterable[Operation], collections: Iterable[str]) -> dict[str, str]:
+    """Return the name of the resource of each collection path: its last segment.
+
+    In a document without any `x-bulk` and `x-record` only the first collection of that name has it, others their path.
+    """
+    is_plain = not any(one.record or one.bulk for one in operations)
+    names: dict[str, str] = {}
+    for path in sorted(collections, key=lambda one: (one.count("/"), one)):
+        last = path.rpartition("/")[2]
+        names[path] = path if is_plain and last in names.values() else last
+    return names
 
 
 def _parent_segment(path: str) -> str:
@@ -55,8 +69,32 @@ def with_inferred_resources(declared: Mapping[str, Resource], operations: Iterab
         if one.record and one.record.resource.constant:
             acting.setdefault(one.record.resource.constant, []).append(one)
     versions = _versions(operations)
-    inferred = {name: _resource(name, acts, versions) for name, acts in acting.items() if name not in declared}
+    named = _named_resources(operations, acting)
+    inferred = {
+        name: replace(_resource(name, acts, versions), inferred=name not in named)
+        for name, acts in acting.items()
+        if name not in declared
+    }
     return {**declared, **inferred}
+
+
+def _named_resources(operations: Iterable[Operation], known: Collection[str]) -> set[str]:
+    """Return the resources that an `x-record` or an `x-bulk` names, or may name."""
+    by_id = {one.id: one for one in operations}
+    choices = [one.record.resource for one in by_id.values() if one.record and not one.record.inferred]
+    named: set[str] = set()
+    for one in by_id.values():
+        if one.bulk is None:
+            continue
+        likes = [by_id[name].record for name in one.bulk.effect.like if name in by_id]
+        choices += [act.resource for act in likes if act is not None]
+        if one.bulk.effect.resource is not None:
+            choices.append(one.bulk.effect.resource)
+        else:
+            named.update(known if len(known) == 1 else set(known) & set(one.path.split("/")))
+    for choice in choices:
+        named.update({choice.constant} if choice.constant else choice.words.values() or known)
+    return named
 
 
 def _item_variable(path: str) -> str | None:
@@ -67,18 +105,19 @@ def _item_variable(path: str) -> str | None:
     return last[1:-1] if is_item and parent and "{" not in parent else None
 
 
-def _inferred(operation: Operation, collections: set[str]) -> RecordAct | None:
+def _inferred(operation: Operation, names: Mapping[str, str]) -> RecordAct | None:
     variable = _item_variable(operation.path)
     if variable and operation.method in ITEM_ACTIONS:
-        return _act(ITEM_ACTIONS[operation.method], _parent_segment(operation.path), key=f"path:{variable}")
-    if operation.path in collections and operation.method in COLLECTION_ACTIONS:
-        name = operation.path.rpartition("/")[2]
-        return replace(_act(COLLECTION_ACTIONS[operation.method], name), page=page_of(operation))
+        name = names[operation.path.rpartition("/")[0]]
+        return _act(ITEM_ACTIONS[operation.method], name, key=f"path:{variable}")
+    if operation.path in names and operation.method in COLLECTION_ACTIONS:
+        act = _act(COLLECTION_ACTIONS[operation.method], names[operation.path])
+        return replace(act, page=page_of(operation))
     return None
 
 
 def _act(action: str, name: str, key: str | None = None) -> RecordAct:
-    return RecordAct(action=Choice(constant=action), resource=Choice(constant=name), key=key)
+    return RecordAct(action=Choice(constant=action), resource=Choice(constant=name), key=key, inferred=True)
 
 
 def page_of(operation: Operation) -> Pagination:

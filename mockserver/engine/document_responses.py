@@ -78,7 +78,7 @@ def document_response(context: RequestContext, status: int) -> Response:
 
 def example_response(context: RequestContext, example: Example) -> Response:
     """Return an example as it is; where it breaks its own schema, a warning says so."""
-    schema, media_type = example.media.schema, concrete_media_type(example.media)
+    schema, media_type = response_schema(example.media), concrete_media_type(example.media)
     value, reason = _judged_example(example.value, schema, is_json(media_type))
     context.answer_origin = "example"
     context.answer_warning = reason or context.answer_warning
@@ -88,8 +88,14 @@ def example_response(context: RequestContext, example: Example) -> Response:
 def generated_response(context: RequestContext, status: int, media: MediaType, *, seed: int | None = None) -> Response:
     """Return a value generated from the media type's schema."""
     context.answer_origin = "generated"
-    value = "" if media.schema is None else generated_value(context, media.schema, seed=seed)
-    return with_body(context, status, value, concrete_media_type(media), media.schema)
+    schema = response_schema(media)
+    value = "" if schema is None else generated_value(context, schema, seed=seed)
+    return with_body(context, status, value, concrete_media_type(media), schema)
+
+
+def response_schema(media: MediaType) -> Schema | None:
+    """Return the schema of what a response carries: without members that are sent in requests alone."""
+    return None if media.schema is None else media.schema.response
 
 
 def with_body(context: RequestContext, status: int, value: object, media_type: str, schema: Schema | None) -> Response:

@@ -53,7 +53,7 @@ def error_response(context: RequestContext, refusal: Refusal) -> Response:
     response = document_response(context, refusal.status)
     media = chosen_media(context, documented)
     if media is not None and media.schema is not None and context.answer_origin == "generated":
-        value = with_detail(media.schema, response.data, refusal)
+        value = with_detail(media.schema.response, response.data, refusal)
         response = with_body(context, refusal.status, value, concrete_media_type(media), media.schema)
     return Response(
         status=refusal.status,

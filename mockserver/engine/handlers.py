@@ -41,6 +41,7 @@ from mockserver.engine.document_responses import (
     success_status,
     with_body,
 )
+from mockserver.engine.inferred_records import serve_inferred
 from mockserver.stores.interface import Collection, Record, key_order
 from mockserver.stores.memory import Overlay
 
@@ -342,5 +343,13 @@ def handler_for(ready: PreparedApi, operation_id: str) -> Handler:
         return serve_cancel
     if operation_id in ready.results:
         return serve_results
+    return _record_handler(ready, operation_id)
+
+
+def _record_handler(ready: PreparedApi, operation_id: str) -> Handler:
     operation = ready.api.contract.operation(operation_id)
-    return serve_record if operation is not None and operation.record is not None else answer_from_document
+    if operation is None or operation.record is None:
+        return answer_from_document
+    resource = ready.api.contract.resources.get(operation.record.resource.constant)
+    is_inferred = ready.api.plain and operation.record.inferred and resource is not None and resource.inferred
+    return serve_inferred if is_inferred else serve_record

@@ -1,0 +1,162 @@
+"""Find where a response shows a record, or a list of records, and which member is its key: `shown_records`.
+
+Responses differ: a record alone, `{"data": {...}}`, `{"pet": {...}}`; a list alone, `{"items": [...], "total": 3}`,
+`{"data": {"pets": [...]}}`. What is found is a guess by names and types, made only where it is clear.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.openapi.parameters import types_of
+from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import escape
+
+RECORD_ENVELOPES: Final = (
+    "data",
+    "result",
+    "item",
+    "record",
+    "entity",
+    "object",
+    "response",
+    "payload",
+    "body",
+    "resource",
+)
+LIST_ENVELOPES: Final = (
+    *("data", "items", "results", "records", "value", "values", "entries", "list", "objects", "content", "rows"),
+    *("elements", "result", "resources", "entities", "nodes", "hits", "docs", "documents", "edges"),
+)
+OUTER_ENVELOPES: Final = ("data", "result", "response", "_embedded", "embedded", "payload", "body")
+USUAL_KEYS: Final = ("id", "_id", "uuid", "guid", "key")
+COUNTS: Final = frozenset(
+    ("total", "totalcount", "count", "totalitems", "totalresults", "totalrecords", "totalelements")
+)
+MORE_FLAGS: Final = frozenset(("hasmore", "more", "hasnext", "hasnextpage", "incomplete"))
+PLURALS: Final = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("s", ""))
+SCALARS: Final = frozenset(("string", "integer", "number"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Where a body has a record or a list of records (`at`, a JSON Pointer), and the schema of a record."""
+
+    at: str
+    record: Schema
+    is_list: bool = False
+
+
+def fold(name: str) -> str:
+    """Return a name in lower case without separators: `petId` and `pet_id` are `petid`."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def singular(name: str) -> str:
+    """Return the singular of a folded English plural, as far as endings tell."""
+    return next(
+        (name[: -len(end)] + stem for end, stem in PLURALS if name.endswith(end) and len(name) > len(end)), name
+    )
+
+
+def key_names(variable: str | None, resource: str) -> Iterator[str]:
+    """Yield the folded names that the key of a record may have, the likeliest first.
+
+    `variable` is the path variable that names a record of the resource.
+    """
+    one = singular(fold(resource))
+    if variable is not None:
+        folded = fold(variable)
+        yield folded
+        if folded.startswith(one):
+            yield folded[len(one) :]
+    yield from (fold(name) for name in USUAL_KEYS)
+    yield from (f"{one}{name}" for name in ("id", "uuid", "key", "name"))
+    if variable is not None:
+        yield from (name for name in ("id", "name", "key", "code", "slug", "number") if fold(variable).endswith(name))
+
+
+def find_key(record: Schema, names: Iterable[str]) -> str | None:
+    """Return the member that is the key of a record with this schema, None when it has none."""
+    members = {fold(name): name for name in reversed(record.members())}
+    found = (members[name] for name in names if name in members)
+    return next((name for name in found if _can_be_key(record.member(name))), None)
+
+
+def _can_be_key(schema: Schema | None) -> bool:
+    types = types_of(schema)
+    return not types or bool(types & SCALARS)
+
+
+def _is_object(schema: Schema | None) -> bool:
+    if schema is None:
+        return False
+    types = types_of(schema)
+    return "object" in types or (not types and bool(schema.members()))
+
+
+def _named(members: Iterable[str], envelopes: Sequence[str], resource: str) -> list[str]:
+    """Return the members that name an envelope or the resource, the likeliest first."""
+    wanted = [fold(resource), singular(fold(resource)), *envelopes]
+    known = {fold(name): name for name in members}
+    return [known[name] for name in dict.fromkeys(map(fold, wanted)) if name in known]
+
+
+def shown_record(body: Schema, key: str, resource: str) -> Shown | None:
+    """Return where a body has one record with the member `key`, None when that is not clear."""
+    members = body.members()
+    if not members:
+        return Shown(at="", record=body) if types_of(body) <= {"object", "null"} else None
+    if "array" in types_of(body):
+        return None
+    if key in members:
+        return Shown(at="", record=body)
+    names = _named(members, RECORD_ENVELOPES, resource) or (list(members) if len(members) == 1 else [])
+    for name in names:
+        inner = members[name]
+        if _is_object(inner) and key in inner.members():
+            return Shown(at=f"/{escape(name)}", record=inner)
+    return None
+
+
+def shown_list(body: Schema, key: str, resource: str, *, depth: int = 1) -> Shown | None:
+    """Return where a body has a list of records with the member `key`, None when that is not clear."""
+    if "array" in types_of(body):
+        items = body.items()
+        return Shown(at="", record=items, is_list=True) if items is not None and _fits_in_list(items, key) else None
+    members = body.members()
+    lists = {name: one for name, one in members.items() if "array" in types_of(one) and "object" not in types_of(one)}
+    names = _named(lists, LIST_ENVELOPES, resource) or (list(lists) if len(lists) == 1 else [])
+    for name in names:
+        items = lists[name].items()
+        if items is not None and _fits_in_list(items, key):
+            return Shown(at=f"/{escape(name)}", record=items, is_list=True)
+    for name in _named(members, OUTER_ENVELOPES, resource) if depth else ():
+        if _is_object(members[name]):
+            inner = shown_list(members[name], key, resource, depth=depth - 1)
+            if inner is not None:
+                return Shown(at=f"/{escape(name)}{inner.at}", record=inner.record, is_list=True)
+    return None
+
+
+def _fits_in_list(items: Schema, key: str) -> bool:
+    members = items.members()
+    return key in members or (not members and types_of(items) <= {"object"})
+
+
+def records_inside(body: Schema, resource: str) -> Iterator[Schema]:
+    """Yield the schemas in a body that may be those of a record: the body, its envelopes' content, lists' elements."""
+    if "array" in types_of(body):
+        items = body.items()
+        if items is not None:
+            yield items
+        return
+    yield body
+    members = body.members()
+    for name in _named(members, (*RECORD_ENVELOPES, *LIST_ENVELOPES), resource) or list(members)[:1]:
+        inner = members[name]
+        if _is_object(inner):
+            yield inner
+        elif "array" in types_of(inner) and (items := inner.items()) is not None:
+            yield items
