@@ -41,10 +41,11 @@ def is_form(content_type: str) -> bool:
 def read_form(content_type: str, body: bytes, media: MediaType | None = None) -> dict[str, Any]:
     """Return the fields of a form as an object, in the types of the media type's schema. Raises MalformedFormError.
 
-    Repeated names are arrays, names with brackets nested objects; a file is the text of its content.
+    Repeated names are arrays, names with brackets nested objects; a file is the text of its content. Multipart without
+    a boundary is taken for urlencoded, as Prism does.
     """
-    is_multipart = essence(content_type) == MULTIPART
-    parts = list(_multipart(content_type, body) if is_multipart else _urlencoded(body))
+    boundary = boundary_of(content_type)
+    parts = list(_multipart(boundary, body) if boundary else _urlencoded(body))
     schema, encoding = (media.schema, media.encoding) if media is not None else (None, {})
     members = schema.members() if schema is not None else {}
     typed = {one.name for one in parts if is_json(one.media_type)}
@@ -87,13 +88,10 @@ def _urlencoded(body: bytes) -> Iterator[FormPart]:
     return (FormPart(name, value) for name, value in parse_qsl(text, keep_blank_values=True))
 
 
-def _multipart(content_type: str, body: bytes) -> Iterator[FormPart]:
-    boundary = _header(content_type).get_param("boundary", "")
-    if not boundary:
-        raise MalformedFormError("The Content-Type has no boundary; multipart/form-data needs one.")
-    pieces = (b"\r\n" + body).split(b"\r\n--" + str(boundary).encode())
+def _multipart(boundary: str, body: bytes) -> Iterator[FormPart]:
+    pieces = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):  # noqa: PLR2004 - what is before, and the end
-        raise MalformedFormError(f"The body is not divided by the boundary '{str(boundary)[:80]}'.")
+        raise MalformedFormError(f"The body is not divided by the boundary '{boundary[:80]}'.")
     for piece in pieces[1:-1]:
         head, found, content = piece.removeprefix(b"\r\n").partition(b"\r\n\r\n")
         fields = BytesHeaderParser().parsebytes(head)
@@ -103,10 +101,11 @@ def _multipart(content_type: str, body: bytes) -> Iterator[FormPart]:
         yield FormPart(_parameter_text(name), _decoded(content), essence(fields.get("content-type", "")))
 
 
-def _header(content_type: str) -> Message:
+def boundary_of(content_type: str) -> str:
+    """Return the boundary of a multipart form; "" where there is none."""
     message = Message()
     message["content-type"] = content_type
-    return message
+    return str(message.get_param("boundary", "")) if essence(content_type) == MULTIPART else ""
 
 
 def _parameter_text(value: Any) -> str:

@@ -60,10 +60,9 @@ def undeclared_query(operation: Operation, request: Request) -> tuple[str, ...]:
     declared = [one for one in operation.parameters if one.where == "query"]
     if not request.query or any(map(_is_open, declared)):
         return ()
-    names = {one.name for one in declared}
+    names: set[str] = set()
     for one in declared:
-        if _is_exploded_object(one) and one.schema is not None:
-            names.update(one.schema.members())
+        names.update(one.schema.members() if one.schema and _is_exploded_object(one) else (one.name,))
     heads = {one.name for one in declared if one.style == "deepObject"}
     given = dict.fromkeys(name for name, _ in request.query)
     return tuple(name for name in given if name not in names and path_of(name)[0] not in heads)
@@ -102,9 +101,8 @@ def _read(parameter: Parameter, given: Mapping[str, list[str]]) -> Any:
     types, texts = types_of(parameter.schema), given.get(parameter.name)
     if parameter.style == "content":
         return ABSENT if texts is None else json_of(texts[0])
-    if parameter.style == "deepObject" and (found := _deep(parameter, given)) is not ABSENT:
-        return found
-    if "object" in types and (found := _object(parameter, given)) is not ABSENT:
+    read = _deep if parameter.style == "deepObject" else _object if "object" in types else None
+    if read is not None and (found := read(parameter, given)) is not ABSENT:
         return found
     if texts is None:
         return ABSENT
@@ -146,7 +144,8 @@ def _object(parameter: Parameter, given: Mapping[str, list[str]]) -> Any:
     pairs = _pairs(parameter, given, members)
     if pairs is None:
         return ABSENT
-    return {name: coerce(value, members.get(name)) for name, value in pairs}
+    schema = parameter.schema
+    return {name: coerce(value, schema.member(name) if schema else None) for name, value in pairs}
 
 
 def _pairs(

@@ -59,6 +59,15 @@ def with_credentials(contract: Contract, operation: Operation, request: Request)
     return request
 
 
+def made_up_headers(contract: Contract) -> dict[str, str]:
+    """Return header fields with made-up credentials for all operations; keys in the query are left out."""
+    found: dict[str, str] = {}
+    for operation in contract.operations:
+        request = with_credentials(contract, operation, Request(method=operation.method, path=operation.path))
+        found = {**dict(request.headers), **found}
+    return found
+
+
 def scheme_of(scheme: Scheme) -> str:
     """Return the authentication scheme of HTTP in lower case; "" where it is none."""
     if scheme.get("type") in BEARER_TYPES:

@@ -18,7 +18,7 @@ from generators.check import warm_up
 from generators.check.laws.catalogue import selection
 from generators.check.laws.concurrent_jobs import overlap
 from generators.check.laws.metamorphic import run_at_site
-from generators.client.environments import salt_of
+from generators.client.environments import headers_for, salt_of
 from generators.client.http import Client, NoAnswerError
 from generators.client.session import AccessGuard, Budget, Session
 from generators.errors import NotApplicableError
@@ -341,7 +341,7 @@ class _CheckRun:
         task = run.task(
             plan.document or {},
             plan.base,
-            headers=plan.headers,
+            headers=headers_for(contract, self._session.client, plan.headers),
             seed=plan.seed,
             seconds=self._budget.left,
             timeout=plan.timeout,

@@ -17,7 +17,7 @@ from contracts.errors import MisuseError
 from contracts.messages import Headers, Request, Response
 from contracts.openapi.model import Contract, Route
 from contracts.openapi.routing import Router
-from contracts.openapi.security import with_credentials
+from contracts.openapi.security import made_up_headers, with_credentials
 from contracts.syntax.text import format_duration
 from generators.client.http import TIMEOUT, Client, HttpClient, NoAnswerError, base_url_of
 from generators.requests.known_records import FIRST_NUMBER
@@ -121,7 +121,7 @@ class SandboxClient:
         self, http: HttpClient, control: ControlApi, *, sandbox: str, admitted: Admitted | None = None
     ) -> None:
         self._http, self._control, self.sandbox = http, control, sandbox
-        self._admitted = admitted
+        self.admitted = admitted
         self._ahead = timedelta(0)
 
     @property
@@ -131,7 +131,7 @@ class SandboxClient:
 
     def send(self, request: Request) -> Response:
         """Send a request and return its response. Raises NoAnswerError."""
-        return self._http.send(request if self._admitted is None else self._admitted(request))
+        return self._http.send(request if self.admitted is None else self.admitted(request))
 
     def advance(self, by: timedelta) -> None:
         """Advance the sandbox's clock. Raises NoAnswerError when that is refused."""
@@ -227,6 +227,12 @@ def admission(contract: Contract, headers: Mapping[str, str], settings: Mapping[
         return with_credentials(contract, found.operation, request) if isinstance(found, Route) else request
 
     return admitted
+
+
+def headers_for(contract: Contract, client: object, given: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the given header fields, or made-up credentials where the client's sandbox asks for some."""
+    asked = isinstance(client, SandboxClient) and client.admitted is not None
+    return {**made_up_headers(contract), **given} if asked else given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from contracts.messages import Exchange
 from contracts.openapi.model import Contract
-from generators.client.environments import Environment, SandboxClient, Target, TargetOptions
+from generators.client.environments import Environment, SandboxClient, Target, TargetOptions, headers_for
 from generators.client.http import HttpClient, NoAnswerError
 from generators.client.session import Budget, Session
 from generators.oracles.findings import Finding
@@ -168,7 +168,7 @@ def run_schemathesis(
         job.document,
         environment.client.base,
         phases=shard.phases,
-        headers=job.place.headers,
+        headers=headers_for(job.contract, environment.client, job.place.headers),
         seed=shard_seed(job, shard),
         seconds=max(1.0, budget.left - END_TIMEOUT - RETRY_SECONDS),
         timeout=job.place.timeout,

@@ -21,6 +21,8 @@ STATEMENT: Final = "Every case that the schemas define gets a declared response;
 GENERIC_STATUSES: Final = frozenset(
     (405, 406, 408, 411, 413, 414, 415, 431)
 )  # few contracts list what any server may say
+UNAUTHORIZED: Final = 401  # where the operation declares security
+INVALID_STATUSES: Final = frozenset((400, 422))  # where the operation declares no refusal of an invalid request
 TIME_USED_UP: Final = "the time budget was used up"
 
 
@@ -48,7 +50,7 @@ class SchemathesisCoverage:
             elif operation is not None and line["kind"] == "scenario":
                 found = Counter({int(status): number for status, number in line["statuses"].items()})
                 self.statuses[operation.id] = self.statuses.get(operation.id, Counter()) + found
-            elif operation is not None and not _is_generic_refusal(line):
+            elif operation is not None and not _is_generic_refusal(operation, line):
                 yield from self._new(self._finding(operation, line, task.base))
 
     def _new(self, finding: Finding) -> Iterator[Finding]:
@@ -86,10 +88,14 @@ class SchemathesisCoverage:
         return self._troubles.get(operation.id) or self._troubles.get("") or TIME_USED_UP
 
 
-def _is_generic_refusal(line: Line) -> bool:
+def _is_generic_refusal(operation: Operation, line: Line) -> bool:
     """Return whether a request was refused with a generic HTTP status that the contract does not list."""
-    exchange = line["exchange"] or {}
-    return line["check"] == "status_code_conformance" and exchange.get("status") in GENERIC_STATUSES
+    status = (line["exchange"] or {}).get("status")
+    is_generic = status in GENERIC_STATUSES or (status == UNAUTHORIZED and bool(operation.security))
+    is_invalid = status in INVALID_STATUSES and not any(
+        one in operation.responses for one in ("400", "422", "4XX", "default")
+    )
+    return line["check"] == "status_code_conformance" and (is_generic or is_invalid)
 
 
 def _with_operations(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mockserver.apis.sources import Source
     from mockserver.http.lifecycle import Running, ScenarioFile
     from mockserver.http.service import Options, Service
+    from mockserver.journal.journal import JournalEntry
     from mockserver.scenarios.loading import Catalogue
 
 Clock: TypeAlias = tuple[str, float]
@@ -69,6 +70,7 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
 )
 @click.option("--errors", is_flag=True, help="Answer 500 where a document's own answer breaks its contract.")
 @click.option("--dynamic", "-d", is_flag=True, help="Generate a document's answers even where it has examples.")
+@click.option("--log", is_flag=True, help="Print a line for each request, with what was wrong.")
 @click.option("--cors/--no-cors", default=True, show_default=True, help="Let browsers of any origin use a document.")
 @click.option(
     "--clock",
@@ -186,6 +188,7 @@ def _options(given: Mapping[str, Any], chosen: SelectedScenarios) -> "Options":
             "dynamic": given["dynamic"],
         },
         cors=given["cors"],
+        on_exchange=print_exchange if given["log"] else None,
         seed=given["seed"],
         mode=mode,
         factor=factor,
@@ -202,6 +205,13 @@ def _service(apis: "list[Api]", options: "Options") -> "Service":
     from mockserver.http.service import Service  # noqa: PLC0415
 
     return Service(apis, options, datetime.now(UTC))
+
+
+def print_exchange(entry: "JournalEntry") -> None:
+    """Print a line with a request, its status, its operation, and what was wrong with it."""
+    wrong = "; ".join(f"{one.where}{one.pointer} {one.detail}" for one in entry.violations[:3])
+    line = f"{entry.method} {entry.path[:200]} {entry.status} {entry.operation or '-'} {wrong}".rstrip()
+    click.echo("".join(one if one.isprintable() else "?" for one in line))
 
 
 async def _run(service: "Service", host: str, port: int, watched: WatchedFiles, ended: "asyncio.Event") -> None:

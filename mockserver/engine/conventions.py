@@ -5,19 +5,21 @@ response what was wrong with the request, and what is deprecated. Status codes f
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from contracts.messages import Response
 from contracts.openapi.model import NoRoute, Operation, best_accepted, is_json
 from contracts.openapi.parameters import undeclared_query
-from contracts.openapi.routing import Router
+from contracts.openapi.routing import VARIABLES, Router
 from contracts.openapi.security import key_places
 from contracts.schemas.violations import Violation
-from contracts.syntax.text import clipped, tokens_of
+from contracts.syntax.text import clipped, listed, tokens_of
 from mockserver.api.model import Refusal, RequestContext
 
+SERVER_PREFERENCE: Final = "__server"
 PREFERENCE_PREFIX: Final = "__"  # of names in the query that speak to the mock server
 VIOLATIONS_HEADER: Final = "Bulkproof-Violations"
 PRISM_HEADER: Final = "sl-violations"
@@ -85,6 +87,21 @@ def empty_variable(router: Router, method: str, path: str) -> tuple[Operation, R
     lacking = violation(f"path:{name}", "required", detail, expected="a value")
     status = invalid_status(found.operation)
     return found.operation, Refusal(status=status, kind="invalid", detail=detail, violations=(lacking,), total=1)
+
+
+def unknown_server(context: RequestContext) -> Refusal | None:
+    """Refuse a request whose `__server` is no server of the document; the variables of a server take any value."""
+    given = context.request.parameter(SERVER_PREFERENCE).rstrip("/")
+    if not given:
+        return None
+    servers: Any = context.api.contract.document.get("servers", ())
+    known = [str(one["url"]) for one in servers if isinstance(one, Mapping) and "url" in one]
+    for url in known:
+        pattern = "[^/]*".join(map(re.escape, VARIABLES.split(url.rstrip("/"))[::2]))
+        if re.fullmatch(pattern, given):
+            return None
+    detail = f"{given[:200]} is no server of the document. It has {listed(known) or 'none'}."
+    return Refusal(status=404, kind="no-path", detail=detail)
 
 
 def undeclared(context: RequestContext) -> tuple[Violation, ...]:

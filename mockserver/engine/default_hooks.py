@@ -41,7 +41,7 @@ def admit(context: RequestContext) -> Refusal | None:
         return None
     asked = challenge(contract, operation)
     headers = Headers((("WWW-Authenticate", asked),) if asked else ())
-    detail = "No credentials that the operation asks for."
+    detail = f"The operation asks for credentials that were not sent: {asked}."
     return Refusal(status=401, kind="unauthenticated", detail=detail, headers=headers)
 
 

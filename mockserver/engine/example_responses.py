@@ -9,6 +9,7 @@ from typing import Final
 
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.model import MediaType, Operation, is_json
+from contracts.openapi.security import challenge
 from contracts.syntax.text import did_you_mean, listed
 from mockserver.api.model import PROBLEM_MEDIA_TYPE, Refusal, RequestContext, reason_phrase
 from mockserver.engine.document_responses import (
@@ -27,8 +28,9 @@ from mockserver.scenarios.building import fill_in
 from mockserver.scenarios.model import ResponseEffect
 
 FIRST_ERROR_STATUS: Final = 400
+UNAUTHORIZED: Final = 401
 HEADERS_BY_STATUS: Final = {
-    401: (("WWW-Authenticate", "Bearer"),),
+    UNAUTHORIZED: (("WWW-Authenticate", "Bearer"),),
     429: (("Retry-After", "1"),),
 }  # what HTTP has such answers say
 
@@ -115,8 +117,12 @@ def _from_status(context: RequestContext, effect: ResponseEffect) -> Response | 
 
 def _refusal_for(context: RequestContext, status: int) -> Refusal:
     name = "" if context.decision is None else context.decision.scenario
+    headers = Headers(HEADERS_BY_STATUS.get(status, ()))
+    if status == UNAUTHORIZED and context.api.plain and context.operation is not None:
+        asked = challenge(context.api.contract, context.operation)
+        headers = headers.with_(("WWW-Authenticate", asked)) if asked else headers
     return Refusal(
-        headers=Headers(HEADERS_BY_STATUS.get(status, ())),
+        headers=headers,
         status=status,
         kind="scenario",
         detail=f"{reason_phrase(status)}{f', by the scenario {name}' if name else ''}.",

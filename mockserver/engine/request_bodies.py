@@ -8,7 +8,7 @@ from dataclasses import replace
 from contracts.bulk.model import Bulk
 from contracts.exchange.item_text import is_text, read_item_text
 from contracts.messages import ABSENT, essence
-from contracts.openapi.forms import URLENCODED, MalformedFormError, is_form, read_form, reserved_fields
+from contracts.openapi.forms import MalformedFormError, boundary_of, is_form, read_form, reserved_fields
 from contracts.openapi.model import Body, MediaType, Operation, is_json
 from contracts.openapi.parameters import coerce, types_of
 from contracts.openapi.validation import Report, validate_value
@@ -84,7 +84,7 @@ def _read_form(context: RequestContext, content_type: str, media: MediaType) -> 
         context.data = read_form(content_type, body, media)
     except MalformedFormError as error:
         return Refusal(status=400, kind="malformed", detail=str(error))
-    names = reserved_fields(body, media) if media.encoding and essence(content_type) == URLENCODED else ()
+    names = reserved_fields(body, media) if media.encoding and not boundary_of(content_type) else ()
     if not names:
         return None
     found = tuple(

@@ -140,7 +140,7 @@ def route(context: RequestContext) -> Refusal | None:
         found = router.match("GET", request.path, request)
     if not isinstance(found, NoRoute):
         context.operation, context.variables = found.operation, found.variables
-        return None
+        return conventions.unknown_server(context) if context.api.plain and request.query else None
     if found.allow is not None:
         return method_not_allowed(request.method, found.allow)
     lacking = conventions.empty_variable(router, request.method, request.path) if context.api.plain else None

@@ -42,7 +42,8 @@ def with_cors(headers: Headers, response: Response) -> Response:
     if origin:
         fields.append(("Access-Control-Allow-Credentials", "true"))
         fields.append(("Vary", ", ".join((*response.headers.get_all("Vary"), "Origin"))))
-    shown = [name for name, _ in response.headers if name.lower() not in SAFE_FIELDS]
+    names = (name for name, _ in response.headers if not name.lower().startswith("access-control-"))
+    shown = [name for name in names if name.lower() not in SAFE_FIELDS]
     if shown:
         fields.append(("Access-Control-Expose-Headers", ", ".join(shown)))
     return Response(

@@ -22,6 +22,7 @@ from contracts.errors import BulkproofError, MisuseError
 from contracts.messages import ABSENT, Headers, Request
 from contracts.openapi.model import Operation, Parameter, is_json
 from contracts.openapi.routing import expand
+from contracts.openapi.security import with_credentials
 from mockserver.api.model import Api
 from mockserver.apis.sources import Source
 from mockserver.engine import pipeline
@@ -234,8 +235,10 @@ def curl_line(api: Api, template: SandboxTemplate, url: str, real: datetime) -> 
 
     `url` is the server's base URL.
     """
+    asks = template.settings["auth"] == "strict" and api.plain
     for operation in sorted(api.contract.operations, key=_example_rank):
-        for request in _requests(operation):
+        for drawn in _requests(operation):
+            request = with_credentials(api.contract, operation, drawn) if asks else drawn
             sandbox = Sandbox("example", template, real)
             if pipeline.handle(sandbox, api, request, sandbox.now(real)).status < HTTPStatus.BAD_REQUEST:
                 return _command(api, request, url)

@@ -1,7 +1,7 @@
 """The server without its sockets: the served APIs, their sandboxes, and routing. Begin with `Service`."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -21,6 +21,7 @@ from mockserver.engine import pipeline
 from mockserver.engine.scenario_execution import Continuation, DeferredResponse
 from mockserver.http.cors import answer_options, with_cors
 from mockserver.http.request_reading import RequestTarget, read_target
+from mockserver.journal.journal import JournalEntry
 from mockserver.sandbox import sandboxes
 from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, MAX_SANDBOXES, Sandbox, Sandboxes, SandboxTemplate
 from mockserver.scenarios.loading import Catalogue
@@ -40,6 +41,7 @@ class Options:
     `settings` are changes to the defaults, in the shape of a sandbox's settings. `scenarios` are names in `catalogue`
     that are active in every fresh sandbox. `max_sandboxes` bounds their number. `control_token`, when not empty, is
     required of every control request. `cors` lets browsers of any origin use plain documents.
+    `on_exchange` is called with every recorded exchange.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Options:
     max_sandboxes: int = MAX_SANDBOXES
     control_token: str = ""
     cors: bool = True
+    on_exchange: Callable[[JournalEntry], None] | None = None
 
 
 class Destination(NamedTuple):
@@ -83,7 +86,7 @@ class Service:
             seed=options.seed,
             mode=options.mode,
             factor=options.factor,
-            on_exchange=self.metrics.tell,
+            on_exchange=_both(self.metrics.tell, options.on_exchange),
             catalogue=options.catalogue,
             scenarios=options.scenarios,
         )
@@ -205,6 +208,17 @@ class Service:
         served = ", ".join(api.mount or "/" for api in self.apis.values())
         detail = f"Nothing is served at {target.path[:200]}. Served: {served}, and {CONTROL_PATH}/openapi.json."
         return problem(Refusal(status=HTTPStatus.NOT_FOUND, kind="no-path", detail=detail))
+
+
+def _both(
+    first: Callable[[JournalEntry], None], other: Callable[[JournalEntry], None] | None
+) -> Callable[[JournalEntry], None]:
+    def tell(entry: JournalEntry) -> None:
+        first(entry)
+        if other is not None:
+            other(entry)
+
+    return first if other is None else tell
 
 
 def _internal_error(api: str, method: str) -> Response:

@@ -1,11 +1,14 @@
 """Parameters are taken apart by their styles and given the types that their schemas want."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.messages import Headers, Request
 from contracts.openapi.model import Operation, Parameter
+from contracts.openapi.parameters import undeclared_query
 from contracts.openapi.validation import parse_parameters
 from contracts.schemas.schema_set import SchemaSet
 
@@ -149,6 +152,89 @@ def test_json_in_a_parameter():
     one = parameter(COLOUR, style="content")
     assert parsed(one, query=[("p", '{"R": 1}')]) == ({"R": 1}, [])
     assert parsed(one, query=[("p", "{R")]) == ("{R", ["type"])
+
+
+FILTER = {
+    "type": "object",
+    "properties": {
+        "price": {"type": "object", "properties": {"min": {"type": "integer"}}},
+        "ids": {"type": "array", "items": {"type": "integer"}},
+        "rows": {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}},
+        "free": {"type": "object", "additionalProperties": {"type": "boolean"}},
+    },
+}
+NESTED = [
+    ([("p[price][min]", "5")], {"price": {"min": 5}}),
+    ([("p[ids][]", "1"), ("p[ids][]", "2")], {"ids": [1, 2]}),
+    ([("p[ids][0]", "1"), ("p[ids][1]", "2")], {"ids": [1, 2]}),
+    ([("p[ids][10]", "2"), ("p[ids][2]", "1")], {"ids": [1, 2]}),
+    ([("p[ids]", "1")], {"ids": [1]}),
+    ([("p[rows][0][n]", "1"), ("p[rows][1][n]", "2")], {"rows": [{"n": 1}, {"n": 2}]}),
+    ([("p[free][a]", "true"), ("p[free][b c]", "false")], {"free": {"a": True, "b c": False}}),
+    ([("p[price]", '{"min": 7}')], {"price": {"min": 7}}),
+    ([("p", '{"ids": [1]}')], {"ids": [1]}),
+]
+
+
+@pytest.mark.parametrize(("query", "value"), NESTED, ids=str)
+def test_deep_objects_may_be_nested(query, value):
+    """Brackets lead into objects and arrays of any depth; JSON stands for either."""
+    assert parsed(parameter(FILTER, style="deepObject"), query=[("q[price]", "1"), *query]) == (value, [])
+
+
+@pytest.mark.parametrize("query", [[("p", "abc")], [("p[price][min]", "x")], [("p[ids][]", "x")], [("p[rows]", "x")]])
+def test_what_is_no_deep_object_breaks_its_schema(query):
+    """A text where an object stands, and texts of another type inside, are violations."""
+    assert parsed(parameter(FILTER, style="deepObject"), query=query)[1] == ["type"]
+
+
+def test_names_in_brackets_may_be_as_deep_as_somebody_likes():
+    """A name of a thousand levels is read without harm."""
+    assert parsed(parameter(FILTER, style="deepObject"), query=[("p" + "[a]" * 1000, "1")])[1] == []
+
+
+def test_parameters_of_several_types():
+    """A text is what it can be: an object or array as JSON, else a scalar of one of the types."""
+    either = {"anyOf": [{"type": "string"}, COLOUR]}
+    assert parsed(parameter(either, explode=False), query=[("p", "x")]) == ("x", [])
+    assert parsed(parameter(either, explode=False), query=[("p", "R,1")]) == ({"R": 1}, [])
+    assert parsed(parameter({"type": ["integer", "null"]}), query=[("p", "null")]) == (None, [])
+    wrong = parameter(COLOUR, style="simple", where="path", required=True)
+    assert parsed(wrong, variables={"p": "R,1,G"})[1] == ["type"]
+
+
+def test_members_of_an_exploded_object():
+    """A member that is an array takes repeated names; an object without members takes what nobody else declares."""
+    listed = {"type": "object", "properties": {"R": NUMBERS}}
+    assert parsed(parameter(listed), query=[("R", "1"), ("R", "2")]) == ({"R": [1, 2]}, [])
+    free = parameter({"type": "object", "additionalProperties": {"type": "integer"}})
+    operation = Operation(
+        id="o", method="GET", path="/", pointer="", parameters=(free, parameter({"type": "integer"}, name="n"))
+    )
+    query = (("n", "1"), ("a", "2"), ("__code", "200"))
+    values, violations = parse_parameters(operation, Request(method="GET", path="/", query=query), {})
+    assert (values["query", "p"], values["query", "n"], violations) == ({"a": 2}, 1, ())
+    assert undeclared_query(operation, Request(method="GET", path="/", query=query)) == ()
+
+
+def test_an_empty_value_may_be_allowed():
+    """`allowEmptyValue` makes an empty value valid, whatever the schema."""
+    flag = parameter({"type": "boolean"})
+    assert parsed(flag, query=[("p", "")])[1] == ["type"]
+    assert parsed(replace(flag, allow_empty=True), query=[("p", "")]) == ("", [])
+    assert parsed(replace(flag, allow_empty=True), query=[("p", "x")])[1] == ["type"]
+
+
+def test_names_in_the_query_that_nobody_declares():
+    """Members of exploded objects and names below a deep object are declared; everything else is not."""
+    declared = (
+        parameter({"type": "integer"}, name="n"),
+        parameter(COLOUR, name="colour"),
+        parameter(FILTER, name="f", style="deepObject"),
+    )
+    operation = Operation(id="o", method="GET", path="/", pointer="", parameters=declared)
+    query = [(name, "1") for name in ("n", "R", "f[price][min]", "x", "n[]", "x", "colour")]
+    assert undeclared_query(operation, Request(method="GET", path="/", query=tuple(query))) == ("x", "n[]", "colour")
 
 
 def test_missing_repeated_and_default_values():

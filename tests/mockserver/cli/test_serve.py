@@ -145,6 +145,9 @@ def test_options_become_the_sandboxes_defaults():
         "enforce",
         "--strict",
         "--lenient-json",
+        *("--validate-requests", "warn"),
+        "--errors",
+        "--dynamic",
         "--clock",
         "x60",
         "--seed",
@@ -160,6 +163,7 @@ def test_options_become_the_sandboxes_defaults():
                 True,
                 True,
             ]
+            assert [settings[name] for name in ("validateRequests", "errors", "dynamic")] == ["warn", True, True]
             clock = fetch(f"{base}/clock")[1]
             assert (clock["mode"], clock["factor"]) == ("scaled", 60)
             fetch(f"{base}/settings", "PATCH", {"auth": "open"})

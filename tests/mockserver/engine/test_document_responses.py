@@ -175,7 +175,9 @@ def test_a_refusal_has_the_body_that_the_document_declares(tmp_path, kind):
     if is_own is None:
         assert (response.headers.get("Content-Type"), origin) == ("application/problem+json", "problem")
     else:
-        assert is_own(response.data, "No credentials that the operation asks for.")
+        assert is_own(
+            response.data, 'The operation asks for credentials that were not sent: ApiKey in="header", name="X-Key".'
+        )
         assert origin in {"generated", "example"}
         assert served.fits(response)
 

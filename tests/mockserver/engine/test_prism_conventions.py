@@ -8,6 +8,7 @@ import yaml
 from contracts.messages import Headers
 from contracts.openapi.loading import load
 from mockserver.api.model import Api
+from mockserver.cli.serve import print_exchange
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
 from mockserver.http.service import Options, Service
 from tests.mockserver.engine.test_document_responses import NOW
@@ -358,7 +359,7 @@ def test_the_encoding_object_says_how_a_field_is_written(tmp_path, encoding, for
 
 
 def test_a_file_in_a_form_is_a_string(tmp_path):
-    """Any bytes are a file; a form without boundary, or that the boundary does not divide, is malformed."""
+    """Any bytes are a file; a form that its boundary does not divide is malformed, one without is a urlencoded one."""
     schema = {"type": "object", "required": ["f"], "properties": {"f": {"type": "string", "format": "binary"}}}
     served = single(tmp_path, {"requestBody": {"content": {"multipart/form-data": {"schema": schema}}}}, "post")
     part = (
@@ -367,7 +368,8 @@ def test_a_file_in_a_form_is_a_string(tmp_path):
     kind = "multipart/form-data"
     assert served.ask("/loaves", "POST", part, Content_Type=f"{kind}; boundary=x").status == 200
     assert served.ask("/loaves", "POST", part, Content_Type=f"{kind}; boundary=y").status == 400
-    assert served.ask("/loaves", "POST", part, Content_Type=kind).status == 400
+    assert served.ask("/loaves", "POST", part, Content_Type=kind).status == 422
+    assert served.ask("/loaves", "POST", b"f=1", Content_Type=kind).status == 200
 
 
 def test_bodies_that_are_neither_json_nor_forms(tmp_path):
@@ -473,3 +475,37 @@ def test_what_the_document_does_not_have_is_404(tmp_path):
     served = single(tmp_path, {})
     for query in ("__code=304", "__code=404", "__code=500", "__example=none"):
         assert served.ask(f"/loaves?{query}").status == 404
+
+
+def test_a_server_may_be_named(tmp_path):
+    """`__server` must be a server of the document, its variables filled in or not."""
+    servers = [
+        {"url": "https://a.example/v1/"},
+        {"url": "https://{where}.example", "variables": {"where": {"default": "b"}}},
+    ]
+    served = single(tmp_path, {}, servers=servers)
+    named = ("https://a.example/v1", "https://a.example/v1/", "https://c.example", "https://a.example/v2", "ftp://x")
+    assert [served.ask(f"/loaves?__server={one}").status for one in named] == [200, 200, 200, 404, 404]
+    assert single(tmp_path, {}).ask("/loaves?__server=https://a.example").status == 404
+
+
+def test_each_request_may_be_printed(tmp_path, capsys):
+    """A line for each request has what was asked, the status and what was wrong."""
+    parameters = [{"in": "query", "name": "n", "schema": {"type": "integer"}}]
+    served = single(tmp_path, {"parameters": parameters}, options=Options(on_exchange=print_exchange))
+    for target in ("/loaves", "/loaves?n=a", "/cakes\x1b"):
+        served.ask(target)
+    assert capsys.readouterr().out.splitlines() == [
+        "GET /loaves 200 getLoaves",
+        "GET /loaves 422 getLoaves query:n 'n' must be an integer.",
+        "GET /cakes? 404 -",
+    ]
+
+
+def test_a_status_401_has_the_challenge_too(tmp_path):
+    """A 401 that is asked for names the operation's scheme."""
+    components = {"securitySchemes": {"s": {"type": "http", "scheme": "basic"}}}
+    responses = {**OK, "401": {"description": ""}}
+    served = single(tmp_path, {"responses": responses}, components=components, security=[{"s": []}])
+    asked = served.ask("/loaves", Authorization=BASIC, Prefer="code=401")
+    assert (asked.status, asked.headers.get("WWW-Authenticate")) == (401, 'Basic realm="*"')
