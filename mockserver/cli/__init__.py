@@ -15,6 +15,7 @@ from mockserver.cli.data import data
 from mockserver.cli.diff import diff
 from mockserver.cli.explain import explain
 from mockserver.cli.fuzz import fuzz
+from mockserver.cli.init import init
 from mockserver.cli.lint import lint
 from mockserver.cli.mutants import mutants
 from mockserver.cli.replay import replay
@@ -73,6 +74,7 @@ main.add_command(data)
 main.add_command(diff)
 main.add_command(explain)
 main.add_command(fuzz)
+main.add_command(init)
 main.add_command(lint)
 main.add_command(mutants)
 main.add_command(replay)

@@ -23,7 +23,8 @@ def options_of(name):
 
 
 @pytest.mark.parametrize(
-    ("page", "command"), [("any-api", "explain"), ("checking", "check"), ("diff", "diff"), ("fuzzing", "fuzz")]
+    ("page", "command"),
+    [("any-api", "explain"), ("any-api", "init"), ("checking", "check"), ("diff", "diff"), ("fuzzing", "fuzz")],
 )
 def test_a_page_tells_every_option_and_no_other(page, command):
     """Each option of the command stands on its page, and the page has none that does not exist."""
