@@ -59,7 +59,7 @@ MAX_MODULES = (
     290  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
     # answers of plain documents (6), items as text, items as HTTP requests (2), references between items (2),
     # raw items, idempotency keys (2), limits,
-    # presets, words of bulk paths, x-bulk in words, `explain`, `init`, drafts of x-bulk (2: evidence, drafts),
+    # presets, words of bulk paths, x-bulk in words, `explain`,
     # replies in a vendor's shape (4: completion, set members, entries, job status),
     # best values,
     # forms, security schemes, conventions of document servers, bodies of requests, CORS,

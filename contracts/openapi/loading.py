@@ -14,7 +14,14 @@ from contracts.errors import ContractError, Fault, MisuseError
 from contracts.openapi.inference import with_inferred_records, with_inferred_resources
 from contracts.openapi.model import Contract
 from contracts.openapi.operations import DocumentNode, node_at, read_operations
-from contracts.openapi.overlay import apply_overlay, extended_document, is_overlay, read_overlay, unshared
+from contracts.openapi.overlay import (
+    apply_overlay,
+    extended_document,
+    is_overlay,
+    meant_for_another,
+    read_overlay,
+    unshared,
+)
 from contracts.openapi.presets import apply_presets
 from contracts.openapi.references import Documents, link
 from contracts.schemas.schema_set import SchemaSet
@@ -119,7 +126,11 @@ def _overlaid(source: Path | str, name: str | None, options: LoadOptions) -> tup
     document = _read_root(documents)
     if overlays and isinstance(document, dict):
         documents.loaded[documents.root] = document = unshared(document)
-        _refuse([fault for one in overlays for fault in apply_overlay(document, read_overlay(one), shown=str(one))])
+        for one in overlays:
+            overlay = read_overlay(one)
+            documents.faults += [*meant_for_another(overlay, one, root)] if one in options.overlays else []
+            documents.faults += apply_overlay(document, overlay, shown=str(one))
+        _refuse(documents.faults)
     return documents, tuple(overlays)
 
 

@@ -69,10 +69,21 @@ def extended_document(overlay: Mapping[str, Any], path: Path) -> Path:
     raise ContractError((Fault(file=str(path), pointer="/extends" if target else "", fact=fact, cure=cure),))
 
 
+def meant_for_another(overlay: Mapping[str, Any], path: Path, document: Path | str) -> Iterator[Fault]:
+    """Yield a Fault where an overlay says that it extends another document than the one that it is applied to."""
+    target = overlay.get("extends")
+    if not isinstance(target, str) or target == str(document):
+        return
+    is_remote = any(sign in target for sign in REMOTE)
+    if is_remote or isinstance(document, str) or (path.parent / unquote(target)).resolve() != document.resolve():
+        fact, cure = f"it extends '{target}', and is applied to {document}.", "Name the document that it is for."
+        yield Fault(file=str(path), pointer="/extends", fact=fact, cure=cure, mended="It is applied all the same.")
+
+
 def apply_overlay(document: dict[str, Any], overlay: Mapping[str, Any], *, shown: str) -> list[Fault]:
     """Change a document in place by the actions of an overlay, in turn; `shown` is the overlay's file in faults.
 
-    Returns one Fault for each action that cannot be carried out, and for each whose target matches nothing.
+    Returns one Fault for each action that cannot be carried out, and a mended one for each that matches nothing.
     """
     from jsonpath import JSONPathEnvironment  # noqa: PLC0415 - only with an overlay
 
@@ -85,15 +96,16 @@ def apply_overlay(document: dict[str, Any], overlay: Mapping[str, Any], *, shown
             change.carry_out(action)
         except _ImpossibleError as error:
             at = pointer_of(("actions", n, error.member))
-            faults.append(Fault(file=shown, pointer=at, fact=error.fact, cure=error.cure))
+            mended = "The action is left out." if error.is_harmless else ""
+            faults.append(Fault(file=shown, pointer=at, fact=error.fact, cure=error.cure, mended=mended))
     return faults
 
 
 class _ImpossibleError(Exception):
     """An action that cannot be carried out: its member at fault, the fact and the cure."""
 
-    def __init__(self, member: str, fact: str, cure: str) -> None:
-        self.member, self.fact, self.cure = member, fact, cure
+    def __init__(self, member: str, fact: str, cure: str, *, is_harmless: bool = False) -> None:
+        self.member, self.fact, self.cure, self.is_harmless = member, fact, cure, is_harmless
         super().__init__(fact)
 
 
@@ -109,7 +121,8 @@ class _Change:
         """Change the document. Raises _ImpossibleError."""
         found = self.matches("target", action["target"])
         if not found:
-            raise _ImpossibleError("target", "it matches nothing.", self.nearest(action["target"]))
+            cure = self.nearest(action["target"])
+            raise _ImpossibleError("target", "it matches nothing.", cure, is_harmless=True)
         if action.get("remove"):
             for place in reversed(found):  # elements of an array from its end
                 self.remove(place)

@@ -155,11 +155,11 @@ def test_an_array_in_an_array_is_an_element_of_it_in_1_0():
 FAULTY = {
     "nothing matches": (
         update("$.paths['/shelfs'].get", {}),
-        "o.yaml#/actions/0/target: it matches nothing. Did you mean '/shelves'?",
+        "o.yaml#/actions/0/target: it matches nothing. The action is left out. Did you mean '/shelves'?",
     ),
     "no element matches": (
         remove("$.servers[?@.description == 'None']"),
-        "o.yaml#/actions/0/target: it matches nothing. Correct it, or remove the action.",
+        "o.yaml#/actions/0/target: it matches nothing. The action is left out. Correct it, or remove the action.",
     ),
     "no JSONPath": (update("$.paths[", {}), "o.yaml#/actions/0/target: it is no JSONPath: unexpected end of query."),
     "the root is removed": (remove("$"), "o.yaml#/actions/0/target: the whole document cannot be removed."),
@@ -290,3 +290,20 @@ def test_what_aliases_share_is_changed_in_one_place_only():
     document = unshared({"a": shared, "b": [shared]})
     assert apply_overlay(document, {"overlay": "1.0.0", "actions": [update("$.a", {"x": 1})]}, shown="o") == []
     assert document == {"a": {"type": "string", "x": 1}, "b": [{"type": "string"}]}
+
+
+def test_a_target_that_matches_nothing_is_told_and_refused_when_strict(tmp_path, shelves):
+    """RFC 9535 lets a query select nothing; a slip would pass unseen, so it is said."""
+    overlay = written(tmp_path, "o.yaml", update("$.paths['/shelfs'].get", {}), update("$.info", {"title": "T"}))
+    contract = load(shelves, options=LoadOptions(overlays=(overlay,)))
+    assert contract.title == "T"
+    assert [one.pointer for one in contract.repairs] == ["/actions/0/target"]
+    with pytest.raises(ContractError, match="it matches nothing"):
+        load(shelves, options=LoadOptions(overlays=(overlay,), strict=True))
+
+
+def test_an_overlay_for_another_document_is_applied_and_that_is_told(tmp_path, shelves):
+    for target, is_told in (("shelves.yaml", False), ("other.yaml", True), ("https://shelves.example/x.yaml", True)):
+        overlay = written(tmp_path, "o.yaml", update("$.info", {"title": "T"}), extends=target)
+        contract = load(shelves, options=LoadOptions(overlays=(overlay,)))
+        assert (contract.title, [one.pointer for one in contract.repairs]) == ("T", ["/extends"] * is_told)
