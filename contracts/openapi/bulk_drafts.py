@@ -40,7 +40,7 @@ MAX_ENVELOPE: Final = 3  # members of an item that holds a record and what is sa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class BulkDraft:
     """A declaration drafted for one operation: the `x-bulk` object, why, and what to check.
 
     `resource` is the name of a resource that has to be added, with the reference of its schema, None for any object.
@@ -54,13 +54,13 @@ class Draft:
     schema: str | None = None
 
 
-def find_drafts(contract: Contract) -> tuple[Draft, ...]:
+def find_drafts(contract: Contract) -> tuple[BulkDraft, ...]:
     """Return a draft for each likely bulk operation without `x-bulk`, in the document's order."""
     drafts = (_draft(contract, one) for one in contract.operations if one.bulk is None and one.method in METHODS)
     return tuple(one for one in drafts if one is not None)
 
 
-def _draft(contract: Contract, operation: Operation) -> Draft | None:
+def _draft(contract: Contract, operation: Operation) -> BulkDraft | None:
     body = json_schema(operation.body.content) if operation.body else None
     found = None if body is None else collection_of(body)
     if found is None or tells_of_reading(operation.path) or tells_of_reading(operation.id):
@@ -115,7 +115,7 @@ def _reasons(operation: Operation, outcomes: Mapping[str, Any] | None, poll: obj
         yield 1, "its response is a job that can be polled"
 
 
-def _written(contract: Contract, operation: Operation, facts: _Facts, reasons: list[tuple[int, str]]) -> Draft:
+def _written(contract: Contract, operation: Operation, facts: _Facts, reasons: list[tuple[int, str]]) -> BulkDraft:
     item, outcomes = facts.collection.item, facts.outcomes
     checks: list[str] = []
     effect, resource, schema = _effect(contract, operation, item, checks)
@@ -135,7 +135,7 @@ def _written(contract: Contract, operation: Operation, facts: _Facts, reasons: l
         checks.append("how a failure of one item is told: it is taken that all fail together")
     if "max" not in facts.collection.limits:
         checks.append("how many items there may be: items.max, and guard.refuse.tooMany")
-    return Draft(
+    return BulkDraft(
         operation=operation,
         bulk=bulk,
         reasons=tuple(words for _, words in reasons),

@@ -10,7 +10,7 @@ from mockserver.cli.options import Command, reading_of, reading_options
 from mockserver.cli.target import OUTPUT
 
 if TYPE_CHECKING:
-    from contracts.openapi.bulk_drafts import Draft
+    from contracts.openapi.bulk_drafts import BulkDraft
     from contracts.openapi.model import Contract
 
 WIDTH: Final = 110  # of comments
@@ -57,7 +57,7 @@ def _extended(document: Path, output: Path | None) -> str:
     return Path(relpath(document, output.parent)).as_posix() if output is not None else document.as_posix()
 
 
-def overlay_lines(contract: "Contract", drafts: "tuple[Draft, ...]", document: str) -> Iterator[str]:
+def overlay_lines(contract: "Contract", drafts: "tuple[BulkDraft, ...]", document: str) -> Iterator[str]:
     """Yield the lines of an overlay that declares the drafts; `document` is what it extends."""
     from urllib.parse import quote  # noqa: PLC0415
 
@@ -79,7 +79,7 @@ def overlay_lines(contract: "Contract", drafts: "tuple[Draft, ...]", document: s
         yield from _action(one)
 
 
-def _action(draft: "Draft") -> Iterator[str]:
+def _action(draft: "BulkDraft") -> Iterator[str]:
     from contracts.syntax.text import listed  # noqa: PLC0415
 
     operation = draft.operation
