@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from contracts.bulk.model import Bulk, Choice, Location
 from contracts.exchange.http_items import action_of, identified, identifies_records, request_of, route_item, target_of
+from contracts.exchange.item_text import typed_rows
 from contracts.exchange.locations import (
     ParsedRequest,
     Reader,
@@ -30,6 +31,7 @@ from contracts.messages import ABSENT
 from contracts.openapi.inference import fallback_resource
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.routing import Router
+from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import parse_digits, pointer_of, tokens_of
 
 KEYLESS_MATCHING: Final = frozenset(("index", "order"))
@@ -76,6 +78,9 @@ def read_bulk_request(contract: Contract, sent: ParsedRequest) -> BulkRequest | 
     if bulk is None or collection is None:
         return None
     items = _ItemReader(contract, bulk, sent)
+    if bulk.items.shape == "rows":
+        rows = typed_rows([raw for _, raw in collection], _record_schema(contract, sent))
+        collection = [(name, row) for (name, _), row in zip(collection, rows, strict=True)]
     return BulkRequest(
         operation=sent.operation,
         bulk=bulk,
@@ -86,6 +91,14 @@ def read_bulk_request(contract: Contract, sent: ParsedRequest) -> BulkRequest | 
         as_job=becomes_job(bulk, sent),
         targets=_targets(bulk, sent),
     )
+
+
+def _record_schema(contract: Contract, sent: ParsedRequest) -> Schema | None:
+    """Return the schema of the records that all rows of a request are of, None where that is not known."""
+    declared = None if sent.operation.bulk is None else sent.operation.bulk.effect.resource
+    name = fallback_resource(contract, sent.operation) if declared is None else chosen_by(sent, declared)
+    resource = contract.resources.get(name or "")
+    return None if resource is None or resource.schema is None else contract.schemas.schema(resource.schema)
 
 
 def becomes_job(bulk: Bulk, values: RequestValues) -> bool:

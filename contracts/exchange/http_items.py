@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import orjson
 
 from contracts.bulk.model import BulkEffect
+from contracts.exchange.preconditions import IF_MATCH
 from contracts.exchange.references import References, Resolve
 from contracts.messages import ABSENT, Headers, Request
 from contracts.openapi.model import NoRoute, Operation, Route, is_json
@@ -54,6 +55,9 @@ def request_of(effect: BulkEffect, raw: object, *, mount: str, headers: Headers)
     own = look_up(raw, places["headers"]) if "headers" in places else ABSENT
     fields = [(str(name), str(value)) for name, value in own.items()] if isinstance(own, dict) else []
     given = {name.lower() for name, _ in fields}
+    version = ABSENT if effect.version is None else look_up(raw, effect.version)
+    if version is not ABSENT and version is not None and "if-match" not in given:
+        fields.append((IF_MATCH, _entity_tag(version)))
     outer = [(name, value) for name, value in headers if name.lower() not in OF_THE_WHOLE | given]
     body = look_up(raw, places["body"]) if "body" in places else ABSENT
     return Request(
@@ -63,6 +67,12 @@ def request_of(effect: BulkEffect, raw: object, *, mount: str, headers: Headers)
         headers=Headers((*outer, *fields)),
         body=b"" if body is ABSENT or body is None else body.encode() if isinstance(body, str) else orjson.dumps(body),
     )
+
+
+def _entity_tag(version: object) -> str:
+    """Return a version as an entity tag (RFC 9110, 8.8.3), as which it may be written already."""
+    text = str(version)
+    return text if text == "*" or text.endswith('"') else f'"{text}"'
 
 
 def _text(raw: object, at: str | None, default: str) -> str:
@@ -87,7 +97,7 @@ def with_media_type(request: Request, operation: Operation) -> Request:
 
 def route_item(router: Router, request: Request) -> Route | None:
     """Return the operation that an item is for, None when there is none."""
-    found = router.match(request.method, request.path)
+    found = router.match(request.method, request.path, request)
     return None if isinstance(found, NoRoute) else found
 
 

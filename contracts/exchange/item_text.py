@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contracts.bulk.model import Bulk
 from contracts.messages import ABSENT, essence
+from contracts.openapi.model import Operation
+from contracts.openapi.parameters import read_text
+from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import BOM, JsonFault, read_json
 from contracts.syntax.text import tokens_of
 
@@ -102,6 +105,27 @@ def _with_names(rows: Any) -> list[object]:
             raise ValueError(f"it has {len(cells)} cells, and the header row {len(names)}")
         values.append({name: cell for name, cell in zip(names, cells, strict=True) if cell})
     return values
+
+
+def typed_rows(rows: Any, schema: Schema | None) -> Any:
+    """Return rows with each cell as the JSON value that the schema of a row says; cells that do not fit stay text."""
+    if schema is None or not isinstance(rows, list):
+        return rows
+    members = schema.members()
+    return [_typed(row, members) if isinstance(row, dict) else row for row in rows]
+
+
+def _typed(row: dict[str, Any], members: Mapping[str, Schema]) -> dict[str, Any]:
+    return {
+        name: read_text(cell, members[name]) if isinstance(cell, str) and name in members else cell
+        for name, cell in row.items()
+    }
+
+
+def row_schema(operation: Operation, content_type: str) -> Schema | None:
+    """Return the schema that an operation declares for each row of its body, None where it has none."""
+    media = None if operation.body is None else operation.body.media(content_type)
+    return None if media is None or media.schema is None else media.schema.items()
 
 
 def pair_lines(lines: list[object], *, has_payload: Callable[[object], bool]) -> list[object]:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeAlias
 import orjson
 
 from contracts.bulk.model import Choice, Location, OutcomeTest
-from contracts.exchange.item_text import is_text, read_item_text
+from contracts.exchange.item_text import is_text, read_item_text, row_schema, typed_rows
 from contracts.messages import ABSENT, Request, Response
 from contracts.openapi.model import Operation
 from contracts.syntax.json_text import JsonFault
@@ -70,7 +70,10 @@ def _data_of(operation: Operation, request: Request) -> object:
     if bulk is None or not is_text(bulk):
         return json_of(request.body)
     read = read_item_text(bulk, request.headers.get("Content-Type"), request.body) if request.body else ABSENT
-    return ABSENT if isinstance(read, JsonFault) else read
+    if isinstance(read, JsonFault):
+        return ABSENT
+    is_rows = bulk.items.shape == "rows"
+    return typed_rows(read, row_schema(operation, request.headers.get("Content-Type"))) if is_rows else read
 
 
 def json_of(body: bytes) -> object:

@@ -14,6 +14,7 @@ from jsonschema_rs import ValidationError as CompileError
 from contracts.bulk.model import Bulk
 from contracts.errors import Fault
 from contracts.messages import ABSENT
+from contracts.openapi.bulk_checks import unserved
 from contracts.openapi.mending import Mended, mend_paths, mend_value
 from contracts.openapi.model import Contract
 from contracts.openapi.references import UNLINKED, DocumentObject, Documents
@@ -183,8 +184,8 @@ def _declaration_schema(name: str) -> PublishedSchema:
 
 
 def check_meaning(contract: Contract, shown: str) -> list[Fault]:
-    """Return the mistakes of a contract whose parts are well formed: unknown names in its declarations."""
-    checks = (_named_operations, _named_resources)
+    """Return the mistakes of a contract whose parts are well formed: unknown names, what nothing serves."""
+    checks = (_named_operations, _named_resources, unserved)
     return [
         Fault(file=shown, pointer=pointer, fact=fact, cure=cure)
         for check in checks

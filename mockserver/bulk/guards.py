@@ -128,10 +128,9 @@ def _check_stop(context: RequestContext, plan: BulkPlan) -> Refusal | None:
 
 
 def _refusal(plan_bulk: Bulk, kind: str, detail: str, violation: Violation) -> Refusal:
-    status = plan_bulk.guard.refuse.get(kind, 400)
-    return Refusal(
-        status=status if isinstance(status, int) else 400, kind=kind, detail=detail, violations=(violation,), total=1
-    )
+    declared = plan_bulk.guard.refuse.get(kind, 400)
+    status, told = (declared, detail) if isinstance(declared, int) else (400, f"{declared}: {detail}")
+    return Refusal(status=status, kind=kind, detail=told, violations=(violation,), total=1)
 
 
 def _mode_refusal(context: RequestContext, bulk: Bulk) -> Refusal:

@@ -8,14 +8,16 @@ from urllib.parse import parse_qsl
 from contracts.bulk.model import Bulk, Choice, Resource
 from contracts.exchange.bulk_request import KEYLESS_MATCHING
 from contracts.exchange.http_items import identified, identifies_records
-from contracts.exchange.item_text import is_text, read_item_text
+from contracts.exchange.item_text import is_text, read_item_text, row_schema, typed_rows
 from contracts.exchange.locations import Reader, chooser, column, is_fixed, is_outside, locate, reader
 from contracts.exchange.preconditions import IF_MATCH, Version, read_precondition, read_version
 from contracts.exchange.raw_items import named_items, raw_items
 from contracts.messages import ABSENT, essence
+from contracts.openapi.bulk_checks import RECORD_ACTIONS
 from contracts.openapi.inference import KeyType
 from contracts.openapi.model import is_json
 from contracts.openapi.routing import Router
+from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import pointer_of
 from mockserver.api.model import RequestContext
@@ -30,7 +32,8 @@ Chosen: TypeAlias = Callable[[object], str | None]
 class ItemReader:
     """Reads the items of one operation's requests. `fallback` is the resource when the declaration names none.
 
-    `keys` are the kinds of the resources' keys by name, `router` finds the operations of items that are HTTP requests.
+    `keys` are the kinds of the keys by resource, `schemas` those of their payloads; `router` finds the operations
+    of items that are HTTP requests.
     """
 
     __slots__ = (
@@ -46,6 +49,7 @@ class ItemReader:
         "_resource",
         "_resources",
         "_router",
+        "_schemas",
         "_targets",
         "_tomb",
         "_version",
@@ -56,11 +60,13 @@ class ItemReader:
         bulk: Bulk,
         resources: Mapping[str, Resource],
         fallback: str | None,
+        *,
         keys: Mapping[str, KeyType],
         router: Router,
+        schemas: Mapping[str, Schema],
     ) -> None:
         effect = bulk.effect
-        self._router = router
+        self._router, self._schemas = router, schemas
         self._identifies = identifies_records(effect)
         self._keys = keys
         self._bulk, self._resources, self._fallback = bulk, resources, fallback
@@ -71,17 +77,25 @@ class ItemReader:
         self._group = None if group is None else reader(group)
         self._key = None if bulk.key.at is None else reader(bulk.key.at)
         self._targets = tuple(reader(place) for place in effect.target if not is_outside(place))
-        self._action = chooser(effect.action)
+        self._action = _known(effect.action, chooser(effect.action)) if not effect.http else chooser(effect.action)
         self._resource = chooser(effect.resource or Choice(constant=fallback or ""))
         self._tomb = tuple((reader(at), value) for at, value in effect.tombstone.items())
 
     def collection(self, context: RequestContext) -> Raws:
         """Return the raw items, each with its name in a map, its index in the list, or its group's."""
-        return named_items(self._bulk, context) or []
+        named = named_items(self._bulk, context) or []
+        if self._bulk.items.shape != "rows":
+            return named
+        return list(zip((name for name, _ in named), self.raws(context), strict=True))
 
     def raws(self, context: RequestContext) -> Sequence[object]:
         """Return the raw items alone."""
-        return raw_items(self._bulk, context)
+        raws = raw_items(self._bulk, context)
+        if self._bulk.items.shape != "rows":
+            return raws
+        resource = self.resource(context, None) if self._has_one_kind else None
+        rows: Sequence[object] = typed_rows(raws, None if resource is None else self._schemas.get(resource.name))
+        return rows
 
     def size(self, context: RequestContext) -> int:
         """Return the number of items."""
@@ -263,6 +277,13 @@ class ItemReader:
         return locate(context, choice.source) if is_outside(choice.source) else reader(choice.source)(raw)
 
 
+def _known(choice: Choice, chosen: Chosen) -> Chosen:
+    """Return a choice of actions; where words are taken as they are, others than those of records are unknown."""
+    if not choice.source or choice.words:
+        return chosen
+    return lambda given: word if (word := chosen(given)) in RECORD_ACTIONS else None
+
+
 def _target(targets: tuple[Reader, ...], raw: object, payload: object, resource: Resource) -> object:
     for read in targets:
         found = read(raw)
@@ -291,7 +312,9 @@ def reread_body(context: RequestContext) -> object:
     kind = essence(request.headers.get("Content-Type"))
     if (bulk := _text_items(context)) is not None:
         read = read_item_text(bulk, request.headers.get("Content-Type"), request.body, max_depth=len(request.body))
-        return ABSENT if isinstance(read, JsonFault) else read
+        if isinstance(read, JsonFault) or bulk.items.shape != "rows" or context.operation is None:
+            return ABSENT if isinstance(read, JsonFault) else read
+        return typed_rows(read, row_schema(context.operation, request.headers.get("Content-Type")))
     if kind and not is_json(kind):
         return body_text(kind, request.body)
     read = read_json(request.body, max_depth=len(request.body), lenient=True)

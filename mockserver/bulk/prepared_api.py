@@ -83,7 +83,9 @@ def _make(api: Api) -> PreparedApi:
 def _plan(contract: Contract, operation: Operation, bulk: Bulk, router: Router) -> BulkPlan:
     fallback = fallback_resource(contract, operation)
     keys = {name: key_type(contract, resource) for name, resource in contract.resources.items()}
-    item_reader = ItemReader(bulk, contract.resources, fallback, keys, router)
+    named = {name: one.schema for name, one in contract.resources.items() if one.schema is not None}
+    schemas = {name: contract.schemas.schema(ref).request for name, ref in named.items()}
+    item_reader = ItemReader(bulk, contract.resources, fallback, keys=keys, router=router, schemas=schemas)
     return BulkPlan(operation=operation, bulk=bulk, item_reader=item_reader)
 
 

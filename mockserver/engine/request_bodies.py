@@ -6,7 +6,7 @@ Main entries: the stages `read_body` and `check_body`. Status codes follow RFC 9
 from dataclasses import replace
 
 from contracts.bulk.model import Bulk
-from contracts.exchange.item_text import is_text, read_item_text
+from contracts.exchange.item_text import is_text, read_item_text, row_schema, typed_rows
 from contracts.messages import ABSENT, essence
 from contracts.openapi.forms import MalformedFormError, boundary_of, is_form, read_form, reserved_fields
 from contracts.openapi.model import Body, MediaType, Operation, is_json
@@ -126,7 +126,8 @@ def _read_items(context: RequestContext, bulk: Bulk) -> Refusal | None:
     read = read_item_text(bulk, request.headers.get("Content-Type"), request.body, max_depth=most, lenient=lenient)
     if isinstance(read, JsonFault):
         return _unreadable(read)
-    context.data = read
+    schema = row_schema(_operation(context), request.headers.get("Content-Type"))
+    context.data = typed_rows(read, schema) if bulk.items.shape == "rows" else read
     return None
 
 
@@ -145,14 +146,20 @@ def check_body(context: RequestContext) -> Refusal | None:
     if media is None or media.schema is None or context.excused:
         return None
     items = None if operation.bulk is None else operation.bulk.items
-    value = context.request.body.decode("utf-8", "replace") if _is_text(operation, media.schema) else context.data
+    value = _as_sent(context, media.schema) if is_text(operation.bulk) else context.data
     report = validate_value(media.schema.request, value, items_at=() if items is None else items.places)
     return _refused(context, operation, report) if report else None
 
 
-def _is_text(operation: Operation, schema: Schema) -> bool:
-    """Tell whether a schema describes the text of lines, rows or parts, and not the list of their values."""
-    return is_text(operation.bulk) and "string" in types_of(schema)
+def _as_sent(context: RequestContext, schema: Schema) -> object:
+    """Return a body of lines, rows or parts as its schema describes it: its text, else the list of its values."""
+    text = context.request.body.decode("utf-8", "replace")
+    if "string" in types_of(schema):
+        return text
+    if not isinstance(context.data, dict):
+        return context.data
+    listed = [name for name, part in context.data.items() if isinstance(part, list)]
+    return {**context.data, **{name: text for name in listed if "string" in types_of(schema.member(name))}}
 
 
 def _refused(context: RequestContext, operation: Operation, report: Report) -> Refusal | None:

@@ -28,6 +28,7 @@ SOUND = {
         "/things/bulk": {
             "post": {
                 "operationId": "bulkThings",
+                "requestBody": {"content": {"application/json": {"schema": {"type": "array"}}}},
                 "responses": {"200": {"description": "Done."}},
                 "x-bulk": {
                     "items": {"at": ""},

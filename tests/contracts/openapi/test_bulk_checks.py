@@ -1,0 +1,108 @@
+"""What `x-bulk` says is served, or refused with its place: never taken and ignored."""
+
+import copy
+
+import pytest
+
+from contracts.bulk.declarations import read_bulk
+from contracts.openapi.bulk_checks import CHECKS
+from contracts.openapi.model import Body, MediaType, Operation
+
+JSON = ("application/json",)
+SOUND = {
+    "items": {"at": "/items"},
+    "effect": {"action": "create"},
+    "key": {"by": "client", "at": "/ref"},
+    "unit": {"of": "item"},
+    "reply": {"status": {"allOk": 200}, "outcomes": {"at": "/results"}},
+}
+JOB = {"when": "always", "handle": "/id", "poll": "read", "state": {"at": "/state", "map": {"done": "done"}}}
+REFUSED = {
+    "no body": ({}, (), "/items"),
+    "items in XML": ({}, ("application/xml",), "/items/as"),
+    "lines in two places": ({"items": {"as": "lines", "alsoAt": ["/x"]}}, JSON, "/items/alsoAt"),
+    "groups of rows": ({"items": {"as": "rows", "groups": "/x"}}, JSON, "/items/groups"),
+    "parts that are no requests": ({"items": {"at": "", "as": "parts"}}, ("multipart/mixed",), "/items/as"),
+    "the word of a pair": ({"effect": {"action": {"from": "/~action", "map": {}}}}, JSON, "/effect/action/from"),
+    "an action": ({"effect": {"action": "call"}}, JSON, "/effect/action"),
+    "a word's action": (
+        {"effect": {"action": {"from": "/op", "map": {"check": "check"}}}},
+        JSON,
+        "/effect/action/map",
+    ),
+    "a reading that is no request": ({"effect": {"action": "read"}}, JSON, "/effect/action"),
+    "an action's payload": ({"effect": {"payload": {"remove": "/x"}}}, JSON, "/effect/payload"),
+    "a request without a URL": ({"effect": {"http": {"method": "/m"}}}, JSON, "/effect/http"),
+    "a request's record": (
+        {"effect": {"http": {"method": "/m", "url": "/u"}, "target": ["/x"]}},
+        JSON,
+        "/effect/target",
+    ),
+    "a request's payload": (
+        {"effect": {"http": {"method": "/m", "url": "/u", "body": "/b"}, "payload": "/x"}},
+        JSON,
+        "/effect/payload",
+    ),
+    "a request's kind": (
+        {"effect": {"http": {"method": "/m", "url": "/u"}, "resource": "things"}},
+        JSON,
+        "/effect/resource",
+    ),
+    "a request's tombstone": (
+        {"effect": {"http": {"method": "/m", "url": "/u"}, "tombstone": {"/x": True}}},
+        JSON,
+        "/effect/tombstone",
+    ),
+    "a key that is the place": ({"key": {"by": "index"}}, JSON, "/key/at"),
+    "a unit": ({"unit": {"of": "all"}}, JSON, "/unit/of"),
+    "a word's unit": ({"unit": {"of": {"from": "/mode", "map": {"a": "each"}}}}, JSON, "/unit/of/map"),
+    "groups without a name": ({"unit": {"of": "group"}}, JSON, "/unit/of"),
+    "two names of groups": (
+        {"unit": {"of": "group", "group": "/a"}, "order": {"run": "grouped", "groupBy": "/b"}},
+        JSON,
+        "/unit/group",
+    ),
+    "a mark without marking": ({"unit": {"markedAs": "X"}}, JSON, "/unit/markedAs"),
+    "an order of no groups": ({"order": {"run": "grouped"}}, JSON, "/order/run"),
+    "a wish for no groups": ({"order": {"when": "query:x"}}, JSON, "/order/when"),
+    "a broken nothing": ({"order": {"onBroken": 424}}, JSON, "/order/onBroken"),
+    "forward to nothing": ({"order": {"forward": True}}, JSON, "/order/forward"),
+    "outcomes as rows": ({"reply": {"outcomes": {"at": "", "as": "rows"}}}, JSON, "/reply/outcomes/as"),
+    "a job's outcomes as lines": ({"job": {**JOB, "outcomes": {"at": "", "as": "lines"}}}, JSON, "/job/outcomes/as"),
+    "a job that is started": ({"job": {**JOB, "start": "startJob"}}, JSON, "/job/start"),
+    "a quota of nothing": (
+        {"guard": {"quota": [{"what": "moons", "max": 1, "per": "PT1M"}]}},
+        JSON,
+        "/guard/quota/0/what",
+    ),
+    "an item at the same time": (
+        {"guard": {"idempotency": {"key": "/k", "scope": "item", "concurrent": 409}}},
+        JSON,
+        "/guard/idempotency/concurrent",
+    ),
+}
+
+
+def mistakes(change, media):
+    """Return what is said of a declaration with a change, on an operation whose body has these media types."""
+    declared = copy.deepcopy(SOUND)
+    for axis, members in change.items():
+        declared[axis] = {**declared.get(axis, {}), **members}
+    content = tuple(MediaType(media_range=one, schema=None) for one in media)
+    body = Body(required=True, content=content) if content else None
+    operation = Operation(id="bulk", method="POST", path="/bulk", pointer="/paths/~1bulk/post", body=body)
+    return [found for check in CHECKS for found in check(operation, read_bulk(declared))]
+
+
+def test_a_sound_declaration_is_served():
+    """Nothing is said of what is served."""
+    assert mistakes({}, JSON) == []
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_served_is_refused_with_its_place(name):
+    """Each fault has one pointer, a fact, and a cure that says what to do."""
+    change, media, pointer = REFUSED[name]
+    found = mistakes(change, media)
+    assert [at for at, _, _ in found] == [pointer]
+    assert all(fact.endswith(".") and cure.endswith((".", "?")) for _, fact, cure in found)
