@@ -19,6 +19,7 @@ from contracts.errors import ContractError
 from contracts.messages import ABSENT, Request, Response
 from contracts.openapi.loading import load
 from contracts.openapi.model import Operation, is_json
+from contracts.openapi.security import with_credentials
 from contracts.openapi.validation import validate_response
 from generators.data.compile import compile_schema
 from generators.errors import NotApplicableError, UnsatisfiableError
@@ -120,7 +121,8 @@ def _asked(sandbox: Sandbox, operation: Operation, path: Path, seed: int, tally:
     """Ask one operation; return the kind of its answer."""
     case = f"{path.name} {operation.method} {operation.path}"
     try:
-        request = drawn_request(operation, seed)
+        contract = sandbox.template.apis["api"].contract
+        request = with_credentials(contract, operation, drawn_request(operation, seed))
     except (NotApplicableError, UnsatisfiableError, RecursionError) as error:
         tally.add("not asked", f"{case}: {str(error)[:MAX_SHOWN]}")
         return "not asked"

@@ -175,6 +175,12 @@ def types_of(schema: Schema | None) -> frozenset[str]:
     return frozenset(found)
 
 
+def describes_text(schema: Schema | None) -> bool:
+    """Say whether a schema describes a text as it is, and not a value that is written in XML, CSV or the like."""
+    types = types_of(schema)
+    return not types or "string" in types or not types & {"array", "object"}
+
+
 def coerce(value: object, schema: Schema | None) -> Any:
     """Return texts, and arrays and objects of texts, in the types of a schema; what does not fit stays as it is.
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from contracts.messages import ABSENT, Request, Response
 from contracts.openapi.model import Body, DeclaredResponse, HeaderField, MediaType, Operation, Parameter, is_json
-from contracts.openapi.parameters import REPEATED, read_parameters, read_text
+from contracts.openapi.parameters import REPEATED, coerce, describes_text, read_parameters, read_text
 from contracts.schemas.explanation import explain
 from contracts.schemas.schema_set import Schema
 from contracts.schemas.violations import MAX_GROUPS, Findings, Path, Violation
@@ -225,7 +225,7 @@ def _check_content(operation: Operation, documented: DeclaredResponse, response:
     media = documented.media(sent)
     if media is None:
         return _wrong_media_type("reply", documented.content, sent, "declared")
-    value = _value(response, sent)
+    value = _value(response, sent, media)
     if value is ABSENT and is_json(sent):
         return _single_violation("reply", "body", "json", "The body is no JSON.", expected="JSON", got="something else")
     if media.schema is None or value is ABSENT:
@@ -235,7 +235,8 @@ def _check_content(operation: Operation, documented: DeclaredResponse, response:
     return validate_value(media.schema.response, value, side="reply", items_at=items_at, most=most)
 
 
-def _value(response: Response, content_type: str) -> object:
-    if response.data is ABSENT and content_type.lower().startswith("text/"):
-        return response.body.decode(errors="replace")
+def _value(response: Response, content_type: str, media: MediaType) -> object:
+    """Return the value of a body; ABSENT where its schema describes what is written in another notation than JSON."""
+    if response.data is ABSENT and content_type.lower().startswith("text/") and describes_text(media.schema):
+        return coerce(response.body.decode(errors="replace"), media.schema)
     return response.data

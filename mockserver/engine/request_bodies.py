@@ -10,7 +10,7 @@ from contracts.exchange.item_text import is_text, read_item_text, row_schema, ty
 from contracts.messages import ABSENT, essence
 from contracts.openapi.forms import MalformedFormError, boundary_of, is_form, read_form, reserved_fields
 from contracts.openapi.model import Body, MediaType, Operation, is_json
-from contracts.openapi.parameters import coerce, types_of
+from contracts.openapi.parameters import coerce, describes_text, types_of
 from contracts.openapi.validation import Report, validate_value
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import JsonFault, read_json
@@ -52,7 +52,7 @@ def _read_value(context: RequestContext, content_type: str, media: MediaType) ->
     context.data = body_text(content_type, context.request.body)
     if context.api.plain:
         context.data = coerce(context.data, media.schema)
-        context.excused = _operation(context).bulk is None and not _is_own_notation(media)
+        context.excused = _operation(context).bulk is None and not describes_text(media.schema)
     return None
 
 
@@ -70,12 +70,6 @@ def _unfit(context: RequestContext, refusal: Refusal | None) -> Refusal | None:
     if str(refusal.status) not in declared and str(other) in declared:
         refusal = replace(refusal, status=other)
     return conventions.invalid(context, refusal)
-
-
-def _is_own_notation(media: MediaType) -> bool:
-    """Say whether a body of the media type is what its schema describes, and not another notation of it."""
-    types = types_of(media.schema)
-    return not types or "string" in types or not types & {"array", "object"}
 
 
 def _read_form(context: RequestContext, content_type: str, media: MediaType) -> Refusal | None:

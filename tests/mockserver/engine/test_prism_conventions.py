@@ -509,3 +509,20 @@ def test_a_status_401_has_the_challenge_too(tmp_path):
     served = single(tmp_path, {"responses": responses}, components=components, security=[{"s": []}])
     asked = served.ask("/loaves", Authorization=BASIC, Prefer="code=401")
     assert (asked.status, asked.headers.get("WWW-Authenticate")) == (401, 'Basic realm="*"')
+
+
+@pytest.mark.parametrize(
+    ("media", "schema", "example", "status"),
+    [
+        ("text/xml", {"type": "object"}, "<loaf/>", 200),
+        ("text/csv", {"type": "array"}, "a,b", 200),
+        ("text/plain", {"type": "integer"}, "12", 200),
+        ("text/plain", {"type": "integer"}, "twelve", 500),
+        ("text/plain", {"enum": ["yes"]}, "no", 500),
+    ],
+)
+def test_texts_are_judged_by_schemas_that_describe_texts(tmp_path, media, schema, example, status):
+    """XML and CSV are not what their schema describes, but another notation of it; a text is a value of its type."""
+    options = Options(settings={"errors": True})
+    served = single(tmp_path, {"responses": {"200": content(media, schema=schema, example=example)}}, options=options)
+    assert served.ask("/loaves").status == status
