@@ -164,16 +164,18 @@ def _job_report(request: BulkRequest, trace: JobTrace) -> OutcomeReport | None:
     end, declared = trace.end, trace.declared.outcomes
     if end is None or end.state not in {"done", "doneWithErrors"} or declared is None:
         return None
-    failure_at = trace.declared.error
-    if failure_at is not None and _has_value(end.exchange.response.data, failure_at):
-        return None  # the job failed as a whole, and no item has an outcome of its own
     here = trace.declared.results in {(), ("here",)}
     later = [one for one in trace.results if one.n > end.exchange.n]
     source = end.exchange if here else next(iter(later), None)
     if source is None:
         return None
     evidence = (source,) if here else (end.exchange, source)
-    return _outcome_report(request, declared, source.response.data, target=trace.target, evidence=evidence, trace=trace)
+    report = _outcome_report(
+        request, declared, source.response.data, target=trace.target, evidence=evidence, trace=trace
+    )
+    failure_at = trace.declared.error
+    fell = failure_at is not None and _has_value(end.exchange.response.data, failure_at)
+    return None if fell and report is not None and not report.entries else report  # no item has an outcome of its own
 
 
 def _has_value(body: object, at: Location) -> bool:

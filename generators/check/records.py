@@ -265,7 +265,7 @@ def _can_create_in_bulk(session: Session, operation: Operation, site: RecordSite
 def _post_creations(context: SiteContext, members: Sequence[Members], names: Names, start: int) -> list[object] | None:
     action = next(name for name in actions_of(context.bulk) if name in {"create", "upsert"})
     rng, own_key = context.session.rng("made"), context.resource.key
-    keys = [context.spec.encoder.fresh_key(action, names, f"ks{start + n}", rng) for n in range(len(members))]
+    keys = [context.spec.encoder.fresh_key(action, names, f"ks{start + n}") for n in range(len(members))]
     contents = [
         ItemContent(action=action, members=one, target=one.get(own_key), key=key)
         for one, key in zip(members, keys, strict=True)

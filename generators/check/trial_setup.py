@@ -277,7 +277,7 @@ def _fits(trial: Trial, case: ItemCase, raw: object) -> bool:
 
 def _item_content(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None) -> ItemContent:
     context, maker, group = trial.context, trial.maker, None if case.group is None else str(case.group)
-    key = context.spec.encoder.fresh_key(case.action, trial.names, f"k{slot}", trial.rng(f"k{slot}"))
+    key = context.spec.encoder.fresh_key(case.action, trial.names, f"k{slot}")
     awaited = [_item_key(trial, one) for one in case.awaits]
     if case.existing:
         there = known is not None and case.defect != "unknown"

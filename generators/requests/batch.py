@@ -235,7 +235,7 @@ class _Batch:
             return [draft_item.target for draft_item in self.draft_items]
         keys: list[object] = []
         for draft_item in self.draft_items:
-            fresh = design.encoder.fresh_key(draft_item.action, context.names, context.slot(), context.rng)
+            fresh = design.encoder.fresh_key(draft_item.action, context.names, context.slot())
             keys.append(fresh if draft_item.twin is None else keys[draft_item.twin])
         return keys
 

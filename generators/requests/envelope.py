@@ -266,7 +266,7 @@ def draw_envelope(spec: OperationSpec, context: RecordContext, profile: Profile)
     wish: str | None = context.choose(wishes) if wishes and not always and rng.random() < profile.deferred else None
     targets = _draw_targets(more, spec.operation, context, profile)
     if bulk.guard.idempotency is not None and bulk.guard.idempotency.scope == "request":
-        more[bulk.guard.idempotency.key] = context.names.fresh_value(None, context.slot(), rng)
+        more[bulk.guard.idempotency.key] = context.names.fresh_value(None, context.slot())
     options = SendOptions(as_job=wish, grouped=grouped, more=more)
     return Envelope(options=options, unit=unit, deferred=always or wish is not None, targets=targets)
 
@@ -300,7 +300,7 @@ def _draw_targets(
     count = min(len(known), 1 + int(context.rng.random() * MAX_TARGETS))
     named = dict.fromkeys(context.rng.sample(known, count), True)
     while context.rng.random() < profile.unknown_target:
-        named[str(context.names.fresh_value(None, context.slot(), context.rng))] = False
+        named[str(context.names.fresh_value(None, context.slot()))] = False
     targets = list(named)
     context.rng.shuffle(targets)
     settings[fan_out.over] = targets

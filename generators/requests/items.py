@@ -143,11 +143,11 @@ class ItemEncoder:
         """Return whether an item is valid against the request's schema."""
         return self.element is None or self.element.is_valid(item)
 
-    def fresh_key(self, action: str, names: Names, slot: str, rng: Random) -> object:
+    def fresh_key(self, action: str, names: Names, slot: str) -> object:
         """Return a new item key where the client chooses one, else None. Raises NotApplicableError."""
         key = self._bulk.key
         chosen = key.by == "client" and key.at is not None and (not key.only_for or action in key.only_for)
-        return names.fresh_value(self._key, slot, rng) if chosen else None
+        return names.fresh_value(self._key, slot) if chosen else None
 
     def _location(self, location: str) -> "ItemLocation":
         ready = self._locations.get(location)
@@ -166,9 +166,11 @@ class ItemLocation:
     is_valid: Callable[[object], bool] | None
 
     def put(self, item: dict[str, Any], value: object) -> None:
-        """Set the value there."""
+        """Set the value there; what is drawn in the way and is no object is replaced by one."""
         for token in self.tokens[:-1]:
-            item = item.setdefault(token, {})
+            inner = item.get(token)
+            item[token] = inner if isinstance(inner, dict) else {}
+            item = item[token]
         item[self.tokens[-1]] = value
 
     def coerce(self, value: object) -> object:

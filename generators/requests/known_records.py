@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, NamedTuple, TypeAlias
+from uuid import NAMESPACE_DNS, uuid5
 
 from contracts.bulk.model import Resource
 from contracts.schemas.schema_set import Schema
@@ -32,13 +33,17 @@ class Names:
         """Return the name of a slot."""
         return f"{self.prefix}{slot}"
 
-    def fresh_value(self, schema: Schema | None, slot: str, rng: Random) -> Any:
-        """Return a new valid value for a schema: a name, a number, or a drawn one. Raises NotApplicableError."""
-        number = self.number + len(self.slots_by_value)
-        for value in (self.text(slot), number, str(number)):
+    def fresh_value(self, schema: Schema | None, slot: str) -> Any:
+        """Return a new valid value for a schema: a name, a number, an address with the name in it, or a drawn one.
+
+        What is drawn depends on the trial's prefix, so that no other trial has it. Raises NotApplicableError.
+        """
+        number, name = self.number + len(self.slots_by_value), self.text(slot)
+        for value in (name, number, str(number), *_addresses(name)):
             if value not in self.slots_by_value and (schema is None or schema.is_valid(value)):
                 return self.register(value, slot)
-        return self.register(_draw_key(schema, self.slots_by_value, rng), slot)
+        own = Random(f"{name}/{number}")
+        return self.register(_draw_key(schema, self.slots_by_value, own), slot)
 
     def register(self, value: Any, slot: object) -> Any:
         """Record a value under a slot and return it."""
@@ -71,6 +76,12 @@ class Names:
             if isinstance(value, int) and str(value) in text:
                 text = text.replace(str(value), f"~{slot}")
         return text.replace(self.prefix, "~")
+
+
+def _addresses(name: str) -> tuple[str, ...]:
+    """Return values of common formats with a name in them: email, hostname, URI, UUID."""
+    host = f"{name.lower()}.example.com"
+    return (f"{name}@example.com", host, f"https://{host}/", str(uuid5(NAMESPACE_DNS, name)))
 
 
 def _draw_key(schema: Schema | None, taken: Iterable[object], rng: Random) -> object:
@@ -250,7 +261,7 @@ class RecordContext:
         number = self.names.number + len(self.names.slots_by_value)
         if isinstance(sample, int) and (schema is None or schema.is_valid(number)):
             return self.names.register(number, self.slot())  # type: ignore[no-any-return] # it keeps the type
-        return self.names.fresh_value(schema, self.slot(), self.rng)  # type: ignore[no-any-return] # the same
+        return self.names.fresh_value(schema, self.slot())  # type: ignore[no-any-return] # the same
 
 
 def record_context(rng: Random, known: KnownRecords, *, prefix: str = "") -> RecordContext:

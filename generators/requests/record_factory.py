@@ -202,9 +202,7 @@ class RecordFactory:
             if not any(member in values for member in members):
                 continue
             if len(members) == 1 and members[0] not in self.resource.references:
-                values[members[0]] = context.names.fresh_value(
-                    self.members.get(members[0]), context.slot(), context.rng
-                )
+                values[members[0]] = context.names.fresh_value(self.members.get(members[0]), context.slot())
             whole = {**stored, **values}
             claim = (f"{self.name}/{members}", repr([whole.get(member) for member in members]))
             changed = any(stored.get(member) != whole.get(member) for member in members)
@@ -219,7 +217,7 @@ class RecordFactory:
 
     def new_key(self, context: RecordContext, *, awkward: bool = False) -> StoredKey:
         """Return an unused key; an `awkward` one has characters that must be escaped in URLs, or another case."""
-        key: StoredKey = context.names.fresh_value(self._keys[0] if self._keys else None, context.slot(), context.rng)
+        key: StoredKey = context.names.fresh_value(self._keys[0] if self._keys else None, context.slot())
         texts: list[str] = []
         if awkward and isinstance(key, str):
             texts = list(self._other_case_keys(context) if context.rng.random() < OTHER_CASE_SHARE else ()) or list(
@@ -326,7 +324,7 @@ class RecordFactory:
         marks = [name for name in texts if self.members[name].is_valid(FRESH_NAME_SAMPLE)] if not wanted else []
         wanted += [name for name in self._required if name in marks][:1] or marks[:1]
         return {
-            name: context.names.fresh_value(self.members.get(name), slot if n == 0 else f"{slot}m{n}", context.rng)
+            name: context.names.fresh_value(self.members.get(name), slot if n == 0 else f"{slot}m{n}")
             for n, name in enumerate(dict.fromkeys(wanted))
         }
 

@@ -24,6 +24,7 @@ from mockserver.bulk.outcome_rendering import (
     message_of,
     name_of,
     outcome_class,
+    reported_outcomes,
     split_entries,
     status_of,
 )
@@ -117,10 +118,12 @@ def _run(maker: Api, api_state: ApiState, job: Job) -> None:
     declared = batch.bulk.job.outcomes if batch.bulk.job is not None else None
     here = declared is not None
     run = run_of(context, batch, job.scope)
+    whole_failed = outcome_class(outcomes, job.unit) == "wholeFailed"
+    rolled_back = batch.bulk.unit.rolled_back
     reported = (
-        [one for one in outcomes if one.result == "failed"]
-        if here and declared is not None and declared.covers == "failed"
-        else outcomes
+        outcomes
+        if declared is None
+        else reported_outcomes(declared, outcomes, whole_failed=whole_failed, rolled_back=rolled_back)
     )
     if declared is not None and job_results_apart(batch.bulk):
         declared = replace(declared, failed_at=FAILURES_APART)

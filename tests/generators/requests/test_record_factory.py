@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.openapi.loading import load, load_bundled
+from contracts.schemas.schema_set import SchemaSet
 from generators.errors import NotApplicableError
 from generators.requests.known_records import FIRST_NUMBER, KnownRecords, Names, RecordContext
 from generators.requests.options import named_targets
@@ -103,3 +104,24 @@ def test_targets_of_a_fan_out_are_told_by_examples():
     assert not set(named.first) & set(named.others)
     plain = [one for one in contract.operations if one not in fanned]
     assert named_targets(contract, plain) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string"},
+        {"type": "integer"},
+        {"type": "string", "format": "email"},
+        {"type": "string", "format": "uri"},
+        {"type": "string", "format": "hostname"},
+        {"type": "string", "format": "uuid"},
+        {"type": "string", "pattern": "^[A-Z]{3}-[0-9]{6}$"},
+    ],
+)
+def test_two_trials_never_have_a_fresh_value_in_common(schema):
+    """A value that another trial has too would be taken for its record: a trace that a refused request never left."""
+    bound = SchemaSet({"": schema}).schema("#")
+    trials = [Names(prefix=f"B{n}", number=FIRST_NUMBER + 1000 * n) for n in range(20)]
+    values = [names.fresh_value(bound, "0") for names in trials]
+    assert len(set(values)) == len(trials)
+    assert all(bound.is_valid(value) for value in values)
