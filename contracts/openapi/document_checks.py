@@ -76,7 +76,7 @@ class _LinkedObjects:
         waiting = list({(one.kind, id(one.node)): one for one in self.documents.roots}.values())
         while waiting:
             place = waiting.pop()
-            if is_pure_reference(place.node):
+            if is_pure_reference(place.node) or place.kind == "resource":
                 continue
             done = self._mended(place)
             if isinstance(place.node, Mapping) or done.value is place.node:

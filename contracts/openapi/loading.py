@@ -23,7 +23,7 @@ from contracts.openapi.overlay import (
     unshared,
 )
 from contracts.openapi.presets import apply_presets
-from contracts.openapi.references import Documents, link
+from contracts.openapi.references import DocumentObject, Documents, link
 from contracts.schemas.schema_set import SchemaSet
 from contracts.syntax.documents import UnreadableError
 from contracts.syntax.remote import is_url
@@ -145,10 +145,23 @@ def _root(documents: Documents) -> dict[str, Any]:
     root = documents.read(documents.root)
     if not isinstance(root, dict):
         raise _not_openapi(documents, "", "it is no OpenAPI document: not a mapping.", "Begin with 'openapi: 3.1.0'.")
-    if "swagger" in root:
-        fact = f"Swagger {root['swagger']} is not read."
-        raise _not_openapi(documents, "/swagger", fact, "Convert it to OpenAPI 3.0 or 3.1.")
+    if "swagger" in root and "openapi" not in root:
+        return _converted(documents, root)
     _mend_version(documents, root)
+    return root
+
+
+def _converted(documents: Documents, root: dict[str, Any]) -> dict[str, Any]:
+    from contracts.openapi.swagger import is_swagger, to_openapi  # noqa: PLC0415 - few documents need it
+
+    cure = "Convert it to OpenAPI 3.0 or 3.1."
+    if not is_swagger(root):
+        raise _not_openapi(documents, "/swagger", f"Swagger {root['swagger']} is not read.", cure)
+    documents.loaded[documents.root] = root = to_openapi(root)
+    place = DocumentObject("document", documents.root, ("swagger",), root)
+    documents.fault(
+        place, "this is Swagger 2.0.", cure, mended="It is converted to OpenAPI 3.0, whose places are told."
+    )
     return root
 
 

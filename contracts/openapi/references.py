@@ -264,7 +264,7 @@ def _follow(documents: Documents, place: DocumentObject, node: dict[str, object]
     ref = node.pop("$ref", node.pop("$dynamicRef", None) if place.kind == "schema" else None)
     if ref is None:
         return []
-    target = _target(documents, place, ref, UNLINKED)
+    target = _target(documents, place, ref, "" if place.kind == "resource" else UNLINKED)
     if target is None:
         return [place]
     node["$ref"] = f"{target.uri}#{pointer_of(target.tokens)}"
