@@ -11,7 +11,7 @@ BULK_SEGMENT: Final = re.compile(
 """The end of a path that says bulk: `/users/bulk`, `/users/batch/create`, `/users:batchCreate`."""
 
 BULK_NAME: Final = re.compile(
-    rf"(?<![a-zA-Z]){WORDS}s?(?![a-z])"  # bulk_send, many-users
+    rf"(?<![a-zA-Z])(?<!to[_-]){WORDS}s?(?![a-z])"  # bulk_send, and no to_many
     "|(?<=[a-z])(?<!To)(?<!One)(?:Bulk|Batch|Many|Multiple)(?![a-z])"  # createMany, and no OneToMany
     "|(?<![a-z])(?:Bulk|Batch)(?![a-z])"  # BatchCreateUsers
 )

@@ -77,7 +77,8 @@ def _other_place(one: Change, first: Change) -> str:
 
 
 def _relative_reference(ref: str, old: Contract, new: Contract) -> str:
-    """Return a reference relative to the document."""
+    """Return a reference relative to the document, without the direction that it was compared in."""
+    ref = ref.partition(SCHEME)[2] and f"{SCHEME}{ref.partition(SCHEME)[2]}"
     for contract in (old, new):
         ref = ref.removeprefix(f"{SCHEME}/{contract.name}/")
     return ref

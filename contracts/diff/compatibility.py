@@ -114,12 +114,17 @@ class SchemaComparer:
         self, old: Schema | None, new: Schema | None, *, direction: Direction, operation: str, place: str
     ) -> Iterator[Change]:
         """Yield the changes of a schema of a request or response; None stands for a schema that accepts everything."""
-        pair = (old or TRUE_SCHEMA, new or TRUE_SCHEMA)
+        pair = (_directed(old or TRUE_SCHEMA, direction), _directed(new or TRUE_SCHEMA, direction))
         key = (*pair, direction)
         if key not in self.known:
             self.known[key] = tuple(_PairComparison(self, *pair, direction).changes())
         for one in self.known[key]:
             yield replace(one, operation=operation, place=f"{place} {one.place}".strip())
+
+
+def _directed(schema: Schema, direction: Direction) -> Schema:
+    """Return a schema for what is sent in a direction: without what only the other side sends."""
+    return schema.request if direction == "request" else schema.response
 
 
 class _PairComparison:
@@ -147,7 +152,13 @@ class _PairComparison:
 
     def _safe_change(self, edit: SchemaEdit) -> Change:
         """Return the change for an edit of a schema that, as a whole, still includes what it must."""
+        if edit.change.is_unvalidated:
+            return self._by_effect(edit)
         return self._change(edit, edit.min_severity, "rule" if self._is_harmless(edit) else "containment")
+
+    def _by_effect(self, edit: SchemaEdit) -> Change:
+        """Return the change for an edit of which no validator knows, so that nothing can be proven."""
+        return self._change(edit, "info" if self._is_harmless(edit) else edit.max_severity, "rule")
 
     def _is_harmless(self, edit: SchemaEdit) -> bool:
         return edit.change.effect == SAFE_CHANGE[self.direction]
@@ -160,6 +171,8 @@ class _PairComparison:
         return replace(self.comparer.rated[key], place=edit.at)
 
     def _rated(self, edit: SchemaEdit) -> Change:
+        if edit.change.is_unvalidated:
+            return self._by_effect(edit)
         if self._is_harmless(edit):
             return self._change(edit, edit.min_severity, "rule")
         if edit.max_severity != "error":

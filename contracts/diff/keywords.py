@@ -4,7 +4,7 @@ The keywords are the assertions of JSON Schema 2020-12 Validation, section 6, an
 members and elements.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -261,7 +261,38 @@ def _lacks_dependent(name: str, other: str) -> Raw:
     return {"required": [name], "properties": {other: False}}
 
 
+def _discriminator(old: Raw, new: Raw) -> Iterator[KeywordChange]:
+    """Yield the changes of OpenAPI's `discriminator`: the member that says which form a value has, and its words."""
+    before, after = old.get("discriminator"), new.get("discriminator")
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return
+    was, now = before.get("propertyName"), after.get("propertyName")
+    if was != now:
+        says = f"the member '{now}' says which form a value has, not '{was}'"
+        yield KeywordChange("discriminator", "changed", says, is_unvalidated=True)
+    words, news = _words_of_forms(old, before), _words_of_forms(new, after)
+    for word, form in words.items():
+        if word not in news:
+            says = f"{short(word)} does not stand for '{form}' any more"
+            yield KeywordChange("discriminator", "narrowed", says, is_unvalidated=True)
+        elif news[word] != form:
+            says = f"{short(word)} stands for '{news[word]}', not for '{form}'"
+            yield KeywordChange("discriminator", "changed", says, is_unvalidated=True)
+    for word in (one for one in news if one not in words):
+        says = f"{short(word)} stands for '{news[word]}' too"
+        yield KeywordChange("discriminator", "widened", says, is_unvalidated=True)
+
+
+def _words_of_forms(raw: Raw, discriminator: Mapping[str, Any]) -> dict[str, str]:
+    """Return the form that each word stands for, as its reference ends: its name, and the mapped words."""
+    parts = [one for keyword in ("oneOf", "anyOf") for one in raw.get(keyword, ()) if isinstance(one, Mapping)]
+    names = [str(one["$ref"]).rpartition("/")[2] for one in parts if "$ref" in one]
+    mapped = {word: str(ref).rpartition("/")[2] for word, ref in discriminator.get("mapping", {}).items()}
+    return {**{name: name for name in names}, **mapped}
+
+
 RULES: Final[tuple[Rule, ...]] = (
+    _discriminator,
     _type,
     _enum,
     *LIMIT_RULES,

@@ -72,7 +72,7 @@ class KeywordChange(NamedTuple):
     """The change of one keyword: `effect` is what it does to the set of valid values.
 
     `in_old` and `in_new` are schemas of values that the old or the new side refuses because of this keyword, None when
-    they cannot be described.
+    they cannot be described. `is_unvalidated`: the keyword says what values mean, and no validator looks at it.
     """
 
     keyword: str
@@ -80,6 +80,7 @@ class KeywordChange(NamedTuple):
     says: str
     in_old: Raw | None = None
     in_new: Raw | None = None
+    is_unvalidated: bool = False
 
 
 Rule: TypeAlias = Callable[[Raw, Raw], Iterator[KeywordChange]]

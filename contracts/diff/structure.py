@@ -12,6 +12,7 @@ from contracts.diff.model import (
     Raw,
     SchemaEdit,
     SchemaPair,
+    Severity,
     ValueSetChange,
     is_same_text,
     rejects_all,
@@ -20,6 +21,7 @@ from contracts.diff.model import (
     violating,
 )
 from contracts.messages import ABSENT
+from contracts.schemas.directions import HIDING_KEYWORDS
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import listed, short, tokens_of
 
@@ -33,6 +35,7 @@ BRANCH_CHANGES: Final[
     (False, True): ("the form{} fits too", "widened"),
     (False, False): ("the form{} does not fit any more", "narrowed"),
 }
+HIDDEN_MEMBERS: Final = [{keyword: True} for keyword in HIDING_KEYWORDS.values()]  # as directed schemas have them
 BRANCH_KEYWORDS: Final = frozenset(("allOf", "anyOf", "oneOf"))
 
 
@@ -76,8 +79,8 @@ def _unpaired_branch(pair: SchemaPair, keyword: str, was: Schema | None, now: Sc
         breaking = {"not": {"$ref": part.ref}}
         yield pair.edit(KeywordChange(keyword, effect, says.format(name), breaking, breaking))
     else:
-        breaches = (violating(one, keyword) for one in pair.raws)
-        yield pair.edit(KeywordChange(keyword, effect, says.format(name), *breaches), within=part)
+        was_broken, now_broken = (violating(one, keyword) for one in pair.raws)
+        yield pair.edit(KeywordChange(keyword, effect, says.format(name), was_broken, now_broken), within=part)
 
 
 def pair_subschemas(old: Sequence[Schema], new: Sequence[Schema]) -> Pairs:
@@ -190,7 +193,9 @@ def _compare_property(pair: SchemaPair, name: str) -> Differences:
 
 
 def _declared(schema: Schema, name: str) -> Schema | None:
-    return schema.inside("properties", name) if name in _keyword_map(schema, "properties") else None
+    """Return the schema of a declared member, None for one that only the other side sends."""
+    declared = _keyword_map(schema, "properties").get(name, ABSENT)
+    return None if declared is ABSENT or declared in HIDDEN_MEMBERS else schema.inside("properties", name)
 
 
 def _added_member(pair: SchemaPair, name: str, after: Schema) -> Differences:
@@ -214,8 +219,10 @@ def _removed_member(pair: SchemaPair, name: str, before: Schema) -> Differences:
     elif now.raw:
         yield pair.inner(before, now, "properties", name, token=name)
     else:
-        says = f"the member '{name}' is not described any more"
-        yield pair.edit(KeywordChange("properties", "widened", says), max_severity="warning", min_severity="warning")
+        is_hidden = name in pair.new.unsent
+        says = f"the member '{name}' is {'only for the other side now' if is_hidden else 'not described any more'}"
+        least: Severity = "warning" if is_hidden or name not in pair.new.members() else "info"  # in another part
+        yield pair.edit(KeywordChange("properties", "widened", says), max_severity="warning", min_severity=least)
 
 
 def undeclared_member_schema(schema: Schema, name: str) -> Schema:
@@ -246,8 +253,8 @@ def _compare_patterns(pair: SchemaPair) -> Differences:
             else "no members are described by patterns"
         )
         keywords = ("properties", "patternProperties", "additionalProperties")
-        sides = (violating(one, *keywords) for one in pair.raws)
-        yield pair.edit(KeywordChange("patternProperties", "changed", change, *sides))
+        was, now = (violating(one, *keywords) for one in pair.raws)
+        yield pair.edit(KeywordChange("patternProperties", "changed", change, was, now))
 
 
 def _compare_additional(pair: SchemaPair) -> Differences:
