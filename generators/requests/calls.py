@@ -86,14 +86,20 @@ def sample_value(parameter: Parameter) -> str:
     listed = (raw.get("examples"), raw.get("enum"))
     choices = [*parameter.examples.values(), *([raw["default"]] if "default" in raw else ())]
     choices += [value for values in listed if isinstance(values, list) for value in values]
-    value = choices[0] if choices else _draw_value(schema)
+    fitting = (one for one in choices if one != "" and (schema is None or schema.is_valid(one)))
+    value = next(fitting, ABSENT)
+    if value is ABSENT:
+        value = _draw_value(schema, is_needed=parameter.where == "path")
     return ",".join(map(text_of, value)) if isinstance(value, list) else text_of(value)
 
 
-def _draw_value(schema: Schema | None) -> object:
+def _draw_value(schema: Schema | None, *, is_needed: bool) -> object:
+    """Return a drawn value, one that is not empty where there has to be one, such as in a path."""
     from generators.data.compile import compile_schema  # noqa: PLC0415 - few parameters need it
 
-    return compile_schema(schema if schema is not None else {"type": "string", "minLength": 1}).draw(Random(0))
+    generator = compile_schema(schema if schema is not None else {"type": "string", "minLength": 1})
+    drawn = [generator.draw(Random(n)) for n in range(MAX_DRAWS if is_needed else 1)]
+    return next((one for one in drawn if one or one == 0), drawn[0])
 
 
 def json_media(operation: Operation) -> MediaType | None:

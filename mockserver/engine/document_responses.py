@@ -69,11 +69,17 @@ def document_response(context: RequestContext, status: int) -> Response:
         return with_declared_headers(context, Response(status=status))
     is_dynamic = context.api_state.settings["dynamic"] and context.api.plain and media.schema is not None
     if media.examples and not is_dynamic:
-        return example_response(context, Example(status, media, *next(iter(media.examples.items()))))
+        return example_response(context, Example(status, media, *_best_example(media)))
     shown = ABSENT if is_dynamic else schema_example(media.schema)
     if shown is not ABSENT:
         return example_response(context, Example(status, media, "example", shown))
     return generated_response(context, status, media)
+
+
+def _best_example(media: MediaType) -> tuple[str, object]:
+    """Return the name and the value of the first example that fits its schema, else of the first."""
+    schema, examples = media.schema, list(media.examples.items())
+    return next((one for one in examples if schema is None or schema.is_valid(one[1])), examples[0])
 
 
 def example_response(context: RequestContext, example: Example) -> Response:

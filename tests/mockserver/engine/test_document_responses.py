@@ -219,3 +219,18 @@ def test_the_bundled_apis_do_not_say_where_answers_come_from():
         response = handle(sandbox, api, Request(method="GET", path="/nowhere"), NOW)
         assert "Bulkproof-Answer" not in response.headers
     assert orjson.loads(response.body)
+
+
+@pytest.mark.parametrize("media", ["text/xml", "text/csv", "text/html"])
+def test_a_text_that_writes_down_an_object_is_not_judged_as_a_string(tmp_path, media):
+    """XML or CSV of an object is a notation of it: its bytes are not held against the object's schema."""
+    served = Served(tmp_path, {"200": of(NAMED, media)})
+    assert served.fits(served.ask())
+    assert not Served(tmp_path, {"200": of({"type": "string", "maxLength": 1}, media)}).fits(served.ask())
+
+
+def test_of_several_examples_the_first_that_fits_is_answered(tmp_path):
+    """An example that breaks its schema is passed over where another one does not."""
+    examples = {"bad": {"value": {"name": 1}}, "good": {"value": {"name": "good"}}}
+    response = Served(tmp_path, {"200": of(NAMED, examples=examples)}).ask()
+    assert (response.data, response.headers.get("Bulkproof-Answer")) == ({"name": "good"}, "example")
