@@ -50,6 +50,13 @@ def best_accepted(content: Iterable[MediaEntry], accept: str) -> MediaEntry | No
     return next((one for one in entries if is_json(one.media_range)), None) if wants_json else None
 
 
+def is_accepted_as_well(media_range: str, other: str, accept: str) -> bool:
+    """Say whether an `Accept` field gives one media range at least the quality of another one."""
+    ranges = _accepted_ranges(accept)
+    mine, others = _rank(media_range, ranges), _rank(other, ranges)
+    return not accept or (mine < NOT_ACCEPTED and mine[0] <= others[0])
+
+
 NOT_ACCEPTED: Final = (0.0, 0)  # of negated quality and place in the field: whatever is accepted sorts before it
 
 

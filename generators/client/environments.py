@@ -223,7 +223,7 @@ def admission(contract: Contract, headers: Mapping[str, str], settings: Mapping[
     router = Router(contract)
 
     def admitted(request: Request) -> Request:
-        found = router.match(request.method, request.path)
+        found = router.match(request.method, request.path, request)
         return with_credentials(contract, found.operation, request) if isinstance(found, Route) else request
 
     return admitted

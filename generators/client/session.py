@@ -15,6 +15,7 @@ from contracts.errors import MisuseError
 from contracts.messages import Exchange, ExchangeHistory, Request, Response
 from contracts.openapi.model import Contract, Operation, Route
 from contracts.openapi.routing import Router
+from generators.client.environments import SandboxClient
 from generators.client.http import Client, NoAnswerError
 from generators.errors import NotApplicableError
 from generators.requests.known_records import FIRST_NUMBER, Names
@@ -183,6 +184,8 @@ class Session:
 
     def _exchange(self, request: Request, operation: Operation | None) -> Exchange:
         at, name = self.client.now(), operation.id if operation is not None else None
+        if isinstance(self.client, SandboxClient) and self.client.admitted is not None:
+            request = self.client.admitted(request)
         self._require_time()
         try:
             response = self.client.send(request)

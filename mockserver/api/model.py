@@ -248,7 +248,7 @@ class RequestContext:
     document comes from (`stored`, `example`, `generated`, `problem`), `answer_warning` what is best effort in it.
 
     `excused` says that the request cannot be served with state, and is answered from the document: it is invalid and
-    the settings allow that, or its body cannot be read as data.
+    the settings allow that, or its body cannot be read as data. `in_json` prefers JSON where `Accept` does not decide.
     """
 
     api: Api
@@ -272,6 +272,7 @@ class RequestContext:
     answer_origin: str = ""
     answer_warning: str = ""
     excused: bool = False
+    in_json: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

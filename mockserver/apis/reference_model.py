@@ -76,7 +76,7 @@ class SandboxModel:
         self.api = _with_initial_ids_recorded(_with_model_ids(self.api, self.issued_ids), self.initial_ids)
         template = SandboxTemplate(
             apis={self.api.name: self.api},
-            settings=default_settings([self.api]),
+            settings=default_settings([self.api], {"auth": "open"}),
             seed=MODEL_SEED,
             mode="frozen",
             allows_preferences=False,

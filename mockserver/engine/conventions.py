@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from contracts.messages import Response
-from contracts.openapi.model import NoRoute, Operation, best_accepted, is_json
+from contracts.openapi.model import NoRoute, Operation, best_accepted, is_accepted_as_well, is_json
 from contracts.openapi.parameters import undeclared_query
 from contracts.openapi.routing import VARIABLES, Router
 from contracts.openapi.security import key_places
@@ -62,10 +62,12 @@ def unacceptable(context: RequestContext) -> Refusal | None:
     first = min(declared, key=lambda one: one.status, default=operation.responses.get("default"))
     if first is None or not first.content:
         return None
-    if best_accepted(first.content, accept) is not None:
-        in_json = [one for one in first.content if is_json(one.media_range) or "*" in one.media_range]
-        if operation.record is not None and in_json and best_accepted(in_json, accept) is None:
-            context.excused = True  # a stored record is JSON; other notations are the document's
+    best = best_accepted(first.content, accept)
+    if best is not None:
+        in_json = [one.media_range for one in first.content if is_json(one.media_range) or "*" in one.media_range]
+        if operation.record is not None and in_json and best.media_range not in in_json:
+            is_as_good = any(is_accepted_as_well(one, best.media_range, accept) for one in in_json)
+            context.excused = context.excused or not is_as_good  # other notations than JSON are the document's
         return None
     known = " or ".join(one.media_range for one in first.content)
     return Refusal(status=406, kind="not-acceptable", detail=f"The answer is {known}; Accept is {accept[:200]}.")
@@ -110,6 +112,7 @@ def undeclared(context: RequestContext) -> tuple[Violation, ...]:
     if operation is None or not context.request.query:
         return ()
     known = {name for where, name in key_places(context.api.contract, operation) if where == "query"}
+    known.update(name for name, _ in operation.selectors)
     return tuple(
         violation(f"query:{name}", "undeclared", f"'{clipped(name, 80)}' is no parameter of {operation.id}.")
         for name in undeclared_query(operation, context.request)

@@ -9,7 +9,15 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from contracts.messages import ABSENT, Headers, Response
-from contracts.openapi.model import DeclaredResponse, HeaderField, MediaType, Operation, best_accepted, is_json
+from contracts.openapi.model import (
+    DeclaredResponse,
+    HeaderField,
+    MediaType,
+    Operation,
+    best_accepted,
+    is_accepted_as_well,
+    is_json,
+)
 from contracts.openapi.parameters import read_text, types_of
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import JsonFault, read_json
@@ -151,6 +159,12 @@ def chosen_media(context: RequestContext, documented: DeclaredResponse | None) -
     chosen = best_accepted(content, accept) if accept else None
     ranked = sorted(content, key=lambda one: (not is_json(concrete_media_type(one)), not one.examples))
     chosen = chosen or next(iter(ranked), None)
+    if (
+        context.in_json
+        and chosen is not None
+        and is_accepted_as_well(ranked[0].media_range, chosen.media_range, accept)
+    ):
+        chosen = ranked[0]
     return None if chosen is None else replace(chosen, schema=chosen.schema and chosen.schema.response)
 
 

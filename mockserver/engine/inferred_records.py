@@ -26,7 +26,6 @@ from mockserver.bulk.units import with_item_effects
 from mockserver.domain.values import Item, Outcome, merge_patched
 from mockserver.engine.document_responses import (
     answer_from_document,
-    chosen_media,
     concrete_media_type,
     document_response,
     success_status,
@@ -50,9 +49,11 @@ def serve_inferred(context: RequestContext) -> Response:
     assert operation is not None  # noqa: S101 - the engine calls this for such an operation only
     assert operation.record is not None  # noqa: S101 - the same
     resource = inferred_resource(context.api, operation.record.resource.constant)
-    accepted = chosen_media(context, operation.response(success_status(operation)))
-    if resource is None or (accepted is not None and not is_json(concrete_media_type(accepted))):
+    declared = operation.response(success_status(operation))
+    content = () if declared is None else declared.content
+    if resource is None or (content and not any(is_json(concrete_media_type(one)) for one in content)):
         return answer_from_document(context)
+    context.in_json = True
     server = InferredServer(context, operation, operation.record, resource)
     return getattr(server, operation.record.action.constant)() or answer_from_document(context)
 

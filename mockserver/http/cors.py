@@ -23,7 +23,7 @@ def answer_options(api: Api, request: Request) -> Response | None:
         return None
     headers = request.headers
     is_preflight = "Origin" in headers and any(name.lower().startswith(ASKING) for name, _ in headers)
-    found = prepared(api).router.match("OPTIONS", request.path)
+    found = prepared(api).router.match("OPTIONS", request.path, request)
     if not is_preflight and (not isinstance(found, NoRoute) or found.allow is None):
         return None
     allow = found.allow if isinstance(found, NoRoute) and found.allow else ()

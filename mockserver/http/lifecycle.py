@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from errno import EACCES, EADDRINUSE
 from http import HTTPStatus
@@ -235,6 +235,7 @@ def curl_line(api: Api, template: SandboxTemplate, url: str, real: datetime) -> 
 
     `url` is the server's base URL.
     """
+    template = replace(template, on_exchange=lambda _: None)
     asks = template.settings["auth"] == "strict" and api.plain
     for operation in sorted(api.contract.operations, key=_example_rank):
         for drawn in _requests(operation):

@@ -526,3 +526,36 @@ def test_texts_are_judged_by_schemas_that_describe_texts(tmp_path, media, schema
     options = Options(settings={"errors": True})
     served = single(tmp_path, {"responses": {"200": content(media, schema=schema, example=example)}}, options=options)
     assert served.ask("/loaves").status == status
+
+
+def test_records_are_json_where_the_client_does_not_mind(tmp_path):
+    """State is served in JSON wherever `Accept` has nothing against it; who prefers XML is answered by the document."""
+    loaf = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
+    body = {"content": {"application/json": {"schema": loaf}}}
+    every = content("application/xml", "application/json", schema={"type": "array", "items": loaf})
+    paths = {
+        "/loaves": {
+            "post": {
+                "requestBody": body,
+                "responses": {"201": content("application/xml", "application/json", schema=loaf)},
+            },
+            "get": {"responses": {"200": every}},
+        },
+        "/loaves/{id}": {
+            "parameters": [{"in": "path", "name": "id", "required": True, "schema": {"type": "string"}}],
+            "get": {"responses": {"200": content("application/xml", "application/json", schema=loaf)}},
+        },
+    }
+    served = Conventions(tmp_path, paths)
+    for n, accept in enumerate(("*/*", "application/json", "application/*")):
+        sent = json.dumps({"id": str(n)}).encode()
+        made = served.ask("/loaves", "POST", sent, Content_Type="application/json", Accept=accept)
+        assert (made.status, made.data, made.headers.get("Bulkproof-Answer")) == (201, {"id": str(n)}, "stored")
+        assert len(served.ask("/loaves", Accept=accept).data) == n + 1
+    made = served.ask(
+        "/loaves", "POST", b'{"id": "x"}', Content_Type="application/json", Accept="text/*, application/xml"
+    )
+    assert (made.status, made.headers.get("Content-Type")) == (201, "application/xml")
+    listed = served.ask("/loaves", Accept="application/xml, */*;q=0.1")
+    assert listed.headers.get("Content-Type") == "application/xml"
+    assert len(served.ask("/loaves").data) == 3
