@@ -4,7 +4,9 @@ Begin with `bulk_exchanges`, for a recorded history; `JobTracker` follows jobs w
 """
 
 from collections.abc import Iterator, Mapping
+from csv import DictReader
 from dataclasses import dataclass, field, replace
+from io import StringIO
 from typing import Literal, TypeAlias
 
 from contracts.bulk.model import Bulk, BulkJob, Location, Outcomes
@@ -17,9 +19,9 @@ from contracts.exchange.job_traces import (
     last_variable,
     response_handles,
 )
-from contracts.exchange.locations import find, parse_request, read_response
+from contracts.exchange.locations import find, json_of, parse_request, read_response
 from contracts.exchange.outcomes import OutcomeEntry, ReportedOutcome, entries_of, outcomes_of
-from contracts.messages import ABSENT, Exchange, ExchangeHistory
+from contracts.messages import ABSENT, Exchange, ExchangeHistory, Response
 from contracts.openapi.model import Contract, NoRoute, Operation
 from contracts.openapi.routing import Router
 
@@ -165,17 +167,38 @@ def _job_report(request: BulkRequest, trace: JobTrace) -> OutcomeReport | None:
     if end is None or end.state not in {"done", "doneWithErrors"} or declared is None:
         return None
     here = trace.declared.results in {(), ("here",)}
-    later = [one for one in trace.results if one.n > end.exchange.n]
-    source = end.exchange if here else next(iter(later), None)
-    if source is None:
+    sources = [end.exchange] if here else _result_exchanges(trace, end.exchange.n)
+    if not sources:
         return None
-    evidence = (source,) if here else (end.exchange, source)
-    report = _outcome_report(
-        request, declared, source.response.data, target=trace.target, evidence=evidence, trace=trace
-    )
+    evidence = (end.exchange, *(one for one in sources if one is not end.exchange))
+    body = _read_results(declared, sources[0].response)
+    if trace.declared.results_of:
+        named = {trace.declared.results_of.get(one.operation or ""): one for one in sources}
+        body = {name: _read_results(declared, one.response) for name, one in named.items() if name is not None}
+        declared = replace(declared, at="/done", failed_at="/failed", shape="array", covers="split")
+    report = _outcome_report(request, declared, body, target=trace.target, evidence=evidence, trace=trace)
     failure_at = trace.declared.error
     fell = failure_at is not None and _has_value(end.exchange.response.data, failure_at)
     return None if fell and report is not None and not report.entries else report  # no item has an outcome of its own
+
+
+def _result_exchanges(trace: JobTrace, after: int) -> list[Exchange]:
+    """Return the first responses with results, one of each operation; none when one of them was not asked for."""
+    later = [one for one in trace.results if one.n > after]
+    first = {name: next((one for one in later if one.operation == name), None) for name in trace.declared.results}
+    wanted = [name for name, which in trace.declared.results_of.items() if which in {"done", "failed"}]
+    if any(first[name] is None for name in wanted):
+        return []
+    return [one for one in first.values() if one is not None]
+
+
+def _read_results(declared: Outcomes, response: Response) -> object:
+    """Return the outcomes in a response: its JSON value, or the values of its lines or rows."""
+    if declared.shape == "lines":
+        return [json_of(line) for line in response.body.splitlines() if line.strip()]
+    if declared.shape == "rows":
+        return list(DictReader(StringIO(response.body.decode("utf-8", "replace"))))
+    return response.data
 
 
 def _has_value(body: object, at: Location) -> bool:

@@ -80,6 +80,8 @@ class JobTraces:
             if name and isinstance(route, Route):
                 related = self._exchanges.setdefault((route.operation.id, route.variables[name]), [])
                 related.append((exchange, route.variables))
+            elif operation is not None and (asked := exchange.request.parameter(job_query(operation) or "")):
+                self._exchanges.setdefault((operation.id, asked), []).append((exchange, {}))
 
     def trace(
         self, declared: BulkJob, value: object, target: str | None, made_by: Exchange, sent: ParsedRequest
@@ -144,6 +146,15 @@ def route_of(contract: Contract, router: Router, address: str) -> Route | None:
 def last_variable(operation: Operation) -> str | None:
     """Return the last variable of an operation's path template, None when it has none."""
     return routing.last_variable(operation.path)
+
+
+def job_query(operation: Operation) -> str | None:
+    """Return the query parameter that names a job where no path variable does: a required one, or one named id."""
+    if last_variable(operation) is not None:
+        return None
+    queries = [one for one in operation.parameters if one.where == "query"]
+    named = [one.name for one in queries if one.name.lower().endswith("id")]
+    return next((one.name for one in queries if one.required), next(iter(named), None))
 
 
 def response_handles(bulk: Bulk, response: Response) -> Mapping[str | None, object]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from contracts.messages import ABSENT, Request, Response
+from contracts.messages import ABSENT, Request, Response, essence
 from contracts.openapi.model import Body, DeclaredResponse, HeaderField, MediaType, Operation, Parameter, is_json
 from contracts.openapi.parameters import REPEATED, coerce, describes_text, read_parameters, read_text
 from contracts.schemas.explanation import explain
@@ -219,9 +219,9 @@ def _check_header(header: HeaderField, response: Response) -> Report:
 def _check_content(operation: Operation, documented: DeclaredResponse, response: Response, most: int) -> Report:
     if not documented.content or response.status in NO_CONTENT_STATUS or operation.method == "HEAD":
         return NO_VIOLATIONS
-    if not response.body and response.data is ABSENT:
-        return _missing_body("reply")
     sent = response.headers.get("content-type")
+    if not response.body and response.data is ABSENT and not _is_lines(sent):
+        return _missing_body("reply")
     media = documented.media(sent)
     if media is None:
         return _wrong_media_type("reply", documented.content, sent, "declared")
@@ -235,8 +235,16 @@ def _check_content(operation: Operation, documented: DeclaredResponse, response:
     return validate_value(media.schema.response, value, side="reply", items_at=items_at, most=most)
 
 
+def _is_lines(content_type: str) -> bool:
+    """Tell whether a body is lines of JSON: there may be none, and one line alone looks like JSON."""
+    return essence(content_type).endswith(("ndjson", "jsonl"))
+
+
 def _value(response: Response, content_type: str, media: MediaType) -> object:
     """Return the value of a body; ABSENT where its schema describes what is written in another notation than JSON."""
-    if response.data is ABSENT and content_type.lower().startswith("text/") and describes_text(media.schema):
+    is_text = _is_lines(content_type) or (response.data is ABSENT and content_type.lower().startswith("text/"))
+    if is_text and not describes_text(media.schema):
+        return ABSENT
+    if is_text:
         return coerce(response.body.decode(errors="replace"), media.schema)
     return response.data

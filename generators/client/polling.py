@@ -9,7 +9,7 @@ from typing import Final
 
 from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges, with_history
 from contracts.exchange.bulk_request import target_parameters
-from contracts.exchange.job_traces import JobTrace, handle_id, last_variable
+from contracts.exchange.job_traces import JobTrace, handle_id, job_query, last_variable
 from contracts.messages import Exchange
 from contracts.openapi.model import Operation
 from generators.client.session import Session
@@ -113,7 +113,7 @@ def request_jobs(
 def request_job(session: Session, view: BulkExchange, name: str, trace: JobTrace) -> Exchange:
     """Send the operation `name` about one job. Raises NotApplicableError when the contract has no such operation."""
     operation = session.contract.operation(name)
-    variable = None if operation is None else last_variable(operation)
+    variable = None if operation is None else last_variable(operation) or job_query(operation)
     if operation is None or variable is None:
         raise NotApplicableError(f"'{name}' is no call that names a job")
     values: dict[str, str] = {**session.given, **view.request.sent.variables}
