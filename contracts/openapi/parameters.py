@@ -20,6 +20,7 @@ INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 BOOLEANS: Final = {"true": True, "false": False}
 BRACKETS: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
+MAX_INDEX_DIGITS: Final = 9
 MAX_BRACKETS: Final = 32  # levels of a name; a deeper one stays a name
 SEPARATORS: Final = {
     "form": ",",
@@ -193,10 +194,14 @@ def coerce(value: object, schema: Schema | None) -> Any:
         is_single = len(value) == 1 and types and "array" not in types
         return coerce(value[0], schema) if is_single else _coerced_each(value, schema)
     if isinstance(value, Mapping):
-        if value and "array" in types_of(schema) and all(name.isdecimal() for name in value):
+        if value and "array" in types_of(schema) and all(map(_is_index, value)):
             return _coerced_each([value[name] for name in sorted(value, key=int)], schema)
         return {name: coerce(one, schema.member(name) if schema else None) for name, one in value.items()}
     return value
+
+
+def _is_index(name: str) -> bool:
+    return name.isdecimal() and len(name) <= MAX_INDEX_DIGITS
 
 
 def _coerced_text(text: str, schema: Schema | None) -> Any:

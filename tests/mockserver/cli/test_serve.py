@@ -233,7 +233,7 @@ def test_watch_reloads_and_keeps_state(tmp_path):
         wait_for(process, "changed contract is served")
         assert fetch(f"{url}/boxes/a")[0] == 404
         assert fetch(f"{url}/crates/a") == (200, {"id": "a", "name": "kept"})
-        document.write_text(good.replace("paths:", "pahts:"), encoding="utf-8")
+        document.write_text(good.replace("paths:", "paths: ["), encoding="utf-8")
         wait_for(process, "is invalid")
         assert fetch(f"{url}/crates/a")[0] == 200
         document.write_text(good, encoding="utf-8")

@@ -1,9 +1,12 @@
 """A plain document is served by the conventions of document mock servers, most of them Prism's."""
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.messages import Headers
 from contracts.openapi.loading import load
@@ -559,3 +562,54 @@ def test_records_are_json_where_the_client_does_not_mind(tmp_path):
     listed = served.ask("/loaves", Accept="application/xml, */*;q=0.1")
     assert listed.headers.get("Content-Type") == "application/xml"
     assert len(served.ask("/loaves").data) == 3
+
+
+NAMES = st.lists(st.sampled_from(["tags", "baker", "parts", "n", "[", "]", "[]", "[0]", "[g]", "9" * 5000]), max_size=4)
+PAIRS = st.lists(st.tuples(NAMES.map("".join), st.text(st.characters(codec="latin-1"), max_size=9)), max_size=4)
+FIELDS = st.lists(
+    st.sampled_from(
+        (
+            "application/json",
+            "*/*",
+            "text/*",
+            ";q=",
+            "q=0",
+            "1.5",
+            ",",
+            ";",
+            "=",
+            " ",
+            '"',
+            "/",
+            "boundary=x",
+            "Basic",
+            "a",
+        )
+    ),
+    max_size=6,
+).map("".join)
+
+
+@given(pairs=PAIRS, fields=st.tuples(FIELDS, FIELDS, FIELDS), chunk=st.binary(max_size=40))
+def test_no_request_is_a_fault_of_the_server(everything, pairs, fields, chunk):
+    """Whatever a client sends is answered or refused."""
+    query, (accept, kind, credentials) = urlencode(pairs), fields
+    headers = {"Accept": accept, "Authorization": credentials, "Cookie": kind}
+    bodies = {FORM: query.encode(), "multipart/form-data; boundary=x": b"--x\r\n" + chunk + b"\r\n--x--", kind: chunk}
+    for media, body in bodies.items():
+        response = everything.ask(f"/loaves?{query}", "POST", body, Content_Type=media, **headers)
+        assert response.status in {200, 400, 401, 406, 415, 422}, response.body
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """Return a server of an operation with parameters of every style, forms, security and several media types."""
+    styles = {"form": "f", "deepObject": "baker", "pipeDelimited": "tags", "spaceDelimited": "parts"}
+    parameters = [
+        {"in": "query", "name": name, "style": style, "schema": LOAF if style == "deepObject" else {}}
+        for style, name in styles.items()
+    ]
+    schemas = {media: {"schema": LOAF} for media in (FORM, "multipart/form-data", "application/json", "text/xml")}
+    operation = {"parameters": parameters, "requestBody": {"content": schemas}, "security": [{"s": []}, {}]}
+    scheme = {"securitySchemes": {"s": {"type": "http", "scheme": "basic"}}}
+    return single(tmp_path_factory.mktemp("everything"), operation, "post", components=scheme)
