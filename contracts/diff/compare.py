@@ -19,7 +19,7 @@ from contracts.diff.operations import (
 from contracts.messages import ABSENT
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.operations import default_operation_id
-from contracts.openapi.references import SCHEME
+from contracts.schemas.identity import SCHEME
 
 
 def compare(old: Contract, new: Contract, *, find: WitnessFinder | None = None) -> Diff:

@@ -15,9 +15,10 @@ from contracts.bulk.model import Bulk
 from contracts.errors import Fault
 from contracts.messages import ABSENT
 from contracts.openapi.bulk_checks import unserved
+from contracts.openapi.grammar import DocumentObject
 from contracts.openapi.mending import Mended, mend_paths, mend_value
 from contracts.openapi.model import Contract
-from contracts.openapi.references import UNLINKED, DocumentObject, Documents
+from contracts.openapi.references import UNLINKED, Documents
 from contracts.schemas.keywords import children
 from contracts.schemas.published import META_SCHEMA, PublishedSchema
 from contracts.schemas.schema_set import compiled, is_pure_reference

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from posixpath import normpath
@@ -11,6 +11,7 @@ from typing import Any, Final
 from contracts.bulk.declarations import read_resource
 from contracts.bulk.model import Resource
 from contracts.errors import ContractError, Fault, MisuseError
+from contracts.openapi.grammar import DocumentObject
 from contracts.openapi.inference import with_inferred_records, with_inferred_resources
 from contracts.openapi.model import Contract
 from contracts.openapi.operations import DocumentNode, node_at, read_operations
@@ -23,7 +24,7 @@ from contracts.openapi.overlay import (
     unshared,
 )
 from contracts.openapi.presets import apply_presets
-from contracts.openapi.references import DocumentObject, Documents, link
+from contracts.openapi.references import Documents, link
 from contracts.schemas.schema_set import SchemaSet
 from contracts.syntax.documents import UnreadableError
 from contracts.syntax.remote import is_url
@@ -42,6 +43,7 @@ class LoadOptions:
     presets: tuple[str, ...] = ()
     strict: bool = False
     allow_remote: bool = False
+    ref_map: Mapping[str, Path] = field(default_factory=dict, hash=False)
 
 
 DEFAULT_OPTIONS: Final = LoadOptions()
@@ -114,7 +116,8 @@ def _overlaid(source: Path | str, name: str | None, options: LoadOptions) -> tup
     """Return the documents of a contract, the root changed by its overlays, and the files of those overlays."""
     path = Path(source)
     root = str(source) if is_url(str(source)) else path
-    documents = Documents(root, name=name or path.stem or "contract", allow_remote=options.allow_remote)
+    reading: Any = {"allow_remote": options.allow_remote, "ref_map": options.ref_map}
+    documents = Documents(root, name=name or path.stem or "contract", **reading)
     overlays = [*options.overlays]
     while root is path and is_overlay(_read_root(documents)):
         if path in overlays:
@@ -122,7 +125,7 @@ def _overlaid(source: Path | str, name: str | None, options: LoadOptions) -> tup
             raise ContractError((Fault(file=str(path), pointer="/extends", fact=fact, cure="Name the document."),))
         overlays.insert(0, path)
         root = path = extended_document(read_overlay(path), path)
-        documents = Documents(path, name=documents.name, allow_remote=options.allow_remote)
+        documents = Documents(path, name=documents.name, **reading)
     document = _read_root(documents)
     if overlays and isinstance(document, dict):
         documents.loaded[documents.root] = document = unshared(document)

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from contracts.errors import Fault
 from contracts.messages import ABSENT
-from contracts.openapi.references import LEFT_OUT, METHODS, Documents
+from contracts.openapi.grammar import METHODS
+from contracts.openapi.references import LEFT_OUT, Documents
 from contracts.openapi.routing import split_template, variables_of
 from contracts.schemas.keywords import SCHEMA_KEYWORDS
 from contracts.schemas.published import PublishedSchema, SchemaError

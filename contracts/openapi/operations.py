@@ -7,8 +7,8 @@ from typing import Any, Final, cast
 from contracts.bulk.declarations import read_bulk, read_record_act
 from contracts.bulk.model import RecordAct
 from contracts.messages import essence
+from contracts.openapi.grammar import METHODS
 from contracts.openapi.model import Body, DeclaredResponse, HeaderField, MediaType, Operation, Parameter
-from contracts.openapi.references import METHODS
 from contracts.openapi.routing import last_segment_variable, split_template
 from contracts.schemas.schema_set import Schema, SchemaSet
 from contracts.syntax.text import pointer_of

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from contracts.bulk.names import collection_path
 from contracts.errors import ContractError
+from contracts.openapi.grammar import METHODS, DocumentObject
 from contracts.openapi.operations import default_operation_id
-from contracts.openapi.references import METHODS, DocumentObject, Documents
+from contracts.openapi.references import Documents
 from contracts.syntax.documents import read_document
 from contracts.syntax.text import did_you_mean, listed, look_up, merge_patch, pointer_of, split_ref, tokens_of
 

@@ -1,137 +1,35 @@
 """The files of a contract: objects by kind, local `$ref`s resolved, schemas converted to JSON Schema 2020-12.
 
-Begin with `Documents` and `link`. `GRAMMAR` is the object tree of the OpenAPI Specification 3.1; references follow RFC
-3986 and RFC 6901.
+Begin with `Documents` and `link`. References follow RFC 3986, RFC 6901 and JSON Schema 2020-12, core, 8.2.
 """
 
 import posixpath
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
 from contracts.errors import Fault
 from contracts.messages import ABSENT
-from contracts.schemas.keywords import Rewrite, children, dialect_rewriter
+from contracts.openapi.grammar import DocumentObject, members
+from contracts.schemas.identity import (
+    PUBLISHED_DRAFTS,
+    SCHEME,
+    Identifiers,
+    SchemaResource,
+    joined,
+    mapped_file,
+    published_metaschema,
+)
+from contracts.schemas.keywords import dialect_rewriter, prefix_items
 from contracts.schemas.patterns import use_patterns
 from contracts.syntax.documents import UnreadableError, parse_document, read_text
 from contracts.syntax.remote import fetch_text, is_loopback, is_url
 from contracts.syntax.text import did_you_mean, escape, look_up, pointer_of, short, split_ref, tokens_of
 
-METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-
-
-class Member(NamedTuple):
-    """A member with objects of another kind: one object, a list, or a map of names to objects."""
-
-    holds: str
-    kind: str
-
-
-def _one(kind: str) -> Member:
-    return Member("one", kind)
-
-
-def _list(kind: str) -> Member:
-    return Member("list", kind)
-
-
-def _map(kind: str) -> Member:
-    return Member("map", kind)
-
-
-SCHEMA_OR_CONTENT: Final = {"schema": _one("schema"), "content": _map("media"), "examples": _map("example")}
-GRAMMAR: Final[Mapping[str, Mapping[str, Member]]] = {
-    "document": {
-        "paths": _map("path"),
-        "webhooks": _map("path"),
-        "components": _one("components"),
-        "x-resources": _map("resource"),
-    },
-    "components": {
-        "schemas": _map("schema"),
-        "responses": _map("response"),
-        "parameters": _map("parameter"),
-        "examples": _map("example"),
-        "requestBodies": _map("body"),
-        "headers": _map("header"),
-        "pathItems": _map("path"),
-        "links": _map("link"),
-        "callbacks": _map("callback"),
-        "securitySchemes": _map("security"),
-    },
-    "path": {"parameters": _list("parameter"), **dict.fromkeys(METHODS, _one("operation"))},
-    "operation": {
-        "parameters": _list("parameter"),
-        "requestBody": _one("body"),
-        "responses": _map("response"),
-        "callbacks": _map("callback"),
-    },
-    "parameter": SCHEMA_OR_CONTENT,
-    "header": SCHEMA_OR_CONTENT,
-    "body": {"content": _map("media")},
-    "response": {"headers": _map("header"), "content": _map("media"), "links": _map("link")},
-    "media": {"schema": _one("schema"), "examples": _map("example"), "encoding": _map("encoding")},
-    "encoding": {"headers": _map("header")},
-    "resource": {"schema": _one("schema")},
-    "example": {},
-    "link": {},
-    "security": {},
-}
-
-
-class DocumentObject(NamedTuple):
-    """An object of a known kind, and its document and tokens."""
-
-    kind: str
-    uri: str
-    tokens: tuple[str, ...]
-    node: object
-
-
-def members(place: DocumentObject) -> Iterator[DocumentObject]:
-    """Yield the objects of known kinds directly inside one."""
-    node = place.node
-    if not isinstance(node, Mapping):
-        return
-    if place.kind == "schema":
-        yield from (
-            DocumentObject("schema", place.uri, (*place.tokens, *tokens), one) for tokens, one in children(node)
-        )
-        return
-    named = GRAMMAR.get(place.kind)
-    if named is None:  # a callback: a map of expressions to paths
-        yield from _member_objects(place, (), Member("map", "path"), node)
-        return
-    for name, member in named.items():
-        if name in node:
-            yield from _member_objects(place, (name,), member, node[name])
-
-
-def _member_objects(
-    place: DocumentObject, tokens: tuple[str, ...], member: Member, value: object
-) -> Iterator[DocumentObject]:
-    at = (*place.tokens, *tokens)
-    if member.holds == "one":
-        yield DocumentObject(member.kind, place.uri, at, value)
-    elif member.holds == "list" and isinstance(value, list):
-        yield from (DocumentObject(member.kind, place.uri, (*at, str(n)), one) for n, one in enumerate(value))
-    elif member.holds == "map" and isinstance(value, Mapping):
-        keep_all = (place.kind, *tokens) not in EXTENDED_MAPS
-        yield from (
-            DocumentObject(member.kind, place.uri, (*at, name), one)
-            for name, one in value.items()
-            if keep_all or not name.startswith("x-")
-        )
-
-
-SCHEME: Final = "contract:"
+IDENTIFIERS: Final = ("$id", "$anchor", "$dynamicAnchor")
+NO_MAP: Final[Mapping[str, Path]] = {}
 EXTENSION_MEMBERS: Final = {"document": {"x-resources"}, "operation": {"x-bulk", "x-record"}}
-EXTENDED_MAPS: Final = {
-    ("document", "paths"),
-    ("operation", "responses"),
-    ("callback",),
-}  # the names of others are free
 UNLINKED: Final = "Nothing is taken from there."
 LEFT_OUT: Final = "It is left out."
 TEXT_SUFFIXES: Final = (".csv", ".ndjson", ".txt", ".xml")
@@ -141,13 +39,19 @@ class Documents:
     """The documents of one contract, each read when it is first referred to.
 
     `link` collects mistakes in `faults`, the outermost schemas and all targets of references in `roots`, the objects
-    that are references in `links`, and those with `x-` declarations in `with_extensions`.
+    that are references in `links`, and those with `x-` declarations in `with_extensions`. `ref_map` are the local files
+    of absolute URIs.
     """
 
-    def __init__(self, root: Path | str, *, name: str, allow_remote: bool = False) -> None:
+    def __init__(
+        self, root: Path | str, *, name: str, allow_remote: bool = False, ref_map: Mapping[str, Path] = NO_MAP
+    ) -> None:
         self.url = root if isinstance(root, str) else ""
         path = Path(urlsplit(root).path if isinstance(root, str) else root)
         self.folder = path.parent
+        self.ref_map = ref_map
+        self.identifiers: Identifiers | None = None
+        self.unscanned: set[str] = set()
         self.name = name
         self.root = f"{SCHEME}/{name}/{path.name or path}"
         self.allow_remote = allow_remote
@@ -163,11 +67,18 @@ class Documents:
 
     def read(self, uri: str) -> object:
         """Return the value of a document. Raises UnreadableError."""
+        if uri in PUBLISHED_DRAFTS and uri not in self.loaded and mapped_file(self.ref_map, uri) is None:
+            published = published_metaschema(uri)
+            self.loaded.update(published)
+            self.unscanned.update(published)
         if uri not in self.loaded:
-            shown = self.shown(uri)
-            text = self._text(uri, shown)
+            mapped = mapped_file(self.ref_map, uri)
+            shown = self.shown(uri) if mapped is None else str(mapped)
+            text = self._text(uri, shown) if mapped is None else read_text(mapped, shown=shown)
             is_text = shown.lower().endswith(TEXT_SUFFIXES)
             self.loaded[uri] = text if is_text else parse_document(text, shown=shown, mended=self.faults)
+            if uri != self.root or any(keyword in text for keyword in IDENTIFIERS):
+                self.unscanned.add(uri)
         return self.loaded[uri]
 
     def _text(self, uri: str, shown: str) -> str:
@@ -178,8 +89,65 @@ class Documents:
 
     def files(self) -> tuple[Path, ...]:
         """Return the files that were read."""
-        named = [] if self.url else [uri for uri in self.loaded if not is_url(uri)]
-        return tuple(self.folder / self.shown(uri) for uri in named)
+        mapped = [file for uri in self.loaded if (file := mapped_file(self.ref_map, uri)) is not None]
+        named = [] if self.url else [uri for uri in self.loaded if uri.startswith(SCHEME)]
+        return (*(self.folder / self.shown(uri) for uri in named), *mapped)
+
+    def resolve(self, ref: str, place: DocumentObject) -> str:
+        """Return `uri#pointer` for a reference at an object. Raises ValueError whose text is the cure."""
+        identifiers = self.identifiers
+        file, _, fragment = ref.partition("#")
+        if identifiers is None or not (identifiers.named or self.ref_map or file in PUBLISHED_DRAFTS):
+            return self.absolute(ref, base=place.uri)
+        target = identifiers.resource_at(place.uri, place.tokens)
+        if file:
+            found = self.identified(joined(target.base, unquote(file)))
+            if found is None:
+                return self.absolute(ref, base=place.uri)
+            target = found
+        return f"{target.uri}#{self._inside(target, unquote(fragment))}"
+
+    def identified(self, uri: str) -> SchemaResource | None:
+        """Return the resource that a URI without fragment identifies, by an `$id` or the map of URIs to files."""
+        assert self.identifiers is not None  # noqa: S101 - `link` has made it
+        if uri in self.identifiers.named:
+            return self.identifiers.named[uri]
+        is_known = uri in self.loaded or uri in PUBLISHED_DRAFTS or mapped_file(self.ref_map, uri) is not None
+        if not is_known or uri.startswith(SCHEME):
+            return None
+        self.scan(DocumentObject("schema", uri, (), self.read(uri)))
+        return self.identifiers.resource_at(uri, ())
+
+    def scan(self, place: DocumentObject) -> None:
+        """Learn the identifiers in the document of an object, once."""
+        assert self.identifiers is not None  # noqa: S101 - `link` has made it
+        if place.uri not in self.unscanned:
+            return
+        self.unscanned.discard(place.uri)
+        root = self.loaded[place.uri]
+        if place.uri != self.root and not (isinstance(root, Mapping) and "openapi" in root):
+            self.identifiers.scan(root, place.uri, ())
+            if place.kind == "schema" and place.tokens:
+                self.identifiers.scan(place.node, place.uri, place.tokens)
+            return
+        waiting = [DocumentObject("document", place.uri, (), root)]
+        while waiting:
+            for one in members(waiting.pop()):
+                if one.kind == "schema":
+                    self.identifiers.scan(one.node, one.uri, one.tokens)
+                else:
+                    waiting.append(one)
+
+    def _inside(self, resource: SchemaResource, fragment: str) -> str:
+        """Return the pointer of a fragment of a resource, else, where that leads to nothing, of its document."""
+        assert self.identifiers is not None  # noqa: S101 - `link` has made it
+        start = pointer_of(resource.tokens)
+        if fragment and not fragment.startswith("/"):
+            found = self.identifiers.anchor(resource, fragment)
+            return self._pointer(resource.uri, fragment) if found is None else pointer_of(found)
+        if start and look_up(self.read(resource.uri), start + fragment) is ABSENT:
+            return fragment
+        return start + fragment
 
     def absolute(self, ref: str, *, base: str) -> str:
         """Return `uri#pointer` for a reference in the document `base`. Raises ValueError whose text is the cure."""
@@ -189,7 +157,7 @@ class Documents:
         if is_url(file):
             return self._remote(file, fragment)
         if "://" in file or file.startswith(("//", "urn:", "data:")):
-            raise ValueError("Save what it refers to in a file beside this one.")
+            raise ValueError("Name a file that holds it with --ref-map.")
         if is_url(base) or (self.url and file.startswith("/")):
             return self._remote(urljoin(base if is_url(base) else self.url, file), fragment)
         if file.startswith("/") or "\\" in file:
@@ -204,7 +172,7 @@ class Documents:
 
     def _remote(self, url: str, fragment: str) -> str:
         if not self.allow_remote and not is_loopback(url):
-            raise ValueError("Save what it refers to in a file beside this one, or allow it with --allow-remote.")
+            raise ValueError("Name a file that holds it with --ref-map, or allow it with --allow-remote.")
         uri = self.root if url == self.url else url
         return f"{uri}#{self._pointer(uri, unquote(fragment))}"
 
@@ -226,7 +194,7 @@ class Documents:
 def link(documents: Documents) -> None:
     """Resolve every reference reachable from the root document; documents are changed in place."""
     root = documents.read(documents.root)
-    rewrite = dialect_rewriter(root if isinstance(root, Mapping) else {})
+    _identify(documents, root)
     waiting = [DocumentObject("document", documents.root, (), root)]
     seen: set[tuple[str, int]] = set()
     while waiting:
@@ -237,7 +205,7 @@ def link(documents: Documents) -> None:
         seen.add((place.kind, id(node)))
         if place.kind in EXTENSION_MEMBERS and not EXTENSION_MEMBERS[place.kind].isdisjoint(node):
             documents.with_extensions.append(place)
-        targets = _outgoing(documents, place, node, rewrite)
+        targets = _outgoing(documents, place, node)
         inner = [*members(place)]
         documents.roots += targets
         documents.roots += [one for one in inner if one.kind == "schema" != place.kind]
@@ -245,14 +213,32 @@ def link(documents: Documents) -> None:
     _check_cycles(documents)
 
 
-def _outgoing(
-    documents: Documents, place: DocumentObject, node: dict[str, object], rewrite: Rewrite
-) -> list[DocumentObject]:
+def _identify(documents: Documents, root: object) -> None:
+    """Learn the identifiers of the root document."""
+
+    def metaschema_at(uri: str) -> object:
+        try:
+            found = documents.identified(uri)
+            return None if found is None else look_up(documents.read(found.uri), pointer_of(found.tokens))
+        except UnreadableError:
+            return None
+
+    head = root if isinstance(root, Mapping) else {}
+    is_30 = str(head.get("openapi", "")).startswith("3.0")
+    rewrite = dialect_rewriter(head)
+    documents.identifiers = Identifiers(documents.root, rewrite, is_draft_4=is_30, metaschema_at=metaschema_at)
+    documents.scan(DocumentObject("document", documents.root, (), root))
+
+
+def _outgoing(documents: Documents, place: DocumentObject, node: dict[str, object]) -> list[DocumentObject]:
     if place.kind == "example" and isinstance(node.get("externalValue"), str):
         _inline_example(documents, place, node)
     targets = [*_follow(documents, place, node), *_link_discriminator(documents, place, node)]
-    if place.kind == "schema":
-        rewrite(node)
+    if place.kind == "schema" and documents.identifiers is not None:
+        documents.identifiers.resource_at(place.uri, place.tokens).rewrite(node)
+        if prefix_items(node):
+            cure = "Write one schema, or 'prefixItems' in OpenAPI 3.1."
+            documents.fault(place, "'items' is a list.", cure, mended="It is read as 'prefixItems'.")
         for pattern, used in use_patterns(node):
             if used.text is not None:
                 fact = f"the pattern {pattern!r} is not one of ECMA-262."
@@ -261,15 +247,27 @@ def _outgoing(
 
 
 def _follow(documents: Documents, place: DocumentObject, node: dict[str, object]) -> list[DocumentObject]:
-    ref = node.pop("$ref", node.pop("$dynamicRef", None) if place.kind == "schema" else None)
-    if ref is None:
-        return []
-    target = _target(documents, place, ref, "" if place.kind == "resource" else UNLINKED)
-    if target is None:
-        return [place]
-    node["$ref"] = f"{target.uri}#{pointer_of(target.tokens)}"
-    documents.links.append(place)
-    return [target]
+    ref, dynamic = node.pop("$ref", None), node.pop("$dynamicRef", None) if place.kind == "schema" else None
+    mended = "" if place.kind == "resource" else UNLINKED  # declarations of this project are never mended
+    found = [_target(documents, place, one, mended) for one in (ref, dynamic) if one is not None]
+    targets = [one for one in found if one is not None]
+    if ref is not None and found[0] is not None:
+        node["$ref"] = f"{found[0].uri}#{pointer_of(found[0].tokens)}"
+        documents.links.append(place)
+    if dynamic is not None and found[-1] is not None:
+        target = found[-1]
+        anchor = target.node.get("$dynamicAnchor") if isinstance(target.node, Mapping) else None
+        keyword = "$dynamicRef" if anchor is not None and anchor == str(dynamic).partition("#")[2] else "$ref"
+        holder = node if keyword not in node else _added_part(node)
+        holder[keyword] = f"{target.uri}#{pointer_of(target.tokens)}"
+    return targets if len(targets) == len(found) or not mended else [*targets, place]
+
+
+def _added_part(node: dict[str, object]) -> dict[str, object]:
+    """Return a new part in the `allOf` of a schema."""
+    parts, part = node.get("allOf"), dict[str, object]()
+    node["allOf"] = [*(parts if isinstance(parts, list) else ()), part]
+    return part
 
 
 def _target(documents: Documents, place: DocumentObject, ref: object, mended: str) -> DocumentObject | None:
@@ -277,7 +275,7 @@ def _target(documents: Documents, place: DocumentObject, ref: object, mended: st
         documents.fault(place, f"'$ref: {short(ref)}' is no reference.", "Write a string.", mended=mended)
         return None
     try:
-        uri, pointer = split_ref(documents.absolute(ref, base=place.uri))
+        uri, pointer = split_ref(documents.resolve(ref, place))
         found = look_up(documents.read(uri), pointer)
     except ValueError as error:
         documents.fault(place, f"'$ref: {ref}' cannot be followed.", str(error), mended=mended)
@@ -289,7 +287,9 @@ def _target(documents: Documents, place: DocumentObject, ref: object, mended: st
     if found is ABSENT:
         documents.fault(place, f"'$ref: {ref}' leads to nothing.", _nearest(documents, uri, pointer), mended=mended)
         return None
-    return DocumentObject(place.kind, uri, tokens_of(pointer), found)
+    target = DocumentObject(place.kind, uri, tokens_of(pointer), found)
+    documents.scan(target)
+    return target
 
 
 def _nearest(documents: Documents, uri: str, pointer: str) -> str:

@@ -8,7 +8,7 @@ mended afterwards. Files that it refers to stay as they are: only schemas in the
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from contracts.openapi.references import METHODS
+from contracts.openapi.grammar import METHODS
 from contracts.schemas.keywords import children
 from contracts.syntax.text import look_up
 

@@ -26,7 +26,10 @@ UNEVALUATED_KEYWORDS: Final = frozenset(("unevaluatedItems", "unevaluatedPropert
 
 
 class Explainer:
-    """Explains values that are invalid for one schema. Its rules are made on first use."""
+    """Explains values that are invalid for one schema. Its rules are made on first use.
+
+    A schema with a `$dynamicRef` is explained as a whole: what its parts mean depends on where they are referred to.
+    """
 
     __slots__ = ("_rules", "schema")
 
@@ -38,7 +41,8 @@ class Explainer:
         """Add what is wrong with the invalid `value` at `path` to `found`."""
         rules = self._rules
         if rules is None:
-            rules = self._rules = tuple(_rules(self.schema))
+            whole = self.schema.within.is_dynamic(self.schema.ref)
+            rules = self._rules = () if whole else tuple(_rules(self.schema))
         before = found.total
         for rule in rules:
             rule(value, path, found)

@@ -24,6 +24,7 @@ SCHEMA_KEYWORDS: Final = frozenset(
 )
 SCHEMA_LIST_KEYWORDS: Final = frozenset(("allOf", "anyOf", "oneOf", "prefixItems"))
 SCHEMA_MAP_KEYWORDS: Final = frozenset(("$defs", "definitions", "dependentSchemas", "patternProperties", "properties"))
+REFERENCES: Final = ("$ref", "$dynamicRef")
 IDENTIFIER_KEYWORDS: Final = frozenset(("$anchor", "$dynamicAnchor", "$id", "$schema", "$vocabulary"))
 ANNOTATIONS: Final = frozenset(
     (
@@ -60,28 +61,36 @@ def children(schema: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], ob
             yield from (((keyword, name), one) for name, one in value.items())
 
 
-def rewrite_references(schema: Mapping[str, object], reference: Callable[[str], str]) -> dict[str, object]:
-    """Return a copy of a schema without identifiers (`$id`, `$anchor`), each `$ref` replaced by `reference` of it."""
+Reference: TypeAlias = Callable[[str], str]
+
+
+def rewrite_references(
+    schema: Mapping[str, object], reference: Reference, dynamic: Reference | None = None
+) -> dict[str, object]:
+    """Return a copy of a schema without identifiers (`$id`, `$anchor`), each `$ref` replaced by `reference` of it.
+
+    `dynamic` replaces each `$dynamicRef`; without it `reference` does.
+    """
     return {
-        keyword: _value(keyword, value, reference)
+        keyword: _value(keyword, value, reference, dynamic or reference)
         for keyword, value in schema.items()
         if keyword not in IDENTIFIER_KEYWORDS
     }
 
 
-def _part(schema: object, reference: Callable[[str], str]) -> object:
-    return rewrite_references(schema, reference) if isinstance(schema, Mapping) else schema
+def _part(schema: object, reference: Reference, dynamic: Reference) -> object:
+    return rewrite_references(schema, reference, dynamic) if isinstance(schema, Mapping) else schema
 
 
-def _value(keyword: str, value: object, reference: Callable[[str], str]) -> object:
-    if keyword == "$ref" and isinstance(value, str):
-        return reference(value)
+def _value(keyword: str, value: object, reference: Reference, dynamic: Reference) -> object:
+    if keyword in REFERENCES and isinstance(value, str):
+        return reference(value) if keyword == "$ref" else dynamic(value)
     if keyword in SCHEMA_KEYWORDS:
-        return _part(value, reference)
+        return _part(value, reference, dynamic)
     if keyword in SCHEMA_LIST_KEYWORDS and isinstance(value, list):
-        return [_part(one, reference) for one in value]
+        return [_part(one, reference, dynamic) for one in value]
     if keyword in SCHEMA_MAP_KEYWORDS and isinstance(value, Mapping):
-        return {name: _part(one, reference) for name, one in value.items()}
+        return {name: _part(one, reference, dynamic) for name, one in value.items()}
     return value
 
 
@@ -123,10 +132,76 @@ def _allow_null(schema: dict[str, object]) -> None:
 
 
 def from_31(schema: dict[str, object]) -> None:
-    """Convert a schema of OpenAPI 3.1 in place: a `$ref` beside assertions becomes a member of `allOf`."""
+    """Convert a schema of OpenAPI 3.1 in place: a `$ref` beside assertions becomes a member of `allOf`.
+
+    An `$id` that is a fragment alone, as in draft 7, is an anchor.
+    """
+    given = schema.get("$id")
+    if isinstance(given, str) and given[:1] == "#":
+        schema["$anchor"] = schema.pop("$id")[1:]  # type: ignore[index] # a string
     if "$ref" in schema and not all(keyword == "$ref" or is_annotation(keyword) for keyword in schema):
         parts = schema.get("allOf")
         schema["allOf"] = [{"$ref": schema.pop("$ref")}, *(parts if isinstance(parts, list) else ())]
+
+
+def from_07(schema: dict[str, object]) -> None:
+    """Convert a schema of draft 6 or 7 in place: lists of `items`, `dependencies`, siblings of `$ref`."""
+    if "$ref" in schema:
+        for keyword in [one for one in schema if one != "$ref" and not is_annotation(one)]:
+            del schema[keyword]
+        return
+    from_2019(schema)
+
+
+def from_2019(schema: dict[str, object]) -> None:
+    """Convert a schema of draft 2019-09 in place: lists of `items`, `dependencies`."""
+    prefix_items(schema)
+    dependencies = schema.pop("dependencies", {})
+    for name, needed in dependencies.items() if isinstance(dependencies, dict) else ():
+        keyword = "dependentRequired" if isinstance(needed, list) else "dependentSchemas"
+        schema.setdefault(keyword, {})[name] = needed  # type: ignore[index] # a map, where it is a schema
+    from_31(schema)
+
+
+def prefix_items(schema: dict[str, object]) -> bool:
+    """Convert a list of `items` in place, as drafts before 2020-12 have it; say whether there was one."""
+    if not isinstance(schema.get("items"), list):
+        return False
+    schema["prefixItems"] = schema.pop("items")
+    if "additionalItems" in schema:
+        schema["items"] = schema.pop("additionalItems")
+    return True
+
+
+def from_04(schema: dict[str, object]) -> None:
+    """Convert a schema of draft 4 in place: as draft 7, and limits that are exclusive by a flag."""
+    from_07(schema)
+    from_30(schema)
+
+
+VALIDATION_KEYWORDS: Final = (
+    *("const", "enum", "maximum", "minimum", "exclusiveMaximum", "exclusiveMinimum", "multipleOf", "pattern", "type"),
+    *("dependentRequired", "maxContains", "maxItems", "maxLength", "maxProperties", "required", "uniqueItems"),
+    *("minContains", "minItems", "minLength", "minProperties"),
+)
+DIALECTS: Final[Mapping[str, Rewrite]] = {
+    "https://json-schema.org/draft/2020-12/schema": from_31,
+    "https://json-schema.org/draft/2019-09/schema": from_2019,
+    "http://json-schema.org/draft-07/schema": from_07,
+    "http://json-schema.org/draft-06/schema": from_07,
+    "http://json-schema.org/draft-04/schema": from_04,
+}
+
+
+def without_validation(rewrite: Rewrite) -> Rewrite:
+    """Return the conversion for schemas of a metaschema without the validation vocabulary (core, 8.1.2)."""
+
+    def rewritten(schema: dict[str, object]) -> None:
+        rewrite(schema)
+        for keyword in VALIDATION_KEYWORDS:
+            schema.pop(keyword, None)
+
+    return rewritten
 
 
 def dialect_rewriter(document: Mapping[str, object]) -> Rewrite:

@@ -12,7 +12,8 @@ from jsonschema_rs import Draft202012Validator, EmailOptions, FancyRegexOptions
 
 from contracts.messages import ABSENT
 from contracts.schemas.directions import HIDING_KEYWORDS, DirectedSchemas, Direction, direction_of
-from contracts.schemas.keywords import SCHEMA_KEYWORDS, is_annotation, rewrite_references
+from contracts.schemas.dynamic_scope import with_resources
+from contracts.schemas.keywords import REFERENCES, SCHEMA_KEYWORDS, is_annotation, rewrite_references
 from contracts.syntax.text import look_up, pointer_of, split_ref, tokens_of
 
 PATTERN_OPTIONS: Final = FancyRegexOptions(backtrack_limit=100_000)  # steps; beyond, the pattern does not match
@@ -39,12 +40,13 @@ def is_pure_reference(schema: object) -> bool:
 class SchemaSet:
     """The documents of a contract by URI; every `$ref` in them is absolute: `uri#pointer`."""
 
-    __slots__ = ("_directed", "_validators", "_values", "documents")
+    __slots__ = ("_directed", "_dynamic", "_validators", "_values", "documents")
 
     def __init__(self, documents: Mapping[str, object]) -> None:
         self.documents = documents
         self._validators: dict[str, Draft202012Validator] = {}
         self._values: dict[str, object] = {}
+        self._dynamic: dict[str, bool] = {}
         self._directed = {direction: DirectedSchemas(direction, self.value) for direction in HIDING_KEYWORDS}
 
     def __reduce__(self) -> tuple[type["SchemaSet"], tuple[Mapping[str, object]]]:
@@ -96,21 +98,41 @@ class SchemaSet:
 
     def standalone(self, ref: str) -> dict[str, object]:
         """Return the schema at `ref` with everything that it refers to under `$defs`."""
-        return self.enclosed(_mapping(self.value(ref)))
+        whole, self._dynamic[ref] = self._enclosed(_mapping(self.value(ref)))
+        return with_resources(ref, self.documents, self.value) if self._dynamic[ref] else whole
+
+    def is_dynamic(self, ref: str) -> bool:
+        """Say whether validity depends on where the schema at `ref` is referred to from: by a `$dynamicRef`."""
+        if ref not in self._dynamic:
+            self.standalone(ref)
+        return self._dynamic.get(ref, True)
 
     def enclosed(self, schema: Mapping[str, object]) -> dict[str, object]:
         """Return a copy of a schema of this set with everything that it refers to under `$defs`."""
+        return self._enclosed(schema)[0]
+
+    def _enclosed(self, schema: Mapping[str, object]) -> tuple[dict[str, object], bool]:
+        """Return a schema with everything that it refers to, and whether a `$dynamicRef` is among it."""
         names: dict[str, str] = {}
-        definitions: dict[str, object] = {}
+        waiting: list[str] = []
+        dynamic: list[str] = []
 
         def name(target: str) -> str:
-            return f"#/$defs/{names.setdefault(target, f's{len(names)}')}"
+            if target not in names:
+                names[target] = f"s{len(names)}"
+                waiting.append(target)
+            return f"#/$defs/{names[target]}"
 
-        root = rewrite_references(schema, name)
-        while len(definitions) < len(names):
-            target = list(names)[len(definitions)]
-            definitions[names[target]] = rewrite_references(_mapping(self.value(target)), name)
-        return {**root, "$defs": definitions} if definitions else root
+        def dynamic_name(target: str) -> str:
+            dynamic.append(target)
+            return name(target)
+
+        root = rewrite_references(schema, name, dynamic_name)
+        definitions: dict[str, object] = {}
+        while waiting:
+            target = waiting.pop()
+            definitions[names[target]] = rewrite_references(_mapping(self.value(target)), name, dynamic_name)
+        return ({**root, "$defs": definitions} if definitions else root), bool(dynamic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,8 +242,7 @@ class Schema:
         return None
 
     def _parts(self) -> "Iterator[Schema]":
-        if "$ref" in self.raw:
-            yield self.within.schema(str(self.raw["$ref"]))
+        yield from (self.within.schema(str(self.raw[keyword])) for keyword in REFERENCES if keyword in self.raw)
         for keyword in ("allOf", "anyOf", "oneOf"):
             yield from self.parts(keyword)
         yield from (self.inside(keyword) for keyword in ("then", "else") if keyword in self.raw)

@@ -10,7 +10,7 @@ from math import lcm
 from typing import Any, Final, TypeAlias
 
 from contracts.schemas.equality import equal
-from contracts.schemas.keywords import is_annotation
+from contracts.schemas.keywords import REFERENCES, is_annotation
 from contracts.schemas.schema_set import SchemaSet
 from generators.data.plan import pattern_predicate
 from generators.errors import ContradictionError
@@ -187,8 +187,8 @@ def flatten(schema: object, schemas: SchemaSet, seen: tuple[str, ...] = ()) -> F
     flat = _own_keywords(schema)
     for part in schema.get("allOf", ()):
         flat = merge(flat, flatten(part, schemas, seen))
-    if "$ref" in schema:
-        flat = merge(flat, flatten(resolve(schema["$ref"], schemas, seen), schemas, (*seen, schema["$ref"])))
+    for ref in (str(schema[keyword]) for keyword in REFERENCES if keyword in schema):
+        flat = merge(flat, flatten(resolve(ref, schemas, seen), schemas, (*seen, ref)))
     return flat
 
 
@@ -248,7 +248,7 @@ def _is_mapping(value: object) -> bool:
 
 
 def _is_assertion(keyword: str) -> bool:
-    return keyword not in IGNORED_KEYWORDS and keyword not in ("$ref", "allOf") and not is_annotation(keyword)
+    return keyword not in IGNORED_KEYWORDS and keyword not in (*REFERENCES, "allOf") and not is_annotation(keyword)
 
 
 def resolve(ref: str, schemas: SchemaSet, seen: tuple[str, ...] = ()) -> object:

@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from contracts.openapi.model import Contract
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def ref_map(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> dict[str, Path]:
+    """Parse `URI=FILE` entries to the local files, or folders, of absolute URIs."""
+    found: dict[str, Path] = {}
+    for word in words:
+        uri, _, file = word.partition("=")
+        if ":" not in uri or not file:
+            says = f"'{word}' is not URI=FILE, such as https://example.com/pet.json=pet.json."
+            raise click.BadParameter(says, context, parameter)
+        found[uri.partition("#")[0]] = Path(file)
+    return found
+
+
 READING_OPTIONS: Final = (
     click.option(
         "--overlay",
@@ -42,6 +56,14 @@ READING_OPTIONS: Final = (
     click.option(
         "--allow-remote", is_flag=True, help="Read documents and follow references at other hosts than this machine."
     ),
+    click.option(
+        "--ref-map",
+        "ref_map",
+        multiple=True,
+        callback=ref_map,
+        metavar="URI=FILE",
+        help="Local file of a URI that references name; one ending with / maps all below it to a folder; repeatable.",
+    ),
 )
 MAX_REPAIRS: Final = 20
 
@@ -55,7 +77,7 @@ def reading_of(given: Mapping[str, Any]) -> "LoadOptions":
     """Return how documents are read, from the options of `reading_options`."""
     from contracts.openapi.loading import LoadOptions  # noqa: PLC0415 - `--help` must not wait for it
 
-    names = ("overlays", "presets", "strict", "allow_remote")
+    names = ("overlays", "presets", "strict", "allow_remote", "ref_map")
     return LoadOptions(**{name: given[name] for name in names})
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 import orjson
 
 from contracts.messages import ABSENT, Headers, Response
+from contracts.openapi.grammar import GRAMMAR, DocumentObject, members
 from contracts.openapi.model import Contract, is_json
-from contracts.openapi.references import GRAMMAR, DocumentObject, members
 from contracts.syntax.text import escape, split_ref, tokens_of
 from generators.reports.html import html_page
 from generators.reports.junit_sarif import junit_xml, sarif_log

@@ -4,7 +4,7 @@ import copy
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from contracts import ContractError, Fault, load
@@ -160,7 +160,7 @@ def test_the_document_to_be_broken_is_sound(tmp_path):
             {"$ref": "https://example.com/thing.json"},
             "/components/schemas/Thing",
             "'$ref: https://example.com/thing.json' cannot be followed.",
-            "Save what it refers to in a file beside this one, or allow it with --allow-remote.",
+            "Name a file that holds it with --ref-map, or allow it with --allow-remote.",
         ),
         (
             "/components/schemas/Thing",
@@ -337,6 +337,7 @@ def places(value, at=""):
 
 
 @given(st.sampled_from([*places(SOUND)]), ANY)
+@example("/x-resources/thing", {"$ref": "none"})
 def test_no_document_brings_a_traceback(tmp_path_factory, pointer, value):
     """Whatever stands anywhere in a document, it loads or is refused by faults."""
     file = tmp_path_factory.getbasetemp() / "any.json"

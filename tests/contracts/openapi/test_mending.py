@@ -248,8 +248,8 @@ MISTAKES = {
     ),
     "items as a list": (
         [("/components/schemas/Owner", {"type": "array", "items": [{"type": "string"}, 5]})],
-        "/components/schemas/Owner/items",
-        "it must be true or false or an object, not an array.",
+        "/components/schemas/Owner",
+        "'items' is a list.",
     ),
     "a version without a patch": ([("/openapi", "3.0")], "/openapi", "OpenAPI '3.0' is not read."),
     "a version as a number": ([("/openapi", 3.1)], "/openapi", "OpenAPI 3.1 is not read."),
