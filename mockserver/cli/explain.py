@@ -104,9 +104,13 @@ def _answerer(ready: "PreparedApi", operation: "Operation") -> tuple[str, str]:
     if operation.record is None:
         return "document", "the document answers it: an example, else a value made from the schema"
     act = operation.record
-    source = (
-        "as its x-record says" if "x-record" in _raw(ready.api.contract, operation) else "inferred from method and path"
-    )
+    source = "inferred from method and path" if act.inferred else "as its x-record says"
+    resource = ready.api.contract.resources.get(act.resource.constant)
+    if act.inferred and resource is not None and resource.inferred:
+        from mockserver.engine.inferred_resources import keeps_state  # noqa: PLC0415 - it reads every response
+
+        if not keeps_state(ready.api, operation):
+            return "document", f"the document answers it: its response shows no record of {resource.name} with a key"
     where = act.resource.constant or f"the resource at {act.resource.source}"
     action = ACTIONS.get(act.action.constant, f"does what {act.action.source} says to a record of")
     return "record", f"{action} {where}, {source}"

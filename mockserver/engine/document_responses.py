@@ -28,6 +28,7 @@ from mockserver.engine.body_formats import header_text, write_body
 STATUSES_WITHOUT_CONTENT: Final = frozenset((204, 205, 304))
 SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 ANSWER_HEADER: Final = "Bulkproof-Answer"
+EMPTY_TEXT: Final = b" "  # the least of a body that a document declares: one without content would be missing
 HTTP_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
 HEADER_VALUES: Final[Mapping[str, str]] = {
     "access-control-allow-headers": "*",
@@ -42,6 +43,13 @@ HEADER_VALUES: Final[Mapping[str, str]] = {
     "vary": "Accept",
     "www-authenticate": "Bearer",
 }  # what header fields of HTTP hold where their schema says only that they are text
+RANGES: Final[Mapping[str, str]] = {
+    "audio": "audio/mpeg",
+    "font": "font/woff2",
+    "image": "image/png",
+    "text": "text/plain",
+    "video": "video/mp4",
+}  # the media type to answer with where the document declares a range such as `image/*`
 DATE_HEADERS: Final = frozenset(("date", "expires", "last-modified"))
 PATH_HEADERS: Final = frozenset(("location", "content-location"))
 FRAMING_HEADERS: Final = frozenset(
@@ -115,7 +123,7 @@ def response_schema(media: MediaType) -> Schema | None:
 def with_body(context: RequestContext, status: int, value: object, media_type: str, schema: Schema | None) -> Response:
     """Return a response with a value as its body, written in the media type, and all declared headers."""
     headers = Headers((("Content-Type", media_type),))
-    body = write_body(value, media_type, schema)
+    body = write_body(value, media_type, schema) or EMPTY_TEXT
     data = value if is_json(media_type) else ABSENT
     return with_declared_headers(context, Response(status=status, headers=headers, body=body, data=data))
 
@@ -169,10 +177,10 @@ def chosen_media(context: RequestContext, documented: DeclaredResponse | None) -
 
 
 def concrete_media_type(media: MediaType) -> str:
-    """Return the media type of an answer: JSON, or text, for a range."""
+    """Return the media type of an answer; for a range one that is in it."""
     if "*" not in media.media_range:
         return media.media_range
-    return "text/plain" if media.media_range == "text/*" else "application/json"
+    return RANGES.get(media.media_range.partition("/")[0], "application/json")
 
 
 def success_status(operation: Operation | None) -> int:

@@ -160,7 +160,10 @@ class InferredServer:
         else:
             self.store.put(self.collection, existing._replace(deleted=True, modified=self.context.now))
         self.context.outcomes = (Outcome(self._item("delete", self.key, None), "done", "delete", (), existing),)
-        return None
+        response = answer_from_document(self.context)
+        if not response.body:
+            self.context.answer_origin = "stored"
+        return response
 
     def _write(
         self,
@@ -183,9 +186,7 @@ class InferredServer:
         response = self._record_response(reply, record)
         if response is None:
             return None
-        outcome = self._apply(
-            Item(0, None, action, self._declared(), key, payload, None, None, self.context.data), record
-        )
+        outcome = self._apply(self._item(action, key, payload), record)
         self.context.outcomes = (outcome,)
         if outcome.failed:
             return self._refused(400, "invalid", f"{message_of(outcome)}.")

@@ -74,6 +74,14 @@ def _infer(contract: Contract, name: str) -> InferredResource | None:
     return InferredResource(name=name, key=key, kind=KeyType(next(filter(None, schemas), None)), replies=replies)
 
 
+def keeps_state(api: Api, operation: Operation) -> bool:
+    """Tell whether an operation with an inferred record is served with state, and not by the document alone."""
+    assert operation.record is not None  # noqa: S101 - the caller has looked
+    found = inferred_resource(api, operation.record.resource.constant)
+    shows = operation.record.action.constant in {"create", "list"}  # the others can keep what they do not show
+    return found is not None and (not shows or found.replies[operation.id].shown is not None)
+
+
 PRIORITY: Final = ("read", "create", "replace", "update", "list", "delete")
 
 

@@ -234,3 +234,13 @@ def test_of_several_examples_the_first_that_fits_is_answered(tmp_path):
     examples = {"bad": {"value": {"name": 1}}, "good": {"value": {"name": "good"}}}
     response = Served(tmp_path, {"200": of(NAMED, examples=examples)}).ask()
     assert (response.data, response.headers.get("Bulkproof-Answer")) == ({"name": "good"}, "example")
+
+
+@pytest.mark.parametrize("media", ["audio/*", "image/*", "text/*", "application/*", "*/*"])
+def test_a_range_of_media_types_is_answered_with_one_of_them(tmp_path, media):
+    """The answer's media type is in the declared range, and its body is never empty."""
+    served = Served(tmp_path, {"200": {"description": "", "content": {media: {}}}})
+    response = served.ask()
+    assert "*" not in response.headers.get("Content-Type")
+    assert response.body
+    assert served.fits(response)

@@ -11,6 +11,7 @@ from contracts.openapi.loading import load
 from contracts.openapi.validation import validate_response
 from mockserver.api.model import Api
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
+from mockserver.engine.inferred_resources import keeps_state
 from mockserver.engine.pipeline import handle
 from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
 
@@ -147,7 +148,7 @@ def test_what_a_client_creates_is_real_in_any_envelope(tmp_path, shape):
     replaced = record_in(served.ask("PUT", f"/pets/{pet['id']}", wrap({"name": "Bea"})).data)
     assert (replaced["id"], replaced["name"], "tag" in replaced) == (pet["id"], "Bea", False)
     assert record_in(served.ask("GET", f"/pets/{pet['id']}").data) == replaced
-    served.ask("DELETE", f"/pets/{pet['id']}", None, 204)
+    assert served.ask("DELETE", f"/pets/{pet['id']}", None, 204).headers.get("Bulkproof-Answer") == "stored"
     served.ask("GET", f"/pets/{pet['id']}", None, 404)
     served.ask("DELETE", f"/pets/{pet['id']}", None, 404)
     served.ask("PATCH", f"/pets/{pet['id']}", wrap({"tag": "red"}), 404)
@@ -239,6 +240,9 @@ def test_a_reply_that_cannot_fit_is_the_documents_and_nothing_is_stored(tmp_path
     response = served.ask("POST", "/pets", {"name": "Anna"}, 201)
     assert response.headers.get("Bulkproof-Answer").startswith("generated")
     assert served.ask("GET", "/pets").data == before
+    by_method = {(one.method, one.record.key is None): one for one in served.api.contract.operations}
+    assert keeps_state(served.api, by_method["POST", True]) is (kind == "contradiction")
+    assert keeps_state(served.api, by_method["GET", False])
 
 
 def test_members_of_a_request_that_a_reply_does_not_declare_are_not_shown(tmp_path):
