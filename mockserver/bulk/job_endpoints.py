@@ -24,6 +24,7 @@ from mockserver.bulk.outcome_rendering import (
     message_of,
     name_of,
     outcome_class,
+    render_entries,
     reported_outcomes,
     split_entries,
     status_of,
@@ -125,6 +126,8 @@ def _run(maker: Api, api_state: ApiState, job: Job) -> None:
         if declared is None
         else reported_outcomes(declared, outcomes, whole_failed=whole_failed, rolled_back=rolled_back)
     )
+    idle = [one for one in reported if one.result == "not-run"] if job_results_apart(batch.bulk, "notRun") else []
+    reported = [one for one in reported if one.result != "not-run"] if idle else reported
     if declared is not None and job_results_apart(batch.bulk):
         declared = replace(declared, failed_at=FAILURES_APART)
     entries, failed_entries = (None, None) if declared is None else split_entries(run, declared, reported)
@@ -135,6 +138,7 @@ def _run(maker: Api, api_state: ApiState, job: Job) -> None:
         status=status_of(batch.bulk.reply.status, outcome_class(outcomes, job.unit)),
         entries=entries,
         failed_entries=failed_entries,
+        not_run_entries=None if declared is None or not idle else render_entries(run, declared, idle),
         error=_whole_failure(job, outcomes) if batch.bulk.job is not None and batch.bulk.job.error is not None else "",
         outcomes=() if here else outcomes,
     )
@@ -151,9 +155,9 @@ def _whole_failure(job: Job, outcomes: Sequence[Outcome]) -> str:
 FAILURES_APART: Final = "/~failures"  # stands for another response: where an operation of its own returns failures
 
 
-def job_results_apart(bulk: Bulk) -> bool:
-    """Tell whether failures are returned by an operation of their own."""
-    return bulk.job is not None and "failed" in bulk.job.results_of.values()
+def job_results_apart(bulk: Bulk, result: str = "failed") -> bool:
+    """Tell whether failures, or what was not run, are returned by an operation of their own."""
+    return bulk.job is not None and result in bulk.job.results_of.values()
 
 
 def _failed_result(api: Api, api_state: ApiState, job: Job) -> JobResult:
@@ -249,8 +253,8 @@ def results_of(context: RequestContext) -> tuple[Outcomes, Sequence[object] | Ma
     outcomes = declared.outcomes or Outcomes(at="")
     result = context.api_state.jobs.results.get(job.id)
     which = declared.results_of.get(context.operation.id)
-    found = None if result is None else result.failed_entries if which == "failed" else result.entries
-    if found is None or which == "notRun":
+    found = None if result is None else result.entries_of(which)
+    if found is None:
         return outcomes, {} if outcomes.shape == "map" else []
     return outcomes, found  # type: ignore[return-value] # entries are rendered as a list or a map
 

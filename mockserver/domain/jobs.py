@@ -55,9 +55,9 @@ class Job:
 class JobResult:
     """The result of a job that ran: numbers of items by result, and the entries rendered for its poll.
 
-    `failed_entries` are the failures where those stand apart, `error` is why the job failed as a whole. `status` is the
-    status code that a synchronous request would have had. `is_internal_fault` marks a job that an
-    internal error kept from running.
+    `failed_entries` are the failures, `not_run_entries` what was not run, where those stand apart, `error` is why the
+    job failed as a whole. `status` is the status code that a synchronous request would have had. `is_internal_fault`
+    marks a job that an internal error kept from running.
     """
 
     done: int
@@ -68,7 +68,13 @@ class JobResult:
     outcomes: Sequence[Outcome] = ()
     is_internal_fault: bool = False
     failed_entries: object = None
+    not_run_entries: object = None
     error: str = ""
+
+    def entries_of(self, result: str | None) -> object:
+        """Return the entries of what is `done`, `failed` or `notRun`, where each stands apart; else all of them."""
+        apart = {"failed": self.failed_entries, "notRun": self.not_run_entries}
+        return apart.get(result or "", self.entries)
 
 
 def is_final(job: Job, now: datetime) -> bool:
