@@ -79,8 +79,14 @@ def _styled(texts: list[str], schema: Schema, encoding: Mapping[str, object], *,
 def reserved_fields(body: bytes, media: MediaType) -> tuple[str, ...]:
     """Return the fields of a urlencoded form that have reserved characters in spite of their `encoding`."""
     pairs = (pair.partition("=") for pair in body.decode("utf-8", "replace").split("&"))
-    guarded = {name for name, one in media.encoding.items() if one.get("allowReserved") is not True}
-    return tuple(name for name, _, text in pairs if name in guarded and RESERVED.search(text))
+    guarded = {
+        name: SEPARATORS.get(str(one.get("style", "form")), ",") if one.get("explode") is False else ""
+        for name, one in media.encoding.items()
+        if one.get("allowReserved") is not True
+    }  # what divides the elements of a field is no reserved character in it
+    return tuple(
+        name for name, _, text in pairs if name in guarded and RESERVED.search(text.replace(guarded[name], ""))
+    )
 
 
 def _urlencoded(body: bytes) -> Iterator[FormPart]:

@@ -116,10 +116,13 @@ def _parameter_schema(value: Mapping[str, Any]) -> Object:
 def _parameter(value: Mapping[str, Any]) -> Object:
     found = {name: one for name, one in value.items() if name in KEPT_OF_PARAMETER} | _extensions(value)
     found["schema"] = _parameter_schema(value)
-    if value.get("type") == "array" and value.get("in") == "query":
-        # tab-separated values have no counterpart
-        found["style"], found["explode"] = STYLES.get(str(value.get("collectionFormat")), ("form", False))
-    return found
+    return found | _style(value) if value.get("type") == "array" and value.get("in") == "query" else found
+
+
+def _style(value: Mapping[str, Any]) -> Object:
+    """Return how the elements of an array are divided; tab-separated values have no counterpart."""
+    style, explode = STYLES.get(str(value.get("collectionFormat")), ("form", False))
+    return {"style": style, "explode": explode}
 
 
 def _media_types(value: object, otherwise: Sequence[str]) -> list[str]:
@@ -210,7 +213,9 @@ class _Source:
         schema = {"type": "object", "properties": members, **({"required": required} if required else {})}
         has_file = any(one.get("type") == "file" for one in parameters)
         forms = [one for one in consumes if one in {FORM, MULTIPART} and not (has_file and one == FORM)]
-        content = {media: {"schema": schema} for media in forms or [MULTIPART if has_file else FORM]}
+        lists = {str(one.get("name")): _style(one) for one in parameters if one.get("type") == "array"}
+        media_type = {"schema": schema, **({"encoding": lists} if lists else {})}
+        content = dict.fromkeys(forms or [MULTIPART if has_file else FORM], media_type)
         return {"required": bool(required), "content": content}
 
     def _response(self, value: object, produces: list[str]) -> Any:
