@@ -84,7 +84,8 @@ class _LinkedObjects:
                 self.documents.faults += done.faults
             if done.value is not place.node:
                 waiting += self._replace(place, done)
-        for place in sorted(self.removed, key=lambda one: [(len(token), token) for token in one.tokens], reverse=True):
+        removed = {(one.uri, one.tokens): one for one in self.removed}.values()
+        for place in sorted(removed, key=lambda one: [(len(token), token) for token in one.tokens], reverse=True):
             self._remove(place)
         for ref, places in self.links.items():
             uri, pointer = split_ref(ref)
@@ -109,7 +110,8 @@ class _LinkedObjects:
             self.removed.append(place)
             return []
         parent: Any = look_up(self.documents.loaded[place.uri], pointer_of(place.tokens[:-1]))
-        parent[int(place.tokens[-1]) if isinstance(parent, list) else place.tokens[-1]] = done.value
+        for key in [one for one, value in _entries(parent) if value is place.node and str(one) == place.tokens[-1]]:
+            parent[key] = done.value
         return []
 
     def _unlink(self, place: DocumentObject) -> DocumentObject:
@@ -121,11 +123,14 @@ class _LinkedObjects:
         return place
 
     def _remove(self, place: DocumentObject) -> None:
+        """Take an object out of what holds it, unless that was mended before."""
         parent: Any = look_up(self.documents.loaded[place.uri], pointer_of(place.tokens[:-1]))
-        if isinstance(parent, list):
-            del parent[int(place.tokens[-1])]
-        elif isinstance(parent, dict):
-            parent.pop(place.tokens[-1], None)
+        for key in [one for one, value in _entries(parent) if value is place.node][::-1]:
+            del parent[key]
+
+
+def _entries(value: object) -> list[tuple[Any, object]]:
+    return list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
 
 
 KIND_WORDS: Final = {

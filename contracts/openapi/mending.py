@@ -174,7 +174,7 @@ def _wrong_type(holder: Mapping[str, object], path: Tokens, value: Any, broken: 
     expected = broken.expected
     types = {expected} if isinstance(expected, str) else set(expected)
     if types == {"object", "boolean"}:
-        return _wrong_schema(holder, path, value)
+        return _wrong_schema(holder, path)
     for one in sorted(types & CONVERT.keys()):
         with suppress(ValueError):
             converted = CONVERT[one](value, path)
@@ -183,13 +183,7 @@ def _wrong_type(holder: Mapping[str, object], path: Tokens, value: Any, broken: 
     return ""
 
 
-def _wrong_schema(holder: Mapping[str, object], path: Tokens, value: object) -> str:
-    if isinstance(value, list) and path[-1] == "items":
-        parent = _parent(holder, path)
-        parent.setdefault("prefixItems", parent.pop("items"))
-        if "additionalItems" in parent:
-            parent["items"] = parent.pop("additionalItems")
-        return "It is taken as 'prefixItems'."
+def _wrong_schema(holder: Mapping[str, object], path: Tokens) -> str:
     if path[-1] in SCHEMA_KEYWORDS:
         return ""
     return _put(holder, path, {}, ANYTHING)

@@ -21,7 +21,7 @@ from contracts.schemas.identity import (
     mapped_file,
     published_metaschema,
 )
-from contracts.schemas.keywords import dialect_rewriter, prefix_items
+from contracts.schemas.keywords import SCHEMA_LIST_KEYWORDS, dialect_rewriter, prefix_items
 from contracts.schemas.patterns import use_patterns
 from contracts.syntax.documents import UnreadableError, parse_document, read_text
 from contracts.syntax.remote import fetch_text, is_loopback, is_url
@@ -233,6 +233,8 @@ def _identify(documents: Documents, root: object) -> None:
 def _outgoing(documents: Documents, place: DocumentObject, node: dict[str, object]) -> list[DocumentObject]:
     if place.kind == "example" and isinstance(node.get("externalValue"), str):
         _inline_example(documents, place, node)
+    if place.kind == "schema":
+        _mend_lists(documents, place, node)
     targets = [*_follow(documents, place, node), *_link_discriminator(documents, place, node)]
     if place.kind == "schema" and documents.identifiers is not None:
         documents.identifiers.resource_at(place.uri, place.tokens).rewrite(node)
@@ -244,6 +246,15 @@ def _outgoing(documents: Documents, place: DocumentObject, node: dict[str, objec
                 fact = f"the pattern {pattern!r} is not one of ECMA-262."
                 documents.fault(place, fact, "Write it in ECMA-262's syntax.", mended=used.remark)
     return targets
+
+
+def _mend_lists(documents: Documents, place: DocumentObject, node: dict[str, object]) -> None:
+    """Give a schema lists of schemas where it must have them, so that references in them are followed."""
+    for keyword in [one for one in SCHEMA_LIST_KEYWORDS if isinstance(node.get(one), dict)]:
+        inner = place._replace(tokens=(*place.tokens, keyword))
+        node[keyword] = [node[keyword]]
+        fact = "it must be an array, not an object."
+        documents.fault(inner, fact, "Write an array.", mended="It is taken as a list of one.")
 
 
 def _follow(documents: Documents, place: DocumentObject, node: dict[str, object]) -> list[DocumentObject]:

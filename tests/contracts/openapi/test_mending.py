@@ -251,6 +251,11 @@ MISTAKES = {
         "/components/schemas/Owner",
         "'items' is a list.",
     ),
+    "'allOf' as an object": (
+        [("/components/schemas/Owner", {"allOf": {"$ref": "#/components/schemas/Pet"}})],
+        "/components/schemas/Owner/allOf",
+        "it must be an array, not an object.",
+    ),
     "a version without a patch": ([("/openapi", "3.0")], "/openapi", "OpenAPI '3.0' is not read."),
     "a version as a number": ([("/openapi", 3.1)], "/openapi", "OpenAPI 3.1 is not read."),
     "OpenAPI 3.2": ([("/openapi", "3.2.0")], "/openapi", "OpenAPI '3.2.0' is not read."),
@@ -474,7 +479,7 @@ def mutate(document, draw):
     parts = places_of(document, [])
     place = draw.choice(parts)
     keys = list(place) if isinstance(place, dict) else list(range(len(place)))
-    value = draw.choice([*WORDS, copy.deepcopy(draw.choice(parts))])
+    value = copy.deepcopy(draw.choice([*WORDS, draw.choice(parts)]))
     if keys and draw.random() < 0.7:
         key = draw.choice(keys)
         if draw.random() < 0.3:
