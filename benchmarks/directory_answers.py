@@ -13,14 +13,12 @@ from pathlib import Path
 from random import Random
 
 from contracts.errors import ContractError
-from contracts.messages import ABSENT, Request, Response
+from contracts.messages import ABSENT, Response
 from contracts.openapi.loading import load
 from contracts.openapi.model import Operation, is_json
-from contracts.openapi.security import with_credentials
 from contracts.openapi.validation import validate_response
-from generators.data.compile import compile_schema
 from generators.errors import NotApplicableError, UnsatisfiableError
-from generators.requests.calls import body_examples, body_schema, draft
+from generators.requests.calls import valid_request
 from mockserver.api.model import Api
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
 from mockserver.engine.pipeline import handle
@@ -43,20 +41,6 @@ class Tally:
         """Count one answer."""
         self.kinds[kind] += 1
         self.cases.setdefault(kind, []).append(case)
-
-
-def drawn_request(operation: Operation, seed: int) -> Request:
-    """Return a valid request: required parameters, and a body where one is required or JSON."""
-    made = draft(operation, {})
-    schema = body_schema(operation)
-    shown = [one for one in body_examples(operation) if schema is None or schema.is_valid(one)]
-    if shown:
-        made.data = shown[0]
-    elif schema is not None:
-        made.data = compile_schema(schema, edges=0.0, realistic=False).generate(seed)
-    elif operation.body is not None and operation.body.required:
-        raise NotApplicableError(f"the body of {operation.id} is not JSON")
-    return made.request()
 
 
 def verdict(operation: Operation, response: Response) -> tuple[str, str]:
@@ -114,8 +98,10 @@ def _asked(sandbox: Sandbox, operation: Operation, path: Path, seed: int, tally:
     """Ask one operation; return the kind of its answer."""
     case = f"{path.name} {operation.method} {operation.path}"
     try:
-        contract = sandbox.template.apis["api"].contract
-        request = with_credentials(contract, operation, drawn_request(operation, seed))
+        request, wrong = valid_request(sandbox.template.apis["api"].contract, operation, seed)
+        if wrong:
+            tally.add("request not valid", f"{case}: {wrong}")
+            return "not asked"
     except (NotApplicableError, UnsatisfiableError, RecursionError) as error:
         tally.add("not asked", f"{case}: {str(error)[:MAX_SHOWN]}")
         return "not asked"

@@ -22,10 +22,11 @@ from generators.client.sites import SiteContext, experiment_site
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.oracles.response_laws import CHECK
-from generators.requests.calls import FORM_MEDIA_TYPE, RequestDraft, draft, json_media
+from generators.requests.calls import RequestDraft, draft, json_media
 from generators.requests.envelope import SendOptions
 from generators.requests.known_records import Names
 from generators.requests.options import job_setting_of, units_of
+from generators.requests.serialisation import FORM_MEDIA_TYPE
 from generators.requests.single import RecordSite, list_request, page_size, write_request
 
 EXAMPLES_CHECK: Final = "examples"

@@ -4,35 +4,45 @@ Begin with `draft` and `RequestDraft`.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Final
-from urllib.parse import urlencode
-
-import orjson
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from contracts.bulk.model import Location, Resource
-from contracts.exchange.locations import is_outside, put, text_of
+from contracts.exchange.locations import find, is_outside, put, text_of
 from contracts.messages import ABSENT, Headers, Request
-from contracts.openapi.model import MediaType, Operation, Parameter, is_json
+from contracts.openapi.model import Contract, MediaType, Operation, Parameter, is_json
 from contracts.openapi.parameters import read_text
 from contracts.openapi.routing import expand
+from contracts.openapi.security import with_credentials
+from contracts.openapi.validation import validate_request
 from contracts.schemas.schema_set import Schema
+from generators.data.best_effort import made_of
 from generators.data.compile import DEFAULT_EDGE_SHARE, generator_of
 from generators.errors import NotApplicableError
+from generators.requests.serialisation import body_media, encode_body, parameter_pairs
 
-FORM_MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
+COOKIE_CHARS: Final = "!#$&'()*+-./:<=>?@[]^_`{|}~,"
 
 
 @dataclass(slots=True)
 class RequestDraft:
-    """A request under construction; `data` is the JSON value of its body, ABSENT for none."""
+    """A request under construction; `data` is the JSON value of its body, ABSENT for none.
+
+    `media` is the media type of the body, None for the one that suits best. `more_query` are parameters of which there
+    are several pairs.
+    """
 
     operation: Operation
     variables: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     data: Any = ABSENT
+    media: MediaType | None = None
+    more_query: list[tuple[str, str]] = field(default_factory=list)
+    cookies: list[tuple[str, str]] = field(default_factory=list)
 
     def put(self, location: Location, value: object) -> None:
         """Set the value at a location; a text is converted to the type that the location's schema asks for."""
@@ -52,16 +62,32 @@ class RequestDraft:
         if setting != "always":
             self.put(location, word or "true")
 
+    def set_parameter(self, parameter: Parameter, value: object) -> None:
+        """Set a parameter to a JSON value, in its style."""
+        pairs = parameter_pairs(parameter, value)
+        if parameter.where == "cookie":
+            self.cookies += pairs
+        elif parameter.where == "query" and [name for name, _ in pairs] != [parameter.name]:
+            self.more_query += pairs
+        else:
+            target = {"header": self.headers, "query": self.query, "path": self.variables}[parameter.where]
+            target.update(pairs)
+
     def request(self) -> Request:
-        """Return the request."""
+        """Return the request. Raises NotApplicableError when it has a body that the operation does not take."""
         headers, body = dict(self.headers), b""
         if self.data is not ABSENT:
-            media, body = encode_body(self.operation, self.data)
-            headers = {"Content-Type": media, **headers}
+            media = self.media or body_media(self.operation)
+            if media is None:
+                raise NotApplicableError(f"{self.operation.id} takes no body")
+            encoded = encode_body(media, self.data)
+            headers, body = {"Content-Type": encoded.media_type, **headers}, encoded.content
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={quote(text, safe=COOKIE_CHARS)}" for name, text in self.cookies)
         return Request(
             method=self.operation.method,
             path=expand(self.operation.path, self.variables),
-            query=tuple(self.query.items()),
+            query=(*self.query.items(), *self.more_query),
             headers=Headers(headers.items()),
             body=body,
         )
@@ -72,34 +98,28 @@ def draft(operation: Operation, values: Mapping[str, str]) -> RequestDraft:
     made = RequestDraft(operation=operation)
     for parameter in operation.parameters:
         known = values.get(parameter.name)
-        if known is None and (parameter.required or parameter.where == "path"):
-            known = sample_value(parameter)
         if known is not None and parameter.where != "cookie":
             made.put(f"{parameter.where}:{parameter.name}", known)
+        elif known is None and (parameter.required or parameter.where == "path"):
+            made.set_parameter(parameter, parameter_value(parameter))
     return made
 
 
-def sample_value(parameter: Parameter) -> str:
-    """Return a parameter's value as text: an example, the default, an enum value, or else a drawn value."""
+def parameter_value(parameter: Parameter, seed: int = 0, *, shown: bool = True) -> object:
+    """Return a value of a parameter: one that is `shown` (example, default, first of an enum), or else a drawn one."""
     schema = parameter.schema
-    raw = schema.raw if schema is not None else {}
-    listed = (raw.get("examples"), raw.get("enum"))
-    choices = [*parameter.examples.values(), *([raw["default"]] if "default" in raw else ())]
-    choices += [value for values in listed if isinstance(values, list) for value in values]
-    fitting = (one for one in choices if one != "" and (schema is None or schema.is_valid(one)))
-    value = next(fitting, ABSENT)
-    if value is ABSENT:
-        value = _draw_value(schema, is_needed=parameter.where == "path")
+    given = [value for value in parameter.examples.values() if value != ""]
+    examples = [value for value in given if schema is None or schema.is_valid(value)]
+    if schema is None or (examples and shown):
+        return examples[0] if examples else "string"
+    value = made_of(schema, seed, name=parameter.name, typical=shown).value
+    return "string" if value in ("", None) else value
+
+
+def sample_value(parameter: Parameter) -> str:
+    """Return a parameter's value as text, the elements of an array between commas."""
+    value = parameter_value(parameter)
     return ",".join(map(text_of, value)) if isinstance(value, list) else text_of(value)
-
-
-def _draw_value(schema: Schema | None, *, is_needed: bool) -> object:
-    """Return a drawn value, one that is not empty where there has to be one, such as in a path."""
-    from generators.data.compile import compile_schema  # noqa: PLC0415 - few parameters need it
-
-    generator = compile_schema(schema if schema is not None else {"type": "string", "minLength": 1})
-    drawn = [generator.draw(Random(n)) for n in range(MAX_DRAWS if is_needed else 1)]
-    return next((one for one in drawn if one or one == 0), drawn[0])
 
 
 def json_media(operation: Operation) -> MediaType | None:
@@ -122,15 +142,63 @@ def body_schema(operation: Operation) -> Schema | None:
     return media.schema if media is not None else None
 
 
-def encode_body(operation: Operation, data: object) -> tuple[str, bytes]:
-    """Return the media type and the bytes of a body. Raises NotApplicableError when it is neither JSON nor a form."""
-    media = json_media(operation)
-    if media is not None:
-        return media.media_range if "*" not in media.media_range else "application/json", orjson.dumps(data)
-    ranges = [one.media_range for one in operation.body.content] if operation.body is not None else []
-    if FORM_MEDIA_TYPE in ranges and isinstance(data, dict):
-        return FORM_MEDIA_TYPE, urlencode({name: text_of(value) for name, value in data.items()}).encode()
-    raise NotApplicableError(f"a body of {operation.id} is neither JSON nor a form")
+class ValidRequest(NamedTuple):
+    """A request, and a sentence on what is wrong with it where no valid one was found; "" for a valid request."""
+
+    request: Request
+    warning: str
+
+
+MAX_TRIES: Final = 4
+
+
+def valid_request(contract: Contract, operation: Operation, seed: int = 0) -> ValidRequest:
+    """Return a valid request of an operation: its required parameters, a body if it takes one, made-up credentials.
+
+    Examples come first; what they lack is drawn from the schemas by the seed. A key in the path is also the one in the
+    body.
+    """
+    tries = (_drawn(contract, operation, seed + n, shown=n == 0) for n in range(MAX_TRIES))
+    first = next(tries)
+    return first if not first.warning else next((one for one in tries if not one.warning), first)
+
+
+def _drawn(contract: Contract, operation: Operation, seed: int, *, shown: bool) -> ValidRequest:
+    made = RequestDraft(operation=operation, media=body_media(operation))
+    values = {(one.where, one.name): parameter_value(one, seed, shown=shown) for one in operation.parameters}
+    for one in operation.parameters:
+        if one.required or one.where == "path":
+            made.set_parameter(one, values[one.where, one.name])
+    if made.media is not None:
+        made.data = _body_value(made.media, seed, shown=shown)
+        _agree_on_key(contract, made, {name: value for (where, name), value in values.items() if where == "path"})
+    request = with_credentials(contract, operation, made.request())
+    report = validate_request(operation, request, made.variables, data=made.data, most=1)
+    wrong = next((f"{one.where}{one.pointer}: {one.detail}" for one in report.violations), "")
+    return ValidRequest(request, wrong)
+
+
+def _body_value(media: MediaType, seed: int, *, shown: bool) -> object:
+    schema = media.schema.request if media.schema is not None else None
+    examples = [one for one in media.examples.values() if schema is None or schema.is_valid(one)] if shown else []
+    if examples or schema is None:
+        return deepcopy(examples[0]) if examples else {} if is_json(media.media_range) else "content"
+    return made_of(schema, seed, typical=shown).value
+
+
+def _agree_on_key(contract: Contract, made: RequestDraft, keys: Mapping[str, object]) -> None:
+    """Give the body the keys of the path, under their names and as the key of the record, where it has such members."""
+    record, schema = made.operation.record, made.media.schema if made.media is not None else None
+    names = dict(keys)
+    if record is not None and record.key is not None and record.resource.constant in contract.resources:
+        variable = record.key.removeprefix("path:")
+        names |= {contract.resources[record.resource.constant].key: keys[variable]} if variable in keys else {}
+    payload: Any = find(made.data, record.payload) if record is not None else made.data
+    for name in names.keys() & payload.keys() if isinstance(payload, dict) else ():
+        before = payload[name]
+        payload[name] = read_text(text_of(names[name]), schema.member(name) if schema is not None else None)
+        if schema is not None and not schema.request.is_valid(made.data):
+            payload[name] = before
 
 
 MAX_DRAWS: Final = 20
