@@ -35,7 +35,7 @@ class CheckPlan:
     is the contract as one OpenAPI document, `base` the URL that its paths are appended to; without a document there
     is no coverage phase. `headers` are sent with every request, `timeout` is in seconds. `given` maps parameter
     names to values; `name_prefix` begins every generated name, by default it is derived from the time. `model` is a
-    reference model, None for none.
+    reference model, None for none. `laws` are laws of the API's own, beside those of the catalogue.
     """
 
     seed: int = 0
@@ -50,6 +50,7 @@ class CheckPlan:
     base: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 30.0
+    laws: Sequence[Law] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ def check(contract: Contract, client: Client, plan: CheckPlan) -> Iterator[Event
 
     Raises MisuseError for an unknown name, when the server does not respond, or when every response is one refusal.
     """
-    operations = selection(contract, plan.only, plan.skip).operations
+    operations = selection(contract, plan.only, plan.skip, plan.laws).operations
     guard = AccessGuard(plan.base, [one for one in contract.operations if one.id in operations])
     yield from _CheckRun(contract, client, plan, guard=guard).events()
 
@@ -127,7 +128,7 @@ class _CheckRun:
         budget: Budget | None = None,
         guard: AccessGuard | None = None,
     ) -> None:
-        self._selection, self._plan = selection(contract, plan.only, plan.skip), plan
+        self._selection, self._plan = selection(contract, plan.only, plan.skip, plan.laws), plan
         self._covers = coverage.CHECK in self._selection.checks and plan.document is not None
         self._guard, self._budget = guard, budget or Budget(seconds=plan.seconds)
         reserved = min(COVERAGE_SECONDS, plan.seconds / 3) if self._covers else 0.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heappop, heappush
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from contracts.bulk.model import Bulk, Outcomes, Resource
@@ -15,6 +16,7 @@ from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Headers, Request, Response
 from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.validation import Violation
+from generators.oracles.findings import Law
 from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job, JobRegistry
 from mockserver.domain.values import FanOutTarget, HalfCommit, Item, ItemFault, Outcome, Resolution
@@ -211,7 +213,8 @@ class Api:
 
     `behaviours` replace the default handler of an operationId. `settings` are the API's default settings, shown under
     its name in a sandbox's settings and validated by `settings_schema` (a JSON Schema). `laws` are the laws of client
-    conduct that apply, None for all that its contract allows (see `mockserver.verdicts.verdict`). `bugs` names its
+    conduct that apply, None for all that its contract allows (see `mockserver.verdicts.verdict`). `checks` are laws of
+    its own, which `bulkproof check` applies too; `scenarios` are files of scenarios to choose from. `bugs` names its
     planted bugs; `plant` returns a variant with more of them (see `mockserver.mutants.planting`).
 
     `plain` says that all there is is the document: it is served by the conventions of document mock servers (declared
@@ -225,6 +228,8 @@ class Api:
     settings: Mapping[str, object] = field(default_factory=dict)
     settings_schema: Mapping[str, object] = field(default_factory=dict)
     laws: tuple[ClientLaw, ...] | None = None
+    checks: tuple[Law, ...] = ()
+    scenarios: tuple[Path, ...] = ()
     bugs: tuple[str, ...] = ()
     plant: Callable[..., "Api"] = _no_bugs
     plain: bool = True

@@ -1,9 +1,10 @@
-"""Find served APIs (`find_sources`): bundled ones, installed plug-ins (entry points), and OpenAPI files.
+"""Find served APIs (`find_sources`): bundled ones, plug-ins (entry points, Python files, modules), and OpenAPI files.
 
 Plug-ins are entry points of the group `bulkproof.apis`, https://packaging.python.org/specifications/entry-points/.
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from contracts.errors import MisuseError
+from contracts.errors import BulkproofError, MisuseError
 from contracts.openapi.loading import DEFAULT_OPTIONS, LoadOptions, bundled_path, load
 from contracts.openapi.model import Contract
 from contracts.syntax.remote import is_url
@@ -22,6 +23,7 @@ from mockserver.engine.default_hooks import DEFAULT_HOOKS
 BUNDLED: Final = {"genero": "mockserver.apis.genero:api", "onkey": "mockserver.apis.onkey:api"}
 ENTRY_POINT_GROUP: Final = "bulkproof.apis"
 DOCUMENT_SUFFIXES: Final = frozenset((".json", ".yaml", ".yml"))
+PYTHON_PLACE: Final = re.compile(r"(?:(?P<file>.+\.py)|(?P<module>[A-Za-z_]\w*(?:\.\w+)*)):(?P<name>[A-Za-z_]\w*)")
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -44,7 +46,9 @@ class Source:
 
 
 def find_sources(names: Iterable[str], options: LoadOptions = DEFAULT_OPTIONS) -> list[Source]:
-    """Return the sources of APIs; each name is a bundled API, a file, a URL, or an installed plug-in.
+    """Return the sources of APIs; each name is a bundled API, an OpenAPI file, a URL, or a plug-in.
+
+    A plug-in is installed, or a name in Python: `FILE.py:api`, `module:attr`, an Api or a function that returns one.
 
     `options` are for the files. Raises MisuseError for an unknown name, and for overlays or presets without a file.
     """
@@ -70,6 +74,8 @@ def _source(name: str, options: LoadOptions) -> Source:
         return Source(load=lambda: _imported(BUNDLED[name]), document=bundled_path(name))
     if is_url(name):
         return Source(load=lambda: _from_document(name, options), options=options)
+    if (place := PYTHON_PLACE.fullmatch(name)) is not None:
+        return Source(load=lambda: _from_python(place))
     path = Path(name)
     if path.suffix.lower() in DOCUMENT_SUFFIXES or len(path.parts) > 1 or path.is_file():
         return Source(load=lambda: _from_document(path, options), document=path, options=options)
@@ -79,6 +85,27 @@ def _source(name: str, options: LoadOptions) -> Source:
 def _imported(place: str) -> Api:
     module, _, attribute = place.partition(":")
     api: Api = getattr(import_module(module), attribute)()
+    return api
+
+
+def _from_python(place: re.Match[str]) -> Api:
+    """Return the API at a place such as `api.py:api`. Raises MisuseError: it cannot be imported, or is no Api."""
+    where, folder = place[0], Path(place["file"]).parent if place["file"] else Path()
+    if place["file"] and not Path(place["file"]).is_file():
+        raise MisuseError("there is no such file.", where=place["file"], cure="Check the name and the folder.")
+    if str(folder.resolve()) not in sys.path:
+        sys.path.insert(0, str(folder.resolve()))  # what is beside it can be imported
+    try:
+        found = getattr(import_module(Path(place["file"]).stem if place["file"] else place["module"]), place["name"])
+        api = found if isinstance(found, Api) else found()
+    except BulkproofError:
+        raise
+    except Exception as error:
+        fact = f"it cannot be loaded: {type(error).__name__}: {error}."
+        raise MisuseError(fact, where=where, cure="Write FILE.py:NAME or module:NAME of an Api.") from error
+    if not isinstance(api, Api):
+        fact = f"it is {type(api).__name__}, not an Api."
+        raise MisuseError(fact, where=where, cure="Name a mockserver.api.model.Api, or a function that returns one.")
     return api
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from mockserver.cli.options import Command, RenamedOption, reading_of, reading_options
-from mockserver.cli.target import OUTPUT, contract_of, name_prefix, place_of, seconds, target
+from mockserver.cli.target import OUTPUT, api_of, name_prefix, place_of, seconds, target
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract
@@ -92,7 +92,8 @@ def _planned(
     from mockserver.control.server import bundled  # noqa: PLC0415
 
     reading = reading_of(given)
-    contract = contract_of(api, mount, place, reading)
+    loaded = api_of(api, mount, place, reading)
+    contract = loaded.contract
     model = None
     if given["model"]:
         from mockserver.apis.reference_model import sandbox_model  # noqa: PLC0415 - only with that option
@@ -106,6 +107,7 @@ def _planned(
         base=base_url_of(contract, place.url),
         headers=place.headers,
         model=model,
+        laws=loaded.checks,
     )
     return contract, plan
 

@@ -13,7 +13,7 @@ import click
 
 from mockserver.cli.options import Command, reading_of, reading_options
 from mockserver.cli.self_test import require_no_self_test, run_self_tests, self_test
-from mockserver.cli.target import contract_of, place_of, require_server, seconds, target
+from mockserver.cli.target import api_of, place_of, require_server, seconds, target
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract
@@ -85,7 +85,7 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
     from generators.client.http import NoAnswerError  # noqa: PLC0415
 
-    contract = contract_of(api, mount, place_of(url, given), reading_of(given))
+    contract = api_of(api, mount, place_of(url, given), reading_of(given)).contract
     require_server(url, given["timeout"])
     try:
         state = _campaign(contract, api, url, given)

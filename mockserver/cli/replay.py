@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mockserver.cli.options import Command, reading_of, reading_options
-from mockserver.cli.target import contract_of, place_of, target
+from mockserver.cli.target import api_of, place_of, target
 
 if TYPE_CHECKING:
     from generators.triage.stored_finding import StoredFinding
@@ -30,7 +30,7 @@ def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **giv
     from generators.triage.corpus import read_finding  # noqa: PLC0415 - `--help` needs none of these
 
     kept = read_finding(finding)
-    contract = contract_of(api or kept.contract, mount, place_of(url, given), reading_of(given))
+    contract = api_of(api or kept.contract, mount, place_of(url, given), reading_of(given)).contract
     shown = _shows(kept, contract, api or kept.contract, url, given)
     says = "reproduced" if shown else "not reproduced"
     click.echo(f"{says}: {kept.law} on {kept.operation}: {kept.says}")

@@ -157,6 +157,8 @@ def _chosen(words: tuple[str, ...], apis: "list[Api]") -> SelectedScenarios:
     from mockserver.scenarios.loading import Catalogue  # noqa: PLC0415
 
     catalogue = Catalogue()
+    for path in (one for api in apis for one in api.scenarios):
+        catalogue.read(path)
     if not words:
         return SelectedScenarios((), catalogue, ())
     from mockserver.http.lifecycle import ScenarioFile, stamp  # noqa: PLC0415

@@ -13,8 +13,8 @@ from mockserver.cli.options import tell_repairs
 
 if TYPE_CHECKING:
     from contracts.openapi.loading import LoadOptions
-    from contracts.openapi.model import Contract
     from generators.client.environments import TargetOptions
+    from mockserver.api.model import Api
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 DURATION_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -94,18 +94,19 @@ def place_of(url: str, given: Mapping[str, Any]) -> "TargetOptions":
     return TargetOptions(url=url, headers=headers, control_token=given["control_token"], timeout=given["timeout"])
 
 
-def contract_of(api: str, mount: str | None, place: "TargetOptions", reading: "LoadOptions") -> "Contract":
-    """Return the contract of an API or a file, mounted at `mount` when that is given, else where the server has it."""
+def api_of(api: str, mount: str | None, place: "TargetOptions", reading: "LoadOptions") -> "Api":
+    """Return an API, its contract mounted at `mount` when that is given, else where the server has it."""
     from dataclasses import replace  # noqa: PLC0415 - `--help` needs none of these
 
     from generators.client.environments import as_served  # noqa: PLC0415
     from mockserver.apis.sources import find_sources  # noqa: PLC0415
 
-    contract = find_sources((api,), reading)[0].load().contract
-    tell_repairs(contract, api)
+    loaded = find_sources((api,), reading)[0].load()
+    tell_repairs(loaded.contract, api)
     if mount is None:
-        return as_served(contract, place)
-    return replace(contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")
+        return replace(loaded, contract=as_served(loaded.contract, place))
+    mounted = replace(loaded.contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")
+    return replace(loaded, contract=mounted)
 
 
 class Output(click.Path):

@@ -79,6 +79,8 @@ class Service:
         roots = [name for name, api in self.apis.items() if not api.mount]
         self.at_their_names = frozenset(roots if len(roots) > 1 else ())  # several APIs whose servers have no path
         self.apis |= {name: _at_its_name(self.apis[name]) for name in self.at_their_names}
+        for path in (one for api in self.apis.values() for one in api.scenarios):
+            options.catalogue.read(path)
         self.metrics = Metrics()
         template = SandboxTemplate(
             apis=self.apis,

@@ -256,25 +256,26 @@ class Selection:
     operations: frozenset[str]
 
 
-def selection(contract: Contract, only: Sequence[str], skip: Sequence[str]) -> Selection:
-    """Return the selected checks and operations. Raises MisuseError for an unknown name.
+def selection(contract: Contract, only: Sequence[str], skip: Sequence[str], own: Sequence[Law] = ()) -> Selection:
+    """Return the selected checks and operations; `own` are laws of the API's own. Raises MisuseError: an unknown name.
 
     Selecting the examples also selects the check of responses, and selecting the model also selects all laws:
     without these they would have nothing to judge.
     """
     operations = [one.id for one in contract.operations]
+    names, every = (*CHECK_NAMES, *(law.name for law in own)), (*ALL_LAWS, *own)
     for name in (*only, *skip):
-        if name not in CHECK_NAMES and name not in operations:
-            known = (*CHECK_NAMES, *operations)
+        if name not in names and name not in operations:
+            known = (*names, *operations)
             cure = did_you_mean(name, known) or f"Known: {', '.join(known)}."
             raise MisuseError(f"'{name}' is neither a check nor an operationId of {contract.title}.", cure=cure)
     asked = (*only, response_laws.CHECK) if warm_up.EXAMPLES_CHECK in only else only
-    if reference_model.CHECK in only and not any(law.name in only for law in ALL_LAWS):
-        asked = (*asked, *(law.name for law in ALL_LAWS))
-    checks = _selected(CHECK_NAMES, asked, skip)
+    if reference_model.CHECK in only and not any(law.name in only for law in every):
+        asked = (*asked, *(law.name for law in every))
+    checks = _selected(names, asked, skip)
     return Selection(
         checks=checks,
-        laws=tuple(law for law in ALL_LAWS if law.name in checks),
+        laws=tuple(law for law in every if law.name in checks),
         operations=frozenset(_selected(operations, only, skip)),
     )
 

@@ -29,6 +29,7 @@ paths:
   /things/bulk:
     post:
       operationId: bulk
+      requestBody: {content: {application/json: {schema: {type: array}}}}
       responses: {"200": {description: told}}
       x-bulk:
         items: {at: ""}
