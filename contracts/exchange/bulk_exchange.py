@@ -10,7 +10,7 @@ from io import StringIO
 from typing import Literal, TypeAlias
 
 from contracts.bulk.model import Bulk, BulkJob, Location, Outcomes
-from contracts.exchange.bulk_request import BulkRequest, read_bulk_request
+from contracts.exchange.bulk_request import BulkRequest, KeyIndex, read_bulk_request
 from contracts.exchange.job_traces import (
     SUCCESS_STATUS,
     JobTrace,
@@ -177,17 +177,28 @@ def _job_report(request: BulkRequest, trace: JobTrace) -> OutcomeReport | None:
         body = {name: _read_results(declared, one.response) for name, one in named.items() if name is not None}
         declared = replace(declared, at="/done", failed_at="/failed", shape="array", covers="split")
     report = _outcome_report(request, declared, body, target=trace.target, evidence=evidence, trace=trace)
+    if trace.declared.results_of and report is not None:
+        report = _with_not_run(request, declared, report, find(body, "/notRun"))
     failure_at = trace.declared.error
     fell = failure_at is not None and _has_value(end.exchange.response.data, failure_at)
     return None if fell and report is not None and not report.entries else report  # no item has an outcome of its own
+
+
+def _with_not_run(request: BulkRequest, declared: Outcomes, report: OutcomeReport, raws: object) -> OutcomeReport:
+    """Return a report in which the items that an operation of its own lists as not run are so."""
+    key_index, at = KeyIndex(request.items), declared.failed_key or declared.key
+    if not isinstance(raws, list) or at is None:
+        return report
+    idle = {place for raw in raws for place in key_index.find(find(raw, at))}
+    told = (replace(one, result="not-run") if one.index in idle else one for one in report.outcomes)
+    return replace(report, outcomes=tuple(told))
 
 
 def _result_exchanges(trace: JobTrace, after: int) -> list[Exchange]:
     """Return the first responses with results, one of each operation; none when one of them was not asked for."""
     later = [one for one in trace.results if one.n > after]
     first = {name: next((one for one in later if one.operation == name), None) for name in trace.declared.results}
-    wanted = [name for name, which in trace.declared.results_of.items() if which in {"done", "failed"}]
-    if any(first[name] is None for name in wanted):
+    if any(first[name] is None for name in trace.declared.results_of):
         return []
     return [one for one in first.values() if one is not None]
 

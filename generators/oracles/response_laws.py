@@ -327,12 +327,14 @@ def _changed_results(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
     here = declared.results in {(), ("here",)}
     asked = [one.exchange for one in trace.polls if one.is_final] if here else trace.results
     kept = [one for one in asked if one.n >= end.exchange.n and _is_kept(declared, end, one)]
-    told = [list(find_all(one.response.data, declared.outcomes.at)) for one in kept]
-    for n, (before, after) in enumerate(pairwise(told)):
-        if before != after:
-            says = "the results of the finished job changed"
-            yield view_finding("job-progress", view, "results change", says, kept[n], kept[n + 1])
-            return
+    for name in dict.fromkeys(one.operation for one in kept):
+        same = [one for one in kept if one.operation == name]
+        told = [list(find_all(one.response.data, declared.outcomes.at)) for one in same]
+        for n, (before, after) in enumerate(pairwise(told)):
+            if before != after:
+                says = "the results of the finished job changed"
+                yield view_finding("job-progress", view, "results change", says, same[n], same[n + 1])
+                return
 
 
 def _is_kept(declared: BulkJob, end: JobPoll | None, asked: Exchange) -> bool:

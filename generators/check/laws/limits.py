@@ -23,6 +23,8 @@ from generators.oracles.request_oracle import refusal_fault
 from generators.requests.envelope import SendOptions
 from generators.requests.options import units_of
 
+TOO_MANY_REQUESTS: Final = 429  # RFC 6585, 4
+
 MAX_TRIED_ITEMS: Final = 20_000  # largest maximum that is tested
 ITEM_COUNT: Final = 3
 UNKNOWN_MODE: Final = "Neither"
@@ -37,6 +39,12 @@ def boundary(context: SiteContext) -> Iterator[Finding]:
         raise NotApplicableError(f"{items.max} items are more than are sent here")
     if items.max is not None:
         yield from _judge_maximum(context, items.max)
+
+
+def may_be_busy(bulk: Bulk, status: int) -> bool:
+    """Say whether a refusal may be that of a declared quota, and not one of the request."""
+    breaches = {one.breach if isinstance(one.breach, int) else TOO_MANY_REQUESTS for one in bulk.guard.quota}
+    return bool(bulk.guard.quota) and status in {*breaches, *bulk.guard.retry_codes}
 
 
 def _judge_empty(context: SiteContext) -> Iterator[Finding]:
@@ -56,6 +64,8 @@ def _judge_maximum(context: SiteContext, most: int) -> Iterator[Finding]:
     yield from _judge_refusal("boundary", "tooMany", f"a request of {most + 1} items", trial, over)
     yield from _judge_state("boundary", trial, initial, sample, over)
     done = perform(trial, SendOptions(unit=unit, order=range(most)))
+    if done.refused and may_be_busy(context.bulk, done.status):
+        raise NotApplicableError(f"a quota refuses {most} items now ({done.status})")
     if done.refused:
         says = f"{most} items are allowed, but the request is refused ({done.status})"
         yield trial_finding("boundary", "most are refused", says, done)
