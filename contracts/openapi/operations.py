@@ -1,8 +1,9 @@
 """Build Operations from the objects of a linked OpenAPI document. Begin with `read_operations`."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Final, TypeVar, cast
 
 from contracts.bulk.declarations import read_bulk, read_record_act
 from contracts.bulk.model import RecordAct
@@ -10,25 +11,42 @@ from contracts.messages import essence
 from contracts.openapi.grammar import METHODS
 from contracts.openapi.model import Body, DeclaredResponse, HeaderField, MediaType, Operation, Parameter
 from contracts.openapi.routing import last_segment_variable, split_template
-from contracts.schemas.schema_set import Schema, SchemaSet
-from contracts.syntax.text import pointer_of
+from contracts.schemas.schema_set import Schema, SchemaSet, is_pure_reference
+from contracts.syntax.text import pointer_of, step
 
 DEFAULT_STYLES: Final = {"path": "simple", "query": "form", "header": "simple", "cookie": "form"}
 RESERVED_HEADERS: Final = frozenset(("accept", "authorization", "content-type"))  # OpenAPI: not declared as parameters
+Made = TypeVar("Made")
 BULK_EXTENSIONS: Final = frozenset(("x-bulk", "x-record"))
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentNode:
-    """An object of the document, and its reference (`uri#pointer`)."""
+    """An object of the document, and its reference (`uri#pointer`); `shared` is what was made of components."""
 
     within: SchemaSet
     ref: str
     value: Mapping[str, Any]
+    shared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def inside(self, *tokens: str) -> "DocumentNode":
         """Return the object at those tokens, a `$ref` at its top followed."""
-        return node_at(self.within, self.ref + pointer_of(tokens))
+        value: Any = self.value
+        for token in tokens:
+            value = step(value, token)
+        if isinstance(value, Mapping) and "$ref" in value:
+            return replace(node_at(self.within, value["$ref"]), shared=self.shared)
+        return DocumentNode(self.within, self.ref + pointer_of(tokens), value, self.shared)
+
+    def once(self, kind: str, make: Callable[["DocumentNode"], Made]) -> Made:
+        """Return what is made of this object, made once for all that refer to it under `components`."""
+        if "#/components/" not in self.ref:
+            return make(self)
+        key = f"{kind} {self.ref}"
+        if key not in self.shared:
+            self.shared[key] = make(self)
+        made: Made = self.shared[key]
+        return made
 
     def named(self, member: str) -> "Iterator[tuple[str, DocumentNode]]":
         """Yield the entries of a map of objects."""
@@ -42,7 +60,12 @@ class DocumentNode:
 
     def schema(self, member: str = "schema") -> Schema | None:
         """Return the schema in a member, None when there is none."""
-        return self.within.schema(f"{self.ref}/{member}") if member in self.value else None
+        if member not in self.value:
+            return None
+        found = self.value[member]
+        if is_pure_reference(found):
+            return self.within.schema(found["$ref"])
+        return Schema(within=self.within, ref=f"{self.ref}/{member}")
 
 
 def node_at(within: SchemaSet, ref: str) -> DocumentNode:
@@ -97,7 +120,7 @@ def _operation(
         parameters=_parameters(item, node),
         body=_body(node),
         responses={
-            status.upper() if status != "default" else status: _response(status, one)
+            status.upper() if status != "default" else status: one.once(status, partial(_response, status))
             for status, one in node.named("responses")
         },
         security=_security(value["security"]) if "security" in value else security,
@@ -129,7 +152,7 @@ def _parameters(item: DocumentNode, operation: DocumentNode) -> tuple[Parameter,
     for node in (*item.listed("parameters"), *operation.listed("parameters")):
         value = node.value
         if value["in"] != "header" or value["name"].lower() not in RESERVED_HEADERS:
-            found[value["in"], value["name"]] = _parameter(node)
+            found[value["in"], value["name"]] = node.once("parameter", _parameter)
     return tuple(found.values())
 
 

@@ -52,6 +52,7 @@ class Documents:
         self.ref_map = ref_map
         self.identifiers: Identifiers | None = None
         self.unscanned: set[str] = set()
+        self.followed: dict[tuple[str, str, str], str] = {}
         self.name = name
         self.root = f"{SCHEME}/{name}/{path.name or path}"
         self.allow_remote = allow_remote
@@ -233,15 +234,17 @@ def _identify(documents: Documents, root: object) -> None:
 def _outgoing(documents: Documents, place: DocumentObject, node: dict[str, object]) -> list[DocumentObject]:
     if place.kind == "example" and isinstance(node.get("externalValue"), str):
         _inline_example(documents, place, node)
-    if place.kind == "schema":
+    if place.kind == "schema" and not SCHEMA_LIST_KEYWORDS.isdisjoint(node):
         _mend_lists(documents, place, node)
-    targets = [*_follow(documents, place, node), *_link_discriminator(documents, place, node)]
+    targets = _follow(documents, place, node) if "$ref" in node or "$dynamicRef" in node else []
+    if "discriminator" in node:
+        targets += _link_discriminator(documents, place, node)
     if place.kind == "schema" and documents.identifiers is not None:
         documents.identifiers.resource_at(place.uri, place.tokens).rewrite(node)
-        if prefix_items(node):
+        if "items" in node and prefix_items(node):
             cure = "Write one schema, or 'prefixItems' in OpenAPI 3.1."
             documents.fault(place, "'items' is a list.", cure, mended="It is read as 'prefixItems'.")
-        for pattern, used in use_patterns(node):
+        for pattern, used in use_patterns(node) if "pattern" in node or "patternProperties" in node else ():
             if used.text is not None:
                 fact = f"the pattern {pattern!r} is not one of ECMA-262."
                 documents.fault(place, fact, "Write it in ECMA-262's syntax.", mended=used.remark)
@@ -259,12 +262,21 @@ def _mend_lists(documents: Documents, place: DocumentObject, node: dict[str, obj
 
 def _follow(documents: Documents, place: DocumentObject, node: dict[str, object]) -> list[DocumentObject]:
     ref, dynamic = node.pop("$ref", None), node.pop("$dynamicRef", None) if place.kind == "schema" else None
+    known = documents.followed.get((place.kind, place.uri, ref)) if isinstance(ref, str) and dynamic is None else None
+    if known is not None:
+        node["$ref"] = known
+        documents.links.append(place)
+        return []
     mended = "" if place.kind == "resource" else UNLINKED  # declarations of this project are never mended
     found = [_target(documents, place, one, mended) for one in (ref, dynamic) if one is not None]
     targets = [one for one in found if one is not None]
     if ref is not None and found[0] is not None:
         node["$ref"] = f"{found[0].uri}#{pointer_of(found[0].tokens)}"
         documents.links.append(place)
+        if documents.identifiers is not None and not documents.identifiers.named:
+            documents.followed[place.kind, place.uri, str(ref)] = str(
+                node["$ref"]
+            )  # the same from wherever in the document
     if dynamic is not None and found[-1] is not None:
         target = found[-1]
         anchor = target.node.get("$dynamicAnchor") if isinstance(target.node, Mapping) else None
@@ -340,13 +352,20 @@ def _mapping_reference(documents: Documents, ref: str) -> str:
 
 
 def _check_cycles(documents: Documents) -> None:
+    ending: set[str] = set()  # references that lead to an object
     for place in documents.links:
-        node, seen = place.node, set[int]()
+        node, seen, refs = place.node, set[int](), list[str]()
         while isinstance(node, Mapping) and "$ref" in node and id(node) not in seen:
             seen.add(id(node))
-            uri, pointer = split_ref(str(node["$ref"]))
+            refs.append(str(node["$ref"]))
+            if refs[-1] in ending:
+                node = None
+                break
+            uri, pointer = split_ref(refs[-1])
             node = look_up(documents.loaded.get(uri), pointer)
-        if isinstance(node, Mapping) and "$ref" in node:
+        if not (isinstance(node, Mapping) and "$ref" in node):
+            ending.update(refs)
+        else:
             fact = "its '$ref' leads round in a circle of references."
             documents.fault(place, fact, "Let one of them be the thing itself.", mended=UNLINKED)
             del place.node["$ref"]  # type: ignore[attr-defined] # only mappings refer

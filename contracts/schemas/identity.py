@@ -62,6 +62,7 @@ class Identifiers:
     ) -> None:
         self.root, self.rewrite, self.is_draft_4 = root, rewrite, is_draft_4
         self.named: dict[str, SchemaResource] = {}
+        self._documents: dict[str, SchemaResource] = {}
         self._metaschema_at = metaschema_at
         self._anchors: dict[tuple[str, Tokens], dict[str, Tokens]] = {}
         self._places: dict[str, dict[Tokens, SchemaResource]] = {}
@@ -69,10 +70,11 @@ class Identifiers:
     def resource_at(self, uri: str, tokens: Tokens) -> SchemaResource:
         """Return the innermost resource that the place lies in."""
         known = self._places.get(uri)
-        if known is not None:
-            for end in range(len(tokens), -1, -1):
-                if tokens[:end] in known:
-                    return known[tokens[:end]]
+        if known is None:
+            return self._documents.setdefault(uri, SchemaResource(uri, uri, (), self.rewrite))
+        for end in range(len(tokens), -1, -1):
+            if tokens[:end] in known:
+                return known[tokens[:end]]
         return SchemaResource(uri, uri, (), self.rewrite)
 
     def anchor(self, resource: SchemaResource, name: str) -> Tokens | None:

@@ -5,33 +5,32 @@ Built on Click, https://click.palletsprojects.com/.
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, Final
 
 import click
 
 from mockserver import VERSION
-from mockserver.cli.check import check
-from mockserver.cli.data import data
-from mockserver.cli.diff import diff
-from mockserver.cli.explain import explain
-from mockserver.cli.fuzz import fuzz
-from mockserver.cli.init import init
-from mockserver.cli.lint import lint
-from mockserver.cli.mutants import mutants
-from mockserver.cli.replay import replay
-from mockserver.cli.serve import serve
-from mockserver.cli.verdict import verdict
 
+COMMANDS: Final = ("check", "data", "diff", "explain", "fuzz", "init", "lint", "mutants", "replay", "serve", "verdict")
 ALIASES: Final = {"mock": "serve"}
 EXIT_MISUSE: Final = 2
 
 
 class Program(click.Group):
-    """The group of all commands; aliases are not listed."""
+    """The group of all commands, each imported when it is asked for; aliases are not listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own
+        """Return the names of the commands."""
+        return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of that name or alias."""
-        return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name in COMMANDS and name not in self.commands:
+            found: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
+            self.add_command(found)
+        return super().get_command(ctx, name)
 
     def main(  # type: ignore[override] # click's two overloads in one
         self,
@@ -67,16 +66,3 @@ def main(ctx: click.Context) -> None:
     """Contract tests and a stateful mock server for bulk and batch APIs."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
-
-
-main.add_command(check)
-main.add_command(data)
-main.add_command(diff)
-main.add_command(explain)
-main.add_command(fuzz)
-main.add_command(init)
-main.add_command(lint)
-main.add_command(mutants)
-main.add_command(replay)
-main.add_command(serve)
-main.add_command(verdict)

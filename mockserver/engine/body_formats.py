@@ -7,9 +7,9 @@ Standard, section 9.2; lines of JSON are NDJSON.
 import json
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import Final
 from urllib.parse import urlencode
-from xml.sax.saxutils import escape, quoteattr
 
 import orjson
 
@@ -119,14 +119,14 @@ def _last_name(schema: Schema) -> str:
 def _element(name: str, value: object, schema: Schema | None) -> str:
     tag = name if name and not NOT_A_NAME & set(name) and not name[0].isdigit() else "item"
     if not isinstance(value, dict):
-        inner = _elements("item", value, schema) if isinstance(value, list) else escape(plain_text(value))
+        inner = _elements("item", value, schema) if isinstance(value, list) else escape(plain_text(value), quote=False)
         return f"<{tag}>{inner}</{tag}>"
     attributes, inside = "", ""
     for member, one in value.items():
         own = schema.member(member) if schema is not None else None
         shown = _xml_name(own) or member
         if _xml_object(own).get("attribute") is True and not NOT_A_NAME & set(shown):
-            attributes += f" {shown}={quoteattr(plain_text(one))}"
+            attributes += f' {shown}="{escape(plain_text(one))}"'
         elif isinstance(one, list):
             listed = _elements(shown, one, own)
             inside += f"<{shown}>{listed}</{shown}>" if _xml_object(own).get("wrapped") is True else listed

@@ -17,7 +17,7 @@ WITNESS = re.compile(r"^( +)(accepted before, rejected now|impossible before, po
 
 def options_of(name):
     """Return the long options of a command, without former names."""
-    every = main.commands[name].params
+    every = main.get_command(None, name).params
     former = {option.was for option in every if isinstance(option, RenamedOption)}
     return {one for option in every for one in option.opts if one.startswith("--")} - SHARED - former
 
@@ -29,7 +29,7 @@ def options_of(name):
 def test_a_page_tells_every_option_and_no_other(page, command):
     """Each option of the command stands on its page, and the page has none that does not exist."""
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
-    known = {one for name in main.commands for one in options_of(name)} | SHARED
+    known = {one for name in main.list_commands(None) for one in options_of(name)} | SHARED
     told = set(OPTION.findall(text))
     assert options_of(command) <= told
     assert told <= known
