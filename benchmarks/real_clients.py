@@ -202,8 +202,8 @@ def salesforce(url: str) -> None:
     """simple-salesforce: a Bulk 2 job that is opened, filled with CSV and closed; its results in calls of their own."""
     from simple_salesforce import Salesforce
 
-    client = Salesforce(instance_url=url, session_id="none", version="59.0")
-    client.bulk2_url = f"{url}/services/data/v59.0/jobs/"
+    client = Salesforce(instance_url=url.partition("/services")[0], session_id="none", version="59.0")
+    client.bulk2_url = f"{url}/jobs/"
     done = client.bulk2.Account.insert(records=[{"Name": "Ann"}, {"Name": "x" * 30}])
     assert [(one["numberRecordsTotal"], one["numberRecordsFailed"]) for one in done] == [(2, 1)], done
     failed = client.bulk2.Account.get_failed_records(done[0]["job_id"])

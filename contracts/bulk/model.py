@@ -227,11 +227,10 @@ class BulkJob:
 
     `when` lists conditions of which any makes a job: `always`, `header:Prefer=respond-async`, `query:async=true`.
     `handle` is the location of the job's id or URL in the response. `words` maps the API's state words to `JOB_STATES`.
-    `results` are the operations that return outcomes (`here`: the poll itself), `results_of` says which of them returns
-    those that are `done`, `failed` or `notRun` where each has its own. `every` is the polling interval,
-    `timeout` and `keep` how long a job may run and is kept. `id_at` is where the poll has what `handle` is in the first
-    response, None when it is there too; `handle_as` is the handle as text with `{id}` in it. `error` is where the poll
-    tells why the whole job failed, `set_members` are further members of it, `set_in_state` those of one state.
+    `open` makes a job that this request fills, `start` sets it going. `results` are the operations that return outcomes
+    (`here`: the poll itself), `results_of` the result of each that has but one. `every` is the polling interval,
+    `timeout` and `keep` how long a job may run and is kept. `id_at` is where the poll has the `handle`, `handle_as` the
+    handle as text with `{id}` in it, `error` why a whole job failed, `set_members` and `set_in_state` further members.
     """
 
     when: tuple[str, ...]
@@ -242,6 +241,7 @@ class BulkJob:
     progress: Mapping[str, Location] = field(default_factory=dict)
     results: tuple[str, ...] = ()
     start: str | None = None
+    open: str | None = None
     cancel: str | None = None
     every: timedelta | None = None
     timeout: timedelta | None = None

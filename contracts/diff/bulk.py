@@ -143,6 +143,7 @@ JOB_RULES: Final = (
     MemberRule("progress", "progress", map_entries(), "clients read progress there"),
     MemberRule("results", "results", list_entries(), "clients fetch results there"),
     MemberRule("results", "results_of", map_entries(), "clients fetch results there"),
+    MemberRule("open", "open", optional_member(added="error"), "jobs are made otherwise"),
     MemberRule("start", "start", optional_member(added="error"), "jobs are begun otherwise"),
     MemberRule("cancel", "cancel", optional_member(), "jobs are cancelled otherwise"),
     MemberRule("every", "every", time_limit(shorter="info", longer="warning"), "clients ask too often"),

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from contracts.bulk.model import Bulk, Choice, Outcomes
 from contracts.openapi.model import Contract, Operation, is_json
+from contracts.openapi.routing import last_variable
 from contracts.syntax.text import did_you_mean, listed
 
 Mistakes: TypeAlias = Iterator[tuple[str, str, str]]
@@ -134,9 +135,10 @@ def _outcomes(operation: Operation, bulk: Bulk) -> Mistakes:
 
 
 def _job(operation: Operation, bulk: Bulk) -> Mistakes:
-    del operation
-    if bulk.job is not None and bulk.job.start is not None:
-        yield "/job/start", "a job begins with the request that makes it.", "Drop it."
+    if bulk.job is not None and bulk.job.start is not None and bulk.job.open is None:
+        yield "/job/start", "a job begins with the request that makes it.", "Drop it, or add open."
+    if bulk.job is not None and bulk.job.open is not None and last_variable(operation.path) is None:
+        yield "/job/open", "nothing in the path names the job that is filled.", "Give the path a variable."
 
 
 def _guard(operation: Operation, bulk: Bulk) -> Mistakes:

@@ -215,6 +215,7 @@ def _referenced_operations(bulk: Bulk) -> Iterator[tuple[str, str]]:
     yield from (("effect/like", name) for name in bulk.effect.like)
     if bulk.job:
         named = (("job/poll", bulk.job.poll), ("job/cancel", bulk.job.cancel), ("job/start", bulk.job.start))
+        yield from (("job/open", name) for name in (bulk.job.open,) if name)
         yield from ((member, name) for member, name in named if name)
 
 

@@ -61,7 +61,7 @@ def _parent_segment(path: str) -> str:
 def _job_operations(operations: Iterable[Operation]) -> set[str]:
     """Return the ids of the operations on jobs."""
     jobs = [one.bulk.job for one in operations if one.bulk and one.bulk.job]
-    return {name for job in jobs for name in (job.start, *job.operations) if name}
+    return {name for job in jobs for name in (job.open, job.start, *job.operations) if name}
 
 
 def with_inferred_resources(declared: Mapping[str, Resource], operations: Iterable[Operation]) -> dict[str, Resource]:

@@ -49,6 +49,8 @@ def unsupported_reason(operation: Operation, *, groups: bool = True) -> str | No
         return "items that are HTTP requests themselves are not composed"
     if any("/~" in at or at.startswith(("csv:", "part:")) for at in inner):
         return "its items are found in ways that are not composed"
+    if bulk.job is not None and bulk.job.open is not None:
+        return "a job that another call opens is not composed"
     return None if groups or bulk.items.groups is None else "a list of lists is not composed"
 
 

@@ -19,7 +19,7 @@ from mockserver.bulk.outcome_rendering import body_of, outcome_class, status_of
 from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.bulk.set_members import REQUEST_VALUES, completed, request_facts, request_values
 from mockserver.bulk.units import run_items, with_job_effect
-from mockserver.domain.jobs import Job, schedule
+from mockserver.domain.jobs import IS_OPEN, Job, schedule
 from mockserver.domain.values import FanOutTarget, Item, Outcome
 
 
@@ -168,6 +168,8 @@ def accept_jobs(context: RequestContext, admission: Admission, declared: BulkJob
     )
     if refusal is not None:
         return context.api.hooks.refuse(context, refusal)
+    if declared.open is not None:
+        return _fill_job(context, admission, declared)
     fan_out = admission.plan.bulk.items.fan_out
     if fan_out is None:
         job = _job(context, admission, declared, context.scope)
@@ -216,6 +218,47 @@ def _job(context: RequestContext, admission: Admission, declared: BulkJob, scope
     api_state.jobs.add(job, context.api.hooks.precedence(job))
     api_state.on_roll_back(lambda: api_state.jobs.withdraw(job))
     return job
+
+
+def _fill_job(context: RequestContext, admission: Admission, declared: BulkJob) -> Response:
+    """Give an open job its items; it begins at once where no operation starts it."""
+    operation, jobs = admission.plan.operation, context.api_state.jobs
+    job = jobs.jobs.get(context.variables.get(last_variable(operation.path) or "", ""))
+    if job is None or job.scope != context.scope or job.operation != operation.id:
+        return context.api.hooks.refuse(context, Refusal(status=404, kind="not-found", detail="No job has this id."))
+    if not job.extra.get(IS_OPEN) or job.spooled_body is not None or job.cancelled is not None:
+        return context.api.hooks.refuse(
+            context, Refusal(status=409, kind="conflict", detail="The job is not open, or has its items.")
+        )
+    filled = replace(
+        job,
+        items=admission.size,
+        variables=context.variables,
+        request=replace(context.request, body=b""),
+        spooled_body=context.api_state.spool.store(context.request.body),
+        unit=admission.unit,
+    )
+    context.api_state.on_roll_back(lambda: jobs.jobs.__setitem__(job.id, job))
+    jobs.jobs[job.id] = filled
+    context.jobs = (filled,)
+    if declared.start is None:
+        start_job(context, declared, filled)
+    status = status_of(admission.plan.bulk.reply.status, "accepted")
+    response = None if context.operation is None else context.operation.response(status)
+    if response is None or not response.content:
+        return Response(status=status)
+    body = status_body(context, context.jobs[0], accepted=True)
+    return json_response(context, status, completed(context, status, body, job.posted, f"job/{job.id}"))
+
+
+def start_job(context: RequestContext, declared: BulkJob, job: Job) -> Job:
+    """Set a filled job going, and return it with its plan."""
+    begins, due = schedule(declared, job.items, context.now)
+    extra = {name: one for name, one in job.extra.items() if name != IS_OPEN}
+    started = replace(job, begins=begins, due=due, extra=extra)
+    context.api_state.jobs.start(started, context.api.hooks.precedence(started))
+    context.jobs = (started,)
+    return started
 
 
 def _accepted_response(context: RequestContext, plan: BulkPlan, declared: BulkJob, job: Job) -> Response:

@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Final
 
 from contracts.bulk.model import Bulk, Outcomes, Resource
+from contracts.exchange.locations import locate, text_of
 from contracts.messages import ABSENT, Response
 from contracts.openapi.routing import variables_of
 from mockserver.api.model import Api, ApiState, Batch, Refusal, RequestContext, json_response
-from mockserver.bulk.execution import run_batch, run_of
+from mockserver.bulk.execution import run_batch, run_of, start_job
 from mockserver.bulk.guards import make_batch
 from mockserver.bulk.items import reread_body
 from mockserver.bulk.job_status import status_body
@@ -30,9 +31,9 @@ from mockserver.bulk.outcome_rendering import (
     status_of,
 )
 from mockserver.bulk.prepared_api import BulkPlan, prepared
-from mockserver.bulk.set_members import completed
+from mockserver.bulk.set_members import REQUEST_VALUES, completed, request_facts, request_values
 from mockserver.bulk.units import item_effects_of
-from mockserver.domain.jobs import Job, JobResult, is_final, retention_end
+from mockserver.domain.jobs import IS_OPEN, Job, JobResult, is_final, retention_end
 from mockserver.domain.values import Item, ItemFault, Outcome
 
 INTERNAL_FAULT_TEXT: Final = (
@@ -242,6 +243,53 @@ def serve_cancel(context: RequestContext) -> Response:
     return _status_response(context, cancelled)
 
 
+def serve_open(context: RequestContext) -> Response:
+    """Make a job that another operation fills, and respond with its status."""
+    assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
+    plan, api_state = prepared(context.api).opens[context.operation.id][0], context.api_state
+    declared = plan.bulk.job
+    assert declared is not None  # noqa: S101 - it names this operation
+    taken = request_values((declared.set_members, declared.set_in_state), request_facts(context))
+    job = Job(
+        id=context.api.hooks.job_id(context, 0),
+        operation=plan.operation.id,
+        scope=context.scope,
+        client=context.client,
+        posted=context.now,
+        begins=context.now,
+        due=None,
+        items=0,
+        variables=context.variables,
+        query=context.query,
+        spooled_body=None,
+        unit="item",
+        arrival=api_state.jobs.arrivals,
+        retention=declared.keep,
+        extra={IS_OPEN: True, REQUEST_VALUES: taken},
+    )
+    api_state.jobs.arrivals += 1
+    api_state.jobs.add(job, context.api.hooks.precedence(job))
+    api_state.on_roll_back(lambda: api_state.jobs.withdraw(job))
+    context.jobs = (job,)
+    status = min((int(one) for one in context.operation.responses if one in {"200", "201", "202"}), default=200)
+    body = completed(context, status, status_body(context, job), job.posted, f"job/{job.id}")
+    return json_response(context, status, body)
+
+
+def serve_start(context: RequestContext) -> Response:
+    """Set an open job going, or cancel it where the request has that for its state."""
+    job = find_job(context)
+    declared = None if job is None else prepared(context.api).plans[job.operation].bulk.job
+    if job is None or declared is None:
+        return context.api.hooks.refuse(context, _unknown(context))
+    if declared.words.get(text_of(locate(context, declared.state_at))) == "cancelled":
+        return serve_cancel(context)
+    if not job.extra.get(IS_OPEN) or job.spooled_body is None or job.cancelled is not None:
+        detail = "The job has no items yet." if job.extra.get(IS_OPEN) else "The job is not open."
+        return context.api.hooks.refuse(context, Refusal(status=409, kind="conflict", detail=detail))
+    return _status_response(context, start_job(context, declared, job))
+
+
 def results_of(context: RequestContext) -> tuple[Outcomes, Sequence[object] | Mapping[str, object]] | Refusal:
     """Return how the outcomes of a job are reported by the operation at hand, and the entries; none until it ends."""
     job = find_job(context)
@@ -269,7 +317,7 @@ def find_job(context: RequestContext) -> Job | None:
     if job is None and operation.id in ready.results:
         job = next((jobs[str(one)] for one in context.query.values() if str(one) in jobs), None)
     plans = ready.polls.get(operation.id, ()) + ready.cancels.get(operation.id, ())
-    plans += ready.results.get(operation.id, ())
+    plans += ready.results.get(operation.id, ()) + ready.starts.get(operation.id, ())
     if job is None or (plans and job.operation not in {plan.operation.id for plan in plans}):
         return None
     shared = [name for name in names[:-1] if name in job.variables]

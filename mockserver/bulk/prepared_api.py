@@ -31,8 +31,8 @@ class BulkPlan:
 class PreparedApi:
     """What the pipeline needs of one API.
 
-    `polls`, `cancels` and `results` map an operationId to the plans of its jobs, `representations` resources to the
-    schema of a record that is shown.
+    `polls`, `cancels`, `results`, `opens` and `starts` map an operationId to the plans of its jobs, `representations`
+    resources to the schema of a record that is shown.
     """
 
     api: Api
@@ -42,6 +42,8 @@ class PreparedApi:
     polls: Mapping[str, tuple[BulkPlan, ...]]
     cancels: Mapping[str, tuple[BulkPlan, ...]]
     results: Mapping[str, tuple[BulkPlan, ...]]
+    opens: Mapping[str, tuple[BulkPlan, ...]]
+    starts: Mapping[str, tuple[BulkPlan, ...]]
     indexes: Mapping[str, tuple[Index, ...]]
     representations: Mapping[str, Schema | None]
 
@@ -75,6 +77,8 @@ def _make(api: Api) -> PreparedApi:
         polls=_by(plans, "poll"),
         cancels=_by(plans, "cancel"),
         results=_by(plans, "results"),
+        opens=_by(plans, "open"),
+        starts=_by(plans, "start"),
         indexes={name: _indexes(contract, resource) for name, resource in contract.resources.items()},
         representations={name: representation_schema(contract, one) for name, one in contract.resources.items()},
     )

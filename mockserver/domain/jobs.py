@@ -77,6 +77,9 @@ class JobResult:
         return apart.get(result or "", self.entries)
 
 
+IS_OPEN: Final = "open"  # in a job's `extra`: it has been made, and waits to be set going
+
+
 def is_final(job: Job, now: datetime) -> bool:
     """Tell whether the job has ended by `now`."""
     return job.cancelled is not None or (job.due is not None and job.due <= now)
@@ -90,6 +93,8 @@ def job_state(job: Job, result: JobResult | None, now: datetime) -> str:
     """
     if job.cancelled is not None:
         return "cancelled"
+    if job.extra.get(IS_OPEN):
+        return "open"
     if job.due is not None and job.due <= now:
         if result is not None and (result.is_internal_fault or result.error):
             return "failed"
@@ -165,6 +170,12 @@ class JobRegistry:
         """Remove a new job; its entry in the queue is passed over."""
         self.jobs.pop(job.id, None)
         self.unfinished.pop(job.id, None)
+
+    def start(self, job: Job, precedence: int) -> None:
+        """Replace a job that was open by the same with a due instant."""
+        self.jobs[job.id] = job
+        if job.due is not None:
+            heappush(self.due_queue, (job.due, precedence, job.arrival, job.id))
 
     def next_due(self) -> datetime | None:
         """Return the due instant of the next job to run, None when there is none."""

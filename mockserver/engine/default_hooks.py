@@ -21,7 +21,7 @@ from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job
 from mockserver.domain.values import FanOutTarget, Item, Outcome
-from mockserver.engine.document_responses import answer_header, with_declared_headers
+from mockserver.engine.document_responses import answer_header, success_status, with_declared_headers
 from mockserver.engine.error_responses import error_response
 from mockserver.engine.stages import call_handler, finish_response, validate_request
 from mockserver.journal.journal import fingerprint
@@ -131,10 +131,13 @@ def _id_of(ids: IdSource, kind: str, schema: Schema | None) -> str:
 def job_id(context: RequestContext, items: int) -> str:
     """Name a job by the next UUID, by a counter where its handle is a number, else as the handle's schema wants it."""
     del items
-    ids, bulk = context.api_state.ids, None if context.operation is None else context.operation.bulk
-    if bulk is None or bulk.job is None or context.operation is None or is_outside(bulk.job.handle):
+    ids, operation = context.api_state.ids, context.operation
+    opened = () if operation is None else prepared(context.api).opens.get(operation.id, ())
+    bulk = opened[0].bulk if opened else None if operation is None else operation.bulk
+    if bulk is None or bulk.job is None or operation is None or is_outside(bulk.job.handle):
         return ids.uuid("job")
-    response = context.operation.response(status_of(bulk.reply.status, "accepted"))
+    status = success_status(operation) if opened else status_of(bulk.reply.status, "accepted")
+    response = operation.response(status)
     media = None if response is None else response.media("application/json")
     schema = None if media is None or media.schema is None else media.schema.at(bulk.job.handle)
     if KeyType(schema).is_number:

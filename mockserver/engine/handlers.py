@@ -3,7 +3,7 @@
 Preconditions and entity tags follow RFC 9110, sections 8.8 and 13; status codes its section 15.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from contracts.bulk.model import RecordAct
@@ -27,7 +27,7 @@ from mockserver.bulk.guards import (
     not_modified,
 )
 from mockserver.bulk.idempotency import serve_bulk_idempotently
-from mockserver.bulk.job_endpoints import results_of, serve_cancel, serve_poll
+from mockserver.bulk.job_endpoints import results_of, serve_cancel, serve_open, serve_poll, serve_start
 from mockserver.bulk.outcome_rendering import http_status, message_of
 from mockserver.bulk.prepared_api import PreparedApi, prepared
 from mockserver.bulk.record_service import RecordRules, failed_outcome
@@ -337,13 +337,15 @@ def handler_for(ready: PreparedApi, operation_id: str) -> Handler:
         return own
     if operation_id in ready.plans:
         return serve_bulk if ready.plans[operation_id].bulk.guard.idempotency is None else serve_bulk_idempotently
-    if operation_id in ready.polls:
-        return serve_poll
-    if operation_id in ready.cancels:
-        return serve_cancel
-    if operation_id in ready.results:
-        return serve_results
-    return _record_handler(ready, operation_id)
+    roles: tuple[tuple[Mapping[str, object], Handler], ...] = (
+        (ready.polls, serve_poll),
+        (ready.opens, serve_open),
+        (ready.starts, serve_start),
+        (ready.cancels, serve_cancel),
+        (ready.results, serve_results),
+    )
+    about_job = next((handler for named, handler in roles if operation_id in named), None)
+    return about_job or _record_handler(ready, operation_id)
 
 
 def _record_handler(ready: PreparedApi, operation_id: str) -> Handler:

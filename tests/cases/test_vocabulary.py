@@ -114,12 +114,11 @@ SERVED = {
     "onkey/messages": "outcomes/many",
     "genero/jobs": "/job/every /job/timeout",
     "contract_only/messagebatches: The counters stand in the batch": "outcomes/as=lines",
+    "contract_only/ingest: Rows are taken once": "outcomes/as=rows /job/open /job/start",
     "presets/scim-bulk": "/preset",
 }
 REFUSED = {
     "outcomes/as=parts": ("/reply/outcomes/as", "parts"),
-    "outcomes/as=rows": ("/reply/outcomes/as", "rows"),
-    "/job/start": ("/job/start", "readJob"),
 }
 
 
