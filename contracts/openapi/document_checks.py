@@ -18,7 +18,7 @@ from contracts.openapi.bulk_checks import unserved
 from contracts.openapi.grammar import DocumentObject
 from contracts.openapi.mending import Mended, mend_paths, mend_value
 from contracts.openapi.model import Contract
-from contracts.openapi.references import UNLINKED, Documents
+from contracts.openapi.references import LEFT_OUT, UNLINKED, Documents
 from contracts.schemas.keywords import children
 from contracts.schemas.published import META_SCHEMA, PublishedSchema
 from contracts.schemas.schema_set import compiled, is_pure_reference
@@ -97,7 +97,7 @@ class _LinkedObjects:
         schema = _meta_schema() if place.kind == "schema" else _object_schema(place.kind)
         done = mend_value(schema, place.node, shown=shown, tokens=place.tokens)
         if place.kind == "schema":
-            done.faults.extend(_mend_patterns(done.value, shown, place.tokens))
+            done.faults.extend(_mend_keywords(done.value, shown, place.tokens))
         return done
 
     def _replace(self, place: DocumentObject, done: Mended) -> list[DocumentObject]:
@@ -149,10 +149,14 @@ def _check_declarations(documents: Documents, place: DocumentObject) -> Iterator
             yield from _declaration_schema(name).faults(place.node[name], shown=shown, tokens=tokens)
 
 
-def _mend_patterns(schema: object, shown: str, tokens: tuple[str, ...]) -> Iterator[Fault]:
-    """Take out the patterns that are no regular expressions; yield the faults."""
+def _mend_keywords(schema: object, shown: str, tokens: tuple[str, ...]) -> Iterator[Fault]:
+    """Take out the patterns that are no regular expressions, and empty enumerations; yield the faults."""
     if not isinstance(schema, dict):
         return
+    if schema.get("enum") == []:
+        pointer, cure = pointer_of((*tokens, "enum")), "Write its values, or leave it out."
+        yield Fault(file=shown, pointer=pointer, fact="no value is in it.", cure=cure, mended=LEFT_OUT)
+        del schema["enum"]
     named = schema.get("patternProperties", {})
     for pattern in [*([schema["pattern"]] if "pattern" in schema else ()), *named]:
         if not _compiles(pattern):
@@ -162,7 +166,7 @@ def _mend_patterns(schema: object, shown: str, tokens: tuple[str, ...]) -> Itera
             if named.pop(pattern, None) is None:
                 del schema["pattern"]
     for inner, one in children(schema):
-        yield from _mend_patterns(one, shown, (*tokens, *inner))
+        yield from _mend_keywords(one, shown, (*tokens, *inner))
 
 
 @cache

@@ -25,6 +25,7 @@ from contracts.openapi.overlay import (
 )
 from contracts.openapi.presets import apply_presets
 from contracts.openapi.references import Documents, link
+from contracts.openapi.routing import SERVER_VARIABLE
 from contracts.schemas.schema_set import SchemaSet
 from contracts.syntax.documents import UnreadableError
 from contracts.syntax.remote import is_url
@@ -50,7 +51,6 @@ DEFAULT_OPTIONS: Final = LoadOptions()
 BUNDLED: Final = ("genero", "onkey")
 KNOWN_VERSION: Final = re.compile(r"3\.(?P<minor>[01])(?P<patch>\.\d.*)?")
 OTHER_VERSION: Final = re.compile(r"3(\.\d.*)?")
-SERVER_VARIABLE: Final = re.compile(r"\{+([^{}]+)\}+")
 SERVER_ORIGIN: Final = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*/?|^/?")
 BUNDLED_FOLDER: Final = Path(__file__).parent.parent / "bundled"
 

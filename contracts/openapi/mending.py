@@ -14,7 +14,7 @@ from contracts.errors import Fault
 from contracts.messages import ABSENT
 from contracts.openapi.grammar import METHODS
 from contracts.openapi.references import LEFT_OUT, Documents
-from contracts.openapi.routing import split_template, variables_of
+from contracts.openapi.routing import SERVER_VARIABLE, split_template, variables_of
 from contracts.schemas.keywords import SCHEMA_KEYWORDS
 from contracts.schemas.published import PublishedSchema, SchemaError
 from contracts.syntax.text import did_you_mean, look_up, pointer_of, short, split_ref
@@ -259,9 +259,16 @@ class PathPlace(NamedTuple):
 
 
 def mend_paths(documents: Documents) -> Iterator[Fault]:
-    """Mend clashing paths, repeated operationIds and path parameters of a linked root document; yield the faults."""
+    """Mend clashing paths, repeated operationIds and path parameters of a linked root document; yield the faults.
+
+    Variables of server URLs that are not declared are told; the mount takes them as their names.
+    """
     root: Any = documents.read(documents.root)
     shown = documents.shown(documents.root)
+    for n, server in enumerate(root.get("servers", ())):
+        for name in [one for one in SERVER_VARIABLE.findall(server["url"]) if one not in server.get("variables", ())]:
+            pointer, fact = f"/servers/{n}/url", f"the URL's variable '{name}' is not declared."
+            yield Fault(file=shown, pointer=pointer, fact=fact, mended="Its name is taken.", cure="Declare it.")
     ids: dict[str, PathPlace] = {}
     taken: dict[object, PathPlace] = {}
     for path in [one for one in root.get("paths", ()) if one.startswith("/")]:

@@ -16,6 +16,7 @@ from contracts.openapi.model import Contract, NoRoute, Operation, Route
 from contracts.openapi.parameters import fits_path
 
 VARIABLES: Final = re.compile(r"\{([^{}]+)\}")
+SERVER_VARIABLE: Final = re.compile(r"\{+([^{}]+)\}+")  # some write {{variable}}
 
 
 @lru_cache(maxsize=10_000)

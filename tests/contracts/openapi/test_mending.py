@@ -166,6 +166,11 @@ MISTAKES = {
         "/servers/0/variables/stage",
         "'default' is missing.",
     ),
+    "an undeclared variable of a server": (
+        [("/servers/0/url", "https://{host}/{stage}")],
+        "/servers/0/url",
+        "the URL's variable 'host' is not declared.",
+    ),
     "a scheme of no type": (
         [("/components/securitySchemes/key/type", GONE)],
         "/components/securitySchemes/key",
@@ -235,6 +240,11 @@ MISTAKES = {
         [(f"{PET}/properties/kind/required", True)],
         f"{PET}/properties/kind/required",
         "it must be an array, not true or false.",
+    ),
+    "an empty enumeration": (
+        [(f"{PET}/properties/kind/enum", [])],
+        f"{PET}/properties/kind/enum",
+        "no value is in it.",
     ),
     "a name required twice": (
         [(f"{PET}/required", ["id", "id"])],
