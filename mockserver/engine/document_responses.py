@@ -22,8 +22,9 @@ from contracts.openapi.parameters import read_text, types_of
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import clipped
-from mockserver.api.model import RequestContext
+from mockserver.api.model import Refusal, RequestContext
 from mockserver.engine.body_formats import header_text, write_body
+from mockserver.engine.scenario_selection import read_preferences
 
 STATUSES_WITHOUT_CONTENT: Final = frozenset((204, 205, 304))
 SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -83,13 +84,21 @@ def document_response(context: RequestContext, status: int) -> Response:
     context.answer_origin = "generated"
     if media is None or status in STATUSES_WITHOUT_CONTENT:
         return with_declared_headers(context, Response(status=status))
-    is_dynamic = context.api_state.settings["dynamic"] and context.api.plain and media.schema is not None
+    is_dynamic = media.schema is not None and _is_dynamic(context)
     if media.examples and not is_dynamic:
         return example_response(context, Example(status, media, *_best_example(media)))
     shown = ABSENT if is_dynamic else schema_example(media.schema)
     if shown is not ABSENT:
         return example_response(context, Example(status, media, "example", shown))
     return generated_response(context, status, media)
+
+
+def _is_dynamic(context: RequestContext) -> bool:
+    """Say whether answers are generated in spite of examples: by the setting, unless the call prefers otherwise."""
+    if not context.api.plain or not context.api_state.settings["dynamic"]:
+        return False
+    wanted = read_preferences(context.request)
+    return isinstance(wanted, Refusal) or wanted.dynamic is not False
 
 
 def _best_example(media: MediaType) -> tuple[str, object]:
@@ -273,7 +282,7 @@ def seed_of(context: RequestContext) -> int:
         return named
     request, ids = context.request, context.api_state.ids
     about = request.path if context.operation is None else context.operation.id
-    if request.method in SAFE_METHODS and not context.api_state.settings["dynamic"]:
+    if request.method in SAFE_METHODS and not _is_dynamic(context):
         return ids.fixed(f"made-up/{about}/{request.path}/{request.query}")
     return ids.random(f"made-up/{about}").getrandbits(32)
 

@@ -39,13 +39,13 @@ class Preferences:
     scenario: str = ""
     code: int | None = None
     example: str = ""
-    dynamic: bool = False
+    dynamic: bool | None = None
     seed: int | None = None
 
     @property
     def replaces(self) -> bool:
         """Tell whether the request asks for a response in place of the handler's."""
-        return self.code is not None or self.example != "" or self.dynamic
+        return self.code is not None or self.example != "" or self.dynamic is True
 
     @property
     def applied(self) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def read_preferences(request: Request) -> Preferences | Refusal:
         scenario=given.get("scenario", ""),
         code=int(given["code"]) if "code" in given else None,
         example=given.get("example", ""),
-        dynamic=given.get("dynamic") == "true",
+        dynamic=given["dynamic"] == "true" if "dynamic" in given else None,
         seed=int(given["seed"]) if "seed" in given else None,
     )
 

@@ -439,6 +439,9 @@ def test_answers_may_be_generated_always(tmp_path):
     assert len(preferred) > 1
     always = single(tmp_path, {"responses": responses}, options=Options(settings={"dynamic": True}))
     assert len({always.ask("/loaves").data["n"] for _ in range(5)}) > 1
+    assert always.ask("/loaves", Prefer="dynamic=false").data == {"n": 1}
+    assert always.ask("/loaves?__dynamic=false").data == {"n": 1}
+    assert always.ask("/loaves", Prefer="example=example").data == {"n": 1}
 
 
 PREFERRED = {
