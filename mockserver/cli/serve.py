@@ -42,6 +42,7 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
 @reading_options
 @click.option(
     "--port",
+    "-p",
     type=click.IntRange(0, 65535),
     default=8080,
     show_default=True,
