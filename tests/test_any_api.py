@@ -48,9 +48,13 @@ def test_the_documents_have_no_mistakes(name):
     assert load(EXAMPLES / name).repairs == ()
 
 
+JUDGED = [str(EXAMPLES / "any-api" / "bulk.overlay.yaml"), ROOMS]
+JUDGED += map(str, sorted((DOCS.parent / "tests" / "cases" / "presets").glob("*.yaml")))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("source", [str(EXAMPLES / "any-api" / "bulk.overlay.yaml"), ROOMS])
-def test_the_examples_are_judged_healthy(source):
+@pytest.mark.parametrize("source", JUDGED, ids=lambda source: source.rpartition("/")[2])
+def test_the_examples_and_the_presets_are_judged_healthy(source):
     """All laws that apply hold for our own sandbox, those of the API's own among them."""
     api = find_sources([source])[0].load()
     with in_thread([api], Options(mode="frozen")) as running:

@@ -13,7 +13,7 @@ from contracts.messages import ABSENT
 from generators.check.records import CreatedRecord, change_version, create_records, new_record_members
 from generators.client.sites import SiteContext, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
-from generators.requests.items import ItemContent, example_members
+from generators.requests.items import ItemContent, example_members, own_key_member
 from generators.requests.known_records import Names, RecordContext
 from generators.requests.options import actions_of
 from generators.requests.profiles import DEFECTS, ItemIntent
@@ -150,7 +150,7 @@ def _dangling(trial: Trial, slot: str, case: ItemCase, members: Members) -> Memb
 
 def _invalid(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members | None:
     """Make one member invalid, neither the key nor a unique one."""
-    spared = {trial.context.resource.key, *trial.maker.unique}
+    spared = {trial.context.resource.key, own_key_member(trial.context.bulk) or "", *trial.maker.unique}
     words = (case.keyword,) if case.keyword else DEFAULT_KEYWORDS
     found = trial.maker.broken_members(members, trial.record_context(slot).rng, spared=spared, keywords=words)
     broken = (one.value for one in found if isinstance(one.value, dict))
@@ -287,6 +287,9 @@ def _item_content(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord 
     else:
         members, version = _new_members(trial, slot, case, known), None
         target = None if context.resource.assigned else members.get(context.resource.key)
+    own = own_key_member(context.bulk)
+    if own is not None and key is not None and members:
+        members = {**members, own: key}
     return ItemContent(
         action=case.action,
         members=members,

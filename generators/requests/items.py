@@ -50,6 +50,13 @@ def encode_members(members: Mapping[str, Any], steps: Collection[str]) -> object
     return [{"path": name, "value": value} for name, value in members.items()]
 
 
+def own_key_member(bulk: Bulk) -> str | None:
+    """Return the member of a record that is its item's own key too, None where the key stands apart."""
+    at = bulk.key.at or ""
+    is_member = bulk.key.by == "client" and not bulk.effect.payload and at.count("/") == 1
+    return tokens_of(at)[0] if is_member else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemContent:
     """What an item states; a part that is None is not sent.
