@@ -41,6 +41,7 @@ UNSOUND_CHECKS: Final[Mapping[str, str]] = {
     "ignored_auth": "a server may take calls without credentials where the contract leaves that open",
     "object_level_authorization": "it needs a second identity",
 }
+MISSING_HEADER_STATUSES: Final = (400, 401, 403, 406, 415, 422, 428)  # RFC 6585, 3: a precondition is required
 CHECKS_OFF_FOR_BULK: Final = ("negative_data_rejection",)  # a bulk response is a success even if it refuses items
 
 
@@ -77,7 +78,10 @@ def settings(task: Mapping[str, Any]) -> dict[str, Any]:
     if task["safe"]:
         phases["coverage"]["unexpected-methods"] = []
     chosen = {
-        "checks": {name: {"enabled": name in CHECKS} for name in (*CHECKS, *UNSOUND_CHECKS)},
+        "checks": {
+            **{name: {"enabled": name in CHECKS} for name in (*CHECKS, *UNSOUND_CHECKS)},
+            "missing_required_header": {"expected-statuses": [str(one) for one in MISSING_HEADER_STATUSES]},
+        },
         "operations": [_bulk_settings(one) for one in task["bulk"]],
     }
     return {
