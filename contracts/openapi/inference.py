@@ -259,12 +259,8 @@ class ResourceKeys:
 def keys_of(contract: Contract, resource: Resource) -> ResourceKeys:
     """Return the types of the keys of a resource."""
     referred = {member: key_type(contract, contract.resources[name]) for member, name in resource.references.items()}
-    given = any(_creates_by_key(one) for one in _record_operations(contract, resource))
+    given = any(_creates_by_key(one) for one in contract.acting_on(resource.name))
     return ResourceKeys(kind=key_type(contract, resource), referred=referred, are_given=given)
-
-
-def _record_operations(contract: Contract, resource: Resource) -> list[Operation]:
-    return [one for one in contract.operations if one.record and one.record.resource.constant == resource.name]
 
 
 def _creates_by_key(operation: Operation) -> bool:
@@ -285,7 +281,7 @@ def _key_schemas(contract: Contract, resource: Resource) -> Iterator[Schema]:
     own = payload.member(resource.key) if payload is not None else None
     if own is not None:
         yield own
-    acts = _record_operations(contract, resource)
+    acts = contract.acting_on(resource.name)
     for one in acts:
         yield from _response_key_schemas(one, resource.key)
     for one in acts:
@@ -315,7 +311,7 @@ def _parameter_key_schemas(operation: Operation) -> Iterator[Schema]:
 def representation_schema(contract: Contract, resource: Resource) -> Schema | None:
     """Return the schema of a record in the response that shows one, None when no response has a schema."""
     for action in REPRESENTING_ACTIONS[::-1]:
-        for one in _record_operations(contract, resource):
+        for one in contract.acting_on(resource.name):
             act = one.record
             if act is None or act.action.constant != action:
                 continue

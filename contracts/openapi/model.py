@@ -240,7 +240,19 @@ class Contract:
     reserved: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     repairs: tuple[Fault, ...] = ()
+    _by_id: dict[str, Operation] = field(init=False, default_factory=dict, repr=False, compare=False)
+    _by_resource: dict[str, list[Operation]] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def operation(self, operation_id: str) -> Operation | None:
         """Return the operation with that id, None when there is none."""
-        return next((one for one in self.operations if one.id == operation_id), None)
+        if not self._by_id:
+            self._by_id.update((one.id, one) for one in reversed(self.operations))
+        return self._by_id.get(operation_id)
+
+    def acting_on(self, resource: str) -> list[Operation]:
+        """Return the operations on single records of a resource, and those that list them."""
+        if not self._by_resource:
+            for one in self.operations:
+                if one.record is not None and one.record.resource.constant is not None:
+                    self._by_resource.setdefault(one.record.resource.constant, []).append(one)
+        return self._by_resource.get(resource, [])

@@ -67,12 +67,12 @@ def share_prepared(variant: Api, ready: PreparedApi) -> Api:
 
 def _make(api: Api) -> PreparedApi:
     contract = api.contract
-    router = Router(contract)
+    router, referrers = Router(contract), _referrers(contract)
     plans = {one.id: _plan(contract, one, one.bulk, router) for one in contract.operations if one.bulk is not None}
     return PreparedApi(
         api=api,
         router=router,
-        record_rules={name: _rules(contract, resource) for name, resource in contract.resources.items()},
+        record_rules={name: _rules(contract, one, referrers) for name, one in contract.resources.items()},
         plans=plans,
         polls=_by(plans, "poll"),
         cancels=_by(plans, "cancel"),
@@ -93,18 +93,18 @@ def _plan(contract: Contract, operation: Operation, bulk: Bulk, router: Router) 
     return BulkPlan(operation=operation, bulk=bulk, item_reader=item_reader)
 
 
-def _rules(contract: Contract, resource: Resource) -> RecordRules:
+def _rules(contract: Contract, resource: Resource, referrers: Mapping[str, list[tuple[str, str]]]) -> RecordRules:
     schema = None if resource.schema is None else contract.schemas.schema(resource.schema).request
-    return RecordRules(resource, schema, _referrers(contract, resource), keys_of(contract, resource))
+    return RecordRules(resource, schema, referrers.get(resource.name, []), keys_of(contract, resource))
 
 
-def _referrers(contract: Contract, resource: Resource) -> list[tuple[str, str]]:
-    return [
-        (other.name, member)
-        for other in contract.resources.values()
-        for member, name in other.references.items()
-        if name == resource.name
-    ]
+def _referrers(contract: Contract) -> dict[str, list[tuple[str, str]]]:
+    """Return the resources and members that refer to each resource."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for other in contract.resources.values():
+        for member, name in other.references.items():
+            found.setdefault(name, []).append((other.name, member))
+    return found
 
 
 def _indexes(contract: Contract, resource: Resource) -> tuple[Index, ...]:
