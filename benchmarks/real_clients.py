@@ -187,7 +187,7 @@ def dynamodb(url: str) -> None:
         aws_secret_access_key="none",  # noqa: S106 - no secret
         config=Config(retries={"max_attempts": 1}),
     )
-    puts = [{"PutRequest": {"Item": {"id": {"S": name}, "title": {"S": "Emma"}}}} for name in "ab"]
+    puts = [{"PutRequest": {"Item": {"isbn": {"S": name}, "title": {"S": "Emma"}}}} for name in "ab"]
     done = client.batch_write_item(RequestItems={"books": puts})
     assert done["UnprocessedItems"] == {}
     try:

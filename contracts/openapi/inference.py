@@ -278,7 +278,7 @@ def key_type(contract: Contract, resource: Resource) -> KeyType:
 
 def _key_schemas(contract: Contract, resource: Resource) -> Iterator[Schema]:
     payload = contract.schemas.schema(resource.schema) if resource.schema is not None else None
-    own = payload.member(resource.key) if payload is not None else None
+    own = payload.member(resource.key) if payload is not None and not resource.payload else None
     if own is not None:
         yield own
     acts = contract.acting_on(resource.name)
