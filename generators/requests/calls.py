@@ -3,18 +3,20 @@
 Begin with `draft` and `RequestDraft`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
+import orjson
+
 from contracts.bulk.model import Location, Resource
 from contracts.exchange.locations import find, is_outside, put, text_of
 from contracts.messages import ABSENT, Headers, Request
 from contracts.openapi.model import Contract, MediaType, Operation, Parameter, is_json
-from contracts.openapi.parameters import read_text
+from contracts.openapi.parameters import read_text, types_of
 from contracts.openapi.routing import expand
 from contracts.openapi.security import with_credentials
 from contracts.openapi.validation import validate_request
@@ -76,7 +78,11 @@ class RequestDraft:
     def request(self) -> Request:
         """Return the request. Raises NotApplicableError when it has a body that the operation does not take."""
         headers, body = dict(self.headers), b""
-        if self.data is not ABSENT:
+        lines = item_lines(self.operation)
+        if lines is not None and self.media is None and isinstance(self.data, list):
+            headers = {"Content-Type": lines.media_range, **headers}
+            body = b"".join(orjson.dumps(one) + b"\n" for item in self.data for one in _lines_of(item))
+        elif self.data is not ABSENT:
             media = self.media or body_media(self.operation)
             if media is None:
                 raise NotApplicableError(f"{self.operation.id} takes no body")
@@ -130,6 +136,25 @@ def json_media(operation: Operation) -> MediaType | None:
     )
 
 
+def item_lines(operation: Operation) -> MediaType | None:
+    """Return the media type of a body whose lines are the items of a bulk request (NDJSON), None of other bodies."""
+    bulk, body = operation.bulk, operation.body
+    if bulk is None or body is None or bulk.items.shape not in LINE_SHAPES or bulk.items.at:
+        return None
+    return next(iter(body.content), None)
+
+
+def _lines_of(item: object) -> Iterator[object]:
+    """Yield the lines of an item: itself, or an action and, where it has one, its payload."""
+    if not isinstance(item, dict) or "~action" not in item:
+        yield item
+        return
+    about = {name: value for name, value in item.items() if not name.startswith("~")}
+    yield {str(item["~action"]): about}
+    if "~payload" in item:
+        yield item["~payload"]
+
+
 def body_examples(operation: Operation) -> list[Any]:
     """Return the examples of the JSON request body."""
     media = json_media(operation)
@@ -138,8 +163,15 @@ def body_examples(operation: Operation) -> list[Any]:
 
 def body_schema(operation: Operation) -> Schema | None:
     """Return the schema of the JSON request body, None when there is none."""
+    lines = item_lines(operation)
+    if lines is not None:
+        is_listed = operation.bulk is not None and operation.bulk.items.shape == "lines"
+        return lines.schema if is_listed and "array" in types_of(lines.schema) else None
     media = json_media(operation)
     return media.schema if media is not None else None
+
+
+LINE_SHAPES: Final = frozenset(("line-pairs", "lines"))
 
 
 class ValidRequest(NamedTuple):

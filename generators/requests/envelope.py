@@ -15,7 +15,7 @@ from contracts.messages import ABSENT
 from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import tokens_of
 from generators.errors import NotApplicableError
-from generators.requests.calls import RequestDraft, body_examples, body_schema, draft, json_media
+from generators.requests.calls import RequestDraft, body_examples, body_schema, draft, item_lines, json_media
 from generators.requests.items import ItemContent, ItemEncoder, Part, fill_required
 from generators.requests.known_records import RecordContext
 from generators.requests.options import (
@@ -41,13 +41,16 @@ def unsupported_reason(operation: Operation, *, groups: bool = True) -> str | No
     assert operation.bulk is not None  # noqa: S101 - asked before
     bulk = operation.bulk
     inner = (bulk.items.at, bulk.effect.action.source, bulk.effect.payload, *bulk.effect.target)
-    if json_media(operation) is None:
+    is_lines = item_lines(operation) is not None
+    if json_media(operation) is None and not is_lines and bulk.items.shape in {"array", "map"}:
         return "its request body is no JSON"
-    if bulk.items.shape not in {"array", "map"}:
+    if bulk.items.shape not in {"array", "map"} and not is_lines:
         return f"items as {bulk.items.shape} are not composed"
     if bulk.effect.http:
         return "items that are HTTP requests themselves are not composed"
-    if any("/~" in at or at.startswith(("csv:", "part:")) for at in inner):
+    if bulk.items.shape == "line-pairs" and bulk.effect.action.source != "/~action":
+        return "its pairs of lines are no actions with their words"
+    if bulk.items.shape != "line-pairs" and any("/~" in at or at.startswith(("csv:", "part:")) for at in inner):
         return "its items are found in ways that are not composed"
     if bulk.job is not None and bulk.job.open is not None:
         return "a job that another call opens is not composed"
@@ -129,7 +132,7 @@ class OperationSpec:
             "awaited": list(content.awaited) or None,
         }
         payload = None if content.members is None else self.encoder.payload(content.members)
-        return self.encoder.item(payload, parts, rng, drops=content.action == "delete")
+        return self.encoder.item(payload, parts, rng, action=content.action)
 
     def item_option(self, choice: Choice | None, meaning: str) -> Option:
         """Return the option by which an item states `meaning`; its word is None when the item states nothing."""

@@ -124,16 +124,17 @@ class ItemEncoder:
         name, *rest = tokens_of(inner)
         return f"{at}{pointer_of([[*members].index(name), 'value', *rest])}"
 
-    def item(self, payload: object, parts: Mapping[Part, object], rng: Random, *, drops: bool = False) -> object:
+    def item(self, payload: object, parts: Mapping[Part, object], rng: Random, *, action: str = "") -> object:
         """Return an item with this payload (None for none) and these parts; required members it lacks are drawn.
 
-        A part that is None is not sent. `drops` adds the declared tombstone. Raises UnsatisfiableError.
+        A part that is None is not sent. A deletion has the declared tombstone. Raises UnsatisfiableError.
         """
-        at, own = self._bulk.effect.payload, self._has_own_payload and payload is not None
+        effect = self._bulk.effect
+        at, own = effect.payload_of.get(action, effect.payload), self._has_own_payload and payload is not None
         item: Any = payload if own and not at else {}
         if own and at:
             self._location(at).put(item, payload)
-        for at, value in self._bulk.effect.tombstone.items() if drops else ():
+        for at, value in effect.tombstone.items() if action == "delete" else ():
             self._location(at).put(item, value)
         present = [
             (self._parts[part], value) for part, value in parts.items() if value is not None and part in self._parts

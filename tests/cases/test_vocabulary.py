@@ -83,10 +83,10 @@ SERVED = {
     "contract_only/documents: Pairs of lines": (
         "/items/as=line-pairs /effect/resource/default /key/by=order /reply/counts"
     ),
-    "contract_only/documents: Lines stand": "/items/as=lines /key/optional",
+    "contract_only/documents: Lines stand": "/items/as=lines",
     "contract_only/documents: A request says": "/unit/stopAfter outcomes/failedIf/is",
     "contract_only/contacts: A row is an item": "/items/as=rows",
-    "contract_only/contacts: Each part is a request": "/items/as=parts",
+    "contract_only/contacts: Each part is a request": "/items/as=parts /key/optional",
     "contract_only/people: Each request gets": (
         "/effect/http /effect/http/method /effect/http/url /effect/http/body /key/onlyFor"
     ),

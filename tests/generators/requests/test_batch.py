@@ -329,7 +329,7 @@ def test_what_cannot_be_composed_is_said():
     loaded = CONTRACTS["genero"]
     for contract, name, given_, says in (
         (loaded, "getEntity", {}, "getEntity is no bulk operation."),
-        (CONTRACTS["shelves"], "importRows", {}, "importRows cannot be made: its request body is no JSON."),
+        (CONTRACTS["shelves"], "importRows", {}, "importRows cannot be made: items as rows are not composed."),
         (loaded, "postJob", {"entity": "blok"}, "postJob knows no 'blok' for entity. Did you mean 'block'?"),
     ):
         with pytest.raises(MisuseError) as caught:
