@@ -48,9 +48,8 @@ def unsupported_reason(operation: Operation, *, groups: bool = True) -> str | No
         return f"items as {bulk.items.shape} are not composed"
     if bulk.effect.http:
         return "items that are HTTP requests themselves are not composed"
-    if bulk.items.shape == "line-pairs" and bulk.effect.action.source != "/~action":
-        return "its pairs of lines are no actions with their words"
-    if bulk.items.shape != "line-pairs" and any("/~" in at or at.startswith(("csv:", "part:")) for at in inner):
+    is_pairs = bulk.items.shape == "line-pairs" and bulk.effect.action.source == "/~action"
+    if not is_pairs and any("/~" in at or at.startswith(("csv:", "part:")) for at in inner):
         return "its items are found in ways that are not composed"
     if bulk.job is not None and bulk.job.open is not None:
         return "a job that another call opens is not composed"
