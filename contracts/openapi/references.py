@@ -17,11 +17,12 @@ from contracts.schemas.identity import (
     SCHEME,
     Identifiers,
     SchemaResource,
+    follow_moved,
     joined,
     mapped_file,
     published_metaschema,
 )
-from contracts.schemas.keywords import SCHEMA_LIST_KEYWORDS, dialect_rewriter, prefix_items
+from contracts.schemas.keywords import SCHEMA_LIST_KEYWORDS, dialect_rewriter, moved_pointer, prefix_items
 from contracts.schemas.patterns import use_patterns
 from contracts.syntax.documents import UnreadableError, parse_document, read_text
 from contracts.syntax.remote import fetch_text, is_loopback, is_url
@@ -211,6 +212,7 @@ def link(documents: Documents) -> None:
         documents.roots += targets
         documents.roots += [one for one in inner if one.kind == "schema" != place.kind]
         waiting += [*targets, *inner]
+    follow_moved((one.node for one in documents.links), documents.loaded)
     _check_cycles(documents)
 
 
@@ -307,6 +309,8 @@ def _target(documents: Documents, place: DocumentObject, ref: object, mended: st
         fact = f"'$ref: {ref}' leads to {error.fault.file}: {error.fault.fact}"
         documents.fault(place, fact, error.fault.cure, mended=mended)
         return None
+    if found is ABSENT and (moved := moved_pointer(documents.read(uri), pointer)) is not None:
+        pointer, found = moved, look_up(documents.read(uri), moved)
     if found is ABSENT:
         documents.fault(place, f"'$ref: {ref}' leads to nothing.", _nearest(documents, uri, pointer), mended=mended)
         return None

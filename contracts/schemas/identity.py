@@ -5,12 +5,14 @@ against that. Schemas of OpenAPI 3.0 in files of their own may have `id` instead
 """
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin
 
-from contracts.schemas.keywords import DIALECTS, Rewrite, children, without_validation
+from contracts.messages import ABSENT
+from contracts.schemas.keywords import DIALECTS, Rewrite, children, moved_pointer, without_validation
+from contracts.syntax.text import look_up, split_ref
 
 SCHEME: Final = "contract:"
 Tokens = tuple[str, ...]
@@ -144,3 +146,25 @@ def mapped_file(ref_map: Mapping[str, Path], uri: str) -> Path | None:
         return ref_map[uri]
     below = [(prefix, folder) for prefix, folder in ref_map.items() if prefix.endswith("/") and uri.startswith(prefix)]
     return next((folder / uri.removeprefix(prefix) for prefix, folder in sorted(below, reverse=True)), None)
+
+
+def follow_moved(referring: Iterable[object], documents: Mapping[str, object]) -> None:
+    """Correct the references of objects to what a conversion has moved after they were resolved, in place."""
+    known: dict[str, str] = {}
+    for node in referring:
+        assert isinstance(node, dict)  # noqa: S101 - only mappings refer
+        parts = [part for keyword in ("allOf", "anyOf") for part in _listed(node.get(keyword))[:1]]
+        holder = next((one for one in (node, *parts) if isinstance(one, dict) and "$ref" in one), None)
+        if holder is None:
+            continue
+        ref = holder["$ref"]
+        if ref not in known:
+            uri, pointer = split_ref(ref)
+            document = documents.get(uri)
+            moved = moved_pointer(document, pointer) if look_up(document, pointer) is ABSENT else None
+            known[ref] = ref if moved is None else f"{uri}#{moved}"
+        holder["$ref"] = known[ref]
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

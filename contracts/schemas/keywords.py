@@ -7,6 +7,9 @@ Object.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
+from contracts.messages import ABSENT
+from contracts.syntax.text import pointer_of, step, tokens_of
+
 SCHEMA_KEYWORDS: Final = frozenset(
     (
         "additionalProperties",
@@ -177,6 +180,26 @@ def from_04(schema: dict[str, object]) -> None:
     """Convert a schema of draft 4 in place: as draft 7, and limits that are exclusive by a flag."""
     from_07(schema)
     from_30(schema)
+
+
+def moved_pointer(document: object, pointer: str) -> str | None:
+    """Return where a conversion has put what was at a pointer of a document, None when it is nowhere."""
+    value, way = document, list[str]()
+    for token in tokens_of(pointer):
+        inner = step(value, token)
+        if inner is ABSENT and isinstance(value, Mapping):
+            parts = value.get("anyOf")
+            whole = parts[0] if isinstance(parts, list) and parts else None
+            if token == "items" and "prefixItems" in value:  # noqa: S105 - a pointer's token
+                way, inner = [*way, "prefixItems"], value["prefixItems"]
+            elif isinstance(whole, Mapping) and token in whole:  # beside null
+                way, inner = [*way, "anyOf", "0", token], whole[token]
+        elif inner is not ABSENT:
+            way.append(token)
+        if inner is ABSENT:
+            return None
+        value = inner
+    return pointer_of(way)
 
 
 VALIDATION_KEYWORDS: Final = (

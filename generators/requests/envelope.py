@@ -51,9 +51,10 @@ def unsupported_reason(operation: Operation, *, groups: bool = True) -> str | No
     is_pairs = bulk.items.shape == "line-pairs" and bulk.effect.action.source == "/~action"
     if not is_pairs and any("/~" in at or at.startswith(("csv:", "part:")) for at in inner):
         return "its items are found in ways that are not composed"
-    if bulk.job is not None and bulk.job.open is not None:
-        return "a job that another call opens is not composed"
-    return None if groups or bulk.items.groups is None else "a list of lists is not composed"
+    is_opened = bulk.job is not None and bulk.job.open is not None
+    is_grouped = not groups and bulk.items.groups is not None
+    grouped = "a list of lists is not composed" if is_grouped else None
+    return "a job that another call opens is not composed" if is_opened else grouped
 
 
 def example_frame(operation: Operation, at: Location) -> Any:

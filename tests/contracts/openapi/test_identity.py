@@ -174,3 +174,22 @@ def test_a_list_of_items_is_read_as_that_of_the_first_elements(loaded, version):
     assert [schema.is_valid(one) for one in ([1, "a"], [1], ["a"], [1, "a", 1])] == [True, True, False, False]
     with pytest.raises(ContractError, match="'items' is a list"):
         loaded({"S": pair}, version=version, strict=True)
+
+
+@pytest.mark.parametrize("name", ["S", "Z"])
+def test_a_reference_into_what_a_conversion_moves_is_followed(loaded, name):
+    """The pointer is that of the document as it was written, whatever was read first."""
+    whole = {"nullable": True, "allOf": [{"type": "object"}], "properties": {"n": NUMBER, "o": {"items": [NUMBER]}}}
+    schemas = {
+        name: {"$ref": "#/components/schemas/T/properties/n"},
+        "M": {"nullable": True, "$ref": "#/components/schemas/T/properties/n"},
+        "L": {"$ref": "#/components/schemas/T/properties/o/items/0"},
+        "T": whole,
+        "S": {"allOf": [{"$ref": f"#/components/schemas/{one}"} for one in ("L", name if name != "S" else "M")]}
+        if name != "S"
+        else {"$ref": "#/components/schemas/T/properties/n"},
+    }
+    schema = loaded(schemas, version="3.0.3")
+    assert (schema.is_valid(1), schema.is_valid("1")) == (True, False)
+    nullable = schema.within.schema("contract:/api/api.json#/components/schemas/M")
+    assert [nullable.is_valid(one) for one in (1, None, "1")] == [True, True, False]
