@@ -10,7 +10,6 @@ from typing import Final
 from contracts.bulk.model import Choice, Pagination, RecordAct, Resource
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import INTEGER, types_of
-from contracts.openapi.representations import find_key, key_names, records_inside, shown_list, shown_record
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import tokens_of
 
@@ -18,7 +17,6 @@ COLLECTION_ACTIONS: Final = {"GET": "list", "POST": "create"}
 ITEM_ACTIONS: Final = {"GET": "read", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
 SKIP_NAMES: Final = ("skip", "offset", "$skip")
 TAKE_NAMES: Final = ("take", "limit", "$top", "top", "page_size", "pageSize")
-SHOWING: Final = ("200", "201")  # statuses whose responses have records
 TOTAL_HEADERS: Final = ("x-total-count", "x-total", "total-count")
 
 
@@ -71,7 +69,7 @@ def with_inferred_resources(declared: Mapping[str, Resource], operations: Iterab
         if one.record and one.record.resource.constant:
             acting.setdefault(one.record.resource.constant, []).append(one)
     versions = _versions(operations)
-    named = _named_resources(operations, acting)
+    named = named_resources(operations, acting)
     inferred = {
         name: replace(_resource(name, acts, versions), inferred=name not in named)
         for name, acts in acting.items()
@@ -80,7 +78,7 @@ def with_inferred_resources(declared: Mapping[str, Resource], operations: Iterab
     return {**declared, **inferred}
 
 
-def _named_resources(operations: Iterable[Operation], known: Collection[str]) -> set[str]:
+def named_resources(operations: Iterable[Operation], known: Collection[str]) -> set[str]:
     """Return the resources that an `x-record` or an `x-bulk` names, or may name."""
     by_id = {one.id: one for one in operations}
     choices = [one.record.resource for one in by_id.values() if one.record and not one.record.inferred]
@@ -111,24 +109,11 @@ def _inferred(operation: Operation, names: Mapping[str, str]) -> RecordAct | Non
     variable = _item_variable(operation.path)
     if variable and operation.method in ITEM_ACTIONS:
         name = names[operation.path.rpartition("/")[0]]
-        act = _act(ITEM_ACTIONS[operation.method], name, key=f"path:{variable}")
-        return replace(act, reply=_reply_place(operation, act, variable))
+        return _act(ITEM_ACTIONS[operation.method], name, key=f"path:{variable}")
     if operation.path in names and operation.method in COLLECTION_ACTIONS:
         act = _act(COLLECTION_ACTIONS[operation.method], names[operation.path])
-        return replace(act, page=page_of(operation), reply=_reply_place(operation, act, None))
+        return replace(act, page=page_of(operation))
     return None
-
-
-def _reply_place(operation: Operation, act: RecordAct, variable: str | None) -> str:
-    """Return where the response has the record, or the list of them: inside an envelope, or "" for the body itself."""
-    name, shown = act.resource.constant, shown_list if act.action.constant == "list" else shown_record
-    declared = next((one for status in SHOWING if (one := operation.responses.get(status)) is not None), None)
-    media = declared.media("application/json") if declared is not None else None
-    if media is None or media.schema is None:
-        return ""
-    keys = (find_key(one, key_names(variable, name)) for one in records_inside(media.schema, name))
-    places = (shown(media.schema, key, name) for key in keys if key is not None)
-    return next((one.at for one in places if one is not None), "")
 
 
 def _act(action: str, name: str, key: str | None = None) -> RecordAct:

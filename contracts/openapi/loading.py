@@ -12,7 +12,7 @@ from contracts.bulk.declarations import read_resource
 from contracts.bulk.model import Resource
 from contracts.errors import ContractError, Fault, MisuseError
 from contracts.openapi.grammar import DocumentObject
-from contracts.openapi.inference import with_inferred_records, with_inferred_resources
+from contracts.openapi.inference import named_resources, with_inferred_records, with_inferred_resources
 from contracts.openapi.model import Contract
 from contracts.openapi.operations import DocumentNode, node_at, read_operations
 from contracts.openapi.overlay import (
@@ -25,6 +25,7 @@ from contracts.openapi.overlay import (
 )
 from contracts.openapi.presets import apply_presets
 from contracts.openapi.references import Documents, link
+from contracts.openapi.representations import with_inferred_places
 from contracts.openapi.routing import SERVER_VARIABLE
 from contracts.schemas.schema_set import SchemaSet
 from contracts.syntax.documents import UnreadableError
@@ -198,13 +199,17 @@ def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, 
     node = node_at(schemas, f"{documents.root}#")
     reserved = tuple(root.get("x-reserved", ()))
     operations = with_inferred_records(read_operations(node), reserved=reserved)
+    declared = _declared(node)
+    acting = {one.record.resource.constant for one in operations if one.record}
+    named = named_resources(operations, acting) | declared.keys()
+    operations = with_inferred_places(operations, declared, named)
     return Contract(
         name=documents.name,
         title=root["info"]["title"],
         version=str(root["info"]["version"]),
         mount=_mount(root),
         operations=operations,
-        resources=with_inferred_resources(_declared(node), operations),
+        resources=with_inferred_resources(declared, operations),
         schemas=schemas,
         document=root,
         security_schemes=_security_schemes(node),

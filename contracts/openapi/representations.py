@@ -1,14 +1,18 @@
-"""Find where a response shows a record, or a list of records, and which member is its key: `shown_records`.
+"""Find where a body has a record, or a list of records, and which member is its key: `shown_record`, `shown_list`.
+
+`with_inferred_places` does so for the inferred operations on resources that `x-bulk` or `x-record` names.
 
 Responses differ: a record alone, `{"data": {...}}`, `{"pet": {...}}`; a list alone, `{"items": [...], "total": 3}`,
 `{"data": {"pets": [...]}}`. What is found is a guess by names and types, made only where it is clear.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
+from contracts.bulk.model import RecordAct, Resource
+from contracts.openapi.model import MediaType, Operation, is_json
 from contracts.openapi.parameters import types_of
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import escape
@@ -145,7 +149,7 @@ def _fits_in_list(items: Schema, key: str) -> bool:
     return key in members or (not members and types_of(items) <= {"object"})
 
 
-def records_inside(body: Schema, resource: str) -> Iterator[Schema]:
+def records_inside(body: Schema, resource: str, *, depth: int = 1) -> Iterator[Schema]:
     """Yield the schemas in a body that may be those of a record: the body, its envelopes' content, lists' elements."""
     if "array" in types_of(body):
         items = body.items()
@@ -154,9 +158,50 @@ def records_inside(body: Schema, resource: str) -> Iterator[Schema]:
         return
     yield body
     members = body.members()
-    for name in _named(members, (*RECORD_ENVELOPES, *LIST_ENVELOPES), resource) or list(members)[:1]:
+    for name in _named(members, (*RECORD_ENVELOPES, *LIST_ENVELOPES, *OUTER_ENVELOPES), resource) or list(members)[:1]:
         inner = members[name]
         if _is_object(inner):
-            yield inner
+            yield from records_inside(inner, resource, depth=depth - 1) if depth else (inner,)
         elif "array" in types_of(inner) and (items := inner.items()) is not None:
             yield items
+
+
+def with_inferred_places(
+    operations: tuple[Operation, ...], declared: Mapping[str, Resource], named: Collection[str]
+) -> tuple[Operation, ...]:
+    """Return the operations, those inferred on a named resource with the envelopes of their requests and responses."""
+    return tuple(
+        replace(one, record=_placed(one, one.record, declared.get(one.record.resource.constant)))
+        if one.record and one.record.inferred and one.record.resource.constant in named
+        else one
+        for one in operations
+    )
+
+
+def _placed(operation: Operation, act: RecordAct, declared: Resource | None) -> RecordAct:
+    """Return what a single-record operation does, with where its request and its response have the record."""
+    name = act.resource.constant
+    body = _json_schema(operation.body.content) if operation.body is not None else None
+    payload = "" if body is None else _envelope(body.request, name)
+    statuses = sorted(status for status in operation.responses if status.startswith("2"))
+    shown = _json_schema(operation.responses[statuses[0]].content) if statuses else None
+    if shown is None or act.action.constant == "delete":
+        return replace(act, payload=payload)
+    variable = act.key.removeprefix("path:") if act.key is not None else None
+    names = (fold(declared.key),) if declared is not None else tuple(key_names(variable, name))
+    keys = (find_key(one, names) for one in records_inside(shown.response, name))
+    key = next((one for one in keys if one is not None), None)
+    find = shown_list if act.action.constant == "list" else shown_record
+    place = None if key is None else find(shown.response, key, name)
+    return replace(act, payload=payload, reply="" if place is None else place.at)
+
+
+def _json_schema(content: Iterable[MediaType]) -> Schema | None:
+    return next((one.schema for one in content if is_json(one.media_range)), None)
+
+
+def _envelope(body: Schema, resource: str) -> str:
+    """Return where a request has the members of a record: in its only member, if that names an envelope or it."""
+    members = body.members()
+    names = _named(members, RECORD_ENVELOPES, resource) if len(members) == 1 else []
+    return next((f"/{escape(name)}" for name in names if _is_object(members[name])), "")

@@ -58,6 +58,7 @@ SHAPES = {
     "embedded": (PET, around("_embedded", around("pets", listing(PET))), NEW_PET),
 }
 NO_BODY = {"description": ""}
+OUTCOMES = {"at": "", "covers": "all", "failedIf": {"at": "/ok", "is": False}}
 
 
 def answer(schema, **members):
@@ -286,3 +287,41 @@ def test_a_named_resource_has_real_state(tmp_path):
     Served(tmp_path, raw).ask("GET", "/pets/seven", None, 404)
     raw = {**document(PET, listing(PET), NEW_PET), "x-resources": {"pets": {"key": "id"}}}
     Served(tmp_path, raw).ask("GET", "/pets/seven", None, 404)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_records_of_a_bulk_request_are_shown_in_the_envelopes_of_single_ones(tmp_path, shape):
+    """What a bulk request stores is listed and read where the responses have it, and unknown keys are 404."""
+    one, every, new = SHAPES[shape]
+    raw = document(one, every, new, post_on_all={"operationId": "createPet"})
+    entry = {"type": "object", "properties": {"id": {"type": "string"}, "ok": FLAG}}
+    raw["paths"]["/pets/bulk"] = {
+        "post": {
+            "operationId": "createPets",
+            "requestBody": body(listing(NEW_PET)),
+            "responses": {"200": answer(listing(entry))},
+            "x-bulk": {
+                "items": {"at": ""},
+                "effect": {"action": "create", "like": ["createPet"]},
+                "key": {"by": "index"},
+                "unit": {"of": "item"},
+                "reply": {
+                    "status": {"allOk": 200, "someFailed": 200, "allFailed": 200},
+                    "outcomes": {**OUTCOMES, "inOrder": True, "id": "/id"},
+                },
+            },
+        }
+    }  # fmt: skip
+    served = Served(tmp_path, raw)
+    request = Request(
+        method="POST", path="/pets/bulk", headers=Headers({"Content-Type": JSON}.items()), body=b'[{"name": "Ann"}]'
+    )
+    stored = handle(served.sandbox, served.api, request, NOW).data[0]["id"]
+    shown = record_in(served.ask("GET", f"/pets/{stored}").data)
+    assert (shown["id"], shown["name"]) == (stored, "Ann")
+    assert names_in(served.ask("GET", "/pets").data) == ["Ann"]
+    wrap = (lambda data: {"pet": data}) if shape == "named" else (lambda data: data)
+    created = record_in(served.ask("POST", "/pets", wrap({"name": "Bea"}), 201).data)
+    assert (created["name"], sorted(names_in(served.ask("GET", "/pets").data))) == ("Bea", ["Ann", "Bea"])
+    assert record_in(served.ask("GET", f"/pets/{created['id']}").data) == created
+    served.ask("GET", "/pets/unknown", None, 404)
