@@ -188,7 +188,11 @@ IMPOSSIBLE = {
     "items": ({"type": "array", "items": False, "minItems": 1}, "#/items", "false"),
     "names": ({"type": "object", "required": ["b"], "propertyNames": {"const": "a"}}, "#", "propertyNames"),
     "not": ({"type": "integer", "not": {}}, "#", "false"),
-    "dynamic": ({"$dynamicAnchor": "a", "properties": {"b": {"$dynamicRef": "#a"}}, "required": ["b"]}, "#/properties/b", "$ref"),
+    "dynamic": (
+        {"$dynamicAnchor": "a", "properties": {"b": {"$dynamicRef": "#a"}}, "required": ["b"]},
+        "#/properties/b",
+        "$ref",
+    ),
 }
 
 
