@@ -134,6 +134,7 @@ class _ItemReader:
         self._version = _absent if effect.version is None else self._given(effect.version)
         self._grouping = _absent if grouping is None else reader(grouping)
         self._key_of = None if bulk.key.at is None else reader(bulk.key.at)
+        self._names_target = names_target(bulk)
         self._tombstone = tuple((reader(at), value) for at, value in effect.tombstone.items())
         self._router = Router(contract) if effect.http or identifies_records(effect) else None
 
@@ -158,7 +159,7 @@ class _ItemReader:
             return self._request(self._router, index, name, raw)
         resource, action = self._resource(raw), self._action(raw)
         payload = self._payload(raw, action)
-        target = self._target(raw, payload, resource)
+        target = name if self._names_target else self._target(raw, payload, resource)
         return BulkItem(
             index=index,
             key=self._key(index, name, raw, target),
@@ -234,6 +235,12 @@ class _ItemReader:
         if declared.at == "" and self._bulk.items.shape == "map":
             return name
         return target if self._key_of is None else self._key_of(raw)
+
+
+def names_target(bulk: Bulk) -> bool:
+    """Say whether the names of a map's members are the keys of the records that its items are for."""
+    is_name = bulk.items.shape == "map" and bulk.key.at == ""
+    return is_name and bulk.key.by == "target" and not bulk.effect.target and not bulk.effect.http
 
 
 def _absent(_: object) -> object:

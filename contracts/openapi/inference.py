@@ -88,7 +88,9 @@ def named_resources(operations: Iterable[Operation], known: Collection[str]) -> 
             continue
         likes = [by_id[name].record for name in one.bulk.effect.like if name in by_id]
         choices += [act.resource for act in likes if act is not None]
-        if one.bulk.effect.resource is not None:
+        if one.bulk.effect.http:
+            named.update(known)  # its items may be for any of the operations
+        elif one.bulk.effect.resource is not None:
             choices.append(one.bulk.effect.resource)
         else:
             named.update(known if len(known) == 1 else set(known) & set(one.path.split("/")))

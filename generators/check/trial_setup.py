@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Final
 
 from contracts.bulk.model import Bulk
+from contracts.exchange.bulk_request import names_target
 from contracts.messages import ABSENT
 from generators.check.records import CreatedRecord, change_version, create_records, new_record_members
 from generators.client.sites import SiteContext, record_context_of, record_factory_of
@@ -287,6 +288,9 @@ def _item_content(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord 
     else:
         members, version = _new_members(trial, slot, case, known), None
         target = None if context.resource.assigned else members.get(context.resource.key)
+        if target is None and names_target(context.bulk):
+            target = maker.new_key(trial.record_context(f"x{slot}"))
+    key = target if names_target(context.bulk) else key
     own = own_key_member(context.bulk)
     if own is not None and key is not None and members:
         members = {**members, own: key}

@@ -11,7 +11,7 @@ from typing import Final
 
 from contracts.bulk.model import Bulk, Resource
 from contracts.errors import MisuseError
-from contracts.exchange.bulk_request import reference_pattern
+from contracts.exchange.bulk_request import names_target, reference_pattern
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import is_outside, text_of
 from contracts.messages import ABSENT, Request
@@ -72,7 +72,7 @@ class SiteContext:
         own = effect.payload not in bulk.items.shared
         bare = content.action == "delete" or not own
         members = {} if bare else {**content.values, **self._reference(content)}
-        if own and not effect.target and content.target is not None:
+        if own and not effect.target and content.target is not None and not names_target(bulk):
             members = {**members, self.resource.key: content.target}
         action = spec.item_option(effect.action, content.action).written
         resource = spec.item_option(effect.resource, self.resource.name).written

@@ -109,7 +109,8 @@ def key(view: BulkExchange) -> Iterator[Finding]:
             says = f"outcome {foreign[0].place} has the key {short(foreign[0].key)}, which is no key of the request"
             yield view_finding("key", view, "foreign key", says, report)
         unkeyed = [entry for entry in report.entries if entry.key is ABSENT and entry.failed and not entry.items]
-        if unkeyed and report.declared.key is not None:
+        keyless = [one for one in view.request.items if one.key is ABSENT or one.key is None]
+        if len(unkeyed) > len(keyless) and report.declared.key is not None:
             yield view_finding("key", view, "no key", f"outcome {unkeyed[0].place} is a failure without a key", report)
         yield from _repeated_keys(view, report)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from contracts.bulk.model import Bulk
+from contracts.exchange.bulk_request import names_target
 from generators.data.mutation import Mutation, invalid_variants
 from generators.requests.known_records import NO_MEMBERS, KnownRecord, RecordContext, StoredKey
 from generators.requests.profiles import ItemIntent, Profile
@@ -94,7 +95,7 @@ class ItemPlanner:
     def _new(self, action: str, maker: RecordFactory) -> DraftItem:
         context, assigned = self.context, maker.resource is None or maker.resource.assigned
         draft_item = DraftItem(action=action, maker=maker, fresh=True)
-        if not assigned:
+        if not assigned or names_target(self.bulk):
             draft_item.target = maker.new_key(context, awkward=context.rng.random() < self.profile.awkward)
         draft_item.values = maker.record_members(context)
         if draft_item.values is None:
@@ -179,6 +180,8 @@ class ItemPlanner:
     def duplicate(self, action: str, maker: RecordFactory, draft_items: Sequence[DraftItem]) -> DraftItem | None:
         """Repeat the key of an earlier item: the client's item key, or the record's key."""
         client = self.bulk.key.by == "client"
+        if self.bulk.items.shape == "map" and not self.bulk.key.at:
+            return None  # the members of an object have different names
         alike = [n for n, one in enumerate(draft_items) if client or (one.maker is maker and one.target is not None)]
         alike = [n for n in alike if draft_items[n].intent == "good"]
         if not alike:

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import chain, cycle, islice, product
 from typing import Final, TypeVar
 
+from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Operation
@@ -199,7 +200,7 @@ def _with_repeats(context: SiteContext, cases: list[ItemCase]) -> list[ItemCase]
     """Return the cases with one that targets the same record again, where a request may do that."""
     refuse = context.bulk.guard.refuse
     again = [n for n, one in enumerate(cases) if one.existing and not one.defect and one.action != "delete"]
-    if "duplicateTarget" in refuse or not again:
+    if "duplicateTarget" in refuse or not again or names_target(context.bulk):
         return cases
     return [*cases, replace(cases[again[0]], twin=again[0])]
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+from contracts.exchange.bulk_request import names_target
 from contracts.exchange.locations import choose
 from contracts.exchange.preconditions import is_next
 from contracts.messages import ABSENT
@@ -147,7 +148,8 @@ def _is_wrong_increment(snapshots_before: object, after: object) -> bool:
 def _judge_repeated_version(context: SiteContext, action: str) -> Iterator[Finding]:
     """State one version in two items on one record, in a list that runs in order: the second is stale."""
     bulk = context.bulk
-    if bulk.order.run != "listed" or "duplicateTarget" in bulk.guard.refuse or units_of(bulk)[0] != "item":
+    once = "duplicateTarget" in bulk.guard.refuse or names_target(bulk)
+    if bulk.order.run != "listed" or once or units_of(bulk)[0] != "item":
         return
     live = ItemCase(action=action, existing=True)
     trial = prepare_trial(context, [live, replace(live, twin=0)])

@@ -1,0 +1,51 @@
+"""The laws on documents without any Python, as the sandbox serves them: no false alarm."""
+
+from pathlib import Path
+
+import pytest
+from in_process import InProcess
+
+from contracts.exchange.bulk_request import names_target
+from contracts.openapi.loading import load
+from generators.check.run import FindingFound, run_checks
+from generators.client.session import Budget
+from generators.requests.batch import Composer
+from generators.requests.profiles import PROFILES
+from mockserver.apis.sources import find_sources
+
+FOLDER = Path(__file__).parents[2] / "cases" / "contract_only"
+DOCUMENTS = sorted(FOLDER.glob("*.yaml"))
+
+
+def findings(file, **options):
+    """Return what the laws say against a document that the sandbox serves."""
+    api = find_sources((str(file),))[0].load()
+    events = run_checks(api.contract, InProcess(api), name_prefix="00001", budget=Budget(seconds=1000), **options)
+    return [event.finding.says for event in events if isinstance(event, FindingFound)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.stem)
+def test_a_served_document_keeps_every_law(file):
+    """Zero findings."""
+    assert findings(file) == []
+
+
+def test_the_names_of_a_map_are_the_keys_of_its_records():
+    """Each item of a map whose names are the records' keys has a fresh one, the same that it writes."""
+    contract = load(FOLDER / "pages.yaml")
+    operation = contract.operation("putByNumber")
+    assert operation.bulk is not None
+    assert names_target(operation.bulk)
+    composer = Composer(contract, operation)
+    first, second = (composer.compose(seed=n, size=6, profile=PROFILES["valid"]) for n in range(2))
+    assert len(first.body) == len(second.body) == 6
+    assert not first.body.keys() & second.body.keys()
+    assert all(str(value["number"]) == name for name, value in first.body.items() if "number" in value)
+
+
+@pytest.mark.parametrize("law", ["isolated", "split", "key"])
+def test_items_that_have_no_key_are_no_finding(law):
+    """A map by key, and records that the server names, of which a failure can have no key."""
+    for operation in ("putByNumber", "importPages"):
+        assert findings(FOLDER / "pages.yaml", only=[law, operation, "effect"]) == []
