@@ -247,9 +247,9 @@ def _outgoing(documents: Documents, place: DocumentObject, node: dict[str, objec
             cure = "Write one schema, or 'prefixItems' in OpenAPI 3.1."
             documents.fault(place, "'items' is a list.", cure, mended="It is read as 'prefixItems'.")
         for pattern, used in use_patterns(node) if "pattern" in node or "patternProperties" in node else ():
-            if used.text is not None:
-                fact = f"the pattern {pattern!r} is not one of ECMA-262."
-                documents.fault(place, fact, "Write it in ECMA-262's syntax.", mended=used.remark)
+            if used.remark:
+                fact, cure = f"the pattern {pattern!r} is {used.unlike}.", f"Write it {used.cure}."
+                documents.fault(place, fact, cure, mended=used.remark)
     return targets
 
 

@@ -15,6 +15,7 @@ from jsonschema_rs import ValidationError
 from contracts.schemas.schema_set import compiled
 
 MAX_REPEATS: Final = 1_000  # beyond, a repeated expression takes megabytes when compiled
+MAX_COPIES: Final = 65_535  # of the parts of a pattern, repetitions written out; beyond, it is not given to an engine
 ASTRAL: Final = "\U00010000-\U0010ffff"
 ASCII_CLASSES: Final[Mapping[str, str]] = {  # Java, java.util.regex.Pattern
     "ASCII": r"\x00-\x7F",
@@ -61,14 +62,21 @@ TOKEN: Final = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 DELIMITED: Final = re.compile(r"/(\^.*\$)/([a-z]*)", re.DOTALL)
+TOO_LARGE: Final = ("too large: its repetitions, multiplied, are too many", "with minLength and maxLength")
+LENGTH: Final = re.compile(r"\^(?:\.|\[\\s\\S\])\{(\d{1,15}),(\d{1,15})\}\$")  # a pattern that bounds a length
 PLAIN: Final = re.compile(r"(?:[\w ,;:@#%&=<>~'\"!-]|\\[dDsSwW.^$*+?(){}\[\]|/-]|[\^$.*+?()|])*", re.ASCII)
 
 
 class UsablePattern(NamedTuple):
-    """A pattern in the form in which it is used, None where there is none; and what was read otherwise, if anything."""
+    """A pattern in the form in which it is used, None where there is none; and what was read otherwise, if anything.
+
+    `unlike` says what the pattern is or is not, and `cure` how to write it, for a message.
+    """
 
     text: str | None
     remark: str = ""
+    unlike: str = "not one of ECMA-262"
+    cure: str = "in ECMA-262's syntax"
 
 
 @lru_cache(maxsize=10_000)
@@ -76,38 +84,76 @@ def usable_pattern(pattern: str) -> UsablePattern:
     """Return the form in which a pattern is used. It is the pattern itself for all of ECMA-262's usual syntax.
 
     `remark` is a sentence for the document's author where the pattern is not of ECMA-262 but was understood, or where a
-    part of it is not checked; "" otherwise.
+    part of it is not checked, or all of it because it is too large; "" otherwise.
     """
     delimited = DELIMITED.fullmatch(pattern)
     if delimited is not None:
         flags = "(?i)" if "i" in delimited[2] else ""
         inner = usable_pattern(f"{flags}{delimited[1]}")
         return UsablePattern(inner.text, inner.remark or "The slashes around it are taken for delimiters.")
-    if _compiles(pattern) and not re.search(r"\\[AZz]", pattern):
+    if _copies(pattern) <= MAX_COPIES and _compiles(pattern) and not re.search(r"\\[AZz]", pattern):
         return UsablePattern(pattern)
     for limit in (None, MAX_REPEATS):
         translator = _Translator(pattern, limit)
         text = translator.text()
-        if _compiles(text):
-            return UsablePattern(text, translator.remark)
-    return UsablePattern(None)
+        if _copies(text) <= MAX_COPIES and _compiles(text):
+            return UsablePattern(text, translator.remark, *(TOO_LARGE if limit else ()))
+    return UsablePattern(None, *(("It is not checked.", *TOO_LARGE) if _copies(text) > MAX_COPIES else ()))
+
+
+def _copies(pattern: str) -> int:
+    """Return how many parts a pattern has with its repetitions written out: those of a group count with all in it."""
+    groups, before, in_class = [0], 0, False
+    for token in TOKEN.finditer(pattern):
+        sign = token[0]
+        in_class = (in_class or sign == "[") and sign != "]"
+        if in_class or sign in {"?", "*", "+"}:
+            continue
+        if token["least"] is not None:
+            times = max(1, _number(token["least"]), _number(token["most"]))
+            groups[-1] += before * (times - 1)
+            before *= times
+        elif sign[0] == "(" and sign[-1] != ")":
+            groups.append(0)
+        else:
+            before = groups.pop() if sign == ")" and len(groups) > 1 else 1
+            groups[-1] += before
+    return sum(groups)
+
+
+def _number(digits: str | None) -> int:
+    """Return a number of repetitions; of many digits the first ones, which are enough to compare it."""
+    return int((digits or "").lstrip("0")[:9] or 0)
 
 
 def use_patterns(schema: dict[str, object]) -> Iterator[tuple[str, UsablePattern]]:
     """Rewrite the patterns of one schema in place; yield those that were read otherwise, and those that have no form.
 
-    What has no form stays as it is.
+    What has no form stays as it is; what is too large to be used is taken out. Where such a pattern says no more than
+    how long a text is, its bounds become those of the schema.
     """
     pattern, named = schema.get("pattern"), schema.get("patternProperties")
     if isinstance(pattern, str):
-        found = usable_pattern(pattern)
-        schema["pattern"] = pattern if found.text is None else found.text
+        found, length = usable_pattern(pattern), LENGTH.fullmatch(pattern)
+        schema["pattern"] = found.text or pattern
+        if found.remark and length is not None:
+            found = found._replace(remark="Its bounds are read as minLength and maxLength.")
+            schema["minLength"] = max(_length(schema, "minLength", 0), int(length[1]))
+            schema["maxLength"] = min(_length(schema, "maxLength", int(length[2])), int(length[2]))
+        if found.text is None and found.remark:
+            del schema["pattern"]
         if found.text is None or found.remark:
             yield pattern, found
     if isinstance(named, dict):
         used = {name: usable_pattern(name) for name in named}
-        schema["patternProperties"] = {used[name].text or name: one for name, one in named.items()}
+        kept = {name: one for name, one in named.items() if used[name].text is not None or not used[name].remark}
+        schema["patternProperties"] = {used[name].text or name: one for name, one in kept.items()}
         yield from ((name, found) for name, found in used.items() if found.text is None or found.remark)
+
+
+def _length(schema: dict[str, object], keyword: str, default: int) -> int:
+    found = schema.get(keyword)
+    return found if isinstance(found, int) else default
 
 
 def _compiles(pattern: str) -> bool:
@@ -178,7 +224,7 @@ class _Translator:
         if to == "-" or not least:
             self._says(f"'{token[0]}' is read as a number of repetitions.")
         least = least or "0"
-        if self._limit is not None and most and int(most) > self._limit:
+        if self._limit is not None and _number(most) > self._limit:
             self._says(f"The upper bound in '{token[0]}' is not checked.")
             most = ""
         return f"{{{least}{',' if to else ''}{most or ''}}}"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from contracts.schemas.patterns import usable_pattern
+from contracts.schemas import patterns
+from contracts.schemas.patterns import usable_pattern, use_patterns
 from contracts.schemas.schema_set import SchemaSet, compiled
 from generators.data.compile import compile_schema
 
@@ -102,4 +103,47 @@ def test_what_no_engine_takes_is_not_used(pattern):
 @pytest.mark.parametrize("pattern", ["", "a", "^[a-z]{3,5}$", r"^\d+(\.\d+)?$", r"^\p{Lu}", "^.{1,1000}$", "(?i)^ok$"])
 def test_usual_patterns_stay_as_they_are(pattern):
     """Nothing is rewritten without need."""
-    assert usable_pattern(pattern) == (pattern, "")
+    assert usable_pattern(pattern)[:2] == (pattern, "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("^.{1,2097152}", "^.{1,}"),
+        ("^(?:ab{0,99999})$", "^(?:ab{0,})$"),
+        ("^(?:.{1,2000}){1,2000}$", "^(?:.{1,}){1,}$"),
+        ("^[a{9}]{0,70000}$", "^[a{9}]{0,}$"),
+        ("a{1000000000}", None),
+        ("(a{1000}){1000}", None),
+        ("((a{300})+b){300}", None),
+        (f"a{{{'9' * 5000}}}", None),
+        (f"a{{1,{'9' * 5000}}}", "a{1,}"),
+    ],
+)
+def test_what_is_too_large_is_never_compiled(pattern, text, monkeypatch):
+    """Repetitions are multiplied before an engine is asked, which would take their memory; what is done is said."""
+    asked = []
+    monkeypatch.setattr(patterns, "_compiles", lambda one: asked.append(one) or True)
+    usable_pattern.cache_clear()
+    found = usable_pattern(pattern)
+    usable_pattern.cache_clear()
+    assert (found.text, asked) == (text, [text] if text else [])
+    assert "not checked" in found.remark
+
+
+@pytest.mark.parametrize(
+    ("schema", "used"),
+    [
+        ({"pattern": "^.{1,2097152}$"}, {"pattern": "^.{1,}$", "minLength": 1, "maxLength": 2097152}),
+        ({"pattern": "^.{1,2097152}$", "maxLength": 9}, {"pattern": "^.{1,}$", "minLength": 1, "maxLength": 9}),
+        ({"pattern": "^.{70000,80000}$"}, {"minLength": 70000, "maxLength": 80000}),
+        ({"pattern": "(a{1000}){1000}"}, {}),
+        ({"patternProperties": {"(a{1000}){1000}": {}, "^a": {}}}, {"patternProperties": {"^a": {}}}),
+    ],
+)
+def test_a_pattern_that_is_too_large_leaves_its_length(schema, used):
+    """A pattern that says no more than a length is checked as one; any other is taken out, and that is said."""
+    (_, found), *more = use_patterns(schema)
+    assert (schema, more) == (used, [])
+    assert found.remark
+    assert "too large" in found.unlike
