@@ -29,12 +29,16 @@ TIME_NAME: Final = re.compile(r"(?i)(?:_at|At|time|timestamp|date|_on)$")
 MOST_OF_A_NUMBER: Final = 100
 
 
-def fitted(schema: Schema, value: object, seed: str, now: datetime) -> Any:
+def fitted(schema: Schema, value: object, seed: str, now: datetime, *, replaces: bool = False) -> Any:
     """Return `value` made to fit `schema`, or as near as it gets; a value that fits is returned as it is.
 
-    `seed` names the value: the same seed and place get the same drawn value. Nothing of `value` is changed in place.
+    `seed` names the value: the same seed and place get the same drawn value. With `replaces` a part that cannot be
+    converted is replaced by a drawn value, and a member that is not allowed is left out. Nothing of `value` is changed
+    in place.
     """
-    return value if schema.is_valid(value) else _Fitter(_shapes(schema.within), seed, now).fit(schema.raw, value, "")
+    if schema.is_valid(value):
+        return value
+    return _Fitter(_shapes(schema.within), seed, now, replaces=replaces).fit(schema.raw, value, "")
 
 
 def time_text(now: datetime, kind: str = "date-time") -> str | int:
@@ -100,8 +104,8 @@ def _shapes(schemas: SchemaSet) -> _Shapes:
 class _Fitter:
     """Fits one value; `where` is the JSON Pointer of the part at hand."""
 
-    def __init__(self, shapes: _Shapes, seed: str, now: datetime) -> None:
-        self._shapes, self._seed, self._now = shapes, seed, now
+    def __init__(self, shapes: _Shapes, seed: str, now: datetime, *, replaces: bool) -> None:
+        self._shapes, self._seed, self._now, self._replaces = shapes, seed, now, replaces
 
     def fit(self, schema: object, value: object, where: str) -> object:
         """Return a part of the value made to fit its schema."""
@@ -117,7 +121,7 @@ class _Fitter:
         items = flat.get("items")
         if isinstance(typed, list) and items is not None:
             return [self.fit(items, one, f"{where}/{n}") for n, one in enumerate(typed)]
-        return typed
+        return self._drawn(schema, where) if self._replaces and not self._shapes.fits(schema, typed) else typed
 
     def _fit_one_of(self, ways: list[object], schema: object, value: object, where: str) -> object:
         if self._shapes.fits(schema, value):
@@ -128,6 +132,8 @@ class _Fitter:
 
     def _fit_members(self, flat: Flat, value: dict[str, object], where: str) -> dict[str, object]:
         declared, others = flat.get("properties", {}), flat.get("additionalProperties", True)
+        if self._replaces and others is False and "patternProperties" not in flat:
+            value = {name: one for name, one in value.items() if name in declared}
         found = {name: self.fit(declared.get(name, others), one, f"{where}/{name}") for name, one in value.items()}
         for name in flat.get("required", ()):
             if name not in found:

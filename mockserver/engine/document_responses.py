@@ -86,7 +86,7 @@ def document_response(context: RequestContext, status: int) -> Response:
         return with_declared_headers(context, Response(status=status))
     is_dynamic = media.schema is not None and _is_dynamic(context)
     if media.examples and not is_dynamic:
-        return example_response(context, Example(status, media, *_best_example(media)))
+        return example_response(context, Example(status, media, *_best_example(media)), mends=True)
     shown = ABSENT if is_dynamic else schema_example(media.schema)
     if shown is not ABSENT:
         return example_response(context, Example(status, media, "example", shown))
@@ -107,13 +107,27 @@ def _best_example(media: MediaType) -> tuple[str, object]:
     return next((one for one in examples if schema is None or schema.is_valid(one[1])), examples[0])
 
 
-def example_response(context: RequestContext, example: Example) -> Response:
-    """Return an example as it is; where it breaks its own schema, a warning says so."""
+def example_response(context: RequestContext, example: Example, *, mends: bool = False) -> Response:
+    """Return an example; where it breaks its own schema, a warning says so.
+
+    With `mends` such an example is made to fit: the parts that are wrong are converted or replaced, what is missing is
+    added, the rest stays as it is. With the setting `errors` none is, since that setting asks to be told.
+    """
     schema, media_type = response_schema(example.media), concrete_media_type(example.media)
     value, reason = _judged_example(example.value, schema, is_json(media_type))
+    if reason and mends and schema is not None and not context.api_state.settings["errors"]:
+        value = _mended(context, schema, value)
     context.answer_origin = "example"
     context.answer_warning = reason or context.answer_warning
     return with_body(context, example.status, value, media_type, schema)
+
+
+def _mended(context: RequestContext, schema: Schema, example: object) -> object:
+    """Return an example made to fit its schema, or as it is where that cannot be."""
+    from generators.data.completion import fitted  # noqa: PLC0415 - few examples are wrong
+
+    value = fitted(schema, example, f"{context.api_state.ids.seed}/example", context.now, replaces=True)
+    return value if schema.is_valid(value) else example
 
 
 def generated_response(context: RequestContext, status: int, media: MediaType, *, seed: int | None = None) -> Response:

@@ -105,7 +105,10 @@ class InferredServer:
         return self._record_response(self.reply, record)
 
     def create(self) -> Response | None:
-        """Store a new record under the key that the reply shows: the client's, or a new one."""
+        """Store a new record under the key that the reply shows: the client's, or a new one.
+
+        A key that is taken is a conflict where the document declares 409; else the new record takes its place.
+        """
         payload = self._payload()
         shown = self.reply.shown
         if payload is None or shown is None:
@@ -115,7 +118,7 @@ class InferredServer:
         if self._is_key(given) and not (own is not None and own.raw.get("readOnly")):
             key: Any = given
             existing = self.store.get(self.collection, key)
-            if existing is not None and not existing.deleted:
+            if existing is not None and not existing.deleted and self.operation.response(409) is not None:
                 return self._conflict(key)
         else:
             key = self._new_key(own)
@@ -146,9 +149,12 @@ class InferredServer:
         return self._write("update", self.key, merge_patched(base, payload), existing)
 
     def delete(self) -> Response | None:
-        """Delete the record: one that a client created stays unknown, another one is imagined again."""
+        """Delete the record: one that a client created stays unknown, another one is imagined again.
+
+        Where no 404 is declared, a second deletion is answered as the first.
+        """
         existing = self.store.get(self.collection, self.key)
-        if existing is None:
+        if existing is None or (existing.deleted and self.operation.response(404) is None):
             return None
         if existing.deleted:
             return self._not_found()

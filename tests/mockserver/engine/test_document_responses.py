@@ -77,11 +77,37 @@ def test_a_declared_example_is_answered_before_a_generated_value(tmp_path):
     assert served.ask().data == served.ask().data
 
 
-def test_an_example_that_breaks_its_schema_is_served_with_a_warning(tmp_path):
-    """The example is answered as it is, and a header says what is wrong with it."""
-    response = Served(tmp_path, {"200": of(NAMED, example={"name": "a"})}).ask()
-    assert (response.status, response.data) == (200, {"name": "a"})
-    assert response.headers.get("Bulkproof-Answer").startswith('example; warning="the example breaks its schema: /name')
+WRONG_EXAMPLES = {
+    "lacks": ({"note": "kept"}, {"note": "kept"}),
+    "converted": ({"name": "Ann", "age": "7"}, {"name": "Ann", "age": 7}),
+    "replaced": ({"name": "a", "note": "kept"}, {"note": "kept"}),
+    "no word": ({"name": "Ann", "kind": "bird"}, {"name": "Ann"}),
+    "not allowed": ({"name": "Ann", "inner": {"a": 1, "b": 2}}, {"name": "Ann", "inner": {"a": 1}}),
+}
+WIDE = {
+    **NAMED,
+    "properties": {
+        **NAMED["properties"],
+        "age": {"type": "integer"},
+        "kind": {"enum": ["cat", "dog"]},
+        "inner": {"type": "object", "properties": {"a": {"type": "integer"}}, "additionalProperties": False},
+    },
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_EXAMPLES)
+def test_an_example_that_breaks_its_schema_is_made_to_fit_with_a_warning(tmp_path, kind):
+    """Only what is wrong is replaced, a header says what it was; as it is it comes to those who ask for it."""
+    example, kept = WRONG_EXAMPLES[kind]
+    served = Served(tmp_path, {"200": of(WIDE, example=example)})
+    response = served.ask()
+    assert served.fits(response)
+    assert {**response.data, **kept} == response.data
+    assert response.data.get("inner") == kept.get("inner")
+    assert response.headers.get("Bulkproof-Answer").startswith('example; warning="the example breaks its schema: ')
+    assert served.ask(Prefer="example=example").data == example
+    served.sandbox.settings["errors"] = True
+    assert served.ask().status == 500
 
 
 HEADERS = {

@@ -151,7 +151,7 @@ def test_what_a_client_creates_is_real_in_any_envelope(tmp_path, shape):
     assert record_in(served.ask("GET", f"/pets/{pet['id']}").data) == replaced
     assert served.ask("DELETE", f"/pets/{pet['id']}", None, 204).headers.get("Bulkproof-Answer") == "stored"
     served.ask("GET", f"/pets/{pet['id']}", None, 404)
-    served.ask("DELETE", f"/pets/{pet['id']}", None, 404)
+    served.ask("DELETE", f"/pets/{pet['id']}", None, 204)
     served.ask("PATCH", f"/pets/{pet['id']}", wrap({"tag": "red"}), 404)
     assert names_in(served.ask("GET", "/pets").data) == []
 
@@ -221,7 +221,19 @@ def test_the_key_is_found_in_the_response(tmp_path, member):
     assert (echoed[member], made["note"]) == (given, "made")
     for one in (echoed, made):
         assert served.ask("GET", f"/pets/{one[member]}").data == one
-    served.ask("POST", "/pets", {member: given}, 409)
+    assert served.ask("POST", "/pets", {member: given, "note": "new"}, 201).data["note"] == "new"
+
+
+def test_a_conflict_and_a_second_deletion_are_refused_where_the_document_says_so(tmp_path):
+    """409 for a key that is taken, 404 for what is deleted already: where they are declared, else the call succeeds."""
+    taken = {"201": answer(PET), "409": NO_BODY}
+    gone = {"204": NO_BODY, "404": NO_BODY}
+    raw = document(PET, listing(PET), NEW_PET, post_on_all={"responses": taken}, delete_on_one={"responses": gone})
+    served = Served(tmp_path, raw)
+    served.ask("POST", "/pets", {"id": "a", "name": "Ann"}, 201)
+    served.ask("POST", "/pets", {"id": "a", "name": "Bea"}, 409)
+    served.ask("DELETE", "/pets/a", None, 204)
+    served.ask("DELETE", "/pets/a", None, 404)
 
 
 UNFIT = {
