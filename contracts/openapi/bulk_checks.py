@@ -18,6 +18,9 @@ REQUEST_ACTIONS: Final = RECORD_ACTIONS | {"read"}  # of items that are HTTP req
 UNITS: Final = frozenset(("group", "item", "whole"))
 JSON_SHAPES: Final = frozenset(("array", "map"))
 QUOTAS: Final = frozenset(("bytes", "items", "max-size-batch", "requests"))  # what a quota can count
+FAILURES: Final = ("someFailed", "allFailed", "wholeFailed")  # classes of reply.status
+FAILURE_COUNTS: Final = frozenset(("anyFailed", "done", "failed"))
+OK: Final = 200  # the status of a reply that declares none
 BREACH_OF_CONDUCT: Final = "conduct"
 
 
@@ -132,6 +135,26 @@ def _outcomes(operation: Operation, bulk: Bulk) -> Mistakes:
         if outcomes is None or outcomes.shape in JSON_SHAPES or (apart and outcomes.shape in {"lines", "rows"}):
             continue
         yield f"{at}/as", f"outcomes are not written as {outcomes.shape}.", "Write array or map."
+    if not _tells_failures(bulk):
+        cure = (
+            "Add reply.outcomes, or a status for what fails (reply.status.wholeFailed: 422 with unit: {of: whole}), "
+            "or guard.refuse.malformedItem."
+        )
+        yield "/reply", "an item can fail, and nothing of the answer can tell it.", cure
+
+
+def _tells_failures(bulk: Bulk) -> bool:
+    """Tell whether a failed item is seen: in an outcome, a counter, the status, or as a refusal of the request."""
+    reply, job = bulk.reply, bulk.job
+    statuses = {code for name, code in reply.status.items() if name in FAILURES}
+    return (
+        reply.outcomes is not None
+        or not statuses <= {reply.status.get("allOk", OK)}
+        or not FAILURE_COUNTS.isdisjoint(reply.counts)
+        or reply.error is not None
+        or "malformedItem" in bulk.guard.refuse
+        or (job is not None and (job.outcomes is not None or job.results != () or job.error is not None))
+    )
 
 
 def _job(operation: Operation, bulk: Bulk) -> Mistakes:

@@ -87,7 +87,8 @@ def mistakes(change, media):
     """Return what is said of a declaration with a change, on an operation whose body has these media types."""
     declared = copy.deepcopy(SOUND)
     for axis, members in change.items():
-        declared[axis] = {**declared.get(axis, {}), **members}
+        merged = {**declared.get(axis, {}), **members}
+        declared[axis] = {member: one for member, one in merged.items() if one is not None}
     content = tuple(MediaType(media_range=one, schema=None) for one in media)
     body = Body(required=True, content=content) if content else None
     operation = Operation(id="bulk", method="POST", path="/bulk", pointer="/paths/~1bulk/post", body=body)
@@ -97,6 +98,33 @@ def mistakes(change, media):
 def test_a_sound_declaration_is_served():
     """Nothing is said of what is served."""
     assert mistakes({}, JSON) == []
+
+
+SILENT = {"reply": {"outcomes": None, "status": {"allOk": 200}}}
+TELLING = {
+    "another status": {"reply": {"status": {"allOk": 200, "someFailed": 207}}},
+    "the status of a whole": {"reply": {"status": {"allOk": 200, "wholeFailed": 422}}},
+    "a counter": {"reply": {"counts": {"failed": "/failed"}}},
+    "a text": {"reply": {"error": "/error"}},
+    "a refusal": {"guard": {"refuse": {"malformedItem": 400}}},
+    "the outcomes of a job": {"job": {**JOB, "outcomes": {"at": "/results"}}},
+}
+
+
+@pytest.mark.parametrize("status", [{"allOk": 200}, {"allOk": 200, "someFailed": 200}, {"accepted": 202}])
+def test_an_operation_that_can_tell_a_failure_nowhere_is_refused(status):
+    """Otherwise it would answer as if all were done although an item failed; the cure names the places."""
+    ((at, fact, cure),) = mistakes({"reply": {"outcomes": None, "status": status}}, JSON)
+    assert at == "/reply"
+    assert "fail" in fact
+    assert "reply.outcomes" in cure
+
+
+@pytest.mark.parametrize("name", TELLING)
+def test_one_place_that_tells_failures_is_enough(name):
+    """Each of these lets a client see that something failed."""
+    change = {axis: {**SILENT.get(axis, {}), **members} for axis, members in {**SILENT, **TELLING[name]}.items()}
+    assert mistakes(change, JSON) == []
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -70,7 +70,7 @@ UNLIKELY = {
                     "effect": {"action": "create"},
                     "key": {"by": "index"},
                     "unit": {"of": "item"},
-                    "reply": {"status": {"allOk": 200}},
+                    "reply": {"status": {"allOk": 200, "someFailed": 422}},
                 }
             }
         ),

@@ -35,7 +35,7 @@ SOUND = {
                     "effect": {"action": "create", "like": "makeThing"},
                     "key": {"by": "index"},
                     "unit": {"of": "item"},
-                    "reply": {"status": {"allOk": 200}},
+                    "reply": {"status": {"allOk": 200, "someFailed": 422}},
                     "job": {
                         "when": "always",
                         "handle": "/id",

@@ -383,7 +383,7 @@ TICKETS = {
                     "effect": {"action": {"from": "query:do", "map": {"put": "upsert", "drop": "delete"}}},
                     "key": {"by": "target"},
                     "unit": {"of": {"from": "query:as"}},
-                    "reply": {"status": {"allOk": 200}},
+                    "reply": {"status": {"allOk": 200, "someFailed": 422}},
                 },
             }
         }
