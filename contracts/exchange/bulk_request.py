@@ -3,7 +3,6 @@
 Begin with `read_bulk_request`; `KeyIndex` matches the keys of outcomes to items.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,10 +25,10 @@ from contracts.exchange.locations import (
     reader,
 )
 from contracts.exchange.raw_items import named_items
-from contracts.exchange.references import DOTTED_NAME, keys_awaited, references_of
+from contracts.exchange.references import keys_awaited, references_of
 from contracts.messages import ABSENT
 from contracts.openapi.inference import fallback_resource
-from contracts.openapi.model import Contract, Operation
+from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.routing import Router
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import parse_digits, pointer_of, tokens_of
@@ -181,13 +180,16 @@ class _ItemReader:
         target = ABSENT if route is None else target_of(route, request)
         body = find(raw, effect.http["body"]) if "body" in effect.http else ABSENT
         is_known = not effect.action.words or self._action(raw) is not None
+        payload = body if act is None or body is ABSENT else find(body, act.payload)
+        if route is not None and not _is_taken(route.operation, body):
+            payload = None
         return BulkItem(
             index=index,
             key=self._key(index, name, raw, target),
             action=action_of(route, request) if is_known else None,
             resource=None if act is None else act.resource.constant,
             target=target,
-            payload=body if act is None or body is ABSENT else find(body, act.payload),
+            payload=payload,
             version=ABSENT,
             group=self._group(name, raw),
             raw=raw,
@@ -235,6 +237,15 @@ class _ItemReader:
         if declared.at == "" and self._bulk.items.shape == "map":
             return name
         return target if self._key_of is None else self._key_of(raw)
+
+
+def _is_taken(operation: Operation, body: object) -> bool:
+    """Say whether a body is one that an operation takes, as far as its schema of JSON says."""
+    if operation.body is None or body is ABSENT:
+        return operation.body is None
+    schemas = (one.schema for one in operation.body.content if is_json(one.media_range))
+    schema = next((one for one in schemas if one is not None), None)
+    return schema is None or schema.request.is_valid(body)
 
 
 def names_target(bulk: Bulk) -> bool:
@@ -314,10 +325,3 @@ def dependencies(bulk: Bulk, items: Sequence[BulkItem]) -> tuple[tuple[int, ...]
         return tuple(place for some in places for place in some if place != item.index)
 
     return tuple(map(awaited, items))
-
-
-def reference_pattern(reference: str | None) -> re.Pattern[str] | None:
-    """Return the pattern of a reference such as `bulkId:{key}` (RFC 7644, 3.7.2), None when none is declared."""
-    if reference is None or "{key}" not in reference:
-        return None
-    return re.compile(DOTTED_NAME.join(map(re.escape, reference.split("{key}"))))

@@ -116,6 +116,15 @@ def references_of(bulk: Bulk) -> References | None:
     return References(pattern=re.compile(pattern), member="", own_name=(), strict=len(fixed) > 1, has_path=has_path)
 
 
+def reference_text(declared: str, key: str, path: str) -> str | None:
+    """Return how an item refers to another one, or to `path` in its result; None where a member does so by its name."""
+    places = PLACEHOLDER if "{key}" in declared else BARE_WORD
+    pieces = places.split(declared)
+    if "key" not in pieces[1::2]:
+        return None
+    return "".join({"key": key, "path": path}[piece] if n % 2 else piece for n, piece in enumerate(pieces))
+
+
 def _by_member(bulk: Bulk, member: str) -> References:
     at = bulk.effect.payload
     own = (bulk.key.at,) if bulk.key.at is not None else (f"{at}/{member}", f"{at.rpartition('/')[0]}/{member}")

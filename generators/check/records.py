@@ -139,9 +139,11 @@ def create_parents(session: Session, site: RecordSite, names: Names, slot: str) 
     """Create records for the required references of a new record, and return their keys by member."""
     resource = site.resource
     wanted = [name for name in resource.references if name in resource.required]
-    return {
-        name: _create_parent(session, resource.references[name], names, f"{slot}p{n}") for n, name in enumerate(wanted)
-    }
+    made: Members = {}
+    for n, name in enumerate(wanted):
+        made[name] = _create_parent(session, resource.references[name], names, f"{slot}p{n}")
+        names.parents[name, str(made[name])] = f"{slot}p{n}"
+    return made
 
 
 def _create_parent(session: Session, name: str, names: Names, slot: str) -> object:

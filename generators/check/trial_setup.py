@@ -271,7 +271,9 @@ def _fits(trial: Trial, case: ItemCase, raw: object) -> bool:
     bulk = trial.context.bulk
     if not trial.context.spec.encoder.fits(raw):
         return False
-    is_record = not bulk.effect.payload and (case.action != "delete" or bool(bulk.effect.tombstone))
+    is_record = not (bulk.effect.payload or bulk.effect.http) and (
+        case.action != "delete" or bool(bulk.effect.tombstone)
+    )
     judged = "malformedItem" in bulk.guard.refuse and is_record and isinstance(raw, dict)
     return not judged or trial.maker.fits(raw, partial=False)  # type: ignore[arg-type] # asked before
 

@@ -138,7 +138,9 @@ def differing_snapshots(
 def _differing_member(one: Snapshot, names: Names, other: Snapshot, others: Names) -> str:
     first, second = dict(one.members or {}), dict(other.members or {})
     every = dict.fromkeys((*first, *second))
-    unlike = [name for name in every if names.normalise(first.get(name)) != others.normalise(second.get(name))]
+    unlike = [
+        name for name in every if names.normalise({name: first.get(name)}) != others.normalise({name: second.get(name)})
+    ]
     return f"'{unlike[0]}'" if unlike else "what is stored"
 
 

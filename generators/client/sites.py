@@ -11,9 +11,10 @@ from typing import Final
 
 from contracts.bulk.model import Bulk, Resource
 from contracts.errors import MisuseError
-from contracts.exchange.bulk_request import names_target, reference_pattern
+from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import is_outside, text_of
+from contracts.exchange.references import reference_text
 from contracts.messages import ABSENT, Request
 from contracts.openapi.inference import fallback_resource
 from contracts.openapi.model import Contract, Operation, Parameter
@@ -22,11 +23,12 @@ from generators.client.session import Session
 from generators.errors import NotApplicableError
 from generators.requests.calls import draft, sample_value
 from generators.requests.envelope import OperationSpec, SendOptions, operation_spec
+from generators.requests.item_requests import item_resources
 from generators.requests.items import ItemContent
 from generators.requests.known_records import KnownRecords, Names, RecordContext
 from generators.requests.options import option_for
 from generators.requests.record_factory import RecordFactory
-from generators.requests.single import RecordSite
+from generators.requests.single import RecordSite, record_operations
 
 MAX_PROBED_SITES: Final = 24
 
@@ -72,24 +74,31 @@ class SiteContext:
         own = effect.payload not in bulk.items.shared
         bare = content.action == "delete" or not own
         members = {} if bare else {**content.values, **self._reference(content)}
-        if own and not effect.target and content.target is not None and not names_target(bulk):
+        names_record = bool(effect.target or effect.http) or names_target(bulk)
+        if own and not names_record and content.target is not None:
             members = {**members, self.resource.key: content.target}
         action = spec.item_option(effect.action, content.action).written
         resource = spec.item_option(effect.resource, self.resource.name).written
         said = replace(content, members=None if bare and not members else members)
-        return spec.item(said, rng, action=action, resource=resource)
+        return spec.item(said, rng, action=action, resource=resource, kind=self.resource.name)
 
     def _reference(self, content: ItemContent) -> Mapping[str, object]:
         """Return the member by which an item names one that it depends on, where members do that."""
         order = self.bulk.order
         if not content.awaited or order.depends_on is not None or order.reference is None:
             return {}
-        if reference_pattern(order.reference) is None:
+        awaited = str(content.awaited[0])
+        if reference_text(order.reference, awaited, "") is None:
             return {}
-        member = next(iter(self.resource.references), None)
-        if member is None:
-            raise NotApplicableError(f"a {self.resource.name} has no member that could refer to another item")
-        return {member: order.reference.replace("{key}", str(content.awaited[0]))}
+        maker = record_factory_of(self.session, self.resource)
+        unset = [name for name in maker.free if name not in content.values]
+        own = [name for name, resource in self.resource.references.items() if resource == self.resource.name]
+        every = dict.fromkeys((*own, *unset, *maker.free, *maker.members))
+        for name in every:
+            text = reference_text(order.reference, awaited, self.resource.key if name in own else name)
+            if name in maker.members and name != self.resource.key and maker.members[name].is_valid(text):
+                return {name: text}
+        raise NotApplicableError(f"a {self.resource.name} has no member that could refer to another item")
 
     def request(
         self,
@@ -155,6 +164,8 @@ def _score(one: RecordSite) -> int:
 def _resources(contract: Contract, operation: Operation) -> Sequence[str]:
     bulk = operation.bulk
     choice = bulk.effect.resource if bulk is not None else None
+    if bulk is not None and bulk.effect.http:
+        return item_resources(contract, bulk)
     if choice is None:
         name = fallback_resource(contract, operation)
         return [name] if name is not None else []
@@ -167,21 +178,13 @@ def _parameter(operation: Operation, name: str) -> Parameter | None:
 
 def _probe(session: Session, resource: Resource) -> Iterator[RecordSite]:
     """Yield the first site whose list operation responds with success, else the first site of the examples."""
-    operations = _record_operations(session.contract, resource)
+    operations = record_operations(session.contract, resource)
     speaking = [*operations.values(), *(one for one in session.contract.operations if one.bulk is not None)]
     places = list(islice(_places(session, resource, operations, speaking), MAX_PROBED_SITES))
     lister = operations.get("list")
     if lister is not None and len(places) > 1:
         places = [one for one in places if _responds(session, lister, one)][:1]
     yield from (RecordSite(resource=resource, values=values, operations=operations) for values in places[:1])
-
-
-def _record_operations(contract: Contract, resource: Resource) -> dict[str, Operation]:
-    found: dict[str, Operation] = {}
-    for one in contract.operations:
-        if one.record is not None and option_for(one, one.record.resource, resource.name) is not None:
-            found.setdefault(one.record.action.constant, one)
-    return found
 
 
 def _places(

@@ -5,12 +5,14 @@ Begin with `OutcomeOracle`.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from contracts.exchange.bulk_exchange import BulkExchange, OutcomeReport
 from contracts.exchange.bulk_request import BulkItem, dependencies
 from contracts.exchange.outcomes import ReportedOutcome
+from contracts.exchange.references import references_of
 from contracts.messages import ABSENT, Exchange
 from generators.oracles.expected_outcome import DONE, OPEN, ExpectedOutcome, apply_effect, expected_outcome
 from generators.oracles.findings import Finding
@@ -42,7 +44,8 @@ class OutcomeOracle:
         self._state_model, self._view = state_model, view
         self._since = view.exchange.n if view.traces else None
         self.effects = effects or resolve_lookups(
-            state_model, [effect_of_item(record_types, item, scope) for item in view.request.items]
+            state_model,
+            _without_references(view, [effect_of_item(record_types, one, scope) for one in view.request.items]),
         )
         named = Counter(str(item.key) for item in view.request.items)
         self._duplicates = {item.index for item in view.request.items if named[str(item.key)] > 1}
@@ -190,6 +193,20 @@ class OutcomeOracle:
         """Note the generated names of a refused request: none of them may be stored."""
         for effect in filter(None, self.effects):
             forbid_names(self._state_model, effect, at)
+
+
+def _without_references(view: BulkExchange, effects: list[IntendedEffect | None]) -> list[IntendedEffect | None]:
+    """Return the effects; what one writes is unknown where its text refers to another item's result."""
+    references = references_of(view.bulk)
+    if references is None or references.pattern is None:
+        return effects
+    keys = {str(item.key) for item in view.request.items}
+    named = {item.index: references.named(item.raw, str(item.key)) for item in view.request.items}
+    referring = {n for n, some in named.items() if (references.strict and some) or not keys.isdisjoint(some)}
+    return [
+        replace(effect, members=None) if n in referring and effect is not None else effect
+        for n, effect in enumerate(effects)
+    ]
 
 
 def forbid_names(state_model: StateModel, effect: IntendedEffect, at: Exchange) -> None:

@@ -111,7 +111,7 @@ def _has_duplicates(values: Sequence[object]) -> bool:
 def fits(record_types: RecordTypes, request: BulkRequest, item: BulkItem) -> bool:
     """Return whether an item is no reason to refuse the whole request."""
     bulk, record_type = request.bulk, record_types.get(item.resource or "")
-    if bulk.effect.payload or record_type is None or "malformedItem" not in bulk.guard.refuse:
+    if bulk.effect.payload or bulk.effect.http or record_type is None or "malformedItem" not in bulk.guard.refuse:
         return True
     if bulk.effect.action.constant == "delete":
         return True

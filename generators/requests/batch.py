@@ -206,7 +206,7 @@ class _Batch:
     def _add_item(self, planner: ItemPlanner) -> None:
         design, context = self._design, self._making
         resource = self._resource if design.has_one_resource else context.choose(design.resources)
-        action: Option = self._action or context.choose(design.actions)
+        action: Option = self._action or context.choose(design.actions_of(resource))
         draft_item = planner.plan(action.meaning, design.makers[resource.meaning], self.draft_items)
         if draft_item.action != action.meaning:
             action = next((word for word in design.actions if word.meaning == draft_item.action), action)
@@ -252,7 +252,7 @@ class _Batch:
             awaited=[keys[m] for m in after],
         )
         action, named = self.choices[n]
-        value = design.item(content, rng, action=action.written, resource=named.written)
+        value = design.item(content, rng, action=action.written, resource=named.written, kind=named.meaning)
         mutation: Mutation | None = draft_item.mutation
         if mutation is not None:
             mutation = replace(mutation, pointer=design.encoder.pointer(draft_item.values or {}, mutation.pointer))

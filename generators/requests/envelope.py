@@ -16,6 +16,7 @@ from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import tokens_of
 from generators.errors import NotApplicableError
 from generators.requests.calls import RequestDraft, body_examples, body_schema, draft, item_lines, json_media
+from generators.requests.item_requests import item_actions, item_request, item_resources
 from generators.requests.items import ItemContent, ItemEncoder, Part, fill_required
 from generators.requests.known_records import RecordContext
 from generators.requests.options import (
@@ -46,8 +47,6 @@ def unsupported_reason(operation: Operation, *, groups: bool = True) -> str | No
         return "its request body is no JSON"
     if bulk.items.shape not in {"array", "map"} and not is_lines:
         return f"items as {bulk.items.shape} are not composed"
-    if bulk.effect.http:
-        return "items that are HTTP requests themselves are not composed"
     is_pairs = bulk.items.shape == "line-pairs" and bulk.effect.action.source == "/~action"
     if not is_pairs and any("/~" in at or at.startswith(("csv:", "part:")) for at in inner):
         return "its items are found in ways that are not composed"
@@ -120,8 +119,15 @@ class OperationSpec:
                 own[choice.source.partition(":")[2]] = word.written
         return {**own, **self.given}
 
-    def item(self, content: ItemContent, rng: Random, *, action: str | None, resource: str | None) -> object:
-        """Return an item as it is sent, with the given words for its action and resource. Raises UnsatisfiableError."""
+    def actions_of(self, resource: Option) -> Sequence[Option]:
+        """Return the options of what an item can do to a resource."""
+        return item_actions(self.contract, self.bulk, resource.meaning) if self.bulk.effect.http else self.actions
+
+    def item(self, content: ItemContent, rng: Random, *, action: str | None, resource: str | None, kind: str) -> object:
+        """Return an item as it is sent, with the given words for its action and resource, of which `kind` is the name.
+
+        Raises UnsatisfiableError, and NotApplicableError for an item that is an HTTP request that there is not.
+        """
         parts: dict[Part, object] = {
             "target": content.target,
             "key": content.key,
@@ -131,6 +137,9 @@ class OperationSpec:
             "group": content.group,
             "awaited": list(content.awaited) or None,
         }
+        if self.bulk.effect.http:
+            request = item_request(self.contract, self.bulk, kind, self.given, content)
+            return self.encoder.item(None, {**parts, "action": None}, rng, request=request)
         payload = None if content.members is None else self.encoder.payload(content.members)
         return self.encoder.item(payload, parts, rng, action=content.action)
 
@@ -192,9 +201,10 @@ class OperationSpec:
             made.put(fan_out.over, list(options.targets))
         for location, value in options.more.items():
             made.put(location, value)
-        for wish in (bulk.order.when if options.grouped else None, options.as_job):
+        goes_on = bulk.unit.stop_after if "=" in str(bulk.unit.stop_after) else None
+        for wish in (bulk.order.when if options.grouped else None, options.as_job, goes_on):
             if wish is not None:
-                made.apply_setting(wish)
+                made.apply_setting(str(wish))
         made.data = fill_required(made.data, body_schema(operation), rng)
         return made
 
@@ -212,6 +222,10 @@ def operation_spec(contract: Contract, operation: Operation, given: Mapping[str,
     target_schema = element.at(bulk.effect.target[0]) if element is not None and bulk.effect.target else None
     resource = contract.resources.get
     resources = resource_options(contract, operation, element, given)
+    if bulk.effect.http:
+        resources = [Option(None, name) for name in item_resources(contract, bulk)]
+    if not resources:
+        raise MisuseError(f"Requests of {operation.id} cannot be made: no operation writes single records.")
     return OperationSpec(
         contract=contract,
         operation=operation,
@@ -227,7 +241,8 @@ def operation_spec(contract: Contract, operation: Operation, given: Mapping[str,
             for one in resources
         },
         writable=writable_members(contract, operation),
-        has_one_resource=bulk.effect.resource is None or is_outside(bulk.effect.resource.source),
+        has_one_resource=not bulk.effect.http
+        and (bulk.effect.resource is None or is_outside(bulk.effect.resource.source)),
         has_one_action=is_outside(bulk.effect.action.source),
     )
 

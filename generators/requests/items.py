@@ -53,7 +53,7 @@ def encode_members(members: Mapping[str, Any], steps: Collection[str]) -> object
 def own_key_member(bulk: Bulk) -> str | None:
     """Return the member of a record that is its item's own key too, None where the key stands apart."""
     at = bulk.key.at or ""
-    is_member = bulk.key.by == "client" and not bulk.effect.payload and at.count("/") == 1
+    is_member = bulk.key.by == "client" and not (bulk.effect.payload or bulk.effect.http) and at.count("/") == 1
     return tokens_of(at)[0] if is_member else None
 
 
@@ -118,16 +118,25 @@ class ItemEncoder:
 
     def pointer(self, members: Mapping[str, Any], inner: str) -> str:
         """Return the JSON Pointer in the item, or in the body for a shared payload, of `inner` in the members."""
-        at = self._bulk.effect.payload
+        at = self._bulk.effect.http.get("body", self._bulk.effect.payload)
         if not self._steps:
             return f"{at}{inner}"
         name, *rest = tokens_of(inner)
         return f"{at}{pointer_of([[*members].index(name), 'value', *rest])}"
 
-    def item(self, payload: object, parts: Mapping[Part, object], rng: Random, *, action: str = "") -> object:
+    def item(
+        self,
+        payload: object,
+        parts: Mapping[Part, object],
+        rng: Random,
+        *,
+        action: str = "",
+        request: Mapping[Location, object] | None = None,
+    ) -> object:
         """Return an item with this payload (None for none) and these parts; required members it lacks are drawn.
 
-        A part that is None is not sent. A deletion has the declared tombstone. Raises UnsatisfiableError.
+        A part that is None is not sent. A deletion has the declared tombstone. `request` are the members of an item
+        that is an HTTP request. Raises UnsatisfiableError.
         """
         effect = self._bulk.effect
         at, own = effect.payload_of.get(action, effect.payload), self._has_own_payload and payload is not None
@@ -141,6 +150,8 @@ class ItemEncoder:
         ]
         for place, value in present:
             place.put(item, value)
+        for at, value in (request or {}).items():
+            self._location(at).put(item, value)
         if self.fits(item):
             return item
         for place, value in present:

@@ -22,12 +22,14 @@ FIRST_NUMBER: Final = 7 * 10**14  # fresh numbers start here: unlikely to be in 
 class Names:
     """Fresh names of one trial; `text(slot)` begins with a prefix that no other trial has.
 
-    `slots_by_value` maps every value that was handed out to its slot.
+    `slots_by_value` maps every value that was handed out to its slot, `parents` each member with the key of a record
+    that was made for it to refer to.
     """
 
     prefix: str
     number: int
     slots_by_value: dict[Any, str] = field(default_factory=dict)
+    parents: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def text(self, slot: object) -> str:
         """Return the name of a slot."""
@@ -61,13 +63,17 @@ class Names:
     def normalise(self, value: object) -> object:
         """Return a JSON value with every fresh value replaced by its slot, so that equal trials compare equal."""
         if isinstance(value, dict):
-            return {name: self.normalise(inner) for name, inner in value.items()}
+            return {name: self._normalised_member(name, inner) for name, inner in value.items()}
         if isinstance(value, list):
             return [self.normalise(inner) for inner in value]
         if isinstance(value, str):
             return self._normalised_text(value)
         known = isinstance(value, int) and not isinstance(value, bool) and value >= FIRST_NUMBER
         return f"~{self.slots_by_value[value]}" if known and value in self.slots_by_value else value
+
+    def _normalised_member(self, name: str, value: object) -> object:
+        slot = None if isinstance(value, dict | list) else self.parents.get((name, str(value)))
+        return self.normalise(value) if slot is None else f"~{slot}"
 
     def _normalised_text(self, text: str) -> str:
         if text in self.slots_by_value:

@@ -102,6 +102,8 @@ ACTIONS: Final = ("create", "upsert", "update", "replace", "delete")
 def actions_of(bulk: Bulk) -> tuple[str, ...]:
     """Return the actions that items can have, creating ones first."""
     choice = bulk.effect.action
+    if bulk.effect.http and not choice.words:
+        return ACTIONS
     words = set(choice.words.values()) if choice.source else {choice.constant}
     return tuple(action for action in ACTIONS if action in words)
 

@@ -13,10 +13,11 @@ from contracts.exchange.bulk_request import target_parameters
 from contracts.exchange.locations import is_outside, put
 from contracts.exchange.outcomes import RepresentationReader, representation_reader
 from contracts.exchange.preconditions import CONDITIONS
-from contracts.openapi.model import Operation
+from contracts.openapi.model import Contract, Operation
 from generators.errors import NotApplicableError
 from generators.requests.calls import RequestDraft, body_schema, draft
 from generators.requests.items import change_members, encode_members
+from generators.requests.options import option_for
 
 Members: TypeAlias = dict[str, Any]
 MAX_PAGE_SIZE: Final = 1000  # records requested at a time, where more are allowed
@@ -60,6 +61,15 @@ class RecordSite:
 
     def __hash__(self) -> int:
         return hash((self.resource.name, tuple(sorted(self.values.items()))))
+
+
+def record_operations(contract: Contract, resource: Resource) -> dict[str, Operation]:
+    """Return the operations on single records of a resource, the first of each action."""
+    found: dict[str, Operation] = {}
+    for one in contract.operations:
+        if one.record is not None and option_for(one, one.record.resource, resource.name) is not None:
+            found.setdefault(one.record.action.constant, one)
+    return found
 
 
 def record_request(site: RecordSite, action: str, *, key: object = None) -> RequestDraft:

@@ -120,7 +120,9 @@ LAWS: Final[tuple[Law, ...]] = (
     Law(
         name="singular",
         says="An item gets the same outcome and state as the equivalent single-record request.",
-        exempt_reason=_unless("it declares no equivalent single-record operation", lambda bulk: bulk.effect.like),
+        exempt_reason=_unless(
+            "it declares no equivalent single-record operation", lambda bulk: bulk.effect.like or bulk.effect.http
+        ),
         experiment=singular,
     ),
     Law(

@@ -371,6 +371,8 @@ def _single_operation(context: SiteContext, case: ItemCase) -> Operation | None:
 
 
 def _single_operations(context: SiteContext) -> list[Operation]:
+    if context.bulk.effect.http:
+        return [one for one in context.site.operations.values() if one.record is not None]
     named = (context.session.contract.operation(name) for name in context.bulk.effect.like)
     return [one for one in named if one is not None and one.record is not None]
 

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from in_process import InProcess
 
-from contracts.exchange.bulk_request import names_target
+from contracts.exchange.bulk_request import names_target, read_bulk_request
+from contracts.exchange.locations import parse_request
 from contracts.openapi.loading import load
 from generators.check.run import FindingFound, run_checks
 from generators.client.session import Budget
 from generators.requests.batch import Composer
+from generators.requests.known_records import KnownRecords
 from generators.requests.profiles import PROFILES
 from mockserver.apis.sources import find_sources
 
@@ -49,3 +51,35 @@ def test_items_that_have_no_key_are_no_finding(law):
     """A map by key, and records that the server names, of which a failure can have no key."""
     for operation in ("putByNumber", "importPages"):
         assert findings(FOLDER / "pages.yaml", only=[law, operation, "effect"]) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "operation"),
+    [
+        (file, one)
+        for file, one in (("orders", "batch"), ("orders", "composite"), ("orders", "batchMap"), ("people", "bulk"))
+    ],
+)
+def test_items_that_are_http_requests_are_composed_and_read_back(document, operation):
+    """Each composed item reads back as what it was planned to do, to the record that it was planned for."""
+    contract = load(FOLDER / f"{document}.yaml")
+    declared = contract.operation(operation)
+    known = KnownRecords(contract.resources)
+    for name in contract.resources:
+        for key in range(1, 9):
+            known.put(name, key)
+    for seed in range(5):
+        batch = Composer(contract, declared).compose(seed=seed, size=5, known=known)
+        view = read_bulk_request(contract, parse_request(declared, batch.request, {}))
+        assert view is not None
+        assert [(one.action, one.resource) for one in view.items] == [(one.action, one.resource) for one in batch.items]
+        written = [
+            (one, planned) for one, planned in zip(view.items, batch.items, strict=True) if planned.action != "create"
+        ]
+        assert all(str(one.target) == str(planned.target) for one, planned in written)
+
+
+def test_the_laws_are_tested_on_items_that_are_http_requests():
+    """Isolation, references and equality with single requests."""
+    only = ["isolated", "broken-reference", "singular", "effect", "bulk"]
+    assert findings(FOLDER / "people.yaml", only=only) == []
