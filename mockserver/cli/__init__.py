@@ -25,11 +25,12 @@ class Program(click.Group):
         return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of that name or alias."""
+        """Return the command of that name or alias; for another name import all, so that Click finds a near one."""
         name = ALIASES.get(cmd_name, cmd_name)
-        if name in COMMANDS and name not in self.commands:
-            found: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
-            self.add_command(found)
+        for one in (name,) if name in COMMANDS else COMMANDS:
+            if one not in self.commands:
+                found: click.Command = getattr(import_module(f"{__name__}.{one}"), one)
+                self.add_command(found)
         return super().get_command(ctx, name)
 
     def main(  # type: ignore[override] # click's two overloads in one

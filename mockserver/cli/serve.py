@@ -118,15 +118,26 @@ def serve(
 ) -> None:
     """Serve stateful mock APIs from their contracts, with jobs and a controllable clock. Alias: `mock`.
 
-    An API is a bundled one (genero, onkey), an installed plug-in, or an OpenAPI file. Default: all bundled ones.
+    An API is an OpenAPI document (a file or a URL), a bundled one (genero, onkey), one in Python (FILE.py:NAME), or an
+    installed plug-in. Default: all bundled ones.
     """
     gc.disable()  # until all is loaded: nothing of it is garbage
+    try:
+        _serve(apis, port, host, scenarios, given, watch=watch)
+    finally:
+        gc.enable()
+
+
+def _serve(
+    apis: tuple[str, ...], port: int, host: str, scenarios: tuple[str, ...], given: Mapping[str, Any], *, watch: bool
+) -> None:
     from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for aiohttp
     from mockserver.http.lifecycle import serve_until_signal  # noqa: PLC0415
 
-    sources = find_sources(apis or BUNDLED, reading_of(given))
+    names = apis or tuple(BUNDLED)
+    sources = find_sources(names, reading_of(given))
     loaded = [source.load() for source in sources]
-    for name, one in zip(apis or BUNDLED, loaded, strict=True):
+    for name, one in zip(names, loaded, strict=True):
         tell_repairs(one.contract, name, limit=MAX_REPAIRS)
     chosen = _chosen(scenarios, loaded)
     watched = {api.name: source for api, source in zip(loaded, sources, strict=True)} if watch else {}

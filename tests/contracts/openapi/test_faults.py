@@ -336,6 +336,7 @@ def places(value, at=""):
             yield from places(one, f"{at}/{key.replace('/', '~1')}")
 
 
+@pytest.mark.slow
 @given(st.sampled_from([*places(SOUND)]), ANY)
 @example("/x-resources/thing", {"$ref": "none"})
 def test_no_document_brings_a_traceback(tmp_path_factory, pointer, value):

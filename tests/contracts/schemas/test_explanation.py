@@ -346,6 +346,7 @@ ANY_SCHEMA = st.deferred(
 )
 
 
+@pytest.mark.slow
 @given(ANY_SCHEMA, SIMPLE)
 def test_what_does_not_fit_is_always_explained(raw, value):
     """A report is empty exactly when the value fits, and its pointers lead to places in the value."""

@@ -46,6 +46,7 @@ def test_events_begin_and_end_a_run():
     assert events[-1].items > 100
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_calls():
     """Seed and salt alone decide what is sent, byte for byte."""
     first, second = Listening(), Listening()
@@ -54,6 +55,7 @@ def test_the_same_seed_makes_the_same_calls():
     assert first.calls == second.calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"seed": 4}, {"name_prefix": "00002"}])
 def test_another_seed_or_salt_makes_other_calls(change):
     """Contents follow the seed, and names the salt."""

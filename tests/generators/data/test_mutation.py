@@ -66,6 +66,7 @@ def test_there_is_an_example_of_every_rule():
     assert EXAMPLES.keys() == RULES.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("api", ["genero", "onkey"])
 def test_variants_of_bundled_values_break_what_they_say(api):
     """What a variant says of itself is what the contract's own validation finds: that rule, at that place, no other."""

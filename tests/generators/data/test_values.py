@@ -356,6 +356,7 @@ def test_without_faker_values_are_plain_and_as_valid(monkeypatch):
     assert all(re.fullmatch("[A-Za-z0-9]+", value["name"]) and len(value["city"]) <= 3 for value in made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("api", ["genero", "onkey"])
 def test_every_bundled_schema_has_values(api):
     """For each schema file of a bundled contract valid values are made, whatever document it refers to."""

@@ -128,6 +128,7 @@ def test_keys_are_unique_and_references_hold_within_a_seed():
     assert referenced_resources(GENERO, "customercontact") == ["block", "wholesaler", "chain", "customer"]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number():
     """Values are written as they are made."""
 

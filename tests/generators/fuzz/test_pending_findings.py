@@ -104,6 +104,7 @@ def test_the_last_shard_keeps_more_of_its_time(tmp_path):
     assert shares == [0.4, SHRINK_SHARE]
 
 
+@pytest.mark.slow
 def test_a_shard_tries_what_it_was_given():
     """A finding of another shard is made small by one that has not seen it itself."""
     with running("genero", mode="frozen") as bulkproof:

@@ -181,6 +181,7 @@ def test_duplicates_repeat_a_key_and_the_guard_is_named():
         assert batch.refusals == (word,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("api", "operation"), BULK)
 def test_sizes_around_the_limits(api, operation):
     """Around the limits are none, one, the least, the greatest, and those beside; what the guard refuses is named."""

@@ -154,6 +154,7 @@ def test_the_sandbox_does_what_each_item_is_meant_for(name, operation):
     assert profiles.keys() == PROFILES.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "operation"), CASES)
 def test_the_sandbox_keeps_the_limits_that_sizes_are_around(name, operation):
     """Nothing and one too many are refused, all sizes between are not; here the large ones stand for themselves."""

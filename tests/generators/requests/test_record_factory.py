@@ -29,12 +29,12 @@ def factory_of(api, name):
 
 
 def making(seed, trial):
-    names = Names(prefix=f"B{trial}n", number=FIRST_NUMBER + trial * 10**4)
+    names = Names(prefix=f"Bzqj{trial}n", number=FIRST_NUMBER + trial * 10**4)
     return RecordContext(rng=Random(seed), known=KnownRecords(), names=names, slot_prefix="y")
 
 
 def takes_text(factory, member):
-    return member not in factory.resource.references and factory.members[member].is_valid("B1nc")
+    return member not in factory.resource.references and factory.members[member].is_valid("Bzqj1nc")
 
 
 @pytest.mark.parametrize(("api", "name"), RESOURCES)

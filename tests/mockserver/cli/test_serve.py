@@ -121,6 +121,7 @@ def test_a_broken_contract_names_each_fault(tmp_path):
     assert len(told.splitlines()) >= 2
 
 
+@pytest.mark.slow
 def test_both_bundled_apis_are_served_and_the_shown_call_works():
     """Without a name both bundled APIs are there, under the printed URLs, and the printed call succeeds."""
     with served() as process:

@@ -233,6 +233,7 @@ def test_pipelined_requests_are_answered_in_order(port):
     assert both.index(b"200 OK") < both.index(b"404 Not Found")
 
 
+@pytest.mark.slow
 def test_noise_gives_no_500(port):
     """Requests mangled at random get an answer below 500, or none; the server lives on."""
     chance = random.Random(20)

@@ -69,6 +69,7 @@ def held(api_state):
     return sum(map(len, parts)) + lasting
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cancel", [False, True])
 def test_jobs_past_their_time_vanish(transport, cancel):
     """Neither they nor what was noted of them stays; they are unknown from that very instant."""

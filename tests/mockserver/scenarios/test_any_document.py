@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -101,6 +102,7 @@ def doing(effect, **members):
 rules = st.one_of(doing(acting, items=picked), doing(jobs), doing(tenants), doing(replies))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.filter_too_much], deadline=None)
 @given(st.lists(rules, min_size=1, max_size=3), st.lists(st.sampled_from(CALLS), min_size=1, max_size=6), st.booleans())
 def test_no_scenario_makes_the_sandbox_fail(documents, calls, moves):

@@ -127,6 +127,7 @@ def test_any_bytes_are_answered(body, operation):
     check(send(method, BASE + path, body, f"{VENDOR}{media}+json"))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(["$filter", "$orderby", "$select", "$top", "$skip", "includeHypermedia"]),
