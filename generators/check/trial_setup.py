@@ -154,8 +154,13 @@ def _invalid(trial: Trial, slot: str, case: ItemCase, members: Members) -> Membe
     spared = {trial.context.resource.key, own_key_member(trial.context.bulk) or "", *trial.maker.unique}
     words = (case.keyword,) if case.keyword else DEFAULT_KEYWORDS
     found = trial.maker.broken_members(members, trial.record_context(slot).rng, spared=spared, keywords=words)
-    broken = (one.value for one in found if isinstance(one.value, dict))
+    broken = (one.value for one in found if isinstance(one.value, dict) and _can_be_sent(trial, one.value))
     return next((one for one in broken if all(one[name] is not None or name in spared for name in one)), None)
+
+
+def _can_be_sent(trial: Trial, members: Members) -> bool:
+    """Say whether an item can have these members; the cells of a row have texts alone."""
+    return trial.context.spec.sendable(trial.context.resource.name, members) == members
 
 
 def _padded(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members | None:
@@ -295,6 +300,9 @@ def _item_content(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord 
     key = target if names_target(context.bulk) else key
     own = own_key_member(context.bulk)
     if own is not None and key is not None and members:
+        if own not in members and case.defect == "incomplete":
+            raise NotApplicableError("an item without what is its key too has no outcome of its own")
+        key = members[own] if trial.names.is_fresh(members.get(own)) else key
         members = {**members, own: key}
     return ItemContent(
         action=case.action,
@@ -336,6 +344,7 @@ def _new_members(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord |
     context, resource = trial.context, trial.context.resource
     edges = 1.0 if case.variant == "edge" else 0.0
     members = new_record_members(context.session, context.site, trial.names, str(slot), trial.rng(slot), edges=edges)
+    members = {**context.spec.sendable(resource.name, members)}
     shared: Mapping[str, Any] | None = known.members if known is not None else None
     if case.twin is not None and shared is None:
         shared = trial.items[case.twin].content.values

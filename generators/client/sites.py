@@ -95,7 +95,8 @@ class SiteContext:
         own = [name for name, resource in self.resource.references.items() if resource == self.resource.name]
         every = dict.fromkeys((*own, *unset, *maker.free, *maker.members))
         for name in every:
-            text = reference_text(order.reference, awaited, self.resource.key if name in own else name)
+            reference = reference_text(order.reference, awaited, self.resource.key)
+            text = reference if name in own else f"see {reference}"
             if name in maker.members and name != self.resource.key and maker.members[name].is_valid(text):
                 return {name: text}
         raise NotApplicableError(f"a {self.resource.name} has no member that could refer to another item")

@@ -92,7 +92,9 @@ def _present(state: StateView, where: RecordSet, key: object) -> Presence:
 def _target(state: StateView, effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
     if effect.action == "delete" and present is False and _is_tombstone(state, effect):
         yield OPEN
-    elif effect.action in {"update", "delete"} or (effect.action == "replace" and effect.resource.assigned):
+    elif effect.action in {"update", "delete"} or (
+        effect.action == "replace" and effect.resource.assigned and not effect.creates
+    ):
         if present is not True:
             yield OPEN if present is None else ExpectedOutcome("failed", "of a record that is not there")
     elif effect.action == "create" and present is not False:

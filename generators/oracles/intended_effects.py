@@ -118,7 +118,8 @@ def _has_numbers(contract: Contract, resource: Resource) -> bool:
 class IntendedEffect:
     """One effect on one record. `key` is ABSENT when no record is named, `version` None when none is stated.
 
-    `members` are the values to write, None when they cannot be read. A `partial` effect keeps the other members.
+    `members` are the values to write, None when they cannot be read. A `partial` effect keeps the other members; one
+    that `creates` makes a record with a key that no record has.
     """
 
     action: str
@@ -128,6 +129,7 @@ class IntendedEffect:
     members: Mapping[str, object] | None
     version: int | None = None
     partial: bool = False
+    creates: bool = False
 
     @property
     def resource(self) -> Resource:
@@ -185,6 +187,7 @@ def effect_of_request(record_types: RecordTypes, sent: ParsedRequest) -> Intende
         members=members,
         version=None if isinstance(version, EntityTagList) else version,
         partial=action == "update",
+        creates=action == "replace" and "201" in sent.operation.responses,
     )
 
 

@@ -242,6 +242,8 @@ class _Batch:
     def _item(self, n: int, keys: list[object]) -> PlannedItem:
         design, draft_item, rng = self._design, self.draft_items[n], self._making.rng
         group, after = self._group(), self._after(n, keys)
+        if draft_item.values is not None:
+            draft_item.values = dict(design.sendable(draft_item.maker.name, draft_item.values))
         content = ItemContent(
             action=draft_item.action,
             members=draft_item.values,

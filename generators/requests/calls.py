@@ -3,16 +3,15 @@
 Begin with `draft` and `RequestDraft`.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-import orjson
-
 from contracts.bulk.model import Location, Resource
+from contracts.exchange.item_text import is_text
 from contracts.exchange.locations import find, is_outside, put, text_of
 from contracts.messages import ABSENT, Headers, Request
 from contracts.openapi.model import Contract, MediaType, Operation, Parameter, is_json
@@ -24,7 +23,13 @@ from contracts.schemas.schema_set import Schema
 from generators.data.best_effort import made_of
 from generators.data.compile import DEFAULT_EDGE_SHARE, generator_of
 from generators.errors import NotApplicableError
-from generators.requests.serialisation import body_media, encode_body, parameter_pairs
+from generators.requests.serialisation import (
+    MULTIPART_MEDIA_TYPE,
+    body_media,
+    encode_body,
+    encode_items,
+    parameter_pairs,
+)
 
 COOKIE_CHARS: Final = "!#$&'()*+-./:<=>?@[]^_`{|}~,"
 
@@ -78,10 +83,10 @@ class RequestDraft:
     def request(self) -> Request:
         """Return the request. Raises NotApplicableError when it has a body that the operation does not take."""
         headers, body = dict(self.headers), b""
-        lines = item_lines(self.operation)
-        if lines is not None and self.media is None and isinstance(self.data, list):
-            headers = {"Content-Type": lines.media_range, **headers}
-            body = b"".join(orjson.dumps(one) + b"\n" for item in self.data for one in _lines_of(item))
+        bulk, text = self.operation.bulk, item_media(self.operation)
+        if bulk is not None and text is not None and self.media is None and isinstance(self.data, list | dict):
+            encoded = encode_items(bulk, text, self.data)
+            headers, body = {"Content-Type": encoded.media_type, **headers}, encoded.content
         elif self.data is not ABSENT:
             media = self.media or body_media(self.operation)
             if media is None:
@@ -136,23 +141,16 @@ def json_media(operation: Operation) -> MediaType | None:
     )
 
 
-def item_lines(operation: Operation) -> MediaType | None:
-    """Return the media type of a body whose lines are the items of a bulk request (NDJSON), None of other bodies."""
+def item_media(operation: Operation) -> MediaType | None:
+    """Return the media type of a body that has the items of a bulk request as text, None of other bodies.
+
+    Items as text are lines of JSON, pairs of them, rows of CSV, and parts; or one of these in a part of a form.
+    """
     bulk, body = operation.bulk, operation.body
-    if bulk is None or body is None or bulk.items.shape not in LINE_SHAPES or bulk.items.at:
+    if bulk is None or body is None or not is_text(bulk):
         return None
-    return next(iter(body.content), None)
-
-
-def _lines_of(item: object) -> Iterator[object]:
-    """Yield the lines of an item: itself, or an action and, where it has one, its payload."""
-    if not isinstance(item, dict) or "~action" not in item:
-        yield item
-        return
-    about = {name: value for name, value in item.items() if not name.startswith("~")}
-    yield {str(item["~action"]): about}
-    if "~payload" in item:
-        yield item["~payload"]
+    media = next(iter(body.content), None)
+    return None if media is None or (bulk.items.at and media.media_range != MULTIPART_MEDIA_TYPE) else media
 
 
 def body_examples(operation: Operation) -> list[Any]:
@@ -163,15 +161,12 @@ def body_examples(operation: Operation) -> list[Any]:
 
 def body_schema(operation: Operation) -> Schema | None:
     """Return the schema of the JSON request body, None when there is none."""
-    lines = item_lines(operation)
-    if lines is not None:
-        is_listed = operation.bulk is not None and operation.bulk.items.shape == "lines"
-        return lines.schema if is_listed and "array" in types_of(lines.schema) else None
+    text = item_media(operation)
+    if text is not None:
+        is_listed = operation.bulk is not None and operation.bulk.items.shape in {"lines", "rows"}
+        return text.schema if is_listed and "array" in types_of(text.schema) else None
     media = json_media(operation)
     return media.schema if media is not None else None
-
-
-LINE_SHAPES: Final = frozenset(("line-pairs", "lines"))
 
 
 class ValidRequest(NamedTuple):

@@ -15,7 +15,7 @@ from contracts.messages import ABSENT
 from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import tokens_of
 from generators.errors import NotApplicableError
-from generators.requests.calls import RequestDraft, body_examples, body_schema, draft, item_lines, json_media
+from generators.requests.calls import RequestDraft, body_examples, body_schema, draft, item_media, json_media
 from generators.requests.item_requests import item_actions, item_request, item_resources
 from generators.requests.items import ItemContent, ItemEncoder, Part, fill_required
 from generators.requests.known_records import RecordContext
@@ -32,6 +32,7 @@ from generators.requests.options import (
 )
 from generators.requests.profiles import Profile
 from generators.requests.record_factory import RecordFactory
+from generators.requests.serialisation import is_cell
 
 
 def unsupported_reason(operation: Operation, *, groups: bool = True) -> str | None:
@@ -42,13 +43,13 @@ def unsupported_reason(operation: Operation, *, groups: bool = True) -> str | No
     assert operation.bulk is not None  # noqa: S101 - asked before
     bulk = operation.bulk
     inner = (bulk.items.at, bulk.effect.action.source, bulk.effect.payload, *bulk.effect.target)
-    is_lines = item_lines(operation) is not None
-    if json_media(operation) is None and not is_lines and bulk.items.shape in {"array", "map"}:
+    as_text = bulk.items.shape not in {"array", "map"}
+    if json_media(operation) is None and not as_text:
         return "its request body is no JSON"
-    if bulk.items.shape not in {"array", "map"} and not is_lines:
+    if as_text and (item_media(operation) is None or (bulk.items.shape == "parts" and not bulk.effect.http)):
         return f"items as {bulk.items.shape} are not composed"
     is_pairs = bulk.items.shape == "line-pairs" and bulk.effect.action.source == "/~action"
-    if not is_pairs and any("/~" in at or at.startswith(("csv:", "part:")) for at in inner):
+    if not is_pairs and any("/~" in at for at in inner):
         return "its items are found in ways that are not composed"
     is_opened = bulk.job is not None and bulk.job.open is not None
     is_grouped = not groups and bulk.items.groups is not None
@@ -140,8 +141,17 @@ class OperationSpec:
         if self.bulk.effect.http:
             request = item_request(self.contract, self.bulk, kind, self.given, content)
             return self.encoder.item(None, {**parts, "action": None}, rng, request=request)
+        if self.sendable(kind, content.values) != content.values:
+            raise NotApplicableError("a cell of a row cannot have such a value")
         payload = None if content.members is None else self.encoder.payload(content.members)
         return self.encoder.item(payload, parts, rng, action=content.action)
+
+    def sendable(self, resource: str, members: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the members that an item can have: all, or of a row those that its cells can have."""
+        if self.bulk.items.shape != "rows":
+            return members
+        schemas = self.makers[resource].members
+        return {name: value for name, value in members.items() if is_cell(value, schemas.get(name))}
 
     def item_option(self, choice: Choice | None, meaning: str) -> Option:
         """Return the option by which an item states `meaning`; its word is None when the item states nothing."""

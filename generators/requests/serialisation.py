@@ -3,17 +3,23 @@
 Begin with `parameter_pairs` and `encode_body`. OpenAPI Specification 3.1, Style Values; RFC 7578 (multipart/form-data).
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple, TypeAlias
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
+from itertools import groupby
+from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape
 
 import orjson
 
+from contracts.bulk.model import Bulk
+from contracts.exchange.item_text import MIXED
 from contracts.exchange.locations import text_of
 from contracts.openapi.model import MediaType, Operation, Parameter, is_json
-from contracts.openapi.parameters import SEPARATORS
+from contracts.openapi.parameters import SEPARATORS, read_text
 from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import tokens_of
 
 FORM_MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 MULTIPART_MEDIA_TYPE: Final = "multipart/form-data"
@@ -106,6 +112,86 @@ def encode_body(media: MediaType, data: object) -> EncodedBody:
     if concrete.endswith(("/xml", "+xml")) and not isinstance(data, str):
         return EncodedBody(concrete, _element(_root_name(media.schema), data).encode())
     return EncodedBody(concrete, _plain(data))
+
+
+def encode_items(bulk: Bulk, media: MediaType, data: Any) -> EncodedBody:
+    """Return the body of a bulk request whose items are text: lines of JSON, rows of CSV, parts.
+
+    `data` is the list of them, or the parts of a form by name, of which one is that list. `item_text` reads it.
+    """
+    concrete = CONCRETE_RANGES.get(media.media_range, media.media_range)
+    if bulk.items.at:
+        name = tokens_of(bulk.items.at)[0]
+        return encode_body(media, {**data, name: _item_text(bulk, data.get(name, []))})
+    if bulk.items.shape == "parts":
+        return EncodedBody(f"{MIXED}; boundary={BOUNDARY}", "".join(_request_parts(data)).encode())
+    return EncodedBody(concrete, _item_text(bulk, data).encode())
+
+
+def _item_text(bulk: Bulk, items: Sequence[Any]) -> str:
+    if bulk.items.shape == "rows":
+        return _rows(items, tokens_of(bulk.key.at or "/id")[-1])
+    return "".join(f"{orjson.dumps(line).decode()}\n" for item in items for line in _lines_of(item))
+
+
+def _lines_of(item: object) -> Iterator[object]:
+    """Yield the lines of an item: itself, or an action and, where it has one, its payload."""
+    if not isinstance(item, dict) or "~action" not in item:
+        yield item
+        return
+    about = {name: value for name, value in item.items() if not name.startswith("~")}
+    yield {str(item["~action"]): about}
+    if "~payload" in item:
+        yield item["~payload"]
+
+
+def _rows(items: Sequence[Any], first: str) -> str:
+    """Return rows of CSV under a header row (RFC 4180); without items the header row names one column."""
+    names = list(dict.fromkeys(name for item in items if isinstance(item, dict) for name in item)) or [first]
+    written = StringIO()
+    rows = csv.writer(written)
+    rows.writerow(names)
+    rows.writerows([cell_text(item.get(name)) for name in names] if isinstance(item, dict) else [""] for item in items)
+    return written.getvalue()
+
+
+def cell_text(value: object) -> str:
+    """Return a value as the text of a cell; nothing for null."""
+    if isinstance(value, list):
+        return ",".join(map(text_of, value))
+    return "" if value is None else text_of(value)
+
+
+def is_cell(value: object, schema: Schema | None) -> bool:
+    """Say whether a value can be in a cell: its text reads back as the same value."""
+    text = cell_text(value)
+    read = read_text(text, schema)
+    return bool(text) and type(read) is type(value) and read == value
+
+
+def _request_parts(items: Sequence[Any]) -> Iterator[str]:
+    """Yield the text of requests as parts; adjacent ones of a group are a change set (OData 4.01, 11.7.7)."""
+    for number, (group, some) in enumerate(groupby(items, key=lambda item: item.get("group"))):
+        if group is None:
+            yield from (_request_part(BOUNDARY, item) for item in some)
+            continue
+        inner = f"changes-{number}"
+        yield f"--{BOUNDARY}\r\nContent-Type: {MIXED}; boundary={inner}\r\n\r\n"
+        yield from (_request_part(inner, item) for item in some)
+        yield f"--{inner}--\r\n"
+    yield f"--{BOUNDARY}--\r\n"
+
+
+def _request_part(boundary: str, item: Mapping[str, Any]) -> str:
+    """Return a request as a part (RFC 9112, `application/http`)."""
+    fields = {"Content-Type": "application/http", "Content-Transfer-Encoding": "binary"}
+    fields |= {"Content-ID": f"<{item['id']}>"} if item.get("id") is not None else {}
+    body = "" if "body" not in item else orjson.dumps(item["body"]).decode()
+    own = {**({"Content-Type": "application/json"} if body else {}), **item.get("headers", {})}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    inner = "".join(f"{name}: {value}\r\n" for name, value in own.items())
+    line = f"{item.get('method', '')} {item.get('url', '')} HTTP/1.1"
+    return f"--{boundary}\r\n{head}\r\n{line}\r\n{inner}\r\n{body}\r\n"
 
 
 def _root_name(schema: Schema | None) -> str:

@@ -16,12 +16,14 @@ import orjson
 from contracts.bulk.model import FINAL_STATES, Resource
 from contracts.exchange.bulk_exchange import OutcomeReport, bulk_exchanges
 from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
-from contracts.exchange.locations import json_of, read_response
-from contracts.messages import Exchange, ExchangeHistory, Request, Response
+from contracts.exchange.locations import json_of, parse_request, read_response
+from contracts.messages import ABSENT, Exchange, ExchangeHistory, Headers, Request, Response
 from contracts.openapi.loading import DEFAULT_OPTIONS, LoadOptions
 from contracts.openapi.model import Operation, Route
 from generators.oracles.findings import Prediction
 from generators.oracles.reference_model import are_refusals
+from generators.requests.calls import item_media
+from generators.requests.serialisation import encode_items
 from mockserver.api.model import Api, ItemRun, RequestContext
 from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import FROZEN_EPOCH
@@ -145,22 +147,32 @@ class SandboxModel:
     def _replay(self, exchange: Exchange) -> Exchange:
         """Return the exchange that the model makes of a request."""
         self._n += 1
-        request = self._translated(exchange.request)
+        request = self._translated(exchange.request, self.api.contract.operation(exchange.operation or ""))
         response = handle(self.sandbox, self.api, request, self._now)
         self.sandbox.journal.clear()
         return replace(exchange, request=request, response=replace(response, data=json_of(response.body)))
 
-    def _translated(self, request: Request) -> Request:
+    def _translated(self, request: Request, operation: Operation | None) -> Request:
         """Return a request with the model's ids in the place of the implementation's."""
         if not self.own:
             return request
         path = "/".join(quote(self._translated_text(unquote(one)), safe="") for one in request.path.split("/"))
         query = tuple((name, self._translated_text(value)) for name, value in request.query)
+        request = replace(request, path=path, query=query)
+        media = None if operation is None else item_media(operation)
+        if operation is not None and operation.bulk is not None and media is not None:
+            data = parse_request(operation, request, {}).data
+            if data is ABSENT:
+                return request
+            encoded = encode_items(operation.bulk, media, self._translated_value(data))
+            others = ((name, value) for name, value in request.headers if name.lower() != "content-type")
+            headers = Headers((*others, ("Content-Type", encoded.media_type)))
+            return replace(request, headers=headers, body=encoded.content)
         try:
             body = orjson.dumps(self._translated_value(orjson.loads(request.body))) if request.body else b""
         except orjson.JSONDecodeError:
             body = request.body
-        return replace(request, path=path, query=query, body=body)
+        return replace(request, body=body)
 
     def _translated_text(self, text: str) -> str:
         if text in self.own:
@@ -326,6 +338,10 @@ def _flat_members(data: object) -> Iterator[tuple[str, object]]:
 
 
 def _translated_id(value: object, theirs: Mapping[str, str]) -> object:
+    if isinstance(value, dict):
+        return {name: _translated_id(one, theirs) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_translated_id(one, theirs) for one in value]
     if isinstance(value, str | int) and not isinstance(value, bool) and str(value) in theirs:
         other = theirs[str(value)]
         return int(other) if isinstance(value, int) and other.isdecimal() else other

@@ -79,6 +79,45 @@ def test_items_that_are_http_requests_are_composed_and_read_back(document, opera
         assert all(str(one.target) == str(planned.target) for one, planned in written)
 
 
+TEXTS = [
+    ("contacts", "importRows", "text/csv"),
+    ("contacts", "importTypedRows", "text/csv"),
+    ("contacts", "uploadRows", "multipart/form-data"),
+    ("contacts", "uploadLines", "multipart/form-data"),
+    ("contacts", "batch", "multipart/mixed"),
+    ("documents", "bulk", "application/x-ndjson"),
+    ("documents", "importLines", "application/x-ndjson"),
+]
+
+
+@pytest.mark.parametrize(("document", "operation", "media_type"), TEXTS)
+def test_items_as_text_read_back_as_what_was_composed(document, operation, media_type):
+    """Lines, pairs of lines, rows and parts: the text of a request has the items, and its type says what it is."""
+    contract = load(FOLDER / f"{document}.yaml")
+    declared = contract.operation(operation)
+    for seed in range(6):
+        batch = Composer(contract, declared).compose(seed=seed, size=4)
+        assert batch.request.headers.get("Content-Type").partition(";")[0] == media_type
+        view = read_bulk_request(contract, parse_request(declared, batch.request, {}))
+        assert view is not None
+        assert [one.action for one in view.items] == [one.action for one in batch.items]
+        for one, planned in zip(view.items, batch.items, strict=True):
+            if declared.bulk.items.shape == "rows":
+                assert one.raw == planned.value
+            elif planned.values and planned.action == "create":
+                assert planned.values.keys() <= one.payload.keys()
+
+
+def test_a_cell_that_cannot_have_a_value_is_not_sent():
+    """A list of texts with commas, an empty text and null would read back as something else."""
+    contract = load(FOLDER / "contacts.yaml")
+    spec = Composer(contract, contract.operation("importTypedRows")).design
+    fine = {"email": "a@b", "age": 3, "member": True, "tags": ["x", "y"]}
+    odd = {"email": "", "age": None, "tags": ["x,y"], "score": []}
+    assert spec.sendable("contacts", fine) == fine
+    assert spec.sendable("contacts", odd) == {}
+
+
 def test_the_laws_are_tested_on_items_that_are_http_requests():
     """Isolation, references and equality with single requests."""
     only = ["isolated", "broken-reference", "singular", "effect", "bulk"]

@@ -24,6 +24,7 @@ CONTRACTS = {
     "onkey": load_bundled("onkey"),
     "shelves": load(Path(__file__).parent / "data" / "shelves.yaml"),
 }
+INGEST = load(Path(__file__).parents[2] / "cases" / "contract_only" / "ingest.yaml")
 BULK = [
     (api, one.id)
     for api, loaded in CONTRACTS.items()
@@ -330,7 +331,7 @@ def test_what_cannot_be_composed_is_said():
     loaded = CONTRACTS["genero"]
     for contract, name, given_, says in (
         (loaded, "getEntity", {}, "getEntity is no bulk operation."),
-        (CONTRACTS["shelves"], "importRows", {}, "importRows cannot be made: items as rows are not composed."),
+        (INGEST, "uploadJobData", {}, "uploadJobData cannot be made: a job that another call opens is not composed."),
         (loaded, "postJob", {"entity": "blok"}, "postJob knows no 'blok' for entity. Did you mean 'block'?"),
     ):
         with pytest.raises(MisuseError) as caught:
