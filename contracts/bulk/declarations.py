@@ -198,3 +198,22 @@ def _read_guard(data: Json) -> BulkGuard:
         retry_codes=tuple(retry.get("codes", ())),
         quota=tuple(Quota(**_arguments(one, per=parse_iso_duration)) for one in data.get("quota", ())),
     )
+
+
+def unreturnable(bulk: Bulk) -> str:
+    """Return why the sandbox cannot return items of an operation as not processed; "" when it can."""
+    items, order, outcomes = bulk.items, bulk.order, bulk.reply.outcomes
+    told = outcomes is None or outcomes.covers == "failed" or outcomes.shape == "map" or outcomes.gaps
+    reasons = {
+        "it does not say where they are returned (guard.retry.unprocessed)": bulk.guard.unprocessed is None,
+        "its items are neither an array nor a map in its body": (
+            items.shape not in {"array", "map"} or items.groups is not None or bool(items.shared)
+        ),
+        "its requests become jobs": bulk.job is not None,
+        "its items are sent to several targets": items.fan_out is not None,
+        "its items are HTTP requests": bool(bulk.effect.http),
+        "its items depend on one another": order.depends_on is not None or order.reference is not None,
+        "its outcomes are told by their places alone": not told and (outcomes is None or outcomes.key is None),
+        "its reply is the list of outcomes": outcomes is not None and outcomes.at == "",
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")

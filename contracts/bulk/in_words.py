@@ -282,7 +282,9 @@ def _retry(value: Axis, _: Axis) -> str:
 
 def _quota(value: list[Axis], _: Axis) -> str:
     return "; ".join(
-        f"at most {one['max']} of {one['what']} in {one['per']}, else {one.get('breach', 'conduct')}" for one in value
+        f"at most {one['max']} of {one['what']} in {'a request' if one['per'] == 'PT0S' else one['per']}, "
+        f"else {one.get('breach', 'conduct')}"
+        for one in value
     )
 
 

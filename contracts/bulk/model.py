@@ -280,7 +280,7 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """At most `max` of `what` in any window of length `per`; `breach` as in ActiveJobs."""
+    """At most `max` of `what` in a window of `per` (0: in a request); `breach` as in ActiveJobs, or `unprocessed`."""
 
     what: str
     max: int

@@ -291,7 +291,7 @@ def _severity(breach: int | str) -> Severity:
 
 
 def _consequence(breach: int | str) -> str:
-    return "bad conduct" if breach == "conduct" else f"refused with {breach}"
+    return {"conduct": "bad conduct", "unprocessed": "left unprocessed"}.get(str(breach), f"refused with {breach}")
 
 
 def _compare_idempotency(old: Idempotency | None, new: Idempotency | None) -> Iterator[MemberChange]:

@@ -21,6 +21,7 @@ from contracts.exchange.job_traces import (
 )
 from contracts.exchange.locations import find, json_of, parse_request, read_response
 from contracts.exchange.outcomes import OutcomeEntry, ReportedOutcome, entries_of, outcomes_of
+from contracts.exchange.raw_items import returned_items
 from contracts.messages import ABSENT, Exchange, ExchangeHistory, Response
 from contracts.openapi.model import Contract, NoRoute, Operation
 from contracts.openapi.routing import Router
@@ -246,7 +247,7 @@ def _with_unprocessed(
     """Return the outcomes with the result `left` for items that were returned as not processed."""
     at = request.bulk.guard.unprocessed
     left = find(body, at) if at is not None else ABSENT
-    raws = list(left.values()) if isinstance(left, dict) else left if isinstance(left, list) else []
+    raws = returned_items(request.bulk, left)
     if not raws:
         return outcomes
     return tuple(

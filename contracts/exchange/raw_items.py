@@ -6,6 +6,7 @@ and `~name`, the name of the item or its list in a map. The last two are there w
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any, Final, TypeAlias
 
 from contracts.bulk.model import Bulk, Location
@@ -54,6 +55,35 @@ def raw_items(bulk: Bulk, values: RequestValues) -> Sequence[object]:
     if not _is_plain(bulk):
         return [raw for _, raw in _enriched(bulk, values, found)]
     return list(found.values()) if isinstance(found, dict) else found
+
+
+def taken_items(bulk: Bulk, values: RequestValues, indices: frozenset[int]) -> object:
+    """Return the collection of a request with the items at these indices alone, to be sent again as it is."""
+    _, found = _collection(bulk, values)
+    if isinstance(found, list):
+        return [one for n, one in enumerate(found) if n in indices]
+    if not _is_map_of_lists(bulk, found):
+        return {name: one for n, (name, one) in enumerate(found.items()) if n in indices}
+    place = count()
+    lists = {name: [one for one in some if next(place) in indices] for name, some in found.items()}
+    return {name: some for name, some in lists.items() if some}
+
+
+def returned_items(bulk: Bulk, found: object) -> Sequence[object]:
+    """Return the raw items of a collection that a response returns, such as those that were not processed."""
+    if not isinstance(found, list | dict):
+        return ()
+    if bulk.items.shape not in {"array", "map"}:
+        return list(found.values()) if isinstance(found, dict) else found
+    elements: Named = list(found.items()) if isinstance(found, dict) else list(enumerate(found))
+    tildes = _tilde_names(bulk)
+    return [_added(tildes, name, {}, raw) if isinstance(raw, dict) else raw for name, raw in _ungrouped(bulk, elements)]
+
+
+def _is_map_of_lists(bulk: Bulk, found: object) -> bool:
+    return (
+        bulk.items.groups is None and isinstance(found, dict) and all(isinstance(one, list) for one in found.values())
+    )
 
 
 def _is_plain(bulk: Bulk) -> bool:

@@ -7,6 +7,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from contracts.bulk.declarations import unreturnable
 from contracts.bulk.model import Bulk, Choice, Outcomes
 from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.routing import last_variable
@@ -21,7 +22,7 @@ QUOTAS: Final = frozenset(("bytes", "items", "max-size-batch", "requests"))  # w
 FAILURES: Final = ("someFailed", "allFailed", "wholeFailed")  # classes of reply.status
 FAILURE_COUNTS: Final = frozenset(("anyFailed", "done", "failed"))
 OK: Final = 200  # the status of a reply that declares none
-BREACH_OF_CONDUCT: Final = "conduct"
+UNPROCESSED: Final = "unprocessed"  # a quota whose breach leaves items over
 
 
 def unserved(contract: Contract) -> Mistakes:
@@ -170,6 +171,12 @@ def _guard(operation: Operation, bulk: Bulk) -> Mistakes:
         if quota.what not in QUOTAS:
             cure = did_you_mean(quota.what, QUOTAS) or f"Write {listed(sorted(QUOTAS), 'or')}."
             yield f"/guard/quota/{n}/what", f"'{quota.what}' is nothing that can be counted.", cure
+        elif quota.breach == UNPROCESSED:
+            at, reason = f"/guard/quota/{n}/breach", unreturnable(bulk)
+            if quota.what != "items":
+                yield at, f"of {quota.what} nothing is left unprocessed.", "Write what: items, or a status."
+            elif reason:
+                yield at, f"nothing can be returned as not processed: {reason}.", "Mend that, or write a status."
     once = bulk.guard.idempotency
     if once is not None and once.scope == "item" and once.concurrent is not None:
         yield "/guard/idempotency/concurrent", "an item is done before the next one begins.", "Drop it."

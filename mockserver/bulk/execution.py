@@ -8,19 +8,20 @@ from typing import Any
 from contracts.bulk.model import Bulk, BulkJob, FanOut
 from contracts.exchange.bulk_request import becomes_job
 from contracts.exchange.locations import is_outside, locate, put_at
+from contracts.exchange.raw_items import taken_items
 from contracts.messages import Headers, Response
 from contracts.openapi.routing import expand, last_variable
 from mockserver.api.model import Batch, ItemRun, Refusal, RequestContext, json_response
 from mockserver.bulk.guards import Admission, admit, check_item_preconditions, make_batch
 from mockserver.bulk.http_items import serve_http_item
 from mockserver.bulk.job_status import status_body
-from mockserver.bulk.limits import check_active_jobs, check_quotas, count_in_quotas
+from mockserver.bulk.limits import check_active_jobs, check_quotas, count_in_quotas, leave_over_quota
 from mockserver.bulk.outcome_rendering import body_of, outcome_class, status_of
 from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.bulk.set_members import REQUEST_VALUES, completed, request_facts, request_values
 from mockserver.bulk.units import run_items, with_job_effect
 from mockserver.domain.jobs import IS_OPEN, Job, schedule
-from mockserver.domain.values import FanOutTarget, Item, Outcome
+from mockserver.domain.values import FanOutTarget, Item, Outcome, is_unprocessed
 
 
 def serve_bulk(context: RequestContext) -> Response:
@@ -35,6 +36,7 @@ def serve_bulk(context: RequestContext) -> Response:
     count_in_quotas(context, plan)
     if plan.bulk.job is not None and becomes_job(plan.bulk, context):
         return accept_jobs(context, admission, plan.bulk.job)
+    leave_over_quota(context, plan)
     batch = make_batch(context, plan, admission.unit)
     if plan.bulk.items.fan_out is not None:
         return _serve_fan_out(context, batch, plan.bulk.items.fan_out)
@@ -46,6 +48,9 @@ def reply_of(context: RequestContext, plan: BulkPlan, batch: Batch, outcomes: Se
     status = status_of(plan.bulk.reply.status, outcome_class(outcomes, batch.unit))
     facts = request_facts(context) if plan.bulk.reply.set_members else {}
     body = body_of(run_of(context, batch, context.scope), plan.bulk, plan.bulk.reply.outcomes, outcomes, facts)
+    left = frozenset(one.item.index for one in outcomes if is_unprocessed(one)) if context.item_effects else None
+    if left and plan.bulk.guard.unprocessed is not None:
+        put_at(body, plan.bulk.guard.unprocessed, taken_items(plan.bulk, context, left))
     full = completed(context, status, body, context.now, f"reply/{context.api_state.ids.count('reply')}")
     return json_response(context, status, full)
 

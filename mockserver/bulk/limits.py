@@ -1,7 +1,8 @@
 """Refuse requests over a declared quota, or over the number of jobs that may be unfinished; say when to come again.
 
 Begin with `check_quotas` and `check_active_jobs`. A limit whose breach is `conduct` refuses nothing: the verdict on the
-client judges it. Retry-After is in seconds (RFC 9110, 10.2.3); the status is 429 (RFC 6585, 4) where none is given.
+client judges it. One whose breach is `unprocessed` leaves items over (`leave_over_quota`). Retry-After is in seconds
+(RFC 9110, 10.2.3); the status is 429 (RFC 6585, 4) where none is given.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,10 +14,12 @@ from contracts.bulk.model import Bulk, BulkJob, Quota
 from contracts.messages import Headers
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.prepared_api import BulkPlan
+from mockserver.scenarios.model import ItemEffect
 
 Uses: TypeAlias = list[tuple[datetime, int]]  # when, and how much of a quota was used
 TOO_MANY_REQUESTS: Final = 429
 CONDUCT: Final = "conduct"
+UNPROCESSED: Final = "unprocessed"
 MEMORY: Final = "quota"
 
 
@@ -55,8 +58,22 @@ def count_in_quotas(context: RequestContext, plan: BulkPlan) -> None:
             context.api_state.on_roll_back(used.pop)
 
 
+def leave_over_quota(context: RequestContext, plan: BulkPlan) -> None:
+    """Leave the last items of a request unprocessed that exceed a quota whose breach says so, and count the others."""
+    for quota in plan.bulk.guard.quota:
+        if quota.breach == UNPROCESSED:
+            used, size = _recent(context, plan, quota), plan.item_reader.size(context)
+            taken = min(size, max(0, quota.max - sum(one for _, one in used)))
+            if taken:
+                used.append((context.now, taken))
+                context.api_state.on_roll_back(used.pop)
+            if taken < size:
+                left = dict.fromkeys(range(taken, size), ItemEffect(kind="leave"))
+                context.item_effects = {**(context.item_effects or {}), **left}
+
+
 def _enforced(bulk: Bulk) -> list[Quota]:
-    return [one for one in bulk.guard.quota if one.breach != CONDUCT and one.what in QUOTA_AMOUNTS]
+    return [one for one in bulk.guard.quota if one.breach not in {CONDUCT, UNPROCESSED} and one.what in QUOTA_AMOUNTS]
 
 
 def _recent(context: RequestContext, plan: BulkPlan, quota: Quota) -> Uses:

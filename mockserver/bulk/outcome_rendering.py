@@ -11,7 +11,7 @@ from contracts.schemas.violations import MAX_GROUPS, Violation
 from contracts.syntax.text import listed, pointer_of, short
 from mockserver.bulk.set_members import Facts, put_members
 from mockserver.bulk.units import is_reported
-from mockserver.domain.values import Item, ItemFault, Outcome, ServedOutcome
+from mockserver.domain.values import Item, ItemFault, Outcome, ServedOutcome, is_unprocessed
 
 if TYPE_CHECKING:
     from mockserver.api.model import ItemRun
@@ -34,11 +34,12 @@ _OK = {"create": 201}
 def outcome_class(outcomes: Sequence[Outcome], unit: str) -> str:
     """Return the class of outcomes that selects the status: `allOk`, `someFailed`, `allFailed` or `wholeFailed`."""
     done = [outcome[1] for outcome in outcomes].count("done")
-    if done == len(outcomes):
+    left = 0 if done == len(outcomes) else sum(map(is_unprocessed, outcomes))
+    if done + left == len(outcomes):
         return "allOk"
     if unit == "whole":
         return "wholeFailed"
-    return "someFailed" if done else "allFailed"
+    return "someFailed" if done or left else "allFailed"
 
 
 def status_of(status: Mapping[str, int], wanted: str) -> int:
@@ -84,12 +85,13 @@ def body_of(
         if declared is None or declared.covers == "unless-failed":
             return body
     if declared is not None:
-        reported = reported_outcomes(declared, outcomes, whole_failed=whole_failed, rolled_back=bulk.unit.rolled_back)
+        told = [one for one in outcomes if declared.gaps or not is_unprocessed(one)] if run.item_effects else outcomes
+        reported = reported_outcomes(declared, told, whole_failed=whole_failed, rolled_back=bulk.unit.rolled_back)
         if declared.at == "":
             return render_entries(run, declared, _at_place(declared, reported))
         if not (whole_failed and declared.covers == "unless-failed" and _is_apart(declared)):
             put_at(body, declared.at, render_entries(run, declared, _at_place(declared, reported)))
-        bad = [one for one in reported if one.result != "done"] if _is_apart(declared) else []
+        bad = [one for one in reported if not _is_good(one)] if _is_apart(declared) else []
         if declared.failed_at is not None and (bad or (declared.covers == "split" and _is_apart(declared))):
             put_at(body, declared.failed_at, render_entries(run, replace(declared, gaps=False), bad))
     for name, place in bulk.reply.counts.items():
@@ -99,6 +101,10 @@ def body_of(
     if bulk.reply.set_members:
         put_members(body, bulk.reply.set_members, {**(facts or {}), "count": lambda name: count(name[1:], outcomes)})
     return body
+
+
+def _is_good(outcome: Outcome) -> bool:
+    return outcome.result == "done" or is_unprocessed(outcome)
 
 
 def _is_apart(declared: Outcomes) -> bool:

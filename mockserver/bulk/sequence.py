@@ -16,7 +16,7 @@ from contracts.exchange.references import References, keys_awaited, references_o
 from contracts.messages import ABSENT
 from contracts.syntax.text import step
 from mockserver.api.model import ItemRun
-from mockserver.domain.values import Item, ItemFault, Outcome, ServedOutcome
+from mockserver.domain.values import Item, ItemFault, Outcome, ServedOutcome, is_unprocessed
 
 Apply: TypeAlias = Callable[[Item], Outcome]
 STOPPED: Final = ItemFault("broken", facts={"message": "it was not run, for too many items before it failed"})
@@ -101,6 +101,8 @@ class Progress:
             outcome = Outcome(item, "not-run", item.action, (STOPPED,))
         else:
             outcome = apply(self._filled(item))
+        if is_unprocessed(outcome):
+            return outcome
         if outcome.result != "done":
             self.failures += 1
             self.broken.add(self.own.get(item.index, ""))

@@ -14,7 +14,16 @@ from mockserver.bulk.item_keys import ItemKeys
 from mockserver.bulk.record_service import RecordRules, RecordService
 from mockserver.bulk.sequence import Apply, Progress
 from mockserver.domain.jobs import Job
-from mockserver.domain.values import Item, ItemFault, Outcome, in_group_order, index_of, transaction_units
+from mockserver.domain.values import (
+    Item,
+    ItemFault,
+    Outcome,
+    in_group_order,
+    index_of,
+    is_unprocessed,
+    transaction_units,
+    unprocessed_outcome,
+)
 from mockserver.scenarios.model import ItemEffect, JobEffect
 from mockserver.stores.memory import MemoryStore, Overlay
 
@@ -26,6 +35,8 @@ def with_item_effects(item_effects: ItemEffects, apply: Apply, try_only: Apply) 
         effect = item_effects.get(item.index)
         if effect is None or effect.kind == "skip":
             return apply(item)
+        if effect.kind == "leave":
+            return unprocessed_outcome(item)
         return try_only(item) if effect.kind == "lose" else failed_by_scenario(item, effect)
 
     return act
@@ -129,6 +140,8 @@ def _run_unit(
         return _run_each(run, progress, items, store, record_rules, once=once)
     overlay = Overlay(store)
     outcomes = _run_each(run, progress, items, overlay, record_rules, once=once)
+    if run.item_effects is not None and any(map(is_unprocessed, outcomes)):
+        return list(map(unprocessed_outcome, items))
     if any(outcome.result != "done" for outcome in outcomes):
         return [
             Outcome(outcome.item, "not-run", outcome.action) if outcome.result == "done" else outcome

@@ -43,7 +43,8 @@ class ItemFault(NamedTuple):
     """One reason why an item failed.
 
     `kind` is one of: missing, unknown, type, length, schema (another keyword), reference, ambiguous, converter,
-    duplicate, not-found, version, referenced, locked, broken (an item that it depends on failed), scenario, cut-off.
+    duplicate, not-found, version, referenced, locked, broken (an item that it depends on failed), scenario, cut-off,
+    unprocessed (returned to be sent again).
     `members` are the names of the payload members concerned, `value` the given value. `facts` has details by kind:
     `min`, `max`, `length`, `expected`, `keyword`, `current`, `count`, `closest`, `nearest`, `words`, `resource`,
     `code`, `message`, `status`, `word`.
@@ -209,6 +210,7 @@ def merge_patched_all(old: Mapping[str, object], news: Sequence[Mapping[str, obj
 
 
 RunItems: TypeAlias = Callable[[Sequence[Item], frozenset[object]], list[Outcome]]
+UNPROCESSED: Final = ItemFault("unprocessed", facts={"message": "it was not processed; it may be sent again"})
 NOT_APPLIED: Final = ItemFault("cut-off", facts={"message": "the connection broke before it was applied"})
 
 
@@ -265,6 +267,16 @@ def split_in_halves(unit: str, items: Sequence[Item], *, grouped: bool) -> tuple
             ends.append(ends[-1] + len(some))
         size = max(end for end in ends if end <= size)
     return ordered[:size], ordered[size:]
+
+
+def unprocessed_outcome(item: Item) -> Outcome:
+    """Return the outcome of an item that is returned to be sent again: it was neither done, nor did it fail."""
+    return Outcome(item, "not-run", item.action, (UNPROCESSED,))
+
+
+def is_unprocessed(outcome: Outcome) -> bool:
+    """Tell whether an item is returned to be sent again."""
+    return outcome.result == "not-run" and UNPROCESSED in outcome.faults
 
 
 def not_run_outcomes(items: Sequence[Item]) -> list[Outcome]:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import unquote
 
+from contracts.bulk.declarations import unreturnable
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_request import becomes_job
 from contracts.exchange.locations import is_outside, locate
@@ -185,7 +186,12 @@ def _work(context: RequestContext) -> RequestPurpose:
     fan_out = plan.bulk.items.fan_out
     named = locate(context, fan_out.over) if fan_out is not None else ()
     tenants = tuple(map(str, named)) if isinstance(named, list) else ()
-    return RequestPurpose(unit=admission.unit, makes_job=becomes_job(plan.bulk, context), tenants=tenants)
+    return RequestPurpose(
+        unit=admission.unit,
+        makes_job=becomes_job(plan.bulk, context),
+        tenants=tenants,
+        returns_items=not unreturnable(plan.bulk),
+    )
 
 
 def _items(context: RequestContext) -> Sequence[MatchedItem]:

@@ -27,7 +27,7 @@ from mockserver.scenarios.model import (
 
 Document = Mapping[str, Any]
 REQUEST_WORDS: Final = ("api", "operation", "method", "tenant", "client")
-ITEM_KINDS: Final = ("fail", "lose", "skip")
+ITEM_KINDS: Final = ("fail", "leave", "lose", "skip")
 JOB_WORDS: Final = frozenset(("duration", "never-ends", "progress", "errors", "gone-after"))
 TENANT_WORDS: Final = frozenset(("unknown-tenants", "tenant-problems"))
 BODY_SOURCES: Final = {"body": "given", "example": "example", "generate": "generate"}

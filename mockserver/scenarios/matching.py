@@ -40,10 +40,11 @@ class RequestPurpose:
     """What a request would do; all empty when it is refused or changes nothing.
 
     `unit` is `whole`, `item` or `group`, "" when it is no bulk request. `makes_job`: it makes one job or more.
-    `tenants` are the targets of its fan-out.
+    `tenants` are the targets of its fan-out. `returns_items`: it says where items are that were not processed.
     """
 
     unit: str = ""
+    returns_items: bool = False
     makes_job: bool = False
     tenants: tuple[str, ...] = ()
 

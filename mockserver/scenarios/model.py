@@ -78,9 +78,9 @@ MAX_DRAWN_MS: Final = 86_400_000.0  # a day: what a distribution draws is never 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemEffect:
-    """The effect on the selected items: they `fail`, `lose` their change, or `skip` the response."""
+    """The effect on the selected items: they `fail`, `leave` undone, `lose` their change, or `skip` the response."""
 
-    kind: Literal["fail", "lose", "skip"]
+    kind: Literal["fail", "leave", "lose", "skip"]
     message: str | None = None
     code: str | None = None
     properties: tuple[str, ...] = ()

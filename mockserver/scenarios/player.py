@@ -176,7 +176,10 @@ def _needs_items(rule: Rule, facts: RequestFacts) -> tuple[Unmet, ...]:
         return ()
     if not facts.items():
         return (Unmet("items", rule.picks.document, None),)
-    silent = rule.then.item is not None and rule.then.item.kind == "skip" and not facts.purpose().unit
+    kind = "" if rule.then.item is None else rule.then.item.kind
+    if kind == "leave" and not facts.purpose().returns_items:
+        return (Unmet("then", "a call that returns the items that were not processed", None),)
+    silent = kind == "skip" and not facts.purpose().unit
     return (Unmet("then", "a call that tells outcomes by item", None),) if silent else ()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from contracts.bulk.declarations import unreturnable
 from contracts.bulk.model import Choice
 from contracts.errors import Fault, ScenarioError
 from contracts.exchange.locations import choose
@@ -186,6 +187,7 @@ def contract_faults(scenario: Scenario, known: KnownNames, *, shown: str = "scen
         operations = _operations(scenario, rule, known)
         found += [*_names(f"{at}/when", rule.when, known, _contracts(scenario, rule.when, known))]
         found += [*_example(at, rule, operations), *_bug(at, rule, known), *_commit_point(at, rule, operations)]
+        found += _left(at, rule, operations)
     return tuple(Fault(file=shown, pointer=pointer, fact=fact, cure=cure) for pointer, fact, cure in found)
 
 
@@ -255,6 +257,16 @@ def _bug(at: str, rule: Rule, known: KnownNames) -> Iterator[tuple[str, str, str
     name = rule.then.bug
     if name is not None and name not in known.bugs:
         yield f"{at}/then/bug", f"there is no applicable bug named '{name}'.", _cure(name, known.bugs)
+
+
+def _left(at: str, rule: Rule, operations: Sequence[Operation]) -> Iterator[tuple[str, str, str]]:
+    """Refuse to leave items unprocessed where no call that can be meant returns them."""
+    reasons = [one.bulk is None or unreturnable(one.bulk) for one in operations]
+    if rule.then.item is None or rule.then.item.kind != "leave" or not operations or not all(reasons):
+        return
+    why = next((f": {one}" for one in reasons if isinstance(one, str)), "")
+    fact = f"no call that is meant can return items as not processed{why}."
+    yield f"{at}/then/leave", fact, "Use 'fail', or mean a call whose contract declares guard.retry.unprocessed."
 
 
 def _commit_point(at: str, rule: Rule, operations: Sequence[Operation]) -> Iterator[tuple[str, str, str]]:

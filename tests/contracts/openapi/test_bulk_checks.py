@@ -16,6 +16,12 @@ SOUND = {
     "unit": {"of": "item"},
     "reply": {"status": {"allOk": 200}, "outcomes": {"at": "/results"}},
 }
+BY_INDEX = {"by": "index", "at": None}
+LEFT = {
+    "retry": {"unprocessed": "/left"},
+    "quota": [{"what": "items", "max": 9, "per": "PT0S", "breach": "unprocessed"}],
+}
+KEYED = {"outcomes": {"at": "/results", "key": "/ref"}}
 JOB = {"when": "always", "handle": "/id", "poll": "read", "state": {"at": "/state", "map": {"done": "done"}}}
 REFUSED = {
     "no body": ({}, (), "/items"),
@@ -75,6 +81,20 @@ REFUSED = {
         JSON,
         "/guard/quota/0/what",
     ),
+    "items left and returned nowhere": ({"guard": {**LEFT, "retry": None}}, JSON, "/guard/quota/0/breach"),
+    "requests left": (
+        {"reply": KEYED, "guard": {**LEFT, "quota": [{**LEFT["quota"][0], "what": "requests"}]}},
+        JSON,
+        "/guard/quota/0/breach",
+    ),
+    "lines left": ({"reply": KEYED, "items": {"as": "lines"}, "guard": LEFT}, JSON, "/guard/quota/0/breach"),
+    "items of a job left": ({"reply": KEYED, "job": JOB, "guard": LEFT}, JSON, "/guard/quota/0/breach"),
+    "items left that others await": (
+        {"reply": KEYED, "order": {"dependsOn": "/after"}, "guard": LEFT},
+        JSON,
+        "/guard/quota/0/breach",
+    ),
+    "items left among outcomes in their places": ({"key": BY_INDEX, "guard": LEFT}, JSON, "/guard/quota/0/breach"),
     "an item at the same time": (
         {"guard": {"idempotency": {"key": "/k", "scope": "item", "concurrent": 409}}},
         JSON,
@@ -98,6 +118,7 @@ def mistakes(change, media):
 def test_a_sound_declaration_is_served():
     """Nothing is said of what is served."""
     assert mistakes({}, JSON) == []
+    assert mistakes({"reply": KEYED, "guard": LEFT}, JSON) == []
 
 
 SILENT = {"reply": {"outcomes": None, "status": {"allOk": 200}}}

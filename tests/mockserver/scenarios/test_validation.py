@@ -31,6 +31,12 @@ def faults_of(rule, **members):
             "/rules/0/then/example",
             "Did you mean 'vendorCompleted'?",
         ),
+        ({"items": {"every": 2}, "then": {"leave": True}}, "/rules/0/then/leave", "guard.retry.unprocessed"),
+        (
+            {"when": {"operation": "batchCreate"}, "items": {"every": 2}, "then": {"leave": True}},
+            "/rules/0/then/leave",
+            "guard.retry.unprocessed",
+        ),
         ({"then": {"bug": "outcome-los"}}, "/rules/0/then/bug", "Did you mean 'outcome-lost'?"),
     ],
 )
