@@ -30,6 +30,7 @@ from generators.triage.script import (
     Token,
     WaitStep,
     captured_value,
+    raw_bytes,
 )
 from generators.triage.standalone import BLANK
 
@@ -133,7 +134,7 @@ class Parametriser:
                 (name, self._text(value)) for name, value in request.headers if name.lower() not in CONNECTION_HEADERS
             ),
             data=ABSENT if data is ABSENT else self._with_variables(data, is_id=False),
-            raw=request.body if data is ABSENT else b"",
+            raw=raw_bytes(self._text(request.body.decode("utf-8", "surrogateescape"))) if data is ABSENT else b"",
         )
         self.collect_candidates(n, exchange, data)
         return request_step

@@ -58,8 +58,8 @@ class PollCondition:
 class RequestStep:
     """A request. Its texts may contain variables: `{{id1}}`, or `{{id1:number}}` for a text that becomes a number.
 
-    `path` is split into segments and decoded. `data` is the JSON value of the body, `raw` any other body. The
-    request is repeated while `busy` holds.
+    `path` is split into segments and decoded. `data` is the JSON value of the body, `raw` any other body, which
+    may contain variables too. The request is repeated while `busy` holds.
     """
 
     operation: str
@@ -71,6 +71,11 @@ class RequestStep:
     raw: bytes = b""
     captures: tuple[Capture, ...] = ()
     busy: PollCondition | None = None
+
+    @property
+    def raw_text(self) -> str:
+        """The text of a body that is not JSON; bytes that are not UTF-8 are kept as surrogates (PEP 383)."""
+        return self.raw.decode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +99,15 @@ def build_request(asking: RequestStep, names: Names) -> Request:
         path="/" + "/".join(quote(str(fill(one, names)), safe="") for one in asking.path),
         query=tuple((name, str(fill(value, names))) for name, value in asking.query),
         headers=Headers((name, str(fill(value, names))) for name, value in asking.headers),
-        body=asking.raw if asking.data is ABSENT else orjson.dumps(fill(asking.data, names)),
+        body=raw_bytes(str(fill(asking.raw_text, names)))
+        if asking.data is ABSENT
+        else orjson.dumps(fill(asking.data, names)),
     )
+
+
+def raw_bytes(text: str) -> bytes:
+    """Return the bytes of a `raw_text`."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def captured_value(capture: Capture, response: Response, names: Names) -> str | None:
@@ -147,6 +159,7 @@ def _rename_step(step: Step, names: Names) -> Step:
         query=rename_variables(step.query, names),
         headers=rename_variables(step.headers, names),
         data=rename_variables(step.data, names),
+        raw=raw_bytes(rename_variables(step.raw_text, names)),
         captures=tuple(captures),
     )
 
@@ -169,7 +182,7 @@ def _used_names(step: RequestStep) -> Iterator[str]:
 
 def _request_names(step: RequestStep) -> Iterator[str]:
     """Yield the variables in a request."""
-    yield from _names_in((step.path, step.query, step.headers, step.data))
+    yield from _names_in((step.path, step.query, step.headers, step.data, step.raw_text))
 
 
 def _names_in(values: Iterable[object]) -> Iterator[str]:

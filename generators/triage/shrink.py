@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from contracts.bulk.model import Bulk
-from contracts.exchange.locations import find, put
-from contracts.messages import ABSENT
+from contracts.exchange.locations import find, parse_request, put
+from contracts.exchange.raw_items import raw_items
+from contracts.messages import ABSENT, Headers, Request
 from contracts.openapi.model import Contract
 from generators.data.shrink import (
     Path,
@@ -21,6 +22,8 @@ from generators.data.shrink import (
     shrink_value,
     with_leaves,
 )
+from generators.requests.calls import item_media
+from generators.requests.serialisation import encode_items
 from generators.triage.script import RequestStep, Script, Step, WaitStep, texts_of
 
 SHORT_TEXT: Final = "x"
@@ -99,6 +102,8 @@ class Shrinker:
     def _drop_items(self, draft: Draft, at: int) -> Draft:
         """Remove items of a bulk request."""
         step = draft.steps[at]
+        if isinstance(step, RequestStep) and step.data is ABSENT and step.raw:
+            return self._drop_text_items(draft, at, step)
         place = None if isinstance(step, WaitStep) else self._items_location(step)
         if isinstance(step, WaitStep) or place is None:
             return draft
@@ -114,6 +119,27 @@ class Shrinker:
             return (until is None or self.tried < until or len(some) < MANY_ITEMS) and self._reproduces(with_(some))
 
         return with_(ddmin(parts, reproduces, least=1))
+
+    def _drop_text_items(self, draft: Draft, at: int, step: RequestStep) -> Draft:
+        """Remove items of a bulk request that has them as text: lines, rows, parts."""
+        operation = self.contract.operation(step.operation)
+        media = None if operation is None else item_media(operation)
+        if operation is None or operation.bulk is None or media is None:
+            return draft
+        bulk, place = operation.bulk, operation.bulk.items.at
+        request = Request(method=step.method, path="/", headers=Headers(step.headers), body=step.raw)
+        sent = parse_request(operation, request, {})
+        items = list(raw_items(bulk, sent))
+
+        def with_(some: Sequence[Any]) -> Draft:
+            encoded = encode_items(bulk, media, put(sent.data, place, list(some)))
+            others = tuple(one for one in step.headers if one[0].lower() != "content-type")
+            headers = (*others, ("Content-Type", encoded.media_type))
+            return draft.changed(at, replace(step, headers=headers, raw=encoded.content))
+
+        if len(items) < 2 or not self._reproduces(with_(items)):  # noqa: PLR2004 - one item is none too many
+            return draft
+        return with_(ddmin(items, lambda some: self._reproduces(with_(some)), least=1))
 
     def _items_location(self, step: RequestStep) -> str | None:
         """Return the location of a request's items when it has more than one, else None."""

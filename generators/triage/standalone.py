@@ -51,7 +51,7 @@ def fresh_names(numbers: Mapping[str, int]) -> dict[str, str]:
 
 def lacks(step: Mapping[str, Any], names: Mapping[str, str]) -> bool:
     """Return whether a request needs a value that no response had."""
-    asked = json.dumps([step["path"], step.get("query"), step.get("headers"), step.get("json")])
+    asked = json.dumps([step.get(name) for name in ("path", "query", "headers", "json", "text")])
     return any(found[1] not in names for found in BLANK.finditer(asked))
 
 
@@ -71,7 +71,9 @@ def send(server: "Server", step: Mapping[str, Any], names: dict[str, str]) -> Re
     path = "/".join(quote(str(fill(part, names)), safe="") for part in step["path"])
     query = urlencode([(name, fill(value, names)) for name, value in step.get("query", [])])
     headers = {name: str(fill(value, names)) for name, value in step.get("headers", [])}
-    body = json.dumps(fill(step["json"], names)).encode() if "json" in step else step.get("text", "").encode("latin-1")
+    body = (
+        json.dumps(fill(step["json"], names)).encode() if "json" in step else filled_text(step.get("text", ""), names)
+    )
     response = server.send(step["method"], f"{server.path}/{path}", query, headers, body)
     for capture in step.get("learn", []):
         value = value_of(capture, response, names)
@@ -121,6 +123,12 @@ def fill(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, Mapping):
         return {str(fill(name, names)): fill(inner, names) for name, inner in value.items()}
     return [fill(inner, names) for inner in value] if isinstance(value, list) else value
+
+
+def filled_text(text: str, names: Mapping[str, str]) -> bytes:
+    """Return a body that is not JSON, whose bytes are written as characters, with its blanks filled."""
+    own = text.encode("latin-1").decode("utf-8", "surrogateescape")
+    return BLANK.sub(lambda found: names.get(found[1], found[0]), own).encode("utf-8", "surrogateescape")
 
 
 def value_of(capture: Mapping[str, Any], response: Response, names: Mapping[str, str]) -> Any:

@@ -1,5 +1,6 @@
 """Scripts of what was exchanged: done again elsewhere, they say and learn what had been said and told."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
@@ -146,3 +147,13 @@ def test_playing_asks_until_it_is_done():
     assert [one.index for one in done] == [0, 0, 0]
     assert done[-1].exchange.response.data == {"batchJobStatus": "Completed"}
     assert server.waited == pytest.approx(sum(DELAYS[:2]))
+
+
+def test_names_in_a_body_that_is_text_are_made_up_anew():
+    """Lines and rows have variables as JSON has; other bytes stay as they are."""
+    for body in (b'{"code":"b00000-item-1"}\n{"code":"b00000-item-2"}\n', b"code,name\r\nb00000-item-1,\xff\r\n"):
+        one = exchange(1, "/api/x")
+        one = replace(one, request=replace(one.request, body=body))
+        script = parametrise([one], CONTRACT, HERE)
+        sent = build_request(script.steps[0], script.names(THERE.prefix, THERE.base)).body
+        assert sent == body.replace(b"b00000", THERE.prefix.encode())

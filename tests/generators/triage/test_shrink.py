@@ -2,16 +2,27 @@
 
 from dataclasses import replace
 from json import dumps
+from pathlib import Path
 
+import pytest
 from example_findings import asking
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.openapi.loading import load_bundled
+from contracts.openapi.loading import load, load_bundled
 from generators.triage.script import RequestStep, Script, WaitStep
 from generators.triage.shrink import Draft, Shrinker, related, slices
 
 CONTRACT = load_bundled("onkey")
+FORM = b"""--b\r
+Content-Disposition: form-data; name="file"\r
+\r
+{"email":"abc1"}
+{"email":"abc2"}
+{"email":"abc3"}
+\r
+--b--\r
+"""
 codes = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=6, unique=True)
 steps = st.lists(codes.map(lambda some: asking(*some)) | st.just(WaitStep(seconds=1.0)), min_size=1, max_size=12)
 
@@ -115,3 +126,21 @@ def test_a_thin_slice_has_the_items_alone_that_share_a_name():
     thin, whole = slices(script, [2], CONTRACT)
     assert thin.steps == (replace(evidence), evidence)
     assert whole.steps == (script.steps[0], evidence)
+
+
+@pytest.mark.parametrize(
+    ("operation", "media_type", "text"),
+    [
+        ("importRows", "text/csv", b"email\r\nabc1\r\nabc2\r\nabc3\r\n"),
+        ("uploadLines", "multipart/form-data; boundary=b", FORM),
+    ],
+)
+def test_items_that_are_text_are_dropped_too(operation, media_type, text):
+    """Of several rows, or lines in a part of a form, the one that matters is left."""
+    contract = load(Path(__file__).parents[2] / "cases" / "contract_only" / "contacts.yaml")
+    headers = (("Content-Type", media_type),)
+    step = RequestStep(operation=operation, method="POST", path=("x",), headers=headers, raw=text)
+    small = shrinker(lambda draft: any(b"abc2" in one.raw for one in draft.steps), contract=contract).shrink((step,))
+    assert b"abc2" in small.steps[0].raw
+    assert b"abc1" not in small.steps[0].raw
+    assert b"abc3" not in small.steps[0].raw
