@@ -32,14 +32,17 @@ _OK = {"create": 201}
 
 
 def outcome_class(outcomes: Sequence[Outcome], unit: str) -> str:
-    """Return the class of outcomes that selects the status: `allOk`, `someFailed`, `allFailed` or `wholeFailed`."""
+    """Return the class of outcomes that selects the status: `allOk`, `someFailed`, `allFailed` or `wholeFailed`.
+
+    Items that were not processed, and are returned, count for none.
+    """
     done = [outcome[1] for outcome in outcomes].count("done")
     left = 0 if done == len(outcomes) else sum(map(is_unprocessed, outcomes))
     if done + left == len(outcomes):
         return "allOk"
     if unit == "whole":
         return "wholeFailed"
-    return "someFailed" if done or left else "allFailed"
+    return "someFailed" if done else "allFailed"
 
 
 def status_of(status: Mapping[str, int], wanted: str) -> int:

@@ -148,6 +148,8 @@ def _resend_until_done(trial: Trial, first: Exchange, left: Any) -> Iterator[Fin
 
 def _trial_of(trial: Trial, left: Any) -> Trial:
     """Return a trial of the unprocessed items as they were returned."""
-    raws = list(left.values()) if isinstance(left, dict) else left
-    rows = enumerate(zip(trial.items, raws, strict=False))
+    if isinstance(left, dict):
+        named = {str(one.slot if one.content.key is None else one.content.key): one for one in trial.items}
+        return replace(trial, items=[replace(named[name], raw=raw) for name, raw in left.items() if name in named])
+    rows = enumerate(zip(trial.items, left, strict=False))
     return replace(trial, items=[replace(trial_item, slot=n, raw=raw) for n, (trial_item, raw) in rows])

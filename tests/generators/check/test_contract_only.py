@@ -8,7 +8,7 @@ from in_process import InProcess
 from contracts.exchange.bulk_request import names_target, read_bulk_request
 from contracts.exchange.locations import parse_request
 from contracts.openapi.loading import load
-from generators.check.run import FindingFound, run_checks
+from generators.check.run import FindingFound, LawAnswered, run_checks
 from generators.client.session import Budget
 from generators.requests.batch import Composer
 from generators.requests.known_records import KnownRecords
@@ -31,6 +31,17 @@ def findings(file, **options):
 def test_a_served_document_keeps_every_law(file):
     """Zero findings."""
     assert findings(file) == []
+
+
+def test_what_a_map_returns_is_sent_again_under_its_names():
+    """Items that exceed the capacity of a request are returned by name; each ends as it was meant."""
+    api = find_sources((str(Path(__file__).parent / "data" / "left.yaml"),))[0].load()
+    events = run_checks(
+        api.contract, InProcess(api), name_prefix="00001", budget=Budget(seconds=1000), only=["storeThings"]
+    )
+    answers = {event.answer.law: event.answer.word for event in events if isinstance(event, LawAnswered)}
+    assert answers["unprocessed"] == "passed"
+    assert "failed" not in answers.values()
 
 
 def test_the_names_of_a_map_are_the_keys_of_its_records():

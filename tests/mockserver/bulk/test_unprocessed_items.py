@@ -79,7 +79,8 @@ def test_a_map_of_items_comes_back_as_one(tmp_path):
 
 
 def test_a_failure_is_told_beside_what_is_left(tmp_path):
-    """What failed is failed, and is not sent again."""
+    """What failed is failed, and is not sent again; what is left counts for no class of the status."""
+    assert served(tmp_path, max_items=1)([BAD, *ONE[1:3]])[0] == 409
     status, body = served(tmp_path)([BAD, *ONE[1:3]])
     assert status == 207
     assert [one["ref"] for one in body["failed"]] == ["a"]
