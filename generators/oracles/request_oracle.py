@@ -74,11 +74,14 @@ def refusal_findings(record_types: RecordTypes, view: BulkExchange) -> Iterator[
             says = f"a request {REASON_TEXTS[word]} was answered with {status} instead of being refused"
             yield view_finding(REASON_LAWS.get(word, "verdict"), view, f"{word} accepted", says)
         return
+    if "malformedItem" in reasons and "malformedItem" not in request.bulk.guard.refuse:
+        return  # something else is wrong too, for which no status is declared
     if fault == "otherwise" and status not in UNRELATED_REFUSALS and status < 500:  # noqa: PLR2004 - others are told elsewhere
         wanted = " or ".join(map(str, sorted({code for _, code in declared if isinstance(code, int)})))
         says = f"a request {REASON_TEXTS[declared[0][0]]} was refused with {status}, but {wanted} is declared"
         yield view_finding("status-class", view, f"{declared[0][0]} refused otherwise", says)
-    if request.bulk.reply.outcomes is None and status in request.bulk.reply.status.values():
+    tells_no_items = request.bulk.reply.outcomes is None or request.unit == "whole"
+    if tells_no_items and status in request.bulk.reply.status.values():
         return  # the answer for items that failed: it says no more than that
     if not reasons and status not in UNRELATED_REFUSALS and status < 500 and is_fully_readable(record_types, request):  # noqa: PLR2004 - the same
         yield view_finding(

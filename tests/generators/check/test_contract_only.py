@@ -1,15 +1,21 @@
 """The laws on documents without any Python, as the sandbox serves them: no false alarm."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 import pytest
 from in_process import InProcess
 
+from contracts.exchange.bulk_exchange import bulk_exchanges
 from contracts.exchange.bulk_request import names_target, read_bulk_request
 from contracts.exchange.locations import parse_request
+from contracts.messages import Exchange, ExchangeHistory, Headers, Request, Response
 from contracts.openapi.loading import load
 from generators.check.run import FindingFound, LawAnswered, run_checks
 from generators.client.session import Budget
+from generators.oracles.intended_effects import RecordTypes
+from generators.oracles.request_oracle import refusal_findings
 from generators.requests.batch import Composer
 from generators.requests.known_records import KnownRecords
 from generators.requests.profiles import PROFILES
@@ -133,3 +139,29 @@ def test_the_laws_are_tested_on_items_that_are_http_requests():
     """Isolation, references and equality with single requests."""
     only = ["isolated", "broken-reference", "singular", "effect", "bulk"]
     assert findings(FOLDER / "people.yaml", only=only) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "operation", "path", "body", "status"),
+    [
+        ("airtable", "createRecords", "/v0/a/b", {"records": [{"fields": {}}]}, 422),
+        (
+            "hubspot",
+            "createContacts",
+            "/crm",
+            {"inputs": [{"objectWriteTraceId": "7"}, {"objectWriteTraceId": "7"}]},
+            422,
+        ),
+    ],
+)
+def test_a_refusal_for_another_reason_is_no_finding(document, operation, path, body, status):
+    """A whole that fails by its items, and a schema that is violated beside a duplicate key, may be refused so."""
+    contract = load(FOLDER / f"{document}.yaml")
+    declared = contract.operation(operation)
+    headers = Headers([("Content-Type", "application/json")])
+    request = Request(method=declared.method, path=path, headers=headers, body=orjson.dumps(body))
+    response = Response(status=status, headers=headers, body=b"{}", data={})
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    told = Exchange(n=1, at=at, api=document, operation=operation, request=request, response=response)
+    (view,) = bulk_exchanges(ExchangeHistory(exchanges=(told,)), contract)
+    assert list(refusal_findings(RecordTypes(contract), view)) == []
