@@ -9,14 +9,13 @@ from datetime import datetime
 from heapq import heappop, heappush
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from contracts.bulk.model import Bulk, Outcomes, Resource
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Headers, Request, Response
 from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.validation import Violation
-from generators.oracles.findings import Law
 from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job, JobRegistry
 from mockserver.domain.values import FanOutTarget, HalfCommit, Item, ItemFault, Outcome, Resolution
@@ -25,6 +24,9 @@ from mockserver.scenarios.player import Decision
 from mockserver.stores.interface import Key, Record, View
 from mockserver.stores.memory import MemoryStore, Overlay
 from mockserver.stores.spooled_bodies import Spool
+
+if TYPE_CHECKING:
+    from generators.oracles.findings import Law
 
 MEMORY_KEYED_BY_JOB = (
     "polls",
@@ -228,7 +230,7 @@ class Api:
     settings: Mapping[str, object] = field(default_factory=dict)
     settings_schema: Mapping[str, object] = field(default_factory=dict)
     laws: tuple[ClientLaw, ...] | None = None
-    checks: tuple[Law, ...] = ()
+    checks: tuple["Law", ...] = ()
     scenarios: tuple[Path, ...] = ()
     bugs: tuple[str, ...] = ()
     plant: Callable[..., "Api"] = _no_bugs
