@@ -217,8 +217,9 @@ def _job(context: RequestContext, admission: Admission, declared: BulkJob, scope
     if declared.set_members or declared.set_in_state:
         taken = request_values((declared.set_members, declared.set_in_state), request_facts(context))
         job = replace(job, extra={REQUEST_VALUES: taken})
-    if context.decision is not None:
-        job = with_job_effect(job, context.decision.effects.job, context.item_effects)
+    if context.decision is not None or context.item_effects is not None:
+        planned = None if context.decision is None else context.decision.effects.job
+        job = with_job_effect(job, planned, context.item_effects)
     api_state.jobs.arrivals += 1
     api_state.jobs.add(job, context.api.hooks.precedence(job))
     api_state.on_roll_back(lambda: api_state.jobs.withdraw(job))

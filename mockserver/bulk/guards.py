@@ -266,9 +266,10 @@ def _valid_resources(context: RequestContext, plan: BulkPlan, items: Sequence[It
     if not plan.bulk.effect.payload and "malformedItem" in plan.bulk.guard.refuse:
         return frozenset(names)
     record_rules, changes = prepared(context.api).record_rules, context.api.hooks.changed_members
-    fit = set()
+    effects, fit = context.item_effects or {}, set()
+    applied = [item for item in items if item.index not in effects or effects[item.index].kind != "invalid"]
     for name in names:
-        payloads = [changes(item) for item in items if item.resource.name == name and item.action != "delete"]
+        payloads = [changes(item) for item in applied if item.resource.name == name and item.action != "delete"]
         if record_rules[name].payloads.all_valid(payloads):
             fit.add(name)
     return frozenset(fit)

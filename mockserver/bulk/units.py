@@ -37,6 +37,9 @@ def with_item_effects(item_effects: ItemEffects, apply: Apply, try_only: Apply) 
             return apply(item)
         if effect.kind == "leave":
             return unprocessed_outcome(item)
+        if effect.kind == "invalid":
+            facts = {"message": effect.message, "keyword": effect.code}
+            return Outcome(item, "failed", item.action, (ItemFault("schema", facts=facts),))
         return try_only(item) if effect.kind == "lose" else failed_by_scenario(item, effect)
 
     return act

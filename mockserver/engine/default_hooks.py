@@ -106,7 +106,8 @@ def changes(item: Item) -> Mapping[str, object]:
     if isinstance(item.payload, dict):
         return item.payload
     if isinstance(item.payload, list):
-        return {str(one["path"]).rpartition("/")[2]: one.get("value") for one in item.payload}
+        steps = [one for one in item.payload if isinstance(one, dict) and "path" in one]
+        return {str(one["path"]).rpartition("/")[2]: one.get("value") for one in steps}
     return {}
 
 

@@ -4,21 +4,29 @@ Main entries: the stages `read_body` and `check_body`. Status codes follow RFC 9
 """
 
 from dataclasses import replace
+from typing import Final
 
 from contracts.bulk.model import Bulk
 from contracts.exchange.item_text import is_text, read_item_text, row_schema, typed_rows
+from contracts.exchange.locations import put
+from contracts.exchange.raw_items import items_location
 from contracts.messages import ABSENT, essence
 from contracts.openapi.forms import MalformedFormError, boundary_of, is_form, read_form, reserved_fields
 from contracts.openapi.model import Body, MediaType, Operation, is_json
 from contracts.openapi.parameters import coerce, describes_text, types_of
-from contracts.openapi.validation import Report, validate_value
+from contracts.openapi.validation import Report, validate_items, validate_value
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import JsonFault, read_json
+from contracts.syntax.text import escape
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.guards import check_malformed_items, check_size
 from mockserver.bulk.items import body_text
-from mockserver.bulk.prepared_api import prepared
+from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.engine import conventions
+from mockserver.scenarios.model import ItemEffect
+
+MAX_TEXTS: Final = 3  # faults told of one item
+FEWER_ITEMS: Final = frozenset(("minItems", "minProperties"))  # what a list without its bad items may break
 
 
 def read_body(context: RequestContext) -> Refusal | None:
@@ -142,7 +150,38 @@ def check_body(context: RequestContext) -> Refusal | None:
     items = None if operation.bulk is None else operation.bulk.items
     value = _as_sent(context, media.schema) if is_text(operation.bulk) else context.data
     report = validate_value(media.schema.request, value, items_at=() if items is None else items.places)
+    if report and plan is not None and _left_to_items(context, plan, media.schema.request, report):
+        return None
     return _refused(context, operation, report) if report else None
+
+
+def _left_to_items(context: RequestContext, plan: BulkPlan, schema: Schema, broken: Report) -> bool:
+    """Say whether only items break the body's schema, and let each of them fail by itself, where that can be told.
+
+    So it is in a plain document whose operation reports outcomes and does not refuse such requests (`malformedItem`).
+    """
+    bulk, at = plan.bulk, items_location(plan.bulk, context)
+    reports = bulk.reply.outcomes is not None or (bulk.job is not None and bulk.job.outcomes is not None)
+    plain = context.api.plain and bulk.items.shape in {"array", "map"} and not bulk.effect.http
+    if not plain or not reports or at is None or bulk.items.groups or "malformedItem" in bulk.guard.refuse:
+        return False
+    if not all(one.pointer.startswith(f"{at}/") for one in broken.violations):
+        return False
+    effects, good = {}, []
+    for n, (name, raw) in enumerate(plan.item_reader.collection(context)):
+        element = schema.at(f"{at}/{n if bulk.items.shape == 'array' else escape(str(name))}")
+        report = None if element is None else validate_items(element, [raw])
+        if report:
+            text = " ".join(one.detail for one in report.violations[:MAX_TEXTS])
+            effects[n] = ItemEffect(kind="invalid", message=text, code=report.violations[0].rule)
+        else:
+            good.append((name, raw))
+    rest = dict(good) if bulk.items.shape == "map" else [raw for _, raw in good]
+    others = validate_value(schema, put(context.data, at, rest)).violations
+    if not effects or any(one.pointer != at or one.rule not in FEWER_ITEMS for one in others):
+        return False
+    context.item_effects = effects
+    return True
 
 
 def _as_sent(context: RequestContext, schema: Schema) -> object:

@@ -93,7 +93,8 @@ def _apply_decision(context: RequestContext, decision: Decision) -> None:
     if decision.effects.bug is not None:
         context.api = context.api.plant(context.api, decision.effects.bug)
     if decision.effects.item is not None:
-        context.item_effects = {part.index: decision.effects.item for part in decision.chosen}
+        chosen = {part.index: decision.effects.item for part in decision.chosen}
+        context.item_effects = {**chosen, **(context.item_effects or {})}
 
 
 def _replaces_handler(effects: Effects) -> bool:

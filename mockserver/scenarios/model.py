@@ -78,9 +78,12 @@ MAX_DRAWN_MS: Final = 86_400_000.0  # a day: what a distribution draws is never 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemEffect:
-    """The effect on the selected items: they `fail`, `leave` undone, `lose` their change, or `skip` the response."""
+    """The effect on the selected items: they `fail`, `leave` undone, `lose` their change, or `skip` the response.
 
-    kind: Literal["fail", "leave", "lose", "skip"]
+    Items that break the schema of the request are `invalid`, whatever a scenario says: `code` is the keyword then.
+    """
+
+    kind: Literal["fail", "invalid", "leave", "lose", "skip"]
     message: str | None = None
     code: str | None = None
     properties: tuple[str, ...] = ()

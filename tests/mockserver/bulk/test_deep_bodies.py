@@ -167,10 +167,11 @@ def test_a_fault_at_the_limits_depth_is_told():
     transport = Door(MAX_BODY_DEPTH)
     levels = MAX_BODY_DEPTH - 4
     body = b'[{"id":"a","branch":%s{"leaf":5}%s}]' % (b'{"inner":' * levels, b"}" * levels)
-    for path in ("/trees/trees/batch", "/trees/trees/jobs"):
-        status, told, _ = transport.send("POST", path, body)
-        assert status == 400, told
+    assert transport.send("POST", "/trees/trees/batch", body)[0] == 400
     assert transport.control("GET", "exchanges/1")[1]["violations"]
+    headers = transport.send("POST", "/trees/trees/jobs", body)[2]
+    transport.advance()
+    assert "'branch'" in transport.send("GET", headers.get("Location"))[1]["results"][0]["error"]
 
 
 @pytest.mark.usefixtures("quiet")
