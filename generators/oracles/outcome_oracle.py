@@ -144,6 +144,8 @@ class OutcomeOracle:
         effect = self.effects[item.index]
         if effect is None:
             return OPEN
+        if not self._duplicates.isdisjoint((item.index, *self._dependencies[item.index])):
+            return OPEN  # which of the items of that key is meant is not declared
         if any(report.outcomes[place].result != "done" for place in self._dependencies[item.index]):
             return ExpectedOutcome("failed", "that waits for one that was not done")
         if self._is_order_dependent(item) or any(place > item.index for place in self._dependencies[item.index]):

@@ -20,7 +20,7 @@ from generators.requests.calls import body_schema
 
 RefusalFault: TypeAlias = Literal["accepted", "otherwise"]
 ReplayFault: TypeAlias = Literal["status", "content"]
-UNRELATED_REFUSALS: Final = frozenset((401, 403, 404, 405, 408, 409, 413, 415, 423, 425, 429))
+UNRELATED_REFUSALS: Final = frozenset((401, 403, 404, 405, 408, 409, 413, 415, 423, 425, 428, 429))
 """Statuses of refusals that have nothing to do with what the items are."""
 REASON_LAWS: Final = {
     "empty": "boundary",

@@ -15,11 +15,13 @@ import orjson
 
 from contracts.bulk.model import FINAL_STATES, Resource
 from contracts.exchange.bulk_exchange import OutcomeReport, bulk_exchanges
+from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
-from contracts.exchange.locations import json_of, parse_request, read_response
+from contracts.exchange.locations import find, json_of, parse_request, put, read_response
 from contracts.messages import ABSENT, Exchange, ExchangeHistory, Headers, Request, Response
 from contracts.openapi.loading import DEFAULT_OPTIONS, LoadOptions
 from contracts.openapi.model import Operation, Route
+from contracts.syntax.text import tokens_of
 from generators.oracles.findings import Prediction
 from generators.oracles.reference_model import are_refusals
 from generators.requests.calls import item_media
@@ -72,6 +74,7 @@ class SandboxModel:
     gave_up: bool = False
     _now: datetime = FROZEN_EPOCH
     _n: int = 0
+    _versions: frozenset[str] | None = None
     _job_exchanges: list[tuple[Exchange, Exchange]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -172,7 +175,12 @@ class SandboxModel:
             headers = Headers((*others, ("Content-Type", encoded.media_type)))
             return replace(request, headers=headers, body=encoded.content)
         try:
-            body = orjson.dumps(self._translated_value(orjson.loads(request.body))) if request.body else b""
+            data = orjson.loads(request.body) if request.body else ABSENT
+            bulk = None if operation is None else operation.bulk
+            named = None if bulk is None or not names_target(bulk) else find(data, bulk.items.at)
+            if bulk is not None and isinstance(named, dict):
+                data = put(data, bulk.items.at, {str(self.own.get(name, name)): one for name, one in named.items()})
+            body = b"" if data is ABSENT else orjson.dumps(self._translated_value(data))
         except orjson.JSONDecodeError:
             body = request.body
         return replace(request, body=body)
@@ -184,7 +192,8 @@ class SandboxModel:
 
     def _translated_value(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: self._translated_value(inner) for name, inner in value.items()}
+            kept = self._version_members()
+            return {name: inner if name in kept else self._translated_value(inner) for name, inner in value.items()}
         if isinstance(value, list):
             return [self._translated_value(inner) for inner in value]
         if isinstance(value, str | int) and not isinstance(value, bool) and str(value) in self.own:
@@ -192,6 +201,15 @@ class SandboxModel:
             return str(ours) if isinstance(value, str) else ours
         is_address = isinstance(value, str) and value.startswith(("/", "http://", "https://"))
         return self._translated_text(value) if is_address else value
+
+    def _version_members(self) -> frozenset[str]:
+        """Return the names of members that have versions, which are no ids."""
+        if self._versions is None:
+            acts = [one.bulk.effect for one in self.api.contract.operations if one.bulk is not None]
+            names = {tokens_of(one.version)[-1] for one in acts if one.version and one.version.startswith("/")}
+            named = {one.version for one in self.api.contract.resources.values() if one.version is not None}
+            self._versions = frozenset(names | named)
+        return self._versions
 
     def _id_in(self, address: str) -> str:
         """Return the id in a URL, which may be a part of its last segment."""

@@ -143,7 +143,9 @@ def _action(context: RequestContext, rules: RecordRules, act: RecordAct, target:
 
 def stored_record(context: RequestContext, rules: RecordRules, key: object) -> Record | None:
     """Return the record of that key in the request's scope, None when there is none or it is deleted."""
-    record = context.api_state.store.get(Collection(context.scope, rules.resource.name), key)  # type: ignore[arg-type] # a str or an int
+    if not isinstance(key, str | int):
+        return None
+    record = context.api_state.store.get(Collection(context.scope, rules.resource.name), key)
     return None if record is None or record.deleted else record
 
 
