@@ -17,7 +17,7 @@ from contracts.openapi.parameters import coerce, describes_text, types_of
 from contracts.openapi.validation import Report, validate_items, validate_value
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import JsonFault, read_json
-from contracts.syntax.text import escape
+from contracts.syntax.text import escape, look_up
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.guards import check_malformed_items, check_size
 from mockserver.bulk.items import body_text
@@ -159,6 +159,7 @@ def _left_to_items(context: RequestContext, plan: BulkPlan, schema: Schema, brok
     """Say whether only items break the body's schema, and let each of them fail by itself, where that can be told.
 
     So it is in a plain document whose operation reports outcomes and does not refuse such requests (`malformedItem`).
+    An item whose key breaks the schema could not be named by its outcome: it refuses the request.
     """
     bulk, at = plan.bulk, items_location(plan.bulk, context)
     reports = bulk.reply.outcomes is not None or (bulk.job is not None and bulk.job.outcomes is not None)
@@ -171,6 +172,8 @@ def _left_to_items(context: RequestContext, plan: BulkPlan, schema: Schema, brok
     for n, (name, raw) in enumerate(plan.item_reader.collection(context)):
         element = schema.at(f"{at}/{n if bulk.items.shape == 'array' else escape(str(name))}")
         report = None if element is None else validate_items(element, [raw])
+        if report and any(_breaks(element, raw, place) for place in (bulk.key.at, *bulk.effect.target) if place):
+            return False
         if report:
             text = " ".join(one.detail for one in report.violations[:MAX_TEXTS])
             effects[n] = ItemEffect(kind="invalid", message=text, code=report.violations[0].rule)
@@ -182,6 +185,12 @@ def _left_to_items(context: RequestContext, plan: BulkPlan, schema: Schema, brok
         return False
     context.item_effects = effects
     return True
+
+
+def _breaks(element: Schema | None, raw: object, place: str) -> bool:
+    """Say whether what an item has at a place breaks the schema of that place."""
+    schema, given = None if element is None else element.at(place), look_up(raw, place)
+    return schema is not None and given is not ABSENT and not schema.is_valid(given)
 
 
 def _as_sent(context: RequestContext, schema: Schema) -> object:

@@ -134,6 +134,7 @@ REFUSED = {
     "declared": ({"guard": {"refuse": {"malformedItem": 400}}}, {"orders": [GOOD, BAD]}),
     "beside": ({}, {"orders": [GOOD, BAD], "note": 7}),
     "too many": ({}, {"orders": [BAD] + [GOOD] * 9}),
+    "key": ({}, {"orders": [GOOD, {"ref": 5, "sku": "x"}]}),
     "none": ({}, {"orders": []}),
     "no list": ({}, {"orders": 7}),
 }
