@@ -19,8 +19,11 @@ from generators.oracles.findings import Finding
 from generators.oracles.intended_effects import IntendedEffect, RecordTypes, effect_of_item, resolve_lookups
 from generators.oracles.response_laws import view_finding
 from generators.oracles.state_model import StateModel
+from generators.requests.calls import body_schema
+from generators.requests.items import element_schema
 
 CHECK: Final = "verdict"
+PLAIN_SHAPES: Final = frozenset(("array", "lines", "map"))  # of items that are elements of the request's schema
 STATEMENT: Final = (
     "Items that must fail do, and items that must succeed do, as far as contract and earlier requests determine it."
 )
@@ -198,7 +201,17 @@ class OutcomeOracle:
 
 
 def _without_references(view: BulkExchange, effects: list[IntendedEffect | None]) -> list[IntendedEffect | None]:
-    """Return the effects; what one writes is unknown where its text refers to another item's result."""
+    """Return the effects; what one writes is unknown where its text refers to another item's result.
+
+    It is unknown too of items that violate the schema of the request: they may fail by themselves.
+    """
+    element = element_schema(body_schema(view.operation), view.bulk) if view.bulk.items.shape in PLAIN_SHAPES else None
+    if element is not None:
+        fitting = [element.is_valid(item.raw) for item in view.request.items]
+        effects = [
+            one if fits or one is None else replace(one, members=None)
+            for one, fits in zip(effects, fitting, strict=True)
+        ]
     references = references_of(view.bulk)
     if references is None or references.pattern is None:
         return effects

@@ -70,7 +70,7 @@ def count(view: BulkExchange) -> Iterator[Finding]:
             "count", view, "no outcomes", f"{view.bulk.reply.outcomes.at or 'the body'} holds no outcomes"
         )
     for report in view.reports:
-        keyed = [one for one in report.outcomes if isinstance(view.request.items[one.index].key, str | int | float)]
+        keyed = [one for one in report.outcomes if _is_key(view.request.items[one.index].key)]
         missing = [one.index for one in keyed if one.result == "untold"]
         if missing and not _was_cancelled(report):
             says = f"{_items_text(view, missing)} no outcome"
@@ -110,16 +110,20 @@ def _surplus_outcomes(view: BulkExchange, report: OutcomeReport) -> Iterator[Fin
 def key(view: BulkExchange) -> Iterator[Finding]:
     """Yield outcomes whose key is no key of the request, or occurs twice."""
     for report in view.reports:
-        keyed = [entry for entry in report.entries if isinstance(entry.key, str | int | float)]
+        keyed = [entry for entry in report.entries if _is_key(entry.key)]
         foreign = [entry for entry in keyed if not entry.items]
-        if foreign:
+        keyless = [one for one in view.request.items if not _is_key(one.key)]
+        if len(foreign) > len([one for one in keyless if one.key is not ABSENT and one.key is not None]):
             says = f"outcome {foreign[0].place} has the key {short(foreign[0].key)}, which is no key of the request"
             yield view_finding("key", view, "foreign key", says, report)
         unkeyed = [entry for entry in report.entries if entry.key is ABSENT and entry.failed and not entry.items]
-        keyless = [one for one in view.request.items if not isinstance(one.key, str | int | float)]
         if len(unkeyed) > len(keyless) and report.declared.key is not None:
             yield view_finding("key", view, "no key", f"outcome {unkeyed[0].place} is a failure without a key", report)
         yield from _repeated_keys(view, report)
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _repeated_keys(view: BulkExchange, report: OutcomeReport) -> Iterator[Finding]:

@@ -89,7 +89,7 @@ class ItemEncoder:
 
     def __init__(self, bulk: Bulk, body: Schema | None) -> None:
         self._bulk, effect = bulk, bulk.effect
-        self.element = _element(body, bulk)
+        self.element = element_schema(body, bulk)
         self._has_own_payload = effect.payload not in bulk.items.shared
         holder = self.element if self._has_own_payload else body
         self.payload_schema = holder.at(effect.payload) if holder is not None else None
@@ -201,7 +201,7 @@ class ItemLocation:
         return next(filter(self.is_valid, others), value)
 
 
-def _element(body: Schema | None, bulk: Bulk) -> Schema | None:
+def element_schema(body: Schema | None, bulk: Bulk) -> Schema | None:
     """Return the schema of one item: an element of the array, or any member of the map."""
     for place in bulk.items.places:
         found = body.at(place) if body is not None else None
