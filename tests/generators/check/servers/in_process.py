@@ -2,9 +2,8 @@
 
 from datetime import UTC, datetime
 
-import orjson
-
-from contracts.messages import ABSENT, Response
+from contracts.exchange.locations import json_of
+from contracts.messages import Response
 from mockserver.engine import pipeline
 from mockserver.sandbox import sandboxes
 from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
@@ -24,7 +23,7 @@ class InProcess:
 
     def send(self, call):
         reply = pipeline.handle(self.sandbox, self.api, call, self.at)
-        data = orjson.loads(reply.body) if reply.body else ABSENT
+        data = json_of(reply.body)
         return Response(status=reply.status, headers=reply.headers, body=reply.body, data=data)
 
     def advance(self, by):
