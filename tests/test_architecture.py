@@ -5,6 +5,7 @@ import importlib
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -87,8 +88,13 @@ def _module_name(path):
 
 
 FILES = [path.relative_to(ROOT) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-TREES = {_module_name(path): ast.parse((ROOT / path).read_text(encoding="utf-8")) for path in FILES}
 LINES = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in FILES}
+
+
+@cache
+def trees():
+    """Return the syntax trees of all modules by name."""
+    return {_module_name(path): ast.parse((ROOT / path).read_text(encoding="utf-8")) for path in FILES}
 
 
 def _imported_modules(tree):
@@ -97,12 +103,15 @@ def _imported_modules(tree):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             names = (f"{node.module}.{alias.name}" for alias in node.names)
-            yield from (name if name in TREES else node.module for name in names)
+            yield from (name if name in trees() else node.module for name in names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
 
-IMPORTS = {name: {found for found in _imported_modules(tree) if found in TREES} for name, tree in TREES.items()}
+@cache
+def imports():
+    """Return the project's modules that each module imports, by name."""
+    return {name: {found for found in _imported_modules(tree) if found in trees()} for name, tree in trees().items()}
 
 
 def _part(module):
@@ -112,17 +121,17 @@ def _part(module):
 
 def test_imports_are_found():
     """The other tests would hold for an empty graph: here are an import at the top, in a function, for types."""
-    assert "contracts.openapi.model" in IMPORTS["contracts.openapi.loading"]
-    assert "generators.check.run" in IMPORTS["mockserver.cli.check"]
-    assert "mockserver.http.lifecycle" in IMPORTS["mockserver.testing.transports"]
-    assert sum(map(len, IMPORTS.values())) > len(TREES)
+    assert "contracts.openapi.model" in imports()["contracts.openapi.loading"]
+    assert "generators.check.run" in imports()["mockserver.cli.check"]
+    assert "mockserver.http.lifecycle" in imports()["mockserver.testing.transports"]
+    assert sum(map(len, imports().values())) > len(trees())
 
 
 def test_a_package_imports_only_packages_before_it():
     """Alphabetical order is the order of dependency: contracts, generators, mockserver."""
     offenders = [
         f"{module} imports {name}"
-        for module, names in IMPORTS.items()
+        for module, names in imports().items()
         for name in sorted(names)
         if PACKAGES.index(name.partition(".")[0]) > PACKAGES.index(module.partition(".")[0])
     ]
@@ -131,7 +140,9 @@ def test_a_package_imports_only_packages_before_it():
 
 def test_every_folder_has_its_layer():
     """The layers of a package are its folders and modules, each once."""
-    found = {package: sorted({_part(name) for name in TREES if name.startswith(f"{package}.")}) for package in PACKAGES}
+    found = {
+        package: sorted({_part(name) for name in trees() if name.startswith(f"{package}.")}) for package in PACKAGES
+    }
     assert found == {package: sorted(layers) for package, layers in LAYERS.items()}
 
 
@@ -139,7 +150,7 @@ def test_a_layer_imports_only_layers_before_it():
     """Inside a package a folder or module imports itself and what is before it in `LAYERS`."""
     offenders = [
         f"{module} imports {name}"
-        for module, names in IMPORTS.items()
+        for module, names in imports().items()
         for name in sorted(names)
         if _is_upward(module, name)
     ]
@@ -156,13 +167,13 @@ def _is_upward(module, name):
 
 def test_no_module_is_in_a_circle_of_imports():
     """No module leads back to itself by imports, those inside functions and for type checkers counted."""
-    assert [module for module in IMPORTS if module in _reached_from(module)] == []
+    assert [module for module in imports() if module in _reached_from(module)] == []
 
 
 def _reached_from(module):
     reached, waiting = set(), [module]
     while waiting:
-        news = IMPORTS[waiting.pop()] - reached
+        news = imports()[waiting.pop()] - reached
         reached |= news
         waiting += news
     return reached
@@ -212,7 +223,7 @@ def _heavy_imports(package: str) -> list[str]:
 def test_a_class_name_means_one_class():
     """No two modules define public classes of one name, but for those that `SHARED_NAMES` gives a reason for."""
     homes = defaultdict(list)
-    for module, tree in TREES.items():
+    for module, tree in trees().items():
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes[node.name].append(module)

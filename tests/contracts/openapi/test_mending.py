@@ -502,6 +502,7 @@ def mutate(document, draw):
         place.insert(draw.randrange(len(place) + 1), value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(300))
 def test_no_mutated_document_brings_a_traceback(loaded, seed):
     """Whatever happens to a document, it loads with schemas that compile, or is refused by faults with cures."""

@@ -279,6 +279,7 @@ def damaged(value, at, new):
     return copy(value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("media", "value"), [*examples()])
 @settings(max_examples=10)
 @given(at=st.integers(0, 25), new=NOISE | st.just(ABSENT))

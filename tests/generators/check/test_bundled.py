@@ -73,6 +73,7 @@ def test_the_healthy_sandbox_keeps_every_law(name, seed):
     assert words == {"passed", "not-applicable"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "operation", "bug", "law"), PLANTED, ids=str)
 def test_a_planted_bug_is_found(name, operation, bug, law):
     """The law that a bug breaks finds it on the operation that has it."""

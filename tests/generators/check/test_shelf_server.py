@@ -59,6 +59,7 @@ def test_a_right_implementation_keeps_every_law(seed):
     assert [answer for answer in answers if answer.word == "not-run"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", [*NAMES, "effect"])
 def test_an_implementation_that_breaks_a_law_is_found(law):
     """The law itself finds what breaks it, in bulk alone or in single calls too; its answer says so with evidence."""
@@ -70,6 +71,7 @@ def test_an_implementation_that_breaks_a_law_is_found(law):
     assert events[-1].words["failed"] == len(broken)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", LOOKING, ids=lambda law: law.name)
 def test_laws_that_look_judge_any_history(law):
     """A law on single answers or on jobs finds in plain exchanges what it finds while checking."""

@@ -114,6 +114,7 @@ def test_a_shard_does_not_wait_for_an_answer_that_does_not_come(silent):
     assert events[-1]["kind"] == "ended"
 
 
+@pytest.mark.slow
 def test_schemathesis_is_not_waited_for(monkeypatch):
     """What runs beside the fuzzer is left to its end when the time is up."""
     go, ended = threading.Event(), threading.Event()

@@ -80,6 +80,7 @@ def apis():
     return [source.load() for source in find_sources((str(THINGS),))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [None, ConnectionResetError("Connection reset by peer")], ids=["closed", "reset"])
 @pytest.mark.parametrize("steps", range(8))
 @pytest.mark.parametrize("request_bytes", REQUESTS.values(), ids=REQUESTS)

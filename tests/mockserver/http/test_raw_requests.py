@@ -67,6 +67,7 @@ def read(received):
     return int(first.split()[1]), headers, body[: int(headers.get("content-length", 0))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [

@@ -207,6 +207,7 @@ def test_nothing_fires_where_no_bug_is(name):
     assert not any(one.rules or one.status >= 500 for one in healthy(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_bug_fires_and_shows(bug):
     """On an API that declares what it needs, a bug fires, changes what is answered, and the journal names it."""
