@@ -204,6 +204,8 @@ def is_refused(port):
         socket.create_connection(("127.0.0.1", port)).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it is just closing
+        return False
     return False
 
 
