@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def bulkproof_server(pytestconfig: pytest.Config) -> "Iterator[Server]":
     """Start one server for all tests of a process, or connect to the one that BULKPROOF_URL names."""
-    import os  # noqa: PLC0415
+    import os  # noqa: PLC0415 - the plug-in imports nothing until a fixture is used
 
     from mockserver.testing.bulkproof import connected, served  # noqa: PLC0415 - only tests that use it wait for it
 

@@ -89,8 +89,8 @@ Serving = Callable[..., Client]
 @pytest.fixture(scope="session")
 def _servers() -> Iterator[Callable[..., "Running"]]:
     from mockserver.apis.sources import find_sources  # noqa: PLC0415 - most tests need no server
-    from mockserver.http.lifecycle import in_thread  # noqa: PLC0415
-    from mockserver.http.service import Options  # noqa: PLC0415
+    from mockserver.http.lifecycle import in_thread  # noqa: PLC0415 - as above
+    from mockserver.http.service import Options  # noqa: PLC0415 - as above
 
     running: dict[tuple[Any, ...], Running] = {}
     with ExitStack() as stack:

@@ -220,6 +220,6 @@ def _parts(content_type: str, body: bytes) -> Iterator[tuple[dict[str, str], byt
 def _fields(head: bytes) -> "EmailMessage":
     """Return header fields; the parser is loaded where a body has parts only."""
     from email import message_from_bytes  # noqa: PLC0415 - few requests have parts
-    from email.policy import HTTP  # noqa: PLC0415
+    from email.policy import HTTP  # noqa: PLC0415 - as above
 
     return message_from_bytes(head + b"\n\n", policy=HTTP)

@@ -48,7 +48,7 @@ def fetch_text(url: str, *, allow_remote: bool) -> str:
     than `MAX_SECONDS`, or not UTF-8.
     """
     from http.client import HTTPException  # noqa: PLC0415 - files need none of these
-    from urllib.error import HTTPError, URLError  # noqa: PLC0415
+    from urllib.error import HTTPError, URLError  # noqa: PLC0415 - only for URLs
 
     if not allow_remote and not is_loopback(url):
         raise _unreadable(url, NOT_ALLOWED, ALLOW)
@@ -81,7 +81,7 @@ def _read(opener: "OpenerDirector", url: str) -> bytes:
 
 def _opener(*, allow_remote: bool) -> "OpenerDirector":
     """Return what opens URLs: without proxies on this machine, redirects under the same rules."""
-    from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener  # noqa: PLC0415
+    from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener  # noqa: PLC0415 - only for URLs
 
     class Redirects(HTTPRedirectHandler):
         """Follows redirects to the hosts that are allowed."""

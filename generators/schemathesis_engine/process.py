@@ -223,7 +223,7 @@ def _guarded_lines(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def lines_of(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the lines that a run reports."""
     import schemathesis  # noqa: PLC0415 - heavy, and only this process needs it
-    from schemathesis.engine import from_schema  # noqa: PLC0415
+    from schemathesis.engine import from_schema  # noqa: PLC0415 - as above
 
     config = schemathesis.Config.from_dict(settings(task))
     schema = schemathesis.openapi.from_dict({**task["document"], "openapi": "3.1.0"}, config=config)

@@ -46,7 +46,7 @@ class Program(click.Group):
         given = {"args": args, "prog_name": prog_name, "complete_var": complete_var, **extra}
         if not standalone_mode:
             return super().main(**given, standalone_mode=False)
-        from contracts.errors import BulkproofError  # noqa: PLC0415 - only for an error
+        from contracts.errors import BulkproofError
 
         try:
             sys.exit(super().main(**given, standalone_mode=False) or 0)

@@ -68,8 +68,8 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
 
     bulkproof check openapi.yaml --url https://staging.example.com --auth "$TOKEN" --junit report.xml
     """
-    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from generators.triage.corpus import read_baseline, write_baseline  # noqa: PLC0415
+    from contracts.errors import MisuseError
+    from generators.triage.corpus import read_baseline, write_baseline
 
     baseline, update = given["baseline"], given["baseline_update"]
     if update and baseline is None:
@@ -87,16 +87,16 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
 def _planned(
     api: str, mount: str | None, place: "TargetOptions", given: Mapping[str, Any]
 ) -> "tuple[Contract, CheckPlan]":
-    from generators.check.run import CheckPlan  # noqa: PLC0415 - `--help` needs none of these
-    from generators.client.http import base_url_of  # noqa: PLC0415
-    from mockserver.control.server import bundled  # noqa: PLC0415
+    from generators.check.run import CheckPlan
+    from generators.client.http import base_url_of
+    from mockserver.control.server import bundled
 
     reading = reading_of(given)
     loaded = api_of(api, mount, place, reading)
     contract = loaded.contract
     model = None
     if given["model"]:
-        from mockserver.apis.reference_model import sandbox_model  # noqa: PLC0415 - only with that option
+        from mockserver.apis.reference_model import sandbox_model
 
         model = sandbox_model(api, reading)
     named = ("seed", "only", "skip", "read_only", "given", "name_prefix", "timeout")
@@ -113,11 +113,11 @@ def _planned(
 
 
 def _run(contract: "Contract", url: str, plan: "CheckPlan", token: str) -> CheckRun:
-    from contextlib import closing  # noqa: PLC0415 - `--help` needs none of these
+    from contextlib import closing
 
-    from generators.check.run import Finished, LawAnswered  # noqa: PLC0415
-    from generators.check.run import check as events_of  # noqa: PLC0415
-    from generators.client.environments import connect  # noqa: PLC0415
+    from generators.check.run import Finished, LawAnswered
+    from generators.check.run import check as events_of
+    from generators.client.environments import connect
 
     client = connect(contract, url, headers=plan.headers, control_token=token, timeout=plan.timeout)
     with closing(client):
@@ -141,8 +141,8 @@ def _shown(events: "Iterator[Event]") -> "Iterator[Event]":
 
 
 def _report(contract: "Contract", plan: "CheckPlan", result: CheckRun, known: frozenset[str]) -> "Report":
-    from generators.reports.from_runs import check_report  # noqa: PLC0415 - `--help` does not need it
-    from mockserver import VERSION  # noqa: PLC0415
+    from generators.reports.from_runs import check_report
+    from mockserver import VERSION
 
     end = result.finished
     facts = [
@@ -157,9 +157,9 @@ def _report(contract: "Contract", plan: "CheckPlan", result: CheckRun, known: fr
 
 
 def _tell(report: "Report", given: Mapping[str, Any]) -> None:
-    from shutil import get_terminal_size  # noqa: PLC0415 - `--help` needs none of these
+    from shutil import get_terminal_size
 
-    from generators.reports.console import table, write_files  # noqa: PLC0415
+    from generators.reports.console import table, write_files
 
     write_files(report, given)
     width = get_terminal_size((100, 24)).columns

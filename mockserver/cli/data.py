@@ -76,8 +76,8 @@ def data(
 
     bulkproof data onkey AssetImportance --invalid 5% --format csv
     """
-    from generators.datasets.write import write_data  # noqa: PLC0415 - heavy, and only this command needs it
-    from mockserver.apis.sources import find_sources  # noqa: PLC0415 - the same
+    from generators.datasets.write import write_data
+    from mockserver.apis.sources import find_sources
 
     contract = find_sources((api,), reading_of(reading))[0].load().contract
     tell_repairs(contract, api)

@@ -37,9 +37,9 @@ def diff(*, old: str, new: str, form: str, fail_on: "Severity", **given: Any) ->
     A request may only be relaxed, a response only tightened. OLD and NEW are OpenAPI files, or names of bundled or
     installed APIs. Exit code: 0 no breaking change, 1 breaking changes, 2 a contract cannot be read.
     """
-    from contracts.diff.compare import compare  # noqa: PLC0415 - `--help` needs none of these
-    from generators.compare import find_witness, render_diff  # noqa: PLC0415
-    from mockserver.apis.sources import find_sources  # noqa: PLC0415
+    from contracts.diff.compare import compare
+    from generators.compare import find_witness, render_diff
+    from mockserver.apis.sources import find_sources
 
     before, after = (source.load().contract for source in find_sources((old, new), reading_of(given)))
     for contract, name in ((before, old), (after, new)):

@@ -54,12 +54,12 @@ def explain(*, api: str, wanted: tuple[str, ...], form: str, **reading: Any) -> 
 
     bulkproof explain openapi.yaml --overlay bulk.overlay.yaml
     """
-    from mockserver.apis.sources import find_sources  # noqa: PLC0415 - `--help` needs none of these
+    from mockserver.apis.sources import find_sources
 
     loaded = find_sources((api,), reading_of(reading))[0].load()
     found = [*explained(loaded, _selected(loaded.contract, wanted))]
     if form == "json":
-        import orjson  # noqa: PLC0415
+        import orjson
 
         about = {"title": loaded.contract.title, "version": loaded.contract.version, "operations": found}
         click.echo(orjson.dumps(about, option=orjson.OPT_INDENT_2).decode())
@@ -68,8 +68,8 @@ def explain(*, api: str, wanted: tuple[str, ...], form: str, **reading: Any) -> 
 
 
 def _selected(contract: "Contract", wanted: tuple[str, ...]) -> "tuple[Operation, ...]":
-    from contracts.errors import MisuseError  # noqa: PLC0415
-    from contracts.syntax.text import did_you_mean  # noqa: PLC0415
+    from contracts.errors import MisuseError
+    from contracts.syntax.text import did_you_mean
 
     known = [one.id for one in contract.operations]
     for name in wanted:
@@ -81,7 +81,7 @@ def _selected(contract: "Contract", wanted: tuple[str, ...]) -> "tuple[Operation
 
 def explained(api: "Api", operations: "tuple[Operation, ...]") -> "Iterator[Explained]":
     """Yield what there is to say of each operation: a JSON object."""
-    from mockserver.bulk.prepared_api import prepared  # noqa: PLC0415
+    from mockserver.bulk.prepared_api import prepared
 
     ready = prepared(api)
     for one in operations:
@@ -107,7 +107,7 @@ def _answerer(ready: "PreparedApi", operation: "Operation") -> tuple[str, str]:
     source = "inferred from method and path" if act.inferred else "as its x-record says"
     resource = ready.api.contract.resources.get(act.resource.constant)
     if act.inferred and resource is not None and resource.inferred:
-        from mockserver.engine.inferred_resources import keeps_state  # noqa: PLC0415 - it reads every response
+        from mockserver.engine.inferred_resources import keeps_state
 
         if not keeps_state(ready.api, operation):
             return "document", f"the document answers it: its response shows no record of {resource.name} with a key"
@@ -122,15 +122,15 @@ def _function_name(function: object) -> str:
 
 
 def _named(names: Any) -> str:
-    from contracts.syntax.text import listed  # noqa: PLC0415
+    from contracts.syntax.text import listed
 
     return listed(dict.fromkeys(names))
 
 
 def _raw(contract: "Contract", operation: "Operation") -> Mapping[str, Any]:
     """Return an operation's object in the document."""
-    from contracts.openapi.operations import node_at  # noqa: PLC0415
-    from contracts.syntax.text import pointer_of, tokens_of  # noqa: PLC0415
+    from contracts.openapi.operations import node_at
+    from contracts.syntax.text import pointer_of, tokens_of
 
     root = next(uri for uri, one in contract.schemas.documents.items() if one is contract.document)
     *item, method = tokens_of(operation.pointer)
@@ -138,8 +138,8 @@ def _raw(contract: "Contract", operation: "Operation") -> Mapping[str, Any]:
 
 
 def _bulk(ready: "PreparedApi", operation: "Operation", bulk: "Bulk") -> "Explained":
-    from contracts.bulk.in_words import bulk_in_words  # noqa: PLC0415
-    from generators.check.laws.catalogue import LAWS  # noqa: PLC0415
+    from contracts.bulk.in_words import bulk_in_words
+    from generators.check.laws.catalogue import LAWS
 
     reasons = {law.name: law.exempt_reason(operation) for law in LAWS}
     return {
@@ -152,7 +152,7 @@ def _bulk(ready: "PreparedApi", operation: "Operation", bulk: "Bulk") -> "Explai
 
 def _resource(ready: "PreparedApi", operation: "Operation", bulk: "Bulk") -> str | None:
     """Return the name of the resource of the items, None where it is unknown or the item says."""
-    from contracts.openapi.inference import fallback_resource  # noqa: PLC0415
+    from contracts.openapi.inference import fallback_resource
 
     if bulk.effect.resource is not None:
         return bulk.effect.resource.constant or None
@@ -218,7 +218,7 @@ def _missing_in_outcomes(bulk: "Bulk", outcomes: "Outcomes") -> Iterator[str]:
 
 
 def _text(contract: "Contract", found: "list[Explained]") -> Iterator[str]:
-    from collections import Counter  # noqa: PLC0415
+    from collections import Counter
 
     counted = Counter(one["answered"] for one in found)
     told = ", ".join(f"{counted[kind]} {words}" for kind, words in KINDS.items() if counted[kind])

@@ -82,8 +82,8 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     require_no_self_test(context)
     if api is None or url is None:
         raise click.UsageError(f"Missing {'argument API or FILE' if api is None else 'option --url'}.", context)
-    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from generators.client.http import NoAnswerError  # noqa: PLC0415
+    from contracts.errors import MisuseError
+    from generators.client.http import NoAnswerError
 
     contract = api_of(api, mount, place_of(url, given), reading_of(given)).contract
     require_server(url, given["timeout"])
@@ -96,10 +96,10 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
 
 
 def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "CampaignState":
-    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from generators.fuzz.coordinator import Campaign  # noqa: PLC0415
-    from generators.fuzz.progress import CampaignState, progress_listener  # noqa: PLC0415
-    from generators.triage.corpus import Corpus, read_baseline, write_baseline  # noqa: PLC0415
+    from contracts.errors import MisuseError
+    from generators.fuzz.coordinator import Campaign
+    from generators.fuzz.progress import CampaignState, progress_listener
+    from generators.triage.corpus import Corpus, read_baseline, write_baseline
 
     baseline, update = given["baseline"], given["baseline_update"]
     if update and baseline is None:
@@ -145,16 +145,16 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 
 
 def _finding(kept: Any) -> Any:
-    from generators.oracles.findings import Finding  # noqa: PLC0415 - only a baseline needs it
+    from generators.oracles.findings import Finding
 
     return Finding(law=kept.law, operation=kept.operation, shape=kept.shape, says=kept.says)
 
 
 def job_of(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "CampaignConfig":
     """Return the configuration that all shards of a campaign share."""
-    from generators.fuzz.shards import CampaignConfig  # noqa: PLC0415
-    from mockserver.apis.reference_model import sandbox_model  # noqa: PLC0415
-    from mockserver.control.server import bundled  # noqa: PLC0415
+    from generators.fuzz.shards import CampaignConfig
+    from mockserver.apis.reference_model import sandbox_model
+    from mockserver.control.server import bundled
 
     return CampaignConfig(
         contract=contract,
@@ -168,24 +168,24 @@ def job_of(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -
 
 
 def _executor(job: "CampaignConfig", given: Mapping[str, Any]) -> "Executor":
-    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from generators.fuzz.executors import LocalExecutor  # noqa: PLC0415
+    from contracts.errors import MisuseError
+    from generators.fuzz.executors import LocalExecutor
 
     if given["workers"] and given["cluster"]:
         raise MisuseError("--workers and --cluster exclude each other.", cure="Give one of them.")
     if not given["workers"] and not given["cluster"]:
         return LocalExecutor(job)
-    from generators.fuzz.executors import DaskExecutor  # noqa: PLC0415 - only several workers need it
+    from generators.fuzz.executors import DaskExecutor
 
     return DaskExecutor(job, workers=given["workers"], address=given["cluster"])
 
 
 def _report(contract: "Contract", url: str, state: "CampaignState", given: Mapping[str, Any]) -> None:
-    from shutil import get_terminal_size  # noqa: PLC0415 - `--help` needs none of these
+    from shutil import get_terminal_size
 
-    from generators.reports.console import table, write_files  # noqa: PLC0415
-    from generators.reports.from_runs import campaign_report  # noqa: PLC0415
-    from mockserver import VERSION  # noqa: PLC0415
+    from generators.reports.console import table, write_files
+    from generators.reports.from_runs import campaign_report
+    from mockserver import VERSION
 
     report = campaign_report(state, contract, version=VERSION, url=url, seed=given["seed"])
     write_files(report, given)

@@ -27,9 +27,9 @@ def init(*, document: Path, output: Path | None, **reading: Any) -> None:
 
     bulkproof init openapi.yaml -o bulk.overlay.yaml
     """
-    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from contracts.openapi.bulk_drafts import find_drafts  # noqa: PLC0415
-    from mockserver.apis.sources import find_sources  # noqa: PLC0415
+    from contracts.errors import MisuseError
+    from contracts.openapi.bulk_drafts import find_drafts
+    from mockserver.apis.sources import find_sources
 
     if output is not None and output.exists():
         raise MisuseError("it exists already.", where=str(output), cure="Name a new file, or remove it.")
@@ -52,14 +52,14 @@ def init(*, document: Path, output: Path | None, **reading: Any) -> None:
 
 def _extended(document: Path, output: Path | None) -> str:
     """Return the path of the document as the overlay names it, relative to the overlay's folder."""
-    from os.path import relpath  # noqa: PLC0415
+    from os.path import relpath
 
     return Path(relpath(document, output.parent)).as_posix() if output is not None else document.as_posix()
 
 
 def overlay_lines(contract: "Contract", drafts: "tuple[BulkDraft, ...]", document: str) -> Iterator[str]:
     """Yield the lines of an overlay that declares the drafts; `document` is what it extends."""
-    from urllib.parse import quote  # noqa: PLC0415
+    from urllib.parse import quote
 
     yield "# A first declaration of bulk operations, drafted from names and schemas. Check each."
     yield "# What the members mean: docs/x-bulk.md. What they come to: bulkproof explain FILE."
@@ -80,7 +80,7 @@ def overlay_lines(contract: "Contract", drafts: "tuple[BulkDraft, ...]", documen
 
 
 def _action(draft: "BulkDraft") -> Iterator[str]:
-    from contracts.syntax.text import listed  # noqa: PLC0415
+    from contracts.syntax.text import listed
 
     operation = draft.operation
     yield ""
@@ -97,7 +97,7 @@ def _action(draft: "BulkDraft") -> Iterator[str]:
 
 
 def _comment(text: str) -> Iterator[str]:
-    from textwrap import wrap  # noqa: PLC0415
+    from textwrap import wrap
 
     yield from (f"  # {line}" for line in wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False))
 
@@ -113,7 +113,7 @@ def _relative(contract: "Contract", ref: str | None) -> dict[str, Any]:
 
 def _flow(value: object) -> str:
     """Return a JSON value as YAML in one line."""
-    import yaml  # noqa: PLC0415
+    import yaml
 
     text = yaml.safe_dump(value, default_flow_style=True, width=100_000, sort_keys=False, allow_unicode=True)
     return text.removesuffix("...\n").strip()

@@ -30,8 +30,8 @@ def lint(*, file: str, form: str, **given: Any) -> int:
 
     bulkproof lint openapi.yaml --format json
     """
-    from contracts.errors import ContractError  # noqa: PLC0415 - `--help` needs none of these
-    from mockserver.apis.sources import find_sources  # noqa: PLC0415
+    from contracts.errors import ContractError
+    from mockserver.apis.sources import find_sources
 
     refused = False
     try:
@@ -48,7 +48,7 @@ def _as_text(faults: "Sequence[Fault]") -> str:
 
 
 def _as_json(faults: "Sequence[Fault]") -> str:
-    import json  # noqa: PLC0415 - only that format
-    from dataclasses import asdict  # noqa: PLC0415
+    import json
+    from dataclasses import asdict
 
     return json.dumps([asdict(one) for one in faults], indent=2, ensure_ascii=False)

@@ -92,16 +92,16 @@ def mutants(command: tuple[str, ...], *, apis: tuple[str, ...], only: tuple[str,
 
 
 def _loaded(names: tuple[str, ...], given: Mapping[str, Any]) -> "list[Api]":
-    from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for it
+    from mockserver.apis.sources import BUNDLED, find_sources
 
     return [source.load() for source in find_sources(names or BUNDLED, reading_of(given))]
 
 
 def _chosen(apis: "Sequence[Api]", only: tuple[str, ...]) -> "list[Bug]":
     """Return the applicable bugs that the options select. Raises MisuseError: a name matches none."""
-    from contracts.errors import MisuseError  # noqa: PLC0415
-    from contracts.syntax.text import did_you_mean  # noqa: PLC0415
-    from mockserver.bugs.table import bugs_for  # noqa: PLC0415
+    from contracts.errors import MisuseError
+    from contracts.syntax.text import did_you_mean
+    from mockserver.bugs.table import bugs_for
 
     bugs = list(bugs_for(api.contract for api in apis))
     names = [bug.name for bug in bugs]
@@ -113,8 +113,8 @@ def _chosen(apis: "Sequence[Api]", only: tuple[str, ...]) -> "list[Bug]":
 
 
 def _mutation_test(command: tuple[str, ...], apis: "Sequence[Api]", given: dict[str, Any]) -> "MutationTest":
-    from mockserver.http.service import Options  # noqa: PLC0415
-    from mockserver.mutation_testing.user_tests import MutationTest  # noqa: PLC0415
+    from mockserver.http.service import Options
+    from mockserver.mutation_testing.user_tests import MutationTest
 
     mode, factor = given["clock"]
     settings = {"auth": given["auth"], "conduct": given["conduct"]}
@@ -134,14 +134,14 @@ def _sum_up(results: "Sequence[tuple[Bug, MutantRun]]") -> None:
 
 
 def _write(path: Path, results: "Sequence[tuple[Bug, MutantRun]]") -> None:
-    from generators.reports.junit_sarif import junit_xml  # noqa: PLC0415
+    from generators.reports.junit_sarif import junit_xml
 
     path.write_bytes(junit_xml(_report(results)))
 
 
 def _report(results: "Sequence[tuple[Bug, MutantRun]]") -> "Report":
-    from generators.reports.model import Report, Row  # noqa: PLC0415
-    from mockserver import VERSION  # noqa: PLC0415
+    from generators.reports.model import Report, Row
+    from mockserver import VERSION
 
     rows = tuple(
         Row(

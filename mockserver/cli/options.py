@@ -75,7 +75,7 @@ def reading_options(command: Decorated) -> Decorated:
 
 def reading_of(given: Mapping[str, Any]) -> "LoadOptions":
     """Return how documents are read, from the options of `reading_options`."""
-    from contracts.openapi.loading import LoadOptions  # noqa: PLC0415 - `--help` must not wait for it
+    from contracts.openapi.loading import LoadOptions
 
     names = ("overlays", "presets", "strict", "allow_remote", "ref_map")
     return LoadOptions(**{name: given[name] for name in names})

@@ -27,7 +27,7 @@ def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **giv
 
     bulkproof replay .bulkproof/findings/atomic-batchCreate-1f2e3d4c --url http://127.0.0.1:8080
     """
-    from generators.triage.corpus import read_finding  # noqa: PLC0415 - `--help` needs none of these
+    from generators.triage.corpus import read_finding
 
     kept = read_finding(finding)
     contract = api_of(api or kept.contract, mount, place_of(url, given), reading_of(given)).contract
@@ -38,10 +38,10 @@ def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **giv
 
 
 def _shows(kept: "StoredFinding", contract: Any, api: str, url: str, given: dict[str, Any]) -> bool:
-    from generators.client.environments import open_target  # noqa: PLC0415
-    from generators.fuzz.shards import oracle_factory_for  # noqa: PLC0415
-    from generators.triage.confirm import Triager  # noqa: PLC0415 - `--help` needs none of these
-    from mockserver.cli.fuzz import job_of  # noqa: PLC0415
+    from generators.client.environments import open_target
+    from generators.fuzz.shards import oracle_factory_for
+    from generators.triage.confirm import Triager
+    from mockserver.cli.fuzz import job_of
 
     job = job_of(contract, api, url, {**given, "seed": 0})
     opened = open_target(contract, job.place, "replay")

@@ -55,7 +55,7 @@ def self_test(command: Command) -> Command:
 
 def require_no_self_test(context: click.Context) -> None:
     """Raise MisuseError when an option of the self-test was given without it."""
-    from contracts.errors import MisuseError  # noqa: PLC0415 - only for a failure
+    from contracts.errors import MisuseError
 
     for option in _given(context, set(SELF_TEST_OPTIONS)):
         raise MisuseError(f"{option} is an option of the self-test.", cure="Add --self-test.")
@@ -63,8 +63,8 @@ def require_no_self_test(context: click.Context) -> None:
 
 def run_self_tests(context: click.Context, api: str | None, given: Mapping[str, Any]) -> int:
     """Run the self-test for an API, or for all bundled ones; return the exit code. Raises MisuseError."""
-    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from mockserver.mutation_testing.run import empty_result  # noqa: PLC0415
+    from contracts.errors import MisuseError
+    from mockserver.mutation_testing.run import empty_result
 
     for option in _given(context, {str(one.name) for one in context.command.params} - set(ALLOWED_OPTIONS)):
         raise MisuseError(
@@ -92,8 +92,8 @@ def _given(context: click.Context, names: set[str]) -> Iterator[str]:
 
 def _plans(context: click.Context, api: str | None, given: Mapping[str, Any]) -> "list[SelfTestPlan]":
     """Return the plans of the self-test; an API that allows none of the selected bugs is left out."""
-    from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415
-    from mockserver.mutation_testing.run import SelfTestPlan, empty_result  # noqa: PLC0415 - `--help` needs none of these
+    from mockserver.apis.sources import BUNDLED, find_sources
+    from mockserver.mutation_testing.run import SelfTestPlan, empty_result
 
     names = (api,) if api is not None else tuple(BUNDLED)
     contracts = {name: source.load().contract for name, source in zip(names, find_sources(names), strict=True)}
@@ -116,10 +116,10 @@ def _plans(context: click.Context, api: str | None, given: Mapping[str, Any]) ->
 
 
 def _require_known(only: Sequence[str], contracts: "Sequence[Contract]") -> None:
-    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from contracts.syntax.text import did_you_mean  # noqa: PLC0415
-    from mockserver.mutation_testing.fuzzer import counted_bugs, uncounted_bugs  # noqa: PLC0415
-    from mockserver.mutation_testing.run import matches_any  # noqa: PLC0415
+    from contracts.errors import MisuseError
+    from contracts.syntax.text import did_you_mean
+    from mockserver.mutation_testing.fuzzer import counted_bugs, uncounted_bugs
+    from mockserver.mutation_testing.run import matches_any
 
     names = dict.fromkeys(bug.name for contract in contracts for bug in counted_bugs(contract))
     why = {bug.name: why for contract in contracts for why, bugs in uncounted_bugs(contract).items() for bug in bugs}
@@ -131,9 +131,9 @@ def _require_known(only: Sequence[str], contracts: "Sequence[Contract]") -> None
 
 
 def _run(plan: "SelfTestPlan", rating: "SelfTestResult") -> None:
-    from contracts.errors import MisuseError  # noqa: PLC0415 - `--help` needs none of these
-    from generators.client.http import NoAnswerError  # noqa: PLC0415
-    from mockserver.mutation_testing.run import run_self_test  # noqa: PLC0415
+    from contracts.errors import MisuseError
+    from generators.client.http import NoAnswerError
+    from mockserver.mutation_testing.run import run_self_test
 
     try:
         run_self_test(plan, rating, _print_step)
@@ -142,7 +142,7 @@ def _run(plan: "SelfTestPlan", rating: "SelfTestResult") -> None:
 
 
 def _print_step(rating: "SelfTestResult") -> None:
-    from mockserver.mutation_testing.fuzzer import healthy_lines, row_line  # noqa: PLC0415 - `--help` needs none of these
+    from mockserver.mutation_testing.fuzzer import healthy_lines, row_line
 
     for line in [row_line(rating.rows[-1])] if rating.rows else healthy_lines(rating):
         click.echo(line)
@@ -150,10 +150,10 @@ def _print_step(rating: "SelfTestResult") -> None:
 
 def _report(ratings: "Sequence[SelfTestResult]", given: Mapping[str, Any]) -> None:
     """Print the summary and write the files, of complete or interrupted results."""
-    import orjson  # noqa: PLC0415 - `--help` needs none of these
+    import orjson
 
-    from mockserver import VERSION  # noqa: PLC0415
-    from mockserver.mutation_testing.fuzzer import as_json, markdown, summary  # noqa: PLC0415
+    from mockserver import VERSION
+    from mockserver.mutation_testing.fuzzer import as_json, markdown, summary
 
     tried = [rating for rating in ratings if rating.healthy is not None]
     for line in (line for rating in tried for line in summary(rating)):
@@ -165,7 +165,7 @@ def _report(ratings: "Sequence[SelfTestResult]", given: Mapping[str, Any]) -> No
 
 
 def _write(path: Path, text: bytes) -> None:
-    from contracts.errors import MisuseError  # noqa: PLC0415 - only for a failure
+    from contracts.errors import MisuseError
 
     try:
         path.write_bytes(text)

@@ -131,8 +131,8 @@ def serve(
 def _serve(
     apis: tuple[str, ...], port: int, host: str, scenarios: tuple[str, ...], given: Mapping[str, Any], *, watch: bool
 ) -> None:
-    from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415 - `--help` must not wait for aiohttp
-    from mockserver.http.lifecycle import serve_until_signal  # noqa: PLC0415
+    from mockserver.apis.sources import BUNDLED, find_sources
+    from mockserver.http.lifecycle import serve_until_signal
 
     names = apis or tuple(BUNDLED)
     sources = find_sources(names, reading_of(given))
@@ -166,15 +166,15 @@ class WatchedFiles(NamedTuple):
 
 def _chosen(words: tuple[str, ...], apis: "list[Api]") -> SelectedScenarios:
     """Return the scenarios that the command line names. Raises ScenarioError and MisuseError."""
-    from mockserver.scenarios.loading import Catalogue  # noqa: PLC0415
+    from mockserver.scenarios.loading import Catalogue
 
     catalogue = Catalogue()
     for path in (one for api in apis for one in api.scenarios):
         catalogue.read(path)
     if not words:
         return SelectedScenarios((), catalogue, ())
-    from mockserver.http.lifecycle import ScenarioFile, stamp  # noqa: PLC0415
-    from mockserver.scenarios.validation import known_names, require_fitting  # noqa: PLC0415
+    from mockserver.http.lifecycle import ScenarioFile, stamp
+    from mockserver.scenarios.validation import known_names, require_fitting
 
     stamps = {word: stamp(Path(word)) for word in words}
     known, found = known_names({api.name: api.contract for api in apis}), [catalogue.choose(word) for word in words]
@@ -187,7 +187,7 @@ def _chosen(words: tuple[str, ...], apis: "list[Api]") -> SelectedScenarios:
 
 
 def _options(given: Mapping[str, Any], chosen: SelectedScenarios) -> "Options":
-    from mockserver.http.service import Options  # noqa: PLC0415
+    from mockserver.http.service import Options
 
     mode, factor = given["clock"]
     auth = {} if given["auth"] is None else {"auth": given["auth"]}
@@ -214,9 +214,9 @@ def _options(given: Mapping[str, Any], chosen: SelectedScenarios) -> "Options":
 
 
 def _service(apis: "list[Api]", options: "Options") -> "Service":
-    from datetime import UTC, datetime  # noqa: PLC0415
+    from datetime import UTC, datetime
 
-    from mockserver.http.service import Service  # noqa: PLC0415
+    from mockserver.http.service import Service
 
     return Service(apis, options, datetime.now(UTC))
 
@@ -229,9 +229,9 @@ def print_exchange(entry: "JournalEntry") -> None:
 
 
 async def _run(service: "Service", host: str, port: int, watched: WatchedFiles, ended: "asyncio.Event") -> None:
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from mockserver.http.lifecycle import start, tune_collector  # noqa: PLC0415
+    from mockserver.http.lifecycle import start, tune_collector
 
     running = await start(service, host=host, port=port)
     _print_start(running)
@@ -244,7 +244,7 @@ async def _run(service: "Service", host: str, port: int, watched: WatchedFiles, 
 
 
 def _watching(service: "Service", watched: WatchedFiles) -> "Iterator[Coroutine[Any, Any, None]]":
-    from mockserver.http.lifecycle import watch, watch_scenarios  # noqa: PLC0415
+    from mockserver.http.lifecycle import watch, watch_scenarios
 
     if watched.sources:
         yield watch(service, watched.sources, click.echo)
@@ -253,11 +253,11 @@ def _watching(service: "Service", watched: WatchedFiles) -> "Iterator[Coroutine[
 
 
 def _print_start(running: "Running") -> None:
-    from datetime import UTC, datetime  # noqa: PLC0415
+    from datetime import UTC, datetime
 
-    from contracts.syntax.text import listed  # noqa: PLC0415
-    from mockserver import VERSION  # noqa: PLC0415
-    from mockserver.http.lifecycle import curl_line  # noqa: PLC0415
+    from contracts.syntax.text import listed
+    from mockserver import VERSION
+    from mockserver.http.lifecycle import curl_line
 
     service, url = running.service, running.url
     lines = [f"Bulkproof {VERSION} serves"]

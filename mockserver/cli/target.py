@@ -73,10 +73,10 @@ def server_url(context: click.Context, parameter: click.Parameter, value: str | 
 
 def require_server(url: str, timeout: float) -> None:
     """Raise MisuseError when no server listens at a URL."""
-    from socket import create_connection  # noqa: PLC0415 - `--help` needs none of these
-    from urllib.parse import urlsplit  # noqa: PLC0415
+    from socket import create_connection
+    from urllib.parse import urlsplit
 
-    from contracts.errors import MisuseError  # noqa: PLC0415
+    from contracts.errors import MisuseError
 
     try:
         parts = urlsplit(url)
@@ -88,7 +88,7 @@ def require_server(url: str, timeout: float) -> None:
 
 def place_of(url: str, given: Mapping[str, Any]) -> "TargetOptions":
     """Return the address of an implementation from the options of `target`."""
-    from generators.client.environments import TargetOptions  # noqa: PLC0415 - `--help` needs none of these
+    from generators.client.environments import TargetOptions
 
     headers = {**given["headers"], **({"Authorization": given["auth"]} if given["auth"] else {})}
     return TargetOptions(url=url, headers=headers, control_token=given["control_token"], timeout=given["timeout"])
@@ -96,10 +96,10 @@ def place_of(url: str, given: Mapping[str, Any]) -> "TargetOptions":
 
 def api_of(api: str, mount: str | None, place: "TargetOptions", reading: "LoadOptions") -> "Api":
     """Return an API, its contract mounted at `mount` when that is given, else where the server has it."""
-    from dataclasses import replace  # noqa: PLC0415 - `--help` needs none of these
+    from dataclasses import replace
 
-    from generators.client.environments import as_served  # noqa: PLC0415
-    from mockserver.apis.sources import find_sources  # noqa: PLC0415
+    from generators.client.environments import as_served
+    from mockserver.apis.sources import find_sources
 
     loaded = find_sources((api,), reading)[0].load()
     tell_repairs(loaded.contract, api)

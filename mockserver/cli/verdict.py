@@ -44,12 +44,12 @@ def verdict(*, url: str, sandbox: str, form: str, output: Path | None, control_t
 
 def _fetched(url: str, sandbox: str, token: str) -> dict[str, Any]:
     """Return the body of the verdict from the server. Raises MisuseError."""
-    from http.client import HTTPException  # noqa: PLC0415 - `--help` needs none of these
-    from urllib.error import HTTPError, URLError  # noqa: PLC0415
-    from urllib.parse import quote, urlsplit  # noqa: PLC0415
-    from urllib.request import Request, urlopen  # noqa: PLC0415
+    from http.client import HTTPException
+    from urllib.error import HTTPError, URLError
+    from urllib.parse import quote, urlsplit
+    from urllib.request import Request, urlopen
 
-    from contracts.errors import MisuseError  # noqa: PLC0415
+    from contracts.errors import MisuseError
 
     if urlsplit(url).scheme not in {"http", "https"}:
         raise MisuseError(f"'{url}' is not the URL of a server.", cure="It must start with http:// or https://.")
@@ -71,9 +71,9 @@ def _fetched(url: str, sandbox: str, token: str) -> dict[str, Any]:
 
 def _verdict(body: bytes) -> dict[str, Any]:
     """Return a verdict body in current words. Raises ValueError, KeyError or TypeError for another body."""
-    import json  # noqa: PLC0415 - `--help` does not need it
+    import json
 
-    from mockserver.verdicts.verdict import with_current_names  # noqa: PLC0415 - the same
+    from mockserver.verdicts.verdict import with_current_names
 
     verdict_body = with_current_names(json.loads(body))
     if isinstance(verdict_body["failed"], int) and all(one["status"] for one in verdict_body["laws"]):
@@ -88,7 +88,7 @@ CURES_BY_STATUS: Mapping[int, str] = {
 
 
 def _refused(url: str, status: int, body: bytes) -> str:
-    import json  # noqa: PLC0415 - only for a failure
+    import json
 
     try:
         return f"{url} answered {status}: {json.loads(body)['detail']}"
@@ -97,11 +97,11 @@ def _refused(url: str, status: int, body: bytes) -> str:
 
 
 def _rendered(form: str, verdict_body: Mapping[str, Any], url: str, *, to_terminal: bool) -> bytes:
-    import json  # noqa: PLC0415 - `--help` needs none of these
-    from shutil import get_terminal_size  # noqa: PLC0415
+    import json
+    from shutil import get_terminal_size
 
-    from generators.reports.console import WRITERS, table  # noqa: PLC0415
-    from mockserver.verdicts.verdict import report_of  # noqa: PLC0415
+    from generators.reports.console import WRITERS, table
+    from mockserver.verdicts.verdict import report_of
 
     def as_table(report: "Report") -> bytes:
         colour = to_terminal and sys.stdout.isatty()
@@ -114,7 +114,7 @@ def _rendered(form: str, verdict_body: Mapping[str, Any], url: str, *, to_termin
 
 
 def _write(text: bytes, output: Path | None) -> None:
-    from contracts.errors import MisuseError  # noqa: PLC0415
+    from contracts.errors import MisuseError
 
     if output is None:
         click.echo(text.decode(), nl=not text.endswith(b"\n"))

@@ -189,8 +189,8 @@ def served(*apis: str, **options: Any) -> Iterator[Server]:
     `mockserver.http.service.Options`.
     """
     from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415 - loading takes a while
-    from mockserver.http.lifecycle import in_thread  # noqa: PLC0415
-    from mockserver.http.service import Options  # noqa: PLC0415
+    from mockserver.http.lifecycle import in_thread  # noqa: PLC0415 - as above
+    from mockserver.http.service import Options  # noqa: PLC0415 - as above
 
     loaded = [source.load() for source in find_sources(apis or BUNDLED)]
     with in_thread(loaded, Options(**options)) as running:

@@ -386,7 +386,7 @@ paths:
         ("PUT", "/box", (), {}, "box"),
     ],
 )
-def test_query_and_fragment_of_a_path_select_the_operation(loaded, method, path, query, headers, operation):  # noqa: PLR0917
+def test_query_and_fragment_of_a_path_select_the_operation(loaded, method, path, query, headers, operation):  # noqa: PLR0917 - the columns of a table
     """The path is served without them; where several share it, the request's parameters select, else the first."""
     contract = loaded(TARGETED)
     assert not any(set("#?") & set(one.path) for one in contract.operations)
