@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--workers", default="0", help="number of processes for the tests")
     parser.add_argument("--folder", type=Path, default=Path("sdk-suites"), help="where packages are kept")
     given = parser.parse_args()
-    source = source_of(given.package, given.folder)
+    source = source_of(given.package, given.folder.resolve())
     python = python_for(source, given.needs)
     without_retries(source)
     with served(given.document) as url:
