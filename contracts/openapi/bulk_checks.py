@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from contracts.bulk.declarations import unreturnable
-from contracts.bulk.model import Bulk, Choice, Outcomes
+from contracts.bulk.model import Bulk, BulkJob, Choice, Outcomes
 from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.routing import last_variable
 from contracts.syntax.text import did_you_mean, listed
@@ -20,6 +20,7 @@ UNITS: Final = frozenset(("group", "item", "whole"))
 JSON_SHAPES: Final = frozenset(("array", "map"))
 QUOTAS: Final = frozenset(("bytes", "items", "max-size-batch", "requests"))  # what a quota can count
 FAILURES: Final = ("someFailed", "allFailed", "wholeFailed")  # classes of reply.status
+FAILED_STATES: Final = frozenset(("doneWithErrors", "failed"))  # of a job
 FAILURE_COUNTS: Final = frozenset(("anyFailed", "done", "failed"))
 OK: Final = 200  # the status of a reply that declares none
 UNPROCESSED: Final = "unprocessed"  # a quota whose breach leaves items over
@@ -136,25 +137,53 @@ def _outcomes(operation: Operation, bulk: Bulk) -> Mistakes:
         if outcomes is None or outcomes.shape in JSON_SHAPES or (apart and outcomes.shape in {"lines", "rows"}):
             continue
         yield f"{at}/as", f"outcomes are not written as {outcomes.shape}.", "Write array or map."
+    for at, outcomes in places:
+        if outcomes is not None and not (_shows_failures(outcomes, bulk.job) or _is_told_apart(bulk)):
+            cure = (
+                "Add failedIf, such as {at: /status, not: 2xx}, or error (a member that failures alone have), "
+                "failedAt (a list of failures), or covers: failed."
+            )
+            yield at, "an item that failed looks like one that succeeded.", cure
     if not _tells_failures(bulk):
         cure = (
-            "Add reply.outcomes, or a status for what fails (reply.status.wholeFailed: 422 with unit: {of: whole}), "
-            "or guard.refuse.malformedItem."
+            "Add reply.outcomes or job.outcomes, or a status for what fails (reply.status.wholeFailed: 422 with "
+            "unit: {of: whole}), or guard.refuse.malformedItem."
         )
         yield "/reply", "an item can fail, and nothing of the answer can tell it.", cure
+
+
+def _shows_failures(outcomes: Outcomes, job: BulkJob | None) -> bool:
+    """Tell whether entries, or the lists in which they are, differ for items that failed, as a reader sees them."""
+    apart = outcomes.failed_at not in {None, outcomes.at} or (job is not None and bool(job.results_of))
+    is_error = outcomes.error is not None and outcomes.failed_at is None
+    return outcomes.failed_if is not None or is_error or apart or outcomes.gaps or outcomes.covers == "failed"
+
+
+def _is_told_apart(bulk: Bulk) -> bool:
+    """Tell whether outcomes speak of successes alone: any failure fails the whole request, or refuses it."""
+    return "malformedItem" in bulk.guard.refuse or (_meanings(bulk.unit.of) == {"whole"} and _tells_by_itself(bulk))
+
+
+def _tells_by_itself(bulk: Bulk) -> bool:
+    """Tell whether the answer says without entries that something failed: by its status, a text, the job's end."""
+    statuses = {code for name, code in bulk.reply.status.items() if name in FAILURES}
+    job = bulk.job
+    return (
+        not statuses <= {bulk.reply.status.get("allOk", OK)}
+        or bulk.reply.error is not None
+        or (job is not None and (job.error is not None or not FAILED_STATES.isdisjoint(job.words.values())))
+    )
 
 
 def _tells_failures(bulk: Bulk) -> bool:
     """Tell whether a failed item is seen: in an outcome, a counter, the status, or as a refusal of the request."""
     reply, job = bulk.reply, bulk.job
-    statuses = {code for name, code in reply.status.items() if name in FAILURES}
     return (
         reply.outcomes is not None
-        or not statuses <= {reply.status.get("allOk", OK)}
+        or _tells_by_itself(bulk)
         or not FAILURE_COUNTS.isdisjoint(reply.counts)
-        or reply.error is not None
         or "malformedItem" in bulk.guard.refuse
-        or (job is not None and (job.outcomes is not None or job.results != () or job.error is not None))
+        or (job is not None and (job.outcomes is not None or bool(job.results_of) or "failed" in job.progress))
     )
 
 

@@ -120,17 +120,20 @@ def _written(contract: Contract, operation: Operation, facts: _Facts, reasons: l
     checks: list[str] = []
     effect, resource, schema = _effect(contract, operation, item, checks)
     judged = outcomes is not None and ("failedIf" in outcomes or "failedAt" in outcomes)
+    is_untold = facts.status == MULTI_STATUS and outcomes is None  # the status alone says that items may differ
     bulk: dict[str, Any] = {
         "items": {"at": facts.collection.at, **facts.collection.limits},
         "effect": effect,
         "key": _key(effect, outcomes, item),
-        "unit": {"of": "item" if judged or facts.status == MULTI_STATUS or facts.poll else "whole"},
+        "unit": {"of": "item" if judged or facts.poll or is_untold else "whole"},
         "order": {"run": "listed"},
         "reply": _reply(operation, facts),
     }
     if facts.poll is not None:
         bulk["job"] = _job(facts.poll)
         checks.append("whether every request becomes a job, and what the words of its state mean")
+        if "error" in bulk["job"]:
+            checks.append("where the job says that it failed: job.error, or job.outcomes for each item")
     elif not judged:
         checks.append("how a failure of one item is told: it is taken that all fail together")
     if "max" not in facts.collection.limits:
@@ -223,7 +226,9 @@ def _reply(operation: Operation, facts: _Facts) -> dict[str, Any]:
 def _job(poll: tuple[Operation, str]) -> dict[str, Any]:
     operation, handle = poll
     at, words = state_of(operation) or ("/status", GUESSED_STATES)
+    tells = not {"doneWithErrors", "failed"}.isdisjoint(words.values())
     return {
+        **({} if tells else {"error": "/error"}),
         "when": "always",
         "handle": handle,
         "poll": operation.id,

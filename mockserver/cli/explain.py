@@ -208,8 +208,6 @@ def _missing_resource(contract: "Contract", bulk: "Bulk", name: str | None) -> I
 
 
 def _missing_in_outcomes(bulk: "Bulk", outcomes: "Outcomes") -> Iterator[str]:
-    if outcomes.covers in {"all", "unless-failed"} and outcomes.failed_if is None and outcomes.failed_at is None:
-        yield "No 'failedIf' or 'failedAt' in outcomes: an entry does not say whether its item failed."
     matched = outcomes.key is not None or outcomes.in_order or outcomes.shape == "map"
     if not matched and bulk.key.by != "order":
         yield "No 'key' or 'inOrder' in outcomes: an entry does not say of which item it is."

@@ -14,14 +14,14 @@ SOUND = {
     "effect": {"action": "create"},
     "key": {"by": "client", "at": "/ref"},
     "unit": {"of": "item"},
-    "reply": {"status": {"allOk": 200}, "outcomes": {"at": "/results"}},
+    "reply": {"status": {"allOk": 200}, "outcomes": {"at": "/results", "error": "/error"}},
 }
 BY_INDEX = {"by": "index", "at": None}
 LEFT = {
     "retry": {"unprocessed": "/left"},
     "quota": [{"what": "items", "max": 9, "per": "PT0S", "breach": "unprocessed"}],
 }
-KEYED = {"outcomes": {"at": "/results", "key": "/ref"}}
+KEYED = {"outcomes": {"at": "/results", "key": "/ref", "error": "/error"}}
 JOB = {"when": "always", "handle": "/id", "poll": "read", "state": {"at": "/state", "map": {"done": "done"}}}
 REFUSED = {
     "no body": ({}, (), "/items"),
@@ -73,8 +73,12 @@ REFUSED = {
     "a wish for no groups": ({"order": {"when": "query:x"}}, JSON, "/order/when"),
     "a broken nothing": ({"order": {"onBroken": 424}}, JSON, "/order/onBroken"),
     "forward to nothing": ({"order": {"forward": True}}, JSON, "/order/forward"),
-    "outcomes as rows": ({"reply": {"outcomes": {"at": "", "as": "rows"}}}, JSON, "/reply/outcomes/as"),
-    "a job's outcomes as lines": ({"job": {**JOB, "outcomes": {"at": "", "as": "lines"}}}, JSON, "/job/outcomes/as"),
+    "outcomes as rows": ({"reply": {"outcomes": {"at": "", "as": "rows", "error": "/e"}}}, JSON, "/reply/outcomes/as"),
+    "a job's outcomes as lines": (
+        {"job": {**JOB, "outcomes": {"at": "", "as": "lines", "error": "/e"}}},
+        JSON,
+        "/job/outcomes/as",
+    ),
     "a job that is started": ({"job": {**JOB, "start": "startJob"}}, JSON, "/job/start"),
     "a quota of nothing": (
         {"guard": {"quota": [{"what": "moons", "max": 1, "per": "PT1M"}]}},
@@ -128,8 +132,69 @@ TELLING = {
     "a counter": {"reply": {"counts": {"failed": "/failed"}}},
     "a text": {"reply": {"error": "/error"}},
     "a refusal": {"guard": {"refuse": {"malformedItem": 400}}},
-    "the outcomes of a job": {"job": {**JOB, "outcomes": {"at": "/results"}}},
+    "the outcomes of a job": {"job": {**JOB, "outcomes": {"at": "/results", "error": "/error"}}},
+    "the state of a job": {"job": {**JOB, "state": {"at": "/state", "map": {"bad": "failed"}}}},
+    "the text of a job": {"job": {**JOB, "error": "/error"}},
+    "a counter of a job": {"job": {**JOB, "progress": {"failed": "/failed"}}},
+    "the operations of a job": {"job": {**JOB, "results": {"done": "readDone", "failed": "readFailed"}}},
 }
+WHOLE = {"unit": {"of": "whole"}}
+BARE = {"at": "/results", "key": "/ref", "record": "/record"}
+ALIKE = {
+    "no member of failures": ({}, {}),
+    "a status and no test": ({"status": "/status", "message": "/text"}, {}),
+    "the same list twice": ({"failedAt": "/results", "error": "/error"}, {}),
+    "a counter beside": ({}, {"reply": {"counts": {"failed": "/failed"}}}),
+    "a status of items that fail alone": ({}, {"reply": {"status": {"allOk": 200, "someFailed": 207}}}),
+    "a whole that tells nothing": ({}, WHOLE),
+}
+UNLIKE = {
+    "a test": ({"failedIf": {"at": "/status", "not": "2xx"}}, {}),
+    "an error": ({"error": "/error"}, {}),
+    "a list of failures": ({"failedAt": "/failed"}, {}),
+    "failures alone": ({"covers": "failed"}, {}),
+    "gaps": ({"gaps": True}, {}),
+    "a refusal": ({}, {"guard": {"refuse": {"malformedItem": 400}}}),
+    "the status of a whole": ({}, {**WHOLE, "reply": {"status": {"allOk": 200, "wholeFailed": 422}}}),
+    "the text of a whole": ({}, {**WHOLE, "reply": {"error": "/error"}}),
+}
+
+
+def outcomes_of(entry, change, where):
+    """Return what is said of outcomes with these members, in the reply or in a job."""
+    outcomes = {**BARE, **entry}
+    if where == "/job/outcomes":
+        change = {
+            **change,
+            "reply": {**change.get("reply", {}), "outcomes": None},
+            "job": {**JOB, "outcomes": outcomes},
+        }
+    else:
+        change = {**change, "reply": {**change.get("reply", {}), "outcomes": outcomes}}
+    return mistakes(change, JSON)
+
+
+@pytest.mark.parametrize("where", ["/reply/outcomes", "/job/outcomes"])
+@pytest.mark.parametrize("name", ALIKE)
+def test_outcomes_that_show_no_failure_are_refused(name, where):
+    """Their reader would take each failed item for one that succeeded; the cure names what to declare."""
+    ((at, fact, cure),) = outcomes_of(*ALIKE[name], where)
+    assert at == where
+    assert "looks like" in fact
+    assert "failedIf" in cure
+
+
+@pytest.mark.parametrize("where", ["/reply/outcomes", "/job/outcomes"])
+@pytest.mark.parametrize("name", UNLIKE)
+def test_outcomes_that_show_a_failure_or_speak_of_successes_alone_are_served(name, where):
+    """One of these is enough."""
+    assert outcomes_of(*UNLIKE[name], where) == []
+
+
+def test_the_end_of_a_job_tells_the_failure_of_a_whole():
+    """Its outcomes then speak of successes alone."""
+    ended = {**JOB, "outcomes": BARE, "state": {"at": "/state", "map": {"bad": "failed"}}}
+    assert mistakes({**WHOLE, "reply": {"outcomes": None}, "job": ended}, JSON) == []
 
 
 @pytest.mark.parametrize("status", [{"allOk": 200}, {"allOk": 200, "someFailed": 200}, {"accepted": 202}])

@@ -166,7 +166,9 @@ def test_a_job_is_found_with_its_poll_and_its_words(tmp_path):
         "poll": "poll",
         "results": "here",
         "state": {"at": "/status", "map": words},
+        "error": "/error",
     }
+    assert any("job.error" in one for one in draft.checks)
     assert draft.bulk["reply"] == {"status": {"accepted": 202}}
     assert "its response is a job that can be polled" in draft.reasons
 
