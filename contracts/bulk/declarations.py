@@ -106,7 +106,8 @@ def _read_effect(data: Json, *, beside: bool) -> BulkEffect:
 
 def read_record_act(data: Json, *, key: str | None) -> RecordAct:
     """Return the value of an `x-record` object; `key` is the key's location when the object names none."""
-    given = _arguments(data, action=read_choice, resource=read_choice, page=lambda page: Pagination(**page))
+    own = {name: value for name, value in data.items() if not name.startswith("x-")}
+    given = _arguments(own, action=read_choice, resource=read_choice, page=lambda page: Pagination(**page))
     return RecordAct(**{"key": key, **given})
 
 

@@ -18,6 +18,7 @@ from contracts.openapi.bulk_checks import unserved
 from contracts.openapi.grammar import DocumentObject
 from contracts.openapi.mending import Mended, mend_paths, mend_value
 from contracts.openapi.model import Contract
+from contracts.openapi.provenance import check_provenance
 from contracts.openapi.references import LEFT_OUT, UNLINKED, Documents
 from contracts.schemas.keywords import children
 from contracts.schemas.published import META_SCHEMA, PublishedSchema
@@ -58,6 +59,9 @@ def finish(documents: Documents) -> None:
     """Check the `x-` declarations of linked documents, and mend their paths; add the mistakes to `documents.faults`."""
     for place in documents.with_extensions:
         documents.faults += _check_declarations(documents, place)
+    if documents.mentions_sources:
+        names = {uri: documents.shown(uri) for uri in documents.loaded}
+        documents.faults += check_provenance(documents.root, documents.loaded, names)
     documents.faults += mend_paths(documents)
 
 

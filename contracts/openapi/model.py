@@ -13,6 +13,7 @@ from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 from contracts.bulk.model import Bulk, RecordAct, Resource
 from contracts.errors import Fault
 from contracts.messages import essence
+from contracts.openapi.provenance import Provenance
 from contracts.schemas.schema_set import Schema, SchemaSet
 
 
@@ -224,7 +225,8 @@ class Contract:
     `name` is the folder name for a bundled API and the file's stem otherwise; `mount` is the path of the first server
     URL ("" when there is none); `document` is the whole document, its schemas converted to JSON Schema 2020-12.
     `ignore_case`: paths match without regard to case; `reserved` are words that no path variable matches. `files` are
-    those that it was read from, overlays included; `repairs` are its mistakes, with what was done about each.
+    those that it was read from, overlays included; `repairs` are its mistakes, with what was done about each;
+    `provenance` says where its facts come from.
     """
 
     name: str
@@ -240,6 +242,7 @@ class Contract:
     reserved: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     repairs: tuple[Fault, ...] = ()
+    provenance: Provenance = field(default_factory=Provenance)
     _by_id: dict[str, Operation] = field(init=False, default_factory=dict, repr=False, compare=False)
     _by_resource: dict[str, list[Operation]] = field(init=False, default_factory=dict, repr=False, compare=False)
 

@@ -37,11 +37,10 @@ TEXT_SUFFIXES: Final = (".csv", ".ndjson", ".txt", ".xml")
 
 
 class Documents:
-    """The documents of one contract, each read when it is first referred to.
+    """The documents of one contract, each read when first referred to; `ref_map` are local files of absolute URIs.
 
-    `link` collects mistakes in `faults`, the outermost schemas and all targets of references in `roots`, the objects
-    that are references in `links`, and those with `x-` declarations in `with_extensions`. `ref_map` are the local files
-    of absolute URIs.
+    `link` collects mistakes in `faults`, outermost schemas and targets of references in `roots`, the objects that are
+    references in `links`, and those with `x-` declarations in `with_extensions`.
     """
 
     def __init__(
@@ -62,6 +61,7 @@ class Documents:
         self.roots: list[DocumentObject] = []
         self.links: list[DocumentObject] = []
         self.with_extensions: list[DocumentObject] = []
+        self.mentions_sources = False  # whether a text has the word x-source
 
     def shown(self, uri: str) -> str:
         """Return the name of a document for users: relative to the root document's folder."""
@@ -78,6 +78,7 @@ class Documents:
             shown = self.shown(uri) if mapped is None else str(mapped)
             text = self._text(uri, shown) if mapped is None else read_text(mapped, shown=shown)
             is_text = shown.lower().endswith(TEXT_SUFFIXES)
+            self.mentions_sources |= "x-source" in text
             self.loaded[uri] = text if is_text else parse_document(text, shown=shown, mended=self.faults)
             if uri != self.root or any(keyword in text for keyword in IDENTIFIERS):
                 self.unscanned.add(uri)

@@ -86,8 +86,25 @@ def explained(api: "Api", operations: "tuple[Operation, ...]") -> "Iterator[Expl
     ready = prepared(api)
     for one in operations:
         kind, says = _answerer(ready, one)
-        about = {"id": one.id, "method": one.method, "path": one.path, "answered": kind, "says": says}
+        about: dict[str, Any] = {"id": one.id, "method": one.method, "path": one.path, "answered": kind, "says": says}
+        about |= {"sources": [*_sources(api.contract, one)]} if api.contract.provenance else {}
         yield {**about, **_bulk(ready, one, one.bulk)} if one.bulk is not None and kind == "bulk" else about
+
+
+def _sources(contract: "Contract", operation: "Operation") -> Iterator[Mapping[str, Any]]:
+    """Yield who says that an operation is there, and each of its axes; then its further facts."""
+    told, own = contract.provenance, f"{contract.provenance.root}#{operation.pointer}"
+    axes = _raw(contract, operation)["x-bulk"] if operation.bulk is not None else {}
+    parts = {own: "operation"} | {f"{own}/x-bulk/{one}": one for one in axes if not one.startswith("x-")}
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for place, name in parts.items():
+        if (found := told.source_of(place)) is not None:
+            grouped.setdefault((found.says, found.page), []).append(name)
+    yield from ({"of": names, "says": says, "page": page, "note": ""} for (says, page), names in grouped.items())
+    for one in (one for at in ("", "/x-bulk", "/x-record") for one in told.told_at(own + at)):
+        if one.note or one.place not in {*parts, own + "/x-bulk", own + "/x-record"}:
+            name = parts.get(one.place, one.place.removeprefix(own).lstrip("/"))
+            yield {"of": [name] if name else [], "says": one.says, "page": one.page, "note": one.note}
 
 
 def _answerer(ready: "PreparedApi", operation: "Operation") -> tuple[str, str]:
@@ -225,8 +242,15 @@ def _text(contract: "Contract", found: "list[Explained]") -> Iterator[str]:
         yield ""
         yield f"{one['method']} {one['path']}  {one['id']}"
         yield f"  {one['says']}"
+        yield from _row("source", map(_source_text, one.get("sources", ())))
         if "axes" in one:
             yield from _bulk_text(one)
+
+
+def _source_text(one: Mapping[str, Any]) -> str:
+    named = f"{', '.join(one['of'])}: " if one["of"] else ""
+    source = f"{one['says']} at {one['page']}" if one["page"] else one["says"]
+    return named + (f"{one['note']} ({source})" if one["note"] else source)
 
 
 def _bulk_text(one: "Explained") -> Iterator[str]:

@@ -57,7 +57,7 @@ def test_a_member_without_words_of_its_own_is_told_as_it_is_written():
 
 
 def test_each_axis_of_the_vocabulary_has_its_words():
-    assert {*published_schema("x-bulk")["properties"]} - {"preset"} == {*AXES}
+    assert {*published_schema("x-bulk")["properties"]} - {"preset", "x-source"} == {*AXES}
     assert bulk_in_words({})["job"] == ("At once: the response has the outcomes.",)
 
 

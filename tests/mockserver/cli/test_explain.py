@@ -120,3 +120,29 @@ def test_presets_and_overlays_are_told():
     """What is explained is the declaration in full."""
     api = CASES / "presets" / "zalando-207.yaml"
     assert explained(api)["createParcels"]["axes"]["key"] == ["By the caller's own name for the item, at /id."]
+
+
+def test_sources_are_told(tmp_path):
+    """Where a document says who says what, each operation tells it: of itself, its axes, and its further facts."""
+    document = yaml.safe_load(BOOKS.read_text("utf-8"))
+    path, method = next(
+        (path, method)
+        for path, item in document["paths"].items()
+        for method, one in item.items()
+        if isinstance(one, dict) and "x-bulk" in one
+    )
+    operation = document["paths"][path][method]
+    operation["x-source"] = [
+        {"says": "stated", "page": "https://books.example/guide"},
+        {"says": "assumed", "of": ["/x-bulk/unit"], "note": "one by one"},
+        {"says": "assumed", "of": [], "note": "takes a while"},
+    ]
+    file = tmp_path / "books.json"
+    file.write_text(json.dumps(document))
+    result = CliRunner().invoke(main, ["explain", str(file), "--operation", operation["operationId"]])
+    assert "  source     operation, items," in result.output
+    assert "stated at https://books.example/guide\n             unit: assumed" in result.output
+    assert "unit: one by one (assumed)\n             takes a while (assumed)\n" in result.output
+    told = CliRunner().invoke(main, ["explain", str(file), "--format", "json"]).output
+    found = next(one for one in json.loads(told)["operations"] if one["id"] == operation["operationId"])["sources"]
+    assert {"of": ["unit"], "says": "assumed", "page": "", "note": "one by one"} in found
