@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_NODES: Final = 2_000_000  # with aliases expanded; the largest public documents have about 500,000
 MAX_DEPTH: Final = 100
-UNPRINTABLE: Final = re.compile("[^\\t\\n\\r -~\\x85\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+UNPRINTABLE: Final = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
 CORE: Final = "tag:yaml.org,2002:"
 CORE_LITERALS: Final = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),

@@ -11,16 +11,18 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from contracts.messages import ABSENT
 from contracts.schemas.equality import equal
 from contracts.schemas.schema_set import Schema, SchemaSet
 from contracts.syntax.text import type_name
-from generators.data.compile import Generator, compile_schema
 from generators.data.normalise import Flat, alternatives, flatten
 from generators.data.plan import compile_predicate
 from generators.errors import ContradictionError, UnsatisfiableError
+
+if TYPE_CHECKING:
+    from generators.data.compile import Generator
 
 MAX_DEPTH: Final = 30  # levels that are filled; deeper ones are left as they are
 TEXT_MEMBERS: Final = ("message", "detail", "error", "description", "title", "reason", "text", "errormessage")
@@ -86,10 +88,12 @@ class _Shapes:
             known = self._predicates[id(schema)] = (schema, compile_predicate(schema, self.schemas))
         return known[1](value)
 
-    def generator(self, schema: object) -> Generator:
+    def generator(self, schema: object) -> "Generator":
         """Return the compiled generator of a schema. Raises UnsatisfiableError."""
         known = self._generators.get(id(schema))
         if known is None:
+            from generators.data.compile import compile_schema  # noqa: PLC0415 - most values are fitted without one
+
             bound = self.schemas.enclosed(schema if isinstance(schema, Mapping) else {})
             made = compile_schema(bound, edges=0.0, realistic=False)
             known = self._generators[id(schema)] = (schema, made)

@@ -131,8 +131,11 @@ def serve(
 def _serve(
     apis: tuple[str, ...], port: int, host: str, scenarios: tuple[str, ...], given: Mapping[str, Any], *, watch: bool
 ) -> None:
+    from importlib import import_module
+    from threading import Thread
+
+    Thread(target=import_module, args=("aiohttp",), daemon=True).start()  # it reads all certificates meanwhile
     from mockserver.apis.sources import BUNDLED, find_sources
-    from mockserver.http.lifecycle import serve_until_signal
 
     names = apis or tuple(BUNDLED)
     sources = find_sources(names, reading_of(given))
@@ -140,6 +143,8 @@ def _serve(
     for name, one in zip(names, loaded, strict=True):
         tell_repairs(one.contract, name, limit=MAX_REPAIRS)
     chosen = _chosen(scenarios, loaded)
+    from mockserver.http.lifecycle import serve_until_signal
+
     watched = {api.name: source for api, source in zip(loaded, sources, strict=True)} if watch else {}
     files = chosen.files if watch else ()
 

@@ -11,7 +11,6 @@ from contracts.messages import Headers, Response
 from contracts.openapi.inference import KeyType, key_type
 from contracts.openapi.security import challenge, is_authorised
 from contracts.schemas.schema_set import Schema
-from generators.data.compile import generator_of
 from generators.data.completion import fitted, time_text
 from generators.errors import UnsatisfiableError
 from mockserver.api.model import Hooks, ItemRun, Refusal, RequestContext, problem
@@ -124,6 +123,8 @@ def _id_of(ids: IdSource, kind: str, schema: Schema | None) -> str:
     uuid = ids.uuid(kind)
     if schema is None or schema.is_valid(uuid):
         return uuid
+    from generators.data.compile import generator_of  # noqa: PLC0415 - few keys have a form of their own
+
     with suppress(UnsatisfiableError):
         return str(generator_of(schema, edges=0.0).draw(ids.random(f"{kind}/id")))
     return uuid

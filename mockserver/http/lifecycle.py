@@ -30,8 +30,6 @@ from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS
 from mockserver.http.server import HttpServer
 from mockserver.http.service import Options, Service
 from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
-from mockserver.scenarios.loading import load_file
-from mockserver.scenarios.validation import known_names, require_fitting
 
 GRACE_SECONDS: Final = 30.0  # for requests under way when the server stops
 
@@ -202,6 +200,9 @@ async def watch_scenarios(service: Service, files: Sequence[ScenarioFile], say: 
 
 
 def _reload_scenario(service: Service, path: Path, name: str, say: Callable[[str], None]) -> None:
+    from mockserver.scenarios.loading import load_file  # noqa: PLC0415 - most servers play nothing
+    from mockserver.scenarios.validation import known_names, require_fitting  # noqa: PLC0415 - the same
+
     known = known_names({api.name: api.contract for api in service.apis.values()})
     try:
         changed = require_fitting(load_file(path), known, shown=str(path))

@@ -12,7 +12,8 @@ from urllib.parse import quote, unquote_plus, unquote_to_bytes
 
 from aiohttp import StreamReader
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web import BaseRequest, RequestPayloadError
+from aiohttp.web_protocol import RequestPayloadError
+from aiohttp.web_request import BaseRequest
 
 from contracts.messages import Headers
 from mockserver.api.model import Refusal

@@ -9,9 +9,12 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
-from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import Response as AiohttpResponse
+from aiohttp.web_response import StreamResponse
+from aiohttp.web_server import Server
 
 from contracts.messages import Headers, Response
 from mockserver import VERSION
@@ -31,7 +34,7 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 _log: Final = logging.getLogger("bulkproof")
 
 
-class HttpServer(web.Server):
+class HttpServer(Server):
     """The connections of one server. `active_requests` is the number of requests being answered."""
 
     def __init__(self, service: Service, *, body_seconds: float = BODY_TIMEOUT_SECONDS) -> None:
@@ -69,7 +72,7 @@ class HttpServer(web.Server):
         self.pre_shutdown()
         await self.shutdown(1.0)
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(self, request: BaseRequest) -> StreamResponse:
         self.active_requests += 1
         try:
             return await self._response(request)
@@ -78,7 +81,7 @@ class HttpServer(web.Server):
             if self.closing and not self.active_requests:
                 self.idle.set()
 
-    async def _response(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _response(self, request: BaseRequest) -> StreamResponse:
         headers = _headers(request)
         real = datetime.now(UTC)
         place = self.service.find(request.raw_path, headers, real)
@@ -98,12 +101,10 @@ class HttpServer(web.Server):
             return self._response_of(request, played.response, place.sandbox.now(real))
         return await self._deliver(request, place, played)
 
-    async def _deliver(
-        self, request: web.BaseRequest, place: Destination, played: DeferredResponse
-    ) -> web.StreamResponse:
+    async def _deliver(self, request: BaseRequest, place: Destination, played: DeferredResponse) -> StreamResponse:
         """Send a response with the delays and faults of its scenario."""
 
-        def respond(response: Response) -> web.Response:
+        def respond(response: Response) -> AiohttpResponse:
             return self._response_of(request, response, place.sandbox.now(datetime.now(UTC)))
 
         protocol = request.protocol
@@ -113,14 +114,14 @@ class HttpServer(web.Server):
         )
         return await deliver(connection, played)
 
-    async def _stream(self, request: web.BaseRequest, live: LiveResponse, at: datetime) -> web.StreamResponse:
+    async def _stream(self, request: BaseRequest, live: LiveResponse, at: datetime) -> StreamResponse:
         """Send a streaming response until the client disconnects or the server stops."""
         protocol = request.protocol
         gone = protocol.gone() if isinstance(protocol, ServerProtocol) else asyncio.Event()
-        outgoing = web.StreamResponse(status=live.status, headers=_fields(live, at))
+        outgoing = StreamResponse(status=live.status, headers=_fields(live, at))
         return await stream(request, live, outgoing, gone, self.ending)
 
-    def _response_of(self, request: web.BaseRequest, response: Response, at: datetime) -> web.Response:
+    def _response_of(self, request: BaseRequest, response: Response, at: datetime) -> AiohttpResponse:
         outgoing = _response(response, at)
         if self.closing or not request.content.is_eof() or request.content.exception() is not None:
             outgoing.force_close()
@@ -152,15 +153,15 @@ class ServerProtocol(RequestHandler):
         super().data_received(data)
         request = self._current_request
         if self._messages and request is not None and not request.content.is_eof():
-            request.content.set_exception(web.RequestPayloadError("its transfer coding is broken"))
+            request.content.set_exception(RequestPayloadError("its transfer coding is broken"))
 
     def handle_error(
         self,
-        request: web.BaseRequest,
+        request: BaseRequest,
         status: int = HTTPStatus.INTERNAL_SERVER_ERROR,
         exc: BaseException | None = None,
         message: str | None = None,
-    ) -> web.StreamResponse:
+    ) -> StreamResponse:
         """Return the response to a malformed request or an internal error; the connection is closed."""
         del message
         if request.writer.output_size > 0:
@@ -183,7 +184,7 @@ def _unreadable(status: int, exc: BaseException | None) -> Refusal:
     return Refusal(status=status, kind="fault", detail="Internal error of Bulkproof; see the server's log.")
 
 
-def _headers(request: web.BaseRequest) -> Headers:
+def _headers(request: BaseRequest) -> Headers:
     pairs = [(name, value if value.isascii() else _text(value)) for name, value in request.headers.items()]
     return Headers(pairs)
 
@@ -197,8 +198,8 @@ def _text(value: str) -> str:
     return value
 
 
-def _response(response: Response, at: datetime) -> web.Response:
-    return web.Response(status=response.status, headers=_fields(response, at), body=response.body)
+def _response(response: Response, at: datetime) -> AiohttpResponse:
+    return AiohttpResponse(status=response.status, headers=_fields(response, at), body=response.body)
 
 
 def _fields(response: Response, at: datetime) -> list[tuple[str, Any]]:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final, NamedTuple
@@ -93,17 +93,25 @@ class Service:
             scenarios=options.scenarios,
         )
         self.sandboxes = Sandboxes(template, most=options.max_sandboxes)
+        self._mounts = _mounts(self.apis.values())
+        self._options = options
+        self._begun = real
+
+    @cached_property
+    def control(self) -> Api:
+        """Return the control API, loaded on first use."""
         control = ControlContext(
             apis=self.apis,
             sandboxes=self.sandboxes,
             metrics=self.metrics,
-            catalogue=options.catalogue,
+            catalogue=self._options.catalogue,
             settle=pipeline.run_due_jobs,
         )
-        self.control = control_api(control, token=options.control_token)
-        self._backstage = Sandbox("", _control_template(self.control, self.metrics), real)
-        self._mounts = _mounts(self.apis.values())
-        self._cors = options.cors
+        return control_api(control, token=self._options.control_token)
+
+    @cached_property
+    def _backstage(self) -> Sandbox:
+        return Sandbox("", _control_template(self.control, self.metrics), self._begun)
 
     def adopt(self, api: Api) -> None:
         """Replace the contract of an API; stored state stays. Raises MisuseError: its mount is in use."""
@@ -147,7 +155,7 @@ class Service:
         started = perf_counter()
         played = self._play(place, method, headers, body, place.sandbox.now(real))
         self.metrics.observe(place.api.name, perf_counter() - started)
-        if self._cors and place.api.plain:
+        if self._options.cors and place.api.plain:
             played = played.map_response(partial(with_cors, headers))
         return played.map_response(partial(_with_prefixed_links, place)) if place.prefix else played
 
@@ -171,7 +179,7 @@ class Service:
             body=b"" if isinstance(body, Refusal) else body,
         )
         try:
-            if self._cors and api.plain and (allowed := answer_options(api, request)) is not None:
+            if self._options.cors and api.plain and (allowed := answer_options(api, request)) is not None:
                 return DeferredResponse(response=allowed)
             if refusal is not None:
                 return DeferredResponse(response=pipeline.refuse(sandbox, api, request, now, refusal))

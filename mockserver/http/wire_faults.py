@@ -16,7 +16,9 @@ from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from aiohttp import web
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import Response as AiohttpResponse
+from aiohttp.web_response import StreamResponse
 
 from contracts.messages import Response
 from mockserver.engine.scenario_execution import DeferredResponse
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from mockserver.scenarios.model import WireFault
 
 
-Respond: TypeAlias = Callable[[Response], web.Response]
+Respond: TypeAlias = Callable[[Response], AiohttpResponse]
 GARBAGE_BYTES: Final = 64  # bytes
 LINGER_RESET: Final = struct.pack("ii", 1, 0)  # closing sends a reset, and nothing that is still to be sent
 
@@ -39,7 +41,7 @@ class SandboxResetError(Exception):
 class ClientConnection:
     """The connection of a response. `gone` is set when the client disconnects, `ending` when the server stops."""
 
-    request: web.BaseRequest
+    request: BaseRequest
     sandbox: Sandbox
     gone: asyncio.Event
     ending: asyncio.Event
@@ -56,7 +58,7 @@ class ClientConnection:
         return self.sandbox.now(datetime.now(UTC))
 
 
-async def deliver(connection: ClientConnection, played: DeferredResponse) -> web.StreamResponse:
+async def deliver(connection: ClientConnection, played: DeferredResponse) -> StreamResponse:
     """Send a response with its scenario's delay and fault, then run the rest of the request."""
     try:
         await _delay(connection, played)
@@ -126,11 +128,11 @@ def _real_seconds(sandbox: Sandbox, left: timedelta) -> float:
     return min(86_400.0, left.total_seconds() / factor) if factor > 0 else 86_400.0
 
 
-def _close(connection: ClientConnection) -> web.Response:
+def _close(connection: ClientConnection) -> AiohttpResponse:
     """Close the connection; the returned response is never sent."""
     if connection.request.transport is not None:
         connection.request.transport.close()
-    return web.Response()
+    return AiohttpResponse()
 
 
 def _write(connection: ClientConnection, data: bytes) -> None:
@@ -138,7 +140,7 @@ def _write(connection: ClientConnection, data: bytes) -> None:
         connection.request.transport.write(data)
 
 
-def _head(outgoing: web.Response, *framing: str) -> bytes:
+def _head(outgoing: AiohttpResponse, *framing: str) -> bytes:
     """Return a response's status line and field lines, with `framing` in the place of Content-Length."""
     fields = [f"{name}: {value}" for name, value in outgoing.headers.items() if name.lower() != "content-length"]
     phrase = HTTPStatus(outgoing.status).phrase if outgoing.status in set(HTTPStatus) else ""
@@ -150,49 +152,49 @@ def _garbage() -> bytes:
     return b"\x00" + Random("rubbish").randbytes(GARBAGE_BYTES)  # no protocol begins so, and no size of a chunk
 
 
-async def _timeout(connection: ClientConnection, response: Response, cut: "WireFault") -> web.Response:
+async def _timeout(connection: ClientConnection, response: Response, cut: "WireFault") -> AiohttpResponse:
     del response, cut
     await _wait(connection.limit, connection.gone, connection.ending)
     return _close(connection)
 
 
-async def _empty_response(connection: ClientConnection, response: Response, cut: "WireFault") -> web.Response:
+async def _empty_response(connection: ClientConnection, response: Response, cut: "WireFault") -> AiohttpResponse:
     del response, cut
     return _close(connection)
 
 
-async def _malformed(connection: ClientConnection, response: Response, cut: "WireFault") -> web.Response:
+async def _malformed(connection: ClientConnection, response: Response, cut: "WireFault") -> AiohttpResponse:
     del cut
     _write(connection, _head(connection.respond(response), "Transfer-Encoding: chunked") + _garbage())
     return _close(connection)
 
 
-async def _random(connection: ClientConnection, response: Response, cut: "WireFault") -> web.Response:
+async def _random(connection: ClientConnection, response: Response, cut: "WireFault") -> AiohttpResponse:
     del response, cut
     _write(connection, _garbage())
     return _close(connection)
 
 
-async def _reset(connection: ClientConnection, response: Response, cut: "WireFault") -> web.Response:
+async def _reset(connection: ClientConnection, response: Response, cut: "WireFault") -> AiohttpResponse:
     del response, cut
     transport = connection.request.transport
     if transport is not None:
         with socket.socket(fileno=socket.dup(transport.get_extra_info("socket").fileno())) as same:
             same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
         transport.abort()
-    return web.Response()
+    return AiohttpResponse()
 
 
-async def _truncate(connection: ClientConnection, response: Response, cut: "WireFault") -> web.Response:
+async def _truncate(connection: ClientConnection, response: Response, cut: "WireFault") -> AiohttpResponse:
     body = response.body
     head = _head(connection.respond(response), f"Content-Length: {len(body)}")
     _write(connection, head + body[: int(len(body) * cut.fraction)])
     return _close(connection)
 
 
-async def _dribble(connection: ClientConnection, response: Response, cut: "WireFault") -> web.StreamResponse:
+async def _dribble(connection: ClientConnection, response: Response, cut: "WireFault") -> StreamResponse:
     whole = connection.respond(response)
-    outgoing = web.StreamResponse(status=whole.status, headers=whole.headers)
+    outgoing = StreamResponse(status=whole.status, headers=whole.headers)
     outgoing.content_length = len(response.body)
     try:
         await outgoing.prepare(connection.request)
@@ -209,7 +211,7 @@ def _pieces(body: bytes, chunks: int) -> Iterator[bytes]:
     return (body[begin:end] for begin, end in pairwise(ends))
 
 
-FAULTS: Final[dict[str, Callable[[ClientConnection, Response, "WireFault"], Awaitable[web.StreamResponse]]]] = {
+FAULTS: Final[dict[str, Callable[[ClientConnection, Response, "WireFault"], Awaitable[StreamResponse]]]] = {
     "timeout": _timeout,
     "EMPTY_RESPONSE": _empty_response,
     "MALFORMED_RESPONSE_CHUNK": _malformed,
@@ -226,8 +228,8 @@ CLOSE_TIMEOUT_SECONDS: Final = 1.0  # for a reader who has fallen behind when th
 
 
 async def stream(
-    request: web.BaseRequest, live: LiveResponse, outgoing: web.StreamResponse, *ends: asyncio.Event
-) -> web.StreamResponse:
+    request: BaseRequest, live: LiveResponse, outgoing: StreamResponse, *ends: asyncio.Event
+) -> StreamResponse:
     """Send server-sent events until one of the events `ends` is set or the client disconnects."""
     outgoing.force_close()
     with suppress(ConnectionError):
@@ -254,7 +256,7 @@ async def _wait_for(end: asyncio.Event) -> None:
     await end.wait()
 
 
-async def _write_events(outgoing: web.StreamResponse, live: LiveResponse) -> None:
+async def _write_events(outgoing: StreamResponse, live: LiveResponse) -> None:
     sandbox, reader, changed = live.sandbox, EventReader(live.sandbox, live.after, live.render), asyncio.Event()
     notify = _from_any_thread(changed)
     sandbox.journal_listeners.add(notify)

@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from contracts.errors import Fault, MisuseError, ScenarioError
-from contracts.schemas.published import PublishedSchema
 from contracts.syntax.documents import UnreadableError, parse_document, read_text
 from contracts.syntax.text import did_you_mean
-from mockserver.scenarios.building import build_scenario
 from mockserver.scenarios.model import Scenario
-from mockserver.scenarios.validation import mistakes
+
+if TYPE_CHECKING:
+    from contracts.schemas.published import PublishedSchema
 
 SCHEMA_FILE: Final = Path(__file__).parent / "scenario.schema.json"
 SCENARIO_SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -29,6 +29,8 @@ def schema() -> Mapping[str, Any]:
 
 def load(document: object, *, shown: str = "scenario") -> Scenario:
     """Return the scenario of a JSON value; `shown` names it in faults. Raises ScenarioError."""
+    from mockserver.scenarios.building import build_scenario  # noqa: PLC0415 - most servers play nothing
+
     faults = sorted(set(_faults(document, shown)))
     if faults or not isinstance(document, Mapping):
         raise ScenarioError(tuple(faults))
@@ -53,11 +55,15 @@ def load_file(path: Path) -> Scenario:
 
 def load_trusted(path: Path) -> Scenario:
     """Return the scenario of a bundled file, without validation."""
+    from mockserver.scenarios.building import build_scenario  # noqa: PLC0415 - most servers play nothing
+
     document: Any = parse_document(path.read_text(encoding="utf-8"), shown=path.name)
     return build_scenario(document)
 
 
 def _faults(document: object, shown: str) -> Iterator[Fault]:
+    from mockserver.scenarios.validation import mistakes  # noqa: PLC0415 - most servers play nothing
+
     published = _published()
     yield from published.faults(document, shown=shown)
     if published.validator.is_valid(document):
@@ -66,7 +72,9 @@ def _faults(document: object, shown: str) -> Iterator[Fault]:
 
 
 @cache
-def _published() -> PublishedSchema:
+def _published() -> "PublishedSchema":
+    from contracts.schemas.published import PublishedSchema  # noqa: PLC0415 - most servers play nothing
+
     return PublishedSchema(schema())
 
 
