@@ -55,6 +55,7 @@ def fetch_text(url: str, *, allow_remote: bool) -> str:
     try:
         return _read(_opener(allow_remote=allow_remote), url).decode("utf-8-sig")
     except HTTPError as error:
+        error.close()
         fact, cure = f"the server answers {error.code}.", "Check the URL."
     except UnicodeDecodeError as error:
         fact, cure = f"byte {error.start} is not UTF-8.", "Serve the document as UTF-8."

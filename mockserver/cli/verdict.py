@@ -59,7 +59,9 @@ def _fetched(url: str, sandbox: str, token: str) -> dict[str, Any]:
         with urlopen(Request(target, headers=headers), timeout=REQUEST_TIMEOUT_SECONDS) as response:  # noqa: S310 - its scheme was checked
             return _verdict(response.read())
     except HTTPError as error:
-        raise MisuseError(_refused(url, error.code, error.read()), cure=CURES_BY_STATUS.get(error.code, "")) from None
+        with error:
+            refusal = _refused(url, error.code, error.read())
+        raise MisuseError(refusal, cure=CURES_BY_STATUS.get(error.code, "")) from None
     except (URLError, OSError, HTTPException) as error:
         why = getattr(error, "reason", error)
         cure = "Start one with `bulkproof serve`, or give its URL with --url."
