@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from contracts.messages import ABSENT
 from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import pointer_of
 
 DAY_S: Final = 86_400
 TIME_OF_DAY: Final = r"(\d\d):(\d\d):(\d\d(?:[.]\d+)?)(?:([Zz])|([+-])(\d\d):(\d\d))"
@@ -55,6 +56,22 @@ def equivalent(schema: Schema | None, one: object, other: object) -> bool:
         items = schema.items()
         return all(equivalent(items, *pair) for pair in zip(one, other, strict=True))
     return False
+
+
+def difference_at(schema: Schema | None, one: object, other: object) -> str:
+    """Return the JSON Pointer of the one declared member in which two values differ, `*` for elements; else ""."""
+    inner: set[str] = set()
+    if schema is not None and isinstance(one, dict) and isinstance(other, dict):
+        for name in one.keys() | other.keys():
+            pair, member = (one.get(name), other.get(name)), schema.member(name)
+            if not equivalent(member, *pair):
+                inner.add(f"{pointer_of((name,))}{difference_at(member, *pair)}" if name in schema.members() else "")
+    elif schema is not None and isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        items = schema.items()
+        inner = {
+            f"/*{difference_at(items, *pair)}" for pair in zip(one, other, strict=True) if not equivalent(items, *pair)
+        }
+    return inner.pop() if len(inner) == 1 else ""
 
 
 def _is_same_text(named: object, one: str, other: str) -> bool:

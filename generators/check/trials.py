@@ -11,7 +11,7 @@ from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.outcomes import ReportedOutcome, Result
 from contracts.messages import Exchange
-from contracts.syntax.text import short
+from contracts.syntax.text import pointer_of, short
 from generators.check.records import UNKNOWN, Snapshot, find_records, read_record
 from generators.check.trial_setup import Trial, TrialItem
 from generators.client.polling import follow
@@ -100,16 +100,19 @@ def trial_result(trial: Trial, options: SendOptions, view: BulkExchange) -> Tria
     )
 
 
-def differing_outcomes(first: TrialResult, second: TrialResult, slots: Sequence[int]) -> Iterator[tuple[int, str]]:
-    """Yield the slots whose outcomes differ between two equal trials, with a description."""
+def differing_outcomes(
+    first: TrialResult, second: TrialResult, slots: Sequence[int]
+) -> Iterator[tuple[int, str, tuple[object, object]]]:
+    """Yield the slots whose outcomes differ between two equal trials, with a description and both errors."""
     for slot in slots:
         one, other = first.outcomes.get(slot), second.outcomes.get(slot)
         if one is None or other is None:
             continue
         if one.result != other.result:
-            yield slot, f"{one.result} here and {other.result} there"
+            yield slot, f"{one.result} here and {other.result} there", (one.error, other.error)
         elif _normalised_error(first.trial.names, one) != _normalised_error(second.trial.names, other):
-            yield slot, f"failed with {short(one.error)} here and with {short(other.error)} there"
+            says = f"failed with {short(one.error)} here and with {short(other.error)} there"
+            yield slot, says, (one.error, other.error)
 
 
 def _normalised_error(names: Names, outcome: ReportedOutcome) -> object:
@@ -119,29 +122,31 @@ def _normalised_error(names: Names, outcome: ReportedOutcome) -> object:
 
 def differing_snapshots(
     first: Mapping[int, Snapshot], names: Names, second: Mapping[int, Snapshot], others: Names, slots: Sequence[int]
-) -> Iterator[tuple[int, str]]:
-    """Yield the slots whose records differ between two equal trials, with a description."""
+) -> Iterator[tuple[int, str, str]]:
+    """Yield the slots whose records differ between two equal trials, a description, and the pointer of a member."""
     for slot in slots:
         one, other = first.get(slot, UNKNOWN), second.get(slot, UNKNOWN)
         if not one.differs(other, names, others):
             continue
         if one.present is not other.present:
-            yield slot, f"stored {'here' if one.present else 'there'} and not {'there' if one.present else 'here'}"
+            yield slot, f"stored {'here' if one.present else 'there'} and not {'there' if one.present else 'here'}", ""
         elif one.members is None or other.members is None:
             continue
         elif one.version != other.version:
-            yield slot, f"at version {short(one.version)} here and {short(other.version)} there"
+            yield slot, f"at version {short(one.version)} here and {short(other.version)} there", ""
         else:
-            yield slot, f"{_differing_member(one, names, other, others)} differs"
+            unlike = _differing_members(one, names, other, others)
+            yield from ((slot, f"'{name}' differs", pointer_of((name,))) for name in unlike)
+            if not unlike:
+                yield slot, "what is stored differs", ""
 
 
-def _differing_member(one: Snapshot, names: Names, other: Snapshot, others: Names) -> str:
+def _differing_members(one: Snapshot, names: Names, other: Snapshot, others: Names) -> list[str]:
     first, second = dict(one.members or {}), dict(other.members or {})
     every = dict.fromkeys((*first, *second))
-    unlike = [
+    return [
         name for name in every if names.normalise({name: first.get(name)}) != others.normalise({name: second.get(name)})
     ]
-    return f"'{unlike[0]}'" if unlike else "what is stored"
 
 
 def trial_finding(law: str, shape: str, says: str, *evidence: TrialResult | Exchange | Snapshot | None) -> Finding:

@@ -16,6 +16,7 @@ from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Contract, Operation
 from contracts.schemas.schema_set import Schema
+from generators.oracles.findings import is_accepted
 from generators.oracles.oracle import Oracle
 from generators.oracles.outcome_oracle import CHECK as VERDICT
 from generators.oracles.response_laws import class_of
@@ -149,8 +150,11 @@ class CampaignState:
     @property
     def broken(self) -> list[StoredFinding]:
         """The findings that no baseline accepts and that are not doubtful."""
-        accepted = self.known | {one.fingerprint for one in self.findings.values() if one.is_doubtful}
-        return [one for one in self.findings.values() if one.fingerprint not in accepted]
+        return [one for one in self.findings.values() if not one.is_doubtful and not self.is_known(one)]
+
+    def is_known(self, kept: StoredFinding) -> bool:
+        """Return whether the baseline accepts a finding."""
+        return is_accepted(self.known, kept.law, kept.operation, kept.shape)
 
     def add(self, kept: StoredFinding) -> StoredFinding | None:
         """Add a finding; return it with its group, None when it is not new."""
@@ -167,7 +171,8 @@ class CampaignState:
     def _placed(self, kept: StoredFinding) -> StoredFinding:
         """Store a finding and group all findings anew."""
         self.findings[kept.fingerprint] = kept
-        for name, first in root_causes(sorted(self.findings.values(), key=lambda one: one.is_doubtful)).items():
+        ranked = sorted(self.findings.values(), key=lambda one: (self.is_known(one), one.is_doubtful))
+        for name, first in root_causes(ranked).items():
             if self.findings[name].group != first:
                 self.findings[name] = replace(self.findings[name], group=first)
                 self.regrouped.add(name)

@@ -1,9 +1,10 @@
 """Findings, check results, laws, and the interface of a reference model. Begin with `Finding` and `Law`."""
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges
 from contracts.messages import Exchange, ExchangeHistory
@@ -13,6 +14,44 @@ if TYPE_CHECKING:
     from generators.client.sites import SiteContext
 
 CheckStatus: TypeAlias = Literal["passed", "failed", "not-run", "not-applicable"]
+DETAIL: Final = re.compile(r"(?: at (?P<member>/\S*))?(?: with code (?P<codes>\S+(?: for \S+)?))?\Z")
+"""What a shape ends with: the JSON Pointer of a member in its record's schema, and error codes."""
+CODE: Final = re.compile(r"-?\d{1,9}|(?:[^\W\d]+\d{0,4}|\d{1,4})(?:[-.:/#]+(?:[^\W\d]+\d{0,4}|\d{1,4}))*", re.ASCII)
+MAX_CODE_CHARS: Final = 60
+NO_CODE: Final = "none"
+
+
+def shape_at(shape: str, pointer: str = "", *errors: object) -> str:
+    """Return a shape with the member that it is about, and the codes among the errors: what came, what was expected.
+
+    An error is a code when it is an integer or one word; a sentence may quote values and is left out.
+    """
+    codes = [_code_of(one) for one in errors]
+    told = " for ".join(code or NO_CODE for code in codes) if any(codes) else ""
+    at = "".join(pointer.split())
+    return f"{shape}{f' at {at}' if at else ''}{f' with code {told}' if told else ''}"
+
+
+def _code_of(error: object) -> str:
+    text = str(error) if isinstance(error, int | str) and not isinstance(error, bool) else ""
+    return text if len(text) <= MAX_CODE_CHARS and CODE.fullmatch(text) else ""
+
+
+def general_shape(shape: str) -> str:
+    """Return a shape without its member and error codes."""
+    found = DETAIL.search(shape)
+    return shape if found is None else shape[: found.start()]
+
+
+def member_at(shape: str) -> str:
+    """Return the JSON Pointer of the member that a shape is about, "" for none."""
+    found = DETAIL.search(shape)
+    return (found["member"] or "") if found is not None else ""
+
+
+def fingerprint_of(law: str, operation: str, shape: str) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of law, operation and shape."""
+    return sha256(f"{law}\n{operation}\n{shape}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +59,8 @@ class Finding:
     """One violation of a law by an implementation, with the exchanges that show it.
 
     `law` is the name of a law or of another check (`response`, `model`). `shape` describes the violation in a few
-    fixed words: findings with equal law, operation and shape are one finding.
+    fixed words, with the member and the error codes that it is about (`shape_at`): findings with equal law, operation
+    and shape are one finding.
     """
 
     law: str
@@ -31,8 +71,16 @@ class Finding:
 
     @property
     def fingerprint(self) -> str:
-        """The finding's stable id: the first 16 hexadecimal digits of the SHA-256 of law, operation and shape."""
-        return sha256(f"{self.law}\n{self.operation}\n{self.shape}".encode()).hexdigest()[:16]
+        """The finding's stable id, `fingerprint_of` law, operation and shape."""
+        return fingerprint_of(self.law, self.operation, self.shape)
+
+
+def is_accepted(known: Collection[str], law: str, operation: str, shape: str) -> bool:
+    """Return whether the fingerprints of a baseline accept a finding.
+
+    That of the general shape accepts every member and code: baselines had no others once.
+    """
+    return any(fingerprint_of(law, operation, one) in known for one in {shape, general_shape(shape)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from contracts.exchange.preconditions import EntityTagList, read_version
 from contracts.messages import ABSENT
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import types_of
-from contracts.schemas.equality import equivalent
+from contracts.schemas.equality import difference_at, equivalent
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import parse_digits
+from contracts.syntax.text import parse_digits, pointer_of
 from generators.oracles.state_model import RecordSet, StateModel
 from generators.requests.calls import lookup_members
 
@@ -65,6 +65,10 @@ class RecordType:
     def is_equivalent(self, name: str, one: object, other: object) -> bool:
         """Return whether two values of a member are equal in any of their notations."""
         return equivalent(self.schemas.get(name), one, other)
+
+    def pointer(self, name: str, one: object, other: object) -> str:
+        """Return the JSON Pointer of what differs between two values of a member."""
+        return f"{pointer_of((name,))}{difference_at(self.schemas.get(name), one, other)}"
 
     def key(self, key: str | int) -> str | int:
         """Return a key in the type in which records show it."""

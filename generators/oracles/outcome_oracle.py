@@ -15,7 +15,7 @@ from contracts.exchange.outcomes import ReportedOutcome
 from contracts.exchange.references import references_of
 from contracts.messages import ABSENT, Exchange
 from generators.oracles.expected_outcome import DONE, OPEN, ExpectedOutcome, apply_effect, expected_outcome
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, shape_at
 from generators.oracles.intended_effects import IntendedEffect, RecordTypes, effect_of_item, resolve_lookups
 from generators.oracles.response_laws import view_finding
 from generators.oracles.state_model import StateModel
@@ -98,7 +98,8 @@ class OutcomeOracle:
         if expected.result == "failed" and outcome.result == "done":
             return f"{action} {expected.reason} is done", f"item {item.index}, a {action} {expected.reason}, was done"
         if expected.result == "done" and outcome.result == "failed":
-            return f"good {action} fails", f"item {item.index}, a {action} with nothing wrong, failed"
+            shape = shape_at(f"good {action} fails", "", outcome.error)
+            return shape, f"item {item.index}, a {action} with nothing wrong, failed"
         if expected.result == "done" and outcome.result == "not-run":
             return f"good {action} is not run", f"item {item.index}, a {action} with nothing wrong, was not run"
         return None
@@ -129,7 +130,8 @@ class OutcomeOracle:
         wrongly_failed = [item for item, one in failed_items if one.result == "done"]
         for item in wrongly_failed[:1]:
             says = f"item {item.index}, a {item.action} with nothing wrong, failed"
-            yield view_finding(CHECK, self._view, f"good {item.action} fails", says, report)
+            shape = shape_at(f"good {item.action} fails", "", report.outcomes[item.index].error)
+            yield view_finding(CHECK, self._view, shape, says, report)
         for effect in filter(None, self.effects):
             self._forbid(effect, report)
 

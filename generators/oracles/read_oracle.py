@@ -11,8 +11,8 @@ from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
 from contracts.exchange.locations import read_response
 from contracts.exchange.outcomes import RepresentationReader, page_total
 from contracts.messages import ABSENT, Exchange
-from contracts.syntax.text import parse_digits, short
-from generators.oracles.findings import Finding
+from contracts.syntax.text import parse_digits, pointer_of, short
+from generators.oracles.findings import Finding, shape_at
 from generators.oracles.intended_effects import IntendedEffect, RecordTypes
 from generators.oracles.state_model import PreviousValues, RecordSet, RecordState, StateModel
 
@@ -294,20 +294,21 @@ class ReadOracle:
                 self._observations[observation] = (got, exchange)
                 yield from self._stuck_findings(entry, name, stuck)
             return
+        pointer = self._record_types[entry.where.resource].pointer(name, wanted, got)
         is_old = any(same(one, got) for one in before)
         if is_old and observation not in self._observations:
             self._observations.setdefault(stuck, (got, exchange))
             return
         shape = UNCHANGED_SHAPE if is_old else "member is lost" if got is None else "member reads otherwise"
         says = f"'{name}' of {_record_text(entry)} is {short(got)}, but {short(wanted)} was written"
-        yield self._finding(entry, shape, says, exchange)
+        yield self._finding(entry, shape_at(shape, pointer), says, exchange)
 
     def _stuck_findings(self, entry: RecordState, name: str, stuck: tuple[str, ...]) -> Iterator[Finding]:
         """Yield the earlier unchanged read of a member, now that another record shows the change."""
         if stuck in self._observations:
             got, earlier = self._observations[stuck]
             says = f"'{name}' of a {entry.where.resource} kept its old value {short(got)} although it can be changed"
-            yield _new_finding(entry.by, UNCHANGED_SHAPE, says, (earlier,))
+            yield _new_finding(entry.by, shape_at(UNCHANGED_SHAPE, pointer_of((name,))), says, (earlier,))
 
     def _note_early(self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange) -> None:
         if entry.present is not None and len(entry.jobs) == 1:
@@ -317,10 +318,12 @@ class ReadOracle:
     def _compare_default(self, entry: RecordState, name: str, got: object, exchange: Exchange) -> Iterator[Finding]:
         """Yield an omitted member whose value differs from that of other records that omitted it."""
         usual = self._observations.setdefault(("unset", entry.where.resource, name), (got, exchange))
-        if not self._record_types[entry.where.resource].is_equivalent(name, usual[0], got):
-            record = _record_text(entry)
+        record_type = self._record_types[entry.where.resource]
+        if not record_type.is_equivalent(name, usual[0], got):
+            record, pointer = _record_text(entry), record_type.pointer(name, usual[0], got)
             says = f"'{name}' of {record} was left out and is {short(got)}, where others have {short(usual[0])}"
-            finding = self._finding(entry, "member that was left out has a value", says, exchange)
+            shape = shape_at("member that was left out has a value", pointer)
+            finding = self._finding(entry, shape, says, exchange)
             yield replace(finding, evidence=(*finding.evidence[:-1], usual[1], exchange))
 
     def _updated_state(self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange) -> RecordState:

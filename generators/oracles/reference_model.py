@@ -7,10 +7,10 @@ from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges
 from contracts.exchange.locations import find
 from contracts.messages import ABSENT, Exchange, ExchangeHistory
 from contracts.openapi.model import Contract
-from contracts.schemas.equality import equivalent
+from contracts.schemas.equality import difference_at, equivalent
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import pointer_of, short
-from generators.oracles.findings import Finding, Model, Prediction
+from generators.oracles.findings import Finding, Model, Prediction, shape_at
 
 CHECK: Final = "model"
 STATEMENT: Final = "Every response equals the reference model's."
@@ -65,10 +65,12 @@ def differences(
     schema = None if contract is None else _response_schema(contract, exchange)
     for name, wanted in (predicted.record or {}).items():
         at, got = next(_members(exchange.response.data, name), ("", ABSENT))
-        if not equivalent(None if schema is None else schema.at(at), got, wanted):
+        own = None if schema is None else schema.at(at)
+        if not equivalent(own, got, wanted):
             told = "nothing" if got is ABSENT else short(got)
             says = f"'{name}' is {told}; the model expects {short(wanted)}."
-            yield _finding(exchange, None, "a member reads otherwise", says)
+            pointer = f"{at or pointer_of((name,))}{difference_at(own, got, wanted)}"
+            yield _finding(exchange, None, shape_at("a member reads otherwise", pointer), says)
 
 
 def are_refusals(*statuses: int) -> bool:
@@ -90,7 +92,7 @@ def _results(
                 yield _finding(exchange, view, f"{one.result} for {right}", says)
             elif one.result == "failed" and one.index in plain and error is not None and one.error != error:
                 says = f"Item {one.index} failed with {short(one.error)}; the model expects {short(error)}."
-                yield _finding(exchange, view, "another error", says)
+                yield _finding(exchange, view, shape_at("another error", "", one.error, error), says)
 
 
 def _response_schema(contract: Contract, exchange: Exchange) -> Schema | None:

@@ -10,7 +10,7 @@ from generators.check import warm_up
 from generators.check.laws.catalogue import ALL_LAWS
 from generators.fuzz.progress import CampaignState
 from generators.oracles import reference_model, response_laws
-from generators.oracles.findings import CheckResult, Finding
+from generators.oracles.findings import CheckResult, Finding, is_accepted
 from generators.oracles.outcome_oracle import CHECK as VERDICT
 from generators.oracles.outcome_oracle import STATEMENT as VERDICT_SAYS
 from generators.oracles.read_oracle import CHECK as READ_BACK
@@ -61,7 +61,8 @@ def _result_rows(answer: CheckResult, base: str, known: frozenset[str]) -> Itera
 
 
 def _failed_check(finding: Finding, says: str, base: str, known: frozenset[str]) -> Row:
-    status: Status = "known" if finding.fingerprint in known else "failed"
+    is_known = is_accepted(known, finding.law, finding.operation, finding.shape)
+    status: Status = "known" if is_known else "failed"
     return Row(
         id=f"{finding.law}: {finding.shape}",
         group=finding.operation,
@@ -106,7 +107,7 @@ def _operation_index(contract: Contract, name: str) -> int:
 def _findings(state: CampaignState) -> Iterator[Row]:
     """Yield the findings, the first of each root cause before the others."""
     for kept in [one for group in state.groups.values() for one in group]:
-        status: Status = "known" if kept.fingerprint in state.known else "flaky" if kept.is_doubtful else "failed"
+        status: Status = "known" if state.is_known(kept) else "flaky" if kept.is_doubtful else "failed"
         yield Row(
             id=f"{kept.law}: {kept.shape}",
             group=kept.operation or "any",

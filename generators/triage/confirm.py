@@ -33,7 +33,13 @@ from generators.triage.script import (
     tidy_script,
 )
 from generators.triage.shrink import Draft, Shrinker, related, slices, without_waits
-from generators.triage.stored_finding import FORMAL_LAWS, Observation, StoredFinding, violation_kind_of
+from generators.triage.stored_finding import (
+    FORMAL_LAWS,
+    Observation,
+    StoredFinding,
+    concern_other_members,
+    violation_kind_of,
+)
 
 CONFIRMATIONS: Final = 3
 MAX_SHRINK_SECONDS: Final = 10.0  # for one finding
@@ -268,7 +274,11 @@ class Triager:
         if not kept.small or not kept.confirmed or self.is_over():
             return kept
         shown = self.replayer.replay(kept, uses_model=True)
-        others = [one for one in shown.findings if one.fingerprint != kept.fingerprint]
+        others = [
+            one
+            for one in shown.findings
+            if one.fingerprint != kept.fingerprint and not concern_other_members(one.shape, kept.shape)
+        ]
         related = (
             self._findings_on_evidence(kept, shown, others)
             if kept.judged == "signs"

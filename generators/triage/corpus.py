@@ -19,7 +19,7 @@ import orjson
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT
 from contracts.syntax.text import clipped
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, is_accepted
 from generators.triage import standalone
 from generators.triage.script import RequestStep, Step, WaitStep
 from generators.triage.standalone import BLANK
@@ -234,3 +234,19 @@ def write_baseline(path: Path, findings: Iterable[Finding]) -> None:
         path.write_bytes(orjson.dumps({"findings": told}, option=JSON_OPTIONS))
     except OSError as error:
         raise MisuseError(f"it cannot be written: {error.strerror}.", where=str(path), cure="Name a file.") from None
+
+
+def broad_baseline_note(known: frozenset[str], findings: Iterable[Finding]) -> str:
+    """Return a line about findings that an entry of no member accepts, as older baselines have them; "" for none."""
+    broad = [
+        one
+        for one in findings
+        if one.fingerprint not in known and is_accepted(known, one.law, one.operation, one.shape)
+    ]
+    few = "; ".join(f"{one.law} on {one.operation}: {one.shape}" for one in broad[:3])
+    return (
+        f"Accepted by entries of an older baseline, which name no member or code and accept every one: {few}"
+        f"{f' and {len(broad) - 3} more' if len(broad) > 3 else ''}. --baseline-update writes one entry for each.\n"  # noqa: PLR2004 - three are named
+        if broad
+        else ""
+    )

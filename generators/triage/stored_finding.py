@@ -1,16 +1,17 @@
 """A finding as it is stored, and which findings have one root cause. Begin with `StoredFinding` and `root_causes`."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT
+from contracts.syntax.text import tokens_of
 from generators.client.environments import Environment
 from generators.client.session import TraceEvent
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, general_shape, member_at
 from generators.triage.script import Capture, PollCondition, RequestStep, ResponseSignature, Script, Step, WaitStep
 
 FORMAT: Final = "bulkproof-finding/1"
@@ -177,6 +178,7 @@ STATUS_PREFIX: Final = re.compile(r"^\d{3} ")
 BROAD_LAWS: Final = frozenset(("coverage", "effect", "model", "read-back"))
 """Checks that many a bug breaks: that two findings break one of them in one way says little."""
 VAGUE_SHAPES: Final = ("good ", "no answer", "status ")
+MANY_MEMBERS: Final = 4  # of one operation that read wrongly in one way: more likely one bug than as many
 FORMAL_LAWS: Final = frozenset(("coverage", "response"))
 """Checks of what a reply looks like: whatever else is found in a world where one is broken hardly follows from it."""
 
@@ -196,7 +198,8 @@ class ViolationKind(NamedTuple):
 @lru_cache(maxsize=4096)
 def violation_kind_of(law: str, shape: str) -> ViolationKind:
     """Return the kind of a violation."""
-    return ViolationKind(law, ACTION_WORD.sub("*", STATUS_PREFIX.sub("", shape)))
+    general = general_shape(shape)
+    return ViolationKind(law, f"{ACTION_WORD.sub('*', STATUS_PREFIX.sub('', general))}{shape.removeprefix(general)}")
 
 
 def root_causes(findings: Sequence[StoredFinding]) -> dict[str, str]:
@@ -206,7 +209,26 @@ def root_causes(findings: Sequence[StoredFinding]) -> dict[str, str]:
         for other in findings[:n]:
             if first[other.fingerprint] != first[one.fingerprint] and share_root_cause(other, one):
                 _join(first, first[other.fingerprint], first[one.fingerprint])
+    for alike in _alike_but_for_member(findings):
+        for one in alike:
+            if first[one.fingerprint] != first[alike[0].fingerprint]:
+                _join(first, first[alike[0].fingerprint], first[one.fingerprint])
     return {name: own if own != name else "" for name, own in first.items()}
+
+
+def _alike_but_for_member(findings: Sequence[StoredFinding]) -> Iterator[list[StoredFinding]]:
+    """Yield the findings on so many members, otherwise the same, that they have one cause rather than many."""
+    groups: dict[tuple[str, str, str], list[StoredFinding]] = {}
+    for one in findings:
+        if member_at(one.shape):
+            groups.setdefault((one.law, one.operation, general_shape(one.shape)), []).append(one)
+    yield from (some for some in groups.values() if len(some) >= MANY_MEMBERS)
+
+
+def concern_other_members(shape: str, other: str) -> bool:
+    """Return whether two shapes are about members that have nothing to do with each other."""
+    one, another = (set(tokens_of(member_at(text))) - {"*"} for text in (shape, other))
+    return bool(one) and bool(another) and one.isdisjoint(another)
 
 
 def _join(first: dict[str, str], one: str, other: str) -> None:

@@ -38,6 +38,7 @@ FIRST_MODEL_ID: Final = (
     9_007_100_000_000_000  # ids of ours where ids are numbers; the last that doubles hold are a little above
 )
 JOB_ID_STEP: Final = 10_000  # between ids of jobs, whose parts may have ids of their own
+NOT_FOUND: Final = 404
 UNPREDICTED_STATUSES: Final = frozenset((401, 403, 408, 413, 429, 503))
 ID_PATTERN: Final = re.compile(r"[\w-]+")
 
@@ -113,8 +114,9 @@ class SandboxModel:
                 return None
         predicted = self._predicted(operation, exchange, mine)
         is_failure = predicted.status in SUCCESS_STATUS and exchange.response.status not in SUCCESS_STATUS
-        if is_failure and self._names_initial_record(exchange.request):
-            self.gave_up = _action(operation) not in {"read", "update", "delete"}
+        is_unlearned = predicted.status == NOT_FOUND and self._may_name_unlearned(exchange.request)
+        if is_unlearned or (is_failure and self._names_initial_record(exchange.request)):
+            self.gave_up = _action(operation) not in ({"read"} if is_unlearned else {"read", "update", "delete"})
             return None
         self.gave_up = _is_wrong(predicted, exchange) or (operation.bulk is not None and not is_alike)
         return predicted
@@ -123,6 +125,12 @@ class SandboxModel:
         """Return whether a request names an initial record: other clients may have deleted it before."""
         words = f"{request.path} {request.body.decode(errors='replace')}"
         return not self.initial_ids.isdisjoint(ID_PATTERN.findall(words))
+
+    def _may_name_unlearned(self, request: Request) -> bool:
+        """Return whether the path may name a record whose id the responses that made it did not both tell."""
+        route = prepared(self.api).router.match(request.method, request.path, request)
+        unknown = isinstance(route, Route) and not self.own.keys() >= set(route.variables.values())
+        return unknown and not self.issued_ids <= {str(ours) for ours in self.own.values()}
 
     def _is_modelled(self, operation: Operation) -> bool:
         return operation.bulk is not None or operation.record is not None or self._is_about_jobs(operation)

@@ -69,7 +69,8 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
     bulkproof check openapi.yaml --url https://staging.example.com --auth "$TOKEN" --junit report.xml
     """
     from contracts.errors import MisuseError
-    from generators.triage.corpus import read_baseline, write_baseline
+    from generators.oracles.findings import is_accepted
+    from generators.triage.corpus import broad_baseline_note, read_baseline, write_baseline
 
     baseline, update = given["baseline"], given["baseline_update"]
     if update and baseline is None:
@@ -81,7 +82,9 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
         write_baseline(baseline, result.finished.findings)
         known = frozenset(one.fingerprint for one in result.finished.findings)
     _tell(_report(contract, plan, result, known), given)
-    return EXIT_FINDINGS if any(one.fingerprint not in known for one in result.finished.findings) else 0
+    click.echo(broad_baseline_note(known, result.finished.findings), err=True, nl=False)
+    new = [one for one in result.finished.findings if not is_accepted(known, one.law, one.operation, one.shape)]
+    return EXIT_FINDINGS if new else 0
 
 
 def _planned(

@@ -99,7 +99,7 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
     from contracts.errors import MisuseError
     from generators.fuzz.coordinator import Campaign
     from generators.fuzz.progress import CampaignState, progress_listener
-    from generators.triage.corpus import Corpus, read_baseline, write_baseline
+    from generators.triage.corpus import Corpus, broad_baseline_note, read_baseline, write_baseline
 
     baseline, update = given["baseline"], given["baseline_update"]
     if update and baseline is None:
@@ -123,10 +123,12 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
         progress.ended()
     if not (state.calls or state.findings or campaign.interrupted):
         raise MisuseError("the campaign ended before it sent a request.", cure="Give it more --max-time.")
+    findings = list(map(_finding, state.findings.values()))
     if update:
-        write_baseline(baseline, list(map(_finding, state.findings.values())))
-        state.known = frozenset(state.findings)
+        write_baseline(baseline, findings)
+        state.known = frozenset(one.fingerprint for one in findings)
     _report(contract, url, state, given)
+    click.echo(broad_baseline_note(state.known, findings), err=True, nl=False)
     return state
 
 

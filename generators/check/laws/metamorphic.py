@@ -32,7 +32,7 @@ from generators.client.polling import follow
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_sites
 from generators.errors import NotApplicableError
-from generators.oracles.findings import Experiment, Finding
+from generators.oracles.findings import Experiment, Finding, shape_at
 from generators.requests.envelope import SendOptions, unsupported_reason
 from generators.requests.options import named_targets, stops_at_failure, units_of
 from generators.requests.single import RecordSite, write_request
@@ -135,14 +135,15 @@ def compare_trials(
 ) -> Iterator[Finding]:
     """Yield the differences between two equal trials in outcomes and stored records."""
     cases = [trial_item.case for trial_item in first.trial.items]
-    for slot, what in differing_outcomes(first, second, slots):
+    for slot, what, errors in differing_outcomes(first, second, slots):
         says = f"item {slot} ({cases[slot]}) is {what}, {how}"
-        yield trial_finding(law, f"outcome of {cases[slot]} differs", says, first, second)
+        yield trial_finding(law, shape_at(f"outcome of {cases[slot]} differs", "", *errors), says, first, second)
     one = stored_records(first, target=target, slots=slots, probe=target is None)
     other = stored_records(second, target=target, slots=slots, probe=target is None)
-    for slot, what in differing_snapshots(one, first.trial.names, other, second.trial.names, slots):
+    for slot, what, pointer in differing_snapshots(one, first.trial.names, other, second.trial.names, slots):
         says = f"the record of item {slot} ({cases[slot]}) is not the same, {how}: {what}"
-        yield trial_finding(law, f"state after {cases[slot]} differs", says, first, second, one[slot], other[slot])
+        shape = shape_at(f"state after {cases[slot]} differs", pointer)
+        yield trial_finding(law, shape, says, first, second, one[slot], other[slot])
 
 
 def require_outcomes(done: TrialResult) -> TrialResult:
@@ -355,9 +356,9 @@ def _compare_states(
 ) -> Iterator[Finding]:
     slots = range(len(cases))
     bulk, alone = stored_records(many, probe=True), snapshots(trial, told, probe=True)
-    for slot, what in differing_snapshots(bulk, many.trial.names, alone, trial.names, slots):
+    for slot, what, pointer in differing_snapshots(bulk, many.trial.names, alone, trial.names, slots):
         says = f"the record of item {slot} ({cases[slot]}) is not the same in bulk and alone: {what}"
-        shape = f"state after {cases[slot]} differs"
+        shape = shape_at(f"state after {cases[slot]} differs", pointer)
         yield trial_finding("singular", shape, says, many, bulk[slot], calls[slot], alone[slot])
 
 

@@ -9,8 +9,8 @@ from contracts.exchange.bulk_request import names_target
 from contracts.exchange.locations import choose
 from contracts.exchange.preconditions import is_next
 from contracts.messages import ABSENT
-from contracts.schemas.equality import equivalent
-from contracts.syntax.text import short
+from contracts.schemas.equality import difference_at, equivalent
+from contracts.syntax.text import pointer_of, short
 from generators.check.laws.metamorphic import (
     batched,
     insert_case,
@@ -24,7 +24,7 @@ from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_c
 from generators.check.trials import TrialResult, perform, snapshots_before, stored_records, trial_finding
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, shape_at
 from generators.requests.envelope import SendOptions
 from generators.requests.options import actions_of, units_of
 
@@ -217,8 +217,9 @@ def _judge_done(
             got = after.members.get(name)
             if not equivalent(trial.maker.members.get(name), got, wanted):
                 says = f"item {trial_item.slot} ({case}) is done, and '{name}' reads {short(got)}, not {short(wanted)}"
-                yield trial_finding(EFFECT, f"{case.action} stores something else", says, done, initial, after)
-                return
+                pointer = f"{pointer_of((name,))}{difference_at(trial.maker.members.get(name), got, wanted)}"
+                shape = shape_at(f"{case.action} stores something else", pointer)
+                yield trial_finding(EFFECT, shape, says, done, initial, after)
 
 
 def _expected_members(trial: Trial, trial_item: TrialItem, initial: Snapshot) -> Mapping[str, Any]:

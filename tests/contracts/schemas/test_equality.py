@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.messages import ABSENT
-from contracts.schemas.equality import CANONICAL_VALUES, equal, equivalent
+from contracts.schemas.equality import CANONICAL_VALUES, difference_at, equal, equivalent
 from contracts.schemas.schema_set import SchemaSet
 
 DUE = {"type": "string", "format": "date-time"}
@@ -121,3 +121,29 @@ def test_a_format_is_found_in_every_form_of_a_schema():
     assert equivalent(nullable, "2026-01-02T03:04:05Z", "2026-01-02T03:04:05+00:00")
     named = schema_of({"$ref": "#/$defs/due", "$defs": {"due": DUE}})
     assert equivalent(named, "2026-01-02T03:04:05Z", "2026-01-02T03:04:05+00:00")
+
+
+DEEP = {
+    "properties": {
+        "a": {"properties": {"b": {"type": "number"}, "c": DUE}},
+        "many": {"items": {"properties": {"b": {}}}},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "at"),
+    [
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, "/a/b"),
+        ({"a": {"b": 1, "c": "2026-01-02T03:04:05Z"}}, {"a": {"b": 2, "c": "2026-01-02T03:04:05+00:00"}}, "/a/b"),
+        ({"a": {"b": 1, "c": "x"}}, {"a": {"b": 2, "c": "y"}}, "/a"),
+        ({"a": 1, "many": []}, {"a": 2, "many": [1]}, ""),
+        ({"many": [{"b": 1}, {"b": 2}]}, {"many": [{"b": 3}, {"b": 4}]}, "/many/*/b"),
+        ({"many": [{"b": 1}]}, {"many": []}, "/many"),
+        ({"undeclared": 1}, {"undeclared": 2}, ""),
+        (1, 2, ""),
+    ],
+)
+def test_where_two_values_differ_is_a_declared_member_or_nothing(one, other, at):
+    """Names and indexes that a caller made up are in no pointer: it is the same in the next run."""
+    assert difference_at(schema_of(DEEP), one, other) == at

@@ -210,7 +210,7 @@ def test_a_model_that_is_handed_in_is_compared():
     found = {(event.finding.operation, event.finding.shape) for event in events if isinstance(event, FindingFound)}
     assert found == {
         ("changeBooks", "failed for done"),
-        ("readBook", "a member reads otherwise"),
+        ("readBook", "a member reads otherwise at /pages"),
         ("listBooks", "200 for 204"),
     }
     assert {one.law for one in answers(events)} == {"isolated", "singular", "model"}

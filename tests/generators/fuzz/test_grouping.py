@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generators.fuzz.progress import CampaignState
-from generators.triage.stored_finding import is_explained, root_causes, share_root_cause
+from generators.oracles.findings import fingerprint_of
+from generators.triage.stored_finding import concern_other_members, is_explained, root_causes, share_root_cause
 
 LOOK = ("answered item of many: done, failed", "look")
 finding_lists = st.lists(
@@ -52,6 +53,26 @@ def test_one_way_of_breaking_a_law_is_one_cause_on_every_operation():
         kept("b", law="atomic", shape="delete stays", operation="x"),
     )
     assert share_root_cause(one, other)
+
+
+def test_bugs_of_two_members_are_two_and_of_many_are_one():
+    """One operation that spoils two members may have two bugs; one that spoils each member has one."""
+    some = [kept(name, law="read-back", shape=f"member is lost at /{name}", outline=LOOK) for name in "abcd"]
+    pairs = [(one, other) for one in some for other in some if one is not other]
+    assert not any(concern_other_members(one.shape, one.shape) for one in some)
+    assert all(concern_other_members(one.shape, other.shape) for one, other in pairs)
+    assert root_causes(some[:2]) == {"a" * 16: "", "b" * 16: ""}
+    assert set(root_causes(some).values()) == {"", "a" * 16}
+
+
+def test_what_a_baseline_accepts_stands_for_nothing_new():
+    """Of findings with one cause one is told that is not known, whichever came first."""
+    first, other = kept("a", law="singular", shape="x"), kept("b", law="singular", shape="x", operation="o")
+    state = CampaignState(known=frozenset({fingerprint_of(first.law, first.operation, first.shape)}))
+    state.add(first)
+    state.add(other)
+    assert {one.fingerprint[0]: one.group[:1] for one in state.findings.values()} == {"a": "b", "b": ""}
+    assert state.broken == [state.findings[other.fingerprint]]
 
 
 def test_what_many_a_bug_breaks_needs_calls_of_the_same_kinds():

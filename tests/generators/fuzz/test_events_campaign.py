@@ -1,0 +1,79 @@
+"""Campaigns against a server of other hands, in real time: what is found, told, accepted and kept."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from events_server import DOCUMENT, serving
+
+from mockserver.cli.check import check
+from mockserver.cli.fuzz import fuzz
+
+pytestmark = pytest.mark.slow
+
+
+def told_by(command, url, *options):
+    """Return the exit code of a command, and what it says."""
+    done = CliRunner().invoke(command, [str(DOCUMENT), "--url", url, *options], standalone_mode=False)
+    if done.exception is not None:
+        raise done.exception
+    return done.return_value, done.output
+
+
+def fuzzed(url, corpus, *options, time="6s", schemathesis=False):
+    own = () if schemathesis else ("--no-schemathesis",)
+    return told_by(fuzz, url, "--corpus", str(corpus), "--max-time", time, *own, *options)
+
+
+def shapes_in(corpus):
+    return {json.loads(one.read_text())["shape"] for one in corpus.glob("findings/*/finding.json")}
+
+
+def test_a_right_server_is_accused_of_nothing(tmp_path):
+    """The server itself keeps what it declares."""
+    with serving() as (url, _):
+        assert fuzzed(url, tmp_path)[0] == 0
+
+
+def test_two_bugs_in_one_operation_are_two_findings(tmp_path):
+    """Each is told in a line of its own, with its member, and stands in the table."""
+    with serving("starts-cut", "price-cut") as (url, _):
+        code, says = fuzzed(url, tmp_path)
+    assert code == 1
+    assert shapes_in(tmp_path) == {"member reads otherwise at /starts", "member reads otherwise at /price"}
+    assert "distinct bugs: 2" in says
+    for member in ("starts", "price"):
+        assert f"'{member}' of the events" in says
+
+
+@pytest.mark.parametrize("command", ["check", "fuzz"])
+def test_a_known_noise_hides_no_new_bug(command, tmp_path):
+    """With a baseline of one member a bug of another one fails the run, and is told; the known one does not."""
+    known = tmp_path / "known.json"
+
+    def run(url, *options):
+        return told_by(check, url, *options) if command == "check" else fuzzed(url, tmp_path, *options)
+
+    with serving("starts-cut") as (url, _):
+        assert run(url, "--baseline", str(known), "--baseline-update")[0] == 0
+        assert run(url, "--baseline", str(known))[0] == 0
+    with serving("starts-cut", "price-cut") as (url, _):
+        code, says = run(url, "--baseline", str(known))
+    assert code == 1
+    assert "'price'" in says
+    assert "1 known" in says
+    assert "older baseline" not in says
+
+
+def test_an_older_baseline_is_read_and_said_to_be_one(tmp_path):
+    """Its entries name no member and accept each; that they do is told."""
+    known = tmp_path / "known.json"
+    with serving("starts-cut") as (url, _):
+        told_by(check, url, "--only", "effect", "--baseline", str(known), "--baseline-update")
+        (entry,) = json.loads(known.read_text())["findings"].values()
+        assert entry["shape"] == "create stores something else at /starts"
+        older = {"law": "effect", "operation": "bulkCreate", "shape": "create stores something else", "says": ""}
+        known.write_text(json.dumps({"findings": {"82de4988d70bc94d": older}}))
+        code, says = told_by(check, url, "--only", "effect", "--baseline", str(known))
+    assert code == 0
+    assert "older baseline" in says

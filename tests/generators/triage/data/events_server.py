@@ -1,0 +1,162 @@
+"""A right implementation of `events.yaml`, over HTTP and in real time, with bugs that are named one by one.
+
+`starts-cut` and `price-cut` store another value, `dear` loses prices above 10, `long` cuts titles of five characters
+and more, `stale` forgets an event one second after it was made, `rare` reads a price wrongly once, at the 20th read.
+`control` are the parts of a control API that it has: `health`, `settings`, `scenarios`, `reset`, `clock`, `delete`.
+"""
+
+import json
+import re
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock, Thread
+from time import monotonic
+
+from contracts.openapi.loading import load
+
+DOCUMENT = Path(__file__).with_name("events.yaml")
+CONTRACT = load(DOCUMENT)
+ROOT = "/events-api/events"
+RARE = 20
+LIMITS = {"title": (str, lambda one: 1 <= len(one) <= 40), "note": (str, lambda one: len(one) <= 60)}
+LIMITS |= {"price": (int | float, lambda one: 0 <= one <= 1000), "starts": (str, lambda one: "T" in one.upper())}
+
+
+class Events:
+    """The records and the clock; `calls` are the methods and paths of the requests so far."""
+
+    def __init__(self, bugs=(), control=()):
+        self.bugs, self.control = frozenset(bugs), frozenset(control)
+        self.lock, self.calls = Lock(), []
+        self.events, self.made, self.reads, self.number, self.ahead = {}, {}, 0, 0, 0.0
+
+    def now(self):
+        return monotonic() + self.ahead
+
+    def create(self, event):
+        """Store an event and return its key and the code of an error, one of them None."""
+        fits = isinstance(event, dict) and {"title", "starts", "price"} <= event.keys() <= LIMITS.keys()
+        if not fits or not all(
+            isinstance(one, LIMITS[name][0]) and not isinstance(one, bool) and LIMITS[name][1](one)
+            for name, one in event.items()
+        ):
+            return None, "INVALID"
+        if any(one["title"] == event["title"] for one in self.events.values()):
+            return None, "TAKEN"
+        self.number += 1
+        self.made[self.number] = self.now()
+        self.events[self.number] = event
+        return self.number, None
+
+    def stored(self, event):
+        """Return an event as the bulk operation stores it."""
+        event = dict(event)
+        if "starts-cut" in self.bugs:
+            event["starts"] = event["starts"][:10] + "T00:00:00Z"
+        if "price-cut" in self.bugs:
+            event["price"] = int(event["price"])
+        if "dear" in self.bugs and event["price"] > 10:
+            event["price"] = 0
+        if "long" in self.bugs and len(event.get("note", "")) >= 5:
+            event["note"] = event["note"][:4]
+        return event
+
+    def bulk(self, items):
+        told = []
+        for one in items:
+            key, code = self.create(one.get("event") if isinstance(one, dict) else None)
+            if key is not None:
+                self.events[key] = self.stored(self.events[key])
+            told.append({"ref": one.get("ref"), "ok": key is not None, **({"id": key} if key else {"code": code})})
+        return (200 if all(one["ok"] for one in told) else 207), told
+
+    def read(self, key):
+        event = self.events.get(key)
+        if event is None or ("stale" in self.bugs and self.now() - self.made[key] >= 1):
+            return None
+        self.reads += 1
+        return {"id": key, **event, **({"price": 999} if "rare" in self.bugs and self.reads == RARE else {})}
+
+    def answer(self, method, path, data):
+        """Return status and body of a response."""
+        self.calls.append((method, path))
+        if path.startswith("/_sandbox"):
+            return self.answer_control(method, path, data)
+        key = path.removeprefix(f"{ROOT}/")
+        if path == f"{ROOT}/bulk" and method == "POST":
+            return self.answer_bulk(data)
+        return self.answer_all(method, data) if path == ROOT else self.answer_one(method, key)
+
+    def answer_all(self, method, data):
+        if method == "GET":
+            return 200, [{"id": key, **event} for key, event in self.events.items()]
+        key = self.create(data)[0] if method == "POST" else None
+        return (201, {"id": key, **data}) if key else (400 if method == "POST" else 405, None)
+
+    def answer_bulk(self, data):
+        bad = not isinstance(data, list) or not 1 <= len(data) <= 100
+        refs = [] if bad else [one.get("ref") if isinstance(one, dict) else None for one in data]
+        return self.bulk(data) if not bad and all(isinstance(ref, str) for ref in refs) else (400, None)
+
+    def answer_one(self, method, key):
+        number = int(key) if key.isascii() and key.isdecimal() else 0
+        if method == "GET":
+            event = self.read(number)
+            return (200, event) if event is not None else (404, None)
+        if method == "DELETE":
+            return (204, None) if self.events.pop(number, None) is not None else (404, None)
+        return 405, None
+
+    def answer_control(self, method, path, data):
+        name = path.rpartition("/")[2] if method != "DELETE" else "delete"
+        part = "clock" if name == "advance" else name
+        if part not in self.control:
+            return 404, None
+        if part == "clock":
+            self.ahead += float(re.fullmatch(r"PT([\d.]+)S|PT0S", data["by"])[1] or 0)
+        if part == "reset":
+            self.events = {}
+        return 200, {"health": {"status": "ok"}, "scenarios": {"scenarios": []}}.get(part, {})
+
+
+def handler_of(server):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do(self):
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            try:
+                data = json.loads(raw) if raw else None
+            except ValueError:
+                data = None
+            with server.lock:
+                status, body = server.answer(self.command, self.path.partition("?")[0], data)
+            content = b"" if body is None else json.dumps(body).encode()
+            self.send_response(status)
+            if content:
+                self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"):
+        setattr(Handler, f"do_{method}", Handler.do)
+    return Handler
+
+
+@contextmanager
+def serving(*bugs, control=()):
+    """Serve events on a free port, and give the URL of the API and the `Events`."""
+    events = Events(bugs, control)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler_of(events)) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/events-api", events
+        finally:
+            server.shutdown()
