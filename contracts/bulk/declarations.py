@@ -113,8 +113,8 @@ def read_record_act(data: Json, *, key: str | None) -> RecordAct:
 
 def read_resource(name: str, data: Json, *, schema: str | None) -> Resource:
     """Return the value of one entry of `x-resources`; `schema` refers (`uri#pointer`) to its payload schema."""
-    extras = {word: value for word, value in data.items() if word.startswith("x-")}
-    given = {word: value for word, value in data.items() if word not in extras and word != "schema"}
+    extras = {word: value for word, value in data.items() if word.startswith("x-") and word != "x-source"}
+    given = {word: value for word, value in data.items() if not word.startswith("x-") and word != "schema"}
     pairs = {"unique": lambda sets: tuple(map(tuple, sets)), "required": tuple, "lookups": tuple}
     return Resource(name=name, schema=schema, extras=extras, **_arguments(given, **pairs))
 

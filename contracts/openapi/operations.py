@@ -17,7 +17,7 @@ from contracts.syntax.text import pointer_of, step
 DEFAULT_STYLES: Final = {"path": "simple", "query": "form", "header": "simple", "cookie": "form"}
 RESERVED_HEADERS: Final = frozenset(("accept", "authorization", "content-type"))  # OpenAPI: not declared as parameters
 Made = TypeVar("Made")
-BULK_EXTENSIONS: Final = frozenset(("x-bulk", "x-record"))
+KNOWN_EXTENSIONS: Final = frozenset(("x-bulk", "x-record", "x-source"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _operation(
         bulk=read_bulk(value["x-bulk"]) if "x-bulk" in value else None,
         record=_record(value, path),
         deprecated=value.get("deprecated") is True,
-        extras={name: one for name, one in value.items() if name.startswith("x-") and name not in BULK_EXTENSIONS},
+        extras={name: one for name, one in value.items() if name.startswith("x-") and name not in KNOWN_EXTENSIONS},
     )
 
 

@@ -19,7 +19,7 @@ from contracts.schemas.directions import direction_of
 from contracts.schemas.published import PublishedSchema
 from contracts.syntax.text import did_you_mean, look_up, pointer_of, split_ref, tokens_of
 
-Says: TypeAlias = Literal["stated", "assumed"]
+Says: TypeAlias = Literal["stated", "assumed", "contradicted"]
 Documents: TypeAlias = Mapping[str, object]
 Tokens: TypeAlias = tuple[str, ...]
 SOURCE: Final = "x-source"
@@ -33,6 +33,7 @@ SCHEMA_FILE: Final = Path(__file__).parent.parent / "x-source.schema.json"
 class FactSource:
     """Who says a fact: a page (`stated`), or nobody, so that it was decided for this document (`assumed`).
 
+    `contradicted`: a page says it, and something else elsewhere, so that this document had to choose.
     `page` is a URL, `title` its name in the document, both "" for most assumptions; `note` is the fact in words, ""
     where the place says it. `place` is the reference (`uri#pointer`) of what it covers, "" for a fact that no member
     of the document declares; `at` that of the object with the entry.
@@ -47,8 +48,8 @@ class FactSource:
 
     @property
     def assumed(self) -> bool:
-        """Whether nobody but this document says it."""
-        return self.says == "assumed"
+        """Whether this document decided it: nobody says it, or a page says two things."""
+        return self.says != "stated"
 
     def __str__(self) -> str:
         """Return the source in words: `stated at https://books.example/guide`."""
