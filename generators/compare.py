@@ -110,7 +110,7 @@ def find_witness(accepting: Schema, refusing: Schema, hint: WitnessHint | None) 
         faults = sum(1 for _ in islice(refusing.validator.iter_errors(value), MAX_COUNTED_ERRORS))
         return faults, len(orjson.dumps(value))
 
-    towards = _drawn(lambda: compile_schema(goal, realistic=False), DIRECTED_DRAWS) if goal is not None else iter(())
+    towards = _drawn(lambda: compile_schema(goal, profile="plain"), DIRECTED_DRAWS) if goal is not None else iter(())
     found = [*islice(filter(shows, chain(towards, _blind(accepting))), MAX_WITNESSES)]
     if not found:
         return ABSENT
@@ -134,7 +134,7 @@ def _goal(accepting: Schema, refusing: Schema, hint: WitnessHint | None) -> Sche
 
 def _blind(accepting: Schema) -> Iterator[object]:
     size = 0
-    for value in _drawn(lambda: compile_schema(accepting, realistic=False, edges=0.3), BLIND_DRAWS):
+    for value in _drawn(lambda: compile_schema(accepting, profile="plain", edges=0.3), BLIND_DRAWS):
         size += len(orjson.dumps(value))
         yield value
         if size > MAX_BLIND_BYTES:

@@ -94,7 +94,7 @@ class _Maker:
 
     def _compiled(self, *, is_lenient: bool) -> Draw:
         compiler: Compiler = compiler_of(
-            self.schema.within, edges=0.0, realistic=False, typical=self.typical, lenient=is_lenient
+            self.schema.within, edges=0.0, profile="plain", typical=self.typical, lenient=is_lenient
         )
         root = compiler.plan(self.schema.raw, self.schema.ref, kind_of(self.name))
         if not root.possible() and root.failed is not None and not is_lenient:

@@ -18,9 +18,10 @@ from jsonschema_rs import ValidationError
 from contracts.messages import ABSENT
 from contracts.schemas.schema_set import Schema, SchemaSet, is_pure_reference
 from contracts.syntax.text import pointer_of
-from generators.data.containers import plan_array, plan_object
+from generators.data.arrays import plan_array
 from generators.data.formats import kind_of
 from generators.data.normalise import TYPES, Flat, alternatives, flatten, form_of, resolve, shown_values
+from generators.data.objects import plan_object
 from generators.data.plan import (
     ENDLESS,
     LEAST_LENIENT_FUEL,
@@ -30,6 +31,7 @@ from generators.data.plan import (
     Planner,
     PlanNode,
     Predicate,
+    ValueProfile,
     compile_predicate,
     draw_one_of,
     plan_choice,
@@ -72,10 +74,14 @@ EMPTY_VALUES: Final[Mapping[object, object]] = {
     "boolean": False,
 }
 DEFAULT_TYPES: Final = ("string", "integer", "number", "boolean", "null")
+RARE_TYPES: Final = ("null", "array", "object")  # where a schema leaves the type open
 
 
-def generated_types(flat: Flat) -> list[str]:
-    """Return the types to generate: those that `type` permits, else those that the other keywords apply to."""
+def generated_types(flat: Flat, *, is_wide: bool = False) -> list[str]:
+    """Return the types to generate: those that `type` permits, else those that the other keywords apply to.
+
+    Where none applies these are all types for a wide profile, else all scalar ones.
+    """
     given = flat.get("type", TYPES)
     allowed = [given] if isinstance(given, str) else list(given)
     if "number" in allowed and "integer" in allowed:
@@ -83,10 +89,10 @@ def generated_types(flat: Flat) -> list[str]:
     if "type" in flat:
         return allowed
     relevant = {KEYWORD_TYPE[keyword] for keyword in flat if keyword in KEYWORD_TYPE}
-    return [name for name in allowed if name in relevant] or list(DEFAULT_TYPES)
+    return [name for name in allowed if name in relevant] or (allowed if is_wide else list(DEFAULT_TYPES))
 
 
-NON_NULL_WEIGHT: Final = 4
+FREQUENT_WEIGHT: Final = 4
 CHECKED_KEYWORDS: Final = (
     "oneOf",
     "if",
@@ -102,18 +108,23 @@ CHECKED_KEYWORDS: Final = (
 class Compiler:
     """Plans the schemas of one set, each when it is first needed.
 
-    `edges` is the share (0 to 1) of boundary values, `realistic` permits text from Faker. `typical` values take the
+    `edges` is the share (0 to 1) of boundary values. `typical` values take the
     examples and defaults that schemas give, the first of alternatives, and every optional member. A `lenient` compiler
     has a value for each schema, though none may be valid.
     """
 
     schemas: SchemaSet
     edges: float
-    realistic: bool
+    profile: ValueProfile
     typical: bool = False
     lenient: bool = False
     _memo: dict[str, PlanNode] = field(default_factory=dict)
     _varied: "Compiler | None" = None
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether values are spread over all that a schema allows."""
+        return self.profile in {"fuzz", "wide"}
 
     def plan(self, schema: object, where: str, kind: str = "") -> PlanNode:
         """Return the node of a schema, one for each content; it is planned when it is needed."""
@@ -184,9 +195,10 @@ class Compiler:
         return DrawPlan(build=lambda: draw_one_of(values))
 
     def _typed(self, flat: Flat, where: str, kind: str) -> DrawPlan:
-        names = generated_types(flat)
+        names = generated_types(flat, is_wide=self.is_wide)
         if len(names) > 1:
-            often = [name for name in names for _ in range(1 if name == "null" else NON_NULL_WEIGHT)]
+            rare = RARE_TYPES if "type" not in flat else ("null",)
+            often = [name for name in names for _ in range(1 if name in rare else FREQUENT_WEIGHT)]
             often.sort(key=lambda name: name == "null")
             picks = tuple(self.plan({**flat, "type": name}, where, kind) for name in often)
             return plan_choice(picks, inner=not CONTAINERS.isdisjoint(names))
@@ -235,7 +247,7 @@ MAX_COMPILERS: Final = 64
 MAX_FUEL: Final = 1000  # approximate maximum of optional objects and arrays in a value
 MAX_DRAWS: Final = 50
 COMPILE_SAMPLE: Final = 16  # values drawn when compiling, to report unsatisfiable schemas at once
-DEFAULT_EDGE_SHARE: Final = 0.03
+DEFAULT_EDGE_SHARES: Final[Mapping[ValueProfile, float]] = {"plain": 0.03, "realistic": 0.03, "fuzz": 0.1, "wide": 0.1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,18 +288,17 @@ def compile_schema(
     schema: SchemaLike,
     *,
     name: str = "",
-    edges: float = DEFAULT_EDGE_SHARE,
-    realistic: bool = True,
+    edges: float | None = None,
+    profile: ValueProfile = "realistic",
 ) -> Generator:
     """Compile a schema of a contract, or a plain one whose `$ref`s stay inside it.
 
     `name` is the property whose value it is, "" when there is none. `edges` is the share (0 to 1) of strings and
-    numbers from the ends of their range. `realistic` takes text from Faker by the property's name; without Faker the
-    text is random. Raises UnsatisfiableError.
+    numbers from the ends of their range, None for that of the profile. Raises UnsatisfiableError.
     """
     bound = _bind(schema)
-    is_shared = bound is schema
-    compiler = (compiler_of if is_shared else Compiler)(schemas=bound.within, edges=edges, realistic=realistic)
+    share = DEFAULT_EDGE_SHARES[profile] if edges is None else edges
+    compiler = (compiler_of if bound is schema else Compiler)(schemas=bound.within, edges=share, profile=profile)
     root = compiler.plan(bound.raw, bound.ref, kind_of(name))
     if not root.possible():
         raise root.failed or UnsatisfiableError(bound.ref, "$ref", ENDLESS)
@@ -296,16 +307,18 @@ def compile_schema(
 
 @lru_cache(maxsize=MAX_COMPILERS)
 def compiler_of(
-    schemas: SchemaSet, *, edges: float, realistic: bool, typical: bool = False, lenient: bool = False
+    schemas: SchemaSet, *, edges: float, profile: ValueProfile, typical: bool = False, lenient: bool = False
 ) -> Compiler:
     """Return the compiler of the schemas of a contract, the same object for the same arguments."""
-    return Compiler(schemas=schemas, edges=edges, realistic=realistic, typical=typical, lenient=lenient)
+    return Compiler(schemas=schemas, edges=edges, profile=profile, typical=typical, lenient=lenient)
 
 
 @lru_cache(maxsize=1000)
-def generator_of(schema: Schema, name: str = "", edges: float = DEFAULT_EDGE_SHARE) -> Generator:
+def generator_of(
+    schema: Schema, name: str = "", edges: float | None = None, profile: ValueProfile = "realistic"
+) -> Generator:
     """Return the compiled schema, the same object for the same arguments. Raises UnsatisfiableError."""
-    return compile_schema(schema, name=name, edges=edges)
+    return compile_schema(schema, name=name, edges=edges, profile=profile)
 
 
 def _bind(schema: SchemaLike) -> Schema:

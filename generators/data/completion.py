@@ -95,7 +95,7 @@ class _Shapes:
             from generators.data.compile import compile_schema  # noqa: PLC0415 - most values are fitted without one
 
             bound = self.schemas.enclosed(schema if isinstance(schema, Mapping) else {})
-            made = compile_schema(bound, edges=0.0, realistic=False)
+            made = compile_schema(bound, edges=0.0, profile="plain")
             known = self._generators[id(schema)] = (schema, made)
         return known[1]
 

@@ -28,7 +28,8 @@ WORDS: Final = (
 TOP_LEVEL_DOMAINS: Final = ("com", "net", "org")
 
 
-def _word(rng: Random) -> str:
+def word(rng: Random) -> str:
+    """Return a short word."""
     return WORDS[int(rng.random() * len(WORDS))]
 
 
@@ -62,12 +63,12 @@ def _spelled_instant(of_day: FormatDraw) -> FormatDraw:
 
 def hostname(rng: Random) -> str:
     """Return a host name under a reserved example domain (RFC 2606)."""
-    return f"{_word(rng)}-{int(rng.random() * 10000)}.example.{TOP_LEVEL_DOMAINS[int(rng.random() * 3)]}"
+    return f"{word(rng)}-{int(rng.random() * 10000)}.example.{TOP_LEVEL_DOMAINS[int(rng.random() * 3)]}"
 
 
 def email(rng: Random) -> str:
     """Return an e-mail address at a reserved example domain (RFC 2606)."""
-    return f"{_word(rng)}.{_word(rng)}{int(rng.random() * 10000)}@example.{TOP_LEVEL_DOMAINS[int(rng.random() * 3)]}"
+    return f"{word(rng)}.{word(rng)}{int(rng.random() * 10000)}@example.{TOP_LEVEL_DOMAINS[int(rng.random() * 3)]}"
 
 
 def ipv4(rng: Random) -> str:
@@ -90,7 +91,7 @@ def duration(rng: Random) -> str:
 
 def path(rng: Random) -> str:
     """Return an absolute path of two words and a number."""
-    return f"/{_word(rng)}/{_word(rng)}/{int(rng.random() * 10000)}"
+    return f"/{word(rng)}/{word(rng)}/{int(rng.random() * 10000)}"
 
 
 FORMATS: Final[Mapping[str, FormatDraw]] = {
@@ -111,8 +112,8 @@ FORMATS: Final[Mapping[str, FormatDraw]] = {
     "iri-reference": path,
     "uri-template": lambda rng: f"{path(rng)}/{{id}}",
     "json-pointer": path,
-    "relative-json-pointer": lambda rng: f"{int(rng.random() * 5)}/{_word(rng)}",
-    "regex": lambda rng: f"^{_word(rng)}-[0-9]{{{1 + int(rng.random() * 9)}}}$",
+    "relative-json-pointer": lambda rng: f"{int(rng.random() * 5)}/{word(rng)}",
+    "regex": lambda rng: f"^{word(rng)}-[0-9]{{{1 + int(rng.random() * 9)}}}$",
     "byte": lambda rng: b64encode(rng.randbytes(3 * (1 + int(rng.random() * 8)))).decode(),
 }
 TIMES: Final = tuple(

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import cycle, islice
+from math import ceil, floor, inf, nextafter
 from random import Random
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from contracts.schemas.schema_set import Schema
+from contracts.schemas.schema_set import Schema, SchemaSet
 from generators.data.plan import pattern_predicate
 
 BROKEN_FORMATS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -37,6 +39,9 @@ BROKEN_FORMATS: Final[Mapping[str, tuple[str, ...]]] = {
     "regex": ("(", "[a", "a{2,1}", "*"),
 }
 
+DISPUTED_FORMATS: Final = frozenset(("email", "idn-email", "uuid", "duration", "uri-template", "regex"))
+"""Formats of which implementations take more or less: a misspelling may be one that a server takes."""
+
 
 def misspellings(text: str, rng: Random) -> Iterator[str]:
     """Yield the text with one character changed, added or removed, at one random position."""
@@ -52,6 +57,14 @@ def misspellings(text: str, rng: Random) -> Iterator[str]:
         yield text.swapcase()
 
 
+WRITABLE: Final = (-(2**63), 2**64 - 1)  # whole numbers that writers of JSON take
+
+
+def is_writable(number: float) -> bool:
+    """Say whether a number can be written as JSON by every writer."""
+    return isinstance(number, float) or WRITABLE[0] <= number <= WRITABLE[1]
+
+
 def near_values(value: object) -> Iterator[object]:
     """Yield values of the same JSON type that differ a little."""
     if isinstance(value, bool):
@@ -59,7 +72,7 @@ def near_values(value: object) -> Iterator[object]:
     elif isinstance(value, str):
         yield from (value.swapcase(), f"{value}x", f" {value}", value[:-1], "")
     elif isinstance(value, int | float):
-        yield from (value + 1, value - 1, -value, value + 0.5)
+        yield from filter(is_writable, (value + 1, value - 1, -value, value + 0.5))
     elif isinstance(value, list):
         yield from ([*value, None], value[1:], [])
     elif isinstance(value, dict):
@@ -70,19 +83,23 @@ def near_values(value: object) -> Iterator[object]:
 
 @dataclass(frozen=True, slots=True)
 class MutationSite:
-    """A keyword that applies to a part of a value: its argument, its schema, the part, and the tokens to it."""
+    """A keyword that applies to a part of a value: its argument, its schema, the part, and the tokens to it.
+
+    `within` are the schemas that the schema refers to.
+    """
 
     keyword: str
     argument: Any
     schema: Mapping[str, Any]
     value: Any
     tokens: tuple[str | int, ...]
+    within: SchemaSet
 
 
 def mutation_sites(schema: Schema, value: object, tokens: tuple[str | int, ...] = ()) -> Iterator[MutationSite]:
     """Yield each keyword that applies to the valid `value` and its parts."""
     raw = schema.raw
-    yield from (MutationSite(keyword, argument, raw, value, tokens) for keyword, argument in raw.items())
+    yield from (MutationSite(keyword, argument, raw, value, tokens, schema.within) for keyword, argument in raw.items())
     for part in _applied_subschemas(schema, raw, value):
         yield from mutation_sites(part, value, tokens)
     for token, part, one in _child_sites(schema, raw, value):
@@ -193,25 +210,58 @@ def _pattern(site: MutationSite, rng: Random) -> Iterator[Candidate]:
 
 def _format(site: MutationSite, rng: Random) -> Iterator[Candidate]:
     if isinstance(site.value, str):
-        for text in (*BROKEN_FORMATS.get(site.argument, ()), *misspellings(site.value, rng)):
+        near = () if site.argument in DISPUTED_FORMATS else misspellings(site.value, rng)
+        for text in (*BROKEN_FORMATS.get(site.argument, ()), *near):
             yield Candidate(text, f"{text!r} is no {site.argument}")
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _exact(number: float) -> Fraction:
+    """Return a number as it is written in JSON."""
+    return Fraction(str(number)) if isinstance(number, float) else Fraction(number)
+
+
+def _written(number: Fraction) -> float:
+    """Return a number in JSON, whole where it can be."""
+    return int(number) if number.denominator == 1 and is_writable(int(number)) else float(number)
+
+
 def _beyond(sign: int, *, itself: bool = False) -> Rule:
+    """Return the rule of a bound: numbers below it for sign -1, above it for 1, and the bound if it excludes `itself`.
+
+    They keep `multipleOf`.
+    """
+
     def rule(site: MutationSite, _: Random) -> Iterator[Candidate]:
-        if isinstance(site.value, int | float) and not isinstance(site.value, bool):
-            step = site.schema.get("multipleOf", 1)
-            steps = (0, step) if itself else (step, step / 1000)
-            for one in steps:
-                yield Candidate(site.argument + sign * one, f"{site.argument + sign * one} is beyond {site.argument}")
+        if not _is_number(site.value):
+            return
+        bound = _exact(site.argument)
+        numbers = _steps_beyond(bound, sign, _exact(site.schema.get("multipleOf", 1)), "multipleOf" in site.schema)
+        for number in (*((bound,) if itself else ()), *numbers):
+            value = _written(number)
+            if (value - site.argument) * sign <= 0 and number != bound:  # the difference is lost in floating point
+                value = nextafter(float(site.argument), sign * inf)
+            yield Candidate(value, f"{value} is beyond {site.argument}")
 
     return rule
 
 
+def _steps_beyond(bound: Fraction, sign: int, step: Fraction, is_grid: bool) -> tuple[Fraction, ...]:  # noqa: FBT001
+    if is_grid:
+        return (step * (ceil(bound / step) - 1 if sign < 0 else floor(bound / step) + 1),)
+    return (bound + sign, bound + Fraction(sign, 1000))
+
+
 def _multiple_of(site: MutationSite, _: Random) -> Iterator[Candidate]:
-    if isinstance(site.value, int | float) and not isinstance(site.value, bool):
-        for other in (site.value + 1, site.value - 1, site.value + site.argument / 2, site.value - site.argument / 2):
-            yield Candidate(other, f"{other} is no multiple of {site.argument}")
+    if _is_number(site.value):
+        value, step = _exact(site.value), _exact(site.argument)
+        for by in (1, step / 2, step / 10, Fraction(1, 2)):
+            for other in (value + by, value - by):
+                if other % step and _exact(_written(other)) == other:
+                    yield Candidate(_written(other), f"{_written(other)} is no multiple of {site.argument}")
 
 
 def _required(site: MutationSite, _: Random) -> Iterator[Candidate]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from random import Random
 from threading import RLock
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from contracts.schemas.schema_set import SchemaSet, compiled
 from generators.errors import ContradictionError, UnsatisfiableError
@@ -20,6 +20,13 @@ Draw: TypeAlias = Callable[[Random, int], object]
 """Makes one value. The number is the fuel, which limits the size of a value; at 0 the smallest is made."""
 
 Predicate: TypeAlias = Callable[[object], bool]
+ValueProfile: TypeAlias = Literal["plain", "realistic", "fuzz", "wide"]
+"""How values are spread over those that a schema allows.
+
+`plain`: short texts of letters and digits, small numbers. `realistic`: the same, with text that suits a property's
+name, from Faker. `wide`: all magnitudes, sizes, scripts and spellings, further members unless a schema forbids them.
+`fuzz`: as `wide`, but with further members only where a schema mentions them, as many servers drop others.
+"""
 MIN_COST: Final = 2  # by which the fuel is divided from a value to the one inside it
 LEAST_FUEL: Final = -60  # nesting without fuel; beyond, a value has no end
 LEAST_LENIENT_FUEL: Final = -4  # beyond, a value that has no end is cut off
@@ -38,9 +45,14 @@ class Planner(Protocol):
     """The compiler as the planning functions of single types use it."""
 
     edges: float
-    realistic: bool
+    profile: ValueProfile
     typical: bool
     lenient: bool
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether values are spread over all that a schema allows."""
+        ...
 
     def plan(self, schema: object, where: str, kind: str = "") -> "PlanNode":
         """Return the node of a schema; it is planned when it is needed."""

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Final, TypeAlias
 
 from generators.data.plan import pattern_predicate
+from generators.data.wide import REGEX_CHARS
 from generators.errors import ContradictionError
 
 PRINTABLE_ASCII: Final = tuple(map(chr, range(0x20, 0x7F)))
@@ -23,6 +24,7 @@ WIDER_RANGES: Final = (
     (0x1F600, 0x1F640),
 )
 WIDER_CHARS: Final = tuple(chr(code) for first, end in WIDER_RANGES for code in range(first, end))
+ASCII_WEIGHT: Final = 3  # how often each printable ASCII character counts beside one beyond
 LOOKING: Final = {"?=": "ahead", "?<=": "behind", "?!": "", "?<!": ""}
 ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "0": "\0"}
 CLASSES: Final = "dDwWsSpP"
@@ -85,20 +87,27 @@ Tree: TypeAlias = Chars | Seq | Alt | Repeat | Group | BackReference | Anchor
 
 
 @cache
-def class_members(text: str) -> tuple[str, ...]:
-    """Return characters that the class `text` matches: printable ASCII if there are any, else from a wider range."""
+def class_members(text: str, *, is_wide: bool = False) -> tuple[str, ...]:
+    """Return characters that the class `text` matches: printable ASCII if there are any, else from a wider range.
+
+    Where `is_wide`, letters beyond ASCII are among them, but for classes of word characters: engines disagree on these.
+    """
     is_member = pattern_predicate(f"^{text}$")
     known = (PRINTABLE_ASCII, WIDER_CHARS, dict.fromkeys(text))
     found = next((kept for chars in known if (kept := tuple(filter(is_member, chars)))), ())
     if not found:
         raise ContradictionError("pattern", f"no character is known for {text}")
-    return found
+    is_wide = is_wide and "\\w" not in text.lower()
+    return (*found * ASCII_WEIGHT, *filter(is_member, REGEX_CHARS)) if is_wide else found
 
 
 @cache
-def parse_regex(pattern: str) -> Tree:
-    """Return the tree of a regular expression. Raises ContradictionError when it cannot be parsed."""
-    reader = _Reader(pattern)
+def parse_regex(pattern: str, *, is_wide: bool = False) -> Tree:
+    """Return the tree of a regular expression, with classes as `class_members` says.
+
+    Raises ContradictionError when it cannot be parsed.
+    """
+    reader = _Reader(pattern, is_wide=is_wide)
     try:
         pattern_predicate(pattern)
         tree = reader.alternation()
@@ -110,8 +119,8 @@ def parse_regex(pattern: str) -> Tree:
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
-        self.text, self.at, self.groups, self.depth = text, 0, 0, 0
+    def __init__(self, text: str, *, is_wide: bool) -> None:
+        self.text, self.is_wide, self.at, self.groups, self.depth = text, is_wide, 0, 0, 0
 
     def peek(self, n: int = 1) -> str:
         return self.text[self.at : self.at + n]
@@ -165,12 +174,12 @@ class _Reader:
         if symbol == "(":
             return self.group(starts=starts)
         if symbol == "[":
-            return Chars(class_members(self.bracket()))
+            return Chars(class_members(self.bracket(), is_wide=self.is_wide))
         if symbol == "\\":
             return self.escape()
         if symbol in "^$":
             return Anchor(symbol)
-        return Chars(class_members(".") if symbol == "." else (symbol,))
+        return Chars(class_members(".", is_wide=self.is_wide) if symbol == "." else (symbol,))
 
     def bracket(self) -> str:
         start, depth = self.at - 1, 1
@@ -221,7 +230,8 @@ class _Reader:
     def escape(self) -> Tree:
         symbol = self.take()
         if symbol in CLASSES:
-            return Chars(class_members(f"\\{symbol}{self.property_name() if symbol in 'pP' else ''}"))
+            told = f"\\{symbol}{self.property_name() if symbol in 'pP' else ''}"
+            return Chars(class_members(told, is_wide=self.is_wide))
         if symbol in "bB":
             return Anchor("?")
         if symbol == "k":

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, MutableMapping
 from random import Random
 from typing import Any, Final, TypeAlias
 
-from generators.data.regex_parser import Alt, Anchor, BackReference, Chars, Group, Repeat, Seq, Tree
+from generators.data.regex_parser import PRINTABLE_ASCII, Alt, Anchor, BackReference, Chars, Group, Repeat, Seq, Tree
+from generators.data.wide import REGEX_CHARS, USUAL_TEXT, log_size
 
 Groups: TypeAlias = MutableMapping[str, str]
 Sample: TypeAlias = Callable[[Random, int, Groups], str]
 MAX_EXTRA_CHARS: Final = 12  # characters beyond the least length
 UNBOUNDED_LENGTH: Final = 1 << 40
 PADDING_CHARS: Final = "abcdefghijklmnopqrstuvwxyz"
+WIDE_PADDING_CHARS: Final = (*PRINTABLE_ASCII, *REGEX_CHARS)
 
 
 def length_range(tree: Tree) -> tuple[int, int]:
@@ -76,20 +78,30 @@ def _is_uncertain(tree: Tree) -> bool:
     return isinstance(tree, Group | Repeat) and _is_uncertain(tree.part)
 
 
-def sampler(tree: Tree, least: int, most: int) -> Callable[[Random], str]:
-    """Return a closure that draws strings of a tree, with `least` to `most` characters where possible."""
+def sampler(tree: Tree, least: int, most: int, *, is_wide: bool = False, pads: bool = False) -> Callable[[Random], str]:
+    """Return a closure that draws strings of a tree, with `least` to `most` characters where possible.
+
+    With `pads` more characters follow at an end that is not anchored, or precede. Where `is_wide` lengths are
+    log-uniform, and these characters are not ASCII alone.
+    """
     low, high = length_range(tree)
     sample = sample_of(tree)
     at_start, at_end = anchored_ends(tree)
     can_pad = not (at_start and at_end)
     low = max(low, min(least, high))
-    high = max(low, min(high, most, low + MAX_EXTRA_CHARS))
+    high = max(low, min(high, most, max(USUAL_TEXT, 2 * low) if is_wide else low + MAX_EXTRA_CHARS))
+    span, padding = high - low, WIDE_PADDING_CHARS if is_wide else PADDING_CHARS
 
     def draw(rng: Random) -> str:
-        text = sample(rng, low + int(rng.random() * (high - low + 1)), {})
-        if len(text) < least and can_pad:
-            padding = "".join(rng.choices(PADDING_CHARS, k=least - len(text)))
-            return padding + text if at_end else text + padding
+        length = low + (log_size(rng, span) if is_wide else int(rng.random() * (span + 1)))
+        text = sample(rng, length, {})
+        missing = least - len(text)
+        if can_pad and pads:
+            missing = max(missing, min(most - len(text), log_size(rng, MAX_EXTRA_CHARS)))
+        if can_pad and missing > 0:
+            more = "".join(rng.choices(padding, k=missing))
+            before = missing if at_end else int(rng.random() * (missing + 1)) if pads and not at_start else 0
+            return more[:before] + text + more[before:]
         return text
 
     return draw

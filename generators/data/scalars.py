@@ -3,14 +3,13 @@
 Begin with `plan_integer`, `plan_number` and `plan_string`.
 """
 
-from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from itertools import permutations
 from math import ceil, floor, inf, isfinite, lcm
 from random import Random
 from string import ascii_letters, digits
-from typing import Final, TypeAlias
+from typing import Final
 
 from generators.data.formats import (
     ALTERNATIVE_SPELLINGS,
@@ -21,13 +20,22 @@ from generators.data.formats import (
     pool,
 )
 from generators.data.normalise import Flat
-from generators.data.plan import Draw, DrawPlan, Planner
+from generators.data.plan import Draw, DrawPlan, Planner, Predicate
 from generators.data.regex_parser import parse_regex
 from generators.data.regex_sampler import is_exact, length_range, sampler
+from generators.data.wide import (
+    FORMAT_BOUNDS,
+    INTEROPERABLE,
+    WIDE_FORMATS,
+    TextDraw,
+    wide_number,
+    wide_text,
+    wide_whole,
+)
 from generators.errors import ContradictionError
 
 OPEN_RANGE: Final = 1000  # distance from a bound when the other side is open
-FORMAT_BOUNDS: Final = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+WIDE_FRACTIONS: Final = (-(10**9), 10**9)  # numbers of a step that is not whole, where they have no bounds
 MAX_FLOAT_STEPS: Final = 2**50  # up to here `random()` times the count reaches every step
 
 
@@ -43,7 +51,14 @@ def plan_number(planner: Planner, flat: Flat, _where: str, _kind: str) -> DrawPl
     low, high = _close_bounds(*_bounds(flat))
     if low > high or (low == high and not _fits(low, flat)):
         raise ContradictionError("minimum", f"nothing is between {low} and {high}")
-    return DrawPlan(build=lambda: _continuous(flat, float(low), float(high), planner.edges), risk=_exclusive(flat))
+
+    def build() -> Draw:
+        wide = wide_number(*_bounds(flat), flat.get("format", ""), planner.edges) if planner.is_wide else None
+        if wide is not None:
+            return lambda rng, _fuel: wide(rng)
+        return _continuous(flat, float(low), float(high), planner.edges)
+
+    return DrawPlan(build=build, risk=_exclusive(flat) or ("minimum" if planner.is_wide else ""))
 
 
 def _step(flat: Flat) -> Fraction:
@@ -77,10 +92,7 @@ def _fits(value: float | Fraction, flat: Flat) -> bool:
 
 
 def _stepped(planner: Planner, flat: Flat, step: Fraction) -> DrawPlan:
-    open_low, open_high = _bounds(flat)
-    low, high = _close_bounds(open_low, open_high)
-    if high - low < step * OPEN_RANGE and (open_low == -inf or open_high == inf):
-        low, high = (low, low + step * OPEN_RANGE) if open_high == inf else (high - step * OPEN_RANGE, high)
+    low, high = (_wide_bounds if planner.is_wide else _near_bounds)(flat, step)
     least, most = FORMAT_BOUNDS.get(flat.get("format", ""), FORMAT_BOUNDS["int64"])
     if flat.get("format") in FORMAT_BOUNDS or (low <= most and high >= least):  # a whole range beyond 64 bits is kept
         low, high = max(low, least), min(high, most)
@@ -91,7 +103,38 @@ def _stepped(planner: Planner, flat: Flat, step: Fraction) -> DrawPlan:
         raise ContradictionError(
             "multipleOf" if "multipleOf" in flat else "minimum", f"no step of {step} is in the bounds"
         )
+    if planner.is_wide:
+        return DrawPlan(build=lambda: _wide_grid(first, last, step, planner.edges))
     return DrawPlan(build=lambda: _grid(first, last, step, planner.edges))
+
+
+def _near_bounds(flat: Flat, step: Fraction) -> tuple[float | Fraction, float | Fraction]:
+    """Return finite bounds, an open side some steps from the other."""
+    open_low, open_high = _bounds(flat)
+    low, high = _close_bounds(open_low, open_high)
+    if high - low < step * OPEN_RANGE and (open_low == -inf or open_high == inf):
+        return (low, low + step * OPEN_RANGE) if open_high == inf else (high - step * OPEN_RANGE, high)
+    return low, high
+
+
+def _wide_bounds(flat: Flat, step: Fraction) -> tuple[float | Fraction, float | Fraction]:
+    """Return finite bounds, an open side at the end of the format, or some steps beyond the other."""
+    low, high = _bounds(flat)
+    usual = INTEROPERABLE if step.denominator == 1 else WIDE_FRACTIONS
+    least, most = FORMAT_BOUNDS.get(flat.get("format", ""), usual)
+    if low == -inf:
+        low = least if high >= least else floor(high) - ceil(step * OPEN_RANGE)
+    if high == inf:
+        high = most if low <= most else ceil(low) + ceil(step * OPEN_RANGE)
+    return low, high
+
+
+def _wide_grid(first: int, last: int, step: Fraction, edges: float) -> Draw:
+    draw = wide_whole(first, last, step, edges)
+    if step.denominator == 1:
+        whole = int(step)
+        return lambda rng, _fuel: whole * draw(rng)
+    return lambda rng, _fuel: float(draw(rng) * step)
 
 
 def _grid(first: int, last: int, step: Fraction, edges: float) -> Draw:
@@ -127,13 +170,13 @@ def _continuous(flat: Flat, low: float, high: float, edges: float) -> Draw:
     return draw
 
 
-TextDraw: TypeAlias = Callable[[Random], str]
-Predicate: TypeAlias = Callable[[object], bool]
-
 MAX_EXTRA_CHARS: Final = 20  # characters beyond the least length
 MAX_TRIED_CHARS: Final = 20_000  # a greater maxLength is not tested
 SPELLING_SAMPLES: Final = 8  # values drawn to test a spelling
 STRING_KEYWORDS: Final = frozenset(("minLength", "maxLength", "pattern", "format", "allOf"))
+NAMES: Final = "member name"
+"""The kind of texts that must differ from one another, as the names of members."""
+WIDE_SPELLING_SHARE: Final = 0.7  # share of strings of a format in a spelling other than the usual one
 MIN_POOL_TEXTS: Final = 12  # with fewer valid texts a pool is not used
 TEXT_SOURCE: Final = "".join(Random(0).choices(ascii_letters + digits, k=65_536))
 EDGE_CASE_STRINGS: Final = (
@@ -164,15 +207,17 @@ def plan_string(planner: Planner, flat: Flat, _where: str, kind: str) -> DrawPla
     if least > most:
         raise ContradictionError("minLength", f"{least} is above the greatest length, {most}")
     is_valid = planner.predicate({keyword: value for keyword, value in flat.items() if keyword in STRING_KEYWORDS})
-    drawn, risk = _source(flat, least, most, is_valid)
-    if planner.realistic:
+    drawn, risk = _source(flat, least, most, is_valid, is_wide=planner.is_wide, is_name=kind == NAMES)
+    if planner.profile == "realistic":
         drawn = _realistic(flat, kind, is_valid) or drawn
     if {"pattern", "format", "contentEncoding"} & flat.keys():
         return DrawPlan(build=lambda: lambda rng, _fuel: drawn(rng), risk=risk)
     return DrawPlan(build=lambda: _with_edges(drawn, edge_text(least, most), planner.edges))
 
 
-def _source(flat: Flat, least: int, most: int, is_valid: Predicate) -> tuple[TextDraw, str]:
+def _source(
+    flat: Flat, least: int, most: int, is_valid: Predicate, *, is_wide: bool, is_name: bool
+) -> tuple[TextDraw, str]:
     """Return what draws the strings, and the keyword that they may violate ("" for none)."""
     form = flat.get("format") or FORMAT_BY_ENCODING.get(flat.get("contentEncoding", ""), "")
     for spelling in (
@@ -182,21 +227,34 @@ def _source(flat: Flat, least: int, most: int, is_valid: Predicate) -> tuple[Tex
             return spelling, "pattern"
     more = [unit["pattern"] for unit in flat.get("allOf", ()) if "pattern" in unit]
     if more:
-        return _joined_patterns([flat["pattern"], *more], least, most, is_valid), "pattern"
+        pads = is_wide or is_name
+        return _joined_patterns([flat["pattern"], *more], least, most, is_valid, pads=pads), "pattern"
     if "pattern" in flat:
-        tree = parse_regex(flat["pattern"])
+        tree = parse_regex(flat["pattern"], is_wide=is_wide)
         low, high = length_range(tree)
         sure = is_exact(tree) and low >= least and high <= most and form not in FORMATS
-        return sampler(tree, least, most), "" if sure else "pattern"
+        drawn = sampler(tree, least, most, is_wide=is_wide, pads=is_wide or is_name)
+        return drawn, "" if sure else "pattern"
     if form in FORMATS:
-        return FORMATS[form], "format" if {"minLength", "maxLength"} & flat.keys() else ""
-    return plain_text(least, most), ""
+        return _formatted(form, flat, is_valid, is_wide=is_wide)
+    return (wide_text if is_wide else plain_text)(least, most), ""
 
 
-def _joined_patterns(patterns: list[str], least: int, most: int, is_valid: Predicate) -> TextDraw:
+def _formatted(form: str, flat: Flat, is_valid: Predicate, *, is_wide: bool) -> tuple[TextDraw, str]:
+    """Return what draws the strings of a format; in a wide profile all spellings that the schema allows somewhere."""
+    usual, risk = FORMATS[form], "format" if {"minLength", "maxLength"} & flat.keys() else ""
+    wide = WIDE_FORMATS.get(form) if is_wide else None
+    if wide is None or (risk and not any(is_valid(wide(Random(n))) for n in range(SPELLING_SAMPLES))):
+        return usual, risk
+    return lambda rng: wide(rng) if rng.random() < WIDE_SPELLING_SHARE else usual(rng), risk
+
+
+def _joined_patterns(
+    patterns: list[str], least: int, most: int, is_valid: Predicate, *, pads: bool = False
+) -> TextDraw:
     """Return what satisfies all patterns most often: strings of one of them, or of two concatenated."""
-    single = [sampler(parse_regex(pattern), least, most) for pattern in patterns]
-    short = [sampler(parse_regex(pattern), 0, most) for pattern in patterns]
+    single = [sampler(parse_regex(pattern), least, most, pads=pads) for pattern in patterns]
+    short = [sampler(parse_regex(pattern), 0, most, pads=pads) for pattern in patterns]
     ways: list[TextDraw] = [*single, *(partial(_concatenated, one, other) for one, other in permutations(short, 2))]
     return max(ways, key=lambda way: sum(is_valid(way(Random(n))) for n in range(4 * SPELLING_SAMPLES)))
 

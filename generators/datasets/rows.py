@@ -71,7 +71,7 @@ def write_rows(values: Iterable[object], columns: list[str], out: TextIO) -> Non
     An absent member and null are an empty cell; strings are written as they are, all else as JSON. Raises MisuseError
     for a member without a column, unless one of the columns is `*`.
     """
-    writer = csv.writer(out, lineterminator="\n")
+    writer, quoting = csv.writer(out, lineterminator="\n"), csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(columns)
     for n, value in enumerate(values):
         cells, rest = _split(value, set(columns), "")
@@ -79,7 +79,8 @@ def write_rows(values: Iterable[object], columns: list[str], out: TextIO) -> Non
             fact = f"value {n} has '{next(iter(rest))}', which is not a column."
             raise MisuseError(fact, cure="Use --format ndjson.")
         cells[REST_COLUMN] = _cell(value if not isinstance(value, dict) else rest or None)
-        writer.writerow([cells.get(column, "") for column in columns])
+        row = [cells.get(column, "") for column in columns]
+        (quoting if any("\r" in cell for cell in row) else writer).writerow(row)  # a minimal one leaves CR as it is
 
 
 def _split(value: object, columns: set[str], above: str) -> tuple[dict[str, str], dict[str, object]]:

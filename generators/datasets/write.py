@@ -18,6 +18,7 @@ from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import did_you_mean, tokens_of
 from generators.data.compile import compile_schema
 from generators.data.mutation import invalid_variant
+from generators.data.plan import ValueProfile
 from generators.datasets.rows import (
     MAX_REFERENCED_RECORDS,
     REST_COLUMN,
@@ -44,12 +45,14 @@ ITEMS_PLACEHOLDER: Final = "\0items\0"
 class ComposersByResource:
     """The composers of one operation by resource; `chosen` is the given resource, else the first."""
 
-    __slots__ = ("_contract", "_given", "_operation", "_parameter", "chosen", "words")
+    __slots__ = ("_contract", "_given", "_operation", "_parameter", "_profile", "chosen", "words")
 
-    def __init__(self, contract: Contract, operation: Operation, given: Mapping[str, str]) -> None:
+    def __init__(
+        self, contract: Contract, operation: Operation, given: Mapping[str, str], profile: ValueProfile
+    ) -> None:
         choice = operation.bulk.effect.resource if operation.bulk else None
         place = choice.source if choice is not None else ""
-        self._contract, self._operation = contract, operation
+        self._contract, self._operation, self._profile = contract, operation, profile
         self._parameter = place.partition(":")[2] if is_outside(place) else ""
         self._given = {name: value for name, value in given.items() if name != self._parameter}
         every = Composer(contract, operation, given=self._given).design.resources
@@ -60,20 +63,20 @@ class ComposersByResource:
         """Return the composer for one resource."""
         word = self.words.get(name)
         given = {**self._given, self._parameter: word} if word is not None else self._given
-        return Composer(self._contract, self._operation, given=given)
+        return Composer(self._contract, self._operation, given=given, values=self._profile)
 
 
-def items_of(contract: Contract, operation: Operation, given: Mapping[str, str]) -> DataSource:
+def items_of(contract: Contract, operation: Operation, given: Mapping[str, str], profile: ValueProfile) -> DataSource:
     """Return the items of a bulk operation. Raises MisuseError when they cannot be composed."""
-    kinds = ComposersByResource(contract, operation, given)
+    kinds = ComposersByResource(contract, operation, given, profile)
     composer = kinds.composer(kinds.chosen)
     design = composer.design
 
     def rows(seed: int, invalid: float) -> Iterator[DataRow]:
-        known, profile = _referenced_records(contract, kinds, seed), _profile(design, invalid)
+        known, defects = _referenced_records(contract, kinds, seed), _profile(design, invalid)
         for block in count():
             assumed = with_assumed_records(known, design, f"{seed}/{block}")
-            batch = composer.compose(seed=(seed << 32) + block, size=VALUES_PER_SEED, profile=profile, known=assumed)
+            batch = composer.compose(seed=(seed << 32) + block, size=VALUES_PER_SEED, profile=defects, known=assumed)
             yield from (DataRow(item.value, str(item.key), item.mutation) for item in batch.items)
 
     def around() -> tuple[str, str]:
@@ -124,18 +127,20 @@ def _columns(design: OperationSpec, payload: Schema | None) -> tuple[str, ...]:
 WHOLE_RECORD_ACTIONS: Final = frozenset(("create", "replace", "upsert"))
 
 
-def records_of(contract: Contract, resource: Resource) -> DataSource:
+def records_of(contract: Contract, resource: Resource, profile: ValueProfile) -> DataSource:
     """Return records of a resource with distinct keys and unique values.
 
     They refer to the first records that the same seed makes of other resources.
     """
-    maker = _record_factory(contract, resource)
+    maker = _record_factory(contract, resource, profile)
 
     def rows(seed: int, invalid: float) -> Iterator[DataRow]:
         known = KnownRecords(contract.resources)
         for name in referenced_resources(contract, resource.name):
             other = contract.resources[name]
-            made = islice(_new_records(_record_factory(contract, other), seed, 0, known), MAX_REFERENCED_RECORDS)
+            made = islice(
+                _new_records(_record_factory(contract, other, profile), seed, 0, known), MAX_REFERENCED_RECORDS
+            )
             add_stored_records(known, name, [(values.get(other.key), values) for _, values in made])
         for block in count():
             for rng, values in _new_records(maker, seed, block, known):
@@ -144,9 +149,9 @@ def records_of(contract: Contract, resource: Resource) -> DataSource:
     return DataSource(name=resource.name, rows=rows, columns=tuple(columns_of(maker.schema, {})))
 
 
-def values_of(name: str, schema: Schema) -> DataSource:
+def values_of(name: str, schema: Schema, profile: ValueProfile) -> DataSource:
     """Return the values of a schema. Raises UnsatisfiableError."""
-    generator = compile_schema(schema)
+    generator = compile_schema(schema, profile=profile)
 
     def rows(seed: int, invalid: float) -> Iterator[DataRow]:
         for block in count():
@@ -157,7 +162,7 @@ def values_of(name: str, schema: Schema) -> DataSource:
     return DataSource(name=name, rows=rows, columns=tuple(columns_of(schema, {})))
 
 
-def bodies_of(contract: Contract, operation: Operation, given: Mapping[str, str]) -> DataSource:
+def bodies_of(contract: Contract, operation: Operation, given: Mapping[str, str], profile: ValueProfile) -> DataSource:
     """Return the request bodies of an operation that is not bulk; those that write a record are made as records.
 
     Raises MisuseError for an operation without a body.
@@ -168,8 +173,8 @@ def bodies_of(contract: Contract, operation: Operation, given: Mapping[str, str]
         raise MisuseError(f"{operation.id} has no body.", cure="Name an operation that sends one.")
     resource = _written(contract, operation, given) if record is not None else None
     if record is None or resource is None or record.action.constant not in WHOLE_RECORD_ACTIONS:
-        return values_of(operation.id, schema)
-    inner, at = records_of(contract, resource), record.payload
+        return values_of(operation.id, schema, profile)
+    inner, at = records_of(contract, resource, profile), record.payload
 
     def rows(seed: int, invalid: float) -> Iterator[DataRow]:
         for row in inner.rows(seed, invalid):
@@ -190,8 +195,8 @@ def _written(contract: Contract, operation: Operation, given: Mapping[str, str])
     return next((contract.resources.get(word.meaning) for word in words if word.written == chosen), None)
 
 
-def _record_factory(contract: Contract, resource: Resource) -> RecordFactory:
-    return RecordFactory(contract, resource, fallback=None, target_schema=None)
+def _record_factory(contract: Contract, resource: Resource, profile: ValueProfile) -> RecordFactory:
+    return RecordFactory(contract, resource, fallback=None, target_schema=None, profile=profile)
 
 
 def _new_records(
@@ -211,21 +216,23 @@ def _maybe_mutated(schema: Schema | None, value: object, rng: Random, share: flo
     return DataRow(value) if mutation is None else DataRow(mutation.value, "", mutation)
 
 
-def data_source(contract: Contract, name: str, given: Mapping[str, str]) -> DataSource:
+def data_source(
+    contract: Contract, name: str, given: Mapping[str, str], profile: ValueProfile = "realistic"
+) -> DataSource:
     """Return the source for an operationId, else a resource, else a schema. Raises MisuseError for an unknown name."""
     operation = contract.operation(name)
     if operation is not None:
         _check_given(operation, given)
         return (
-            items_of(contract, operation, given)
+            items_of(contract, operation, given, profile)
             if operation.bulk is not None
-            else bodies_of(contract, operation, given)
+            else bodies_of(contract, operation, given, profile)
         )
     resource, schemas = contract.resources.get(name), _schemas(contract)
     if resource is not None and resource.schema is not None:
-        return records_of(contract, resource)
+        return records_of(contract, resource, profile)
     if name in schemas:
-        return values_of(name, schemas[name])
+        return values_of(name, schemas[name], profile)
     known = [*(one.id for one in contract.operations if one.body is not None), *contract.resources, *schemas]
     cure = did_you_mean(name, known) or f"It has {', '.join(known)}."
     raise MisuseError(f"{contract.name} has no operation, resource or schema '{name}'.", cure=cure)
@@ -268,16 +275,17 @@ def write_data(
     form: Form = "json",
     given: Mapping[str, str] | None = None,
     labels: TextIO | None = None,
+    profile: ValueProfile = "realistic",
 ) -> None:
     """Write `n` values to `out`, one at a time; the same arguments give the same bytes.
 
     `name` is an operationId, a resource, or a schema. `invalid` is the share (0 to 1) of values that violate one
     keyword; `labels` gets a line of JSON for each of them: its number, the keyword, the pointer, and what is wrong.
     JSON is the request body for a bulk operation, an array for others; NDJSON has one value on a line, CSV one in a
-    row. `given` are values of parameters by name. Raises MisuseError, and UnsatisfiableError for a schema without valid
-    values.
+    row. `given` are values of parameters by name; `profile` is the spread of the values. Raises MisuseError, and
+    UnsatisfiableError for a schema without valid values.
     """
-    subject = data_source(contract, name, given or {})
+    subject = data_source(contract, name, given or {}, profile)
     if invalid:
         _check_breakable(subject, seed)
     rows = islice(subject.rows(seed, invalid), n)

@@ -13,6 +13,7 @@ from contracts.messages import ABSENT, Request
 from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import look_up
 from generators.data.mutation import Mutation, invalid_variant
+from generators.data.plan import ValueProfile
 from generators.requests.envelope import NO_OPTION, OperationSpec, draw_envelope, group_items, operation_spec
 from generators.requests.item_planner import DraftItem, ItemPlanner
 from generators.requests.items import ItemContent
@@ -113,13 +114,21 @@ class Composer:
     """Composes requests of one bulk operation.
 
     `given` maps parameter names to values, such as the tenant in the path; other parameters take an example's
-    value. Raises MisuseError for an operation without `x-bulk`, or whose items are neither an array nor a map.
+    value. `values` is the spread of members' values. Raises MisuseError for an operation without `x-bulk`, or whose
+    items are neither an array nor a map.
     """
 
     __slots__ = ("_design",)
 
-    def __init__(self, contract: Contract, operation: Operation, *, given: Mapping[str, str] | None = None) -> None:
-        self._design = operation_spec(contract, operation, given or {})
+    def __init__(
+        self,
+        contract: Contract,
+        operation: Operation,
+        *,
+        given: Mapping[str, str] | None = None,
+        values: ValueProfile = "realistic",
+    ) -> None:
+        self._design = operation_spec(contract, operation, given or {}, values)
 
     @property
     def design(self) -> OperationSpec:

@@ -21,7 +21,8 @@ from contracts.openapi.security import with_credentials
 from contracts.openapi.validation import validate_request
 from contracts.schemas.schema_set import Schema
 from generators.data.best_effort import made_of
-from generators.data.compile import DEFAULT_EDGE_SHARE, generator_of
+from generators.data.compile import generator_of
+from generators.data.plan import ValueProfile
 from generators.errors import NotApplicableError
 from generators.requests.serialisation import (
     MULTIPART_MEDIA_TYPE,
@@ -232,13 +233,19 @@ MAX_DRAWS: Final = 20
 
 
 def draw_member(
-    members: Mapping[str, Schema], name: str, rng: Random, *, needed: bool = False, edges: float = DEFAULT_EDGE_SHARE
+    members: Mapping[str, Schema],
+    name: str,
+    rng: Random,
+    *,
+    needed: bool = False,
+    edges: float | None = None,
+    profile: ValueProfile = "realistic",
 ) -> Any:
     """Return a value for a declared member; a `needed` one is not null unless its schema allows nothing else."""
     schema = members.get(name)
     if schema is None:
         return f"{name}-{rng.getrandbits(32):x}"
-    generator = generator_of(schema, name, edges)
+    generator = generator_of(schema, name, edges, profile)
     value, left = generator.draw(rng), MAX_DRAWS if needed else 0
     while value is None and left:
         value, left = generator.draw(rng), left - 1
@@ -251,14 +258,15 @@ def draw_members(
     required: Collection[str],
     rng: Random,
     *,
-    edges: float = DEFAULT_EDGE_SHARE,
+    edges: float | None = None,
+    profile: ValueProfile = "realistic",
 ) -> dict[str, Any]:
     """Return members drawn from a schema, all `required` ones present. Raises UnsatisfiableError."""
-    drawn = generator_of(schema, "", edges).draw(rng) if schema is not None else {}
+    drawn = generator_of(schema, "", edges, profile).draw(rng) if schema is not None else {}
     values = drawn if isinstance(drawn, dict) else {}
     for name in required:
         if values.get(name) is None:
-            values[name] = draw_member(members, name, rng, needed=True, edges=edges)
+            values[name] = draw_member(members, name, rng, needed=True, edges=edges, profile=profile)
     return values
 
 

@@ -14,6 +14,7 @@ from contracts.exchange.locations import find, is_outside, put
 from contracts.messages import ABSENT
 from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import tokens_of
+from generators.data.plan import ValueProfile
 from generators.errors import NotApplicableError
 from generators.requests.calls import RequestDraft, body_examples, body_schema, draft, item_media, json_media
 from generators.requests.item_requests import item_actions, item_request, item_resources
@@ -219,8 +220,13 @@ class OperationSpec:
         return made
 
 
-def operation_spec(contract: Contract, operation: Operation, given: Mapping[str, str]) -> OperationSpec:
-    """Return the specification of a bulk operation. Raises MisuseError when its requests cannot be composed."""
+def operation_spec(
+    contract: Contract, operation: Operation, given: Mapping[str, str], values: ValueProfile = "realistic"
+) -> OperationSpec:
+    """Return the specification of a bulk operation, whose records have `values` of this spread.
+
+    Raises MisuseError when its requests cannot be composed.
+    """
     bulk = operation.bulk
     if bulk is None:
         raise MisuseError(f"{operation.id} is no bulk operation.", cure="Name one that has 'x-bulk'.")
@@ -246,7 +252,11 @@ def operation_spec(contract: Contract, operation: Operation, given: Mapping[str,
         actions=tuple(action_options(operation, element)),
         makers={
             one.meaning: RecordFactory(
-                contract, resource(one.meaning), fallback=encoder.payload_schema, target_schema=target_schema
+                contract,
+                resource(one.meaning),
+                fallback=encoder.payload_schema,
+                target_schema=target_schema,
+                profile=values,
             )
             for one in resources
         },

@@ -14,6 +14,7 @@ from contracts.schemas.keywords import is_annotation
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import escape
 from generators.data.mutation import Mutation, invalid_variants
+from generators.data.plan import ValueProfile
 from generators.errors import NotApplicableError
 from generators.requests.calls import draw_member, draw_members, fill_lookup
 from generators.requests.known_records import NO_MEMBERS, RecordContext, StoredKey
@@ -32,13 +33,15 @@ class RecordFactory:
 
     `fallback` is the payload's schema for a resource without one, `target_schema` that of the item's target
     location, None without one. `unique` are members that must be unique, alone or together; `free` are those with
-    no constraint beyond their schema: no key, reference, tombstone or version, and not unique.
+    no constraint beyond their schema: no key, reference, tombstone or version, and not unique. `profile` is the spread
+    of values.
     """
 
     __slots__ = (
         "_keys",
         "_needed",
         "_own",
+        "_profile",
         "_required",
         "_resources",
         "free",
@@ -49,10 +52,16 @@ class RecordFactory:
     )
 
     def __init__(
-        self, contract: Contract, resource: Resource | None, *, fallback: Schema | None, target_schema: Schema | None
+        self,
+        contract: Contract,
+        resource: Resource | None,
+        *,
+        fallback: Schema | None,
+        target_schema: Schema | None,
+        profile: ValueProfile = "realistic",
     ) -> None:
         named = resource.schema if resource is not None else None
-        self.resource, self._resources = resource, contract.resources
+        self.resource, self._resources, self._profile = resource, contract.resources, profile
         schema = contract.schemas.schema(named) if named is not None else fallback
         self.schema = schema.request if schema is not None else None
         unsent = self.schema.unsent if self.schema is not None else frozenset()
@@ -105,7 +114,8 @@ class RecordFactory:
 
     def draw(self, context: RecordContext, *, complete: bool = True) -> dict[str, Any]:
         """Return members drawn from the schema alone; `complete` ones contain all required members."""
-        return draw_members(self.schema, self.members, self._required if complete else (), context.rng)
+        required = self._required if complete else ()
+        return draw_members(self.schema, self.members, required, context.rng, profile=self._profile)
 
     def record_members(
         self, context: RecordContext, *, complete: bool = True, stored: Mapping[str, Any] = NO_MEMBERS
@@ -124,7 +134,9 @@ class RecordFactory:
         needed = self._needed if complete else ()
         names = [name for name in own if name in needed or rng.random() < OPTIONAL_MEMBER_SHARE]
         return {
-            name: draw_member(self.members, name, rng, needed=name in self._required) if own[name] else None
+            name: draw_member(self.members, name, rng, needed=name in self._required, profile=self._profile)
+            if own[name]
+            else None
             for name in names
         }
 
@@ -135,7 +147,7 @@ class RecordFactory:
         names = [name for name in self.members if not writable or name in writable]
         names = [name for name in names if self.resource is None or name != self.resource.key]
         chosen = context.rng.sample(names, min(len(names), 1 + int(context.rng.random() * 3)))
-        values = {name: draw_member(self.members, name, context.rng) for name in chosen}
+        values = {name: draw_member(self.members, name, context.rng, profile=self._profile) for name in chosen}
         return self.resolve(values, context, needed=(), stored=stored) or {}
 
     def resolve(
@@ -299,7 +311,7 @@ class RecordFactory:
 
         `edges` is the share of values at the limits of their ranges. Raises NotApplicableError.
         """
-        drawn = draw_members(self.schema, self.members, self._required, context.rng, edges=edges)
+        drawn = draw_members(self.schema, self.members, self._required, context.rng, edges=edges, profile=self._profile)
         assert self.resource is not None  # noqa: S101 - experiments are made with declared resources
         own = {self.resource.key, *self.unique, *self._required}
         kept = {*self.free, *own} - self.resource.references.keys() - ({self.resource.key}.difference(self._required))
@@ -349,7 +361,7 @@ class RecordFactory:
 
     def any_value(self, name: str, context: RecordContext) -> Any:
         """Return a value for a member, not null when its schema allows another value."""
-        return draw_member(self.members, name, context.rng, needed=True, edges=0.0)
+        return draw_member(self.members, name, context.rng, needed=True, edges=0.0, profile=self._profile)
 
 
 def _awkward_keys(key: str) -> Iterator[str]:

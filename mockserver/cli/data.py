@@ -8,6 +8,7 @@ from mockserver.cli.options import Command, reading_of, reading_options, tell_re
 from mockserver.cli.target import pairs
 
 if TYPE_CHECKING:
+    from generators.data.plan import ValueProfile
     from generators.datasets.write import Form
 
 
@@ -34,6 +35,13 @@ def _share(context: click.Context, parameter: click.Parameter, value: str) -> fl
     default="0%",
     show_default=True,
     help="Share of values that violate one schema keyword.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(["realistic", "plain", "wide"]),
+    default="realistic",
+    show_default=True,
+    help="Text that suits the name of its member, plain letters and digits, or all that the schema allows.",
 )
 @click.option(
     "--format",
@@ -64,6 +72,7 @@ def data(
     number: int,
     seed: int,
     invalid: float,
+    profile: "ValueProfile",
     form: "Form",
     given: dict[str, str],
     output: TextIO,
@@ -81,4 +90,15 @@ def data(
 
     contract = find_sources((api,), reading_of(reading))[0].load().contract
     tell_repairs(contract, api)
-    write_data(contract, what, output, n=number, seed=seed, invalid=invalid, form=form, given=given, labels=labels)
+    write_data(
+        contract,
+        what,
+        output,
+        n=number,
+        seed=seed,
+        invalid=invalid,
+        profile=profile,
+        form=form,
+        given=given,
+        labels=labels,
+    )

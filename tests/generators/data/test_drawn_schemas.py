@@ -1,13 +1,16 @@
 """Schemas drawn around a value that they are known to have: the generator must find some, a second validator agree."""
 
 import re
+from itertools import islice
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from generators.data.compile import stream
+from generators.data.compile import compile_schema, stream
+from generators.data.mutation import invalid_variant, invalid_variants
 from generators.errors import UnsatisfiableError
 
 json_values = st.recursive(
@@ -113,12 +116,17 @@ def test_a_schema_drawn_around_a_value_is_satisfied():
         judge = Draft202012Validator(schema)
         judge.validate(value)
         try:
-            made = list(stream(schema, 3, 5))
+            made = [*stream(schema, 3, 5), *compile_schema(schema, profile="wide").stream(3, 5)]
         except UnsatisfiableError:
             given_up.append(schema)
             return
         for one in made:
             judge.validate(one)
+        for one in (
+            *islice(invalid_variants(schema, value, Random(1)), 20),
+            invalid_variant(schema, made[-1], Random(2)),
+        ):
+            assert one is None or not judge.is_valid(one.value)
 
     drawn()
     assert len(given_up) <= 3

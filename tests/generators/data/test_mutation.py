@@ -2,14 +2,15 @@
 
 from random import Random
 
+import orjson
 import pytest
 from jsonschema import Draft202012Validator
+from sample_schemas import SCHEMAS, second_opinion
 
 from contracts.openapi.loading import load_bundled
 from contracts.openapi.validation import validate_value
 from generators.data.compile import compile_schema
-from generators.data.mutation import invalid_variant, invalid_variants
-from generators.data.mutation_rules import RULES
+from generators.data.mutation import RULES, STEERED_RULES, invalid_variant, invalid_variants
 
 EXAMPLES = {
     "type": ({"type": ["integer", "null"]}, 3, ""),
@@ -43,6 +44,43 @@ EXAMPLES = {
     "contains": ({"contains": {"const": 1}, "items": {"type": "integer"}}, [1, 2], ""),
     "minContains": ({"contains": {"const": 1}, "minContains": 2}, [1, 1, 2], ""),
     "maxContains": ({"contains": {"const": 1}, "maxContains": 1}, [1, 2], ""),
+    "not": ({"type": "object", "not": {"required": ["a", "b"]}}, {"a": 1}, ""),
+}
+IF_CARD = {
+    "type": "object",
+    "required": ["kind"],
+    "properties": {"kind": {"enum": ["card", "cash"]}, "iban": {"type": "string"}, "number": {"type": "string"}},
+    "if": {"properties": {"kind": {"const": "card"}}},
+    "then": {"required": ["number"], "properties": {"iban": False}},
+    "else": {"properties": {"number": False}},
+}
+STEERED = {
+    "then of a condition that held": (IF_CARD, {"kind": "card", "number": "1"}, {("required", ""), ("not", "/iban")}),
+    "condition of the other branch": (IF_CARD, {"kind": "cash", "iban": "1"}, {("required", ""), ("not", "/number")}),
+    "condition in a list": (
+        {"items": {"if": {"minimum": 10}, "then": {"multipleOf": 10}}},
+        [3, 20],
+        {("multipleOf", "/0"), ("multipleOf", "/1")},
+    ),
+    "dependent schema": (
+        {"dependentSchemas": {"to": {"required": ["from"], "properties": {"from": {"type": "integer"}}}}},
+        {"note": "x"},
+        {("required", ""), ("type", "/from")},
+    ),
+    "not of a member": ({"properties": {"a": {"type": "integer", "not": {"enum": [1, 2]}}}}, {"a": 3}, {("not", "/a")}),
+    "not by reference": (
+        {"$defs": {"x": {"properties": {"a": {"const": 1}}, "required": ["a"]}}, "not": {"$ref": "#/$defs/x"}},
+        {"b": 2},
+        {("not", "")},
+    ),
+}
+NUMBERS = {
+    "int64": {"type": "integer", "format": "int64", "minimum": -(2**63), "maximum": 2**63 - 1},
+    "unsigned": {"type": "integer", "minimum": 0, "maximum": 2**64 - 1},
+    "no more than doubles": {"type": "number", "minimum": -1e300, "maximum": 1e300},
+    "cents": {"type": "number", "minimum": 0, "maximum": 1, "multipleOf": 0.01},
+    "bounds beside the grid": {"type": "integer", "minimum": 1, "maximum": 99, "multipleOf": 10},
+    "excluded bounds on the grid": {"exclusiveMinimum": 0, "exclusiveMaximum": 12, "multipleOf": 3},
 }
 
 
@@ -63,7 +101,42 @@ def test_each_keyword_can_be_broken_alone(keyword):
 
 def test_there_is_an_example_of_every_rule():
     """No rule is without a test."""
-    assert EXAMPLES.keys() == RULES.keys()
+    assert EXAMPLES.keys() | STEERED_RULES.keys() == RULES.keys()
+
+
+@pytest.mark.parametrize("name", STEERED)
+def test_what_schemas_exclude_or_demand_together_is_broken(name):
+    """`not`, `if` and `dependentSchemas` are broken by a value that other keywords allow, changed where it must be."""
+    schema, value, expected = STEERED[name]
+    judge = Draft202012Validator(schema)
+    judge.validate(value)
+    found = [one for seed in range(3) for one in invalid_variants(schema, value, Random(seed))]
+    assert {(one.keyword, one.pointer) for one in found} >= expected
+    assert not any(judge.is_valid(one.value) for one in found)
+
+
+@pytest.mark.parametrize("name", [*SCHEMAS, *NUMBERS])
+def test_what_is_called_invalid_is_so_to_a_second_validator(name):
+    """No variant of any value, usual or wide, is valid to another implementation; each can be written as JSON."""
+    schema = {**SCHEMAS, **NUMBERS}[name]
+    judge = None if "unicode" in name else second_opinion(schema)  # Python's own expressions know no \\p
+    for profile in ("plain", "wide"):
+        for n, value in enumerate(compile_schema(schema, profile=profile).stream(3, 3)):
+            for one in invalid_variants(schema, value, Random(n)):
+                assert judge is None or not judge.is_valid(one.value), (value, one)
+                assert orjson.dumps(one.value)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_each_bound_of_numbers_is_broken(name):
+    """Bounds at the ends of a format, and those that lie on or beside the grid of `multipleOf`, are broken alone."""
+    schema = NUMBERS[name]
+    found = {
+        one.keyword
+        for value in compile_schema(schema, profile="wide").stream(1, 3)
+        for one in invalid_variants(schema, value, Random(1))
+    }
+    assert found >= schema.keys() - {"type", "format"}
 
 
 @pytest.mark.slow
@@ -107,8 +180,9 @@ def test_branches_that_are_not_taken_are_left_alone():
         "then": {"properties": {"n": {"minimum": 3}}},
         "else": {"properties": {"n": {"maximum": 9}}},
     }
-    assert {one.keyword for one in invalid_variants(schema, {"kind": "A", "n": 5}, Random(1))} == {"type", "minimum"}
-    assert {one.keyword for one in invalid_variants(schema, {"kind": "B", "n": 5}, Random(1))} == {"type", "maximum"}
+    for kind, keywords in (("A", {"minimum"}), ("B", {"maximum"})):
+        found = list(invalid_variants(schema, {"kind": kind, "n": 5}, Random(1)))
+        assert {one.keyword for one in found if one.value.get("kind") == kind} == keywords
 
 
 def test_the_order_is_random_and_seeded():

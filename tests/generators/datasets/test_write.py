@@ -238,3 +238,28 @@ def test_every_operation_resource_and_schema_has_data():
         for name in (*names, *(one.name for one in contract.resources.values() if one.schema)):
             assert len(list(islice(data_source(contract, name, {}).rows(1, 0.0), 3))) == 3
         assert Router(contract)
+
+
+@pytest.mark.parametrize(("contract", "name"), [(GENERO, "customer"), (ONKEY, "Trade"), (ONKEY, "batchCreate")])
+def test_a_profile_changes_the_values_and_not_what_is_valid(contract, name):
+    """Wide values go through references, keys and labels as realistic ones do, and differ from them."""
+    written_as = {
+        one: written(contract, name, n=60, form="ndjson", profile=one) for one in ("realistic", "plain", "wide")
+    }
+    assert len(set(written_as.values())) == 3
+    assert written_as["realistic"] == written(contract, name, n=60, form="ndjson")
+    assert {text.isascii() for text in (written_as["plain"].replace("\n", ""), written_as["wide"])} >= {False}
+    table = list(csv.reader(io.StringIO(written(contract, name, n=60, form="csv", profile="wide"), newline="")))
+    assert {len(row) for row in table} == {len(table[0])}
+    assert len(table) == 61
+
+
+def test_the_command_knows_the_profiles():
+    """`--profile` chooses the spread of values; another word is refused with the known ones."""
+    runner = CliRunner()
+    wide = runner.invoke(data, ["onkey", "Trade", "-n", "30", "--profile", "wide"])
+    assert wide.exit_code == 0
+    assert wide.output != runner.invoke(data, ["onkey", "Trade", "-n", "30"]).output
+    refused = runner.invoke(data, ["onkey", "Trade", "--profile", "wild"])
+    assert refused.exit_code == 2
+    assert "'realistic', 'plain', 'wide'" in refused.output

@@ -1,173 +1,32 @@
-"""Plan arrays and objects. Begin with `plan_array` and `plan_object`."""
+"""Plan objects. Begin with `plan_object`."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, takewhile
+from itertools import chain
 from random import Random
 from typing import Final
 
 from generators.data.formats import kind_of
 from generators.data.normalise import Flat, conjunction
-from generators.data.plan import Draw, DrawPlan, Planner, PlanNode, pattern_predicate
+from generators.data.plan import Draw, DrawPlan, Planner, PlanNode, ValueProfile, pattern_predicate
+from generators.data.scalars import NAMES
+from generators.data.wide import log_size
 from generators.errors import ContradictionError, UnsatisfiableError
-
-MAX_EXTRA_ELEMENTS: Final = 4  # elements beyond the required ones
-MAX_ELEMENT_TRIES: Final = 100
-UNBOUNDED_ELEMENTS: Final = 1 << 40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArrayShape:
-    """The parts of an array: `prefix`, then `contained` (as many as `contains` needs) mixed with `rest`.
-
-    `least` and `most` limit its length, `more` is how many elements are added to the least at most.
-    """
-
-    where: str
-    prefix: tuple[PlanNode, ...]
-    contained: tuple[PlanNode, ...]
-    rest: PlanNode | None
-    least: int
-    most: int
-    more: int
-    unique: bool
-    lenient: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ArraySite:
-    """An array schema to plan, its place, and the kind of text in its elements."""
-
-    planner: Planner
-    flat: Flat
-    where: str
-    kind: str
-
-    def plan(self, schema: object, step: str) -> PlanNode:
-        """Return the node of a schema of elements, which differ where they must."""
-        planner = self.planner.varied() if self.flat.get("uniqueItems") else self.planner
-        return planner.plan(schema, f"{self.where}/{step}", self.kind)
-
-    @property
-    def every(self) -> object:
-        """Return the schema of the elements after `prefixItems`."""
-        return self.flat.get("items", self.flat.get("unevaluatedItems", True))
-
-    @property
-    def count(self) -> int:
-        """Return the number of elements that `contains` requires."""
-        return int(self.flat.get("minContains", 1)) if "contains" in self.flat else 0
-
-
-def plan_array(planner: Planner, flat: Flat, where: str, kind: str) -> DrawPlan:
-    """Plan arrays. Raises ContradictionError and UnsatisfiableError."""
-    site = ArraySite(planner, flat, where, kind)
-    most = flat.get("maxItems", UNBOUNDED_ELEMENTS)
-    prefix = tuple(site.plan(schema, f"prefixItems/{n}") for n, schema in enumerate(flat.get("prefixItems", ())[:most]))
-    contained = _contained(site)[: most - len(prefix)] if site.count else ()
-    prefix = _with_contained(site, prefix, site.count - len(contained))
-    least = max(flat.get("minItems", 0), len(prefix) + len(contained) if site.count else 0)
-    if least > most:
-        raise ContradictionError("minItems", f"{least} elements are needed, {most} can be")
-    shape = ArrayShape(
-        where=where,
-        prefix=prefix,
-        contained=contained,
-        rest=_rest(site) if most > len(prefix) else None,
-        least=least,
-        most=most,
-        more=(0 if least else 1) if planner.typical else MAX_EXTRA_ELEMENTS,
-        unique=flat.get("uniqueItems", False),
-        lenient=planner.lenient,
-    )
-    risk = "contains" if "contains" in flat else ""
-    return DrawPlan(build=lambda: _array_builder(shape), needs=_needs(shape), inner=True, risk=risk)
-
-
-def _rest(site: ArraySite) -> PlanNode:
-    """Return the node of the elements after `prefixItems`."""
-    every = conjunction(site.every, {"not": site.flat["contains"]}) if "maxContains" in site.flat else site.every
-    return site.plan(every, "items")
-
-
-def _contained(site: ArraySite) -> tuple[PlanNode, ...]:
-    """Return the nodes of the elements for `contains`, after those of `prefixItems`."""
-    node = site.plan(conjunction(site.every, site.flat["contains"]), "contains")
-    return () if "prefixItems" in site.flat and not node.possible() else (node,) * site.count
-
-
-def _with_contained(site: ArraySite, prefix: tuple[PlanNode, ...], count: int) -> tuple[PlanNode, ...]:
-    """Return the elements of `prefixItems`, the first `count` that can be made valid for `contains`."""
-    found = list(prefix)
-    for n, schema in enumerate(site.flat.get("prefixItems", ())[: len(prefix)] if count > 0 else ()):
-        node = site.plan(conjunction(schema, site.flat["contains"]), "contains")
-        if count > 0 and node.possible():
-            found[n] = node
-            count -= 1
-    if count > 0:
-        raise ContradictionError("contains", "there is no room for what it asks for")
-    return tuple(found)
-
-
-def _needs(shape: ArrayShape) -> tuple[PlanNode, ...]:
-    rest = (shape.rest,) if shape.rest and shape.least > len(shape.prefix) + len(shape.contained) else ()
-    return (*shape.prefix[: shape.least], *shape.contained, *rest)
-
-
-def _array_builder(shape: ArrayShape) -> Draw:
-    """Return what draws arrays; they end before the first element that cannot be."""
-    forced = shape.least if shape.lenient else 0
-    able = [node for _, node in takewhile(lambda pair: pair[0] < forced or pair[1].possible(), enumerate(shape.prefix))]
-    prefix = [node.link() for node in able]
-    contained = [node.link() for node in shape.contained]
-    least, fixed = shape.least, len(prefix) + len(contained)
-    is_open = shape.rest is not None and len(able) == len(shape.prefix) and (forced > fixed or shape.rest.possible())
-    rest = shape.rest.link(max(1, shape.more, least)) if is_open and shape.rest else None
-    most = min(shape.most, max(least, fixed) + shape.more) if rest else min(shape.most, fixed)
-
-    def lay(rng: Random, fuel: int) -> list[Draw]:
-        length = least if fuel <= 0 else most if shape.more == 1 else least + int(rng.random() * (most - least + 1))
-        tail = [*contained, *([rest] * (length - fixed) if rest else ())]
-        if contained:
-            rng.shuffle(tail)
-        return [*prefix[:length], *tail]
-
-    if shape.unique:
-        return lambda rng, fuel: _distinct_elements(lay(rng, fuel), rng, fuel, shape)
-    return lambda rng, fuel: [draw(rng, fuel) for draw in lay(rng, fuel)]
-
-
-def _distinct_elements(draws: list[Draw], rng: Random, fuel: int, shape: ArrayShape) -> list[object]:
-    values: list[object] = []
-    seen: set[str] = set()
-    for draw in draws:
-        for _ in range(MAX_ELEMENT_TRIES):
-            value = draw(rng, fuel)
-            if (key := _equality_key(value)) not in seen:
-                seen.add(key)
-                values.append(value)
-                break
-        else:
-            if len(values) < shape.least and not shape.lenient:
-                raise UnsatisfiableError(
-                    shape.where, "uniqueItems", f"only {len(values)} different elements were found"
-                )
-            break
-    return values
-
-
-def _equality_key(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
 
 OPTIONAL_MEMBER_SHARE: Final = 0.7  # share of objects that have an optional member
 MAX_EXTRA_MEMBERS: Final = 3  # undeclared members of an open map
+WIDE_EXTRA_MEMBERS: Final = 8  # the same in a wide profile
+MAX_WIDE_MEMBERS: Final = 100  # a greater maxProperties is not tested
+OPEN_KEYWORDS: Final = ("additionalProperties", "unevaluatedProperties")
+WIDE_EXTRA_SHARE: Final = 0.3  # share of objects with undeclared members, where a wide profile has them
 MAX_NAME_TRIES: Final = 100
 UNBOUNDED_MEMBERS: Final = 1 << 40
 DEFAULT_NAMES: Final = {"type": "string", "pattern": "^[a-z]{3,10}$"}
+WIDE_NAMES: Final = {
+    "type": "string",
+    "pattern": "^(([a-z]{1,12}[-_./ ]?){1,3}[0-9]?|[a-z\u00e4\u00e9\u0434\u540d]{1,40})$",
+    "maxLength": 40,
+}
 UNSENT: Final = ({"readOnly": True}, {"writeOnly": True})  # members of the other side: `contracts.schemas.directions`
 CHECKED_OBJECT_KEYWORDS: Final = (
     "patternProperties",
@@ -182,8 +41,8 @@ CHECKED_OBJECT_KEYWORDS: Final = (
 class ObjectShape:
     """The parts of an object. `extras` are pairs of nodes: the names of further members, and their values.
 
-    `least` and `most` limit the number of members, `more` is how many further ones are added. `share` (0 to 1) of the
-    objects have an optional member.
+    `least` and `most` limit the number of members, `more` is how many further ones are added, in `extra_share` (0 to 1)
+    of the objects. `share` of the objects have an optional member.
     """
 
     where: str
@@ -195,6 +54,7 @@ class ObjectShape:
     most: int
     follows: Mapping[str, list[str]]
     share: float
+    extra_share: float
     lenient: bool
 
 
@@ -202,6 +62,7 @@ def plan_object(planner: Planner, flat: Flat, where: str, _kind: str) -> DrawPla
     """Plan objects. Raises ContradictionError and UnsatisfiableError."""
     required = frozenset(flat.get("required", ()))
     is_map = isinstance(flat.get("additionalProperties"), Mapping) or "patternProperties" in flat
+    is_map = is_map or (planner.is_wide and _is_open(flat, planner.profile))
     members = dict(_members(planner, flat, where))
     least, most = max(flat.get("minProperties", 0), len(required)), flat.get("maxProperties", UNBOUNDED_MEMBERS)
     if least > most:
@@ -211,7 +72,8 @@ def plan_object(planner: Planner, flat: Flat, where: str, _kind: str) -> DrawPla
         members=members,
         required=required,
         extras=tuple(_extras(planner, flat, where)) if is_map or least > len(required) else (),
-        more=0 if not is_map else 1 if planner.typical else MAX_EXTRA_MEMBERS,
+        more=0 if not is_map else 1 if planner.typical else _more_members(planner, flat),
+        extra_share=WIDE_EXTRA_SHARE if planner.is_wide and "properties" in flat else 1.0,
         least=least,
         most=most,
         follows=flat.get("dependentRequired", {}),
@@ -221,6 +83,18 @@ def plan_object(planner: Planner, flat: Flat, where: str, _kind: str) -> DrawPla
     risk = next((keyword for keyword in CHECKED_OBJECT_KEYWORDS if keyword in flat), "")
     needs = tuple(members[name] for name in members if name in required)
     return DrawPlan(build=lambda: _object_builder(shape), needs=needs, inner=True, risk=risk)
+
+
+def _is_open(flat: Flat, profile: ValueProfile) -> bool:
+    """Say whether objects have undeclared members: where the schema mentions them, and if `wide` where it is silent."""
+    told = next((flat[keyword] for keyword in OPEN_KEYWORDS if keyword in flat), None)
+    return told is not False and (told is not None or profile == "wide" or "properties" not in flat)
+
+
+def _more_members(planner: Planner, flat: Flat) -> int:
+    if not planner.is_wide:
+        return MAX_EXTRA_MEMBERS
+    return max(WIDE_EXTRA_MEMBERS, min(MAX_WIDE_MEMBERS, int(flat.get("maxProperties", 0))))
 
 
 def _members(planner: Planner, flat: Flat, where: str) -> Iterator[tuple[str, PlanNode]]:
@@ -256,9 +130,10 @@ def _extras(planner: Planner, flat: Flat, where: str) -> Iterator[tuple[PlanNode
         ({"type": "string", "pattern": pattern}, f"patternProperties/{pattern}", patterns[pattern])
         for pattern in patterns
     ]
-    ways.append(({"type": "string"} if names else DEFAULT_NAMES, "additionalProperties", open_schema))
+    usual = WIDE_NAMES if planner.is_wide else DEFAULT_NAMES
+    ways.append(({"type": "string"} if names else usual, "additionalProperties", open_schema))
     for name, keyword, value in ways:
-        named = planner.plan(conjunction(name, names if names is not None else True), f"{where}/propertyNames")
+        named = planner.plan(conjunction(name, names if names is not None else True), f"{where}/propertyNames", NAMES)
         yield named, planner.plan(value, f"{where}/{keyword}")
 
 
@@ -302,8 +177,11 @@ def _bounded_members(shape: ObjectShape, member_draws: Mapping[str, Draw], extra
         chosen = _chosen_names(shape, optional, rng, fuel)
         value = {name: draw_member(rng, fuel) for name, draw_member in member_draws.items() if name in chosen}
         missing = shape.least - len(value)
-        if fuel > 0 and shape.more:
-            missing = max(missing, min(int(rng.random() * (shape.more + 1)), shape.most - len(value)))
+        if fuel > 0 and shape.more and (shape.extra_share == 1 or rng.random() < shape.extra_share):
+            count = (
+                int(rng.random() * (shape.more + 1)) if shape.more <= MAX_EXTRA_MEMBERS else log_size(rng, shape.more)
+            )
+            missing = max(missing, min(count, shape.most - len(value)))
         if missing > 0 and extras:
             further = (extras[int(rng.random() * len(extras))] for _ in range(MAX_NAME_TRIES + missing))
             named = ((str(name(rng, fuel)), draw_member) for name, draw_member in further)
