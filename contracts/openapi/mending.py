@@ -14,8 +14,8 @@ from contracts.errors import Fault
 from contracts.messages import ABSENT
 from contracts.openapi.grammar import METHODS
 from contracts.openapi.references import LEFT_OUT, Documents
-from contracts.openapi.routing import SERVER_VARIABLE, split_template, variables_of
-from contracts.schemas.keywords import SCHEMA_KEYWORDS
+from contracts.openapi.routing import SERVER_VARIABLE, joined_variables, split_template, variables_of
+from contracts.schemas.keywords import EXCLUSIVE_LIMITS, SCHEMA_KEYWORDS
 from contracts.schemas.published import PublishedSchema, SchemaError
 from contracts.syntax.text import did_you_mean, look_up, pointer_of, short, split_ref
 
@@ -24,6 +24,7 @@ DECLARATIONS: Final = frozenset(("x-path-case", "x-reserved", "x-resources"))  #
 MAX_ROUNDS: Final = 50  # mending one mistake may show another one
 UNKNOWN: Final = "It is ignored."
 ANYTHING: Final = "It accepts everything."
+FIXED_FORMATS: Final = frozenset(("date", "date-time", "ipv4", "ipv6", "time", "uuid"))  # that say where a value ends
 DEFAULTS: Final[Mapping[str, Callable[[], object]]] = {
     "content": dict,
     "description": str,
@@ -173,6 +174,8 @@ def _no_branch(holder: Mapping[str, object], path: Tokens, value: Any, _: Schema
 def _wrong_type(holder: Mapping[str, object], path: Tokens, value: Any, broken: SchemaError) -> str:
     expected = broken.expected
     types = {expected} if isinstance(expected, str) else set(expected)
+    if path[-1] in EXCLUSIVE_LIMITS:
+        return _exclusive(holder, path, value)
     if types == {"object", "boolean"}:
         return _wrong_schema(holder, path)
     for one in sorted(types & CONVERT.keys()):
@@ -181,6 +184,15 @@ def _wrong_type(holder: Mapping[str, object], path: Tokens, value: Any, broken: 
             if converted is not ABSENT:
                 return _put(holder, path, converted)
     return ""
+
+
+def _exclusive(holder: Mapping[str, object], path: Tokens, value: object) -> str:
+    """Mend an exclusive limit that is a flag, as in OpenAPI 3.0, where 3.1 wants a number."""
+    schema, limit = _parent(holder, path), EXCLUSIVE_LIMITS[str(path[-1])]
+    other = schema.get(limit)
+    if value is not True or not isinstance(other, int | float) or isinstance(other, bool):
+        return ""
+    return _put(holder, path, schema.pop(limit), f"It is taken as {short(other)}, in the place of '{limit}'.")
 
 
 def _wrong_schema(holder: Mapping[str, object], path: Tokens) -> str:
@@ -280,6 +292,7 @@ def mend_paths(documents: Documents) -> Iterator[Fault]:
                 *_repeated_id(place, ids),
                 *_fragment(documents, place),
                 *_variables(documents, place),
+                *_joined(documents, place),
             ]
             for tokens, fact, mended, cure in found:
                 yield Fault(file=shown, pointer=pointer_of(tokens), fact=fact, mended=mended, cure=cure)
@@ -339,6 +352,33 @@ def _parameters(documents: Documents, place: PathPlace) -> list[tuple[object, Ma
     """Return the parameter objects of an operation and its path item, as written and as referred to."""
     listed = (*place.item.get("parameters", ()), *place.operation.get("parameters", ()))
     return [(one, _resolved(documents, one)) for one in listed]
+
+
+def _joined(documents: Documents, place: PathPlace) -> Mends:
+    """Tell variables that share a segment, and whose values cannot be told apart."""
+    schemas = {one["name"]: _resolved(documents, one.get("schema", {})) for _, one in _parameters(documents, place)}
+    path = split_template(place.path)[0]
+    names = variables_of(path)
+    for at, literals in joined_variables(path):
+        for literal, left, right in zip(literals, names[at:], names[at + 1 :], strict=False):
+            if not any(_ends_at(schemas.get(one, {}), literal) for one in (left, right)):
+                fact = f"nothing says where '{left}' ends and '{right}' begins."
+                mended = f"It is split at the {'last' if literal == '.' else 'first'} '{literal}'."
+                cure = "Give one of them an enum or a pattern."
+                yield place.tokens[:2], fact, mended if literal else f"'{left}' is as short as can be.", cure
+
+
+def _ends_at(schema: Mapping[str, Any], literal: str) -> bool:
+    """Say whether the values of a path parameter are told from a literal beside them, as far as its schema says."""
+    if schema.get("enum"):
+        return not literal or not any(literal in str(word) for word in schema["enum"])
+    if "pattern" in schema or schema.get("format") in FIXED_FORMATS:
+        return True
+    length = schema.get("minLength")
+    if length is not None and length == schema.get("maxLength"):
+        return True
+    kind = schema.get("type")
+    return kind == "boolean" or (kind in {"integer", "number"} and literal not in {"", "."})
 
 
 def _variables(documents: Documents, place: PathPlace) -> Mends:

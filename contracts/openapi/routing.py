@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice
 from typing import Final, TypeAlias, cast
 from urllib.parse import quote, unquote
 
@@ -59,6 +59,20 @@ def segment_pattern(segment: str, *, ignore_case: bool = False) -> re.Pattern[st
     return re.compile("(.+?)".join(literals), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
+def splits(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
+    """Yield each way to read a text as values with these literals between them, the likeliest first.
+
+    A dot is likely the last one, as before the extension of a file; any other literal the first one.
+    """
+    if not literals:
+        yield (text,)
+        return
+    literal, rest = literals[0], literals[1:]
+    cuts = [n for n in range(1, len(text) - len(literal)) if text.startswith(literal, n)]
+    for n in reversed(cuts) if literal == "." else cuts:
+        yield from ((text[:n], *others) for others in splits(rest, text[n + len(literal) :]))
+
+
 def split_segment(segment: str, text: str) -> tuple[str, ...]:
     """Return a decoded segment split at its variables: text, value, text, value, ..., text.
 
@@ -68,8 +82,26 @@ def split_segment(segment: str, text: str) -> tuple[str, ...]:
     found = segment_pattern(segment).fullmatch(text) if names else None
     if found is None:
         return ("", text, "")
-    cuts = [0, *(at for n in range(len(names)) for at in found.span(n + 1)), len(text)]
-    return tuple(text[begin:end] for begin, end in pairwise(cuts))
+    begin, end = found.start(1), found.end(len(names))
+    literals = tuple(map(unquote, VARIABLES.split(segment)[2:-1:2]))
+    values = next(splits(literals, text[begin:end]))
+    inner = [piece for pair in zip(values, (*literals, text[end:]), strict=True) for piece in pair]
+    return (text[:begin], *inner)
+
+
+Joined: TypeAlias = tuple[tuple[int, tuple[str, ...]], ...]  # segments with several variables
+
+
+@lru_cache(maxsize=10_000)
+def joined_variables(template: str) -> Joined:
+    """Return where several variables share a segment: the index of the first one, and the literals between them."""
+    found, at = [], 0
+    for segment in template.split("/"):
+        pieces = VARIABLES.split(segment)
+        if len(pieces) > 3:  # noqa: PLR2004 - text, a name, text: one variable
+            found.append((at, tuple(map(unquote, pieces[2:-1:2]))))
+        at += len(pieces) // 2
+    return tuple(found)
 
 
 def split_path(template: str, path: str) -> tuple[tuple[str, ...], ...]:
@@ -92,7 +124,9 @@ UNKNOWN: Final = NoRoute(allow=None)
 MAX_CACHED_PATHS: Final = 1000  # matched paths
 MAX_CACHED_PATH_CHARS: Final = 200  # longer paths are not cached
 EnumValues: TypeAlias = Mapping[str, Mapping[str, str]]
-Endpoint: TypeAlias = tuple[Operation, tuple[str, ...], EnumValues]
+Endpoint: TypeAlias = tuple[Operation, tuple[str, ...], EnumValues, Joined]
+MAX_SPLIT_CHARS: Final = 200  # of a segment; a longer one is split in the first way
+MAX_SPLITS: Final = 1000  # that are tried
 
 
 def _selects(operation: Operation, request: Request | None) -> int:
@@ -137,9 +171,10 @@ class Router:
     """Matches requests to a contract's operations, in time independent of their number.
 
     Literal segments win over variables, segment by segment, whatever the methods; a variable matches no empty segment
-    and no reserved word; `%2F` inside a segment belongs to its value; a trailing slash makes another path. Where case
-    is ignored, a variable with an `enum` gets the value as the contract writes it. A path without the method of the
-    request has the methods of the operations whose path parameters accept its values; without any it is unknown.
+    and no reserved word; `%2F` inside a segment belongs to its value; a trailing slash makes another path. Variables in
+    one segment have values that fit their parameters, the likeliest first (`splits`). Where case is ignored, a variable
+    with an `enum` gets the value as the contract writes it. A path without the method of the request has the methods of
+    the operations whose path parameters accept its values; without any it is unknown.
     Of several operations with one method and path, the request's query and header fields select one, else the first.
     """
 
@@ -196,12 +231,28 @@ class Router:
 
     def _variables(self, end: Endpoint, values: tuple[str, ...]) -> dict[str, str]:
         """Return the path variables that have a value, by name."""
-        _, names, words = end
+        _, names, words, joined = end
+        for at, literals in joined:
+            values = (*values[:at], *self._split(end, values, at, literals), *values[at + len(literals) + 1 :])
+        return self._named(words, names, values)
+
+    def _named(self, words: EnumValues, names: tuple[str, ...], values: tuple[str, ...]) -> dict[str, str]:
         variables = dict(zip(names, values, strict=False))
         for name, known in words.items():
             if name in variables:
                 variables[name] = known.get(self._folded(variables[name]), variables[name])
         return variables
+
+    def _split(self, end: Endpoint, values: tuple[str, ...], at: int, literals: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the values of one segment: the likeliest that fit their parameters, else the likeliest."""
+        operation, names, words, _ = end
+        found = values[at : at + len(literals) + 1]
+        text = found[0] + "".join(f"{literal}{value}" for literal, value in zip(literals, found[1:], strict=True))
+        if len(text) > MAX_SPLIT_CHARS:
+            return found
+        options = list(islice(splits(literals, text), MAX_SPLITS))
+        own = names[at : at + len(found)]
+        return next((one for one in options if fits_path(operation, self._named(words, own, one))), options[0])
 
     def _ends(
         self, step: _Branch, segments: list[str], n: int, values: tuple[str, ...]
@@ -243,12 +294,12 @@ class Router:
         for segment in operation.path.split("/")[1:]:
             step = self._next(step, segment)
         words = self._words(operation) if self._fold else {}
-        end = (operation, variables_of(operation.path), words)
+        end = (operation, variables_of(operation.path), words, joined_variables(operation.path))
         first = step.ends.setdefault(operation.method, end)
         if first is not end:
             group = step.alternatives.setdefault(operation.method, [first])
             group.append(end)
-            self._selected |= {one.id for one, _, _ in group}
+            self._selected |= {one[0].id for one in group}
 
     def _words(self, operation: Operation) -> EnumValues:
         """Return the `enum` values of each path variable, by their case-folded form."""

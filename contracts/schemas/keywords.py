@@ -99,7 +99,7 @@ def _value(keyword: str, value: object, reference: Reference, dynamic: Reference
 
 Rewrite: TypeAlias = Callable[[dict[str, object]], None]  # in place
 COMBINATORS: Final = ("$ref", "allOf", "anyOf", "not", "oneOf")
-EXCLUSIVE_LIMITS: Final = (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum"))
+EXCLUSIVE_LIMITS: Final = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
 
 
 def from_30(schema: dict[str, object]) -> None:
@@ -112,7 +112,7 @@ def from_30(schema: dict[str, object]) -> None:
         _allow_null(schema)
     if "$ref" in schema:
         return
-    for exclusive, limit in EXCLUSIVE_LIMITS:
+    for exclusive, limit in EXCLUSIVE_LIMITS.items():
         if isinstance(schema.get(exclusive), bool):
             is_exclusive = schema.pop(exclusive)
             if is_exclusive and limit in schema:

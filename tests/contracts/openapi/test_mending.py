@@ -283,6 +283,66 @@ MISTAKES = {
 }
 
 
+LIMITS = [  # version, schema, what it means, its fault
+    ("3.1.0", {"minimum": 1, "exclusiveMinimum": True}, {"exclusiveMinimum": 1}, "It is taken as 1, in the place of"),
+    (
+        "3.1.0",
+        {"maximum": 9.5, "exclusiveMaximum": True},
+        {"exclusiveMaximum": 9.5},
+        "It is taken as 9.5, in the place",
+    ),
+    ("3.1.0", {"minimum": 1, "exclusiveMinimum": False}, {"minimum": 1}, "It is left out."),
+    ("3.1.0", {"exclusiveMinimum": True}, {}, "It is left out."),
+    ("3.1.0", {"minimum": "x", "exclusiveMinimum": True}, {}, "It is left out."),
+    ("3.0.3", {"minimum": 1, "exclusiveMinimum": True}, {"exclusiveMinimum": 1}, None),
+    ("3.0.3", {"exclusiveMinimum": 1}, {"exclusiveMinimum": 1}, None),
+    ("3.1.0", {"exclusiveMinimum": 1}, {"exclusiveMinimum": 1}, None),
+]
+
+
+@pytest.mark.parametrize(("version", "limits", "meant", "told"), LIMITS)
+def test_exclusive_limits_of_the_other_version_are_converted(loaded, version, limits, meant, told):
+    """A flag in OpenAPI 3.1 means what its author meant, and is told; a number in 3.0 is a number."""
+    at = f"{LIST}/parameters/0/schema"
+    contract = loaded(changed(("/openapi", version), (at, {"type": "number", **limits})))
+    parameter = contract.operation("listPets").parameters[0]
+    assert parameter.schema.raw == {"type": "number", **meant}
+    mended = [one.mended for one in contract.repairs if one.pointer.startswith(at) and "xclusive" in one.pointer]
+    assert [one.startswith(told) for one in mended] == ([True] if told else [])
+
+
+SHARED = [  # path, schemas, whether it is told
+    ("/{a}{b}", {}, True),
+    ("/{a}{b}", {"a": {"type": "integer"}}, True),
+    ("/{a}{b}", {"a": {"enum": ["x", "y"]}}, False),
+    ("/{a}{b}", {"b": {"type": "string", "pattern": "^[.]"}}, False),
+    ("/{a}{b}", {"a": {"type": "string", "minLength": 2, "maxLength": 2}}, False),
+    ("/{a}.{b}", {}, True),
+    ("/{a}.{b}", {"b": {"enum": ["json", "xml"]}}, False),
+    ("/{a}.{b}", {"b": {"enum": ["gz", "tar.gz"]}}, True),
+    ("/{a}.{b}", {"a": {"type": "integer"}}, True),
+    ("/{a}-{b}", {"b": {"type": "integer"}}, False),
+    ("/{a}-{b}", {"b": {"type": "string", "format": "uuid"}}, False),
+    ("/{a}:cancel", {}, False),
+    ("/v{a}", {}, False),
+    ("/{a}/{b}", {}, False),
+]
+
+
+@pytest.mark.parametrize(("path", "schemas", "is_told"), SHARED)
+def test_variables_that_nothing_tells_apart_are_told(loaded, path, schemas, is_told):
+    """Where two variables share a segment, and no schema says where one of them ends, a line says how it is split."""
+    names = [one for one in "ab" if f"{{{one}}}" in path]
+    parameters = [
+        {"name": one, "in": "path", "required": True, "schema": schemas.get(one, {"type": "string"})} for one in names
+    ]
+    item = {"get": {"parameters": parameters, "responses": {"200": {"description": "it"}}}}
+    contract = loaded({**SOUND, "paths": {**SOUND["paths"], path: item}})
+    assert [("begins" in one.fact, "split" in one.mended or "short" in one.mended) for one in contract.repairs] == (
+        [(True, True)] if is_told else []
+    )
+
+
 @pytest.mark.parametrize("name", MISTAKES)
 def test_each_mistake_is_mended_and_told(loaded, name):
     """Each kind has its place, its fact, what was done and a cure; strict loading refuses it with the same fact."""

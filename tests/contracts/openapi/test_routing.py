@@ -73,7 +73,7 @@ def found(router, call):
         ("GET /cats/all", ("GET /{kind}/all", {"kind": "cats"})),
         ("POST /pets:batch", ("POST /pets:batch", {})),
         ("GET /p%65ts/a%2Fb%20c", ("GET /pets/{id}", {"id": "a/b c"})),
-        ("GET /files/a.b.txt", ("GET /files/{name}.{kind}", {"name": "a", "kind": "b.txt"})),
+        ("GET /files/a.b.txt", ("GET /files/{name}.{kind}", {"name": "a.b", "kind": "txt"})),
         ("GET /slash/", ("GET /slash/", {})),
         ("GET /slash", None),
         ("GET /PETS", None),
@@ -150,6 +150,59 @@ def test_a_path_made_of_a_template_leads_back(template, values):
     cut = zip(template.split("/")[1:], split_path(template, expand(template, values)), strict=True)
     assert [piece for wanted, pieces in cut if "{" in wanted for piece in pieces[1::2]] == list(own.values())
     assert last_variable(template) == (list(own)[-1] if own else None)
+
+
+ANY, NUMBER, UUID = {"type": "string"}, {"type": "integer"}, "123e4567-e89b-12d3-a456-426614174000"
+JOINED = [  # template, schemas, segment, values
+    ("{a}{b}", {"a": NUMBER, "b": {"enum": ["kg", "g"]}}, "12kg", ("12", "kg")),
+    ("{a}{b}", {"a": {"enum": ["ab", "abc"]}, "b": {"pattern": "^[0-9]+$"}}, "abc12", ("abc", "12")),
+    ("{a}{b}", {"a": {"type": "string", "minLength": 3, "maxLength": 3}, "b": ANY}, "abcde", ("abc", "de")),
+    ("{a}{b}", {"a": {"type": "string", "format": "uuid"}, "b": ANY}, f"{UUID}x", (UUID, "x")),
+    ("{a}{b}", {"a": {"type": "boolean"}, "b": NUMBER}, "true7", ("true", "7")),
+    ("{a}{b}", {}, "abc", ("a", "bc")),
+    ("{a}{b}", {"b": {"pattern": "^[.].+$"}}, "report.json", ("report", ".json")),
+    ("{a}.{b}", {}, "archive.tar.gz", ("archive.tar", "gz")),
+    (
+        "{a}.{b}",
+        {"b": {"enum": ["gz", "tar.gz"]}, "a": {"pattern": "^[a-z]+$"}},
+        "archive.tar.gz",
+        ("archive", "tar.gz"),
+    ),
+    ("{a}.{b}", {"a": {"type": "number"}, "b": {"enum": ["json"]}}, "1.5.json", ("1.5", "json")),
+    ("{a}-{b}", {}, "x-y-z", ("x", "y-z")),
+    ("{a}-{b}", {"b": {"pattern": "^[^-]+$"}}, "x-y-z", ("x-y", "z")),
+    ("{a}-{b}", {"a": NUMBER, "b": NUMBER}, "-5--3", ("-5", "-3")),
+    ("{a}-{b}", {"a": {"type": "string", "format": "date"}, "b": ANY}, "2026-01-02-x", ("2026-01-02", "x")),
+    ("{a}:{b}", {"b": {"enum": ["cancel"]}}, "urn:x:cancel", ("urn:x", "cancel")),
+    ("{a},{b}", {"a": {"type": "number"}, "b": {"type": "number"}}, "1.5,-2", ("1.5", "-2")),
+    ("{a}...{b}", {}, "v1.0...v1.1", ("v1.0", "v1.1")),
+    ("x{a}-{b}-{c}y", {"b": NUMBER}, "xp-q-7-ry", ("p-q", "7", "r")),
+    ("{a}-{b}", {"a": NUMBER, "b": NUMBER}, "x-y", ("x", "y")),
+]
+
+
+@pytest.mark.parametrize(("template", "schemas", "segment", "values"), JOINED)
+def test_variables_that_share_a_segment_are_split_as_their_parameters_say(template, schemas, segment, values):
+    """Of all ways to split a segment the one counts whose values fit; of several the likeliest, as of none."""
+    document = SchemaSet(dict(schemas))
+    toy = contract(f"GET /v1/{template}/tail/{{z}}")
+    (operation,) = toy.operations
+    parameters = tuple(
+        Parameter(
+            name=one, where="path", required=True, schema=document.schema(f"{one}#"), style="simple", explode=False
+        )
+        for one in schemas
+    )
+    router = Router(replace(toy, operations=(replace(operation, parameters=parameters),)))
+    route = router.match("GET", f"/v1/{segment}/tail/end")
+    assert route.variables == {**dict(zip("abc", values, strict=False)), "z": "end"}
+
+
+def test_a_segment_with_very_many_splits_is_answered():
+    """The number of splits that are tried is limited."""
+    toy = contract("GET /{a}-{b}-{c}-{d}-{e}")
+    assert Router(toy).match("GET", f"/{'-' * 190}").operation.id == "GET /{a}-{b}-{c}-{d}-{e}"
+    assert Router(toy).match("GET", f"/{'-' * 3000}").operation.id == "GET /{a}-{b}-{c}-{d}-{e}"
 
 
 SEGMENTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
