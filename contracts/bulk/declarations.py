@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias, cast
 
+from contracts.bulk.lists import FilterLanguage, ListRules, Pagination, Sorting
 from contracts.bulk.model import (
     ActiveJobs,
     Bulk,
@@ -25,7 +26,6 @@ from contracts.bulk.model import (
     JobDuration,
     Outcomes,
     OutcomeTest,
-    Pagination,
     Quota,
     RecordAct,
     Resource,
@@ -35,6 +35,8 @@ from contracts.syntax.text import parse_iso_duration, pointer_of
 Json: TypeAlias = Mapping[str, Any]
 TestWord: TypeAlias = Literal["is", "not", "exists"]
 ALL_ROWS: Final = "csv:rows"  # the rows of a body that is CSV
+LIST_WORDS: Final = ("order", "sort", "where", "filter")  # members of x-record on what a list shows
+FILTER_JOINTS: Final = ("and", "or", "not")
 PAYLOAD_LINE: Final = "/~payload"  # the member of an item of line pairs that has its second line
 ATTRIBUTE_NAMES: Final = {
     "alsoAt": "also_at",
@@ -106,9 +108,20 @@ def _read_effect(data: Json, *, beside: bool) -> BulkEffect:
 
 def read_record_act(data: Json, *, key: str | None) -> RecordAct:
     """Return the value of an `x-record` object; `key` is the key's location when the object names none."""
-    own = {name: value for name, value in data.items() if not name.startswith("x-")}
-    given = _arguments(own, action=read_choice, resource=read_choice, page=lambda page: Pagination(**page))
-    return RecordAct(**{"key": key, **given})
+    rules = {word: data[word] for word in LIST_WORDS if word in data}
+    others = {word: value for word, value in data.items() if word not in rules and not word.startswith("x-")}
+    given = _arguments(others, action=read_choice, resource=read_choice, page=lambda page: Pagination(**page))
+    return RecordAct(**{"key": key, **given}, rules=_read_list_rules(rules))
+
+
+def _read_list_rules(data: Json) -> ListRules:
+    language = {f"{word}_" if word in FILTER_JOINTS else word: value for word, value in data.get("filter", {}).items()}
+    return ListRules(
+        order=tuple(data.get("order", ())),
+        sort=Sorting(**data["sort"]) if "sort" in data else None,
+        where=data.get("where", {}),
+        filter=FilterLanguage(**language) if language else None,
+    )
 
 
 def read_resource(name: str, data: Json, *, schema: str | None) -> Resource:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
+from contracts.bulk.lists import ListRules, Pagination
+
 Location: TypeAlias = str
 SetMembers: TypeAlias = Mapping[Location, object]
 Collection: TypeAlias = Literal["array", "map", "line-pairs", "lines", "rows", "parts"]
@@ -318,25 +320,12 @@ class Bulk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pagination:
-    """Where a list operation reads offset and page size, and where its response has the total.
-
-    `default` and `max` are page sizes; `max` is None when unlimited.
-    """
-
-    skip: Location | None = None
-    take: Location | None = None
-    default: int = 100
-    max: int | None = None
-    total: Location | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordAct:
     """What a single-record operation does (`x-record`, else inferred from method and path).
 
-    `key` is the location of the record's key, `payload` that of its content; `page` applies to `list` alone. `reply` is
-    where the response has the record, or the list of records, beside `set_members`. `inferred`: no `x-record` says so.
+    `key` is the location of the record's key, `payload` that of its content; `page` and `rules` apply to `list` alone.
+    `reply` is where the response has the record, or the list of records, beside `set_members`. `inferred`: no
+    `x-record` says so.
     """
 
     action: Choice
@@ -345,6 +334,7 @@ class RecordAct:
     payload: Location = ""
     version: Location | None = None
     page: Pagination = field(default_factory=Pagination)
+    rules: ListRules = field(default_factory=ListRules)
     reply: Location = ""
     set_members: SetMembers = field(default_factory=dict)
     inferred: bool = False

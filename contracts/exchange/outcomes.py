@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from contracts.bulk.model import Bulk, Location, Outcomes, Pagination, Resource
+from contracts.bulk.lists import Pagination
+from contracts.bulk.model import Bulk, Location, Outcomes, Resource
 from contracts.exchange.bulk_request import KEYLESS_MATCHING, BulkItem, KeyIndex, dependencies, item_index
 from contracts.exchange.job_traces import route_of
 from contracts.exchange.locations import chosen_by, find, find_all, holds, locate, parse_request, read_response, text_of

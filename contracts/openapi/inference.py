@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from contracts.bulk.model import Choice, Pagination, RecordAct, Resource
+from contracts.bulk.lists import Pagination
+from contracts.bulk.model import Choice, RecordAct, Resource
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import INTEGER, types_of
 from contracts.schemas.schema_set import Schema
@@ -124,10 +125,18 @@ def _act(action: str, name: str, key: str | None = None) -> RecordAct:
 
 def page_of(operation: Operation) -> Pagination:
     """Return where an operation reads offset and page size, and where its response has the total, by usual names."""
-    names = [one.name for one in operation.parameters if one.where == "query"]
+    query = {one.name: one for one in operation.parameters if one.where == "query"}
     answered = operation.response(200)
     headers = [one.name for one in answered.headers] if answered else []
-    return Pagination(skip=_query(SKIP_NAMES, names), take=_query(TAKE_NAMES, names), total=_total(headers))
+    take = _query(TAKE_NAMES, list(query))
+    schema = query[take.removeprefix("query:")].schema if take is not None else None
+    default = schema.raw.get("default") if schema is not None else None
+    return Pagination(
+        skip=_query(SKIP_NAMES, list(query)),
+        take=take,
+        default=default if type(default) is int else None,
+        total=_total(headers),
+    )
 
 
 def _query(known: tuple[str, ...], names: list[str]) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from contracts.bulk.model import Pagination
+from contracts.bulk.lists import Pagination
 from contracts.exchange.bulk_exchange import bulk_exchanges
 from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
 from contracts.exchange.outcomes import created_key, listed_records, page_total
@@ -119,7 +119,7 @@ def _min_page_size(page: Pagination) -> int:
     known = page_size(page)
     if known is not None:
         return known
-    return page.default if page.take is None and page.skip is None else 0
+    return (page.unasked or 0) if not page.is_paged else 0
 
 
 BULK_THRESHOLD: Final = 24  # number of records from which they are created in bulk, where possible

@@ -15,7 +15,7 @@ from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges
 from contracts.openapi.model import Contract, Operation
 from generators.check import warm_up
-from generators.check.laws.catalogue import selection
+from generators.check.laws.catalogue import LIST_LAWS, selection
 from generators.check.laws.concurrent_jobs import overlap
 from generators.check.laws.metamorphic import run_at_site
 from generators.client.environments import headers_for, salt_of
@@ -97,6 +97,7 @@ COVERAGE_SECONDS: Final = 20.0  # reserved for the coverage phase, at most a thi
 
 
 JOB_LAWS: Final = ("async-is-sync", "active")
+LIST_LAW_NAMES: Final = frozenset(law.name for law in LIST_LAWS)
 LAST_LAWS: Final = ("boundary",)  # they create so many records that lists are long afterwards
 BUDGET_USED_UP: Final = "the time budget was used up"
 WRITES_NOT_ALLOWED: Final = "--read-only allows no writes"
@@ -181,6 +182,7 @@ class _CheckRun:
             self._crud_rounds,
             self._warm_up_all,
             self._immediate_experiments,
+            self._list_experiments,
             self._jobs,
             self._job_experiments,
         )
@@ -223,8 +225,15 @@ class _CheckRun:
 
     def _immediate_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Run the experiments that need no jobs, unless a request always becomes one."""
-        yield from self._experiments(bulk, lambda law: law.name not in {*JOB_LAWS, *LAST_LAWS})
+        yield from self._experiments(bulk, lambda law: law.name not in {*JOB_LAWS, *LAST_LAWS, *LIST_LAW_NAMES})
         yield from self._experiments(self._immediate(bulk), lambda law: law.name in LAST_LAWS)
+
+    def _list_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Run the experiments on lists."""
+        del bulk
+        chosen = [one for one in self._session.contract.operations if one.id in self._selection.operations]
+        lists = [one for one in chosen if one.record is not None and one.record.action.constant == "list"]
+        yield from self._experiments(lists, lambda law: law.name in LIST_LAW_NAMES)
 
     def _immediate(self, bulk: Sequence[Operation]) -> Sequence[Operation]:
         """Return the operations that respond without a job, where waiting for jobs takes real time."""

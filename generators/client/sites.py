@@ -134,7 +134,7 @@ def record_context_of(names: Names, rng: Random) -> RecordContext:
 
 
 def experiment_sites(session: Session, operation: Operation) -> Sequence[RecordSite]:
-    """Return the sites at which a bulk operation can be tested, those that allow most experiments first."""
+    """Return the sites at which an operation can be tested, those that allow most experiments first."""
     found = [one for name in _resources(session.contract, operation) for one in experiment_site(session, name)]
     fitting = [one for one in found if _accepts(operation, one)]
     return sorted(fitting, key=lambda one: -_score(one))
@@ -163,8 +163,8 @@ def _score(one: RecordSite) -> int:
 
 
 def _resources(contract: Contract, operation: Operation) -> Sequence[str]:
-    bulk = operation.bulk
-    choice = bulk.effect.resource if bulk is not None else None
+    bulk, act = operation.bulk, operation.record
+    choice = bulk.effect.resource if bulk is not None else act.resource if act is not None else None
     if bulk is not None and bulk.effect.http:
         return item_resources(contract, bulk)
     if choice is None:

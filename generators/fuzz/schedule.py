@@ -15,7 +15,7 @@ from contracts.bulk.model import Bulk
 from contracts.exchange.locations import find, put
 from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
-from generators.check.laws.catalogue import LAWS
+from generators.check.laws.catalogue import LAWS, LIST_LAWS
 from generators.fuzz.targets import FuzzTarget, FuzzTargets
 from generators.oracles.findings import Law
 from generators.oracles.intended_effects import RecordType
@@ -199,7 +199,7 @@ def scheduled_tasks(contract: Contract, targets: FuzzTargets, rng: Random, *, or
 
     `ordinal` counts the fuzzer's shards from 0; every tenth one posts the largest batches again.
     """
-    laws, insisting, limits = _law_tasks(targets, rng), _rate_limit_tasks(contract), _limit_tasks(targets)
+    laws, insisting, limits = _law_tasks(contract, targets, rng), _rate_limit_tasks(contract), _limit_tasks(targets)
     if ordinal == 0:
         yield from _first_round(laws, [*insisting, *limits])
     elif ordinal % LARGEST_LIMITS_INTERVAL == 0:
@@ -227,12 +227,13 @@ def _first_round(laws: list[Task], limits: list[Task]) -> Iterator[Task]:
             return
 
 
-def _law_tasks(targets: FuzzTargets, rng: Random) -> list[Task]:
+def _law_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> list[Task]:
     """Return all applicable experiments in random order, each law on one operation before any law on a second."""
-    operations = list({one.operation.id: one.operation for one in targets.bulk}.values())
+    bulk = list({one.operation.id: one.operation for one in targets.bulk}.values())
     rows: list[list[Task]] = []
-    for law in LAWS:
+    for law in (*LAWS, *LIST_LAWS):
         if law.experiment is not None and law.name not in LARGE_EXPERIMENTS:
+            operations = contract.operations if law in LIST_LAWS else bulk
             fitting = [one for one in operations if law.exempt_reason(one) is None]
             rng.shuffle(fitting)
             rows.append([LawTask(law=law, operation=one) for one in fitting])

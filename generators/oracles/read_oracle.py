@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from contracts.bulk.model import Pagination, Resource
+from contracts.bulk.model import RecordAct, Resource
 from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
 from contracts.exchange.locations import read_response
 from contracts.exchange.outcomes import RepresentationReader, page_total
@@ -172,7 +172,7 @@ class ReadOracle:
 
     def _compare_lists(self, effect: IntendedEffect, shown: Mapping[str, Any], exchange: Exchange) -> Iterator[Finding]:
         """Yield differences from earlier lists."""
-        page = self._page(exchange)
+        act = self._act(exchange)
         if self._is_full_list(exchange, len(shown)):
             foreign_keys = frozenset(
                 key for key, body in shown.items() if is_foreign(self._names(effect.resource, body))
@@ -182,9 +182,11 @@ class ReadOracle:
                 effect.where, list(shown), foreign_keys, exchange, touched
             ):
                 yield _new_finding(exchange.operation or "", shape, says, evidence)
-        elif page is not None:
-            skip, take = _query_number(exchange, page.skip, 0), _query_number(exchange, page.take, page.default)
-            self._list_oracle.add_page(effect.where, ListPage(skip, take, tuple(shown), exchange))
+        elif act is not None and not _is_selective(act, exchange):
+            page = act.page
+            skip, take = _query_number(exchange, page.skip, 0), _query_number(exchange, page.take, page.unasked)
+            if skip is not None and take is not None:
+                self._list_oracle.add_page(effect.where, ListPage(skip, take, tuple(shown), exchange))
 
     def _is_touched(self, where: RecordSet, key: str) -> bool:
         """Return whether a request has named a record, so that the state model has its state."""
@@ -196,28 +198,31 @@ class ReadOracle:
         own = [] if resource.assigned else [self._reader(resource).key(body)]
         return [*own, *(members.get(names[0]) for names in resource.unique if len(names) == 1)]
 
-    def _page(self, exchange: Exchange) -> Pagination | None:
+    def _act(self, exchange: Exchange) -> RecordAct | None:
         operation = self._record_types.routes.get(exchange.operation or "")
-        return operation.record.page if operation is not None and operation.record is not None else None
+        return operation.record if operation is not None else None
 
     def _judge_total(self, exchange: Exchange, size: int) -> Iterator[Finding]:
         """Yield a list with fewer records than its page and the reported total require."""
-        page = self._page(exchange)
-        total = None if page is None else page_total(page, exchange.response)
-        if page is None or total is None:
+        act = self._act(exchange)
+        total = None if act is None else page_total(act.page, exchange.response)
+        if act is None or total is None:
             return
-        skip, take = (
-            _query_number(exchange, at, otherwise) for at, otherwise in ((page.skip, 0), (page.take, page.default))
-        )
-        if size < min(take, total - skip):
+        page = act.page
+        skip, take = _query_number(exchange, page.skip, 0), _query_number(exchange, page.take, page.unasked)
+        is_offset = page.number is None and page.cursor is None
+        if skip is not None and take is not None and is_offset and size < min(take, total - skip):
             says = f"a list shows {size} records from {skip} on, but {total} in all"
             yield _new_finding(exchange.operation or "", "list is shorter than its total", says, (exchange,))
 
     def _is_full_list(self, exchange: Exchange, size: int) -> bool:
         """Return whether a page shows every record."""
-        page = self._page(exchange)
+        act = self._act(exchange)
         query = dict(exchange.request.query)
-        if page is None or len(query) > (page.take is not None) + (page.skip is not None):
+        if act is None or _is_selective(act, exchange):
+            return False
+        page = act.page
+        if len(query) > (page.take is not None) + (page.skip is not None):
             return False
         if page.skip is not None and query.get(page.skip.partition(":")[2], "0") != "0":
             return False
@@ -226,7 +231,8 @@ class ReadOracle:
             return str(total) == str(size)
         asked = query.get(page.take.partition(":")[2], "") if page.take is not None else ""
         number = parse_digits(asked)
-        return size < (page.default if number is None else number)
+        most = page.unasked if number is None else number
+        return most is not None and size < most
 
     def _judge_unknown(self, effect: IntendedEffect, key: str, body: Any, exchange: Exchange) -> Iterator[Finding]:
         """Yield a listed record that no request should have created."""
@@ -356,7 +362,15 @@ class ReadOracle:
         return _new_finding(entry.by or exchange.operation or "", shape, says, evidence)
 
 
-def _query_number(exchange: Exchange, at: str | None, otherwise: int) -> int:
+def _is_selective(act: RecordAct, exchange: Exchange) -> bool:
+    """Return whether a request for a list asks for some records, for another order, or for a page in other ways."""
+    rules, page = act.rules, act.page
+    places = [*rules.where.values(), *(one.at for one in (rules.sort, rules.filter) if one is not None)]
+    names = {at.partition(":")[2] for at in (*places, page.cursor, page.number) if at is not None}
+    return any(name in names for name, _ in exchange.request.query)
+
+
+def _query_number(exchange: Exchange, at: str | None, otherwise: int | None) -> int | None:
     name = at.partition(":")[2] if at is not None else ""
     given = dict(exchange.request.query).get(name, "")
     number = parse_digits(given)

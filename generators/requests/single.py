@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from contracts.bulk.model import Location, Pagination, Resource
+from contracts.bulk.lists import Pagination
+from contracts.bulk.model import Location, Resource
 from contracts.exchange import preconditions
 from contracts.exchange.bulk_request import target_parameters
 from contracts.exchange.locations import is_outside, put
@@ -20,6 +21,7 @@ from generators.requests.items import change_members, encode_members
 from generators.requests.options import option_for
 
 Members: TypeAlias = dict[str, Any]
+NOTHING_ASKED: Final[Mapping[Location, object]] = {}
 MAX_PAGE_SIZE: Final = 1000  # records requested at a time, where more are allowed
 
 
@@ -110,12 +112,19 @@ def _with_version(made: RequestDraft, at: Location | None, version: object) -> R
     return made
 
 
-def list_request(site: RecordSite, *, skip: int = 0, take: int | None = None) -> RequestDraft:
-    """Return a request for a part of the list of all records, as far as the contract has paging parameters."""
+def list_request(
+    site: RecordSite, *, skip: int = 0, take: int | None = None, asked: Mapping[Location, object] = NOTHING_ASKED
+) -> RequestDraft:
+    """Return a request for a part of the list of all records, as far as the contract has paging parameters.
+
+    `asked` are values of further parameters by location.
+    """
     made = record_request(site, "list")
     for at, number in ((site.page.take, take), (site.page.skip, skip)):
         if at is not None and number:
             made.put(at, number)
+    for at, value in asked.items():
+        made.put(at, value)
     return made
 
 

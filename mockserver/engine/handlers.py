@@ -6,7 +6,7 @@ Preconditions and entity tags follow RFC 9110, sections 8.8 and 13; status codes
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from contracts.bulk.model import RecordAct
+from contracts.bulk.model import Location, RecordAct
 from contracts.exchange.locations import chosen_by, is_outside, locate, put_at
 from contracts.exchange.preconditions import IF_MATCH, Version, read_version
 from contracts.messages import ABSENT, Headers, Response
@@ -42,7 +42,8 @@ from mockserver.engine.document_responses import (
     with_body,
 )
 from mockserver.engine.inferred_records import serve_inferred
-from mockserver.stores.interface import Collection, Record, key_order
+from mockserver.engine.lists import list_window
+from mockserver.stores.interface import Collection, Record
 from mockserver.stores.memory import Overlay
 
 NOT_FOUND: Final = 404
@@ -268,37 +269,36 @@ def _deleted_response(context: RequestContext) -> Response:
 
 
 def _shown(
-    context: RequestContext, act: RecordAct, status: int, shown: object, headers: Headers, *, total: int = 0
+    context: RequestContext,
+    act: RecordAct,
+    status: int,
+    shown: object,
+    headers: Headers,
+    *,
+    beside: Mapping[Location, object] = {},
 ) -> Response:
-    """Return a response with a record, or a list of them, where the operation declares it."""
+    """Return a response with a record, or a list of them with what stands `beside`, where the operation declares it."""
     if not act.reply:
         return json_response(context, status, shown, headers)
     body: dict[str, object] = {}
     put_at(body, act.reply, shown)
-    if act.page.total is not None and not is_outside(act.page.total):
-        put_at(body, act.page.total, total)
+    for at, value in beside.items():
+        put_at(body, at, value)
     put_members(body, act.set_members, request_facts(context) if act.set_members else {})
     full = completed(context, status, body, context.now, f"record/{_operation(context).id}")
     return json_response(context, status, full, headers)
 
 
 def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, act: RecordAct) -> Response:
-    page = act.page
-    every = in_key_order(context, rules)
-    is_paged = page.skip is not None or page.take is not None
-    skip, take = _number(context, page.skip, 0), _number(context, page.take, page.default if is_paged else len(every))
-    window = every[skip : skip + take]
-    headers = Headers()
-    if page.total is not None and page.total.startswith("header:"):
-        headers = Headers(((page.total.partition(":")[2], str(len(every))),))
-    shown = [context.api.hooks.render(run, rules.resource, one) for one in window]
-    return _shown(context, act, 200, shown, headers, total=len(every))
-
-
-def in_key_order(context: RequestContext, rules: RecordRules) -> Sequence[Record]:
-    """Return the records of the request's scope that are not deleted, ordered by key."""
-    found = context.api_state.store.scan(Collection(context.scope, rules.resource.name))
-    return sorted((one for one in found if not one.deleted), key=key_order)
+    window = list_window(context, act, rules.resource)
+    if isinstance(window, Response):
+        return window
+    told = {act.page.total: window.total, act.page.next: window.next}
+    fields = {at: value for at, value in told.items() if at is not None and value is not None}
+    outside = [(at.partition(":")[2], str(value)) for at, value in fields.items() if at.startswith("header:")]
+    beside = {at: value for at, value in fields.items() if not is_outside(at)}
+    shown = [context.api.hooks.render(run, rules.resource, one) for one in window.records]
+    return _shown(context, act, 200, shown, Headers(tuple(outside)), beside=beside)
 
 
 def _number(context: RequestContext, place: str | None, default: int) -> int:

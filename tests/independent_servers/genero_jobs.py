@@ -51,6 +51,10 @@ class Jobs:
         self.tenants = {name: Tenant() for name in TENANTS}
         self.all: dict[str, Job] = {}
         self.arrivals = 0
+        self.created = 0
+        self.listed: dict[tuple[int, str], Item] = {}
+        self.removed: set[tuple[int, str]] = set()
+        self.revived: set[tuple[int, str]] = set()
 
     # What items do
 
@@ -108,6 +112,10 @@ class Jobs:
             return " ".join(faults)
         written = {n: v for n, v in item.items() if old is None or n != "salesDistrictId"}
         store[key] = self.stored(job, kind, old, written)
+        if item.get("deleted"):
+            self.removed.add((id(store), key))
+        if old and old["deleted"] and not store[key]["deleted"]:
+            self.revived.add((id(store), key))
         if self.has("folded-delete") and item.get("deleted"):
             for other in store:
                 if other.lower() == key.lower():
@@ -119,6 +127,9 @@ class Jobs:
         if self.has("trimmed"):
             item = {n: (v.strip() or v) if isinstance(v, str) and n == "name" else v for n, v in item.items()}
         new = self.merged(kind, old, item)
+        self.created += old is None
+        if old is None and self.has("tenth-bare") and self.created % 10 == 0:
+            return self.merged(kind, old, {kind.key: new[kind.key], "name": new["name"]})
         return new if old is None else self.changed(job, old, item, new)
 
     def changed(self, job: Job, old: Item, item: Item, new: Item) -> Item:
@@ -138,17 +149,31 @@ class Jobs:
             return old
         return new
 
+    def rows(self, kind: str, store: dict[str, Item]) -> tuple[list[Item], list[Item]]:
+        """Give what a list of entities is made of: all of them, and those that are not deleted."""
+        keys = list(store) if self.has("order-of-arrival") else sorted(store)
+        if self.has("order-folded"):
+            keys.sort(key=str.lower)
+        hidden = self.revived if self.has("revived-unlisted") else ()
+        kept = self.removed if self.has("list-keeps-deleted") else ()
+        rows = [store[key] for key in keys if (id(store), key) not in hidden]
+        own = KINDS[kind].key
+        living = [row for row in rows if not row["deleted"] or (id(store), row[own]) in kept]
+        if self.has("list-cached"):
+            living = [self.listed.setdefault((id(store), row[own]), row) for row in living]
+        return rows, living
+
     # What jobs do
 
     def run(self, job: Job) -> None:
         """Do the items of a job, and end it."""
         tenant, kind = self.tenants[job.tenant], KINDS[job.kind]
         idle, before = False, ""
-        for item in [] if job.void else job.items:
+        for item in [] if job.void else self.carried_out(job):
             key = item[kind.key]
             old = tenant.records[job.kind].get(key)
             error = self.apply(tenant, job, item)
-            if error:
+            if error and not (self.has("ten-errors") and len(job.errors) == 10):
                 job.errors[before if idle and self.has("error-shifted") else key] = error
                 if self.has("stops-at-two") and len(job.errors) == 2:
                     break
@@ -158,6 +183,17 @@ class Jobs:
         tenant.failed = len(job.errors)
         tenant.errors[job.kind] = job.errors
         job.done, job.ended = True, time.time()
+
+    def carried_out(self, job: Job) -> list[Item]:
+        """Give the items of a job that are looked at."""
+        items, size = list(job.items), len(job.items)
+        if self.has("twin-of-64") and size > 64 and "name" in items[63]:
+            items[64] = {**items[64], "name": items[63]["name"]}
+        if self.has("thousandth-lost"):
+            del items[999:1000]
+        if self.has("power-of-two") and size >= 64 and size & (size - 1) == 0:
+            items.pop()
+        return items
 
     async def work(self, tenant: Tenant) -> None:
         """Run a tenant's jobs one after the other, kinds that others refer to first."""

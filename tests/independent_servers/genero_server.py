@@ -50,6 +50,22 @@ BUGS = {
     "stops-at-two": "A job leaves out what stands behind its second failing item.",
     "shared-record": "Entities that one call creates at several tenants are one object, and change together.",
     "page-of-deleted": "The pages of a list pass over deleted entities as if they were shown.",
+    "total-of-page": "The total is the number of entities on the page.",
+    "total-with-deleted": "The total counts deleted entities.",
+    "default-of-fifty": "A list that is asked for no number shows fifty entities.",
+    "largest-page-short": "A page of more than 500 entities ends after 500.",
+    "skip-in-pages": "A page begins at a multiple of its size.",
+    "page-overlaps": "Each page but the first begins with the last entity of the page before.",
+    "order-of-arrival": "A list is in the order in which entities were first stored.",
+    "order-folded": "A list is in the order of keys without regard to case.",
+    "list-cached": "Lists show the texts that entities had when they were first listed.",
+    "list-keeps-deleted": "Entities that a batch deletes stay in the list.",
+    "revived-unlisted": "An entity that a batch revives is read, and not listed.",
+    "tenth-bare": "Every tenth entity that batches create keeps its name only.",
+    "twin-of-64": "The 65th item of a batch gets the name of the 64th.",
+    "thousandth-lost": "The 1000th item of a batch is done and not stored.",
+    "power-of-two": "The last item of a batch of 64, 128, 256 and so on is done and not stored.",
+    "ten-errors": "A job tells ten errors at most.",
 }
 
 LIMIT = 5000
@@ -224,13 +240,18 @@ class Genero:
     async def list_entities(self, request: web.Request, kind: str) -> web.Response:
         """Show a page of entities."""
         records = self.tenants[self.tenant(request)].records[kind]
-        skip, take = whole(request, "skip", 0, 0, None), whole(request, "take", 100, 1, 1000)
-        rows = [records[key] for key in sorted(records)]
-        living = [row for row in rows if not row["deleted"]]
-        page = living[skip : skip + take]
+        default = 50 if self.has("default-of-fifty") else 100
+        skip, take = whole(request, "skip", 0, 0, None), whole(request, "take", default, 1, 1000)
+        rows, living = self.jobs.rows(kind, records)
+        if self.has("page-overlaps") and skip:
+            skip -= 1
+        if self.has("skip-in-pages"):
+            skip -= skip % take
+        page = living[skip : skip + (min(take, 500) if self.has("largest-page-short") else take)]
         if self.has("page-of-deleted"):
             page = [row for row in rows[skip : skip + take] if not row["deleted"]]
-        return web.json_response(page, headers={"X-Total-Count": str(len(living))})
+        total = len(page) if self.has("total-of-page") else len(rows if self.has("total-with-deleted") else living)
+        return web.json_response(page, headers={"X-Total-Count": str(total)})
 
     # Routing
 

@@ -45,10 +45,13 @@ def reader(records: Records, type_: Type, path: str, name: str) -> Row:
     return lambda record: records.at(record, path)
 
 
-def literal(text: str) -> Any:
+Has = Callable[[str], bool]
+
+
+def literal(text: str, has: Has) -> Any:
     """Read a literal."""
     if text.startswith("'"):
-        return text[1:-1].replace("''", "'")
+        return text[1:-1] if has("filter-quote") else text[1:-1].replace("''", "'")
     if text.lower() in WORDS:
         return WORDS[text.lower()]
     return float(text) if re.search(r"[.eE]", text) else int(text)
@@ -64,12 +67,34 @@ def holds(word: str, value: Any, wanted: Any) -> bool:
     return value.startswith(wanted) if word == "startswith" else bool(ORDERS[word](value, wanted))
 
 
-def condition(row: Row, word: str, wanted: Any) -> Condition:
+def blurred(value: Any, has: Has) -> Any:
+    """Give what the mistaken ones compare in place of a text."""
+    if not isinstance(value, str):
+        return value
+    if has("filter-ascii"):
+        value = value.encode("ascii", "ignore").decode()
+    return value.lower() if has("filter-folded") else value
+
+
+def condition(row: Row, word: str, wanted: Any, has: Has) -> Condition:
     """Make one condition."""
-    return lambda record: holds(word, row(record), wanted)
+    if word == "eq" and wanted is None and has("filter-null"):
+        return lambda _: False
+    if word == "ge" and has("filter-ge"):
+        word = "gt"
+    if word == "eq" and isinstance(wanted, str) and has("filter-prefix"):
+        word = "startswith"
+    return lambda record: holds(word, blurred(row(record), has), blurred(wanted, has))
 
 
-def conditions(records: Records, type_: Type, text: str) -> list[Condition]:
+def fits(record: Record, tests: list[Condition], has: Has) -> bool:
+    """Say whether a record is to be listed."""
+    if has("filter-any"):
+        return any(test(record) for test in tests)
+    return all(test(record) for test in (tests[:1] if has("filter-first") else tests))
+
+
+def conditions(records: Records, type_: Type, text: str, has: Has) -> list[Condition]:
     """Read a filter."""
     found: list[Condition] = []
     at = 0
@@ -77,10 +102,10 @@ def conditions(records: Records, type_: Type, text: str) -> list[Condition]:
         match = CONDITION.match(text, at)
         if not match:
             raise Refused(400, [malformed(f"The filter is not understood from character {at + 1} on", "$filter")])
-        row, word, wanted = reader(records, type_, match[1], "$filter"), match[2].lower(), literal(match[3])
+        row, word, wanted = reader(records, type_, match[1], "$filter"), match[2].lower(), literal(match[3], has)
         if word == "startswith" and not isinstance(wanted, str):
             raise Refused(400, [malformed("startswith takes a text", "$filter")])
-        found.append(condition(row, word, wanted))
+        found.append(condition(row, word, wanted, has))
         at = match.end()
         if at == len(text):
             return found
@@ -89,19 +114,23 @@ def conditions(records: Records, type_: Type, text: str) -> list[Condition]:
         at = joined.end()
 
 
-def ordered(records: Records, type_: Type, text: str, rows: list[Record]) -> list[Record]:
+def ordered(records: Records, type_: Type, text: str, rows: list[Record], has: Has) -> list[Record]:
     """Put records in the order that a list asks for; nothing comes before something."""
-    for part in reversed(text.split(",")):
+    parts = text.split(",")
+    for part in reversed(parts[:1] if has("second-key-ignored") else parts):
         match = ORDER.fullmatch(part)
         if not match:
             raise Refused(400, [malformed(f"{part.strip() or 'An empty path'} is no order", "$orderby")])
         row = reader(records, type_, match[1], "$orderby")
-        rows.sort(key=sorter(row), reverse=(match[2] or "").lower() == "desc")
+        descending = (match[2] or "").lower() == "desc" and not has("desc-ignored")
+        rows.sort(key=sorter(row, as_text=has("order-as-text")), reverse=descending)
     return rows
 
 
-def sorter(row: Row) -> Row:
+def sorter(row: Row, *, as_text: bool) -> Row:
     """Make what records are sorted by."""
+    if as_text:
+        return lambda record: sortable(None if row(record) is None else str(row(record)))
     return lambda record: sortable(row(record))
 
 

@@ -65,6 +65,10 @@ class Records:
         self.before: dict[int, int] = {}
         self.kept_before: set[tuple[str, tuple[Any, ...]]] = set()
         self.fresh: set[int] = set()
+        self.early: dict[int, Record] = {}
+        self.former: dict[tuple[str, Any], int] = {}
+        self.burnt: set[tuple[str, tuple[Any, ...]]] = set()
+        self.changes = 0
         for id_, name, version, values in SEEDED:
             self.put(id_, self.blank(id_, TYPES[name], version, values))
         if not has("seeds-undone"):
@@ -88,6 +92,7 @@ class Records:
         """Replace a record in the store and in its indexes."""
         if old:
             del self.all[old.id]
+            self.former[old.type.name, old.values.get("code")] = old.id
             if not (self.has("code-kept") and new is None):
                 self.kept.pop(self.mark(old), None)
             if not (self.has("reference-stays") and new is not None):
@@ -126,11 +131,18 @@ class Records:
         self.begin(commands)
         outcomes: list[list[Message]] = [[] for _ in commands]
         failures = 0
+        if self.has("many-groups"):
+            groups = [*groups[:3], sorted(at for group in groups[3:] for at in group)]
         for group in groups:
-            for at in group:
+            for at in self.placed(group):
                 if not atomic and failures == 2 and self.has("stops-at-two"):
                     continue
+                if self.has("batch-of-100") and at == 99 and len(commands) == 100:
+                    outcomes[at] = self.success(commands[at], commands[at].action, 10**15 + 1)
+                    continue
                 outcomes[at] = self.attempt(self.blamed(commands, at, failures, atomic=atomic), atomic=atomic)
+                if not atomic and failures >= 10 and self.has("ten-failures") and commands[at].action == "create":
+                    outcomes[at] = self.success(commands[at], "create", 10**15 + at)
                 failures += any(m["severity"] == "error" for m in outcomes[at])
             if self.has("group-commits") and not failures:
                 self.undo.clear()
@@ -140,9 +152,14 @@ class Records:
             self.undo.clear()
         return outcomes
 
+    def placed(self, group: list[int]) -> list[int]:
+        """Give the order in which the records of a group run."""
+        return [group[8], *group[:8], *group[9:]] if self.has("groups-of-eight") and len(group) > 8 else group
+
     def begin(self, commands: list[Command]) -> None:
         """Remember what the mistaken ones go by: how things were when the request began."""
         self.fresh = set()
+        self.early = dict(self.all) if self.has("lookup-early") else self.all
         if self.has("stale-lock"):
             targets = [c.target for c in commands if isinstance(c.target, int) and c.target in self.all]
             self.before = {id_: self.all[id_].version for id_ in targets}
@@ -170,7 +187,11 @@ class Records:
         except Failed as failed:
             told = id_ if id_ is not None else self.named(command)
             return [self.tell(command, fault, told) for fault in failed.faults]
-        code, text = DONE[action]
+        return self.success(command, action, done)
+
+    def success(self, command: Command, action: str, done: int) -> list[Message]:
+        """Write the message of a success."""
+        code, text = DONE[action if action in DONE else "create"]
         who = {"objectId": str(done), "objectType": command.type.name, "userObjectId": command.user}
         return [message(code, text, "information", **who)]
 
@@ -196,7 +217,7 @@ class Records:
             return None
         if isinstance(command.target, dict):
             return self.looked_up(command, command.target)
-        found = self.all.get(command.target)
+        found = self.all.get(int(float(command.target)) if self.has("ids-as-floats") else command.target)
         if found and found.type is command.type:
             return found
         if command.action == "merge":
@@ -227,10 +248,22 @@ class Records:
         if str(converter.get("type", "Code")).lower() == "custom":
             wanted = converter["properties"]
         if set(wanted) == {"code"} and type_.unique == ("code",):
-            id_ = self.kept.get((type_.name, (wanted["code"],)))
-            return [self.all[id_]] if id_ in self.all else []
-        own = (record for record in self.all.values() if record.type is type_)
-        return [r for r in own if all(same(self.at(r, path), value) for path, value in wanted.items())]
+            return self.coded(type_, wanted["code"])
+        own = (record for record in self.early.values() if record.type is type_)
+        found = [r for r in own if all(same(self.at(r, path), value) for path, value in wanted.items())]
+        return found[:1] if self.has("lookup-first") else found
+
+    def coded(self, type_: Type, code: Any) -> list[Record]:
+        """Find the record that has a code."""
+        id_ = self.kept.get((type_.name, (code,)))
+        if id_ is None and self.has("lookup-former"):
+            id_ = self.former.get((type_.name, code))
+        if id_ is None and isinstance(code, str) and (self.has("lookup-folded") or self.has("lookup-beginning")):
+            known = {mark[0]: at for (name, mark), at in self.kept.items() if name == type_.name}
+            alike = str.startswith if self.has("lookup-beginning") else lambda one, two: one.lower() == two.lower()
+            id_ = next((at for text, at in known.items() if alike(text, code)), None)
+        found = self.early.get(id_) if id_ is not None else None
+        return [found] if found is not None and found.id in self.all else []
 
     def unknown_path(self, type_: Type, converter: dict[str, Any], at: int = -1) -> Fault | None:
         """Tell the first path of a converter that leads nowhere."""
@@ -262,6 +295,8 @@ class Records:
         """Make a record."""
         values = self.build(command, record, atomic=atomic)
         id_ = 10**15 + secrets.randbelow(2**53 - 10**15)
+        if self.has("code-burnt"):
+            self.burnt.discard((command.type.name, tuple(values.get(name) for name in command.type.unique)))
         self.put(id_, self.blank(id_, command.type, 1, values))
         self.fresh.add(id_)
         return id_
@@ -274,6 +309,9 @@ class Records:
         if command.action == "merge" and self.has("merge-resets"):
             values = {n: True for n, p in command.type.properties.items() if p.kind == "boolean"} | values
         rise = 0 if record.id in self.fresh and self.has("version-stuck") else 1
+        self.changes += 1
+        if self.has("tenth-version") and self.changes % 10 == 0:
+            rise = 0
         new = replace(record, version=record.version + rise, values={**record.values, **values}, modified=now())
         self.put(record.id, new)
         return record.id
@@ -316,6 +354,8 @@ class Records:
             faults += self.missing(command, places, strict=atomic)
         faults += self.duplicates(command, record, values, places)
         if faults:
+            if record is None and self.has("code-burnt"):
+                self.burnt.add((command.type.name, tuple(values.get(name) for name in command.type.unique)))
             raise Failed(*sorted(faults, key=lambda fault: fault.at))
         return values
 
@@ -360,6 +400,8 @@ class Records:
             if fault := self.unknown_path(TYPES[its.target], raw, at):
                 return fault
             matches = self.lookup(TYPES[its.target], raw)
+            if not matches and self.has("lookup-nothing"):
+                return None
             return matches[0].id if len(matches) == 1 else self.unresolved(path, len(matches), at)
         id_ = whole_number(raw)
         if id_ is None:
@@ -385,6 +427,8 @@ class Records:
         mark = command.type.name, tuple(now_[name] for name in unique)
         holder = self.kept.get(mark)
         late = self.has("unique-late") and mark not in self.kept_before
+        if mark in self.burnt:
+            holder, record = 0, None
         if holder is None or late or (record and holder == record.id):
             return []
         shown = ", ".join(str(now_[name]) for name in unique)

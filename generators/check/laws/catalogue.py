@@ -1,10 +1,10 @@
-"""The 22 laws of bulk semantics (`LAWS`), the check of effects (`EFFECT`), and the selection of checks by name."""
+"""The laws: 22 of bulk semantics (`LAWS`), the check of effects (`EFFECT`), those on lists (`LIST_LAWS`); selection."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.bulk.model import Bulk, Outcomes
+from contracts.bulk.model import Bulk, Outcomes, RecordAct
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.openapi.model import Contract, Operation
@@ -13,6 +13,7 @@ from generators.check import warm_up
 from generators.check.laws.concurrent_jobs import active
 from generators.check.laws.idempotency import idempotent, unprocessed
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
+from generators.check.laws.listing import listing
 from generators.check.laws.metamorphic import async_is_sync, fan_out, isolated, permuted, singular, split
 from generators.check.laws.ordering import broken_reference, grouped
 from generators.check.laws.stored_state import atomic, effect, stale_version
@@ -243,8 +244,28 @@ EFFECT: Final = Law(
     experiment=effect,
 )
 
+
+def _unless_list(reason: str, holds: Callable[[RecordAct], object]) -> Callable[[Operation], str | None]:
+    """Return a function that returns `reason` for lists whose declaration does not hold, else None."""
+
+    def exempt_reason(operation: Operation) -> str | None:
+        if operation.record is None or operation.record.action.constant != "list":
+            return "it lists no records"
+        return None if holds(operation.record) else reason
+
+    return exempt_reason
+
+
+LIST_LAWS: Final = (
+    Law(
+        name="listing",
+        says="Pages are parts of one list: each record once, in the declared order, as it is when it is read.",
+        exempt_reason=_unless_list("it lists no records", lambda act: act),
+        experiment=listing,
+    ),
+)
 OTHER_CHECKS: Final = (warm_up.EXAMPLES_CHECK, response_laws.CHECK, reference_model.CHECK)
-ALL_LAWS: Final = (*LAWS, EFFECT)
+ALL_LAWS: Final = (*LAWS, EFFECT, *LIST_LAWS)
 CHECKS: Final = (*OTHER_CHECKS, *(law.name for law in ALL_LAWS))
 CHECK_NAMES: Final = (*CHECKS, coverage.CHECK)
 

@@ -50,7 +50,7 @@ def run_at_site(
 
     Sites that allow most experiments come first; `offset` rotates the first three.
     """
-    reason = unsupported_reason(operation, groups=False)
+    reason = unsupported_reason(operation, groups=False) if operation.bulk is not None else None
     if reason is not None:
         raise NotApplicableError(reason)
     found = experiment_sites(session, operation)

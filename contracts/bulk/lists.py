@@ -1,0 +1,90 @@
+"""What a list shows, as `x-record` declares it: pages, order, selections. Begin with `Pagination` and `ListRules`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+Location: TypeAlias = str
+
+OWN_KEY: Final = "{key}"
+UNPAGED_SIZE: Final = 100  # records of which a list without any page parameter certainly shows all
+SERVED_SIZE: Final = 100  # records on a page of the sandbox where no default is declared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pagination:
+    """Where a list reads which page is wanted, and where its response has the total.
+
+    `skip` is an offset, `number` a page number from 1, `cursor` takes what the page before has at `next`; without
+    `next` that is no page any more. `take` is the page size, `default` and `max` its values; None for unknown.
+    """
+
+    skip: Location | None = None
+    take: Location | None = None
+    number: Location | None = None
+    cursor: Location | None = None
+    next: Location | None = None
+    default: int | None = None
+    max: int | None = None
+    total: Location | None = None
+
+    @property
+    def is_paged(self) -> bool:
+        """Whether a request can ask for a part of the list."""
+        return any(one is not None for one in (self.skip, self.take, self.number, self.cursor))
+
+    @property
+    def unasked(self) -> int | None:
+        """The page size of a request that asks for none; None where it is unknown."""
+        return self.default if self.default is not None or self.is_paged else UNPAGED_SIZE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sorting:
+    """Where a list reads its order: members, separated by commas; `descending` is how one is written to fall."""
+
+    at: Location
+    descending: str | None = None
+
+    def written(self, member: str, *, falls: bool) -> str:
+        """Return how a member is written in an order."""
+        return (self.descending or "").replace("{member}", member) if falls else member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterLanguage:
+    """Where a list reads a filter, and the words of its language: comparisons `member operator value`, joined.
+
+    `operators` maps `eq`, `ne`, `lt`, `le`, `gt`, `ge`, `startswith` to words. `and_`, `or_` and `not_` are None where
+    the language has them not; `and` binds more closely than `or`, and `not` than both. Texts stand in quotes; a quote
+    in one is doubled, or has a backslash before it.
+    """
+
+    at: Location
+    operators: Mapping[str, str] = field(default_factory=dict)
+    and_: str | None = None
+    or_: str | None = None
+    not_: str | None = None
+    null: str | None = None
+    parentheses: bool = False
+    quote: str = "'"
+    escape: Literal["double", "backslash"] = "double"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRules:
+    """What a list shows beside its page: `order` are the members it is ordered by, `-member` for a falling one.
+
+    `{key}` in an order is the key of the resource. `where` maps members to parameters that select the records with that
+    value. Texts are ordered by code point and compared exactly.
+    """
+
+    order: tuple[str, ...] = ()
+    sort: Sorting | None = None
+    where: Mapping[str, Location] = field(default_factory=dict)
+    filter: FilterLanguage | None = None
+
+    def ordered_by(self, key: str) -> list[tuple[str, bool]]:
+        """Return the members of the declared order of records with this key, each with whether it falls."""
+        steps = [(one.removeprefix("-"), one.startswith("-")) for one in self.order]
+        return [(key if name == OWN_KEY else name, falls) for name, falls in steps]

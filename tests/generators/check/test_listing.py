@@ -1,0 +1,156 @@
+"""The laws on lists: each fault of a list, planted between the sandbox and its client, is found; none without."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from in_process import InProcess
+
+from contracts.messages import Headers
+from generators.check.run import FindingFound, run_checks
+from generators.client.session import Budget
+from mockserver.apis.sources import find_sources
+
+HEADERS = Headers([("Content-Type", "application/json")])
+FILE = Path(__file__).parents[2] / "cases" / "contract_only" / "library.yaml"
+API = find_sources((str(FILE),))[0].load()
+
+
+class Faulty(InProcess):
+    """A sandbox whose answers to calls of one path are changed: `fault` gets what sends a call, and the call."""
+
+    def __init__(self, path, fault):
+        super().__init__(API)
+        self.path, self.fault, self.seen = path, fault, {}
+
+    def send(self, call):
+        if call.method != "GET" or call.path != self.path:
+            return super().send(call)
+        return self.fault(self, super().send, call)
+
+
+def asked(call, **values):
+    """Give a call with other values of its query."""
+    query = {**dict(call.query), **{name: str(value) for name, value in values.items()}}
+    return replace(call, query=tuple(query.items()))
+
+
+def shown(reply, change):
+    """Give an answer whose body is changed."""
+    body = change(reply.data)
+    return replace(reply, data=body, body=json.dumps(body).encode())
+
+
+def number(call, name):
+    """Give a number of a call's query, 0 for none."""
+    return int(dict(call.query).get(name, 0))
+
+
+def total_of_page(_, send, call):
+    return shown(send(call), lambda body: {**body, "count": len(body["books"])})
+
+
+def default_of_ten(_, send, call):
+    return send(call if number(call, "limit") else asked(call, limit=10))
+
+
+def begins_early(_, send, call):
+    return send(asked(call, offset=number(call, "offset") - 1) if number(call, "offset") else call)
+
+
+def begins_at_multiples(_, send, call):
+    size = number(call, "limit") or 20
+    return send(asked(call, offset=number(call, "offset") // size * size))
+
+
+def falls(_, send, call):
+    return send(asked(call, sort="-isbn"))
+
+
+def none_is_all(_, send, call):
+    return send(asked(call, limit=50) if dict(call.query).get("limit") == "0" else call)
+
+
+def remembers_titles(self, send, call):
+    def change(body):
+        return {**body, "books": [self.seen.setdefault(one["isbn"], one) for one in body["books"]]}
+
+    return shown(send(call), change)
+
+
+def keeps_deleted(self, send, call):
+    def change(body):
+        rows = {one["isbn"]: one for one in body["books"]}
+        self.seen |= rows
+        return {"books": [self.seen[key] for key in sorted(self.seen)], "count": len(self.seen)}
+
+    return shown(send(call), change) if not number(call, "limit") % 50 else send(call)
+
+
+def second_page_again(_, send, call):
+    return send(asked(call, page=2) if number(call, "page") > 2 else call)
+
+
+def page_from_zero(_, send, call):
+    return send(asked(call, page=number(call, "page") + 1) if number(call, "page") else call)
+
+
+def cursor_lost(_, send, call):
+    def change(body):
+        return {"readers": body["readers"][:4], **{name: one for name, one in body.items() if name == "next"}}
+
+    return shown(send(call), change)
+
+
+def rises(_, send, call):
+    return shown(send(call), lambda body: {**body, "readers": body["readers"][::-1]})
+
+
+FAULTS = [
+    ("/books", total_of_page, "total"),
+    ("/books", default_of_ten, "default page"),
+    ("/books", begins_early, "two pages"),
+    ("/books", begins_at_multiples, "page shows other records"),
+    ("/books", falls, "not in the declared order"),
+    ("/books", none_is_all, "page of no records"),
+    ("/books", remembers_titles, "listed otherwise than read"),
+    ("/books", keeps_deleted, "deleted record is listed"),
+    ("/loans", second_page_again, "record stands twice"),
+    ("/loans", page_from_zero, ""),
+    ("/readers", cursor_lost, "created record is not listed"),
+    ("/readers", rises, "not in the declared order"),
+]
+
+
+def findings(client, *only):
+    """Run laws and give what they find."""
+    events = run_checks(API.contract, client, name_prefix="00001", budget=Budget(seconds=1000), only=only)
+    return [event.finding for event in events if isinstance(event, FindingFound)]
+
+
+@pytest.mark.parametrize(("path", "fault", "shape"), FAULTS, ids=lambda one: getattr(one, "__name__", None))
+def test_a_fault_of_a_list_is_found(path, fault, shape):
+    """It is a finding of the law on lists, by its shape."""
+    found = findings(Faulty(path, fault), "listing")
+    assert [one for one in found if shape in one.shape], [one.shape for one in found]
+
+
+def test_a_right_list_gives_no_finding():
+    """By offset, by number and by cursor."""
+    assert findings(InProcess(API), "listing") == []
+
+
+def test_lists_that_others_change_meanwhile_give_no_finding():
+    """A record that comes and goes between two pages is nobody's fault."""
+
+    def busy(self, send, call):
+        n = self.seen["n"] = self.seen.get("n", 0) + 1
+        book = json.dumps({"isbn": f"M{n % 3}"}).encode()
+        path = f"/books/M{n % 3}"
+        send(replace(call, method="DELETE", path=path, query=()))
+        path = f"/books/M{(n + 1) % 3}"
+        send(replace(call, method="PUT", path=path, query=(), headers=HEADERS, body=book))
+        return send(call)
+
+    assert findings(Faulty("/books", busy), "listing") == []
