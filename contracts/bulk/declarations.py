@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias, cast
 
+from contracts.bulk.jobs import JobDuration
 from contracts.bulk.lists import FilterLanguage, ListRules, Pagination, Sorting
 from contracts.bulk.model import (
     ActiveJobs,
@@ -23,7 +24,6 @@ from contracts.bulk.model import (
     Choice,
     FanOut,
     Idempotency,
-    JobDuration,
     Outcomes,
     OutcomeTest,
     Quota,
@@ -50,9 +50,11 @@ ATTRIBUTE_NAMES: Final = {
     "handleAs": "handle_as",
     "ignoreCase": "ignore_case",
     "inOrder": "in_order",
+    "lookUp": "look_up",
     "markedAs": "marked_as",
     "maxBytes": "max_bytes",
     "maxItemBytes": "max_item_bytes",
+    "memberAs": "member_as",
     "onBroken": "on_broken",
     "onlyFor": "only_for",
     "perItem": "per_item",
@@ -165,7 +167,11 @@ def _read_outcomes(data: Json, *, http: Mapping[str, str]) -> Outcomes:
     mirrored = {name: http[name] for name in ("headers", "body") if name in http}
     error = data.get("error")
     is_apart = error is not None and not error.startswith(f"{mirrored.get('body', error)}/")
-    return Outcomes(**{"http": {} if is_apart else mirrored, **_arguments(data, failed_if=_read_test)})
+    return Outcomes(**{"http": {} if is_apart else mirrored, **_arguments(data, failed_if=_read_test, names=_tuples)})
+
+
+def _tuples(data: Mapping[str, list[str]]) -> Mapping[str, tuple[str, ...]]:
+    return {kind: tuple(facts) for kind, facts in data.items()}
 
 
 def _read_test(data: Json) -> OutcomeTest:
@@ -178,6 +184,8 @@ def _read_job(data: Json, *, http: Mapping[str, str]) -> BulkJob:
     state, id_at = given.pop("state"), given.pop("id", None)
     results = given.get("results", ())
     split = {name: word for word, name in results.items()} if isinstance(results, Mapping) else {}
+    steps = dict(given.pop("steps", {}))
+    step_test = steps.pop("failedIf", None)
     lengths: dict[str, Callable[[Any], Any]] = dict.fromkeys(("every", "timeout", "keep"), parse_iso_duration)
     return BulkJob(
         state_at=state["at"],
@@ -185,9 +193,13 @@ def _read_job(data: Json, *, http: Mapping[str, str]) -> BulkJob:
         set_in_state=state.get("set", {}),
         id_at=id_at,
         results_of=split,
+        steps=steps,
+        step_failed_if=None if step_test is None else _read_test(step_test),
         **_arguments(
             given,
             when=_words,
+            within=tuple,
+            failed_if=_read_test,
             results=lambda one: tuple(split) or _words(one),
             outcomes=partial(_read_outcomes, http=http),
             active=lambda one: ActiveJobs(**one),
@@ -202,7 +214,7 @@ def _words(value: str | list[str]) -> tuple[str, ...]:
 
 
 def _read_guard(data: Json) -> BulkGuard:
-    retry = data.get("retry", {})
+    retry, faults = data.get("retry", {}), data.get("faults", {})
     return BulkGuard(
         refuse=data.get("refuse", {}),
         idempotency=Idempotency(**_arguments(data["idempotency"], keep=parse_iso_duration))
@@ -211,6 +223,8 @@ def _read_guard(data: Json) -> BulkGuard:
         unprocessed=retry.get("unprocessed"),
         retry_codes=tuple(retry.get("codes", ())),
         quota=tuple(Quota(**_arguments(one, per=parse_iso_duration)) for one in data.get("quota", ())),
+        faults={name: at for name, at in faults.items() if name != "every"},
+        every_fault=bool(faults.get("every")),
     )
 
 

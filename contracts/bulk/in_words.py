@@ -208,12 +208,13 @@ def _test(test: Axis) -> str:
 
 
 def _outcomes(value: Axis, _: Axis) -> str:
-    known = {"at", "as", "covers", "failedAt", "failedIf", "inOrder", "many"}
+    known = {"at", "as", "covers", "failedAt", "failedIf", "inOrder", "many", "every"}
     at = "the whole response" if value.get("at", "") == "" else f"at {place(value['at'])}"
     text = f"{COVERS[value.get('covers', 'all')]}, in {SHAPES[value.get('as', 'array')]}, {at}"
     text += f", failures at {place(value['failedAt'])}" if "failedAt" in value else ""
     text += ", in the order of the items" if value.get("inOrder") else ""
     text += ", several for an item where need be" if value.get("many") else ""
+    text += ", with every fault of an item" if value.get("every") else ""
     text += f"; an entry is a failure where {_test(value['failedIf'])}" if "failedIf" in value else ""
     inside = [
         f"{name} at {place(one)}" if isinstance(one, str) else f"{name} {orjson.dumps(one).decode()}"
@@ -243,6 +244,12 @@ def _state(value: Axis, _: Axis) -> str:
     words = ", ".join(f"{word!r} is {state}" for word, state in value["map"].items())
     more = {name: one for name, one in value.items() if name not in {"at", "map"}}
     return f"its state is at {place(value['at'])}: {words}" + (f"; {orjson.dumps(more).decode()}" if more else "")
+
+
+def _faults(value: Axis, _: Axis) -> str:
+    parts = [f"{name} at {place(at)}" for name, at in value.items() if name not in {"at", "every"}]
+    which = "every fault" if value.get("every") else "faults"
+    return f"a refusal lists {which} at {place(value['at'])}" + (f", with {listed(parts)}" if parts else "")
 
 
 def _active(value: Axis, _: Axis) -> str:
@@ -376,6 +383,16 @@ MEMBERS: Final[Mapping[str, Mapping[str, Words]]] = {
         "error": _at("why the whole job failed is at {}"),
         "set": _set,
         "takes": _takes,
+        "within": _all("it is not known with another {}", "or"),
+        "lookUp": _at("what items refer to is looked up at their {}"),
+        "times": lambda value, _: "times are told: " + listed(f"{name} at {place(at)}" for name, at in value.items()),
+        "failedIf": lambda value, _: f"with failures {_test(value)} at its end",
     },
-    "guard": {"refuse": _refuse, "idempotency": _idempotency, "retry": _retry, "quota": _quota},
+    "guard": {
+        "refuse": _refuse,
+        "faults": _faults,
+        "idempotency": _idempotency,
+        "retry": _retry,
+        "quota": _quota,
+    },
 }

@@ -1,4 +1,4 @@
-"""The `x-bulk` vocabulary as frozen values: `Bulk`, its eight parts, and the states of jobs.
+"""The `x-bulk` vocabulary as frozen values: `Bulk` and its eight parts.
 
 The parts are independent of one another. A `Location` is a JSON Pointer (RFC 6901) into a body in which `*` stands for
 every member or element, or `header:Name`, `query:name`, `path:name`. Defaults are those of `x-bulk.schema.json`.
@@ -7,8 +7,9 @@ every member or element, or `header:Name`, `query:name`, `path:name`. Defaults a
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from contracts.bulk.jobs import JobDuration
 from contracts.bulk.lists import ListRules, Pagination
 
 Location: TypeAlias = str
@@ -160,7 +161,10 @@ class Outcomes:
     several entries for one item. `record` is where a success has the record, "" for the entry itself; `status` the
     status code that the item alone would have, `message` the text of a failure whose code is `error`; `codes` and
     `statuses` say these for kinds of faults. `set_members`, `set_done`, `set_failed` are further members by location.
-    `http` locates status, headers and body of the response to an item that is an HTTP request.
+    `http` locates status, headers and body of the response to an item that is an HTTP request. `members` is where a
+    failure names the members at fault, `member_as` how it writes them (`{resource}`, `{member}`, `{Member}`); with
+    `every` each fault of a failed item is told. `names` lists by kind of fault what its text names, in this order.
+    `alike` is where the refusal of the item alone, by the operation that it is like, has the same entries.
     """
 
     at: Location
@@ -185,6 +189,11 @@ class Outcomes:
     set_done: SetMembers = field(default_factory=dict)
     set_failed: SetMembers = field(default_factory=dict)
     http: Mapping[str, Location] = field(default_factory=dict)
+    members: Location | None = None
+    member_as: str = "{member}"
+    every: bool = False
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    alike: Location | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,15 +224,6 @@ class ActiveJobs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobDuration:
-    """How long a simulated job takes: `base` and `per_item` for each item; `queued` is the share (0 to 1) queued."""
-
-    base: timedelta = timedelta(seconds=2)
-    per_item: timedelta = timedelta(milliseconds=1)
-    queued: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BulkJob:
     """When a request becomes a job, how the job is polled, and the words of its states.
 
@@ -233,6 +233,10 @@ class BulkJob:
     (`here`: the poll itself), `results_of` the result of each that has but one. `every` is the polling interval,
     `timeout` and `keep` how long a job may run and is kept. `id_at` is where the poll has the `handle`, `handle_as` the
     handle as text with `{id}` in it, `error` why a whole job failed, `set_members` and `set_in_state` further members.
+    `within` are values of the request without which the job is not known, `look_up` says when what its items name is
+    looked up, `times` locate `created`, `started` and `ended` in the poll. `failed_if` is met by a job with failures.
+    `steps` locate the list of its units in the results (`at`) and the outcomes in each (`outcomes`), of which those
+    with failures meet `step_failed_if`.
     """
 
     when: tuple[str, ...]
@@ -257,6 +261,12 @@ class BulkJob:
     error: Location | None = None
     set_members: SetMembers = field(default_factory=dict)
     set_in_state: Mapping[str, SetMembers] = field(default_factory=dict)
+    within: tuple[Location, ...] = ()
+    look_up: Literal["run"] | None = None
+    times: Mapping[str, Location] = field(default_factory=dict)
+    failed_if: OutcomeTest | None = None
+    steps: Mapping[str, Location] = field(default_factory=dict)
+    step_failed_if: OutcomeTest | None = None
 
     @property
     def operations(self) -> frozenset[str]:
@@ -295,7 +305,9 @@ class BulkGuard:
     """What rejects a request before any item is executed.
 
     `refuse` maps reasons to status codes. `unprocessed` is the location of items that are returned to be sent again,
-    `retry_codes` are the statuses and error codes of failures that may be retried.
+    `retry_codes` are the statuses and error codes of failures that may be retried. `faults` locate the list of faults
+    in a refusal for its items (`at`), in each the `pointer` into the request, the `rule` that is broken and the number
+    of `items` that break it so, and the `total` of all faults; with `every_fault` each of them is told.
     """
 
     refuse: Mapping[str, int | str] = field(default_factory=dict)
@@ -303,6 +315,8 @@ class BulkGuard:
     unprocessed: Location | None = None
     retry_codes: tuple[str | int, ...] = ()
     quota: tuple[Quota, ...] = ()
+    faults: Mapping[str, Location] = field(default_factory=dict)
+    every_fault: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,18 +387,3 @@ class Resource:
     modified: Location | None = None
     set_members: SetMembers = field(default_factory=dict)
     extras: Mapping[str, object] = field(default_factory=dict)
-
-
-FINAL_STATES: Final = frozenset(("cancelled", "done", "doneWithErrors", "expired", "failed"))
-JOB_TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
-    "open": FINAL_STATES | {"queued", "running"},
-    "queued": FINAL_STATES | {"running"},
-    "running": FINAL_STATES,
-    **dict.fromkeys(sorted(FINAL_STATES), frozenset()),
-}
-JOB_STATES: Final = tuple(JOB_TRANSITIONS)
-
-
-def is_legal_transition(before: str, after: str) -> bool:
-    """Say whether a job seen in one state may be seen in another later; staying in a state is always legal."""
-    return before == after or after in JOB_TRANSITIONS[before]

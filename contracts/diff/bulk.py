@@ -62,6 +62,11 @@ OUTCOME_RULES: Final = (
     MemberRule("setDone", "set_done", map_entries(), "clients read the member there"),
     MemberRule("setFailed", "set_failed", map_entries(), "clients read the member there"),
     MemberRule("http", "http", map_entries(), "clients read responses there"),
+    MemberRule("members", "members", optional_member(), "clients read there which members are wrong"),
+    MemberRule("memberAs", "member_as", any_change(), "clients know members by these names"),
+    MemberRule("every", "every", flag(off="warning"), "clients mend one fault and meet the next"),
+    MemberRule("names", "names", map_entries(removed="warning"), "texts tell people less"),
+    MemberRule("alike", "alike", optional_member(removed="warning"), "the same fault is told otherwise of one record"),
 )
 BULK_RULES: Final = (
     MemberRule("items.as", "items.shape", any_change(), "what clients send is not read any more"),
@@ -117,6 +122,10 @@ BULK_RULES: Final = (
     MemberRule(
         "guard.refuse", "guard.refuse", map_entries(removed="info", added="error"), "what was let through is refused"
     ),
+    MemberRule("guard.faults", "guard.faults", map_entries(), "clients read there what is wrong with items"),
+    MemberRule(
+        "guard.faults.every", "guard.every_fault", flag(off="warning"), "clients mend one fault and meet the next"
+    ),
     MemberRule(
         "guard.retry.unprocessed",
         "guard.unprocessed",
@@ -151,6 +160,12 @@ JOB_RULES: Final = (
         "timeout", "timeout", time_limit(shorter="info", longer="warning"), "clients give a job up that goes on"
     ),
     MemberRule("keep", "keep", time_limit(shorter="error", longer="info"), "finished jobs are gone earlier"),
+    MemberRule("within", "within", list_entries(removed="info", added="error"), "jobs are not found where they were"),
+    MemberRule("lookUp", "look_up", optional_member(removed="warning"), "what items refer to must be there earlier"),
+    MemberRule("times", "times", map_entries(), "clients read times there"),
+    MemberRule("failedIf", "failed_if", any_change(), "clients take jobs with failures for good ones"),
+    MemberRule("steps", "steps", map_entries(), "clients look for outcomes where they were"),
+    MemberRule("steps.failedIf", "step_failed_if", any_change(), "clients take failures for successes"),
 )
 IDEMPOTENCY_RULES: Final = (
     MemberRule("key", "key", any_change(), "clients give the key elsewhere"),

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from contracts.bulk.model import FINAL_STATES, Bulk, BulkJob
+from contracts.bulk.jobs import FINAL_STATES
+from contracts.bulk.model import Bulk, BulkJob
 from contracts.exchange.locations import ParsedRequest, read_response, text_of
 from contracts.messages import ABSENT, Exchange, Response
 from contracts.openapi import routing

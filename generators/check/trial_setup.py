@@ -265,13 +265,13 @@ def _set_up(trial: Trial, cases: Sequence[ItemCase]) -> list[CreatedRecord | Non
 def _trial_item(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None, *, fitting: bool) -> TrialItem:
     content, context = _item_content(trial, slot, case, known), trial.context
     raw = context.item(content, trial.rng(f"raw{slot}"))
-    if fitting and not _fits(trial, case, raw):
+    if fitting and not fits_request(trial, case, raw):
         raise NotApplicableError(f"no item could be made for '{case}' that the contract takes")
     own = known if case.needs_record else None
     return TrialItem(slot=slot, case=case, content=content, raw=raw, known=own)
 
 
-def _fits(trial: Trial, case: ItemCase, raw: object) -> bool:
+def fits_request(trial: Trial, case: ItemCase, raw: object) -> bool:
     """Return whether an item is no reason to refuse the whole request."""
     bulk = trial.context.bulk
     if not trial.context.spec.encoder.fits(raw):

@@ -9,7 +9,8 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
-from contracts.bulk.model import BulkJob, is_legal_transition
+from contracts.bulk.jobs import is_legal_transition
+from contracts.bulk.model import BulkJob
 from contracts.exchange.bulk_exchange import BulkExchange, OutcomeReport
 from contracts.exchange.job_traces import JobPoll, JobTrace
 from contracts.exchange.locations import find, find_all

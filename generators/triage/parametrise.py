@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from contracts.bulk.model import FINAL_STATES
+from contracts.bulk.jobs import FINAL_STATES
 from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Contract

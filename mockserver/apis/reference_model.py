@@ -13,7 +13,8 @@ from urllib.parse import quote, unquote
 
 import orjson
 
-from contracts.bulk.model import FINAL_STATES, Resource
+from contracts.bulk.jobs import FINAL_STATES
+from contracts.bulk.model import Resource
 from contracts.exchange.bulk_exchange import OutcomeReport, bulk_exchanges
 from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id

@@ -11,7 +11,8 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Final
 
-from contracts.bulk.model import FINAL_STATES, Bulk, BulkJob
+from contracts.bulk.jobs import FINAL_STATES
+from contracts.bulk.model import Bulk, BulkJob
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.openapi.model import Contract, Operation
 from mockserver.journal.exchange_summary import EMPTY_SUMMARY, ExchangeSummary

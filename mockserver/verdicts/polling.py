@@ -7,7 +7,7 @@ from http import HTTPStatus
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from contracts.bulk.model import FINAL_STATES
+from contracts.bulk.jobs import FINAL_STATES
 from mockserver.verdicts.history import ClientHistory, ObservedExchange, ObservedJob
 from mockserver.verdicts.law import LawResult, count_text, duration_text, failed, not_run, passed
 from mockserver.verdicts.resending import PostIndex

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import contracts
-from contracts.bulk.model import FINAL_STATES, JOB_STATES, JOB_TRANSITIONS, is_legal_transition
+from contracts.bulk.jobs import FINAL_STATES, JOB_STATES, JOB_TRANSITIONS, is_legal_transition
 from contracts.messages import ABSENT
 from contracts.openapi.model import is_json
 from contracts.syntax.text import (

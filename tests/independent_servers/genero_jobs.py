@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from genero_rules import KINDS, Item, Kind
@@ -29,6 +29,9 @@ class Job:
     polls: int = 0
     fanned: bool = False
     void: bool = False
+    begun: float = field(default_factory=time.monotonic)
+    seen: dict[str, Item | None] = field(default_factory=dict)
+    missing: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -81,7 +84,12 @@ class Jobs:
         elif old is None and "name" not in item:
             faults.append(f"{own} has no name.")
         missing = list(self.broken_references(tenant, kind, item))
-        return faults + [f"{KINDS[target].word} id {key} is not found in database." for target, key in missing]
+        return faults + [self.not_found(kind, item, target, key) for target, key in missing]
+
+    def not_found(self, kind: Kind, item: Item, target: str, key: str) -> str:
+        """Write the error of a missing reference."""
+        word = kind.word if self.has("wrong-word") else KINDS[target].word
+        return f"{word} id {item[kind.key] if self.has('names-referrer') else key} is not found in database."
 
     def batch_faults(self, tenant: Tenant, kind: Kind, item: Item, old: Item | None) -> list[str]:
         """Tell why an item of a batch cannot be applied."""
@@ -96,6 +104,15 @@ class Jobs:
             tenant.missed.update(self.broken_references(tenant, kind, item))
         return faults
 
+    def told_faults(self, tenant: Tenant, job: Job, item: Item, old: Item | None) -> list[str]:
+        """Tell why a job cannot apply an item."""
+        kind, key = KINDS[job.kind], item[KINDS[job.kind].key]
+        faults = self.batch_faults(tenant, kind, item, old)
+        if self.has("looked-up-at-post"):
+            own = [text for text in faults if f"{kind.word} id {key} " in text]
+            faults = own + [self.not_found(kind, item, *one) for one in job.missing.get(key, [])]
+        return faults[:1] if self.has("first-reference") else faults
+
     def linked(self, tenant: Tenant, kind: Kind, name: str, value: Any) -> bool:
         """Say whether a field is looked up."""
         return (kind.references.get(name, ""), value) not in tenant.unlinked
@@ -104,8 +121,8 @@ class Jobs:
         """Apply one item of a batch, or tell why not."""
         kind, store = KINDS[job.kind], tenant.records[job.kind]
         key = item[kind.key]
-        old = store.get(key)
-        faults = self.batch_faults(tenant, kind, item, old)
+        old = job.seen.get(key) if self.has("merged-at-post") else store.get(key)
+        faults = self.told_faults(tenant, job, item, old)
         if faults:
             if self.has("half-applied") and old and "name" in item:
                 store[key] = {**old, "name": item["name"]}
@@ -177,6 +194,8 @@ class Jobs:
                 job.errors[before if idle and self.has("error-shifted") else key] = error
                 if self.has("stops-at-two") and len(job.errors) == 2:
                     break
+            elif self.has("good-blamed") and len(job.errors) == 3:
+                job.errors[key] = job.errors[before]
             idle = idle or bool(old and old["deleted"] and item.get("deleted") and before)
             before = key
         job.processed = len(job.items) + (tenant.failed if self.has("carried-count") else 0)
@@ -200,8 +219,20 @@ class Jobs:
         while True:
             _, _, job = await tenant.queue.get()
             await asyncio.sleep(0.02 + 1e-5 * len(job.items))
+            if self.has("done-early"):
+                await self.end_early(job)
+            if self.has("never-ends") and job.void:
+                continue
             self.run(job)
             self.share(job)
+
+    async def end_early(self, job: Job) -> None:
+        """Say that a job is done, and do its last item later."""
+        last, job.items = job.items[-1:], job.items[:-1]
+        self.run(job)
+        job.items, job.processed = [*job.items, *last], len(job.items) + 1
+        await asyncio.sleep(0.03)
+        self.run(replace(job, items=last))
 
     def share(self, job: Job) -> None:
         """Let tenants share what a call for several of them created."""
@@ -216,24 +247,41 @@ class Jobs:
         """Make a job of a list that was accepted."""
         self.arrivals += 1
         job = Job(kind=kind, tenant=tenant, items=items, fanned=fanned)
+        own, store = KINDS[kind], self.tenants[tenant].records[kind]
+        waiting = [one for one in self.all.values() if one.tenant == tenant and not one.done]
+        job.void = bool(waiting) and self.has("never-ends")
+        if self.has("looked-up-at-post"):
+            for item in items:
+                job.missing[item[own.key]] = list(self.broken_references(self.tenants[tenant], own, item))
+        if self.has("merged-at-post"):
+            job.seen = {item[own.key]: store.get(item[own.key]) for item in items}
+        if self.has("head-start"):
+            self.apply(self.tenants[tenant], job, items[0])
         self.all[job.id] = job
+        if self.has("swapped-jobs") and waiting:
+            self.all[job.id], self.all[waiting[-1].id] = waiting[-1], job
         self.tenants[tenant].queue.put_nowait((KINDS[kind].rank, self.arrivals, job))
         return job
 
-    def status(self, job: Job) -> Item:
-        """Tell where a job stands."""
+    def status(self, job: Job, asked: str) -> Item:
+        """Tell where a job stands that was asked for by an id."""
         errors = job.errors if job.done else {}
         job.polls += job.done
         if self.has("shared-errors") and job.done:
             errors = self.tenants[job.tenant].errors[job.kind]
         if self.has("late-errors") and job.polls == 1:
             errors = {}
+        if self.has("errors-fade") and job.done and time.time() - job.ended > 1:
+            errors = {}
+        if self.has("errors-by-next") and self.tenants[job.tenant].errors.get(job.kind) is not job.errors:
+            errors = {}
         done = job.done and not (self.has("status-flips") and job.polls > 2)
         word = ("CompletedWithErrors" if errors else "Completed") if done else "InProgress"
+        left = max(0.0, 0.02 - (time.monotonic() - job.begun)) if self.has("progress-falls") else 0.0
         return {
-            "correlationId": job.id,
+            "correlationId": asked,
             "batchJobStatus": word,
-            "noOfItemsPosted": len(job.items),
-            "noOfItemsProcessed": job.processed if done else 0,
+            "noOfItemsPosted": len(job.items) - (len(errors) if self.has("posted-shrinks") else 0),
+            "noOfItemsProcessed": job.processed if done else int(len(job.items) * left * 50),
             "jobItemErrors": errors if done else {},
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import time
 import uuid
 from collections import defaultdict
@@ -15,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from aiohttp import web
-from genero_jobs import TENANTS, Jobs
+from genero_jobs import TENANTS, Job, Jobs
 from genero_rules import (
     KINDS,
     Item,
@@ -66,6 +67,31 @@ BUGS = {
     "thousandth-lost": "The 1000th item of a batch is done and not stored.",
     "power-of-two": "The last item of a batch of 64, 128, 256 and so on is done and not stored.",
     "ten-errors": "A job tells ten errors at most.",
+    "first-bad-item": "A denial tells the faults of the first bad item only.",
+    "one-fault-an-item": "A denial tells one fault of an item that has several.",
+    "bare-pointers": "The pointers of a denial leave out `/data`.",
+    "pointers-from-one": "The pointers of a denial count items from 1.",
+    "total-of-groups": "The total of a denial counts the groups that it lists.",
+    "group-of-one": "A denial says that each of its groups has one item.",
+    "rule-of-first": "All groups of a denial have the rule of the first one.",
+    "first-reference": "The error of an item tells the first of its missing references only.",
+    "names-referrer": "The error of a missing reference names the item that refers, not what is missing.",
+    "wrong-word": "The error of a missing reference has the word of the item's kind.",
+    "good-blamed": "Behind the third failed item of a job, the next good one is listed with its error, and done.",
+    "progress-falls": "While a job is in progress, its processed count begins high and falls.",
+    "errors-fade": "A second after its end a job tells no errors any more.",
+    "errors-by-next": "The end of a tenant's next job takes away the errors of the one before.",
+    "any-kind": "A job is found under the path of every kind.",
+    "any-tenant": "A job is found at every tenant of the client.",
+    "looked-up-at-post": "References are looked up when a batch is posted, not when its job runs.",
+    "merged-at-post": "Entities are read when a batch is posted; what changes until its job runs is lost.",
+    "swapped-jobs": "Of two jobs of a tenant that wait together each gets the other's id.",
+    "head-start": "The first item of a batch is applied when it is posted.",
+    "never-ends": "A job that is posted while another of its tenant is in progress never ends.",
+    "done-early": "A job says that it is completed a moment before its last item is applied.",
+    "unknown-job": "A job that never was is told as completed.",
+    "one-id": "A batch for several tenants gives them the id of the first one's job.",
+    "posted-shrinks": "The posted count of a finished job leaves out the items that failed.",
 }
 
 LIMIT = 5000
@@ -95,14 +121,31 @@ class Genero:
     def check_list(self, kind: str, items: Any, where: str, more: tuple[tuple[str, str, str], ...] = ()) -> None:
         """Deny a list that cannot become a job."""
         limit = LIMIT - 1 if self.has("limit") else LIMIT
-        faults = [*more, *((where + at, rule, words) for at, rule, words in list_faults(KINDS[kind], items, limit))]
+        own = list(list_faults(KINDS[kind], items, limit))
+        if self.has("first-bad-item"):
+            own = [fault for fault in own if fault[0].split("/")[:2] == own[0][0].split("/")[:2]]
+        if self.has("one-fault-an-item"):
+            own = list({tuple(fault[0].split("/")[:2]): fault for fault in reversed(own)}.values())[::-1]
+        if self.has("pointers-from-one"):
+            own = [(re.sub(r"^/(\d+)", lambda m: f"/{int(m[1]) + 1}", at), *fault) for at, *fault in own]
+        faults = [*more, *((("" if self.has("bare-pointers") else where) + at, rule, words) for at, rule, words in own)]
         keys = posted_keys(KINDS[kind].key, items)
         if self.has("remembered-keys") and not faults and keys & self.remembered:
             faults = [(f"{where}/0/{KINDS[kind].key}", "uniqueItems", "An entity is in the list twice.")]
             keys = set()
         self.remembered = keys if faults else set()
         if faults:
-            raise refusal(faults)
+            raise self.spoiled(refusal(faults))
+
+    def spoiled(self, problem: Problem) -> Problem:
+        """Make the mistakes that are made of a whole refusal."""
+        errors: list[Item] = problem.body["errors"]
+        if self.has("total-of-groups"):
+            problem.body["total"] = len(errors)
+        for error in errors:
+            error["items"] = 1 if self.has("group-of-one") else error["items"]
+            error["rule"] = errors[0]["rule"] if self.has("rule-of-first") else error["rule"]
+        return problem
 
     # Calls
 
@@ -183,7 +226,9 @@ class Genero:
         for name in dict.fromkeys(names):
             if name in agency:
                 job = self.jobs.enqueue(kind, name, body["data"], fanned=True)
-                job.void, good[name] = bool(bad) and self.has("fanout-empty"), job.id
+                job.void, good[name] = job.void or (bool(bad) and self.has("fanout-empty")), job.id
+                if self.has("one-id"):
+                    good[name] = next(iter(good.values()))
             else:
                 bad[name] = [f"Unable to find tenant by identifier: {name}."]
         return web.json_response({"postedSuccess": good, "postedProblems": bad}, status=207 if bad else 200)
@@ -192,12 +237,14 @@ class Genero:
         """Answer a poll."""
         agency, tenant = AGENCIES[self.client(request)], self.tenant(request)
         job = self.jobs.all.get(correlation)
-        known = job and job.kind == kind and job.tenant in agency
+        if self.has("unknown-job") and not job:
+            job = Job(kind=kind, tenant=tenant, items=[{}], id=correlation, done=True, processed=1)
+        known = job and (job.kind == kind or self.has("any-kind")) and job.tenant in agency
         if not job or not known or (job.done and time.time() - job.ended > KEEP):
             raise Problem(404, "There is no such job.")
-        if "generoTenantId" in request.query and job.tenant != tenant:
+        if "generoTenantId" in request.query and job.tenant != tenant and not self.has("any-tenant"):
             raise Problem(404, "There is no such job at this tenant.")
-        return web.json_response(self.jobs.status(job))
+        return web.json_response(self.jobs.status(job, correlation))
 
     async def get_entity(self, request: web.Request, kind: str, key: str) -> web.Response:
         """Show one entity."""

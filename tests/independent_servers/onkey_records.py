@@ -69,6 +69,7 @@ class Records:
         self.former: dict[tuple[str, Any], int] = {}
         self.burnt: set[tuple[str, tuple[Any, ...]]] = set()
         self.changes = 0
+        self.first_taken = ""
         for id_, name, version, values in SEEDED:
             self.put(id_, self.blank(id_, TYPES[name], version, values))
         if not has("seeds-undone"):
@@ -158,8 +159,8 @@ class Records:
 
     def begin(self, commands: list[Command]) -> None:
         """Remember what the mistaken ones go by: how things were when the request began."""
-        self.fresh = set()
         self.early = dict(self.all) if self.has("lookup-early") else self.all
+        self.fresh, self.first_taken = set(), ""
         if self.has("stale-lock"):
             targets = [c.target for c in commands if isinstance(c.target, int) and c.target in self.all]
             self.before = {id_: self.all[id_].version for id_ in targets}
@@ -186,7 +187,10 @@ class Records:
             done = getattr(self, action)(command, record, atomic=atomic)
         except Failed as failed:
             told = id_ if id_ is not None else self.named(command)
-            return [self.tell(command, fault, told) for fault in failed.faults]
+            faults = failed.faults[:1] if self.has("first-fault") else failed.faults
+            if self.has("property-of-first"):
+                faults = tuple(replace(fault, paths=faults[0].paths) for fault in faults)
+            return [self.tell(command, self.retold(command, fault, atomic=atomic), told) for fault in faults]
         return self.success(command, action, done)
 
     def success(self, command: Command, action: str, done: int) -> list[Message]:
@@ -194,6 +198,22 @@ class Records:
         code, text = DONE[action if action in DONE else "create"]
         who = {"objectId": str(done), "objectType": command.type.name, "userObjectId": command.user}
         return [message(code, text, "information", **who)]
+
+    def retold(self, command: Command, fault: Fault, *, atomic: bool) -> Fault:
+        """Give a fault as a mistaken server tells it."""
+        lost, path = fault.code == "Sandbox_ReferenceNotFound", "".join(fault.paths[:1])
+        if self.has("no-properties") and lost:
+            return replace(fault, paths=())
+        if self.has("mode-codes") and lost and not atomic:
+            return replace(fault, code="Sandbox_TypeMismatch", text=f"{{{path}}} must be a reference")
+        if self.has("single-codes") and command.single and fault.code == "Core_LengthValidator":
+            return replace(fault, code="Sandbox_TypeMismatch", text=f"{{{path}}} must be a text")
+        if self.has("task-codes") and command.background and fault.text.endswith("You entered 0 characters"):
+            return replace(fault, code=MISSING, text=f"{{{path}}} should not be missing or null")
+        if self.has("value-of-first") and fault.code == "Sandbox_DuplicateValue":
+            self.first_taken = self.first_taken or fault.text.partition("'")[2]
+            return replace(fault, text=f"{fault.text.partition(chr(39))[0]}'{self.first_taken}")
+        return fault
 
     def named(self, command: Command) -> int | None:
         """Give the id that a request names itself."""
@@ -332,9 +352,12 @@ class Records:
         if record is None or command.version is None:
             return []
         current = self.before.get(record.id, record.version)
+        if self.has("version-at-post") and command.background:
+            current = command.seen
         if current == command.version:
             return []
-        text = f"{record.type.name} with id {record.id} is at version {current}. You sent version {command.version}"
+        shown = command.version if self.has("version-of-sender") else current
+        text = f"{record.type.name} with id {record.id} is at version {shown}. You sent version {command.version}"
         return [Fault(code="Sandbox_VersionConflict", text=text)]
 
     # Judging values
@@ -374,7 +397,7 @@ class Records:
         if its.kind == "text" and isinstance(raw, str):
             return self.text(command, known_as, its, raw, at)
         if its.kind == "reference":
-            return self.referred(known_as, its, raw, at)
+            return self.referred(known_as, its, raw, at, command)
         fits = isinstance(raw, bool) if its.kind == "boolean" else is_number(raw) and its.kind == "number"
         return raw if fits else mismatch(known_as, its, at)
 
@@ -392,10 +415,26 @@ class Records:
         """Judge a text by its length."""
         if self.has("trimmed") and command.action == "create" and command.user and not command.single:
             raw = raw.strip() or raw
-        return raw if its.low <= len(raw) <= its.high else wrong_length(path, its, len(raw), at)
+        if its.low <= len(raw) <= its.high:
+            return raw
+        if self.has("limits-swapped"):
+            its = replace(its, low=its.high, high=its.low)
+        return wrong_length(path, its, len(raw.encode() if self.has("length-of-bytes") else raw), at)
 
-    def referred(self, path: str, its: Property, raw: Any, at: int) -> Any:
+    def resolved(self, command: Command) -> dict[int, int]:
+        """Give the ids that the references of a command mean now, by their places."""
+        found: dict[int, int] = {}
+        for at, (path, raw) in enumerate(command.sets):
+            its = command.type.properties.get(command.type.find(path), Property())
+            id_ = self.referred(path, its, raw, at, command) if its.kind == "reference" and raw is not None else None
+            if isinstance(id_, int):
+                found[at] = id_
+        return found
+
+    def referred(self, path: str, its: Property, raw: Any, at: int, command: Command) -> Any:
         """Find the id of the record that a reference means."""
+        if command.resolved is not None:
+            return command.resolved.get(at) or self.unresolved(path, 0, at)
         if isinstance(raw, dict) and "converter" in raw:
             if fault := self.unknown_path(TYPES[its.target], raw, at):
                 return fault

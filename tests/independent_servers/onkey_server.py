@@ -8,8 +8,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import secrets
+import time
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -17,7 +21,7 @@ import onkey_okql as okql
 import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Records
-from onkey_types import TYPES, Command, Message, Record, Refused, Type, malformed, message, now
+from onkey_types import MALFORMED, TYPES, Command, Message, Record, Refused, Type, malformed, message, now
 from onkey_web import (
     ENTITIES,
     ENTITY,
@@ -87,6 +91,38 @@ BUGS = {
     "many-groups": "From the fourth group on, groups run in the order of the request.",
     "tenth-version": "Every tenth change of a data set leaves the version where it was.",
     "batch-of-100": "A batch of exactly 100 records leaves out the last.",
+    "first-fault": "A record that has several faults gets a message for the first of them only.",
+    "first-record": "A request that fails as a whole tells the first failing record only.",
+    "property-of-first": "All messages of a record name the properties of its first fault.",
+    "no-properties": "The message of a reference that is not there names no property.",
+    "mode-codes": "In PerRecord a reference that is not there is told as a wrong type.",
+    "task-codes": "A task tells an empty value as AllOrNone does, also in PerRecord.",
+    "single-codes": "A single update tells a text that is too long as a wrong type.",
+    "good-blamed": "When a request fails as a whole, the record behind a failing one is told as failed too.",
+    "length-of-bytes": "The text of a wrong length counts bytes.",
+    "limits-swapped": "The text of a wrong length names the limits the wrong way round.",
+    "version-of-sender": "The text of a stale version names the sent version as the current one.",
+    "value-of-first": "The text of a value in use names the first such value of the request.",
+    "pointer-of-next": "The pointers of a refused request name the element behind the wrong one.",
+    "steps-fall": "The count of completed steps is above 0 while a task is executing, and falls.",
+    "valid-though-failed": "A task stays valid when steps of it have failed.",
+    "step-valid": "A step stays valid when its messages tell of an error.",
+    "one-step-more": "A task counts one step more than it lists.",
+    "ended-before-start": "A task has completed before it was started.",
+    "created-moves": "The time at which a task was created is that of the call.",
+    "completed-moves": "The time at which a task completed moves with each call.",
+    "cancel-ignored": "A task that is told as cancelled is carried out all the same.",
+    "cancelled-messages": "The steps of a cancelled task tell of success.",
+    "cancel-undone-late": "A task that was cancelled is told as completed from the third call on.",
+    "task-anywhere": "A task is found at every connection.",
+    "steps-of-next": "Two tasks that wait together have each other's steps.",
+    "unknown-steps": "The steps of a task that never was are an empty list.",
+    "looked-up-at-post": "References are resolved when a task is made, not when it runs.",
+    "version-at-post": "Versions are compared with those that records had when the task was made.",
+    "messages-early": "The steps of a task tell of success while it is executing.",
+    "steps-once": "The messages of a task's steps are told once.",
+    "steps-fade": "A second after its end a task's failed steps are gone.",
+    "task-stuck": "A task that was made while another is executing never gets beyond Queued.",
 }
 
 LIMIT = 1000
@@ -160,8 +196,19 @@ class OnKey:
             outcomes.sort(key=failed)
         wrong = [m for outcome in outcomes for m in outcome if m["severity"] == "error"]
         if whole and wrong:
-            raise Refused(400, wrong)
+            raise Refused(400, self.told(outcomes))
         return answer({"messages": [m for outcome in outcomes for m in outcome] + (extra or [])})
+
+    def told(self, outcomes: list[list[Message]]) -> list[Message]:
+        """Give the messages of a request that failed as a whole."""
+        if self.has("first-record"):
+            return next(outcome for outcome in outcomes if failed(outcome))
+        for before, one in pairwise(outcomes):
+            if self.has("good-blamed") and failed(before) and not failed(one):
+                cause = {name: before[0][name] for name in ("code", "message", "severity")}
+                one[0] = {n: v for n, v in one[0].items() if n != "objectId" or "userObjectId" not in one[0]} | cause
+                break
+        return [m for outcome in outcomes for m in outcome if m["severity"] == "error"]
 
     # Background tasks
 
@@ -177,6 +224,16 @@ class OnKey:
         """Start a task and tell where it is."""
         task = Task(id=new_id(), steps=[(new_id(), []) for _ in range(1 if whole else len(commands))])
         data.tasks[task.id] = task
+        records = data.records
+        ids = [command.target if isinstance(command.target, int) else -1 for command in commands]
+        seen = [records.all[id_].version if id_ in records.all else None for id_ in ids]
+        commands = [replace(c, background=True, seen=v) for c, v in zip(commands, seen, strict=True)]
+        if self.has("looked-up-at-post"):
+            commands = [replace(command, resolved=records.resolved(command)) for command in commands]
+        waiting = [one for one in data.tasks.values() if one is not task and one.status in ("Queued", "Executing")]
+        if waiting and self.has("steps-of-next") and waiting[-1].twin is None:
+            task.twin, waiting[-1].twin = waiting[-1], task
+        task.stuck = bool(waiting) and self.has("task-stuck")
         task.running = asyncio.create_task(self.work(data, task, commands, whole=whole, order=order))
         parts = self.pieces(request)
         place = "/".join([*parts[:5], "system", "backgroundtasks", str(task.id)])
@@ -187,37 +244,57 @@ class OnKey:
     ) -> None:
         """Run a task to its end."""
         await asyncio.sleep(QUEUED)
-        task.started = now()
-        task.move("Executing")
+        if task.stuck:
+            return
+        if task.status != "Cancelled":
+            task.started = now()
+            task.move("Executing")
         await asyncio.sleep(EXECUTING + PER_RECORD * len(commands))
         before = dict(data.records.all) if self.has("late-cancel") else {}
         outcomes = data.records.run(commands, atomic=whole, groups=order)
         wrong = [m for outcome in outcomes for m in outcome if m["severity"] == "error"]
         told = [wrong or [m for outcome in outcomes for m in outcome]] if whole else outcomes
         task.steps = [(id_, messages) for (id_, _), messages in zip(task.steps, told, strict=True)]
-        task.completed = now()
+        task.completed, task.ended = now(), time.monotonic()
+        if self.has("ended-before-start"):
+            task.completed = task.created
         task.undo = [(id_, before.get(id_)) for id_ in data.records.all.keys() | before.keys()] if before else []
         task.undo = [(id_, old) for id_, old in task.undo if data.records.all.get(id_) != old]
-        task.move("Completed")
+        if task.status != "Cancelled":
+            task.move("Completed")
 
     def shown_task(self, task: Task) -> dict[str, Any]:
         """Show a task as an entity."""
         done = task.status == "Completed"
         steps = [s for s in task.steps if not (self.has("steps-uncounted") and failed(s[1]))]
+        valid = self.has("valid-though-failed") or not any(failed(messages) for _, messages in task.steps)
+        completed, count = task.completed if done else None, len(steps) if done else 0
+        if done and self.has("completed-moves"):
+            completed = now()
+        if self.has("steps-fall") and task.status == "Executing":
+            task.polls += 1
+            count = max(0, len(steps) + 1 - task.polls)
         properties = {
             "status": task.status,
-            "isValid": not any(failed(messages) for _, messages in task.steps),
-            "createdOn": task.created,
+            "isValid": valid,
+            "createdOn": min(now(), task.started or now()) if self.has("created-moves") else task.created,
             "startedOn": task.started,
-            "completedOn": task.completed if done else None,
-            "stepCount": len(task.steps),
-            "completedStepCount": len(steps) if done else 0,
+            "completedOn": completed,
+            "stepCount": len(task.steps) + (1 if self.has("one-step-more") else 0),
+            "completedStepCount": count + (1 if done and self.has("one-step-more") else 0),
         }
         return {"class": "BackgroundTask", "id": task.id, "version": task.version, "properties": properties}
 
     def task(self, data: Dataset, text: str) -> Task:
         """Find a task."""
-        if (found := data.tasks.get(path_id(text))) is None:
+        found = data.tasks.get(path_id(text))
+        if found is None and self.has("task-anywhere"):
+            found = next((d.tasks[path_id(text)] for d in self.datasets.values() if path_id(text) in d.tasks), None)
+        if found is not None and found.status == "Cancelled" and self.has("cancel-undone-late"):
+            found.polls += 1
+            if found.polls > 2:
+                found.started, found.completed, found.status = found.started or now(), now(), "Completed"
+        if found is None:
             raise unknown("BackgroundTask", path_id(text))
         return found
 
@@ -229,19 +306,39 @@ class OnKey:
     async def list_steps(self, request: web.Request, data: Dataset, id_: str) -> web.Response:
         """Show the steps of a task."""
         del request
+        if self.has("unknown-steps") and path_id(id_) not in data.tasks:
+            return answer([], ENTITIES)
         task = self.task(data, id_)
+        shown = self.steps(task)
         steps = [
             {
                 "class": "BackgroundTaskStep",
                 "id": step,
                 "version": 2 if messages else 1,
-                "properties": {"isValid": not failed(messages), "messages": messages},
+                "properties": {"isValid": not failed(messages) or self.has("step-valid"), "messages": messages},
             }
-            for step, messages in task.steps
+            for step, messages in shown
         ]
         if self.has("task-restarts") and task.status == "Completed":
             task.status = "Executing"
         return answer(steps, ENTITIES)
+
+    def steps(self, task: Task) -> list[tuple[int, list[Message]]]:
+        """Give the steps of a task as they are told."""
+        shown = list(task.steps)
+        early = task.status == "Executing" and self.has("messages-early")
+        if early or (task.status == "Cancelled" and self.has("cancelled-messages")):
+            done = message("Core_Data_RecordUpdated", "Record successfully updated", "information")
+            shown = [(step, [done]) for step, _ in shown]
+        if task.status != "Completed":
+            return shown
+        if task.twin is not None and len(task.twin.steps) == len(shown):
+            shown = list(task.twin.steps)
+        if self.has("steps-once"):
+            task.steps = [(step, []) for step, _ in task.steps]
+        if self.has("steps-fade") and time.monotonic() - task.ended > 1:
+            shown = [(step, [] if failed(messages) else messages) for step, messages in shown]
+        return shown
 
     async def cancel_task(self, request: web.Request, data: Dataset, id_: str) -> web.Response:
         """Cancel a task, unless it has completed."""
@@ -254,7 +351,8 @@ class OnKey:
             data.records.undo.clear()
             raise Refused(409, [malformed("The task has completed", "id")])
         if task.running and task.status != "Cancelled":
-            task.running.cancel()
+            if not self.has("cancel-ignored"):
+                task.running.cancel()
             task.move("Cancelled")
         return answer(self.shown_task(task), ENTITY)
 
@@ -362,6 +460,14 @@ class OnKey:
         token = {"access_token": secrets.token_hex(12), "token_type": "Bearer", "expires_in": 7200}
         return answer(token, "application/json")
 
+    def refused(self, messages: list[Message]) -> list[Message]:
+        """Give the messages of a refused call."""
+        if not messages or messages[0]["code"] != MALFORMED:
+            return messages
+        for one in messages if self.has("pointer-of-next") else []:
+            one["pointer"] = re.sub(r"^(/records)?/(\d+)", lambda m: f"{m[1] or ''}/{int(m[2]) + 1}", one["pointer"])
+        return messages
+
     # Routing
 
     def pieces(self, request: web.Request) -> list[str]:
@@ -431,6 +537,7 @@ class OnKey:
         try:
             reply = await self.call(request)
         except Refused as refused:
+            refused.messages = self.refused(refused.messages)
             reply = answer({"messages": refused.messages}, status=refused.status, **refused.headers)
         reply.headers["OnKey-Trace-Context"] = f"{secrets.token_hex(8)}_{secrets.token_hex(4)}"
         return reply

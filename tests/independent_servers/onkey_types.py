@@ -150,6 +150,9 @@ class Command:
     match: bool = False
     group: Any = None
     single: bool = False
+    background: bool = False
+    seen: int | None = None
+    resolved: dict[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,10 @@ class Task:
     completed: str | None = None
     undo: list[tuple[int, Record | None]] = field(default_factory=list)
     running: asyncio.Task[None] | None = None
+    twin: Task | None = None
+    stuck: bool = False
+    polls: int = 0
+    ended: float = 0.0
 
     def move(self, status: str) -> None:
         """Go on to another status."""

@@ -1,4 +1,4 @@
-"""The laws: 22 of bulk semantics (`LAWS`), the check of effects (`EFFECT`), those on lists (`LIST_LAWS`); selection."""
+"""The laws of bulk semantics (`LAWS`), the check of effects (`EFFECT`), those on lists (`LIST_LAWS`); selection."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import did_you_mean
 from generators.check import warm_up
 from generators.check.laws.concurrent_jobs import active
+from generators.check.laws.faults import errors, tells_errors
 from generators.check.laws.idempotency import idempotent, unprocessed
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.listing import listing
@@ -235,6 +236,15 @@ LAWS: Final[tuple[Law, ...]] = (
             "it declares no limit on active jobs", lambda bulk: bulk.job is not None and bulk.job.active
         ),
         experiment=active,
+    ),
+    Law(
+        name="errors",
+        says="Each fault of an item is told, with its code, its member and the facts of its text; no good item is.",
+        exempt_reason=_unless(
+            "it does not declare what failures are like",
+            lambda bulk: bulk.guard.faults or any(map(tells_errors, _outcomes(bulk))),
+        ),
+        experiment=errors,
     ),
 )
 EFFECT: Final = Law(

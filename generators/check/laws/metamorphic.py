@@ -318,7 +318,7 @@ VARIANT_TRIES: Final = 2  # times that each unusual content is tried
 def singular(context: SiteContext) -> Iterator[Finding]:
     """Send every kind of item in bulk, and each alone by its equivalent single-record request."""
     plain, odd, broken = (
-        [one for one in some if _single_operation(context, one) is not None] for some in _case_groups(context)
+        [one for one in some if single_operation(context, one) is not None] for some in _case_groups(context)
     )
     if not plain:
         raise NotApplicableError("the call that items are like does none of the actions that could be tried")
@@ -340,7 +340,7 @@ def _compare_with_single(context: SiteContext, cases: Sequence[ItemCase]) -> Ite
     unit = units_of(context.bulk)[0]
     many = perform(prepare_trial(context, cases, fitting=False), SendOptions(unit=unit))
     trial = prepare_trial(context, cases, fitting=False)
-    calls = [_send_singly(trial, trial_item) for trial_item in trial.items]
+    calls = [send_singly(trial, trial_item) for trial_item in trial.items]
     told = {slot: key for slot, (_, key) in enumerate(calls) if key is not ABSENT}
     for slot, (exchange, _) in enumerate(calls):
         verdict = "done" if exchange.response.status in SUCCESS_STATUS else "failed"
@@ -362,7 +362,7 @@ def _compare_states(
         yield trial_finding("singular", shape, says, many, bulk[slot], calls[slot], alone[slot])
 
 
-def _single_operation(context: SiteContext, case: ItemCase) -> Operation | None:
+def single_operation(context: SiteContext, case: ItemCase) -> Operation | None:
     """Return the equivalent single-record operation of a case, None when there is none."""
     wanted = "upsert" if case.action == "delete" and context.bulk.effect.tombstone else case.action
     return next(
@@ -382,10 +382,10 @@ def _names_version(operation: Operation) -> bool:
     return operation.record is not None and operation.record.version is not None
 
 
-def _send_singly(trial: Trial, trial_item: TrialItem) -> tuple[Exchange, object]:
+def send_singly(trial: Trial, trial_item: TrialItem) -> tuple[Exchange, object]:
     """Send one item by its single-record operation; return the exchange and the created record's key, or ABSENT."""
     bulk, case = trial.context.bulk, trial_item.case
-    like = _single_operation(trial.context, case)
+    like = single_operation(trial.context, case)
     assert like is not None  # noqa: S101 - others were left out
     members = {**trial.shared_members, **trial_item.content.values}
     target = trial_item.content.target

@@ -6,7 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.bulk.model import FINAL_STATES, BulkJob, JobDuration, is_legal_transition
+from contracts.bulk.jobs import FINAL_STATES, JobDuration, is_legal_transition
+from contracts.bulk.model import BulkJob
 from mockserver.domain.jobs import (
     Job,
     JobRegistry,

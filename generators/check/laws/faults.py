@@ -1,0 +1,318 @@
+"""The law `errors`: what is wrong with items is told, by code, member and text, and nothing good is blamed.
+
+Begin with `errors`. Items get faults that are known exactly; what is told of them in a bulk response, by a job, by the
+equivalent single-record operation and in the refusal of a whole request is compared with these.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any, Final
+
+from contracts.bulk.model import Outcomes
+from contracts.exchange.bulk_exchange import OutcomeReport
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.locations import find, find_all
+from contracts.messages import ABSENT, Exchange
+from contracts.syntax.text import short
+from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation, valid_cases
+from generators.check.laws.refused_faults import refused_errors
+from generators.check.records import read_record
+from generators.check.trial_setup import Trial, TrialItem, available_cases, fits_request, prepare_trial
+from generators.check.trials import TrialResult, perform, trial_finding
+from generators.client.sites import SiteContext
+from generators.data.mutation import invalid_variants
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding, shape_at
+from generators.requests.envelope import SendOptions
+from generators.requests.items import own_key_member
+from generators.requests.options import job_setting_of, units_of
+
+KINDS: Final = {"type": ("type",), "length": ("maxLength", "minLength")}  # of faults in values, with their keywords
+STATE_KINDS: Final = {"taken": "duplicate", "unknown": "not-found", "stale": "version"}
+MIXES: Final = (
+    ("length", "reference"),
+    ("reference",),
+    ("type",),
+    ("reference", "reference"),
+    ("missing",),
+    ("length",),
+)
+GOOD_ITEMS: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFault:
+    """One fault of an item: its kind (a word of `codes`), the member at fault ("" for none), and facts about it."""
+
+    kind: str
+    member: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return a short description."""
+        return f"{self.kind} of '{self.member}'" if self.member else self.kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldFault:
+    """What an entry tells of a failure: a code, the members that it names, a text."""
+
+    code: object
+    members: tuple[str, ...]
+    text: object
+
+
+def tells_errors(declared: Outcomes | None) -> bool:
+    """Say whether a declaration tells what failures are like, beside that there are some."""
+    return declared is not None and bool(declared.codes or declared.members or declared.names or declared.every)
+
+
+def errors(context: SiteContext) -> Iterator[Finding]:
+    """Judge what is told of items that fail by themselves, and of items that have the whole request refused."""
+    yield from run_each((_failed_errors, refused_errors), lambda part: part(context))
+
+
+def _failed_errors(context: SiteContext) -> Iterator[Finding]:
+    """Send items with known faults in every unit, at once and as jobs, and each alone. Raises NotApplicableError."""
+    bulk = context.bulk
+    if not any(map(tells_errors, (bulk.reply.outcomes, bulk.job.outcomes if bulk.job is not None else None))):
+        raise NotApplicableError("it does not declare what failures are like")
+    wishes = dict.fromkeys((None, job_setting_of(bulk)))
+    for n, (unit, wish) in enumerate(product(units_of(bulk), wishes)):
+        trial, faults = faulty_trial(context)
+        done = perform(trial, SendOptions(unit=unit, as_job=wish, targets=known_targets(context)[:1]))
+        for report in done.view.reports:
+            yield from _judge_report(done, report, faults)
+        if n == 0:
+            yield from _judge_alone(done, faults)
+
+
+def faulty_trial(context: SiteContext) -> tuple[Trial, Mapping[int, Sequence[KnownFault]]]:
+    """Return a trial of good items and of items with faults, and the faults by slot. Raises NotApplicableError."""
+    by_state = [one for one in available_cases(context)[1] if one.defect in STATE_KINDS]
+    right = valid_cases(context, len(MIXES) + GOOD_ITEMS)
+    cases = [*right[: len(MIXES)], *by_state, *right[len(MIXES) :]]
+    trial = prepare_trial(context, cases[: context.bulk.items.max or len(cases)])
+    faults: dict[int, Sequence[KnownFault]] = {}
+    for trial_item in list(trial.items):
+        slot = trial_item.slot
+        spoiled, found = trial_item, [_fault_of_state(trial, trial_item)] if trial_item.case.defect is not None else []
+        if slot < len(MIXES):
+            spoiled, found = _with_faults(trial, trial_item, MIXES[slot])
+        if found and fits_request(trial, trial_item.case, spoiled.raw):
+            trial.items[slot], faults[slot] = spoiled, found
+    if not faults:
+        raise NotApplicableError("no item could be made that fails by itself")
+    return trial, faults
+
+
+def _fault_of_state(trial: Trial, trial_item: TrialItem) -> KnownFault:
+    """Return the fault of an item that does not fit what is stored."""
+    content, known, kind = trial_item.content, trial_item.known, STATE_KINDS[trial_item.case.defect or ""]
+    facts: dict[str, object] = _own_facts(trial, trial_item)
+    if kind == "version":
+        current = read_record(trial.context.session, trial.context.site, known.key).known_version if known else None
+        facts |= {"version": content.version, "current": current}
+    group = next((one for one in trial.context.resource.unique if len(one) == 1), ("",))
+    member = group[0] if kind == "duplicate" else ""
+    return KnownFault(kind=kind, member=member, facts=facts | {"value": content.values.get(member)})
+
+
+def _own_facts(trial: Trial, trial_item: TrialItem) -> dict[str, object]:
+    return {"key": trial_item.content.target, "title": _title(trial, trial.context.resource.name)}
+
+
+def _title(trial: Trial, resource: str) -> object:
+    """Return the title of a resource's schema, None when it has none."""
+    contract = trial.context.session.contract
+    ref = contract.resources[resource].schema if resource in contract.resources else None
+    return None if ref is None else contract.schemas.schema(ref).raw.get("title")
+
+
+def _with_faults(trial: Trial, trial_item: TrialItem, kinds: Sequence[str]) -> tuple[TrialItem, list[KnownFault]]:
+    """Return an item with a fault of each kind, each in another member, as far as there are such members."""
+    bulk, content = trial.context.bulk, trial_item.content
+    if content.action == "delete" or bulk.effect.payload in bulk.items.shared:
+        return trial_item, []
+    members, found = dict(content.values), list[KnownFault]()
+    for kind in kinds:
+        fault = _spoil(trial, trial_item, members, kind, {one.member for one in found})
+        found += [fault] if fault is not None else []
+    content = replace(content, members=members)
+    raw = trial.context.item(content, trial.rng(f"raw{trial_item.slot}"))
+    sent = find(raw, bulk.effect.payload)  # what an item must have may have been filled in again
+    kept = [one for one in found if one.kind != "missing" or not (isinstance(sent, dict) and one.member in sent)]
+    return replace(trial_item, content=content, raw=raw), kept
+
+
+def _spoil(
+    trial: Trial, trial_item: TrialItem, members: dict[str, Any], kind: str, used: set[str]
+) -> KnownFault | None:
+    """Put a fault into members and return it, None when no member can have it."""
+    if kind == "reference":
+        return _refer_to_nothing(trial, trial_item.slot, members, used)
+    if kind != "missing":
+        return _break_value(trial, trial_item.slot, members, kind, used)
+    resource = trial.context.resource
+    spared = {resource.key, *resource.references, *trial.maker.unique, *used}
+    name = next((one for one in resource.required if one in members and one not in spared), None)
+    if trial_item.case.existing or name is None:
+        return None
+    del members[name]
+    return KnownFault(kind=kind, member=name, facts=_own_facts(trial, trial_item))
+
+
+def _refer_to_nothing(trial: Trial, slot: int, members: dict[str, Any], used: set[str]) -> KnownFault | None:
+    schemas, resources = trial.maker.members, trial.context.session.contract.resources
+    named = trial.context.resource.references
+    name = next((one for one in named if one in schemas and one not in used), None)
+    if name is None:
+        return None
+    assigned = named[name] in resources and resources[named[name]].assigned
+    context = trial.record_context(f"f{slot}{name}")
+    members[name] = context.absent_key(named[name], schemas[name], assigned=assigned)
+    return KnownFault(
+        kind="reference", member=name, facts={"value": members[name], "title": _title(trial, named[name])}
+    )
+
+
+def _break_value(trial: Trial, slot: int, members: dict[str, Any], kind: str, used: set[str]) -> KnownFault | None:
+    """Put a value of a wrong type or length into a free member, preferably one that is there."""
+    maker, context = trial.maker, trial.record_context(f"f{slot}{kind}")
+    used = {*used, own_key_member(trial.context.bulk) or ""}
+    for name in sorted(set(maker.free) - used, key=lambda one: (one not in members, maker.free.index(one))):
+        value = maker.any_value(name, context) if members.get(name) is None else members[name]
+        raw = maker.members[name].raw
+        for mutation in invalid_variants(maker.members[name], value, context.rng, keywords=KINDS[kind]):
+            new = mutation.value
+            if mutation.keyword == "maxLength" and isinstance(new, str) and not {"format", "pattern"} & raw.keys():
+                new = f"{new[:-1]}é"  # two bytes, one character
+            if new is None or mutation.pointer or trial.context.spec.sendable(maker.name, {name: new}) != {name: new}:
+                continue
+            members[name] = new
+            limits = {word: raw.get(word) for word in ("minLength", "maxLength")}
+            length = len(new) if isinstance(new, str) else None
+            return KnownFault(kind=kind, member=name, facts={**limits, "length": length})
+    return None
+
+
+def _judge_report(
+    done: TrialResult, report: OutcomeReport, faults: Mapping[int, Sequence[KnownFault]]
+) -> Iterator[Finding]:
+    """Yield what a report tells wrongly of items with faults, and of those without."""
+    declared, whole = report.declared, done.view.request.unit == "whole"
+    entries: dict[int, list[ToldFault]] = {}
+    for entry in report.entries:
+        for slot in entry.items if entry.failed else ():
+            entries.setdefault(slot, []).append(_told(declared, entry.raw, entry.error))
+    for slot, expected in faults.items():
+        about = f"item {slot}, a {done.trial.items[slot].case.action} with {' and '.join(map(str, expected))} at fault"
+        if slot in entries:
+            for shape, says in misreported(done.trial, declared, expected, entries[slot]):
+                yield _finding(done, shape, f"of {about}, {says}", *report.evidence)
+        elif (declared.every or not whole) and tells_errors(declared):
+            yield _finding(done, "a bad item is not told", f"{about}, is not told as failed", *report.evidence)
+    blamed = sorted(entries.keys() - faults.keys())
+    if blamed and _succeed_alone(done, faults):
+        says = f"item {blamed[0]} is told as failed, but succeeds in a request without the items that are wrong"
+        yield _finding(done, "a good item is told as failed", says, *report.evidence)
+
+
+def _succeed_alone(done: TrialResult, faults: Mapping[int, Sequence[KnownFault]]) -> bool:
+    """Say whether the good items of a trial succeed without the others."""
+    trial, _ = faulty_trial(done.trial.context)
+    good = [slot for slot in range(len(trial.items)) if slot not in faults]
+    again = perform(trial, replace(done.options, order=good))
+    return not again.refused and all(again.result(slot) == "done" for slot in good)
+
+
+def _finding(done: TrialResult, shape: str, says: str, *more: Exchange) -> Finding:
+    return trial_finding("errors", shape, says, done, *more)
+
+
+def _told(declared: Outcomes, raw: object, error: object) -> ToldFault:
+    named = find(raw, declared.members) if declared.members is not None else ABSENT
+    members = named if isinstance(named, list) else [] if named is ABSENT else [named]
+    text = error if declared.message is None else find(raw, declared.message)
+    return ToldFault(code=error, members=tuple(map(str, members)), text=text)
+
+
+def _judge_alone(done: TrialResult, faults: Mapping[int, Sequence[KnownFault]]) -> Iterator[Finding]:
+    """Send items with faults by their single-record operation, and yield what its refusals tell wrongly."""
+    trial, declared = done.trial, done.view.bulk.reply.outcomes
+    if declared is None or declared.alike is None:
+        return
+    for slot, expected in faults.items():
+        if single_operation(trial.context, trial.items[slot].case) is None:
+            continue
+        exchange, _ = send_singly(trial, trial.items[slot])
+        found = next(find_all(exchange.response.data, declared.alike), None)
+        if exchange.response.status in SUCCESS_STATUS or not isinstance(found, list) or not found:
+            continue
+        told = [_told(declared, raw, find(raw, declared.error) if declared.error else ABSENT) for raw in found]
+        for shape, says in misreported(trial, declared, expected, told):
+            about = f"of a {trial.items[slot].case.action} with {' and '.join(map(str, expected))} at fault"
+            yield _finding(done, f"alone: {shape}", f"{about}, sent alone, {says}", exchange)
+
+
+def misreported(
+    trial: Trial, declared: Outcomes, faults: Sequence[KnownFault], told: Sequence[ToldFault]
+) -> Iterator[tuple[str, str]]:
+    """Yield shape and description of what is told wrongly of one item's faults; `told` has at least one entry."""
+    differences = [[_difference(trial, declared, fault, one) for one in told] for fault in faults]
+    missed = [(fault, min(filter(None, some))) for fault, some in zip(faults, differences, strict=True) if all(some)]
+    if not declared.every and len(missed) < len(faults):
+        return
+    for fault, (_, shape, says) in missed:
+        is_lost = declared.many and len(told) < len(faults)
+        yield (f"{fault.kind} is not told", f"nothing is told of the {fault}") if is_lost else (shape, says)
+    right = {_written(trial, declared, name) for fault in faults for name in _members_at_fault(trial, fault)}
+    foreign = next((name for one in told for name in one.members if name not in right), None)
+    if foreign is not None and not missed and all(fault.member for fault in faults):
+        yield "a good member is told", f"{short(foreign)} is told to be wrong"
+
+
+def _difference(trial: Trial, declared: Outcomes, fault: KnownFault, told: ToldFault) -> tuple[int, str, str] | None:
+    """Return how far an entry is from telling a fault (smaller is closer), shape and description; None when it does."""
+    code, member = declared.codes.get(fault.kind), _written(trial, declared, fault.member)
+    if code is not None and told.code != code:
+        named = declared.members is None or not fault.member or member in told.members
+        shape = shape_at(f"{fault.kind} has another code", "", told.code, code)
+        return 3 - named, shape, f"the {fault} is told with {short(told.code)}, but {short(code)} is declared"
+    if fault.member and declared.members is not None and member not in told.members:
+        return 2, f"{fault.kind} names another member", f"the {fault} is told of {short(list(told.members))}"
+    fact = _unnamed_fact(declared, fault, told.text, member)
+    if fact is not None:
+        return (
+            1,
+            f"text of {fault.kind} without {fact}",
+            f"the text {short(told.text)} does not name the {fact} of the {fault}",
+        )
+    return None
+
+
+def _members_at_fault(trial: Trial, fault: KnownFault) -> Sequence[str]:
+    groups = [one for one in trial.context.resource.unique if fault.member in one]
+    return [name for one in groups for name in one] if fault.kind == "duplicate" else [fault.member]
+
+
+def _written(trial: Trial, declared: Outcomes, member: str) -> str:
+    """Return the name of a member as a failure writes it."""
+    names = {"resource": trial.context.resource.name, "member": member, "Member": member[:1].upper() + member[1:]}
+    return declared.member_as.format_map(names)
+
+
+def _unnamed_fact(declared: Outcomes, fault: KnownFault, text: object, member: str) -> str | None:
+    """Return the first declared fact that a text does not name in its place, None when it names all that are known."""
+    facts, at = {**fault.facts, "member": member if fault.member else None}, 0
+    for name in declared.names.get(fault.kind, ()):
+        if facts.get(name) is None:
+            continue
+        word = re.escape(str(facts[name]))
+        found = re.compile(rf"(?<![0-9A-Za-z]){word}(?![0-9A-Za-z])").search(str(text), at)
+        if found is None:
+            return name
+        at = found.end()
+    return None

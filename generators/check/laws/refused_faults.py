@@ -1,0 +1,147 @@
+"""The part of the law `errors` on refusals: a request that is refused for its items tells their faults, and no others.
+
+Begin with `refused_errors`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from random import Random
+from typing import Any, Final, NamedTuple
+
+from contracts.exchange.locations import find, json_of
+from contracts.messages import Exchange
+from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import escape, short
+from generators.check.laws.metamorphic import known_targets, valid_cases
+from generators.check.trial_setup import Trial, fits_request, prepare_trial
+from generators.check.trials import send, trial_finding
+from generators.client.sites import SiteContext
+from generators.data.mutation import invalid_variants
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding
+from generators.requests.envelope import SendOptions
+from generators.requests.items import own_key_member
+from generators.requests.options import units_of
+
+KEYWORDS: Final = ("type", "maxLength", "minLength")
+PLANS: Final[Mapping[int, tuple[tuple[str, int], ...]]] = {
+    1: (("type", 0), ("maxLength", 1)),
+    2: (("type", 0),),
+    4: (("maxLength", 0),),
+}  # by the item's index: a keyword to break, and in which of the members
+ITEMS: Final = 6
+
+
+class Place(NamedTuple):
+    """Where an item is wrong: its index in the request, a JSON Pointer inside it, and the keyword that is violated."""
+
+    item: int
+    inner: str
+    keyword: str
+
+
+def refused_errors(context: SiteContext) -> Iterator[Finding]:
+    """Send a request with several malformed items, and judge what its refusal lists. Raises NotApplicableError."""
+    guard, bulk = context.bulk.guard, context.bulk
+    if not guard.faults or "malformedItem" not in guard.refuse:
+        raise NotApplicableError("it does not declare how a refusal lists the faults of items")
+    trial = prepare_trial(context, valid_cases(context, min(ITEMS, bulk.items.max or ITEMS)))
+    places = [place for index in PLANS if index < len(trial.items) for place in _spoil(trial, index)]
+    if not places:
+        raise NotApplicableError("no item could be made that has the request refused")
+    exchange = send(trial, SendOptions(unit=units_of(bulk)[0], targets=known_targets(context)[:1]))
+    if exchange.response.status == guard.refuse["malformedItem"]:
+        yield from _judge(context, exchange, places)
+
+
+def _spoil(trial: Trial, index: int) -> Iterator[Place]:
+    """Break an item as planned, and yield where it is wrong."""
+    trial_item = trial.items[index]
+    raw, schemas = _complete(trial, index)
+    for keyword, nth in PLANS[index]:
+        changed = _broken(raw, schemas, keyword, nth)
+        if changed is not None and not fits_request(trial, trial_item.case, changed[0]):
+            raw, inner = changed
+            yield Place(index, inner, keyword)
+    trial.items[index] = replace(trial_item, raw=raw)
+
+
+def _complete(trial: Trial, index: int) -> tuple[Any, Mapping[str, Schema]]:
+    """Return an item with all of its members, and their schemas: of the record that it is, else of the request."""
+    raw: Any = trial.items[index].raw
+    bulk, element, resource = trial.context.bulk, trial.context.spec.encoder.element, trial.context.resource
+    if not isinstance(raw, dict) or bulk.effect.http:
+        return raw, {}
+    if bulk.effect.payload:
+        own = element.members() if element is not None else {}
+        return raw, {name: schema for name, schema in own.items() if name in raw}
+    spared = {resource.key, resource.tombstone, own_key_member(bulk)}
+    own = {name: one for name, one in trial.maker.members.items() if name not in spared}
+    context = trial.record_context(f"w{index}")
+    return {**{name: trial.maker.any_value(name, context) for name in own if name not in raw}, **raw}, own
+
+
+def _broken(raw: Mapping[str, Any], schemas: Mapping[str, Schema], keyword: str, nth: int) -> tuple[object, str] | None:
+    """Return an item with the `nth` member broken that can violate a keyword, and the pointer to the member."""
+    found = 0
+    for name, schema in schemas.items():
+        mutations = invalid_variants(schema, raw[name], Random(f"{name}{keyword}"), keywords=(keyword,))
+        mutation = next((one for one in mutations if one.value is not None and not one.pointer), None)
+        if mutation is not None:
+            if found == nth:
+                return {**raw, name: mutation.value}, f"/{escape(name)}"
+            found += 1
+    return None
+
+
+def _judge(context: SiteContext, exchange: Exchange, places: list[Place]) -> Iterator[Finding]:
+    declared, every, data = context.bulk.guard.faults, context.bulk.guard.every_fault, exchange.response.data
+    listed = find(data, declared["at"])
+    told = listed if isinstance(listed, list) else []
+    if not told:
+        yield trial_finding("errors", "refusal lists no fault", "a refusal for its items lists no fault", exchange)
+        return
+    sent = json_of(exchange.request.body)
+    base = next((at for at in context.bulk.items.places if isinstance(find(sent, at), list)), "")
+    pointers = [str(find(one, declared["pointer"])) for one in told] if "pointer" in declared else []
+    expected = {f"{base}/{one.item}{one.inner}": one for one in places}
+    astray = next((one for one in pointers if not any(_is_related(one, place) for place in expected)), None)
+    if astray is not None:
+        says = f"a fault is told at {short(astray)}, but what is wrong is at {', '.join(expected)}"
+        yield trial_finding("errors", "refusal points elsewhere", says, exchange)
+    elif every and pointers:
+        yield from _judge_classes(context, exchange, told, [expected.get(one) for one in pointers], places)
+
+
+def _is_related(one: str, other: str) -> bool:
+    """Say whether two pointers are equal, or one is inside the other."""
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+def _judge_classes(
+    context: SiteContext, exchange: Exchange, told: list[Any], at: list[Place | None], places: list[Place]
+) -> Iterator[Finding]:
+    """Yield kinds of faults that are not told, told by another rule, or counted wrongly."""
+    declared = context.bulk.guard.faults
+    sizes = Counter((one.inner, one.keyword) for one in places)
+    counted, rules = Counter[tuple[str, str]](), dict[str, set[str]]()
+    for one, place in zip(told, at, strict=True):
+        if place is not None:
+            rule = str(find(one, declared["rule"])) if "rule" in declared else place.keyword
+            size = find(one, declared["items"]) if "items" in declared else 1
+            counted[place.inner, rule] += size if isinstance(size, int) else 0
+            rules.setdefault(place.inner, set()).add(rule)
+    for (inner, keyword), size in sizes.items():
+        got = counted[inner, keyword]
+        if not got:
+            others = rules.get(inner, set()) - {word for name, word in sizes if name == inner}
+            shape = "refusal tells another rule" if others else "refusal leaves a fault out"
+            yield trial_finding("errors", shape, f"the refusal does not tell that {inner} violates {keyword}", exchange)
+        elif got != size and "items" in declared:
+            says = f"{size} items violate {keyword} at {inner}, but {got} are told"
+            yield trial_finding("errors", "refusal miscounts items", says, exchange)
+    total = find(exchange.response.data, declared["total"]) if "total" in declared else len(places)
+    if total != len(places):
+        says = f"the total is {short(total)}, but {len(places)} faults are in the request"
+        yield trial_finding("errors", "refusal tells another total", says, exchange)

@@ -1,0 +1,61 @@
+"""Checking servers that share no code with the sandbox: a law alone is silent on right ones, and finds its bugs."""
+
+import pytest
+from click.testing import CliRunner
+
+from mockserver.cli import main
+
+pytestmark = pytest.mark.slow
+
+BUGS = {
+    ("genero", "errors"): (
+        "bare-pointers",
+        "first-bad-item",
+        "first-reference",
+        "good-blamed",
+        "group-of-one",
+        "names-referrer",
+        "one-fault-an-item",
+        "pointers-from-one",
+        "rule-of-first",
+        "total-of-groups",
+        "wrong-word",
+    ),
+    ("onkey", "errors"): (
+        "first-fault",
+        "first-record",
+        "good-blamed",
+        "length-of-bytes",
+        "limits-swapped",
+        "mode-codes",
+        "no-properties",
+        "pointer-of-next",
+        "property-of-first",
+        "single-codes",
+        "task-codes",
+        "value-of-first",
+        "version-of-sender",
+    ),
+}
+"""The bugs of each server that one law finds by itself."""
+
+
+def check(api: str, url: str, law: str) -> tuple[int, str]:
+    """Check a server by one law; give the exit code and what is printed."""
+    done = CliRunner().invoke(main, ["check", api, "--url", url, "--only", law, "--max-time", "60s"])
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize(("api", "law"), BUGS)
+def test_a_law_is_silent_on_a_right_server(api, law, start):
+    """What was written from the same pages, and is right, is not accused of anything."""
+    code, says = check(api, start(api, ""), law)
+    assert code == 0, says
+    assert "passed" in says
+
+
+@pytest.mark.parametrize(("api", "law", "bug"), [(*key, bug) for key, bugs in BUGS.items() for bug in bugs])
+def test_a_law_finds_its_bugs(api, law, bug, start):
+    """A bug of the law's kind is found by it."""
+    code, says = check(api, start(api, bug), law)
+    assert code == 1, says
