@@ -195,6 +195,14 @@ def as_served(contract: Contract, place: TargetOptions) -> Contract:
     return replace(contract, mount=mount) if mount else contract
 
 
+def is_sandbox(contract: Contract, place: TargetOptions) -> bool:
+    """Say whether a Bulkproof server is at an address: one whose control API answers."""
+    control, _ = place.control(contract)
+    if control is not None:
+        control.close()
+    return control is not None
+
+
 def connect(
     contract: Contract,
     url: str,

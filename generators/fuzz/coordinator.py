@@ -216,18 +216,23 @@ class Campaign:
     def _store_new(self, placed: StoredFinding | None) -> None:
         """Store a new finding and report it."""
         if placed is not None:
-            self.listener.found(placed, self._keep(placed))
+            self._tell_found(placed, self._keep(placed))
             self._regroup(placed)
-            self._over = self._over or (self.stops_at_first and placed.fingerprint not in self.state.known)
+            self._over = self._over or (self.stops_at_first and self.state.is_failure(placed))
 
     def _store_confirmed(self, kept: StoredFinding) -> None:
         """Store the confirmed form of a finding and report it."""
         before, placed = self.state.findings.get(kept.fingerprint), self.state.renew(kept)
         folder = self._keep(placed)
         if before is not None and before.group and not placed.group:
-            self.listener.found(placed, folder)
-        self.listener.confirmed(placed, folder)
+            self._tell_found(placed, folder)
+        if not self.state.is_left_out(placed):
+            self.listener.confirmed(placed, folder)
         self._regroup(placed)
+
+    def _tell_found(self, placed: StoredFinding, folder: Path | None) -> None:
+        if not self.state.is_left_out(placed):
+            self.listener.found(placed, folder)
 
     def _regroup(self, placed: StoredFinding) -> None:
         """Store findings whose group has changed; report one that has become the first of its group."""
@@ -235,7 +240,7 @@ class Campaign:
             kept = self.state.findings[name]
             folder = None if self.corpus is None else self.corpus.store_group(kept)
             if not kept.group:
-                self.listener.found(kept, folder)
+                self._tell_found(kept, folder)
 
     def _keep(self, kept: StoredFinding) -> Path | None:
         return None if self.corpus is None else self.corpus.store(kept)

@@ -16,6 +16,7 @@ from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Contract, Operation
 from contracts.schemas.schema_set import Schema
+from generators.oracles.facts import Assumptions
 from generators.oracles.findings import is_accepted
 from generators.oracles.oracle import Oracle
 from generators.oracles.outcome_oracle import CHECK as VERDICT
@@ -118,11 +119,13 @@ def outcome_class(view: BulkExchange) -> str:
 class CampaignState:
     """The state of a running campaign.
 
-    `known` are fingerprints that a baseline accepts; `new_at` is the monotonic time of the last new finding, None
+    `known` are fingerprints that a baseline accepts; `assumptions` says what becomes of findings that depart from an
+    assumption. `new_at` is the monotonic time of the last new finding, None
     before. `regrouped` are the findings whose group has changed since `take_regrouped`.
     """
 
     known: frozenset[str] = frozenset()
+    assumptions: Assumptions = "fail"
     findings: dict[str, StoredFinding] = field(default_factory=dict)
     regrouped: set[str] = field(default_factory=set)
     calls: int = 0
@@ -149,8 +152,20 @@ class CampaignState:
 
     @property
     def broken(self) -> list[StoredFinding]:
-        """The findings that no baseline accepts and that are not doubtful."""
-        return [one for one in self.findings.values() if not one.is_doubtful and not self.is_known(one)]
+        """The findings that no baseline accepts, that are not doubtful, and that are no mere warnings."""
+        return [one for one in self.findings.values() if self.is_failure(one)]
+
+    def is_failure(self, kept: StoredFinding) -> bool:
+        """Return whether a finding fails the run."""
+        return not (kept.is_doubtful or self.is_known(kept) or self.is_warning(kept))
+
+    def is_warning(self, kept: StoredFinding) -> bool:
+        """Return whether a finding departs from an assumption, and that fails no run."""
+        return kept.assumed and self.assumptions != "fail"
+
+    def is_left_out(self, kept: StoredFinding) -> bool:
+        """Return whether a finding is not told at all."""
+        return kept.assumed and self.assumptions == "ignore"
 
     def is_known(self, kept: StoredFinding) -> bool:
         """Return whether the baseline accepts a finding."""
@@ -171,12 +186,15 @@ class CampaignState:
     def _placed(self, kept: StoredFinding) -> StoredFinding:
         """Store a finding and group all findings anew."""
         self.findings[kept.fingerprint] = kept
-        ranked = sorted(self.findings.values(), key=lambda one: (self.is_known(one), one.is_doubtful))
+        ranked = sorted(self.findings.values(), key=self._rank)
         for name, first in root_causes(ranked).items():
             if self.findings[name].group != first:
                 self.findings[name] = replace(self.findings[name], group=first)
                 self.regrouped.add(name)
         return self.findings[kept.fingerprint]
+
+    def _rank(self, kept: StoredFinding) -> tuple[bool, bool, bool]:
+        return self.is_known(kept), self.is_warning(kept), kept.is_doubtful
 
     def take_regrouped(self) -> set[str]:
         """Return the findings whose group has changed since the last call."""
@@ -316,7 +334,8 @@ def progress_listener(*, is_terminal: bool, say: Say) -> PlainProgress | Termina
 def finding_line(kept: StoredFinding, folder: Path | None) -> str:
     """Return a new finding in one line."""
     where = f" → {folder}" if folder is not None else ""
-    return f"{kept.seconds:7.2f} s  {kept.fingerprint[:8]}  {kept.law} on {kept.operation}: {kept.says}{where}"
+    mark = " (departs from an assumption)" if kept.assumed else ""
+    return f"{kept.seconds:7.2f} s  {kept.fingerprint[:8]}  {kept.law} on {kept.operation}: {kept.says}{mark}{where}"
 
 
 def confirmation_line(kept: StoredFinding) -> str:

@@ -14,6 +14,7 @@ from contracts.openapi.routing import Router
 from generators.client.environments import Environment
 from generators.oracles import response_laws
 from generators.oracles.expected_outcome import CREATING_ACTIONS, OPEN, apply_effect, expected_outcome
+from generators.oracles.facts import FactFinder
 from generators.oracles.findings import Finding, Model
 from generators.oracles.intended_effects import (
     IntendedEffect,
@@ -293,9 +294,11 @@ class OracleFactory:
     first_versions: dict[str, int] = field(default_factory=dict)
     router: Router = field(init=False)
     record_types: RecordTypes = field(init=False)
+    fact_finder: FactFinder = field(init=False)
 
     def __post_init__(self) -> None:
         self.router, self.record_types = Router(self.contract), RecordTypes(self.contract)
+        self.fact_finder = FactFinder(self.contract, self.router)
 
     def create(self, environment: Environment, *, uses_model: bool = True) -> Oracle:
         """Return an oracle for a new environment, with a reference model if `uses_model` and there is one."""

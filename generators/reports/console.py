@@ -9,19 +9,29 @@ from contracts.errors import MisuseError
 from contracts.syntax.text import clipped
 from generators.reports.html import html_page
 from generators.reports.junit_sarif import junit_xml, sarif_log
-from generators.reports.model import STATUS_TEXTS, Report, Row, counts_text, evidence_text, json_lines, summary_text
+from generators.reports.model import (
+    STATUS_TEXTS,
+    Report,
+    Row,
+    counts_text,
+    evidence_text,
+    json_lines,
+    sources_text,
+    summary_text,
+)
 
 ANSI_COLOURS: Final[Mapping[str, str]] = {
     "passed": "32",
     "failed": "1;31",
+    "warning": "33",
     "flaky": "35",
-    "known": "33",
+    "known": "2",
     "not-run": "2",
     "not-applicable": "2",
 }
 MAX_NAME_COLUMNS: Final = 32  # of the name column; the detail of a longer name begins on the next line
 MIN_DETAIL_COLUMNS: Final = 20  # of the detail column, however narrow the terminal is
-DETAILED_STATUSES: Final = frozenset(("failed", "flaky"))  # shown in as many lines as needed
+DETAILED_STATUSES: Final = frozenset(("failed", "warning", "flaky"))  # shown in as many lines as needed
 BRIEF_STATUSES: Final = frozenset(("passed", "not-applicable"))
 MAX_LISTED_EVIDENCE: Final = 5  # pieces of evidence named in a line
 
@@ -75,7 +85,7 @@ def _lines(report: Report, width: int, colour: bool, quiet: frozenset[str]) -> I
             yield f"{head}  {first}".rstrip()
             yield from (f"{'':{state + name + 6}}{line}" for line in more)
     yield ""
-    yield from wrap(summary_text(report).capitalize() + ".", width)
+    yield from wrap(f"{summary_text(report).capitalize()}. {sources_text(report)}", width)
 
 
 def _detail_lines(row: Row, room: int) -> list[str]:
@@ -84,7 +94,8 @@ def _detail_lines(row: Row, room: int) -> list[str]:
         return [clipped(" ".join(text.split()), room)]
     named = [clipped(evidence_text(one).partition("\n")[0], 40) for one in row.evidence[:MAX_LISTED_EVIDENCE]]
     rest = f" and {len(row.evidence) - MAX_LISTED_EVIDENCE} more" if len(row.evidence) > MAX_LISTED_EVIDENCE else ""
-    return wrap(f"{text} [{', '.join(named)}{rest}]" if named else text, room) or [""]
+    facts = [line for fact in row.facts for line in wrap(str(fact), room)]
+    return [*(wrap(f"{text} [{', '.join(named)}{rest}]" if named else text, room) or [""]), *facts]
 
 
 def _coloured(text: str, status: str, colour: bool) -> str:  # noqa: FBT001 - one page, drawn in one way

@@ -4,12 +4,14 @@ Begin with `check_report` and `campaign_report`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from contracts.openapi.model import Contract
 from generators.check import warm_up
 from generators.check.laws.catalogue import ALL_LAWS
 from generators.fuzz.progress import CampaignState
 from generators.oracles import reference_model, response_laws
+from generators.oracles.facts import Assumptions, FactFinder
 from generators.oracles.findings import CheckResult, Finding, is_accepted
 from generators.oracles.outcome_oracle import CHECK as VERDICT
 from generators.oracles.outcome_oracle import STATEMENT as VERDICT_SAYS
@@ -37,11 +39,16 @@ def check_report(
     base: str = "",
     facts: Sequence[tuple[str, str]] = (),
     known: frozenset[str] = frozenset(),
+    fact_finder: FactFinder | None = None,
+    assumptions: Assumptions = "fail",
 ) -> Report:
-    """Return the report of a check, by operation. `known` are the fingerprints that a baseline accepts."""
-    ordered = _by_operation(answers)
-    rows = tuple(row for one in ordered for row in _result_rows(one, base, known))
-    return Report(title=title, version=version, rows=rows, facts=tuple(facts))
+    """Return the report of a check, by operation. `known` are the fingerprints that a baseline accepts.
+
+    With `fact_finder` the findings name what they break, and `assumptions` says what becomes of assumptions.
+    """
+    rows = _CheckRows(base=base, known=known, fact_finder=fact_finder, assumptions=assumptions)
+    found = tuple(row for one in _by_operation(answers) for row in rows.of(one))
+    return Report(title=title, version=version, rows=found, facts=tuple(facts))
 
 
 def _by_operation(answers: Iterable[CheckResult]) -> list[CheckResult]:
@@ -52,26 +59,43 @@ def _by_operation(answers: Iterable[CheckResult]) -> list[CheckResult]:
     return [one for group in groups.values() for one in sorted(group, key=lambda one: place.get(one.law, len(place)))]
 
 
-def _result_rows(answer: CheckResult, base: str, known: frozenset[str]) -> Iterator[Row]:
-    says = CHECK_STATEMENTS.get(answer.law, "")
-    if not answer.findings:
-        yield Row(id=answer.law, group=answer.operation, says=says, status=answer.word, detail=_sentence(answer.reason))
-    for one in answer.findings:
-        yield _failed_check(one, says, base, known)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CheckRows:
+    """Makes the rows of a check."""
 
+    base: str
+    known: frozenset[str]
+    fact_finder: FactFinder | None
+    assumptions: Assumptions
 
-def _failed_check(finding: Finding, says: str, base: str, known: frozenset[str]) -> Row:
-    is_known = is_accepted(known, finding.law, finding.operation, finding.shape)
-    status: Status = "known" if is_known else "failed"
-    return Row(
-        id=f"{finding.law}: {finding.shape}",
-        group=finding.operation,
-        says=says,
-        status=status,
-        detail=finding.says,
-        evidence=tuple(exchange_text(one, base) for one in finding.evidence),
-        fingerprint=finding.fingerprint,
-    )
+    def of(self, answer: CheckResult) -> Iterator[Row]:
+        """Yield the rows of one result: one for each finding, or one without."""
+        says = CHECK_STATEMENTS.get(answer.law, "")
+        rows = [row for one in answer.findings if (row := self._failed(one, says)) is not None]
+        left_out = len(answer.findings) - len(rows)
+        yield from rows
+        if not rows:
+            status: Status = "passed" if left_out else answer.word
+            detail = f"{left_out} left out: what departs from an assumption." if left_out else _sentence(answer.reason)
+            yield Row(id=answer.law, group=answer.operation, says=says, status=status, detail=detail)
+
+    def _failed(self, finding: Finding, says: str) -> Row | None:
+        finder = self.fact_finder
+        facts = finder.facts(finder.places(finding)) if finder is not None else ()
+        assumed = any(one.assumed for one in facts) and self.assumptions != "fail"
+        is_known = is_accepted(self.known, finding.law, finding.operation, finding.shape)
+        if assumed and self.assumptions == "ignore":
+            return None
+        return Row(
+            id=f"{finding.law}: {finding.shape}",
+            group=finding.operation,
+            says=says,
+            status="known" if is_known else "warning" if assumed else "failed",
+            detail=finding.says,
+            evidence=tuple(exchange_text(one, self.base) for one in finding.evidence),
+            fingerprint=finding.fingerprint,
+            facts=facts,
+        )
 
 
 def _sentence(reason: str) -> str:
@@ -94,7 +118,7 @@ def campaign_report(state: CampaignState, contract: Contract, *, version: str, u
         ("coverage", f"{len(state.laws)} property cells"),
         ("schema keywords", str(len({key[:2] for key in state.keywords}))),
     )
-    rows = (*_findings(state), *_passed_rows(state))
+    rows = (*_findings(state, FactFinder(contract)), *_passed_rows(state))
     ordered = sorted(rows, key=lambda row: _operation_index(contract, row.group))
     return Report(title=f"{contract.title} {contract.version}", version=version, rows=tuple(ordered), facts=facts)
 
@@ -104,10 +128,12 @@ def _operation_index(contract: Contract, name: str) -> int:
     return names.index(name) if name in names else len(names)
 
 
-def _findings(state: CampaignState) -> Iterator[Row]:
+def _findings(state: CampaignState, finder: FactFinder) -> Iterator[Row]:
     """Yield the findings, the first of each root cause before the others."""
-    for kept in [one for group in state.groups.values() for one in group]:
+    ordered = [one for group in state.groups.values() for one in sorted(group, key=lambda kept: bool(kept.group))]
+    for kept in (one for one in ordered if not state.is_left_out(one)):
         status: Status = "known" if state.is_known(kept) else "flaky" if kept.is_doubtful else "failed"
+        status = "warning" if status == "failed" and state.is_warning(kept) else status
         yield Row(
             id=f"{kept.law}: {kept.shape}",
             group=kept.operation or "any",
@@ -117,6 +143,7 @@ def _findings(state: CampaignState) -> Iterator[Row]:
             evidence=tuple(_replay_steps(kept)),
             fingerprint=kept.fingerprint,
             cause=kept.group,
+            facts=finder.facts(kept.places),
         )
 
 

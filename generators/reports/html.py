@@ -5,11 +5,21 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from generators.reports.model import STATUS_TEXTS, Evidence, Report, Row, Status, evidence_text, summary_text
+from generators.reports.model import (
+    STATUS_TEXTS,
+    Evidence,
+    Report,
+    Row,
+    Status,
+    evidence_text,
+    sources_text,
+    summary_text,
+)
 
 STYLESHEET: Final = Path(__file__).parent / "page.css"
 STATUS_SYMBOLS: Final[Mapping[Status, str]] = {
     "failed": "✗",
+    "warning": "!",
     "flaky": "~",
     "known": "≈",
     "passed": "✓",
@@ -33,6 +43,7 @@ def html_page(report: Report) -> bytes:
         "<main>",
         f"<h1>{title}</h1>",
         _facts(report),
+        f"<p>{escape(sources_text(report))}</p>" if sources_text(report) else "",
         _filter(report),
         *(_section(group, rows) for group, rows in report.groups.items()),
         f"<footer>{said}. Bulkproof {escape(report.version)}.</footer>",
@@ -72,6 +83,7 @@ def _row(row: Row) -> str:
         f'<li class="{row.status}"><span class="status">{STATUS_SYMBOLS[row.status]} {STATUS_TEXTS[row.status]}</span>',
         f'<div><p class="law"><code>{escape(row.id)}</code> <span class="says">{escape(row.says)}</span></p>',
         f'<p class="detail">{escape(row.detail)}</p>' if row.detail else "",
+        *(f'<p class="detail">{escape(str(fact))}</p>' for fact in row.facts),
         _fingerprint(row),
         f"{_evidence(row.evidence)}</div></li>",
     )

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import orjson
 
-from generators.reports.model import STATUS_TEXTS, Evidence, Report, Row, evidence_text
+from generators.reports.model import STATUS_TEXTS, Evidence, Report, Row, evidence_text, fact_json
 
 NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -46,7 +46,8 @@ def _add_case(suite: Element, row: Row) -> None:
             about = SubElement(case, "properties")
             SubElement(about, "property", {"name": "cause", "value": _xml_text(row.cause or row.fingerprint)})
         failure = SubElement(case, "failure", {"type": "failed", "message": _xml_text(row.detail or row.says)})
-        failure.text = _xml_text("\n".join([row.says, row.detail, *map(evidence_text, row.evidence)]))
+        told = [row.says, row.detail, *map(str, row.facts), *map(evidence_text, row.evidence)]
+        failure.text = _xml_text("\n".join(told))
     elif row.status != "passed":
         SubElement(case, "skipped", {"message": _xml_text(_skip_reason(row))})
     elif row.detail:
@@ -54,8 +55,8 @@ def _add_case(suite: Element, row: Row) -> None:
 
 
 def _skip_reason(row: Row) -> str:
-    if row.status in {"flaky", "known"}:
-        return f"{row.status}: {row.detail or row.says}"
+    if row.status in FINDING_STATUSES:
+        return " ".join([f"{row.status}: {row.detail or row.says}", *map(str, row.facts)])
     return row.detail or STATUS_TEXTS[row.status]
 
 
@@ -67,12 +68,13 @@ SARIF_SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/o
 SARIF_KINDS: Final[Mapping[str, str]] = {
     "passed": "pass",
     "failed": "fail",
+    "warning": "fail",
     "flaky": "review",
     "known": "fail",
     "not-run": "open",
     "not-applicable": "notApplicable",
 }
-SARIF_LEVELS: Final[Mapping[str, str]] = {"failed": "error", "flaky": "none", "known": "error"}
+SARIF_LEVELS: Final[Mapping[str, str]] = {"failed": "error", "warning": "warning", "flaky": "none", "known": "error"}
 FINDING_STATUSES: Final = frozenset(SARIF_LEVELS)
 MAX_LOCATION_CHARS: Final = 200  # of a location's name
 
@@ -107,7 +109,7 @@ def _result(row: Row, rule: int) -> dict[str, Any]:
         "ruleIndex": rule,
         "kind": SARIF_KINDS[row.status],
         "level": SARIF_LEVELS.get(row.status, "none"),
-        "message": {"text": row.detail or row.says},
+        "message": {"text": " ".join([row.detail or row.says, *map(str, row.facts)])},
     }
     if row.status not in FINDING_STATUSES:
         return result
@@ -118,6 +120,7 @@ def _result(row: Row, rule: int) -> dict[str, Any]:
     return result | {
         "locations": [{"logicalLocations": named}] if named else [],
         "partialFingerprints": {"rule/v1": own, "cause/v1": row.cause or own},
+        "properties": {"breaks": [fact_json(one) for one in row.facts]},
     }
 
 

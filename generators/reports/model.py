@@ -13,14 +13,17 @@ from urllib.parse import urlencode
 import orjson
 
 from contracts.messages import Exchange
-from contracts.syntax.text import clipped
+from contracts.openapi.provenance import FactSource
+from contracts.syntax.text import clipped, listed
+from generators.oracles.facts import BrokenFact
 
-Status: TypeAlias = Literal["passed", "failed", "flaky", "known", "not-run", "not-applicable"]
+Status: TypeAlias = Literal["passed", "failed", "warning", "flaky", "known", "not-run", "not-applicable"]
 Evidence: TypeAlias = int | str
 
 STATUS_TEXTS: Final[Mapping[Status, str]] = {
     "passed": "passed",
     "failed": "failed",
+    "warning": "warning",
     "flaky": "flaky",
     "known": "known",
     "not-run": "not run",
@@ -33,8 +36,9 @@ class Row:
     """The result of one law or check on its `group`: an API or an operation.
 
     `detail` is one sentence. `evidence` are numbers of exchanges, or texts of any number of lines. The status
-    `known` is a violation that a baseline accepts, `flaky` one that replays did not reproduce. `fingerprint` is
-    stable across runs. `cause` is the fingerprint of the row with the same root cause, "" for itself.
+    `known` is a violation that a baseline accepts, `flaky` one that replays did not reproduce, `warning` one that
+    departs from an assumption alone. `facts` are what it breaks in the contract. `fingerprint` is stable across runs.
+    `cause` is the fingerprint of the row with the same root cause, "" for itself.
     """
 
     id: str
@@ -45,6 +49,7 @@ class Row:
     evidence: tuple[Evidence, ...] = ()
     fingerprint: str = ""
     cause: str = ""
+    facts: tuple[BrokenFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +81,41 @@ def summary_text(report: Report) -> str:
     return counts_text(report.rows) or "nothing judged"
 
 
+BREAKING_STATUSES: Final = frozenset(("failed", "warning"))
+
+
+def sources_text(report: Report) -> str:
+    """Return how many facts of each source the findings break, as a sentence; "" without findings.
+
+    A finding that rests on an assumption counts for that, whatever else it rests on; known and flaky ones do not count.
+    """
+    broken: dict[str, set[BrokenFact]] = {"http": set(), "stated": set(), "assumed": set(), "own": set()}
+    for row in report.rows:
+        if row.status in BREAKING_STATUSES and row.facts:
+            assumed = [one for one in row.facts if one.assumed]
+            for one in assumed or row.facts:
+                kind = "http" if one.is_of_http else "own" if one.source is None else "assumed" if assumed else "stated"
+                broken[kind].add(one)
+    if not any(broken.values()):
+        return ""
+    said = [_counted(len(broken["http"]), "rule", "of HTTP")] if broken["http"] else []
+    said += [_counted(len(broken["own"]), "statement", "of the document")] if broken["own"] else []
+    if broken["stated"] or broken["assumed"]:
+        said.append(_counted(len(broken["stated"]), "statement", "of the vendor"))
+    departs = (
+        f", departs from {len(broken['assumed'])} of our assumptions" if broken["stated"] or broken["assumed"] else ""
+    )
+    return f"Breaks {listed(said)}{departs}."
+
+
+def _counted(number: int, noun: str, of: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'} {of}"
+
+
 def counts_text(rows: Iterable[Row]) -> str:
     """Return the number of rows by status, failed ones first; "" for no rows."""
     counts = Counter(row.status for row in rows)
-    ordered = sorted(counts, key=lambda status: (status != "failed", [*STATUS_TEXTS].index(status)))
+    ordered = sorted(counts, key=lambda status: (status not in BREAKING_STATUSES, [*STATUS_TEXTS].index(status)))
     return ", ".join(f"{counts[status]} {STATUS_TEXTS[status]}" for status in ordered)
 
 
@@ -144,5 +180,17 @@ ROW_FIELDS: Final = ("group", "says", "status", "detail", "evidence", "fingerpri
 def json_lines(report: Report) -> bytes:
     """Return one JSON object per line: first the report's title and counts, then each row."""
     head = {"report": report.title, "version": report.version, "facts": dict(report.facts), "counts": report.counts}
-    rows = ({"row": row.id, **{name: getattr(row, name) for name in ROW_FIELDS}} for row in report.rows)
+    head |= {"summary": f"{summary_text(report)}. {sources_text(report)}".strip()}
+    rows = ({"row": row.id, **{name: getattr(row, name) for name in ROW_FIELDS}, **_breaks(row)} for row in report.rows)
     return b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in (head, *rows))
+
+
+def _breaks(row: Row) -> dict[str, list[dict[str, str]]]:
+    """Return the facts that a row breaks as JSON."""
+    return {"breaks": [fact_json(one) for one in row.facts]}
+
+
+def fact_json(fact: BrokenFact) -> dict[str, str]:
+    """Return a fact as a JSON object; what no source is named for, the document itself states."""
+    told = fact.source or FactSource(says="stated")
+    return {"place": fact.place, "says": told.says, "page": told.page, "note": told.note}

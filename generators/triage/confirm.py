@@ -86,6 +86,7 @@ class Triager:
             seen.trace, self.oracle_factory.contract, seen.environment, is_timed=not self.target.controlled
         )
         signatures = tuple(self._initial_signatures(seen, script))
+        places = self.oracle_factory.fact_finder.places(finding)
         return StoredFinding(
             fingerprint=finding.fingerprint,
             law=finding.law,
@@ -102,6 +103,8 @@ class Triager:
             mount=self.oracle_factory.contract.mount,
             cause=seen.cause,
             traits=tuple(f"{name}={version}" for name, version in sorted(self.oracle_factory.first_versions.items())),
+            places=places,
+            assumed=any(one.assumed for one in self.oracle_factory.fact_finder.facts(places)),
         )
 
     def _initial_signatures(self, seen: Observation, script: Script) -> Iterator[ResponseSignature]:

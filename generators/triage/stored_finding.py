@@ -45,7 +45,8 @@ class StoredFinding:
     `mount` at its end. `group` is the fingerprint of the first finding with the same root cause, "" for itself;
     `cause` the first finding in the same environment. `small` tells that its script was fully shrunk; `beside` are
     the other findings of that script by law, operation and shape, `outline` the kinds of its requests. `traits` are
-    the observed first versions that its judgement needs.
+    the observed first versions that its judgement needs. `places` are what it breaks in the contract (`uri#pointer`);
+    `assumed` tells that one of them is an assumption.
     """
 
     fingerprint: str
@@ -69,6 +70,8 @@ class StoredFinding:
     beside: tuple[tuple[str, str, str], ...] = ()
     outline: tuple[str, ...] = ()
     traits: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    assumed: bool = False
 
     @property
     def is_flaky(self) -> bool:
@@ -82,7 +85,7 @@ class StoredFinding:
 
 
 ENCODED_FIELDS: Final = frozenset(
-    ("script", "signatures", "beside", "outline", "traits")
+    ("script", "signatures", "beside", "outline", "traits", "places", "assumed")
 )  # that are written in another form
 PLAIN_FIELDS: Final = tuple(one.name for one in fields(StoredFinding) if one.name not in ENCODED_FIELDS)
 
@@ -97,6 +100,8 @@ def to_json(kept: StoredFinding) -> dict[str, Any]:
         "beside": [list(one) for one in kept.beside],
         "outline": list(kept.outline),
         "traits": list(kept.traits),
+        "places": list(kept.places),
+        "assumed": kept.assumed,
         "numbers": dict(kept.script.numbers),
         "steps": [_step_json(step) for step in kept.script.steps],
         "signs": [_without_empty(asdict(signature)) for signature in kept.signatures],
@@ -137,7 +142,9 @@ def from_json(data: Mapping[str, Any], *, where: str) -> StoredFinding:
         own = {name: data[name] for name in PLAIN_FIELDS}
         beside = tuple((law, operation, shape) for law, operation, shape in data["beside"])
         outline, traits = tuple(data["outline"]), tuple(data["traits"])
-        return StoredFinding(**own, script=script, signatures=signatures, beside=beside, outline=outline, traits=traits)
+        parts: dict[str, Any] = {"script": script, "signatures": signatures, "beside": beside, "outline": outline}
+        parts |= {"traits": traits, "places": tuple(data.get("places", ())), "assumed": data.get("assumed") is True}
+        return StoredFinding(**own, **parts)  # old findings have neither places nor assumed
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MisuseError(f"the finding has a missing or wrong member: {error}.", where=where) from None
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from mockserver.cli.options import Command, RenamedOption, reading_of, reading_options
-from mockserver.cli.target import OUTPUT, api_of, name_prefix, place_of, seconds, target
+from mockserver.cli.target import ASSUMPTIONS, OUTPUT, api_of, assumptions_of, name_prefix, place_of, seconds, target
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract
     from generators.check.run import CheckPlan, Event, Finished
     from generators.client.environments import TargetOptions
+    from generators.oracles.facts import Assumptions
     from generators.oracles.findings import CheckResult
     from generators.reports.model import Report
 
@@ -24,6 +25,7 @@ class CheckRun(NamedTuple):
 
     answers: "list[CheckResult]"
     finished: "Finished"
+    is_sandbox: bool
 
 
 @click.command(cls=Command)
@@ -51,6 +53,7 @@ class CheckRun(NamedTuple):
     help="Time limit, such as 90s or 5m; checks that did not fit are reported as not run.",
 )
 @click.option("--model", is_flag=True, help="Also compare responses with those of the sandbox.")
+@ASSUMPTIONS
 @click.option("--baseline", type=OUTPUT, help="File of known findings: they are reported, but do not fail the run.")
 @click.option("--baseline-update", is_flag=True, help="Write the findings to the baseline file.")
 @click.option("--junit", type=OUTPUT, help="Write a JUnit XML report.")
@@ -62,14 +65,14 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
     """Check an implementation against its contract.
 
     Sends the contract's examples, runs an experiment for every law of bulk operations, validates every response, and
-    tests the cases that the schemas define. Exit code: 0 no findings, 1 findings, 2 the check could not run.
+    tests the cases that the schemas define. Exit code: 0 no findings, or warnings alone, 1 findings, 2 the check could
+    not run.
 
     bulkproof check genero --url http://127.0.0.1:8080
 
     bulkproof check openapi.yaml --url https://staging.example.com --auth "$TOKEN" --junit report.xml
     """
     from contracts.errors import MisuseError
-    from generators.oracles.findings import is_accepted
     from generators.triage.corpus import broad_baseline_note, read_baseline, write_baseline
 
     baseline, update = given["baseline"], given["baseline_update"]
@@ -81,10 +84,10 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
     if update:
         write_baseline(baseline, result.finished.findings)
         known = frozenset(one.fingerprint for one in result.finished.findings)
-    _tell(_report(contract, plan, result, known), given)
+    report = _report(contract, plan, result, known, assumptions_of(given, is_sandbox=result.is_sandbox))
+    _tell(report, given)
     click.echo(broad_baseline_note(known, result.finished.findings), err=True, nl=False)
-    new = [one for one in result.finished.findings if not is_accepted(known, one.law, one.operation, one.shape)]
-    return EXIT_FINDINGS if new else 0
+    return EXIT_FINDINGS if report.counts.get("failed") else 0
 
 
 def _planned(
@@ -126,7 +129,7 @@ def _run(contract: "Contract", url: str, plan: "CheckPlan", token: str) -> Check
     with closing(client):
         events = [*_shown(events_of(contract, client, plan))]
     answers = [event.answer for event in events if isinstance(event, LawAnswered)]
-    return CheckRun(answers, next(event for event in events if isinstance(event, Finished)))
+    return CheckRun(answers, next(event for event in events if isinstance(event, Finished)), client.controlled)
 
 
 def _shown(events: "Iterator[Event]") -> "Iterator[Event]":
@@ -143,7 +146,10 @@ def _shown(events: "Iterator[Event]") -> "Iterator[Event]":
         click.echo("\r\x1b[K", err=True, nl=False)
 
 
-def _report(contract: "Contract", plan: "CheckPlan", result: CheckRun, known: frozenset[str]) -> "Report":
+def _report(
+    contract: "Contract", plan: "CheckPlan", result: CheckRun, known: frozenset[str], assumptions: "Assumptions"
+) -> "Report":
+    from generators.oracles.facts import FactFinder
     from generators.reports.from_runs import check_report
     from mockserver import VERSION
 
@@ -156,7 +162,16 @@ def _report(contract: "Contract", plan: "CheckPlan", result: CheckRun, known: fr
         ("seconds", f"{end.seconds:.1f}"),
     ]
     title = f"{contract.title} {contract.version}"
-    return check_report(title, result.answers, version=VERSION, base=plan.base, facts=facts, known=known)
+    return check_report(
+        title,
+        result.answers,
+        version=VERSION,
+        base=plan.base,
+        facts=facts,
+        known=known,
+        fact_finder=FactFinder(contract),
+        assumptions=assumptions,
+    )
 
 
 def _tell(report: "Report", given: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ import click
 
 from mockserver.cli.options import Command, reading_of, reading_options
 from mockserver.cli.self_test import require_no_self_test, run_self_tests, self_test
-from mockserver.cli.target import api_of, place_of, require_server, seconds, target
+from mockserver.cli.target import ASSUMPTIONS, api_of, assumptions_of, place_of, require_server, seconds, target
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract
@@ -51,6 +51,7 @@ FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 )
 @click.option("--no-schemathesis", is_flag=True, help="Do not run schemathesis.")
 @click.option("--no-model", is_flag=True, help="Check against the contract only, not against the sandbox's behaviour.")
+@ASSUMPTIONS
 @click.option("--baseline", type=FILE, help="File of known findings: they are reported, but do not fail the run.")
 @click.option("--baseline-update", is_flag=True, help="Write the findings to the baseline file.")
 @click.option("--stop-at-first", is_flag=True, help="Stop after the first finding.")
@@ -65,7 +66,7 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
 
     Responses are checked against the contract, the laws of bulk operations, the stored state and a reference model;
     schemathesis runs alongside. Each finding is minimised, replayed three times and stored with its reproducers. Exit
-    code: 0 no findings, or only flaky ones that were never reproduced; 1 findings; 2 the campaign could not run.
+    code: 0 no findings, or only warnings and flaky ones that were never reproduced; 1 findings; 2 it could not run.
 
     bulkproof fuzz genero --url http://127.0.0.1:8080 --max-time 10m
 
@@ -97,6 +98,7 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
 
 def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "CampaignState":
     from contracts.errors import MisuseError
+    from generators.client.environments import is_sandbox
     from generators.fuzz.coordinator import Campaign
     from generators.fuzz.progress import CampaignState, progress_listener
     from generators.triage.corpus import Corpus, broad_baseline_note, read_baseline, write_baseline
@@ -113,7 +115,10 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
         seconds=given["max_time"],
         corpus=Corpus(folder=given["corpus"]),
         schemas=not given["no_schemathesis"],
-        state=CampaignState(known=read_baseline(baseline) if baseline is not None and not update else frozenset()),
+        state=CampaignState(
+            known=read_baseline(baseline) if baseline is not None and not update else frozenset(),
+            assumptions=assumptions_of(given, is_sandbox=is_sandbox(contract, job.place)),
+        ),
         stops_at_first=given["stop_at_first"],
     )
     try:

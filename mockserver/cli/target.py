@@ -14,6 +14,7 @@ from mockserver.cli.options import tell_repairs
 if TYPE_CHECKING:
     from contracts.openapi.loading import LoadOptions
     from generators.client.environments import TargetOptions
+    from generators.oracles.facts import Assumptions
     from mockserver.api.model import Api
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -84,6 +85,20 @@ def require_server(url: str, timeout: float) -> None:
         create_connection((parts.hostname or "", port), timeout).close()
     except (OSError, ValueError) as error:
         raise MisuseError(f"no server responds at {url} ({error}).", cure="Give the URL of a running server.") from None
+
+
+def assumptions_of(given: Mapping[str, Any], *, is_sandbox: bool) -> "Assumptions":
+    """Return what becomes of findings that depart from an assumption: as asked, else by whose server it is."""
+    chosen: Assumptions | None = given["assumptions"]
+    return chosen or ("fail" if is_sandbox else "warn")
+
+
+ASSUMPTIONS: Final = click.option(
+    "--assumptions",
+    type=click.Choice(["fail", "warn", "ignore"]),
+    help="What becomes of findings that depart from an assumption of the contract. Default: fail for a Bulkproof "
+    "sandbox, warn for any other server.",
+)
 
 
 def place_of(url: str, given: Mapping[str, Any]) -> "TargetOptions":

@@ -1,6 +1,7 @@
 """What is told of a campaign: the first finding of each root cause, the others beneath it, in every form of report."""
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 from example_findings import asking, kept
@@ -16,6 +17,7 @@ from generators.reports.html import html_page
 from generators.reports.junit_sarif import junit_xml, sarif_log
 from generators.reports.model import json_lines
 from generators.triage.corpus import Corpus
+from generators.triage.stored_finding import from_json, to_json
 
 FIRST = kept("a", law="count", shape="outcomes missing")
 SAME = kept("b", law="count", shape="outcomes missing", operation="batchUpdate")
@@ -110,3 +112,31 @@ def test_what_turns_out_to_have_a_cause_of_its_own_is_told_after_all(tmp_path):
     assert found == [FIRST.fingerprint[:8], seen.fingerprint[:8]]
     assert "2 findings, 2 distinct bugs " in line
     assert groups[seen.fingerprint] == ""
+
+
+ASSUMED = kept("d", law="isolated", shape="refused for its bad items", places=("x#/y",), assumed=True)
+
+
+def test_a_warning_fails_no_campaign_and_stands_for_no_failure():
+    """What departs from an assumption comes after what fails, even when it was found first, and may be left out."""
+    state = CampaignState(assumptions="warn")
+    first = replace(ASSUMED, law="count", shape="outcomes missing")
+    state.add(first)
+    state.add(FIRST)
+    assert [one.fingerprint for one in state.broken] == [FIRST.fingerprint]
+    assert state.findings[first.fingerprint].group == FIRST.fingerprint
+    told = campaign_report(state, load_bundled("onkey"), version="1", url="http://x", seed=0)
+    assert [one.status for one in told.rows] == ["failed", "warning"]
+    state.assumptions = "ignore"
+    told = campaign_report(state, load_bundled("onkey"), version="1", url="http://x", seed=0)
+    assert [one.fingerprint for one in told.rows] == [FIRST.fingerprint]
+    state.assumptions = "fail"
+    assert len(state.broken) == 2
+
+
+def test_a_stored_finding_keeps_its_facts():
+    """Places are written and read; findings of before, which have none, are read too."""
+    data = to_json(ASSUMED)
+    assert from_json(data, where="here") == ASSUMED
+    del data["places"], data["assumed"]
+    assert from_json(data, where="here") == replace(ASSUMED, places=(), assumed=False)

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.openapi.provenance import FactSource
+from generators.oracles.facts import BrokenFact
 from generators.reports.console import table
 from generators.reports.html import html_page
 from generators.reports.junit_sarif import junit_xml, sarif_log
-from generators.reports.model import Report, Row, json_lines, summary_text
+from generators.reports.model import Report, Row, json_lines, sources_text, summary_text
 
-STATUSES = ("passed", "failed", "known", "not-run", "not-applicable")
+STATUSES = ("passed", "failed", "warning", "known", "not-run", "not-applicable")
 texts = st.text(max_size=60)
 words = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=12)
 rows = st.builds(
@@ -46,7 +48,7 @@ def test_junit_is_xml_with_a_case_for_each_row(given_report):
     assert sorted(cases) == sorted((one.group, one.id) for one in given_report.rows)
     found = {kind: len(list(root.iter(kind))) for kind in ("failure", "skipped")}
     counts = given_report.counts
-    idle = sum(counts.get(word, 0) for word in ("known", "not-run", "not-applicable"))
+    idle = sum(counts.get(word, 0) for word in ("warning", "known", "not-run", "not-applicable"))
     assert found == {"failure": counts.get("failed", 0), "skipped": idle}
     said = {name: int(root.get(name)) for name in ("tests", "failures", "skipped")}
     assert said == {"tests": len(given_report.rows), "failures": found["failure"], "skipped": idle}
@@ -63,7 +65,7 @@ def test_sarif_results_refer_to_their_rules(given_report):
     assert [rules[one["ruleIndex"]] for one in run["results"]] == [one["ruleId"] for one in run["results"]]
     assert [one["ruleId"] for one in run["results"]] == [f"{one.group}/{one.id}" for one in given_report.rows]
     for one in run["results"]:
-        assert (one["level"], one["kind"] == "fail") in {("error", True), ("none", False)}
+        assert (one["level"], one["kind"] == "fail") in {("error", True), ("warning", True), ("none", False)}
 
 
 @given(reports)
@@ -71,6 +73,7 @@ def test_json_lines_give_back_every_row(given_report):
     """The first line is the head, the others are the rows as they were."""
     head, *lines = map(json.loads, json_lines(given_report).rstrip(b"\n").split(b"\n"))
     assert head["counts"] == given_report.counts
+    assert all(one.pop("breaks") == [] for one in lines)
     told = [Row(**{"id": one.pop("row"), **one, "evidence": tuple(one["evidence"])}) for one in lines]
     assert tuple(told) == given_report.rows
 
@@ -155,3 +158,47 @@ def test_an_empty_report_is_a_report():
     for writer in (html_page, json_lines, junit_xml, sarif_log):
         assert writer(report())
     assert "Nothing judged." in table(report())
+
+
+def fact(says="stated", page="https://x.example/rules", place="x-bulk/unit of add"):
+    return BrokenFact(
+        place=place, source=FactSource(says=says, page=page if says == "stated" else "", note="one by one")
+    )
+
+
+def test_every_report_names_the_fact_and_its_source():
+    """Table, JUnit, SARIF, JSON lines and HTML tell what is broken, and who says so."""
+    some = report(row("failed", facts=(fact(),)), row("warning", id="other", facts=(fact("assumed"),)))
+    page = "Breaks x-bulk/unit of add, stated at https://x.example/rules (one by one)."
+    own = "Departs from an assumption of the contract, x-bulk/unit of add (one by one)."
+    for told in (table(some, width=200), junit_xml(some).decode(), html_page(some).decode()):
+        assert page in told
+        assert own in told
+    told = [json.loads(line) for line in json_lines(some).splitlines()]
+    assert told[0]["summary"].endswith("Breaks 1 statement of the vendor, departs from 1 of our assumptions.")
+    place = {"place": "x-bulk/unit of add", "note": "one by one"}
+    assert [one["breaks"] for one in told[1:]] == [
+        [{**place, "says": "stated", "page": "https://x.example/rules"}],
+        [{**place, "says": "assumed", "page": ""}],
+    ]
+    results = json.loads(sarif_log(some))["runs"][0]["results"]
+    assert [(one["kind"], one["level"]) for one in results] == [("fail", "error"), ("fail", "warning")]
+    assert [one["properties"]["breaks"] for one in results] == [one["breaks"] for one in told[1:]]
+
+
+@pytest.mark.parametrize(
+    ("rows_given", "said"),
+    [
+        ([], ""),
+        ([row("failed")], ""),
+        ([row("known", facts=(fact(),))], ""),
+        ([row("failed", facts=(fact(),)), row("failed", facts=(fact(),))], "1 statement of the vendor, departs from 0"),
+        ([row("warning", facts=(fact(), fact("assumed", place="y")))], "0 statements of the vendor, departs from 1"),
+        ([row("failed", facts=(BrokenFact(place="a"), BrokenFact(place="b")))], "2 statements of the document."),
+        ([row("failed", facts=(fact(page="https://www.rfc-editor.org/rfc/rfc9110"),))], "1 rule of HTTP."),
+    ],
+)
+def test_the_summary_counts_facts_by_source(rows_given, said):
+    """Equal facts count once; a finding that rests on an assumption too counts for that alone."""
+    assert said in sources_text(report(*rows_given))
+    assert bool(sources_text(report(*rows_given))) is bool(said)

@@ -7,9 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from mockserver.cli import main
-from mockserver.cli.target import authorization, seconds
+from mockserver.cli.target import assumptions_of, authorization, seconds
 
 BUG = {"scenarios": [{"name": "too-long", "rules": [{"then": {"bug": "overlong-accepted"}}]}]}
+ASSUMED_BUG = {"scenarios": [{"name": "blames", "rules": [{"then": {"bug": "neighbour-fails"}}]}]}
 
 
 def run(*words):
@@ -61,6 +62,32 @@ def test_what_is_found_is_in_every_report(buggy, tmp_path):
     prints = [one["partialFingerprints"]["rule/v1"] for one in sarif["results"] if one["level"] == "error"]
     assert broken["fingerprint"] in prints
     assert "5001 items" in files["html"].read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("chosen", "code", "status"), [((), 1, "failed"), (("warn",), 0, "warning"), (("ignore",), 0, "passed")]
+)
+def test_assumptions_fail_warn_or_are_left_out(genero, tmp_path, chosen, code, status):
+    """On a sandbox what departs from an assumption fails; it is a warning, or left out, where that is asked for."""
+    assert genero.control("PUT", "scenarios", ASSUMED_BUG).status == 200
+    file = tmp_path / "report.jsonl"
+    options = [word for one in chosen for word in ("--assumptions", one)]
+    words = ("genero", "--url", url_of(genero), "--only", "isolated", "--only", "postJob", "--jsonl", str(file))
+    ended, text, _ = run(*words, *options)
+    head, *rows = [json.loads(line) for line in file.read_text().splitlines()]
+    assert (ended, {one["status"] for one in rows}) == (code, {status}), text
+    assert ("departs from 1 of our assumptions" in head["summary"]) is (status != "passed")
+    places = {place["place"] for one in rows for place in one["breaks"]}
+    assert places == (set() if status == "passed" else {"x-bulk/unit of postJob"})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "is_sandbox", "assumptions"), [(None, True, "fail"), (None, False, "warn"), ("fail", False, "fail")]
+)
+def test_assumptions_are_warnings_on_the_servers_of_others(chosen, is_sandbox, assumptions):
+    """Where nothing is asked for, it depends on whose server it is."""
+    assert assumptions_of({"assumptions": chosen}, is_sandbox=is_sandbox) == assumptions
 
 
 @pytest.mark.slow
