@@ -70,8 +70,8 @@ def whole_list(session: Session, site: RecordSite) -> WholeList:
             break  # a list without an end
         if len(keys) > MAX_WHOLE:
             raise NotApplicableError(f"the list has more than {MAX_WHOLE} records")
-    if not pages:
-        raise NotApplicableError("the list was not shown")
+    if not pages or not _is_whole(site, len(keys), pages[-1]):
+        raise NotApplicableError("it cannot be told whether the list is whole")
     for exchange in pages:
         total = page_total(site.page, exchange.response)
         if total is not None and total != len(keys):
@@ -79,6 +79,15 @@ def whole_list(session: Session, site: RecordSite) -> WholeList:
                 ("another total", f"the list has {len(keys)} records but reports a total of {total}", (exchange,))
             )
     return WholeList(keys=tuple(keys), bodies=bodies, pages=tuple(pages), faults=tuple(faults))
+
+
+def _is_whole(site: RecordSite, count: int, last: Exchange) -> bool:
+    """Return whether nothing can stand behind the last page of a list."""
+    page = site.page
+    if any(one is not None for one in (page.skip, page.number, page.cursor)):
+        return True
+    size = page_size(page) or page.unasked
+    return page_total(page, last.response) == count or (size is not None and count < size)
 
 
 def walk(session: Session, site: RecordSite, size: int | None) -> Iterator[tuple[Exchange, Sequence[object]]]:

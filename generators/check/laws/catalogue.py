@@ -17,6 +17,7 @@ from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.listing import listing
 from generators.check.laws.metamorphic import async_is_sync, fan_out, isolated, permuted, singular, split
 from generators.check.laws.ordering import broken_reference, grouped
+from generators.check.laws.selecting import selecting
 from generators.check.laws.stored_state import atomic, effect, stale_version
 from generators.oracles import reference_model, response_laws
 from generators.oracles.findings import Law
@@ -272,6 +273,15 @@ LIST_LAWS: Final = (
         says="Pages are parts of one list: each record once, in the declared order, as it is when it is read.",
         exempt_reason=_unless_list("it lists no records", lambda act: act),
         experiment=listing,
+    ),
+    Law(
+        name="filter",
+        says="A list shows exactly the records that its filter selects, in the order that is asked for.",
+        exempt_reason=_unless_list(
+            "it declares no filter and no order of the client's",
+            lambda act: act.rules.filter or act.rules.where or act.rules.sort,
+        ),
+        experiment=selecting,
     ),
 )
 OTHER_CHECKS: Final = (warm_up.EXAMPLES_CHECK, response_laws.CHECK, reference_model.CHECK)
