@@ -62,6 +62,7 @@ ATTRIBUTE_NAMES: Final = {
     "set": "set_members",
     "setDone": "set_done",
     "setFailed": "set_failed",
+    "setNotRun": "set_not_run",
     "stopAfter": "stop_after",
 }
 

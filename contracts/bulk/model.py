@@ -154,13 +154,14 @@ class OutcomeTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """Where outcomes are and how they are written. Locations other than `at` and `failed_at` are relative to an entry.
+    """Where outcomes are and how they are written. Locations but `at` and `failed_at` are relative to an entry.
 
     `failed_at` is a collection of failures alone, `failed_key` where those have their key if not at `key`. `covers` is
     which items are reported; with `gaps` a list has null in the place of an item without an entry. `many` permits
     several entries for one item. `record` is where a success has the record, "" for the entry itself; `status` the
     status code that the item alone would have, `message` the text of a failure whose code is `error`; `codes` and
-    `statuses` say these for kinds of faults. `set_members`, `set_done`, `set_failed` are further members by location.
+    `statuses` say these for kinds of faults. `set_members`, `set_done`, `set_failed` are further members by location,
+    `set_not_run` those of an item that was not run, which a cancelled job then lists too.
     `http` locates status, headers and body of the response to an item that is an HTTP request. `members` is where a
     failure names the members at fault, `member_as` how it writes them (`{resource}`, `{member}`, `{Member}`); with
     `every` each fault of a failed item is told. `names` lists by kind of fault what its text names, in this order.
@@ -188,6 +189,7 @@ class Outcomes:
     set_members: SetMembers = field(default_factory=dict)
     set_done: SetMembers = field(default_factory=dict)
     set_failed: SetMembers = field(default_factory=dict)
+    set_not_run: SetMembers = field(default_factory=dict)
     http: Mapping[str, Location] = field(default_factory=dict)
     members: Location | None = None
     member_as: str = "{member}"

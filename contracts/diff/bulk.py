@@ -61,6 +61,7 @@ OUTCOME_RULES: Final = (
     MemberRule("set", "set_members", map_entries(), "clients read the member there"),
     MemberRule("setDone", "set_done", map_entries(), "clients read the member there"),
     MemberRule("setFailed", "set_failed", map_entries(), "clients read the member there"),
+    MemberRule("setNotRun", "set_not_run", map_entries(), "clients tell by it what was not run"),
     MemberRule("http", "http", map_entries(), "clients read responses there"),
     MemberRule("members", "members", optional_member(), "clients read there which members are wrong"),
     MemberRule("memberAs", "member_as", any_change(), "clients know members by these names"),

@@ -53,6 +53,7 @@ class JobTrace:
 
     `polls` were successful, `gone` had the status 404 or 410, `results` are successful requests of the operations with
     its results. A cancel request whose response has the state counts as a poll. `target` is that of a fan-out.
+    `is_cancelled`: a request to cancel the job was accepted.
     """
 
     handle: str
@@ -61,6 +62,7 @@ class JobTrace:
     polls: tuple[JobPoll, ...] = ()
     gone: tuple[Exchange, ...] = ()
     results: tuple[Exchange, ...] = ()
+    is_cancelled: bool = False
 
     @property
     def end(self) -> JobPoll | None:
@@ -104,6 +106,7 @@ class JobTraces:
                 if one.response.status in GONE_STATUS and _has_same_credentials(one, made_by, target)
             ),
             results=tuple(one for one in results if one.response.status in SUCCESS_STATUS),
+            is_cancelled=any(_is_cancellation(declared, one.response) for one in cancels),
         )
 
     def _of(self, name: str, value: object, made_by: Exchange, sent: ParsedRequest) -> Sequence[Exchange]:
@@ -177,6 +180,12 @@ def _is_handle(value: object) -> bool:
 def response_state(declared: BulkJob, response: Response) -> str | None:
     """Return the job state in a response, one of `JOB_STATES`; None when its word is absent or undeclared."""
     return declared.words.get(text_of(read_response(response, declared.state_at)))
+
+
+def _is_cancellation(declared: BulkJob, response: Response) -> bool:
+    """Say whether a response accepts that its job is cancelled; one operation may start jobs and cancel them."""
+    is_sure = declared.cancel != declared.start or response_state(declared, response) == "cancelled"
+    return is_sure and response.status in SUCCESS_STATUS
 
 
 def _read_poll(declared: BulkJob, exchange: Exchange) -> JobPoll:

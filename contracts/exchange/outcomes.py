@@ -16,6 +16,7 @@ from contracts.exchange.locations import chosen_by, find, find_all, holds, locat
 from contracts.messages import ABSENT, Request, Response
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.routing import Router
+from contracts.schemas.equality import equal
 from contracts.syntax.text import parse_digits
 
 Result: TypeAlias = Literal["done", "failed", "left", "not-run", "untold"]
@@ -157,7 +158,10 @@ class _EntryReader:
         )
 
     def _is_marked(self, raw: object, error: object, items: Sequence[int]) -> bool:
-        """Say whether an entry is marked as not run: rolled back, or dependent on an item that failed."""
+        """Say whether an entry is marked as not run: cancelled, rolled back, or dependent on an item that failed."""
+        own = {at: value for at, value in self._declared.set_not_run.items() if not str(value).startswith("$")}
+        if own and all(equal(find(raw, at), value) for at, value in own.items()):
+            return True
         waiting = any(self._waits[item] for item in items)
         marks = (self._bulk.unit.marked_as, self._bulk.order.on_broken if waiting else None)
         test = self._declared.failed_if

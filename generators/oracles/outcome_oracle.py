@@ -80,7 +80,8 @@ class OutcomeOracle:
         self, item: BulkItem, outcome: ReportedOutcome, expected: ExpectedOutcome, report: OutcomeReport
     ) -> Iterator[Finding]:
         effect = self.effects[item.index]
-        mismatch = self._mismatch(item, outcome, expected)
+        is_cancelled = report.trace is not None and report.trace.is_cancelled
+        mismatch = None if is_cancelled and outcome.result == "not-run" else self._mismatch(item, outcome, expected)
         if mismatch is not None:
             shape, says = mismatch
             yield view_finding(CHECK, self._view, shape, says, report)

@@ -73,17 +73,10 @@ def count(view: BulkExchange) -> Iterator[Finding]:
     for report in view.reports:
         keyed = [one for one in report.outcomes if _is_key(view.request.items[one.index].key)]
         missing = [one.index for one in keyed if one.result == "untold"]
-        if missing and not _was_cancelled(report):
+        if missing and not (report.trace is not None and report.trace.is_cancelled):
             says = f"{_items_text(view, missing)} no outcome"
             yield view_finding("count", view, _missing_shape(missing, view), says, report)
         yield from _surplus_outcomes(view, report)
-
-
-def _was_cancelled(report: OutcomeReport) -> bool:
-    """Say whether the job of a report was asked to stop: its items that did not run need no outcome."""
-    trace = report.trace
-    cancel = None if trace is None else trace.declared.cancel
-    return trace is not None and cancel is not None and any(one.exchange.operation == cancel for one in trace.polls)
 
 
 def _missing_shape(missing: list[int], view: BulkExchange) -> str:

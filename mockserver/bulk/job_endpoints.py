@@ -116,10 +116,7 @@ def _run(maker: Api, api_state: ApiState, job: Job) -> None:
     api = _with_bugs_of(maker, job)
     context, batch = restore_request(api, api_state, job)
     outcomes = run_batch(context, batch, job.scope)
-    counts = [outcome.result for outcome in outcomes]
     declared = batch.bulk.job.outcomes if batch.bulk.job is not None else None
-    here = declared is not None
-    run = run_of(context, batch, job.scope)
     whole_failed = outcome_class(outcomes, job.unit) == "wholeFailed"
     rolled_back = batch.bulk.unit.rolled_back
     reported = (
@@ -127,12 +124,25 @@ def _run(maker: Api, api_state: ApiState, job: Job) -> None:
         if declared is None
         else reported_outcomes(declared, outcomes, whole_failed=whole_failed, rolled_back=rolled_back)
     )
+    api_state.jobs.results[job.id] = _result(context, batch, job, outcomes, reported)
+    extra = {**job.extra, BUGS_OBSERVED: tuple(context.bugs)} if context.bugs else job.extra
+    api_state.jobs.end(replace(job, extra=extra))
+
+
+def _result(
+    context: RequestContext, batch: Batch, job: Job, outcomes: Sequence[Outcome], reported: Sequence[Outcome]
+) -> JobResult:
+    """Return the result of a job with these outcomes, of which some are `reported`."""
+    counts = [outcome.result for outcome in outcomes]
+    declared = batch.bulk.job.outcomes if batch.bulk.job is not None else None
+    here = declared is not None
+    run = run_of(context, batch, job.scope)
     idle = [one for one in reported if one.result == "not-run"] if job_results_apart(batch.bulk, "notRun") else []
     reported = [one for one in reported if one.result != "not-run"] if idle else reported
     if declared is not None and job_results_apart(batch.bulk):
         declared = replace(declared, failed_at=FAILURES_APART)
     entries, failed_entries = (None, None) if declared is None else split_entries(run, declared, reported)
-    api_state.jobs.results[job.id] = JobResult(
+    return JobResult(
         done=counts.count("done"),
         failed=counts.count("failed"),
         not_run=counts.count("not-run"),
@@ -143,8 +153,6 @@ def _run(maker: Api, api_state: ApiState, job: Job) -> None:
         error=_whole_failure(job, outcomes) if batch.bulk.job is not None and batch.bulk.job.error is not None else "",
         outcomes=() if here else outcomes,
     )
-    extra = {**job.extra, BUGS_OBSERVED: tuple(context.bugs)} if context.bugs else job.extra
-    api_state.jobs.end(replace(job, extra=extra))
 
 
 def _whole_failure(job: Job, outcomes: Sequence[Outcome]) -> str:
@@ -233,14 +241,29 @@ def serve_cancel(context: RequestContext) -> Response:
         return context.api.hooks.refuse(context, _unknown(context))
     if is_final(job, context.now):
         return context.api.hooks.refuse(context, Refusal(status=409, kind="conflict", detail="The job has ended."))
-    cancelled = replace(job, cancelled=context.now, spooled_body=None)
     jobs = context.api_state.jobs
+    if _lists_what_was_not_run(prepared(context.api).plans[job.operation].bulk) and job.spooled_body is not None:
+        restored, batch = restore_request(context.api, context.api_state, job)
+        idle = [Outcome(item, "not-run", item.action, ()) for item in batch.items]
+        jobs.results[job.id] = _result(restored, batch, job, idle, idle)
+    cancelled = replace(job, cancelled=context.now, spooled_body=None)
     jobs.replace(cancelled)
-    context.api_state.on_roll_back(lambda: jobs.restore(job))
+
+    def take_back() -> None:
+        jobs.restore(job)
+        jobs.results.pop(job.id, None)
+
+    context.api_state.on_roll_back(take_back)
     context.jobs = (cancelled,)
     if context.operation is not None and "204" in context.operation.responses:
         return Response(status=204)
     return _status_response(context, cancelled)
+
+
+def _lists_what_was_not_run(bulk: Bulk) -> bool:
+    """Tell whether a cancelled job has an outcome for each of its items."""
+    outcomes = None if bulk.job is None else bulk.job.outcomes
+    return (outcomes is not None and bool(outcomes.set_not_run)) or job_results_apart(bulk, "notRun")
 
 
 def serve_open(context: RequestContext) -> Response:

@@ -135,6 +135,6 @@ def _progress(name: str, job: Job, result: JobResult | None, now: datetime) -> i
         return processed_items(job, now) if name != "failed" else 0
     if name == "failed":
         return 0 if result is None else result.failed
-    if name == "done":
-        return 0 if result is None else result.done
+    if name in {"done", "notRun"}:
+        return 0 if result is None else result.done if name == "done" else result.not_run
     return processed_items(job, now) if name == "processed" else job.items

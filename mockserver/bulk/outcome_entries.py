@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def declared_entry(run: "ItemRun", outcome: Outcome) -> object:
     """Return the entry of one outcome with its declared members: record, key, id, version, error, mark of failure."""
     declared, bad = outcomes_of(run), outcome.result != "done"
+    is_idle = outcome.result == "not-run" and bool(declared.set_not_run)
     if declared.error == "" and (bad or declared.shape == "map"):
         return _error_of(run, declared, outcome)
     shown = _shown(run, outcome) if declared.record is not None or _asks_for_record(declared) else ABSENT
@@ -36,11 +37,12 @@ def declared_entry(run: "ItemRun", outcome: Outcome) -> object:
     _put_names(entry, run, declared, outcome)
     if declared.status is not None:
         put_at(entry, declared.status, _status(declared, outcome, word))
-    if bad and declared.error and not is_told:
+    if bad and declared.error and not is_told and not is_idle:
         put_at(entry, declared.error, _error_of(run, declared, outcome))
-    if bad and declared.message:
+    if bad and declared.message and not is_idle:
         put_at(entry, declared.message, message_of(outcome))
-    members = {**declared.set_members, **(declared.set_failed if bad else declared.set_done)}
+    own = declared.set_not_run if is_idle else declared.set_failed if bad else declared.set_done
+    members = {**declared.set_members, **own}
     if members:
         put_members(entry, members, _entry_facts(run, declared, outcome, shown))
     return _wrapped(run, declared, outcome, entry)

@@ -45,7 +45,8 @@ SERVED = {
     ),
     "contract_only/books: A repeated client key": "/guard/refuse/duplicateKey",
     "contract_only/books: A job waits, works": (
-        "/job /job/when /job/handle /job/poll /job/state /job/state/at /job/state/map /job/progress /job/results "
+        "/job /job/when /job/handle /job/poll /job/state /job/state/at /job/state/map /job/progress "
+        "/job/progress/posted /job/progress/processed /job/results "
         "/job/keep /job/takes /job/takes/base /job/takes/perItem /job/takes/queued outcomes/as=map "
         "outcomes/covers=failed /reply/status/accepted"
     ),
@@ -112,8 +113,11 @@ SERVED = {
     "contract_only/meilisearch: A task with one bad": "/job/error",
     "contract_only/operations: Items that stand alone": "/job/handleAs",
     "onkey/messages": "outcomes/many",
-    "genero/jobs": "/job/every /job/timeout",
-    "contract_only/messagebatches: The counters stand in the batch": "outcomes/as=lines",
+    "genero/jobs": "/job/every /job/timeout /x-source",
+    "contract_only/messagebatches: The counters stand in the batch": (
+        "outcomes/as=lines /job/progress/done /job/progress/failed"
+    ),
+    "contract_only/messagebatches: A cancelled batch": "outcomes/setNotRun /job/progress/notRun",
     "contract_only/ingest: Rows are taken once": "outcomes/as=rows /job/open /job/start",
     "presets/scim-bulk": "/preset",
 }

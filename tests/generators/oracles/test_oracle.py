@@ -133,6 +133,24 @@ def test_what_is_skipped_may_count_as_a_failure(judge, first, found):
     assert judge.told("POST", "/things/careful", body, 207, outcomes) == found
 
 
+BATCHES = load(Path(__file__).parents[2] / "cases" / "contract_only" / "messagebatches.yaml")
+IN_PROGRESS = {"id": "b1", "processing_status": "in_progress", "request_counts": {"succeeded": 0, "errored": 0}}
+ENDED = {**IN_PROGRESS, "processing_status": "ended"}
+
+
+@pytest.mark.parametrize(("is_cancelled", "found"), [(True, []), (False, ["good create is not run"])])
+def test_what_a_cancelled_job_has_not_run_may_be_listed(is_cancelled, found):
+    """Only a job that was cancelled may leave a good item out."""
+    judge, at = Judge(BATCHES), "/messages/batches"
+    body = {"requests": [{"custom_id": "a", "params": {"model": "b00000-1", "max_tokens": 5}}]}
+    assert judge.told("POST", at, body, 200, IN_PROGRESS) == []
+    if is_cancelled:
+        assert judge.told("POST", f"{at}/b1/cancel", ABSENT, 200, IN_PROGRESS) == []
+    assert judge.told("GET", f"{at}/b1", ABSENT, 200, ENDED) == []
+    lines = [{"custom_id": "a", "result": {"type": "canceled"}}]
+    assert judge.told("GET", f"{at}/b1/results", ABSENT, 200, lines[0]) == found
+
+
 def test_a_failed_whole_without_outcomes_is_no_refusal(judge):
     """Where no outcomes are declared, the status of a failed whole says all there is to say."""
     assert judge.told("POST", "/things/blind", [{"id": "b00000-2"}], 400, None) == []
