@@ -18,7 +18,7 @@ from generators.fuzz.schedule import SequenceProfile, with_edge_cases
 from generators.fuzz.shards import TaskRun
 from generators.fuzz.targets import FuzzTarget, FuzzTargets
 from generators.oracles.state_model import RecordSet, RecordState
-from generators.requests.batch import PlannedBatch, PlannedItem
+from generators.requests.batch import PlannedBatch, PlannedItem, compose_within_limit
 from generators.requests.profiles import PROFILES, Profile, draw_profile, draw_size
 from generators.requests.single import MAX_PAGE_SIZE, RecordSite, list_request, record_request, write_request
 
@@ -169,7 +169,7 @@ class SequenceRunner:
         known = self.run.oracle.state_model.known(target.scope)
         known.targets = target.targets
         seed, prefix = self.rng.getrandbits(48), self.run.environment.prefix
-        return target.composer.compose(seed=seed, size=size, profile=profile, known=known, prefix=prefix)
+        return compose_within_limit(target.composer, seed=seed, size=size, profile=profile, known=known, prefix=prefix)
 
     def post(
         self, *, size: int | None = None, profile: Profile | None = None, target: FuzzTarget | None = None

@@ -150,7 +150,7 @@ def _targets(
         if tenant and not named and bulk.items.fan_out is None:
             continue
         try:
-            composer = Composer(contract, operation, given={**site.values, **named})
+            composer = Composer(contract, operation, given={**site.values, **named}, values="fuzz")
         except MisuseError:
             return
         resources = tuple(word.meaning for word in composer.design.resources)

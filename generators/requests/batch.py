@@ -154,6 +154,18 @@ class Composer:
         return _Batch(self._design, context, profile, size).build(seed)
 
 
+def compose_within_limit(
+    composer: Composer, *, seed: int, size: int, profile: Profile, known: KnownRecords, prefix: str = ""
+) -> PlannedBatch:
+    """Return a batch of `size` items, or of as few as the declared bytes of a body allow."""
+    most = composer.design.bulk.items.max_bytes
+    while True:
+        batch = composer.compose(seed=seed, size=size, profile=profile, known=known, prefix=prefix)
+        if most is None or len(batch.request.body) <= most or size <= 1:
+            return batch
+        size //= 2
+
+
 class _Batch:
     """A batch under construction; `choices` holds the words for each item's action and resource."""
 

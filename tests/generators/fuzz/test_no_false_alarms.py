@@ -14,6 +14,7 @@ TESTS = Path(__file__).parents[2]
 BUNDLED = [(api, seed) for api in ("genero", "onkey") for seed in range(5)]
 TOYS = [
     "cases/contract_only/books.yaml",
+    "cases/contract_only/queue.yaml",
     "cases/contract_only/shop.yaml",
     "generators/requests/data/shelves.yaml",
     "mockserver/verdicts/data/parcels.yaml",
