@@ -44,8 +44,12 @@ class Headers:
 
     def with_(self, *pairs: tuple[str, str]) -> "Headers":
         """Return a copy with each given field; earlier fields of the same name are removed."""
-        names = {name.lower() for name, _ in pairs}
-        return Headers((*(pair for pair in self.pairs if pair[0].lower() not in names), *pairs))
+        return Headers((*self.without(*(name for name, _ in pairs)).pairs, *pairs))
+
+    def without(self, *names: str) -> "Headers":
+        """Return a copy without the fields of these names."""
+        gone = {name.lower() for name in names}
+        return Headers(pair for pair in self.pairs if pair[0].lower() not in gone)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._first

@@ -183,6 +183,7 @@ class _CheckRun:
             self._warm_up_all,
             self._immediate_experiments,
             self._list_experiments,
+            self._call_experiments,
             self._jobs,
             self._job_experiments,
         )
@@ -238,6 +239,20 @@ class _CheckRun:
     def _immediate(self, bulk: Sequence[Operation]) -> Sequence[Operation]:
         """Return the operations that respond without a job, where waiting for jobs takes real time."""
         return [] if self._session.controlled else [one for one in bulk if not _always_becomes_job(one)]
+
+    def _call_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Run the experiments that any operation can have."""
+        del bulk
+        laws = [law for law in self._selection.laws if law.call_experiment is not None]
+        for law, operation in product(laws, self._session.contract.operations):
+            if operation.id in self._selection.operations and law.exempt_reason(operation) is None:
+                reason = self._skip_reason() or self._try(partial(self._run_call_law, law, operation))
+                yield from self._judge_exchanges()
+                yield self._answered(law.name, operation, None, reason)
+
+    def _run_call_law(self, law: Law, operation: Operation) -> None:
+        if law.call_experiment is not None:
+            self._collect(law.call_experiment(self._session, operation))
 
     def _job_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Run the experiments that always need jobs, and last those that create most records."""

@@ -10,7 +10,7 @@ from typing import Final
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.outcomes import ReportedOutcome, Result
-from contracts.messages import Exchange
+from contracts.messages import Exchange, Request
 from contracts.syntax.text import pointer_of, short
 from generators.check.records import UNKNOWN, Snapshot, find_records, read_record
 from generators.check.trial_setup import Trial, TrialItem
@@ -54,18 +54,22 @@ class TrialResult:
         return sorted(slot for slot, one in self.outcomes.items() if one.result == result)
 
 
-def send(trial: Trial, options: SendOptions) -> Exchange:
-    """Send a trial without following its jobs. Raises NotApplicableError when access is denied."""
+def trial_request(trial: Trial, options: SendOptions) -> Request:
+    """Return the request of a trial. Raises NotApplicableError when an option cannot be expressed."""
     order = range(len(trial.items)) if options.order is None else options.order
     items = [trial.items[slot] for slot in order]
-    request = trial.context.request(
+    return trial.context.request(
         [trial_item.raw for trial_item in items],
         [trial_item.case.action for trial_item in items],
         options,
         keys=[trial_item.slot if trial_item.content.key is None else trial_item.content.key for trial_item in items],
         shared=trial.shared,
     )
-    exchange = trial.context.session.send(request)
+
+
+def send(trial: Trial, options: SendOptions) -> Exchange:
+    """Send a trial without following its jobs. Raises NotApplicableError when access is denied."""
+    exchange = trial.context.session.send(trial_request(trial, options))
     status = exchange.response.status
     if status in UNAUTHORIZED_STATUSES and status not in trial.context.bulk.guard.refuse.values():
         raise NotApplicableError(f"access was denied ({status})")

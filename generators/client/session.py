@@ -182,6 +182,17 @@ class Session:
             self._observer.observe(exchange)
         return exchange
 
+    def probe(self, request: Request) -> Exchange:
+        """Send a request once that is judged by its sender alone: it is not recorded and not observed.
+
+        Raises NoAnswerError, DeadlineExceededError.
+        """
+        operation = self.operation_of(request)
+        self.last_operation = operation.id if operation is not None else ""
+        made = self._exchange(request, operation)
+        self.exchanges.remove(made)
+        return made
+
     def _exchange(self, request: Request, operation: Operation | None) -> Exchange:
         at, name = self.client.now(), operation.id if operation is not None else None
         if isinstance(self.client, SandboxClient) and self.client.admitted is not None:

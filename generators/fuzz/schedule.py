@@ -15,9 +15,11 @@ from contracts.bulk.model import Bulk
 from contracts.exchange.locations import find, put
 from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
-from generators.check.laws.catalogue import LAWS, LIST_LAWS
+from generators.check.laws.catalogue import CALL_LAWS, LAWS, LIST_LAWS
+from generators.check.laws.metamorphic import run_at_site
+from generators.client.session import Session
 from generators.fuzz.targets import FuzzTarget, FuzzTargets
-from generators.oracles.findings import Law
+from generators.oracles.findings import Finding, Law
 from generators.oracles.intended_effects import RecordType
 from generators.requests.batch import PlannedBatch
 
@@ -183,6 +185,12 @@ class LawTask:
     law: Law
     operation: Operation
 
+    def findings(self, session: Session) -> Iterator[Finding]:
+        """Yield what the experiment finds. Raises NotApplicableError when it cannot continue."""
+        if self.law.experiment is not None:
+            return run_at_site(session, self.operation, self.law.experiment)
+        return self.law.call_experiment(session, self.operation) if self.law.call_experiment is not None else iter(())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitTask:
@@ -201,7 +209,7 @@ def scheduled_tasks(contract: Contract, targets: FuzzTargets, rng: Random, *, or
     """
     laws, insisting, limits = _law_tasks(contract, targets, rng), _rate_limit_tasks(contract), _limit_tasks(targets)
     if ordinal == 0:
-        yield from _first_round(laws, [*insisting, *limits])
+        yield from _first_round(laws, [*insisting, *limits], _call_law_tasks(contract, rng))
     elif ordinal % LARGEST_LIMITS_INTERVAL == 0:
         yield from limits
     laws = laws[ordinal % len(laws) :] + laws[: ordinal % len(laws)] if laws else []
@@ -212,8 +220,8 @@ def scheduled_tasks(contract: Contract, targets: FuzzTargets, rng: Random, *, or
             laws.append(laws.pop(0))
 
 
-def _first_round(laws: list[Task], limits: list[Task]) -> Iterator[Task]:
-    """Yield each law once and all limits, with sequences between them; yielded laws are moved to the end."""
+def _first_round(laws: list[Task], limits: list[Task], calls: list[Task]) -> Iterator[Task]:
+    """Yield each law once, all limits and calls, with sequences between them; yielded laws are moved to the end."""
     left = len({one.law.name for one in laws if isinstance(one, LawTask)})
     for n in count():
         yield SequenceTask(style=FIRST_ROUND[n % len(FIRST_ROUND)])
@@ -221,9 +229,11 @@ def _first_round(laws: list[Task], limits: list[Task]) -> Iterator[Task]:
             yield laws[0]
             laws.append(laws.pop(0))
             left -= 1
+        yield from calls[:LAWS_PER_SEQUENCE]
+        del calls[:LAWS_PER_SEQUENCE]
         if limits:
             yield limits.pop(0)
-        elif not left:
+        elif not left and not calls:
             return
 
 
@@ -239,6 +249,18 @@ def _law_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> list[Ta
             rows.append([LawTask(law=law, operation=one) for one in fitting])
     rng.shuffle(rows)
     return [one for column in zip_longest(*rows) for one in column if one is not None]
+
+
+def _call_law_tasks(contract: Contract, rng: Random) -> list[Task]:
+    """Return the experiments that any operation can have, in random order."""
+    tasks: list[Task] = [
+        LawTask(law=law, operation=one)
+        for law in CALL_LAWS
+        for one in contract.operations
+        if law.exempt_reason(one) is None
+    ]
+    rng.shuffle(tasks)
+    return tasks
 
 
 def _rate_limit_tasks(contract: Contract) -> list[Task]:

@@ -15,7 +15,6 @@ from typing import Any, Final
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.messages import Exchange
-from generators.check.laws.metamorphic import run_at_site
 from generators.client.environments import Target, open_target
 from generators.client.http import NoAnswerError
 from generators.client.session import Budget, DeadlineExceededError
@@ -219,9 +218,8 @@ class FuzzWorker:
             self._experiment(run, task)
 
     def _experiment(self, run: TaskRun, task: LawTask) -> None:
-        assert task.law.experiment is not None  # noqa: S101 - the agenda has no others
         try:
-            for finding in run_at_site(run.session, task.operation, task.law.experiment):
+            for finding in task.findings(run.session):
                 run.report(finding, judged="signs")
         except NotApplicableError:
             return

@@ -11,6 +11,7 @@ from contracts.messages import Exchange, ExchangeHistory
 from contracts.openapi.model import Contract, Operation
 
 if TYPE_CHECKING:
+    from generators.client.session import Session
     from generators.client.sites import SiteContext
 
 CheckStatus: TypeAlias = Literal["passed", "failed", "not-run", "not-applicable"]
@@ -96,16 +97,18 @@ class CheckResult:
 
 ExchangeLaw: TypeAlias = Callable[["BulkExchange"], Iterator[Finding]]
 Experiment: TypeAlias = Callable[["SiteContext"], Iterator[Finding]]
+CallExperiment: TypeAlias = Callable[["Session", Operation], Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
-    """One law of bulk semantics.
+    """One law of bulk semantics, or of calls in general.
 
-    `exempt_reason` returns why the law does not apply to an operation, or None. A law has either
-    `judge_exchange`, which yields violations in one bulk exchange and what was received about it, with `applies_to`,
-    which says whether that exchange can be judged; or `experiment`, which sends requests, compares the results and
-    yields findings, and raises NotApplicableError when it cannot continue.
+    `exempt_reason` returns why the law does not apply to an operation, or None. A law has one of these:
+    `judge_exchange` yields violations in one bulk exchange and what was received about it, with `applies_to`, which
+    says whether that exchange can be judged; `experiment` sends bulk requests, compares the results and yields
+    findings; `call_experiment` does so with requests of any operation. Experiments raise NotApplicableError when they
+    cannot continue.
     """
 
     name: str
@@ -114,6 +117,7 @@ class Law:
     judge_exchange: ExchangeLaw | None = None
     applies_to: Callable[["BulkExchange"], bool] | None = None
     experiment: Experiment | None = None
+    call_experiment: CallExperiment | None = None
 
     def judge(self, history: ExchangeHistory, contract: Contract) -> tuple[Finding, ...]:
         """Return the violations in a history, each once; empty when the law needs an experiment."""

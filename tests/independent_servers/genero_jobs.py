@@ -72,8 +72,14 @@ class Jobs:
             if name not in item:
                 continue
             found = tenant.records[target].get(item[name])
+            if found is None and self.has("reference-any-tenant"):
+                found = next((t.records[target][item[name]] for t in self.others(target, item[name])), None)
             if found is None or found["deleted"]:
                 yield target, item[name]
+
+    def others(self, kind: str, key: str) -> list[Tenant]:
+        """Find the tenants that have a key."""
+        return [tenant for tenant in self.tenants.values() if key in tenant.records[kind]]
 
     def faults(self, tenant: Tenant, kind: Kind, item: Item, old: Item | None) -> list[str]:
         """Tell why an item cannot be applied."""
@@ -133,6 +139,8 @@ class Jobs:
             self.removed.add((id(store), key))
         if old and old["deleted"] and not store[key]["deleted"]:
             self.revived.add((id(store), key))
+        for other in self.others(job.kind, key) if self.has("batch-any-tenant") and item.get("deleted") else ():
+            other.records[job.kind][key] = {**other.records[job.kind][key], "deleted": True}
         if self.has("folded-delete") and item.get("deleted"):
             for other in store:
                 if other.lower() == key.lower():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,42 @@ def parsed(raw: bytes) -> Any:
         raise Problem(400, "This is not UTF-8.", line=before.count(b"\n") + 1, column=column) from e
     except (ValueError, RecursionError) as e:
         raise Problem(400, "This is not JSON that can be read.", line=1, column=1) from e
+
+
+LENIENT = ("trailing-comma", "first-value", "constants", "replaced-bytes", "charset-decoded")
+LENIENT += ("crashes-on-syntax", "crashes-on-depth")
+
+
+def leniently(bug: str, raw: bytes, charset: str | None) -> Any:
+    """Read JSON with one mistake."""
+    readers: dict[str, Callable[[], Any]] = {
+        "trailing-comma": lambda: parsed(re.sub(rb",(\s*[\]}])", rb"\1", raw)),
+        "first-value": lambda: json.JSONDecoder(parse_constant=refuse_constant).raw_decode(raw.decode())[0],
+        "constants": lambda: json.loads(raw.decode()),
+        "replaced-bytes": lambda: parsed(raw.decode(errors="replace").encode()),
+        "charset-decoded": lambda: json.loads(raw.decode(charset or "utf-8")),
+    }
+    cut_off = raw[-1:] not in (b"]", b"}", b"")
+    try:
+        return readers.get(bug, lambda: json.loads(raw))()
+    except (ValueError, RecursionError) as error:
+        if (bug == "crashes-on-syntax" and cut_off) or (
+            bug == "crashes-on-depth" and isinstance(error, RecursionError)
+        ):
+            raise
+        return parsed(raw)
+
+
+def salvaged(raw: bytes, key: str) -> list[Item]:
+    """Collect the objects of a broken list that can still be read."""
+    found, text = [], raw.decode(errors="replace")
+    for at in [one.start() for one in re.finditer(r"\{", text)]:
+        try:
+            one = json.JSONDecoder().raw_decode(text, at)[0]
+        except (ValueError, RecursionError):
+            continue
+        found += [one] if isinstance(one.get(key), str) else []
+    return found
 
 
 def text_fault(name: str, value: Any, longest: int) -> tuple[str, str] | None:

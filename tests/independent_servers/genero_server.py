@@ -19,13 +19,16 @@ from aiohttp import web
 from genero_jobs import TENANTS, Job, Jobs
 from genero_rules import (
     KINDS,
+    LENIENT,
     Item,
     Problem,
     item_faults,
+    leniently,
     list_faults,
     parsed,
     posted_keys,
     refusal,
+    salvaged,
     tenant_faults,
     whole,
 )
@@ -92,6 +95,30 @@ BUGS = {
     "unknown-job": "A job that never was is told as completed.",
     "one-id": "A batch for several tenants gives them the id of the first one's job.",
     "posted-shrinks": "The posted count of a finished job leaves out the items that failed.",
+    "reads-any-tenant": "What a tenant does not have is read from the others.",
+    "reads-any-kind": "An entity is read under another kind, if that has none with the key.",
+    "lists-every-tenant": "A list shows the entities of every tenant.",
+    "deletes-any-tenant": "DELETE marks what the other tenants have under the key, too.",
+    "batch-any-tenant": "A batch that deletes a key deletes it at the other tenants, too.",
+    "reference-any-tenant": "Batches may refer to what another tenant has.",
+    "tells-of-others": "What another tenant has is said to belong to it.",
+    "agency-ignored": "A client may name any tenant that exists.",
+    "fanout-any-tenant": "A batch for several tenants reaches those outside the client's agency.",
+    "fanout-tells": "A tenant outside the client's agency is refused in other words than an unknown one.",
+    "any-token": "A token that is not known counts as none.",
+    "fetches-uncounted": "Tokens may be fetched without end.",
+    "wrong-challenge": "The refusal of a token asks for a password.",
+    "trailing-comma": "A comma before a closing bracket is passed over.",
+    "first-value": "What stands behind the first JSON value of a body is not looked at.",
+    "constants": "NaN and Infinity are read as numbers.",
+    "replaced-bytes": "Bytes that are no UTF-8 are replaced.",
+    "any-media-type": "The content type of a body is not looked at.",
+    "exact-media-type": "A content type with a charset is refused.",
+    "crashes-on-syntax": "A body that is cut off breaks the server.",
+    "crashes-on-depth": "A body that is nested very deep breaks the server.",
+    "salvaged": "The entities before a fault in the syntax of a batch are stored, though the batch is denied.",
+    "empty-is-object": "An empty body of PUT changes nothing and is answered with the entity.",
+    "charset-decoded": "A body is decoded by the charset of its content type.",
 }
 
 LIMIT = 5000
@@ -156,22 +183,27 @@ class Genero:
             return "multi"
         scheme, _, token = sent.partition(" ")
         if scheme.lower() != "bearer" or token.strip() not in self.tokens:
-            raise Problem(401, "This token is not known.", {"WWW-Authenticate": "Bearer"})
+            if self.has("any-token"):
+                return "multi"
+            asked = "Basic realm=genero" if self.has("wrong-challenge") else "Bearer"
+            raise Problem(401, "This token is not known.", {"WWW-Authenticate": asked})
         return self.tokens[token.strip()]
 
     def tenant(self, request: web.Request) -> str:
         """Find the tenant that a call is about."""
         agency = AGENCIES[self.client(request)]
         name = request.query.get("generoTenantId", agency[0])
-        if name not in agency:
+        if name not in (TENANTS if self.has("agency-ignored") else agency):
             raise Problem(404, f"Unable to find tenant by identifier: {name}.")
         return name
 
     async def body(self, request: web.Request) -> Any:
         """Read a JSON body."""
-        if request.content_type != "application/json":
+        sent = request.headers.get("Content-Type", "") if self.has("exact-media-type") else request.content_type
+        if sent != "application/json" and not self.has("any-media-type"):
             raise Problem(415, "Send application/json.")
-        return parsed(await request.read())
+        raw = await request.read()
+        return parsed(raw) if self.bug not in LENIENT else leniently(self.bug, raw, request.charset)
 
     async def fetch_token(self, request: web.Request) -> web.Response:
         """Hand out a token."""
@@ -187,7 +219,8 @@ class Genero:
         client = form["client_id"]
         if client not in AGENCIES or form["client_secret"] != "sandbox":
             raise Problem(401, "Client or secret is wrong.", {"WWW-Authenticate": "Bearer"})
-        self.count_fetch(client)
+        if not self.has("fetches-uncounted"):
+            self.count_fetch(client)
         token = uuid.uuid4().hex
         self.tokens[token] = client
         return web.json_response({"access_token": token, "token_type": "Bearer", "expires_in": int(KEEP)})
@@ -204,7 +237,13 @@ class Genero:
 
     async def post_job(self, request: web.Request, kind: str) -> web.Response:
         """Take a batch for one tenant."""
-        tenant, body = self.tenant(request), await self.body(request)
+        tenant = self.tenant(request)
+        try:
+            body = await self.body(request)
+        except Problem as problem:
+            if self.has("salvaged") and problem.status == 400:
+                self.jobs.enqueue(kind, tenant, salvaged(await request.read(), KINDS[kind].key))
+            raise
         if isinstance(body, dict) and "data" not in body:
             raise refusal([("", "required", "data is missing.")])
         items, where = (body["data"], "/data") if isinstance(body, dict) else (body, "")
@@ -224,13 +263,15 @@ class Genero:
         good: dict[str, str] = {}
         bad: dict[str, list[str]] = {}
         for name in dict.fromkeys(names):
-            if name in agency:
+            if name in agency or (name in TENANTS and self.has("fanout-any-tenant")):
                 job = self.jobs.enqueue(kind, name, body["data"], fanned=True)
                 job.void, good[name] = job.void or (bool(bad) and self.has("fanout-empty")), job.id
                 if self.has("one-id"):
                     good[name] = next(iter(good.values()))
             else:
-                bad[name] = [f"Unable to find tenant by identifier: {name}."]
+                unseen = name in TENANTS and self.has("fanout-tells")
+                what = f"No agency for tenant {name}." if unseen else f"Unable to find tenant by identifier: {name}."
+                bad[name] = [what]
         return web.json_response({"postedSuccess": good, "postedProblems": bad}, status=207 if bad else 200)
 
     async def job_status(self, request: web.Request, kind: str, correlation: str) -> web.Response:
@@ -252,14 +293,29 @@ class Genero:
 
     def living(self, request: web.Request, kind: str, key: str) -> Item:
         """Find an entity that is not deleted."""
-        found = self.tenants[self.tenant(request)].records[kind].get(key)
+        tenant = self.tenant(request)
+        found = self.tenants[tenant].records[kind].get(key)
+        others = [] if found else [(t, k, r[key]) for t, k, r in self.shelves() if key in r]
+        if self.has("reads-any-tenant"):
+            found = next((one for t, k, one in others if k == kind), found)
+        if self.has("reads-any-kind"):
+            found = next((one for t, k, one in others if t == tenant), found)
+        if others and self.has("tells-of-others"):
+            raise Problem(404, f"{KINDS[kind].word} id {key} belongs to tenant {others[0][0]}.")
         if found is None or found["deleted"]:
             raise Problem(404, f"{KINDS[kind].word} id {key} is not found in database.")
         return found
 
+    def shelves(self) -> list[tuple[str, str, dict[str, Item]]]:
+        """List the entities of every tenant and kind."""
+        return [(name, kind, its) for name, tenant in self.tenants.items() for kind, its in tenant.records.items()]
+
     async def put_entity(self, request: web.Request, kind: str, key: str) -> web.Response:
         """Create, change or delete one entity."""
-        tenant, item = self.tenants[self.tenant(request)], await self.body(request)
+        tenant = self.tenants[self.tenant(request)]
+        if self.has("empty-is-object") and not await request.read():
+            return web.json_response({"deleted": False, "name": "-", KINDS[kind].key: key})
+        item = await self.body(request)
         faults = list(item_faults(KINDS[kind], item))
         if faults:
             raise refusal(faults)
@@ -280,6 +336,9 @@ class Genero:
         """Delete one entity."""
         found = self.living(request, kind, key)
         tenant = self.tenants[self.tenant(request)]
+        for name, other, records in self.shelves():
+            if other == kind and key in records and (self.has("deletes-any-tenant") or name == self.tenant(request)):
+                records[key] = {**records[key], "deleted": True}
         tenant.records[kind][key] = {**found, "deleted": True}
         tenant.unlinked.add((kind, key))
         return web.Response(status=204)
@@ -289,6 +348,8 @@ class Genero:
         records = self.tenants[self.tenant(request)].records[kind]
         default = 50 if self.has("default-of-fifty") else 100
         skip, take = whole(request, "skip", 0, 0, None), whole(request, "take", default, 1, 1000)
+        if self.has("lists-every-tenant"):
+            records = {key: one for _, other, its in self.shelves() if other == kind for key, one in its.items()}
         rows, living = self.jobs.rows(kind, records)
         if self.has("page-overlaps") and skip:
             skip -= 1

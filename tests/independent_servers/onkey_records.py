@@ -56,8 +56,9 @@ class Failed(Exception):  # noqa: N818 - it says what became of the record
 class Records:
     """Every record of a data set, with its indexes and the changes that can still be undone."""
 
-    def __init__(self, has: Callable[[str], bool]) -> None:
+    def __init__(self, has: Callable[[str], bool], others: list[Records] | None = None) -> None:
         self.has = has
+        self.others = others or []
         self.all: dict[int, Record] = {}
         self.kept: dict[tuple[str, tuple[Any, ...]], int] = {}
         self.referrers: dict[int, set[int]] = defaultdict(set)
@@ -238,8 +239,12 @@ class Records:
         if isinstance(command.target, dict):
             return self.looked_up(command, command.target)
         found = self.all.get(int(float(command.target)) if self.has("ids-as-floats") else command.target)
-        if found and found.type is command.type:
+        if found and (found.type is command.type or (self.has("updates-any-type") and command.action == "update")):
             return found
+        if self.has("deletes-any-set") and command.action == "delete" and not command.single:
+            for other in self.others:
+                if command.target in other.all:
+                    return other.all[command.target]
         if command.action == "merge":
             return None
         text = f"{command.type.name} with id {command.target} was not found"
@@ -344,7 +349,10 @@ class Records:
         if count := len(self.referrers.get(record.id, set()) - {record.id}):
             text = f"{record.type.name} with id {record.id} is referenced by {count} records"
             raise Failed(Fault(code="Sandbox_RecordReferenced", text=text))
-        self.put(record.id, None)
+        for other in self.others if record.id not in self.all else ():
+            other.set(other.all.get(record.id), None)
+        if record.id in self.all:
+            self.put(record.id, None)
         return record.id
 
     def conflicts(self, command: Command, record: Record | None) -> list[Fault]:
@@ -446,6 +454,8 @@ class Records:
         if id_ is None:
             return mismatch(path, its, at)
         found = self.all.get(id_)
+        if not found and self.has("reference-any-set"):
+            found = next((one.all[id_] for one in self.others if id_ in one.all), None)
         return id_ if found and found.type.name == its.target else self.unresolved(path, 0, at)
 
     def missing(self, command: Command, places: dict[str, int], *, strict: bool) -> list[Fault]:
@@ -465,6 +475,8 @@ class Records:
             return []
         mark = command.type.name, tuple(now_[name] for name in unique)
         holder = self.kept.get(mark)
+        if holder is None and self.has("codes-shared"):
+            holder = next((one.kept[mark] for one in self.others if mark in one.kept), None)
         late = self.has("unique-late") and mark not in self.kept_before
         if mark in self.burnt:
             holder, record = 0, None

@@ -26,10 +26,12 @@ from onkey_web import (
     ENTITIES,
     ENTITY,
     Dataset,
+    Done,
     Task,
     answer,
     atomic,
     body,
+    completed,
     failed,
     in_background,
     linked,
@@ -123,6 +125,31 @@ BUGS = {
     "steps-once": "The messages of a task's steps are told once.",
     "steps-fade": "A second after its end a task's failed steps are gone.",
     "task-stuck": "A task that was made while another is executing never gets beyond Queued.",
+    "steps-shared": "The steps of a task are shown whatever the data set.",
+    "cancels-any": "A task can be cancelled from another data set.",
+    "reads-any-set": "What a data set does not have is read from the others.",
+    "reads-any-type": "A record is read under every resource.",
+    "deletes-any-set": "A batch delete removes records of other data sets.",
+    "updates-any-type": "A batch update changes records of other resources.",
+    "updates-any-set": "An update of one record changes that of another data set.",
+    "reference-any-set": "A reference may name a record of another data set.",
+    "codes-shared": "A code that is in use in one data set is refused in the others.",
+    "tells-of-others": "A record of another data set is refused with 403.",
+    "lists-every-set": "A list shows the records of every data set.",
+    "set-by-client": "Connections of one client share their records.",
+    "comments": "Comments in JSON are passed over.",
+    "single-quotes": "Texts in single quotes are read.",
+    "unquoted-names": "Names without quotes are read.",
+    "any-vendor-type": "Every content type of the vendor is taken for every request.",
+    "any-media-type": "The content type of a body is not looked at.",
+    "exact-media-type": "A content type with a charset is refused.",
+    "case-of-media-type": "A content type in capitals is refused.",
+    "cut-off-applied": "Of a batch that is cut off, the records before the cut are created, and 400 is answered.",
+    "closed-for-you": "A batch that is cut off is completed and done.",
+    "empty-is-done": "An empty body is answered with success.",
+    "type-crash": "A body that is no list breaks the server.",
+    "bad-bytes-crash": "Bytes that are no UTF-8 break the server.",
+    "words-in-any-case": "The words of query parameters are read without regard to case.",
 }
 
 LIMIT = 1000
@@ -140,36 +167,52 @@ class OnKey:
         """Say whether the server has this bug."""
         return bool(BUGS[bug]) and self.bug == bug
 
+    async def body(self, request: web.Request, *kinds: str) -> Any:
+        """Read a body that has one of some content types."""
+        if self.has("empty-is-done") and not await request.read():
+            raise Done
+        return await body(request, *kinds, has=self.has)
+
+    def word(self, request: web.Request, name: str, words: dict[str, Any], default: Any) -> Any:
+        """Read a parameter that is one of some words."""
+        return word(request, name, words, default, has=self.has)
+
     # Bulk requests
 
     async def batch_create(self, request: web.Request, data: Dataset, type_: Type) -> web.Response:
         """Create many records."""
         mode = atomic(request)
-        commands = requests.creations(type_, await body(request, "entitycollection"), LIMIT)
+        try:
+            raw = await self.body(request, "entitycollection")
+        except Refused:
+            if self.has("cut-off-applied") and (half := completed(await request.read())):
+                data.records.run(requests.creations(type_, half, LIMIT), atomic=False, groups=[list(range(len(half)))])
+            raise
+        commands = requests.creations(type_, raw, LIMIT)
         return self.execute(request, data, commands, whole=mode)
 
     async def batch_update(self, request: web.Request, data: Dataset, type_: Type) -> web.Response:
         """Update many records."""
         mode = atomic(request)
-        raw = await body(request, "entitypatchcollection", "entitycollection")
+        raw = await self.body(request, "entitypatchcollection", "entitycollection")
         return self.execute(request, data, requests.changes(type_, raw, LIMIT, "update"), whole=mode)
 
     async def batch_delete(self, request: web.Request, data: Dataset, type_: Type) -> web.Response:
         """Delete many records."""
         mode = atomic(request)
-        raw = await body(request, "entitydeletecollection")
+        raw = await self.body(request, "entitydeletecollection")
         return self.execute(request, data, requests.changes(type_, raw, LIMIT, "delete"), whole=mode)
 
     async def match_update(self, request: web.Request, data: Dataset, type_: Type) -> web.Response:
         """Set the same properties on many records."""
         mode = atomic(request)
-        raw = await body(request, "entitymatchupdatecollection")
+        raw = await self.body(request, "entitymatchupdatecollection")
         return self.execute(request, data, requests.matches(type_, raw, LIMIT), whole=mode)
 
     async def do_import(self, request: web.Request, data: Dataset) -> web.Response:
         """Import records of several kinds."""
-        mode, ordered = atomic(request), word(request, "ordered", {"true": True, "false": False}, None)
-        commands = requests.imports(await body(request, "entityimportcollection"), LIMIT)
+        mode, ordered = atomic(request), self.word(request, "ordered", {"true": True, "false": False}, None)
+        commands = requests.imports(await self.body(request, "entityimportcollection"), LIMIT)
         groups = requests.grouped(commands, ordered=bool(ordered), as_text=self.has("groups-as-text"))
         extra = []
         if ordered is None and any(command.group is not None for command in commands):
@@ -189,7 +232,7 @@ class OnKey:
     ) -> web.Response:
         """Do commands at once or in the background, and answer."""
         order = groups or [list(range(len(commands)))]
-        if in_background(request):
+        if in_background(request, self.has):
             return self.begin(request, data, commands, whole=whole, order=order)
         outcomes = data.records.run(commands, atomic=whole, groups=order)
         if self.has("errors-last") and len(outcomes) >= 10 and not whole:
@@ -285,10 +328,11 @@ class OnKey:
         }
         return {"class": "BackgroundTask", "id": task.id, "version": task.version, "properties": properties}
 
-    def task(self, data: Dataset, text: str) -> Task:
+    def task(self, data: Dataset, text: str, how: str) -> Task:
         """Find a task."""
         found = data.tasks.get(path_id(text))
-        if found is None and self.has("task-anywhere"):
+        shared = {"GET": "task-anywhere", "STEPS": "steps-shared", "DELETE": "cancels-any"}[how]
+        if found is None and (self.has("task-anywhere") or self.has(shared)):
             found = next((d.tasks[path_id(text)] for d in self.datasets.values() if path_id(text) in d.tasks), None)
         if found is not None and found.status == "Cancelled" and self.has("cancel-undone-late"):
             found.polls += 1
@@ -301,14 +345,14 @@ class OnKey:
     async def read_task(self, request: web.Request, data: Dataset, id_: str) -> web.Response:
         """Show where a task stands."""
         del request
-        return answer(self.shown_task(self.task(data, id_)), ENTITY)
+        return answer(self.shown_task(self.task(data, id_, "GET")), ENTITY)
 
     async def list_steps(self, request: web.Request, data: Dataset, id_: str) -> web.Response:
         """Show the steps of a task."""
         del request
         if self.has("unknown-steps") and path_id(id_) not in data.tasks:
             return answer([], ENTITIES)
-        task = self.task(data, id_)
+        task = self.task(data, id_, "STEPS")
         shown = self.steps(task)
         steps = [
             {
@@ -343,7 +387,7 @@ class OnKey:
     async def cancel_task(self, request: web.Request, data: Dataset, id_: str) -> web.Response:
         """Cancel a task, unless it has completed."""
         del request
-        task = self.task(data, id_)
+        task = self.task(data, id_, "DELETE")
         if task.status == "Completed":
             for record, old in task.undo:
                 data.records.put(record, old)
@@ -361,7 +405,7 @@ class OnKey:
     async def create(self, request: web.Request, data: Dataset, type_: Type) -> web.Response:
         """Create one record."""
         atomic(request)
-        commands = requests.single(type_, await body(request, "entity"), "create", None)
+        commands = requests.single(type_, await self.body(request, "entity"), "create", None)
         reply = self.execute(request, data, commands, whole=True)
         if reply.status == 200:
             id_ = json.loads(reply.body)["messages"][0]["objectId"]  # type: ignore[arg-type]  # it is bytes: answer() made it
@@ -370,11 +414,18 @@ class OnKey:
             reply.headers.update({"OnKey-Resource-Id": id_, "OnKey-Resource-Location": place})
         return reply
 
-    def found(self, data: Dataset, type_: Type, text: str) -> Record:
+    def found(self, data: Dataset, type_: Type, text: str, *, reads: bool = False) -> Record:
         """Find a record."""
         record = data.records.all.get(path_id(text))
         if record is None and self.has("ids-of-32-bits"):
             record = next((one for id_, one in data.records.all.items() if id_ % 2**32 == path_id(text) % 2**32), None)
+        others = [d.records.all[path_id(text)] for d in self.datasets.values() if path_id(text) in d.records.all]
+        if record is None and others and self.has("tells-of-others"):
+            raise Refused(403, [malformed("You may not see this record", "id")])
+        if record is None and others and (self.has("reads-any-set" if reads else "updates-any-set")):
+            record = others[0]
+        if reads and record and self.has("reads-any-type"):
+            return record
         if record is None or record.type is not type_:
             raise unknown(type_.name, path_id(text))
         return record
@@ -383,20 +434,22 @@ class OnKey:
         """Change one record."""
         atomic(request)
         record = self.found(data, type_, id_)
-        commands = requests.single(type_, await body(request, "entitypatch"), "update", record.id)
+        if record.id not in data.records.all:
+            data = next(one for one in self.datasets.values() if record.id in one.records.all)
+        commands = requests.single(type_, await self.body(request, "entitypatch"), "update", record.id)
         return self.execute(request, data, commands, whole=True)
 
     async def delete(self, request: web.Request, data: Dataset, type_: Type, id_: str) -> web.Response:
         """Delete one record."""
         atomic(request)
         record = self.found(data, type_, id_)
-        commands = requests.single(type_, await body(request, "entitydelete"), "delete", record.id)
+        commands = requests.single(type_, await self.body(request, "entitydelete"), "delete", record.id)
         return self.execute(request, data, commands, whole=True)
 
     async def read(self, request: web.Request, data: Dataset, type_: Type, id_: str) -> web.Response:
         """Show one record."""
         show = self.shower(request)
-        return answer(show(self.found(data, type_, id_)), ENTITY)
+        return answer(show(self.found(data, type_, id_, reads=True)), ENTITY)
 
     async def batch_get(self, request: web.Request, data: Dataset, type_: Type, ids: str) -> web.Response:
         """Show many records."""
@@ -411,7 +464,8 @@ class OnKey:
         top, skip = window(request, "$top", default, 1000), window(request, "$skip", 0, 2**63)
         if self.has("top-zero-all"):
             top = top or default
-        rows = [record for record in records.all.values() if record.type is type_]
+        every = self.datasets.values() if self.has("lists-every-set") else [data]
+        rows = [record for one in every for record in one.records.all.values() if record.type is type_]
         if self.has("skip-unsorted"):
             rows, skip = rows[skip:], 0
         rows.sort(key=lambda record: record.id)
@@ -431,7 +485,7 @@ class OnKey:
 
     def shower(self, request: web.Request) -> Callable[[Record], dict[str, Any]]:
         """Make what shows a record, with links or without."""
-        links = word(request, "includeHypermedia", {"": True, "true": True, "false": False}, default=False)
+        links = self.word(request, "includeHypermedia", {"": True, "true": True, "false": False}, default=False)
         start = "/".join([*self.pieces(request)[:5]])
 
         def show(record: Record) -> dict[str, Any]:
@@ -484,7 +538,13 @@ class OnKey:
             return {"POST": (self.fetch_token,)}
         if len(lower) < 7 or lower[:2] != ["api", "tenants"] or lower[4] != "modules" or not all(lower):
             return None
-        data = self.datasets.setdefault((lower[2], lower[3]), Dataset(Records(self.has)))
+        name = (lower[2], "" if self.has("set-by-client") else lower[3])
+        if name not in self.datasets:
+            others = [one.records for one in self.datasets.values()]
+            self.datasets[name] = Dataset(Records(self.has, others))
+            for one in others:
+                one.others.append(self.datasets[name].records)
+        data = self.datasets[name]
         if lower[5] == "system":
             return self.system_routes(data, lower[6:])
         type_ = next((t for t in TYPES.values() if [t.module, t.plural] == lower[5:7]), None)
@@ -536,6 +596,8 @@ class OnKey:
         """Answer any request, refusals included."""
         try:
             reply = await self.call(request)
+        except Done:
+            reply = answer({"messages": []})
         except Refused as refused:
             refused.messages = self.refused(refused.messages)
             reply = answer({"messages": refused.messages}, status=refused.status, **refused.headers)

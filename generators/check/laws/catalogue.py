@@ -1,4 +1,4 @@
-"""The laws of bulk semantics (`LAWS`), the check of effects (`EFFECT`), those on lists (`LIST_LAWS`); selection."""
+"""The laws of bulk semantics (`LAWS`), effects (`EFFECT`), lists (`LIST_LAWS`) and calls (`CALL_LAWS`); selection."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ from generators.check.laws.faults import errors, tells_errors
 from generators.check.laws.idempotency import idempotent, unprocessed
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.listing import listing
+from generators.check.laws.malformed import exempt_reason as takes_no_json
+from generators.check.laws.malformed import malformed
 from generators.check.laws.metamorphic import async_is_sync, fan_out, isolated, permuted, singular, split
 from generators.check.laws.ordering import broken_reference, grouped
 from generators.check.laws.selecting import selecting
@@ -254,6 +256,14 @@ EFFECT: Final = Law(
     exempt_reason=_unless("it declares no x-bulk", lambda bulk: bulk),
     experiment=effect,
 )
+CALL_LAWS: Final[tuple[Law, ...]] = (
+    Law(
+        name="malformed",
+        says="A request that is not well formed is refused, and leaves no trace.",
+        exempt_reason=takes_no_json,
+        call_experiment=malformed,
+    ),
+)
 
 
 def _unless_list(reason: str, holds: Callable[[RecordAct], object]) -> Callable[[Operation], str | None]:
@@ -285,7 +295,7 @@ LIST_LAWS: Final = (
     ),
 )
 OTHER_CHECKS: Final = (warm_up.EXAMPLES_CHECK, response_laws.CHECK, reference_model.CHECK)
-ALL_LAWS: Final = (*LAWS, EFFECT, *LIST_LAWS)
+ALL_LAWS: Final = (*LAWS, EFFECT, *LIST_LAWS, *CALL_LAWS)
 CHECKS: Final = (*OTHER_CHECKS, *(law.name for law in ALL_LAWS))
 CHECK_NAMES: Final = (*CHECKS, coverage.CHECK)
 

@@ -9,6 +9,7 @@ import orjson
 from shelf_bulk import Bulk
 from shelf_store import ROOMS, SHELF, Store, bad, plain
 
+from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.loading import load
 from contracts.openapi.routing import Router
@@ -45,10 +46,14 @@ class Shelves:
     def send(self, call):
         route = self._router.match(call.method, call.path)
         self.bulk.settle()
-        asked = Asked(call, route.variables, orjson.loads(call.body) if call.body else None)
+        data = json_of(call.body)
+        asked = Asked(call, route.variables, data)
         name = re.sub("([A-Z])", lambda found: f"_{found[0].lower()}", route.operation.id)
         doing = getattr(self, name, None) or getattr(self.bulk, name)
-        status, body, *headers = doing(asked)
+        bulk = route.operation.bulk
+        wanted = list if bulk is not None and not bulk.items.at else dict
+        is_broken = route.operation.body is not None and not isinstance(data, wanted)
+        status, body, *headers = refused(400, "no JSON") if is_broken else doing(asked)
         text = b"" if body is None else orjson.dumps(body)
         pairs = [*headers, *([("Content-Type", "application/json")] if text else [])]
         value = orjson.loads(text) if text else ABSENT

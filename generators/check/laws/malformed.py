@@ -1,0 +1,301 @@
+"""The law on malformed requests: what is no JSON, or of an undeclared media type, is refused and leaves no trace.
+
+Begin with `malformed`. JSON is RFC 8259, media types are RFC 9110, 8.3; a refusal is a status of 4xx.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final, TypeAlias
+
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.locations import json_of
+from contracts.messages import ABSENT, Exchange, Request, essence
+from contracts.openapi.model import Operation, is_json
+from contracts.openapi.validation import validate_response
+from generators.check.specimens import Specimen, carry_out, send_and_follow, specimen_of
+from generators.client.session import Session
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding
+from generators.oracles.response_laws import SERVER_FAULT
+from generators.requests.calls import body_schema, valid_request
+
+LAW: Final = "malformed"
+REFUSED_STATUS: Final = range(400, 500)
+BUSY_STATUS: Final = frozenset((401, 403, 408, 409, 423, 425, 429, 503))
+"""Statuses of refusals that say nothing of what was sent."""
+DEPTH: Final = 100_000  # of arrays in one another
+EXTRA_MEMBER: Final = "bulkproof"
+Change: TypeAlias = Callable[[bytes], bytes | None]
+"""Returns the body with one fault, None where it has no place for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyFault:
+    """One way to break a JSON body: its kind, what a body with it is, and the change that makes it.
+
+    A `sure` one is certainly no JSON; of others is only certain that they break no server.
+    """
+
+    kind: str
+    name: str
+    change: Change
+    sure: bool = True
+
+
+def _put(pattern: bytes, text: bytes) -> Change:
+    """Return a change that replaces the first match of a pattern."""
+    place = re.compile(pattern)
+    return lambda body: place.sub(text, body, count=1) if place.search(body) else None
+
+
+def _member(value: bytes) -> Change:
+    """Return a change that puts one more member into the innermost object."""
+    return _put(rb"\{(?=[^{}]*\})(?=\s*\")", b'{"%s":%s,' % (EXTRA_MEMBER.encode(), value))
+
+
+def _single_quotes(body: bytes) -> bytes | None:
+    return None if b"'" in body or b'\\"' in body else body.replace(b'"', b"'")
+
+
+def _no_quotes(body: bytes) -> bytes | None:
+    bare = re.sub(rb'"([A-Za-z]\w*)"\s*:', rb"\1:", body)
+    return bare if bare != body else None
+
+
+FIRST_TEXT: Final = rb'(?<=:)\s*"(?=[^"\\])'  # where the text of the first member begins that has one
+BODY_FAULTS: Final = (
+    BodyFault("cut off", "that is cut off", lambda body: body[:-1]),
+    BodyFault("cut off", "that is cut off in the middle", lambda body: body[: len(body) * 2 // 3]),
+    BodyFault("trailing comma", "with a comma before the last bracket", lambda body: body[:-1] + b"," + body[-1:]),
+    BodyFault("trailing comma", "with a comma before the bracket of an object", _put(rb"(?<=[^{\s])\}", b",}")),
+    BodyFault("comment", "with a comment", lambda body: body[:1] + b"/* a comment */" + body[1:]),
+    BodyFault("comment", "with a comment to the end of a line", lambda body: body[:1] + b"// a comment\n" + body[1:]),
+    BodyFault("quotes", "with texts in single quotes", _single_quotes),
+    BodyFault("quotes", "with names without quotes", _no_quotes),
+    BodyFault("constants", "with NaN", _member(b"NaN")),
+    BodyFault("constants", "with Infinity", _member(b"-Infinity")),
+    BodyFault("numbers", "with a number that begins with 0", _member(b"01")),
+    BodyFault("numbers", "with a hexadecimal number", _member(b"0x1F")),
+    BodyFault("control character", "with a line feed in a text", _put(FIRST_TEXT, b'"\n')),
+    BodyFault("several values", "that is two JSON values", lambda body: body + body),
+    BodyFault("several values", "with more text behind its JSON value", lambda body: body + b" bulkproof"),
+    BodyFault("encoding", "with bytes that are no UTF-8", _put(FIRST_TEXT, b'"\xff\xfe')),
+    BodyFault("encoding", "with a surrogate in UTF-8", _put(FIRST_TEXT, b'"\xed\xa0\x80')),
+    BodyFault("other formats", "that is no JSON", lambda _: b"bulkproof"),
+    BodyFault("other formats", "that is XML", lambda _: b"<records/>"),
+    BodyFault("no content", "of blanks", lambda _: b"  \n"),
+    BodyFault("depth", "that is nested very deep", lambda _: b"[" * DEPTH),
+    BodyFault("encoding", "with a byte order mark", lambda body: b"\xef\xbb\xbf" + body, sure=False),
+    BodyFault("encoding", "in UTF-16", lambda body: body.decode().encode("utf-16"), sure=False),
+    BodyFault("surrogate", "with half of a surrogate pair", _put(FIRST_TEXT, rb'"\\ud800'), sure=False),
+    BodyFault("names", "with a name twice", _member(b'1,"%s":2' % EXTRA_MEMBER.encode()), sure=False),
+    BodyFault("numbers", "with a very large number", _member(b"1" * 5000), sure=False),
+    BodyFault("numbers", "with a number beyond any range", _member(b"1e9999"), sure=False),
+)
+OTHER_TYPES: Final = (b"null", b"true", b"7", b'"bulkproof"', b"{}", b"[]")
+OTHER_MEDIA_TYPES: Final = ("text/plain", "application/xml", "application/x-bulkproof", "json")
+EQUAL_MEDIA_TYPES: Final[Mapping[str, Callable[[str], str]]] = {
+    "whose media type has a charset": lambda media: f"{media}; charset=utf-8",
+    "whose media type is in capitals": str.upper,
+}
+ODD_MEDIA_TYPES: Final[Mapping[str, Callable[[str], str]]] = {
+    "with an unknown charset": lambda media: f"{media}; charset=bulkproof",
+    "with an empty parameter of its media type": lambda media: f"{media}; charset",
+}
+
+
+def exempt_reason(operation: Operation) -> str | None:
+    """Return why no malformed request is known of an operation, None for one that takes JSON alone."""
+    content = operation.body.content if operation.body is not None else ()
+    if content and all(is_json(one.media_range) for one in content):
+        return None
+    return "it takes other bodies than JSON" if content else "it takes no body"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A malformed form of a request: its kind, what it is, and whether it `must` be refused."""
+
+    kind: str
+    what: str
+    request: Request
+    must: bool
+
+
+def malformed(session: Session, operation: Operation) -> Iterator[Finding]:
+    """Send malformed forms of one request: each is refused, none is answered with 5xx, and nothing is carried out."""
+    specimen, other = _specimen(session, operation), _specimen(session, operation)
+    statuses: set[int] = set()
+    for one in _variants(session, operation, specimen.request):
+        if one.must:
+            exchange = session.probe(one.request)
+            statuses.add(exchange.response.status)
+            yield from _judged(operation, one, exchange)
+    for one in _variants(session, operation, other.request):
+        if not one.must and not _limits_jobs(operation):
+            yield from _judged(operation, one, session.probe(one.request))
+    if not statuses.isdisjoint(BUSY_STATUS):
+        raise NotApplicableError(f"requests are refused for other reasons ({min(statuses & BUSY_STATUS)})")
+    if specimen.before:
+        yield from _carried_out(session, operation, specimen, statuses)
+
+
+def _limits_jobs(operation: Operation) -> bool:
+    """Say whether what a request starts may have the next one refused."""
+    job = operation.bulk.job if operation.bulk is not None else None
+    return job is not None and job.active is not None and job.active.breach != "conduct"
+
+
+def _specimen(session: Session, operation: Operation) -> Specimen:
+    """Return a valid request; one whose effects cannot be seen where no other can be made."""
+    try:
+        return specimen_of(session, operation)
+    except NotApplicableError:
+        found = valid_request(session.contract, operation)
+        if found.warning:
+            raise
+        return Specimen(request=found.request, names=session.names())
+
+
+def _carried_out(
+    session: Session, operation: Operation, specimen: Specimen, statuses: Collection[int]
+) -> Iterator[Finding]:
+    """Judge requests that must be carried out, and look for those that must not."""
+    control = carry_out(session, specimen_of(session, operation))
+    yield from _equal_media_types(session, operation, control)
+    if all(one in REFUSED_STATUS for one in statuses) and specimen.trace() is not None:
+        yield from _traces(session, operation)
+
+
+def _variants(session: Session, operation: Operation, request: Request) -> Iterator[Variant]:
+    """Yield the malformed forms of a request that can be made."""
+    yield from _broken_bodies(operation, request)
+    yield from _other_media_types(session, operation, request)
+    yield from _other_words(operation, request)
+
+
+def _broken_bodies(operation: Operation, request: Request) -> Iterator[Variant]:
+    for fault in BODY_FAULTS:
+        body = fault.change(request.body)
+        if body is not None:
+            changed = replace(request, body=body)
+            yield Variant(
+                kind=fault.kind,
+                what=f"a body {fault.name}",
+                request=changed,
+                must=fault.sure and json_of(body) is ABSENT,
+            )
+    needs_body = operation.body is not None and operation.body.required
+    yield Variant(kind="no content", what="an empty body", request=replace(request, body=b""), must=needs_body)
+    schema = body_schema(operation)
+    for text in OTHER_TYPES:
+        if schema is not None and not schema.is_valid(_JSON[text]) and not _tells_failures_by_success(operation):
+            what = f"a body that is {text.decode()} alone"
+            yield Variant(kind="another type", what=what, request=replace(request, body=text), must=True)
+
+
+_JSON: Final[Mapping[bytes, object]] = {
+    b"null": None,
+    b"true": True,
+    b"7": 7,
+    b'"bulkproof"': "bulkproof",
+    b"{}": {},
+    b"[]": [],
+}
+
+
+def _tells_failures_by_success(operation: Operation) -> bool:
+    """Say whether a request that fails as a whole may be answered with a status of success."""
+    told = operation.bulk.reply.status if operation.bulk is not None else {}
+    return any(status in SUCCESS_STATUS for name, status in told.items() if name in {"allFailed", "wholeFailed"})
+
+
+def _other_media_types(session: Session, operation: Operation, request: Request) -> Iterator[Variant]:
+    """Yield the request under media types that are not declared; they must be refused where 415 is declared."""
+    assert operation.body is not None  # noqa: S101 - asked before
+    declared = [one for other in session.contract.operations if other.body for one in other.body.content]
+    others = [one.media_range for one in declared if is_json(one.media_range) and "*" not in one.media_range]
+    for name in dict.fromkeys((*OTHER_MEDIA_TYPES, *others)):
+        if operation.body.media(name) is None:
+            what = f"a body of the media type {name}"
+            is_refused = "415" in operation.responses
+            yield Variant(kind="media type", what=what, request=_of_type(request, name), must=is_refused)
+    own = request.headers.get("Content-Type")
+    for what, written in ODD_MEDIA_TYPES.items():
+        yield Variant(kind="charset", what=f"a body {what}", request=_of_type(request, written(own)), must=False)
+    without = request.headers.without("Content-Type")
+    bare = replace(request, headers=without)
+    yield Variant(kind="media type", what="a body without a media type", request=bare, must=False)
+
+
+def _of_type(request: Request, media_type: str) -> Request:
+    return replace(request, headers=request.headers.with_(("Content-Type", media_type)))
+
+
+def _other_words(operation: Operation, request: Request) -> Iterator[Variant]:
+    """Yield the request with words of the query in another case; they must be refused where 400 or 422 is declared."""
+    for one in operation.parameters:
+        words = one.schema.raw.get("enum") if one.schema is not None and one.where == "query" else None
+        known = words if isinstance(words, list) else []
+        other = next((word.swapcase() for word in known if isinstance(word, str) and word), None)
+        if other is None or one.schema is None or one.schema.is_valid(other):
+            continue
+        query = (*(pair for pair in request.query if pair[0] != one.name), (one.name, other))
+        must = not operation.responses.keys().isdisjoint(("400", "422"))
+        what = f"the parameter {one.name}={other}"
+        yield Variant(kind=f"words of {one.name}", what=what, request=replace(request, query=query), must=must)
+
+
+def _judged(operation: Operation, variant: Variant, exchange: Exchange) -> Iterator[Finding]:
+    """Yield what is wrong with the response to a malformed request."""
+    response = exchange.response
+    if response.status >= SERVER_FAULT:
+        says = f"a request with {variant.what} was answered with {response.status}"
+        yield _finding(exchange, f"{variant.kind} answered {response.status}", says)
+    elif variant.must and response.status in SUCCESS_STATUS:
+        says = f"a request with {variant.what} was answered with {response.status} instead of being refused"
+        yield _finding(exchange, f"{variant.kind} accepted", says)
+    elif variant.must and response.status in REFUSED_STATUS and operation.response(response.status) is not None:
+        for violation in validate_response(operation, response):
+            at = f" at {violation.pointer}" if violation.pointer else ""
+            says = (
+                f"a request with {variant.what} was refused with {response.status}, "
+                f"which violates the contract in its {violation.where}{at}: {violation.detail}"
+            )
+            yield _finding(exchange, f"{response.status} {violation.where} {violation.rule}", says.rstrip("."))
+
+
+def _finding(exchange: Exchange, shape: str, says: str, *more: Exchange | None) -> Finding:
+    evidence = (exchange, *(one for one in more if one is not None))
+    sentence = f"{says[:1].upper()}{says[1:]}."
+    return Finding(law=LAW, operation=exchange.operation or "", shape=shape, says=sentence, evidence=evidence)
+
+
+def _equal_media_types(session: Session, operation: Operation, control: Exchange) -> Iterator[Finding]:
+    """Yield when a media type that is written otherwise is refused; parameters and case make no difference."""
+    for what, written in EQUAL_MEDIA_TYPES.items():
+        request = specimen_of(session, operation).request
+        media = essence(request.headers.get("Content-Type"))
+        exchange = send_and_follow(session, _of_type(request, written(media)))
+        status = exchange.response.status
+        if status not in SUCCESS_STATUS and status not in BUSY_STATUS:
+            says = f"a request {what} was answered with {status}, and {control.response.status} without"
+            yield _finding(exchange, "equal media type refused", says, control)
+
+
+def _traces(session: Session, operation: Operation) -> Iterator[Finding]:
+    """Send each form again, with names of its own, and yield the first that is refused and carried out."""
+    for n, one in enumerate(_variants(session, operation, specimen_of(session, operation).request)):
+        specimen = specimen_of(session, operation)
+        again = next(islice(_variants(session, operation, specimen.request), n, None), one)
+        exchange = session.probe(again.request)
+        if not one.must or exchange.response.status not in REFUSED_STATUS:
+            continue
+        carry_out(session, specimen_of(session, operation))
+        trace = specimen.trace()
+        if trace is not None:
+            says = f"a request with {one.what} was refused ({exchange.response.status}), but it was carried out"
+            yield _finding(exchange, "a refused request leaves a trace", says, trace.exchange)
+            return
