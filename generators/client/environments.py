@@ -11,29 +11,23 @@ from secrets import randbelow
 from threading import get_ident
 from typing import Any, Final, Protocol, TypeAlias
 
-import orjson
-
 from contracts.errors import MisuseError
-from contracts.messages import Headers, Request, Response
+from contracts.messages import Request, Response
 from contracts.openapi.model import Contract, Route
 from contracts.openapi.routing import Router
 from contracts.openapi.security import made_up_headers, with_credentials
-from contracts.syntax.text import format_duration
-from generators.client.http import TIMEOUT, Client, HttpClient, NoAnswerError, base_url_of
+from generators.client.http import TIMEOUT, Client, ControlApi, HttpClient, base_url_of
 from generators.requests.known_records import FIRST_NUMBER
 
 PREFIX_LETTER: Final = "b"
 NUMBERS_PER_ENVIRONMENT: Final = 10**8
-CONTROL_PATH: Final = "/_sandbox"
 DEFAULT_SANDBOX: Final = "default"
 SALT_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 SALT_SIZE: Final = 5
 FIRST_SALT: Final = datetime(2026, 1, 1, tzinfo=UTC)  # the instant with the name prefix 00000
 SALT_COUNT: Final = len(SALT_DIGITS) ** SALT_SIZE
-JSON_HEADERS: Final = Headers((("Content-Type", "application/json"),))
 FROZEN_CLOCK: Final = {"mode": "frozen", "now": "2026-01-01T00:00:00Z"}
 SANDBOX_SALT: Final = "0" * SALT_SIZE
-OK_STATUS: Final = 200
 Admitted: TypeAlias = Callable[[Request], Request]  # returns a request with the credentials that are asked for
 
 
@@ -44,69 +38,6 @@ def salt_text(number: int) -> str:
         number, digit = divmod(number, len(SALT_DIGITS))
         text = SALT_DIGITS[digit] + text
     return text
-
-
-class ControlApi:
-    """A client of the control API of a Bulkproof server; `answers` tells whether the server has one."""
-
-    def __init__(self, root: str, *, token: str = "", timeout: float = TIMEOUT) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.root = root
-        self._client = HttpClient(root, headers=headers, timeout=timeout)
-
-    def answers(self) -> bool:
-        """Return whether the server has a control API."""
-        try:
-            response = self._send("GET", "/health")
-        except NoAnswerError:
-            return False
-        return response.status == OK_STATUS and isinstance(response.data, dict) and response.data.get("status") == "ok"
-
-    def mount_of(self, api: str) -> str | None:
-        """Return the path prefix of a served API, "" at the root; None when no API of that name is served."""
-        listed: Any = self._send("GET", "/apis").data
-        served = listed.get("apis", ()) if isinstance(listed, dict) else ()
-        return next((str(one["mount"]).rstrip("/") for one in served if one["name"] == api), None)
-
-    def get(self, sandbox: str, what: str) -> dict[str, Any]:
-        """Return a sandbox's scenarios or settings. Raises MisuseError when that is refused, NoAnswerError."""
-        data: Any = self._send_to_sandbox("GET", sandbox, what).data
-        return dict(data)
-
-    def reset(self, sandbox: str, wanted: Mapping[str, Any]) -> None:
-        """Reset a sandbox to this clock, these settings and scenarios. Raises MisuseError, NoAnswerError."""
-        self._send_to_sandbox("POST", sandbox, "reset", wanted)
-
-    def advance(self, sandbox: str, by: timedelta) -> None:
-        """Advance a sandbox's clock. Raises NoAnswerError when that is refused."""
-        response = self._send("POST", f"/sandboxes/{sandbox}/clock/advance", {"by": format_duration(by)})
-        if response.status != OK_STATUS:
-            raise NoAnswerError(f"the clock of sandbox {sandbox} could not be moved ({response.status})")
-
-    def drop(self, sandbox: str) -> None:
-        """Delete a sandbox; a server without response is ignored."""
-        try:
-            self._send("DELETE", f"/sandboxes/{sandbox}")
-        except NoAnswerError:
-            return
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
-
-    def _send_to_sandbox(self, method: str, sandbox: str, what: str, body: object = None) -> Response:
-        path = f"/sandboxes/{sandbox}/{what}"
-        response = self._send(method, path, body)
-        if response.status != OK_STATUS:
-            detail = response.data.get("detail", "") if isinstance(response.data, dict) else ""
-            says = f"the sandbox refused {method} {CONTROL_PATH}{path} ({response.status}). {detail}"
-            raise MisuseError(says, where=self.root)
-        return response
-
-    def _send(self, method: str, path: str, body: object = None) -> Response:
-        content = b"" if body is None else orjson.dumps(body)
-        headers = JSON_HEADERS if content else Headers()
-        return self._client.send(Request(method=method, path=CONTROL_PATH + path, headers=headers, body=content))
 
 
 class SandboxClient:
@@ -172,6 +103,7 @@ class TargetOptions:
         for place in dict.fromkeys((root, "/".join(root.split("/", 3)[:3]))):
             control = ControlApi(place, token=self.control_token, timeout=self.timeout)
             if control.answers():
+                control.probe(header or (name.partition("/")[0] if at else "") or DEFAULT_SANDBOX)
                 return control, header or (name.partition("/")[0] if at else "") or DEFAULT_SANDBOX
             control.close()
         return None, ""
@@ -219,6 +151,9 @@ def connect(
     http = place.client(base_url_of(contract, url))
     control, sandbox = place.control(contract)
     if control is None:
+        return http
+    if "clock" in control.lacks:
+        control.close()
         return http
     admitted = admission(contract, place.headers, control.get(sandbox, "settings"))
     return SandboxClient(http, control, sandbox=sandbox, admitted=admitted)
@@ -285,11 +220,26 @@ def open_target(contract: Contract, place: TargetOptions, label: str, first: int
     number.
     """
     control, sandbox = place.control(contract)
-    if control is not None:
+    if control is not None and control.has_sandboxes:
         return SandboxTarget(contract, place, control, sandbox, label)
+    if control is not None:
+        control.close()
     if place.scenarios:
         raise MisuseError("only a Bulkproof sandbox supports scenarios.", where=place.url, cure="Give a sandbox's URL.")
     return PlainTarget(contract, place, first)
+
+
+def control_note(contract: Contract, place: TargetOptions, *, needs_sandboxes: bool) -> tuple[bool, str]:
+    """Return whether environments are sandboxes, and what a partial control API is done without, "" for nothing."""
+    control, _ = place.control(contract)
+    if control is None:
+        return False, ""
+    control.close()
+    missing = [one for one in control.lacks if needs_sandboxes or one in {"clock", "settings"}]
+    alone = ": it is judged as any other server, in real time and under new names"
+    how = alone if needs_sandboxes and not control.has_sandboxes else ": time is real" if "clock" in missing else ""
+    says = f"The control API of the server has {', '.join(f'no {one}' for one in missing)}{how}." if missing else ""
+    return control.has_sandboxes, says
 
 
 class PlainTarget:
@@ -324,7 +274,8 @@ class SandboxTarget:
         self._mount, self._control, self._label = contract.mount, control, label
         headers = {one: value for one, value in place.headers.items() if one.lower() != "sandbox"}
         self._timeout, self._headers = place.timeout, headers
-        self._scenarios = [*map(_without_counts, control.get(sandbox, "scenarios")["scenarios"]), *place.scenarios]
+        active = control.get(sandbox, "scenarios").get("scenarios", ())
+        self._scenarios = [*map(_without_counts, active), *place.scenarios]
         self._settings = control.get(sandbox, "settings")
         self._admitted = admission(contract, headers, self._settings)
         self._clients: dict[str, SandboxClient] = {}

@@ -1,6 +1,7 @@
-"""HTTP/1.1 requests on a persistent connection (RFC 9110, RFC 9112), and the interface of every client.
+"""HTTP/1.1 requests on a persistent connection (RFC 9110, RFC 9112), to an implementation or a sandbox's control API.
 
-Begin with `Client`; `HttpClient` works in real time, `environments.SandboxClient` controls a sandbox's clock.
+Begin with `Client`, the interface of all that send to an implementation: `HttpClient` works in real time,
+`environments.SandboxClient` moves a sandbox's clock with a `ControlApi`.
 """
 
 import re
@@ -8,14 +9,18 @@ import selectors
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from secrets import token_hex
 from time import sleep
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
+import orjson
+
 from contracts.errors import MisuseError
 from contracts.exchange.locations import json_of
-from contracts.messages import Headers, Request, Response
+from contracts.messages import ABSENT, Headers, Request, Response
 from contracts.openapi.model import Contract
+from contracts.syntax.text import format_duration
 
 
 class NoAnswerError(Exception):
@@ -151,6 +156,101 @@ def _port(parts: Any, base: str) -> int | None:
 def _response(response: HTTPResponse) -> Response:
     body = response.read()
     return Response(status=response.status, headers=Headers(response.getheaders()), body=body, data=json_of(body))
+
+
+OK_STATUS: Final = 200
+JSON_HEADERS: Final = Headers((("Content-Type", "application/json"),))
+CONTROL_PATH: Final = "/_sandbox"
+NOT_SERVED: Final = frozenset((404, 405, 501))
+CONTROL_PARTS: Final[Mapping[str, tuple[str, str, object]]] = {
+    "clock": ("POST", "clock/advance", {"by": "PT0S"}),
+    "settings": ("GET", "settings", None),
+    "scenarios": ("GET", "scenarios", None),
+}
+
+
+class ControlApi:
+    """A client of the control API of a Bulkproof server; `answers` tells whether the server has one.
+
+    `lacks` are the parts that a server of other hands does not have, of `clock`, `settings`, `scenarios`, `sandboxes`.
+    """
+
+    def __init__(self, root: str, *, token: str = "", timeout: float = TIMEOUT) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.root = root
+        self.lacks: tuple[str, ...] = ()
+        self._client = HttpClient(root, headers=headers, timeout=timeout)
+
+    def answers(self) -> bool:
+        """Return whether the server has a control API."""
+        try:
+            response = self._send("GET", "/health")
+        except NoAnswerError:
+            return False
+        return response.status == OK_STATUS and isinstance(response.data, dict) and response.data.get("status") == "ok"
+
+    def probe(self, sandbox: str) -> None:
+        """Find out what the server `lacks`, without a change to the sandbox. Raises NoAnswerError."""
+        found = {
+            name: self._send(method, f"/sandboxes/{sandbox}/{path}", body).status
+            for name, (method, path, body) in CONTROL_PARTS.items()
+        }
+        probe = f"probe-{token_hex(4)}"
+        found["sandboxes"] = self._send("POST", f"/sandboxes/{probe}/reset", {}).status
+        if found["sandboxes"] == OK_STATUS:
+            self.drop(probe)
+        self.lacks = tuple(name for name, status in found.items() if status in NOT_SERVED)
+
+    @property
+    def has_sandboxes(self) -> bool:
+        """Whether each environment can be a sandbox whose clock is moved."""
+        return not {"clock", "sandboxes"} & set(self.lacks)
+
+    def mount_of(self, api: str) -> str | None:
+        """Return the path prefix of a served API, "" at the root; None when no API of that name is served."""
+        listed: Any = self._send("GET", "/apis").data
+        served = listed.get("apis", ()) if isinstance(listed, dict) else ()
+        return next((str(one["mount"]).rstrip("/") for one in served if one["name"] == api), None)
+
+    def get(self, sandbox: str, what: str) -> dict[str, Any]:
+        """Return a sandbox's scenarios or settings, {} where there are none. Raises MisuseError, NoAnswerError."""
+        data: Any = ABSENT if what in self.lacks else self._send_to_sandbox("GET", sandbox, what).data
+        return data if isinstance(data, dict) else {}
+
+    def reset(self, sandbox: str, wanted: Mapping[str, Any]) -> None:
+        """Reset a sandbox to this clock, these settings and scenarios. Raises MisuseError, NoAnswerError."""
+        self._send_to_sandbox("POST", sandbox, "reset", wanted)
+
+    def advance(self, sandbox: str, by: timedelta) -> None:
+        """Advance a sandbox's clock. Raises NoAnswerError when that is refused."""
+        response = self._send("POST", f"/sandboxes/{sandbox}/clock/advance", {"by": format_duration(by)})
+        if response.status != OK_STATUS:
+            raise NoAnswerError(f"the clock of sandbox {sandbox} could not be moved ({response.status})")
+
+    def drop(self, sandbox: str) -> None:
+        """Delete a sandbox; a server without response is ignored."""
+        try:
+            self._send("DELETE", f"/sandboxes/{sandbox}")
+        except NoAnswerError:
+            return
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _send_to_sandbox(self, method: str, sandbox: str, what: str, body: object = None) -> Response:
+        path = f"/sandboxes/{sandbox}/{what}"
+        response = self._send(method, path, body)
+        if response.status != OK_STATUS:
+            detail = response.data.get("detail", "") if isinstance(response.data, dict) else ""
+            says = f"the sandbox refused {method} {CONTROL_PATH}{path} ({response.status}). {detail}"
+            raise MisuseError(says, where=self.root)
+        return response
+
+    def _send(self, method: str, path: str, body: object = None) -> Response:
+        content = b"" if body is None else orjson.dumps(body)
+        headers = JSON_HEADERS if content else Headers()
+        return self._client.send(Request(method=method, path=CONTROL_PATH + path, headers=headers, body=content))
 
 
 def base_url_of(contract: Contract, url: str) -> str:

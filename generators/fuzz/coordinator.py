@@ -1,10 +1,11 @@
-"""Run a campaign: replay known findings, then run shards; every finding is written to disk before it is reported.
+"""Run a campaign: replay stored findings, then run shards; every finding is written to disk before it is reported.
 
 Begin with `Campaign`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 from contracts.errors import MisuseError
 from contracts.openapi.model import Contract
-from generators.client.environments import open_target
+from generators.client.environments import control_note, open_target
 from generators.client.session import Budget
 from generators.fuzz.executors import Executor
 from generators.fuzz.progress import CampaignState, Listener
@@ -20,13 +21,16 @@ from generators.fuzz.shards import SHRINK_SHARE, CampaignConfig, Shard, oracle_f
 from generators.requests.envelope import unsupported_reason
 from generators.triage.confirm import Triager
 from generators.triage.corpus import Corpus
-from generators.triage.stored_finding import StoredFinding
+from generators.triage.stored_finding import MAX_MISSES, StoredFinding
 
 COVERAGE_PHASES: Final = ("coverage",)
 FUZZING_PHASES: Final = ("fuzzing", "stateful")
 MIN_SHARD_SECONDS: Final = 3.0  # shortest useful shard
-FINAL_SHRINK_SECONDS: Final = 10.0  # time for shrinking when a campaign stops at its first finding
+REPLAY_SHARE: Final = 0.2  # of the time, for findings of earlier campaigns
+MAX_TOLD: Final = 5  # stored findings that are named in a message
 MIN_SCHEMATHESIS_SECONDS: Final = 12.0  # shortest useful run of schemathesis
+MIN_SHARED_SECONDS: Final = 45.0  # shortest campaign in which the fuzzer and schemathesis take turns
+SHARED_SHARE: Final = 0.1  # of the time, for each turn of schemathesis on a shared server
 MAX_UNTRIED: Final = 12  # findings that a shard receives for shrinking
 LAST_SHARD_RESERVED_SECONDS: Final = 6.0  # reserved for shrinking in the last shard ...
 MAX_RESERVED_SHARE: Final = 0.4  # ... at most this share of it
@@ -54,6 +58,7 @@ class Campaign:
     _running: set[str] = field(default_factory=set)
     _over: bool = False
     _has_no_operation: bool = False
+    _is_shared: bool = False
 
     def run(self) -> CampaignState:
         """Run the campaign and return its state; Ctrl-C ends it early, and findings so far are kept.
@@ -62,6 +67,7 @@ class Campaign:
         """
         budget = Budget(seconds=self.seconds)
         self._has_no_operation = not is_fuzzable(self.job.contract)
+        self._is_shared = self._tell_target()
         self.listener.began(self.state)
         try:
             self._require_operations()
@@ -88,23 +94,70 @@ class Campaign:
             cure = "Declare x-bulk, or remove --no-schemathesis." if not self.schemas else "Give it more --max-time."
             raise MisuseError(f"{NO_OPERATION[0].lower()}{NO_OPERATION[1:]}, {why}: nothing to run.", cure=cure)
 
+    def _tell_target(self) -> bool:
+        """Return whether all environments share one server's records; report what its control API lacks."""
+        has_sandboxes, note = control_note(self.job.contract, self.job.place, needs_sandboxes=True)
+        if note:
+            self.listener.message(note)
+        is_brief = self.schemas and MIN_SCHEMATHESIS_SECONDS <= self.seconds < MIN_SHARED_SECONDS
+        if not has_sandboxes and is_brief and not self._has_no_operation:
+            self.listener.message(
+                f"Schemathesis does not run: on a server without sandboxes it takes turns with the fuzzer, for which "
+                f"{MIN_SHARED_SECONDS:g} s are too little."
+            )
+        return not has_sandboxes
+
     def _replay_known(self, budget: Budget) -> None:
-        """Replay the findings of earlier campaigns."""
-        known = self.corpus.findings(self.listener.message) if self.corpus is not None else []
-        mine = [one for one in known if one.contract == self.job.contract.name]
-        for kept, triager in self._triage(mine, "known", budget):
-            if triager.shows(kept):
-                self._store_new(self.state.add(replace(kept, group="", cause="")))
-            elif budget.left:
-                self.listener.message(
-                    f"{kept.fingerprint[:8]} is no longer reproduced: {kept.law} on {kept.operation}."
-                )
+        """Replay findings of earlier campaigns for a share of the time: those that wait longest come first."""
+        stored = self.corpus.findings(self.listener.message) if self.corpus is not None else []
+        own = [one for one in stored if one.contract == self.job.contract.name and not one.is_retired]
+        own.sort(key=lambda one: one.replayed)
+        budget, lost = Budget(seconds=min(budget.left, self.seconds * REPLAY_SHARE)), list[StoredFinding]()
+        for kept, triager in self._triage(own, "known", budget):
+            now = triager.shown_again(kept)
+            if now is None and not budget.left:
+                break
+            self.state.replays += 1
+            at = datetime.now(UTC).isoformat(timespec="milliseconds")
+            noted = replace(kept, replayed=at, misses=kept.misses + 1 if now != kept else 0)
+            if self.corpus is not None:
+                self.corpus.store_notes(noted)
+            if now is None:
+                lost.append(noted)
+            else:
+                now = replace(now, replayed=at, misses=0, group="", cause="")
+                self._store_new(self.state.add(now))
+                self._end_at_first(now)
             if self._over:
-                return
+                break
+        self._tell_replays(own, lost)
+
+    def _tell_replays(self, own: Sequence[StoredFinding], lost: Sequence[StoredFinding]) -> None:
+        """Report the stored findings that were not reproduced, those that are retired, and how many have to wait."""
+        tell = self.listener.message
+        for one in lost[:MAX_TOLD]:
+            tell(f"{one.fingerprint[:8]} is no longer reproduced: {one.law} on {one.operation}.")
+        if len(lost) > MAX_TOLD:
+            tell(f"{len(lost) - MAX_TOLD} more stored findings are no longer reproduced.")
+        retired = [one.fingerprint[:8] for one in lost if one.is_retired]
+        if retired:
+            few = f"{', '.join(retired[:MAX_TOLD])}{' ...' if len(retired) > MAX_TOLD else ''}"
+            tell(f"Retired after {MAX_MISSES} campaigns that did not reproduce them, and kept in the corpus: {few}.")
+        if self.state.replays < len(own) and not self._over:
+            tell(
+                f"{self.state.replays} of {len(own)} stored findings were replayed in {REPLAY_SHARE:.0%} of the time; "
+                "the next campaign goes on with the others."
+            )
+
+    def _end_at_first(self, kept: StoredFinding) -> None:
+        """End the campaign with its first confirmed finding that no baseline accepts, if that is asked for."""
+        is_final = kept.is_confirmed or not self.job.shrinks
+        self._over = self._over or (self.stops_at_first and is_final and self.state.is_failure(kept))
 
     def _shrink_rest(self, budget: Budget) -> None:
         """Shrink findings that no shard had time for, the first of each root cause before the others."""
-        budget = Budget(seconds=min(budget.left, FINAL_SHRINK_SECONDS)) if self.stops_at_first else budget
+        if self._over:
+            return
         waiting = [one for one in self.state.findings.values() if not one.tries and self.job.shrinks]
         for kept, triager in self._triage(sorted(waiting, key=lambda one: bool(one.group)), "small", budget):
             confirmed = triager.confirm(kept)
@@ -130,22 +183,21 @@ class Campaign:
             target.close()
 
     def _shards(self, budget: Budget) -> Iterator[Shard]:
-        """Yield shards as long as there is time: schemathesis' coverage once, later its fuzzing, else the fuzzer."""
+        """Yield shards as long as there is time: schemathesis' coverage once, later its fuzzing, else the fuzzer.
+
+        Schemathesis deletes what it has not made. Where it has no sandbox of its own it runs alone: nothing that the
+        fuzzer believes about records outlasts a shard.
+        """
         done = self.corpus.shards() if self.corpus is not None else {}
         length = shard_seconds(self.seconds)
-        if self.schemas and self.seconds >= MIN_SCHEMATHESIS_SECONDS:
-            phases = COVERAGE_PHASES if "schemas-000000" not in done else FUZZING_PHASES
-            first = 0 if "schemas-000000" not in done else _next_number(done, "schemas")
-            yield self._assign(Shard(number=first, part="schemas", seconds=min(length * 2, budget.left), phases=phases))
-        numbers, others = count(_next_number(done, "bulk")), count(max(1, _next_number(done, "schemas")))
+        numbers, others = count(_next_number(done, "bulk")), count(_next_number(done, "schemas"))
         for n in count(1):
             left = budget.left
             if self._has_no_operation or (left < MIN_SHARD_SECONDS and n > 1):
                 break
-            if self.schemas and n % 4 == 0 and left >= MIN_SCHEMATHESIS_SECONDS:
-                yield self._assign(
-                    Shard(number=next(others), part="schemas", seconds=min(length, left), phases=FUZZING_PHASES)
-                )
+            if self._is_turn_of_schemathesis(n, left):
+                yield self._assign(self._schemathesis_shard(next(others), length * 2 if n == 1 else length, left))
+                left = budget.left
             reserved = (
                 SHRINK_SHARE
                 if left - length >= MIN_SHARD_SECONDS
@@ -158,12 +210,26 @@ class Campaign:
         if self._has_no_operation and self.schemas:
             yield from self._schemathesis_only(budget, others)
 
+    def _is_turn_of_schemathesis(self, n: int, left: float) -> bool:
+        """Return whether a shard of schemathesis goes before the fuzzer's nth: on a shared server not the first."""
+        if not self.schemas or left < MIN_SCHEMATHESIS_SECONDS:
+            return False
+        return (n % 4 == 2 and self.seconds >= MIN_SHARED_SECONDS) if self._is_shared else (n == 1 or n % 4 == 0)  # noqa: PLR2004 - each fourth
+
+    def _schemathesis_shard(self, number: int, seconds: float, left: float) -> Shard:
+        """Return a shard of schemathesis: its coverage first; alone where it would change the fuzzer's records."""
+        phases = FUZZING_PHASES if number else COVERAGE_PHASES
+        most = max(self.seconds * SHARED_SHARE, MIN_SCHEMATHESIS_SECONDS)
+        most = most if self._is_shared and not self._has_no_operation else left
+        return Shard(
+            number=number, part="schemas", seconds=min(seconds, most, left), phases=phases, alone=self._is_shared
+        )
+
     def _schemathesis_only(self, budget: Budget, numbers: Iterator[int]) -> Iterator[Shard]:
         self.listener.message(f"{NO_OPERATION}: only schemathesis runs.")
         while (left := budget.left) >= MIN_SCHEMATHESIS_SECONDS:
-            seconds = min(shard_seconds(self.seconds), left)
             yield self._assign(
-                Shard(number=next(numbers), part="schemas", seconds=seconds, phases=FUZZING_PHASES, alone=True)
+                replace(self._schemathesis_shard(next(numbers), shard_seconds(self.seconds), left), alone=True)
             )
 
     def _assign(self, shard: Shard) -> Shard:
@@ -218,7 +284,8 @@ class Campaign:
         if placed is not None:
             self._tell_found(placed, self._keep(placed))
             self._regroup(placed)
-            self._over = self._over or (self.stops_at_first and self.state.is_failure(placed))
+            if not self.job.shrinks:
+                self._end_at_first(placed)
 
     def _store_confirmed(self, kept: StoredFinding) -> None:
         """Store the confirmed form of a finding and report it."""
@@ -229,6 +296,7 @@ class Campaign:
         if not self.state.is_left_out(placed):
             self.listener.confirmed(placed, folder)
         self._regroup(placed)
+        self._end_at_first(placed)
 
     def _tell_found(self, placed: StoredFinding, folder: Path | None) -> None:
         if not self.state.is_left_out(placed):
@@ -238,7 +306,7 @@ class Campaign:
         """Store findings whose group has changed; report one that has become the first of its group."""
         for name in self.state.take_regrouped() - {placed.fingerprint}:
             kept = self.state.findings[name]
-            folder = None if self.corpus is None else self.corpus.store_group(kept)
+            folder = None if self.corpus is None else self.corpus.store_notes(kept)
             if not kept.group:
                 self._tell_found(kept, folder)
 

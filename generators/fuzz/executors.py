@@ -53,6 +53,8 @@ class LocalExecutor:
                 break
             if shard.part == "schemas":
                 self._start(shard, emit, is_over)
+                if shard.alone:
+                    self._wait(is_over)
             else:
                 run_shard(self._job, shard, emit, is_over)
         self._wait(is_over)
@@ -154,6 +156,7 @@ class DaskExecutor:
         self._running: dict[Any, _Assignment] = {}
         self._ended: set[str] = set()
         self._failures, self._seen = 0, monotonic()
+        self._held: Shard | None = None
         self._cluster: Any = None
         self.client: Any = None
         try:
@@ -214,11 +217,14 @@ class DaskExecutor:
         self._drain(emit)
 
     def _fill(self, waiting: Iterator[Shard]) -> bool:
-        """Submit a shard to every idle worker; return whether there may be more shards."""
-        while len(self._running) < self._workers():
-            shard = next(waiting, None)
+        """Submit a shard to every idle worker, one that is to run alone to no second; return whether more may come."""
+        while len(self._running) < self._workers() and not any(one.shard.alone for one in self._running.values()):
+            shard, self._held = self._held or next(waiting, None), None
             if shard is None:
                 return False
+            if shard.alone and self._running:
+                self._held = shard
+                break
             most = shard.seconds + END_TIMEOUT
             future = self.client.submit(work_shard, self._job, shard, self._topic, most, pure=False, retries=0)
             self._running[future] = _Assignment(shard=shard, due=monotonic() + shard.seconds)

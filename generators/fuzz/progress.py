@@ -120,8 +120,8 @@ class CampaignState:
     """The state of a running campaign.
 
     `known` are fingerprints that a baseline accepts; `assumptions` says what becomes of findings that depart from an
-    assumption. `new_at` is the monotonic time of the last new finding, None
-    before. `regrouped` are the findings whose group has changed since `take_regrouped`.
+    assumption. `new_at` is the monotonic time of the last new finding, None before. `replays` counts replays of stored
+    findings. `regrouped` are the findings whose group has changed since `take_regrouped`.
     """
 
     known: frozenset[str] = frozenset()
@@ -133,6 +133,7 @@ class CampaignState:
     laws: Counter[tuple[str, ...]] = field(default_factory=Counter)
     keywords: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
     shards: int = 0
+    replays: int = 0
     lost: list[str] = field(default_factory=list)
     started: float = field(default_factory=monotonic)
     new_at: float | None = None

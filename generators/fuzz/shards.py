@@ -53,8 +53,8 @@ class Shard:
     """One part of a campaign. Its seed depends on `number`; `phases` are those of schemathesis.
 
     `ordinal` counts the shards of its part in this run. `known` are fingerprints that need no triage, `untried` are
-    findings to be replayed and shrunk. `reserved` is the share of the time for shrinking. A shard of schemathesis
-    that runs `alone` waits for the one before it instead of being skipped.
+    findings to be replayed and shrunk. `reserved` is the share of the time for shrinking. While a shard of
+    schemathesis runs `alone` there is no other one.
     """
 
     number: int

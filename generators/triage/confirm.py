@@ -14,7 +14,7 @@ from contracts.exchange.locations import find, put
 from contracts.messages import Exchange
 from generators.client.environments import Target
 from generators.client.http import base_url_of
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, general_shape
 from generators.oracles.oracle import OracleFactory
 from generators.oracles.reference_model import CHECK as MODEL
 from generators.oracles.response_laws import CHECK as RESPONSE
@@ -122,6 +122,19 @@ class Triager:
     def shows(self, kept: StoredFinding) -> bool:
         """Replay a finding's script in a new environment, and return whether it is reproduced."""
         return self._replay(kept, until=kept.fingerprint if kept.judged == "laws" else "").shows(kept)
+
+    def shown_again(self, kept: StoredFinding) -> StoredFinding | None:
+        """Replay a stored finding, and return it as it shows now, None when it does not.
+
+        A finding that an older version stored without its member is returned with it, under its new fingerprint.
+        """
+        shown = self._replay(kept, until=kept.fingerprint if kept.judged == "laws" else "")
+        if shown.shows(kept):
+            return kept
+        law = (kept.law, kept.operation, kept.shape)
+        general = (one for one in shown.findings if (one.law, one.operation, general_shape(one.shape)) == law)
+        now = next(general, None)
+        return None if now is None else replace(kept, fingerprint=now.fingerprint, shape=now.shape, says=now.says)
 
     def _replay(self, kept: StoredFinding, *, uses_model: bool | None = None, until: str = "") -> Reproduction:
         """Replay a finding's script and measure its duration."""

@@ -135,8 +135,8 @@ class Corpus:
         (folder / SHELL_FILE).chmod(EXECUTABLE_MODE)
         return folder
 
-    def store_group(self, kept: StoredFinding) -> Path:
-        """Write a finding's file with its new group; nothing else has changed."""
+    def store_notes(self, kept: StoredFinding) -> Path:
+        """Write a finding's file alone: its group or its replays have changed, its reproducers have not."""
         folder = self.folder_of(kept)
         write_atomically(folder / FINDING_FILE, finding_file(kept), is_synced=False)
         return folder

@@ -14,6 +14,7 @@ from generators.client.session import TraceEvent
 from generators.oracles.findings import Finding, general_shape, member_at
 from generators.triage.script import Capture, PollCondition, RequestStep, ResponseSignature, Script, Step, WaitStep
 
+MAX_MISSES: Final = 3  # campaigns in a row that do not reproduce a finding before it is retired
 FORMAT: Final = "bulkproof-finding/1"
 SELF_CONTAINED_LAWS: Final = frozenset(
     ("count", "counts", "coverage", "job-moves", "job-progress", "key", "outcome-order", "response", "status-class")
@@ -46,7 +47,8 @@ class StoredFinding:
     `cause` the first finding in the same environment. `small` tells that its script was fully shrunk; `beside` are
     the other findings of that script by law, operation and shape, `outline` the kinds of its requests. `traits` are
     the observed first versions that its judgement needs. `places` are what it breaks in the contract (`uri#pointer`);
-    `assumed` tells that one of them is an assumption.
+    `assumed` tells that one of them is an assumption. `replayed` is the time of its last replay by a later
+    campaign (RFC 3339, "" for none), `misses` the number of such replays in a row that did not reproduce it.
     """
 
     fingerprint: str
@@ -72,6 +74,18 @@ class StoredFinding:
     traits: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     assumed: bool = False
+    replayed: str = ""
+    misses: int = 0
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether so many campaigns did not reproduce it that no further one tries."""
+        return self.misses >= MAX_MISSES
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether every replay reproduced it."""
+        return 0 < self.confirmed == self.tries
 
     @property
     def is_flaky(self) -> bool:
@@ -87,6 +101,7 @@ class StoredFinding:
 ENCODED_FIELDS: Final = frozenset(
     ("script", "signatures", "beside", "outline", "traits", "places", "assumed")
 )  # that are written in another form
+LATER_FIELDS: Final = ("replayed", "misses")  # that older files do not have
 PLAIN_FIELDS: Final = tuple(one.name for one in fields(StoredFinding) if one.name not in ENCODED_FIELDS)
 
 
@@ -139,7 +154,7 @@ def from_json(data: Mapping[str, Any], *, where: str) -> StoredFinding:
     try:
         script = Script(steps=tuple(map(_step, data["steps"])), numbers=data["numbers"])
         signatures = tuple(_signature(one) for one in data["signs"])
-        own = {name: data[name] for name in PLAIN_FIELDS}
+        own = {name: data[name] for name in PLAIN_FIELDS if name in data or name not in LATER_FIELDS}
         beside = tuple((law, operation, shape) for law, operation, shape in data["beside"])
         outline, traits = tuple(data["outline"]), tuple(data["traits"])
         parts: dict[str, Any] = {"script": script, "signatures": signatures, "beside": beside, "outline": outline}

@@ -123,8 +123,11 @@ def _run(contract: "Contract", url: str, plan: "CheckPlan", token: str) -> Check
 
     from generators.check.run import Finished, LawAnswered
     from generators.check.run import check as events_of
-    from generators.client.environments import connect
+    from generators.client.environments import TargetOptions, connect, control_note
 
+    place = TargetOptions(url=url, headers=plan.headers, control_token=token, timeout=plan.timeout)
+    if note := control_note(contract, place, needs_sandboxes=False)[1]:
+        click.echo(note, err=True)
     client = connect(contract, url, headers=plan.headers, control_token=token, timeout=plan.timeout)
     with closing(client):
         events = [*_shown(events_of(contract, client, plan))]

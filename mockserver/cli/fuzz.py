@@ -54,7 +54,7 @@ FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 @ASSUMPTIONS
 @click.option("--baseline", type=FILE, help="File of known findings: they are reported, but do not fail the run.")
 @click.option("--baseline-update", is_flag=True, help="Write the findings to the baseline file.")
-@click.option("--stop-at-first", is_flag=True, help="Stop after the first finding.")
+@click.option("--stop-at-first", is_flag=True, help="Stop after the first confirmed finding.")
 @click.option("--junit", type=FILE, help="Write a JUnit XML report.")
 @click.option("--jsonl", type=FILE, help="Write a JSON Lines report.")
 @click.option("--sarif", type=FILE, help="Write a SARIF report.")
@@ -126,7 +126,7 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
             state = campaign.run()
     finally:
         progress.ended()
-    if not (state.calls or state.findings or campaign.interrupted):
+    if not (state.calls or state.findings or state.replays or campaign.interrupted):
         raise MisuseError("the campaign ended before it sent a request.", cure="Give it more --max-time.")
     findings = list(map(_finding, state.findings.values()))
     if update:

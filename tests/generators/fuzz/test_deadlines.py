@@ -119,7 +119,7 @@ def test_schemathesis_is_not_waited_for(monkeypatch):
     """What runs beside the fuzzer is left to its end when the time is up."""
     go, ended = threading.Event(), threading.Event()
     monkeypatch.setattr(executors, "run_shard", lambda *_: go.wait() and ended.set())
-    job = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url=""))
+    job = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url="http://127.0.0.1:1"))
     asked = count()
     shard = Shard(number=0, part="schemas", seconds=30.0)
     executors.LocalExecutor(job).run([shard], lambda _: None, lambda: next(asked) > 3)

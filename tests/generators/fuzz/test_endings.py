@@ -192,7 +192,7 @@ class Interrupting:
 
 def test_an_interrupted_campaign_knows_it():
     """Whoever runs a campaign can ask it whether Ctrl-C has ended it."""
-    job = CampaignConfig(contract=load_bundled("genero"), place=TargetOptions(url=""))
+    job = CampaignConfig(contract=load_bundled("genero"), place=TargetOptions(url="http://127.0.0.1:1"))
     run = Campaign(job=job, executor=Interrupting(), listener=PlainProgress(lambda _: None), seconds=9.0, schemas=False)
     assert not run.interrupted
     run.run()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from events_server import DOCUMENT, serving
+from events_server import DOCUMENT, ROOT, serving
 
 from mockserver.cli.check import check
 from mockserver.cli.fuzz import fuzz
@@ -74,6 +74,62 @@ def test_an_older_baseline_is_read_and_said_to_be_one(tmp_path):
         assert entry["shape"] == "create stores something else at /starts"
         older = {"law": "effect", "operation": "bulkCreate", "shape": "create stores something else", "says": ""}
         known.write_text(json.dumps({"findings": {"82de4988d70bc94d": older}}))
+    with serving("starts-cut") as (url, _):
         code, says = told_by(check, url, "--only", "effect", "--baseline", str(known))
     assert code == 0
     assert "older baseline" in says
+
+
+def test_a_flaky_finding_ends_no_campaign(tmp_path):
+    """What shows once and never again is no first finding: the campaign goes on, and finds the bug that is there."""
+    with serving("rare", "long") as (url, _):
+        code, says = fuzzed(url, tmp_path, "--stop-at-first", time="40s")
+    assert code == 1
+    found = [json.loads(one.read_text()) for one in tmp_path.glob("findings/*/finding.json")]
+    assert any(one["shape"].endswith("at /note") and one["confirmed"] == one["tries"] == 3 for one in found), says
+
+
+def test_where_only_flaky_findings_are_the_campaign_has_its_time(tmp_path):
+    """It ends when the time is up, not at what never shows again, and with the exit code of a run without findings."""
+    with serving("rare") as (url, _):
+        code, says = fuzzed(url, tmp_path, "--stop-at-first", time="10s")
+    assert code == 0
+    assert [line for line in says.splitlines() if "reproduced 0/3, flaky" in line]
+    seconds = next(float(line.split()[1]) for line in says.splitlines() if line.startswith("seconds: "))
+    assert seconds >= 10
+
+
+PARTS = ["clock", "settings", "scenarios", "reset", "delete"]
+
+
+@pytest.mark.parametrize("command", ["check", "fuzz"])
+@pytest.mark.parametrize(
+    ("control", "lacks"),
+    [
+        ((), "no clock, no settings, no scenarios, no sandboxes: it is judged as any other server"),
+        (("clock",), "no settings, no scenarios, no sandboxes: it is judged as any other server"),
+        (("reset", "settings"), "no clock, no scenarios: it is judged as any other server"),
+        (("clock", "reset"), "no settings, no scenarios."),
+        (PARTS, None),
+    ],
+    ids=lambda one: "-".join(one) if isinstance(one, tuple | list) else "",
+)
+def test_what_a_control_api_lacks_is_done_without(control, lacks, command, tmp_path):
+    """A server with a part of the control API is judged; one line says what it does not have."""
+    with serving(control=["health", *control]) as (url, _):
+        if command == "fuzz":
+            code, says = fuzzed(url, tmp_path, time="2s")
+        else:
+            code, says = told_by(check, url, "--skip", "coverage")
+            lacks = None if lacks is None or "clock" in control else "no clock"
+    assert code == 0
+    assert says.count("The control API") == (lacks is not None) or command == "check"
+    assert lacks is None or lacks in says
+
+
+def test_what_schemathesis_deletes_is_not_missed(tmp_path):
+    """It deletes the record that the contract has as an example; the fuzzer, which saw it before, accuses nobody."""
+    with serving("stock") as (url, events):
+        code, says = fuzzed(url, tmp_path, time="45s", schemathesis=True)
+    assert ("DELETE", f"{ROOT}/1") in events.calls
+    assert code == 0, says

@@ -24,7 +24,7 @@ def shard(monkeypatch):
     """Return a shard with a finding that waits, what is told of it, and what comes of trying it, one after another."""
     came, told = [], []
     monkeypatch.setattr(worker.Triager, "confirm", lambda *_: came.pop(0))
-    job = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url=""))
+    job = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url="http://127.0.0.1:1"))
     made = worker.FuzzWorker(job, Shard(number=0, part="bulk", seconds=60.0), Shared(), told.append, lambda: False)
     made.waiting = [SEEN]
     return made, told, came

@@ -1,12 +1,15 @@
 """Findings that a shard had no time to make small: the next one gets them, and never two at a time."""
 
 from functools import partial
+from itertools import islice
+from time import sleep
 
 import pytest
 from example_findings import kept
 
 from contracts.openapi.loading import load_bundled
 from generators.client.environments import TargetOptions
+from generators.fuzz import executors
 from generators.fuzz.coordinator import Campaign
 from generators.fuzz.progress import PlainProgress
 from generators.fuzz.shards import SHRINK_SHARE, CampaignConfig, Shard
@@ -17,7 +20,7 @@ from mockserver.testing import running
 
 SEEN = kept("a", tries=0, confirmed=0, small=False)
 OTHER = kept("b", law="key", tries=0, confirmed=0, small=False)
-JOB = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url=""))
+JOB = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url="http://127.0.0.1:1"))
 
 
 @pytest.fixture(autouse=True)
@@ -145,3 +148,52 @@ def test_a_campaign_that_goes_on_begins_with_a_round_of_everything(tmp_path):
     run(plan, tmp_path)
     run(plan, tmp_path)
     assert given == [(0, 0), (1, 1), (2, 0), (3, 1)]
+
+
+@pytest.mark.parametrize(("shared", "order"), [(True, "bulk schemas! bulk bulk"), (False, "schemas bulk bulk bulk")])
+def test_on_a_shared_server_schemathesis_takes_turns(shared, order, tmp_path, monkeypatch):
+    """It runs beside the fuzzer where each has sandboxes; else after the fuzzer's first shard, and alone (!)."""
+    monkeypatch.setattr(Campaign, "_tell_target", lambda _: shared)
+    seen = []
+
+    def plan(shards, emit):
+        del emit
+        seen.extend(islice(shards, 4))
+
+    campaign = Campaign(
+        job=JOB,
+        executor=Giving(plan),
+        listener=PlainProgress(lambda _: None),
+        seconds=600.0,
+        corpus=Corpus(folder=tmp_path),
+    )
+    campaign.run()
+    assert " ".join(f"{one.part}{'!' if one.alone else ''}" for one in seen) == order
+    assert all(one.seconds <= 60 for one in seen if one.alone)
+
+
+def test_while_a_shard_runs_alone_no_other_does(monkeypatch):
+    """The executor begins nothing beside it, and it begins when nothing else runs."""
+    running, together = set(), []
+
+    def run_one(job, shard, emit, is_over):
+        del job, emit, is_over
+        running.add(shard.name)
+        sleep(0.05)
+        together.append(frozenset(running))
+        running.remove(shard.name)
+
+    monkeypatch.setattr(executors, "run_shard", run_one)
+    parts = (
+        ("bulk", False),
+        ("schemas", True),
+        ("bulk", False),
+        ("schemas", False),
+        ("schemas", True),
+        ("bulk", False),
+    )
+    shards = [Shard(number=n, part=part, seconds=1, alone=alone) for n, (part, alone) in enumerate(parts)]
+    executors.LocalExecutor(JOB).run(shards, lambda _: None, lambda: False)
+    alone = {one.name for one in shards if one.alone}
+    assert all(len(names) == 1 for names in together if names & alone)
+    assert sum(len(names & alone) for names in together) == 2

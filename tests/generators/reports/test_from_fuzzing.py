@@ -87,7 +87,7 @@ class Telling:
 def told_of(tmp_path, *events):
     """Return the findings that a campaign tells of, how far it says it is, and the groups that are on disk."""
     lines, corpus = [], Corpus(folder=tmp_path)
-    job = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url=""))
+    job = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url="http://127.0.0.1:1"))
     run = Campaign(job=job, executor=Telling(*events), listener=PlainProgress(lines.append), seconds=1.0, corpus=corpus)
     state = run.run()
     found = [line.split()[2] for line in lines if line.split()[1] == "s"]

@@ -97,7 +97,7 @@ def test_the_group_is_written_without_the_rest(tmp_path):
     """When only the group of a finding has changed, its file says so."""
     corpus = Corpus(folder=tmp_path)
     corpus.store(kept("a"))
-    corpus.store_group(kept("a", group="b" * 16))
+    corpus.store_notes(kept("a", group="b" * 16))
     assert [one.group for one in corpus.findings(unread)] == ["b" * 16]
 
 

@@ -190,7 +190,7 @@ def test_schemathesis_finds_what_it_does_not_tell_of_the_healthy_sandbox(monkeyp
     """Neither its false alarms count, nor what it tells before the bug has made a difference."""
     told = [finding("a", "GET /x"), finding("a", "GET /y"), finding("b", "GET /x"), finding("c", "GET /x", 500)]
     monkeypatch.setattr(schemathesis, "run_task", lambda _: iter([*told, {"kind": "scenario", "statuses": {"200": 3}}]))
-    job = CampaignConfig(contract=contract_of(str(BOOKS)), place=TargetOptions(url=""))
+    job = CampaignConfig(contract=contract_of(str(BOOKS)), place=TargetOptions(url="http://127.0.0.1:1"))
     known = schemathesis.run_without_bugs(job, Fired(), 1).alarms
     assert len(known) == len(told)
     assert schemathesis.run_without_bugs(job, Fired(), 1).calls == 3
@@ -203,7 +203,7 @@ def test_schemathesis_that_fails_is_not_taken_for_one_that_finds_nothing(monkeyp
     """A run that ends with trouble before its time ends the rating; trouble after its time is the end of its time."""
     trouble = [{"kind": "trouble", "operation": "", "says": "it ended before it had told all"}]
     monkeypatch.setattr(schemathesis, "run_task", lambda _: iter(trouble))
-    job = CampaignConfig(contract=contract_of(str(BOOKS)), place=TargetOptions(url=""))
+    job = CampaignConfig(contract=contract_of(str(BOOKS)), place=TargetOptions(url="http://127.0.0.1:1"))
     with pytest.raises(MisuseError, match="the comparison with schemathesis failed: it ended before"):
         schemathesis.run_on_mutant(job, Fired(), "bug", 60, known=())
     assert schemathesis.run_on_mutant(job, Fired(), "bug", 0, known=()).first is None
