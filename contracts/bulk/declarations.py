@@ -64,6 +64,7 @@ ATTRIBUTE_NAMES: Final = {
     "setFailed": "set_failed",
     "setNotRun": "set_not_run",
     "stopAfter": "stop_after",
+    "versioning": "has_counter",
 }
 
 
@@ -131,7 +132,13 @@ def read_resource(name: str, data: Json, *, schema: str | None) -> Resource:
     """Return the value of one entry of `x-resources`; `schema` refers (`uri#pointer`) to its payload schema."""
     extras = {word: value for word, value in data.items() if word.startswith("x-") and word != "x-source"}
     given = {word: value for word, value in data.items() if not word.startswith("x-") and word != "schema"}
-    pairs = {"unique": lambda sets: tuple(map(tuple, sets)), "required": tuple, "lookups": tuple}
+    pairs: dict[str, Callable[[Any], Any]] = {
+        "consistency": lambda one: parse_iso_duration(one["within"]),
+        "has_counter": "counter".__eq__,
+        "unique": lambda sets: tuple(map(tuple, sets)),
+        "required": tuple,
+        "lookups": tuple,
+    }
     return Resource(name=name, schema=schema, extras=extras, **_arguments(given, **pairs))
 
 

@@ -215,9 +215,9 @@ class BulkReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveJobs:
-    """How many jobs may be unfinished at a time, for each value of `per`.
+    """How many jobs may be unfinished at a time, for each value of `per`; `breach` is the status code of a refusal.
 
-    `breach` is the status code of a refusal, or `conduct` when the request is not refused but counts as misuse.
+    It is `conduct` where more are not refused but count as misuse.
     """
 
     max: int
@@ -278,10 +278,10 @@ class BulkJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idempotency:
-    """A key under which the same content is executed once (IETF draft httpapi-idempotency-key-header).
+    """A key under which the same content is executed once (IETF draft httpapi-idempotency-key-header), for `keep`.
 
-    `keep` is how long a key is remembered. `mismatch` is the response to other content under a known key, `concurrent`
-    to a repetition while the first request is processed: a status code, an error code, or None when undefined.
+    `mismatch` is the response to other content under a known key, `concurrent` to a repetition while the first request
+    is processed: a status code, an error code, or None when undefined.
     """
 
     key: Location
@@ -361,10 +361,11 @@ class Resource:
     """A kind of record (`x-resources`, else inferred from the single-record operations).
 
     `schema` refers (`uri#pointer`) to the JSON Schema of a payload, None when it is unknown. `key`, `version` and
-    `tombstone` are member names of a record in a response. `assigned`: the server makes the key. `unique` are tuples of
-    payload members whose values differ between records, `references` maps a payload member to the resource whose key it
-    has, `required` are members that a new record must have, `defaults` fill absent members of a new record. `restrict`:
-    a record that others refer to cannot be deleted. `ignore_case`: member names are compared without regard to case.
+    `tombstone` are member names of a record in a response. A version that is no counter (not `has_counter`) only
+    changes. `consistency` is the time after which reads show a write at the latest. `assigned`: the server makes the
+    key. `unique` are tuples of payload members whose values differ between records, `references` maps a payload member
+    to the resource whose key it has, `required` are members that a new record must have, `defaults` fill absent ones of
+    it. `restrict`: a record that others refer to cannot be deleted. `ignore_case`: case of member names does not count.
     `lookups` are templates of JSON values that may replace a key: `{member}` is the value of a member of the record.
     `payload` is where a record that is shown has its payload, `created` and `modified` where it has the times of its
     first and last write, `set_members` are further ones. `inferred`: no `x-` member names it. `extras` are its others.
@@ -375,6 +376,8 @@ class Resource:
     key: str = "id"
     assigned: bool = False
     version: str | None = None
+    has_counter: bool = True
+    consistency: timedelta | None = None
     tombstone: str | None = None
     unique: tuple[tuple[str, ...], ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)

@@ -5,6 +5,7 @@ Begin with `compare_bulk` and `compare_resources`. The tables `BULK_RULES`, `JOB
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from functools import reduce
 from typing import Any, Final, NamedTuple
 
@@ -331,10 +332,19 @@ def _compare_quotas(old: tuple[Quota, ...], new: tuple[Quota, ...]) -> Iterator[
         yield MemberChange("guard.quota", "info", f"any number of {one.what} is allowed")
 
 
-RESOURCE_RULES: Final = {
+def _compare_consistency(old: timedelta | None, new: timedelta | None) -> Iterator[tuple[Severity, str]]:
+    before, after = (timedelta(0) if one is None else one for one in (old, new))
+    if before != after:
+        says = f"reads show a write after {render_value(after)} at the latest, it was {render_value(before)}"
+        yield ("error" if after > before else "info"), says
+
+
+RESOURCE_RULES: Final[dict[str, CompareValues]] = {
     "key": any_change(),
     "assigned": any_change(),
     "version": optional_member(),
+    "has_counter": flag(off="error"),
+    "consistency": _compare_consistency,
     "tombstone": optional_member(),
     "unique": list_entries(removed="info", added="error"),
     "references": map_entries(removed="info", added="error"),
@@ -348,7 +358,7 @@ RESOURCE_RULES: Final = {
     "modified": optional_member(),
     "set_members": map_entries(),
 }
-DOCUMENT_NAMES: Final = {"ignore_case": "ignoreCase", "set_members": "set"}
+DOCUMENT_NAMES: Final = {"has_counter": "versioning", "ignore_case": "ignoreCase", "set_members": "set"}
 
 
 def compare_resources(old: Contract, new: Contract, comparer: SchemaComparer) -> Iterator[Change]:

@@ -172,10 +172,10 @@ def _job_report(request: BulkRequest, trace: JobTrace) -> OutcomeReport | None:
     if not sources:
         return None
     evidence = (end.exchange, *(one for one in sources if one is not end.exchange))
-    body = _read_results(declared, sources[0].response)
+    body = read_outcomes(declared, sources[0].response)
     if trace.declared.results_of:
         named = {trace.declared.results_of.get(one.operation or ""): one for one in sources}
-        body = {name: _read_results(declared, one.response) for name, one in named.items() if name is not None}
+        body = {name: read_outcomes(declared, one.response) for name, one in named.items() if name is not None}
         declared = replace(declared, at="/done", failed_at="/failed", shape="array", covers="split")
     report = _outcome_report(request, declared, body, target=trace.target, evidence=evidence, trace=trace)
     if trace.declared.results_of and report is not None:
@@ -204,7 +204,7 @@ def _result_exchanges(trace: JobTrace, after: int) -> list[Exchange]:
     return [one for one in first.values() if one is not None]
 
 
-def _read_results(declared: Outcomes, response: Response) -> object:
+def read_outcomes(declared: Outcomes, response: Response) -> object:
     """Return the outcomes in a response: its JSON value, or the values of its lines or rows."""
     if declared.shape == "lines":
         return [json_of(line) for line in response.body.splitlines() if line.strip()]

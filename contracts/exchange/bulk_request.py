@@ -30,6 +30,7 @@ from contracts.messages import ABSENT
 from contracts.openapi.inference import fallback_resource
 from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.routing import Router
+from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import parse_digits, pointer_of, tokens_of
 
@@ -259,7 +260,10 @@ def _absent(_: object) -> object:
 
 
 class KeyIndex:
-    """Finds items by the key of an outcome: equal, else equal as text, else as a number if only one item matches."""
+    """Finds items by the key of an outcome: equal, else equal in its canonical spelling, else as a number.
+
+    Where several items match otherwise than by equality, none is found.
+    """
 
     def __init__(self, items: Sequence[BulkItem]) -> None:
         self._exact: dict[object, list[int]] = {}
@@ -267,7 +271,7 @@ class KeyIndex:
             if isinstance(item.key, str | int | float):
                 self._exact.setdefault(item.key, []).append(item.index)
         self._nameless = {str(one.index): (one.index,) for one in items if not isinstance(one.key, str | int)}
-        self._text = self._by(str)
+        self._text = self._by(key_text)
         self._number = self._by(_as_number)
 
     def _by(self, form: Any) -> dict[object, list[int]]:
@@ -280,7 +284,7 @@ class KeyIndex:
         """Return the indexes of the items with this key, none when no item of the request has it."""
         if not isinstance(key, str | int | float):
             return ()
-        return self._exact.get(key) or self._text.get(str(key)) or self._number.get(_as_number(key)) or ()
+        return self._exact.get(key) or self._text.get(key_text(key)) or self._number.get(_as_number(key)) or ()
 
     def find_named(self, name: object) -> Sequence[int]:
         """Return the indexes of the items for a member name: by key, else by index for items without a key."""

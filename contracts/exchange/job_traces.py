@@ -5,7 +5,7 @@ Jobs are asynchronous requests: 202 with a status monitor (RFC 9110, 15.3.3), pr
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -63,6 +63,7 @@ class JobTrace:
     gone: tuple[Exchange, ...] = ()
     results: tuple[Exchange, ...] = ()
     is_cancelled: bool = False
+    contract: Contract | None = field(default=None, repr=False, compare=False)
 
     @property
     def end(self) -> JobPoll | None:
@@ -107,6 +108,7 @@ class JobTraces:
             ),
             results=tuple(one for one in results if one.response.status in SUCCESS_STATUS),
             is_cancelled=any(_is_cancellation(declared, one.response) for one in cancels),
+            contract=self._contract,
         )
 
     def _of(self, name: str, value: object, made_by: Exchange, sent: ParsedRequest) -> Sequence[Exchange]:

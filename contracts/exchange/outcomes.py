@@ -292,21 +292,18 @@ def representation_reader(resource: Resource, operations: Iterable[Operation]) -
 
 
 def created_key(contract: Contract, router: Router, reader: RepresentationReader, response: Response) -> object:
-    """Return the key of a created record: the one in the body, else that in a URL of a header field.
+    """Return the key of a created record: the one in the body, else that in the URL of a header field.
 
-    ABSENT when the response has neither. A URL counts when an operation of the contract reads one record of the
-    resource there; Location and Content-Location come first (RFC 9110, 10.2.2 and 8.7).
+    ABSENT when the response has neither. The fields are Location, Content-Location (RFC 9110, 10.2.2 and 8.7), and no
+    others: what a field such as X-Parent names may be any record. An operation must read one record of the resource at
+    the URL.
     """
     own = reader.key(response.data)
     if own is not ABSENT and not isinstance(own, dict | list):
         return own
-    found = (_key_at(contract, router, reader.resource, address) for address in _addresses(response))
+    addresses = (response.headers.get(name) for name in LOCATION_FIELDS)
+    found = (_key_at(contract, router, reader.resource, address) for address in addresses)
     return next((key for key in found if key is not ABSENT), ABSENT)
-
-
-def _addresses(response: Response) -> Iterator[str]:
-    yield from (response.headers.get(name) for name in LOCATION_FIELDS)
-    yield from (value for name, value in response.headers if not set(value) & set(' <>;,"'))
 
 
 def _key_at(contract: Contract, router: Router, resource: Resource, address: str) -> object:

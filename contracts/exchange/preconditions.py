@@ -135,9 +135,9 @@ def next_version(version: int) -> int:
     return version + 1
 
 
-def is_next(before: object, after: object) -> bool:
-    """Say whether one change may lead from one version to the other: integers increase by one, others differ."""
-    if isinstance(before, int) and isinstance(after, int):
+def is_next(before: object, after: object, *, counts: bool = True) -> bool:
+    """Say whether one change may lead from one version to the other: a counter increases by one, others differ."""
+    if counts and isinstance(before, int) and isinstance(after, int):
         return after == next_version(before)
     return before != after
 

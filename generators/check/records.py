@@ -14,6 +14,8 @@ from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
 from contracts.exchange.outcomes import created_key, listed_records, page_total
 from contracts.messages import ABSENT, Exchange, ExchangeHistory
 from contracts.openapi.model import Operation
+from contracts.schemas.equality import canonical, key_text, stored_part
+from contracts.schemas.schema_set import Schema
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
@@ -30,7 +32,8 @@ MAX_PAGES: Final = 12  # pages of a list that are searched for one record
 class Snapshot:
     """A record as it was read. `members` are those of its schema; `present` is None when its existence is unknown.
 
-    `copies` counts the records with the marker by which it was found in a list.
+    `copies` counts the records with the marker by which it was found in a list. `schema` is that of the record; its
+    version is not compared unless it `has_counter`.
     """
 
     present: bool | None
@@ -39,6 +42,8 @@ class Snapshot:
     members: Mapping[str, object] | None = None
     copies: int = 1
     exchange: Exchange | None = None
+    schema: Schema | None = None
+    has_counter: bool = True
 
     @property
     def known_version(self) -> object:
@@ -46,8 +51,15 @@ class Snapshot:
         return None if self.version is ABSENT else self.version
 
     def comparable(self, names: Names) -> tuple[object, ...]:
-        """Return the parts that must be equal in an equal trial, with fresh names normalised."""
-        return (self.present, self.version, names.normalise(dict(self.members)) if self.members is not None else None)
+        """Return the parts that must be equal in an equal trial, in canonical form and with fresh names normalised."""
+        version = self.version if self.has_counter else ABSENT
+        return (self.present, version, self.comparable_members(names) if self.members is not None else None)
+
+    def comparable_members(self, names: Names) -> Mapping[str, object]:
+        """Return the members in canonical form, with fresh names normalised; null ones are left out."""
+        found = stored_part(self.schema, dict(self.members or {}))
+        given = found.items() if isinstance(found, dict) else ()
+        return {name: names.normalise({name: value}) for name, value in given if value is not None}
 
     def differs(self, other: "Snapshot", names: Names, others: Names | None = None) -> bool:
         """Return whether both records are known and different; `others` are the names of the other one's trial."""
@@ -77,39 +89,52 @@ def snapshot_of(session: Session, site: RecordSite, body: object, exchange: Exch
         version=reader.version(body),
         members=reader.stored(body, None if maker.schema is None else maker.members),
         exchange=exchange,
+        schema=maker.schema,
+        has_counter=site.resource.has_counter,
     )
 
 
 def find_records(session: Session, site: RecordSite, markers: Sequence[object]) -> Sequence[Snapshot]:
     """Return the records with these values from the list of all records; UNKNOWN where the list cannot tell."""
-    wanted = {marker for marker in markers if marker is not None}
-    found: dict[object, Snapshot] = {}
+    wanted = {key_text(marker) for marker in markers if marker is not None}
+    found: dict[str, Snapshot] = {}
     missing, reader = UNKNOWN, site.reader
+    schema = record_factory_of(session, site.resource).schema
     for exchange, bodies, is_last in _pages(session, site) if wanted else ():
-        near = {marker for marker in wanted if str(marker).encode() in exchange.response.body}
-        for body in bodies if near else ():
-            for marker in near.intersection(map(_scalar, reader.members(body).values())):
+        for body in bodies:
+            for marker in wanted.intersection(_scalars(canonical(schema, dict(reader.members(body))))):
                 copies = found[marker].copies + 1 if marker in found else 1
                 found[marker] = replace(snapshot_of(session, site, body, exchange), copies=copies)
         missing = Snapshot(present=False, exchange=exchange) if is_last else UNKNOWN
-    return [UNKNOWN if marker is None else found.get(marker, missing) for marker in markers]
+    return [UNKNOWN if marker is None else found.get(key_text(marker), missing) for marker in markers]
 
 
-def _scalar(value: object) -> object:
-    return value if isinstance(value, str | int) else None
+def _scalars(members: object) -> Iterator[str]:
+    values = members.values() if isinstance(members, dict) else ()
+    return (key_text(value) for value in values if isinstance(value, str | int))
 
 
 def _pages(session: Session, site: RecordSite) -> Iterator[tuple[Exchange, Sequence[object], bool]]:
-    """Yield the pages of a list, each with whether it is certainly the last one; at most `MAX_PAGES`."""
-    page, seen = site.page, 0
+    """Yield the pages of a list, each with whether all records were certainly seen; at most `MAX_PAGES`.
+
+    Where others write too, a page begins with the last record of the one before: if another is there, the list has
+    moved between the two requests, and a record may have been missed.
+    """
+    page, seen, is_steady = site.page, 0, True
+    last: object = ABSENT
     for _ in range(MAX_PAGES if "list" in site.operations else 0):
-        exchange = session.send(list_request(site, skip=seen, take=page_size(page)).request())
+        overlap = 0 if last is ABSENT or session.controlled or page_size(page) == 1 else 1
+        exchange = session.send(list_request(site, skip=seen - overlap, take=page_size(page)).request())
         bodies = listed_records(exchange.response.data)
         if exchange.response.status not in SUCCESS_STATUS or bodies is None:
             return
-        seen += len(bodies)
-        is_last = not bodies or page_total(page, exchange.response) == seen or len(bodies) < _min_page_size(page)
-        yield exchange, bodies, is_last
+        is_same = bool(overlap and bodies) and key_text(site.reader.key(bodies[0])) == key_text(last)
+        is_steady = is_steady and (is_same or not overlap)
+        last = site.reader.key(bodies[-1]) if bodies else last
+        seen += len(bodies) - overlap
+        is_short = len(bodies) <= overlap or len(bodies) < _min_page_size(page)
+        is_last = is_short or page_total(page, exchange.response) == seen
+        yield exchange, bodies[overlap:] if is_same else bodies, is_last and is_steady
         if is_last or page.skip is None:
             return
 
@@ -142,7 +167,7 @@ def create_parents(session: Session, site: RecordSite, names: Names, slot: str) 
     made: Members = {}
     for n, name in enumerate(wanted):
         made[name] = _create_parent(session, resource.references[name], names, f"{slot}p{n}")
-        names.parents[name, str(made[name])] = f"{slot}p{n}"
+        names.parents[name, key_text(made[name])] = f"{slot}p{n}"
     return made
 
 

@@ -136,7 +136,7 @@ def differing_snapshots(
             yield slot, f"stored {'here' if one.present else 'there'} and not {'there' if one.present else 'here'}", ""
         elif one.members is None or other.members is None:
             continue
-        elif one.version != other.version:
+        elif one.has_counter and one.version != other.version:
             yield slot, f"at version {short(one.version)} here and {short(other.version)} there", ""
         else:
             unlike = _differing_members(one, names, other, others)
@@ -146,11 +146,8 @@ def differing_snapshots(
 
 
 def _differing_members(one: Snapshot, names: Names, other: Snapshot, others: Names) -> list[str]:
-    first, second = dict(one.members or {}), dict(other.members or {})
-    every = dict.fromkeys((*first, *second))
-    return [
-        name for name in every if names.normalise({name: first.get(name)}) != others.normalise({name: second.get(name)})
-    ]
+    first, second = one.comparable_members(names), other.comparable_members(others)
+    return [name for name in dict.fromkeys((*first, *second)) if first.get(name) != second.get(name)]
 
 
 def trial_finding(law: str, shape: str, says: str, *evidence: TrialResult | Exchange | Snapshot | None) -> Finding:

@@ -20,6 +20,7 @@ from contracts.errors import MisuseError
 from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Headers, Request, Response
 from contracts.openapi.model import Contract
+from contracts.schemas.equality import with_integers
 from contracts.syntax.text import format_duration
 
 
@@ -45,6 +46,7 @@ class Client(Protocol):
 
 
 TIMEOUT: Final = 30.0
+INTEGER_AS_FLOAT: Final = re.compile(rb"\d(?:[.]0+(?![0-9])|[eE])")  # 1.0 and 1e0 are integers of JSON Schema
 FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 Selector: Final = getattr(
@@ -155,7 +157,10 @@ def _port(parts: Any, base: str) -> int | None:
 
 def _response(response: HTTPResponse) -> Response:
     body = response.read()
-    return Response(status=response.status, headers=Headers(response.getheaders()), body=body, data=json_of(body))
+    data = json_of(body)
+    if INTEGER_AS_FLOAT.search(body):
+        data = with_integers(data)
+    return Response(status=response.status, headers=Headers(response.getheaders()), body=body, data=data)
 
 
 OK_STATUS: Final = 200

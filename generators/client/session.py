@@ -6,7 +6,8 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from random import Random
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
@@ -20,9 +21,11 @@ from generators.client.http import Client, NoAnswerError
 from generators.errors import NotApplicableError
 from generators.requests.known_records import FIRST_NUMBER, Names
 
-RETRIES: Final = 3  # repetitions of a request that is answered with Retry-After
+RETRIES: Final = 8  # repetitions of a request that is answered with Retry-After
 RETRY_LATER: Final = frozenset((429, 503))
+DATE_RESOLUTION: Final = timedelta(seconds=1)
 RETRY_AFTER_DIGITS: Final = 9  # longest Retry-After that is honoured, in digits of seconds
+READING_ACTIONS: Final = frozenset(("list", "read"))
 MAX_WAIT: Final = timedelta(days=8)  # longest Retry-After that is honoured where the clock is controlled
 WAIT_SLICE: Final = timedelta(seconds=0.1)  # of a real wait, between two checks of the deadline
 
@@ -115,13 +118,24 @@ class AccessGuard:
             raise MisuseError(says, where=self._base, cure=cure)
 
 
+def settling_times(contract: Contract) -> Mapping[str, timedelta]:
+    """Return for each operationId that reads records how long after a write it may still show the state before."""
+    acts = [(one.id, one.record) for one in contract.operations if one.record is not None]
+    reads = [(name, act) for name, act in acts if act.action.constant in READING_ACTIONS]
+    every = [one.consistency for one in contract.resources.values() if one.consistency is not None]
+    longest = max(every, default=None)
+    own = {name: contract.resources.get(act.resource.constant) for name, act in reads}
+    found = {name: longest if one is None else one.consistency for name, one in own.items()}
+    return {name: within for name, within in found.items() if within is not None}
+
+
 class Session:
     """Everything that is sent to one implementation, in order.
 
-    `exchanges` grow until `take_history` removes them; `trace` holds all of them with the waits between, when it is
-    a list. `sent` counts responses, `last_operation` is the operationId requested last, "" after a wait. Once
-    `is_over` returns True no request is sent and no wait begins. `given` maps parameter names to values;
-    `name_prefix`, of 0-9 and a-z, begins every generated name.
+    `exchanges` grow until `take_history` removes them; `trace` holds all of them with the waits between, when it is a
+    list. `sent` counts responses, `last_operation` is the operationId requested last, "" after a wait. Reads wait where
+    the contract declares a `consistency`. Once `is_over` returns True no request is sent and no wait begins. `given`
+    maps parameter names to values; `name_prefix`, of 0-9 and a-z, begins every generated name.
     """
 
     def __init__(
@@ -149,6 +163,8 @@ class Session:
         self.last_operation = ""
         self._is_over, self._guard, self._observer = is_over, guard, observer
         self._trials = 0
+        self._settling = settling_times(contract)
+        self._changed_at: datetime | None = None
 
     @property
     def controlled(self) -> bool:
@@ -156,15 +172,21 @@ class Session:
         return self.client.controlled
 
     def send(self, request: Request) -> Exchange:
-        """Send a request; repeat one that is answered 429 or 503 after its Retry-After, at most 3 times."""
+        """Send a request; repeat one that is answered 429 or 503 after its Retry-After, at most `RETRIES` times."""
         exchange = self.exchange(request)
         for _ in range(RETRIES):
-            wait = _retry_after(exchange.response)
+            wait = retry_after(exchange.response, self.client.now())
             if wait is None or not self._can_wait(wait):
                 break
             self.wait(wait)
+            self._forget(exchange)
             exchange = self.exchange(request)
         return exchange
+
+    def _forget(self, refused: Exchange) -> None:
+        """Remove a request that is sent again from the trace, with the wait for it: any client obeys Retry-After."""
+        if self.trace is not None and refused in self.trace[-2:]:
+            del self.trace[self.trace.index(refused, -2) :]
 
     def exchange(self, request: Request, *, is_observed: bool = True) -> Exchange:
         """Send a request once. Raises NoAnswerError, DeadlineExceededError, and MisuseError of the guard."""
@@ -193,7 +215,19 @@ class Session:
         self.exchanges.remove(made)
         return made
 
+    def _settle(self, operation: Operation | None) -> None:
+        """Wait before a read until it must show everything that was written."""
+        within = self._settling.get(operation.id) if operation is not None else None
+        if within is not None and self._changed_at is not None:
+            left = self._changed_at + within - self.client.now()
+            if left > timedelta(0):
+                self.advance(left)
+                self.last_operation = operation.id if operation is not None else ""
+                if self.trace is not None:
+                    self.trace.pop()  # a replay waits by itself
+
     def _exchange(self, request: Request, operation: Operation | None) -> Exchange:
+        self._settle(operation)
         at, name = self.client.now(), operation.id if operation is not None else None
         if isinstance(self.client, SandboxClient) and self.client.admitted is not None:
             request = self.client.admitted(request)
@@ -204,6 +238,8 @@ class Session:
             self._require_time()  # what the deadline cut off says nothing of the server
             raise
         self.sent += 1
+        if self._settling and (operation is None or operation.id not in self._settling):
+            self._changed_at = self.client.now()
         made = Exchange(n=self.sent, at=at, api=self.contract.name, operation=name, request=request, response=response)
         self.exchanges.append(made)
         if self.trace is not None:
@@ -262,8 +298,24 @@ class Session:
         return history
 
 
-def _retry_after(response: Response) -> timedelta | None:
-    """Return the wait that a refusal asks for, in seconds (RFC 9110, section 10.2.3), None for other responses."""
-    seconds = response.headers.get("Retry-After")
-    asked = response.status in RETRY_LATER and seconds.isdecimal() and len(seconds) <= RETRY_AFTER_DIGITS
-    return timedelta(seconds=int(seconds)) if asked else None
+def retry_after(response: Response, now: datetime) -> timedelta | None:
+    """Return the wait that a refusal asks for, None for other responses.
+
+    Retry-After has seconds or a date (RFC 9110, section 10.2.3), which is that of the server's clock.
+    """
+    asked = response.headers.get("Retry-After").strip()
+    if response.status not in RETRY_LATER or not asked:
+        return None
+    if asked.isdecimal():
+        return timedelta(seconds=int(asked)) if len(asked) <= RETRY_AFTER_DIGITS else None
+    until = _http_date(asked)
+    if until is None:
+        return None
+    return max(timedelta(0), until - (_http_date(response.headers.get("Date")) or now)) + DATE_RESOLUTION
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+    except ValueError:
+        return None

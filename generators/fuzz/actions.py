@@ -12,6 +12,7 @@ from typing import Final
 
 from contracts.exchange.bulk_exchange import BulkExchange, TrackedJob
 from contracts.messages import Exchange, Request
+from contracts.schemas.equality import key_text
 from generators.client.polling import poll_until_ended, request_jobs, request_results
 from generators.errors import NotApplicableError
 from generators.fuzz.schedule import SequenceProfile, with_edge_cases
@@ -234,14 +235,14 @@ class SequenceRunner:
         outcome = self.rng.choice(named)
         resource = view.request.items[outcome.index].resource
         places: list[tuple[RecordSet, object]] = [
-            (where, str(outcome.id)) for where in self.targets.sites if where.resource == resource
+            (where, key_text(outcome.id)) for where in self.targets.sites if where.resource == resource
         ]
         return places[:1]
 
     def read(self, where: RecordSet, key: object) -> None:
         """Read one record."""
         place = self.targets.sites.get(where)
-        self.run.oracle.state_model.unknown.pop((where, str(key)), None)
+        self.run.oracle.state_model.unknown.pop((where, key_text(key)), None)
         if place is not None and "read" in place.operations:
             self.run.session.send(record_request(place, "read", key=key).request())
 

@@ -34,6 +34,8 @@ ENVIRONMENTS_PER_SHARD: Final = 4096  # name prefixes of a shard on a shared ser
 class CampaignConfig:
     """What all shards of a campaign share. `document` is the contract with all external references resolved.
 
+    A model that is `made_of_document` alone says how our sandbox fills what the document leaves open, and judges
+    sandboxes only. `model` returns the factory for a target.
     The name prefixes of its environments are counted from `name_prefix`; concurrent campaigns should differ in it.
     """
 
@@ -42,10 +44,15 @@ class CampaignConfig:
     document: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, str] = field(default_factory=dict)
     model_factory: ModelFactory | None = None
+    made_of_document: bool = False
     seed: int = 0
     label: str = "fuzz"
     name_prefix: int = field(default_factory=partial(randbelow, 36**5))
     shrinks: bool = True
+
+    def model(self, *, is_sandbox: bool) -> ModelFactory | None:
+        """Return the factory of models that judge a target, None for no model."""
+        return self.model_factory if is_sandbox or not self.made_of_document else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

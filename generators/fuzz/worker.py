@@ -6,7 +6,7 @@ Begin with `run_shard` (`FuzzWorker`).
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from threading import Lock, RLock, Thread
 from time import monotonic
@@ -100,6 +100,7 @@ class FuzzWorker:
     _shrink_lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
+        self.job = replace(self.job, model_factory=self.job.model(is_sandbox=self.target.controlled))
         self.oracle_factory = OracleFactory(contract=self.job.contract, model_factory=self.job.model_factory)
         self.coverage = PropertyCoverage(self.job.contract)
         self.budget = Budget(seconds=self.shard.seconds)

@@ -9,8 +9,9 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from contracts.exchange.preconditions import is_stale, next_version
 from contracts.messages import ABSENT, Exchange
+from contracts.schemas.equality import key_text
 from generators.oracles.intended_effects import IntendedEffect
-from generators.oracles.state_model import PreviousValues, RecordSet, RecordState, StateModel
+from generators.oracles.state_model import ANY_VALUE, REVIVAL, PreviousValues, RecordSet, RecordState, StateModel
 
 Presence: TypeAlias = bool | None
 ExpectedResult: TypeAlias = Literal["done", "failed", "open"]
@@ -125,7 +126,7 @@ def _deletion(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutc
     if gone or state.state_model.may_be_referred_to(effect.where, effect.key):
         yield OPEN
     for one in state.state_model.referrers(effect.where, effect.key):
-        if str(one.key) != str(effect.key):
+        if key_text(one.key) != key_text(effect.key):
             yield ExpectedOutcome("failed", "of a record that others refer to") if state.is_known(one) else OPEN
 
 
@@ -158,9 +159,20 @@ def _references(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOu
         if value is None:
             continue
         present = _present(state, RecordSet(effect.where.scope, named), value)
-        own = named == effect.where.resource and str(value) == str(effect.key)
+        own = named == effect.where.resource and key_text(value) == key_text(effect.key)
         if present is not True:
             yield ExpectedOutcome("failed", "that refers to nothing") if present is False and not own else OPEN
+    yield from _kept_references(state, effect)
+
+
+def _kept_references(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutcome]:
+    """Yield OPEN where a record that is changed refers to one that may be gone: it may be looked at as a whole."""
+    entry = state.state_model.find(effect.where, effect.key) if effect.action in {"update", "upsert"} else None
+    for member, named in effect.resource.references.items() if entry is not None and entry.present else ():
+        value = entry.members.get(member) if entry is not None else None
+        is_kept = value is not None and member not in (effect.members or {})
+        if is_kept and _present(state, RecordSet(effect.where.scope, named), value) is not True:
+            yield OPEN
 
 
 def _uniqueness(state: StateView, effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
@@ -186,7 +198,7 @@ def _taken(
     state: StateView, effect: IntendedEffect, names: tuple[str, ...], whole: Mapping[str, object]
 ) -> Iterator[ExpectedOutcome]:
     for one in state.state_model.holders(effect.where, names, whole):
-        if effect.key is ABSENT or effect.action == "create" or str(one.key) != str(effect.key):
+        if effect.key is ABSENT or effect.action == "create" or key_text(one.key) != key_text(effect.key):
             yield ExpectedOutcome("failed", "with a value that is in use") if state.is_known(one) else OPEN
     values = [whole[name] for name in names]
     may_keep = state.since is not None or effect.resource.tombstone is not None  # what is gone may hold its values
@@ -211,6 +223,7 @@ def apply_effect(
 
     `key` is the key that the server reported, `version` the reported version; ABSENT when there is none.
     """
+    state_model.permit(effect.members or {})
     present = presence(StateView(state_model), effect)
     creates = effect.action in CREATING_ACTIONS and present is not True
     named = key if isinstance(key, str | int) and (effect.resource.assigned or effect.key is ABSENT) else effect.key
@@ -251,12 +264,11 @@ def _has_lookups(effect: IntendedEffect) -> bool:
 
 def _created(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
     """Return the state of a new record, or of one with a tombstone that is created again with its old members."""
+    del by
     gone = state_model.find(effect.where, key)
     back = effect.resource.tombstone is not None and gone is not None and gone.existed
     members = {**({} if back else effect.resource.defaults), **_stored_values(effect.members or {})}
-    revival = f"{by} of one that was deleted"  # what can be written then may be more than what can be changed
-    kept = gone.members if back and gone is not None else {}
-    before = {name: PreviousValues((*_earlier(gone, name), old), revival) for name, old in kept.items()}
+    before = _before_revival(gone, effect.members or {}) if back and gone is not None else {}
     is_present = not back or (effect.members or {}).get(effect.resource.tombstone or "", ABSENT) is not ABSENT
     first = None if back else state_model.first_versions.get(effect.where.resource)
     return RecordState(
@@ -271,6 +283,13 @@ def _created(state_model: StateModel, effect: IntendedEffect, key: str | int, by
     )
 
 
+def _before_revival(gone: RecordState, written: Mapping[str, object]) -> dict[str, PreviousValues]:
+    """Return the values that a record which comes back may have kept: those that only a new record takes."""
+    known = {name: (*_earlier(gone, name), old) for name, old in gone.members.items()}
+    unknown = {name: (ANY_VALUE,) for name in written if name not in known}
+    return {name: PreviousValues(values, REVIVAL) for name, values in (known | unknown).items()}
+
+
 def _updated(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
     old, changes = state_model.find(effect.where, key), effect.members or {}
     if old is None:
@@ -278,7 +297,8 @@ def _updated(state_model: StateModel, effect: IntendedEffect, key: str | int, by
     kept = {name: one for name, one in old.members.items() if name not in changes}
     known = {name: old.members.get(name) for name in changes if name in old.members or old.unset}
     before = {name: PreviousValues((*_earlier(old, name), value), by) for name, value in known.items()}
-    version = None if old.version is None else next_version(old.version)
+    is_known = old.version is not None and effect.resource.has_counter
+    version = next_version(old.version) if is_known and old.version is not None else None
     return replace(
         old,
         members={**kept, **_stored_values(changes)},

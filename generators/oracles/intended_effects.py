@@ -16,7 +16,7 @@ from contracts.exchange.preconditions import EntityTagList, read_version
 from contracts.messages import ABSENT
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import types_of
-from contracts.schemas.equality import difference_at, equivalent
+from contracts.schemas.equality import canonical, difference_at, equivalent, has_spellings, key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import parse_digits, pointer_of
 from generators.oracles.state_model import RecordSet, StateModel
@@ -27,8 +27,9 @@ from generators.requests.calls import lookup_members
 class RecordType:
     """One resource with the schemas of its members.
 
-    `names` maps lower-case names to members where case is ignored. `readable` are the members that reading shows. A
-    record type that `is_closed` allows no other members; one that `has_numbers` shows its keys as numbers.
+    `names` maps lower-case names to members where case is ignored. `readable` are the members that reading shows and
+    that clients write: none that is `readOnly`. A record type that `is_closed` allows no other members; one that
+    `has_numbers` shows its keys as numbers. Texts of `spelled` members have several spellings.
     """
 
     resource: Resource
@@ -40,6 +41,7 @@ class RecordType:
     reader: RepresentationReader
     is_closed: bool
     has_numbers: bool
+    spelled: frozenset[str] = frozenset()
 
     @property
     def known_members(self) -> frozenset[str] | None:
@@ -70,10 +72,22 @@ class RecordType:
         """Return the JSON Pointer of what differs between two values of a member."""
         return f"{pointer_of((name,))}{difference_at(self.schemas.get(name), one, other)}"
 
+    def as_written(self, written: Mapping[str, object], read: Mapping[str, object]) -> dict[str, object]:
+        """Return the members that read as they were written, in the notation in which they were written."""
+        same = self.is_equivalent
+        return {name: value for name, value in written.items() if name in read and same(name, value, read[name])}
+
+    def canonical(self, name: str, value: object) -> object:
+        """Return a value of a member in the one form that all of its notations share."""
+        schema = self.schemas.get(name)
+        return canonical(schema, value) if name in self.spelled or isinstance(value, float | dict | list) else value
+
     def key(self, key: str | int) -> str | int:
-        """Return a key in the type in which records show it."""
+        """Return a key in the type in which records show it, and in its canonical spelling."""
         number = parse_digits(key) if self.has_numbers and isinstance(key, str) else None
-        return key if number is None else number
+        if number is not None:
+            return number
+        return key_text(key) if isinstance(key, str) else key
 
 
 class RecordTypes(dict[str, RecordType]):
@@ -84,11 +98,16 @@ class RecordTypes(dict[str, RecordType]):
         self.contract = contract
         self.routes = {one.id: one for one in contract.operations}
 
+    def canonical(self, resource: str, name: str, value: object) -> object:
+        """Return a value of a resource's member in the one form that all of its notations share."""
+        return self[resource].canonical(name, value) if resource in self else value
+
 
 def _resource_type(contract: Contract, resource: Resource) -> RecordType:
     schema = None if resource.schema is None else contract.schemas.schema(resource.schema).request
     members = schema.members() if schema is not None else {}
     own = {resource.key, resource.version, resource.tombstone}
+    own |= schema.unsent if schema is not None else frozenset()
     readable = [name for name, one in members.items() if name not in own and not one.raw.get("writeOnly")]
     return RecordType(
         resource=resource,
@@ -100,6 +119,7 @@ def _resource_type(contract: Contract, resource: Resource) -> RecordType:
         reader=representation_reader(resource, contract.operations),
         is_closed=schema is not None and schema.raw.get("additionalProperties") is False,
         has_numbers=_has_numbers(contract, resource),
+        spelled=frozenset(name for name, one in members.items() if has_spellings(one)),
     )
 
 
@@ -273,7 +293,7 @@ def resolve_lookups(state_model: StateModel, effects: Sequence[IntendedEffect | 
 
 
 def _written_members(effect: IntendedEffect) -> Iterator[tuple[RecordSet, str, str]]:
-    return ((effect.where, str(effect.key), name) for name in effect.members or ())
+    return ((effect.where, key_text(effect.key), name) for name in effect.members or ())
 
 
 def _may_change(
@@ -296,7 +316,7 @@ def _resolve_effect(state_model: StateModel, effect: IntendedEffect) -> tuple[In
         meant = _find_by_lookup(state_model, where, value)
         if meant is None:
             return value
-        means.append((where, str(meant[0]), meant[1]))
+        means.append((where, key_text(meant[0]), meant[1]))
         return meant[0]
 
     key = key_of(effect.where, effect.key) if isinstance(effect.key, Mapping) else effect.key

@@ -11,6 +11,7 @@ from contracts.exchange.outcomes import created_key
 from contracts.messages import ABSENT, Exchange, ExchangeHistory
 from contracts.openapi.model import Contract, Route
 from contracts.openapi.routing import Router
+from contracts.schemas.equality import key_text
 from generators.client.environments import Environment
 from generators.oracles import response_laws
 from generators.oracles.expected_outcome import CREATING_ACTIONS, OPEN, apply_effect, expected_outcome
@@ -27,7 +28,7 @@ from generators.oracles.outcome_oracle import CHECK, OutcomeOracle, forbid_names
 from generators.oracles.read_oracle import ReadOracle
 from generators.oracles.reference_model import differences
 from generators.oracles.request_oracle import UNRELATED_REFUSALS, IdempotencyOracle, refusal_findings
-from generators.oracles.response_laws import check_response
+from generators.oracles.response_laws import TOO_MANY_REQUESTS, check_response
 from generators.oracles.state_model import RecordState, StateModel
 from generators.requests.calls import body_schema
 
@@ -63,7 +64,9 @@ class Oracle:
         self.contract, self.model = contract, model
         self.record_types = record_types or RecordTypes(contract)
         self.router = router or Router(contract)
-        self.state_model = StateModel(contract.resources, environment, first_versions)
+        self.state_model = StateModel(
+            contract.resources, environment, first_versions, canonical=self.record_types.canonical
+        )
         self.jobs = JobTracker(contract, self.router)
         self.read_oracle = ReadOracle(self.state_model, self.record_types, is_exclusive=environment.client.controlled)
         self.idempotency_oracle = IdempotencyOracle()
@@ -76,7 +79,7 @@ class Oracle:
         self.last_view, self._plain = None, set()
         found = list(check_response(self.contract, exchange))
         route = self.router.match(exchange.request.method, exchange.request.path, exchange.request)
-        if isinstance(route, Route):
+        if isinstance(route, Route) and exchange.response.status != TOO_MANY_REQUESTS:
             sent = parse_request(route.operation, exchange.request, route.variables)
             found += self._judge_request(sent, exchange)
         if self.model is not None:
@@ -197,8 +200,8 @@ class Oracle:
         early = [one for one in self.read_oracle.early if tracked.n in one.entry.jobs and one.exchange.n > tracked.n]
         for seen in [one for one in early if one.entry.where.scope in scopes]:
             self.read_oracle.early.remove(seen)
-            named = (seen.entry.where, str(seen.entry.key))
-            if any((effect.where, str(effect.key)) == named and seen.has_effect(effect) for effect in effects):
+            named = (seen.entry.where, key_text(seen.entry.key))
+            if any((effect.where, key_text(effect.key)) == named and seen.has_effect(effect) for effect in effects):
                 says = f"the {named[0].resource} {named[1]} has changed although its job has processed nothing yet"
                 yield response_laws.view_finding(
                     "async-is-sync", tracked.view, "job acts early", says, seen.exchange, exchange

@@ -14,6 +14,7 @@ from contracts.exchange.bulk_request import BulkItem, dependencies
 from contracts.exchange.outcomes import ReportedOutcome
 from contracts.exchange.references import references_of
 from contracts.messages import ABSENT, Exchange
+from contracts.schemas.equality import key_text
 from generators.oracles.expected_outcome import DONE, OPEN, ExpectedOutcome, apply_effect, expected_outcome
 from generators.oracles.findings import Finding, shape_at
 from generators.oracles.intended_effects import IntendedEffect, RecordTypes, effect_of_item, resolve_lookups
@@ -52,7 +53,8 @@ class OutcomeOracle:
         )
         named = Counter(str(item.key) for item in view.request.items)
         self._duplicates = {item.index for item in view.request.items if named[str(item.key)] > 1}
-        self._target_counts = Counter(str(one.key) for one in self.effects if one is not None and one.key is not ABSENT)
+        named_records = (one.key for one in self.effects if one is not None and one.key is not ABSENT)
+        self._target_counts = Counter(map(key_text, named_records))
         self._dependencies = dependencies(view.bulk, view.request.items)
         self.plain: set[int] = set()  # the items that have one thing wrong with them, which is known
 
@@ -167,7 +169,7 @@ class OutcomeOracle:
         if self._view.bulk.order.run != "any":
             return False
         own = self.effects[item.index]
-        return own is not None and self._target_counts[str(own.key)] > 1
+        return own is not None and self._target_counts[key_text(own.key)] > 1
 
     def _run_order(self) -> Sequence[BulkItem]:
         items = self._view.request.items

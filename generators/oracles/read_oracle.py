@@ -11,10 +11,11 @@ from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
 from contracts.exchange.locations import read_response
 from contracts.exchange.outcomes import RepresentationReader, page_total
 from contracts.messages import ABSENT, Exchange
+from contracts.schemas.equality import key_text
 from contracts.syntax.text import parse_digits, pointer_of, short
 from generators.oracles.findings import Finding, shape_at
 from generators.oracles.intended_effects import IntendedEffect, RecordTypes
-from generators.oracles.state_model import PreviousValues, RecordSet, RecordState, StateModel
+from generators.oracles.state_model import ANY_VALUE, REVIVAL, PreviousValues, RecordSet, RecordState, StateModel
 
 Evidence: TypeAlias = tuple[Exchange, ...]
 IsTouched: TypeAlias = Callable[[str], bool]
@@ -45,8 +46,8 @@ class ListPage(NamedTuple):
 class ListOracle:
     """Compares the lists of one environment.
 
-    Unless it `is_exclusive` others write too, and pages that differ are reported only from the third on and when at
-    least half of the pages differ.
+    Unless it `is_exclusive` others write too: what is theirs may go at any time, and pages that differ are reported
+    only from the third on and when at least half of the pages differ.
     """
 
     is_exclusive: bool = True
@@ -78,7 +79,7 @@ class ListOracle:
         if before is None:
             return
         lost = [key for key in sorted(before.foreign_keys - set(now.keys)) if not touched(key)]
-        if lost:
+        if lost and self.is_exclusive:
             says = f"the {where.resource} {lost[0]}, which was not deleted, is no longer in the list"
             yield "record that nobody deleted is gone", says, (before.exchange, exchange)
         for one in pages if before.keys == now.keys else ():
@@ -132,7 +133,7 @@ class ReadOracle:
     def __init__(self, state_model: StateModel, record_types: RecordTypes, *, is_exclusive: bool = True) -> None:
         self._state_model, self._record_types = state_model, record_types
         self._observations: dict[tuple[str, ...], tuple[object, Exchange]] = {}
-        self._list_oracle = ListOracle(is_exclusive=is_exclusive)
+        self._list_oracle, self._is_exclusive = ListOracle(is_exclusive=is_exclusive), is_exclusive
         self.early: list[EarlyRead] = []
 
     def judge_read(self, effect: IntendedEffect, exchange: Exchange) -> Iterator[Finding]:
@@ -151,7 +152,7 @@ class ReadOracle:
         if exchange.response.status not in SUCCESS_STATUS or not isinstance(bodies, list):
             return
         shown: dict[str, Any] = {
-            str(key): body for body in bodies if (key := self._reader(effect.resource).key(body)) is not ABSENT
+            key_text(key): body for body in bodies if (key := self._reader(effect.resource).key(body)) is not ABSENT
         }
         for key, body in shown.items():
             entry = self._state_model.find(effect.where, key)
@@ -159,12 +160,13 @@ class ReadOracle:
                 yield from self._judge_record(effect.where, effect.resource, entry.key, body, exchange)
             else:
                 yield from self._judge_unknown(effect, key, body, exchange)
-        yield from self._judge_total(exchange, len(bodies))
+        if self._is_exclusive or effect.resource.consistency is None:  # others may have made records meanwhile
+            yield from self._judge_total(exchange, len(bodies))
         if len(shown) == len(bodies):
             yield from self._compare_lists(effect, shown, exchange)
         if self._is_full_list(exchange, len(bodies)):
             for entry in self._state_model.entries(effect.where):
-                if entry.present and entry.is_known and str(entry.key) not in shown:
+                if entry.present and entry.is_known and key_text(entry.key) not in shown:
                     yield self._finding(
                         entry, "stored record is not listed", f"{_record_text(entry)} is not in the list", exchange
                     )
@@ -271,7 +273,8 @@ class ReadOracle:
         if body is ABSENT:
             return
         version = self._reader(resource).version(body)
-        if entry.version is not None and isinstance(version, int) and version != entry.version:
+        is_counter = resource.has_counter
+        if is_counter and entry.version is not None and isinstance(version, int) and version != entry.version:
             says = f"{_record_text(entry)} is at version {version}, but the changes so far make it {entry.version}"
             yield replace(self._finding(entry, "version moved otherwise", says, exchange), law="stale-version")
         yield from self._compare_members(entry, resource, body, exchange)
@@ -290,18 +293,22 @@ class ReadOracle:
     def _compare_member(
         self, entry: RecordState, name: str, wanted: object, got: object, exchange: Exchange
     ) -> Iterator[Finding]:
-        """Yield an unexpected value; an unchanged old one is held back until a like change was seen."""
+        """Yield an unexpected value; an unchanged old one is held back until a like change was seen.
+
+        What a record that comes back takes of a member, only a change of that member in another record can tell.
+        """
         before, by = entry.before.get(name, PreviousValues((), entry.by))
         observation = (CHANGED, by, entry.where.resource, name)
         stuck = (UNCHANGED, *observation[1:])
         same = partial(self._record_types[entry.where.resource].is_equivalent, name)
         if same(wanted, got):
-            if before and not any(same(one, wanted) for one in before) and observation not in self._observations:
-                self._observations[observation] = (got, exchange)
+            is_change = before and by != REVIVAL and not any(one is ANY_VALUE or same(one, wanted) for one in before)
+            if is_change and observation not in self._observations:
+                self._observations[observation] = self._observations[CHANGED, REVIVAL, *observation[2:]] = got, exchange
                 yield from self._stuck_findings(entry, name, stuck)
             return
         pointer = self._record_types[entry.where.resource].pointer(name, wanted, got)
-        is_old = any(same(one, got) for one in before)
+        is_old = any(one is ANY_VALUE or same(one, got) for one in before)
         if is_old and observation not in self._observations:
             self._observations.setdefault(stuck, (got, exchange))
             return
@@ -338,11 +345,14 @@ class ReadOracle:
         shown = self._reader(resource).key(body)
         version = self._reader(resource).version(body)
         number = version if isinstance(version, int) else None
-        if entry.fresh and number is not None:
+        if entry.fresh and number is not None and resource.has_counter:
             self._state_model.first_versions.setdefault(resource.name, number)
         record_type = self._record_types[resource.name]
-        members = {**dict.fromkeys(record_type.readable), **record_type.reader.stored(body, record_type.known_members)}
-        key = shown if isinstance(shown, str | int) and str(shown) == str(entry.key) else entry.key
+        read = record_type.reader.stored(body, record_type.known_members)
+        members = {**dict.fromkeys(record_type.readable), **read, **record_type.as_written(entry.members, read)}
+        key = entry.key
+        if isinstance(shown, str | int) and key_text(shown) == key_text(key):
+            key = shown if isinstance(shown, int) else key_text(shown)
         return replace(
             entry,
             key=key,

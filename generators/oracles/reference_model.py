@@ -8,9 +8,9 @@ from contracts.exchange.locations import find
 from contracts.messages import ABSENT, Exchange, ExchangeHistory
 from contracts.openapi.model import Contract
 from contracts.schemas.equality import difference_at, equivalent
-from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import pointer_of, short
 from generators.oracles.findings import Finding, Model, Prediction, shape_at
+from generators.oracles.response_laws import declared_schema
 
 CHECK: Final = "model"
 STATEMENT: Final = "Every response equals the reference model's."
@@ -62,7 +62,8 @@ def differences(
         return
     if view is not None and predicted.results is not None:
         yield from _results(exchange, view, predicted, plain)
-    schema = None if contract is None else _response_schema(contract, exchange)
+    operation = None if contract is None else contract.operation(exchange.operation or "")
+    schema = None if operation is None else declared_schema(operation, exchange.response)
     for name, wanted in (predicted.record or {}).items():
         at, got = next(_members(exchange.response.data, name), ("", ABSENT))
         own = None if schema is None else schema.at(at)
@@ -93,13 +94,6 @@ def _results(
             elif one.result == "failed" and one.index in plain and error is not None and one.error != error:
                 says = f"Item {one.index} failed with {short(one.error)}; the model expects {short(error)}."
                 yield _finding(exchange, view, shape_at("another error", "", one.error, error), says)
-
-
-def _response_schema(contract: Contract, exchange: Exchange) -> Schema | None:
-    operation = contract.operation(exchange.operation or "")
-    declared = operation.response(exchange.response.status) if operation is not None else None
-    media = declared.media(exchange.response.headers.get("Content-Type", "application/json")) if declared else None
-    return None if media is None else media.schema
 
 
 def _members(data: object, name: str) -> Iterator[tuple[str, object]]:

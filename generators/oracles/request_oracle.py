@@ -3,8 +3,10 @@
 Begin with `refusal_findings` and `IdempotencyOracle`.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
 from typing import Final, Literal, TypeAlias
 
 from contracts.bulk.model import Idempotency
@@ -15,7 +17,7 @@ from contracts.exchange.locations import locate
 from contracts.messages import ABSENT, Exchange, Response
 from generators.oracles.findings import Finding
 from generators.oracles.intended_effects import RecordTypes, written_members
-from generators.oracles.response_laws import view_finding
+from generators.oracles.response_laws import comparable_reply, view_finding
 from generators.requests.calls import body_schema
 
 RefusalFault: TypeAlias = Literal["accepted", "otherwise"]
@@ -49,11 +51,20 @@ def refusal_fault(declared: Collection[int | str], status: int, *, refused: bool
     return "otherwise" if statuses and status not in statuses else None
 
 
-def replay_fault(declared: Idempotency, first: Response, again: Response) -> ReplayFault | None:
-    """Return how the response to a repeated request with the same key is wrong, None when it is as declared."""
+def replay_fault(
+    declared: Idempotency,
+    first: Response,
+    again: Response,
+    content: Callable[[Response], object] = attrgetter("data"),
+) -> ReplayFault | None:
+    """Return how the response to a repeated request with the same key is wrong, None when it is as declared.
+
+    `content` returns what must be equal in both, where they differ: see `comparable_reply`.
+    """
     if again.status != first.status:
         return "status"
-    return "content" if declared.replay == "same-reply" and again.data != first.data else None
+    is_same = declared.replay != "same-reply" or again.data == first.data or content(again) == content(first)
+    return None if is_same else "content"
 
 
 def mismatch_fault(declared: Idempotency, status: int) -> RefusalFault | None:
@@ -161,7 +172,8 @@ class IdempotencyOracle:
             return
         same, status = earlier.request.body == view.exchange.request.body, view.exchange.response.status
         if same and declared.replay == "same-reply" and declared.concurrent is None:
-            if replay_fault(declared, earlier.response, view.exchange.response) is not None:
+            content = partial(comparable_reply, view)
+            if replay_fault(declared, earlier.response, view.exchange.response, content) is not None:
                 says = "a request that was repeated with its idempotency key got a different response"
                 yield view_finding("idempotent", view, "repeat answered otherwise", says, earlier)
         elif not same and mismatch_fault(declared, status) == "accepted":

@@ -10,14 +10,16 @@ from itertools import pairwise
 from typing import Final
 
 from contracts.bulk.jobs import is_legal_transition
-from contracts.bulk.model import BulkJob
-from contracts.exchange.bulk_exchange import BulkExchange, OutcomeReport
+from contracts.bulk.model import BulkJob, Outcomes
+from contracts.exchange.bulk_exchange import BulkExchange, OutcomeReport, read_outcomes
 from contracts.exchange.job_traces import JobPoll, JobTrace
-from contracts.exchange.locations import find, find_all
-from contracts.exchange.outcomes import OutcomeEntry, entries_by_item
-from contracts.messages import ABSENT, Exchange
-from contracts.openapi.model import Contract
+from contracts.exchange.locations import find
+from contracts.exchange.outcomes import OutcomeEntry, entries_by_item, entries_of
+from contracts.messages import ABSENT, Exchange, Response
+from contracts.openapi.model import Contract, Operation
 from contracts.openapi.validation import validate_response
+from contracts.schemas.equality import declared_part, key_text
+from contracts.schemas.schema_set import Schema
 from contracts.schemas.violations import Violation
 from contracts.syntax.text import short
 from generators.client.http import NoAnswerError
@@ -29,6 +31,7 @@ SERVER_FAULT: Final = 500
 REQUEST_TOO_LARGE: Final = frozenset(
     (408, 413, 414, 431)
 )  # what any server may say to a request that is too much for it
+TOO_MANY_REQUESTS: Final = 429  # RFC 6585, section 4: with Retry-After any server may say so
 ARRAY_INDEX: Final = re.compile(r"/\d+")
 
 
@@ -41,7 +44,9 @@ def check_response(contract: Contract, exchange: Exchange) -> Iterator[Finding]:
         says = f"The server answered {exchange.response.status} to {exchange.request.method} {exchange.request.path}."
         yield _finding(exchange, f"status {exchange.response.status}", says)
         return
-    if exchange.response.status in REQUEST_TOO_LARGE and operation.response(exchange.response.status) is None:
+    status = exchange.response.status
+    is_limited = status == TOO_MANY_REQUESTS and "Retry-After" in exchange.response.headers
+    if (status in REQUEST_TOO_LARGE or is_limited) and operation.response(status) is None:
         return
     for violation in validate_response(operation, exchange.response):
         place = ARRAY_INDEX.sub("/*", violation.pointer)
@@ -339,12 +344,41 @@ def _changed_results(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
     kept = [one for one in asked if one.n >= end.exchange.n and _is_kept(declared, end, one)]
     for name in dict.fromkeys(one.operation for one in kept):
         same = [one for one in kept if one.operation == name]
-        told = [list(find_all(one.response.data, declared.outcomes.at)) for one in same]
+        asked_for = None if trace.contract is None else trace.contract.operation(name or "")
+        told = [
+            None if asked_for is None else comparable_reply(view, one.response, declared.outcomes, asked_for)
+            for one in same
+        ]
         for n, (before, after) in enumerate(pairwise(told)):
             if before != after:
                 says = "the results of the finished job changed"
                 yield view_finding("job-progress", view, "results change", says, same[n], same[n + 1])
                 return
+
+
+def comparable_reply(
+    view: BulkExchange, response: Response, declared: Outcomes | None = None, operation: Operation | None = None
+) -> object:
+    """Return what must be equal in two responses that report the same: outcomes, and what the contract declares.
+
+    Values are in canonical form; their order counts only where that of the outcomes is declared. `declared` are the
+    outcomes that `operation` reports, by default those of the reply to the request.
+    """
+    outcomes = declared or view.bulk.reply.outcomes
+    body = None if outcomes is None else read_outcomes(outcomes, response)
+    entries = () if outcomes is None else entries_of(view.bulk, outcomes, body, view.request.items) or ()
+    told = [(one.items, one.failed, one.not_run, key_text(one.id), one.version, repr(one.error)) for one in entries]
+    is_ordered = outcomes is None or outcomes.in_order
+    schema = declared_schema(operation or view.operation, response)
+    said = declared_part(schema, response.data, is_ordered=is_ordered)
+    return told if is_ordered else sorted(told, key=repr), said
+
+
+def declared_schema(operation: Operation, response: Response) -> Schema | None:
+    """Return the schema that an operation declares for the body of a response, None when it declares none."""
+    declared = operation.response(response.status)
+    media = declared.media(response.headers.get("Content-Type", "application/json")) if declared else None
+    return None if media is None else media.schema
 
 
 def _is_kept(declared: BulkJob, end: JobPoll | None, asked: Exchange) -> bool:

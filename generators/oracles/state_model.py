@@ -4,16 +4,18 @@ Begin with `StateModel`. `begin`, `commit` and `roll_back` bracket the items of 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from contracts.bulk.model import Resource
 from contracts.messages import Exchange
+from contracts.schemas.equality import key_text
 from generators.client.environments import Environment
 from generators.requests.known_records import KnownRecords
 
 NO_MEMBERS: Final[Mapping[str, object]] = {}
+Canonical: TypeAlias = Callable[[str, str, object], object]
 
 
 class RecordSet(NamedTuple):
@@ -23,8 +25,15 @@ class RecordSet(NamedTuple):
     resource: str
 
 
+ANY_VALUE: Final = object()
+REVIVAL: Final = "revival"
+
+
 class PreviousValues(NamedTuple):
-    """The values that a member had before it was changed, and the operation that changed it."""
+    """The values that a member had before it was changed, and the operation that changed it.
+
+    `ANY_VALUE` is one that is not known; `REVIVAL` is a write that brought a deleted record back.
+    """
 
     values: tuple[object, ...]
     by: str
@@ -67,15 +76,21 @@ class RecordState:
 class StateModel:
     """What is known of every record that a request has named. Keys are compared as texts.
 
-    `first_versions` are the versions of new records by resource, as far as observed. `pending` counts the values of
+    `canonical` gives the values of a resource's member, by its name, one form. `first_versions` are the versions of new
+    records by resource, as far as observed. `pending` counts the values of
     records that may exist under unknown keys, `forbidden` are values of records that must not exist, `unknown` are
     the records that should be read.
     """
 
     def __init__(
-        self, resources: Mapping[str, Resource], environment: Environment, first_versions: dict[str, int] | None = None
+        self,
+        resources: Mapping[str, Resource],
+        environment: Environment,
+        first_versions: dict[str, int] | None = None,
+        *,
+        canonical: Canonical | None = None,
     ) -> None:
-        self.resources = resources
+        self.resources, self._canonical = resources, canonical or _as_it_is
         self._environment = environment
         self._entries: dict[RecordSet, dict[str, RecordState]] = {}
         self._holders: dict[tuple[RecordSet, tuple[str, ...], str], dict[str, None]] = {}
@@ -98,7 +113,7 @@ class StateModel:
 
     def find(self, where: RecordSet, key: object) -> RecordState | None:
         """Return the state of a record, None when no request has named it."""
-        return self._entries.get(where, {}).get(str(key))
+        return self._entries.get(where, {}).get(key_text(key))
 
     def entries(self, where: RecordSet) -> Sequence[RecordState]:
         """Return the states of the records in a record set."""
@@ -110,7 +125,7 @@ class StateModel:
 
     def has_alias(self, where: RecordSet, key: object) -> bool:
         """Return whether a record with this key was named in a data set that may be the same as this one."""
-        return any(str(key) in self._entries[one] for one in self._aliases(where))
+        return any(key_text(key) in self._entries[one] for one in self._aliases(where))
 
     def _aliases(self, where: RecordSet) -> list[RecordSet]:
         """Return the record sets of the same resource whose data set may be the same as this one."""
@@ -124,12 +139,12 @@ class StateModel:
     def mark_aliases_unknown(self, where: RecordSet, key: object) -> None:
         """Mark records with this key unknown in data sets that may be the same as this one."""
         for one in self._aliases(where):
-            if str(key) in self._entries[one]:
+            if key_text(key) in self._entries[one]:
                 self.mark_unknown(one, key)
 
     def put(self, entry: RecordState) -> None:
         """Store a record's state."""
-        key = str(entry.key)
+        key = key_text(entry.key)
         if entry.where not in self._entries:
             self._entries[entry.where] = {}
             self._aliases_by_set.clear()
@@ -166,10 +181,11 @@ class StateModel:
 
     def was_referred_to(self, where: RecordSet, key: object) -> bool:
         """Return whether any record has ever referred to this one."""
-        return (where, str(key)) in self._referrers
+        return (where, key_text(key)) in self._referrers
 
     def add_pending(self, where: RecordSet, members: Mapping[str, object]) -> None:
         """Note that a record with these members may exist, now or later, under an unknown key."""
+        self.permit(members)
         self.pending.update(_scalars(members))
         self._referred.update(self._referred_by(where, members))
 
@@ -187,7 +203,12 @@ class StateModel:
         for member, named in resource.references.items() if resource is not None else ():
             value = members.get(member)
             if value is not None:
-                yield RecordSet(where.scope, named), str(value) if isinstance(value, str | int) else ""
+                yield RecordSet(where.scope, named), key_text(value) if isinstance(value, str | int) else ""
+
+    def permit(self, members: Mapping[str, object]) -> None:
+        """Note that a record with these members may exist now."""
+        for value in _scalars(members) if self.forbidden else ():
+            self.forbidden.pop(value, None)
 
     def is_pending(self, value: object) -> bool:
         """Return whether a value may belong to a record with an unknown key."""
@@ -195,7 +216,7 @@ class StateModel:
 
     def may_be_referred_to(self, where: RecordSet, key: object) -> bool:
         """Return whether a record in an unknown state may refer to this one."""
-        return self._referred[where, str(key)] > 0 or self._referred[where, ""] > 0
+        return self._referred[where, key_text(key)] > 0 or self._referred[where, ""] > 0
 
     def begin(self) -> None:
         """Begin to record changes, so that they can be rolled back."""
@@ -224,16 +245,19 @@ class StateModel:
         self, where: RecordSet, members: tuple[str, ...], values: Mapping[str, object]
     ) -> Iterator[RecordState]:
         """Yield the records that have, or may have, these values of members that are unique together."""
-        for key in self._holders.get((where, members, _unique_values(members, values)), ()):
+        for key in self._holders.get((where, members, self._unique_values(where, members, values)), ()):
             yield self._entries[where][key]
 
     def was_taken(self, where: RecordSet, members: tuple[str, ...], values: Mapping[str, object]) -> bool:
         """Return whether any record has ever had these values of members that are unique together."""
-        return (where, members, _unique_values(members, values)) in self._holders
+        return (where, members, self._unique_values(where, members, values)) in self._holders
+
+    def _unique_values(self, where: RecordSet, members: tuple[str, ...], values: Mapping[str, object]) -> str:
+        return repr([self._canonical(where.resource, member, values.get(member)) for member in members])
 
     def referrers(self, where: RecordSet, key: object) -> Iterator[RecordState]:
         """Yield the records that refer, or may refer, to one."""
-        for place, own in self._referrers.get((where, str(key)), ()):
+        for place, own in self._referrers.get((where, key_text(key)), ()):
             yield self._entries[place][own]
 
     def known(self, scope: str) -> KnownRecords:
@@ -248,19 +272,21 @@ class StateModel:
     def _index(self, entry: RecordState | None, by: int) -> None:
         if entry is None or entry.present is False:
             return
-        resource, key = self.resources.get(entry.where.resource), str(entry.key)
+        resource, key = self.resources.get(entry.where.resource), key_text(entry.key)
         for members in resource.unique if resource is not None else ():
-            place = self._holders.setdefault((entry.where, members, _unique_values(members, entry.members)), {})
+            place = self._holders.setdefault(
+                (entry.where, members, self._unique_values(entry.where, members, entry.members)), {}
+            )
             _count(place, key, by)
         for member, named in resource.references.items() if resource is not None else ():
             value = entry.members.get(member)
             if isinstance(value, str | int):
-                of = (RecordSet(entry.where.scope, named), str(value))
+                of = (RecordSet(entry.where.scope, named), key_text(value))
                 _count(self._referrers.setdefault(of, {}), (entry.where, key), by)
 
     def _update_known_records(self, old: RecordState | None, entry: RecordState) -> None:
         """Update the known records and the records to read."""
-        where, name = entry.where, (entry.where, str(entry.key))
+        where, name = entry.where, (entry.where, key_text(entry.key))
         known = self._known_of(where.scope)
         if not entry.is_known:
             known.forget(where.resource, entry.key)
@@ -273,6 +299,11 @@ class StateModel:
             self.unknown[name] = None
         else:
             self.unknown.pop(name, None)
+
+
+def _as_it_is(resource: str, name: str, value: object) -> object:
+    del resource, name
+    return value
 
 
 def _may_be_same(scope: str, plain: str, tenant: str) -> bool:
@@ -289,7 +320,3 @@ def _count(place: dict[Any, None], key: object, by: int) -> None:
         place[key] = None
     else:
         place.pop(key, None)
-
-
-def _unique_values(members: tuple[str, ...], values: Mapping[str, object]) -> str:
-    return repr([values.get(member) for member in members])

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import NAMESPACE_DNS, uuid5
 
 from contracts.bulk.model import Resource
+from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
 from generators.errors import NotApplicableError
 
@@ -72,7 +73,7 @@ class Names:
         return f"~{self.slots_by_value[value]}" if known and value in self.slots_by_value else value
 
     def _normalised_member(self, name: str, value: object) -> object:
-        slot = None if isinstance(value, dict | list) else self.parents.get((name, str(value)))
+        slot = None if isinstance(value, dict | list) else self.parents.get((name, key_text(value)))
         return self.normalise(value) if slot is None else f"~{slot}"
 
     def _normalised_text(self, text: str) -> str:

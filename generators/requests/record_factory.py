@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from contracts.bulk.model import Resource
 from contracts.openapi.model import Contract
+from contracts.schemas.equality import key_text
 from contracts.schemas.keywords import is_annotation
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import escape
@@ -245,7 +246,8 @@ class RecordFactory:
         live = context.known.live(self.name)
         if live and not (self.resource is not None and self.resource.ignore_case):
             other = str(context.choose(live).key).swapcase()
-            if context.known.find(self.name, other) is None and (self.name, other) not in context.used:
+            is_other = key_text(other) != key_text(other.swapcase())  # a UUID is the same in any case
+            if is_other and context.known.find(self.name, other) is None and (self.name, other) not in context.used:
                 context.used.add((self.name, other))
                 yield other
 

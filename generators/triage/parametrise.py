@@ -6,6 +6,7 @@ Begin with `parametrise`.
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from contracts.bulk.jobs import FINAL_STATES
@@ -15,7 +16,7 @@ from contracts.openapi.model import Contract
 from contracts.openapi.routing import split_path
 from contracts.syntax.text import tokens_of
 from generators.client.environments import NUMBERS_PER_ENVIRONMENT, Environment
-from generators.client.session import TraceEvent
+from generators.client.session import TraceEvent, settling_times
 from generators.requests.known_records import FIRST_NUMBER
 from generators.triage.script import (
     CAPITAL_PREFIX_VARIABLE,
@@ -49,8 +50,13 @@ def parametrise(
 
     With `is_timed`, when it took real time, polls of finished jobs are repeated until the job ends.
     """
-    paths = {one.id: one.path for one in contract.operations}
-    parametriser = Parametriser(prefix=environment.prefix, base=environment.base, ids=id_members(contract), paths=paths)
+    parametriser = Parametriser(
+        prefix=environment.prefix,
+        base=environment.base,
+        ids=id_members(contract),
+        paths={one.id: one.path for one in contract.operations},
+        settling=settling_times(contract),
+    )
     steps = [
         WaitStep(seconds=one) if isinstance(one, float) else parametriser.request_step(n, one)
         for n, one in enumerate(events)
@@ -109,13 +115,14 @@ class Parametriser:
     """The state while a trace is parametrised.
 
     `sent_values` are values that a request had first, `candidates` those that a response had first. `paths` maps
-    operationIds to path templates.
+    operationIds to path templates, `settling` those of reads to how long they may lag behind.
     """
 
     prefix: str
     base: int
     ids: frozenset[str]
     paths: Mapping[str, str] = field(default_factory=dict)
+    settling: Mapping[str, timedelta] = field(default_factory=dict)
     sent_values: set[str] = field(default_factory=set)
     candidates: dict[str, CaptureCandidate] = field(default_factory=dict)
     used: dict[int, list[Capture]] = field(default_factory=dict)
@@ -133,6 +140,7 @@ class Parametriser:
             headers=tuple(
                 (name, self._text(value)) for name, value in request.headers if name.lower() not in CONNECTION_HEADERS
             ),
+            settle=self.settling.get(exchange.operation or "", timedelta(0)).total_seconds(),
             data=ABSENT if data is ABSENT else self._with_variables(data, is_id=False),
             raw=raw_bytes(self._text(request.body.decode("utf-8", "surrogateescape"))) if data is ABSENT else b"",
         )

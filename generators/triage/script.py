@@ -59,7 +59,8 @@ class RequestStep:
     """A request. Its texts may contain variables: `{{id1}}`, or `{{id1:number}}` for a text that becomes a number.
 
     `path` is split into segments and decoded. `data` is the JSON value of the body, `raw` any other body, which
-    may contain variables too. The request is repeated while `busy` holds.
+    may contain variables too. The request is repeated while `busy` holds. `settle` is the time in seconds that must
+    have passed since the last write, where a read may lag behind.
     """
 
     operation: str
@@ -71,6 +72,7 @@ class RequestStep:
     raw: bytes = b""
     captures: tuple[Capture, ...] = ()
     busy: PollCondition | None = None
+    settle: float = 0.0
 
     @property
     def raw_text(self) -> str:
@@ -243,7 +245,7 @@ def _send(step: RequestStep, names: dict[str, str], session: Session) -> Exchang
         request = build_request(step, names)
     except UnknownNameError:
         return None
-    exchange = session.exchange(request)
+    exchange = session.send(request)
     for capture in step.captures:
         value = captured_value(capture, exchange.response, names)
         if value is not None:

@@ -12,6 +12,7 @@ import secrets
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ BLANK = re.compile(r"\{\{([a-z]+\d*)(:number)?\}\}")
 DELAYS = (0.1, 0.2, 0.4, 0.8, 1.6, *(2.0,) * 9)  # seconds between two polls of unfinished work
 TRAVELLING = frozenset(("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"))
 DIGITS = 20  # of a text that becomes a number
+RETRIES = 8  # repetitions of a request that is answered with 429 and Retry-After
 ABSENT = object()  # the JSON value of a body that is none
 Response = tuple[int, Mapping[str, str], Any]
 """Status, headers by lower-case name, and the JSON value of the body."""
@@ -74,7 +76,16 @@ def send(server: "Server", step: Mapping[str, Any], names: dict[str, str]) -> Re
     body = (
         json.dumps(fill(step["json"], names)).encode() if "json" in step else filled_text(step.get("text", ""), names)
     )
+    if "settle" in step:
+        server.settle(step["settle"])
     response = server.send(step["method"], f"{server.path}/{path}", query, headers, body)
+    for _ in range(RETRIES):
+        if response[0] != 429 or "retry-after" not in response[1]:  # noqa: PLR2004 - Too Many Requests, RFC 6585
+            break
+        server.wait(seconds_of(response[1]["retry-after"]))
+        response = server.send(step["method"], f"{server.path}/{path}", query, headers, body)
+    if "settle" not in step:
+        server.written = time.monotonic()
     for capture in step.get("learn", []):
         value = value_of(capture, response, names)
         if value is not None:
@@ -89,6 +100,7 @@ class Server:
         parts = urlsplit(url.rstrip("/").removesuffix(mount) + mount)
         self.kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self.netloc, self.path = parts.netloc, parts.path.rstrip("/")
+        self.written = time.monotonic()
 
     def send(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Send a request and return its response. Raises OSError, HTTPException."""
@@ -103,6 +115,12 @@ class Server:
         except ValueError:
             return response.status, fields, ABSENT
 
+    def settle(self, seconds: float) -> None:
+        """Wait until so many seconds have passed since the last write."""
+        left = seconds - (time.monotonic() - self.written)
+        if left > 0:
+            self.wait(left)
+
     def wait(self, seconds: float) -> None:
         """Advance the clock of a Bulkproof sandbox; wait when the server is another one."""
         sandbox = re.match(r"/@([^/]+)/", f"{self.path}/")
@@ -110,6 +128,19 @@ class Server:
         body = json.dumps({"by": f"PT{seconds:f}S"}).encode()
         if self.send("POST", path, "", {"Content-Type": "application/json"}, body)[0] != 200:  # noqa: PLR2004 - HTTP's own number
             time.sleep(seconds)
+
+
+def seconds_of(retry_after: str) -> float:
+    """Return the seconds that a Retry-After field asks to wait, which has them or a date; at most a minute."""
+    try:
+        until = (
+            time.time() + int(retry_after)
+            if retry_after.isdecimal()
+            else parsedate_to_datetime(retry_after).timestamp()
+        )
+    except ValueError:
+        return 1.0
+    return min(max(until - time.time(), 0.0) + 0.1, 60.0)
 
 
 def fill(value: Any, names: Mapping[str, str]) -> Any:

@@ -136,6 +136,7 @@ def _step_json(step: Step) -> dict[str, Any]:
     made |= {"json": step.data} if step.data is not ABSENT else {}
     made |= {"text": step.raw.decode("latin-1")} if step.raw else {}
     made |= {"busy": {**_capture_json(step.busy.at), "words": list(step.busy.words)}} if step.busy is not None else {}
+    made |= {"settle": step.settle} if step.settle else {}
     return made | ({"learn": [_capture_json(one) for one in step.captures]} if step.captures else {})
 
 
@@ -177,6 +178,7 @@ def _step(data: Mapping[str, Any]) -> Step:
         raw=data.get("text", "").encode("latin-1"),
         captures=tuple(map(_capture, data.get("learn", ()))),
         busy=_busy(data["busy"]) if "busy" in data else None,
+        settle=data.get("settle", 0.0),
     )
 
 

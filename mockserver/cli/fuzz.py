@@ -161,6 +161,7 @@ def job_of(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -
     """Return the configuration that all shards of a campaign share."""
     from generators.fuzz.shards import CampaignConfig
     from mockserver.apis.reference_model import sandbox_model
+    from mockserver.apis.sources import find_sources
     from mockserver.control.server import bundled
 
     return CampaignConfig(
@@ -169,6 +170,7 @@ def job_of(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -
         document=bundled(contract),
         given=given["given"],
         model_factory=None if given["no_model"] else partial(sandbox_model, api, reading_of(given)),
+        made_of_document=find_sources((api,), reading_of(given))[0].is_document,
         seed=given["seed"],
         label=f"fuzz-{token_hex(3)}",  # two campaigns on one server keep out of each other's sandboxes
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from contracts.bulk.model import Idempotency
@@ -25,6 +26,7 @@ from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.oracles.request_oracle import mismatch_fault, replay_fault
+from generators.oracles.response_laws import comparable_reply
 from generators.requests.envelope import SendOptions
 from generators.requests.options import units_of
 
@@ -69,7 +71,7 @@ def _judge_replay(declared: Idempotency, first: TrialResult, again: Exchange) ->
     before, after = first.view.exchange.response, again.response
     if declared.scope == "item":
         return
-    fault = replay_fault(declared, before, after)
+    fault = replay_fault(declared, before, after, partial(comparable_reply, first.view))
     if fault == "status":
         says = f"the same request with the same key is answered with {after.status}, after {before.status}"
         yield trial_finding("idempotent", "replay has another status", says, first, again)

@@ -135,14 +135,15 @@ def _judge_current_items(
         if done.result(slot) == "failed":
             says = f"an item with the live version failed beside one with a stale version ({action})"
             yield trial_finding("stale-version", f"live {action} fails", says, done, initial[slot])
-        elif action != "delete" and _is_wrong_increment(initial[slot].version, after[slot].version):
+        elif action != "delete" and _is_wrong_increment(initial[slot], after[slot]):
             first, now = short(initial[slot].version), short(after[slot].version)
             says = f"one change moved a version from {first} to {now}"
             yield trial_finding("stale-version", "version moves wrongly", says, done, initial[slot], after[slot])
 
 
-def _is_wrong_increment(snapshots_before: object, after: object) -> bool:
-    return snapshots_before is not ABSENT and after is not ABSENT and not is_next(snapshots_before, after)
+def _is_wrong_increment(before: Snapshot, after: Snapshot) -> bool:
+    known = before.version is not ABSENT and after.version is not ABSENT
+    return known and not is_next(before.version, after.version, counts=before.has_counter)
 
 
 def _judge_repeated_version(context: SiteContext, action: str) -> Iterator[Finding]:
@@ -158,7 +159,7 @@ def _judge_repeated_version(context: SiteContext, action: str) -> Iterator[Findi
     after = stored_records(done, slots=[0])[0]
     if done.refused or initial.version is ABSENT:
         return
-    if len(done.slots("done")) > 1 or (action != "delete" and _is_wrong_increment(initial.version, after.version)):
+    if len(done.slots("done")) > 1 or (action != "delete" and _is_wrong_increment(initial, after)):
         says = f"one version served for two items of one request ({action})"
         yield trial_finding("stale-version", f"one version serves two {action}s", says, done, initial, after)
 
