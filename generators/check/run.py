@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import product
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges
 from contracts.openapi.model import Contract, Operation
 from generators.check import warm_up
+from generators.check.events import Event, FindingFound, Finished, LawAnswered, Started, StepBegun
 from generators.check.laws.catalogue import LIST_LAWS, selection
 from generators.check.laws.concurrent_jobs import overlap
 from generators.check.laws.metamorphic import run_at_site
@@ -51,45 +52,6 @@ class CheckPlan:
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 30.0
     laws: Sequence[Law] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """The check begins: the contract's title, its operations with `x-bulk`, and the checks to be reported."""
-
-    contract: str
-    version: str
-    operations: tuple[str, ...]
-    checks: tuple[str, ...]
-    seed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LawAnswered:
-    """The result of one check on one operation."""
-
-    answer: CheckResult
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingFound:
-    """A finding; emitted once per fingerprint, as soon as it is known."""
-
-    finding: Finding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """The check has ended. `words` counts results by status, `calls` requests, `items` items; `seconds` are real."""
-
-    words: Mapping[str, int]
-    findings: tuple[Finding, ...]
-    calls: int
-    items: int
-    seconds: float
-
-
-Event: TypeAlias = Started | LawAnswered | FindingFound | Finished
 
 
 SAFE_METHODS: Final = frozenset(("GET", "HEAD"))
@@ -220,6 +182,7 @@ class _CheckRun:
         looking = [law for law in self._selection.laws if law.judge_exchange is not None]
         for n, operation in enumerate(bulk):
             if any(law.exempt_reason(operation) is None for law in looking):
+                yield StepBegun(doing=f"requests of {operation.id}", calls=self._session.sent)
                 reason = self._skip_reason() or self._try(partial(self._run_at_site, showing, operation, n))
                 self._reasons[operation.id] = self._reasons.get(operation.id) or reason
                 yield from self._judge_exchanges()
@@ -269,6 +232,7 @@ class _CheckRun:
     def _run_law(self, law: Law, operation: Operation, number: int) -> Iterator[Event]:
         exempt, reason = law.exempt_reason(operation), self._skip_reason()
         if law.experiment is not None and exempt is None and not reason:
+            yield StepBegun(doing=f"{law.name} on {operation.id}", calls=self._session.sent)
             reason = self._try(partial(self._run_at_site, law.experiment, operation, number))
             yield from self._judge_exchanges()
         yield self._answered(law.name, operation, exempt, reason)
@@ -359,6 +323,7 @@ class _CheckRun:
         del bulk
         if not self._covers:
             return
+        yield StepBegun(doing="the cases that the schemas define", calls=self._session.sent)
         plan, contract = self._plan, self._session.contract
         operations = [one for one in contract.operations if one.id in self._selection.operations]
         wanted = [one for one in operations if one.method in SAFE_METHODS or not plan.read_only]

@@ -128,11 +128,12 @@ def as_served(contract: Contract, place: TargetOptions) -> Contract:
 
 
 def is_sandbox(contract: Contract, place: TargetOptions) -> bool:
-    """Say whether a Bulkproof server is at an address: one whose control API answers."""
+    """Say whether a Bulkproof server is at an address: one whose control API answers and lacks nothing."""
     control, _ = place.control(contract)
-    if control is not None:
-        control.close()
-    return control is not None
+    if control is None:
+        return False
+    control.close()
+    return not control.lacks
 
 
 def connect(

@@ -45,7 +45,8 @@ WRITERS: Final[Mapping[str, Callable[[Report], bytes]]] = {
 
 
 def write_files(report: Report, files: Mapping[str, Path | None]) -> None:
-    """Write the report in each format for which a file is given. Raises MisuseError."""
+    """Write the report in each format for which a file is given, all that can be. Raises MisuseError."""
+    faults = []
     for name, write in WRITERS.items():
         path = files[name]
         if path is None:
@@ -53,8 +54,9 @@ def write_files(report: Report, files: Mapping[str, Path | None]) -> None:
         try:
             path.write_bytes(write(report))
         except OSError as error:
-            says = f"cannot write {path}: {error.strerror}."
-            raise MisuseError(says, cure="Choose another file.") from None
+            faults.append(f"cannot write {path}: {error.strerror}.")
+    if faults:
+        raise MisuseError(" ".join(faults), cure="Choose another file.")
 
 
 def table(report: Report, *, width: int = 100, colour: bool = False, brief: bool = False) -> str:

@@ -43,6 +43,7 @@ def html_page(report: Report) -> bytes:
         "<main>",
         f"<h1>{title}</h1>",
         _facts(report),
+        f'<p class="failure">The run ended before its time: {escape(report.failure)}</p>' if report.failure else "",
         f"<p>{escape(sources_text(report))}</p>" if sources_text(report) else "",
         _filter(report),
         *(_section(group, rows) for group, rows in report.groups.items()),

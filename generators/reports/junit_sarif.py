@@ -18,7 +18,13 @@ NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ff
 
 def junit_xml(report: Report) -> bytes:
     """Return the report as JUnit XML; failed rows are failures, rows without a verdict are skipped."""
-    root = Element("testsuites", _suite_counts(report.rows, report.title))
+    root = Element("testsuites", _suite_counts(report.rows, report.title, failure=report.failure))
+    if report.failure:
+        suite = SubElement(root, "testsuite", _suite_counts((), "bulkproof", failure=report.failure))
+        case = SubElement(suite, "testcase", {"classname": "bulkproof", "name": "the run", "time": "0"})
+        SubElement(case, "error", {"type": "error", "message": _xml_text(report.failure)}).text = _xml_text(
+            report.failure
+        )
     for group, rows in report.groups.items():
         suite = SubElement(root, "testsuite", _suite_counts(rows, group))
         if report.facts:
@@ -32,10 +38,11 @@ def junit_xml(report: Report) -> bytes:
     return text + b"\n"
 
 
-def _suite_counts(rows: tuple[Row, ...], name: str) -> dict[str, str]:
+def _suite_counts(rows: tuple[Row, ...], name: str, *, failure: str = "") -> dict[str, str]:
     failed = sum(row.status == "failed" for row in rows)
     kept = sum(row.status == "passed" for row in rows)
-    numbers = {"tests": len(rows), "failures": failed, "errors": 0, "skipped": len(rows) - failed - kept, "time": 0}
+    skipped, errors = len(rows) - failed - kept, int(bool(failure))
+    numbers = {"tests": len(rows) + errors, "failures": failed, "errors": errors, "skipped": skipped, "time": 0}
     return {"name": _xml_text(name), **{word: str(number) for word, number in numbers.items()}}
 
 
@@ -89,13 +96,22 @@ def sarif_log(report: Report) -> bytes:
         "version": report.version,
         "rules": [{"id": name, "shortDescription": {"text": says[name]}} for name in names],
     }
-    run = {
+    run: dict[str, Any] = {
         "tool": {"driver": driver},
         "automationDetails": {"description": {"text": report.title}},
         "results": [_result(row, place[_rule_id(row)]) for row in report.rows],
         "properties": dict(report.facts),
+        "invocations": [_invocation(report)],
     }
     return orjson.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, option=orjson.OPT_INDENT_2)
+
+
+def _invocation(report: Report) -> dict[str, Any]:
+    """Return whether the run came to its end, and else why not."""
+    if not report.failure:
+        return {"executionSuccessful": True}
+    told = {"level": "error", "message": {"text": report.failure}}
+    return {"executionSuccessful": False, "toolExecutionNotifications": [told]}
 
 
 def _rule_id(row: Row) -> str:

@@ -54,12 +54,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Rows in reading order. `facts` are names and values shown above them."""
+    """Rows in reading order. `facts` are names and values shown above them.
+
+    `failure` is the reason why the run ended before its time; its rows are what was found until then.
+    """
 
     title: str
     version: str
     rows: tuple[Row, ...]
     facts: tuple[tuple[str, str], ...] = ()
+    failure: str = ""
 
     @property
     def counts(self) -> Mapping[Status, int]:
@@ -180,6 +184,7 @@ ROW_FIELDS: Final = ("group", "says", "status", "detail", "evidence", "fingerpri
 def json_lines(report: Report) -> bytes:
     """Return one JSON object per line: first the report's title and counts, then each row."""
     head = {"report": report.title, "version": report.version, "facts": dict(report.facts), "counts": report.counts}
+    head |= {"error": report.failure} if report.failure else {}
     head |= {"summary": f"{summary_text(report)}. {sources_text(report)}".strip()}
     rows = ({"row": row.id, **{name: getattr(row, name) for name in ROW_FIELDS}, **_breaks(row)} for row in report.rows)
     return b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in (head, *rows))

@@ -1,31 +1,50 @@
 """`bulkproof check`: check an implementation against its contract, within a minute."""
 
 import sys
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from shutil import get_terminal_size
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import click
 
 from mockserver.cli.options import Command, RenamedOption, reading_of, reading_options
+from mockserver.cli.outputs import report_options, reporting, tell
 from mockserver.cli.target import ASSUMPTIONS, OUTPUT, api_of, assumptions_of, name_prefix, place_of, seconds, target
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract
-    from generators.check.run import CheckPlan, Event, Finished
-    from generators.client.environments import TargetOptions
+    from generators.check.events import Event, Finished
+    from generators.check.run import CheckPlan
+    from generators.client.environments import SandboxClient, TargetOptions
+    from generators.client.http import HttpClient
     from generators.oracles.facts import Assumptions
-    from generators.oracles.findings import CheckResult
+    from generators.oracles.findings import CheckResult, Finding
     from generators.reports.model import Report
 
 EXIT_FINDINGS: Final = 1
+LINE_INTERVAL: Final = 10.0  # seconds between two lines of progress in a file
+REDRAW_INTERVAL: Final = 0.1  # seconds between two on a terminal
 
 
-class CheckRun(NamedTuple):
-    """The results of a run."""
+@dataclass(slots=True)
+class CheckRun:
+    """The results of a run so far; `finished` is None until it has ended."""
 
-    answers: "list[CheckResult]"
-    finished: "Finished"
-    is_sandbox: bool
+    answers: "list[CheckResult]" = field(default_factory=list)
+    findings: "list[Finding]" = field(default_factory=list)
+    finished: "Finished | None" = None
+
+    @property
+    def results(self) -> "list[CheckResult]":
+        """The results of checks, those of findings whose check has not ended included."""
+        from generators.oracles.findings import CheckResult
+
+        told = {one.fingerprint for answer in self.answers for one in answer.findings}
+        others = [one for one in self.findings if one.fingerprint not in told]
+        pending = (CheckResult(law=one.law, operation=one.operation, word="failed", findings=(one,)) for one in others)
+        return [*self.answers, *(pending if self.finished is None else ())]
 
 
 @click.command(cls=Command)
@@ -56,10 +75,7 @@ class CheckRun(NamedTuple):
 @ASSUMPTIONS
 @click.option("--baseline", type=OUTPUT, help="File of known findings: they are reported, but do not fail the run.")
 @click.option("--baseline-update", is_flag=True, help="Write the findings to the baseline file.")
-@click.option("--junit", type=OUTPUT, help="Write a JUnit XML report.")
-@click.option("--jsonl", type=OUTPUT, help="Write a JSON Lines report.")
-@click.option("--sarif", type=OUTPUT, help="Write a SARIF report.")
-@click.option("--html", type=OUTPUT, help="Write an HTML report.")
+@report_options
 @click.option("-v", "--verbose", is_flag=True, help="List passed checks too.")
 def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
     """Check an implementation against its contract.
@@ -72,21 +88,35 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
 
     bulkproof check openapi.yaml --url https://staging.example.com --auth "$TOKEN" --junit report.xml
     """
+    from contextlib import closing
+
     from contracts.errors import MisuseError
+    from generators.client.environments import connect, control_note, is_sandbox
     from generators.triage.corpus import broad_baseline_note, read_baseline, write_baseline
 
     baseline, update = given["baseline"], given["baseline_update"]
-    if update and baseline is None:
-        raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
-    known = read_baseline(baseline) if baseline is not None and not update else frozenset()
-    contract, plan = _planned(api, mount, place_of(url, given), given)
-    result = _run(contract, url, plan, given["control_token"])
-    if update:
-        write_baseline(baseline, result.finished.findings)
-        known = frozenset(one.fingerprint for one in result.finished.findings)
-    report = _report(contract, plan, result, known, assumptions_of(given, is_sandbox=result.is_sandbox))
-    _tell(report, given)
-    click.echo(broad_baseline_note(known, result.finished.findings), err=True, nl=False)
+    with reporting(api, given) as so_far:
+        if update and baseline is None:
+            raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
+        known = read_baseline(baseline) if baseline is not None and not update else frozenset()
+        place = place_of(url, given)
+        contract, plan = _planned(api, mount, place, given)
+        if note := control_note(contract, place, needs_sandboxes=False)[1]:
+            click.echo(note, err=True)
+        client = connect(
+            contract, url, headers=plan.headers, control_token=given["control_token"], timeout=plan.timeout
+        )
+        assumptions = assumptions_of(given, is_sandbox=is_sandbox(contract, place))
+        run = CheckRun()
+        so_far.report = lambda: _report(contract, plan, run, known, assumptions)
+        with closing(client):
+            _play(contract, client, plan, run)
+        if update:
+            write_baseline(baseline, run.findings)
+            known = frozenset(one.fingerprint for one in run.findings)
+        report = _report(contract, plan, run, known, assumptions)
+    tell(report, given, brief=not given["verbose"])
+    click.echo(broad_baseline_note(known, run.findings), err=True, nl=False)
     return EXIT_FINDINGS if report.counts.get("failed") else 0
 
 
@@ -118,56 +148,36 @@ def _planned(
     return contract, plan
 
 
-def _run(contract: "Contract", url: str, plan: "CheckPlan", token: str) -> CheckRun:
-    from contextlib import closing
-
-    from generators.check.run import Finished, LawAnswered
+def _play(contract: "Contract", client: "SandboxClient | HttpClient", plan: "CheckPlan", run: CheckRun) -> None:
+    """Run the check, collect its results, and show progress."""
+    from generators.check.events import FindingFound, Finished, LawAnswered
     from generators.check.run import check as events_of
-    from generators.client.environments import TargetOptions, connect, control_note
 
-    place = TargetOptions(url=url, headers=plan.headers, control_token=token, timeout=plan.timeout)
-    if note := control_note(contract, place, needs_sandboxes=False)[1]:
-        click.echo(note, err=True)
-    client = connect(contract, url, headers=plan.headers, control_token=token, timeout=plan.timeout)
-    with closing(client):
-        events = [*_shown(events_of(contract, client, plan))]
-    answers = [event.answer for event in events if isinstance(event, LawAnswered)]
-    return CheckRun(answers, next(event for event in events if isinstance(event, Finished)), client.controlled)
-
-
-def _shown(events: "Iterator[Event]") -> "Iterator[Event]":
-    """Pass events on, and show progress on a terminal."""
-    answered = found = 0
-    is_terminal = sys.stderr.isatty()
-    for event in events:
-        kind = type(event).__name__
-        answered, found = answered + (kind == "LawAnswered"), found + (kind == "FindingFound")
-        if is_terminal:
-            click.echo(f"\r\x1b[K{answered} results, {found} findings", err=True, nl=False)
-        yield event
-    if is_terminal:
-        click.echo("\r\x1b[K", err=True, nl=False)
+    with CheckProgress() as progress:
+        for event in events_of(contract, client, plan):
+            if isinstance(event, LawAnswered):
+                run.answers.append(event.answer)
+            elif isinstance(event, FindingFound):
+                run.findings.append(event.finding)
+            elif isinstance(event, Finished):
+                run.finished = event
+            progress.show(event, run)
 
 
 def _report(
-    contract: "Contract", plan: "CheckPlan", result: CheckRun, known: frozenset[str], assumptions: "Assumptions"
+    contract: "Contract", plan: "CheckPlan", run: CheckRun, known: frozenset[str], assumptions: "Assumptions"
 ) -> "Report":
     from generators.oracles.facts import FactFinder
     from generators.reports.from_runs import check_report
     from mockserver import VERSION
 
-    end = result.finished
-    facts = [
-        ("server", plan.base),
-        ("seed", str(plan.seed)),
-        ("calls", str(end.calls)),
-        ("items", str(end.items)),
-        ("seconds", f"{end.seconds:.1f}"),
-    ]
-    title = f"{contract.title} {contract.version}"
+    end = run.finished
+    facts = [("server", plan.base), ("seed", str(plan.seed))]
+    if end is not None:
+        facts += [("calls", str(end.calls)), ("items", str(end.items)), ("seconds", f"{end.seconds:.1f}")]
     return check_report(
-        title,
-        result.answers,
+        f"{contract.title} {contract.version}",
+        run.results,
         version=VERSION,
         base=plan.base,
         facts=facts,
@@ -177,12 +187,39 @@ def _report(
     )
 
 
-def _tell(report: "Report", given: Mapping[str, Any]) -> None:
-    from shutil import get_terminal_size
+class CheckProgress:
+    """Shows a check's progress on stderr: on a terminal in a line that is rewritten, else every ten seconds."""
 
-    from generators.reports.console import table, write_files
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._began = self._shown = monotonic()
+        self._doing = ""
 
-    write_files(report, given)
-    width = get_terminal_size((100, 24)).columns
-    text = table(report, width=width, colour=sys.stdout.isatty(), brief=not given["verbose"])
-    click.echo(text, nl=False)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_terminal:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+    def show(self, event: "Event", run: CheckRun) -> None:
+        """Show the state of a run after an event."""
+        from generators.check.events import StepBegun
+
+        now = monotonic()
+        if isinstance(event, StepBegun):
+            self._doing = f", {_count(event.calls, 'request')}, now {event.doing}"
+        every = REDRAW_INTERVAL if self._is_terminal else LINE_INTERVAL
+        if now - self._shown < every:
+            return
+        self._shown = now
+        counts = f"{_count(len(run.answers), 'result')}, {_count(len(run.findings), 'finding')}"
+        line = f"{now - self._began:.0f} s, {counts}{self._doing}"
+        if self._is_terminal:
+            click.echo(f"\r\x1b[K{line[: get_terminal_size((100, 24)).columns - 1]}", err=True, nl=False)
+        else:
+            click.echo(line, err=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mockserver.cli.options import Command, reading_of, reading_options
+from mockserver.cli.outputs import RunSoFar, report_options, reporting, tell
 from mockserver.cli.self_test import require_no_self_test, run_self_tests, self_test
 from mockserver.cli.target import ASSUMPTIONS, api_of, assumptions_of, place_of, require_server, seconds, target
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from generators.fuzz.executors import Executor
     from generators.fuzz.progress import CampaignState
     from generators.fuzz.shards import CampaignConfig
+    from generators.reports.model import Report
 
 EXIT_FINDINGS: Final = 1
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -55,10 +57,7 @@ FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 @click.option("--baseline", type=FILE, help="File of known findings: they are reported, but do not fail the run.")
 @click.option("--baseline-update", is_flag=True, help="Write the findings to the baseline file.")
 @click.option("--stop-at-first", is_flag=True, help="Stop after the first confirmed finding.")
-@click.option("--junit", type=FILE, help="Write a JUnit XML report.")
-@click.option("--jsonl", type=FILE, help="Write a JSON Lines report.")
-@click.option("--sarif", type=FILE, help="Write a SARIF report.")
-@click.option("--html", type=FILE, help="Write an HTML report.")
+@report_options
 @self_test
 @click.pass_context
 def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: str | None, **given: Any) -> int:
@@ -81,22 +80,23 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     if given["self_test"]:
         return run_self_tests(context, api, given)
     require_no_self_test(context)
-    if api is None or url is None:
-        raise click.UsageError(f"Missing {'argument API or FILE' if api is None else 'option --url'}.", context)
     from contracts.errors import MisuseError
     from generators.client.http import NoAnswerError
 
-    contract = api_of(api, mount, place_of(url, given), reading_of(given)).contract
-    require_server(url, given["timeout"])
-    try:
-        state = _campaign(contract, api, url, given)
-    except NoAnswerError as error:
-        cure = "Findings are stored in the corpus; run the same command again to continue."
-        raise MisuseError(f"the server stopped responding: {error}.", cure=cure) from None
+    with reporting(api or "fuzz", given) as so_far:
+        if api is None or url is None:
+            raise click.UsageError(f"Missing {'argument API or FILE' if api is None else 'option --url'}.", context)
+        contract = api_of(api, mount, place_of(url, given), reading_of(given)).contract
+        require_server(url, given["timeout"])
+        try:
+            state = _campaign(contract, api, url, given, so_far)
+        except NoAnswerError as error:
+            cure = "Findings are stored in the corpus; run the same command again to continue."
+            raise MisuseError(f"the server stopped responding: {error}.", cure=cure) from None
     return EXIT_FINDINGS if state.broken else 0
 
 
-def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "CampaignState":
+def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any], so_far: RunSoFar) -> "CampaignState":
     from contracts.errors import MisuseError
     from generators.client.environments import is_sandbox
     from generators.fuzz.coordinator import Campaign
@@ -108,6 +108,11 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
         raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
     job = job_of(contract, api, url, given)
     progress = progress_listener(is_terminal=sys.stderr.isatty(), say=lambda text: click.echo(text, err=True))
+    state = CampaignState(
+        known=read_baseline(baseline) if baseline is not None and not update else frozenset(),
+        assumptions=assumptions_of(given, is_sandbox=is_sandbox(contract, job.place)),
+    )
+    so_far.report = lambda: _report(contract, url, state, given)
     campaign = Campaign(
         job=job,
         executor=_executor(job, given),
@@ -115,15 +120,12 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
         seconds=given["max_time"],
         corpus=Corpus(folder=given["corpus"]),
         schemas=not given["no_schemathesis"],
-        state=CampaignState(
-            known=read_baseline(baseline) if baseline is not None and not update else frozenset(),
-            assumptions=assumptions_of(given, is_sandbox=is_sandbox(contract, job.place)),
-        ),
+        state=state,
         stops_at_first=given["stop_at_first"],
     )
     try:
         with _interrupted_by_sigterm():
-            state = campaign.run()
+            campaign.run()
     finally:
         progress.ended()
     if not (state.calls or state.findings or state.replays or campaign.interrupted):
@@ -132,7 +134,7 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
     if update:
         write_baseline(baseline, findings)
         state.known = frozenset(one.fingerprint for one in findings)
-    _report(contract, url, state, given)
+    tell(_report(contract, url, state, given), given, brief=True)
     click.echo(broad_baseline_note(state.known, findings), err=True, nl=False)
     return state
 
@@ -189,14 +191,8 @@ def _executor(job: "CampaignConfig", given: Mapping[str, Any]) -> "Executor":
     return DaskExecutor(job, workers=given["workers"], address=given["cluster"])
 
 
-def _report(contract: "Contract", url: str, state: "CampaignState", given: Mapping[str, Any]) -> None:
-    from shutil import get_terminal_size
-
-    from generators.reports.console import table, write_files
+def _report(contract: "Contract", url: str, state: "CampaignState", given: Mapping[str, Any]) -> "Report":
     from generators.reports.from_runs import campaign_report
     from mockserver import VERSION
 
-    report = campaign_report(state, contract, version=VERSION, url=url, seed=given["seed"])
-    write_files(report, given)
-    width = get_terminal_size((100, 24)).columns
-    click.echo(table(report, width=width, colour=sys.stdout.isatty(), brief=True), nl=False)
+    return campaign_report(state, contract, version=VERSION, url=url, seed=given["seed"])

@@ -1,11 +1,14 @@
 """`bulkproof check`: what it finds, what it writes, and how it ends."""
 
 import json
+import re
 from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
 
+from contracts.errors import MisuseError
+from generators.check import run as run_module
 from mockserver.cli import main
 from mockserver.cli.target import assumptions_of, authorization, seconds
 
@@ -207,3 +210,59 @@ def test_an_old_option_name_does_as_the_new_one(genero):
     assert (code, "--name-prefix" in out, "--salt" in out, error) == (0, True, False, "")
     _, _, error = run(*words, "--salt", "x")
     assert error.splitlines()[-1] == "Error: Invalid value for '--name-prefix': 'x' is not 5 characters of 0-9 and a-z."
+
+
+def reports_of(folder):
+    """Return the options for a report in each format, and what the files have."""
+    files = {name: folder / f"report.{name}" for name in ("junit", "jsonl", "sarif", "html")}
+    options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    return options, lambda: {name: path.read_text() for name, path in files.items()}
+
+
+@pytest.mark.parametrize("command", ["check", "fuzz"])
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("genero", "--url", "http://127.0.0.1:1"), "127.0.0.1:1"),
+        (("genroe", "--url", "http://127.0.0.1:1"), "there is no API 'genroe'"),
+        (("genero", "--url", "http://127.0.0.1:1", "--baseline-update"), "127.0.0.1:1|needs a file"),
+    ],
+)
+def test_what_could_not_run_is_in_every_report(tmp_path, command, words, reason):
+    """Exit code 2 writes each file with the reason: an error of JUnit, a failed invocation of SARIF."""
+    options, written = reports_of(tmp_path)
+    done = CliRunner().invoke(main, [command, *words, *options])
+    assert done.exit_code == 2
+    files = written()
+    told = done.stderr.removeprefix("Error: ").strip()
+    assert re.search(reason, told)
+    (error,) = ET.fromstring(files["junit"]).iter("error")  # noqa: S314 - our own file
+    assert (error.get("message"), ET.fromstring(files["junit"]).get("errors")) == (told, "1")  # noqa: S314 - the same
+    (run_told,) = json.loads(files["sarif"])["runs"]
+    assert run_told["invocations"] == [
+        {
+            "executionSuccessful": False,
+            "toolExecutionNotifications": [{"level": "error", "message": {"text": told}}],
+        }
+    ]
+    assert json.loads(files["jsonl"].splitlines()[0])["error"] == told
+    assert "The run ended before its time" in files["html"]
+
+
+def test_what_was_found_before_the_server_went_is_told(genero, tmp_path, monkeypatch):
+    """A run that ends in the middle reports what it had found until then, with the reason."""
+    assert genero.control("PUT", "scenarios", ASSUMED_BUG).status == 200
+    events = run_module.check
+
+    def cut(*given):
+        for event in events(*given):
+            yield event
+            if isinstance(event, run_module.FindingFound):
+                raise MisuseError("the server is gone.")
+
+    monkeypatch.setattr(run_module, "check", cut)
+    options, written = reports_of(tmp_path)
+    code, _, error = run("genero", "--url", url_of(genero), "--only", "isolated", "--only", "postJob", *options)
+    assert (code, error) == (2, "Error: the server is gone.\n")
+    head, *rows = [json.loads(line) for line in written()["jsonl"].splitlines()]
+    assert (head["error"], [one["status"] for one in rows]) == ("the server is gone.", ["failed"])

@@ -1,0 +1,81 @@
+"""The report files of a command that judges: they are written however the run ends.
+
+Begin with `REPORT_OPTIONS` and `reporting`.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from mockserver.cli.target import OUTPUT
+
+if TYPE_CHECKING:
+    from generators.reports.model import Report
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+REPORT_FORMATS: Final = {"junit": "a JUnit XML", "jsonl": "a JSON Lines", "sarif": "a SARIF", "html": "an HTML"}
+
+
+def report_options(command: Decorated) -> Decorated:
+    """Add an option for each format of a report to a command."""
+    made = [
+        click.option(f"--{name}", type=OUTPUT, help=f"Write {words} report.") for name, words in REPORT_FORMATS.items()
+    ]
+    return reduce(lambda done, option: option(done), reversed(made), command)
+
+
+@dataclass(slots=True)
+class RunSoFar:
+    """What a run has found so far: `report` makes a report of it, None before there is anything to tell."""
+
+    report: "Callable[[], Report] | None" = None
+
+
+@contextmanager
+def reporting(title: str, given: Mapping[str, Any]) -> "Iterator[RunSoFar]":
+    """Write the report files with the reason when the run inside fails, whatever was found until then, and go on.
+
+    `title` stands in a report of nothing.
+    """
+    so_far = RunSoFar()
+    try:
+        yield so_far
+    except (Exception, KeyboardInterrupt) as error:
+        if any(given[name] is not None for name in REPORT_FORMATS):
+            _write_failure(title, given, so_far, _reason(error))
+        raise
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "The run was interrupted."
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    return str(error) or type(error).__name__
+
+
+def _write_failure(title: str, given: Mapping[str, Any], so_far: RunSoFar, reason: str) -> None:
+    from contracts.errors import MisuseError
+    from generators.reports.console import write_files
+    from generators.reports.model import Report
+    from mockserver import VERSION
+
+    found = so_far.report() if so_far.report is not None else Report(title=title, version=VERSION, rows=())
+    with suppress(MisuseError):  # the error that ended the run is the one to be told
+        write_files(replace(found, failure=reason), given)
+
+
+def tell(report: "Report", given: Mapping[str, Any], *, brief: bool) -> None:
+    """Write the report files, and print the report as a table."""
+    from shutil import get_terminal_size
+
+    from generators.reports.console import table, write_files
+
+    write_files(report, given)
+    width = get_terminal_size((100, 24)).columns
+    click.echo(table(report, width=width, colour=sys.stdout.isatty(), brief=brief), nl=False)
