@@ -224,8 +224,8 @@ class ReadOracle:
         if act is None or _is_selective(act, exchange):
             return False
         page = act.page
-        if len(query) > (page.take is not None) + (page.skip is not None):
-            return False
+        if not query.keys() <= {at.partition(":")[2] for at in (page.take, page.skip) if at is not None}:
+            return False  # another parameter may select
         if page.skip is not None and query.get(page.skip.partition(":")[2], "0") != "0":
             return False
         total = read_response(exchange.response, page.total) if page.total is not None else ABSENT

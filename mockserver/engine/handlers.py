@@ -13,6 +13,7 @@ from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.inference import page_of
 from contracts.openapi.model import Operation, is_json
 from contracts.openapi.parameters import INTEGER
+from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import look_up
 from mockserver.api.model import ItemRun, Refusal, RequestContext, json_response
 from mockserver.bulk.execution import populate_scope, serve_bulk
@@ -41,8 +42,9 @@ from mockserver.engine.document_responses import (
     success_status,
     with_body,
 )
+from mockserver.engine.inferred_lists import asked_list, list_headers
 from mockserver.engine.inferred_records import serve_inferred
-from mockserver.engine.lists import list_window
+from mockserver.engine.lists import list_window, records_of
 from mockserver.stores.interface import Collection, Record
 from mockserver.stores.memory import Overlay
 
@@ -290,6 +292,8 @@ def _shown(
 
 
 def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, act: RecordAct) -> Response:
+    if act.inferred and context.api.plain and (body := _list_body(context)) is not None:
+        return _serve_asked(context, run, rules, act, body)
     window = list_window(context, act, rules.resource)
     if isinstance(window, Response):
         return window
@@ -299,6 +303,32 @@ def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, act: 
     beside = {at: value for at, value in fields.items() if not is_outside(at)}
     shown = [context.api.hooks.render(run, rules.resource, one) for one in window.records]
     return _shown(context, act, 200, shown, Headers(tuple(outside)), beside=beside)
+
+
+def _list_body(context: RequestContext) -> Schema | None:
+    """Return the schema of a list's response, None where it has none."""
+    response = _operation(context).response(200)
+    media = None if response is None else next((one for one in response.content if is_json(one.media_range)), None)
+    return None if media is None or media.schema is None else media.schema.response
+
+
+def _serve_asked(context: RequestContext, run: ItemRun, rules: RecordRules, act: RecordAct, body: Schema) -> Response:
+    """Respond with the part of a list that parameters with usual names ask for."""
+    listed = body.at(act.reply)
+    record = None if listed is None else listed.items()
+
+    def shown(one: Record) -> Mapping[str, object]:
+        found = context.api.hooks.render(run, rules.resource, one)
+        return found if isinstance(found, Mapping) else {}
+
+    asked = asked_list(context, _operation(context), record, records_of(context, rules.resource), shown)
+    fields = list_headers(_operation(context), 200, asked)
+    beside = dict(asked.members(body, act.reply))
+    if act.page.total is not None and act.page.total.startswith("header:"):
+        fields.append((act.page.total.partition(":")[2], str(asked.facts["total"])))
+    elif act.page.total is not None:
+        beside[act.page.total] = asked.facts["total"]
+    return _shown(context, act, 200, list(map(shown, asked.records)), Headers(tuple(fields)), beside=beside)
 
 
 def _number(context: RequestContext, place: str | None, default: int) -> int:

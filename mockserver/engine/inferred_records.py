@@ -14,8 +14,6 @@ from contracts.exchange.locations import put_at
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.inference import KeyType
 from contracts.openapi.model import Operation, is_json
-from contracts.openapi.parameters import types_of
-from contracts.openapi.representations import COUNTS, MORE_FLAGS, fold
 from contracts.openapi.routing import last_segment_variable
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import look_up, tokens_of
@@ -31,6 +29,7 @@ from mockserver.engine.document_responses import (
     success_status,
     with_body,
 )
+from mockserver.engine.inferred_lists import AskedList, asked_list, list_headers
 from mockserver.engine.inferred_resources import (
     InferredResource,
     RecordReply,
@@ -73,21 +72,24 @@ class InferredServer:
         self.key: Any = resource.kind.typed(context.variables[variable]) if variable is not None else ABSENT
 
     def list(self) -> Response | None:
-        """List the stored records, if any were ever stored."""
+        """List the stored records that the request asks for, if any were ever stored."""
         every = list(self.store.scan(self.collection))
         shown = self.reply.shown
         if not every or shown is None:
             return None
         records = sorted((one for one in every if not one.deleted), key=key_order)
-        page, query = self.act.page, self.context.query
-        skip, take = (_whole(query.get((place or "").partition(":")[2])) for place in (page.skip, page.take))
-        window = records[skip or 0 :][: len(records) if take is None else take]
-        values = [self._fitted(shown.record, one.body, one.key) for one in window]
-        headers = Headers()
+        asked = asked_list(
+            self.context,
+            self.operation,
+            shown.record,
+            records,
+            lambda one: self._fitted(shown.record, one.body, one.key),
+        )
+        values = [self._fitted(shown.record, one.body, one.key) for one in asked.records]
+        fields, page = list_headers(self.operation, self.reply.status, asked), self.act.page
         if page.total is not None and page.total.startswith("header:"):
-            headers = Headers(((page.total.partition(":")[2], str(len(records))),))
-        more = (skip or 0) + len(window) < len(records)
-        return self._response(self.reply, values, "list", headers, counted=(len(records), more))
+            fields.append((page.total.partition(":")[2], str(asked.facts["total"])))
+        return self._response(self.reply, values, "list", Headers(tuple(fields)), asked=asked)
 
     def read(self) -> Response | None:
         """Return the stored record; 404 for one that was deleted, else the imagined one."""
@@ -335,7 +337,7 @@ class InferredServer:
         seed: str,
         headers: Headers,
         *,
-        counted: tuple[int, bool] | None = None,
+        asked: AskedList | None = None,
     ) -> Response | None:
         """Return a reply with records in their place and all else filled in; None where it does not fit."""
         from generators.data.completion import fitted  # noqa: PLC0415 - as above
@@ -347,8 +349,8 @@ class InferredServer:
         if shown.at:
             whole = {}
             put_at(whole, shown.at, value)
-            if counted is not None:
-                whole = _with_counts(body, whole, *counted)
+            for at, one in () if asked is None else asked.members(body, shown.at):
+                put_at(whole, at, one)
             whole = fitted(
                 body, whole, f"{self.context.api_state.ids.seed}/{self.operation.id}/{seed}", self.context.now
             )
@@ -370,10 +372,6 @@ class InferredServer:
         return self.context.api.hooks.refuse(self.context, Refusal(status=status, kind=kind, detail=detail))
 
 
-def _whole(value: object) -> int | None:
-    return value if type(value) is int and value >= 0 else None
-
-
 def _location(operation: Operation, status: int, place: str) -> list[tuple[str, str]]:
     declared = operation.response(status)
     names = [one.name for one in declared.headers if one.name.lower() == "location"] if declared is not None else []
@@ -386,13 +384,3 @@ def _placed(whole: Any, pointer: str, value: object) -> Any:
     if not pointer:
         return value
     return {**whole, first: _placed(whole[first], "".join(f"/{one}" for one in rest[:-1]), value)}
-
-
-def _with_counts(body: Schema, whole: dict[str, Any], total: int, more: bool) -> dict[str, Any]:  # noqa: FBT001 - an inner step
-    """Return a list's body with the members that count records, or say whether there are more."""
-    found = dict(whole)
-    for name, schema in body.members().items():
-        value: object = total if fold(name) in COUNTS else more if fold(name) in MORE_FLAGS else ABSENT
-        if name not in found and value is not ABSENT and types_of(schema) and schema.is_valid(value):
-            found[name] = value
-    return found

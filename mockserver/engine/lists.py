@@ -32,8 +32,7 @@ class ListQueryError(Exception):
 
 def list_window(context: RequestContext, act: RecordAct, resource: Resource) -> ListWindow | Response:
     """Return the page that a request asks for, or the refusal of one that is not understood."""
-    found = context.api_state.store.scan(Collection(context.scope, resource.name))
-    every: Sequence[Record] = sorted((one for one in found if not one.deleted), key=key_order)
+    every = records_of(context, resource)
     try:
         wanted = _ordered(context, act.rules, resource, _selected(context, act.rules, resource, every))
         begin, size = _window(context, act.page, len(wanted))
@@ -41,8 +40,14 @@ def list_window(context: RequestContext, act: RecordAct, resource: Resource) -> 
         return context.api.hooks.refuse(context, Refusal(status=400, kind="invalid", detail=f"{error}."))
     more = 0 < size < len(wanted) - begin
     return ListWindow(
-        records=wanted[begin : begin + size], total=len(wanted), next=_cursor(begin + size) if more else None
+        records=wanted[begin : begin + size], total=len(wanted), next=cursor_text(begin + size) if more else None
     )
+
+
+def records_of(context: RequestContext, resource: Resource) -> Sequence[Record]:
+    """Return the records of the request's scope that are not deleted, ordered by key."""
+    found = context.api_state.store.scan(Collection(context.scope, resource.name))
+    return sorted((one for one in found if not one.deleted), key=key_order)
 
 
 def _members(resource: Resource, record: Record) -> Mapping[str, object]:
@@ -68,12 +73,13 @@ def _selected(
     for member, at in rules.where.items():
         wanted = locate(context, at)
         if wanted is not ABSENT:
-            records = [one for one in records if _equals(_members(resource, one).get(member), wanted)]
+            records = [one for one in records if equals(_members(resource, one).get(member), wanted)]
     text = _given(context, rules.filter.at) if rules.filter is not None else None
     return records if text is None else _filtered(context, rules.filter, resource, records, text)
 
 
-def _equals(value: object, wanted: object) -> bool:
+def equals(value: object, wanted: object) -> bool:
+    """Tell whether a member has the value of a parameter."""
     if value is None or isinstance(value, bool):
         return str(value).lower() == str(wanted).lower() and value is not None
     return value == wanted or str(value) == wanted
@@ -143,17 +149,23 @@ def _number(context: RequestContext, at: Location | None, default: int) -> int:
     return given if isinstance(given, int) else default
 
 
-def _cursor(position: int) -> str:
+def cursor_text(position: int) -> str:
+    """Return the cursor of the page that begins at a position."""
     return urlsafe_b64encode(f"after:{position}".encode()).decode().rstrip("=")
+
+
+def position_of(cursor: str) -> int | None:
+    """Return the position that a cursor stands for, None for what is no cursor of this server."""
+    try:
+        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError:
+        return None
+    return parse_digits(text.removeprefix("after:")) if text.startswith("after:") else None
 
 
 def _position(cursor: str) -> int:
     """Return the position that a cursor stands for. Raises ListQueryError."""
-    try:
-        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except ValueError:
-        text = ""
-    found = parse_digits(text.removeprefix("after:")) if text.startswith("after:") else None
+    found = position_of(cursor)
     if found is None:
         raise ListQueryError(f"'{cursor[:40]}' is no cursor that a page of this list has given")
     return found

@@ -1,0 +1,238 @@
+"""Filters and pages of lists whose document says no more than the names of their parameters: `asked_list`.
+
+A query parameter that has the name of a member of a record selects the records with that value. Parameters with usual
+names (`offset`, `limit`, `page`, `cursor` and their like) ask for a part of the list, and members of the response with
+usual names (`total`, `has_more`, `next_cursor`, `next` and their like), and a declared `Link` header (RFC 8288), tell
+of the others. What no parameter or member is declared for is not done.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from contracts.bulk.lists import SERVED_SIZE
+from contracts.messages import ABSENT
+from contracts.openapi.model import Operation, Parameter
+from contracts.openapi.parameters import coerce, types_of
+from contracts.openapi.representations import COUNTS, MORE_FLAGS, fold
+from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import parse_digits, pointer_of, tokens_of
+from mockserver.api.model import RequestContext
+from mockserver.engine.lists import cursor_text, equals, position_of
+from mockserver.stores.interface import Record
+
+ROLES: Final[Mapping[str, frozenset[str]]] = {
+    "skip": frozenset(("offset", "skip")),
+    "take": frozenset(("limit", "maxresults", "pagelimit", "pagesize", "perpage", "take", "top")),
+    "page": frozenset(("page", "pageno", "pagenum", "pagenumber")),
+    "cursor": frozenset(
+        ("continuation", "continuationtoken", "cursor", "marker", "nexttoken", "pagecursor", "pagetoken", "startcursor")
+    ),
+    "after": frozenset(("after", "pageafter", "startingafter")),  # the key of a record
+}  # of query parameters, by their folded names
+SIZE_BESIDE_PAGE: Final = frozenset(("count", "size"))  # the page size where a page number is asked for too
+ENVELOPES: Final = frozenset(
+    ("cursors", "links", "meta", "metadata", "next", "page", "pageinfo", "pagination", "paging", "responsemetadata")
+)  # objects that have members about the page
+MEMBERS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(COUNTS, "total"),
+    **dict.fromkeys(MORE_FLAGS, "more"),
+    **dict.fromkeys(("limit", "pagesize", "perpage", "size"), "size"),
+    **dict.fromkeys(("offset", "skip"), "begin"),
+    **dict.fromkeys(("currentpage", "page", "pagenumber"), "page"),
+    **dict.fromkeys(("lastpage", "pagecount", "pages", "totalpages"), "pages"),
+    **dict.fromkeys(("continuationtoken", "endcursor", "nextcursor", "nextmarker", "nextpagetoken"), "token"),
+    **dict.fromkeys(("after", "nextpagecursor", "nexttoken"), "token"),
+    **dict.fromkeys(("href", "nexthref", "nextlink", "nextpagelink", "nextpageurl", "nexturl", "odatanextlink"), "url"),
+    "next": "next",
+    "nextpage": "following",
+    **dict.fromkeys(("prev", "previous", "prevlink", "prevurl", "previouslink", "previousurl"), "back"),
+}  # of responses, by their folded names: the facts of `AskedList.facts`
+WORDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "back": ("back",),
+    "following": ("following",),
+    "next": ("url", "token", "following"),
+    "token": ("token",),
+    "url": ("url",),
+}  # the facts that may be missing
+MAX_DEPTH: Final = 2  # of envelopes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedList:
+    """The part of a list that a request asks for: its `records`, and facts about it by the words of `MEMBERS`."""
+
+    records: Sequence[Record]
+    facts: Mapping[str, object]
+
+    def members(self, body: Schema, at: str) -> Iterator[tuple[str, object]]:
+        """Yield pointers and values of what a response says of the page; `at` is where it has the list."""
+        tokens = tokens_of(at)
+        for depth in range(len(tokens)):
+            holder = body.at(pointer_of(tokens[:depth]))
+            yield from _told(holder, tokens[:depth], self.facts, tokens[depth], MAX_DEPTH) if holder else ()
+
+    def link(self) -> str:
+        """Return the value of a `Link` header, "" where there is neither a next page nor one before."""
+        urls = (("next", self.facts["url"]), ("prev", self.facts["back"]))
+        return ", ".join(f'<{url}>; rel="{name}"' for name, url in urls if url)
+
+
+def _told(
+    holder: Schema, above: tuple[str, ...], facts: Mapping[str, object], but: str, depth: int
+) -> Iterator[tuple[str, object]]:
+    required = {name for form in holder.forms() for name in _names(form.raw.get("required"))}
+    for name, schema in holder.members().items():
+        place, word = (*above, name), fold(name)
+        if name == but or (word == "next" and schema.members() and not facts["more"]):
+            continue
+        if word in ENVELOPES and depth and schema.members():
+            yield from _told(schema, place, facts, "", depth - 1)
+        elif word in MEMBERS and types_of(schema):
+            options = _values(facts, MEMBERS[word], is_required=name in required)
+            value = next((one for one in options if schema.is_valid(one)), ABSENT)
+            if value is not ABSENT:
+                yield pointer_of(place), value
+
+
+def _names(value: object) -> Sequence[str]:
+    return value if isinstance(value, list) else ()
+
+
+def _values(facts: Mapping[str, object], word: str, *, is_required: bool) -> Iterator[object]:
+    """Yield what a member may say, the likeliest first: null, or an empty text, where there is nothing to say."""
+    found = [facts[one] for one in WORDS.get(word, (word,)) if facts[one] is not None]
+    if found or word not in WORDS:
+        yield from found
+    else:
+        yield from (None, "") if is_required else (None,)
+
+
+def asked_list(
+    context: RequestContext,
+    operation: Operation,
+    record: Schema | None,
+    records: Sequence[Record],
+    shown: Callable[[Record], Mapping[str, object]],
+) -> AskedList:
+    """Return the part of `records` that a request asks for; `record` is the schema of what `shown` returns of one."""
+    query = [one for one in operation.parameters if one.where == "query"]
+    roles, members = _roles(query), {} if record is None else record.members()
+    for one in query:
+        name, wanted = one.name.removesuffix("[]"), context.query.get(one.name, ABSENT)
+        if name in members and one not in roles.values() and wanted not in (ABSENT, None):
+            records = _selected(records, members[name], wanted, lambda record, name=name: shown(record).get(name))  # type: ignore[misc] # the name is bound now
+    return _window(context, roles, records)
+
+
+def _roles(parameters: Iterable[Parameter]) -> dict[str, Parameter]:
+    """Return the parameters that ask for a part of the list, by their role."""
+    scalars = {fold(one.name): one for one in parameters if not types_of(one.schema) & {"array", "object"}}
+    roles = {role: scalars[name] for role, names in ROLES.items() for name in scalars if name in names}
+    if "page" in roles and "take" not in roles:
+        size = next((scalars[name] for name in scalars if name in SIZE_BESIDE_PAGE), None)
+        roles |= {"take": size} if size is not None else {}
+    return roles
+
+
+def _selected(
+    records: Sequence[Record], member: Schema, wanted: object, has: Callable[[Record], object]
+) -> Sequence[Record]:
+    """Return the records whose member has one of the wanted values; all of them where none could have it."""
+    own = member.items() if "array" in types_of(member) else member
+    given = [coerce(one, own) if isinstance(one, str) else one for one in _listed(wanted)]
+    possible = [one for one in given if not isinstance(one, dict | list) and (own is None or own.is_valid(one))]
+    if not possible:
+        return records
+    return [one for one in records if any(equals(value, want) for value in _listed(has(one)) for want in possible)]
+
+
+def _listed(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list) else (value,)
+
+
+def _window(context: RequestContext, roles: Mapping[str, Parameter], records: Sequence[Record]) -> AskedList:
+    total, size = len(records), _size(context, roles, len(records))
+    first = _first_page(roles.get("page"))
+    page = _number(context, roles.get("page"), first)
+    begin = max(_number(context, roles.get("skip"), max(page - first, 0) * size), 0)
+    begin = _after(context, roles, [str(one.key) for one in records], begin)
+    end = min(begin + size, total)
+    more = size > 0 and end < total
+    page = page if "page" in roles else first + (begin // size if size else 0)
+    token = str(records[end - 1].key) if "after" in roles and end else cursor_text(end)
+    steps: Mapping[str, tuple[object, object]] = {
+        "after": (token, None),
+        "cursor": (token, None),
+        "page": (page + 1, page - 1 if page > first else None),
+        "skip": (end, max(begin - size, 0) if begin else None),
+    }
+    role = next((one for one in steps if one in roles), None)
+    ahead, behind = steps[role] if role is not None else (None, None)
+    name = roles[role].name if role is not None else ""
+    return AskedList(
+        records=records[begin:end],
+        facts={
+            "total": total,
+            "more": more,
+            "size": size,
+            "begin": begin,
+            "page": page,
+            "pages": -(-total // size) if size else 0,
+            "token": token if more and role in {"after", "cursor"} else None,
+            "url": _url(context, name, ahead) if more and ahead is not None else None,
+            "following": page + 1 if more and role == "page" else None,
+            "back": _url(context, name, behind) if behind is not None else None,
+        },
+    )
+
+
+def _size(context: RequestContext, roles: Mapping[str, Parameter], total: int) -> int:
+    """Return the size of a page: as asked for, the declared default, else everything that offsets alone can reach."""
+    take = roles.get("take")
+    default = take.schema.raw.get("default") if take is not None and take.schema is not None else None
+    if type(default) is not int or default < 1:
+        default = SERVED_SIZE if roles.keys() & {"after", "cursor", "page"} else max(total, 1)
+    return max(_number(context, take, default), 0)
+
+
+def _first_page(parameter: Parameter | None) -> int:
+    """Return the number of the first page: 1, or 0 where the schema says so."""
+    raw = parameter.schema.raw if parameter is not None and parameter.schema is not None else {}
+    return 0 if 0 in {raw.get("minimum", 1), raw.get("default", 1)} else 1
+
+
+def _number(context: RequestContext, parameter: Parameter | None, default: int) -> int:
+    given = ABSENT if parameter is None else context.query.get(parameter.name, ABSENT)
+    found = parse_digits(given) if isinstance(given, str) else given
+    return found if type(found) is int else default
+
+
+def _after(context: RequestContext, roles: Mapping[str, Parameter], keys: Sequence[str], begin: int) -> int:
+    """Return where the records begin that come after a cursor; after the last one where the cursor is not known."""
+    for role in ("after", "cursor"):
+        given = context.query.get(roles[role].name, ABSENT) if role in roles else ABSENT
+        if given in (ABSENT, None, ""):
+            continue
+        if role == "after":
+            return keys.index(str(given)) + 1 if str(given) in keys else len(keys)
+        found = position_of(str(given))
+        return len(keys) if found is None else min(found, len(keys))
+    return min(begin, len(keys))
+
+
+def _url(context: RequestContext, name: str, value: object) -> str:
+    """Return the URL of the request with another value of one parameter."""
+    pairs = [(one, text) for one, text in context.request.query if one != name]
+    host = context.request.headers.get("Host")
+    base = f"http://{host}" if host else ""
+    path = context.api.mount.rstrip("/") + context.request.path
+    return f"{base}{path}?{urlencode([*pairs, (name, str(value))])}"
+
+
+def list_headers(operation: Operation, status: int, asked: AskedList) -> list[tuple[str, str]]:
+    """Return the `Link` header of a page where the document declares one."""
+    declared = operation.response(status)
+    names = [one.name for one in declared.headers if one.name.lower() == "link"] if declared is not None else []
+    return [(name, link) for name in names if (link := asked.link())]
