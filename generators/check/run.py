@@ -34,9 +34,10 @@ class CheckPlan:
 
     `only` and `skip` are names of checks (`CHECK_NAMES`) and operationIds. `seconds` is the time limit. `document`
     is the contract as one OpenAPI document, `base` the URL that its paths are appended to; without a document there
-    is no coverage phase. `headers` are sent with every request, `timeout` is in seconds. `given` maps parameter
-    names to values; `name_prefix` begins every generated name, by default it is derived from the time. `model` is a
-    reference model, None for none. `laws` are laws of the API's own, beside those of the catalogue.
+    is no coverage phase. `headers` are sent with every request, `timeout` is in seconds, `rate` in requests a second
+    (0: no limit). `given` maps parameter names to values; `name_prefix` begins every generated name, by default it is
+    derived from the time. `model` is a reference model, None for none. `laws` are laws of the API's own, beside those
+    of the catalogue.
     """
 
     seed: int = 0
@@ -51,6 +52,7 @@ class CheckPlan:
     base: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 30.0
+    rate: float = 0
     laws: Sequence[Law] = ()
 
 
@@ -335,6 +337,7 @@ class _CheckRun:
             seed=plan.seed,
             seconds=self._budget.left,
             timeout=plan.timeout,
+            rate=plan.rate,
             safe=plan.read_only,
         )
         for finding in run.findings(task) if wanted and self._budget.left else ():

@@ -84,7 +84,8 @@ class TargetOptions:
     """The address of an implementation, in values that can be sent to another process.
 
     `url` may name a sandbox as `/@NAME`; a `Sandbox` header takes precedence. `headers` are sent with every
-    request. `scenarios` are added to those of that sandbox in every new one. `timeout` is in seconds.
+    request. `scenarios` are added to those of that sandbox in every new one. `timeout` is in seconds, `rate` the
+    maximum of requests a second, 0 for no limit.
     """
 
     url: str
@@ -92,6 +93,7 @@ class TargetOptions:
     control_token: str = ""
     scenarios: tuple[Any, ...] = ()
     timeout: float = TIMEOUT
+    rate: float = 0
 
     def control(self, contract: Contract) -> tuple[ControlApi | None, str]:
         """Return the server's control API and the sandbox's name; None and "" when the server has none.
@@ -110,7 +112,7 @@ class TargetOptions:
 
     def client(self, base: str) -> HttpClient:
         """Return a client in real time for a URL of the server."""
-        return HttpClient(base, headers=self.headers, timeout=self.timeout)
+        return HttpClient(base, headers=self.headers, timeout=self.timeout, rate=self.rate)
 
 
 def as_served(contract: Contract, place: TargetOptions) -> Contract:
@@ -143,12 +145,13 @@ def connect(
     headers: Mapping[str, str] | None = None,
     control_token: str = "",
     timeout: float = TIMEOUT,
+    rate: float = 0,
 ) -> SandboxClient | HttpClient:
     """Return a client for a server: it controls the clock of a sandbox, and waits in real time for any other server.
 
     Raises MisuseError.
     """
-    place = TargetOptions(url=url, headers=headers or {}, control_token=control_token, timeout=timeout)
+    place = TargetOptions(url=url, headers=headers or {}, control_token=control_token, timeout=timeout, rate=rate)
     http = place.client(base_url_of(contract, url))
     control, sandbox = place.control(contract)
     if control is None:
@@ -274,7 +277,7 @@ class SandboxTarget:
     def __init__(self, contract: Contract, place: TargetOptions, control: ControlApi, sandbox: str, label: str) -> None:
         self._mount, self._control, self._label = contract.mount, control, label
         headers = {one: value for one, value in place.headers.items() if one.lower() != "sandbox"}
-        self._timeout, self._headers = place.timeout, headers
+        self._place, self._headers = place, headers
         active = control.get(sandbox, "scenarios").get("scenarios", ())
         self._scenarios = [*map(_without_counts, active), *place.scenarios]
         self._settings = control.get(sandbox, "settings")
@@ -287,7 +290,7 @@ class SandboxTarget:
         self._control.reset(name, {"clock": FROZEN_CLOCK, "settings": self._settings, "scenarios": self._scenarios})
         if name not in self._clients:
             base = f"{self._control.root}/@{name}{self._mount}"
-            http = HttpClient(base, headers=self._headers, timeout=self._timeout)
+            http = HttpClient(base, headers=self._headers, timeout=self._place.timeout, rate=self._place.rate)
             self._clients[name] = SandboxClient(http, self._control, sandbox=name, admitted=self._admitted)
         return Environment(client=self._clients[name], name_prefix=SANDBOX_SALT)
 

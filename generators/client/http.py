@@ -8,9 +8,11 @@ import re
 import selectors
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from secrets import token_hex
-from time import sleep
+from threading import Lock
+from time import monotonic, sleep
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
@@ -54,16 +56,43 @@ Selector: Final = getattr(
 )  # poll(2) where the system has it: no limit on descriptors
 
 
+class RateLimit:
+    """Spaces requests evenly: at most `rate` a second. Thread-safe. `rate_limit` returns the one of a server."""
+
+    def __init__(self, rate: float) -> None:
+        self._interval, self._next = 1 / rate, 0.0
+        self._lock = Lock()
+
+    def wait(self) -> None:
+        """Sleep until the next request may be sent."""
+        with self._lock:
+            now = monotonic()
+            due = max(now, self._next)
+            self._next = due + self._interval
+        if due > now:
+            sleep(due - now)
+
+
+@cache
+def rate_limit(host: str, rate: float) -> RateLimit:
+    """Return the rate limit that all clients of this process share for a host."""
+    del host
+    return RateLimit(rate)
+
+
 class HttpClient:
     """Sends requests to a server at a URL.
 
     Request paths are appended to `base`. `headers` are default header fields. `timeout` is in seconds, for
-    connecting and for each read. Redirects are not followed. Not thread-safe.
+    connecting and for each read. `rate` is the maximum of requests a second that all clients of the host in this
+    process send together, 0 for no limit. Redirects are not followed. Not thread-safe.
     """
 
     controlled = False
 
-    def __init__(self, base: str, *, headers: Mapping[str, str] | None = None, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, base: str, *, headers: Mapping[str, str] | None = None, timeout: float = TIMEOUT, rate: float = 0
+    ) -> None:
         parts = urlsplit(base)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise MisuseError(f"'{base}' is not the URL of a server.", cure="Write it as http://HOST:PORT.")
@@ -72,9 +101,12 @@ class HttpClient:
         self._headers = _validated(headers or {})
         kind = _SingleWriteHTTPSConnection if parts.scheme == "https" else _SingleWriteConnection
         self._connection = kind(parts.hostname, _port(parts, base), timeout=timeout)
+        self._limit = rate_limit(parts.netloc, rate) if rate else None
 
     def send(self, request: Request) -> Response:
         """Send a request and return its response. Raises NoAnswerError."""
+        if self._limit is not None:
+            self._limit.wait()
         self._close_if_stale()
         target = self._prefix + request.path + (f"?{urlencode(request.query)}" if request.query else "")
         headers = {

@@ -56,6 +56,8 @@ class Campaign:
     _lock: Lock = field(default_factory=Lock)
     _owners: dict[str, str] = field(default_factory=dict)
     _running: set[str] = field(default_factory=set)
+    _ordinals: dict[str, int] = field(default_factory=dict)
+    _lost_ordinals: list[int] = field(default_factory=list)
     _over: bool = False
     _has_no_operation: bool = False
     _is_shared: bool = False
@@ -191,6 +193,7 @@ class Campaign:
         done = self.corpus.shards() if self.corpus is not None else {}
         length = shard_seconds(self.seconds)
         numbers, others = count(_next_number(done, "bulk")), count(_next_number(done, "schemas"))
+        ordinals = count()
         for n in count(1):
             left = budget.left
             if self._has_no_operation or (left < MIN_SHARD_SECONDS and n > 1):
@@ -205,8 +208,8 @@ class Campaign:
                     SHRINK_SHARE, min(MAX_RESERVED_SHARE, LAST_SHARD_RESERVED_SECONDS / max(left, MIN_SHARD_SECONDS))
                 )
             )
-            bulk = Shard(number=next(numbers), ordinal=n - 1, part="bulk", seconds=min(length, left), reserved=reserved)
-            yield self._assign(self._with_untried(bulk))
+            bulk = Shard(number=next(numbers), part="bulk", seconds=min(length, left), reserved=reserved)
+            yield self._assign(self._with_untried(self._with_ordinal(bulk, ordinals)))
         if self._has_no_operation and self.schemas:
             yield from self._schemathesis_only(budget, others)
 
@@ -232,12 +235,19 @@ class Campaign:
                 replace(self._schemathesis_shard(next(numbers), shard_seconds(self.seconds), left), alone=True)
             )
 
+    def _with_ordinal(self, shard: Shard, ordinals: Iterator[int]) -> Shard:
+        """Return a shard with the ordinal of one that was lost, so that its tasks are run again, else with the next."""
+        with self._lock:
+            ordinal = self._lost_ordinals.pop(0) if self._lost_ordinals else next(ordinals)
+            self._ordinals[shard.name] = ordinal
+        return replace(shard, ordinal=ordinal)
+
     def _assign(self, shard: Shard) -> Shard:
-        """Return a shard with the findings known by now."""
+        """Return a shard with the findings and the coverage known by now."""
         with self._lock:
             self._running.add(shard.name)
             known = [name for name, one in self.state.findings.items() if not one.is_doubtful]
-            return replace(shard, known=frozenset(known))
+            return replace(shard, known=frozenset(known), covered=frozenset(self.state.laws))
 
     def _with_untried(self, shard: Shard) -> Shard:
         """Return a shard with findings that have not been replayed and that no running shard has."""
@@ -266,12 +276,16 @@ class Campaign:
                 case "ended" | "lost":
                     self._running.discard(event["shard"])
                     self._end_shard(event)
+                case "message":
+                    self.listener.message(event["says"])
                 case "nothing-to-fuzz":
                     self._has_no_operation = True
 
     def _end_shard(self, event: Mapping[str, Any]) -> None:
         """Note that a shard has ended or was lost."""
+        ordinal = self._ordinals.pop(event["shard"], None)
         if event["kind"] == "lost":
+            self._lost_ordinals += [] if ordinal is None else [ordinal]
             self.state.lost.append(event["shard"])
             self.listener.message(f"Shard {event['shard']} was lost: {event['says']}")
             return

@@ -1,16 +1,17 @@
 """Where the shards of a campaign run: in this process (the default), or on the workers of Dask (`distributed`).
 
-A lost Dask worker costs its shard only. Begin with `Executor`.
+A lost Dask worker costs its shard only; one that cannot run shards is put aside. Begin with `Executor`.
 """
 
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from logging import CRITICAL
-from pkgutil import resolve_name
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
@@ -122,8 +123,9 @@ EVENT_POLL_INTERVAL: Final = 0.2  # seconds between two checks for finished shar
 END_TIMEOUT: Final = 8.0  # seconds to end by itself after the time limit
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach a scheduler, and for it to have a worker
 NO_WORKER_TIMEOUT: Final = 30.0  # seconds without a worker before the campaign is given up
-MAX_FAILURES: Final = 3  # consecutive failed shards before the campaign is given up
+MAX_FAILURES: Final = 3  # consecutive failed shards before a worker is put aside
 KILLED_WORKER: Final = "KilledWorker"
+DISTRIBUTION: Final = "bulkproof"
 DASK_SETTINGS: Final = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.logging": {"distributed": "critical", "distributed.client": "critical"},
@@ -139,14 +141,19 @@ LOCAL_CLUSTER_OPTIONS: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Assignment:
-    """A submitted shard, and the monotonic time at which it should end."""
+    """A submitted shard, the address of its worker, and the monotonic time at which it should end."""
 
     shard: Shard
+    worker: str
     due: float
 
 
 class DaskExecutor:
-    """Runs shards on Dask workers: on `workers` processes started here, or on those of the scheduler at `address`."""
+    """Runs shards on Dask workers: on `workers` processes started here, or on those of the scheduler at `address`.
+
+    Each worker runs as many shards at a time as it has threads. One without this version of Bulkproof, or on which
+    shards fail, is put aside, and the campaign goes on with the others.
+    """
 
     def __init__(self, job: CampaignConfig, *, workers: int = 0, address: str = "") -> None:
         if find_spec("distributed") is None:
@@ -155,7 +162,10 @@ class DaskExecutor:
         self._events: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
         self._running: dict[Any, _Assignment] = {}
         self._ended: set[str] = set()
-        self._failures, self._seen = 0, monotonic()
+        self._aside: dict[str, BaseException] = {}
+        self._failures: Counter[str] = Counter()
+        self._messages: list[str] = []
+        self._seen = monotonic()
         self._held: Shard | None = None
         self._cluster: Any = None
         self.client: Any = None
@@ -180,26 +190,29 @@ class DaskExecutor:
         self.client.subscribe_topic(self._topic, lambda event: self._events.put(event[1]))
 
     def _find_workers(self) -> None:
-        """Wait for workers and require Bulkproof on each: a shard would end a worker without it."""
+        """Wait for workers, and put those aside that have no Bulkproof, or another version. Raises MisuseError."""
         try:
             self.client.wait_for_workers(1, timeout=CONNECT_TIMEOUT)
         except TimeoutError:
             raise MisuseError("the scheduler has no workers.", where=self._address, cure=self._cure) from None
-        answers = self.client.run(resolve_name, f"{work_shard.__module__}:{work_shard.__name__}", on_error="return")
-        without = sum(isinstance(answer, ImportError | AttributeError) for answer in answers.values())
-        if without:
-            says = f"{without} of {len(answers)} workers have no Bulkproof, or another version of it."
-            raise MisuseError(says, where=self._address, cure=f"On each machine: {INSTALL_HINT}")
+        wanted, answers = version(DISTRIBUTION), self.client.run(version, DISTRIBUTION, on_error="return")
+        for worker, found in answers.items():
+            if found != wanted:
+                says = f"it has {'no Bulkproof' if isinstance(found, Exception) else f'Bulkproof {found}'}"
+                error = MisuseError(f"{says}; this is {wanted}.", where=worker, cure=f"There: {INSTALL_HINT}")
+                self._put_aside(worker, error)
+        if len(self._aside) == len(answers):
+            raise next(iter(self._aside.values()))
 
     @property
     def _cure(self) -> str:
         return f"Start `dask worker {self._address}`."
 
     def run(self, shards: Iterable[Shard], emit: Emit, is_over: IsOver) -> None:
-        """Run shards, one per worker at a time, until there are no more or `is_over` returns True.
+        """Run shards, one per thread of a worker, until there are no more or `is_over` returns True.
 
-        Raises BulkproofError and NoAnswerError when a shard cannot continue; MisuseError when several shards
-        fail in a row, or when the scheduler is gone.
+        Raises BulkproofError and NoAnswerError when no worker is left on which shards can run, MisuseError when the
+        scheduler is gone.
         """
         try:
             self._run(iter(shards), emit, is_over)
@@ -213,30 +226,52 @@ class DaskExecutor:
             may_be_more = self._fill(waiting)
             self._forward_events(emit)
             for future in [one for one in self._running if one.done()]:
-                self._report(future, self._running.pop(future).shard, emit)
+                self._report(future, self._running.pop(future), emit)
+            while self._messages:
+                emit({"kind": "message", "says": self._messages.pop(0)})
         self._drain(emit)
 
     def _fill(self, waiting: Iterator[Shard]) -> bool:
-        """Submit a shard to every idle worker, one that is to run alone to no second; return whether more may come."""
-        while len(self._running) < self._workers() and not any(one.shard.alone for one in self._running.values()):
+        """Submit a shard for every idle thread, none beside one that runs alone; return whether more may come."""
+        threads = self._threads()
+        job = self._job_for(sum(threads.values()))
+        for worker in (name for name, count in threads.items() for _ in range(count - self._busy(name))):
+            if any(one.shard.alone for one in self._running.values()):
+                break
             shard, self._held = self._held or next(waiting, None), None
             if shard is None:
                 return False
             if shard.alone and self._running:
                 self._held = shard
                 break
-            most = shard.seconds + END_TIMEOUT
-            future = self.client.submit(work_shard, self._job, shard, self._topic, most, pure=False, retries=0)
-            self._running[future] = _Assignment(shard=shard, due=monotonic() + shard.seconds)
+            given = (job, shard, self._topic, shard.seconds + END_TIMEOUT)
+            future = self.client.submit(work_shard, *given, workers=[worker], pure=False, retries=0)
+            self._running[future] = _Assignment(shard=shard, worker=worker, due=monotonic() + shard.seconds)
         return True
 
-    def _workers(self) -> int:
-        """Return the number of workers. Raises MisuseError when there have been none for 30 s."""
-        found, now = len(self.client.nthreads()), monotonic()
-        self._seen = now if found else self._seen
+    def _busy(self, worker: str) -> int:
+        """Return the number of shards that a worker runs."""
+        return sum(one.worker == worker for one in self._running.values())
+
+    def _job_for(self, shards: int) -> CampaignConfig:
+        """Return the campaign's configuration with the share of the request rate that each of some shards has."""
+        place = self._job.place
+        return replace(self._job, place=replace(place, rate=place.rate / max(1, shards))) if place.rate else self._job
+
+    def _threads(self) -> Mapping[str, int]:
+        """Return the threads of each worker that is not put aside; the shards of workers that are gone are cancelled.
+
+        Raises MisuseError when there have been no such workers for 30 s.
+        """
+        found, now = self.client.nthreads(), monotonic()
+        fit = {worker: count for worker, count in found.items() if worker not in self._aside}
+        self._seen = now if fit else self._seen
         if now - self._seen > NO_WORKER_TIMEOUT:
             raise MisuseError("the scheduler has lost its workers.", where=self._address, cure=self._cure)
-        return found
+        for future, given in self._running.items():
+            if given.worker not in found and not future.done():
+                future.cancel()
+        return fit
 
     def _forward_events(self, emit: Emit, *, seconds: float = EVENT_POLL_INTERVAL) -> None:
         until = monotonic() + seconds
@@ -249,21 +284,30 @@ class DaskExecutor:
                 self._ended.add(event["shard"])
             emit(_decoded(event))
 
-    def _report(self, future: Any, shard: Shard, emit: Emit) -> None:
-        """Report a shard that failed. Raises errors that every other shard would meet too."""
+    def _report(self, future: Any, given: _Assignment, emit: Emit) -> None:
+        """Report a shard that failed. Raises its error when there is no worker left on which shards can run."""
+        worker = given.worker
         if future.status == "finished":
-            self._failures = 0
+            self._failures[worker] = 0
             return
         error = future.exception() if future.status == "error" else None
-        says = "its worker died" if error is None or type(error).__name__ == KILLED_WORKER else _error_text(error)
-        emit({"kind": "lost", "shard": shard.name, "says": f"{says}."})
-        if isinstance(error, BulkproofError | NoAnswerError):
-            raise error
-        self._failures += says != "its worker died"
-        if self._failures >= MAX_FAILURES:
-            raise MisuseError(
-                f"no worker can run a shard: {says}.", where=self._address, cure=f"On each of them: {INSTALL_HINT}"
-            )
+        if error is None or type(error).__name__ == KILLED_WORKER:
+            emit({"kind": "lost", "shard": given.shard.name, "says": "its worker died."})
+            return
+        emit({"kind": "lost", "shard": given.shard.name, "says": f"{_error_text(error)}."})
+        self._failures[worker] += 1
+        is_expected = isinstance(error, BulkproofError | NoAnswerError)
+        if worker not in self._aside and (is_expected or self._failures[worker] >= MAX_FAILURES):
+            self._put_aside(worker, error)
+        if not self._threads():
+            cure = f"On each of them: {INSTALL_HINT}"
+            says = f"no worker can run a shard: {_error_text(error)}."
+            raise error if is_expected else MisuseError(says, where=self._address, cure=cure)
+
+    def _put_aside(self, worker: str, error: BaseException) -> None:
+        """Give a worker no more shards."""
+        self._aside[worker] = error
+        self._messages.append(f"Worker {worker} is put aside: {_error_text(error)}.")
 
     def _drain(self, emit: Emit) -> None:
         """Wait for shards that are about to end; cancel those that have not begun or take longer."""

@@ -4,7 +4,7 @@ Begin with `CampaignState` and `Listener`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,13 +26,20 @@ from generators.triage.stored_finding import StoredFinding, root_causes
 
 SAMPLING_INTERVAL: Final = 40  # one of so many exchanges is evaluated by keyword
 MAX_SAMPLED_BYTES: Final = 20_000  # of both bodies of an evaluated exchange
+EXPERIMENT: Final = "experiment"  # the outcome class of a cell that an experiment exercises
 NOT_KEYWORDS: Final = frozenset(("", "$defs", "$ref"))
 
 
 class PropertyCoverage:
-    """Counts what was exercised: `laws` by law, operation and outcome class, `keywords` by location and validity."""
+    """Counts what was exercised: `laws` by law, operation and outcome class, `keywords` by location and validity.
 
-    def __init__(self, contract: Contract) -> None:
+    `covered` are the cells (law, operation, outcome class) that the campaign has exercised before. Tasks are chosen by
+    what is not covered yet (`has_run`, `cells`).
+    """
+
+    def __init__(self, contract: Contract, covered: Iterable[tuple[str, ...]] = ()) -> None:
+        self._covered = set(covered)
+        self._cells = Counter(operation for _, operation, _ in self._covered)
         self._contract = contract
         self._operations = {one.id: one for one in contract.operations}
         self._seen: Counter[str] = Counter()
@@ -45,13 +52,28 @@ class PropertyCoverage:
         self._seen[name] += 1
         if oracle.last_view is not None:
             for law, word in _exercised(oracle.last_view):
-                self.laws[law, oracle.last_view.operation.id, word] += 1
+                self._count(law, oracle.last_view.operation.id, word)
         if self._seen[name] % SAMPLING_INTERVAL == 1 and name in self._operations:
             self._sample(self._operations[name], exchange)
 
     def count_experiment(self, law: str, operation: str) -> None:
         """Count one experiment."""
-        self.laws[law, operation, "experiment"] += 1
+        self._count(law, operation, EXPERIMENT)
+
+    def _count(self, law: str, operation: str, word: str) -> None:
+        cell = law, operation, word
+        self.laws[cell] += 1
+        if cell not in self._covered:
+            self._covered.add(cell)
+            self._cells[operation] += 1
+
+    def has_run(self, law: str, operation: str) -> bool:
+        """Return whether the experiment of a law has been run on an operation."""
+        return (law, operation, EXPERIMENT) in self._covered
+
+    def cells(self, operation: str) -> int:
+        """Return the number of cells of an operation that are covered."""
+        return self._cells[operation]
 
     def _sample(self, operation: Operation, exchange: Exchange) -> None:
         if len(exchange.request.body) + len(exchange.response.body) > MAX_SAMPLED_BYTES:

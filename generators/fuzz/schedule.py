@@ -18,6 +18,7 @@ from contracts.openapi.model import Contract, Operation
 from generators.check.laws.catalogue import CALL_LAWS, LAWS, LIST_LAWS
 from generators.check.laws.metamorphic import run_at_site
 from generators.client.session import Session
+from generators.fuzz.progress import PropertyCoverage
 from generators.fuzz.targets import FuzzTarget, FuzzTargets
 from generators.oracles.findings import Finding, Law
 from generators.oracles.intended_effects import RecordType
@@ -202,10 +203,13 @@ class RateLimitTask:
 Task: TypeAlias = SequenceTask | LimitsTask | LawTask | RateLimitTask
 
 
-def scheduled_tasks(contract: Contract, targets: FuzzTargets, rng: Random, *, ordinal: int = 0) -> Iterator[Task]:
+def scheduled_tasks(
+    contract: Contract, targets: FuzzTargets, rng: Random, coverage: PropertyCoverage, *, ordinal: int = 0
+) -> Iterator[Task]:
     """Yield tasks without end: in the first shard a round of everything, then mostly sequences.
 
-    `ordinal` counts the fuzzer's shards from 0; every tenth one posts the largest batches again.
+    `ordinal` counts the fuzzer's shards from 0; every tenth one posts the largest batches again. Experiments that the
+    campaign has not run yet come first.
     """
     laws, insisting, limits = _law_tasks(contract, targets, rng), _rate_limit_tasks(contract), _limit_tasks(targets)
     if ordinal == 0:
@@ -213,6 +217,7 @@ def scheduled_tasks(contract: Contract, targets: FuzzTargets, rng: Random, *, or
     elif ordinal % LARGEST_LIMITS_INTERVAL == 0:
         yield from limits
     laws = laws[ordinal % len(laws) :] + laws[: ordinal % len(laws)] if laws else []
+    laws.sort(key=lambda one: coverage.has_run(one.law.name, one.operation.id))
     for n in count():
         yield SequenceTask(style=SEQUENCE_CYCLE[n % len(SEQUENCE_CYCLE)])
         if laws and n % SEQUENCES_PER_LAW == SEQUENCES_PER_LAW - 1:
@@ -220,9 +225,9 @@ def scheduled_tasks(contract: Contract, targets: FuzzTargets, rng: Random, *, or
             laws.append(laws.pop(0))
 
 
-def _first_round(laws: list[Task], limits: list[Task], calls: list[Task]) -> Iterator[Task]:
+def _first_round(laws: list[LawTask], limits: list[Task], calls: list[Task]) -> Iterator[Task]:
     """Yield each law once, all limits and calls, with sequences between them; yielded laws are moved to the end."""
-    left = len({one.law.name for one in laws if isinstance(one, LawTask)})
+    left = len({one.law.name for one in laws})
     for n in count():
         yield SequenceTask(style=FIRST_ROUND[n % len(FIRST_ROUND)])
         for _ in range(min(LAWS_PER_SEQUENCE, left)):
@@ -237,10 +242,10 @@ def _first_round(laws: list[Task], limits: list[Task], calls: list[Task]) -> Ite
             return
 
 
-def _law_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> list[Task]:
+def _law_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> list[LawTask]:
     """Return all applicable experiments in random order, each law on one operation before any law on a second."""
     bulk = list({one.operation.id: one.operation for one in targets.bulk}.values())
-    rows: list[list[Task]] = []
+    rows: list[list[LawTask]] = []
     for law in (*LAWS, *LIST_LAWS):
         if law.experiment is not None and law.name not in LARGE_EXPERIMENTS:
             operations = contract.operations if law in LIST_LAWS else bulk

@@ -60,8 +60,9 @@ class Shard:
     """One part of a campaign. Its seed depends on `number`; `phases` are those of schemathesis.
 
     `ordinal` counts the shards of its part in this run. `known` are fingerprints that need no triage, `untried` are
-    findings to be replayed and shrunk. `reserved` is the share of the time for shrinking. While a shard of
-    schemathesis runs `alone` there is no other one.
+    findings to be replayed and shrunk. `covered` are the cells (law, operation, outcome class) that the campaign has
+    exercised so far. `reserved` is the share of the time for shrinking. While a shard of schemathesis runs `alone`
+    there is no other one.
     """
 
     number: int
@@ -71,6 +72,7 @@ class Shard:
     phases: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
     untried: tuple[StoredFinding, ...] = ()
+    covered: frozenset[tuple[str, ...]] = frozenset()
     reserved: float = SHRINK_SHARE
     alone: bool = False
 
@@ -179,6 +181,7 @@ def run_schemathesis(
         seed=shard_seed(job, shard),
         seconds=max(1.0, budget.left - END_TIMEOUT - RETRY_SECONDS),
         timeout=job.place.timeout,
+        rate=job.place.rate,
     )
 
     def triager() -> Triager:

@@ -1,7 +1,7 @@
 """Discover fuzz targets: every bulk operation at every site and for every tenant. Begin with `discover_targets`."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -55,9 +55,12 @@ class FuzzTargets:
         """The resources."""
         return frozenset(where.resource for where in self.sites)
 
-    def narrow(self, rng: Random) -> "FuzzTargets":
-        """Return the targets of one data set, restricted to one resource with its related ones."""
-        first = rng.choice(self.bulk)
+    def narrow(self, rng: Random, cells: Callable[[str], int]) -> "FuzzTargets":
+        """Return the targets of one data set, restricted to one resource with its related ones.
+
+        `cells` returns how much of an operation is covered: one with less is drawn more often.
+        """
+        first = rng.choices(self.bulk, [1 / (1 + cells(one.operation.id)) for one in self.bulk])[0]
         kinds = self.related.get(rng.choice(first.resources), frozenset())
         bulk = tuple(one for one in self.bulk if one.scope == first.scope and not kinds.isdisjoint(one.resources))
         sites = {where: site for where, site in self.sites.items() if where.resource in kinds}

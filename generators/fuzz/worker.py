@@ -102,7 +102,7 @@ class FuzzWorker:
     def __post_init__(self) -> None:
         self.job = replace(self.job, model_factory=self.job.model(is_sandbox=self.target.controlled))
         self.oracle_factory = OracleFactory(contract=self.job.contract, model_factory=self.job.model_factory)
-        self.coverage = PropertyCoverage(self.job.contract)
+        self.coverage = PropertyCoverage(self.job.contract, self.shard.covered)
         self.budget = Budget(seconds=self.shard.seconds)
         self.waiting = list(self.shard.untried)
         self.found = {one.fingerprint: one for one in self.waiting}
@@ -113,7 +113,9 @@ class FuzzWorker:
         with suppress(DeadlineExceededError):
             targets = discover_targets(self._task_run("survey", 0).session)
             if targets.bulk:
-                tasks = enumerate(scheduled_tasks(self.job.contract, targets, rng, ordinal=self.shard.ordinal))
+                tasks = enumerate(
+                    scheduled_tasks(self.job.contract, targets, rng, self.coverage, ordinal=self.shard.ordinal)
+                )
                 self._run_all(tasks, targets)
             else:
                 self._emit({"kind": "nothing-to-fuzz", "shard": self.shard.name})
@@ -210,6 +212,8 @@ class FuzzWorker:
         run = self._task_run("play", n, uses_model=uses_model, thread=thread)
         rng = Random(f"{shard_seed(self.job, self.shard)}/{n}")
         if isinstance(task, SequenceTask):
+            is_narrow = rng.random() < task.style.narrow
+            targets = targets.narrow(rng, self.coverage.cells) if is_narrow else targets
             run_sequence(run, targets, task.style, rng, self._is_task_time_over)
         elif isinstance(task, LimitsTask):
             run_limits(run, targets, task, rng)
@@ -338,7 +342,7 @@ def run_sequence(
     is_over: Callable[[], bool] = lambda: False,
 ) -> SequenceRunner:
     """Run one sequence and return its runner. Raises NoAnswerError."""
-    runner = SequenceRunner(run, targets.narrow(rng) if rng.random() < style.narrow else targets, style, rng)
+    runner = SequenceRunner(run, targets, style, rng)
     for _ in range(style.actions):
         if is_over():
             return runner

@@ -42,6 +42,7 @@ UNSOUND_CHECKS: Final[Mapping[str, str]] = {
     "object_level_authorization": "it needs a second identity",
 }
 MISSING_HEADER_STATUSES: Final = (400, 401, 403, 406, 415, 422, 428)  # RFC 6585, 3: a precondition is required
+RATE_UNITS: Final = (("s", 1), ("m", 60), ("h", 3600), ("d", 86_400))
 CHECKS_OFF_FOR_BULK: Final = ("negative_data_rejection",)  # a bulk response is a success even if it refuses items
 
 
@@ -50,8 +51,8 @@ class SchemathesisTask:
     """One run. `document` is an OpenAPI document without external references, `bulk` lists `METHOD /path` with x-bulk.
 
     `phases` are of `examples`, `coverage`, `fuzzing`, `stateful`. `seconds` is the time limit, `timeout` that of
-    each request. With `safe` no methods are sent that the document does not have. With `plain` schemathesis uses
-    its default checks.
+    each request, `rate` the maximum of requests a second, 0 for no limit. With `safe` no methods are sent that the
+    document does not have. With `plain` schemathesis uses its default checks.
     """
 
     document: Mapping[str, Any]
@@ -62,6 +63,7 @@ class SchemathesisTask:
     seed: int = 0
     seconds: float = 60.0
     timeout: float = 30.0
+    rate: float = 0
     safe: bool = False
     plain: bool = False
 
@@ -96,8 +98,15 @@ def settings(task: Mapping[str, Any]) -> dict[str, Any]:
         "output": {"sanitization": {"enabled": False}},
         "generation": {"database": "none"},
         "phases": phases,
+        **({"rate-limit": _rate_limit(task["rate"])} if task["rate"] else {}),
         **({} if task["plain"] else chosen),
     }
+
+
+def _rate_limit(rate: float) -> str:
+    """Return a rate in requests a second as schemathesis writes it, in whole requests: `100/s`, `30/m`."""
+    unit, count = next((unit, int(rate * seconds)) for unit, seconds in RATE_UNITS if rate * seconds >= 1)
+    return f"{count}/{unit}"
 
 
 def _bulk_settings(name: str) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
 from contracts.exchange.locations import find, json_of, parse_request, put, read_response
 from contracts.messages import ABSENT, Exchange, ExchangeHistory, Headers, Request, Response
-from contracts.openapi.loading import DEFAULT_OPTIONS, LoadOptions
 from contracts.openapi.model import Operation, Route
 from contracts.syntax.text import tokens_of
 from generators.oracles.findings import Prediction
@@ -44,17 +43,16 @@ UNPREDICTED_STATUSES: Final = frozenset((401, 403, 408, 413, 429, 503))
 ID_PATTERN: Final = re.compile(r"[\w-]+")
 
 
-def sandbox_model(name: str, options: LoadOptions = DEFAULT_OPTIONS) -> "SandboxModel":
+def sandbox_model(name: str) -> "SandboxModel":
     """Return a model of a bundled API, an installed plug-in, or an OpenAPI file. Raises MisuseError, ContractError."""
     from mockserver.apis.sources import find_sources  # noqa: PLC0415 - it imports every API
 
-    known = name, options
-    if known not in _LOADED_APIS:
-        _LOADED_APIS[known] = find_sources((name,), options)[0].load()
-    return SandboxModel(_LOADED_APIS[known])
+    if name not in _LOADED_APIS:
+        _LOADED_APIS[name] = find_sources((name,))[0].load()
+    return SandboxModel(_LOADED_APIS[name])
 
 
-_LOADED_APIS: Final[dict[tuple[str, LoadOptions], Api]] = {}
+_LOADED_APIS: Final[dict[str, Api]] = {}
 
 
 @dataclass(slots=True)

@@ -30,15 +30,11 @@ _UNFIT: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The origin of one API. `document` is its OpenAPI file, None for a plug-in without a file of its own.
-
-    An API that `is_document` is nothing but one: what it leaves open is filled in by our conventions.
-    """
+    """The origin of one API. `document` is its OpenAPI file, None for a plug-in without a file of its own."""
 
     load: Callable[[], Api]
     document: Path | None = None
     options: LoadOptions = DEFAULT_OPTIONS
-    is_document: bool = False
 
     def files(self, contract: Contract) -> tuple[Path, ...]:
         """Return the files that the contract was read from, none for a plug-in."""
@@ -78,13 +74,13 @@ def _source(name: str, options: LoadOptions) -> Source:
     if name in BUNDLED:
         return Source(load=lambda: _imported(BUNDLED[name]), document=bundled_path(name))
     if is_url(name):
-        return Source(load=lambda: _from_document(name, options), options=options, is_document=True)
+        return Source(load=lambda: _from_document(name, options), options=options)
     if (place := PYTHON_PLACE.fullmatch(name)) is not None:
         return Source(load=lambda: _from_python(place))
     path = Path(name)
     if path.suffix.lower() in DOCUMENT_SUFFIXES or len(path.parts) > 1 or path.is_file():
         load_document = partial(_from_document, path, options)
-        return Source(load=load_document, document=path, options=options, is_document=True)
+        return Source(load=load_document, document=path, options=options)
     return Source(load=_plug_in(name))
 
 

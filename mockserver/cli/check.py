@@ -103,9 +103,8 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
         contract, plan = _planned(api, mount, place, given)
         if note := control_note(contract, place, needs_sandboxes=False)[1]:
             click.echo(note, err=True)
-        client = connect(
-            contract, url, headers=plan.headers, control_token=given["control_token"], timeout=plan.timeout
-        )
+        named = {name: given[name] for name in ("control_token", "timeout", "rate")}
+        client = connect(contract, url, headers=plan.headers, **named)
         assumptions = assumptions_of(given, is_sandbox=is_sandbox(contract, place))
         run = CheckRun()
         so_far.report = lambda: _report(contract, plan, run, known, assumptions)
@@ -127,15 +126,14 @@ def _planned(
     from generators.client.http import base_url_of
     from mockserver.control.server import bundled
 
-    reading = reading_of(given)
-    loaded = api_of(api, mount, place, reading)
+    loaded = api_of(api, mount, place, reading_of(given))
     contract = loaded.contract
     model = None
     if given["model"]:
-        from mockserver.apis.reference_model import sandbox_model
+        from mockserver.apis.reference_model import SandboxModel
 
-        model = sandbox_model(api, reading)
-    named = ("seed", "only", "skip", "read_only", "given", "name_prefix", "timeout")
+        model = SandboxModel(loaded)
+    named = ("seed", "only", "skip", "read_only", "given", "name_prefix", "timeout", "rate")
     plan = CheckPlan(
         **{name: given[name] for name in named},
         seconds=given["max_time"],

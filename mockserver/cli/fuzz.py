@@ -1,10 +1,12 @@
 """`bulkproof fuzz`: fuzz an implementation with sequences of bulk requests, for a given time."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from generators.fuzz.progress import CampaignState
     from generators.fuzz.shards import CampaignConfig
     from generators.reports.model import Report
+    from mockserver.api.model import Api
 
 EXIT_FINDINGS: Final = 1
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
@@ -39,9 +42,8 @@ FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--workers",
     type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Number of worker processes on this machine.",
+    help="Number of worker processes on this machine, 0 for none beside this one. Default: one less than its cores, "
+    "with Dask where that is two or more.",
 )
 @click.option("--cluster", default="", metavar="ADDRESS", help="Run on the workers of this Dask scheduler.")
 @click.option(
@@ -86,17 +88,17 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     with reporting(api or "fuzz", given) as so_far:
         if api is None or url is None:
             raise click.UsageError(f"Missing {'argument API or FILE' if api is None else 'option --url'}.", context)
-        contract = api_of(api, mount, place_of(url, given), reading_of(given)).contract
+        served = api_of(api, mount, place_of(url, given), reading_of(given))
         require_server(url, given["timeout"])
         try:
-            state = _campaign(contract, api, url, given, so_far)
+            state = _campaign(served, url, given, so_far)
         except NoAnswerError as error:
             cure = "Findings are stored in the corpus; run the same command again to continue."
             raise MisuseError(f"the server stopped responding: {error}.", cure=cure) from None
     return EXIT_FINDINGS if state.broken else 0
 
 
-def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any], so_far: RunSoFar) -> "CampaignState":
+def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar) -> "CampaignState":
     from contracts.errors import MisuseError
     from generators.client.environments import is_sandbox
     from generators.fuzz.coordinator import Campaign
@@ -106,13 +108,13 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
     baseline, update = given["baseline"], given["baseline_update"]
     if update and baseline is None:
         raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
-    job = job_of(contract, api, url, given)
+    job = job_of(api, url, given)
     progress = progress_listener(is_terminal=sys.stderr.isatty(), say=lambda text: click.echo(text, err=True))
     state = CampaignState(
         known=read_baseline(baseline) if baseline is not None and not update else frozenset(),
-        assumptions=assumptions_of(given, is_sandbox=is_sandbox(contract, job.place)),
+        assumptions=assumptions_of(given, is_sandbox=is_sandbox(api.contract, job.place)),
     )
-    so_far.report = lambda: _report(contract, url, state, given)
+    so_far.report = lambda: _report(api.contract, url, state, given)
     campaign = Campaign(
         job=job,
         executor=_executor(job, given),
@@ -134,7 +136,7 @@ def _campaign(contract: "Contract", api: str, url: str, given: Mapping[str, Any]
     if update:
         write_baseline(baseline, findings)
         state.known = frozenset(one.fingerprint for one in findings)
-    tell(_report(contract, url, state, given), given, brief=True)
+    tell(_report(api.contract, url, state, given), given, brief=True)
     click.echo(broad_baseline_note(state.known, findings), err=True, nl=False)
     return state
 
@@ -159,20 +161,20 @@ def _finding(kept: Any) -> Any:
     return Finding(law=kept.law, operation=kept.operation, shape=kept.shape, says=kept.says)
 
 
-def job_of(contract: "Contract", api: str, url: str, given: Mapping[str, Any]) -> "CampaignConfig":
+def job_of(api: "Api", url: str, given: Mapping[str, Any]) -> "CampaignConfig":
     """Return the configuration that all shards of a campaign share."""
     from generators.fuzz.shards import CampaignConfig
-    from mockserver.apis.reference_model import sandbox_model
-    from mockserver.apis.sources import find_sources
+    from mockserver.apis.reference_model import SandboxModel
     from mockserver.control.server import bundled
+    from mockserver.engine.default_hooks import DEFAULT_HOOKS
 
     return CampaignConfig(
-        contract=contract,
+        contract=api.contract,
         place=place_of(url, given),
-        document=bundled(contract),
+        document=bundled(api.contract),
         given=given["given"],
-        model_factory=None if given["no_model"] else partial(sandbox_model, api, reading_of(given)),
-        made_of_document=find_sources((api,), reading_of(given))[0].is_document,
+        model_factory=None if given["no_model"] else partial(SandboxModel, api),
+        made_of_document=api.hooks is DEFAULT_HOOKS and not api.behaviours,
         seed=given["seed"],
         label=f"fuzz-{token_hex(3)}",  # two campaigns on one server keep out of each other's sandboxes
     )
@@ -184,11 +186,18 @@ def _executor(job: "CampaignConfig", given: Mapping[str, Any]) -> "Executor":
 
     if given["workers"] and given["cluster"]:
         raise MisuseError("--workers and --cluster exclude each other.", cure="Give one of them.")
-    if not given["workers"] and not given["cluster"]:
+    workers = _default_workers() if given["workers"] is None and not given["cluster"] else given["workers"]
+    if not workers and not given["cluster"]:
         return LocalExecutor(job)
     from generators.fuzz.executors import DaskExecutor
 
-    return DaskExecutor(job, workers=given["workers"], address=given["cluster"])
+    return DaskExecutor(job, workers=workers or 0, address=given["cluster"])
+
+
+def _default_workers() -> int:
+    """Return the number of worker processes that pay on this machine: 0 below two, or without Dask."""
+    free = (os.cpu_count() or 1) - 1
+    return free if free > 1 and find_spec("distributed") is not None else 0
 
 
 def _report(contract: "Contract", url: str, state: "CampaignState", given: Mapping[str, Any]) -> "Report":

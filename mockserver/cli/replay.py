@@ -10,6 +10,7 @@ from mockserver.cli.target import api_of, place_of, target
 
 if TYPE_CHECKING:
     from generators.triage.stored_finding import StoredFinding
+    from mockserver.api.model import Api
 
 EXIT_REPRODUCED: Final = 1
 
@@ -30,21 +31,21 @@ def replay(*, finding: Path, url: str, mount: str | None, api: str | None, **giv
     from generators.triage.corpus import read_finding
 
     kept = read_finding(finding)
-    contract = api_of(api or kept.contract, mount, place_of(url, given), reading_of(given)).contract
-    shown = _shows(kept, contract, api or kept.contract, url, given)
+    served = api_of(api or kept.contract, mount, place_of(url, given), reading_of(given))
+    shown = _shows(kept, served, url, given)
     says = "reproduced" if shown else "not reproduced"
     click.echo(f"{says}: {kept.law} on {kept.operation}: {kept.says}")
     return EXIT_REPRODUCED if shown else 0
 
 
-def _shows(kept: "StoredFinding", contract: Any, api: str, url: str, given: dict[str, Any]) -> bool:
+def _shows(kept: "StoredFinding", api: "Api", url: str, given: dict[str, Any]) -> bool:
     from generators.client.environments import open_target
     from generators.fuzz.shards import oracle_factory_for
     from generators.triage.confirm import Triager
     from mockserver.cli.fuzz import job_of
 
-    job = job_of(contract, api, url, {**given, "seed": 0})
-    opened = open_target(contract, job.place, "replay")
+    job = job_of(api, url, {**given, "seed": 0})
+    opened = open_target(api.contract, job.place, "replay")
     try:
         return Triager(oracle_factory=oracle_factory_for(job, kept), target=opened, is_over=lambda: False).shows(kept)
     finally:

@@ -106,7 +106,8 @@ def place_of(url: str, given: Mapping[str, Any]) -> "TargetOptions":
     from generators.client.environments import TargetOptions
 
     headers = {**given["headers"], **({"Authorization": given["auth"]} if given["auth"] else {})}
-    return TargetOptions(url=url, headers=headers, control_token=given["control_token"], timeout=given["timeout"])
+    named = {name: given[name] for name in ("control_token", "timeout", "rate")}
+    return TargetOptions(url=url, headers=headers, **named)
 
 
 def api_of(api: str, mount: str | None, place: "TargetOptions", reading: "LoadOptions") -> "Api":
@@ -172,11 +173,19 @@ OPTIONS: Final = (
         help="Control token of the server, if it is a Bulkproof sandbox.",
     ),
     click.option("--timeout", callback=seconds, default="30s", show_default=True, help="Time limit of each response."),
+    click.option(
+        "--rate",
+        type=click.FloatRange(min=1 / 3600),
+        default=None,
+        callback=lambda _context, _parameter, value: value or 0.0,
+        metavar="NUMBER",
+        help="Maximum of requests a second that are sent to the API. Default: no limit.",
+    ),
 )
 
 
 def target(command: Command, *, needs_url: bool = True) -> Command:
-    """Add the options of a target to a command: url, mount, auth, headers, given, control_token, timeout."""
+    """Add the options of a target to a command: url, mount, auth, headers, given, control_token, timeout, rate."""
     says = "Root URL of the server, or base URL of the API."
     url = click.option("--url", required=needs_url, callback=server_url, help=says)
     return reduce(lambda made, option: option(made), reversed((url, *OPTIONS)), command)

@@ -12,8 +12,9 @@ from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Headers, Request
 from contracts.openapi.loading import load, load_bundled
 from generators.check.run import FindingFound, LawAnswered, run_checks
+from generators.client import http
 from generators.client.environments import SandboxClient, TargetOptions, as_served, connect
-from generators.client.http import HttpClient, NoAnswerError, base_url_of
+from generators.client.http import HttpClient, NoAnswerError, RateLimit, base_url_of
 from generators.client.session import Budget
 
 GENERO = load_bundled("genero")
@@ -219,3 +220,28 @@ def test_serve_and_its_clients_agree_where_an_api_is(serving, tmp_path, names, p
     assert client.sandbox == ("mine" if "@" in place else "default")
     assert client.base == f"{running.url}{'/@mine' if '@' in place else ''}{contract.mount}"
     client.close()
+
+
+def test_a_rate_limit_spaces_requests(monkeypatch):
+    """At most so many a second, whoever sends them; time that was not used is not made up for."""
+    now, waits = [100.0], []
+    monkeypatch.setattr(http, "monotonic", lambda: now[0])
+    monkeypatch.setattr(http, "sleep", waits.append)
+    limit = RateLimit(4)
+    for at, wait in ((100.0, None), (100.0, 0.25), (100.0, 0.5), (100.5, 0.25), (109.0, None), (109.125, 0.125)):
+        now[0] = at
+        limit.wait()
+        assert waits == ([] if wait is None else [wait])
+        waits.clear()
+
+
+def test_clients_of_a_host_share_its_rate(monkeypatch):
+    """Two clients with the same limit wait for one another; one without does not wait."""
+    waits = []
+    monkeypatch.setattr(http, "sleep", waits.append)
+    with echoing() as url:
+        for rate in (0.001, 0.001, 0):
+            client = HttpClient(url, rate=rate)
+            client.send(get("/x"))
+            client.close()
+    assert len(waits) == 1

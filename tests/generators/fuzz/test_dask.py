@@ -1,8 +1,13 @@
 """Shards on Dask: the same campaign on worker processes; one that dies costs its shard, and nothing outlives it."""
 
 import os
+import pickle
 import signal
 import subprocess
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 
 import orjson
 import pytest
@@ -10,6 +15,7 @@ from children import HANGS, eventually, module
 from distributed import Client, LocalCluster
 
 from contracts.errors import MisuseError
+from contracts.openapi.loading import bundled_path
 from generators.client.environments import TargetOptions
 from generators.client.http import NoAnswerError
 from generators.fuzz import executors
@@ -18,11 +24,13 @@ from generators.fuzz.executors import DaskExecutor, LocalExecutor
 from generators.fuzz.shards import CampaignConfig, Shard
 from generators.triage.corpus import Corpus
 from generators.triage.stored_finding import to_json
+from mockserver.apis.reference_model import SandboxModel, sandbox_model
 from mockserver.apis.sources import find_sources
 from mockserver.testing import running
 
 pytestmark = pytest.mark.slow
 
+CONTRACT_ONLY = Path(__file__).parents[2] / "cases" / "contract_only"
 CONTRACT = find_sources(("genero",))[0].load().contract
 BUDGET = 200.0  # its shards take a tenth of it, and the campaign ends with the first
 
@@ -54,7 +62,7 @@ class Listener:
     """Hears how a campaign goes, and does something at the first finding."""
 
     def __init__(self, at_first=lambda: None):
-        self.marks, self.at_first = [], at_first
+        self.marks, self.messages, self.at_first = [], [], at_first
 
     def began(self, state):
         pass
@@ -72,7 +80,7 @@ class Listener:
         pass
 
     def message(self, says):
-        pass
+        self.messages.append(says)
 
 
 class Repeating:
@@ -146,6 +154,17 @@ class EndingExecutor(DaskExecutor):
         super().run(shards, hear, lambda: is_over() or self.done())
 
 
+class RecordingExecutor(EndingExecutor):
+    """Keeps the shards that it was given."""
+
+    def __init__(self, *given, **more):
+        super().__init__(*given, **more)
+        self.shards = []
+
+    def run(self, shards, hear, is_over):
+        super().run((self.shards.append(one) or one for one in shards), hear, is_over)
+
+
 def test_a_killed_worker_costs_its_shard_only(url, tmp_path):
     """What was found stays, the campaign goes on with a new worker, and no process is left."""
     executor = EndingExecutor(job_at(url), workers=2)
@@ -172,7 +191,8 @@ def test_a_killed_worker_costs_its_shard_only(url, tmp_path):
 
 
 def _pids(executor):
-    return set(executor.client.run(os.getpid).values())
+    """Return the processes of the workers, but for one that is just dying."""
+    return {one for one in executor.client.run(os.getpid, on_error="return").values() if isinstance(one, int)}
 
 
 def test_a_finding_of_two_workers_is_told_once(url):
@@ -194,6 +214,77 @@ def test_a_shard_that_cannot_go_on_ends_the_campaign(cluster):
             executor.run(map(shard, range(1000)), lambda _: None, lambda: False)
     finally:
         executor.stop()
+
+
+def test_a_worker_that_cannot_run_shards_is_put_aside(url, cluster, tmp_path, monkeypatch):
+    """One does not find the API's file: the campaign goes on with the other, and what was lost is run again."""
+    (tmp_path / "api.yaml").write_text(bundled_path("genero").read_text())
+    monkeypatch.chdir(tmp_path)
+    job = replace(job_at(url), model_factory=partial(sandbox_model, "api.yaml"))
+    executor = RecordingExecutor(job, address=cluster.scheduler_address)
+    unfit, fit = list(executor.client.nthreads())  # the first shard is for the first
+    executor.client.run(os.chdir, str(tmp_path), workers=[fit])
+    listener = Listener()
+    campaign = Campaign(job=job, executor=executor, listener=listener, seconds=BUDGET, schemas=False)
+
+    def ordinals(*, is_lost):
+        return {one.ordinal for one in executor.shards if (one.name in campaign.state.lost) == is_lost}
+
+    executor.done = lambda: (
+        campaign.state.findings and ordinals(is_lost=True) and ordinals(is_lost=True) <= ordinals(is_lost=False)
+    )
+    campaign.run()
+    says = f"{unfit} is put aside: MisuseError: api.yaml: there is no such file"
+    assert any(says in one for one in listener.messages)
+    assert not any(fit in one for one in listener.messages)
+    assert ordinals(is_lost=True) == {0} <= ordinals(is_lost=False)
+
+
+def test_a_worker_with_another_version_is_put_aside(url, tmp_path):
+    """It is named with its version; a scheduler with no other worker is refused."""
+    folder = tmp_path / "bulkproof-9.9.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: bulkproof\nVersion: 9.9\n")
+    says = rf"it has Bulkproof 9\.9; this is {version('bulkproof')}"
+    words = ("--no-nanny", "--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with (
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", silence_logs=50) as started,
+        module("distributed.cli.dask_worker", started.scheduler_address, *words, env=environment),
+    ):
+        with pytest.raises(MisuseError, match=says):
+            DaskExecutor(job_at(url), address=started.scheduler_address)
+        started.scale(1)
+        started.wait_for_workers(2)
+        executor, events = DaskExecutor(job_at(url), address=started.scheduler_address), []
+        try:
+            executor.run([shard(0)], events.append, lambda: any(one["kind"] == "found" for one in events))
+        finally:
+            executor.stop()
+        assert [one["says"] for one in events if one["kind"] == "message" and "Bulkproof 9.9" in one["says"]]
+        assert any(one["kind"] == "found" for one in events)
+
+
+@pytest.mark.parametrize("name", ["genero", "onkey", str(CONTRACT_ONLY / "books.yaml")])
+def test_an_api_travels_with_the_work(name):
+    """A worker needs no file of its own: what a process gets is the whole API."""
+    job = replace(job_at("http://127.0.0.1:1"), model_factory=partial(SandboxModel, find_sources((name,))[0].load()))
+    model = pickle.loads(pickle.dumps(job)).model_factory()  # noqa: S301 - made in this test
+    assert model.api.contract.operations
+
+
+def test_the_threads_of_a_worker_are_counted_and_share_the_rate(url):
+    """A worker with four threads has four shards, each with a quarter of the rate."""
+    with LocalCluster(n_workers=1, threads_per_worker=4, dashboard_address="127.0.0.1:0", silence_logs=50) as started:
+        job = replace(job_at(url), place=TargetOptions(url=url, rate=100.0))
+        executor, given = DaskExecutor(job, address=started.scheduler_address), []
+        submit = executor.client.submit
+        executor.client.submit = lambda work, *more, **options: given.append(more[0]) or submit(work, *more, **options)
+        try:
+            executor.run(map(shard, range(9)), lambda _: None, lambda: bool(given))
+        finally:
+            executor.stop()
+        assert [one.place.rate for one in given] == [25.0] * 4
 
 
 def test_a_scheduler_that_is_not_there_is_told_in_a_sentence(monkeypatch):

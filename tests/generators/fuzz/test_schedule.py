@@ -10,6 +10,7 @@ from contracts.messages import Headers, Response
 from contracts.openapi.loading import load_bundled
 from generators.check.laws.catalogue import CALL_LAWS, LAWS, LIST_LAWS
 from generators.client.session import Budget, Session
+from generators.fuzz.progress import PropertyCoverage
 from generators.fuzz.schedule import WIDE, LawTask, LimitsTask, RateLimitTask, SequenceTask, scheduled_tasks
 from generators.fuzz.targets import discover_targets
 
@@ -35,7 +36,11 @@ def target(request):
 
 
 def entries(target, shard, count):
-    return list(islice(scheduled_tasks(*target, Random(shard), ordinal=shard), count))
+    return list(islice(tasks(target, PropertyCoverage(target[0]), shard), count))
+
+
+def tasks(target, coverage, shard):
+    return scheduled_tasks(*target, Random(shard), coverage, ordinal=shard)
 
 
 def kinds(some):
@@ -81,3 +86,25 @@ def test_a_later_shard_now_and_then_posts_the_largest_requests_again(target):
     count = kinds(entries(target, 0, 200))[LimitsTask]
     assert all(isinstance(one, LimitsTask) for one in found[:count])
     assert kinds(found)[LimitsTask] == count
+
+
+def test_experiments_that_the_campaign_has_not_run_come_first(target):
+    """What other shards have run, on whatever machine, comes last."""
+    every = [one for one in entries(target, 1, 2000) if isinstance(one, LawTask)]
+    pairs = {(one.law.name, one.operation.id) for one in every}
+    left = set(sorted(pairs)[:2])
+    coverage = PropertyCoverage(target[0], {(*pair, "experiment") for pair in pairs - left})
+    found = [one for one in islice(tasks(target, coverage, 1), 100) if isinstance(one, LawTask)]
+    assert {(one.law.name, one.operation.id) for one in found[:2]} == left
+
+
+def test_an_operation_of_which_nothing_is_covered_comes_first(target):
+    """All are drawn as long as nothing is covered; then the one of which nothing is, beside much of the others."""
+    _, targets = target
+    rng = Random(1)
+    ids = {one.operation.id for one in targets.bulk}
+    assert ids == {one.operation.id for _ in range(200) for one in targets.narrow(rng, lambda _: 0).bulk}
+    for name in ids:
+        for _ in range(20):
+            narrowed = targets.narrow(rng, lambda other, name=name: 10**12 * (other != name))
+            assert name in {one.operation.id for one in narrowed.bulk}

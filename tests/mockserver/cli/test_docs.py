@@ -10,7 +10,7 @@ from mockserver.cli import main
 from mockserver.cli.options import RenamedOption
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
-SHARED = {"--help"}
+SHARED = {"--help", "--nthreads", "--nworkers"}  # of every command, and of `dask worker`
 NUMBERS = re.compile(r"^(calls|items|seconds): .*$", re.MULTILINE)
 WITNESS = re.compile(r"^( +)(accepted before, rejected now|impossible before, possible now): .*$", re.MULTILINE)
 
