@@ -36,13 +36,13 @@ from contracts.syntax.text import did_you_mean, escape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """How a document is read: the overlays that change it, in turn; presets for the operations that fit them.
+    """How a document is read: the overlays (files or URLs) that change it, in turn; presets for operations that fit.
 
     `strict` refuses a document with mistakes, which are mended otherwise. `allow_remote` follows references to other
     hosts than this machine.
     """
 
-    overlays: tuple[Path, ...] = ()
+    overlays: tuple[Path | str, ...] = ()
     presets: tuple[str, ...] = ()
     strict: bool = False
     allow_remote: bool = False
@@ -116,28 +116,28 @@ def _refuse(faults: Sequence[Fault], *, strict: bool = False) -> None:
 
 def _overlaid(source: Path | str, name: str | None, options: LoadOptions) -> tuple[Documents, tuple[Path, ...]]:
     """Return the documents of a contract, the root changed by its overlays, and the files of those overlays."""
+    root: Path | str = str(source) if is_url(str(source)) else Path(source)
     path = Path(source)
-    root = str(source) if is_url(str(source)) else path
     reading: Any = {"allow_remote": options.allow_remote, "ref_map": options.ref_map}
     documents = Documents(root, name=name or path.stem or "contract", **reading)
     overlays = [*options.overlays]
-    while root is path and is_overlay(_read_root(documents)):
-        if path in overlays:
+    while is_overlay(_read_root(documents)):
+        if root in overlays:
             fact = "it extends itself."
-            raise ContractError((Fault(file=str(path), pointer="/extends", fact=fact, cure="Name the document."),))
-        overlays.insert(0, path)
-        root = path = extended_document(read_overlay(path), path)
-        documents = Documents(path, name=documents.name, **reading)
+            raise ContractError((Fault(file=str(root), pointer="/extends", fact=fact, cure="Name the document."),))
+        overlays.insert(0, root)
+        root = extended_document(read_overlay(root, allow_remote=options.allow_remote), root)
+        documents = Documents(root, name=documents.name, **reading)
     document = _read_root(documents)
     if overlays and isinstance(document, dict):
         documents.loaded[documents.root] = document = unshared(document)
         for one in overlays:
-            overlay = read_overlay(one)
+            overlay = read_overlay(one, allow_remote=options.allow_remote)
             documents.faults += [*meant_for_another(overlay, one, root)] if one in options.overlays else []
             documents.faults += apply_overlay(document, overlay, shown=str(one))
         _refuse(documents.faults)
         documents.mentions_sources = True  # an overlay may have brought some
-    return documents, tuple(overlays)
+    return documents, tuple(one for one in overlays if isinstance(one, Path))
 
 
 def _read_root(documents: Documents) -> object:

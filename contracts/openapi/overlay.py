@@ -7,17 +7,18 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
 
 from contracts.errors import ContractError, Fault
 from contracts.messages import ABSENT
-from contracts.syntax.documents import UnreadableError, read_document
+from contracts.syntax.documents import UnreadableError, parse_document, read_text
+from contracts.syntax.remote import fetch_text, is_url
 from contracts.syntax.text import did_you_mean, look_up, pointer_of, type_name
 
 if TYPE_CHECKING:
     from jsonpath import JSONPathEnvironment
 
-REMOTE: Final = ("://", "urn:")
+NO_FILES: Final = ("://", "urn:")
 
 
 def is_overlay(document: object) -> bool:
@@ -32,13 +33,18 @@ def unshared(document: Any) -> Any:
     return [unshared(one) for one in document] if isinstance(document, list) else document
 
 
-def read_overlay(path: Path) -> Mapping[str, Any]:
-    """Return the overlay in a YAML or JSON file. Raises ContractError: it cannot be read, or is no overlay."""
+def read_overlay(source: Path | str, *, allow_remote: bool = False) -> Mapping[str, Any]:
+    """Return the overlay in a YAML or JSON file, or at a URL. Raises ContractError: unreadable, or no overlay."""
     from contracts.openapi.document_checks import check_published  # noqa: PLC0415 - only with an overlay
 
-    shown = str(path)
+    shown = str(source)
     try:
-        found = read_document(path, shown=shown)
+        text = (
+            read_text(source, shown=shown)
+            if isinstance(source, Path)
+            else fetch_text(source, allow_remote=allow_remote)
+        )
+        found = parse_document(text, shown=shown)
     except UnreadableError as error:
         raise ContractError((error.fault,)) from None
     faults = [*check_published("overlay", found, shown)]
@@ -59,25 +65,40 @@ def _faulty_actions(actions: list[Mapping[str, Any]], shown: str) -> Iterator[Fa
             yield Fault(file=shown, pointer=at, fact="it changes nothing.", cure="Add 'update', 'remove' or 'copy'.")
 
 
-def extended_document(overlay: Mapping[str, Any], path: Path) -> Path:
-    """Return the file that an overlay extends. Raises ContractError: it names none, or none of this machine."""
+def _extended(overlay: Mapping[str, Any], source: Path | str) -> Path | str | None:
+    """Return the file or the URL that an overlay extends, None where it names none that could be read."""
     target = overlay.get("extends")
-    if isinstance(target, str) and not any(sign in target for sign in REMOTE):
-        return path.parent / unquote(target.partition("#")[0])
+    if not isinstance(target, str):
+        return None
+    if isinstance(source, str) or is_url(target):
+        url = urljoin(source if isinstance(source, str) else "", target).partition("#")[0]
+        return url if is_url(url) else None
+    return None if any(sign in target for sign in NO_FILES) else source.parent / unquote(target.partition("#")[0])
+
+
+def extended_document(overlay: Mapping[str, Any], source: Path | str) -> Path | str:
+    """Return the file or the URL that an overlay extends. Raises ContractError: it names none that can be read."""
+    found, target = _extended(overlay, source), overlay.get("extends")
+    if found is not None:
+        return found
     fact = "it is an overlay, and does not say of what." if target is None else f"'{target}' is not read."
-    cure = f"Name the document, and add this file with '--overlay {path.name}'; or save it and write its path here."
-    raise ContractError((Fault(file=str(path), pointer="/extends" if target else "", fact=fact, cure=cure),))
+    name = source if isinstance(source, str) else source.name
+    cure = f"Name the document, and add this file with '--overlay {name}'; or save it and write its path here."
+    raise ContractError((Fault(file=str(source), pointer="/extends" if target else "", fact=fact, cure=cure),))
 
 
-def meant_for_another(overlay: Mapping[str, Any], path: Path, document: Path | str) -> Iterator[Fault]:
+def meant_for_another(overlay: Mapping[str, Any], source: Path | str, document: Path | str) -> Iterator[Fault]:
     """Yield a Fault where an overlay says that it extends another document than the one that it is applied to."""
     target = overlay.get("extends")
-    if not isinstance(target, str) or target == str(document):
+    shown = str(document)
+    if not isinstance(target, str) or target == shown:
         return
-    is_remote = any(sign in target for sign in REMOTE)
-    if is_remote or isinstance(document, str) or (path.parent / unquote(target)).resolve() != document.resolve():
-        fact, cure = f"it extends '{target}', and is applied to {document}.", "Name the document that it is for."
-        yield Fault(file=str(path), pointer="/extends", fact=fact, cure=cure, mended="It is applied all the same.")
+    meant = _extended(overlay, source)
+    if isinstance(meant, Path) and isinstance(document, Path):
+        meant, document = meant.resolve(), document.resolve()
+    if meant != document:
+        fact, cure = f"it extends '{target}', and is applied to {shown}.", "Name the document that it is for."
+        yield Fault(file=str(source), pointer="/extends", fact=fact, cure=cure, mended="It is applied all the same.")
 
 
 def apply_overlay(document: dict[str, Any], overlay: Mapping[str, Any], *, shown: str) -> list[Fault]:

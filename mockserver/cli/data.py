@@ -89,7 +89,7 @@ def data(
     from mockserver.apis.sources import find_sources
 
     contract = find_sources((api,), reading_of(reading))[0].load().contract
-    tell_repairs(contract, api)
+    tell_repairs(contract.repairs, api)
     write_data(
         contract,
         what,

@@ -43,7 +43,7 @@ def diff(*, old: str, new: str, form: str, fail_on: "Severity", **given: Any) ->
 
     before, after = (source.load().contract for source in find_sources((old, new), reading_of(given)))
     for contract, name in ((before, old), (after, new)):
-        tell_repairs(contract, name)
+        tell_repairs(contract.repairs, name)
     found = compare(before, after, find=find_witness)
     click.echo(render_diff(found, form), nl=False)
     return EXIT_BREAKING if found.at_least(fail_on) else 0

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from contracts.errors import Fault
     from contracts.openapi.loading import LoadOptions
-    from contracts.openapi.model import Contract
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -31,13 +31,21 @@ def ref_map(context: click.Context, parameter: click.Parameter, words: tuple[str
     return found
 
 
+def documents(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> tuple[Path | str, ...]:
+    """Return files as paths, and URLs as they are."""
+    del context, parameter
+    from contracts.syntax.remote import is_url
+
+    return tuple(word if is_url(word) else Path(word) for word in words)
+
+
 READING_OPTIONS: Final = (
     click.option(
         "--overlay",
         "overlays",
         multiple=True,
-        type=click.Path(path_type=Path),
-        metavar="FILE",
+        callback=documents,
+        metavar="FILE|URL",
         help="OpenAPI Overlay that changes the document before it is read; repeatable, applied in turn.",
     ),
     click.option(
@@ -81,11 +89,11 @@ def reading_of(given: Mapping[str, Any]) -> "LoadOptions":
     return LoadOptions(**{name: given[name] for name in names})
 
 
-def tell_repairs(contract: "Contract", source: str, *, limit: int = 0) -> None:
+def tell_repairs(repairs: "Sequence[Fault]", source: str, *, limit: int = 0) -> None:
     """Print at most `limit` of a document's mended mistakes on stderr, one a line, and how many more there are."""
-    for fault in contract.repairs[:limit]:
+    for fault in repairs[:limit]:
         click.echo(fault, err=True)
-    more = len(contract.repairs) - limit
+    more = len(repairs) - limit
     if more > 0:
         cure = f"bulkproof lint {quote(source)}"
         count = f"and {more} more" if limit else f"{source}: {more} mistake{'s' if more > 1 else ''} mended"

@@ -12,6 +12,7 @@ from mockserver.cli.options import MAX_REPAIRS, Command, reading_of, reading_opt
 if TYPE_CHECKING:
     import asyncio
 
+    from contracts.errors import Fault
     from mockserver.api.model import Api
     from mockserver.apis.sources import Source
     from mockserver.http.lifecycle import Running, ScenarioFile
@@ -141,7 +142,7 @@ def _serve(
     sources = find_sources(names, reading_of(given))
     loaded = [source.load() for source in sources]
     for name, one in zip(names, loaded, strict=True):
-        tell_repairs(one.contract, name, limit=MAX_REPAIRS)
+        tell_repairs(one.contract.repairs, name, limit=MAX_REPAIRS)
     chosen = _chosen(scenarios, loaded)
     from mockserver.http.lifecycle import serve_until_signal
 
@@ -252,9 +253,13 @@ def _watching(service: "Service", watched: WatchedFiles) -> "Iterator[Coroutine[
     from mockserver.http.lifecycle import watch, watch_scenarios
 
     if watched.sources:
-        yield watch(service, watched.sources, click.echo)
+        yield watch(service, watched.sources, click.echo, _tell_new_repairs)
     if watched.scenarios:
         yield watch_scenarios(service, watched.scenarios, click.echo)
+
+
+def _tell_new_repairs(source: "Source", repairs: "Sequence[Fault]") -> None:
+    tell_repairs(repairs, str(source.document), limit=MAX_REPAIRS)
 
 
 def _print_start(running: "Running") -> None:

@@ -118,7 +118,7 @@ def api_of(api: str, mount: str | None, place: "TargetOptions", reading: "LoadOp
     from mockserver.apis.sources import find_sources
 
     loaded = find_sources((api,), reading)[0].load()
-    tell_repairs(loaded.contract, api)
+    tell_repairs(loaded.contract.repairs, api)
     if mount is None:
         return replace(loaded, contract=as_served(loaded.contract, place))
     mounted = replace(loaded.contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")

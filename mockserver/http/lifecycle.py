@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from contracts.errors import BulkproofError, MisuseError
+from contracts.errors import BulkproofError, Fault, MisuseError
 from contracts.messages import ABSENT, Headers, Request
 from contracts.openapi.model import Operation, Parameter, is_json
 from contracts.openapi.routing import expand
@@ -155,15 +155,23 @@ WATCH_INTERVAL_SECONDS: Final = 0.5
 Stamps: TypeAlias = Mapping[Path, tuple[int, int]]
 
 
-async def watch(service: Service, sources: Mapping[str, Source], say: Callable[[str], None]) -> None:
-    """Reload the APIs of `sources` (by name) whenever one of their files changes, until cancelled."""
+async def watch(
+    service: Service,
+    sources: Mapping[str, Source],
+    say: Callable[[str], None],
+    tell: Callable[[Source, Sequence[Fault]], None],
+) -> None:
+    """Reload the APIs of `sources` (by name) whenever one of their files changes, until cancelled.
+
+    `tell` gets the mended mistakes that were not there before.
+    """
     seen = {name: _stamps(source, service, name) for name, source in sources.items()}
     while True:
         await asyncio.sleep(WATCH_INTERVAL_SECONDS)
         for name, source in sources.items():
             stamps = _stamps(source, service, name)
             if any(seen[name].get(path) != stamp for path, stamp in stamps.items()):
-                await _reload(service, name, source, say)
+                await _reload(service, name, source, say, tell)
                 seen[name] = {**_stamps(source, service, name), **stamps}  # what changed meanwhile is seen next time
 
 
@@ -218,12 +226,20 @@ def _reload_scenario(service: Service, path: Path, name: str, say: Callable[[str
     say(f"{name}: the changed scenario is active and starts at its first rule.")
 
 
-async def _reload(service: Service, name: str, source: Source, say: Callable[[str], None]) -> None:
+async def _reload(
+    service: Service,
+    name: str,
+    source: Source,
+    say: Callable[[str], None],
+    tell: Callable[[Source, Sequence[Fault]], None],
+) -> None:
+    before = service.apis[name].contract.repairs
     try:
         service.adopt(await asyncio.to_thread(source.reload, service.apis[name]))
     except BulkproofError as error:
         say(f"{name} is unchanged, its contract is invalid:\n{error}")
     else:
+        tell(source, [one for one in service.apis[name].contract.repairs if one not in before])
         say(f"{name}: the changed contract is served; stored records stay.")
 
 

@@ -1,6 +1,8 @@
 """Overlays 1.0 and 1.1: what each action does to a document, and what is said of those that cannot be done."""
 
 from copy import deepcopy
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 import yaml
@@ -274,7 +276,8 @@ def test_an_overlay_that_names_its_document_is_a_document(tmp_path, shelves):
             {},
             "it is an overlay, and does not say of what. Name the document, and add this file with '--overlay o.yaml'",
         ),
-        ({"extends": "https://shelves.example/openapi.yaml"}, "'https://shelves.example/openapi.yaml' is not read."),
+        ({"extends": "https://shelves.example/openapi.yaml"}, "it is at another host than this machine."),
+        ({"extends": "urn:shelves"}, "'urn:shelves' is not read."),
         ({"extends": "o.yaml"}, "it extends itself."),
         ({"extends": "gone.yaml"}, "there is no such file."),
     ],
@@ -283,6 +286,43 @@ def test_an_overlay_without_a_document_that_can_be_read_is_refused(tmp_path, mem
     path = written(tmp_path, "o.yaml", update("$", {}), **members)
     with pytest.raises(ContractError, match=says.replace("(", r"\(")):
         load(path)
+
+
+@pytest.fixture
+def at_url(tmp_path, shelves):  # noqa: ARG001 - the document lies in the folder
+    """Return the URL of the folder with the document."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *given):
+            super().__init__(*given, directory=str(tmp_path))
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_overlays_at_urls_are_read_as_documents_are(tmp_path, shelves, at_url):
+    """The overlay, what it extends, or both are at a URL of this machine; what an overlay extends is relative to it."""
+    written(tmp_path, "a.yaml", update("$.info", {"title": "A"}), extends="shelves.yaml")
+    here = written(tmp_path, "b.yaml", update("$.info", {"title": "B"}), extends=f"{at_url}/shelves.yaml")
+    assert load(f"{at_url}/a.yaml").title == "A"
+    assert load(f"{at_url}/shelves.yaml", options=LoadOptions(overlays=(f"{at_url}/a.yaml",))).repairs == ()
+    assert load(here).title == "B"
+    contract = load(shelves, options=LoadOptions(overlays=(f"{at_url}/a.yaml", here)))
+    assert contract.title == "B"
+    assert set(contract.files) == {here, shelves}
+    assert [one.pointer for one in contract.repairs] == ["/extends"] * 2  # they are for the document at the URL
+
+
+def test_an_overlay_at_another_host_is_read_only_where_that_is_allowed(shelves):
+    """As documents are, and its cure is the same."""
+    with pytest.raises(ContractError, match="--allow-remote"):
+        load(shelves, options=LoadOptions(overlays=("https://shelves.example/o.yaml",)))
 
 
 def test_what_aliases_share_is_changed_in_one_place_only():

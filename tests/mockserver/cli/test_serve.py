@@ -239,7 +239,11 @@ def test_watch_reloads_and_keeps_state(tmp_path):
         document.write_text(good.replace("paths:", "paths: ["), encoding="utf-8")
         wait_for(process, "is invalid")
         assert fetch(f"{url}/crates/a")[0] == 200
+        mistaken = good.replace("paths:", "paths:\n  /odd: {get: {responses: {'200': {}}}}", 1)
+        document.write_text(mistaken, encoding="utf-8")
+        assert "'description' is missing. It is taken as" in process.stderr.readline()
         document.write_text(good, encoding="utf-8")
+        wait_for(process, "changed contract is served")
         wait_for(process, "changed contract is served")
         box = tmp_path / "box.json"
         box.write_text(box.read_text(encoding="utf-8").replace('"maxLength": 100', '"maxLength": 5'), encoding="utf-8")
