@@ -1,4 +1,7 @@
-"""What a list shows, as `x-record` declares it: pages, order, selections. Begin with `Pagination` and `ListRules`."""
+"""What a list shows, as `x-record` declares it: pages, order, selections; and templates of lookups.
+
+Begin with `Pagination` and `ListRules`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -88,3 +91,17 @@ class ListRules:
         """Return the members of the declared order of records with this key, each with whether it falls."""
         steps = [(one.removeprefix("-"), one.startswith("-")) for one in self.order]
         return [(key if name == OWN_KEY else name, falls) for name, falls in steps]
+
+
+def placeholder_of(template: object) -> str | None:
+    """Return the member whose value a part of a lookup template stands for, None for a part that is as it is."""
+    is_blank = isinstance(template, str) and template.startswith("{") and template.endswith("}")
+    return template[1:-1] if is_blank and isinstance(template, str) else None
+
+
+def placeholders_of(template: object) -> list[str]:
+    """Return the members that a lookup template needs."""
+    name = placeholder_of(template)
+    if name is not None:
+        return [name]
+    return [one for inner in template.values() for one in placeholders_of(inner)] if isinstance(template, dict) else []

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Literal, TypeAlias
 
 from contracts.bulk.jobs import JobDuration
-from contracts.bulk.lists import ListRules, Pagination
+from contracts.bulk.lists import ListRules, Pagination, placeholders_of
 
 Location: TypeAlias = str
 SetMembers: TypeAlias = Mapping[Location, object]
@@ -392,3 +392,9 @@ class Resource:
     modified: Location | None = None
     set_members: SetMembers = field(default_factory=dict)
     extras: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def sure_lookups(self) -> tuple[object, ...]:
+        """The lookups by members that are unique, so that they never name several records."""
+        groups = [set(group) for group in self.unique]
+        return tuple(one for one in self.lookups if set(placeholders_of(one)) in groups)

@@ -6,11 +6,12 @@ and is reported when it was seen twice.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import read_response
-from contracts.exchange.outcomes import listed_records, page_total
+from contracts.exchange.outcomes import RepresentationReader, listed_records, page_total
 from contracts.messages import ABSENT, Exchange
 from contracts.syntax.text import short
 from generators.client.session import Session
@@ -46,39 +47,55 @@ Probe: TypeAlias = Callable[[WholeList], Iterator[Fault]]
 
 def whole_list(session: Session, site: RecordSite) -> WholeList:
     """Read all records of a list. Raises NotApplicableError when it is too long, or shows no keys."""
-    keys: list[str] = []
-    bodies: dict[str, object] = {}
-    faults: list[Fault] = []
-    pages: list[Exchange] = []
-    for exchange, some in walk(session, site, page_size(site.page)):
-        pages.append(exchange)
-        for body in some:
-            key = site.reader.key(body)
-            if key is ABSENT or isinstance(key, dict | list):
-                raise NotApplicableError(f"the list of {site.resource.name} shows no keys")
-            if str(key) in bodies:
-                faults.append(
-                    (
-                        "record stands twice",
-                        f"the {site.resource.name} {short(key)} stands in the list twice",
-                        (exchange,),
-                    )
-                )
-            keys.append(str(key))
-            bodies[str(key)] = body
-        if len(keys) - len(bodies) > MAX_REPEATED:
+    rows: list[tuple[str, object, Exchange]] = []
+    pages: list[tuple[Exchange, int]] = []
+    reader, size = site.reader, page_size(site.page)
+    for exchange, some in walk(session, site, size):
+        pages.append((exchange, len(some)))
+        rows += [(_key_of(reader, body), body, exchange) for body in some]
+        if len(rows) - len({key for key, *_ in rows}) > MAX_REPEATED:
             break  # a list without an end
-        if len(keys) > MAX_WHOLE:
+        if len(rows) > MAX_WHOLE:
             raise NotApplicableError(f"the list has more than {MAX_WHOLE} records")
-    if not pages or not _is_whole(site, len(keys), pages[-1]):
+    if not pages or not _is_whole(site, len(rows), pages[-1][0]):
         raise NotApplicableError("it cannot be told whether the list is whole")
-    for exchange in pages:
+    return WholeList(
+        keys=tuple(key for key, *_ in rows),
+        bodies={key: body for key, body, _ in rows},
+        pages=tuple(exchange for exchange, _ in pages),
+        faults=(*_repeated(site, rows), *_page_faults(site, pages, len(rows), size)),
+    )
+
+
+def _key_of(reader: RepresentationReader, body: object) -> str:
+    key = reader.key(body)
+    if key is ABSENT or isinstance(key, dict | list):
+        raise NotApplicableError(f"the list of {reader.resource.name} shows no keys")
+    return str(key)
+
+
+def _repeated(site: RecordSite, rows: Sequence[tuple[str, object, Exchange]]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for key, _, exchange in rows:
+        if key in seen:
+            says = f"the {site.resource.name} {short(key)} stands in the list twice"
+            yield "record stands twice", says, (exchange,)
+            return
+        seen.add(key)
+
+
+def _page_faults(
+    site: RecordSite, pages: Sequence[tuple[Exchange, int]], count: int, size: int | None
+) -> Iterator[Fault]:
+    """Yield totals that are not the number of records, and pages that are short although more follow."""
+    for exchange, _ in pages:
         total = page_total(site.page, exchange.response)
-        if total is not None and total != len(keys):
-            faults.append(
-                ("another total", f"the list has {len(keys)} records but reports a total of {total}", (exchange,))
-            )
-    return WholeList(keys=tuple(keys), bodies=bodies, pages=tuple(pages), faults=tuple(faults))
+        if total is not None and total != count:
+            says = f"the list has {count} records but reports a total of {total}"
+            yield "another total", says, (exchange,)
+    for (exchange, some), (after, more) in pairwise(pages):
+        if size is not None and more and some < size:
+            yield "page is short", f"a page of {size} records shows {some}, and more follow", (exchange, after)
 
 
 def _is_whole(site: RecordSite, count: int, last: Exchange) -> bool:

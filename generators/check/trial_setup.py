@@ -106,17 +106,18 @@ class TrialItem:
 
 @dataclass(slots=True)
 class Trial:
-    """A prepared trial. `shared` is the encoded payload of all items, ABSENT when each has its own."""
+    """A prepared trial. `shared` is the payload of all items, if any; those that are `alike` differ in names alone."""
 
     context: SiteContext
     names: Names
     items: list[TrialItem] = field(default_factory=list)
     shared: Any = ABSENT
     shared_members: Members = field(default_factory=dict)
+    alike: bool = False
 
     def rng(self, slot: object) -> Random:
         """Return the random source of a slot, equal in every trial."""
-        return self.context.session.rng(self.context.operation.id, slot)
+        return self.context.session.rng(self.context.operation.id, "alike" if self.alike else slot)
 
     @property
     def maker(self) -> RecordFactory:
@@ -230,17 +231,17 @@ SHARED_SLOT: Final = "shared"
 BREAKABLE_KEYWORDS: Final = ("type", "minLength", "maxLength", "format", "pattern", "enum", "minimum", "maximum")
 
 
-def prepare_trial(context: SiteContext, cases: Sequence[ItemCase], *, fitting: bool = True) -> Trial:
+def prepare_trial(ctx: SiteContext, cases: Sequence[ItemCase], *, fitting: bool = True, alike: bool = False) -> Trial:
     """Prepare cases: equal cases give trials that differ in fresh names alone. Raises NotApplicableError.
 
     `fitting` excludes items that may have the whole request refused.
     """
-    trial = Trial(context=context, names=context.session.names())
+    trial = Trial(context=ctx, names=ctx.session.names(), alike=alike)
     known = _set_up(trial, cases)
-    bulk = context.bulk
+    bulk = ctx.bulk
     if bulk.effect.payload in bulk.items.shared:
         trial.shared_members = trial.changed(SHARED_SLOT)
-        trial.shared = context.spec.encoder.payload(trial.shared_members)
+        trial.shared = ctx.spec.encoder.payload(trial.shared_members)
     for slot, case in enumerate(cases):
         trial.items.append(_trial_item(trial, slot, case, known[slot], fitting=fitting))
     return trial

@@ -191,8 +191,12 @@ def _probe(session: Session, resource: Resource) -> Iterator[RecordSite]:
 def _places(
     session: Session, resource: Resource, operations: Mapping[str, Operation], speaking: Sequence[Operation]
 ) -> Iterator[dict[str, str]]:
-    """Yield values for the path parameters that the resource's operations share, those of examples first."""
-    fixed = dict(session.given) | _resource_parameters(resource, speaking)
+    """Yield values for the path parameters that the resource's operations share, those of examples first.
+
+    What a resource has as `x-NAME` is the value of the parameter NAME.
+    """
+    own = {name.removeprefix("x-"): value for name, value in resource.extras.items() if isinstance(value, str)}
+    fixed = dict(session.given) | own | _resource_parameters(resource, speaking)
     keys = {one.record.key.partition(":")[2] for one in operations.values() if one.record and one.record.key}
     open_ = {
         one.name: one

@@ -15,6 +15,7 @@ from typing import Any, Final
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.messages import Exchange
+from generators.check.laws.limits import TELLING_SLOTS
 from generators.client.environments import Target, open_target
 from generators.client.http import NoAnswerError
 from generators.client.session import Budget, DeadlineExceededError
@@ -385,11 +386,11 @@ def probe_rate_limit(run: TaskRun, task: RateLimitTask) -> None:
 
 
 def _post_and_read(runner: SequenceRunner, target: FuzzTarget, size: int) -> None:
-    """Post valid items, and read the first and the last of them."""
+    """Post valid items, and read the first, the last and some between them."""
     batch = runner.compose(target, size, PROFILES["valid"])
     runner.run.session.send(batch.request)
     runner.batches, runner.items = runner.batches + 1, runner.items + size
     runner.finish()
     named = [(RecordSet(target.scope, one.resource or ""), one.target) for one in batch.items if one.target is not None]
-    runner.read_back([*named[:1], *named[-1:]])
+    runner.read_back([*(named[slot] for slot in TELLING_SLOTS if slot < len(named)), *named[-1:]])
     runner.list_created(batch, target)

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
+from contracts.bulk.lists import placeholder_of
 from contracts.bulk.model import Location, Resource
 from contracts.exchange.item_text import is_text
 from contracts.exchange.locations import find, is_outside, put, text_of
@@ -272,7 +273,7 @@ def draw_members(
 
 def fill_lookup(template: Any, members: Mapping[str, object]) -> Any:
     """Return a lookup template filled with members' values, None when a member that it needs has no value."""
-    name = _placeholder_name(template)
+    name = placeholder_of(template)
     if name is not None:
         value = members.get(name)
         return value if isinstance(value, str | int) and not isinstance(value, bool) else None
@@ -292,15 +293,10 @@ def lookup_members(resource: Resource, value: object) -> Mapping[str, object] | 
 
 
 def _matches(template: object, value: object, found: dict[str, object]) -> bool:
-    name = _placeholder_name(template)
+    name = placeholder_of(template)
     if name is not None:
         found[name] = value
         return isinstance(value, str | int)
     if isinstance(template, dict) and isinstance(value, dict):
         return template.keys() == value.keys() and all(_matches(template[key], value[key], found) for key in template)
     return template == value
-
-
-def _placeholder_name(template: object) -> str | None:
-    is_blank = isinstance(template, str) and template.startswith("{") and template.endswith("}")
-    return template[1:-1] if is_blank and isinstance(template, str) else None

@@ -196,9 +196,10 @@ class RecordFactory:
     def _reference_to(self, named: str, key: StoredKey, context: RecordContext, schema: Schema | None) -> object:
         """Return a record's key, or with probability `LOOKUP_SHARE` a lookup that this batch does not change."""
         resource, live = self._resources.get(named), context.known.find(named, key)
-        if resource is None or live is None or not resource.lookups or context.rng.random() >= LOOKUP_SHARE:
+        sure = resource.sure_lookups if resource is not None else ()
+        if resource is None or live is None or not sure or context.rng.random() >= LOOKUP_SHARE:
             return key
-        found = fill_lookup(context.choose(resource.lookups), live.values)
+        found = fill_lookup(context.choose(sure), live.values)
         if found is None or (named, key) in context.used or (schema is not None and not schema.is_valid(found)):
             return key
         context.looked_up.add((named, key))

@@ -1,7 +1,7 @@
 """The laws of bulk semantics (`LAWS`), effects (`EFFECT`), lists (`LIST_LAWS`) and calls (`CALL_LAWS`); selection."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from contracts.bulk.model import Bulk, Outcomes, RecordAct
@@ -15,15 +15,17 @@ from generators.check.laws.faults import errors, tells_errors
 from generators.check.laws.idempotency import idempotent, unprocessed
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.listing import listing
+from generators.check.laws.lookups import lookup
 from generators.check.laws.malformed import exempt_reason as takes_no_json
 from generators.check.laws.malformed import malformed
 from generators.check.laws.metamorphic import async_is_sync, fan_out, isolated, permuted, singular, split
 from generators.check.laws.ordering import broken_reference, grouped
 from generators.check.laws.selecting import selecting
-from generators.check.laws.stored_state import atomic, effect, stale_version
+from generators.check.laws.stored_state import atomic, effect, reuse, stale_version
+from generators.check.laws.uniformity import MANY, uniform
 from generators.oracles import reference_model, response_laws
 from generators.oracles.findings import Law
-from generators.requests.options import stops_at_failure, units_of
+from generators.requests.options import actions_of, stops_at_failure, units_of
 from generators.schemathesis_engine import coverage
 
 
@@ -82,6 +84,15 @@ def _refers(bulk: Bulk) -> bool:
 
 def _can_choose_job(bulk: Bulk) -> bool:
     return bulk.job is not None and "always" not in bulk.job.when
+
+
+def _sets_members(bulk: Bulk) -> bool:
+    writing = {"create", "replace", "update", "upsert"} & set(actions_of(bulk))
+    return bool(writing) and bulk.effect.payload not in bulk.items.shared
+
+
+def _creates_many(bulk: Bulk) -> bool:
+    return bool({"create", "upsert"} & set(actions_of(bulk))) and (bulk.items.max or 0) >= MANY
 
 
 LAWS: Final[tuple[Law, ...]] = (
@@ -249,6 +260,27 @@ LAWS: Final[tuple[Law, ...]] = (
         ),
         experiment=errors,
     ),
+    Law(
+        name="lookup",
+        says="A lookup names the one record with exactly this value, an earlier item's too; else its item fails.",
+        exempt_reason=_unless("its items set no references of their own", _sets_members),
+        experiment=lookup,
+    ),
+    Law(
+        name="reuse",
+        says="The unique values of a new record that failed are free: a valid one may have them.",
+        exempt_reason=_unless(
+            "it creates no records, or its requests have idempotency keys",
+            lambda bulk: "create" in actions_of(bulk) and bulk.guard.idempotency is None,
+        ),
+        experiment=reuse,
+    ),
+    Law(
+        name="uniform",
+        says="In large requests the 10th, 64th or 1000th item fares as the first does, and many failures as a few.",
+        exempt_reason=_unless("it creates no records, or declares no limit of many in a request", _creates_many),
+        experiment=uniform,
+    ),
 )
 EFFECT: Final = Law(
     name="effect",
@@ -309,6 +341,14 @@ class Selection:
     operations: frozenset[str]
 
 
+def laws_for(contract: Contract) -> tuple[Law, ...]:
+    """Return all laws; that on lookups does not apply where no record has another name than its key."""
+    if any(one.lookups for one in contract.resources.values()):
+        return ALL_LAWS
+    without = _unless("no record has another name than its key", lambda _: False)
+    return tuple(replace(law, exempt_reason=without) if law.name == "lookup" else law for law in ALL_LAWS)
+
+
 def selection(contract: Contract, only: Sequence[str], skip: Sequence[str], own: Sequence[Law] = ()) -> Selection:
     """Return the selected checks and operations; `own` are laws of the API's own. Raises MisuseError: an unknown name.
 
@@ -316,7 +356,7 @@ def selection(contract: Contract, only: Sequence[str], skip: Sequence[str], own:
     without these they would have nothing to judge.
     """
     operations = [one.id for one in contract.operations]
-    names, every = (*CHECK_NAMES, *(law.name for law in own)), (*ALL_LAWS, *own)
+    names, every = (*CHECK_NAMES, *(law.name for law in own)), (*laws_for(contract), *own)
     for name in (*only, *skip):
         if name not in names and name not in operations:
             known = (*names, *operations)

@@ -27,6 +27,7 @@ TOO_MANY_REQUESTS: Final = 429  # RFC 6585, 4
 
 MAX_TRIED_ITEMS: Final = 20_000  # largest maximum that is tested
 ITEM_COUNT: Final = 3
+TELLING_SLOTS: Final = (0, 1, 8, 9, 15, 16, 31, 32, 63, 64, 99, 100, 127, 128, 255, 256, 499, 511, 512, 999, 1000, 4095)
 UNKNOWN_MODE: Final = "Neither"
 
 
@@ -58,7 +59,7 @@ def _judge_empty(context: SiteContext) -> Iterator[Finding]:
 def _judge_maximum(context: SiteContext, most: int) -> Iterator[Finding]:
     case, unit = _simplest_case(context), units_of(context.bulk)[0]
     trial = prepare_trial(context, [case] * (most + 1))
-    sample = sorted({0, most // 2, most - 1})
+    sample = sorted({most // 2, most - 1, *(slot for slot in TELLING_SLOTS if slot < most)})
     initial = snapshots_before(trial, sample)
     over = send(trial, SendOptions(unit=unit))
     yield from _judge_refusal("boundary", "tooMany", f"a request of {most + 1} items", trial, over)

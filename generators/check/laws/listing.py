@@ -66,6 +66,7 @@ def listing(context: SiteContext) -> Iterator[Finding]:
             writable = unsupported_reason(operation, groups=False) is None and site in _sites(session, operation)
             if writable:
                 yield from _judge_bulk_changes(context, SiteContext(session=session, operation=operation, site=site))
+    yield from judge_whole(context, LAW, [])
 
 
 def _sites(session: Session, operation: Any) -> Sequence[RecordSite]:

@@ -1,4 +1,4 @@
-"""Laws on the stored state: atomic and stale-version, and the check of effects. Begin with `atomic` and `effect`."""
+"""Laws on the stored state: atomic, reuse and stale-version, and the check of effects. Begin with `effect`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -166,6 +166,30 @@ def _judge_repeated_version(context: SiteContext, action: str) -> Iterator[Findi
 
 EFFECT: Final = "effect"
 MUST_FAIL: Final = frozenset(("invalid", "incomplete", "taken", "unknown"))
+
+
+def reuse(context: SiteContext) -> Iterator[Finding]:
+    """Let new records fail, then create records with the same unique values in another request."""
+    unit, (right, wrong) = units_of(context.bulk)[0], available_cases(context)
+    failing = [one for one in wrong if not one.existing and one.defect not in {"taken", "unknown"}]
+    valid = next((one for one in right if not one.existing), None)
+    if valid is None or not failing:
+        raise NotApplicableError("no new record could be made that fails")
+    if perform(prepare_trial(context, [valid]), SendOptions(unit=unit)).result(0) != "done":
+        raise NotApplicableError("a valid new record was not done")
+    yield from run_each(failing, partial(_judge_reuse, context, valid))
+
+
+def _judge_reuse(context: SiteContext, valid: ItemCase, case: ItemCase) -> Iterator[Finding]:
+    unit = units_of(context.bulk)[0]
+    trial = prepare_trial(context, [case, replace(valid, twin=0)])
+    first = perform(trial, SendOptions(unit=unit, order=[0]))
+    if not first.refused and first.result(0) != "failed":
+        raise NotApplicableError(f"an item ({case}) did not fail")
+    second = perform(trial, SendOptions(unit=unit, order=[1]))
+    if second.refused or second.result(1) == "failed":
+        says = f"an item ({case}) failed, and a valid one with the same unique values fails after it"
+        yield trial_finding("reuse", f"values of a failed {case.action} are taken", says, first, second)
 
 
 def effect(context: SiteContext) -> Iterator[Finding]:

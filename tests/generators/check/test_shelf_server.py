@@ -9,7 +9,7 @@ from contracts.messages import Exchange, ExchangeHistory
 from generators.check.laws.catalogue import LAWS
 from generators.check.run import FindingFound, Finished, LawAnswered, run_checks
 
-NAMES = [law.name for law in LAWS]
+NAMES = [law.name for law in LAWS if law.name != "lookup"]  # the shelves' records have no other names than their keys
 LOOKING = [law for law in LAWS if law.judge_exchange is not None]
 
 
@@ -47,6 +47,8 @@ def test_the_laws_are_those_of_the_vocabulary_in_their_order():
         "unprocessed",
         "active",
         "errors",
+        "reuse",
+        "uniform",
     ]
 
 
@@ -102,7 +104,7 @@ def test_laws_that_look_judge_any_history(law):
 
 def test_laws_that_experiment_say_nothing_of_a_history():
     """What takes an experiment to find is not claimed of exchanges that were none."""
-    assert [law.judge(ExchangeHistory(), CONTRACT) for law in LAWS if law.experiment is not None] == [()] * 16
+    assert {law.judge(ExchangeHistory(), CONTRACT) for law in LAWS if law.experiment is not None} == {()}
 
 
 def test_a_fingerprint_depends_on_law_operation_and_shape_alone():

@@ -69,6 +69,8 @@ class Bulk:
     def _created(self, data, mode):
         kept = self.store.copy()
         results = [result(one["ref"], *self.store.add_book(one["book"], bulk=True)) for one in data]
+        if self.broken == "uniform" and len(results) > 16 and results[16]["ok"]:
+            self.store.books.pop(results[16]["id"])
         if mode == "each":
             return self._isolated(results)
         if all(one["ok"] for one in results):

@@ -22,6 +22,7 @@ class Store:
     books: dict = field(default_factory=dict)
     shelves: dict = field(default_factory=lambda: {room: {} for room in ROOMS})
     made: int = 0
+    failed: set = field(default_factory=set)
 
     def copy(self):
         return deepcopy(self.books), deepcopy(self.shelves)
@@ -34,9 +35,10 @@ class Store:
         missing = [name for name in ("isbn", "title") if fields.get(name) is None]
         if missing or problem:
             return None, problem or f"{missing[0]} is missing"
-        if any(book["isbn"] == fields["isbn"] for book in self.books.values()):
+        if any(book["isbn"] == fields["isbn"] for book in self.books.values()) or fields["isbn"] in self.failed:
             return None, "isbn is taken"
         if not self._stands(fields):
+            self.failed |= {fields["isbn"]} if self.broken == "reuse" else set()
             return None, "no such shelf" if self.broken != "errors" else "isbn is taken"
         self.made += 1
         book = self.books[f"b{self.made}"] = {"id": f"b{self.made}", "version": 1, **fields}

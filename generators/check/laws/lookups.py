@@ -1,0 +1,239 @@
+"""The law on names of records by other members than the key: `lookup`. Begin with `lookup`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from contracts.bulk.lists import placeholders_of
+from contracts.bulk.model import Resource
+from contracts.exchange.bulk_request import names_target
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.locations import is_outside
+from contracts.syntax.text import short
+from generators.check.laws.metamorphic import run_each
+from generators.check.records import CreatedRecord, create_parents, create_records
+from generators.check.trial_setup import ItemCase, Trial, TrialItem, prepare_trial
+from generators.check.trials import TrialResult, perform, reported_keys, stored_records, trial_finding
+from generators.client.sites import SiteContext, experiment_site, record_context_of, record_factory_of
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding
+from generators.requests.calls import fill_lookup
+from generators.requests.envelope import SendOptions
+from generators.requests.options import actions_of, units_of
+from generators.requests.single import Members, RecordSite, write_request
+
+LAW: Final = "lookup"
+CREATING: Final = ("create", "upsert")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupCase:
+    """A lookup, what it is in words, and the key of the record that it names; None for no record, or several."""
+
+    what: str
+    value: object
+    key: object = None
+
+
+def lookup(context: SiteContext) -> Iterator[Finding]:
+    """Refer to records by lookups that fit one record, none and several, also one of the same request; then by key."""
+    yield from run_each((_judge_references, _judge_targets, _judge_same_request), lambda part: part(context))
+
+
+# The records that are looked up
+
+
+def _reference(context: SiteContext) -> tuple[str, Resource]:
+    """Return a member that can refer by lookup, with the resource that it names. Raises NotApplicableError."""
+    if context.bulk.effect.payload in context.bulk.items.shared:
+        raise NotApplicableError("its items have no payload of their own")
+    factory = record_factory_of(context.session, context.resource)
+    for member, name in context.resource.references.items():
+        named = context.session.contract.resources[name]
+        sample = next((_filled(one, "x") for one in named.lookups), None)
+        if member in factory.members and sample is not None and factory.members[member].is_valid(sample):
+            return member, named
+    raise NotApplicableError(f"a {context.resource.name} refers to nothing by lookup")
+
+
+def _filled(template: Any, text: str) -> object:
+    return fill_lookup(template, dict.fromkeys(placeholders_of(template), text))
+
+
+def _cases(context: SiteContext, resource: Resource) -> Iterator[LookupCase]:
+    """Create records of a resource, change and delete some, and yield lookups of them."""
+    session = context.session
+    site = next(iter(experiment_site(session, resource.name)), None)
+    if site is None:
+        raise NotApplicableError(f"a {resource.name} to look up cannot be made")
+    names, factory = session.names(), record_factory_of(session, resource)
+    parents = create_parents(session, site, names, "q")
+    rng = session.rng(LAW, resource.name)
+    members = [factory.fresh_record(record_context_of(names, rng), f"{slot}q", parents) for slot in "abcde"]
+    for template in resource.lookups:
+        blanks = placeholders_of(template)
+        texts = [name for name in blanks if isinstance(members[0].get(name), str)]
+        if set(blanks) in [set(group) for group in resource.unique] and len(blanks) == len(texts) == 1:
+            known = create_records(session, site, members, names)
+            yield from _unique_cases(context, site, known, template, texts[0])
+        elif len(blanks) == 1 and blanks[0] in factory.free:
+            yield from _shared_cases(context, site, template, blanks[0])
+
+
+def _unique_cases(
+    context: SiteContext, site: RecordSite, known: Sequence[CreatedRecord], template: Any, member: str
+) -> Iterator[LookupCase]:
+    """Yield lookups by a unique member: as it is written, otherwise, and of what was renamed and deleted."""
+    text = str(known[0].members[member])
+
+    def case(what: str, value: str, key: object = None) -> LookupCase:
+        return LookupCase(what=what, value=fill_lookup(template, {member: value}), key=key)
+
+    yield case("the lookup of a record", text, known[0].key)
+    if text.swapcase() != text:
+        yield case("a lookup in another case", text.swapcase())
+    yield case("a lookup by the beginning of a value", text[:-1])
+    yield case("a lookup with a blank behind", f"{text} ")
+    yield case("a lookup that fits nothing", f"{text}9")
+    changed = _renamed(context, site, known[1], member)
+    if changed is not None:
+        yield case("a lookup of the former value", str(known[1].members[member]))
+        yield case("a lookup of a changed value", changed, known[1].key)
+    if "delete" in site.operations:
+        made = write_request(site, "delete", {}, key=known[2].key, version=known[2].version)
+        if context.session.send(made.request()).response.status in SUCCESS_STATUS:
+            yield case("a lookup of a deleted record", str(known[2].members[member]))
+
+
+def _renamed(context: SiteContext, site: RecordSite, known: CreatedRecord, member: str) -> str | None:
+    """Give a record another unique value, and return it; None when that is not possible."""
+    action = next((name for name in ("update", "upsert", "replace") if name in site.operations), None)
+    text = f"{known.members[member]}r"
+    if action is None:
+        return None
+    members: Members = {member: text} if action == "update" else {**known.members, member: text}
+    made = write_request(site, action, members, key=known.key, version=known.version)
+    return text if context.session.send(made.request()).response.status in SUCCESS_STATUS else None
+
+
+def _shared_cases(context: SiteContext, site: RecordSite, template: Any, member: str) -> Iterator[LookupCase]:
+    """Yield lookups by a member that several records may share: of one record, and of two."""
+    session, names = context.session, context.session.names()
+    factory, rng = record_factory_of(session, site.resource), session.rng(LAW, member)
+    parents, texts = create_parents(session, site, names, "t"), [names.text("one"), names.text("two")]
+    if not all(factory.members[member].is_valid(text) for text in texts):
+        return
+    records = [factory.fresh_record(record_context_of(names, rng), f"{slot}t", parents) for slot in "abc"]
+    values = (texts[0], texts[1], texts[1])
+    members = [{**one, member: text} for one, text in zip(records, values, strict=True)]
+    known = create_records(session, site, members, names)
+    one, two = (fill_lookup(template, {member: text}) for text in texts)
+    yield LookupCase(what=f"the lookup of a record by '{member}'", value=one, key=known[0].key)
+    yield LookupCase(what="a lookup that fits two records", value=two)
+
+
+# Trials
+
+
+def _judge_references(context: SiteContext) -> Iterator[Finding]:
+    """Let items refer by lookup."""
+    member, named = _reference(context)
+    action = next((one for one in (*CREATING, "update") if one in actions_of(context.bulk)), None)
+    if action is None:
+        raise NotApplicableError("its items set no references")
+    cases = list(_cases(context, named))
+    trial = prepare_trial(context, [ItemCase(action=action, existing=action == "update")] * len(cases))
+    for n, (one, case) in enumerate(zip(trial.items, cases, strict=True)):
+        members = {**one.content.values, member: case.value}
+        trial.items[n] = _with_content(trial, one, replace(one.content, members=members))
+    for done, slots in _sent(trial):
+        yield from _judge_outcomes(done, cases, slots)
+        after = stored_records(done, slots=[n for n in slots if cases[n].key is not None and done.result(n) == "done"])
+        for n, read in after.items():
+            got = (read.members or {}).get(member)
+            if read.present and str(got) != str(cases[n].key):
+                says = f"{cases[n].what} names {short(cases[n].key)}, but '{member}' is {short(got)}"
+                yield trial_finding(LAW, f"{cases[n].what} names another record", says, done, read)
+
+
+def _judge_targets(context: SiteContext) -> Iterator[Finding]:
+    """Let items that change records name them by lookup."""
+    if not context.resource.lookups or not names_target(context.bulk) or "update" not in actions_of(context.bulk):
+        raise NotApplicableError("its items name no records by lookup")
+    first = prepare_trial(context, [ItemCase(action="update", existing=True)])
+    sample = next((_filled(one, "x") for one in context.resource.lookups), None)
+    if not context.spec.encoder.fits(_with_target(first, 0, sample).raw):
+        raise NotApplicableError("its items name records by their keys alone")
+    cases = list(_cases(context, context.resource))
+    trial = prepare_trial(context, [ItemCase(action="update", existing=True)] * len(cases))
+    for n, case in enumerate(cases):
+        trial.items[n] = _with_target(trial, n, case.value)
+    for done, slots in _sent(trial):
+        yield from _judge_outcomes(done, cases, slots)
+
+
+def _judge_same_request(context: SiteContext) -> Iterator[Finding]:
+    """Let an item refer by lookup to what an item before it creates."""
+    member, named = _reference(context)
+    bulk, site = context.bulk, next(iter(experiment_site(context.session, named.name)), None)
+    is_inside = bulk.effect.resource is not None and not is_outside(bulk.effect.resource.source or "header:")
+    action = next((one for one in CREATING if one in actions_of(bulk)), None)
+    if bulk.order.run == "any" or action is None or site is None or not (is_inside or named is context.resource):
+        raise NotApplicableError("its items cannot refer to what an item before them creates")
+    grouped = bulk.order.run == "grouped"
+    cases = [ItemCase(action=action, group=n + 1 if grouped else None) for n in (0, 1)]
+    trial = prepare_trial(context, cases)
+    made = prepare_trial(replace(context, site=site), cases[:1])
+    made.names = trial.names
+    first, second = made.items[0], trial.items[1]
+    value = next((fill_lookup(one, first.content.values) for one in named.sure_lookups), None)
+    if value is None:
+        raise NotApplicableError(f"a {named.name} has no value by which it is looked up")
+    content = replace(second.content, members={**second.content.values, member: value})
+    trial.items = [replace(first, slot=0), _with_content(trial, second, content)]
+    done = perform(trial, SendOptions(unit=units_of(bulk)[0], grouped=grouped))
+    if done.result(0) != "done" and not done.refused:
+        return
+    if done.refused or done.result(1) not in {"done", "untold"}:
+        says = f"an item fails that looks up the {named.name} which the item before it creates"
+        yield trial_finding(LAW, "an earlier item is not found", says, done)
+        return
+    told, after = reported_keys(done).get(0, first.content.target), stored_records(done, slots=[1])[1]
+    got = (after.members or {}).get(member)
+    if after.present and told is not None and str(got) != str(told):
+        says = (
+            f"an item looks up the {named.name} {short(told)}, which the item before it creates, and has {short(got)}"
+        )
+        yield trial_finding(LAW, "an earlier item is taken for another", says, done, after)
+
+
+def _with_content(trial: Trial, one: TrialItem, content: Any) -> TrialItem:
+    raw = trial.context.item(content, trial.rng(f"raw{one.slot}"))
+    return replace(one, content=content, raw=raw)
+
+
+def _with_target(trial: Trial, n: int, value: object) -> TrialItem:
+    """Return an item that names its record by lookup, without a version."""
+    one = trial.items[n]
+    raw = trial.context.item(replace(one.content, target=value, version=None), trial.rng(f"raw{n}"))
+    return replace(one, raw=raw)
+
+
+def _sent(trial: Trial) -> Iterator[tuple[TrialResult, Sequence[int]]]:
+    """Send items that fail by themselves in one request, others one by one; yield results with their slots."""
+    unit, every = units_of(trial.context.bulk)[0], range(len(trial.items))
+    for slots in [every] if unit == "item" else [[slot] for slot in every]:
+        yield perform(trial, SendOptions(unit=unit, order=slots)), slots
+
+
+def _judge_outcomes(done: TrialResult, cases: Sequence[LookupCase], slots: Sequence[int]) -> Iterator[Finding]:
+    results: Mapping[int, str] = {n: "failed" if done.refused else done.result(n) for n in slots}
+    if done.refused and len(slots) > 1:
+        raise NotApplicableError(f"a request with lookups is refused ({done.status})")
+    for n, result in results.items():
+        if cases[n].key is None and result == "done":
+            yield trial_finding(
+                LAW, f"{cases[n].what} is done", f"{cases[n].what} names no single record, and is done", done
+            )
+        elif cases[n].key is not None and result == "failed":
+            yield trial_finding(LAW, f"{cases[n].what} fails", f"{cases[n].what} fails", done)

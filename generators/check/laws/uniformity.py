@@ -1,0 +1,156 @@
+"""The law on large requests: `uniform`. What becomes of an item does not depend on how many stand before it.
+
+Begin with `uniform`. The items of a request differ in fresh names alone, so that their records do too.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from itertools import cycle, islice
+from typing import Final
+
+from contracts.messages import ABSENT
+from contracts.syntax.text import short
+from generators.check.laws.limits import TELLING_SLOTS
+from generators.check.lists import whole_list
+from generators.check.records import Snapshot, snapshot_of
+from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
+from generators.check.trials import TrialResult, perform, reported_keys, stored_records, trial_finding
+from generators.client.sites import SiteContext
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding
+from generators.requests.envelope import SendOptions
+from generators.requests.options import actions_of, units_of
+
+LAW: Final = "uniform"
+MANY: Final = 17  # items of a request that has many
+SIZES: Final = (100, 128, 256, 1001)  # beside decimal and binary boundaries, and at them
+BRIEF_SIZES: Final = (100, 256)  # where jobs take real time
+FAILURES: Final = 130  # items that fail in one request
+
+
+def uniform(context: SiteContext) -> Iterator[Finding]:
+    """Create many records in one request, whose records differ in names alone; then let many items fail."""
+    if any(name in context.resource.required for name in context.resource.references):
+        raise NotApplicableError(f"each {context.resource.name} needs records to refer to")
+    action = next(one for one in ("create", "upsert") if one in actions_of(context.bulk))
+    waits = context.bulk.job is not None and "always" in context.bulk.job.when and not context.session.controlled
+    most = context.bulk.items.max or MANY
+    sizes = dict.fromkeys(min(size, most) for size in (BRIEF_SIZES if waits else SIZES))
+    for size in sizes:
+        yield from _judge_size(context, ItemCase(action=action), size)
+    with suppress(NotApplicableError):
+        yield from _judge_failures(context, min(FAILURES, most))
+
+
+def _judge_size(context: SiteContext, case: ItemCase, size: int) -> Iterator[Finding]:
+    trial = _marked(prepare_trial(context, [case] * size, alike=True))
+    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
+    if done.refused or not done.slots("done"):
+        raise NotApplicableError(f"a request of {size} valid items was not carried out ({done.status})")
+    others = [slot for slot in range(size) if done.result(slot) not in {"done", "untold"}]
+    if others:
+        says = f"of {size} equal items item {others[0]} is {done.result(others[0])}, others are done"
+        yield trial_finding(LAW, "an item of many is not done", says, done)
+        return
+    yield from _judge_records(done, _stored(done))
+
+
+def _marked(trial: Trial) -> Trial:
+    """Return a trial with a fresh text in a member of each item that has none otherwise, where there is one."""
+    for n, one in enumerate(trial.items):
+        try:
+            change = trial.maker.fresh_change(trial.record_context(f"u{n}"), f"u{n}")
+        except NotApplicableError:
+            return trial
+        content = replace(one.content, members={**one.content.values, **change})
+        trial.items[n] = replace(one, content=content, raw=trial.context.item(content, trial.rng(n)))
+    return trial
+
+
+def _stored(done: TrialResult) -> Mapping[int, Snapshot]:
+    """Return the records of all items from a list, or else of some from single reads."""
+    context, told = done.trial.context, reported_keys(done)
+    keys = {one.slot: told.get(one.slot) if one.key is None else one.key for one in done.trial.items}
+    try:
+        whole = whole_list(context.session, context.site)
+    except NotApplicableError:
+        last = len(done.trial.items) - 1
+        return stored_records(done, slots=sorted({slot for slot in (*TELLING_SLOTS, last) if slot <= last}))
+    missing = [slot for slot, key in keys.items() if key is not None and str(key) not in whole.bodies]
+    reads = stored_records(done, slots=missing[:1])
+    found = {
+        slot: snapshot_of(context.session, context.site, whole.bodies[str(key)], whole.page_of(str(key)))
+        for slot, key in keys.items()
+        if key is not None and str(key) in whole.bodies
+    }
+    return {**found, **reads}
+
+
+def _judge_records(done: TrialResult, stored: Mapping[int, Snapshot]) -> Iterator[Finding]:
+    """Yield a record that is missing, or has a member that most of its like have otherwise."""
+    size = len(done.trial.items)
+    lost = [slot for slot, one in stored.items() if one.present is False]
+    if lost:
+        says = f"of {size} items that are done, item {lost[0]} was not stored"
+        yield trial_finding(LAW, "an item of many is not stored", says, done, stored[lost[0]])
+    kept: dict[str, dict[int, bool]] = {}
+    for slot, one in stored.items():
+        sent = done.trial.items[slot].content.values
+        for name, value in sent.items() if one.present else ():
+            kept.setdefault(name, {})[slot] = (one.members or {}).get(name) == value
+    for name, same in kept.items():
+        odd = [slot for slot, is_same in same.items() if not is_same]
+        if odd and 2 * len(odd) < len(same):
+            slot = odd[0]
+            got = short((stored[slot].members or {}).get(name, ABSENT))
+            says = f"of {size} items that differ in names alone, '{name}' of item {slot} is stored as {got}"
+            yield trial_finding(LAW, f"'{name}' of an item of many", says, done, stored[slot])
+    yield from _judge_versions(done, stored)
+
+
+def _judge_versions(done: TrialResult, stored: Mapping[int, Snapshot]) -> Iterator[Finding]:
+    """Yield a new record whose version is a number other than that of most of its like."""
+    versions = {slot: one.version for slot, one in stored.items() if one.present and isinstance(one.version, int)}
+    counts = Counter(versions.values())
+    usual, count = counts.most_common(1)[0] if counts else (None, 0)
+    odd = [slot for slot, version in versions.items() if version != usual]
+    if odd and 2 * count > len(versions):
+        says = f"of {len(done.trial.items)} new records that of item {odd[0]} is at version {versions[odd[0]]}"
+        yield trial_finding(LAW, "version of an item of many", f"{says}, others at {usual}", done, stored[odd[0]])
+
+
+def _can_be_many(context: SiteContext, case: ItemCase) -> bool:
+    """Return whether a case can be made again and again; the data of some leave no room for its fault."""
+    try:
+        prepare_trial(context, [case] * MANY)
+    except NotApplicableError:
+        return False
+    return True
+
+
+def _judge_failures(context: SiteContext, size: int) -> Iterator[Finding]:
+    """Let each kind of new record that fails alone fail many times beside valid ones."""
+    right, wrong = available_cases(context) if units_of(context.bulk)[0] == "item" else ((), ())
+    cases = [one for one in wrong if not one.existing and one.defect != "taken"]
+    valid = next((one for one in right if not one.existing), None)
+    if not cases or valid is None:
+        return
+    cases = [one for one in cases if _can_be_many(context, one)]
+    few = perform(prepare_trial(context, [valid, *cases]), SendOptions(unit="item"))
+    failing = [case for n, case in enumerate(cases, 1) if not few.refused and few.result(n) == "failed"]
+    if not failing or few.result(0) == "failed":
+        return
+    many = list(islice(cycle([*failing, *failing, *failing, valid]), size))
+    done = perform(prepare_trial(context, many), SendOptions(unit="item"))
+    if done.refused:
+        says = f"a request of {size} items of which most fail is refused ({done.status}), one with a few is not"
+        yield trial_finding(LAW, "many failures are refused", says, few, done)
+        return
+    for n, case in enumerate(many):
+        wanted = "failed" if case.defect else "done"
+        if done.result(n) not in {wanted, "untold"}:
+            says = f"item {n} of {size}, of which most fail, is {done.result(n)}; among a few it is {wanted} ({case})"
+            yield trial_finding(LAW, f"{wanted} item of many is {done.result(n)}", says, few, done)
+            return
