@@ -60,6 +60,11 @@ def listed(words: Iterable[str], joint: str = "and") -> str:
     return f"{', '.join(first)} {joint} {last}" if first else last
 
 
+def with_article(noun: str) -> str:
+    """Return `a create`, `an update`; only the first letter is looked at."""
+    return f"{'an' if noun[:1].lower() in {'a', 'e', 'i', 'o', 'u'} else 'a'} {noun}"
+
+
 def clipped(text: str, limit: int = MAX_SHORT_CHARS) -> str:
     """Return at most `limit` characters of a text, with an ellipsis at its end when it was cut."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -113,9 +113,9 @@ def differing_outcomes(
         if one is None or other is None:
             continue
         if one.result != other.result:
-            yield slot, f"{one.result} here and {other.result} there", (one.error, other.error)
+            yield slot, f"{one.result} the first time and {other.result} the second", (one.error, other.error)
         elif _normalised_error(first.trial.names, one) != _normalised_error(second.trial.names, other):
-            says = f"failed with {short(one.error)} here and with {short(other.error)} there"
+            says = f"failed with {short(one.error)} the first time and with {short(other.error)} the second"
             yield slot, says, (one.error, other.error)
 
 
@@ -133,11 +133,12 @@ def differing_snapshots(
         if not one.differs(other, names, others):
             continue
         if one.present is not other.present:
-            yield slot, f"stored {'here' if one.present else 'there'} and not {'there' if one.present else 'here'}", ""
+            which, other_one = ("first", "second") if one.present else ("second", "first")
+            yield slot, f"stored the {which} time and not the {other_one}", ""
         elif one.members is None or other.members is None:
             continue
         elif one.has_counter and one.version != other.version:
-            yield slot, f"at version {short(one.version)} here and {short(other.version)} there", ""
+            yield slot, f"at version {short(one.version)} the first time and {short(other.version)} the second", ""
         else:
             unlike = _differing_members(one, names, other, others)
             yield from ((slot, f"'{name}' differs", pointer_of((name,))) for name in unlike)

@@ -142,12 +142,15 @@ class CampaignState:
     """The state of a running campaign.
 
     `known` are fingerprints that a baseline accepts; `assumptions` says what becomes of findings that depart from an
-    assumption. `new_at` is the monotonic time of the last new finding, None before. `replays` counts replays of stored
-    findings. `regrouped` are the findings whose group has changed since `take_regrouped`.
+    assumption. `today` is the day, `first_seen` that of each finding of the corpus. `new_at` is the monotonic time of
+    the last new finding, None before. `replays` counts replays of stored findings. `regrouped` are the findings whose
+    group has changed since `take_regrouped`.
     """
 
     known: frozenset[str] = frozenset()
     assumptions: Assumptions = "fail"
+    today: str = ""
+    first_seen: Mapping[str, str] = field(default_factory=dict)
     findings: dict[str, StoredFinding] = field(default_factory=dict)
     regrouped: set[str] = field(default_factory=set)
     calls: int = 0
@@ -199,12 +202,13 @@ class CampaignState:
         if kept.fingerprint in self.findings:
             return None
         self.new_at = monotonic()
-        return self._placed(replace(kept, seconds=round(self.seconds, 3)))
+        day = kept.first_seen or self.first_seen.get(kept.fingerprint) or self.today
+        return self._placed(replace(kept, seconds=round(self.seconds, 3), first_seen=day))
 
     def renew(self, kept: StoredFinding) -> StoredFinding:
         """Replace a finding by its confirmed form, and return it with its group."""
         old = self.findings.get(kept.fingerprint, kept)
-        return self._placed(replace(kept, seconds=old.seconds))
+        return self._placed(replace(kept, seconds=old.seconds, first_seen=old.first_seen))
 
     def _placed(self, kept: StoredFinding) -> StoredFinding:
         """Store a finding and group all findings anew."""

@@ -15,6 +15,7 @@ from contracts.exchange.outcomes import ReportedOutcome
 from contracts.exchange.references import references_of
 from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import key_text
+from contracts.syntax.text import with_article
 from generators.oracles.expected_outcome import DONE, OPEN, ExpectedOutcome, apply_effect, expected_outcome
 from generators.oracles.findings import Finding, shape_at
 from generators.oracles.intended_effects import IntendedEffect, RecordTypes, effect_of_item, resolve_lookups
@@ -99,12 +100,14 @@ class OutcomeOracle:
     def _mismatch(self, item: BulkItem, outcome: ReportedOutcome, expected: ExpectedOutcome) -> tuple[str, str] | None:
         action = item.action or "effect"
         if expected.result == "failed" and outcome.result == "done":
-            return f"{action} {expected.reason} is done", f"item {item.index}, a {action} {expected.reason}, was done"
+            says = f"item {item.index}, {with_article(action)} {expected.reason}, was done"
+            return f"{action} {expected.reason} is done", says
         if expected.result == "done" and outcome.result == "failed":
             shape = shape_at(f"good {action} fails", "", outcome.error)
-            return shape, f"item {item.index}, a {action} with nothing wrong, failed"
+            return shape, f"item {item.index}, {with_article(action)} with nothing wrong, failed"
         if expected.result == "done" and outcome.result == "not-run":
-            return f"good {action} is not run", f"item {item.index}, a {action} with nothing wrong, was not run"
+            says = f"item {item.index}, {with_article(action)} with nothing wrong, was not run"
+            return f"good {action} is not run", says
         return None
 
     def _judge_whole(self, report: OutcomeReport, *, failed: bool) -> Iterator[Finding]:
@@ -132,7 +135,7 @@ class OutcomeOracle:
         failed_items = [(item, one) for item, one in expected if report.outcomes[item.index].result == "failed"]
         wrongly_failed = [item for item, one in failed_items if one.result == "done"]
         for item in wrongly_failed[:1]:
-            says = f"item {item.index}, a {item.action} with nothing wrong, failed"
+            says = f"item {item.index}, {with_article(item.action or 'effect')} with nothing wrong, failed"
             shape = shape_at(f"good {item.action} fails", "", report.outcomes[item.index].error)
             yield view_finding(CHECK, self._view, shape, says, report)
         for effect in filter(None, self.effects):
@@ -143,7 +146,7 @@ class OutcomeOracle:
     ) -> Iterator[Finding]:
         wrongly_done = [(item, one) for item, one in expected if one.result == "failed"]
         for item, one in wrongly_done[:1]:
-            says = f"item {item.index}, a {item.action} {one.reason}, was done"
+            says = f"item {item.index}, {with_article(item.action or 'effect')} {one.reason}, was done"
             yield view_finding(CHECK, self._view, f"{item.action} {one.reason} is done", says, report)
         if wrongly_done:
             self.mark_all_unknown()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from textwrap import wrap
-from typing import Final
+from typing import Any, Final
 
 from contracts.errors import MisuseError
 from contracts.syntax.text import clipped
@@ -30,10 +30,13 @@ ANSI_COLOURS: Final[Mapping[str, str]] = {
     "not-applicable": "2",
 }
 MAX_NAME_COLUMNS: Final = 32  # of the name column; the detail of a longer name begins on the next line
+DETAIL_INDENT: Final = 4  # of what stands below a finding
 MIN_DETAIL_COLUMNS: Final = 20  # of the detail column, however narrow the terminal is
 DETAILED_STATUSES: Final = frozenset(("failed", "warning", "flaky"))  # shown in as many lines as needed
 BRIEF_STATUSES: Final = frozenset(("passed", "not-applicable"))
-MAX_LISTED_EVIDENCE: Final = 5  # pieces of evidence named in a line
+MAX_LISTED_EVIDENCE: Final = 5  # pieces of evidence named in a line, where no calls are told
+LABEL_COLUMNS: Final = 10  # of the words that begin the sentences of a finding
+WHOLE_WORDS: Final[Mapping[str, Any]] = {"break_long_words": False, "break_on_hyphens": False}  # as addresses are
 
 
 WRITERS: Final[Mapping[str, Callable[[Report], bytes]]] = {
@@ -82,6 +85,11 @@ def _lines(report: Report, width: int, colour: bool, quiet: frozenset[str]) -> I
         for row in rows:
             if row.status in quiet or (quiet and row.cause):
                 continue
+            if row.status in DETAILED_STATUSES and row.sentences:
+                yield f"  {_coloured(STATUS_TEXTS[row.status].ljust(state), row.status, colour)}  {row.id}"
+                room_below = max(width - DETAIL_INDENT, MIN_DETAIL_COLUMNS)
+                yield from (f"{'':{DETAIL_INDENT}}{line}" for line in _detail_lines(row, room_below))
+                continue
             first, *more = _detail_lines(row, room) if len(row.id) <= name else ["", *_detail_lines(row, room)]
             head = f"  {_coloured(STATUS_TEXTS[row.status].ljust(state), row.status, colour)}  {row.id.ljust(name)}"
             yield f"{head}  {first}".rstrip()
@@ -96,8 +104,14 @@ def _detail_lines(row: Row, room: int) -> list[str]:
         return [clipped(" ".join(text.split()), room)]
     named = [clipped(evidence_text(one).partition("\n")[0], 40) for one in row.evidence[:MAX_LISTED_EVIDENCE]]
     rest = f" and {len(row.evidence) - MAX_LISTED_EVIDENCE} more" if len(row.evidence) > MAX_LISTED_EVIDENCE else ""
-    facts = [line for fact in row.facts for line in wrap(str(fact), room)]
-    return [*(wrap(f"{text} [{', '.join(named)}{rest}]" if named else text, room) or [""]), *facts]
+    lines = wrap(f"{text} [{', '.join(named)}{rest}]" if named and not row.calls else text, room) or [""]
+    last = ""
+    for label, words in row.sentences:
+        head = f"{'' if label == last else label:<{LABEL_COLUMNS}}"
+        whole = words.split("\n") if label == "try" else wrap(words, room - LABEL_COLUMNS, **WHOLE_WORDS)
+        lines += [f"{head if n == 0 else '':<{LABEL_COLUMNS}}{line}" for n, line in enumerate(whole)]
+        last = label
+    return lines
 
 
 def _coloured(text: str, status: str, colour: bool) -> str:  # noqa: FBT001 - one page, drawn in one way

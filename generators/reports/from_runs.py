@@ -4,7 +4,8 @@ Begin with `check_report` and `campaign_report`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from contracts.openapi.model import Contract
 from generators.check import warm_up
@@ -17,10 +18,11 @@ from generators.oracles.outcome_oracle import CHECK as VERDICT
 from generators.oracles.outcome_oracle import STATEMENT as VERDICT_SAYS
 from generators.oracles.read_oracle import CHECK as READ_BACK
 from generators.oracles.read_oracle import STATEMENT as READ_BACK_SAYS
-from generators.reports.model import Report, Row, Status, exchange_text
+from generators.reports.calls import call_line, exchange_command, exchange_text, step_command, step_text
+from generators.reports.model import Report, Row, Status
 from generators.schemathesis_engine import coverage
-from generators.triage.script import RequestStep, Step
-from generators.triage.stored_finding import StoredFinding
+from generators.triage.script import RequestStep
+from generators.triage.stored_finding import StoredFinding, violation_kind_of
 
 CHECK_STATEMENTS: Mapping[str, str] = {
     warm_up.EXAMPLES_CHECK: "The contract's examples are accepted.",
@@ -33,7 +35,7 @@ CHECK_STATEMENTS: Mapping[str, str] = {
 
 def check_report(
     title: str,
-    answers: Iterable[CheckResult],
+    answers: Sequence[CheckResult],
     *,
     version: str,
     base: str = "",
@@ -47,8 +49,9 @@ def check_report(
     With `fact_finder` the findings name what they break, and `assumptions` says what becomes of assumptions.
     """
     rows = _CheckRows(base=base, known=known, fact_finder=fact_finder, assumptions=assumptions)
-    found = tuple(row for one in _by_operation(answers) for row in rows.of(one))
-    return Report(title=title, version=version, rows=found, facts=tuple(facts))
+    found = [row for one in _by_operation(answers) for row in rows.of(one)]
+    findings = {one.fingerprint: one for answer in answers for one in answer.findings}
+    return Report(title=title, version=version, rows=_grouped(found, findings), facts=tuple(facts))
 
 
 def _by_operation(answers: Iterable[CheckResult]) -> list[CheckResult]:
@@ -82,6 +85,7 @@ class _CheckRows:
     def _failed(self, finding: Finding, says: str) -> Row | None:
         finder = self.fact_finder
         facts = finder.facts(finder.places(finding)) if finder is not None else ()
+        contract = finder.contract if finder is not None else None
         assumed = any(one.assumed for one in facts) and self.assumptions != "fail"
         is_known = is_accepted(self.known, finding.law, finding.operation, finding.shape)
         if assumed and self.assumptions == "ignore":
@@ -92,16 +96,51 @@ class _CheckRows:
             says=says,
             status="known" if is_known else "warning" if assumed else "failed",
             detail=finding.says,
-            evidence=tuple(exchange_text(one, self.base) for one in finding.evidence),
+            evidence=tuple(exchange_text(one, self.base, contract) for one in finding.evidence),
             fingerprint=finding.fingerprint,
             facts=facts,
+            calls=tuple(call_line(one, self.base, contract) for one in finding.evidence),
+            command=exchange_command(finding.evidence[0], self.base) if finding.evidence else "",
         )
+
+
+def _grouped(rows: Sequence[Row], findings: Mapping[str, Finding]) -> tuple[Row, ...]:
+    """Return the rows, those of one cause under the first of them; a row that fails comes before one that does not."""
+    first: dict[str, str] = {}
+    for row in sorted((one for one in rows if one.fingerprint), key=lambda one: one.status != "failed"):
+        one = findings[row.fingerprint]
+        same = (name for name in first if first[name] == name and _share_cause(findings[name], one))
+        first[row.fingerprint] = next(same, row.fingerprint)
+    others: dict[str, list[str]] = {}
+    for name, cause in first.items():
+        others.setdefault(cause, []).extend([] if name == cause else [findings[name].shape])
+    return tuple(_in_group(row, first.get(row.fingerprint, ""), others) for row in rows)
+
+
+def _share_cause(one: Finding, other: Finding) -> bool:
+    """Say whether two findings are of one telling kind, or break a law on an operation by one of the same exchanges."""
+    kind = violation_kind_of(one.law, one.shape)
+    if kind == violation_kind_of(other.law, other.shape) and kind.is_telling:
+        return True
+    shared = {id(exchange) for exchange in one.evidence} & {id(exchange) for exchange in other.evidence}
+    return (one.law, one.operation) == (other.law, other.operation) and bool(shared)
+
+
+def _in_group(row: Row, cause: str, others: Mapping[str, Sequence[str]]) -> Row:
+    if cause != row.fingerprint:
+        return replace(row, cause=cause)
+    more = others.get(cause, ())
+    if not more or not cause:
+        return row
+    noun = "finding" if len(more) == 1 else "findings"
+    return replace(row, detail=f"{row.detail} {len(more)} more {noun} of this cause: {'; '.join(more)}.")
 
 
 def _sentence(reason: str) -> str:
     return f"{reason[0].upper()}{reason[1:].rstrip('.')}." if reason else ""
 
 
+MAX_COMMANDS: Final = 5  # of the steps of a finding, that are all told as curl
 STATEMENTS = {**CHECK_STATEMENTS, READ_BACK: READ_BACK_SAYS, VERDICT: VERDICT_SAYS}
 
 
@@ -144,6 +183,9 @@ def _findings(state: CampaignState, finder: FactFinder) -> Iterator[Row]:
             fingerprint=kept.fingerprint,
             cause=kept.group,
             facts=finder.facts(kept.places),
+            calls=tuple(_step_lines(kept)),
+            command=_step_commands(kept),
+            since=f"First seen on {kept.first_seen}." if kept.first_seen else "",
         )
 
 
@@ -163,14 +205,26 @@ def _confidence(kept: StoredFinding) -> str:
 
 def _replay_steps(kept: StoredFinding) -> Iterator[str]:
     """Yield the steps that reproduce a finding."""
-    steps = [_step(n, step) for n, step in enumerate(kept.script.steps, 1)]
+    steps = [step_text(n, step, kept.script, kept.url) for n, step in enumerate(kept.script.steps, 1)]
     yield "\n".join([f"{len(steps)} {'step' if len(steps) == 1 else 'steps'} to reproduce", *steps])
 
 
-def _step(n: int, step: Step) -> str:
-    if not isinstance(step, RequestStep):
-        return f"{n}. wait {step.seconds:g} s"
-    return f"{n}. {step.method} /{'/'.join(step.path)} ({step.operation})"
+def _step_lines(kept: StoredFinding) -> Iterator[str]:
+    """Yield each step, with the status of its answer where that shows the finding."""
+    statuses = {one.step: one.status for one in kept.signatures}
+    for n, step in enumerate(kept.script.steps):
+        line = step_text(n + 1, step, kept.script, kept.url).partition("\n")[0]
+        yield f"{line} → {statuses[n] or 'no answer'}" if n in statuses else line
+
+
+def _step_commands(kept: StoredFinding) -> str:
+    """Return the curl commands of a short script; of a longer one, that of the last request that shows the finding."""
+    steps = dict(enumerate(kept.script.steps))
+    if len(steps) > MAX_COMMANDS:
+        shown = [steps[one.step] for one in kept.signatures if one.step in steps] or [*steps.values()]
+        steps = dict(enumerate(shown[-1:]))
+    requests = [one for one in steps.values() if isinstance(one, RequestStep)]
+    return "\n".join(step_command(one, kept.script, kept.url) for one in requests)
 
 
 def _passed_rows(state: CampaignState) -> Iterator[Row]:

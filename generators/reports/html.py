@@ -84,11 +84,20 @@ def _row(row: Row) -> str:
         f'<li class="{row.status}"><span class="status">{STATUS_SYMBOLS[row.status]} {STATUS_TEXTS[row.status]}</span>',
         f'<div><p class="law"><code>{escape(row.id)}</code> <span class="says">{escape(row.says)}</span></p>',
         f'<p class="detail">{escape(row.detail)}</p>' if row.detail else "",
-        *(f'<p class="detail">{escape(str(fact))}</p>' for fact in row.facts),
+        _sentences(row),
         _fingerprint(row),
         f"{_evidence(row.evidence)}</div></li>",
     )
     return "".join(parts)
+
+
+def _sentences(row: Row) -> str:
+    """Return what was sent, what came back, what was expected and why, and how to try it."""
+    pairs = "".join(
+        f"<dt>{label}</dt><dd>{f'<code>{escape(words)}</code>' if label in {'sent', 'try'} else escape(words)}</dd>"
+        for label, words in row.sentences
+    )
+    return f'<dl class="sentences">{pairs}</dl>' if pairs else ""
 
 
 def _fingerprint(row: Row) -> str:

@@ -53,8 +53,10 @@ def _add_case(suite: Element, row: Row) -> None:
             about = SubElement(case, "properties")
             SubElement(about, "property", {"name": "cause", "value": _xml_text(row.cause or row.fingerprint)})
         failure = SubElement(case, "failure", {"type": "failed", "message": _xml_text(row.detail or row.says)})
-        told = [row.says, row.detail, *map(str, row.facts), *map(evidence_text, row.evidence)]
-        failure.text = _xml_text("\n".join(told))
+        told = [row.detail, *(f"{label}: {words}" for label, words in row.sentences)]
+        failure.text = _xml_text(
+            "\n".join([*([] if row.calls else [row.says]), *told, *map(evidence_text, row.evidence)])
+        )
     elif row.status != "passed":
         SubElement(case, "skipped", {"message": _xml_text(_skip_reason(row))})
     elif row.detail:
@@ -136,7 +138,12 @@ def _result(row: Row, rule: int) -> dict[str, Any]:
     return result | {
         "locations": [{"logicalLocations": named}] if named else [],
         "partialFingerprints": {"rule/v1": own, "cause/v1": row.cause or own},
-        "properties": {"breaks": [fact_json(one) for one in row.facts]},
+        "properties": {
+            "breaks": [fact_json(one) for one in row.facts],
+            "calls": list(row.calls),
+            "command": row.command,
+            "since": row.since,
+        },
     }
 
 

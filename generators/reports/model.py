@@ -4,17 +4,14 @@ Begin with `Report` and `Row`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from shlex import quote
 from typing import Final, Literal, TypeAlias
-from urllib.parse import urlencode
 
 import orjson
 
-from contracts.messages import Exchange
 from contracts.openapi.provenance import FactSource
-from contracts.syntax.text import clipped, listed
+from contracts.syntax.text import listed
 from generators.oracles.facts import BrokenFact
 
 Status: TypeAlias = Literal["passed", "failed", "warning", "flaky", "known", "not-run", "not-applicable"]
@@ -31,6 +28,9 @@ STATUS_TEXTS: Final[Mapping[Status, str]] = {
 }
 
 
+MAX_CALLS: Final = 4  # of a finding, that are told in words
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """The result of one law or check on its `group`: an API or an operation.
@@ -38,7 +38,8 @@ class Row:
     `detail` is one sentence. `evidence` are numbers of exchanges, or texts of any number of lines. The status
     `known` is a violation that a baseline accepts, `flaky` one that replays did not reproduce, `warning` one that
     departs from an assumption alone. `facts` are what it breaks in the contract. `fingerprint` is stable across runs.
-    `cause` is the fingerprint of the row with the same root cause, "" for itself.
+    `cause` is the fingerprint of the row with the same root cause, "" for itself. `calls` are what was sent and came
+    back, a line each, `command` are the failing calls as curl, a line each, `since` tells when it was first seen.
     """
 
     id: str
@@ -50,6 +51,25 @@ class Row:
     fingerprint: str = ""
     cause: str = ""
     facts: tuple[BrokenFact, ...] = ()
+    calls: tuple[str, ...] = ()
+    command: str = ""
+    since: str = ""
+
+    @property
+    def sentences(self) -> tuple[tuple[str, str], ...]:
+        """The finding in words: what was sent and came back, what was expected, why, since when; and how to try it."""
+        shown = [
+            *self.calls[:MAX_CALLS],
+            *([f"and {len(self.calls) - MAX_CALLS} more"] if len(self.calls) > MAX_CALLS else []),
+        ]
+        labelled = [
+            *(("sent", one) for one in shown),
+            ("expected", self.says if self.calls else ""),
+            *(("why", str(one)) for one in self.facts),
+            ("since", self.since),
+            ("try", self.command),
+        ]
+        return tuple((label, text) for label, text in labelled if text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +140,11 @@ def counts_text(rows: Iterable[Row]) -> str:
     """Return the number of rows by status, failed ones first; "" for no rows."""
     counts = Counter(row.status for row in rows)
     ordered = sorted(counts, key=lambda status: (status not in BREAKING_STATUSES, [*STATUS_TEXTS].index(status)))
-    return ", ".join(f"{counts[status]} {STATUS_TEXTS[status]}" for status in ordered)
+    return ", ".join(f"{counts[status]} {_status_text(status, counts[status])}" for status in ordered)
+
+
+def _status_text(status: Status, number: int) -> str:
+    return f"{STATUS_TEXTS[status]}s" if status == "warning" and number > 1 else STATUS_TEXTS[status]
 
 
 def evidence_text(evidence: Evidence) -> str:
@@ -128,57 +152,9 @@ def evidence_text(evidence: Evidence) -> str:
     return f"#{evidence}" if isinstance(evidence, int) else evidence
 
 
-MAX_BODY_CHARS: Final = 2_000  # of a body that are shown
-SECRET_HEADERS: Final = frozenset(("authorization", "cookie", "proxy-authorization", "x-api-key"))
-CONNECTION_HEADERS: Final = frozenset(
-    ("accept-encoding", "connection", "content-length", "host", "transfer-encoding", "user-agent")
+ROW_FIELDS: Final = (
+    *("group", "says", "status", "detail", "evidence", "fingerprint", "cause", "calls", "command", "since"),
 )
-
-
-def exchange_text(exchange: Exchange, base: str) -> str:
-    """Return an exchange in lines, with a curl command; paths are appended to `base`, credentials are hidden."""
-    return "\n".join(_lines(exchange, base))
-
-
-def _lines(exchange: Exchange, base: str) -> Iterator[str]:
-    request, response = exchange.request, exchange.response
-    number = f"#{exchange.n} " if exchange.n else ""
-    yield f"{number}{request.method} {request.path} → {response.status or 'no answer'}"
-    yield _command(exchange, base)
-    if response.status:
-        yield f"HTTP {response.status}"
-        yield from (f"{name}: {value}" for name, value in response.headers)
-        yield ""
-        yield _body(response.body)
-
-
-def _command(exchange: Exchange, base: str) -> str:
-    request = exchange.request
-    target = f"{base}{request.path}{f'?{urlencode(request.query)}' if request.query else ''}"
-    words = ["curl", "-sS", "-i", *(["-X", request.method] if request.method != "GET" else []), quote(target)]
-    words += [
-        f"-H {quote(_header(name, value))}" for name, value in request.headers if name.lower() not in CONNECTION_HEADERS
-    ]
-    if len(request.body) > MAX_BODY_CHARS:
-        words.append(f"# with a body of {len(request.body)} bytes: {clipped(_text(request.body), MAX_BODY_CHARS)}")
-    elif request.body:
-        words.append(f"--data-binary {quote(_text(request.body))}")
-    return " ".join(words)
-
-
-def _header(name: str, value: str) -> str:
-    return f"{name}: {'HIDDEN' if name.lower() in SECRET_HEADERS else value}"
-
-
-def _body(body: bytes) -> str:
-    return clipped(_text(body), MAX_BODY_CHARS)
-
-
-def _text(body: bytes) -> str:
-    return body.decode("utf-8", "replace")
-
-
-ROW_FIELDS: Final = ("group", "says", "status", "detail", "evidence", "fingerprint", "cause")
 
 
 def json_lines(report: Report) -> bytes:

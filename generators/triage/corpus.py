@@ -90,11 +90,12 @@ def _command(n: int, step: Step) -> str:
         return f"wait {step.seconds:g} s"
     parts = ["curl", *(f"-H {shell(f'{name}: {value}')}" for name, value in step.headers)]
     parts += [f"--data-binary @{_body_name(n)}"] if step.data is not ABSENT or step.raw else []
-    text = " ".join([*parts, "-X", step.method, f'"$URL/{_target(step)}"'])
+    text = " ".join([*parts, "-X", step.method, f'"$URL/{step_target(step)}"'])
     return clipped("".join(one if one.isprintable() else " " for one in text), MAX_COMMAND_CHARS)
 
 
-def _target(step: RequestStep) -> str:
+def step_target(step: RequestStep) -> str:
+    """Return the path and query of a step as in a URL, percent-encoded but for its variables."""
     path = "/".join(map(_encoded, step.path))
     query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in step.query)
     return f"{path}?{query}" if query else path

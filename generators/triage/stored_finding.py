@@ -47,8 +47,9 @@ class StoredFinding:
     `cause` the first finding in the same environment. `small` tells that its script was fully shrunk; `beside` are
     the other findings of that script by law, operation and shape, `outline` the kinds of its requests. `traits` are
     the observed first versions that its judgement needs. `places` are what it breaks in the contract (`uri#pointer`);
-    `assumed` tells that one of them is an assumption. `replayed` is the time of its last replay by a later
-    campaign (RFC 3339, "" for none), `misses` the number of such replays in a row that did not reproduce it.
+    `assumed` tells that one of them is an assumption. `first_seen` is the day when it was found first. `replayed` is
+    the time of its last replay by a later campaign (RFC 3339, "" for none), `misses` the number of such replays in a
+    row that did not reproduce it.
     """
 
     fingerprint: str
@@ -74,6 +75,7 @@ class StoredFinding:
     traits: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
     assumed: bool = False
+    first_seen: str = ""
     replayed: str = ""
     misses: int = 0
 
@@ -99,9 +101,9 @@ class StoredFinding:
 
 
 ENCODED_FIELDS: Final = frozenset(
-    ("script", "signatures", "beside", "outline", "traits", "places", "assumed")
+    ("script", "signatures", "beside", "outline", "traits", "places")
 )  # that are written in another form
-LATER_FIELDS: Final = ("replayed", "misses")  # that older files do not have
+LATER_FIELDS: Final = ("replayed", "misses", "assumed", "first_seen")  # that older files do not have
 PLAIN_FIELDS: Final = tuple(one.name for one in fields(StoredFinding) if one.name not in ENCODED_FIELDS)
 
 
@@ -116,7 +118,6 @@ def to_json(kept: StoredFinding) -> dict[str, Any]:
         "outline": list(kept.outline),
         "traits": list(kept.traits),
         "places": list(kept.places),
-        "assumed": kept.assumed,
         "numbers": dict(kept.script.numbers),
         "steps": [_step_json(step) for step in kept.script.steps],
         "signs": [_without_empty(asdict(signature)) for signature in kept.signatures],
@@ -159,8 +160,8 @@ def from_json(data: Mapping[str, Any], *, where: str) -> StoredFinding:
         beside = tuple((law, operation, shape) for law, operation, shape in data["beside"])
         outline, traits = tuple(data["outline"]), tuple(data["traits"])
         parts: dict[str, Any] = {"script": script, "signatures": signatures, "beside": beside, "outline": outline}
-        parts |= {"traits": traits, "places": tuple(data.get("places", ())), "assumed": data.get("assumed") is True}
-        return StoredFinding(**own, **parts)  # old findings have neither places nor assumed
+        parts |= {"traits": traits, "places": tuple(data.get("places", ()))}
+        return StoredFinding(**own, **parts)  # old findings have none of the last three
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MisuseError(f"the finding has a missing or wrong member: {error}.", where=where) from None
 

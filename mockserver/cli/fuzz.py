@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -110,7 +111,10 @@ def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar) 
         raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
     job = job_of(api, url, given)
     progress = progress_listener(is_terminal=sys.stderr.isatty(), say=lambda text: click.echo(text, err=True))
+    corpus = Corpus(folder=given["corpus"])
     state = CampaignState(
+        today=datetime.now(UTC).date().isoformat(),
+        first_seen={one.fingerprint: one.first_seen for one in corpus.findings(lambda _: None)},
         known=read_baseline(baseline) if baseline is not None and not update else frozenset(),
         assumptions=assumptions_of(given, is_sandbox=is_sandbox(api.contract, job.place)),
     )
@@ -120,7 +124,7 @@ def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar) 
         executor=_executor(job, given),
         listener=progress,
         seconds=given["max_time"],
-        corpus=Corpus(folder=given["corpus"]),
+        corpus=corpus,
         schemas=not given["no_schemathesis"],
         state=state,
         stops_at_first=given["stop_at_first"],
