@@ -124,7 +124,7 @@ class SchemaComparer:
 
 def _directed(schema: Schema, direction: Direction) -> Schema:
     """Return a schema for what is sent in a direction: without what only the other side sends."""
-    return schema.request if direction == "request" else schema.response
+    return (schema.request if direction == "request" else schema.response).with_static_references()
 
 
 class _PairComparison:

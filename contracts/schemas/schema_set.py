@@ -12,7 +12,7 @@ from jsonschema_rs import Draft202012Validator, EmailOptions, FancyRegexOptions
 
 from contracts.messages import ABSENT
 from contracts.schemas.directions import HIDING_KEYWORDS, DirectedSchemas, Direction, direction_of
-from contracts.schemas.dynamic_scope import with_resources
+from contracts.schemas.dynamic_scope import with_resources, with_static_references
 from contracts.schemas.keywords import REFERENCES, SCHEMA_KEYWORDS, is_annotation, rewrite_references
 from contracts.syntax.text import look_up, pointer_of, split_ref, tokens_of
 
@@ -181,6 +181,13 @@ class Schema:
     def standalone(self) -> dict[str, object]:
         """Return this schema with everything that it refers to under `$defs`."""
         return self.within.standalone(self.ref)
+
+    def with_static_references(self) -> "Schema":
+        """Return this schema with a `$ref` in the place of each `$dynamicRef`; itself where there is none."""
+        if not self.within.is_dynamic(self.ref):
+            return self
+        document, ref = with_static_references(self.ref, self.within.documents, self.within.value)
+        return SchemaSet({"": document}).schema(ref)
 
     def inside(self, *tokens: str) -> "Schema":
         """Return the subschema at those tokens of this schema, such as `properties`, `name`."""
