@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from jsonschema_rs import Draft202012Validator, EmailOptions, FancyRegexOptions
+from jsonschema_rs import Draft202012Validator, EmailOptions, FancyRegexOptions, ValidationError
 
 from contracts.messages import ABSENT
 from contracts.schemas.directions import HIDING_KEYWORDS, DirectedSchemas, Direction, direction_of
@@ -135,6 +135,10 @@ class SchemaSet:
         return ({**root, "$defs": definitions} if definitions else root), bool(dynamic)
 
 
+LACKING: Final = frozenset(("required", "minProperties"))
+CONDITIONS: Final = frozenset(("dependentRequired", "dependentSchemas", "else", "then"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
     """One schema of a set. Schemas are equal when set and reference are."""
@@ -177,6 +181,14 @@ class Schema:
     def is_valid(self, value: object) -> bool:
         """Say whether `value` is valid."""
         return self.validator.is_valid(value)
+
+    def error_of_whole(self, members: Mapping[str, object]) -> ValidationError | None:
+        """Return the first violation by the members of a record, None when there is none.
+
+        What every record lacks does not count, as it may be stated beside the members; what some members demand does.
+        """
+        errors = self.validator.iter_errors(members)
+        return next((one for one in errors if one.kind.name not in LACKING or CONDITIONS & {*one.schema_path}), None)
 
     def standalone(self) -> dict[str, object]:
         """Return this schema with everything that it refers to under `$defs`."""

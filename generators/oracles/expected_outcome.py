@@ -132,18 +132,21 @@ def _deletion(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutc
 
 def _payload(effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
     members = effect.members or {}
-    yield from _fit(effect, members)
+    yield from _fit(effect, members, is_whole=present is False or (present is True and effect.action == "replace"))
     if (present is not True or effect.action == "replace") and effect.record_type.missing(members):
         yield ExpectedOutcome("failed", "without a member that it must have") if present is False else OPEN
 
 
-def _fit(effect: IntendedEffect, members: Mapping[str, object]) -> Iterator[ExpectedOutcome]:
+def _fit(effect: IntendedEffect, members: Mapping[str, object], *, is_whole: bool) -> Iterator[ExpectedOutcome]:
+    """Yield what is wrong with members by themselves, and if they are the whole record with all of them together."""
     record_type = effect.record_type
     if not effect.partial:
         if not record_type.is_valid(members):
             wrong = [name for name, value in members.items() if not record_type.accepts(name, value)]
             yield from (ExpectedOutcome("failed", "with a member that does not fit its schema") for _ in wrong)
-            if not wrong:
+            if not wrong and is_whole and record_type.is_wrong_together(members, effect.key):
+                yield ExpectedOutcome("failed", "with members that do not fit the schema together")
+            elif not wrong:
                 yield OPEN  # what is missing may stand beside the payload, in the path, or in what is stored
         return
     for name, value in members.items():
@@ -252,14 +255,22 @@ def _effective_action(effect: IntendedEffect, present: Presence) -> str:
     return "replace" if effect.action == "replace" else "update"
 
 
-def _stored_values(members: Mapping[str, object]) -> dict[str, object]:
-    """Return the members whose stored values equal what was sent: all but lookups."""
-    return {name: value for name, value in members.items() if not isinstance(value, dict)}
+def _stored_values(effect: IntendedEffect, *, is_whole: bool = False) -> dict[str, object]:
+    """Return the members whose stored values equal what was sent: all but lookups, and objects in a part of a record.
+
+    Whether an object that changes another is merged with it (RFC 7396) is unknown.
+    """
+    members, references = effect.members or {}, effect.resource.references
+    return {
+        name: value
+        for name, value in members.items()
+        if not isinstance(value, dict) or (is_whole and name not in references)
+    }
 
 
 def _has_lookups(effect: IntendedEffect) -> bool:
     """Return whether a member is a lookup, whose stored value is unknown here."""
-    return any(isinstance(value, dict) for value in (effect.members or {}).values())
+    return any(isinstance((effect.members or {}).get(name), dict) for name in effect.resource.references)
 
 
 def _created(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
@@ -267,7 +278,7 @@ def _created(state_model: StateModel, effect: IntendedEffect, key: str | int, by
     del by
     gone = state_model.find(effect.where, key)
     back = effect.resource.tombstone is not None and gone is not None and gone.existed
-    members = {**({} if back else effect.resource.defaults), **_stored_values(effect.members or {})}
+    members = {**({} if back else effect.resource.defaults), **_stored_values(effect, is_whole=not back)}
     before = _before_revival(gone, effect.members or {}) if back and gone is not None else {}
     is_present = not back or (effect.members or {}).get(effect.resource.tombstone or "", ABSENT) is not ABSENT
     first = None if back else state_model.first_versions.get(effect.where.resource)
@@ -293,7 +304,7 @@ def _before_revival(gone: RecordState, written: Mapping[str, object]) -> dict[st
 def _updated(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
     old, changes = state_model.find(effect.where, key), effect.members or {}
     if old is None:
-        return RecordState(where=effect.where, key=key, present=True, members=_stored_values(changes))
+        return RecordState(where=effect.where, key=key, present=True, members=_stored_values(effect))
     kept = {name: one for name, one in old.members.items() if name not in changes}
     known = {name: old.members.get(name) for name in changes if name in old.members or old.unset}
     before = {name: PreviousValues((*_earlier(old, name), value), by) for name, value in known.items()}
@@ -301,7 +312,7 @@ def _updated(state_model: StateModel, effect: IntendedEffect, key: str | int, by
     version = next_version(old.version) if is_known and old.version is not None else None
     return replace(
         old,
-        members={**kept, **_stored_values(changes)},
+        members={**kept, **_stored_values(effect)},
         before={**old.before, **before},
         version=version,
         unset=old.unset and not _has_lookups(effect),
@@ -315,7 +326,7 @@ def _earlier(entry: RecordState | None, name: str) -> tuple[object, ...]:
 
 def _replaced(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
     updated = _updated(state_model, effect, key, by)
-    return replace(updated, members=_stored_values(effect.members or {}), unset=False)
+    return replace(updated, members=_stored_values(effect, is_whole=True), unset=False)
 
 
 def _deleted(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:

@@ -52,6 +52,15 @@ class RecordType:
         """Return whether members are a valid payload."""
         return self.schema is None or self.schema.is_valid(dict(members))
 
+    def is_wrong_together(self, members: Mapping[str, object], key: object) -> bool:
+        """Return whether the members of a whole record, with its key, break the schema by what they have."""
+        whole = (
+            {**members}
+            if key is ABSENT or self.resource.key not in self.members
+            else {self.resource.key: key, **members}
+        )
+        return self.schema is not None and self.schema.error_of_whole(whole) is not None
+
     def accepts(self, name: str, value: object) -> bool:
         """Return whether a value is valid for a member by itself."""
         return self.schemas[name].is_valid(value) if name in self.schemas else not self.is_closed

@@ -263,7 +263,7 @@ class RecordService:
         changes = self._changes(item)
         faults: list[ItemFault] = []
         if not self.valid:
-            changes, faults = self.rules.payloads.validate(changes, creating=existing is None or whole)
+            changes, faults = self.rules.payloads.validate(changes, creating=existing is None or whole, key=key)
         if self._prepare is not None:
             changes = self._prepare(existing, changes)
         if key is not None:

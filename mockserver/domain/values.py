@@ -4,7 +4,7 @@ Main entries: `Item`, `ItemFault`, `Outcome`, and `PayloadValidator`, which vali
 (2020-12). Updates follow JSON Merge Patch at the top level (RFC 7396).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import chain
@@ -122,13 +122,37 @@ class PayloadValidator:
         """Return a member's name as the schema spells it, `given` itself when the schema does not have it."""
         return self._fold.get(given.lower(), given) if self._fold else given
 
-    def validate(self, payload: Mapping[str, object], *, creating: bool) -> tuple[dict[str, object], list[ItemFault]]:
-        """Return the payload with canonical names, and its faults; `creating` demands the required members."""
+    def validate(
+        self, payload: Mapping[str, object], *, creating: bool, key: object = None
+    ) -> tuple[dict[str, object], list[ItemFault]]:
+        """Return the payload with canonical names, and its faults; `creating` demands what a whole record must be.
+
+        `key` is the record's, which may be stated beside the payload, None where the server names it.
+        """
         named = {self.canonical_name(name): value for name, value in payload.items()}
         faults = [fault for name, value in named.items() if (fault := self._fault(name, value)) is not None]
         if creating:
             faults += [self.missing_fault(name) for name in self.resource.required if name not in named]
+            faults += () if faults else self._faults_of_whole(named, key)
         return named, faults
+
+    def _faults_of_whole(self, named: Mapping[str, object], key: object) -> Iterator[ItemFault]:
+        """Yield the fault of members that are valid one by one and not together."""
+        if self.schema is None or self.schema.is_valid(named):
+            return
+        own = self.resource.key
+        whole = {own: key, **named} if key is not None and own in self._members else named
+        error = self.schema.error_of_whole(whole)
+        if error is None:
+            return
+        if error.kind.name == "required" and not error.instance_path:
+            yield self.missing_fault(str(error.kind.as_dict()["property"]))
+            return
+        name, keyword = next(map(str, error.instance_path), ""), str(error.schema_path[-1])
+        says = f"{name} breaks {keyword} beside the other members" if name else f"the members together break {keyword}"
+        yield ItemFault(
+            "schema", (name,) if name else (), named.get(name, ABSENT), {"keyword": keyword, "message": says}
+        )
 
     def keeps_null(self, name: str) -> bool:
         """Tell whether a member is required and may be null: null is stored in it, and removes any other member."""
