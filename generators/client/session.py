@@ -173,14 +173,17 @@ class Session:
 
     def send(self, request: Request) -> Exchange:
         """Send a request; repeat one that is answered 429 or 503 after its Retry-After, at most `RETRIES` times."""
-        exchange = self.exchange(request)
+        return self._obeying(self.exchange, request)
+
+    def _obeying(self, send_once: Callable[[Request], Exchange], request: Request) -> Exchange:
+        exchange = send_once(request)
         for _ in range(RETRIES):
             wait = retry_after(exchange.response, self.client.now())
             if wait is None or not self._can_wait(wait):
                 break
             self.wait(wait)
             self._forget(exchange)
-            exchange = self.exchange(request)
+            exchange = send_once(request)
         return exchange
 
     def _forget(self, refused: Exchange) -> None:
@@ -205,10 +208,13 @@ class Session:
         return exchange
 
     def probe(self, request: Request) -> Exchange:
-        """Send a request once that is judged by its sender alone: it is not recorded and not observed.
+        """Send a request that is judged by its sender alone: it is not recorded and not observed.
 
         Raises NoAnswerError, DeadlineExceededError.
         """
+        return self._obeying(self._probe_once, request)
+
+    def _probe_once(self, request: Request) -> Exchange:
         operation = self.operation_of(request)
         self.last_operation = operation.id if operation is not None else ""
         made = self._exchange(request, operation)

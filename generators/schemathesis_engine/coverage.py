@@ -14,6 +14,7 @@ from contracts.exchange.locations import json_of
 from contracts.messages import Exchange, Headers, Request, Response
 from contracts.openapi.model import Contract, Operation
 from generators.oracles.findings import CheckResult, Finding
+from generators.oracles.response_laws import TOO_MANY_REQUESTS
 from generators.schemathesis_engine.process import MISSING_MESSAGE, Line, SchemathesisTask, is_installed, run_task
 
 CHECK: Final = "coverage"
@@ -50,7 +51,7 @@ class SchemathesisCoverage:
             elif operation is not None and line["kind"] == "scenario":
                 found = Counter({int(status): number for status, number in line["statuses"].items()})
                 self.statuses[operation.id] = self.statuses.get(operation.id, Counter()) + found
-            elif operation is not None and not _is_generic_refusal(operation, line):
+            elif operation is not None and not (_is_generic_refusal(operation, line) or _is_rate_limited(line)):
                 yield from self._new(self._finding(operation, line, task.base))
 
     def _new(self, finding: Finding) -> Iterator[Finding]:
@@ -96,6 +97,13 @@ def _is_generic_refusal(operation: Operation, line: Line) -> bool:
         one in operation.responses for one in ("400", "422", "4XX", "default")
     )
     return line["check"] == "status_code_conformance" and (is_generic or is_invalid)
+
+
+def _is_rate_limited(line: Line) -> bool:
+    """Return whether a request was not looked at because of a rate limit (RFC 6585, section 4)."""
+    exchange = line["exchange"] or {}
+    answer = {name.lower() for name, _ in exchange.get("answer") or ()}
+    return exchange.get("status") == TOO_MANY_REQUESTS and "retry-after" in answer
 
 
 def _with_operations(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -230,6 +230,8 @@ class Calendar:
         """Write a device by itself."""
         if not isinstance(members.get("id", key), str) or members.get("id", key).lower() != key.lower():
             raise RefusedError(400, "the keys differ")
+        if not isinstance(members.get("serial"), str) or "id" not in members:
+            raise RefusedError(400, "a member is missing")
         is_new = self.store.put_device(key, {**members, "id": key})
         found = self.store.devices.get(key.lower())
         return (201 if is_new else 200), [], found or self.store.graves.get(key.lower()) or {**members, "id": key}
@@ -358,7 +360,7 @@ def is_item(item):
         isinstance(item, dict)
         and isinstance(item.get("ref"), str)
         and bool(item["ref"])
-        and item.get("op") in {"add", "set", "drop"}
+        and item.get("op") in ("add", "set", "drop")
         and isinstance(item.get("event", {}), dict)
         and all(is_integer(item.get(name, 1)) for name in ("id", "version"))
     )
@@ -372,12 +374,32 @@ def is_integer(value):
 def read(body, kind=dict):
     """Return a body. Raises RefusedError when it is none of this kind."""
     try:
-        data = json.loads(body, parse_float=lambda text: int(float(text)) if float(text).is_integer() else float(text))
-    except ValueError:
+        data = json.loads(body.decode(), parse_float=exact, parse_constant=refused, object_pairs_hook=members)
+        json.dumps(data, ensure_ascii=False).encode()  # half of a surrogate pair is no character
+    except (ValueError, RecursionError):
         data = None
     if not isinstance(data, kind):
         raise RefusedError(400, "the body is none that is taken here")
     return data
+
+
+def exact(text):
+    """Return a number; one without a fraction is an integer, however it is written."""
+    found = float(text)
+    return int(found) if found.is_integer() else found
+
+
+def refused(word):
+    """Refuse what is no JSON."""
+    raise ValueError(word)
+
+
+def members(pairs):
+    """Return an object. Raises ValueError when a member occurs twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(pairs)
+    return found
 
 
 def number(text):
