@@ -13,6 +13,7 @@ from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import read_response
 from contracts.exchange.outcomes import RepresentationReader, listed_records, page_total
 from contracts.messages import ABSENT, Exchange
+from contracts.schemas.equality import key_text
 from contracts.syntax.text import short
 from generators.client.session import Session
 from generators.client.sites import SiteContext
@@ -71,7 +72,7 @@ def _key_of(reader: RepresentationReader, body: object) -> str:
     key = reader.key(body)
     if key is ABSENT or isinstance(key, dict | list):
         raise NotApplicableError(f"the list of {reader.resource.name} shows no keys")
-    return str(key)
+    return key_text(key)
 
 
 def _repeated(site: RecordSite, rows: Sequence[tuple[str, object, Exchange]]) -> Iterator[Fault]:

@@ -15,6 +15,7 @@ from contracts.syntax.text import pointer_of, short
 from generators.check.records import UNKNOWN, Snapshot, find_records, read_record
 from generators.check.trial_setup import Trial, TrialItem
 from generators.client.polling import follow
+from generators.client.session import retry_after
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
@@ -22,6 +23,7 @@ from generators.requests.known_records import Names
 from generators.requests.single import RecordSite, write_request
 
 UNAUTHORIZED_STATUSES: Final = frozenset((401, 403))
+TAKEN_STATUSES: Final = frozenset((400, 409, 412, 422))  # of a creation with a value that is in use
 MAX_RESENDS: Final = 12  # times that unprocessed items are resent
 
 
@@ -73,6 +75,8 @@ def send(trial: Trial, options: SendOptions) -> Exchange:
     status = exchange.response.status
     if status in UNAUTHORIZED_STATUSES and status not in trial.context.bulk.guard.refuse.values():
         raise NotApplicableError(f"access was denied ({status})")
+    if retry_after(exchange.response, exchange.at) is not None:
+        raise NotApplicableError(f"the server asks to come again later ({status}), and there is no time for that")
     return exchange
 
 
@@ -242,7 +246,10 @@ def _probe(trial: Trial, trial_item: TrialItem) -> Snapshot:
         exchange = trial.context.session.send(write_request(site, "create", members).request())
     except NotApplicableError:
         return UNKNOWN
-    return Snapshot(present=exchange.response.status not in SUCCESS_STATUS, exchange=exchange)
+    status = exchange.response.status
+    if status not in SUCCESS_STATUS and status not in TAKEN_STATUSES:
+        return UNKNOWN  # refused for another reason
+    return Snapshot(present=status not in SUCCESS_STATUS, exchange=exchange)
 
 
 def _at_target(trial: Trial, target: str | None) -> RecordSite | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from contracts.exchange.locations import put
 from contracts.exchange.outcomes import page_total
 from contracts.messages import Exchange
-from contracts.schemas.equality import equivalent
+from contracts.schemas.equality import equivalent, key_text
 from contracts.syntax.text import short
 from generators.check.lists import (
     ATTEMPTS,
@@ -109,7 +109,7 @@ def _page_probes(session: Session, site: RecordSite, known: Sequence[CreatedReco
 
 
 def _missing_faults(site: RecordSite, known: Sequence[CreatedRecord], whole: WholeList) -> Iterator[Fault]:
-    missing = [one for one in known if str(one.key) not in whole.bodies]
+    missing = [one for one in known if key_text(one.key) not in whole.bodies]
     if missing:
         says = f"the {site.resource.name} {short(missing[0].key)} was created, and is on no page of the list"
         yield "created record is not listed", says, whole.pages[-1:]
@@ -137,7 +137,7 @@ def _window_fault(
     exchange, bodies = list_page(session, site, skip=skip, take=take, asked={})
     size = site.page.default if take is None else take
     assert size is not None  # noqa: S101 - asked before
-    keys = tuple(str(site.reader.key(body)) for body in bodies)
+    keys = tuple(key_text(site.reader.key(body)) for body in bodies)
     wanted = whole.keys[skip : skip + size]
     what = f"the page of {size} records from {skip} on" if take is not None else f"the page from {skip} on"
     if len(keys) != len(wanted):
@@ -159,7 +159,7 @@ def _short_page_faults(session: Session, site: RecordSite, whole: WholeList) -> 
     pages: list[Exchange] = []
     for exchange, some in walk(session, site, max(SHORT_PAGE, len(whole.keys) // PAGES + 1)):
         pages.append(exchange)
-        keys += [str(site.reader.key(body)) for body in some]
+        keys += [key_text(site.reader.key(body)) for body in some]
         if len(keys) > len(whole.keys):
             break
     if len(set(keys)) < len(keys):
@@ -271,16 +271,12 @@ def _judge_agreement(context: SiteContext, keys: Sequence[object], by: str) -> I
     for _ in range(ATTEMPTS if wanted else 0):
         reads = {key: read_record(session, site, key) for key in wanted}
         whole = whole_list(session, site)
-        found = [fault for key, read in reads.items() for fault in _disagreement(site, whole, read, str(key), by)]
+        found = [fault for key, read in reads.items() for fault in _disagreement(site, whole, read, key_text(key), by)]
         if not found:
             return
         wanted = [key for key in wanted if any(short(key) in one[1] for one in found)]
         after = {key: read_record(session, site, key) for key in wanted}
-        steady = [
-            short(key)
-            for key, one in after.items()
-            if (one.present, one.members) == (reads[key].present, reads[key].members)
-        ]
+        steady = [short(key) for key, one in after.items() if not one.differs(reads[key], Names(prefix="~", number=0))]
         found = [one for one in found if any(key in one[1] for key in steady)]
         again = {one[0]: one for one in found if one[0] in seen}
         if again:
@@ -301,7 +297,8 @@ def _disagreement(site: RecordSite, whole: WholeList, read: Snapshot, key: str, 
     elif read.present:
         shown = site.reader.stored(whole.bodies[key], None)
         for name, value in (read.members or {}).items():
-            if name in shown and not equivalent(None, shown[name], value):
+            schema = None if read.schema is None else read.schema.member(name)
+            if name in shown and not equivalent(schema, shown[name], value):
                 says = f"{what} has '{name}' {short(value)} when read, and {short(shown[name])} in the list"
                 yield f"listed otherwise than read after {by}", says, evidence
                 return

@@ -16,6 +16,7 @@ from contracts.exchange.filters import EQUALITY, Comparison, Filter, Joined, hol
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.outcomes import listed_records
 from contracts.messages import ABSENT, Exchange
+from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import short
 from generators.check.lists import is_after, list_finding
@@ -121,7 +122,7 @@ def _created(session: Session, site: RecordSite, columns: FilterMembers) -> tupl
     known = create_records(session, site, members, names)
     reads = [read_record(session, site, one.key) for one in known]
     return prefix, [
-        ReadRow(key=str(one.key), members={**(one.members or {}), site.resource.key: one.key})
+        ReadRow(key=key_text(one.key), members={**(one.members or {}), site.resource.key: one.key})
         for one in reads
         if one.present
     ]
@@ -273,7 +274,7 @@ class _Selections:
         bodies = listed_records(exchange.response.data)
         if exchange.response.status not in SUCCESS_STATUS or bodies is None:
             return exchange, None
-        return exchange, [str(key) for body in bodies if (key := self._site.reader.key(body)) is not ABSENT]
+        return exchange, [key_text(key) for body in bodies if (key := self._site.reader.key(body)) is not ABSENT]
 
     def _wrong(self, shown: Sequence[str], wanted: Mapping[str, bool | None]) -> str:
         """Return what is wrong with the records shown, "" for nothing."""
