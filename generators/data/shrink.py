@@ -1,8 +1,10 @@
-"""Shrink a sequence or a JSON value while it stays interesting. Begin with `shrink_value` and `ddmin`.
+"""Shrink a sequence or a JSON value while it stays interesting: `ddmin`, `shrink_value`, `simplest_scalar`.
 
-Delta debugging: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input" (IEEE TSE, 2002).
+Delta debugging: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input" (IEEE TSE, 2002). Scalars
+get simpler in shortlex order: shorter ones first, among equally long ones the plainer.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias, TypeVar
 
@@ -11,6 +13,15 @@ Path: TypeAlias = tuple[str | int, ...]
 """A place in a JSON value: names of members and indexes of elements."""
 
 MAX_SHRINK_DEPTH: Final = 8  # levels of a value
+FILLER: Final = "x"
+MAX_PLAIN_CHARS: Final = 60  # of a text whose characters are replaced one by one
+SIMPLEST: Final[Sequence[tuple[re.Pattern[str], str]]] = (
+    (re.compile(r"\d{4}-\d\d-\d\d[Tt ].+"), "2000-01-01T00:00:00Z"),
+    (re.compile(r"\d{4}-\d\d-\d\d"), "2000-01-01"),
+    (re.compile(r"\d\d:\d\d:\d\d.*"), "00:00:00Z"),
+    (re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "00000000-0000-0000-0000-000000000000"),
+)
+"""The simplest text of a kind; texts of these kinds get no simpler by having fewer characters."""
 
 
 def ddmin(parts: Sequence[T], is_interesting: Callable[[Sequence[T]], bool], *, least: int = 0) -> list[T]:
@@ -117,3 +128,86 @@ def with_leaves(value: object, changed: frozenset[Path], new: object, at: Path =
     if isinstance(value, list):
         return [with_leaves(one, changed, new, (*at, n)) for n, one in enumerate(value)]
     return new if at in changed else value
+
+
+def least(low: int, high: int, is_interesting: Callable[[int], bool]) -> int:
+    """Return the least number above `low`, and up to `high`, that is interesting, where larger ones are too.
+
+    `high` is assumed to be interesting and `low` not to be. It takes some log2(high - low) tries.
+    """
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_interesting(middle) else (middle, high)
+    return high
+
+
+def simplest_scalar(value: object, is_interesting: Callable[[object], bool]) -> object:
+    """Return a number or text that cannot be made simpler; any other value as it is."""
+    if isinstance(value, str):
+        return _simplest_text(value, is_interesting)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    whole = int(value) if abs(value) < 2**63 else None
+    if whole is None or whole == value:
+        same = isinstance(value, int) or (whole is not None and is_interesting(whole))
+        return _simplest_integer(int(value), is_interesting) if same else value
+    beyond = whole + (1 if value > 0 else -1)
+    return (
+        _simplest_integer(beyond, is_interesting)
+        if is_interesting(beyond)
+        else _simplest_fraction(value, is_interesting)
+    )
+
+
+def _simplest_integer(value: int, is_interesting: Callable[[object], bool]) -> int:
+    """Return the integer of this sign that is nearest to 0."""
+    sign = -1 if value < 0 else 1
+    for size in (0, 1):
+        if size >= abs(value):
+            return value
+        if is_interesting(sign * size):
+            return sign * size
+    return sign * least(1, abs(value), lambda size: is_interesting(sign * size))
+
+
+def _simplest_fraction(value: float, is_interesting: Callable[[object], bool]) -> float:
+    """Return a number with a fraction of few digits, then with the whole part nearest to 0."""
+    sign, (whole, _, digits) = "-" if value < 0 else "", repr(abs(value)).partition(".")
+    if not (whole + digits).isdecimal():
+        return value  # 1e-07
+    kept = least(0, len(digits), lambda size: is_interesting(float(f"{sign}{whole}.{digits[:size]}")))
+    digits = next((one for one in "51" if is_interesting(float(f"{sign}{whole}.{one}"))), digits[:kept])
+    if is_interesting(float(f"{sign}0.{digits}")):
+        return float(f"{sign}0.{digits}")
+    return float(f"{sign}{least(0, int(whole), lambda one: is_interesting(float(f'{sign}{one}.{digits}')))}.{digits}")
+
+
+def _simplest_text(text: str, is_interesting: Callable[[object], bool]) -> str:
+    """Return a text of a few plain characters: fillers if these suffice, else as many of its own as are needed."""
+    if text.isascii() and text.isdecimal() and (len(text) == 1 or text[0] != "0"):
+        return str(_simplest_integer(int(text), lambda number: is_interesting(str(number))))
+    for kind, simplest in SIMPLEST:
+        if kind.fullmatch(text):
+            return simplest if text != simplest and is_interesting(simplest) else text
+    for short in ("", FILLER):
+        if len(short) >= len(text):
+            return text
+        if is_interesting(short):
+            return short
+    if is_interesting(FILLER * len(text)):
+        return FILLER * least(1, len(text), lambda size: is_interesting(FILLER * size))
+    return _fewest_characters(text, is_interesting)
+
+
+def _fewest_characters(text: str, is_interesting: Callable[[object], bool]) -> str:
+    """Return a text without the characters that are not needed, fillers in the place of those that may be any."""
+    if not is_interesting(text[:-1]) and not is_interesting(text[1:]):
+        return text  # a word with a meaning, such as an id
+    kept = text[: least(0, len(text), lambda size: is_interesting(text[:size]))]
+    some = "".join(ddmin(kept, lambda some: is_interesting("".join(some))))
+    places = [n for n, one in enumerate(some) if one != FILLER] if len(some) <= MAX_PLAIN_CHARS else []
+
+    def with_own(own: Sequence[int]) -> str:
+        return "".join(FILLER if n in places and n not in own else one for n, one in enumerate(some))
+
+    return with_own(ddmin(places, lambda own: is_interesting(with_own(own)))) if places else some

@@ -34,6 +34,8 @@ SHARED_SHARE: Final = 0.1  # of the time, for each turn of schemathesis on a sha
 MAX_UNTRIED: Final = 12  # findings that a shard receives for shrinking
 LAST_SHARD_RESERVED_SECONDS: Final = 6.0  # reserved for shrinking in the last shard ...
 MAX_RESERVED_SHARE: Final = 0.4  # ... at most this share of it
+CLOSING_SHARE: Final = 0.1  # of the last shard, in which nothing is looked for ...
+MAX_CLOSING_SECONDS: Final = 5.0  # ... and at most so long
 NO_OPERATION: Final = "No fuzzable bulk operation"
 
 
@@ -201,14 +203,11 @@ class Campaign:
             if self._is_turn_of_schemathesis(n, left):
                 yield self._assign(self._schemathesis_shard(next(others), length * 2 if n == 1 else length, left))
                 left = budget.left
-            reserved = (
-                SHRINK_SHARE
-                if left - length >= MIN_SHARD_SECONDS
-                else max(
-                    SHRINK_SHARE, min(MAX_RESERVED_SHARE, LAST_SHARD_RESERVED_SECONDS / max(left, MIN_SHARD_SECONDS))
-                )
-            )
-            bulk = Shard(number=next(numbers), part="bulk", seconds=min(length, left), reserved=reserved)
+            bulk = Shard(number=next(numbers), part="bulk", seconds=min(length, left))
+            if left - length < MIN_SHARD_SECONDS:
+                share = min(MAX_RESERVED_SHARE, LAST_SHARD_RESERVED_SECONDS / max(left, MIN_SHARD_SECONDS))
+                closing = min(left * CLOSING_SHARE, MAX_CLOSING_SECONDS) if self.job.shrinks else 0.0
+                bulk = replace(bulk, reserved=max(SHRINK_SHARE, share), closing=closing)
             yield self._assign(self._with_untried(self._with_ordinal(bulk, ordinals)))
         if self._has_no_operation and self.schemas:
             yield from self._schemathesis_only(budget, others)

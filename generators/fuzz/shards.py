@@ -61,8 +61,9 @@ class Shard:
 
     `ordinal` counts the shards of its part in this run. `known` are fingerprints that need no triage, `untried` are
     findings to be replayed and shrunk. `covered` are the cells (law, operation, outcome class) that the campaign has
-    exercised so far. `reserved` is the share of the time for shrinking. While a shard of schemathesis runs `alone`
-    there is no other one.
+    exercised so far. `reserved` is the share of the time for shrinking when there are findings. In the last `closing`
+    seconds nothing is looked for, and the shard ends when no finding waits for its replays. While a shard of
+    schemathesis runs `alone` there is no other one.
     """
 
     number: int
@@ -74,6 +75,7 @@ class Shard:
     untried: tuple[StoredFinding, ...] = ()
     covered: frozenset[tuple[str, ...]] = frozenset()
     reserved: float = SHRINK_SHARE
+    closing: float = 0.0
     alone: bool = False
 
     @property

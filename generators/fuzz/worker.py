@@ -48,7 +48,7 @@ from generators.oracles.oracle import Oracle, OracleFactory
 from generators.oracles.state_model import RecordSet
 from generators.requests.calls import draft
 from generators.requests.profiles import PROFILES
-from generators.triage.confirm import Triager
+from generators.triage.confirm import MAX_SHRINK_SECONDS, Triager
 from generators.triage.stored_finding import Observation, StoredFinding, is_explained
 
 PROGRESS_INTERVAL: Final = 0.5  # seconds between two progress events
@@ -127,7 +127,7 @@ class FuzzWorker:
 
     def _run_all(self, tasks: Iterator[tuple[int, Task]], targets: FuzzTargets) -> None:
         """Run tasks, shrink findings, and run more tasks when shrinking took less time than reserved."""
-        while not self._is_over() and not self.is_lost:
+        while not self._is_over() and not self.is_lost and (self.waiting or self.budget.left >= self.shard.closing):
             if self.target.controlled:
                 self._run_tasks(tasks, targets)
             else:
@@ -185,8 +185,8 @@ class FuzzWorker:
 
     def _is_task_time_over(self) -> bool:
         """Return whether no task is to be run: the remaining time is reserved for shrinking."""
-        left = self.budget.left if self._has_findings_to_shrink() else self.shard.seconds
-        return self._is_over() or left < self.shard.seconds * self.shard.reserved
+        share = self.shard.seconds * self.shard.reserved if self._has_findings_to_shrink() else 0.0
+        return self._is_over() or self.budget.left < max(share, self.shard.closing)
 
     def _has_findings_to_shrink(self) -> bool:
         return self.job.shrinks and (bool(self.waiting) or self._shrink_lock.locked())
@@ -252,9 +252,13 @@ class FuzzWorker:
         return old.is_doubtful and self.retries[old.fingerprint] <= MAX_RETRIES
 
     def _triager(self, kept: StoredFinding) -> Triager:
-        oracle_factory = oracle_factory_for(self.job, kept)
+        share = self.budget.left / (len(self.waiting) + 1) if self._is_task_time_over() else MAX_SHRINK_SECONDS
         return Triager(
-            oracle_factory=oracle_factory, target=self.target, is_over=self._is_over, left=lambda: self.budget.left
+            oracle_factory=oracle_factory_for(self.job, kept),
+            target=self.target,
+            is_over=self._is_over,
+            left=lambda: self.budget.left,
+            shrink_seconds=min(MAX_SHRINK_SECONDS, share / 2),
         )
 
     def _shrink_in_turn(self, thread: int) -> None:

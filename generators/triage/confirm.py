@@ -191,30 +191,32 @@ class Triager:
         return self.left() > RESERVED_SECONDS + (CONFIRMATIONS + 1) * DURATION_MARGIN * self._last_duration
 
     def _reproduce_by_laws(self, kept: StoredFinding) -> Reproduced | None:
-        """Replay a script once, and return it without unrelated steps; None when it is not reproduced."""
-        quick = None if self.target.controlled else self._reproduce_without_waits(kept)
-        if quick is not None:
-            return quick
-        shown = self._replay(kept, until=kept.fingerprint)
-        if shown.find(kept.fingerprint) is None:
-            return None
-        kept = _with_steps(kept, kept.script.steps[: shown.done])
-        evidence = [signature.step for signature in kept.signatures]
-        found = (replace(kept, script=one) for one in slices(kept.script, evidence, self.oracle_factory.contract))
-        return Reproduced(next((one for one in found if self._has_time() and self.shows(one)), kept), shows=self.shows)
-
-    def _reproduce_without_waits(self, kept: StoredFinding) -> Reproduced | None:
-        """Replay a script without waits and unrelated steps; None when it is not reproduced."""
-        evidence = [signature.step for signature in kept.signatures]
-        draft = Draft.of(kept.script.steps).chosen(without_waits(kept.script, evidence, self.oracle_factory.contract))
-        quick = replace(kept.script, steps=draft.steps)
-        shown = [draft.places.index(step) for step in evidence if step in draft.places]
-        for script in (*slices(quick, shown, self.oracle_factory.contract), quick):
-            small = replace(kept, script=script)
-            seen = self._replay(small, until=kept.fingerprint)
+        """Replay the smallest script that may do, and larger ones until it is reproduced; None when none does."""
+        for script in self._scripts(kept):
+            seen = self._replay(small := replace(kept, script=script), until=kept.fingerprint)
             if seen.find(kept.fingerprint) is not None:
                 return Reproduced(_with_steps(small, script.steps[: seen.done]), shows=self.shows)
         return None
+
+    def _scripts(self, kept: StoredFinding) -> Iterator[Script]:
+        """Yield the last request alone, what shares variables with the evidence, and the whole script.
+
+        Where waits take real time, all but the last script are without them. When time is short only the last is left.
+        """
+        contract, script = self.oracle_factory.contract, kept.script
+        evidence = [signature.step for signature in kept.signatures] or [len(script.steps) - 1]
+        if not self.target.controlled:
+            draft = Draft.of(script.steps).chosen(without_waits(script, evidence, contract))
+            script = replace(script, steps=draft.steps)
+            evidence = [draft.places.index(step) for step in evidence if step in draft.places]
+        last = script.steps[evidence[-1] : evidence[-1] + 1] if evidence else ()
+        quick = [replace(script, steps=last), *slices(script, evidence, contract), script]
+        tried = {repr(kept.script.steps), repr(())}
+        for one in quick:
+            if self._has_time() and repr(one.steps) not in tried:
+                tried.add(repr(one.steps))
+                yield one
+        yield kept.script
 
     def _reproduce_by_signature(self, kept: StoredFinding) -> Reproduced | None:
         """Replay a script once, and find a law violation that accompanies its signatures.

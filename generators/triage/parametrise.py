@@ -19,6 +19,7 @@ from generators.client.environments import NUMBERS_PER_ENVIRONMENT, Environment
 from generators.client.session import TraceEvent, settling_times
 from generators.requests.known_records import FIRST_NUMBER
 from generators.triage.script import (
+    BRACES_VARIABLE,
     CAPITAL_PREFIX_VARIABLE,
     PREFIX_VARIABLE,
     UPPER_PREFIX_VARIABLE,
@@ -165,10 +166,11 @@ class Parametriser:
         return value if name is None else f"{{{{{name}:number}}}}"
 
     def _text(self, text: str, *, is_id: bool = False) -> str:
-        if len(text) > MAX_SEARCHED_CHARS:
-            return self._prefixed(text)
-        name = self._name(text, is_id=is_id)
-        return f"{{{{{name}}}}}" if name is not None else self._prefixed(WORD.sub(self._word, text))
+        name = self._name(text, is_id=is_id) if len(text) <= MAX_SEARCHED_CHARS else None
+        if name is not None:
+            return f"{{{{{name}}}}}"
+        escaped = text.replace("{{", f"{{{{{BRACES_VARIABLE}}}}}")
+        return self._prefixed(WORD.sub(self._word, escaped) if len(text) <= MAX_SEARCHED_CHARS else escaped)
 
     def _word(self, found: re.Match[str]) -> str:
         name = self._name(found[0], is_id=False)
@@ -293,7 +295,7 @@ def _element_token(elements: list[Any], own: set[object], n: int) -> Token:
 
 
 BUILT_IN_VARIABLES: Final = frozenset(
-    (PREFIX_VARIABLE, UPPER_PREFIX_VARIABLE, CAPITAL_PREFIX_VARIABLE)
+    (PREFIX_VARIABLE, UPPER_PREFIX_VARIABLE, CAPITAL_PREFIX_VARIABLE, BRACES_VARIABLE)
 )  # blanks that every script knows
 
 

@@ -22,6 +22,7 @@ Token: TypeAlias = str | int | Mapping[str, object]
 PREFIX_VARIABLE: Final = "prefix"
 UPPER_PREFIX_VARIABLE: Final = "capitals"  # the name prefix in upper case
 CAPITAL_PREFIX_VARIABLE: Final = "capital"  # the name prefix with an upper-case first letter
+BRACES_VARIABLE: Final = "braces"  # two opening braces, which a text may have without being a variable
 
 
 class UnknownNameError(Exception):
@@ -132,6 +133,7 @@ class Script:
             PREFIX_VARIABLE: prefix,
             UPPER_PREFIX_VARIABLE: prefix.upper(),
             CAPITAL_PREFIX_VARIABLE: prefix.capitalize(),
+            BRACES_VARIABLE: "{{",
         }
         return own | {name: str(base + offset) for name, offset in self.numbers.items()}
 

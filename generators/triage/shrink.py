@@ -1,11 +1,13 @@
-"""Shrink a finding's script: slicing, then delta debugging of its steps, their items, members and texts.
+"""Shrink a finding's script: slicing, delta debugging of its steps, their items and members, then simpler values.
 
 Delta debugging: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", IEEE TSE 28(2), 2002; the
-algorithm is in `generators.data.shrink`. Begin with `Shrinker`.
+algorithms are in `generators.data.shrink`. Begin with `Shrinker`.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from math import ceil
 from typing import Any, Final
 
 from contracts.bulk.model import Bulk
@@ -14,20 +16,21 @@ from contracts.exchange.raw_items import raw_items
 from contracts.messages import ABSENT, Headers, Request
 from contracts.openapi.model import Contract
 from generators.data.shrink import (
+    FILLER,
     Path,
     ddmin,
+    least,
     paths_at_depth,
     scalar_leaves,
     shortest_suffix,
     shrink_value,
+    simplest_scalar,
     with_leaves,
 )
 from generators.requests.calls import item_media
 from generators.requests.serialisation import encode_items
 from generators.triage.script import RequestStep, Script, Step, WaitStep, texts_of
 
-SHORT_TEXT: Final = "x"
-MAX_SHORT_CHARS: Final = 3
 MANY_ITEMS: Final = 100  # from so many on only whole chunks of items are removed, and no members
 MAX_LARGE_TRIES: Final = 6  # replays for shrinking a request with that many items
 KEPT_HEADERS: Final = frozenset(("content-type", "authorization"))
@@ -75,7 +78,13 @@ class Shrinker:
         before = None
         while before != (before := draft) and not self.is_over():
             draft = self._drop_steps(draft)
-            for work in (self._drop_items, self._drop_members, self._shorten_texts):
+            for work in (
+                self._drop_items,
+                self._drop_members,
+                self._shorten_wait,
+                self._simplify_all,
+                self._simplify_each,
+            ):
                 for at in reversed(range(len(draft.steps))):
                     is_let_be = draft.places[at] in self.fixed or self.is_over()
                     draft = draft if is_let_be else work(draft, at)
@@ -161,18 +170,46 @@ class Shrinker:
         request = {"query": list(step.query), "headers": list(step.headers), "data": step.data}
         return with_(shrink_value(request, lambda one: self._reproduces(with_(one)), _parts))
 
-    def _shorten_texts(self, draft: Draft, at: int) -> Draft:
-        """Shorten the texts of a request."""
+    def _shorten_wait(self, draft: Draft, at: int) -> Draft:
+        """Shorten a wait to whole seconds."""
+        step = draft.steps[at]
+        if not isinstance(step, WaitStep) or step.seconds <= 1:
+            return draft
+
+        def with_(seconds: int) -> Draft:
+            return draft.changed(at, WaitStep(seconds=float(seconds)))
+
+        longest = ceil(step.seconds)
+        if longest != step.seconds and not self._reproduces(with_(longest)):
+            return draft
+        return with_(least(0, longest, lambda seconds: self._reproduces(with_(seconds))))
+
+    def _simplify_all(self, draft: Draft, at: int) -> Draft:
+        """Put one plain value in the place of as many texts as possible, and of as many numbers."""
+        for kind, plain in ((str, FILLER), (int | float, 1)):
+            own = [path for path, value in self._scalars(draft, at) if isinstance(value, kind) and path[0] == DATA]
+            plainer = partial(_with_plain, draft, at, own, plain)
+            draft = plainer(ddmin(own, partial(self._shows_with, plainer))) if own else draft
+        return draft
+
+    def _simplify_each(self, draft: Draft, at: int) -> Draft:
+        """Make each number and text of a request as simple as it can be."""
+        for path, value in self._scalars(draft, at):
+            with_value = partial(_with_values, draft, at, frozenset((path,)))
+            draft = with_value(simplest_scalar(value, partial(self._shows_with, with_value)))
+        return draft
+
+    def _shows_with(self, changed: Callable[[Any], Draft], new: Any) -> bool:
+        return self._reproduces(changed(new))
+
+    def _scalars(self, draft: Draft, at: int) -> list[tuple[Path, object]]:
+        """Return the scalars in a request's body and query that can be simpler, with their paths."""
         step = draft.steps[at]
         if not isinstance(step, RequestStep) or self._is_large(step):
-            return draft
-        long = [path for path, value in scalar_leaves(step.data) if _is_long(value)]
-
-        def with_(some: Sequence[Path]) -> Draft:
-            short = frozenset(long) - frozenset(some)
-            return draft.changed(at, replace(step, data=with_leaves(step.data, short, SHORT_TEXT)))
-
-        return with_(ddmin(long, lambda some: self._reproduces(with_(some)))) if long else draft
+            return []
+        query = [((QUERY, n, 1), value) for n, (_, value) in enumerate(step.query)]
+        found = [*scalar_leaves(step.data, (DATA,)), *query] if step.data is not ABSENT else query
+        return [(path, value) for path, value in found if not _is_plain(value)]
 
     def _is_large(self, step: RequestStep) -> bool:
         place = self._items_location(step)
@@ -195,13 +232,31 @@ def _parts(request: Any, depth: int) -> Iterator[Path]:
     yield from paths_at_depth(request["data"], depth, ("data",))
 
 
-def _is_long(value: object) -> bool:
-    """Return whether a text can be shortened: it has no variables."""
-    return isinstance(value, str) and len(value) > MAX_SHORT_CHARS and "{{" not in value
+DATA: Final = "data"
+QUERY: Final = "query"
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether a value is as simple as it gets, or has a variable."""
+    return value in (None, FILLER, 0, 1) or (isinstance(value, str) and "{{" in value)
+
+
+def _with_plain(draft: Draft, at: int, places: Sequence[Path], plain: object, own: Sequence[Path]) -> Draft:
+    """Return a draft with a plain value at these places but some, which keep their own."""
+    return _with_values(draft, at, frozenset(places) - frozenset(own), plain)
+
+
+def _with_values(draft: Draft, at: int, places: frozenset[Path], new: object) -> Draft:
+    """Return a draft with a value at these places of one of its requests."""
+    step = draft.steps[at]
+    assert isinstance(step, RequestStep)  # noqa: S101 - a wait has no values
+    request: Any = with_leaves({QUERY: [list(one) for one in step.query], DATA: step.data}, places, new)
+    query = tuple((name, str(value)) for name, value in request[QUERY])
+    return draft.changed(at, replace(step, query=query, data=request[DATA]))
 
 
 MAX_SLICE_ROUNDS: Final = 4  # steps of indirection between variables that are followed
-BUILT_IN_TOKENS: Final = frozenset(("{{prefix}}", "{{capital}}", "{{capitals}}"))
+BUILT_IN_TOKENS: Final = frozenset(("{{prefix}}", "{{capital}}", "{{capitals}}", "{{braces}}"))
 
 
 def slices(script: Script, shown: Sequence[int], contract: Contract) -> Iterator[Script]:

@@ -44,11 +44,12 @@ def is_reproduced(finding: Mapping[str, Any], url: str = "") -> bool:
 
 
 def fresh_names(numbers: Mapping[str, int]) -> dict[str, str]:
-    """Return what is known before the first step: a new prefix in its three cases, and new numbers."""
+    """Return what is known before the first step: a new prefix in its three cases, two braces, and new numbers."""
     name_prefix = "".join(secrets.choice("0123456789abcdefghijklmnopqrstuvwxyz") for _ in range(5))
     base = 7 * 10**14 + int(name_prefix, 36) * 10**8
     own = {name: str(base + offset) for name, offset in numbers.items()}
-    return {"prefix": f"b{name_prefix}", "capitals": f"B{name_prefix.upper()}", "capital": f"B{name_prefix}", **own}
+    prefixes = {"prefix": f"b{name_prefix}", "capitals": f"B{name_prefix.upper()}", "capital": f"B{name_prefix}"}
+    return {**prefixes, "braces": "{{", **own}
 
 
 def lacks(step: Mapping[str, Any], names: Mapping[str, str]) -> bool:

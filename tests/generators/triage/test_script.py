@@ -157,3 +157,11 @@ def test_names_in_a_body_that_is_text_are_made_up_anew():
         script = parametrise([one], CONTRACT, HERE)
         sent = build_request(script.steps[0], script.names(THERE.prefix, THERE.base)).body
         assert sent == body.replace(b"b00000", THERE.prefix.encode())
+
+
+def test_braces_that_are_no_variable_stay_what_they_are():
+    """A text with what looks like a variable is sent as it was, whatever it may be called."""
+    sent = {"code": "b00000-1", "description": "{{prefix}} {{a}} {{{{n1}} {a} }}"}
+    script = parametrise([exchange(1, "/import", sent)], CONTRACT, HERE)
+    request = build_request(script.steps[0], script.names(THERE.prefix, THERE.base))
+    assert orjson.loads(request.body) == {**sent, "code": "bzzzzz-1"}

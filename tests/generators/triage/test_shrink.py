@@ -144,3 +144,30 @@ def test_items_that_are_text_are_dropped_too(operation, media_type, text):
     assert b"abc2" in small.steps[0].raw
     assert b"abc1" not in small.steps[0].raw
     assert b"abc3" not in small.steps[0].raw
+
+
+@pytest.mark.parametrize(("seconds", "needed", "left"), [(3600.0, 1.0, 1.0), (3600.5, 90.2, 91.0), (0.5, 0.2, 0.5)])
+def test_a_wait_gets_as_short_as_it_can_be(seconds, needed, left):
+    """A wait that is needed is one of whole seconds."""
+    script = (WaitStep(seconds=seconds), asking("x"))
+    small = shrinker(lambda draft: any(isinstance(one, WaitStep) and one.seconds >= needed for one in draft.steps))
+    assert [one.seconds for one in small.shrink(script).steps if isinstance(one, WaitStep)] == [left]
+
+
+def test_values_with_variables_stay():
+    """A name that is generated anew is not made plain, and neither is the value that matters."""
+    step = asking("{{prefix}}12", query=(("take", "100"), ("skip", "7")))
+    step.data[0]["properties"] |= {"size": 512, "kind": "a long kind"}
+
+    def shows(draft):
+        items = [item.get("properties", {}) for one in draft.steps for item in one.data]
+        taken = [int(value) for one in draft.steps for name, value in one.query if name == "take"]
+        return (
+            any(one.get("size", 0) >= 30 and one.get("code") == "{{prefix}}12" for one in items)
+            and max(taken, default=0) >= 20
+        )
+
+    small = shrinker(shows)
+    (made,) = small.shrink((step,)).steps
+    assert made.data == [{"properties": {"code": "{{prefix}}12", "size": 30}}]
+    assert made.query == (("take", "20"),)
