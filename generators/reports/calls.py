@@ -29,14 +29,18 @@ CONNECTION_HEADERS: Final = frozenset(
     ("accept-encoding", "connection", "content-length", "host", "transfer-encoding", "user-agent")
 )
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # characters that no argument of a command should have
+NO_VARIABLE: Final = re.compile("[^A-Z0-9]")  # what no variable of a shell has in its name
 NO_ANSWER: Final = "no answer"
 DEMO_PREFIX: Final = "b00000"  # stands for the names that a replay generates
 DEMO_NUMBER: Final = 700_000_000_000_000
 
 
-def exchange_text(exchange: Exchange, base: str, contract: Contract | None = None) -> str:
-    """Return an exchange in lines: what was sent and what came back, the curl command, the response in full."""
-    return "\n".join(_exchange_lines(exchange, base, contract))
+def exchange_text(exchange: Exchange, base: str, contract: Contract | None = None, given: Sequence[str] = ()) -> str:
+    """Return an exchange in lines: what was sent and what came back, the curl command, the response in full.
+
+    `given` are the names of header fields that go with every request.
+    """
+    return "\n".join(_exchange_lines(exchange, base, contract, given))
 
 
 def call_line(exchange: Exchange, base: str, contract: Contract | None = None) -> str:
@@ -72,10 +76,10 @@ def _json_of(body: bytes) -> object:
         return ABSENT
 
 
-def _exchange_lines(exchange: Exchange, base: str, contract: Contract | None) -> Iterator[str]:
+def _exchange_lines(exchange: Exchange, base: str, contract: Contract | None, given: Sequence[str]) -> Iterator[str]:
     response = exchange.response
     yield f"{f'#{exchange.n} ' if exchange.n else ''}{call_line(exchange, base, contract)}"
-    yield exchange_command(exchange, base)
+    yield exchange_command(exchange, base, given)
     if response.status:
         yield f"HTTP {response.status}"
         yield from (
@@ -94,18 +98,25 @@ def _shown(body: bytes) -> str:
     return TOKENS.sub(r"\1HIDDEN", body.decode("utf-8", "replace"))
 
 
-def exchange_command(exchange: Exchange, base: str) -> str:
-    """Return the curl command of a request."""
+def exchange_command(exchange: Exchange, base: str, given: Sequence[str] = ()) -> str:
+    """Return the curl command of a request; `given` are the names of fields that go with every request."""
     request = exchange.request
-    return curl(request.method, quote(_target(exchange, base)), tuple(request.headers), request.body)
+    return curl(request.method, quote(_target(exchange, base)), tuple(request.headers), request.body, given=given)
 
 
 def curl(
-    method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes, *, has_variables: bool = False
+    method: str,
+    target: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    *,
+    given: Sequence[str] = (),
+    has_variables: bool = False,
 ) -> str:
     """Return a curl command in one line; `target` is the URL as the shell reads it.
 
     A body that is too long to show, or that no argument can be, is read from a file: a comment says how it begins.
+    The values of the fields in `given` are credentials: each is an environment variable.
     With `has_variables` the body has variables of a script, `{{id1}}`, which become those of the shell.
     """
     words = ["curl", "-sSig"]  # silent but for errors, with the header fields, brackets in URLs as they are
@@ -113,6 +124,8 @@ def curl(
     words += ["--path-as-is"] if "/." in target else []
     words.append(target)
     fields = [(name, value) for name, value in headers if name.lower() not in CONNECTION_HEADERS]
+    known = {name.lower() for name, _ in fields}
+    words += [_secret_field(name) for name in given if name.lower() not in known]
     words += [f"-H {_field(name, value)}" for name, value in fields]
     if not body:
         return " ".join(words)
@@ -128,13 +141,19 @@ def curl(
 def _field(name: str, value: str) -> str:
     """Return a header field as the shell reads it; a credential is an environment variable."""
     if name.lower() in SECRET_HEADERS:
-        return f'"{name}: ${variable_of(name)}"'
+        return _secret_field(name).removeprefix("-H ")
     return quote(f"{name}: {value}" if value else f"{name};")
+
+
+def _secret_field(name: str) -> str:
+    """Return the option for a field whose value is in the environment; its name, a user's, is quoted."""
+    return f'-H {quote(f"{name}: ")}"${variable_of(name)}"'
 
 
 def variable_of(header: str) -> str:
     """Return the environment variable that has the value of a secret header field."""
-    return "BULKPROOF_AUTH" if header.lower() == "authorization" else f"BULKPROOF_{header.upper().replace('-', '_')}"
+    letters = NO_VARIABLE.sub("_", header.upper())
+    return "BULKPROOF_AUTH" if header.lower() == "authorization" else f"BULKPROOF_{letters}"
 
 
 def _argument(body: bytes, *, has_variables: bool) -> str | None:
@@ -160,7 +179,7 @@ def _with_variables(text: str) -> str:
     return "".join([*parts, quote(text[last:]) if text[last:] or not parts else ""])
 
 
-def step_text(n: int, step: Step, script: Script, url: str) -> str:
+def step_text(n: int, step: Step, script: Script, url: str, given: Sequence[str] = ()) -> str:
     """Return a step of a script with its number, a request with its curl command in a second line.
 
     Generated names have a fixed prefix; values of earlier responses are variables of the shell.
@@ -168,14 +187,15 @@ def step_text(n: int, step: Step, script: Script, url: str) -> str:
     if not isinstance(step, RequestStep):
         return f"{n}. wait {step.seconds:g} s"
     call = f"{step.method} {url}/{step_target(_filled(step, script))} ({step.operation})"
-    return f"{n}. {BLANK.sub(lambda found: f'${found[1]}', call)}\n{step_command(step, script, url)}"
+    return f"{n}. {BLANK.sub(lambda found: f'${found[1]}', call)}\n{step_command(step, script, url, given)}"
 
 
-def step_command(step: RequestStep, script: Script, url: str) -> str:
+def step_command(step: RequestStep, script: Script, url: str, given: Sequence[str] = ()) -> str:
     """Return the curl command of a step."""
     filled = _filled(step, script)
     body = filled.raw if filled.data is ABSENT else orjson.dumps(filled.data)
-    made = curl(step.method, _with_variables(f"{url}/{step_target(filled)}"), filled.headers, body, has_variables=True)
+    target = _with_variables(f"{url}/{step_target(filled)}")
+    made = curl(step.method, target, filled.headers, body, given=given, has_variables=True)
     learned = ", ".join(f"${one.name}" for one in step.captures)
     return f"{made} # its answer has {learned}" if learned and " # " not in made else made
 

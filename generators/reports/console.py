@@ -1,6 +1,7 @@
 """A report as a table on the terminal (`table`), and as files in the formats of `WRITERS` (`write_files`)."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, Final
@@ -34,6 +35,7 @@ DETAIL_INDENT: Final = 4  # of what stands below a finding
 MIN_DETAIL_COLUMNS: Final = 20  # of the detail column, however narrow the terminal is
 DETAILED_STATUSES: Final = frozenset(("failed", "warning", "flaky"))  # shown in as many lines as needed
 BRIEF_STATUSES: Final = frozenset(("passed", "not-applicable"))
+MAX_ROWS_ALIKE: Final = 2  # that were not run for one reason, each in a line of its own
 MAX_LISTED_EVIDENCE: Final = 5  # pieces of evidence named in a line, where no calls are told
 LABEL_COLUMNS: Final = 10  # of the words that begin the sentences of a finding
 WHOLE_WORDS: Final[Mapping[str, Any]] = {"break_long_words": False, "break_on_hyphens": False}  # as addresses are
@@ -82,7 +84,7 @@ def _lines(report: Report, width: int, colour: bool, quiet: frozenset[str]) -> I
         if not (n and quiet):
             yield ""
         yield f"{group.ljust(longest)}  {counts_text(rows)}" if quiet else group
-        for row in rows:
+        for row in _without_repetition(rows) if quiet else rows:
             if row.status in quiet or (quiet and row.cause):
                 continue
             if row.status in DETAILED_STATUSES and row.sentences:
@@ -96,6 +98,19 @@ def _lines(report: Report, width: int, colour: bool, quiet: frozenset[str]) -> I
             yield from (f"{'':{state + name + 6}}{line}" for line in more)
     yield ""
     yield from wrap(f"{summary_text(report).capitalize()}. {sources_text(report)}", width)
+
+
+def _without_repetition(rows: tuple[Row, ...]) -> Iterator[Row]:
+    """Yield the rows of a group; those that were not run for one reason are one row, after the others."""
+    idle: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.status == "not-run":
+            idle.setdefault(row.detail, []).append(row)
+        else:
+            yield row
+    for some in idle.values():
+        many = len(some) > MAX_ROWS_ALIKE
+        yield from [replace(some[0], id=f"{len(some)} checks")] if many else some
 
 
 def _detail_lines(row: Row, room: int) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from contracts.openapi.model import Contract
+from contracts.syntax.text import listed
 from generators.check import warm_up
 from generators.check.laws.catalogue import ALL_LAWS
 from generators.fuzz.progress import CampaignState
@@ -43,12 +44,14 @@ def check_report(
     known: frozenset[str] = frozenset(),
     fact_finder: FactFinder | None = None,
     assumptions: Assumptions = "fail",
+    given: Sequence[str] = (),
 ) -> Report:
     """Return the report of a check, by operation. `known` are the fingerprints that a baseline accepts.
 
-    With `fact_finder` the findings name what they break, and `assumptions` says what becomes of assumptions.
+    With `fact_finder` the findings name what they break, and `assumptions` says what becomes of assumptions. `given`
+    are the names of header fields that went with every request.
     """
-    rows = _CheckRows(base=base, known=known, fact_finder=fact_finder, assumptions=assumptions)
+    rows = _CheckRows(base=base, known=known, fact_finder=fact_finder, assumptions=assumptions, given=given)
     found = [row for one in _by_operation(answers) for row in rows.of(one)]
     findings = {one.fingerprint: one for answer in answers for one in answer.findings}
     return Report(title=title, version=version, rows=_grouped(found, findings), facts=tuple(facts))
@@ -70,6 +73,7 @@ class _CheckRows:
     known: frozenset[str]
     fact_finder: FactFinder | None
     assumptions: Assumptions
+    given: Sequence[str]
 
     def of(self, answer: CheckResult) -> Iterator[Row]:
         """Yield the rows of one result: one for each finding, or one without."""
@@ -96,11 +100,11 @@ class _CheckRows:
             says=says,
             status="known" if is_known else "warning" if assumed else "failed",
             detail=finding.says,
-            evidence=tuple(exchange_text(one, self.base, contract) for one in finding.evidence),
+            evidence=tuple(exchange_text(one, self.base, contract, self.given) for one in finding.evidence),
             fingerprint=finding.fingerprint,
             facts=facts,
             calls=tuple(call_line(one, self.base, contract) for one in finding.evidence),
-            command=exchange_command(finding.evidence[0], self.base) if finding.evidence else "",
+            command=exchange_command(finding.evidence[0], self.base, self.given) if finding.evidence else "",
         )
 
 
@@ -111,9 +115,9 @@ def _grouped(rows: Sequence[Row], findings: Mapping[str, Finding]) -> tuple[Row,
         one = findings[row.fingerprint]
         same = (name for name in first if first[name] == name and _share_cause(findings[name], one))
         first[row.fingerprint] = next(same, row.fingerprint)
-    others: dict[str, list[str]] = {}
+    others: dict[str, list[Finding]] = {}
     for name, cause in first.items():
-        others.setdefault(cause, []).extend([] if name == cause else [findings[name].shape])
+        others.setdefault(cause, []).extend([] if name == cause else [findings[name]])
     return tuple(_in_group(row, first.get(row.fingerprint, ""), others) for row in rows)
 
 
@@ -126,14 +130,17 @@ def _share_cause(one: Finding, other: Finding) -> bool:
     return (one.law, one.operation) == (other.law, other.operation) and bool(shared)
 
 
-def _in_group(row: Row, cause: str, others: Mapping[str, Sequence[str]]) -> Row:
+def _in_group(row: Row, cause: str, others: Mapping[str, Sequence[Finding]]) -> Row:
     if cause != row.fingerprint:
         return replace(row, cause=cause)
     more = others.get(cause, ())
     if not more or not cause:
         return row
+    here = [one.shape for one in more if one.operation == row.group]
+    elsewhere = listed(dict.fromkeys(one.operation for one in more if one.operation != row.group))
+    named = "; ".join([*here, *([f"the same on {elsewhere}"] if elsewhere else [])])
     noun = "finding" if len(more) == 1 else "findings"
-    return replace(row, detail=f"{row.detail} {len(more)} more {noun} of this cause: {'; '.join(more)}.")
+    return replace(row, detail=f"{row.detail} {len(more)} more {noun} of this cause: {named}.")
 
 
 def _sentence(reason: str) -> str:
@@ -144,8 +151,10 @@ MAX_COMMANDS: Final = 5  # of the steps of a finding, that are all told as curl
 STATEMENTS = {**CHECK_STATEMENTS, READ_BACK: READ_BACK_SAYS, VERDICT: VERDICT_SAYS}
 
 
-def campaign_report(state: CampaignState, contract: Contract, *, version: str, url: str, seed: int) -> Report:
-    """Return the report of a campaign."""
+def campaign_report(
+    state: CampaignState, contract: Contract, *, version: str, url: str, seed: int, given: Sequence[str] = ()
+) -> Report:
+    """Return the report of a campaign; `given` are the names of header fields that went with every request."""
     facts = (
         ("server", url),
         ("seed", str(seed)),
@@ -157,7 +166,7 @@ def campaign_report(state: CampaignState, contract: Contract, *, version: str, u
         ("coverage", f"{len(state.laws)} property cells"),
         ("schema keywords", str(len({key[:2] for key in state.keywords}))),
     )
-    rows = (*_findings(state, FactFinder(contract)), *_passed_rows(state))
+    rows = (*_findings(state, FactFinder(contract), given), *_passed_rows(state))
     ordered = sorted(rows, key=lambda row: _operation_index(contract, row.group))
     return Report(title=f"{contract.title} {contract.version}", version=version, rows=tuple(ordered), facts=facts)
 
@@ -167,7 +176,7 @@ def _operation_index(contract: Contract, name: str) -> int:
     return names.index(name) if name in names else len(names)
 
 
-def _findings(state: CampaignState, finder: FactFinder) -> Iterator[Row]:
+def _findings(state: CampaignState, finder: FactFinder, given: Sequence[str]) -> Iterator[Row]:
     """Yield the findings, the first of each root cause before the others."""
     ordered = [one for group in state.groups.values() for one in sorted(group, key=lambda kept: bool(kept.group))]
     for kept in (one for one in ordered if not state.is_left_out(one)):
@@ -179,12 +188,12 @@ def _findings(state: CampaignState, finder: FactFinder) -> Iterator[Row]:
             says=STATEMENTS.get(kept.law, ""),
             status=status,
             detail=_detail(kept, len(state.groups.get(kept.fingerprint, ())) - 1),
-            evidence=tuple(_replay_steps(kept)),
+            evidence=tuple(_replay_steps(kept, given)),
             fingerprint=kept.fingerprint,
             cause=kept.group,
             facts=finder.facts(kept.places),
             calls=tuple(_step_lines(kept)),
-            command=_step_commands(kept),
+            command=_step_commands(kept, given),
             since=f"First seen on {kept.first_seen}." if kept.first_seen else "",
         )
 
@@ -203,9 +212,9 @@ def _confidence(kept: StoredFinding) -> str:
     return f"{often}: flaky." if kept.is_flaky else f"{often}."
 
 
-def _replay_steps(kept: StoredFinding) -> Iterator[str]:
+def _replay_steps(kept: StoredFinding, given: Sequence[str]) -> Iterator[str]:
     """Yield the steps that reproduce a finding."""
-    steps = [step_text(n, step, kept.script, kept.url) for n, step in enumerate(kept.script.steps, 1)]
+    steps = [step_text(n, step, kept.script, kept.url, given) for n, step in enumerate(kept.script.steps, 1)]
     yield "\n".join([f"{len(steps)} {'step' if len(steps) == 1 else 'steps'} to reproduce", *steps])
 
 
@@ -217,14 +226,14 @@ def _step_lines(kept: StoredFinding) -> Iterator[str]:
         yield f"{line} → {statuses[n] or 'no answer'}" if n in statuses else line
 
 
-def _step_commands(kept: StoredFinding) -> str:
+def _step_commands(kept: StoredFinding, given: Sequence[str]) -> str:
     """Return the curl commands of a short script; of a longer one, that of the last request that shows the finding."""
     steps = dict(enumerate(kept.script.steps))
     if len(steps) > MAX_COMMANDS:
         shown = [steps[one.step] for one in kept.signatures if one.step in steps] or [*steps.values()]
         steps = dict(enumerate(shown[-1:]))
     requests = [one for one in steps.values() if isinstance(one, RequestStep)]
-    return "\n".join(step_command(one, kept.script, kept.url) for one in requests)
+    return "\n".join(step_command(one, kept.script, kept.url, given) for one in requests)
 
 
 def _passed_rows(state: CampaignState) -> Iterator[Row]:

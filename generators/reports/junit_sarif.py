@@ -58,7 +58,9 @@ def _add_case(suite: Element, row: Row) -> None:
             "\n".join([*([] if row.calls else [row.says]), *told, *map(evidence_text, row.evidence)])
         )
     elif row.status != "passed":
-        SubElement(case, "skipped", {"message": _xml_text(_skip_reason(row))})
+        skipped = SubElement(case, "skipped", {"message": _xml_text(_skip_reason(row))})
+        if row.sentences:
+            skipped.text = _xml_text("\n".join(f"{label}: {words}" for label, words in row.sentences))
     elif row.detail:
         SubElement(case, "system-out").text = _xml_text(row.detail)
 

@@ -112,14 +112,16 @@ def sources_text(report: Report) -> str:
     """Return how many facts of each source the findings break, as a sentence; "" without findings.
 
     A finding that rests on an assumption counts for that, whatever else it rests on; known and flaky ones do not count.
+    What several operations declare alike is one fact.
     """
-    broken: dict[str, set[BrokenFact]] = {"http": set(), "stated": set(), "assumed": set(), "own": set()}
+    broken: dict[str, set[tuple[str, ...]]] = {"http": set(), "stated": set(), "assumed": set(), "own": set()}
     for row in report.rows:
         if row.status in BREAKING_STATUSES and row.facts:
             assumed = [one for one in row.facts if one.assumed]
             for one in assumed or row.facts:
                 kind = "http" if one.is_of_http else "own" if one.source is None else "assumed" if assumed else "stated"
-                broken[kind].add(one)
+                told = one.source or FactSource(says="stated")
+                broken[kind].add((one.place.partition(" of ")[0], told.says, told.page, told.note))
     if not any(broken.values()):
         return ""
     said = [_counted(len(broken["http"]), "rule", "of HTTP")] if broken["http"] else []

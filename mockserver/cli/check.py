@@ -182,6 +182,7 @@ def _report(
         known=known,
         fact_finder=FactFinder(contract),
         assumptions=assumptions,
+        given=tuple(plan.headers),
     )
 
 

@@ -208,4 +208,5 @@ def _report(contract: "Contract", url: str, state: "CampaignState", given: Mappi
     from generators.reports.from_runs import campaign_report
     from mockserver import VERSION
 
-    return campaign_report(state, contract, version=VERSION, url=url, seed=given["seed"])
+    names = tuple(place_of(url, given).headers)
+    return campaign_report(state, contract, version=VERSION, url=url, seed=given["seed"], given=names)

@@ -148,6 +148,15 @@ def test_secrets_are_no_evidence():
     assert words[-4:] == ["-H", "Authorization: Bearer t", "-H", "X-API-Key: "]
 
 
+def test_fields_of_every_request_are_in_the_command():
+    """What the user gives for all requests is read from the environment, once, whatever its name."""
+    call = exchange(headers=Headers((("Authorization", "Bearer s3cret"),)))
+    text = exchange_text(call, "http://x", given=("authorization", "X-Tenant's"))
+    words = argv_of(text.split("\n")[1])
+    assert words[-4:] == ["-H", "X-Tenant's: ", "-H", "Authorization: Bearer t"]
+    assert '"$BULKPROOF_X_TENANT_S"' in text
+
+
 def test_a_step_is_a_command_with_variables():
     """Names are filled in, and values of earlier answers are variables of the shell, numbers without quotes."""
     told = (Capture(name="id1", path=("id",)),)
@@ -178,5 +187,5 @@ def test_findings_of_one_cause_are_one_group():
         other.fingerprint: FOUND.fingerprint,
         apart.fingerprint: "",
     }
-    assert "2 more findings of this cause: too many; too few." in report.rows[0].detail
+    assert "2 more findings of this cause: too many; the same on putBooks." in report.rows[0].detail
     assert report.counts == {"failed": 4}
