@@ -12,7 +12,7 @@ from statistics import median
 ROOT = Path(__file__).parent.parent
 
 LAYERS = {  # packages, and the folders and modules of each, lowest first: each imports only what is before it
-    "contracts": ("errors", "messages", "syntax", "bulk", "schemas", "openapi", "diff", "exchange"),
+    "contracts": ("errors", "messages", "syntax", "bulk", "schemas", "openapi", "drafts", "diff", "exchange"),
     "generators": (
         "errors",
         "data",
@@ -57,7 +57,7 @@ LOOSE_MODULES = {  # modules beside the folders of a package: its public face
     "mockserver": {"__main__", "pytest_plugin"},
 }
 MAX_MODULES = (
-    318  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
+    319  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
     # answers of plain documents (6), items as text, items as HTTP requests (2), references between items (2),
     # raw items, items written as HTTP requests, idempotency keys (2), limits, members of x-bulk that are not served,
     # presets, words of bulk paths, x-bulk in words, `explain`,
@@ -71,7 +71,7 @@ MAX_MODULES = (
     # states of jobs, faults of items and of refused requests, facts that findings break,
     # valid requests of any call, malformed requests, files of reports, events of a check, calls in words and as curl
 )
-MAX_MODULES_OF_A_FOLDER = 21
+MAX_MODULES_OF_A_FOLDER = 20
 MAX_LINES = 400
 MEDIAN_LINES = (100, 250)
 HEAVY = {

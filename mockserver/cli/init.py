@@ -10,7 +10,7 @@ from mockserver.cli.options import Command, reading_of, reading_options
 from mockserver.cli.target import OUTPUT
 
 if TYPE_CHECKING:
-    from contracts.openapi.bulk_drafts import BulkDraft
+    from contracts.drafts.bulk_drafts import BulkDraft
     from contracts.openapi.model import Contract
 
 WIDTH: Final = 110  # of comments
@@ -27,8 +27,8 @@ def init(*, document: Path, output: Path | None, **reading: Any) -> None:
 
     bulkproof init openapi.yaml -o bulk.overlay.yaml
     """
+    from contracts.drafts.bulk_drafts import find_drafts
     from contracts.errors import MisuseError
-    from contracts.openapi.bulk_drafts import find_drafts
     from mockserver.apis.sources import find_sources
 
     if output is not None and output.exists():

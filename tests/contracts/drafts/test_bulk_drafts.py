@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from contracts.bulk.names import collection_path, tells_of_bulk, tells_of_reading
-from contracts.openapi.bulk_drafts import find_drafts
+from contracts.drafts.bulk_drafts import find_drafts
 from contracts.openapi.loading import load
 
 ITEM = {"type": "object", "properties": {"name": {"type": "string"}}}

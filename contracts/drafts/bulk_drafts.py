@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from contracts.bulk.names import BULK_SEGMENT, collection_path, tells_of_bulk, tells_of_reading
-from contracts.openapi.bulk_evidence import (
+from contracts.drafts.bulk_evidence import (
     GUESSED_STATES,
     ItemCollection,
     collection_of,

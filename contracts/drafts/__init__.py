@@ -1,0 +1,1 @@
+"""Drafts of x-bulk for a document that has none."""
