@@ -45,6 +45,7 @@ ATTRIBUTE_NAMES: Final = {
     "failedAt": "failed_at",
     "failedIf": "failed_if",
     "failedKey": "failed_key",
+    "keyAs": "key_as",
     "fanOut": "fan_out",
     "groupBy": "group_by",
     "handleAs": "handle_as",

@@ -156,16 +156,15 @@ class OutcomeTest:
 class Outcomes:
     """Where outcomes are and how they are written. Locations but `at` and `failed_at` are relative to an entry.
 
-    `failed_at` is a collection of failures alone, `failed_key` where those have their key if not at `key`. `covers` is
-    which items are reported; with `gaps` a list has null in the place of an item without an entry. `many` permits
-    several entries for one item. `record` is where a success has the record, "" for the entry itself; `status` the
-    status code that the item alone would have, `message` the text of a failure whose code is `error`; `codes` and
-    `statuses` say these for kinds of faults. `set_members`, `set_done`, `set_failed` are further members by location,
-    `set_not_run` those of an item that was not run, which a cancelled job then lists too.
-    `http` locates status, headers and body of the response to an item that is an HTTP request. `members` is where a
-    failure names the members at fault, `member_as` how it writes them (`{resource}`, `{member}`, `{Member}`); with
-    `every` each fault of a failed item is told. `names` lists by kind of fault what its text names, in this order.
-    `alike` is where the refusal of the item alone, by the operation that it is like, has the same entries.
+    `failed_at` is a collection of failures alone, `failed_key` where those have their key if not at `key`, `key_as` how
+    it is written. `covers` is which are reported; with `gaps` a list has null in the place of an item without an entry.
+    With `many` an item may have several. `record` is where a success has the record, "" for the entry; `status` the
+    code of the item alone, `message` the text of a failure whose code is `error`; `codes` and `statuses` say these for
+    kinds of faults. `set_members`, `set_done`, `set_failed` are further members, `set_not_run` those of items not run,
+    which a cancelled job then lists. `http` locates status, headers and body of the response to an HTTP request.
+    `members` is where a failure names the members at fault, `member_as` how it writes them (`{resource}`, `{member}`,
+    `{Member}`); with `every` each fault of a failed item is told. `names` lists by kind of fault what its text names,
+    in this order. `alike` is where the refusal of the item alone, by the operation that it is like, has such entries.
     """
 
     at: Location
@@ -180,6 +179,7 @@ class Outcomes:
     version: Location | None = None
     error: Location | None = None
     failed_key: Location | None = None
+    key_as: str | None = None
     record: Location | None = None
     status: Location | None = None
     message: Location | None = None

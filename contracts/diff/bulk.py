@@ -53,6 +53,7 @@ OUTCOME_RULES: Final = (
     MemberRule("version", "version", optional_member(), "clients learn versions there"),
     MemberRule("error", "error", optional_member(), "clients read errors there"),
     MemberRule("failedKey", "failed_key", any_change(), "clients match failures by their key"),
+    MemberRule("keyAs", "key_as", any_change(), "clients match outcomes by their key"),
     MemberRule("record", "record", optional_member(), "clients read records there"),
     MemberRule("status", "status", optional_member(), "clients read the status of an item there"),
     MemberRule("message", "message", optional_member(), "clients read errors there"),

@@ -5,9 +5,11 @@ RFC 7578 (multipart/form-data), RFC 9112 (`application/http`), OData 4.01, 11.7 
 """
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Final
+from json import dumps
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contracts.bulk.model import Bulk
 from contracts.messages import ABSENT, essence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 TEXT_SHAPES: Final = frozenset(("line-pairs", "lines", "parts", "rows"))
 FORM: Final = "multipart/form-data"
 MIXED: Final = "multipart/mixed"
+BOUNDARY: Final = "batch-e2f1c0a4-part"  # of replies
 
 
 def is_text(bulk: Bulk | None) -> bool:
@@ -155,6 +158,87 @@ def _action(line: object) -> dict[str, object]:
     return dict(line)
 
 
+def read_response_parts(content_type: str, body: bytes) -> list[dict[str, object]] | None:
+    """Return the HTTP responses in the parts of a `multipart/mixed` body, None where it has others or is malformed.
+
+    Each is an object with `id`, `status`, `headers` and `body`, those of change sets beside the others.
+    """
+    try:
+        return [one for about, content in _parts(content_type, body) for one in _responses(about, content)]
+    except ValueError:
+        return None
+
+
+def _responses(about: Mapping[str, str], content: bytes) -> Iterator[dict[str, object]]:
+    if essence(about.get("content-type", "")) == MIXED:
+        for one, text in _parts(about["content-type"], content):
+            yield from _responses(one, text)
+        return
+    message = _http_message(about, content, "status line")
+    if not message.words[0].startswith("HTTP/") or not message.words[1].isdecimal():
+        raise ValueError("a part is no response")
+    found: dict[str, object] = {"status": int(message.words[1]), "headers": message.headers}
+    found |= {} if message.identity is None else {"id": message.identity}
+    read = read_json(message.text) if message.text.strip() else ABSENT
+    if read is not ABSENT:
+        found["body"] = message.text.decode("utf-8", "replace") if isinstance(read, JsonFault) else read
+    yield found
+
+
+def write_response_parts(entries: Sequence[Mapping[str, Any]]) -> tuple[str, bytes]:
+    """Return content type and body that have HTTP responses as parts; `read_response_parts` reads them."""
+    lines: list[str] = []
+    bodies = [_body_text(one) for one in entries]
+    boundary = BOUNDARY
+    while any(boundary in text for text in bodies):
+        boundary += "-"
+    for one, text in zip(entries, bodies, strict=True):
+        lines += [f"--{boundary}", "Content-Type: application/http"]
+        lines += [f"Content-ID: <{one['id']}>"] if "id" in one else []
+        status = one.get("status", HTTPStatus.OK)
+        lines += ["", f"HTTP/1.1 {status} {_reason(status)}".rstrip()]
+        headers = one.get("headers", {})
+        if text and "content-type" not in {name.lower() for name in headers}:
+            lines.append(f"Content-Type: {'text/plain' if isinstance(one['body'], str) else 'application/json'}")
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines += [f"Content-Length: {len(text.encode('utf-8', 'replace'))}", "", text]
+    written = "\r\n".join([*lines, f"--{boundary}--", ""])
+    return f"{MIXED}; boundary={boundary}", written.encode("utf-8", "replace")
+
+
+def _body_text(entry: Mapping[str, Any]) -> str:
+    body = entry.get("body", "")
+    return body if isinstance(body, str) else dumps(body, ensure_ascii=False)
+
+
+def _reason(status: object) -> str:
+    return HTTPStatus(status).phrase if isinstance(status, int) and status in set(HTTPStatus) else ""
+
+
+class _HttpMessage(NamedTuple):
+    """The first line's words, the header fields, the identity and the body of an `application/http` part."""
+
+    words: list[str]
+    headers: dict[str, str]
+    identity: str | None
+    text: bytes
+
+
+def _http_message(about: Mapping[str, str], content: bytes, what: str) -> _HttpMessage:
+    """Return one `application/http` message (RFC 9112). Raises ValueError when it is none."""
+    if essence(about.get("content-type", "")) != "application/http":
+        raise ValueError(f"a part must be application/http; got '{about.get('content-type', '')[:80]}'")
+    first, _, rest = content.replace(b"\r\n", b"\n").lstrip(b"\n").partition(b"\n")
+    words = first.decode("latin-1").split()
+    if len(words) < 2:  # noqa: PLR2004 - a method and a target, or a version and a status
+        raise ValueError(f"'{first[:80].decode('latin-1')}' is no {what}")
+    head, _, text = rest.partition(b"\n\n") if not rest.startswith(b"\n") else (b"", b"", rest[1:])
+    headers = {name: str(value) for name, value in _fields(head).items()}
+    folded = {name.lower(): value for name, value in headers.items()}
+    identity = about.get("content-id") or folded.get("content-id")
+    return _HttpMessage(words, headers, None if identity is None else identity.strip("<>"), text)
+
+
 def _requests(content_type: str, body: bytes, max_depth: int) -> list[object] | JsonFault:
     """Return the requests of a `multipart/mixed` body; those of a change set have its number as their group."""
     found: list[object] = []
@@ -172,25 +256,16 @@ def _requests(content_type: str, body: bytes, max_depth: int) -> list[object] | 
 
 def _request(about: Mapping[str, str], content: bytes, group: str | None, max_depth: int) -> dict[str, object]:
     """Return one `application/http` request. Raises ValueError when it is none."""
-    if essence(about.get("content-type", "")) != "application/http":
-        raise ValueError(f"a part must be application/http; got '{about.get('content-type', '')[:80]}'")
-    first, _, rest = content.replace(b"\r\n", b"\n").lstrip(b"\n").partition(b"\n")
-    words = first.decode("latin-1").split()
-    if len(words) < 2:  # noqa: PLR2004 - a method and a target
-        raise ValueError(f"'{first[:80].decode('latin-1')}' is no request line")
-    head, _, text = rest.partition(b"\n\n") if not rest.startswith(b"\n") else (b"", b"", rest[1:])
-    headers = {name: str(value) for name, value in _fields(head).items()}
+    words, headers, identity, text = _http_message(about, content, "request line")
     request: dict[str, object] = {"method": words[0], "url": words[1], "headers": headers}
-    folded = {name.lower(): value for name, value in headers.items()}
-    identity = about.get("content-id") or folded.get("content-id")
     if identity is not None:
-        request["id"] = identity.strip("<>")
+        request["id"] = identity
     if group is not None:
         request["group"] = group
     if text.strip():
         read = read_json(text, max_depth=max_depth)
         if isinstance(read, JsonFault):
-            raise ValueError(f"the body of {first[:80].decode('latin-1')} is no JSON, {read.detail}")
+            raise ValueError(f"the body of {' '.join(words)[:80]} is no JSON, {read.detail}")
         request["body"] = read
     return request
 

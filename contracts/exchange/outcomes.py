@@ -95,6 +95,9 @@ def _raw_entry(
 ) -> RawEntry:
     error = _optional(raw, declared.error)
     key = name if key_at is None else find(raw, key_at)
+    if declared.key_as is not None and isinstance(key, str):
+        before, _, after = declared.key_as.partition("{key}")
+        key = key.removeprefix(before).removesuffix(after)
     return RawEntry(key, failed or _is_failure(declared, raw, error), error, raw, place)
 
 

@@ -19,8 +19,9 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 
 from contracts.errors import MisuseError
+from contracts.exchange.item_text import MIXED, read_response_parts
 from contracts.exchange.locations import json_of
-from contracts.messages import ABSENT, Headers, Request, Response
+from contracts.messages import ABSENT, Headers, Request, Response, essence
 from contracts.openapi.model import Contract
 from contracts.schemas.equality import with_integers
 from contracts.syntax.text import format_duration
@@ -190,6 +191,9 @@ def _port(parts: Any, base: str) -> int | None:
 def _response(response: HTTPResponse) -> Response:
     body = response.read()
     data = json_of(body)
+    media = response.getheader("Content-Type", "")
+    if essence(media) == MIXED and (parts := read_response_parts(media, body)) is not None:
+        return Response(status=response.status, headers=Headers(response.getheaders()), body=body, data=parts)
     if INTEGER_AS_FLOAT.search(body):
         data = with_integers(data)
     return Response(status=response.status, headers=Headers(response.getheaders()), body=body, data=data)

@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.bulk.model import Bulk, BulkJob, FanOut
 from contracts.exchange.bulk_request import becomes_job
+from contracts.exchange.item_text import write_response_parts
 from contracts.exchange.locations import is_outside, locate, put_at
 from contracts.exchange.raw_items import taken_items
 from contracts.messages import Headers, Response
@@ -51,6 +52,10 @@ def reply_of(context: RequestContext, plan: BulkPlan, batch: Batch, outcomes: Se
     left = frozenset(one.item.index for one in outcomes if is_unprocessed(one)) if context.item_effects else None
     if left and plan.bulk.guard.unprocessed is not None:
         put_at(body, plan.bulk.guard.unprocessed, taken_items(plan.bulk, context, left))
+    declared = plan.bulk.reply.outcomes
+    if declared is not None and declared.shape == "parts":
+        media, text = write_response_parts(body)
+        return Response(status=status, headers=Headers((("Content-Type", media),)), body=text, data=body)
     full = completed(context, status, body, context.now, f"reply/{context.api_state.ids.count('reply')}")
     return json_response(context, status, full)
 

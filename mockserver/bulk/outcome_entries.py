@@ -66,7 +66,8 @@ def _put_names(entry: dict[str, Any], run: "ItemRun", declared: Outcomes, outcom
     if at and outcome.item.key is not None:
         keyless = bulk is not None and bulk.key.by in KEYLESS_MATCHING and at.endswith("pointer")
         base = f"{bulk.items.at}/" if keyless and bulk is not None else ""
-        put_at(entry, at, f"{base}{outcome.item.key}" if base else outcome.item.key)
+        key = outcome.item.key if declared.key_as is None else declared.key_as.replace("{key}", str(outcome.item.key))
+        put_at(entry, at, f"{base}{key}" if base else key)
     if outcome.record is not None:
         if declared.id:
             put_at(entry, declared.id, outcome.record.key)
