@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -238,7 +239,10 @@ class Records:
             return None
         if isinstance(command.target, dict):
             return self.looked_up(command, command.target)
-        found = self.all.get(int(float(command.target)) if self.has("ids-as-floats") else command.target)
+        found = self.all.get(command.target)
+        if found is None and self.has("ids-as-floats"):
+            near = struct.pack("f", command.target)
+            found = next((one for id_, one in self.all.items() if struct.pack("f", id_) == near), None)
         if found and (found.type is command.type or (self.has("updates-any-type") and command.action == "update")):
             return found
         if self.has("deletes-any-set") and command.action == "delete" and not command.single:

@@ -87,7 +87,7 @@ BUGS = {
     "lookup-former": "A converter's code finds the record that had it before, too.",
     "code-burnt": "The code of a create that fails stays in use.",
     "ids-of-32-bits": "Ids of paths are cut to 32 bits where no record has them.",
-    "ids-as-floats": "Ids of batches are numbers of 53 bits.",
+    "ids-as-floats": "Ids of batches are numbers of 24 bits, times a power of two.",
     "ten-failures": "From the eleventh on, the failures of a request are told as successes.",
     "groups-of-eight": "In groups of more than eight records the ninth runs first.",
     "many-groups": "From the fourth group on, groups run in the order of the request.",

@@ -7,6 +7,7 @@ from typing import Final
 from contracts.bulk.model import Bulk, Outcomes, RecordAct
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange
+from contracts.openapi.inference import key_type
 from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import did_you_mean
 from generators.check import warm_up
@@ -21,7 +22,7 @@ from generators.check.laws.malformed import malformed
 from generators.check.laws.metamorphic import async_is_sync, fan_out, isolated, permuted, singular, split
 from generators.check.laws.ordering import broken_reference, grouped
 from generators.check.laws.selecting import selecting
-from generators.check.laws.stored_state import atomic, effect, reuse, stale_version
+from generators.check.laws.stored_state import atomic, effect, identity, reuse, stale_version
 from generators.check.laws.uniformity import MANY, uniform
 from generators.oracles import reference_model, response_laws
 from generators.oracles.findings import Law
@@ -276,6 +277,14 @@ LAWS: Final[tuple[Law, ...]] = (
         experiment=reuse,
     ),
     Law(
+        name="identity",
+        says="A key names one record: numbers near it, or that some number type takes for it, name none.",
+        exempt_reason=_unless(
+            "its items name no records that exist", lambda bulk: {"update", "delete"} & set(actions_of(bulk))
+        ),
+        experiment=identity,
+    ),
+    Law(
         name="uniform",
         says="In large requests the 10th, 64th or 1000th item fares as the first does, and many failures as a few.",
         exempt_reason=_unless("it creates no records, or declares no limit of many in a request", _creates_many),
@@ -342,11 +351,17 @@ class Selection:
 
 
 def laws_for(contract: Contract) -> tuple[Law, ...]:
-    """Return all laws; that on lookups does not apply where no record has another name than its key."""
-    if any(one.lookups for one in contract.resources.values()):
-        return ALL_LAWS
-    without = _unless("no record has another name than its key", lambda _: False)
-    return tuple(replace(law, exempt_reason=without) if law.name == "lookup" else law for law in ALL_LAWS)
+    """Return all laws; those that need what no record of the contract has do not apply."""
+    resources = contract.resources.values()
+    needs = {
+        "lookup": ("no record has another name than its key", any(one.lookups for one in resources)),
+        "identity": (
+            "no record has a number as its key",
+            not all(key_type(contract, one).is_text for one in resources),
+        ),
+    }
+    without = {name: _unless(reason, lambda _: False) for name, (reason, is_there) in needs.items() if not is_there}
+    return tuple(replace(one, exempt_reason=without.get(one.name, one.exempt_reason)) for one in ALL_LAWS)
 
 
 def selection(contract: Contract, only: Sequence[str], skip: Sequence[str], own: Sequence[Law] = ()) -> Selection:

@@ -1,8 +1,10 @@
 """Laws on the order of items: grouped and broken-reference. Begin with `grouped` and `broken_reference`."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import product
+from typing import Final
 
 from contracts.exchange.locations import put
 from contracts.syntax.text import short
@@ -18,8 +20,12 @@ from generators.requests.options import actions_of, units_of
 GROUP_PAIRS = ((1, 2), (9, 10))  # the second pair sorts differently as numbers and as texts
 
 
+MANY_GROUPS: Final = (1, 2, 9, 10, 30)
+GROUP_SIZE: Final = 10  # items of each of many groups
+
+
 def grouped(context: SiteContext) -> Iterator[Finding]:
-    """List a larger group before a smaller one: the larger one must see the smaller one's changes."""
+    """List larger groups before smaller ones: the larger ones must see the smaller ones' changes."""
     experiments = [
         experiment for experiment in (_same_record_changed, _same_record_created) if _is_possible(context, experiment)
     ]
@@ -27,6 +33,9 @@ def grouped(context: SiteContext) -> Iterator[Finding]:
         raise NotApplicableError("its actions leave no room for two items that meet the same record")
     for experiment, pair in product(experiments, GROUP_PAIRS):
         yield from experiment(context, *pair)
+    if _same_record_changed in experiments:
+        with suppress(NotApplicableError):
+            yield from _many_groups(context)
 
 
 def _is_possible(context: SiteContext, experiment: Callable[[SiteContext, int, int], Iterator[Finding]]) -> bool:
@@ -60,8 +69,33 @@ def _same_record_changed(context: SiteContext, small: int, large: int) -> Iterat
             return
 
 
-def _with_successive_versions(trial: Trial) -> Trial:
-    """Return the trial without versions; where they are required, the second item states the first one's result."""
+def _many_groups(context: SiteContext) -> Iterator[Finding]:
+    """Change many records once in each of several groups, the largest listed first: its changes must remain."""
+    action = next(one for one in ("update", "upsert") if one in actions_of(context.bulk))
+    count, unit = GROUP_SIZE * len(MANY_GROUPS), units_of(context.bulk)[0]
+    if (context.bulk.items.max or count) < count or "duplicateTarget" in context.bulk.guard.refuse:
+        raise NotApplicableError(f"a request cannot have {count} items that change records repeatedly")
+    cases = [
+        ItemCase(action=action, existing=True, group=group, twin=None if group == MANY_GROUPS[0] else n)
+        for group in MANY_GROUPS
+        for n in range(GROUP_SIZE)
+    ]
+    trial = _with_successive_versions(prepare_trial(context, cases), by=GROUP_SIZE)
+    order = sorted(range(count), key=lambda slot: (slot % GROUP_SIZE, -slot))
+    done = perform(trial, SendOptions(unit=unit, grouped=True, order=order))
+    if len(done.slots("done")) != count:
+        raise NotApplicableError("changes of records in many groups were not all carried out")
+    for slot, after in stored_records(done, slots=range(count - GROUP_SIZE, count)).items():
+        for name, value in trial.items[slot].content.values.items():
+            if after.present and name != context.resource.key and (after.members or {}).get(name) != value:
+                got = short((after.members or {}).get(name))
+                says = f"{len(MANY_GROUPS)} groups change a record, and after all '{name}' is {got}, not {short(value)}"
+                yield trial_finding("grouped", "many groups in the wrong order", says, done, after)
+                return
+
+
+def _with_successive_versions(trial: Trial, *, by: int = 1) -> Trial:
+    """Return the trial without versions; where they are required, an item states the result of the one `by` before."""
     version, schema = trial.context.bulk.effect.version, trial.context.spec.encoder.element
     for n, trial_item in enumerate(trial.items):
         given = trial_item.content.version
@@ -71,7 +105,7 @@ def _with_successive_versions(trial: Trial) -> Trial:
         if schema is None or schema.is_valid(timeless):
             trial.items[n] = replace(trial_item, raw=timeless, content=replace(trial_item.content, version=None))
         elif isinstance(given, int):
-            trial.items[n] = replace(trial_item, raw=put(trial_item.raw, version, given + n))
+            trial.items[n] = replace(trial_item, raw=put(trial_item.raw, version, given + n // by))
     return trial
 
 

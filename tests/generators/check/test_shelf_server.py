@@ -9,7 +9,8 @@ from contracts.messages import Exchange, ExchangeHistory
 from generators.check.laws.catalogue import LAWS
 from generators.check.run import FindingFound, Finished, LawAnswered, run_checks
 
-NAMES = [law.name for law in LAWS if law.name != "lookup"]  # the shelves' records have no other names than their keys
+OTHERS = {"lookup", "identity"}  # the shelves' records have no other names than their keys, and these are texts
+NAMES = [law.name for law in LAWS if law.name not in OTHERS]
 LOOKING = [law for law in LAWS if law.judge_exchange is not None]
 
 
