@@ -302,7 +302,7 @@ def compile_schema(
     root = compiler.plan(bound.raw, bound.ref, kind_of(name))
     if not root.possible():
         raise root.failed or UnsatisfiableError(bound.ref, "$ref", ENDLESS)
-    return _drawn_once(Generator(schema=bound, _draw=root.closure(), _is_valid=bound.is_valid))
+    return _drawn_once(Generator(schema=bound, _draw=root.closure(), _is_valid=bound.validator.is_valid))
 
 
 @lru_cache(maxsize=MAX_COMPILERS)

@@ -85,11 +85,14 @@ def sampler(tree: Tree, least: int, most: int, *, is_wide: bool = False, pads: b
     log-uniform, and these characters are not ASCII alone.
     """
     low, high = length_range(tree)
-    sample = sample_of(tree)
+    cells = fixed_cells(tree)
+    sample = sample_of(tree) if cells is None else _of_cells(cells)
     at_start, at_end = anchored_ends(tree)
     can_pad = not (at_start and at_end)
     low = max(low, min(least, high))
     high = max(low, min(high, most, max(USUAL_TEXT, 2 * low) if is_wide else low + MAX_EXTRA_CHARS))
+    if cells is not None and not (can_pad and (pads or low < least)):
+        return lambda rng: sample(rng, low, {})
     span, padding = high - low, WIDE_PADDING_CHARS if is_wide else PADDING_CHARS
 
     def draw(rng: Random) -> str:
@@ -105,6 +108,38 @@ def sampler(tree: Tree, least: int, most: int, *, is_wide: bool = False, pads: b
         return text
 
     return draw
+
+
+MAX_CELLS: Final = 1000
+
+
+def fixed_cells(tree: Tree) -> list[tuple[str, ...]] | None:
+    """Return the characters that there may be at each place of a tree's strings, None when these differ in length."""
+    if isinstance(tree, Chars | Anchor):
+        return [tree.members] if isinstance(tree, Chars) else []
+    if isinstance(tree, Group):
+        return fixed_cells(tree.part)
+    if isinstance(tree, Repeat):
+        part = fixed_cells(tree.part) if tree.least == tree.most else None
+        return None if part is None or len(part) * tree.least > MAX_CELLS else part * tree.least
+    if not isinstance(tree, Seq):
+        return None
+    cells: list[tuple[str, ...]] = []
+    for part in map(fixed_cells, tree.parts):
+        if part is None:
+            return None
+        cells += part
+    return cells
+
+
+def _of_cells(cells: list[tuple[str, ...]]) -> Sample:
+    counted = [(members, len(members)) for members in cells]
+
+    def sample(rng: Random, _length: int, _groups: Groups) -> str:
+        random = rng.random
+        return "".join([members[int(random() * count)] for members, count in counted])
+
+    return sample
 
 
 def sample_of(tree: Tree) -> Sample:
@@ -144,6 +179,15 @@ def _seq(tree: Seq) -> Sample:
     parts = [(sample_of(part), *length_range(part)) for part in tree.parts]
     needed = sum(least for _, least, _ in parts)
     slack = [most - least for _, least, most in parts]
+    loose = [n for n, more in enumerate(slack) if more]
+    if len(loose) <= 1:
+        only = loose[0] if loose else -1
+
+        def sample_around(rng: Random, length: int, groups: Groups) -> str:
+            extra = max(0, length - needed)
+            return "".join([draw(rng, least + extra * (n == only), groups) for n, (draw, least, _) in enumerate(parts)])
+
+        return sample_around
 
     def sample(rng: Random, length: int, groups: Groups) -> str:
         more = split_randomly(rng, length - needed, slack)
@@ -164,7 +208,19 @@ def split_randomly(rng: Random, amount: int, limits: list[int]) -> list[int]:
     return given
 
 
+def _repeat_chars(chars: Chars, fewest: int, greatest: int) -> Sample:
+    symbols, count = chars.members, len(chars.members)
+
+    def sample(rng: Random, length: int, _groups: Groups) -> str:
+        random = rng.random
+        return "".join([symbols[int(random() * count)] for _ in range(max(fewest, min(greatest, length)))])
+
+    return sample
+
+
 def _repeat(tree: Repeat) -> Sample:
+    if isinstance(tree.part, Chars):
+        return _repeat_chars(tree.part, tree.least, UNBOUNDED_LENGTH if tree.most is None else tree.most)
     inner, (least, most) = sample_of(tree.part), length_range(tree.part)
     top = UNBOUNDED_LENGTH if tree.most is None else tree.most
 

@@ -10,6 +10,8 @@ from itertools import count, islice
 from random import Random
 from typing import Any, Final, Literal, TextIO, TypeAlias
 
+import orjson
+
 from contracts.bulk.model import Resource
 from contracts.errors import MisuseError
 from contracts.exchange.locations import is_outside, put
@@ -307,7 +309,10 @@ def _write_labels(rows: Iterable[DataRow], labels: TextIO) -> Iterator[DataRow]:
 
 def compact_json(value: Any) -> str:
     """Return a value as JSON on one line."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # a whole number of more than 64 bits
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _write_json(subject: DataSource, rows: Iterable[DataRow], out: TextIO, _: bool) -> None:  # noqa: FBT001 - one of a table

@@ -49,8 +49,12 @@ def _sixteen_bits(text):
     return "".join(char if char <= "\uffff" else "?" for char in text)
 
 
+def _instant(text):
+    return datetime.fromisoformat(text.upper())  # RFC 3339 allows `t` and `z`
+
+
 def _not_before_1970(text):
-    return text if datetime.fromisoformat(text) >= EARLIEST else "1970-01-01T00:00:00Z"
+    return text if _instant(text) >= EARLIEST else "1970-01-01T00:00:00Z"
 
 
 BUGS = {
@@ -81,7 +85,7 @@ BUGS = {
 LEEWAY = {
     "": lambda record: record,
     "notes-declared": _member("notes", lambda notes: {name: one for name, one in notes.items() if name == "first"}),
-    "utc": _member("since", lambda text: datetime.fromisoformat(text).astimezone(UTC).isoformat()),
+    "utc": _member("since", lambda text: _instant(text).astimezone(UTC).isoformat()),
 }
 """What right servers keep of a record: members that are not declared may be dropped, an instant told in UTC."""
 FORGIVEN = {
