@@ -30,7 +30,7 @@ LAW_PLACES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "active": (("job/active",), ("job/active",)),
     "async-is-sync": (("job",), ("job",)),
     "atomic": (("unit",), ("unit",)),
-    "boundary": (("items",), ("items",)),
+    "boundary": (("items/max",), ("items/max",)),
     "broken-reference": (("order",), ("order",)),
     "count": (("reply/outcomes",), ("job/outcomes",)),
     "counts": (("reply/counts",), ("job/progress",)),
@@ -43,12 +43,14 @@ LAW_PLACES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "job-moves": (("job/state",), ("job/state",)),
     "job-progress": (("job/progress",), ("job/progress",)),
     "key": (("key", "reply/outcomes"), ("key", "job/outcomes")),
+    "malformed": (("guard/refuse",), ("guard/refuse",)),
     "outcome-order": (("reply/outcomes/inOrder",), ("job/outcomes/inOrder",)),
     "permuted": (("order",), ("order",)),
     "singular": (("effect/like",), ("effect/like",)),
     "split": (("order", "unit"), ("order", "unit")),
     "stale-version": (("effect/version",), ("effect/version",)),
     "status-class": (("reply/status",), ("reply/status",)),
+    "uniform": (("items/max",), ("items/max",)),
     "unprocessed": (("guard/unprocessed",), ("guard/unprocessed",)),
 }
 """The places in `x-bulk` that a law rests on: for what the reply says, and for what a job says."""
@@ -174,6 +176,8 @@ class FactFinder:
             yield from self._state_places(operation, finding)
         elif finding.law in LAW_PLACES and operation.bulk is not None:
             yield from (self._at(operation, f"/x-bulk/{one}") for one in _law_places(operation, finding))
+        elif finding.law == "malformed":
+            yield self._at(operation, "/responses")
         else:
             yield self._at(operation, "/x-bulk" if operation.bulk else "/x-record" if operation.record else "")
 

@@ -96,15 +96,17 @@ def _sources(contract: "Contract", operation: "Operation") -> Iterator[Mapping[s
     told, own = contract.provenance, f"{contract.provenance.root}#{operation.pointer}"
     axes = _raw(contract, operation)["x-bulk"] if operation.bulk is not None else {}
     parts = {own: "operation"} | {f"{own}/x-bulk/{one}": one for one in axes if not one.startswith("x-")}
-    grouped: dict[tuple[str, str], list[str]] = {}
+    grouped: dict[tuple[str, str, str, str], list[str]] = {}
     for place, name in parts.items():
         if (found := told.source_of(place)) is not None:
-            grouped.setdefault((found.says, found.page), []).append(name)
-    yield from ({"of": names, "says": says, "page": page, "note": ""} for (says, page), names in grouped.items())
+            grouped.setdefault((found.says, found.page, found.title, ""), []).append(name)
+    whole = {*parts, own + "/x-bulk", own + "/x-record"}
     for one in (one for at in ("", "/x-bulk", "/x-record") for one in told.told_at(own + at)):
-        if one.note or one.place not in {*parts, own + "/x-bulk", own + "/x-record"}:
-            name = parts.get(one.place, one.place.removeprefix(own).lstrip("/"))
-            yield {"of": [name] if name else [], "says": one.says, "page": one.page, "note": one.note}
+        if one.note or one.place not in whole:
+            name = parts.get(one.place, one.place.removeprefix(own).removeprefix("/x-bulk").lstrip("/"))
+            grouped.setdefault((one.says, one.page, one.title, one.note), []).extend([name] if name else [])
+    for (says, page, title, note), names in grouped.items():
+        yield {"of": names, "says": says, "page": page, "title": title, "note": note}
 
 
 def _answerer(ready: "PreparedApi", operation: "Operation") -> tuple[str, str]:
@@ -238,6 +240,7 @@ def _text(contract: "Contract", found: "list[Explained]") -> Iterator[str]:
     counted = Counter(one["answered"] for one in found)
     told = ", ".join(f"{counted[kind]} {words}" for kind, words in KINDS.items() if counted[kind])
     yield f"{contract.title} {contract.version}: {len(found)} operations; answered are {told}."
+    yield from (f"  page {title}: {url}" for title, url in contract.provenance.pages.items())
     for one in found:
         yield ""
         yield f"{one['method']} {one['path']}  {one['id']}"
@@ -249,7 +252,8 @@ def _text(contract: "Contract", found: "list[Explained]") -> Iterator[str]:
 
 def _source_text(one: Mapping[str, Any]) -> str:
     named = f"{', '.join(one['of'])}: " if one["of"] else ""
-    source = f"{one['says']} at {one['page']}" if one["page"] else one["says"]
+    page = one["title"] or one["page"]
+    source = f"{one['says']} at {page}" if page else one["says"]
     return named + (f"{one['note']} ({source})" if one["note"] else source)
 
 

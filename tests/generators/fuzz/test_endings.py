@@ -64,6 +64,9 @@ def start(url, corpus, *words, api="genero"):
     )
 
 
+FIRST = ("--stop-at-first", "--assumptions", "fail")
+
+
 class Clock:
     """Time that passes only with calls and waits, and a note of each call with when it was begun."""
 
@@ -172,7 +175,7 @@ def test_the_time_is_kept_where_it_is_real(tmp_path, monkeypatch):
 
 def test_the_first_finding_ends_it_soon(tmp_path):
     """With `--stop-at-first` nothing but making that finding small goes on once it is there, however much time."""
-    with started("onkey", "trimmed") as url, start(url, tmp_path, "--stop-at-first", api="onkey") as process:
+    with started("onkey", "trimmed") as url, start(url, tmp_path, *FIRST, api="onkey") as process:
         first_told(process)
         process.communicate(timeout=HANGS)
     found = [from_json(one, where="a test") for one in kept_in(tmp_path).values()]

@@ -145,4 +145,4 @@ def test_sources_are_told(tmp_path):
     assert "unit: one by one (assumed)\n             takes a while (assumed)\n" in result.output
     told = CliRunner().invoke(main, ["explain", str(file), "--format", "json"]).output
     found = next(one for one in json.loads(told)["operations"] if one["id"] == operation["operationId"])["sources"]
-    assert {"of": ["unit"], "says": "assumed", "page": "", "note": "one by one"} in found
+    assert {"of": ["unit"], "says": "assumed", "page": "", "title": "", "note": "one by one"} in found
