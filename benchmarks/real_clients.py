@@ -227,7 +227,7 @@ def googleapi(url: str) -> None:
     batch.add(request('{"title": "Emma"}'), request_id="a")
     batch.add(request("{}"), request_id="b")
     batch.execute(http=http)
-    assert "Emma" in seen["a"][0]
+    assert b"Emma" in seen["a"][0]
     assert seen["b"][1].resp.status == 400
 
 

@@ -20,6 +20,7 @@ from contracts.openapi.mending import Mended, mend_paths, mend_value
 from contracts.openapi.model import Contract
 from contracts.openapi.provenance import check_provenance
 from contracts.openapi.references import LEFT_OUT, UNLINKED, Documents
+from contracts.schemas.faker_names import check_faker
 from contracts.schemas.keywords import children
 from contracts.schemas.published import META_SCHEMA, PublishedSchema
 from contracts.schemas.schema_set import compiled, is_pure_reference
@@ -59,9 +60,12 @@ def finish(documents: Documents) -> None:
     """Check the `x-` declarations of linked documents, and mend their paths; add the mistakes to `documents.faults`."""
     for place in documents.with_extensions:
         documents.faults += _check_declarations(documents, place)
-    if documents.mentions_sources:
+    if "x-source" in documents.mentions:
         names = {uri: documents.shown(uri) for uri in documents.loaded}
         documents.faults += check_provenance(documents.root, documents.loaded, names)
+    if "x-faker" in documents.mentions:
+        names = {uri: documents.shown(uri) for uri in documents.loaded}
+        documents.faults += check_faker(documents.loaded, names)
     documents.faults += mend_paths(documents)
 
 

@@ -25,7 +25,7 @@ from contracts.openapi.overlay import (
 )
 from contracts.openapi.presets import apply_presets
 from contracts.openapi.provenance import Provenance, read_provenance
-from contracts.openapi.references import Documents, link
+from contracts.openapi.references import SCANNED, Documents, link
 from contracts.openapi.representations import with_inferred_places
 from contracts.openapi.routing import SERVER_VARIABLE
 from contracts.schemas.schema_set import SchemaSet
@@ -136,7 +136,7 @@ def _overlaid(source: Path | str, name: str | None, options: LoadOptions) -> tup
             documents.faults += [*meant_for_another(overlay, one, root)] if one in options.overlays else []
             documents.faults += apply_overlay(document, overlay, shown=str(one))
         _refuse(documents.faults)
-        documents.mentions_sources = True  # an overlay may have brought some
+        documents.mentions |= SCANNED  # an overlay may have brought some
     return documents, tuple(one for one in overlays if isinstance(one, Path))
 
 
@@ -218,7 +218,9 @@ def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, 
         ignore_case=root.get("x-path-case") == "insensitive",
         reserved=reserved,
         repairs=tuple(sorted(set(documents.faults))),
-        provenance=read_provenance(documents.root, documents.loaded) if documents.mentions_sources else Provenance(),
+        provenance=read_provenance(documents.root, documents.loaded)
+        if "x-source" in documents.mentions
+        else Provenance(),
         files=(*files, *documents.files()),
     )
 

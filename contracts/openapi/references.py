@@ -31,8 +31,8 @@ from contracts.syntax.text import did_you_mean, escape, look_up, pointer_of, sho
 IDENTIFIERS: Final = ("$id", "$anchor", "$dynamicAnchor")
 NO_MAP: Final[Mapping[str, Path]] = {}
 EXTENSION_MEMBERS: Final = {"document": {"x-resources"}, "operation": {"x-bulk", "x-record"}}
-UNLINKED: Final = "Nothing is taken from there."
-LEFT_OUT: Final = "It is left out."
+UNLINKED, LEFT_OUT = "Nothing is taken from there.", "It is left out."  # what is done about a mistake
+SCANNED: Final = frozenset(("x-faker", "x-source"))
 TEXT_SUFFIXES: Final = (".csv", ".ndjson", ".txt", ".xml")
 
 
@@ -61,7 +61,7 @@ class Documents:
         self.roots: list[DocumentObject] = []
         self.links: list[DocumentObject] = []
         self.with_extensions: list[DocumentObject] = []
-        self.mentions_sources = False  # whether a text has the word x-source
+        self.mentions: set[str] = set()  # the words of `SCANNED` that a text has
 
     def shown(self, uri: str) -> str:
         """Return the name of a document for users: relative to the root document's folder."""
@@ -78,7 +78,7 @@ class Documents:
             shown = self.shown(uri) if mapped is None else str(mapped)
             text = self._text(uri, shown) if mapped is None else read_text(mapped, shown=shown)
             is_text = shown.lower().endswith(TEXT_SUFFIXES)
-            self.mentions_sources |= "x-source" in text
+            self.mentions |= {word for word in SCANNED if word in text}
             self.loaded[uri] = text if is_text else parse_document(text, shown=shown, mended=self.faults)
             if uri != self.root or any(keyword in text for keyword in IDENTIFIERS):
                 self.unscanned.add(uri)

@@ -16,10 +16,12 @@ from typing import Final, TypeAlias
 from jsonschema_rs import ValidationError
 
 from contracts.messages import ABSENT
+from contracts.schemas.faker_names import KEYWORD as FAKER_KEYWORD
+from contracts.schemas.faker_names import provider_of
 from contracts.schemas.schema_set import Schema, SchemaSet, is_pure_reference
 from contracts.syntax.text import pointer_of
 from generators.data.arrays import plan_array
-from generators.data.formats import kind_of
+from generators.data.formats import faked, kind_of
 from generators.data.normalise import TYPES, Flat, alternatives, flatten, form_of, resolve, shown_values
 from generators.data.objects import plan_object
 from generators.data.plan import (
@@ -154,7 +156,7 @@ class Compiler:
             shown = self._shown(schema, schema)
             return shown or plan_choice((self.plan(resolve(ref, self.schemas), ref, kind),))
         flat = flatten(schema, self.schemas)
-        plan = self._shown(flat, schema) or self._made(flat, schema, where, kind)
+        plan = self._shown(flat, schema) or self._faked(schema) or self._made(flat, schema, where, kind)
         return replace(plan, check=self.predicate(schema)) if plan.risk else plan
 
     def _shown(self, flat: Mapping[str, object], schema: object) -> DrawPlan | None:
@@ -165,6 +167,13 @@ class Compiler:
         is_valid = self.predicate(schema)
         value = next((value for value in given if is_valid(value)), ABSENT)
         return None if value is ABSENT else DrawPlan(build=lambda: draw_one_of([value]))
+
+    def _faked(self, schema: object) -> DrawPlan | None:
+        """Return the plan of what the schema names as `x-faker`, None where it names nothing that fits it."""
+        name = schema.get(FAKER_KEYWORD) if isinstance(schema, Mapping) and not self.is_wide else None
+        provider = provider_of(name)
+        values = [] if provider is None else [*filter(self.predicate(schema), faked(provider))]
+        return DrawPlan(build=lambda: draw_one_of(values)) if values else None
 
     def _made(self, flat: Flat, schema: object, where: str, kind: str) -> DrawPlan:
         if "enum" in flat:

@@ -6,8 +6,9 @@ Begin with `FORMATS`, and `pool` for realistic text. Hosts and addresses are res
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
+from operator import methodcaller
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -130,6 +131,14 @@ FORMAT_BY_ENCODING: Final = {"base64": "byte"}
 
 
 POOL_SIZE: Final = 1000
+FAKED_SIZE: Final = 100  # values of a provider that a schema names
+_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+TIMED_PROVIDERS: Final[Mapping[str, Callable[[Any], object]]] = {
+    "date": lambda fake: fake.date(end_datetime=_NOW),
+    "date_time": lambda fake: fake.date_time(tzinfo=UTC, end_datetime=_NOW),
+    "past_datetime": lambda fake: fake.date_time(tzinfo=UTC, end_datetime=_NOW),
+    "future_datetime": lambda fake: fake.date_time_between(_NOW, _NOW.replace(year=2036), tzinfo=UTC),
+}  # providers that would read the clock
 
 POOL_FILLERS: Final[Mapping[str, Callable[[Any], str]]] = {
     "city": lambda fake: fake.city(),
@@ -246,6 +255,23 @@ def pool(kind: str) -> tuple[str, ...]:
         return ()
     fake.seed_instance(kind)
     return tuple(fill(fake) for _ in range(POOL_SIZE))
+
+
+@cache
+def faked(provider: str) -> tuple[object, ...]:
+    """Return JSON values of one of Faker's providers, none when Faker is not installed or has no such provider."""
+    fake = _faker()
+    if fake is None or not hasattr(fake, provider):
+        return ()
+    fake.seed_instance(provider)
+    make = TIMED_PROVIDERS.get(provider) or methodcaller(provider)
+    return tuple(_json_value(make(fake)) for _ in range(FAKED_SIZE))
+
+
+def _json_value(value: Any) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value if isinstance(value, str | int | float) else float(value)
 
 
 @cache
