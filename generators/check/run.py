@@ -16,9 +16,10 @@ from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges
 from contracts.openapi.model import Contract, Operation
 from generators.check import warm_up
 from generators.check.events import Event, FindingFound, Finished, LawAnswered, Started, StepBegun
-from generators.check.laws.catalogue import LIST_LAWS, selection
+from generators.check.laws.catalogue import LIST_LAWS
 from generators.check.laws.concurrent_jobs import overlap
 from generators.check.laws.metamorphic import run_at_site
+from generators.check.selection import selection
 from generators.client.environments import headers_for, salt_of
 from generators.client.http import Client, NoAnswerError
 from generators.client.session import AccessGuard, Budget, Session
@@ -60,7 +61,7 @@ SAFE_METHODS: Final = frozenset(("GET", "HEAD"))
 COVERAGE_SECONDS: Final = 20.0  # reserved for the coverage phase, at most a third of the time limit
 
 
-JOB_LAWS: Final = ("async-is-sync", "active")
+JOB_LAWS: Final = ("async-is-sync", "active", "job-name", "job-lookup")
 LIST_LAW_NAMES: Final = frozenset(law.name for law in LIST_LAWS)
 LAST_LAWS: Final = ("boundary",)  # they create so many records that lists are long afterwards
 BUDGET_USED_UP: Final = "the time budget was used up"
@@ -113,6 +114,7 @@ class _CheckRun:
         self._reasons: dict[str, str] = {}
         self._exercised: set[tuple[str, str]] = set()
         self._called: set[str] = set()
+        self._ended: dict[str, BulkExchange] = {}
         self._items = self._covered = 0
 
     def events(self) -> Iterator[Event]:
@@ -150,6 +152,7 @@ class _CheckRun:
             self._call_experiments,
             self._jobs,
             self._job_experiments,
+            self._late_polls,
         )
         others = [one for one in self._selection.checks if one != coverage.CHECK]
         return (*(asking if others else ()), self._report_laws, self._report_other_checks, self._run_coverage)
@@ -225,6 +228,14 @@ class _CheckRun:
         yield from self._experiments(bulk, lambda law: law.name in JOB_LAWS)
         yield from self._experiments([one for one in bulk if one not in hurried], lambda law: law.name in LAST_LAWS)
 
+    def _late_polls(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Ask once more for a job of each operation that ended some time ago, and judge all that was told of it."""
+        wanted = {one.id for one in bulk}
+        for view in (one for name, one in self._ended.items() if name in wanted and not self._skip_reason()):
+            self._try(partial(warm_up.poll_late, self._session, view))
+            self._apply_laws(warm_up.seen_late(self._session, view))
+            yield from self._judge_exchanges()
+
     def _experiments(self, bulk: Sequence[Operation], wanted: Callable[[Law], bool]) -> Iterator[Event]:
         laws = [law for law in self._selection.laws if law.experiment is not None]
         for number, (law, operation) in enumerate(product(laws, bulk)):
@@ -273,6 +284,8 @@ class _CheckRun:
         for view in bulk_exchanges(history, contract, router=self._session.router):
             self._items += len(view.request.items)
             self._apply_laws(view)
+            if any(one.result == "failed" for report in view.reports if report.trace for one in report.outcomes):
+                self._ended.setdefault(view.operation.id, view)
         if self._model is not None:
             self._new_findings += reference_model.check_model(contract, self._model, history)
         news, self._new_findings = self._new_findings, []

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
-from contracts.exchange.bulk_exchange import BulkExchange
+from contracts.exchange.bulk_exchange import BulkExchange, with_history
 from contracts.exchange.locations import read_response
 from contracts.exchange.outcomes import listed_records
-from contracts.messages import ABSENT, Exchange
+from contracts.messages import ABSENT, Exchange, ExchangeHistory
 from contracts.openapi.model import Operation, Parameter
 from generators.check.laws.metamorphic import batched, invalid_cases, known_targets, mixed_cases, valid_cases
 from generators.check.records import CreatedRecord, create_records, find_records, new_record_members, read_record
@@ -193,3 +193,17 @@ def _poll_ended_jobs(session: Session, views: Sequence[BulkExchange]) -> None:
         for view in ended:
             request_jobs(session, view, declared.poll)
             request_results(session, view)
+
+
+def poll_late(session: Session, view: BulkExchange) -> None:
+    """Ask once more for jobs that ended some time ago, and for their results."""
+    request_jobs(session, view, view.traces[0].declared.poll)
+    request_results(session, view)
+
+
+def seen_late(session: Session, view: BulkExchange) -> BulkExchange:
+    """Return a bulk exchange with what was told of its jobs before, and in the session's history."""
+    told = [one for trace in view.traces for one in (*(poll.exchange for poll in trace.polls), *trace.results)]
+    before = {one.n: one for one in (view.exchange, *told)}
+    history = ExchangeHistory(exchanges=(*(before[n] for n in sorted(before)), *session.history().exchanges))
+    return with_history(view, history, session.contract, session.router)

@@ -19,6 +19,7 @@ from generators.requests.calls import draft
 FIRST_DELAY: Final = {True: timedelta(seconds=0.5), False: timedelta(seconds=0.05)}
 MAX_DELAY: Final = {True: timedelta(minutes=5), False: timedelta(seconds=5)}
 LEARNED_STEPS: Final = 10  # polls per learned duration after it has passed
+NO_VALUES: Final[Mapping[str, str]] = {}
 MIN_TIMEOUT: Final = {True: timedelta(hours=2), False: timedelta(days=1)}
 
 
@@ -110,16 +111,28 @@ def request_jobs(
     return [request_job(session, view, name, trace) for trace in (view.traces if traces is None else traces)]
 
 
-def request_job(session: Session, view: BulkExchange, name: str, trace: JobTrace) -> Exchange:
-    """Send the operation `name` about one job. Raises NotApplicableError when the contract has no such operation."""
+def request_job(
+    session: Session,
+    view: BulkExchange,
+    name: str,
+    trace: JobTrace,
+    *,
+    job_id: str | None = None,
+    others: Mapping[str, str] = NO_VALUES,
+) -> Exchange:
+    """Send the operation `name` about one job. Raises NotApplicableError when the contract has no such operation.
+
+    `job_id` is an id instead of the job's, `others` are values of parameters instead of those that belong to it.
+    """
     operation = session.contract.operation(name)
     variable = None if operation is None else last_variable(operation) or job_query(operation)
     if operation is None or variable is None:
         raise NotApplicableError(f"'{name}' is no call that names a job")
     values: dict[str, str] = {**session.given, **view.request.sent.variables}
-    values[variable] = handle_id(session.contract, session.router, trace.handle)
+    values[variable] = handle_id(session.contract, session.router, trace.handle) if job_id is None else job_id
     values |= target_values(operation, view, trace.target)
     values |= _queries(operation, view)
+    values |= others
     return session.send(draft(operation, values).request())
 
 

@@ -13,7 +13,7 @@ from contracts.openapi.model import Contract, Route
 from contracts.openapi.routing import Router
 from contracts.schemas.equality import key_text
 from generators.client.environments import Environment
-from generators.oracles import response_laws
+from generators.oracles import job_laws, response_laws
 from generators.oracles.expected_outcome import CREATING_ACTIONS, OPEN, apply_effect, expected_outcome
 from generators.oracles.facts import FactFinder
 from generators.oracles.findings import Finding, Model
@@ -38,8 +38,8 @@ VIEW_LAWS: Final[tuple[Callable[[BulkExchange], Iterator[Finding]], ...]] = (
     response_laws.outcome_order,
     response_laws.status_class,
     response_laws.counts,
-    response_laws.job_moves,
-    response_laws.job_progress,
+    job_laws.job_moves,
+    job_laws.job_progress,
 )
 SERVER_FAULT: Final = 500
 FAILURE_STATUSES: Final = frozenset((400, 404, 409, 410, 412, 422))

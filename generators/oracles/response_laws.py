@@ -1,18 +1,16 @@
-"""Laws that one response, or the polls of one job, decide: conformance, outcomes, counters, job states.
+"""Laws that one response decides: conformance, outcomes, counters. Those on jobs are in `job_laws`.
 
 Begin with `check_response`; the others judge a `BulkExchange`.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
-from contracts.bulk.jobs import is_legal_transition
-from contracts.bulk.model import BulkJob, Outcomes
+from contracts.bulk.model import Outcomes
 from contracts.exchange.bulk_exchange import BulkExchange, OutcomeReport, read_outcomes
-from contracts.exchange.job_traces import JobPoll, JobTrace
+from contracts.exchange.job_traces import JobTrace
 from contracts.exchange.locations import find
 from contracts.exchange.outcomes import OutcomeEntry, entries_by_item, entries_of
 from contracts.messages import ABSENT, Exchange, Response
@@ -265,97 +263,6 @@ def _items_text(view: BulkExchange, places: list[int]) -> str:
     return f"item{'s' if len(places) > 1 else ''} {named}{more} {'have' if len(places) > 1 else 'has'}"
 
 
-MIN_JOB_RETENTION: Final = timedelta(minutes=1)  # of a finished job, where none is declared
-
-
-def job_moves(view: BulkExchange) -> Iterator[Finding]:
-    """Yield undeclared job states and transitions that are not allowed."""
-    for trace in view.traces:
-        unknown = next((one for one in trace.polls if one.state is None), None)
-        if unknown is not None:
-            says = f"the state {short(unknown.word)} is none of the declared words"
-            yield view_finding("job-moves", view, "undeclared word", says, unknown.exchange)
-        known = [one for one in trace.polls if one.state is not None]
-        for before, after in pairwise(known):
-            if not is_legal_transition(before.state or "", after.state or ""):
-                says = f"the job went from {short(before.word)} to {short(after.word)}"
-                shape = f"{before.state} to {after.state}"
-                yield view_finding("job-moves", view, shape, says, before.exchange, after.exchange)
-        yield from _lost_job(view, trace)
-
-
-def _lost_job(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
-    """Yield a job that the server no longer knows although it must."""
-    for exchange in trace.gone:
-        end = trace.end
-        ended = end is not None and end.exchange.n < exchange.n
-        if not ended or _is_kept(trace.declared, end, exchange):
-            says = f"the job {short(trace.handle)} is not known ({exchange.response.status}) although it was accepted"
-            yield view_finding("job-moves", view, "job is not known", says, exchange)
-            return
-
-
-def job_progress(view: BulkExchange) -> Iterator[Finding]:
-    """Yield counters that fall, exceed the posted count or never reach it, and results that change."""
-    for trace in view.traces:
-        yield from _job_numbers(view, trace)
-        yield from _final_count(view, trace)
-        yield from _changed_results(view, trace)
-
-
-def _job_numbers(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
-    for before, after in pairwise(trace.polls):
-        if _difference(before, after, "posted") != 0:
-            says = f"posted was {before.progress['posted']} and became {after.progress['posted']}"
-            yield view_finding("job-progress", view, "posted changes", says, before.exchange, after.exchange)
-        if _difference(before, after, "processed") < 0:
-            says = f"processed was {before.progress['processed']} and fell to {after.progress['processed']}"
-            yield view_finding("job-progress", view, "processed falls", says, before.exchange, after.exchange)
-    for poll in trace.polls:
-        posted, processed = poll.progress.get("posted"), poll.progress.get("processed")
-        if posted is not None and processed is not None and processed > posted:
-            says = f"{processed} are processed of {posted} posted"
-            yield view_finding("job-progress", view, "processed passes posted", says, poll.exchange)
-
-
-def _difference(before: JobPoll, after: JobPoll, name: str) -> int:
-    if name not in before.progress or name not in after.progress:
-        return 0
-    return after.progress[name] - before.progress[name]
-
-
-def _final_count(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
-    end = trace.end
-    if end is None or end.state not in {"done", "doneWithErrors"}:
-        return
-    posted, processed = end.progress.get("posted"), end.progress.get("processed")
-    if posted is not None and processed is not None and processed < posted:
-        says = f"the job has ended with {processed} processed of {posted} posted"
-        yield view_finding("job-progress", view, "ends before all is processed", says, end.exchange)
-
-
-def _changed_results(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
-    """Yield results of a finished job that change within its retention time."""
-    end, declared = trace.end, trace.declared
-    if end is None or declared.outcomes is None:
-        return
-    here = declared.results in {(), ("here",)}
-    asked = [one.exchange for one in trace.polls if one.is_final] if here else trace.results
-    kept = [one for one in asked if one.n >= end.exchange.n and _is_kept(declared, end, one)]
-    for name in dict.fromkeys(one.operation for one in kept):
-        same = [one for one in kept if one.operation == name]
-        asked_for = None if trace.contract is None else trace.contract.operation(name or "")
-        told = [
-            None if asked_for is None else comparable_reply(view, one.response, declared.outcomes, asked_for)
-            for one in same
-        ]
-        for n, (before, after) in enumerate(pairwise(told)):
-            if before != after:
-                says = "the results of the finished job changed"
-                yield view_finding("job-progress", view, "results change", says, same[n], same[n + 1])
-                return
-
-
 def comparable_reply(
     view: BulkExchange, response: Response, declared: Outcomes | None = None, operation: Operation | None = None
 ) -> object:
@@ -379,7 +286,3 @@ def declared_schema(operation: Operation, response: Response) -> Schema | None:
     declared = operation.response(response.status)
     media = declared.media(response.headers.get("Content-Type", "application/json")) if declared else None
     return None if media is None else media.schema
-
-
-def _is_kept(declared: BulkJob, end: JobPoll | None, asked: Exchange) -> bool:
-    return end is None or asked.at < end.exchange.at + (declared.keep or MIN_JOB_RETENTION)

@@ -229,8 +229,6 @@ class Jobs:
             await asyncio.sleep(0.02 + 1e-5 * len(job.items))
             if self.has("done-early"):
                 await self.end_early(job)
-            if self.has("never-ends") and job.void:
-                continue
             self.run(job)
             self.share(job)
 
@@ -257,7 +255,6 @@ class Jobs:
         job = Job(kind=kind, tenant=tenant, items=items, fanned=fanned)
         own, store = KINDS[kind], self.tenants[tenant].records[kind]
         waiting = [one for one in self.all.values() if one.tenant == tenant and not one.done]
-        job.void = bool(waiting) and self.has("never-ends")
         if self.has("looked-up-at-post"):
             for item in items:
                 job.missing[item[own.key]] = list(self.broken_references(self.tenants[tenant], own, item))

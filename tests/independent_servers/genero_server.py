@@ -90,7 +90,6 @@ BUGS = {
     "merged-at-post": "Entities are read when a batch is posted; what changes until its job runs is lost.",
     "swapped-jobs": "Of two jobs of a tenant that wait together each gets the other's id.",
     "head-start": "The first item of a batch is applied when it is posted.",
-    "never-ends": "A job that is posted while another of its tenant is in progress never ends.",
     "done-early": "A job says that it is completed a moment before its last item is applied.",
     "unknown-job": "A job that never was is told as completed.",
     "one-id": "A batch for several tenants gives them the id of the first one's job.",
@@ -265,7 +264,7 @@ class Genero:
         for name in dict.fromkeys(names):
             if name in agency or (name in TENANTS and self.has("fanout-any-tenant")):
                 job = self.jobs.enqueue(kind, name, body["data"], fanned=True)
-                job.void, good[name] = job.void or (bool(bad) and self.has("fanout-empty")), job.id
+                job.void, good[name] = bool(bad) and self.has("fanout-empty"), job.id
                 if self.has("one-id"):
                     good[name] = next(iter(good.values()))
             else:
@@ -279,7 +278,7 @@ class Genero:
         agency, tenant = AGENCIES[self.client(request)], self.tenant(request)
         job = self.jobs.all.get(correlation)
         if self.has("unknown-job") and not job:
-            job = Job(kind=kind, tenant=tenant, items=[{}], id=correlation, done=True, processed=1)
+            job = Job(kind=kind, tenant=tenant, items=[{}], id=correlation, done=True, processed=1, ended=time.time())
         known = job and (job.kind == kind or self.has("any-kind")) and job.tenant in agency
         if not job or not known or (job.done and time.time() - job.ended > KEEP):
             raise Problem(404, "There is no such job.")

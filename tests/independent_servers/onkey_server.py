@@ -124,7 +124,6 @@ BUGS = {
     "messages-early": "The steps of a task tell of success while it is executing.",
     "steps-once": "The messages of a task's steps are told once.",
     "steps-fade": "A second after its end a task's failed steps are gone.",
-    "task-stuck": "A task that was made while another is executing never gets beyond Queued.",
     "steps-shared": "The steps of a task are shown whatever the data set.",
     "cancels-any": "A task can be cancelled from another data set.",
     "reads-any-set": "What a data set does not have is read from the others.",
@@ -276,7 +275,6 @@ class OnKey:
         waiting = [one for one in data.tasks.values() if one is not task and one.status in ("Queued", "Executing")]
         if waiting and self.has("steps-of-next") and waiting[-1].twin is None:
             task.twin, waiting[-1].twin = waiting[-1], task
-        task.stuck = bool(waiting) and self.has("task-stuck")
         task.running = asyncio.create_task(self.work(data, task, commands, whole=whole, order=order))
         parts = self.pieces(request)
         place = "/".join([*parts[:5], "system", "backgroundtasks", str(task.id)])
@@ -287,8 +285,6 @@ class OnKey:
     ) -> None:
         """Run a task to its end."""
         await asyncio.sleep(QUEUED)
-        if task.stuck:
-            return
         if task.status != "Cancelled":
             task.started = now()
             task.move("Executing")

@@ -33,7 +33,6 @@ class Task:
     undo: list[tuple[int, Record | None]] = field(default_factory=list)
     running: asyncio.Task[None] | None = None
     twin: Task | None = None
-    stuck: bool = False
     polls: int = 0
     ended: float = 0.0
 

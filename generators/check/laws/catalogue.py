@@ -1,19 +1,18 @@
-"""The laws of bulk semantics (`LAWS`), effects (`EFFECT`), lists (`LIST_LAWS`) and calls (`CALL_LAWS`); selection."""
+"""The laws of bulk semantics (`LAWS`), effects (`EFFECT`), lists (`LIST_LAWS`) and calls (`CALL_LAWS`)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from contracts.bulk.model import Bulk, Outcomes, RecordAct
-from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.openapi.inference import key_type
 from contracts.openapi.model import Contract, Operation
-from contracts.syntax.text import did_you_mean
 from generators.check import warm_up
-from generators.check.laws.concurrent_jobs import active
+from generators.check.laws.concurrent_jobs import active, known_by_name
 from generators.check.laws.faults import errors, tells_errors
 from generators.check.laws.idempotency import idempotent, unprocessed
+from generators.check.laws.job_lookups import looks_up_at_run
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.listing import listing
 from generators.check.laws.lookups import lookup
@@ -24,7 +23,7 @@ from generators.check.laws.ordering import broken_reference, grouped
 from generators.check.laws.selecting import selecting
 from generators.check.laws.stored_state import atomic, effect, identity, reuse, stale_version
 from generators.check.laws.uniformity import MANY, uniform
-from generators.oracles import reference_model, response_laws
+from generators.oracles import job_laws, reference_model, response_laws
 from generators.oracles.findings import Law
 from generators.requests.options import actions_of, stops_at_failure, units_of
 from generators.schemathesis_engine import coverage
@@ -81,6 +80,12 @@ def _is_bounded(bulk: Bulk) -> bool:
 
 def _refers(bulk: Bulk) -> bool:
     return bulk.order.depends_on is not None or bulk.order.reference is not None
+
+
+def _looks_up_at_run(bulk: Bulk) -> bool:
+    if bulk.job is None or bulk.job.look_up != "run" or bulk.items.fan_out is not None:
+        return False
+    return bulk.effect.payload not in bulk.items.shared and bulk.effect.action.constant not in {"delete", "read"}
 
 
 def _can_choose_job(bulk: Bulk) -> bool:
@@ -216,14 +221,14 @@ LAWS: Final[tuple[Law, ...]] = (
         name="job-moves",
         says="A job's state makes only allowed transitions, and a final state does not change.",
         exempt_reason=_unless("it makes no jobs", lambda bulk: bulk.job),
-        judge_exchange=response_laws.job_moves,
+        judge_exchange=job_laws.job_moves,
         applies_to=_was_polled,
     ),
     Law(
         name="job-progress",
         says="The processed count never falls, never exceeds the posted count, and reaches it; results do not change.",
         exempt_reason=_unless("its jobs report neither progress nor results", _progresses),
-        judge_exchange=response_laws.job_progress,
+        judge_exchange=job_laws.job_progress,
         applies_to=_was_polled,
     ),
     Law(
@@ -251,6 +256,18 @@ LAWS: Final[tuple[Law, ...]] = (
             "it declares no limit on active jobs", lambda bulk: bulk.job is not None and bulk.job.active
         ),
         experiment=active,
+    ),
+    Law(
+        name="job-name",
+        says="A job is known by its own name alone: not by an id that no job has, nor under another path or target.",
+        exempt_reason=_unless("it makes no jobs", lambda bulk: bulk.job),
+        experiment=known_by_name,
+    ),
+    Law(
+        name="job-lookup",
+        says="What a job's items refer to, change and compare is as it is when the job runs.",
+        exempt_reason=_unless("no content of its items is declared to be looked up at the run", _looks_up_at_run),
+        experiment=looks_up_at_run,
     ),
     Law(
         name="errors",
@@ -341,15 +358,6 @@ CHECKS: Final = (*OTHER_CHECKS, *(law.name for law in ALL_LAWS))
 CHECK_NAMES: Final = (*CHECKS, coverage.CHECK)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """The checks to run by name, the laws among them, and the operations by operationId."""
-
-    checks: tuple[str, ...]
-    laws: tuple[Law, ...]
-    operations: frozenset[str]
-
-
 def laws_for(contract: Contract) -> tuple[Law, ...]:
     """Return all laws; those that need what no record of the contract has do not apply."""
     resources = contract.resources.values()
@@ -362,33 +370,3 @@ def laws_for(contract: Contract) -> tuple[Law, ...]:
     }
     without = {name: _unless(reason, lambda _: False) for name, (reason, is_there) in needs.items() if not is_there}
     return tuple(replace(one, exempt_reason=without.get(one.name, one.exempt_reason)) for one in ALL_LAWS)
-
-
-def selection(contract: Contract, only: Sequence[str], skip: Sequence[str], own: Sequence[Law] = ()) -> Selection:
-    """Return the selected checks and operations; `own` are laws of the API's own. Raises MisuseError: an unknown name.
-
-    Selecting the examples also selects the check of responses, and selecting the model also selects all laws:
-    without these they would have nothing to judge.
-    """
-    operations = [one.id for one in contract.operations]
-    names, every = (*CHECK_NAMES, *(law.name for law in own)), (*laws_for(contract), *own)
-    for name in (*only, *skip):
-        if name not in names and name not in operations:
-            known = (*names, *operations)
-            cure = did_you_mean(name, known) or f"Known: {', '.join(known)}."
-            raise MisuseError(f"'{name}' is neither a check nor an operationId of {contract.title}.", cure=cure)
-    asked = (*only, response_laws.CHECK) if warm_up.EXAMPLES_CHECK in only else only
-    if reference_model.CHECK in only and not any(law.name in only for law in every):
-        asked = (*asked, *(law.name for law in every))
-    checks = _selected(names, asked, skip)
-    return Selection(
-        checks=checks,
-        laws=tuple(law for law in every if law.name in checks),
-        operations=frozenset(_selected(operations, only, skip)),
-    )
-
-
-def _selected(names: Sequence[str], only: Sequence[str], skip: Sequence[str]) -> tuple[str, ...]:
-    """Return the names in `only`, or all names when it has none of them, without those in `skip`."""
-    wanted = [name for name in names if name in only] or names
-    return tuple(name for name in wanted if name not in skip)

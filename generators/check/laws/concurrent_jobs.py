@@ -1,19 +1,24 @@
-"""Laws on concurrent jobs: the limit on active jobs, effects on one another, and cancellation.
+"""Laws on jobs: the limit on active ones, effects on one another, cancellation, and by which name they are known.
 
-Begin with `active` and `overlap`.
+Begin with `active`, `overlap` and `known_by_name`.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from random import Random
+from string import digits
 from typing import Final
 
 from contracts.bulk.model import ActiveJobs, BulkJob
 from contracts.exchange.bulk_exchange import BulkExchange
-from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
+from contracts.exchange.locations import text_of
 from contracts.messages import Exchange
-from generators.check.laws.metamorphic import known_targets, valid_cases
+from contracts.openapi.model import Operation
+from generators.check.laws.metamorphic import invalid_cases, known_targets, valid_cases
 from generators.check.records import Snapshot
-from generators.check.trial_setup import Trial, prepare_trial
+from generators.check.trial_setup import ItemCase, Trial, prepare_trial
 from generators.check.trials import (
     TrialResult,
     send,
@@ -23,12 +28,13 @@ from generators.check.trials import (
     trial_finding,
     trial_result,
 )
-from generators.client.polling import follow, request_jobs, view_of
+from generators.client.polling import follow, request_job, request_jobs, request_results, view_of
 from generators.client.session import Session
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.oracles.request_oracle import refusal_fault
+from generators.requests.calls import sample_value
 from generators.requests.envelope import SendOptions
 from generators.requests.options import job_setting_of, units_of
 
@@ -102,6 +108,11 @@ def _judge_results(trials: Sequence[Trial], options: SendOptions, sent: Sequence
 
 
 FEW_ITEMS: Final = 5
+EARLY_POLLS: Final = 3
+UNLIKELY_DIGITS: Final = 10  # ids of fewer are longer where no job is to have them
+POLLS_AFTER_END: Final = 3
+GONE_STATUSES: Final = frozenset(("404", "410"))
+UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 REAL_WAIT: Final = timedelta(seconds=0.2)
 CONTROLLED_WAIT: Final = timedelta(minutes=10)
 
@@ -124,19 +135,32 @@ def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Findin
     session = context.session
     first = prepare_trial(context, valid_cases(context, min(FEW_ITEMS, context.bulk.items.max or FEW_ITEMS)))
     initial = snapshots_before(first)
+    second = prepare_trial(context, _some_fail(context))
     sent = send(first, options)
     view = view_of(session, sent)
     if not view.traces:
         return
-    request_jobs(session, view, view.traces[0].declared.poll)
+    for _ in range(EARLY_POLLS):
+        request_jobs(session, view, view.traces[0].declared.poll)
     early = snapshots(first, {})
+    request_results(session, view)
     request_jobs(session, view, view.traces[0].declared.poll)
-    other = send(prepare_trial(context, valid_cases(context, 1)), options)
+    other = send(second, options)
     follow(session, sent)
     if view_of(session, other).traces:
         follow(session, other)
         request_jobs(session, view, view.traces[0].declared.poll)
+        request_results(session, view)
     yield from _too_early(first, view_of(session, sent), initial, early)
+
+
+def _some_fail(context: SiteContext) -> list[ItemCase]:
+    """Return a few cases of which some fail, as far as such can be made."""
+    try:
+        wrong = invalid_cases(context)[:1]
+    except NotApplicableError:
+        wrong = ()
+    return [*valid_cases(context, 1), *wrong][: context.bulk.items.max]
 
 
 def _too_early(
@@ -164,15 +188,19 @@ def _judge_cancellation(context: SiteContext, options: SendOptions, declared: Bu
     """Cancel a job, ask for it at once and later, and look whether it acts after its end."""
     session = context.session
     trial = prepare_trial(context, valid_cases(context, min(FEW_ITEMS, context.bulk.items.max or FEW_ITEMS)))
+    initial = snapshots_before(trial)
     sent = send(trial, options)
     view = view_of(session, sent)
     if not view.traces or declared.cancel is None:
         return
     for name in (declared.poll, declared.cancel, declared.poll):
         request_jobs(session, view, name)
-    initial = snapshots(trial, {})
+    if not _stopped_idle(view_of(session, sent)):
+        initial = snapshots(trial, {})
     session.wait(CONTROLLED_WAIT if session.controlled else REAL_WAIT)
-    request_jobs(session, view, declared.poll)
+    for _ in range(POLLS_AFTER_END):
+        request_jobs(session, view, declared.poll)
+        request_results(session, view)
     after = snapshots(trial, {})
     states = [poll.state for trace in view_of(session, sent).traces for poll in trace.polls]
     for slot, one in after.items() if "cancelled" in states else ():
@@ -180,3 +208,73 @@ def _judge_cancellation(context: SiteContext, options: SendOptions, declared: Bu
             says = f"a cancelled job applied item {slot} after its end"
             yield trial_finding("job-moves", "acts after its end", says, sent, initial[slot], one)
             return
+
+
+def _stopped_idle(view: BulkExchange) -> bool:
+    """Say whether a cancelled job tells that it has processed nothing, so that nothing of it may be done."""
+    ends = [trace.end for trace in view.traces if trace.end is not None]
+    return bool(ends) and all(one.progress.get("processed") == 0 for one in ends)
+
+
+def known_by_name(context: SiteContext) -> Iterator[Finding]:
+    """Run a job, and ask for it by an id that no job has, and under the paths and targets of others."""
+    job, session = context.bulk.job, context.session
+    assert job is not None  # noqa: S101 - the law applies
+    more = _own_values(context, job)
+    targets = known_targets(context)[:1]
+    options = SendOptions(
+        unit=units_of(context.bulk)[0], as_job=job_setting_of(context.bulk), targets=targets, more=more
+    )
+    sent = send(prepare_trial(context, valid_cases(context, 1)), options)
+    view = follow(session, sent)
+    if not view.traces:
+        raise NotApplicableError(f"the request was answered {sent.response.status}, without a job")
+    trace = view.traces[0]
+    for name in (job.poll, *(one for one in job.operations if one != job.poll)):
+        operation = session.contract.operation(name)
+        if operation is not None and not GONE_STATUSES.isdisjoint(operation.responses):
+            unknown = _other_id(
+                handle_id(session.contract, session.router, trace.handle), session.rng("job-name", name)
+            )
+            yield from _judge_unknown(request_job(session, view, name, trace, job_id=unknown), sent, "of no job")
+        for location in job.within:
+            for value in () if operation is None else _others(context, operation, location, trace.target):
+                variable = location.partition(":")[2]
+                asked = request_job(session, view, name, trace, others={variable: value})
+                yield from _judge_unknown(asked, sent, f"of another {variable}")
+
+
+def _judge_unknown(asked: Exchange, sent: Exchange, what: str) -> Iterator[Finding]:
+    if asked.response.status in SUCCESS_STATUS:
+        says = f"{asked.request.method} {asked.request.path}, the name {what}, is answered with {asked.response.status}"
+        yield trial_finding("job-name", f"known by the name {what}", says, sent, asked)
+
+
+def _own_values(context: SiteContext, job: BulkJob) -> Mapping[str, object]:
+    """Return values for the parameters of a job's name that are optional, so that they are known."""
+    optional = (one for one in context.operation.parameters if not one.required)
+    named = {f"{one.where}:{one.name}": one for one in optional}
+    return {at: sample_value(named[at]) for at in job.within if at in named}
+
+
+def _others(context: SiteContext, operation: Operation, location: str, target: str | None) -> Sequence[str]:
+    """Return another value for a part of a job's name, none where none is known."""
+    where, _, name = location.partition(":")
+    parameter = next((one for one in operation.parameters if (one.where, one.name) == (where, name)), None)
+    if parameter is None:
+        return ()
+    own = (
+        context.site.values.get(name, sample_value(parameter)) if where == "path" else target or sample_value(parameter)
+    )
+    words = parameter.schema.raw.get("enum") if parameter.schema is not None else None
+    known = [text_of(one) for one in (*parameter.examples.values(), *(words if isinstance(words, list) else ()))]
+    free = [f"{own}x"] if where == "path" and not isinstance(words, list) else []
+    return [one for one in dict.fromkeys((*known, *free)) if one.casefold() != own.casefold()][:1]
+
+
+def _other_id(own: str, rng: Random) -> str:
+    """Return an id of the same form that no job has, unless by an unlikely chance."""
+    drawn = [rng.choice(digits if one in digits else "abcdef") if one in digits + "abcdef" else one for one in own]
+    kept = {14, 19} if UUID.fullmatch(own) else {0}  # version and variant; a first digit is not to become 0
+    more = "" if sum(one in digits for one in own) >= UNLIKELY_DIGITS else str(rng.randrange(10**7, 10**8))
+    return "".join(own[n] if n in kept else one for n, one in enumerate(drawn)) + more

@@ -47,6 +47,8 @@ def test_the_laws_are_those_of_the_vocabulary_in_their_order():
         "fan-out",
         "unprocessed",
         "active",
+        "job-name",
+        "job-lookup",
         "errors",
         "reuse",
         "uniform",

@@ -137,8 +137,15 @@ class Bulk:
         if self._active() >= 2 and self.broken != "active":
             return 409, {"problem": "two jobs are active"}
         items = data[:-1] if self.broken == "async-is-sync" and len(data) > 1 else data
-        name = self._new_job(lambda: self._created(items, mode), len(data), mode)
+        absent = {
+            n for n, one in enumerate(items) if self.broken == "job-lookup" and not self.store.stands(one["book"])
+        }
+        name = self._new_job(lambda: self._created_but(absent, items, mode), len(data), mode)
         return 202, None, ("Location", f"/shelves-api/jobs/{name}")
+
+    def _created_but(self, absent, items, mode):
+        results = self._created(items, mode)
+        return [result(one["ref"], None, "no such shelf") if n in absent else one for n, one in enumerate(results)]
 
     def _new_job(self, action, size, mode):
         name, now = f"j{len(self.jobs) + 1}", self.server.now()
@@ -164,6 +171,8 @@ class Bulk:
 
     def read_job(self, asked):
         name, job = asked.variables["job"], self.jobs.get(asked.variables["job"])
+        if job is None and self.broken == "job-name":
+            job = next(reversed(self.jobs.values()))
         if job is None:
             return 404, {"problem": "no such job"}
         results = job["results"] or []

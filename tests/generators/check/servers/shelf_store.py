@@ -37,7 +37,7 @@ class Store:
             return None, problem or f"{missing[0]} is missing"
         if any(book["isbn"] == fields["isbn"] for book in self.books.values()) or fields["isbn"] in self.failed:
             return None, "isbn is taken"
-        if not self._stands(fields):
+        if not self.stands(fields):
             self.failed |= {fields["isbn"]} if self.broken == "reuse" else set()
             return None, "no such shelf" if self.broken != "errors" else "isbn is taken"
         self.made += 1
@@ -51,7 +51,7 @@ class Store:
         if version is not None and version != book["version"] and self.broken != "stale-version":
             return None, "version conflict"
         problem = bad(fields, BOOK)
-        if problem or not self._stands(fields):
+        if problem or not self.stands(fields):
             return None, problem or "no such shelf"
         if any(other["isbn"] == fields.get("isbn") and other is not book for other in self.books.values()):
             return None, "isbn is taken"
@@ -82,7 +82,7 @@ class Store:
         self.shelves[room][code] = {**(old or {}), **fields, "gone": False}
         return self.shelves[room][code], None
 
-    def _stands(self, fields):
+    def stands(self, fields):
         shelf = fields.get("shelf")
         return shelf is None or shelf in self.shelves["north"]
 

@@ -1,0 +1,51 @@
+"""Select checks and operations by name. Begin with `selection`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.errors import MisuseError
+from contracts.openapi.model import Contract
+from contracts.syntax.text import did_you_mean
+from generators.check import warm_up
+from generators.check.laws.catalogue import CHECK_NAMES, laws_for
+from generators.oracles import reference_model, response_laws
+from generators.oracles.findings import Law
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The checks to run by name, the laws among them, and the operations by operationId."""
+
+    checks: tuple[str, ...]
+    laws: tuple[Law, ...]
+    operations: frozenset[str]
+
+
+def selection(contract: Contract, only: Sequence[str], skip: Sequence[str], own: Sequence[Law] = ()) -> Selection:
+    """Return the selected checks and operations; `own` are laws of the API's own. Raises MisuseError: an unknown name.
+
+    Selecting the examples also selects the check of responses, and selecting the model also selects all laws:
+    without these they would have nothing to judge.
+    """
+    operations = [one.id for one in contract.operations]
+    names, every = (*CHECK_NAMES, *(law.name for law in own)), (*laws_for(contract), *own)
+    for name in (*only, *skip):
+        if name not in names and name not in operations:
+            known = (*names, *operations)
+            cure = did_you_mean(name, known) or f"Known: {', '.join(known)}."
+            raise MisuseError(f"'{name}' is neither a check nor an operationId of {contract.title}.", cure=cure)
+    asked = (*only, response_laws.CHECK) if warm_up.EXAMPLES_CHECK in only else only
+    if reference_model.CHECK in only and not any(law.name in only for law in every):
+        asked = (*asked, *(law.name for law in every))
+    checks = _selected(names, asked, skip)
+    return Selection(
+        checks=checks,
+        laws=tuple(law for law in every if law.name in checks),
+        operations=frozenset(_selected(operations, only, skip)),
+    )
+
+
+def _selected(names: Sequence[str], only: Sequence[str], skip: Sequence[str]) -> tuple[str, ...]:
+    """Return the names in `only`, or all names when it has none of them, without those in `skip`."""
+    wanted = [name for name in names if name in only] or names
+    return tuple(name for name in wanted if name not in skip)
