@@ -102,6 +102,8 @@ BUGS = {
         "lookup-nothing",
     ),
     ("onkey", "reuse"): ("code-burnt",),
+    ("onkey", "identity"): ("ids-as-floats", "ids-of-32-bits"),
+    ("onkey", "grouped"): ("many-groups",),
     ("onkey", "uniform"): ("batch-of-100", "ten-failures"),
     ("genero", "job-lookup"): ("looked-up-at-post", "merged-at-post"),
     ("genero", "job-moves"): ("errors-fade", "late-errors", "one-id", "status-flips"),

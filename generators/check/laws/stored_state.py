@@ -13,7 +13,7 @@ from contracts.messages import ABSENT
 from contracts.openapi.model import Operation
 from contracts.openapi.parameters import read_text
 from contracts.schemas.equality import difference_at, equivalent
-from contracts.syntax.text import pointer_of, short
+from contracts.syntax.text import parse_digits, pointer_of, short
 from generators.check.laws.metamorphic import (
     batched,
     insert_case,
@@ -203,18 +203,20 @@ def identity(context: SiteContext) -> Iterator[Finding]:
     session, site, names = context.session, context.site, context.session.names()
     members = new_record_members(session, site, names, "i", session.rng("identity"))
     known = create_records(session, site, [members], names)[0]
-    if not isinstance(known.key, int) or "read" not in site.operations:
+    own = parse_digits(str(known.key))
+    if own is None or "read" not in site.operations:
         raise NotApplicableError("its records have no numbers as keys that are read by them")
     absent: list[int] = []
-    for key in (*(known.key + step for step in NEAR_STEPS), *NUMBER_ENDS):
+    for key in (*(own + step for step in NEAR_STEPS), *NUMBER_ENDS):
         made = record_request(site, "read", key=key)
-        if key == known.key or not _is_allowed(made.operation, str(key)):
+        if key == own or not _is_allowed(made.operation, str(key)):
             continue
         exchange = session.send(made.request())
         shown = site.reader.key(exchange.response.data) if exchange.response.status in SUCCESS_STATUS else ABSENT
         if str(shown) == str(known.key):
             says = f"the key {key} reads the {site.resource.name} {known.key}"
-            yield trial_finding("identity", "another key reads a record", says, exchange)
+            found = trial_finding("identity", "another key reads a record", says, exchange)
+            yield replace(found, operation=context.operation.id)
         elif exchange.response.status in GONE_STATUS:
             absent.append(key)
     yield from _judge_near_items(context, known, absent)
@@ -231,18 +233,20 @@ def _judge_near_items(context: SiteContext, known: CreatedRecord, absent: Sequen
     """Yield items that name absent keys near that of a record, and are done or change the record."""
     right, unit = available_cases(context)[0], units_of(context.bulk)[0]
     case = next((one for one in right if one.existing and one.action in {"update", "delete"}), None)
-    if case is None or not absent or not names_target(context.bulk):
+    if case is None or not absent or not (context.bulk.effect.target or names_target(context.bulk)):
         return
     trial = prepare_trial(context, [case] * len(absent))
     for n, (one, key) in enumerate(zip(trial.items, absent, strict=True)):
         content = replace(one.content, target=key, version=one.content.version and known.version)
         trial.items[n] = replace(one, raw=context.item(content, trial.rng(n)))
-    before = read_record(context.session, context.site, known.key)
+    session, site = context.session, context.site
+    before = read_record(session, site, known.key)
     slots = range(len(absent))
     for some in [slots] if unit == "item" else [[slot] for slot in slots]:
         done = perform(trial, SendOptions(unit=unit, order=some))
-        after = read_record(context.session, context.site, known.key)
-        wrong = next((slot for slot in some if not done.refused and done.result(slot) == "done"), None)
+        after = read_record(session, site, known.key)
+        told = [slot for slot in some if not done.refused and done.result(slot) == "done"]
+        wrong = next((slot for slot in told if read_record(session, site, absent[slot]).present is False), None)
         if before.comparable(trial.names) != after.comparable(trial.names):
             says = f"items that name keys near {known.key}, such as {absent[some[0]]}, changed its record"
             yield trial_finding("identity", f"{case.action} of another key changes a record", says, done, after)
