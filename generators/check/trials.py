@@ -117,10 +117,14 @@ def differing_outcomes(
         if one is None or other is None:
             continue
         if one.result != other.result:
-            yield slot, f"{one.result} the first time and {other.result} the second", (one.error, other.error)
+            yield slot, f"{_was(one)} the first time and {_was(other)} the second", (one.error, other.error)
         elif _normalised_error(first.trial.names, one) != _normalised_error(second.trial.names, other):
             says = f"failed with {short(one.error)} the first time and with {short(other.error)} the second"
             yield slot, says, (one.error, other.error)
+
+
+def _was(outcome: ReportedOutcome) -> str:
+    return "failed" if outcome.result == "failed" else f"was {outcome.result.replace('-', ' ')}"
 
 
 def _normalised_error(names: Names, outcome: ReportedOutcome) -> object:

@@ -136,7 +136,7 @@ def compare_trials(
     """Yield the differences between two equal trials in outcomes and stored records."""
     cases = [trial_item.case for trial_item in first.trial.items]
     for slot, what, errors in differing_outcomes(first, second, slots):
-        says = f"item {slot} ({cases[slot]}) is {what}, {how}"
+        says = f"item {slot} ({cases[slot]}) {what}, {how}"
         yield trial_finding(law, shape_at(f"outcome of {cases[slot]} differs", "", *errors), says, first, second)
     one = stored_records(first, target=target, slots=slots, probe=target is None)
     other = stored_records(second, target=target, slots=slots, probe=target is None)
