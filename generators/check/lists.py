@@ -15,6 +15,7 @@ from contracts.exchange.outcomes import RepresentationReader, listed_records, pa
 from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import key_text
 from contracts.syntax.text import short
+from generators.check.records import tells_total
 from generators.client.session import Session
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
@@ -60,11 +61,12 @@ def whole_list(session: Session, site: RecordSite) -> WholeList:
             raise NotApplicableError(f"the list has more than {MAX_WHOLE} records")
     if not pages or not _is_whole(site, len(rows), pages[-1][0]):
         raise NotApplicableError("it cannot be told whether the list is whole")
+    count = len(rows) if tells_total(session, site) else None
     return WholeList(
         keys=tuple(key for key, *_ in rows),
         bodies={key: body for key, body, _ in rows},
         pages=tuple(exchange for exchange, _ in pages),
-        faults=(*_repeated(site, rows), *_page_faults(site, pages, len(rows), size)),
+        faults=(*_repeated(site, rows), *_page_faults(site, pages, count, size)),
     )
 
 
@@ -86,12 +88,12 @@ def _repeated(site: RecordSite, rows: Sequence[tuple[str, object, Exchange]]) ->
 
 
 def _page_faults(
-    site: RecordSite, pages: Sequence[tuple[Exchange, int]], count: int, size: int | None
+    site: RecordSite, pages: Sequence[tuple[Exchange, int]], count: int | None, size: int | None
 ) -> Iterator[Fault]:
     """Yield totals that are not the number of records, and pages that are short although more follow."""
     for exchange, _ in pages:
         total = page_total(site.page, exchange.response)
-        if total is not None and total != count:
+        if total is not None and count is not None and total != count:
             says = f"the list has {count} records but reports a total of {total}"
             yield "another total", says, (exchange,)
     for (exchange, some), (after, more) in pairwise(pages):
@@ -123,7 +125,8 @@ def walk(session: Session, site: RecordSite, size: int | None) -> Iterator[tuple
         seen, number = seen + len(some), number + 1
         told = read_response(exchange.response, page.next) if page.next is not None else ABSENT
         cursor = told if isinstance(told, str | int) and told != "" else None
-        is_over = cursor is None if page.cursor is not None else page_total(page, exchange.response) == seen
+        is_told = tells_total(session, site) and page_total(page, exchange.response) == seen
+        is_over = cursor is None if page.cursor is not None else is_told
         if not some or is_over or (page.skip is None and page.number is None and page.cursor is None):
             return
 

@@ -133,10 +133,15 @@ def _pages(session: Session, site: RecordSite) -> Iterator[tuple[Exchange, Seque
         last = site.reader.key(bodies[-1]) if bodies else last
         seen += len(bodies) - overlap
         is_short = len(bodies) <= overlap or len(bodies) < _min_page_size(page)
-        is_last = is_short or page_total(page, exchange.response) == seen
+        is_last = is_short or (tells_total(session, site) and page_total(page, exchange.response) == seen)
         yield exchange, bodies[overlap:] if is_same else bodies, is_last and is_steady
         if is_last or page.skip is None:
             return
+
+
+def tells_total(session: Session, site: RecordSite) -> bool:
+    """Return whether the total of a list is that of the same instant: others write while it may lag behind."""
+    return session.controlled or site.resource.consistency is None
 
 
 def _min_page_size(page: Pagination) -> int:

@@ -102,6 +102,10 @@ class Oracle:
             return
         self.last_view = view
         again = self.idempotency_oracle.before(view)
+        if again is not None and again.response.status not in SUCCESS_STATUS:
+            self._outcome_oracle(view, None).mark_all_unknown()
+            self.idempotency_oracle.note(view)
+            return
         if again is not None:
             yield from self.idempotency_oracle.findings(view, again)
             return

@@ -150,7 +150,10 @@ def is_fully_readable(record_types: RecordTypes, request: BulkRequest) -> bool:
 
 @dataclass(slots=True)
 class IdempotencyOracle:
-    """The requests sent under each idempotency key; a repeated one has no further effect."""
+    """The requests sent under each idempotency key; a repeated one has no further effect.
+
+    Whether a request that failed is done again under its key, or its response repeated, is not declared.
+    """
 
     _requests: dict[tuple[str, str], Exchange] = field(default_factory=dict)
 
@@ -160,10 +163,11 @@ class IdempotencyOracle:
         return None if name is None else self._requests.get(name)
 
     def note(self, view: BulkExchange) -> None:
-        """Store an exchange that succeeded under its key."""
+        """Store the first exchange under its key, or the first that succeeded."""
         name = _idempotency_key(view)
-        if name is not None and view.exchange.response.status in SUCCESS_STATUS:
-            self._requests.setdefault(name, view.exchange)
+        known = self._requests.get(name) if name is not None else None
+        if name is not None and (known is None or known.response.status not in SUCCESS_STATUS):
+            self._requests[name] = view.exchange
 
     def findings(self, view: BulkExchange, earlier: Exchange) -> Iterator[Finding]:
         """Yield when a repeated request gets another response, or other content is accepted under its key."""

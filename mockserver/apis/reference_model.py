@@ -76,6 +76,7 @@ class SandboxModel:
     _n: int = 0
     _versions: frozenset[str] | None = None
     _job_exchanges: list[tuple[Exchange, Exchange]] = field(default_factory=list)
+    _overtaken: set[str] = field(default_factory=set)  # jobs that end with another here, and perhaps later there
 
     def __post_init__(self) -> None:
         self.api = _with_initial_ids_recorded(_with_model_ids(self.api, self.issued_ids), self.initial_ids)
@@ -141,7 +142,7 @@ class SandboxModel:
 
     def _is_unfinished(self) -> bool:
         api_state = self.sandbox.api_states.get(self.api.name)
-        return api_state is not None and bool(api_state.jobs.unfinished)
+        return api_state is not None and (bool(api_state.jobs.unfinished) or bool(self._overtaken))
 
     def _catch_up(self, operation: Operation, path: str, response: Response) -> None:
         """Advance the clock to the end of the model's job when the implementation's has ended."""
@@ -153,9 +154,12 @@ class SandboxModel:
             route = prepared(self.api).router.match(operation.method, path)
             given = set(route.variables.values()) if isinstance(route, Route) else set()
             named = {str(ours) for other, ours in self.own.items() if other in given}
-            jobs = self.sandbox.api_state(self.api, self._now).jobs.jobs
-            dues = [jobs[name].due for name in named if name in jobs]
+            jobs = self.sandbox.api_state(self.api, self._now).jobs
+            dues = [jobs.jobs[name].due for name in named if name in jobs.jobs]
             self._now = max([self._now, *(due for due in dues if due is not None)])
+            waiting = {name: jobs.jobs[name].due for name in jobs.unfinished}
+            self._overtaken |= {name for name, due in waiting.items() if due is not None and due <= self._now}
+            self._overtaken -= named
 
     def _replay(self, exchange: Exchange) -> Exchange:
         """Return the exchange that the model makes of a request."""

@@ -133,7 +133,8 @@ class Jobs:
             if self.has("half-applied") and old and "name" in item:
                 store[key] = {**old, "name": item["name"]}
             return " ".join(faults)
-        written = {n: v for n, v in item.items() if old is None or n != "salesDistrictId"}
+        is_new = old is None or (self.has("district-again") and old["deleted"])
+        written = {n: v for n, v in item.items() if is_new or n != "salesDistrictId"}
         store[key] = self.stored(job, kind, old, written)
         if item.get("deleted"):
             self.removed.add((id(store), key))

@@ -120,6 +120,10 @@ BUGS = {
     "charset-decoded": "A body is decoded by the charset of its content type.",
 }
 
+FREEDOMS = {
+    "district-again": "An entity that a batch revives takes the `salesDistrictId` that only new ones take.",
+}
+"""What a right server may do or not."""
 LIMIT = 5000
 DAY = 24 * 3600.0
 KEEP = 30 * DAY
@@ -439,7 +443,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--mount", default="/genero")
-    parser.add_argument("--bug", default="", choices=["", *BUGS])
+    parser.add_argument("--bug", default="", choices=["", *BUGS, *FREEDOMS])
     options = parser.parse_args()
     asyncio.run(serve(Genero(options.mount, options.bug), options.port))
 

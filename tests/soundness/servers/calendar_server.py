@@ -41,6 +41,7 @@ BUSY_EVERY, BUSY_SECONDS = 150, 0.5
 JOB_SECONDS, SLOW_JOB_SECONDS = 0.15, 2.5
 DATA = Path(__file__).parents[1] / "data" / "calendar.yaml"
 BASE = "/calendar"
+UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
 
 def document(switches=()):
@@ -73,7 +74,8 @@ class Writer:
             return json.dumps(value)
         if isinstance(value, str):
             text = self.spelling(value, name)
-            return json.dumps(text, ensure_ascii=self.rng.random() < 0.5).replace("/", self.rng.choice(["/", "\\/"]))
+            is_ascii = self.rng.random() < 0.5 or any("\ud800" <= one <= "\udfff" for one in text)
+            return json.dumps(text, ensure_ascii=is_ascii).replace("/", self.rng.choice(["/", "\\/"]))
         return self.number(value)
 
     def number(self, value):
@@ -86,7 +88,7 @@ class Writer:
         """Return a text in one of its spellings."""
         if name.endswith(("At", "doors")):
             return self.instant(text)
-        if name in {"id", "deviceId", "series"} or (name == "key" and len(text) == 36 and text.count("-") == 4):
+        if name in {"id", "deviceId", "series"} or (name == "key" and re.fullmatch(UUID, text)):
             return self.rng.choice([text.upper(), text.lower()])
         if name == "lasts":
             return self.rng.choice([text, seconds(text)])

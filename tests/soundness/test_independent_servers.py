@@ -1,0 +1,73 @@
+"""The independent servers of Genero and On Key are right, also behind a proxy that words their answers otherwise.
+
+`BULKPROOF_SOUNDNESS_SEEDS=10` tries ten seeds of each.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from awkward_proxy import SWITCHES, proxy
+from children import child
+from click.testing import CliRunner
+
+from mockserver.cli.check import check
+from mockserver.cli.fuzz import fuzz
+
+SERVERS = Path(__file__).parents[1] / "independent_servers"
+SEEDS = range(int(os.environ.get("BULKPROOF_SOUNDNESS_SEEDS", "1")))
+KINDS = [(), *((name,) for name in SWITCHES), SWITCHES]
+FREEDOMS = ["district-again"]  # what a right server of Genero may do or not
+CASES = [
+    pytest.param(api, kinds, seed, id=f"{api}-{'+'.join(kinds) or 'plain'}-{seed}")
+    for api in ("genero", "onkey")
+    for kinds in KINDS
+    for seed in SEEDS
+    if seed == 0 or kinds == SWITCHES
+]
+
+
+def said(command, api, kinds, seed, *options, freedom=""):
+    """Return the exit code of a command against a server behind a proxy, and what it says."""
+    program = [sys.executable, str(SERVERS / f"{api}_server.py"), "--port", "0", "--bug", freedom]
+    with (
+        child(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process,
+        proxy(process.stdout.readline().strip(), kinds, seed) as url,
+    ):
+        words = (api, "--url", url, "--seed", str(seed), *options)
+        done = CliRunner().invoke(command, words, standalone_mode=False)
+    if done.exception is not None:
+        raise done.exception
+    return done.return_value, done.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("api", "kinds", "seed"), CASES)
+def test_check_accuses_a_right_server_of_nothing(api, kinds, seed):
+    """However its answers are written."""
+    code, says = said(check, api, kinds, seed, "--skip", "coverage", "--max-time", "60s")
+    assert code == 0, says
+    assert " failed" not in says
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("api", "kinds", "seed"), CASES)
+def test_fuzz_accuses_a_right_server_of_nothing(api, kinds, seed, tmp_path):
+    """Whatever is sent to it."""
+    options = ("--no-schemathesis", "--corpus", str(tmp_path / "corpus"), "--max-time", "8s")
+    code, says = said(fuzz, api, kinds, seed, *options)
+    assert code == 0, says
+    assert not list((tmp_path / "corpus").glob("findings/*")), says
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("freedom", FREEDOMS)
+def test_fuzz_lets_a_server_do_what_nobody_has_said(freedom, seed, tmp_path):
+    """Which members an entity that comes back takes, the vendor does not say."""
+    options = ("--no-schemathesis", "--corpus", str(tmp_path / "corpus"), "--max-time", "12s")
+    code, says = said(fuzz, "genero", (), seed, *options, freedom=freedom)
+    assert code == 0, says
+    assert not list((tmp_path / "corpus").glob("findings/*")), says
