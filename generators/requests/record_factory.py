@@ -377,6 +377,14 @@ def _awkward_keys(key: str) -> Iterator[str]:
         f"{key}+",
         f" {key} ",
         f"{key}漢",
+        f"{key}e\u0301",  # two code points that are one letter
+        f"{key}\u05d0",  # right to left
+        f"{key}\U0001f642",  # beyond 16 bits
+        f"{key};v=1",
+        f"{key}&a=b",
+        f"{key},{key}",
+        f"{key}:x@y",
+        f"{key}~'!$(*)",
         key.upper(),
     )
     yield key.ljust(50, "x")
