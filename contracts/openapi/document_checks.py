@@ -24,7 +24,7 @@ from contracts.schemas.faker_names import check_faker
 from contracts.schemas.keywords import children
 from contracts.schemas.published import META_SCHEMA, PublishedSchema
 from contracts.schemas.schema_set import compiled, is_pure_reference
-from contracts.syntax.text import did_you_mean, look_up, pointer_of, split_ref
+from contracts.syntax.text import did_you_mean, escape, look_up, pointer_of, split_ref
 
 SCHEMA_FOLDER: Final = Path(__file__).parent.parent
 
@@ -203,7 +203,7 @@ def _declaration_schema(name: str) -> PublishedSchema:
 
 def check_meaning(contract: Contract, shown: str) -> list[Fault]:
     """Return the mistakes of a contract whose parts are well formed: unknown names, what nothing serves."""
-    checks = (_named_operations, _named_resources, unserved)
+    checks = (_named_operations, _named_resources, _named_scopes, unserved)
     return [
         Fault(file=shown, pointer=pointer, fact=fact, cure=cure)
         for check in checks
@@ -241,3 +241,16 @@ def _named_resources(contract: Contract) -> Mistakes:
                     f"'{name}' is no resource.",
                     did_you_mean(name, contract.resources) or "Add it to x-resources.",
                 )
+
+
+def _named_scopes(contract: Contract) -> Mistakes:
+    known = {one.name for operation in contract.operations for one in operation.parameters}
+    for name in contract.scopes:
+        if name not in known:
+            cure = did_you_mean(name, known) or "Name a parameter of an operation."
+            yield f"/x-scopes/{escape(name)}", f"'{name}' is no parameter of any operation.", cure
+    for client in contract.clients:
+        for name in client.scopes:
+            if name not in contract.scopes:
+                pointer = f"/x-test-clients/{client.name}/scopes/{escape(name)}"
+                yield pointer, f"'{name}' is no scope.", did_you_mean(name, contract.scopes) or "Add it to x-scopes."

@@ -13,7 +13,7 @@ from contracts.bulk.model import Resource
 from contracts.errors import ContractError, Fault, MisuseError
 from contracts.openapi.grammar import DocumentObject
 from contracts.openapi.inference import named_resources, with_inferred_records, with_inferred_resources
-from contracts.openapi.model import Contract
+from contracts.openapi.model import ClientIdentity, Contract
 from contracts.openapi.operations import DocumentNode, node_at, read_operations
 from contracts.openapi.overlay import (
     apply_overlay,
@@ -222,7 +222,15 @@ def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, 
         if "x-source" in documents.mentions
         else Provenance(),
         files=(*files, *documents.files()),
+        scopes={name: tuple(values) for name, values in root.get("x-scopes", {}).items()},
+        clients=tuple(_client(name, data) for name, data in root.get("x-test-clients", {}).items()),
     )
+
+
+def _client(name: str, data: Mapping[str, Any]) -> ClientIdentity:
+    scopes = {parameter: tuple(values) for parameter, values in data.get("scopes", {}).items()}
+    auth, tenant = data.get("auth", ""), data.get("tenant", "")
+    return ClientIdentity(name=name, auth=auth, refused=data.get("refused"), tenant=tenant, scopes=scopes)
 
 
 def _mount(root: Mapping[str, Any]) -> str:

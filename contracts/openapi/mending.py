@@ -20,7 +20,9 @@ from contracts.schemas.published import PublishedSchema, SchemaError
 from contracts.syntax.text import did_you_mean, look_up, pointer_of, short, split_ref
 
 Tokens: TypeAlias = tuple[str | int, ...]
-DECLARATIONS: Final = frozenset(("x-path-case", "x-reserved", "x-resources"))  # of a document
+DECLARATIONS: Final = frozenset(
+    ("x-path-case", "x-reserved", "x-resources", "x-scopes", "x-test-clients")
+)  # of a document
 MAX_ROUNDS: Final = 50  # mending one mistake may show another one
 UNKNOWN: Final = "It is ignored."
 ANYTHING: Final = "It accepts everything."

@@ -219,13 +219,30 @@ class NoRoute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientIdentity:
+    """A client that tests may act as (`x-test-clients`).
+
+    `auth` are its credentials: the value of `Authorization`, or the key of an API key scheme; "" when they are not
+    known. `refused` is the status of all its calls, None when they are admitted. Clients of different `tenant` share no
+    records and no jobs; `scopes` are the values of scope parameters that it may use, by name.
+    """
+
+    name: str
+    auth: str = ""
+    refused: int | None = None
+    tenant: str = ""
+    scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """A loaded OpenAPI document.
 
     `name` is the folder name for a bundled API and the file's stem otherwise; `mount` is the path of the first server
     URL ("" when there is none); `document` is the whole document, its schemas converted to JSON Schema 2020-12.
     `ignore_case`: paths match without regard to case; `reserved` are words that no path variable matches. `files` are
-    those that it was read from, overlays included; `repairs` are its mistakes, with what was done about each;
+    those that it was read from, overlays included; `scopes` maps parameters to values whose records and jobs are apart
+    (`x-scopes`), `clients` are those that tests may act as; `repairs` are its mistakes, with what was done about each;
     `provenance` says where its facts come from.
     """
 
@@ -242,6 +259,8 @@ class Contract:
     reserved: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     repairs: tuple[Fault, ...] = ()
+    scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    clients: tuple[ClientIdentity, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     _by_id: dict[str, Operation] = field(init=False, default_factory=dict, repr=False, compare=False)
     _by_resource: dict[str, list[Operation]] = field(init=False, default_factory=dict, repr=False, compare=False)

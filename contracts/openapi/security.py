@@ -13,9 +13,11 @@ from dataclasses import replace
 from typing import Final
 
 from contracts.messages import Request
-from contracts.openapi.model import Contract, Operation
+from contracts.openapi.model import ClientIdentity, Contract, Operation
 
 MADE_UP: Final = "bulkproof"
+NOBODY: Final = "$BULKPROOF_AUTH_NONE"
+"""The value of a header field that is not sent, although a client has one by default."""
 BEARER_TYPES: Final = frozenset(("oauth2", "openIdConnect"))
 DIGEST_FIELDS: Final = ("username", "realm", "nonce", "uri", "response")
 SAMPLES: Final[Mapping[str, str]] = {
@@ -66,6 +68,40 @@ def made_up_headers(contract: Contract) -> dict[str, str]:
         request = with_credentials(contract, operation, Request(method=operation.method, path=operation.path))
         found = {**dict(request.headers), **found}
     return found
+
+
+def without_credentials(contract: Contract, operation: Operation, request: Request) -> Request:
+    """Return a request that is to carry no credentials, not even those that a client sends by default."""
+    gone = {"Authorization"}
+    for where, name in key_places(contract, operation):
+        gone |= {name} if where == "header" else {"Cookie"} if where == "cookie" else set()
+        if where == "query":
+            request = replace(request, query=tuple(pair for pair in request.query if pair[0] != name))
+    return replace(request, headers=request.headers.with_(*((name, NOBODY) for name in sorted(gone))))
+
+
+def as_client(contract: Contract, operation: Operation, request: Request, auth: str) -> Request:
+    """Return a request with the credentials of a client, where the operation's first scheme has them.
+
+    `auth` is a key for an API key scheme, and the value of `Authorization` for all others.
+    """
+    names = [name for wanted in operation.security for name in wanted]
+    scheme = contract.security_schemes.get(names[0], {}) if names else {}
+    where, name = str(scheme.get("in")), str(scheme.get("name"))
+    if scheme.get("type") != "apiKey":
+        return replace(request, headers=request.headers.with_(("Authorization", auth)))
+    if where == "query":
+        return replace(request, query=(*(pair for pair in request.query if pair[0] != name), (name, auth)))
+    pair = (name, auth) if where == "header" else ("Cookie", f"{name}={auth}")
+    return replace(request, headers=request.headers.with_(pair))
+
+
+def client_of(contract: Contract, operation: Operation, request: Request) -> ClientIdentity | None:
+    """Return the test client whose credentials a request carries, None for none."""
+    given = {request.headers.get("Authorization"), *request.headers.get_all("Cookie")}
+    for where, name in key_places(contract, operation):
+        given |= {request.headers.get(name)} if where == "header" else {request.parameter(name)}
+    return next((one for one in contract.clients if one.auth and one.auth in given), None)
 
 
 def scheme_of(scheme: Scheme) -> str:

@@ -213,7 +213,7 @@ class _CheckRun:
         del bulk
         laws = [law for law in self._selection.laws if law.call_experiment is not None]
         for law, operation in product(laws, self._session.contract.operations):
-            if operation.id in self._selection.operations and law.exempt_reason(operation) is None:
+            if operation.id in self._selection.operations and law.calls(self._session.contract, operation):
                 reason = self._skip_reason() or self._try(partial(self._run_call_law, law, operation))
                 yield from self._judge_exchanges()
                 yield self._answered(law.name, operation, None, reason)

@@ -19,6 +19,7 @@ from generators.client.polling import follow
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
+from generators.requests.calls import valid_request
 from generators.requests.envelope import SendOptions, unsupported_reason
 from generators.requests.known_records import Names
 from generators.requests.options import units_of
@@ -34,13 +35,14 @@ class Specimen:
     """A valid request that was not sent yet.
 
     `look` returns the snapshots of the records that it writes, `before` are those from before; `names` are its fresh
-    names. A request that writes nothing has none.
+    names. A request that writes nothing has none. `hidden` are texts that only who may see a record knows.
     """
 
     request: Request
     names: Names
     before: Sequence[Snapshot] = ()
     look: Callable[[], Sequence[Snapshot]] = tuple
+    hidden: Sequence[str] = ()
 
     def trace(self) -> Snapshot | None:
         """Return the first snapshot that shows a change, None when there is none or none can be seen."""
@@ -51,6 +53,17 @@ class Specimen:
 def specimen_of(session: Session, operation: Operation) -> Specimen:
     """Return a valid request of an operation with `x-bulk` or `x-record`. Raises NotApplicableError."""
     return next(_bulk_specimens(session, operation) if operation.bulk is not None else _single(session, operation))
+
+
+def specimen_or_request(session: Session, operation: Operation) -> Specimen:
+    """Return a valid request of any operation; one whose effects cannot be seen where no other can be made."""
+    try:
+        return specimen_of(session, operation)
+    except NotApplicableError:
+        found = valid_request(session.contract, operation)
+        if found.warning:
+            raise
+        return Specimen(request=found.request, names=session.names())
 
 
 def carry_out(session: Session, specimen: Specimen) -> Exchange:
@@ -72,12 +85,10 @@ def send_and_follow(session: Session, request: Request) -> Exchange:
 
 def _bulk_specimens(session: Session, operation: Operation) -> Iterator[Specimen]:
     """Yield a request of the first kind of valid items that can be made, new records first."""
-    reason = unsupported_reason(operation, groups=False)
-    if reason is not None:
-        raise NotApplicableError(reason)
+    reason = ""
     name = ("specimen", operation.id)
     known = session.cache.get(name)
-    kinds = [known] if isinstance(known, tuple) else list(_item_kinds(session, operation))
+    kinds = [known] if isinstance(known, tuple) else item_kinds(session, operation)
     for context, case in kinds:
         try:
             made = _bulk_specimen(context, case)
@@ -89,11 +100,17 @@ def _bulk_specimens(session: Session, operation: Operation) -> Iterator[Specimen
     raise NotApplicableError(reason or "no resource was found to test it on")
 
 
-def _item_kinds(session: Session, operation: Operation) -> Iterator[tuple[SiteContext, ItemCase]]:
+def item_kinds(session: Session, operation: Operation) -> list[tuple[SiteContext, ItemCase]]:
+    """Return the kinds of valid items of a bulk operation at its sites, new records first."""
+    reason = unsupported_reason(operation, groups=False)
+    if reason is not None:
+        raise NotApplicableError(reason)
+    found: list[tuple[SiteContext, ItemCase]] = []
     for site in experiment_sites(session, operation)[:MAX_SITES]:
         context = SiteContext(session=session, operation=operation, site=site)
         valid = [one for one in possible_cases(context.bulk) if not one.defect and one.action != "read"]
-        yield from ((context, case) for case in sorted(valid, key=lambda one: one.existing))
+        found += [(context, case) for case in sorted(valid, key=lambda one: one.existing)]
+    return found
 
 
 def _bulk_specimen(context: SiteContext, case: ItemCase) -> Specimen:
@@ -148,7 +165,9 @@ def _single_specimen(session: Session, site: RecordSite, action: str) -> Specime
             read(session, site, key) if key is not None else find_records(session, site, [names.marker(members)])[0]
         ]
 
-    return Specimen(request=request, names=names, before=look(), look=look)
+    fresh = [value for value in members.values() if isinstance(value, str) and names.is_fresh(value)]
+    hidden = () if is_new else [value for value in fresh if value != key]
+    return Specimen(request=request, names=names, before=look(), look=look, hidden=hidden)
 
 
 def _request_on(session: Session, site: RecordSite, action: str, known: CreatedRecord, names: Names) -> Request:

@@ -243,7 +243,7 @@ def prepare_trial(ctx: SiteContext, cases: Sequence[ItemCase], *, fitting: bool 
         trial.shared_members = trial.changed(SHARED_SLOT)
         trial.shared = ctx.spec.encoder.payload(trial.shared_members)
     for slot, case in enumerate(cases):
-        trial.items.append(_trial_item(trial, slot, case, known[slot], fitting=fitting))
+        trial.items.append(trial_item(trial, slot, case, known[slot], fitting=fitting))
     return trial
 
 
@@ -263,13 +263,13 @@ def _set_up(trial: Trial, cases: Sequence[ItemCase]) -> list[CreatedRecord | Non
     return [known[one.twin] if one.twin is not None else own for one, own in zip(cases, known, strict=True)]
 
 
-def _trial_item(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None, *, fitting: bool) -> TrialItem:
+def trial_item(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord | None, *, fitting: bool) -> TrialItem:
+    """Return a prepared item; `known` is the record that it acts on. Raises NotApplicableError."""
     content, context = _item_content(trial, slot, case, known), trial.context
     raw = context.item(content, trial.rng(f"raw{slot}"))
     if fitting and not fits_request(trial, case, raw):
         raise NotApplicableError(f"no item could be made for '{case}' that the contract takes")
-    own = known if case.needs_record else None
-    return TrialItem(slot=slot, case=case, content=content, raw=raw, known=own)
+    return TrialItem(slot=slot, case=case, content=content, raw=raw, known=known if case.needs_record else None)
 
 
 def fits_request(trial: Trial, case: ItemCase, raw: object) -> bool:

@@ -43,16 +43,23 @@ def salt_text(number: int) -> str:
 class SandboxClient:
     """Sends requests to a sandbox and advances its clock with the control API, so that waiting takes no real time.
 
-    `admitted` returns a request as it is sent: with the credentials that the sandbox asks for.
+    `admitted` returns a request as it is sent: with the credentials that the sandbox asks for. `is_open` tells that it
+    is set to ask for none.
     """
 
     controlled = True
 
     def __init__(
-        self, http: HttpClient, control: ControlApi, *, sandbox: str, admitted: Admitted | None = None
+        self,
+        http: HttpClient,
+        control: ControlApi,
+        *,
+        sandbox: str,
+        admitted: Admitted | None = None,
+        is_open: bool = False,
     ) -> None:
         self._http, self._control, self.sandbox = http, control, sandbox
-        self.admitted = admitted
+        self.admitted, self.is_open = admitted, is_open
         self._ahead = timedelta(0)
 
     @property
@@ -94,6 +101,7 @@ class TargetOptions:
     scenarios: tuple[Any, ...] = ()
     timeout: float = TIMEOUT
     rate: float = 0
+    credentials: Mapping[str, str] = field(default_factory=dict)
 
     def control(self, contract: Contract) -> tuple[ControlApi | None, str]:
         """Return the server's control API and the sandbox's name; None and "" when the server has none.
@@ -112,7 +120,9 @@ class TargetOptions:
 
     def client(self, base: str) -> HttpClient:
         """Return a client in real time for a URL of the server."""
-        return HttpClient(base, headers=self.headers, timeout=self.timeout, rate=self.rate)
+        return HttpClient(
+            base, headers=self.headers, timeout=self.timeout, rate=self.rate, credentials=self.credentials
+        )
 
 
 def as_served(contract: Contract, place: TargetOptions) -> Contract:
@@ -146,12 +156,20 @@ def connect(
     control_token: str = "",
     timeout: float = TIMEOUT,
     rate: float = 0,
+    credentials: Mapping[str, str] | None = None,
 ) -> SandboxClient | HttpClient:
     """Return a client for a server: it controls the clock of a sandbox, and waits in real time for any other server.
 
     Raises MisuseError.
     """
-    place = TargetOptions(url=url, headers=headers or {}, control_token=control_token, timeout=timeout, rate=rate)
+    place = TargetOptions(
+        url=url,
+        headers=headers or {},
+        control_token=control_token,
+        timeout=timeout,
+        rate=rate,
+        credentials=credentials or {},
+    )
     http = place.client(base_url_of(contract, url))
     control, sandbox = place.control(contract)
     if control is None:
@@ -159,8 +177,9 @@ def connect(
     if "clock" in control.lacks:
         control.close()
         return http
-    admitted = admission(contract, place.headers, control.get(sandbox, "settings"))
-    return SandboxClient(http, control, sandbox=sandbox, admitted=admitted)
+    settings = control.get(sandbox, "settings")
+    admitted, is_open = admission(contract, place.headers, settings), settings.get("auth") == "open"
+    return SandboxClient(http, control, sandbox=sandbox, admitted=admitted, is_open=is_open)
 
 
 def admission(contract: Contract, headers: Mapping[str, str], settings: Mapping[str, Any]) -> Admitted | None:
@@ -277,7 +296,7 @@ class SandboxTarget:
     def __init__(self, contract: Contract, place: TargetOptions, control: ControlApi, sandbox: str, label: str) -> None:
         self._mount, self._control, self._label = contract.mount, control, label
         headers = {one: value for one, value in place.headers.items() if one.lower() != "sandbox"}
-        self._place, self._headers = place, headers
+        self._place = replace(place, headers=headers)
         active = control.get(sandbox, "scenarios").get("scenarios", ())
         self._scenarios = [*map(_without_counts, active), *place.scenarios]
         self._settings = control.get(sandbox, "settings")
@@ -290,8 +309,10 @@ class SandboxTarget:
         self._control.reset(name, {"clock": FROZEN_CLOCK, "settings": self._settings, "scenarios": self._scenarios})
         if name not in self._clients:
             base = f"{self._control.root}/@{name}{self._mount}"
-            http = HttpClient(base, headers=self._headers, timeout=self._place.timeout, rate=self._place.rate)
-            self._clients[name] = SandboxClient(http, self._control, sandbox=name, admitted=self._admitted)
+            http, is_open = self._place.client(base), self._settings.get("auth") == "open"
+            self._clients[name] = SandboxClient(
+                http, self._control, sandbox=name, admitted=self._admitted, is_open=is_open
+            )
         return Environment(client=self._clients[name], name_prefix=SANDBOX_SALT)
 
     def close(self) -> None:

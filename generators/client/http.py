@@ -23,6 +23,7 @@ from contracts.exchange.item_text import MIXED, read_response_parts
 from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Headers, Request, Response, essence
 from contracts.openapi.model import Contract
+from contracts.openapi.security import NOBODY
 from contracts.schemas.equality import with_integers
 from contracts.syntax.text import format_duration
 
@@ -86,13 +87,20 @@ class HttpClient:
 
     Request paths are appended to `base`. `headers` are default header fields. `timeout` is in seconds, for
     connecting and for each read. `rate` is the maximum of requests a second that all clients of the host in this
-    process send together, 0 for no limit. Redirects are not followed. Not thread-safe.
+    process send together, 0 for no limit. `credentials` are the secrets of test clients by the placeholders that stand
+    for them in requests, such as `$BULKPROOF_AUTH_ALICE`. Redirects are not followed. Not thread-safe.
     """
 
     controlled = False
 
     def __init__(
-        self, base: str, *, headers: Mapping[str, str] | None = None, timeout: float = TIMEOUT, rate: float = 0
+        self,
+        base: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,
+        rate: float = 0,
+        credentials: Mapping[str, str] | None = None,
     ) -> None:
         parts = urlsplit(base)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -100,6 +108,8 @@ class HttpClient:
         self.base = base.rstrip("/")
         self._prefix = parts.path.rstrip("/")
         self._headers = _validated(headers or {})
+        self.default_fields = {name.lower() for name in self._headers}
+        self._credentials = credentials or {}
         kind = _SingleWriteHTTPSConnection if parts.scheme == "https" else _SingleWriteConnection
         self._connection = kind(parts.hostname, _port(parts, base), timeout=timeout)
         self._limit = rate_limit(parts.netloc, rate) if rate else None
@@ -109,10 +119,11 @@ class HttpClient:
         if self._limit is not None:
             self._limit.wait()
         self._close_if_stale()
-        target = self._prefix + request.path + (f"?{urlencode(request.query)}" if request.query else "")
+        query = [(name, self._secret(value)) for name, value in request.query]
+        target = self._prefix + request.path + (f"?{urlencode(query)}" if query else "")
         headers = {
             **{name: self._headers[name] for name in self._headers if name not in request.headers},
-            **dict(request.headers),
+            **{name: self._secret(value) for name, value in request.headers if value != NOBODY},
         }
         try:
             self._connection.request(request.method, target, body=request.body or None, headers=headers)
@@ -121,6 +132,13 @@ class HttpClient:
             self._connection.close()
             reason = str(error) or type(error).__name__
             raise NoAnswerError(f"{request.method} {self.base}{request.path}: {reason}") from None
+
+    def _secret(self, text: str) -> str:
+        """Return a text with the secret in it that a placeholder stands for."""
+        if "$" in text:
+            for placeholder, secret in self._credentials.items():
+                text = secret if text == placeholder else text.replace(f"={placeholder}", f"={secret}")
+        return text
 
     def advance(self, by: timedelta) -> None:
         """Sleep in real time."""

@@ -4,13 +4,14 @@ Begin with `follow`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges, with_history
 from contracts.exchange.bulk_request import target_parameters
 from contracts.exchange.job_traces import JobTrace, handle_id, job_query, last_variable
-from contracts.messages import Exchange
+from contracts.messages import Exchange, Request
 from contracts.openapi.model import Operation
 from generators.client.session import Session
 from generators.errors import NotApplicableError
@@ -124,16 +125,33 @@ def request_job(
 
     `job_id` is an id instead of the job's, `others` are values of parameters instead of those that belong to it.
     """
-    operation = session.contract.operation(name)
+    job = handle_id(session.contract, session.router, trace.handle) if job_id is None else job_id
+    call = JobCall(operation=name, job=job, target=trace.target, given=others)
+    return session.send(job_request(session, view, call))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCall:
+    """A call about a job: operationId, the job's id, its target, and values of parameters, None for one left out."""
+
+    operation: str
+    job: str
+    target: str | None = None
+    given: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def job_request(session: Session, view: BulkExchange, call: JobCall) -> Request:
+    """Return the request of a call about a job of a bulk exchange. Raises NotApplicableError."""
+    operation = session.contract.operation(call.operation)
     variable = None if operation is None else last_variable(operation) or job_query(operation)
     if operation is None or variable is None:
-        raise NotApplicableError(f"'{name}' is no call that names a job")
+        raise NotApplicableError(f"'{call.operation}' is no call that names a job")
     values: dict[str, str] = {**session.given, **view.request.sent.variables}
-    values[variable] = handle_id(session.contract, session.router, trace.handle) if job_id is None else job_id
-    values |= target_values(operation, view, trace.target)
+    values[variable] = call.job
+    values |= target_values(operation, view, call.target)
     values |= _queries(operation, view)
-    values |= others
-    return session.send(draft(operation, values).request())
+    wanted: dict[str, str | None] = {**values, **call.given}
+    return draft(operation, {one: value for one, value in wanted.items() if value is not None}).request()
 
 
 def target_values(operation: Operation, view: BulkExchange, target: str | None) -> Mapping[str, str]:

@@ -14,10 +14,11 @@ from typing import Final, Protocol, TypeAlias
 
 from contracts.errors import MisuseError
 from contracts.messages import Exchange, ExchangeHistory, Request, Response
-from contracts.openapi.model import Contract, Operation, Route
+from contracts.openapi.model import ClientIdentity, Contract, Operation, Route
 from contracts.openapi.routing import Router
+from contracts.openapi.security import as_client, key_places
 from generators.client.environments import SandboxClient
-from generators.client.http import Client, NoAnswerError
+from generators.client.http import Client, HttpClient, NoAnswerError
 from generators.errors import NotApplicableError
 from generators.requests.known_records import FIRST_NUMBER, Names
 
@@ -135,7 +136,8 @@ class Session:
     `exchanges` grow until `take_history` removes them; `trace` holds all of them with the waits between, when it is a
     list. `sent` counts responses, `last_operation` is the operationId requested last, "" after a wait. Reads wait where
     the contract declares a `consistency`. Once `is_over` returns True no request is sent and no wait begins. `given`
-    maps parameter names to values; `name_prefix`, of 0-9 and a-z, begins every generated name.
+    maps parameter names to values; `name_prefix`, of 0-9 and a-z, begins every generated name. `identity` is the client
+    that it acts as, None for whoever the client's own credentials name.
     """
 
     def __init__(
@@ -161,6 +163,7 @@ class Session:
         self.cache: dict[object, object] = {}
         self.sent = 0
         self.last_operation = ""
+        self.identity: ClientIdentity | None = None
         self._is_over, self._guard, self._observer = is_over, guard, observer
         self._trials = 0
         self._settling = settling_times(contract)
@@ -235,8 +238,7 @@ class Session:
     def _exchange(self, request: Request, operation: Operation | None) -> Exchange:
         self._settle(operation)
         at, name = self.client.now(), operation.id if operation is not None else None
-        if isinstance(self.client, SandboxClient) and self.client.admitted is not None:
-            request = self.client.admitted(request)
+        request = self._as_sent(request, operation)
         self._require_time()
         try:
             response = self.client.send(request)
@@ -251,6 +253,27 @@ class Session:
         if self.trace is not None:
             self.trace.append(made)
         return made
+
+    def _as_sent(self, request: Request, operation: Operation | None) -> Request:
+        """Return a request with the credentials of the client that the session acts as, or with made-up ones."""
+        if request.headers.get("Authorization"):
+            return request
+        if self.identity is not None and operation is not None:
+            return as_client(self.contract, operation, request, self.identity.auth)
+        admitted = self.client.admitted if isinstance(self.client, SandboxClient) else None
+        return request if admitted is None else admitted(request)
+
+    @property
+    def asks_for_credentials(self) -> bool:
+        """Whether credentials are asked for where the contract says so: a sandbox may be set not to."""
+        return not (isinstance(self.client, SandboxClient) and self.client.is_open)
+
+    def has_valid_credentials(self, operation: Operation) -> bool:
+        """Return whether some credentials are known to be valid, so that others may be judged to be wrong."""
+        if any(one.auth and one.refused is None for one in self.contract.clients):
+            return True
+        places = {name.lower() for _, name in key_places(self.contract, operation)} | {"authorization"}
+        return isinstance(self.client, HttpClient) and not places.isdisjoint(self.client.default_fields)
 
     def operation_of(self, request: Request) -> Operation | None:
         """Return the operation that a request matches, None when there is none."""

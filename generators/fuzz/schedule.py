@@ -259,10 +259,7 @@ def _law_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> list[La
 def _call_law_tasks(contract: Contract, rng: Random) -> list[Task]:
     """Return the experiments that any operation can have, in random order."""
     tasks: list[Task] = [
-        LawTask(law=law, operation=one)
-        for law in CALL_LAWS
-        for one in contract.operations
-        if law.exempt_reason(one) is None
+        LawTask(law=law, operation=one) for law in CALL_LAWS for one in contract.operations if law.calls(contract, one)
     ]
     rng.shuffle(tasks)
     return tasks

@@ -54,6 +54,8 @@ LAW_PLACES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "unprocessed": (("guard/unprocessed",), ("guard/unprocessed",)),
 }
 """The places in `x-bulk` that a law rests on: for what the reply says, and for what a job says."""
+ROOT_PLACES: Final = {"credentials": "/security", "isolation": "/x-scopes"}
+"""The members of the document that a law rests on."""
 SHAPE_PLACES: Final = (
     (re.compile(r"job ended as "), ("job/state",)),
     (re.compile(r"(?P<word>\w+) answered \d+"), ("reply/status/{word}",)),
@@ -168,6 +170,8 @@ class FactFinder:
             yield BEHAVIOUR
         elif operation is None:
             yield f"{self._root}#"
+        elif finding.law in ROOT_PLACES:
+            yield f"{self._root}#{ROOT_PLACES[finding.law]}"
         elif finding.law == "response":
             yield from self._response_places(operation, finding)
         elif finding.law == "coverage":

@@ -107,8 +107,8 @@ class Law:
     `exempt_reason` returns why the law does not apply to an operation, or None. A law has one of these:
     `judge_exchange` yields violations in one bulk exchange and what was received about it, with `applies_to`, which
     says whether that exchange can be judged; `experiment` sends bulk requests, compares the results and yields
-    findings; `call_experiment` does so with requests of any operation. Experiments raise NotApplicableError when they
-    cannot continue.
+    findings; `call_experiment` does so with requests of any operation, where the law `applies_in` the contract.
+    Experiments raise NotApplicableError when they cannot continue.
     """
 
     name: str
@@ -118,6 +118,12 @@ class Law:
     applies_to: Callable[["BulkExchange"], bool] | None = None
     experiment: Experiment | None = None
     call_experiment: CallExperiment | None = None
+    applies_in: Callable[[Contract, Operation], bool] | None = None
+
+    def calls(self, contract: Contract, operation: Operation) -> bool:
+        """Return whether its experiment on single calls is made with an operation."""
+        is_fit = self.applies_in is None or self.applies_in(contract, operation)
+        return self.call_experiment is not None and self.exempt_reason(operation) is None and is_fit
 
     def judge(self, history: ExchangeHistory, contract: Contract) -> tuple[Finding, ...]:
         """Return the violations in a history, each once; empty when the law needs an experiment."""

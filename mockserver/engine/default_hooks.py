@@ -9,7 +9,8 @@ from contracts.bulk.model import Resource
 from contracts.exchange.locations import is_outside, put_at
 from contracts.messages import Headers, Response
 from contracts.openapi.inference import KeyType, key_type
-from contracts.openapi.security import challenge, is_authorised
+from contracts.openapi.model import ClientIdentity
+from contracts.openapi.security import challenge, client_of, is_authorised
 from contracts.schemas.schema_set import Schema
 from generators.data.completion import fitted, time_text
 from generators.errors import UnsatisfiableError
@@ -30,24 +31,45 @@ SCOPE = "default"
 
 
 def admit(context: RequestContext) -> Refusal | None:
-    """Accept everybody as one client; with `--auth strict` a request must carry the declared security's credentials."""
+    """Accept everybody as one client; with `--auth strict` a request must carry the declared security's credentials.
+
+    Where the document names test clients, strict means the credentials of one of them, and those that are `refused` are
+    refused in either mode.
+    """
     credentials = context.request.headers.get("Authorization")
     context.client = fingerprint(credentials) if credentials else "anonymous"
     operation, contract = context.operation, context.api.contract
-    if context.api_state.settings["auth"] != "strict" or operation is None:
+    if operation is None or not operation.security:
         return None
-    if is_authorised(contract, operation, context.request):
-        return None
+    known = client_of(contract, operation, context.request)
     asked = challenge(contract, operation)
     headers = Headers((("WWW-Authenticate", asked),) if asked else ())
+    if known is not None and known.refused is not None:
+        detail = "These credentials are refused."
+        return Refusal(status=known.refused, kind="unauthenticated", detail=detail, headers=headers)
+    context.client = known.name if known is not None else context.client
+    if context.api_state.settings["auth"] != "strict":
+        return None
+    if known is not None or (
+        not any(one.auth for one in contract.clients) and is_authorised(contract, operation, context.request)
+    ):
+        return None
     detail = f"The operation asks for credentials that were not sent: {asked}."
     return Refusal(status=401, kind="unauthenticated", detail=detail, headers=headers)
 
 
 def scope(context: RequestContext) -> str | Refusal:
-    """Use one data set for everything."""
-    del context
-    return SCOPE
+    """Use a data set for each tenant of the test clients and each value of the declared scopes, else one for all."""
+    contract, client = context.api.contract, _test_client(context)
+    given = {**context.query, **context.variables}
+    names = [client.tenant] if client is not None and client.tenant else []
+    for name in contract.scopes:
+        if name in given:
+            value = str(given[name])
+            if client is not None and value not in client.scopes.get(name, (value,)):
+                return Refusal(status=404, kind="not-found", detail=f"There is no {name} {value}.")
+            names.append(value)
+    return "/".join(names) or SCOPE
 
 
 def stock(run: ItemRun, view: View) -> None:
@@ -73,9 +95,16 @@ def max_items(context: RequestContext) -> int | None:
 
 
 def target(context: RequestContext, name: object) -> FanOutTarget:
-    """Use every target as a data set of that name."""
-    del context
-    return FanOutTarget(scope=str(name))
+    """Use every target as a data set of that name, that of the test client's tenant; some clients have a few alone."""
+    client = _test_client(context)
+    known = [one for values in client.scopes.values() for one in values] if client is not None else []
+    names = [client.tenant] if client is not None and client.tenant else []
+    problems = (unknown_target(str(name)),) if known and str(name) not in known else ()
+    return FanOutTarget("/".join((*names, str(name))), problems)
+
+
+def _test_client(context: RequestContext) -> ClientIdentity | None:
+    return next((one for one in context.api.contract.clients if one.name == context.client), None)
 
 
 def unknown_target(name: str) -> str:

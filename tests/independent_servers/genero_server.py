@@ -287,7 +287,7 @@ class Genero:
         if not job or not known or (job.done and time.time() - job.ended > KEEP):
             raise Problem(404, "There is no such job.")
         if "generoTenantId" in request.query and job.tenant != tenant and not self.has("any-tenant"):
-            raise Problem(404, "There is no such job at this tenant.")
+            raise Problem(404, "There is no such job.")
         return web.json_response(self.jobs.status(job, correlation))
 
     async def get_entity(self, request: web.Request, kind: str, key: str) -> web.Response:

@@ -10,8 +10,10 @@ from contracts.openapi.inference import key_type
 from contracts.openapi.model import Contract, Operation
 from generators.check import warm_up
 from generators.check.laws.concurrent_jobs import active, known_by_name
+from generators.check.laws.credentials import credentials, needs_credentials
 from generators.check.laws.faults import errors, tells_errors
 from generators.check.laws.idempotency import idempotent, unprocessed
+from generators.check.laws.isolation import is_apart, isolation
 from generators.check.laws.job_lookups import looks_up_at_run
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.listing import listing
@@ -320,6 +322,20 @@ CALL_LAWS: Final[tuple[Law, ...]] = (
         says="A request that is not well formed is refused, and leaves no trace.",
         exempt_reason=takes_no_json,
         call_experiment=malformed,
+    ),
+    Law(
+        name="credentials",
+        says="A call without valid credentials is refused as declared, and has no effect.",
+        exempt_reason=lambda _: None,
+        applies_in=needs_credentials,
+        call_experiment=credentials,
+    ),
+    Law(
+        name="isolation",
+        says="What belongs elsewhere is neither seen nor touched, and no answer tells that it exists.",
+        exempt_reason=lambda _: None,
+        applies_in=is_apart,
+        call_experiment=isolation,
     ),
 )
 

@@ -249,6 +249,20 @@ def test_the_document_to_be_broken_is_sound(tmp_path):
             "'thng' is no resource.",
             "Did you mean 'thing'?",
         ),
+        (
+            "/x-scopes",
+            {"tenant": ["a", "b"]},
+            "/x-scopes/tenant",
+            "'tenant' is no parameter of any operation.",
+            "Name a parameter of an operation.",
+        ),
+        (
+            "/x-test-clients",
+            {"alice": {"scopes": {"tenant": ["a"]}}},
+            "/x-test-clients/alice/scopes/tenant",
+            "'tenant' is no scope.",
+            "Add it to x-scopes.",
+        ),
         ("/x-path-case", "no", "/x-path-case", '"no" is not known here.', "Write sensitive or insensitive."),
     ],
 )

@@ -509,6 +509,13 @@ def test_integers_beyond_64_bits_become_numbers(loaded):
         ("/x-resources", []),
         ("/x-path-case", "no"),
         ("/x-reserved", "batch"),
+        ("/x-scopes", {"status": ["one"]}),
+        ("/x-scopes", {"status": "one"}),
+        ("/x-test-clients", {"Alice": {}}),
+        ("/x-test-clients", {"alice": {"token": "x"}}),
+        ("/x-test-clients", {"alice": {"auth": ""}}),
+        ("/x-test-clients", {"alice": {"refused": 200}}),
+        ("/x-test-clients", {"alice": {"scopes": {"status": []}}}),
     ],
 )
 def test_a_wrong_declaration_is_refused(loaded, pointer, value):
