@@ -66,6 +66,9 @@ class Observer(Protocol):
     def observe(self, exchange: Exchange) -> None:
         """Receive an exchange, right after its response."""
 
+    def observe_probe(self, exchange: Exchange) -> None:
+        """Receive an exchange that its sender judges alone; it may have written something."""
+
     def observe_failure(self, operation: str, error: NoAnswerError) -> None:
         """Receive that a request got no response; `operation` is "" for a request of no operation."""
 
@@ -211,7 +214,7 @@ class Session:
         return exchange
 
     def probe(self, request: Request) -> Exchange:
-        """Send a request that is judged by its sender alone: it is not recorded and not observed.
+        """Send a request that is judged by its sender alone: it is not recorded, and no law looks at it.
 
         Raises NoAnswerError, DeadlineExceededError.
         """
@@ -222,6 +225,8 @@ class Session:
         self.last_operation = operation.id if operation is not None else ""
         made = self._exchange(request, operation)
         self.exchanges.remove(made)
+        if self._observer is not None:
+            self._observer.observe_probe(made)
         return made
 
     def _settle(self, operation: Operation | None) -> None:

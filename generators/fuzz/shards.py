@@ -148,6 +148,10 @@ class TaskRun:
         for finding in found:
             self.report(finding)
 
+    def observe_probe(self, exchange: Exchange) -> None:
+        """Forget what an exchange may have changed."""
+        self.oracle.forget(exchange)
+
     def observe_failure(self, operation: str, error: NoAnswerError) -> None:
         """Report that a request got no response."""
         self.report(unanswered(operation, error))

@@ -86,6 +86,23 @@ class Oracle:
             found += differences(self.model, exchange, self.last_view, self._plain, contract=self.contract)
         return list({one.fingerprint: one for one in found}.values())
 
+    def forget(self, exchange: Exchange) -> None:
+        """Mark everything unknown that an exchange may have written which is not judged here."""
+        self.model = None
+        route = self.router.match(exchange.request.method, exchange.request.path, exchange.request)
+        if not isinstance(route, Route) or exchange.response.status in FAILURE_STATUSES:
+            return
+        if route.operation.bulk is None:
+            effect = effect_of_request(
+                self.record_types, parse_request(route.operation, exchange.request, route.variables)
+            )
+            if effect is not None and effect.action not in {"read", "list"}:
+                self._mark_unknown(effect)
+            return
+        history = ExchangeHistory(exchanges=(exchange,))
+        for view in bulk_exchanges(history, self.contract, operation=route.operation.id, router=self.router):
+            self._outcome_oracle(view, None).mark_all_unknown()
+
     def _judge_request(self, sent: ParsedRequest, exchange: Exchange) -> list[Finding]:
         if sent.operation.bulk is not None:
             return list(self._judge_bulk(sent, exchange))

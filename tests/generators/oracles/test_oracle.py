@@ -228,3 +228,25 @@ def test_another_value_is_not_what_was_written(name):
     assert judge.told("POST", "/notes", NOTE, 201, {"id": "n-1"}) == []
     shown = {**NOTE, name: OTHER[name], "id": "n-1"}
     assert judge.told("GET", "/notes/n-1", ABSENT, 200, shown) == [f"member reads otherwise at /{name}"]
+
+
+def test_what_is_judged_elsewhere_leaves_its_record_unknown(judge):
+    """A malformed request that was accepted may have written anything of what it names."""
+    body = [{"ref": "r0", "thing": {"id": "b00000-1", "name": "Two"}}]
+    call = Request(method="POST", path="/things/put", headers=Headers(TENANT), body=orjson.dumps(body))
+    reply = Response(status=200, headers=Headers(), body=b"[]", data=[])
+    judge.oracle.forget(Exchange(n=9, at=NOW, api="things", operation="putThings", request=call, response=reply))
+    read = {"id": "b00000-1", "name": "Three", "version": 7}
+    assert judge.told("GET", "/things/b00000-1", ABSENT, 200, read) == []
+
+
+@pytest.mark.parametrize("status", [200, 409])
+def test_a_failed_request_may_be_done_again_under_its_idempotency_key(status):
+    """Or get its first response again: nobody says which."""
+    judge = Judge(load(Path(__file__).parent / "data" / "once.yaml"))
+    key = (("Idempotency-Key", "k1"),)
+    items = [{"ref": "r", "thing": {"id": "b00000-1", "name": 7}}]
+    failed = [{"ref": "r", "ok": False}]
+    assert judge.told("POST", "/things/put", items, 409, failed, headers=key) == []
+    again = failed if status != 200 else [{"ref": "r", "ok": True}]
+    assert judge.told("POST", "/things/put", items, status, again, headers=key) == []
