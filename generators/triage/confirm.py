@@ -204,15 +204,13 @@ class Triager:
         Where waits take real time, all but the last script are without them. When time is short only the last is left.
         """
         contract, script = self.oracle_factory.contract, kept.script
-        evidence = [signature.step for signature in kept.signatures] or [len(script.steps) - 1]
+        evidence = [one.step for one in kept.signatures if not one.is_context] or [len(script.steps) - 1]
         if not self.target.controlled:
             draft = Draft.of(script.steps).chosen(without_waits(script, evidence, contract))
             script = replace(script, steps=draft.steps)
             evidence = [draft.places.index(step) for step in evidence if step in draft.places]
-        last = script.steps[evidence[-1] : evidence[-1] + 1] if evidence else ()
-        quick = [replace(script, steps=last), *slices(script, evidence, contract), script]
         tried = {repr(kept.script.steps), repr(())}
-        for one in quick:
+        for one in (*slices(script, evidence, contract), script):
             if self._has_time() and repr(one.steps) not in tried:
                 tried.add(repr(one.steps))
                 yield one
@@ -285,7 +283,11 @@ class Triager:
             signatures = [one for place in places if (one := shown.signature(place)) is not None]
             return kept.says if shown.shows(kept) else None, signatures
         finding = shown.find(kept.fingerprint)
-        return (None, []) if finding is None else (finding.says, shown.signatures_of(finding))
+        if finding is None:
+            return None, []
+        return finding.says, sorted(
+            (*shown.signatures_of(finding), *shown.context_of(finding)), key=lambda signature: signature.step
+        )
 
     def _with_side_findings(self, kept: StoredFinding) -> StoredFinding:
         """Return a finding with the other findings of its script that are related to it."""

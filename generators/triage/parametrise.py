@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from json import loads
 from typing import Any, Final
 
 from contracts.bulk.jobs import FINAL_STATES
@@ -132,7 +133,7 @@ class Parametriser:
 
     def request_step(self, n: int, exchange: Exchange) -> RequestStep:
         """Return the request of an exchange with variables, and collect its response's values."""
-        request, data = exchange.request, json_of(exchange.request.body)
+        request, data = exchange.request, _plain_json(exchange.request.body)
         request_step = RequestStep(
             operation=exchange.operation or "",
             method=request.method,
@@ -244,6 +245,23 @@ class Parametriser:
         if isinstance(token, Mapping):
             return {name: self._with_variables(value, is_id=name in self.ids) for name, value in token.items()}
         return token if isinstance(token, int) else self._prefixed(token)
+
+
+def _plain_json(body: bytes) -> object:
+    """Return the JSON value of a body, ABSENT when it has none that says all of it: no name stands in it twice."""
+    data = json_of(body)
+    if not isinstance(data, dict | list):
+        return data
+    try:
+        loads(body, object_pairs_hook=_distinct_members)
+    except (ValueError, RecursionError):
+        return ABSENT
+    return data
+
+
+def _distinct_members(members: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in members}) < len(members):
+        raise ValueError
 
 
 def _is_server_generated(text: str) -> bool:

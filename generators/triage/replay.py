@@ -56,6 +56,13 @@ class Reproduction:
         places = list(dict.fromkeys(seen))
         return [signature for place in places if (signature := self.signature(place)) is not None]
 
+    def context_of(self, finding: Finding) -> list[ResponseSignature]:
+        """Return what counts of the other responses, on which a finding may depend."""
+        shown = {one.step for one in self.signatures_of(finding)}
+        others = sorted({one.index for one in self.results if one.exchange is not None} - shown)
+        found = [one for step in others if (one := self.signature(step)) is not None]
+        return [replace(one, values={}, headers=None, is_context=True) for one in found]
+
     def shows(self, kept: StoredFinding) -> bool:
         """Return whether a finding is reproduced: by laws, or by its signatures."""
         if kept.judged == "laws":

@@ -8,15 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote
-
-import orjson
 
 from contracts.messages import ABSENT, Exchange, Headers, Request, Response, essence
 from contracts.openapi.model import Operation
 from generators.client.session import Session
 from generators.triage import standalone
-from generators.triage.standalone import BLANK, DELAYS, fill, value_of
+from generators.triage.standalone import BLANK, value_of
 
 Token: TypeAlias = str | int | Mapping[str, object]
 PREFIX_VARIABLE: Final = "prefix"
@@ -92,20 +89,33 @@ Step: TypeAlias = RequestStep | WaitStep
 Names: TypeAlias = Mapping[str, str]
 
 
+def step_json(step: Step) -> dict[str, Any]:
+    """Return the JSON form of a step, which `standalone` runs."""
+    if isinstance(step, WaitStep):
+        return {"wait": step.seconds}
+    made: dict[str, Any] = {"operation": step.operation, "method": step.method, "path": list(step.path)}
+    made |= {"query": [list(one) for one in step.query]} if step.query else {}
+    made |= {"headers": [list(one) for one in step.headers]} if step.headers else {}
+    made |= {"json": step.data} if step.data is not ABSENT else {}
+    made |= {"text": step.raw.decode("latin-1")} if step.raw else {}
+    made |= {"busy": {**_capture_json(step.busy.at), "words": list(step.busy.words)}} if step.busy is not None else {}
+    made |= {"settle": step.settle} if step.settle else {}
+    return made | ({"learn": [_capture_json(one) for one in step.captures]} if step.captures else {})
+
+
+def _capture_json(capture: Capture) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": capture.name}
+    made |= {"header": capture.header} if capture.header else {"path": list(capture.path)}
+    return made | ({"is_address": True} if capture.is_address else {})
+
+
 def build_request(asking: RequestStep, names: Names) -> Request:
     """Return the request of a step with its variables filled. Raises UnknownNameError."""
-    for name in _request_names(asking):
-        if name not in names:
-            raise UnknownNameError(name)
-    return Request(
-        method=asking.method,
-        path="/" + "/".join(quote(str(fill(one, names)), safe="") for one in asking.path),
-        query=tuple((name, str(fill(value, names))) for name, value in asking.query),
-        headers=Headers((name, str(fill(value, names))) for name, value in asking.headers),
-        body=raw_bytes(str(fill(asking.raw_text, names)))
-        if asking.data is ABSENT
-        else orjson.dumps(fill(asking.data, names)),
-    )
+    step = step_json(asking)
+    if standalone.lacks(step, names):
+        raise UnknownNameError(asking.operation)
+    path, query, headers, body = standalone.request_of(step, names)
+    return Request(method=asking.method, path=path, query=tuple(query), headers=Headers(headers), body=body)
 
 
 def raw_bytes(text: str) -> bytes:
@@ -115,9 +125,14 @@ def raw_bytes(text: str) -> bytes:
 
 def captured_value(capture: Capture, response: Response, names: Names) -> str | None:
     """Return the value that a response has for a capture as text, None when it has none."""
-    fields = {capture.header.lower(): value} if (value := response.headers.get(capture.header)) else {}
-    found: str | None = value_of(asdict(capture), (response.status, fields, response.data), names)
+    found: str | None = value_of(_capture_json(capture), _plain(response), names)
     return found
+
+
+def _plain(response: Response) -> standalone.Response:
+    """Return a response as `standalone` has it."""
+    fields = {name.lower(): value for name, value in response.headers}
+    return response.status, fields, standalone.ABSENT if response.data is ABSENT else response.data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,40 +234,41 @@ class ReplayResult:
     names: Names
 
 
+@dataclass(slots=True)
+class _SessionServer:
+    """Sends what `standalone` says through a session; `exchange` is the last one."""
+
+    session: Session
+    exchange: Exchange | None = None
+
+    def send(
+        self, method: str, path: str, query: standalone.Pairs, headers: standalone.Pairs, body: bytes
+    ) -> standalone.Response:
+        """Send a request and return its response. Raises NoAnswerError, DeadlineExceededError."""
+        request = Request(method=method, path=path, query=tuple(query), headers=Headers(headers), body=body)
+        self.exchange = self.session.exchange(request)
+        return _plain(self.exchange.response)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass for the implementation. Raises NoAnswerError, DeadlineExceededError."""
+        self.session.advance(timedelta(seconds=seconds))
+
+
 def replay_script(script: Script, names: dict[str, str], session: Session) -> Iterator[ReplayResult]:
-    """Run every step and yield its results; `names` is extended. Raises NoAnswerError, DeadlineExceededError."""
+    """Run every step as `standalone` does and yield its results; `names` is extended.
+
+    Raises NoAnswerError, DeadlineExceededError.
+    """
+    server = _SessionServer(session)
     for index, step in enumerate(script.steps):
+        told = step_json(step)
         if isinstance(step, WaitStep):
-            session.advance(timedelta(seconds=step.seconds))
+            server.wait(step.seconds)
+        if isinstance(step, WaitStep) or standalone.lacks(told, names):
             yield ReplayResult(index=index, exchange=None, names=names)
-        else:
-            for exchange in _send_until_done(step, names, session):
-                yield ReplayResult(index=index, exchange=exchange, names=names)
-
-
-def _send_until_done(step: RequestStep, names: dict[str, str], session: Session) -> Iterator[Exchange | None]:
-    """Yield the exchanges of a step, repeated after growing delays while its poll condition holds."""
-    exchange = _send(step, names, session)
-    yield exchange
-    for delay in DELAYS:
-        if step.busy is None or exchange is None or not step.busy.holds(exchange.response):
-            return
-        session.advance(timedelta(seconds=delay))
-        exchange = _send(step, names, session)
-        yield exchange
-
-
-def _send(step: RequestStep, names: dict[str, str], session: Session) -> Exchange | None:
-    try:
-        request = build_request(step, names)
-    except UnknownNameError:
-        return None
-    exchange = session.send(request)
-    for capture in step.captures:
-        value = captured_value(capture, exchange.response, names)
-        if value is not None:
-            names[capture.name] = value
-    return exchange
+            continue
+        for _ in standalone.responses(server, told, names):
+            yield ReplayResult(index=index, exchange=server.exchange, names=names)
 
 
 MAX_SIGNATURE_VALUES: Final = 3000  # values and sizes of one response
@@ -267,7 +283,8 @@ class ResponseSignature:
 
     `headers` is None when they differ between replays. Of a list of records only the elements with one of its
     `marks` (generated names) count, since other clients may write too; these are identified by that name instead of
-    an index.
+    an index. With `is_context` it is of a response that the finding does not show in, but may depend on: only its
+    status and sizes count.
     """
 
     step: int
@@ -277,6 +294,7 @@ class ResponseSignature:
     headers: tuple[str, ...] | None = ()
     media_type: str = ""
     marks: tuple[str, ...] = ()
+    is_context: bool = False
 
 
 def marks_of(operation: Operation | None, names: Names) -> tuple[str, ...]:
@@ -300,6 +318,7 @@ def signature_of(step: int, response: Response, names: Names, marks: tuple[str, 
             continue
         if isinstance(value, dict | list):
             sizes[at] = len(value)
+            values |= {} if value else {at: value}  # an empty array is no empty object
         elif not _is_volatile(shown := _signature_value(value, told, numbers)):
             values[at] = shown
     return ResponseSignature(
@@ -353,6 +372,7 @@ def common_signature(first: ResponseSignature, others: Iterable[ResponseSignatur
             headers=signature.headers if signature.headers == other.headers else None,
             media_type=signature.media_type,
             marks=tuple(one for one in signature.marks if one in other.marks),
+            is_context=signature.is_context or other.is_context,
         )
     return signature
 
@@ -369,6 +389,4 @@ def rename_signature(signature: ResponseSignature, names: Names) -> ResponseSign
 
 def matches(signature: ResponseSignature, response: Response, names: Names) -> bool:
     """Return whether a response has everything that a signature has."""
-    fields = {name.lower(): value for name, value in response.headers}
-    data = standalone.ABSENT if response.data is ABSENT else response.data
-    return standalone.shows(asdict(signature), (response.status, fields, data), names)
+    return standalone.shows(asdict(signature), _plain(response), names)

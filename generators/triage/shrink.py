@@ -4,7 +4,7 @@ Delta debugging: Zeller and Hildebrandt, "Simplifying and isolating failure-indu
 algorithms are in `generators.data.shrink`. Begin with `Shrinker`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
@@ -260,11 +260,48 @@ BUILT_IN_TOKENS: Final = frozenset(("{{prefix}}", "{{capital}}", "{{capitals}}",
 
 
 def slices(script: Script, shown: Sequence[int], contract: Contract) -> Iterator[Script]:
-    """Yield smaller scripts: first with only the items, then with only the steps, related to the evidence."""
-    for thin in (True, False):
-        found = _slice(script, frozenset(shown), contract, thin=thin)
-        if len(found) < len(script.steps) or thin:
-            yield replace(script, steps=tuple(found.values()))
+    """Yield smaller scripts: the last evidence alone, with what it refers to, and with what is related to it.
+
+    Then all evidence, first with what it refers to, then with the items, at last with the steps, related to it.
+    """
+    last, steps, evidence = frozenset(shown[-1:]), script.steps, frozenset(shown)
+    yield replace(script, steps=tuple(step for n, step in enumerate(steps) if n in last))
+    for kept in (
+        _referred(script, last),
+        _slice(script, last, contract, thin=True, rounds=2),
+        _referred(script, evidence),
+        _slice(script, last, contract, thin=True),
+        _slice(script, evidence, contract, thin=True),
+        _slice(script, evidence, contract, thin=False),
+    ):
+        yield replace(script, steps=_with_joined_waits(kept.values()))
+
+
+def _referred(script: Script, shown: frozenset[int]) -> dict[int, Step]:
+    """Return the evidence, the requests whose responses tell the ids in it, and all waits."""
+    kept = set(shown)
+    while True:
+        used = {name for n in kept for name in _variables(script.steps[n])}
+        more = {
+            n
+            for n, step in enumerate(script.steps)
+            if isinstance(step, RequestStep) and any(f"{{{{{one.name}}}}}" in used for one in step.captures)
+        }
+        if more <= kept:
+            break
+        kept |= more
+    return {n: step for n, step in enumerate(script.steps) if n in kept or isinstance(step, WaitStep)}
+
+
+def _with_joined_waits(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Return steps with one wait for each run of waits, none at the end."""
+    joined: list[Step] = []
+    for step in steps:
+        if joined and isinstance(step, WaitStep) and isinstance(before := joined[-1], WaitStep):
+            joined[-1] = WaitStep(seconds=before.seconds + step.seconds)
+        else:
+            joined.append(step)
+    return tuple(joined[:-1] if joined and isinstance(joined[-1], WaitStep) else joined)
 
 
 def without_waits(script: Script, shown: Sequence[int], contract: Contract) -> list[int]:
@@ -282,10 +319,12 @@ def related(script: Script, shown: Sequence[int], contract: Contract) -> list[in
     return list(_slice(script, frozenset(shown), contract, thin=False))
 
 
-def _slice(script: Script, shown: frozenset[int], contract: Contract, *, thin: bool) -> dict[int, Step]:
+def _slice(
+    script: Script, shown: frozenset[int], contract: Contract, *, thin: bool, rounds: int = MAX_SLICE_ROUNDS
+) -> dict[int, Step]:
     names = {name for n in shown if n < len(script.steps) for name in _variables(script.steps[n])}
     kept: dict[int, Step] = {}
-    for _ in range(MAX_SLICE_ROUNDS):
+    for _ in range(rounds):
         kept = {}
         for n, step in enumerate(script.steps):
             part = step if n in shown or not isinstance(step, RequestStep) else _part(step, names, contract, thin=thin)

@@ -27,6 +27,7 @@ RETRIES = 8  # repetitions of a request that is answered with 429 and Retry-Afte
 ABSENT = object()  # the JSON value of a body that is none
 Response = tuple[int, Mapping[str, str], Any]
 """Status, headers by lower-case name, and the JSON value of the body."""
+Pairs = list[tuple[str, str]]
 
 
 def is_reproduced(finding: Mapping[str, Any], url: str = "") -> bool:
@@ -38,7 +39,7 @@ def is_reproduced(finding: Mapping[str, Any], url: str = "") -> bool:
         if "wait" in step:
             server.wait(step["wait"])
         elif not lacks(step, names):
-            seen[number] = send_until_done(server, step, names)
+            *_, seen[number] = responses(server, step, names)
     signatures = finding["signs"]
     return bool(signatures) and all(one["step"] in seen and shows(one, seen[one["step"]], names) for one in signatures)
 
@@ -58,40 +59,40 @@ def lacks(step: Mapping[str, Any], names: Mapping[str, str]) -> bool:
     return any(found[1] not in names for found in BLANK.finditer(asked))
 
 
-def send_until_done(server: "Server", step: Mapping[str, Any], names: dict[str, str]) -> Response:
-    """Send a request, and repeat it while its response reports unfinished work."""
+def responses(server: Any, step: Mapping[str, Any], names: dict[str, str]) -> Iterator[Response]:
+    """Send a request, and repeat it while its response reports unfinished work; yield each response.
+
+    A server has `send(method, path, query, headers, body)`, which returns a response, and `wait(seconds)`.
+    """
     response = send(server, step, names)
+    yield response
     for delay in DELAYS if "busy" in step else ():
         if value_of(step["busy"], response, names) not in step["busy"]["words"]:
             break
         server.wait(delay)
         response = send(server, step, names)
-    return response
+        yield response
 
 
-def send(server: "Server", step: Mapping[str, Any], names: dict[str, str]) -> Response:
+def send(server: Any, step: Mapping[str, Any], names: dict[str, str]) -> Response:
     """Send a request and give values of its response a name."""
-    path = "/".join(quote(str(fill(part, names)), safe="") for part in step["path"])
-    query = urlencode([(name, fill(value, names)) for name, value in step.get("query", [])])
-    headers = {name: str(fill(value, names)) for name, value in step.get("headers", [])}
-    body = (
-        json.dumps(fill(step["json"], names)).encode() if "json" in step else filled_text(step.get("text", ""), names)
-    )
-    if "settle" in step:
-        server.settle(step["settle"])
-    response = server.send(step["method"], f"{server.path}/{path}", query, headers, body)
-    for _ in range(RETRIES):
-        if response[0] != 429 or "retry-after" not in response[1]:  # noqa: PLR2004 - Too Many Requests, RFC 6585
-            break
-        server.wait(seconds_of(response[1]["retry-after"]))
-        response = server.send(step["method"], f"{server.path}/{path}", query, headers, body)
-    if "settle" not in step:
-        server.written = time.monotonic()
+    response: Response = server.send(step["method"], *request_of(step, names))
     for capture in step.get("learn", []):
         value = value_of(capture, response, names)
         if value is not None:
             names[capture["name"]] = value
     return response
+
+
+def request_of(step: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, Pairs, Pairs, bytes]:
+    """Return path, query, header and body of a request, with the blanks filled."""
+    path = "/".join(quote(str(fill(part, names)), safe="") for part in step["path"])
+    query = [(name, str(fill(value, names))) for name, value in step.get("query", [])]
+    headers = [(name, str(fill(value, names))) for name, value in step.get("headers", [])]
+    if "json" not in step:
+        return f"/{path}", query, headers, filled_text(step.get("text", ""), names)
+    text = json.dumps(fill(step["json"], names), ensure_ascii=False, separators=(",", ":"))
+    return f"/{path}", query, headers, text.encode()
 
 
 class Server:
@@ -103,8 +104,12 @@ class Server:
         self.netloc, self.path = parts.netloc, parts.path.rstrip("/")
         self.written = time.monotonic()
 
-    def send(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Send a request and return its response. Raises OSError, HTTPException."""
+    def send(self, method: str, path: str, query: Pairs, headers: Pairs, body: bytes) -> Response:
+        """Send a request to a path of the API and return its response. Raises OSError, HTTPException."""
+        return self.exchange(method, f"{self.path}{path}", urlencode(query), dict(headers), body)
+
+    def exchange(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Send a request to a path of the server and return its response. Raises OSError, HTTPException."""
         auth = {"Authorization": os.environ["BULKPROOF_AUTH"]} if os.environ.get("BULKPROOF_AUTH") else {}
         connection = self.kind(self.netloc, timeout=60)
         connection.request(method, f"{path}?{query}" if query else path, body or None, {**auth, **headers})
@@ -127,7 +132,7 @@ class Server:
         sandbox = re.match(r"/@([^/]+)/", f"{self.path}/")
         path = f"/_sandbox/sandboxes/{sandbox[1] if sandbox else 'default'}/clock/advance"
         body = json.dumps({"by": f"PT{seconds:f}S"}).encode()
-        if self.send("POST", path, "", {"Content-Type": "application/json"}, body)[0] != 200:  # noqa: PLR2004 - HTTP's own number
+        if self.exchange("POST", path, "", {"Content-Type": "application/json"}, body)[0] != 200:  # noqa: PLR2004 - HTTP's own number
             time.sleep(seconds)
 
 
@@ -186,8 +191,10 @@ def value_at(path: Iterable[Any], value: Any, names: Mapping[str, str]) -> Any:
 
 
 def shows(signature: Mapping[str, Any], response: Response, names: Mapping[str, str]) -> bool:
-    """Return whether a response is what it was when the finding was made."""
+    """Return whether a response is what it was when the finding was made; context of another status says nothing."""
     status, fields, data = response
+    if signature.get("is_context") and status != signature["status"]:
+        return True
     own = [one for one in fill(list(signature.get("marks", ())), names) if not BLANK.search(one)]
     values = dict(parts(data, "", own)) if data is not ABSENT else {}
     wanted = {fill(at, names): fill(value, names) for at, value in signature.get("values", {}).items()}

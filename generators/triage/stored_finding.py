@@ -12,7 +12,16 @@ from contracts.syntax.text import tokens_of
 from generators.client.environments import Environment
 from generators.client.session import TraceEvent
 from generators.oracles.findings import Finding, general_shape, member_at
-from generators.triage.script import Capture, PollCondition, RequestStep, ResponseSignature, Script, Step, WaitStep
+from generators.triage.script import (
+    Capture,
+    PollCondition,
+    RequestStep,
+    ResponseSignature,
+    Script,
+    Step,
+    WaitStep,
+    step_json,
+)
 
 MAX_MISSES: Final = 3  # campaigns in a row that do not reproduce a finding before it is retired
 FORMAT: Final = "bulkproof-finding/1"
@@ -119,32 +128,13 @@ def to_json(kept: StoredFinding) -> dict[str, Any]:
         "traits": list(kept.traits),
         "places": list(kept.places),
         "numbers": dict(kept.script.numbers),
-        "steps": [_step_json(step) for step in kept.script.steps],
+        "steps": [step_json(step) for step in kept.script.steps],
         "signs": [_without_empty(asdict(signature)) for signature in kept.signatures],
     }
 
 
 def _without_empty(value: dict[str, Any]) -> dict[str, Any]:
     return {name: inner for name, inner in value.items() if inner or name in {"step", "headers"}}
-
-
-def _step_json(step: Step) -> dict[str, Any]:
-    if isinstance(step, WaitStep):
-        return {"wait": step.seconds}
-    made: dict[str, Any] = {"operation": step.operation, "method": step.method, "path": list(step.path)}
-    made |= {"query": [list(one) for one in step.query]} if step.query else {}
-    made |= {"headers": [list(one) for one in step.headers]} if step.headers else {}
-    made |= {"json": step.data} if step.data is not ABSENT else {}
-    made |= {"text": step.raw.decode("latin-1")} if step.raw else {}
-    made |= {"busy": {**_capture_json(step.busy.at), "words": list(step.busy.words)}} if step.busy is not None else {}
-    made |= {"settle": step.settle} if step.settle else {}
-    return made | ({"learn": [_capture_json(one) for one in step.captures]} if step.captures else {})
-
-
-def _capture_json(capture: Capture) -> dict[str, Any]:
-    made: dict[str, Any] = {"name": capture.name}
-    made |= {"header": capture.header} if capture.header else {"path": list(capture.path)}
-    return made | ({"is_address": True} if capture.is_address else {})
 
 
 def from_json(data: Mapping[str, Any], *, where: str) -> StoredFinding:

@@ -22,7 +22,7 @@ from generators.client.environments import Environment, TargetOptions, connect, 
 from generators.client.session import Budget
 from generators.fuzz.actions import SequenceRunner
 from generators.fuzz.schedule import WIDE
-from generators.fuzz.shards import CampaignConfig, Shard, TaskRun
+from generators.fuzz.shards import CampaignConfig, Shard, TaskRun, oracle_factory_for
 from generators.fuzz.targets import discover_targets
 from generators.fuzz.worker import run_shard
 from generators.oracles.oracle import OracleFactory
@@ -32,6 +32,7 @@ from generators.triage.confirm import Triager
 from generators.triage.corpus import FINDING_FILE, PYTEST_FILE, REPLAY_FILE, SHELL_FILE, Corpus, reproducer_files
 from mockserver.apis.reference_model import sandbox_model
 from mockserver.cli.replay import replay
+from mockserver.mutation_testing.fuzzer import counted_bugs
 from mockserver.testing import served
 
 
@@ -64,11 +65,10 @@ def found_in(job, wanted):
     return found[0]
 
 
-def confirmed(job, one):
+def confirmed(job, one, *, seconds=inf):
     target = open_target(job.contract, job.place, "small")
-    oracle_factory = OracleFactory(contract=job.contract, model_factory=job.model_factory)
     try:
-        return Triager(oracle_factory=oracle_factory, target=target, shrink_seconds=inf).confirm(one)
+        return Triager(oracle_factory=oracle_factory_for(job, one), target=target, shrink_seconds=seconds).confirm(one)
     finally:
         target.close()
 
@@ -128,6 +128,27 @@ def test_each_form_tells_the_bug_from_a_healthy_server(api, bug, wanted, tmp_pat
         fill(contract, used.api(api).url)
         used.bug(bug)
         assert ends(folder, used.api(api).url, monkeypatch) == [1, 1, 1]
+
+
+BUGS = [(api, bug.name) for api in ("genero", "onkey") for bug in counted_bugs(load_bundled(api))]
+SHRINK_SECONDS = 3.0  # a finding need not be small for its forms to agree
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("api", "bug"), BUGS)
+def test_the_forms_agree_on_every_planted_bug(api, bug, tmp_path, monkeypatch):
+    """Whatever is found first of a bug: the command, the script and the test show it, and not on a healthy server."""
+    with served(api, mode="frozen") as server:
+        sick, healthy = server.sandbox("sick"), server.sandbox("healthy")
+        sick.bug(bug)
+        place = TargetOptions(url=sick.api(api).url)
+        model = partial(sandbox_model, api)
+        job = CampaignConfig(contract=load_bundled(api), place=place, model_factory=model, shrinks=False)
+        one = confirmed(job, found_in(job, lambda _: True), seconds=SHRINK_SECONDS)
+        assert (one.confirmed, one.tries) == (3, 3), one.says
+        folder = Corpus(folder=tmp_path).store(one)
+        assert ends(folder, sick.api(api).url, monkeypatch) == [1, 1, 1], one.says
+        assert ends(folder, healthy.api(api).url, monkeypatch) == [0, 0, 0], one.says
 
 
 @pytest.mark.slow

@@ -165,3 +165,13 @@ def test_braces_that_are_no_variable_stay_what_they_are():
     script = parametrise([exchange(1, "/import", sent)], CONTRACT, HERE)
     request = build_request(script.steps[0], script.names(THERE.prefix, THERE.base))
     assert orjson.loads(request.body) == {**sent, "code": "bzzzzz-1"}
+
+
+def test_a_body_that_says_a_name_twice_is_sent_as_it_was():
+    """Its JSON value would say less than its text."""
+    text = b'{"code":"b00000-1","code":2}'
+    call = Request(method="POST", path="/import", body=text)
+    sent = replace(exchange(1, "/import"), request=call)
+    script = parametrise([sent], CONTRACT, HERE)
+    request = build_request(script.steps[0], script.names(THERE.prefix, THERE.base))
+    assert request.body == text.replace(b"b00000", b"bzzzzz")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.openapi.loading import load, load_bundled
-from generators.triage.script import RequestStep, Script, WaitStep
+from generators.triage.script import Capture, RequestStep, Script, WaitStep
 from generators.triage.shrink import Draft, Shrinker, related, slices
 
 CONTRACT = load_bundled("onkey")
@@ -109,23 +109,36 @@ def test_a_request_of_thousands_of_items_takes_few_tries():
 
 @given(st.lists(st.sampled_from(["{{prefix}}1", "{{prefix}}2", "{{v1}}"]), min_size=1, max_size=8), st.data())
 def test_slices_keep_the_evidence_and_what_shares_its_names(names, data):
-    """Every slice has the steps that are evidence as they were, in order, and no step that shares no name with any."""
+    """The last slice has all evidence, each one its last step; none has a step that shares no name with any."""
     script = Script(steps=tuple(asking(one) for one in names))
-    shown = data.draw(st.sets(st.integers(0, len(names) - 1), min_size=1))
+    shown = sorted(data.draw(st.sets(st.integers(0, len(names) - 1), min_size=1)))
     wanted = {names[n] for n in shown}
-    for one in slices(script, sorted(shown), CONTRACT):
-        told = [step.data[0]["properties"]["code"] for step in one.steps]
-        assert told == [name for name in names if name in wanted]
-    assert related(script, sorted(shown), CONTRACT) == [n for n, name in enumerate(names) if name in wanted]
+    some = [[step.data[0]["properties"]["code"] for step in one.steps] for one in slices(script, shown, CONTRACT)]
+    last = names[shown[-1]]
+    near, far = ([name for name in names if name in own] for own in ({last}, wanted))
+    assert some == [[last], [last], near, [names[n] for n in shown], near, far, far]
+    assert related(script, shown, CONTRACT) == [n for n, name in enumerate(names) if name in wanted]
 
 
 def test_a_thin_slice_has_the_items_alone_that_share_a_name():
     """Of a request beside the evidence the items about other records are left out."""
     evidence = asking("{{prefix}}1")
     script = Script(steps=(asking("{{prefix}}1", "{{prefix}}2", "{{prefix}}3"), asking("{{prefix}}9"), evidence))
-    thin, whole = slices(script, [2], CONTRACT)
-    assert thin.steps == (replace(evidence), evidence)
+    alone, referred, near, _, thin, _, whole = slices(script, [2], CONTRACT)
+    assert alone.steps == referred.steps == (evidence,)
+    assert near.steps == thin.steps == (replace(evidence), evidence)
     assert whole.steps == (script.steps[0], evidence)
+
+
+def test_what_an_id_was_told_by_is_kept_and_waits_are_joined():
+    """A step that uses an id needs the one whose response told it, and so on; waits in a row are one wait."""
+    told = tuple(Capture(name=f"id{n}", path=(n,)) for n in (1, 2))
+    first, second = asking("a", captures=told[:1]), asking("{{id1}}", captures=told[1:])
+    wait, other = WaitStep(seconds=1.0), asking("b")
+    script = Script(steps=(wait, wait, first, wait, other, wait, second, other, wait, asking("{{id2}}"), wait))
+    two = WaitStep(seconds=2.0)
+    _, referred, *_ = slices(script, [9], CONTRACT)
+    assert referred.steps == (two, first, two, second, wait, asking("{{id2}}"))
 
 
 @pytest.mark.parametrize(
