@@ -16,7 +16,8 @@ from contracts.messages import Request
 from contracts.openapi.model import ClientIdentity, Contract, Operation
 
 MADE_UP: Final = "bulkproof"
-NOBODY: Final = "$BULKPROOF_AUTH_NONE"
+PLACEHOLDER: Final = "$BULKPROOF_AUTH_"
+NOBODY: Final = f"{PLACEHOLDER}NONE"
 """The value of a header field that is not sent, although a client has one by default."""
 BEARER_TYPES: Final = frozenset(("oauth2", "openIdConnect"))
 DIGEST_FIELDS: Final = ("username", "realm", "nonce", "uri", "response")
@@ -24,6 +25,15 @@ SAMPLES: Final[Mapping[str, str]] = {
     "basic": f"Basic {b64encode(f'{MADE_UP}:{MADE_UP}'.encode()).decode()}",
     "digest": "Digest " + ", ".join(f'{name}="{MADE_UP}"' for name in DIGEST_FIELDS),
 }
+UNKNOWN: Final = f"{MADE_UP}-unknown"  # a token or key that no server knows
+EMPTY_TOKEN: Final = "Bearer "  # noqa: S105 - it is none
+WRONG_BY_SCHEME: Final[Mapping[str, str]] = {
+    "bearer": f"Bearer {UNKNOWN}",
+    "basic": f"Basic {b64encode(f'{MADE_UP}:unknown'.encode()).decode()}",
+    "": UNKNOWN,
+}
+"""Credentials that nobody has, by authentication scheme; the last is a key."""
+WRONG_CREDENTIALS: Final = frozenset((EMPTY_TOKEN, *WRONG_BY_SCHEME.values()))
 CHALLENGES: Final[Mapping[str, str]] = {
     "basic": 'Basic realm="*"',
     "digest": f'Digest realm="*", nonce="{MADE_UP}"',
@@ -102,6 +112,18 @@ def client_of(contract: Contract, operation: Operation, request: Request) -> Cli
     for where, name in key_places(contract, operation):
         given |= {request.headers.get(name)} if where == "header" else {request.parameter(name)}
     return next((one for one in contract.clients if one.auth and one.auth in given), None)
+
+
+def authorization_field(text: str) -> str:
+    """Return the `Authorization` field for `USER:PASSWORD` (Basic), a token (Bearer), or a scheme with credentials."""
+    if not text or " " in text:
+        return text
+    return f"Basic {b64encode(text.encode()).decode()}" if ":" in text else f"Bearer {text}"
+
+
+def placeholder_of(client: str) -> str:
+    """Return what stands for the credentials of a test client wherever a request is shown or stored."""
+    return f"{PLACEHOLDER}{client.upper().replace('-', '_')}"
 
 
 def scheme_of(scheme: Scheme) -> str:

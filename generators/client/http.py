@@ -23,7 +23,7 @@ from contracts.exchange.item_text import MIXED, read_response_parts
 from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Headers, Request, Response, essence
 from contracts.openapi.model import Contract
-from contracts.openapi.security import NOBODY
+from contracts.openapi.security import NOBODY, PLACEHOLDER, authorization_field
 from contracts.schemas.equality import with_integers
 from contracts.syntax.text import format_duration
 
@@ -123,7 +123,7 @@ class HttpClient:
         target = self._prefix + request.path + (f"?{urlencode(query)}" if query else "")
         headers = {
             **{name: self._headers[name] for name in self._headers if name not in request.headers},
-            **{name: self._secret(value) for name, value in request.headers if value != NOBODY},
+            **{name: self._secret(value, name) for name, value in request.headers if value != NOBODY},
         }
         try:
             self._connection.request(request.method, target, body=request.body or None, headers=headers)
@@ -133,12 +133,15 @@ class HttpClient:
             reason = str(error) or type(error).__name__
             raise NoAnswerError(f"{request.method} {self.base}{request.path}: {reason}") from None
 
-    def _secret(self, text: str) -> str:
-        """Return a text with the secret in it that a placeholder stands for."""
-        if "$" in text:
-            for placeholder, secret in self._credentials.items():
-                text = secret if text == placeholder else text.replace(f"={placeholder}", f"={secret}")
-        return text
+    def _secret(self, text: str, field: str = "") -> str:
+        """Return a text with the secret that a placeholder stands for; `field` is the header field that it is in."""
+        if PLACEHOLDER not in text:
+            return text
+        secret = self._credentials.get(text)
+        if secret is not None:
+            return authorization_field(secret) if field.lower() == "authorization" else secret
+        name, _, placeholder = text.partition("=")  # of a cookie
+        return f"{name}={self._credentials[placeholder]}" if placeholder in self._credentials else text
 
     def advance(self, by: timedelta) -> None:
         """Sleep in real time."""

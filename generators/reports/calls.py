@@ -15,6 +15,7 @@ import orjson
 from contracts.exchange.locations import find
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Contract
+from contracts.openapi.security import PLACEHOLDER
 from contracts.syntax.text import clipped
 from generators.triage.corpus import step_target
 from generators.triage.script import RequestStep, Script, Step, raw_bytes
@@ -141,7 +142,8 @@ def curl(
 def _field(name: str, value: str) -> str:
     """Return a header field as the shell reads it; a credential is an environment variable."""
     if name.lower() in SECRET_HEADERS:
-        return _secret_field(name).removeprefix("-H ")
+        own = quote(f"{name}: ") + f'"{value}"' if value.startswith(PLACEHOLDER) else ""
+        return own or _secret_field(name).removeprefix("-H ")
     return quote(f"{name}: {value}" if value else f"{name};")
 
 

@@ -15,6 +15,7 @@ from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Contract
 from contracts.openapi.routing import split_path
+from contracts.openapi.security import PLACEHOLDER, WRONG_CREDENTIALS
 from contracts.syntax.text import tokens_of
 from generators.client.environments import NUMBERS_PER_ENVIRONMENT, Environment
 from generators.client.session import TraceEvent, settling_times
@@ -58,6 +59,7 @@ def parametrise(
         ids=id_members(contract),
         paths={one.id: one.path for one in contract.operations},
         settling=settling_times(contract),
+        public=frozenset(one.auth for one in contract.clients if one.auth),
     )
     steps = [
         WaitStep(seconds=one) if isinstance(one, float) else parametriser.request_step(n, one)
@@ -125,6 +127,7 @@ class Parametriser:
     ids: frozenset[str]
     paths: Mapping[str, str] = field(default_factory=dict)
     settling: Mapping[str, timedelta] = field(default_factory=dict)
+    public: frozenset[str] = frozenset()
     sent_values: set[str] = field(default_factory=set)
     candidates: dict[str, CaptureCandidate] = field(default_factory=dict)
     used: dict[int, list[Capture]] = field(default_factory=dict)
@@ -139,15 +142,18 @@ class Parametriser:
             method=request.method,
             path=tuple(map(self._segment, split_path(self.paths.get(exchange.operation or "", ""), request.path))),
             query=tuple((name, self._text(value)) for name, value in request.query),
-            headers=tuple(
-                (name, self._text(value)) for name, value in request.headers if name.lower() not in CONNECTION_HEADERS
-            ),
+            headers=tuple((name, self._text(value)) for name, value in request.headers if self._is_kept(name, value)),
             settle=self.settling.get(exchange.operation or "", timedelta(0)).total_seconds(),
             data=ABSENT if data is ABSENT else self._with_variables(data, is_id=False),
             raw=raw_bytes(self._text(request.body.decode("utf-8", "surrogateescape"))) if data is ABSENT else b"",
         )
         self.collect_candidates(n, exchange, data)
         return request_step
+
+    def _is_kept(self, name: str, value: str) -> bool:
+        """Return whether a header field belongs to the script: one of a test client does, that of all others not."""
+        is_own = name.lower() == "authorization" and (PLACEHOLDER in value or value in self.public | WRONG_CREDENTIALS)
+        return is_own or name.lower() not in CONNECTION_HEADERS
 
     def _segment(self, parts: Sequence[str]) -> str:
         """Return a path segment with variables; the values of its template variables are at odd indices."""

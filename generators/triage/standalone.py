@@ -2,7 +2,8 @@
 
 Usage: replay.py [URL]     by default BULKPROOF_URL, else where the finding was made
 Exit code: 1 the finding is reproduced, 0 it is not, 2 the replay could not run.
-It reads the finding.json beside it. BULKPROOF_AUTH is the value of an Authorization header.
+It reads the finding.json beside it. BULKPROOF_AUTH is the value of an Authorization header, BULKPROOF_AUTH_ALICE that
+of the test client alice.
 """
 
 import json
@@ -24,6 +25,7 @@ DELAYS = (0.1, 0.2, 0.4, 0.8, 1.6, *(2.0,) * 9)  # seconds between two polls of 
 TRAVELLING = frozenset(("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"))
 DIGITS = 20  # of a text that becomes a number
 RETRIES = 8  # repetitions of a request that is answered with 429 and Retry-After
+NOBODY = "$BULKPROOF_AUTH_NONE"  # a field that is not sent, although others have one
 ABSENT = object()  # the JSON value of a body that is none
 Response = tuple[int, Mapping[str, str], Any]
 """Status, headers by lower-case name, and the JSON value of the body."""
@@ -112,7 +114,8 @@ class Server:
         """Send a request to a path of the server and return its response. Raises OSError, HTTPException."""
         auth = {"Authorization": os.environ["BULKPROOF_AUTH"]} if os.environ.get("BULKPROOF_AUTH") else {}
         connection = self.kind(self.netloc, timeout=60)
-        connection.request(method, f"{path}?{query}" if query else path, body or None, {**auth, **headers})
+        fields = {name: secret_of(value) for name, value in {**auth, **headers}.items() if value != NOBODY}
+        connection.request(method, f"{path}?{query}" if query else path, body or None, fields)
         response = connection.getresponse()
         fields, raw = {name.lower(): value for name, value in response.getheaders()}, response.read()
         connection.close()
@@ -147,6 +150,11 @@ def seconds_of(retry_after: str) -> float:
     except ValueError:
         return 1.0
     return min(max(until - time.time(), 0.0) + 0.1, 60.0)
+
+
+def secret_of(value: str) -> str:
+    """Return the credentials that the environment has for a placeholder; any other value as it is."""
+    return os.environ.get(value[1:], value) if value.startswith("$BULKPROOF_AUTH_") else value
 
 
 def fill(value: Any, names: Mapping[str, str]) -> Any:

@@ -1,11 +1,11 @@
 """Options of commands that send requests to an implementation: its URL, and fields of every request."""
 
+import os
 import re
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
@@ -13,6 +13,7 @@ from mockserver.cli.options import tell_repairs
 
 if TYPE_CHECKING:
     from contracts.openapi.loading import LoadOptions
+    from contracts.openapi.model import Contract
     from generators.client.environments import TargetOptions
     from generators.oracles.facts import Assumptions
     from mockserver.api.model import Api
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 DURATION_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 URL_PATTERN: Final = re.compile(r"https?://[^/?#\s]+")
+NAMED_CREDENTIALS: Final = re.compile(r"([a-z][a-z0-9-]*)=([^=].*)", re.DOTALL)
 SALT: Final = re.compile("[0-9a-z]{5}")
 DURATION_PATTERN: Final = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
 
@@ -42,12 +44,21 @@ def headers(context: click.Context, parameter: click.Parameter, values: tuple[st
     return {name.strip(): value.strip() for name, _, value in (one.partition(":") for one in values)}
 
 
-def authorization(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    """Return the `Authorization` field for `USER:PASSWORD` (Basic), a token (Bearer), or a scheme with credentials."""
-    del context, parameter
-    if not value or " " in value:
-        return value
-    return f"Basic {b64encode(value.encode()).decode()}" if ":" in value else f"Bearer {value}"
+class Credentials(NamedTuple):
+    """The credentials of every request, and those of test clients by name."""
+
+    default: str = ""
+    named: Mapping[str, str] = {}
+
+
+def credentials(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> Credentials:
+    """Parse credentials, of all requests or as `NAME=` of a test client; by default those of the environment."""
+    del parameter
+    named = {found[1]: found[2] for value in values if (found := NAMED_CREDENTIALS.fullmatch(value))}
+    plain = [value for value in values if not NAMED_CREDENTIALS.fullmatch(value)]
+    if len(plain) > 1:
+        raise click.UsageError("--auth is given twice without the name of a test client; write NAME=...", context)
+    return Credentials((plain or [os.environ.get("BULKPROOF_AUTH", "")])[0], named)
 
 
 def pairs(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -103,11 +114,14 @@ ASSUMPTIONS: Final = click.option(
 
 def place_of(url: str, given: Mapping[str, Any]) -> "TargetOptions":
     """Return the address of an implementation from the options of `target`."""
+    from contracts.openapi.security import authorization_field, placeholder_of
     from generators.client.environments import TargetOptions
 
-    headers = {**given["headers"], **({"Authorization": given["auth"]} if given["auth"] else {})}
+    default, clients = given["auth"]
+    headers = {**given["headers"], **({"Authorization": authorization_field(default)} if default else {})}
+    secrets = {placeholder_of(name): secret for name, secret in clients.items()}
     named = {name: given[name] for name in ("control_token", "timeout", "rate")}
-    return TargetOptions(url=url, headers=headers, **named)
+    return TargetOptions(url=url, headers=headers, credentials=secrets, **named)
 
 
 def api_of(api: str, mount: str | None, place: "TargetOptions", reading: "LoadOptions") -> "Api":
@@ -119,10 +133,28 @@ def api_of(api: str, mount: str | None, place: "TargetOptions", reading: "LoadOp
 
     loaded = find_sources((api,), reading)[0].load()
     tell_repairs(loaded.contract.repairs, api)
+    loaded = replace(loaded, contract=_with_clients(loaded.contract, place))
     if mount is None:
         return replace(loaded, contract=as_served(loaded.contract, place))
     mounted = replace(loaded.contract, mount=f"/{mount.strip('/')}" if mount.strip("/") else "")
     return replace(loaded, contract=mounted)
+
+
+def _with_clients(contract: "Contract", place: "TargetOptions") -> "Contract":
+    """Return a contract whose test clients have the given credentials. Raises MisuseError: one is not named there."""
+    from dataclasses import replace
+
+    from contracts.errors import MisuseError
+    from contracts.openapi.security import placeholder_of
+
+    known = {placeholder_of(one.name): one for one in contract.clients}
+    for placeholder in place.credentials:
+        if placeholder not in known:
+            names = ", ".join(one.name for one in contract.clients)
+            cure = f"Known: {names}." if names else "Name it in x-test-clients of the document."
+            raise MisuseError(f"--auth names a test client that {contract.title} does not have.", cure=cure)
+    given = {one.name: replace(one, auth=at) for at, one in known.items() if at in place.credentials}
+    return replace(contract, clients=tuple(given.get(one.name, one) for one in contract.clients))
 
 
 class Output(click.Path):
@@ -141,12 +173,11 @@ OPTIONS: Final = (
     click.option("--mount", metavar="PATH", help="Base path of the API on that server, instead of the contract's."),
     click.option(
         "--auth",
-        callback=authorization,
-        default="",
-        metavar="TOKEN|USER:PASSWORD",
-        envvar="BULKPROOF_AUTH",
-        show_envvar=True,
-        help="Authorization header: a bearer token, USER:PASSWORD, or a scheme with credentials, such as 'Bearer x'.",
+        multiple=True,
+        callback=credentials,
+        metavar="[NAME=]TOKEN|USER:PASSWORD",
+        help="Authorization header: a bearer token, USER:PASSWORD, or a scheme with credentials, such as 'Bearer x'. "
+        "Default: BULKPROOF_AUTH. With NAME= those of a test client of the contract; repeatable.",
     ),
     click.option(
         "--header",

@@ -4,7 +4,6 @@ Begin with `credentials`. Schemes are those of the OpenAPI Specification; challe
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +11,7 @@ from typing import Final
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.messages import Exchange, Request
 from contracts.openapi.model import Contract, Operation
-from contracts.openapi.security import as_client, scheme_of, without_credentials
+from contracts.openapi.security import EMPTY_TOKEN, WRONG_BY_SCHEME, as_client, scheme_of, without_credentials
 from contracts.openapi.validation import validate_response
 from generators.check.specimens import carry_out, specimen_of, specimen_or_request
 from generators.client.session import Session
@@ -22,14 +21,7 @@ from generators.oracles.response_laws import SERVER_FAULT
 
 LAW: Final = "credentials"
 UNAUTHORIZED: Final = 401
-UNKNOWN: Final = "bulkproof-unknown"  # a token or key that no server knows
 QUOTED: Final = re.compile(r'"[^"]*"')
-SAMPLES: Final = {
-    "bearer": f"Bearer {UNKNOWN}",
-    "basic": f"Basic {b64encode(b'bulkproof:unknown').decode()}",
-    "": UNKNOWN,
-}
-"""Credentials that nobody has, by authentication scheme; the last is a key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +68,10 @@ def _attempts(session: Session, operation: Operation, request: Request) -> Itera
     if all(operation.security) and session.asks_for_credentials:
         yield Attempt(what="no credentials", request=without_credentials(contract, operation, request))
         if word == "bearer":
-            yield Attempt(what="an empty token", request=as_client(contract, operation, request, "Bearer "))
-        if word in SAMPLES and session.has_valid_credentials(operation):
-            sent = as_client(contract, operation, request, SAMPLES[word])
+            yield Attempt(what="an empty token", request=as_client(contract, operation, request, EMPTY_TOKEN))
+        wrong = WRONG_BY_SCHEME.get(word)
+        if wrong is not None and session.has_valid_credentials(operation):
+            sent = as_client(contract, operation, request, wrong)
             yield Attempt(what="credentials that nobody has", request=sent)
     for client in contract.clients:
         if client.auth and client.refused is not None:

@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from contracts.errors import MisuseError
+from contracts.openapi.security import authorization_field
 from generators.check import run as run_module
+from generators.client.http import HttpClient
 from mockserver.cli import main
-from mockserver.cli.target import assumptions_of, authorization, seconds
+from mockserver.cli.target import assumptions_of, credentials, seconds
 
 BUG = {"scenarios": [{"name": "too-long", "rules": [{"then": {"bug": "overlong-accepted"}}]}]}
 ASSUMED_BUG = {"scenarios": [{"name": "blames", "rules": [{"then": {"bug": "neighbour-fails"}}]}]}
@@ -196,7 +198,7 @@ def test_a_broken_contract_is_misuse(tmp_path):
 def test_how_lengths_and_credentials_are_written():
     """Lengths have a unit or are seconds; credentials are a pair, a token, or what is written."""
     assert [seconds(None, None, text) for text in ("90", "90s", "1.5m", "2h")] == [90.0, 90.0, 90.0, 7200.0]
-    told = [authorization(None, None, text) for text in ("", "abc", "me:secret", "Digest abc")]
+    told = [authorization_field(text) for text in ("", "abc", "me:secret", "Digest abc")]
     assert told == ["", "Bearer abc", "Basic bWU6c2VjcmV0", "Digest abc"]
 
 
@@ -266,3 +268,27 @@ def test_what_was_found_before_the_server_went_is_told(genero, tmp_path, monkeyp
     assert (code, error) == (2, "Error: the server is gone.\n")
     head, *rows = [json.loads(line) for line in written()["jsonl"].splitlines()]
     assert (head["error"], [one["status"] for one in rows]) == ("the server is gone.", ["failed"])
+
+
+def test_credentials_may_be_those_of_test_clients():
+    """A name that begins the value is that of a client; tokens with an equals sign, Basic and schemes are none."""
+    told = credentials(None, None, ("bob=secret", "Bearer a=b", "al-1=x=y"))
+    assert told == ("Bearer a=b", {"bob": "secret", "al-1": "x=y"})
+    assert credentials(None, None, ("dG9rZW4=",)) == ("dG9rZW4=", {})
+    assert credentials(None, None, ("me:a=b",)) == ("me:a=b", {})
+
+
+def test_a_client_that_the_document_does_not_name_is_refused():
+    """Its known clients are told."""
+    done = CliRunner().invoke(main, ["check", "genero", "--url", "http://127.0.0.1:9", "--auth", "sngle=x"])
+    assert done.exit_code == 2
+    assert "Known: multi, single, unknown." in done.output
+
+
+def test_a_placeholder_is_replaced_where_a_request_is_sent():
+    """The secret of a client stands in the field, the query or the cookie that is sent, and nowhere else."""
+    secret = HttpClient("http://127.0.0.1:9", credentials={"$BULKPROOF_AUTH_BOB": "bobs"})._secret  # noqa: SLF001 - as sent
+    assert secret("$BULKPROOF_AUTH_BOB", "Authorization") == "Bearer bobs"
+    assert secret("$BULKPROOF_AUTH_BOB", "X-Key") == secret("$BULKPROOF_AUTH_BOB") == "bobs"
+    assert secret("session=$BULKPROOF_AUTH_BOB", "Cookie") == "session=bobs"
+    assert secret("$BULKPROOF_AUTH_ANN", "Authorization") == "$BULKPROOF_AUTH_ANN"
