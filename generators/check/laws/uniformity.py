@@ -138,12 +138,12 @@ def _judge_failures(context: SiteContext, size: int) -> Iterator[Finding]:
     if not cases or valid is None:
         return
     cases = [one for one in cases if _can_be_many(context, one)]
-    few = perform(prepare_trial(context, [valid, *cases]), SendOptions(unit="item"))
+    few = perform(prepare_trial(context, [valid, *cases], alike=True), SendOptions(unit="item"))
     failing = [case for n, case in enumerate(cases, 1) if not few.refused and few.result(n) == "failed"]
     if not failing or few.result(0) == "failed":
         return
     many = list(islice(cycle([*failing, *failing, *failing, valid]), size))
-    done = perform(prepare_trial(context, many), SendOptions(unit="item"))
+    done = perform(prepare_trial(context, many, alike=True), SendOptions(unit="item"))
     if done.refused:
         says = f"a request of {size} items of which most fail is refused ({done.status}), one with a few is not"
         yield trial_finding(LAW, "many failures are refused", says, few, done)
