@@ -263,6 +263,7 @@ class ReadOracle:
         if entry.present is not None:
             yield from self._compare(entry, resource, body, exchange)
         self._state_model.put(self._updated_state(entry, resource, body, exchange))
+        self._state_model.unknown.pop((where, key_text(key)), None)
 
     def _compare(self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange) -> Iterator[Finding]:
         if entry.present is not (body is not ABSENT):
@@ -341,7 +342,8 @@ class ReadOracle:
 
     def _updated_state(self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange) -> RecordState:
         if body is ABSENT:
-            return replace(entry, present=False, at=exchange)
+            is_ours = self._is_exclusive or entry.existed or self._state_model.is_generated(entry.key)
+            return replace(entry, present=False if is_ours else None, at=exchange)
         shown = self._reader(resource).key(body)
         version = self._reader(resource).version(body)
         number = version if isinstance(version, int) else None

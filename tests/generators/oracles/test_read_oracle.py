@@ -276,6 +276,15 @@ def test_pages_are_parts_of_the_whole_list():
     ]
 
 
+@pytest.mark.parametrize(("key", "present"), [(7, None), (ENVIRONMENT.base, False)], ids=["theirs", "ours"])
+def test_a_key_that_is_not_taken_may_be_the_next_of_others(key, present):
+    """Where others write too, only names of ours stay absent."""
+    model = state(book(key, present=None))
+    assert reads(model, ("books", key, ABSENT), is_exclusive=False) == []
+    assert model.find(place("books"), key).present is present
+    assert list(model.unknown) == []
+
+
 def test_a_state_model_needs_no_schemas():
     """Without them values are compared as they are."""
     assert StateModel({}, ENVIRONMENT).find(place("authors"), ANN) is None
