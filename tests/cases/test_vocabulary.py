@@ -22,7 +22,9 @@ HERE = Path(__file__).parent
 CASES = [case for file in sorted(HERE.glob("**/*.case")) for case in read_cases(file)]
 SCHEMA = published_schema("x-bulk")
 OUTCOMES = re.compile(r"^/(?:reply|job)/outcomes")  # the same members in both places
-KINDS = re.compile(r"^(outcomes/(?:codes|statuses)|/job/state/set)/.*")  # one table for all kinds of faults or states
+KINDS = re.compile(
+    r"^(outcomes/(?:codes|statuses)|/job/state/set|/job/(?:steps/)?failedIf)/.*"
+)  # one table for all kinds of faults or states
 COMMON = (
     "/items /items/at /items/min /items/max /effect /effect/action /effect/like /effect/payload "
     "/key /key/by /key/by=index /unit /unit/of /order /order/run /order/run=listed /reply /reply/status "
@@ -112,8 +114,15 @@ SERVED = {
     "contract_only/meilisearch: The summary": "/job/id /job/set /job/state/set",
     "contract_only/meilisearch: A task with one bad": "/job/error",
     "contract_only/operations: Items that stand alone": "/job/handleAs",
-    "onkey/messages": "outcomes/many",
-    "genero/jobs": "/job/every /job/timeout /x-source",
+    "onkey/messages": (
+        "outcomes/many outcomes/alike outcomes/memberAs outcomes/members /job/failedIf /job/steps /job/steps/at "
+        "/job/steps/failedIf /job/steps/outcomes /job/times /job/times/created /job/times/started /job/times/ended"
+    ),
+    "genero/jobs": (
+        "/job/every /job/timeout /x-source /job/lookUp /job/within outcomes/every outcomes/names /guard/faults "
+        "/guard/faults/at /guard/faults/every /guard/faults/items /guard/faults/pointer /guard/faults/rule "
+        "/guard/faults/total"
+    ),
     "contract_only/messagebatches: The counters stand in the batch": (
         "outcomes/as=lines /job/progress/done /job/progress/failed"
     ),

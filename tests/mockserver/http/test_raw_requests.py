@@ -121,6 +121,8 @@ def test_each_request_has_its_answer(port, request_bytes, status):
 
 def test_head_has_no_body(port):
     """An answer to HEAD is its headers alone."""
+    body = b'[{"id":"a"}]'
+    assert read(talk(port, POST + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)))[0] == 200
     received = talk(port, b"HEAD /things/boxes/a HTTP/1.1\r\n" + HOST + b"\r\n")
     assert received.startswith(b"HTTP/1.1 200 ")
     assert received.endswith(b"\r\n\r\n")
