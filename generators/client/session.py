@@ -199,6 +199,7 @@ class Session:
 
     def exchange(self, request: Request, *, is_observed: bool = True) -> Exchange:
         """Send a request once. Raises NoAnswerError, DeadlineExceededError, and MisuseError of the guard."""
+        is_observed = is_observed and self.identity is None  # what other clients see is theirs
         operation = self.operation_of(request)
         self.last_operation = operation.id if operation is not None else ""
         try:

@@ -7,10 +7,10 @@ from random import Random
 import pytest
 from in_process import InProcess
 
-from contracts.messages import Headers, Response
+from contracts.messages import Headers, Request, Response
 from generators.check.elsewhere import similar_id
 from generators.check.run import FindingFound, LawAnswered, run_checks
-from generators.client.session import Budget
+from generators.client.session import Budget, Session
 from mockserver.apis.sources import find_sources
 
 DOCUMENT = Path(__file__).parent / "data" / "tenants.yaml"
@@ -137,3 +137,25 @@ def test_a_similar_id_has_the_form_of_the_id_and_is_another(key):
         assert made != key
         assert len(str(made)) == len(str(key))
         assert str(made)[14:15] == str(key)[14:15]
+
+
+def test_what_is_sent_as_another_client_is_not_observed():
+    """The state model knows one client alone: what others see and do is theirs."""
+    api = find_sources((str(DOCUMENT),))[0].load()
+    seen = []
+
+    class Observer:
+        def observe(self, exchange):
+            seen.append(exchange.n)
+
+        def observe_failure(self, operation, error):
+            raise AssertionError(operation, error)
+
+    session = Session(api.contract, Guarded(api), observer=Observer())
+    asked = Request(method="GET", path="/north/notes")
+    assert session.send(asked).response.status == 200
+    session.identity = next(one for one in api.contract.clients if one.name == "bob")
+    other = session.send(asked)
+    assert other.response.status == 200
+    assert other.request.headers.get("Authorization") == "Bearer bob-token"
+    assert seen == [1]
