@@ -14,7 +14,7 @@ from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
 from contracts.exchange.outcomes import created_key, listed_records, page_total
 from contracts.messages import ABSENT, Exchange, ExchangeHistory
 from contracts.openapi.model import Operation
-from contracts.schemas.equality import canonical, key_text, stored_part
+from contracts.schemas.equality import canonical, has_spellings, key_text, stored_part
 from contracts.schemas.schema_set import Schema
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_context_of, record_factory_of
@@ -100,18 +100,22 @@ def find_records(session: Session, site: RecordSite, markers: Sequence[object]) 
     found: dict[str, Snapshot] = {}
     missing, reader = UNKNOWN, site.reader
     schema = record_factory_of(session, site.resource).schema
+    members = schema.members() if schema is not None else {}
+    spelled = {name: one for name, one in members.items() if has_spellings(one)}
     for exchange, bodies, is_last in _pages(session, site) if wanted else ():
         for body in bodies:
-            for marker in wanted.intersection(_scalars(canonical(schema, dict(reader.members(body))))):
+            for marker in wanted.intersection(_scalars(reader.members(body), spelled)):
                 copies = found[marker].copies + 1 if marker in found else 1
                 found[marker] = replace(snapshot_of(session, site, body, exchange), copies=copies)
         missing = Snapshot(present=False, exchange=exchange) if is_last else UNKNOWN
     return [UNKNOWN if marker is None else found.get(key_text(marker), missing) for marker in markers]
 
 
-def _scalars(members: object) -> Iterator[str]:
-    values = members.values() if isinstance(members, dict) else ()
-    return (key_text(value) for value in values if isinstance(value, str | int))
+def _scalars(members: Mapping[str, object], spelled: Mapping[str, Schema]) -> Iterator[str]:
+    """Yield the texts and numbers among the members of a record as keys are written."""
+    for name, value in members.items():
+        if isinstance(value, str | int | float):
+            yield key_text(canonical(spelled[name], value) if name in spelled else value)
 
 
 def _pages(session: Session, site: RecordSite) -> Iterator[tuple[Exchange, Sequence[object], bool]]:
@@ -231,14 +235,13 @@ def _create_singly(session: Session, site: RecordSite, members: Sequence[Members
     action = next((name for name in ("create", "upsert", "replace") if _can_create(site, name)), None)
     if action is None:
         return None
-    keys: list[object] = []
+    exchanges: list[Exchange] = []
     for one in members:
-        exchange = session.send(write_request(site, action, one, key=one.get(site.resource.key)).request())
-        key = key_of_created(session, site, exchange, one, names)
-        if exchange.response.status not in SUCCESS_STATUS or key is ABSENT:
+        exchanges.append(session.send(write_request(site, action, one, key=one.get(site.resource.key)).request()))
+        if exchanges[-1].response.status not in SUCCESS_STATUS:
             return None
-        keys.append(key)
-    return keys
+    keys = keys_of_created(session, site, exchanges, members, names)
+    return keys if ABSENT not in keys else None
 
 
 def _can_create(site: RecordSite, action: str) -> bool:
@@ -247,14 +250,21 @@ def _can_create(site: RecordSite, action: str) -> bool:
 
 def key_of_created(session: Session, site: RecordSite, exchange: Exchange, members: Members, names: Names) -> object:
     """Return the key of a created record: its own, or from the body, the Location header, or a list; else ABSENT."""
-    resource = site.resource
-    if not resource.assigned:
-        return members.get(resource.key, ABSENT)
-    told = created_key(session.contract, session.router, site.reader, exchange.response)
-    if told is not ABSENT:
-        return told
-    found = find_records(session, site, [names.marker(members)])[0]
-    return found.key if found.present else ABSENT
+    return keys_of_created(session, site, [exchange], [members], names)[0]
+
+
+def keys_of_created(
+    session: Session, site: RecordSite, exchanges: Sequence[Exchange], members: Sequence[Members], names: Names
+) -> list[object]:
+    """Return the keys of created records; those that no response tells are looked up in one list."""
+    if not site.resource.assigned:
+        return [one.get(site.resource.key, ABSENT) for one in members]
+    keys = [created_key(session.contract, session.router, site.reader, one.response) for one in exchanges]
+    untold = [n for n, key in enumerate(keys) if key is ABSENT]
+    found = find_records(session, site, [names.marker(members[n]) for n in untold]) if untold else ()
+    for n, one in zip(untold, found, strict=True):
+        keys[n] = one.key if one.present else ABSENT
+    return keys
 
 
 def _create_in_bulk(

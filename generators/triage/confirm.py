@@ -43,7 +43,7 @@ from generators.triage.stored_finding import (
 
 CONFIRMATIONS: Final = 3
 MAX_SHRINK_SECONDS: Final = 10.0  # for one finding
-MAX_SHRINK_TRIES: Final = 400
+MAX_SHRINK_TRIES: Final = 1500
 DURATION_MARGIN: Final = 1.3  # factor by which a replay may take longer than the last one
 RESERVED_SECONDS: Final = 0.2  # of the remaining time that are not planned
 ReplayOutcome: TypeAlias = tuple[str | None, list[ResponseSignature]]
@@ -102,10 +102,14 @@ class Triager:
             url=base_url_of(self.oracle_factory.contract, url),
             mount=self.oracle_factory.contract.mount,
             cause=seen.cause,
-            traits=tuple(f"{name}={version}" for name, version in sorted(self.oracle_factory.first_versions.items())),
+            traits=self._traits(),
             places=places,
             assumed=any(one.assumed for one in self.oracle_factory.fact_finder.facts(places)),
         )
+
+    def _traits(self) -> tuple[str, ...]:
+        """Return what the oracle has learned of the implementation: the first version of each resource's records."""
+        return tuple(f"{name}={version}" for name, version in sorted(self.oracle_factory.first_versions.items()))
 
     def _initial_signatures(self, seen: Observation, script: Script) -> Iterator[ResponseSignature]:
         numbers = {one.n for one in seen.finding.evidence}
@@ -156,7 +160,7 @@ class Triager:
         if tried is not None and not tried.confirmed and ready.shows is not None:
             large = _tidied(ready.kept)
             tried = self._with_attempts(large, self._replays(large, CONFIRMATIONS)) or tried
-        return kept if tried is None else self._with_side_findings(tried)
+        return kept if tried is None else replace(self._with_side_findings(tried), traits=self._traits())
 
     def _with_captures(self, kept: StoredFinding) -> StoredFinding:
         """Return a finding whose script captures every id in its evidence that an earlier response had."""

@@ -242,10 +242,10 @@ def _judge_near_items(context: SiteContext, known: CreatedRecord, absent: Sequen
     for n, (one, key) in enumerate(zip(trial.items, absent, strict=True)):
         content = replace(one.content, target=key, version=one.content.version and known.version)
         trial.items[n] = replace(one, raw=context.item(content, trial.rng(n)))
-    session, site = context.session, context.site
+    session, site = context.session, context.site  # the records of the trial may have got keys that were absent before
     before = read_record(session, site, known.key)
-    slots = range(len(absent))
-    for some in [slots] if unit == "item" else [[slot] for slot in slots]:
+    slots = [slot for slot, key in enumerate(absent) if read_record(session, site, key).present is False]
+    for some in [slots] if unit == "item" and slots else [[slot] for slot in slots]:
         done = perform(trial, SendOptions(unit=unit, order=some))
         after = read_record(session, site, known.key)
         told = [slot for slot in some if not done.refused and done.result(slot) == "done"]
