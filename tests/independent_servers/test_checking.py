@@ -1,7 +1,11 @@
-"""Checking servers that share no code with the sandbox: a law alone is silent on right ones, and finds its bugs."""
+"""Checking servers that share no code with the sandbox: a law alone is silent on right ones, and finds its bugs.
+
+One bug of each law is tried on each server; `BULKPROOF_TEST_ALL=1` tries all.
+"""
 
 import pytest
 from click.testing import CliRunner
+from sampling import some
 
 from mockserver.cli import main
 
@@ -174,7 +178,7 @@ def check(api: str, url: str, law: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-@pytest.mark.parametrize(("api", "law"), BUGS)
+@pytest.mark.parametrize(("api", "law"), some(BUGS, 8))
 def test_a_law_is_silent_on_a_right_server(api, law, start):
     """What was written from the same pages, and is right, is not accused of anything."""
     code, says = check(api, start(api, ""), law)
@@ -182,7 +186,7 @@ def test_a_law_is_silent_on_a_right_server(api, law, start):
     assert "passed" in says
 
 
-@pytest.mark.parametrize(("api", "law", "bug"), [(*key, bug) for key, bugs in BUGS.items() for bug in bugs])
+@pytest.mark.parametrize(("api", "law", "bug"), [(*key, bug) for key, bugs in BUGS.items() for bug in some(bugs, 1)])
 def test_a_law_finds_its_bugs(api, law, bug, start):
     """A bug of the law's kind is found by it."""
     code, says = check(api, start(api, bug), law)
