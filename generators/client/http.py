@@ -9,7 +9,7 @@ import selectors
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from secrets import token_hex
 from threading import Lock
 from time import monotonic, sleep
@@ -127,7 +127,8 @@ class HttpClient:
         }
         try:
             self._connection.request(request.method, target, body=request.body or None, headers=headers)
-            return _response(self._connection.getresponse())
+            response = self._connection.getresponse()
+            return response_of(response.status, Headers(response.getheaders()), response.read())
         except (HTTPException, OSError) as error:
             self._connection.close()
             reason = str(error) or type(error).__name__
@@ -209,15 +210,15 @@ def _port(parts: Any, base: str) -> int | None:
     return port
 
 
-def _response(response: HTTPResponse) -> Response:
-    body = response.read()
-    data = json_of(body)
-    media = response.getheader("Content-Type", "")
+def response_of(status: int, headers: Headers, body: bytes) -> Response:
+    """Return a response with its content read: JSON, or the HTTP responses in the parts of a `multipart/mixed` body."""
+    media = headers.get("Content-Type") or ""
     if essence(media) == MIXED and (parts := read_response_parts(media, body)) is not None:
-        return Response(status=response.status, headers=Headers(response.getheaders()), body=body, data=parts)
-    if INTEGER_AS_FLOAT.search(body):
-        data = with_integers(data)
-    return Response(status=response.status, headers=Headers(response.getheaders()), body=body, data=data)
+        return Response(status=status, headers=headers, body=body, data=parts)
+    data = json_of(body)
+    return Response(
+        status=status, headers=headers, body=body, data=with_integers(data) if INTEGER_AS_FLOAT.search(body) else data
+    )
 
 
 OK_STATUS: Final = 200

@@ -107,14 +107,13 @@ def _surplus_outcomes(view: BulkExchange, report: OutcomeReport) -> Iterator[Fin
 def key(view: BulkExchange) -> Iterator[Finding]:
     """Yield outcomes whose key is no key of the request, or occurs twice.
 
-    An outcome of an item that is no object, or has no usable key, may have one that its schema demands.
+    An outcome of an item that has no usable key may have one that its schema demands.
     """
     for report in view.reports:
         keyed = [entry for entry in report.entries if _is_key(entry.key)]
         foreign = [entry for entry in keyed if not entry.items]
         keyless = [one for one in view.request.items if not _is_key(one.key)]
-        odd = [one for one in keyless if one.key not in (ABSENT, None) or not isinstance(one.raw, dict)]
-        if len(foreign) > len(odd):
+        if len(foreign) > len(keyless):
             says = f"outcome {foreign[0].place} has the key {short(foreign[0].key)}, which is no key of the request"
             yield view_finding("key", view, "foreign key", says, report)
         unkeyed = [entry for entry in report.entries if entry.key is ABSENT and entry.failed and not entry.items]

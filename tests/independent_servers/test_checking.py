@@ -1,6 +1,6 @@
 """Checking servers that share no code with the sandbox: a law alone is silent on right ones, and finds its bugs.
 
-One bug of each law is tried on each server; `BULKPROOF_TEST_ALL=1` tries all.
+Some bugs are tried; `BULKPROOF_TEST_ALL=1` tries all.
 """
 
 import pytest
@@ -178,7 +178,7 @@ def check(api: str, url: str, law: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-@pytest.mark.parametrize(("api", "law"), some(BUGS, 8))
+@pytest.mark.parametrize(("api", "law"), some(BUGS, 3))
 def test_a_law_is_silent_on_a_right_server(api, law, start):
     """What was written from the same pages, and is right, is not accused of anything."""
     code, says = check(api, start(api, ""), law)
@@ -186,7 +186,7 @@ def test_a_law_is_silent_on_a_right_server(api, law, start):
     assert "passed" in says
 
 
-@pytest.mark.parametrize(("api", "law", "bug"), [(*key, bug) for key, bugs in BUGS.items() for bug in some(bugs, 1)])
+@pytest.mark.parametrize(("api", "law", "bug"), some([(*key, bug) for key, bugs in BUGS.items() for bug in bugs], 8))
 def test_a_law_finds_its_bugs(api, law, bug, start):
     """A bug of the law's kind is found by it."""
     code, says = check(api, start(api, bug), law)

@@ -4,6 +4,7 @@ from importlib import import_module
 
 import pytest
 from in_process import InProcess
+from sampling import some
 
 from generators.check.run import FindingFound, LawAnswered, run_checks
 from generators.client.session import Budget
@@ -62,7 +63,7 @@ def checked(api, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", some(range(5), 2))
 @pytest.mark.parametrize("name", ["genero", "onkey"])
 def test_the_healthy_sandbox_keeps_every_law(name, seed):
     """Zero findings, and no law that applies is left out."""

@@ -154,7 +154,7 @@ def test_the_time_is_kept(sick, tmp_path, monkeypatch):
     listener, corpus = PlainProgress(lambda _: None), Corpus(folder=tmp_path)
     run = Campaign(job=job, executor=LocalExecutor(job), listener=listener, seconds=4.0, corpus=corpus, schemas=False)
     state = run.run()
-    assert clock.seconds >= 4.0
+    assert clock.seconds >= 0.9 * 4.0  # the rest is reserved for findings that need it
     assert max(clock.calls) < 4.0
     assert state.findings
 

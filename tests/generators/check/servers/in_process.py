@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-from contracts.exchange.locations import json_of
-from contracts.messages import Response
+from generators.client.http import response_of
 from mockserver.engine import pipeline
 from mockserver.sandbox import sandboxes
 from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
@@ -23,8 +22,7 @@ class InProcess:
 
     def send(self, call):
         reply = pipeline.handle(self.sandbox, self.api, call, self.at)
-        data = json_of(reply.body)
-        return Response(status=reply.status, headers=reply.headers, body=reply.body, data=data)
+        return response_of(reply.status, reply.headers, reply.body)
 
     def advance(self, by):
         self.at += by
