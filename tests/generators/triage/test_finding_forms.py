@@ -42,6 +42,11 @@ def lists(one):
     return any(one.script.steps[signature.step].operation == "list" for signature in one.signatures)
 
 
+def from_an_experiment(one):
+    """Say whether a finding compares responses, but for those of `errors`, which keep every item of their trial."""
+    return one.judged == "signs" and one.law != "errors"
+
+
 CASES = [
     pytest.param("genero", "processed-over", lambda one: one.law == "job-progress", id="genero-law"),
     pytest.param("genero", "text-trimmed", lambda one: one.law == "read-back", id="genero-read-back"),
@@ -49,7 +54,7 @@ CASES = [
     pytest.param("onkey", "outcome-lost", lambda one: one.law == "count", id="onkey-law"),
     pytest.param("onkey", "good-item-blamed", lambda one: one.law == "model", id="onkey-model"),
     pytest.param("onkey", "rollback-missing", lists, id="onkey-list"),
-    pytest.param("onkey", "version-ignored", lambda one: one.judged == "signs", id="onkey-signs"),
+    pytest.param("onkey", "version-ignored", from_an_experiment, id="onkey-signs"),
 ]
 
 
