@@ -143,8 +143,8 @@ class Genero:
         self.remembered: set[str] = set()
 
     def has(self, bug: str) -> bool:
-        """Say whether the server has this bug."""
-        return bool(BUGS[bug]) and self.bug == bug
+        """Say whether the server has this bug, or takes this freedom."""
+        return bool(BUGS.get(bug) or FREEDOMS[bug]) and self.bug == bug
 
     # Lists of entities
 
