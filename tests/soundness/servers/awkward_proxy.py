@@ -38,6 +38,7 @@ class Proxy:
         self.writer = Spelling(self.switches.__contains__, seed)
         self.requests, self.busy_until = 0, 0.0
         self.local = threading.local()
+        self.connections = []
 
     def respond(self, method, target, headers, body):
         """Return status, header fields and body."""
@@ -61,8 +62,10 @@ class Proxy:
 
     def fetched(self, method, target, headers, body):
         """Return the answer of the server."""
-        connection = getattr(self.local, "connection", None) or HTTPConnection(self.netloc, timeout=60)
-        self.local.connection = connection
+        connection = getattr(self.local, "connection", None)
+        if connection is None:
+            connection = self.local.connection = HTTPConnection(self.netloc, timeout=60)
+            self.connections.append(connection)
         sent = {name: value for name, value in headers.items() if name.lower() not in {"host", "connection"}}
         connection.request(method, target, body or None, sent)
         response = connection.getresponse()
@@ -114,7 +117,8 @@ def handler_of(proxy):
 @contextmanager
 def proxy(url, switches=SWITCHES, seed=0):
     """Yield the address of a proxy before a server, and end it."""
-    server = Server(("127.0.0.1", 0), handler_of(Proxy(url, switches, seed)))
+    behind = Proxy(url, switches, seed)
+    server = Server(("127.0.0.1", 0), handler_of(behind))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -123,3 +127,5 @@ def proxy(url, switches=SWITCHES, seed=0):
         server.shutdown()
         server.server_close()
         thread.join()
+        for connection in behind.connections:
+            connection.close()
