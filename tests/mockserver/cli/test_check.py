@@ -62,7 +62,7 @@ def test_what_is_found_is_in_every_report(buggy, tmp_path):
     }
     rows = [json.loads(line) for line in files["jsonl"].read_text().splitlines()[1:]]
     (broken,) = [row for row in rows if row["status"] == "failed" and row["group"] == "postJob"]
-    assert broken["evidence"][0].splitlines()[1].startswith("curl -sS -i -X POST ")
+    assert broken["evidence"][0].splitlines()[1].startswith("curl -sSig -X POST ")
     (sarif,) = json.loads(files["sarif"].read_text())["runs"]
     prints = [one["partialFingerprints"]["rule/v1"] for one in sarif["results"] if one["level"] == "error"]
     assert broken["fingerprint"] in prints
