@@ -1,7 +1,7 @@
 """Write `bugs.md` from the table of planted bugs; a test checks that it is current.
 
 Run it from anywhere: `python docs/write_bugs.py`.
-"""  # noqa: INP001 - a script beside the page that it writes
+"""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from mockserver.bugs.table import BUGS  # noqa: E402 - needs the path
+from mockserver.bugs.table import BUGS
 
 NOTE = "<!-- Written by docs/write_bugs.py; change bugs.head.md or the table of bugs instead. -->\n\n"
 

@@ -1,7 +1,7 @@
 """Write `scenarios.md` and `scenarios/*.md` from the schema of scenarios, the bundled ones, and their cases.
 
 Run `python docs/write_scenarios.py`. A test requires the files to be current.
-"""  # noqa: INP001 - a script beside the pages that it writes
+"""
 
 import re
 import sys
@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path.insert(0, str(ROOT))
 
-from mockserver.scenarios.loading import (  # noqa: E402 - needs the path
+from mockserver.scenarios.loading import (
     BUNDLED,
     bundled,
     bundled_names,

@@ -1,7 +1,7 @@
 """Write the `SOURCES.md` of each bundled contract from its `x-source`; a test checks that they are current.
 
 Run it from anywhere: `python docs/write_sources.py`.
-"""  # noqa: INP001 - a script beside the pages
+"""
 
 import re
 import sys
@@ -14,12 +14,12 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from contracts.openapi.grammar import DocumentObject  # noqa: E402 - needs the path
-from contracts.openapi.loading import BUNDLED, bundled_path, load_bundled  # noqa: E402
-from contracts.openapi.model import Contract, Operation  # noqa: E402
-from contracts.openapi.provenance import FactSource  # noqa: E402
-from contracts.schemas.keywords import children  # noqa: E402
-from contracts.syntax.text import escape  # noqa: E402
+from contracts.openapi.grammar import DocumentObject
+from contracts.openapi.loading import BUNDLED, bundled_path, load_bundled
+from contracts.openapi.model import Contract, Operation
+from contracts.openapi.provenance import FactSource
+from contracts.schemas.keywords import children
+from contracts.syntax.text import escape
 
 NOTE = "<!-- Written by docs/write_sources.py; change x-source in openapi.yaml and schemas/ instead. -->"
 HEAD = """# Where each fact comes from

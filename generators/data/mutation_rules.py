@@ -239,7 +239,7 @@ def _beyond(sign: int, *, itself: bool = False) -> Rule:
         if not _is_number(site.value):
             return
         bound = _exact(site.argument)
-        numbers = _steps_beyond(bound, sign, _exact(site.schema.get("multipleOf", 1)), "multipleOf" in site.schema)
+        numbers = _steps_beyond(bound, sign, _exact(site.schema["multipleOf"]) if "multipleOf" in site.schema else None)
         for number in (*((bound,) if itself else ()), *numbers):
             value = _written(number)
             if (value - site.argument) * sign <= 0 and number != bound:  # the difference is lost in floating point
@@ -249,8 +249,9 @@ def _beyond(sign: int, *, itself: bool = False) -> Rule:
     return rule
 
 
-def _steps_beyond(bound: Fraction, sign: int, step: Fraction, is_grid: bool) -> tuple[Fraction, ...]:  # noqa: FBT001
-    if is_grid:
+def _steps_beyond(bound: Fraction, sign: int, step: Fraction | None) -> tuple[Fraction, ...]:
+    """Return numbers beyond a bound: the next multiple of `step`, or without one numbers near and far."""
+    if step is not None:
         return (step * (ceil(bound / step) - 1 if sign < 0 else floor(bound / step) + 1),)
     return (bound + sign, bound + Fraction(sign, 1000))
 
