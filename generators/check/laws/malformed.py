@@ -22,6 +22,7 @@ from generators.oracles.response_laws import SERVER_FAULT
 from generators.requests.calls import body_schema
 
 LAW: Final = "malformed"
+REFUSALS: Final = frozenset(("400", "422", "4XX", "default"))  # keys of responses that a malformed request may get
 REFUSED_STATUS: Final = range(400, 500)
 BUSY_STATUS: Final = frozenset((401, 403, 408, 409, 423, 425, 429, 503))
 """Statuses of refusals that say nothing of what was sent."""
@@ -35,7 +36,8 @@ Change: TypeAlias = Callable[[bytes], bytes | None]
 class BodyFault:
     """One way to break a JSON body: its kind, what a body with it is, and the change that makes it.
 
-    A `sure` one is certainly no JSON; of others is only certain that they break no server.
+    A `sure` one is certainly no JSON, and must be refused where a refusal is declared; of others is only certain that
+    they break no server.
     """
 
     kind: str
@@ -165,6 +167,7 @@ def _variants(session: Session, operation: Operation, request: Request) -> Itera
 
 
 def _broken_bodies(operation: Operation, request: Request) -> Iterator[Variant]:
+    is_declared = _declares_refusal(operation)
     for fault in BODY_FAULTS:
         body = fault.change(request.body)
         if body is not None:
@@ -173,15 +176,15 @@ def _broken_bodies(operation: Operation, request: Request) -> Iterator[Variant]:
                 kind=fault.kind,
                 what=f"a body {fault.name}",
                 request=changed,
-                must=fault.sure and json_of(body) is ABSENT,
+                must=is_declared and fault.sure and json_of(body) is ABSENT,
             )
-    needs_body = operation.body is not None and operation.body.required
+    needs_body = is_declared and operation.body is not None and operation.body.required
     yield Variant(kind="no content", what="an empty body", request=replace(request, body=b""), must=needs_body)
     schema = body_schema(operation)
     for text in OTHER_TYPES:
         if schema is not None and not schema.is_valid(_JSON[text]) and not _tells_failures_by_success(operation):
             what = f"a body that is {text.decode()} alone"
-            yield Variant(kind="another type", what=what, request=replace(request, body=text), must=True)
+            yield Variant(kind="another type", what=what, request=replace(request, body=text), must=is_declared)
 
 
 _JSON: Final[Mapping[bytes, object]] = {
@@ -192,6 +195,14 @@ _JSON: Final[Mapping[bytes, object]] = {
     b"{}": {},
     b"[]": [],
 }
+
+
+def _declares_refusal(operation: Operation) -> bool:
+    """Say whether an operation declares how it refuses a malformed request.
+
+    Where it does not, a server may read more than JSON (RFC 8259, section 9), and nobody has said what it must not do.
+    """
+    return not operation.responses.keys().isdisjoint(REFUSALS)
 
 
 def _tells_failures_by_success(operation: Operation) -> bool:
@@ -223,7 +234,7 @@ def _of_type(request: Request, media_type: str) -> Request:
 
 
 def _other_words(operation: Operation, request: Request) -> Iterator[Variant]:
-    """Yield the request with words of the query in another case; they must be refused where 400 or 422 is declared."""
+    """Yield the request with words of the query in another case."""
     for one in operation.parameters:
         words = one.schema.raw.get("enum") if one.schema is not None and one.where == "query" else None
         known = words if isinstance(words, list) else []
@@ -231,7 +242,7 @@ def _other_words(operation: Operation, request: Request) -> Iterator[Variant]:
         if other is None or one.schema is None or one.schema.is_valid(other):
             continue
         query = (*(pair for pair in request.query if pair[0] != one.name), (one.name, other))
-        must = not operation.responses.keys().isdisjoint(("400", "422"))
+        must = _declares_refusal(operation)
         what = f"the parameter {one.name}={other}"
         yield Variant(kind=f"words of {one.name}", what=what, request=replace(request, query=query), must=must)
 

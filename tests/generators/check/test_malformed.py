@@ -145,3 +145,22 @@ def test_a_request_that_is_refused_and_carried_out_is_found():
     )
     shapes = [event.finding.shape for event in told if isinstance(event, FindingFound)]
     assert shapes == ["a refused request leaves a trace"]
+
+
+def test_where_no_refusal_is_declared_a_lenient_parser_is_right():
+    """A parser may read more than JSON (RFC 8259, section 9), and the contract says nothing against it."""
+    api = find_sources(("genero",))[0].load()
+    kept = [
+        replace(one, responses={status: told for status, told in one.responses.items() if status.startswith("2")})
+        for one in api.contract.operations
+    ]
+    options, _ = MISTAKES["a trailing comma is passed over"]
+    told = run_checks(
+        replace(api.contract, operations=tuple(kept)),
+        Lenient(api, **options),
+        name_prefix="00001",
+        budget=Budget(seconds=1000),
+        only=["malformed", "postJob"],
+    )
+    shapes = {event.finding.shape for event in told if isinstance(event, FindingFound)}
+    assert shapes == set()
