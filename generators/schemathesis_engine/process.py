@@ -104,8 +104,9 @@ def settings(task: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rate_limit(rate: float) -> str:
-    """Return a rate in requests a second as schemathesis writes it, in whole requests: `100/s`, `30/m`."""
-    unit, count = next((unit, int(rate * seconds)) for unit, seconds in RATE_UNITS if rate * seconds >= 1)
+    """Return a rate in requests a second as schemathesis writes it, in whole requests: `100/s`, at least `1/d`."""
+    found = ((unit, int(rate * seconds)) for unit, seconds in RATE_UNITS if rate * seconds >= 1)
+    unit, count = next(found, ("d", 1))
     return f"{count}/{unit}"
 
 

@@ -206,7 +206,7 @@ OPTIONS: Final = (
     click.option("--timeout", callback=seconds, default="30s", show_default=True, help="Time limit of each response."),
     click.option(
         "--rate",
-        type=click.FloatRange(min=1 / 3600),
+        type=click.FloatRange(min=0, min_open=True),
         default=None,
         callback=lambda _context, _parameter, value: value or 0.0,
         metavar="NUMBER",

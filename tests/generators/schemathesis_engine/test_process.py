@@ -6,9 +6,11 @@ import subprocess
 import sys
 from itertools import count
 
+import orjson
+import pytest
 from children import child, eventually
 
-from generators.schemathesis_engine.process import SchemathesisTask, run_task
+from generators.schemathesis_engine.process import SchemathesisTask, run_task, settings
 
 NOBODY = "http://127.0.0.1:1"
 PATHS = {"/things": {"get": {"responses": {"200": {"description": "All things."}}}}}
@@ -61,3 +63,13 @@ def test_one_that_ends_by_itself_is_told_with_its_last_words(tmp_path, monkeypat
     (line,) = run_task(TASK)
     assert line["kind"] == "trouble"
     assert line["says"] == "its process exited with code 3: MemoryError: last"
+
+
+@pytest.mark.parametrize(
+    ("rate", "written"), [(100, "100/s"), (1.5, "1/s"), (0.5, "30/m"), (0.01, "36/h"), (0.0001, "8/d"), (1e-9, "1/d")]
+)
+def test_a_rate_is_written_in_whole_requests(rate, written):
+    """The engine knows rates as numbers by second, minute, hour and day."""
+    task = orjson.loads(SchemathesisTask(document={}, base="http://127.0.0.1", rate=rate).to_json())
+    assert settings(task)["rate-limit"] == written
+    assert "rate-limit" not in settings({**task, "rate": 0})
