@@ -6,7 +6,7 @@ Begin with `check`.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import product
 from typing import Any, Final
@@ -63,6 +63,7 @@ COVERAGE_SECONDS: Final = 20.0  # reserved for the coverage phase, at most a thi
 
 JOB_LAWS: Final = ("async-is-sync", "active", "job-name", "job-lookup")
 LIST_LAW_NAMES: Final = frozenset(law.name for law in LIST_LAWS)
+LATE: Final = timedelta(seconds=2)  # after which a job that has ended is asked for again
 LAST_LAWS: Final = ("boundary",)  # they create so many records that lists are long afterwards
 BUDGET_USED_UP: Final = "the time budget was used up"
 WRITES_NOT_ALLOWED: Final = "--read-only allows no writes"
@@ -231,7 +232,10 @@ class _CheckRun:
     def _late_polls(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Ask once more for a job of each operation that ended some time ago, and judge all that was told of it."""
         wanted = {one.id for one in bulk}
-        for view in (one for name, one in self._ended.items() if name in wanted and not self._skip_reason()):
+        ended = [one for name, one in self._ended.items() if name in wanted]
+        if ended and not self._skip_reason():
+            self._try(partial(self._session.wait, LATE))
+        for view in (one for one in ended if not self._skip_reason()):
             self._try(partial(warm_up.poll_late, self._session, view))
             self._apply_laws(warm_up.seen_late(self._session, view))
             yield from self._judge_exchanges()

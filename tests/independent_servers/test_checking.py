@@ -110,7 +110,7 @@ BUGS = {
     ("onkey", "grouped"): ("many-groups",),
     ("onkey", "uniform"): ("batch-of-100", "ten-failures"),
     ("genero", "job-lookup"): ("looked-up-at-post", "merged-at-post"),
-    ("genero", "job-moves"): ("late-errors", "one-id", "status-flips"),
+    ("genero", "job-moves"): ("errors-fade", "late-errors", "one-id", "status-flips"),
     ("genero", "job-name"): ("any-kind", "any-tenant", "unknown-job"),
     ("genero", "job-progress"): ("head-start", "progress-falls", "swapped-jobs"),
     ("onkey", "job-lookup"): ("looked-up-at-post", "version-at-post"),
