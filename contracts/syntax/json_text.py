@@ -6,10 +6,13 @@ surrogates, no numbers beyond double precision.
 
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, reduce
 from itertools import chain
-from typing import Final, Literal, NamedTuple, TypeAlias
+from threading import local
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import orjson
 
@@ -197,6 +200,7 @@ MAX_INTEGER_CHARS: Final = 21
 MAX_BODY_DEPTH: Final = 200  # levels; orjson writes 254, and reports wrap the body
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**64 - 1
+MAX_LEVELS_TRIED: Final = 2048  # orjson reads 1024
 BOM: Final = b"\xef\xbb\xbf"
 DETAILS: Final[Mapping[Kind, str]] = {
     "bom": "The body begins with a byte order mark; send plain UTF-8.",
@@ -232,12 +236,15 @@ def read_json(body: bytes, *, max_depth: int = 64, lenient: bool = False) -> obj
 
 
 def _checked(body: bytes, value: object, max_depth: int) -> object:
-    try:
-        text = orjson.dumps(value, option=orjson.OPT_INDENT_2)
-    except orjson.JSONEncodeError:  # deeper than orjson writes
-        text = b""
-    if _is_deep(text, value, max_depth):
+    """Return a value that orjson has read, or what it lets pass.
+
+    A body that is what orjson writes of the value has lost nothing: most bodies are, and need no more checks.
+    """
+    text, levels = _written(value, max_depth)
+    if not levels and is_deeper(value, max_depth):
         return _syntax_fault(body.decode(), max_depth)
+    if levels and len(text) == len(body) + 2 * levels and text.startswith(body, levels):
+        return value
     if _may_have_big_integer(body) and (fault := _big_integer(body.decode())):
         return fault
     if _may_repeat_key(body, text) and (fault := _repeated_key(body.decode())):
@@ -245,20 +252,53 @@ def _checked(body: bytes, value: object, max_depth: int) -> object:
     return value
 
 
+def _written(value: object, max_depth: int) -> tuple[bytes, int]:
+    """Return a value as compact JSON inside so many arrays that orjson writes no deeper value, and their number.
+
+    The number is 0 where nothing is written: the value is deeper, or it may be deeper than orjson writes at all.
+    """
+    levels = _most_levels_written() - max_depth
+    if levels <= 0:
+        return b"", 0
+    outer, inner = _arrays(levels)
+    inner.append(value)
+    try:
+        return orjson.dumps(outer), levels
+    except orjson.JSONEncodeError:
+        return b"", 0
+    finally:
+        inner.clear()
+
+
+@cache
+def _most_levels_written() -> int:
+    """Return how many arrays inside one another orjson writes; it counts objects alike."""
+
+    def is_refused(levels: int) -> bool:
+        try:
+            return not orjson.dumps(_arrays(levels)[0])
+        except orjson.JSONEncodeError:
+            return True
+
+    return bisect_left(range(1, MAX_LEVELS_TRIED), 1, key=is_refused)
+
+
+def _arrays(levels: int) -> tuple[list[object], list[object]]:
+    """Return the outermost and the innermost, which is empty, of so many arrays inside one another, a thread's own."""
+    kept: dict[Any, tuple[list[object], list[object]]] = vars(_ARRAYS)
+    if levels not in kept:
+        inner: list[object] = []
+        kept[levels] = reduce(lambda array, _: [array], range(levels - 1), inner), inner
+    return kept[levels]
+
+
+_ARRAYS: Final = local()
+
+
 def is_deeper(value: object, levels: int) -> bool:
     """Say whether a JSON value is nested deeper than this many levels."""
-    return _is_deep(b"", value, levels)
-
-
-def _is_deep(text: bytes, value: object, max_depth: int) -> bool:
-    """Say whether a value is nested deeper than allowed; `text` is it as indented JSON, b"" when there is none.
-
-    Strings contain no line feed, so that a deep value shows as a line with a deep indent.
-    """
-    if text and b"\n" + b"  " * max_depth not in text:
-        return False
     level: list[object] = [value] if isinstance(value, dict | list) else []
-    for _ in range(max_depth):
+    for _ in range(levels):
         if not level:
             return False
         level = _inside(level)

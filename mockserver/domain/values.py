@@ -115,8 +115,7 @@ class PayloadValidator:
 
     def all_valid(self, payloads: Sequence[object]) -> bool:
         """Tell whether every payload is valid as it stands; a fast check before the detailed one."""
-        schema = self.schema
-        return schema is not None and all(map(schema.validator.is_valid, payloads))
+        return self.schema is not None and self.schema.are_valid(payloads)
 
     def canonical_name(self, given: str) -> str:
         """Return a member's name as the schema spells it, `given` itself when the schema does not have it."""

@@ -66,6 +66,7 @@ def test_a_reference_finds_what_is_identified(loaded, schemas, files, ref_map):
     """Identifiers, anchors, files and mapped URIs all lead to the same number."""
     schema = loaded(schemas, files, ref_map)
     assert (schema.is_valid(1), schema.is_valid("1")) == (True, False)
+    assert (schema.are_valid([1, 2]), schema.are_valid([1, "1"])) == (True, False)
     assert [one.rule for one in validate_value(schema, "1")] == ["type"]
 
 
@@ -83,6 +84,7 @@ def test_a_dynamic_reference_leads_to_the_outermost_anchor(loaded):
     strict, tree = loaded({"S": STRICT, "T": TREE}), loaded({"S": TREE, "T": STRICT})
     misspelled = {"children": [{"daat": 1}]}
     assert (tree.is_valid(misspelled), strict.is_valid(misspelled)) == (True, False)
+    assert (tree.are_valid([misspelled]), strict.are_valid([misspelled])) == (True, False)
     assert strict.is_valid({"children": [{"data": 1}]})
     assert [(one.pointer, one.rule) for one in validate_value(strict, misspelled)]
     assert not validate_value(tree, misspelled)

@@ -224,7 +224,7 @@ def test_both_validators_agree(uri, data):
     """On any value near a schema both validators say yes or both say no, and what is refused is explained."""
     first, second, _ = opinions(uri)
     value = data.draw(values_of(uri, data.draw(st.sampled_from([0, 0, 4, 12, 40]))))
-    assert first.is_valid(value) == second.is_valid(value)
+    assert first.is_valid(value) == second.is_valid(value) == first.are_valid([value, value])
     report = validate_value(first, value)
     assert bool(report) != first.is_valid(value)
     assert all(look_up(value, one.pointer) is not ABSENT for one in report)
@@ -265,6 +265,14 @@ def test_bundled_examples_fit_their_schemas(media, value):
     assert opinion(media.schema).is_valid(value)
 
 
+@pytest.mark.parametrize(("media", "value"), [*examples()])
+def test_many_values_are_judged_as_one_by_one(media, value):
+    """Values are valid together exactly when each of them is, in whatever place the bad one is."""
+    for bad in (damaged(value, at, new) for at in range(6) for new in (None, [], "", -1)):
+        for several in ([bad], [value, bad], [bad, value, value], []):
+            assert media.schema.are_valid(several) == all(map(media.schema.is_valid, several))
+
+
 def damaged(value, at, new):
     """Return a copy of a value with the part number `at` replaced, or dropped; parts are counted from the whole on."""
     count = iter(range(at + 1))
@@ -288,6 +296,7 @@ def test_both_validators_agree_on_damaged_examples(media, value, at, new):
     changed = damaged(value, at, new)
     if changed is not ABSENT:
         assert media.schema.is_valid(changed) == opinion(media.schema).is_valid(changed)
+        assert media.schema.is_valid(changed) == media.schema.are_valid([value, changed])
         assert bool(validate_value(media.schema, changed)) != media.schema.is_valid(changed)
 
 

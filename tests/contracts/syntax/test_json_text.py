@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.syntax import json_text
 from contracts.syntax.json_text import JsonFault, read_json
 
 SCALARS = (
@@ -23,7 +24,14 @@ VALUES = st.recursive(
     max_leaves=20,
 )
 LAYOUTS = st.sampled_from(
-    [{}, {"separators": (",", ":")}, {"indent": 1}, {"ensure_ascii": False}, {"separators": (" , ", " : ")}]
+    [
+        {},
+        {"separators": (",", ":")},
+        {"separators": (",", ":"), "ensure_ascii": False},
+        {"indent": 1},
+        {"ensure_ascii": False},
+        {"separators": (" , ", " : ")},
+    ]
 )
 
 
@@ -157,6 +165,33 @@ def test_a_damaged_text_is_judged_as_json_judges_it(value, layout, data):
         assert isinstance(found, JsonFault)
     else:
         assert found == expected
+
+
+@given(VALUES, LAYOUTS, st.data(), st.integers(1, 12))
+def test_the_quick_check_hides_nothing(value, layout, data, most):
+    """A body that is compact JSON is judged as by the checks that look at every key, number and level."""
+    body = json.dumps([value], **layout).encode()
+    at = data.draw(st.integers(0, len(body)))
+    new = data.draw(
+        st.sampled_from([b"", b"[", b'"a":1,', b'{"a":1,"a":1},', b"9" * 25, b"1e2,", b"-0,", b'"\\u0041",'])
+    )
+    damaged = body[:at] + new + body[at + data.draw(st.integers(0, 1)) :]
+    quick = read_json(damaged, max_depth=most), read_json(body, max_depth=most)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_text, "_most_levels_written", lambda: 0)
+        assert (read_json(damaged, max_depth=most), read_json(body, max_depth=most)) == quick
+
+
+@pytest.mark.parametrize("levels", [1, 2, 60, 64, 65, 100, 253, 254, 255, 300])
+@pytest.mark.parametrize("member", ["[%s]", '{"a":%s}', '[1,{"a":%s,"b":2},"]"]'])
+def test_depth_is_told_whatever_the_writer_writes(levels, member):
+    """Compact bodies up to, at and beyond what orjson writes are refused exactly when they are too deep."""
+    body, depth = "1", 0
+    while depth < levels:
+        body, depth = member % body, depth + 1 + (member.count("{") and member.count("["))
+    for most in (depth - 1, depth, depth + 1):
+        found = read_json(body.encode(), max_depth=most)
+        assert (isinstance(found, JsonFault) and found.kind) == ("depth" if most < depth else False)
 
 
 def strict(text):
