@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ try:
 except ImportError:  # no uvloop on this platform
     uvloop = None
 
+CONSTANT = orjson.dumps({"messages": []})
 __all__ = ["click", "jsonschema_rs", "yaml"]
 
 
@@ -23,7 +25,9 @@ def application(*, empty: bool) -> web.Application:
     app = web.Application(client_max_size=32 * 1024 * 1024)
     if empty:
         return app
-    from contracts.openapi.loading import load_bundled  # noqa: PLC0415 - an empty application imports nothing of ours
+    from peers import BLOCKS, LIST  # noqa: PLC0415 - an empty application imports nothing of ours
+
+    from contracts.openapi.loading import load_bundled  # noqa: PLC0415
 
     operation = load_bundled("onkey").operation("batchCreate")
     assert operation is not None
@@ -31,16 +35,25 @@ def application(*, empty: bool) -> web.Application:
     media = operation.body.media("application/vnd.onkey.entitycollection+json")
     assert media is not None
     assert media.schema is not None
-    fits = media.schema.validator.is_valid
-    constant = orjson.dumps({"messages": []})
-
-    async def handle(request: web.Request) -> web.Response:
-        if not fits(orjson.loads(await request.read())):
-            return web.Response(status=400)
-        return web.Response(body=constant, content_type="application/vnd.onkey.notification+json")
-
-    app.router.add_route("*", "/{any:.*}", handle)
+    routes = {
+        BLOCKS: jsonschema_rs.validator_for(LIST).is_valid,
+        "/{any:.*}": media.schema.validator.is_valid,
+    }
+    for path, fits in routes.items():
+        app.router.add_post(path, validating(fits))
+    app.router.add_get("/{any:.*}", constant)
     return app
+
+
+def validating(fits: Callable[[Any], bool]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handle(request: web.Request) -> web.Response:
+        return await constant(request) if fits(orjson.loads(await request.read())) else web.Response(status=400)
+
+    return handle
+
+
+async def constant(_: web.Request) -> web.Response:
+    return web.Response(body=CONSTANT, content_type="application/vnd.onkey.notification+json")
 
 
 def announce(text: Any) -> None:

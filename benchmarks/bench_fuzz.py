@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
 import orjson
-from serving import ENVIRONMENT, HERE, Server, row
+from load import ENVIRONMENT, HERE, Server, row
 
 FUZZER = ("-m", "mockserver", "fuzz")
 SCHEMATHESIS = ("-m", "schemathesis.cli", "run")
@@ -43,7 +43,7 @@ class Run:
 
 @contextmanager
 def counted(api: str) -> Iterator[Server]:
-    server = Server(str(HERE / "counted_server.py"), api)
+    server = Server(sys.executable, str(HERE / "counted_server.py"), api)
     pin(server.process.pid, SERVER)
     try:
         yield server
