@@ -59,7 +59,8 @@ def whole_list(session: Session, site: RecordSite) -> WholeList:
             break  # a list without an end
         if len(rows) > MAX_WHOLE:
             raise NotApplicableError(f"the list has more than {MAX_WHOLE} records")
-    if not pages or not _is_whole(site, len(rows), pages[-1][0]):
+    is_steady = len(pages) == 1 or tells_total(session, site)  # else its pages may be of several instants
+    if not pages or not is_steady or not _is_whole(site, len(rows), pages[-1][0]):
         raise NotApplicableError("it cannot be told whether the list is whole")
     count = len(rows) if tells_total(session, site) else None
     return WholeList(

@@ -12,9 +12,10 @@ from typing import Any, Final, TypeAlias
 
 from contracts.exchange.locations import find, put
 from contracts.messages import Exchange
+from contracts.syntax.text import tokens_of
 from generators.client.environments import Target
 from generators.client.http import base_url_of
-from generators.oracles.findings import Finding, general_shape
+from generators.oracles.findings import Finding, general_shape, member_at
 from generators.oracles.oracle import OracleFactory
 from generators.oracles.reference_model import CHECK as MODEL
 from generators.oracles.response_laws import CHECK as RESPONSE
@@ -230,7 +231,7 @@ class Triager:
         seen = [one for signature in kept.signatures if (one := shown.signature(signature.step)) is not None]
         pairs = zip(kept.signatures, seen, strict=False) if len(seen) == len(kept.signatures) else ()
         signatures = [one for one in (common_signature(old, [new]) for old, new in pairs) if one is not None]
-        if not signatures or len(signatures) < len(kept.signatures):
+        if not signatures or len(signatures) < len(kept.signatures) or not _tells_the_same(kept, signatures):
             return None
         kept, fixed = replace(kept, signatures=tuple(signatures)), frozenset(signature.step for signature in signatures)
         along = [one for one in shown.findings if {signature.step for signature in shown.signatures_of(one)} & fixed]
@@ -350,6 +351,20 @@ def _fewer_items(step: RequestStep, oracle_factory: OracleFactory) -> Iterator[R
         items: Any = find(step.data, place)
         for n in range(len(items)) if isinstance(items, list) and 1 < len(items) <= MAX_REDUCED_SCRIPTS else ():
             yield replace(step, data=put(step.data, place, [*items[:n], *items[n + 1 :]]))
+
+
+def _tells_the_same(kept: StoredFinding, common: Sequence[ResponseSignature]) -> bool:
+    """Return whether what a finding is about is in what its first evidence and a replay have in common.
+
+    That is the member that its shape names, and how many of our records a list has. Without it the rest of the
+    evidence, which a right response shows too, would count as the finding.
+    """
+    member = tokens_of(member_at(kept.shape))
+    for seen, left in zip(kept.signatures, common, strict=True):
+        told = {at for at in seen.values if member and tokens_of(at)[-len(member) :] == member}
+        if not told <= left.values.keys() or (seen.marks and seen.sizes != left.sizes):
+            return False
+    return True
 
 
 def _with_steps(kept: StoredFinding, steps: Sequence[Step]) -> StoredFinding:

@@ -1,7 +1,7 @@
 """A right implementation of `events.yaml`, over HTTP and in real time, with bugs that are named one by one.
 
 `starts-cut` and `price-cut` store another value, `dear` loses prices above 10, `long` cuts titles of five characters
-and more, `rare` reads a price wrongly once, at the 6th read.
+and more, `rare` reads a price wrongly once, at the 6th read, `hasty` stores another price beside a refused item.
 `stock` is no bug: there are three events of other people.
 `control` are the parts of a control API that it has: `health`, `settings`, `scenarios`, `reset`, `clock`, `delete`.
 """
@@ -70,6 +70,9 @@ class Events:
             if key is not None:
                 self.events[key] = self.stored(self.events[key])
             told.append({"ref": one.get("ref"), "ok": key is not None, **({"id": key} if key else {"code": code})})
+        if "hasty" in self.bugs and not all(one["ok"] for one in told):
+            for one in told:
+                self.events.get(one.get("id"), {})["price"] = 999
         return (200 if all(one["ok"] for one in told) else 207), told
 
     def read(self, key):
