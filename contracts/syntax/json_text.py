@@ -240,10 +240,11 @@ def _checked(body: bytes, value: object, max_depth: int) -> object:
 
     A body that is what orjson writes of the value has lost nothing: most bodies are, and need no more checks.
     """
-    text, levels = _written(value, max_depth)
-    if not levels and is_deeper(value, max_depth):
+    levels = max(0, _most_levels_written() - max_depth)
+    text = _written(value, levels)
+    if not text and is_deeper(value, max_depth):
         return _syntax_fault(body.decode(), max_depth)
-    if levels and len(text) == len(body) + 2 * levels and text.startswith(body, levels):
+    if len(text) == len(body) + 2 * levels and text.startswith(body, levels):
         return value
     if _may_have_big_integer(body) and (fault := _big_integer(body.decode())):
         return fault
@@ -252,20 +253,14 @@ def _checked(body: bytes, value: object, max_depth: int) -> object:
     return value
 
 
-def _written(value: object, max_depth: int) -> tuple[bytes, int]:
-    """Return a value as compact JSON inside so many arrays that orjson writes no deeper value, and their number.
-
-    The number is 0 where nothing is written: the value is deeper, or it may be deeper than orjson writes at all.
-    """
-    levels = _most_levels_written() - max_depth
-    if levels <= 0:
-        return b"", 0
+def _written(value: object, levels: int) -> bytes:
+    """Return a value as compact JSON inside so many arrays that orjson writes no deeper one, b"" for a deeper one."""
     outer, inner = _arrays(levels)
     inner.append(value)
     try:
-        return orjson.dumps(outer), levels
+        return orjson.dumps(outer if levels else value)
     except orjson.JSONEncodeError:
-        return b"", 0
+        return b""
     finally:
         inner.clear()
 

@@ -23,7 +23,7 @@ from mockserver.scenarios.model import ItemEffect
 from mockserver.scenarios.player import Decision
 from mockserver.stores.interface import Key, Record, View
 from mockserver.stores.memory import MemoryStore, Overlay
-from mockserver.stores.spooled_bodies import Spool
+from mockserver.stores.spooled_bodies import Spool, SpooledBody
 
 if TYPE_CHECKING:
     from generators.oracles.findings import Law
@@ -280,6 +280,13 @@ class RequestContext:
     answer_warning: str = ""
     excused: bool = False
     in_json: bool = False
+    spooled_body: SpooledBody | None = None
+
+    def spool_body(self) -> SpooledBody:
+        """Return the request's body as it waits to be read again; it is stored once."""
+        if self.spooled_body is None:
+            self.spooled_body = self.api_state.spool.store(self.request.body)
+        return self.spooled_body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

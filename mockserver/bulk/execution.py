@@ -214,7 +214,7 @@ def _job(context: RequestContext, admission: Admission, declared: BulkJob, scope
         variables=context.variables,
         query=context.query,
         request=replace(context.request, body=b""),
-        spooled_body=api_state.spool.store(context.request.body),
+        spooled_body=context.spool_body(),
         unit=admission.unit,
         arrival=api_state.jobs.arrivals,
         retention=declared.keep,
@@ -246,7 +246,7 @@ def _fill_job(context: RequestContext, admission: Admission, declared: BulkJob) 
         items=admission.size,
         variables=context.variables,
         request=replace(context.request, body=b""),
-        spooled_body=context.api_state.spool.store(context.request.body),
+        spooled_body=context.spool_body(),
         unit=admission.unit,
     )
     context.api_state.on_roll_back(lambda: jobs.jobs.__setitem__(job.id, job))

@@ -9,7 +9,7 @@ from contracts.bulk.model import Bulk, Choice, Resource
 from contracts.exchange.bulk_request import KEYLESS_MATCHING
 from contracts.exchange.http_items import identified, identifies_records
 from contracts.exchange.item_text import is_text, read_item_text, row_schema, typed_rows
-from contracts.exchange.locations import Reader, chooser, column, is_fixed, is_outside, locate, reader
+from contracts.exchange.locations import Reader, chooser, column, is_fixed, is_outside, json_of, locate, reader
 from contracts.exchange.preconditions import IF_MATCH, Version, read_precondition, read_version
 from contracts.exchange.raw_items import named_items, raw_items
 from contracts.messages import ABSENT, essence
@@ -317,7 +317,9 @@ def reread_body(context: RequestContext) -> object:
         return typed_rows(read, row_schema(context.operation, request.headers.get("Content-Type")))
     if kind and not is_json(kind):
         return body_text(kind, request.body)
-    read = read_json(request.body, max_depth=len(request.body), lenient=True)
+    read = json_of(request.body)  # it was read strictly then
+    if read is ABSENT:
+        read = read_json(request.body, max_depth=len(request.body), lenient=True)
     return ABSENT if isinstance(read, JsonFault) else context.api.hooks.canonicalise(context, read)
 
 

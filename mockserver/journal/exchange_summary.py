@@ -1,6 +1,6 @@
 """The facts of an exchange that the laws of client conduct need: `summarise` extracts them when it is recorded.
 
-Large bodies are not kept. The summary of a bulk request whose body is kept whole is computed on demand
+The summary of a bulk request whose body is kept whole, in memory or in a file, is computed on demand
 (`DeferredSummary`).
 """
 
@@ -46,8 +46,8 @@ class RecordedMessage(Protocol):
         """Return the header fields, one a line."""
 
     @property
-    def body(self) -> bytes:
-        """Return the body, or its beginning."""
+    def content(self) -> bytes:
+        """Return the body, where it can be read again."""
 
 
 class RecordedRequest(Protocol):
@@ -106,7 +106,7 @@ EMPTY_SUMMARY: Final = ExchangeSummary()
 
 
 class DeferredSummary(NamedTuple):
-    """The summary of a bulk request whose body is kept whole; `known` are the facts of its response.
+    """The summary of a bulk request whose body can be read again; `known` are the facts of its response.
 
     `settings` are those in force at the time; `variables` and `query` are parsed.
     """
@@ -181,7 +181,9 @@ def _restore_context(unread: DeferredSummary, entry: RecordedRequest) -> Request
     """Return the context of a recorded request, with secrets hidden."""
     lines = (line.partition(": ") for line in entry.request.headers.split("\n") if line)
     headers = Headers((name, value) for name, _, value in lines)
-    request = Request(method=entry.method, path=entry.path, query=entry.query, headers=headers, body=entry.request.body)
+    request = Request(
+        method=entry.method, path=entry.path, query=entry.query, headers=headers, body=entry.request.content
+    )
     api_state = ApiState(store=MemoryStore(), ids=IdSource(), settings=unread.settings, created=entry.at)
     return RequestContext(
         api=unread.api,

@@ -9,15 +9,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from contracts.messages import Headers, Response
+from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.validation import Violation
 from mockserver.api.model import RequestContext
 from mockserver.bulk.outcome_rendering import message_of
 from mockserver.domain.values import Outcome
 from mockserver.journal.exchange_summary import DeferredSummary, ExchangeSummary, summarise
+from mockserver.stores.spooled_bodies import SpooledBody
 
 if TYPE_CHECKING:
     from mockserver.scenarios.player import Decision, NearMiss
@@ -129,6 +131,7 @@ DEFAULT_MAX_EXCHANGES: Final = 10_000
 DEFAULT_MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_WHOLE_BODY_BYTES: Final = 64 * 1024  # bytes; a larger body is kept as digest and head
 BODY_HEAD_BYTES: Final = 1024  # bytes kept of a larger body
+SPOOLED_BYTES_PER_BYTE: Final = 4  # in a file, so that no more exchanges are kept than with their facts
 ENTRY_BYTES: Final = 800  # what an entry takes beside its texts, measured with tracemalloc
 SCENARIO_TRACE_BYTES: Final = 400  # what a scenario did
 RESULT_BYTES: Final = 72  # what an item's key takes, measured the same way
@@ -136,15 +139,32 @@ UNDONE_BYTES: Final = 240  # what is said of an item that was not done
 
 
 class StoredMessage(NamedTuple):
-    """The stored form of a message.
+    """The stored form of a message; `body` is the beginning of a large body, of which no more is shown.
 
-    `digest` is "" for a whole body, else its SHA-256: then only the beginning is stored.
+    `sha256` is its digest, or `spooled` has its bytes, of which digest and facts are computed when they are asked for.
     """
 
     headers: str
     body: bytes
     size: int
-    digest: str
+    sha256: str = ""
+    spooled: SpooledBody | None = None
+
+    @property
+    def digest(self) -> str:
+        """Return "" for a body that is kept whole, else the SHA-256 of the body that was sent."""
+        return self.sha256 if self.spooled is None else sha256(self.spooled.read()).hexdigest()
+
+    @property
+    def content(self) -> bytes:
+        """Return the whole body where there is one to be read again, else what is kept of it."""
+        return self.body if self.spooled is None else self.spooled.read()
+
+    @property
+    def memory(self) -> int:
+        """Return the approximate size in memory, in bytes; of a body in a file a quarter, which bounds files."""
+        filed = 0 if self.spooled is None else self.spooled.length // SPOOLED_BYTES_PER_BYTE
+        return len(self.headers) + len(self.body) + filed
 
 
 class ScenarioTrace(NamedTuple):
@@ -203,7 +223,7 @@ class JournalEntry:
     @property
     def size(self) -> int:
         """Return the approximate size in memory, in bytes."""
-        texts = sum(len(kept.headers) + len(kept.body) for kept in (self.request, self.response))
+        texts = self.request.memory + self.response.memory
         staged = 0 if self.scenario_trace is None else SCENARIO_TRACE_BYTES
         facts = 0 if self.recorded_facts is None else self.recorded_facts.size
         results = RESULT_BYTES * len(self.results) + UNDONE_BYTES * len(self.results.undone)
@@ -286,7 +306,7 @@ class Journal:
 
 def _entry(n: int, context: RequestContext, response: Response) -> JournalEntry:
     request, results = context.request, results_of(context.outcomes)
-    kept = _stored_message(request.headers, request.body, redact_body)
+    kept = _stored_request(context, response)
     staged = None if context.decision is None and not context.bugs else _scenario_trace(context.decision, context.bugs)
     return JournalEntry(
         n=n,
@@ -306,7 +326,10 @@ def _entry(n: int, context: RequestContext, response: Response) -> JournalEntry:
         response=_stored_message(response.headers, response.body, _copied),
         scenario_trace=staged,
         recorded_facts=summarise(
-            context, response, delivered=staged is None or staged.is_delivered, whole=kept.body is request.body
+            context,
+            response,
+            delivered=staged is None or staged.is_delivered,
+            whole=kept.spooled is not None or kept.body is request.body,
         ),
     )
 
@@ -323,6 +346,22 @@ def _scenario_trace(decision: "Decision | None", bugs: Sequence[str]) -> Scenari
         commit_point=(effects.commit_point or "after-commit") if effects.affects_wire else "",
         delay=decision.delay,
     )
+
+
+def _stored_request(context: RequestContext, response: Response) -> StoredMessage:
+    """Return what is kept of a request; a large body that was taken and has no secrets can be read again."""
+    request = context.request
+    if len(request.body) <= MAX_WHOLE_BODY_BYTES or not _is_read_again(context, response):
+        return _stored_message(request.headers, request.body, redact_body)
+    head = request.body[:BODY_HEAD_BYTES]
+    return StoredMessage(redact_headers(request.headers), head, len(request.body), spooled=context.spool_body())
+
+
+def _is_read_again(context: RequestContext, response: Response) -> bool:
+    bulk = None if context.operation is None else context.operation.bulk
+    if bulk is None or context.data is ABSENT or response.status >= HTTPStatus.BAD_REQUEST:
+        return False
+    return redact_body(context.request.body) is context.request.body
 
 
 def _stored_message(headers: Headers, body: bytes, keep: Callable[[bytes], bytes]) -> StoredMessage:

@@ -1,10 +1,13 @@
 """Facts of bulk calls whose bodies are kept whole: taken down when somebody asks, and no others than at once."""
 
 import json
+from hashlib import sha256
 
+import orjson
 import pytest
 
 from mockserver.journal.exchange_summary import DeferredSummary, summarise
+from mockserver.journal.journal import BODY_HEAD_BYTES, MAX_WHOLE_BODY_BYTES
 
 BLOCKS = [{"blockId": "a", "name": "A", "deleted": False}, {"blockId": "b", "name": "B", "deleted": True}]
 RECORDS = [
@@ -21,6 +24,13 @@ CALLS = [
     ("onkey", "/risk/assetimportances/batch?mode=AllOrNone", RECORDS, COLLECTION),
     ("onkey", "/system/imports?ordered=true", IMPORTS, IMPORT),
     ("parcels", "/loads", LOADS, "application/json"),
+    ("genero", "/block/postJob", [{**BLOCKS[0], "blockId": f"b{n}"} for n in range(2000)], "application/json"),
+    (
+        "onkey",
+        "/risk/assetimportances/batch?mode=PerRecord",
+        [{"userObjectId": f"{n}", "properties": {"code": f"C{n}", "description": "d" * 50}} for n in range(1000)],
+        COLLECTION,
+    ),
 ]
 
 
@@ -38,7 +48,21 @@ def test_facts_taken_down_later_are_those_of_the_moment(request, monkeypatch, ca
     client = request.getfixturevalue(api)
     client.call("POST", path, body, media)
     assert at_once[0].items.size == len(body)
+    assert isinstance(client.entry(1).recorded_facts, DeferredSummary)
     assert client.entry(1).summary == at_once[0]
+
+
+def test_the_digest_of_a_body_in_a_file_is_that_of_what_was_sent(genero):
+    """A large body that was taken waits in a file, also after its job has run; one that was refused does not."""
+    good, bad = ([{**BLOCKS[0], "blockId": f"b{n}", "deleted": kind} for n in range(2000)] for kind in (False, "no"))
+    for body, waits in ((good, True), (bad, False)):
+        sent = orjson.dumps(body)
+        genero.call("POST", "/block/postJob", sent)
+        genero.wait(minutes=5)
+        kept = genero.entry(1 if waits else 2).request
+        assert (kept.digest, kept.size, len(kept.body)) == (sha256(sent).hexdigest(), len(sent), BODY_HEAD_BYTES)
+        assert (kept.spooled is not None) is waits
+        assert kept.memory < MAX_WHOLE_BODY_BYTES
 
 
 def test_settings_of_the_moment_count(genero):
