@@ -8,6 +8,8 @@ a folder that is removed. Nothing here fails: it reports, with the goal beside e
 import argparse
 import multiprocessing
 import os
+import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -16,10 +18,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 from load import ENVIRONMENT, HERE, Sandbox, Server, bare, interleaved, load, ratio, request, row, running
-from peers import BLOCKS, DOCUMENT, PLAIN, Installed, blocks
+from peers import BLOCKS, DOCUMENT, PLAIN, Installed, blocks, free_port
 
 from contracts.openapi.loading import load_bundled
 
@@ -297,6 +300,41 @@ def bystander(options: Options) -> None:
     row("a bystander's GET beside batches of 5000 items, p99", statistics.median(p99["ours"]), "<= 5", unit="ms")
 
 
+def scaled(options: Options) -> None:
+    """Two servers behind nginx, with 64 sandboxes, against one: their work by CPU, and the rate by the clock."""
+    program, number = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin"), 1500
+    if program is None:
+        print("The row scaled needs nginx: install Debian's package nginx-light.")
+        return
+    sent = [request(f"/@s{n}{BLOCKS}", orjson.dumps(blocks(100))) for n in range(64)]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bulkproof-nginx-")))
+        one, *two = (stack.enter_context(running(Sandbox("--clock", "frozen"))) for _ in range(3))
+        ports = {"8080": free_port(), "8081": two[0].port, "8082": two[1].port}
+        text = (HERE.parent / "examples/scaled/nginx.conf").read_text()
+        (folder / "nginx.conf").write_text(re.sub(r"\b808[012]\b", lambda found: str(ports[found[0]]), text))
+        (folder / "temp").mkdir()
+        nginx = stack.enter_context(
+            running(Server(program, "-p", ".", "-c", "nginx.conf", port=ports["8080"], cwd=folder))
+        )
+
+        def spent(port: int, servers: list[Server]) -> tuple[float, ...]:
+            """Return the CPU milliseconds of a request in each server, and its milliseconds by the clock."""
+            began, before = time.perf_counter(), [each.cpu() for each in servers]
+            load(port, sent, number)
+            took = [each.cpu() - was for each, was in zip(servers, before, strict=True)]
+            return tuple(value * 1000 / number for value in (*took, time.perf_counter() - began))
+
+        pairs = [(spent(one.port, [one]), spent(nginx.port, [nginx, *two])) for _ in range(options.rounds + WARM)][
+            WARM:
+        ]
+    for name, index in {"nginx": 0, "the first server": 1, "the second server": 2}.items():
+        print(f"  two behind nginx: {name:<20}{statistics.median(b[index] for _, b in pairs):>8.3f} ms CPU a request")
+    by_clock = statistics.median(a[-1] / b[-1] for a, b in pairs)
+    row(f"rate of two servers / of one, by the clock, {os.cpu_count()} cores for all", by_clock, ">= 1.7")
+    row("CPU of one server / of the busier of two", statistics.median(a[0] / max(b[1:3]) for a, b in pairs), ">= 1.7")
+
+
 ROWS: dict[str, Callable[[Options], None]] = {
     "post-100": posted(100, 0.15, 0.5, {"Prism": ">= 1", "WireMock tuned": ">= 1", "fastify + ajv": ">= 0.5"}),
     "post-5000": posted(5000, 3.5, 12, {"Prism": ">= 1", "WireMock tuned": ">= 1", "fastify + ajv": ">= 1"}),
@@ -308,8 +346,9 @@ ROWS: dict[str, Callable[[Options], None]] = {
     "start": starting,
     "memory": memory,
     "bystander": bystander,
+    "scaled": scaled,
 }
-ALONE = {"create-100", "refused", "linear", "growth", "memory", "bystander"}  # without peers
+ALONE = {"create-100", "refused", "linear", "growth", "memory", "bystander", "scaled"}  # without peers
 
 
 def main() -> None:
