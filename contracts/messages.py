@@ -80,7 +80,7 @@ class Request:
     """An HTTP request.
 
     `path` is percent-encoded, begins with `/` and is relative to the API's mount (the server URL of its contract);
-    `query` holds decoded pairs in order; `body` is b"" when there is none.
+    `query` holds decoded pairs in order; `body` is b"" when there is none. `prefix` stood before the mount: `/@name`.
     """
 
     method: str
@@ -88,6 +88,7 @@ class Request:
     query: tuple[tuple[str, str], ...] = ()
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
+    prefix: str = ""
 
     def parameter(self, name: str, default: str = "") -> str:
         """Return the first value of the query parameter `name`, or `default`."""

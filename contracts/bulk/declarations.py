@@ -1,17 +1,16 @@
 """Convert validated `x-bulk`, `x-record` and `x-resources` objects of an OpenAPI document into values.
 
-Begin with `read_bulk`, `read_record_act` and `read_resource`. Their JSON Schemas are the `x-*.schema.json` files of
-`contracts`; input that does not fit them raises KeyError or TypeError.
+Begin with `read_bulk`, `read_quotas`, `read_record_act` and `read_resource`. Their JSON Schemas are the
+`x-*.schema.json` files of `contracts`; input that does not fit them raises KeyError or TypeError.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from contracts.bulk.jobs import JobDuration
+from contracts.bulk.jobs import ActiveJobs, JobDuration
 from contracts.bulk.lists import FilterLanguage, ListRules, Pagination, Sorting
 from contracts.bulk.model import (
-    ActiveJobs,
     Bulk,
     BulkEffect,
     BulkGuard,
@@ -222,6 +221,15 @@ def _words(value: str | list[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
+def read_quotas(data: Iterable[Json]) -> tuple[Quota, ...]:
+    """Return the quotas of an operation's `x-quota`, which count requests and refuse with 429 by default (RFC 6585)."""
+    return _read_quotas({"what": "requests", "breach": 429, **one} for one in data)
+
+
+def _read_quotas(data: Iterable[Json]) -> tuple[Quota, ...]:
+    return tuple(Quota(**_arguments(one, per=parse_iso_duration)) for one in data)
+
+
 def _read_guard(data: Json) -> BulkGuard:
     retry, faults = data.get("retry", {}), data.get("faults", {})
     return BulkGuard(
@@ -231,7 +239,7 @@ def _read_guard(data: Json) -> BulkGuard:
         else None,
         unprocessed=retry.get("unprocessed"),
         retry_codes=tuple(retry.get("codes", ())),
-        quota=tuple(Quota(**_arguments(one, per=parse_iso_duration)) for one in data.get("quota", ())),
+        quota=_read_quotas(data.get("quota", ())),
         faults={name: at for name, at in faults.items() if name != "every"},
         every_fault=bool(faults.get("every")),
     )

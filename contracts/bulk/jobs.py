@@ -1,4 +1,4 @@
-"""The states of jobs (`JOB_STATES`), the transitions between them, and how long simulated jobs take.
+"""The states of jobs (`JOB_STATES`), the transitions between them, how many there may be, and how long they take.
 
 Begin with `is_legal_transition`.
 """
@@ -30,3 +30,15 @@ class JobDuration:
     base: timedelta = timedelta(seconds=2)
     per_item: timedelta = timedelta(milliseconds=1)
     queued: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveJobs:
+    """How many jobs may be unfinished at a time, for each value of `per`; `breach` is the status code of a refusal.
+
+    It is `conduct` where more are not refused but count as misuse.
+    """
+
+    max: int
+    per: str = ""
+    breach: int | str = "conduct"

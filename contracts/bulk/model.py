@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
-from contracts.bulk.jobs import JobDuration
+from contracts.bulk.jobs import ActiveJobs, JobDuration
 from contracts.bulk.lists import ListRules, Pagination, placeholders_of
 
 Location: TypeAlias = str
@@ -214,18 +214,6 @@ class BulkReply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActiveJobs:
-    """How many jobs may be unfinished at a time, for each value of `per`; `breach` is the status code of a refusal.
-
-    It is `conduct` where more are not refused but count as misuse.
-    """
-
-    max: int
-    per: str = ""
-    breach: int | str = "conduct"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BulkJob:
     """When a request becomes a job, how the job is polled, and the words of its states.
 
@@ -294,12 +282,16 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """At most `max` of `what` in a window of `per` (0: in a request); `breach` as in ActiveJobs, or `unprocessed`."""
+    """At most `max` of `what` in a window of `per` (0: in a request); `breach` as in ActiveJobs, or `unprocessed`.
+
+    `by` is where a request says who is counted, None for its credentials.
+    """
 
     what: str
     max: int
     per: timedelta
     breach: int | str = "conduct"
+    by: Location | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,17 +9,21 @@ from datetime import timedelta
 from functools import reduce
 from typing import Any, Final, NamedTuple
 
-from contracts.bulk.model import ActiveJobs, Bulk, BulkJob, Idempotency, Outcomes, Quota, Resource
+from contracts.bulk.jobs import ActiveJobs
+from contracts.bulk.model import Bulk, BulkJob, Idempotency, Outcomes, Resource
 from contracts.diff.bulk_rules import (
     CompareValues,
     any_change,
     compare_choice,
+    compare_quotas,
+    consequence,
     flag,
     list_entries,
     lower_limit,
     map_entries,
     optional_member,
     render_value,
+    severity_of_breach,
     time_limit,
     upper_limit,
 )
@@ -202,11 +206,13 @@ class MemberChange(NamedTuple):
 
 
 def compare_bulk(was: Operation, now: Operation, name: str) -> Iterator[Change]:
-    """Yield the changes of an operation's `x-bulk`; `name` is the operation in reports."""
+    """Yield the changes of an operation's `x-bulk` and `x-quota`; `name` is the operation in reports."""
     for one in _compare_declarations(was.bulk, now.bulk):
         place = f"x-bulk {one.member}".rstrip()
         rule = "-".join(part for part in ("x-bulk", one.member) if part)
         yield Change(rule=rule, severity=one.severity, operation=name, place=place, says=one.says)
+    for severity, says in compare_quotas(was.quota, now.quota):
+        yield Change(rule="x-quota", severity=severity, operation=name, place="x-quota", says=says)
 
 
 def _compare_declarations(old: Bulk | None, new: Bulk | None) -> Iterator[MemberChange]:
@@ -222,7 +228,7 @@ def _compare_declarations(old: Bulk | None, new: Bulk | None) -> Iterator[Member
     yield from _compare_outcomes("reply.outcomes", old.reply.outcomes, new.reply.outcomes)
     yield from _compare_jobs(old.job, new.job)
     yield from _compare_idempotency(old.guard.idempotency, new.guard.idempotency)
-    yield from _compare_quotas(old.guard.quota, new.guard.quota)
+    yield from (MemberChange("guard.quota", *one) for one in compare_quotas(old.guard.quota, new.guard.quota))
 
 
 def _compare_members(prefix: str, rows: Sequence[MemberRule], old: object, new: object) -> Iterator[MemberChange]:
@@ -299,17 +305,9 @@ def _compare_active_jobs(old: ActiveJobs | None, new: ActiveJobs | None) -> Iter
     if new is None:
         yield MemberChange("job.active", "info", "any number of jobs may be unfinished")
         return
-    says = f"{new.max} unfinished jobs{f' for each {new.per}' if new.per else ''}, more are {_consequence(new.breach)}"
+    says = f"{new.max} unfinished jobs{f' for each {new.per}' if new.per else ''}, more are {consequence(new.breach)}"
     tighter = old is None or new.max < old.max or new.per != old.per or new.breach != old.breach
-    yield MemberChange("job.active", _severity(new.breach) if tighter else "info", f"at most {says}")
-
-
-def _severity(breach: int | str) -> Severity:
-    return "warning" if breach == "conduct" else "error"
-
-
-def _consequence(breach: int | str) -> str:
-    return {"conduct": "bad conduct", "unprocessed": "left unprocessed"}.get(str(breach), f"refused with {breach}")
+    yield MemberChange("job.active", severity_of_breach(new.breach) if tighter else "info", f"at most {says}")
 
 
 def _compare_idempotency(old: Idempotency | None, new: Idempotency | None) -> Iterator[MemberChange]:
@@ -319,18 +317,6 @@ def _compare_idempotency(old: Idempotency | None, new: Idempotency | None) -> It
         yield MemberChange("guard.idempotency", "error", "a repeated request is done again: clients rely on its key")
     elif new is not None:
         yield MemberChange("guard.idempotency", "info", f"a key at {new.key} makes repeating safe")
-
-
-def _compare_quotas(old: tuple[Quota, ...], new: tuple[Quota, ...]) -> Iterator[MemberChange]:
-    before = {one.what: one for one in old}
-    for one in new:
-        was = before.pop(one.what, None)
-        if was != one:
-            eased = was is not None and one.max >= was.max and one.per <= was.per and one.breach == was.breach
-            says = f"at most {one.max} of {one.what} in {render_value(one.per)}, more are {_consequence(one.breach)}"
-            yield MemberChange("guard.quota", "info" if eased else _severity(one.breach), says)
-    for one in before.values():
-        yield MemberChange("guard.quota", "info", f"any number of {one.what} is allowed")
 
 
 def _compare_consistency(old: timedelta | None, new: timedelta | None) -> Iterator[tuple[Severity, str]]:

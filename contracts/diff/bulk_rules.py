@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from contracts.bulk.model import Choice
+from contracts.bulk.model import Choice, Quota
 from contracts.diff.model import Severity
 from contracts.syntax.text import format_duration, listed, short
 
@@ -159,3 +159,31 @@ def _choice(one: Choice | None) -> str:
     if one is None:
         return "nothing"
     return f"what the caller says at {one.source}" if one.source else f"always '{one.constant}'"
+
+
+def severity_of_breach(breach: int | str) -> Severity:
+    """Return how severe a tighter limit is, whose breach is refused or counts as bad conduct."""
+    return "warning" if breach == "conduct" else "error"
+
+
+def consequence(breach: int | str) -> str:
+    """Return in words what becomes of what breaches a limit."""
+    return {"conduct": "bad conduct", "unprocessed": "left unprocessed"}.get(str(breach), f"refused with {breach}")
+
+
+def compare_quotas(old: tuple[Quota, ...], new: tuple[Quota, ...]) -> Iterator[RatedChange]:
+    """Yield the changes of quotas; of several on the same thing those with the shortest windows are compared first."""
+    before = _by_rank(old)
+    for rank, one in _by_rank(new).items():
+        was = before.pop(rank, None)
+        if was != one:
+            eased = was is not None and one.max >= was.max and one.per <= was.per and one.breach == was.breach
+            says = f"at most {one.max} of {one.what} in {render_value(one.per)}, more are {consequence(one.breach)}"
+            yield ("info" if eased else severity_of_breach(one.breach)), says
+    for one in before.values():
+        yield "info", f"any number of {one.what} is allowed{f' in {render_value(one.per)}' if new else ''}"
+
+
+def _by_rank(quotas: tuple[Quota, ...]) -> dict[tuple[str, int], Quota]:
+    shorter = (sum((other.what, other.per < one.per) == (one.what, True) for other in quotas) for one in quotas)
+    return {(one.what, rank): one for one, rank in zip(quotas, shorter, strict=True)}

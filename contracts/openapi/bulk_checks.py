@@ -29,6 +29,8 @@ UNPROCESSED: Final = "unprocessed"  # a quota whose breach leaves items over
 def unserved(contract: Contract) -> Mistakes:
     """Yield what bulk operations declare that is not served: pointers into the document, facts, cures."""
     for one in contract.operations:
+        if one.bulk is not None and one.quota:
+            yield f"{one.pointer}/x-quota", "the operation has an x-bulk.", "Write it as guard.quota there."
         if one.bulk is not None:
             for check in CHECKS:
                 yield from ((f"{one.pointer}/x-bulk{at}", fact, cure) for at, fact, cure in check(one, one.bulk))

@@ -31,7 +31,7 @@ SCHEMA_FOLDER: Final = Path(__file__).parent.parent
 
 @cache
 def published_schema(name: str) -> Mapping[str, Any]:
-    """Return one of the package's JSON Schemas: `openapi`, `overlay`, `x-bulk`, `x-record`, `x-resources`."""
+    """Return one of the package's JSON Schemas: by the beginning of its file's name."""
     schema: Mapping[str, Any] = orjson.loads((SCHEMA_FOLDER / f"{name}.schema.json").read_bytes())
     return schema
 
@@ -151,7 +151,7 @@ KIND_WORDS: Final = {
 
 def _check_declarations(documents: Documents, place: DocumentObject) -> Iterator[Fault]:
     assert isinstance(place.node, Mapping)  # noqa: S101 - only mappings declare
-    for name in ("x-bulk", "x-record", "x-resources"):
+    for name in ("x-bulk", "x-quota", "x-record", "x-resources"):
         if name in place.node:
             shown, tokens = documents.shown(place.uri), (*place.tokens, name)
             yield from _declaration_schema(name).faults(place.node[name], shown=shown, tokens=tokens)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 
-from contracts.bulk.model import Bulk, RecordAct, Resource
+from contracts.bulk.model import Bulk, Quota, RecordAct, Resource
 from contracts.errors import Fault
 from contracts.messages import essence
 from contracts.openapi.provenance import Provenance
@@ -179,6 +179,7 @@ class Operation:
     `security` lists alternatives, each a map of scheme name to scopes; an empty alternative permits anonymous requests.
     `bulk` is its `x-bulk`, `record` its `x-record` or the inferred one. `pointer` is its JSON Pointer in the document.
     `selectors` are the parameters, with a value or any, that select it among operations with its method and path.
+    `quota` are the limits of its `x-quota` on requests that are answered with a success.
     """
 
     id: str
@@ -193,6 +194,7 @@ class Operation:
     security: tuple[Mapping[str, tuple[str, ...]], ...] = ()
     bulk: Bulk | None = None
     record: RecordAct | None = None
+    quota: tuple[Quota, ...] = ()
     deprecated: bool = False
     selectors: tuple[tuple[str, str | None], ...] = ()
     extras: Mapping[str, object] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
-from contracts.bulk.declarations import read_bulk, read_record_act
+from contracts.bulk.declarations import read_bulk, read_quotas, read_record_act
 from contracts.bulk.model import RecordAct
 from contracts.messages import essence
 from contracts.openapi.grammar import METHODS
@@ -17,7 +17,7 @@ from contracts.syntax.text import pointer_of, step
 DEFAULT_STYLES: Final = {"path": "simple", "query": "form", "header": "simple", "cookie": "form"}
 RESERVED_HEADERS: Final = frozenset(("accept", "authorization", "content-type"))  # OpenAPI: not declared as parameters
 Made = TypeVar("Made")
-KNOWN_EXTENSIONS: Final = frozenset(("x-bulk", "x-record", "x-source"))
+KNOWN_EXTENSIONS: Final = frozenset(("x-bulk", "x-quota", "x-record", "x-source"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,7 @@ def _operation(
         security=_security(value["security"]) if "security" in value else security,
         bulk=read_bulk(value["x-bulk"]) if "x-bulk" in value else None,
         record=_record(value, path),
+        quota=read_quotas(value["x-quota"]) if "x-quota" in value else (),
         deprecated=value.get("deprecated") is True,
         extras={name: one for name, one in value.items() if name.startswith("x-") and name not in KNOWN_EXTENSIONS},
     )

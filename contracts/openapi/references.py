@@ -30,7 +30,7 @@ from contracts.syntax.text import did_you_mean, escape, look_up, pointer_of, sho
 
 IDENTIFIERS: Final = ("$id", "$anchor", "$dynamicAnchor")
 NO_MAP: Final[Mapping[str, Path]] = {}
-EXTENSION_MEMBERS: Final = {"document": {"x-resources"}, "operation": {"x-bulk", "x-record"}}
+EXTENSION_MEMBERS: Final = {"document": {"x-resources"}, "operation": {"x-bulk", "x-quota", "x-record"}}
 UNLINKED, LEFT_OUT = "Nothing is taken from there.", "It is left out."  # what is done about a mistake
 SCANNED: Final = frozenset(("x-faker", "x-source"))
 TEXT_SUFFIXES: Final = (".csv", ".ndjson", ".txt", ".xml")

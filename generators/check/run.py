@@ -6,7 +6,7 @@ Begin with `check`.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import product
 from typing import Any, Final
@@ -20,7 +20,7 @@ from generators.check.laws.catalogue import LIST_LAWS
 from generators.check.laws.concurrent_jobs import overlap
 from generators.check.laws.metamorphic import run_at_site
 from generators.check.selection import selection
-from generators.client.environments import headers_for, salt_of
+from generators.client.environments import headers_for, new_name_prefix
 from generators.client.http import Client, NoAnswerError
 from generators.client.session import AccessGuard, Budget, Session
 from generators.errors import NotApplicableError
@@ -37,7 +37,7 @@ class CheckPlan:
     is the contract as one OpenAPI document, `base` the URL that its paths are appended to; without a document there
     is no coverage phase. `headers` are sent with every request, `timeout` is in seconds, `rate` in requests a second
     (0: no limit). `given` maps parameter names to values; `name_prefix` begins every generated name, by default it is
-    derived from the time. `model` is a reference model, None for none. `laws` are laws of the API's own, beside those
+    random. `model` is a reference model, None for none. `laws` are laws of the API's own, beside those
     of the catalogue.
     """
 
@@ -63,6 +63,7 @@ COVERAGE_SECONDS: Final = 20.0  # reserved for the coverage phase, at most a thi
 
 JOB_LAWS: Final = ("async-is-sync", "active", "job-name", "job-lookup")
 LIST_LAW_NAMES: Final = frozenset(law.name for law in LIST_LAWS)
+WAITING_LAWS: Final = ("expiry", "quota")
 LATE: Final = timedelta(seconds=2)  # after which a job that has ended is asked for again
 LAST_LAWS: Final = ("boundary",)  # they create so many records that lists are long afterwards
 BUDGET_USED_UP: Final = "the time budget was used up"
@@ -103,7 +104,7 @@ class _CheckRun:
             contract,
             client,
             seed=plan.seed,
-            name_prefix=plan.name_prefix or salt_of(datetime.now(UTC)),
+            name_prefix=plan.name_prefix or new_name_prefix(),
             budget=budget or Budget(seconds=plan.seconds - reserved),
             given=plan.given,
             guard=guard,
@@ -154,6 +155,7 @@ class _CheckRun:
             self._jobs,
             self._job_experiments,
             self._late_polls,
+            self._long_waits,
         )
         others = [one for one in self._selection.checks if one != coverage.CHECK]
         return (*(asking if others else ()), self._report_laws, self._report_other_checks, self._run_coverage)
@@ -210,9 +212,17 @@ class _CheckRun:
         return [] if self._session.controlled else [one for one in bulk if not _always_becomes_job(one)]
 
     def _call_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
-        """Run the experiments that any operation can have."""
+        """Run the experiments that any operation can have, but for those that wait for days."""
         del bulk
-        laws = [law for law in self._selection.laws if law.call_experiment is not None]
+        yield from self._run_call_laws(lambda law: law.name not in WAITING_LAWS)
+
+    def _long_waits(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Run the experiments after which tokens have expired and quotas are used up."""
+        del bulk
+        yield from self._run_call_laws(lambda law: law.name in WAITING_LAWS)
+
+    def _run_call_laws(self, wanted: Callable[[Law], bool]) -> Iterator[Event]:
+        laws = [law for law in self._selection.laws if law.call_experiment is not None and wanted(law)]
         for law, operation in product(laws, self._session.contract.operations):
             if operation.id in self._selection.operations and law.calls(self._session.contract, operation):
                 reason = self._skip_reason() or self._try(partial(self._run_call_law, law, operation))

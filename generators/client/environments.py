@@ -24,7 +24,6 @@ NUMBERS_PER_ENVIRONMENT: Final = 10**8
 DEFAULT_SANDBOX: Final = "default"
 SALT_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 SALT_SIZE: Final = 5
-FIRST_SALT: Final = datetime(2026, 1, 1, tzinfo=UTC)  # the instant with the name prefix 00000
 SALT_COUNT: Final = len(SALT_DIGITS) ** SALT_SIZE
 FROZEN_CLOCK: Final = {"mode": "frozen", "now": "2026-01-01T00:00:00Z"}
 SANDBOX_SALT: Final = "0" * SALT_SIZE
@@ -329,6 +328,6 @@ def _without_counts(scenario: dict[str, Any]) -> dict[str, Any]:
     return {**scenario, "rules": rules}
 
 
-def salt_of(instant: datetime) -> str:
-    """Return the name prefix of an instant; it differs for each second of nearly two years."""
-    return salt_text(int((instant - FIRST_SALT).total_seconds()))
+def new_name_prefix() -> str:
+    """Return a random name prefix, so that the names of runs differ, those that begin at one moment too."""
+    return salt_text(randbelow(SALT_COUNT))

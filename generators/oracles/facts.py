@@ -54,8 +54,14 @@ LAW_PLACES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "unprocessed": (("guard/unprocessed",), ("guard/unprocessed",)),
 }
 """The places in `x-bulk` that a law rests on: for what the reply says, and for what a job says."""
-ROOT_PLACES: Final = {"credentials": "/security", "isolation": "/x-scopes"}
+ROOT_PLACES: Final = {
+    "credentials": "/security",
+    "expiry": "/components/securitySchemes",
+    "isolation": "/x-scopes",
+}
 """The members of the document that a law rests on."""
+OPERATION_PLACES: Final = {"malformed": "/responses", "quota": "/x-quota"}
+"""The members of an operation that a law rests on where its `x-bulk` says nothing of it."""
 SHAPE_PLACES: Final = (
     (re.compile(r"job ended as "), ("job/state",)),
     (re.compile(r"(?P<word>\w+) answered \d+"), ("reply/status/{word}",)),
@@ -180,8 +186,8 @@ class FactFinder:
             yield from self._state_places(operation, finding)
         elif finding.law in LAW_PLACES and operation.bulk is not None:
             yield from (self._at(operation, f"/x-bulk/{one}") for one in _law_places(operation, finding))
-        elif finding.law == "malformed":
-            yield self._at(operation, "/responses")
+        elif finding.law in OPERATION_PLACES:
+            yield self._at(operation, OPERATION_PLACES[finding.law])
         else:
             yield self._at(operation, "/x-bulk" if operation.bulk else "/x-record" if operation.record else "")
 

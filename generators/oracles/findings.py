@@ -113,7 +113,7 @@ class Law:
 
     name: str
     says: str
-    exempt_reason: Callable[[Operation], str | None]
+    exempt_reason: Callable[[Operation], str | None] = lambda _: None
     judge_exchange: ExchangeLaw | None = None
     applies_to: Callable[["BulkExchange"], bool] | None = None
     experiment: Experiment | None = None

@@ -1,17 +1,20 @@
 """Refuse requests over a declared quota, or over the number of jobs that may be unfinished; say when to come again.
 
-Begin with `check_quotas` and `check_active_jobs`. A limit whose breach is `conduct` refuses nothing: the verdict on the
-client judges it. One whose breach is `unprocessed` leaves items over (`leave_over_quota`). Retry-After is in seconds
-(RFC 9110, 10.2.3); the status is 429 (RFC 6585, 4) where none is given.
+Begin with `check_quotas` and `check_active_jobs` for bulk requests, and with `quota_wait` for others (`x-quota`). A
+limit whose breach is `conduct` refuses nothing: the verdict on the client judges it. One whose breach is `unprocessed`
+leaves items over (`leave_over_quota`). Retry-After is in seconds (RFC 9110, 10.2.3); the status is 429 (RFC 6585, 4)
+where none is given.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Final, TypeAlias
 
 from contracts.bulk.model import Bulk, BulkJob, Quota
+from contracts.exchange.locations import locate
 from contracts.messages import Headers
+from contracts.syntax.text import format_duration
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.prepared_api import BulkPlan
 from mockserver.scenarios.model import ItemEffect
@@ -40,7 +43,7 @@ QUOTA_AMOUNTS: Final[Mapping[str, Callable[[RequestContext, BulkPlan], int]]] = 
 def check_quotas(context: RequestContext, plan: BulkPlan) -> Refusal | None:
     """Refuse a request that would use more than a quota allows."""
     for quota in _enforced(plan.bulk):
-        used, amount = _recent(context, plan, quota), QUOTA_AMOUNTS[quota.what](context, plan)
+        used, amount = _recent(context, quota), QUOTA_AMOUNTS[quota.what](context, plan)
         if amount and sum(one for _, one in used) + amount > quota.max:
             wait = used[0][0] + quota.per - context.now if used else quota.per
             detail = f"At most {quota.max} {quota.what} are taken in {quota.per}."
@@ -53,20 +56,17 @@ def count_in_quotas(context: RequestContext, plan: BulkPlan) -> None:
     for quota in _enforced(plan.bulk):
         amount = QUOTA_AMOUNTS[quota.what](context, plan)
         if amount:
-            used = _recent(context, plan, quota)
-            used.append((context.now, amount))
-            context.api_state.on_roll_back(used.pop)
+            _use(context, quota, amount)
 
 
 def leave_over_quota(context: RequestContext, plan: BulkPlan) -> None:
     """Leave the last items of a request unprocessed that exceed a quota whose breach says so, and count the others."""
     for quota in plan.bulk.guard.quota:
         if quota.breach == UNPROCESSED:
-            used, size = _recent(context, plan, quota), plan.item_reader.size(context)
+            used, size = _recent(context, quota), plan.item_reader.size(context)
             taken = min(size, max(0, quota.max - sum(one for _, one in used)))
             if taken:
-                used.append((context.now, taken))
-                context.api_state.on_roll_back(used.pop)
+                _use(context, quota, taken)
             if taken < size:
                 left = dict.fromkeys(range(taken, size), ItemEffect(kind="leave"))
                 context.item_effects = {**(context.item_effects or {}), **left}
@@ -76,13 +76,50 @@ def _enforced(bulk: Bulk) -> list[Quota]:
     return [one for one in bulk.guard.quota if one.breach not in {CONDUCT, UNPROCESSED} and one.what in QUOTA_AMOUNTS]
 
 
-def _recent(context: RequestContext, plan: BulkPlan, quota: Quota) -> Uses:
+def quota_wait(context: RequestContext) -> timedelta | None:
+    """Return how long a request is too early for the `x-quota` of its operation, None for one that is admitted."""
+    quotas = context.operation.quota if context.operation is not None else ()
+    full = [(used, one) for one in quotas if len(used := _recent(context, one)) >= one.max]
+    return max((used[-one.max][0] + one.per - context.now for used, one in full), default=None)
+
+
+def check_call_quotas(context: RequestContext) -> Refusal | None:
+    """Refuse a request that its operation's `x-quota` does not admit yet."""
+    wait = quota_wait(context)
+    if wait is None or context.operation is None:
+        return None
+    most = " and ".join(f"{one.max} in {format_duration(one.per)}" for one in context.operation.quota)
+    status = next(one.breach for one in context.operation.quota if isinstance(one.breach, int))
+    return Refusal(status=status, kind="quota", detail=f"At most {most} are taken.", headers=retry_after(wait))
+
+
+def count_call(context: RequestContext) -> None:
+    """Count a request that succeeded in the quotas of its operation."""
+    for quota in context.operation.quota if context.operation is not None else ():
+        _use(context, quota, 1)
+
+
+def _use(context: RequestContext, quota: Quota, amount: int) -> None:
+    memory: dict[Hashable, Uses] = context.api_state.memory.setdefault(MEMORY, {})
+    used = memory.setdefault(_counted(context, quota), [])
+    used.append((context.now, amount))
+    context.api_state.on_roll_back(used.pop)
+
+
+def _recent(context: RequestContext, quota: Quota) -> Uses:
     """Return what the client has used of a quota; what was used long enough ago is forgotten."""
-    memory: dict[tuple[str, ...], Uses] = context.api_state.memory.setdefault(MEMORY, {})
-    used = memory.setdefault((plan.operation.id, quota.what, context.client), [])
+    memory: dict[Hashable, Uses] = context.api_state.memory.get(MEMORY, {})
+    used = memory.get(_counted(context, quota), [])
     while used and used[0][0] + quota.per <= context.now:
         used.pop(0)
     return used
+
+
+def _counted(context: RequestContext, quota: Quota) -> Hashable:
+    """Return the name under which a quota's uses by one client are remembered."""
+    operation = context.operation.id if context.operation is not None else ""
+    who = context.client if quota.by is None else str(locate(context, quota.by))
+    return operation, quota.what, quota.per, who
 
 
 def check_active_jobs(context: RequestContext, bulk: Bulk, declared: BulkJob) -> Refusal | None:
@@ -105,5 +142,10 @@ def _refusal(bulk: Bulk, breach: int | str, detail: str, wait: timedelta | None,
     codes = (one for one in bulk.guard.retry_codes if isinstance(one, int))
     status = breach if isinstance(breach, int) else next(codes, TOO_MANY_REQUESTS)
     told = detail if isinstance(breach, int) else f"{breach}: {detail}"
-    seconds = () if wait is None else (("Retry-After", str(max(1, ceil(wait.total_seconds())))),)
-    return Refusal(status=status, kind=kind, detail=told, headers=Headers(seconds))
+    headers = Headers() if wait is None else retry_after(wait)
+    return Refusal(status=status, kind=kind, detail=told, headers=headers)
+
+
+def retry_after(wait: timedelta) -> Headers:
+    """Return the field that says after how many seconds to come again."""
+    return Headers((("Retry-After", str(max(1, ceil(wait.total_seconds())))),))

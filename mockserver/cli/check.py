@@ -62,7 +62,7 @@ class CheckRun:
     was="--salt",
     metavar="TEXT",
     callback=name_prefix,
-    help="Prefix of every generated name: 5 characters of 0-9 and a-z. Default: from the time of day.",
+    help="Prefix of every generated name: 5 characters of 0-9 and a-z. Default: a random one.",
 )
 @click.option(
     "--max-time",

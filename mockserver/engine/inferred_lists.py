@@ -227,7 +227,7 @@ def _url(context: RequestContext, name: str, value: object) -> str:
     pairs = [(one, text) for one, text in context.request.query if one != name]
     host = context.request.headers.get("Host")
     base = f"http://{host}" if host else ""
-    path = context.api.mount.rstrip("/") + context.request.path
+    path = context.request.prefix + context.api.mount.rstrip("/") + context.request.path
     return f"{base}{path}?{urlencode([*pairs, (name, str(value))])}"
 
 

@@ -15,6 +15,7 @@ from contracts.openapi.validation import Violation, parse_parameters, validate_r
 from mockserver.api.model import Api, Refusal, RequestContext, problem
 from mockserver.bulk.guards import precondition_required
 from mockserver.bulk.job_endpoints import run_due_jobs
+from mockserver.bulk.limits import check_call_quotas, count_call
 from mockserver.bulk.outcome_rendering import violations_of
 from mockserver.bulk.prepared_api import prepared
 from mockserver.engine import conventions
@@ -94,12 +95,17 @@ def validate_request(context: RequestContext) -> Refusal | None:
 
 def call_handler(context: RequestContext) -> Response:
     """Call the operation's handler and return its response; what it writes is taken back if that is not valid."""
-    assert context.operation is not None  # noqa: S101 - the first stage has seen to it
-    if context.excused:
-        return answer_from_document(context)
+    operation = _operation(context)
+    response = answer_from_document(context) if context.excused else _handle(context, operation)
+    if operation.quota and response.status < HTTPStatus.BAD_REQUEST:
+        count_call(context)
+    return response
+
+
+def _handle(context: RequestContext, operation: Operation) -> Response:
     context.api_state.begin()
     try:
-        return handler_for(prepared(context.api), context.operation.id)(context)
+        return handler_for(prepared(context.api), operation.id)(context)
     except BaseException:
         context.api_state.roll_back()
         raise
@@ -163,11 +169,26 @@ def _scope(context: RequestContext) -> Refusal | None:
     return None
 
 
+def _check_quota(context: RequestContext) -> Refusal | None:
+    """Refuse a request too many; behaviours of an API's own ask for themselves."""
+    operation = _operation(context)
+    return check_call_quotas(context) if operation.quota and operation.id not in context.api.behaviours else None
+
+
 def _check_acceptable(context: RequestContext) -> Refusal | None:
     return conventions.unacceptable(context) if context.api.plain else None
 
 
-STAGES: tuple[Stage, ...] = (route, _admit, check_parameters, _scope, read_body, check_body, _check_acceptable)
+STAGES: tuple[Stage, ...] = (
+    route,
+    _admit,
+    check_parameters,
+    _scope,
+    read_body,
+    check_body,
+    _check_acceptable,
+    _check_quota,
+)
 
 
 def _validate_response(context: RequestContext, response: Response) -> Response:

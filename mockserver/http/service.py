@@ -177,6 +177,7 @@ class Service:
             query=target.query,
             headers=headers,
             body=b"" if isinstance(body, Refusal) else body,
+            prefix=place.prefix,
         )
         try:
             if self._options.cors and api.plain and (allowed := answer_options(api, request)) is not None:

@@ -5,7 +5,8 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from contracts.bulk.model import ActiveJobs, Quota
+from contracts.bulk.jobs import ActiveJobs
+from contracts.bulk.model import Quota
 from mockserver.journal.facts import unpack
 from mockserver.verdicts.history import REFUSED_STATUSES, ClientHistory, ObservedExchange, ObservedJob
 from mockserver.verdicts.law import LawResult, count_text, duration_text, failed, not_run, passed

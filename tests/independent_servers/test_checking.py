@@ -138,6 +138,7 @@ BUGS = {
         "any-token",
         "wrong-challenge",
     ),
+    ("genero", "quota"): ("fetches-uncounted",),
     ("genero", "isolation"): (
         "agency-ignored",
         "any-kind",

@@ -10,7 +10,8 @@ from random import Random
 from string import digits
 from typing import Final
 
-from contracts.bulk.model import ActiveJobs, BulkJob
+from contracts.bulk.jobs import ActiveJobs
+from contracts.bulk.model import BulkJob
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
 from contracts.exchange.locations import text_of

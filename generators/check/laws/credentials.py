@@ -1,18 +1,23 @@
-"""The law on credentials: a call without valid ones is refused as declared, without an effect and without a record.
+"""The laws on credentials: a call without valid ones is refused as declared, without a trace.
 
-Begin with `credentials`. Schemes are those of the OpenAPI Specification; challenges are RFC 9110, 11.6.1.
+Begin with `credentials` and `expiry`. Schemes are those of the OpenAPI Specification; challenges are RFC 9110, 11.6.1;
+tokens are those of the client credentials grant of OAuth 2.0 (RFC 6749, 4.4 and 5.1), their lifetime is `expires_in`.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final, TypeGuard
+from urllib.parse import urlsplit
 
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.messages import Exchange, Request
 from contracts.openapi.model import Contract, Operation
-from contracts.openapi.security import EMPTY_TOKEN, WRONG_BY_SCHEME, as_client, scheme_of, without_credentials
+from contracts.openapi.security import EMPTY_TOKEN, UNKNOWN, WRONG_BY_SCHEME, as_client, scheme_of, without_credentials
 from contracts.openapi.validation import validate_response
+from contracts.syntax.text import format_duration
+from generators.check.laws.quotas import let_pass
 from generators.check.specimens import carry_out, specimen_of, specimen_or_request
 from generators.client.session import Session
 from generators.errors import NotApplicableError
@@ -20,6 +25,9 @@ from generators.oracles.findings import Finding
 from generators.oracles.response_laws import SERVER_FAULT
 
 LAW: Final = "credentials"
+EXPIRY: Final = "expiry"
+LEEWAY: Final = timedelta(minutes=5)  # that servers may leave between clocks before a token has expired
+MAX_LIFETIME: Final = 366 * 24 * 3600  # seconds of a token that are waited
 UNAUTHORIZED: Final = 401
 QUOTED: Final = re.compile(r'"[^"]*"')
 
@@ -102,11 +110,72 @@ def _judged(contract: Contract, operation: Operation, attempt: Attempt, exchange
         yield _finding(operation, "another scheme is asked for", says, exchange)
 
 
+def issues_tokens(contract: Contract, operation: Operation) -> bool:
+    """Say whether an operation hands out the tokens that other operations ask for."""
+    return next(_guarded(contract, operation), None) is not None
+
+
+def _guarded(contract: Contract, operation: Operation) -> Iterator[Operation]:
+    """Yield the operations that a token is asked for, and that change nothing, those that list records first."""
+    flows = {name: one.get("flows") for name, one in contract.security_schemes.items() if one.get("type") == "oauth2"}
+    urls = {name: flow.get("clientCredentials", {}).get("tokenUrl") for name, flow in flows.items() if _is_map(flow)}
+    path = contract.mount + operation.path
+    own = {name for name, url in urls.items() if operation.method == "POST" and urlsplit(str(url)).path == path}
+    reading = [one for one in contract.operations if one.method == "GET" and one.security]
+    is_list = {one.id: one.record is not None and one.record.action.constant == "list" for one in reading}
+    for one in sorted(reading, key=lambda one: not is_list[one.id]):
+        if any(name in own for wanted in one.security for name in wanted):
+            yield one
+
+
+def _is_map(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
+def expiry(session: Session, operation: Operation) -> Iterator[Finding]:
+    """Fetch a token, and send a call with it before and after its lifetime; `LEEWAY` is left between clocks."""
+    token, lifetime = _fetched(session, operation)
+    guarded = next(_guarded(session.contract, operation))
+    call = specimen_or_request(session, guarded).request
+    statuses = [session.probe(_with_token(call, one)).response.status for one in (token, UNKNOWN)]
+    if statuses[0] == UNAUTHORIZED or statuses[1] != UNAUTHORIZED:
+        raise NotApplicableError("tokens that nobody has are not refused" if statuses[1] != UNAUTHORIZED else "")
+    before = lifetime - LEEWAY
+    if session.controlled and before > timedelta(0):
+        let_pass(session, before)
+        exchange = session.probe(_with_token(call, token))
+        if exchange.response.status == UNAUTHORIZED:
+            says = f"a token that is good for {format_duration(lifetime)} was refused after {format_duration(before)}"
+            yield _finding(operation, "a token is refused before it expires", says, exchange, law=EXPIRY)
+            return
+        lifetime = LEEWAY
+    let_pass(session, lifetime + LEEWAY)
+    exchange = session.probe(_with_token(call, token))
+    if exchange.response.status != UNAUTHORIZED and exchange.response.status < SERVER_FAULT:
+        says = f"a token was accepted {format_duration(LEEWAY)} after it had expired ({exchange.response.status})"
+        yield _finding(operation, "an expired token is accepted", says, exchange, law=EXPIRY)
+
+
+def _fetched(session: Session, operation: Operation) -> tuple[str, timedelta]:
+    """Return a new token with its lifetime. Raises NotApplicableError."""
+    response = session.send(specimen_or_request(session, operation).request).response
+    if response.status not in SUCCESS_STATUS or not _is_map(response.data):
+        raise NotApplicableError(f"no token is handed out ({response.status})")
+    token, seconds = response.data.get("access_token"), response.data.get("expires_in")
+    if not isinstance(token, str) or not isinstance(seconds, int) or not 0 < seconds <= MAX_LIFETIME:
+        raise NotApplicableError("the lifetime of a token is not told")
+    return token, timedelta(seconds=seconds)
+
+
+def _with_token(request: Request, token: str) -> Request:
+    return replace(request, headers=request.headers.with_(("Authorization", f"Bearer {token}")))
+
+
 def _schemes_in(challenge: str) -> set[str]:
     """Return the words of a challenge that may be authentication schemes, in lower case."""
     return {one.strip().partition(" ")[0].lower() for one in QUOTED.sub("", challenge).split(",")}
 
 
-def _finding(operation: Operation, shape: str, says: str, exchange: Exchange) -> Finding:
+def _finding(operation: Operation, shape: str, says: str, exchange: Exchange, law: str = LAW) -> Finding:
     sentence = f"{says[:1].upper()}{says[1:]}."
-    return Finding(law=LAW, operation=operation.id, shape=shape, says=sentence, evidence=(exchange,))
+    return Finding(law=law, operation=operation.id, shape=shape, says=sentence, evidence=(exchange,))

@@ -5,6 +5,7 @@ Begin with `looks_up_at_run`. Something is made, deleted or changed while the jo
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from contracts.bulk.model import Resource
@@ -17,7 +18,7 @@ from generators.check.trials import TrialResult, perform, send, trial_finding, t
 from generators.client.polling import follow, request_jobs, view_of
 from generators.client.sites import SiteContext, experiment_site
 from generators.errors import NotApplicableError
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Experiment, Finding
 from generators.requests.calls import fill_lookup
 from generators.requests.envelope import SendOptions
 from generators.requests.items import example_members
@@ -40,31 +41,23 @@ class LateChange:
 
 def looks_up_at_run(context: SiteContext) -> Iterator[Finding]:
     """Make, delete and change what an item depends on between the post and the run of its job."""
-    yield from run_each((_made_late, _deleted_late, _changed_late), lambda part: part(context))
+    made, deleted = partial(_refers_late, is_made=True), partial(_refers_late, is_made=False)
+    parts: tuple[Experiment, ...] = (made, deleted, _changed_late)
+    yield from run_each(parts, lambda part: part(context))
 
 
-def _made_late(context: SiteContext) -> Iterator[Finding]:
-    """Refer to a record that is made before the job runs."""
-    done, exchange = _between(context, lambda filler: _refer(context, filler, is_late=True))
-    if done.result(0) != "failed":
+def _refers_late(context: SiteContext, *, is_made: bool) -> Iterator[Finding]:
+    """Refer to a record that is made, or deleted, before the job runs."""
+    fits, verb = ("done", "made") if is_made else ("failed", "deleted")
+    done, exchange = _between(context, lambda filler: _refer(context, filler, is_late=is_made))
+    if done.result(0) != ("failed" if is_made else "done"):
         return
-    again = _refer(context, 0, is_late=True)
+    again = _refer(context, 0, is_late=is_made)
     again.change()
-    if perform(again.trial, done.options).result(0) == "done":
-        says = "item 0 refers to a record that was made before the job ran, and fails"
-        yield trial_finding(LAW, "what was made before the run is not found", says, done, exchange)
-
-
-def _deleted_late(context: SiteContext) -> Iterator[Finding]:
-    """Refer to a record that is deleted before the job runs."""
-    done, exchange = _between(context, lambda filler: _refer(context, filler, is_late=False))
-    if done.result(0) != "done":
-        return
-    again = _refer(context, 0, is_late=False)
-    again.change()
-    if perform(again.trial, done.options).result(0) == "failed":
-        says = "item 0 refers to a record that was deleted before the job ran, and is done"
-        yield trial_finding(LAW, "what was deleted before the run is found", says, done, exchange)
+    if perform(again.trial, done.options).result(0) == fits:
+        told, found = ("fails", "is not found") if is_made else ("is done", "is found")
+        says = f"item 0 refers to a record that was {verb} before the job ran, and {told}"
+        yield trial_finding(LAW, f"what was {verb} before the run {found}", says, done, exchange)
 
 
 def _changed_late(context: SiteContext) -> Iterator[Finding]:

@@ -1,14 +1,14 @@
 """Clients, tenants, bearer tokens (RFC 6750) with their quotas, and the settings of Genero. Begin with `admit`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from math import ceil
 from typing import Any, Final
 
 from contracts.messages import Headers, Response
 from contracts.schemas.violations import Violation
 from contracts.syntax.text import clipped, closest, listed
 from mockserver.api.model import ApiState, Refusal, RequestContext
+from mockserver.bulk.limits import quota_wait, retry_after
 from mockserver.domain.jobs import Job
 from mockserver.domain.values import FanOutTarget
 
@@ -174,7 +174,6 @@ def target(context: RequestContext, name: object) -> FanOutTarget:
 
 
 TOKEN_LIFETIME: Final = timedelta(days=30)
-QUOTAS: Final = ((timedelta(hours=24), 5), (timedelta(days=30), 150))
 STATIC_TOKENS: Final = {"sandbox-multi": MULTI, "sandbox-single": SINGLE}
 MULTI_TENANT: Final = "postMultiTenantJob"
 CHALLENGE: Final = Headers((("WWW-Authenticate", 'Bearer realm="genero"'),))
@@ -201,12 +200,10 @@ def fetch_token(context: RequestContext) -> Response:
     client = str(form.get("client_id", ""))
     if client not in CLIENTS or form.get("client_secret") != CLIENTS[client]:
         return context.api.hooks.refuse(context, _unauthenticated("Client id and secret do not fit."))
-    fetched = _recent_fetches(context, client)
-    wait = max(_quota_waits(fetched, context.now))
-    if wait:
+    wait = quota_wait(context)
+    if wait is not None:
         return context.api.hooks.refuse(context, _too_many(wait))
     token = context.api_state.ids.hex("genero.token", 40)
-    fetched.append(context.now)
     context.api_state.drop_expired(context.now)
     until = context.now + TOKEN_LIFETIME
     context.api_state.remember("tokens", token, (client, until), until)
@@ -224,25 +221,10 @@ def _client_of(context: RequestContext, authorization: str) -> str | None:
     return STATIC_TOKENS.get(given) or (client if context.now < until else None)
 
 
-def _recent_fetches(context: RequestContext, client: str) -> list[datetime]:
-    """Return when the client fetched tokens within the longest window, oldest first."""
-    fetches: dict[str, list[datetime]] = context.api_state.memory.setdefault("fetches", {})
-    longest = max(window for window, _ in QUOTAS)
-    fetches[client] = [at for at in fetches.get(client, ()) if context.now - longest < at <= context.now]
-    return fetches[client]
-
-
-def _quota_waits(fetched: list[datetime], now: datetime) -> Iterable[int]:
-    """Yield for each quota the seconds until it allows another fetch, 0 for at once."""
-    for window, most in QUOTAS:
-        inside = [at for at in fetched if at > now - window]
-        yield ceil((inside[-most] + window - now).total_seconds()) if len(inside) >= most else 0
-
-
 def _unauthenticated(detail: str) -> Refusal:
     return Refusal(status=401, kind="unauthenticated", detail=detail, headers=CHALLENGE)
 
 
-def _too_many(seconds: int) -> Refusal:
+def _too_many(wait: timedelta) -> Refusal:
     detail = "A client may fetch 5 tokens a day and 150 a month."
-    return Refusal(status=429, kind="quota", detail=detail, headers=Headers((("Retry-After", str(seconds)),)))
+    return Refusal(status=429, kind="quota", detail=detail, headers=retry_after(wait))

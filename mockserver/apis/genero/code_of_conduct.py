@@ -6,9 +6,10 @@ from math import ceil
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs
 
+from contracts.bulk.model import Quota
 from contracts.messages import Headers, Response
 from mockserver.api.model import Refusal, RequestContext
-from mockserver.apis.genero.access import QUOTAS, max_batch_items
+from mockserver.apis.genero.access import max_batch_items
 from mockserver.domain.jobs import Job, is_final
 from mockserver.verdicts.history import ClientHistory, ObservedExchange
 from mockserver.verdicts.law import ConductLaw, LawResult, count_text, duration_text, failed, not_run, passed
@@ -107,7 +108,8 @@ def token_quota(history: ClientHistory) -> LawResult:
     breaches: list[tuple[ObservedExchange, timedelta, int]] = []
     for observed in fetches:
         before = past.setdefault(_client(observed), [])
-        breaches += [(observed, *one) for one in QUOTAS if _is_used_up(before, observed, *one)]
+        quotas = observed.operation.quota if observed.operation is not None else ()
+        breaches += [(observed, one.per, one.max) for one in quotas if _is_used_up(before, observed, one)]
         if observed.status == HTTPStatus.OK:
             before.append(observed)
     if breaches:
@@ -133,8 +135,8 @@ def _client(observed: ObservedExchange) -> str:
     return parse_qs(observed.entry.request.body.decode("utf-8", "replace")).get("client_id", [""])[0]
 
 
-def _is_used_up(before: list[ObservedExchange], now: ObservedExchange, window: timedelta, most: int) -> bool:
-    return len(before) >= most and now.at - window < before[-most].at <= now.at
+def _is_used_up(before: list[ObservedExchange], now: ObservedExchange, quota: Quota) -> bool:
+    return len(before) >= quota.max and now.at - quota.per < before[-quota.max].at <= now.at
 
 
 LAWS: Final = (

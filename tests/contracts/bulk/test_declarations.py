@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from contracts.bulk.declarations import read_bulk
-from contracts.bulk.jobs import JobDuration
-from contracts.bulk.model import ActiveJobs, Choice, FanOut, OutcomeTest, Quota
+from contracts.bulk.jobs import ActiveJobs, JobDuration
+from contracts.bulk.model import Choice, FanOut, OutcomeTest, Quota
 from contracts.openapi.document_checks import published_schema
 
 DATA = Path(__file__).parents[1] / "data"

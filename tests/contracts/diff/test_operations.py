@@ -63,6 +63,7 @@ CASES = {
     "another operationId": ({f"{POST} operationId": "create"}, {("operation-id-changed", "warning")}),
     "another base path": ({"servers": [{"url": "/v2"}]}, {("server-path-changed", "warning")}),
     "paths without regard to case": ({"x-path-case": "insensitive"}, {("path-case-widened", "info")}),
+    "a quota": ({f"{POST} x-quota": [{"max": 5, "per": "P1D"}]}, {("x-quota", "error")}),
     "a reserved word": ({"x-reserved": ["batch"]}, {("reserved-word-added", "warning")}),
     "a parameter goes": ({f"{POST} parameters 0": GONE}, {("parameter-removed", "warning")}),
     "a parameter comes": (

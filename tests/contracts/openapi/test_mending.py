@@ -506,6 +506,10 @@ def test_integers_beyond_64_bits_become_numbers(loaded):
     [
         ("/paths/~1pets/post/x-bulk", {}),
         ("/paths/~1pets/post/x-record", {"action": "mak"}),
+        ("/paths/~1pets/post/x-quota", {"max": 1, "per": "P1D"}),
+        ("/paths/~1pets/post/x-quota", [{"max": 0, "per": "P1D"}]),
+        ("/paths/~1pets/post/x-quota", [{"max": 1, "per": "P1M"}]),
+        ("/paths/~1pets/post/x-quota", [{"max": 1, "per": "P1D", "what": "items"}]),
         ("/x-resources", []),
         ("/x-path-case", "no"),
         ("/x-reserved", "batch"),

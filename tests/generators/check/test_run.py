@@ -1,6 +1,7 @@
 """Running checks: what is chosen, what is told, what is sent, and what happens when things go wrong."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from shelf_server import CONTRACT, START, Shelves
 
 from contracts.errors import MisuseError
 from contracts.messages import Headers, Request, Response
-from generators.check.run import FindingFound, Finished, LawAnswered, Started, run_checks, salt_of
+from generators.check.run import FindingFound, Finished, LawAnswered, Started, run_checks
 from generators.client.http import NoAnswerError
 from generators.client.session import Budget, Session
 from generators.errors import NotApplicableError
@@ -227,11 +228,15 @@ def test_a_model_alone_has_the_calls_of_the_laws_to_judge():
     assert {event.finding.law for event in events if isinstance(event, FindingFound)} == {"model"}
 
 
-def test_salts_differ_from_second_to_second():
-    """Two runs do not meet each other's names."""
-    salts = [salt_of(START + timedelta(seconds=seconds)) for seconds in (0, 1, 60, 86400)]
-    assert len({*salts}) == 4
-    assert {len(name_prefix) for name_prefix in salts} == {5}
+def test_runs_that_begin_at_one_moment_have_names_of_their_own():
+    """Two runs do not meet each other's names, however close they are."""
+    first, second = Listening(), Listening()
+    for client in (first, second):
+        run(client, only=["count"], name_prefix=None)
+    sent = [b"".join(call.body for call in client.calls) for client in (first, second)]
+    prefixes = [{*re.findall(rb'"B([0-9a-z]{5})\d+n', body)} for body in sent]
+    assert [len(some) for some in prefixes] == [1, 1]
+    assert prefixes[0] != prefixes[1]
 
 
 def test_a_list_must_hold_what_can_be_read():

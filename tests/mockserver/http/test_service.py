@@ -108,6 +108,20 @@ def test_links_lead_back_into_the_sandbox(things):
     assert get(service, by_path).status == 200
 
 
+def test_links_to_other_pages_lead_into_the_same_sandbox():
+    """A client that follows the URL of the next page stays where its first request was."""
+    (source,) = find_sources([str(THINGS.with_name("pages.yaml"))])
+    service = Service([source.load()], Options(), NOW)
+    sent = Headers((("Content-Type", "application/json"), ("Host", "here")))
+    for name in "abc":
+        service.handle("POST", "/@one/pets", sent, b'{"id":"%s"}' % name.encode(), NOW)
+    first = service.handle("GET", "/@one/pets?limit=2", sent, b"", NOW)
+    assert first.data["next"] == "http://here/@one/pets?limit=2&page=2"
+    assert first.headers.get("Link").startswith(f"<{first.data['next']}>")
+    following = service.handle("GET", first.data["next"].removeprefix("http://here"), sent, b"", NOW)
+    assert [one["id"] for one in following.data["data"]] == ["c"]
+
+
 def test_nothing_of_the_control_api_under_a_prefix(things):
     """The control API names its sandbox in its own paths, so a prefix before it is a mistake."""
     assert get(Service([things], Options(), NOW), "/@a/_sandbox/health").status == 404

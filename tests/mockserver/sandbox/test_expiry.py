@@ -162,7 +162,7 @@ def test_tokens_past_their_time_are_dropped(transport):
     transport.advance("P31D")
     assert held(transport.api_state("onkey")) == 0
     assert transport.api_state("genero").memory["tokens"] == {}
-    assert len(transport.api_state("genero").memory["fetches"]) <= 2
+    assert len(transport.api_state("genero").memory["quota"]) <= 2
 
 
 def spooled(transport):

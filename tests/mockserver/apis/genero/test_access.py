@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from contracts.messages import Headers, Request
 from mockserver.api.model import ApiState, RequestContext
 from mockserver.apis.genero import access, api
-from mockserver.apis.genero.access import QUOTAS, STATIC_TOKENS, admit, fetch_token
+from mockserver.apis.genero.access import STATIC_TOKENS, admit, fetch_token
+from mockserver.bulk.limits import count_call
 from mockserver.domain.clock_and_ids import IdSource
 from mockserver.stores.memory import MemoryStore
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 API = api()
+QUOTAS = [(one.per, one.max) for one in API.contract.operation("fetchToken").quota]
 FORM = {"grant_type": "client_credentials", "client_id": "multi", "client_secret": "sandbox"}
 
 
@@ -31,6 +33,15 @@ def context(of, operation, *, now=START, token=None, data=None):
     )
 
 
+def fetch(of, now):
+    """Fetch a token as a request does: what succeeds is counted."""
+    here = context(of, "fetchToken", now=now, data=FORM)
+    response = fetch_token(here)
+    if response.status == 200:
+        count_call(here)
+    return response
+
+
 def inside(fetched, now, window):
     return [at for at in fetched if now - window < at <= now]
 
@@ -41,7 +52,7 @@ def test_no_window_ever_holds_more_fetches_than_its_quota(gaps):
     here, now, fetched = api_state(), START, []
     for gap in gaps:
         now += timedelta(minutes=gap % 600)
-        reply = fetch_token(context(here, "fetchToken", now=now, data=FORM))
+        reply = fetch(here, now)
         full = [
             inside(fetched, now, window)[-most] + window
             for window, most in QUOTAS
@@ -57,20 +68,21 @@ def test_no_window_ever_holds_more_fetches_than_its_quota(gaps):
 def test_the_monthly_quota_holds_where_the_daily_one_has_room():
     """With 150 fetches in the last 30 days but none today, the month's quota alone refuses."""
     here = api_state()
-    here.memory["fetches"] = {"multi": [START + timedelta(minutes=n) for n in range(150)]}
+    for n in range(150):
+        count_call(context(here, "fetchToken", now=START + timedelta(minutes=n), data=FORM))
     now = START + timedelta(days=20)
-    reply = fetch_token(context(here, "fetchToken", now=now, data=FORM))
+    reply = fetch(here, now)
     assert reply.status == 429
     assert reply.headers.get("Retry-After") == str(10 * 24 * 3600)
-    assert fetch_token(context(here, "fetchToken", now=START + timedelta(days=30), data=FORM)).status == 200
+    assert fetch(here, START + timedelta(days=30)).status == 200
 
 
 def test_fetches_are_remembered_for_the_longest_window_only():
     """What is kept of a client is bounded by its monthly quota."""
     here = api_state()
     for day in range(200):
-        assert fetch_token(context(here, "fetchToken", now=START + timedelta(days=day), data=FORM)).status == 200
-    assert len(here.memory["fetches"]["multi"]) == 30
+        assert fetch(here, START + timedelta(days=day)).status == 200
+    assert sorted(map(len, here.memory["quota"].values())) == [1, 30]
     assert len(here.memory["tokens"]) == 30
 
 
