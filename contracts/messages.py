@@ -44,7 +44,9 @@ class Headers:
 
     def with_(self, *pairs: tuple[str, str]) -> "Headers":
         """Return a copy with each given field; earlier fields of the same name are removed."""
-        return Headers((*self.without(*(name for name, _ in pairs)).pairs, *pairs))
+        gone = {name.lower() for name, _ in pairs}
+        kept = self.pairs if gone.isdisjoint(self._first) else self.without(*gone).pairs
+        return Headers((*kept, *pairs))
 
     def without(self, *names: str) -> "Headers":
         """Return a copy without the fields of these names."""

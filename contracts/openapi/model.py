@@ -43,12 +43,19 @@ def best_accepted(content: Iterable[MediaEntry], accept: str) -> MediaEntry | No
     entries = tuple(content)
     if not accept or not entries:
         return entries[0] if entries else None
+    place = _best_place(tuple([one.media_range for one in entries]), accept)
+    return None if place is None else entries[place]
+
+
+@lru_cache(maxsize=1000)
+def _best_place(media_ranges: tuple[str, ...], accept: str) -> int | None:
+    """Return the place of the media range that an `Accept` field prefers, None when it accepts none."""
     ranges = _accepted_ranges(accept)
-    ranked = sorted((_rank(one.media_range, ranges), n) for n, one in enumerate(entries))
-    if ranked[0][0] < NOT_ACCEPTED:
-        return entries[ranked[0][1]]
+    best, place = min((_rank(one, ranges), n) for n, one in enumerate(media_ranges))
+    if best < NOT_ACCEPTED:
+        return place
     wants_json = any(is_json(one) and quality > 0 for one, quality in ranges)
-    return next((one for one in entries if is_json(one.media_range)), None) if wants_json else None
+    return next((n for n, one in enumerate(media_ranges) if is_json(one)), None) if wants_json else None
 
 
 def is_accepted_as_well(media_range: str, other: str, accept: str) -> bool:
@@ -87,6 +94,7 @@ def _accepted_ranges(accept: str) -> tuple[tuple[str, float], ...]:
 QUALITY: Final = re.compile(r"[01](\.[0-9]*)?")
 
 
+@lru_cache(maxsize=1000)
 def is_json(content_type: str) -> bool:
     """Say whether a media type is JSON: `application/json`, one with the suffix `+json` (RFC 6839), AWS's own."""
     name = essence(content_type)

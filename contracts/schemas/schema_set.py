@@ -40,13 +40,14 @@ def is_pure_reference(schema: object) -> bool:
 class SchemaSet:
     """The documents of a contract by URI; every `$ref` in them is absolute: `uri#pointer`."""
 
-    __slots__ = ("_directed", "_dynamic", "_validators", "_values", "documents")
+    __slots__ = ("_directed", "_directed_refs", "_dynamic", "_validators", "_values", "documents")
 
     def __init__(self, documents: Mapping[str, object]) -> None:
         self.documents = documents
         self._validators: dict[str, Draft202012Validator] = {}
         self._values: dict[str, object] = {}
         self._dynamic: dict[str, bool] = {}
+        self._directed_refs: dict[tuple[str, Direction], Schema] = {}
         self._directed = {direction: DirectedSchemas(direction, self.value) for direction in HIDING_KEYWORDS}
 
     def __reduce__(self) -> tuple[type["SchemaSet"], tuple[Mapping[str, object]]]:
@@ -86,8 +87,11 @@ class SchemaSet:
 
     def directed(self, ref: str, direction: Direction) -> "Schema":
         """Return the schema at `ref` as it is for what requests, or responses, carry."""
-        known = direction_of(ref)
-        return self.schema(ref if known is not None else self._directed[direction].reference(ref))
+        found = self._directed_refs.get((ref, direction))
+        if found is None:
+            own = ref if direction_of(ref) is not None else self._directed[direction].reference(ref)
+            found = self._directed_refs[ref, direction] = self.schema(own)
+        return found
 
     def validator(self, ref: str) -> Draft202012Validator:
         """Return the compiled schema at `ref`."""

@@ -4,10 +4,12 @@ Main entry: `prepared`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from contracts.bulk.model import Bulk, Resource
+from contracts.messages import Response
 from contracts.openapi.inference import fallback_resource, key_type, keys_of, representation_schema
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.routing import Router
@@ -32,7 +34,8 @@ class PreparedApi:
     """What the pipeline needs of one API.
 
     `polls`, `cancels`, `results`, `opens` and `starts` map an operationId to the plans of its jobs, `representations`
-    resources to the schema of a record that is shown.
+    resources to the schema of a record that is shown. `examples` are answers of the document that were made before, and
+    `accepted` operations with values of `Accept` that admit one of their answers.
     """
 
     api: Api
@@ -46,8 +49,12 @@ class PreparedApi:
     starts: Mapping[str, tuple[BulkPlan, ...]]
     indexes: Mapping[str, tuple[Index, ...]]
     representations: Mapping[str, Schema | None]
+    examples: dict[tuple[str, int, str, bool], Response] = field(default_factory=dict)
+    accepted: set[tuple[str, str]] = field(default_factory=set)
 
 
+MAX_KEPT: Final = 1000  # in `examples` and in `accepted`
+MAX_KEPT_CHARS: Final = 200  # longer values of `Accept` are looked at each time
 _READY: "WeakKeyDictionary[Api, PreparedApi]" = WeakKeyDictionary()
 
 
@@ -123,4 +130,4 @@ def _by(plans: Mapping[str, BulkPlan], role: str) -> dict[str, tuple[BulkPlan, .
     return {name: tuple(some) for name, some in found.items()}
 
 
-__all__ = ["BulkPlan", "PreparedApi", "prepared", "share_prepared"]
+__all__ = ["MAX_KEPT", "MAX_KEPT_CHARS", "BulkPlan", "PreparedApi", "prepared", "share_prepared"]

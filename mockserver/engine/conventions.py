@@ -18,6 +18,7 @@ from contracts.openapi.security import key_places
 from contracts.schemas.violations import Violation
 from contracts.syntax.text import clipped, listed, tokens_of
 from mockserver.api.model import Refusal, RequestContext
+from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS, prepared
 
 SERVER_PREFERENCE: Final = "__server"
 PREFERENCE_PREFIX: Final = "__"  # of names in the query that speak to the mock server
@@ -58,6 +59,9 @@ def unacceptable(context: RequestContext) -> Refusal | None:
     accept, operation = context.request.headers.get("Accept"), context.operation
     if not accept or operation is None:
         return None
+    accepted = prepared(context.api).accepted
+    if (operation.id, accept) in accepted:
+        return None
     declared = [one for status, one in operation.responses.items() if status.startswith("2")]
     first = min(declared, key=lambda one: one.status, default=operation.responses.get("default"))
     if first is None or not first.content:
@@ -68,6 +72,8 @@ def unacceptable(context: RequestContext) -> Refusal | None:
         if operation.record is not None and in_json and best.media_range not in in_json:
             is_as_good = any(is_accepted_as_well(one, best.media_range, accept) for one in in_json)
             context.excused = context.excused or not is_as_good  # other notations than JSON are the document's
+        elif len(accepted) < MAX_KEPT and len(accept) <= MAX_KEPT_CHARS:
+            accepted.add((operation.id, accept))
         return None
     known = " or ".join(one.media_range for one in first.content)
     return Refusal(status=406, kind="not-acceptable", detail=f"The answer is {known}; Accept is {accept[:200]}.")
@@ -123,7 +129,9 @@ def undeclared(context: RequestContext) -> tuple[Violation, ...]:
 def with_conventions(context: RequestContext, response: Response) -> Response:
     """Return a response with header fields for violations, and for what is deprecated."""
     operation = context.operation
-    if operation is None:
+    if operation is None or not (
+        context.violations or operation.deprecated or operation.parameters or context.request.query
+    ):
         return response
     found = [*context.violations, *_warnings(context, operation)]
     pairs = [("Deprecation", "true")] if operation.deprecated else []

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from contracts.bulk.model import Resource
@@ -221,7 +221,13 @@ def finish(context: RequestContext, response: Response) -> Response:
         return response
     context.answer_origin = context.answer_origin or "stored"
     response = with_declared_headers(context, response, required=True)
-    return replace(response, headers=response.headers.with_(answer_header(context)))
+    headers = _with_field(response.headers, answer_header(context))
+    return Response(status=response.status, headers=headers, body=response.body, data=response.data)
+
+
+@lru_cache(maxsize=100)
+def _with_field(headers: Headers, pair: tuple[str, str]) -> Headers:
+    return headers.with_(pair)
 
 
 DEFAULT_HOOKS: Final = Hooks(

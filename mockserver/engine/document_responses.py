@@ -6,6 +6,7 @@ Main entry: `answer_from_document`, the handler of what nothing else serves. The
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from contracts.messages import ABSENT, Headers, Response
@@ -23,6 +24,7 @@ from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import clipped
 from mockserver.api.model import Refusal, RequestContext
+from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS, prepared
 from mockserver.engine.body_formats import header_text, write_body
 from mockserver.engine.scenario_selection import read_preferences
 
@@ -78,7 +80,28 @@ def answer_from_document(context: RequestContext) -> Response:
 
 
 def document_response(context: RequestContext, status: int) -> Response:
-    """Return what the document says with a status: an example, else a generated value, else no body."""
+    """Return what the document says with a status: an example, else a generated value, else no body.
+
+    An example that fits, of an answer without header fields, is the same for every call with the same `Accept`: it is
+    made once.
+    """
+    if context.operation is None or _is_dynamic(context):
+        return _new_document_response(context, status)
+    examples, accept = prepared(context.api).examples, context.request.headers.get("Accept")
+    key = (context.operation.id, status, accept, context.in_json)
+    if key in examples:
+        context.answer_origin = "example"
+        return examples[key]
+    made = _new_document_response(context, status)
+    documented = context.operation.response(status)
+    is_whole = context.answer_origin == "example" and not context.answer_warning
+    is_same = is_whole and documented is not None and not documented.headers
+    if is_same and len(examples) < MAX_KEPT and len(accept) <= MAX_KEPT_CHARS:
+        examples[key] = made
+    return made
+
+
+def _new_document_response(context: RequestContext, status: int) -> Response:
     documented = None if context.operation is None else context.operation.response(status)
     media = chosen_media(context, documented)
     context.answer_origin = "generated"
@@ -211,7 +234,11 @@ def success_status(operation: Operation | None) -> int:
 
     An operation that declares only redirections has the lowest of these.
     """
-    declared = () if operation is None else tuple(operation.responses)
+    return _success_status(() if operation is None else tuple(operation.responses))
+
+
+@lru_cache(maxsize=1000)
+def _success_status(declared: tuple[str, ...]) -> int:
     for first in "23":
         found = [one for one in declared if one.startswith(first)]
         if found:
@@ -303,6 +330,8 @@ def seed_of(context: RequestContext) -> int:
 
 def answer_header(context: RequestContext) -> tuple[str, str]:
     """Return the header field that says where an answer comes from, and what is wrong with it."""
+    if not context.answer_warning:
+        return ANSWER_HEADER, context.answer_origin
     said = "".join(one if one.isascii() and one.isprintable() else "?" for one in context.answer_warning)
     quoted = clipped(said, MAX_WARNING_CHARS).replace("\\", "/").replace('"', "'")
-    return ANSWER_HEADER, context.answer_origin + (f'; warning="{quoted}"' if quoted else "")
+    return ANSWER_HEADER, f'{context.answer_origin}; warning="{quoted}"'

@@ -3,6 +3,7 @@
 `answer_options` answers a preflight, and OPTIONS of a path that does not declare it; `with_cors` opens any response.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from contracts.messages import Headers, Request, Response
@@ -37,15 +38,19 @@ def with_cors(headers: Headers, response: Response) -> Response:
     """Return a response that a script of any origin may read, with credentials; `headers` are the request's."""
     if "Access-Control-Allow-Origin" in response.headers:
         return response
-    origin = headers.get("Origin")
+    opened = _opened(response.headers, headers.get("Origin"))
+    return Response(status=response.status, headers=opened, body=response.body, data=response.data)
+
+
+@lru_cache(maxsize=100)
+def _opened(headers: Headers, origin: str) -> Headers:
+    """Return the header fields of a response with those that open it to a script of the origin, "" where none asks."""
     fields = [("Access-Control-Allow-Origin", origin or "*")]
     if origin:
         fields.append(("Access-Control-Allow-Credentials", "true"))
-        fields.append(("Vary", ", ".join((*response.headers.get_all("Vary"), "Origin"))))
-    names = (name for name, _ in response.headers if not name.lower().startswith("access-control-"))
+        fields.append(("Vary", ", ".join((*headers.get_all("Vary"), "Origin"))))
+    names = (name for name, _ in headers if not name.lower().startswith("access-control-"))
     shown = [name for name in names if name.lower() not in SAFE_FIELDS]
     if shown:
         fields.append(("Access-Control-Expose-Headers", ", ".join(shown)))
-    return Response(
-        status=response.status, headers=response.headers.with_(*fields), body=response.body, data=response.data
-    )
+    return headers.with_(*fields)

@@ -270,3 +270,46 @@ def test_a_range_of_media_types_is_answered_with_one_of_them(tmp_path, media):
     assert "*" not in response.headers.get("Content-Type")
     assert response.body
     assert served.fits(response)
+
+
+KEPT = {
+    "example": {"200": of(NAMED, example={"name": "ann"})},
+    "broken example": {"200": of(NAMED, example={"name": 1})},
+    "example of the schema": {"200": of({**NAMED, "example": {"name": "bob"}})},
+    "with header fields": {"200": {**of(NAMED, example={"name": "ann"}), "headers": {"Date": {}, "Location": {}}}},
+    "generated": {"200": of(NAMED)},
+    "two media types": {
+        "200": {
+            "description": "",
+            "content": {"text/csv": {"example": "name"}, JSON: {"schema": NAMED, "example": {"name": "ann"}}},
+        }
+    },
+}
+CALLS = [
+    ({}, {}),
+    ({"Accept": "*/*"}, {}),
+    ({"Accept": "text/csv, application/json;q=0.5"}, {}),
+    ({"Accept": "application/json"}, {}),
+    ({"Accept": "image/png"}, {}),
+    ({"Accept": f"application/json, {'x' * 200}/y"}, {}),
+    ({"Prefer": "seed=2"}, {"dynamic": True}),
+    ({"Prefer": "dynamic=false"}, {"dynamic": True}),
+    ({"Prefer": "dynamic=true, seed=2"}, {}),
+    ({}, {"errors": True}),
+]
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_an_answer_that_is_kept_is_the_one_that_would_be_made(tmp_path, kind):
+    """Whatever was asked before, each call gets what it would get from a server that has not been asked anything."""
+
+    def ask(served, headers, settings):
+        before = dict(served.sandbox.settings)
+        served.sandbox.settings.update(settings)
+        response = served.ask(**headers)
+        served.sandbox.settings.update(before)
+        return response.status, response.headers.pairs, response.body
+
+    same = Served(tmp_path, KEPT[kind])
+    for call in [*CALLS, *reversed(CALLS)]:
+        assert ask(same, *call) == ask(Served(tmp_path, KEPT[kind]), *call)
