@@ -91,7 +91,7 @@ def test_from_a_command_to_the_socket(command, middle, stacks_of, tmp_path, monk
     assert all(path[-1] == "generators/client/http.py" for path in paths if "generators/client/session.py" in path)
 
 
-@pytest.mark.parametrize("method", ["put", "insert_all"])
+@pytest.mark.parametrize("method", ["put", "put_all"])
 def test_from_the_socket_to_a_stored_record(method, stacks_of):
     """A bulk request goes from the server through pipeline and unit of work to the records in memory."""
     stacks = stacks_of(Table, method)

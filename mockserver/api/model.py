@@ -42,7 +42,8 @@ Inspect: TypeAlias = Callable[[Item, Mapping[str, object]], Sequence[ItemFault]]
 Perform: TypeAlias = Callable[["RequestContext", "Batch", str], Sequence[Outcome]]
 RereadItem: TypeAlias = Callable[[Item, object], Item]
 ServeItem: TypeAlias = Callable[[Item, MemoryStore | Overlay], Outcome]
-Prepare: TypeAlias = Callable[[Record | None, Mapping[str, object]], Mapping[str, object]]
+Members: TypeAlias = Mapping[str, object]
+Prepare: TypeAlias = Callable[[Sequence[Record | None], Sequence[Members]], Sequence[Members]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,10 +160,11 @@ class Hooks:
     check_conduct: check a request before it makes jobs, or polls one; a Refusal rejects it
     may_see_job: tell whether the request may read a job
     precedence: return the order of jobs of one scope that are due at the same instant, smaller first
-    changed_members: return the members that an item sets: its payload, or the effect of a list of operations
-    prepare:    for one run, return a function that selects the writable members, given the stored record or None
+    changed_members: return the members that each payload sets: itself, or the effect of a list of operations
+    prepare:    for one run, return a function that selects the writable members of each item, given its stored record
+                or None, and the members that it sets
     resolve:    return the key that a reference (a member of the resource) or a target (its key) names
-    new_keys:   for one run, return a function that makes the key of each record that the server names
+    new_keys:   for one run, return a function that makes the keys of that many records that the server names
     job_id:     return the id of a new job of that many items
     inspect:    for one run, return a function that finds faults beyond the resource's declaration
     render:     return a stored record as the API represents it
@@ -183,10 +185,10 @@ class Hooks:
     check_conduct: Callable[["RequestContext", int], Refusal | None]
     may_see_job: Callable[["RequestContext", Job], bool]
     precedence: Callable[[Job], int]
-    changed_members: Callable[[Item], Mapping[str, object]]
+    changed_members: Callable[[Resource, Sequence[object]], Sequence[Members]]
     prepare: Callable[["ItemRun", Resource], Prepare | None] | None
     resolve: Callable[["ItemRun", View, Resource, str, object], Resolution] | None
-    new_keys: Callable[["ItemRun", Resource], Callable[[], Key]]
+    new_keys: Callable[["ItemRun", Resource], Callable[[int], Sequence[Key]]]
     job_id: Callable[["RequestContext", int], str]
     inspect: Callable[["ItemRun", Resource], Inspect | None] | None
     render: Callable[["ItemRun", Resource, Record], object]

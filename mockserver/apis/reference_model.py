@@ -5,7 +5,7 @@ testing as in Hughes, "QuickCheck Testing for Fun and Profit" (2007).
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -289,16 +289,16 @@ def _with_model_ids(api: Api, issued_ids: set[str]) -> Api:
     """Return the API with ids that no implementation has; each is added to `issued`."""
     hooks = api.hooks
 
-    def new_keys(run: ItemRun, resource: Resource) -> Callable[[], Key]:
+    def new_keys(run: ItemRun, resource: Resource) -> Callable[[int], Sequence[Key]]:
         fresh = hooks.new_keys(run, resource)
 
-        def key() -> Key:
-            made = fresh()
-            own = FIRST_MODEL_ID + run.api_state.ids.count("own") if isinstance(made, int) else made
-            issued_ids.add(str(own))
+        def keys(size: int) -> Sequence[Key]:
+            ids = run.api_state.ids
+            own = [FIRST_MODEL_ID + ids.count("own") if isinstance(one, int) else one for one in fresh(size)]
+            issued_ids.update(map(str, own))
             return own
 
-        return key
+        return keys
 
     def job_id(context: RequestContext, items: int) -> str:
         made = hooks.job_id(context, items)

@@ -269,8 +269,9 @@ def _valid_resources(context: RequestContext, plan: BulkPlan, items: Sequence[It
     effects, fit = context.item_effects or {}, set()
     applied = [item for item in items if item.index not in effects or effects[item.index].kind != "invalid"]
     for name in names:
-        payloads = [changes(item) for item in applied if item.resource.name == name and item.action != "delete"]
-        if record_rules[name].payloads.all_valid(payloads):
+        payloads = [item.payload for item in applied if item.resource.name == name and item.action != "delete"]
+        rules = record_rules[name]
+        if rules.payloads.all_valid(changes(rules.resource, payloads)):
             fit.add(name)
     return frozenset(fit)
 

@@ -5,8 +5,6 @@ Replacement and preconditions by version follow RFC 9110; partial updates JSON M
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import repeat
-from operator import itemgetter
 from typing import TYPE_CHECKING, TypeGuard
 
 from contracts.bulk.model import Resource
@@ -23,9 +21,8 @@ from mockserver.domain.values import (
     Resolution,
     in_payload_order,
     merge_patched,
-    merge_patched_all,
 )
-from mockserver.stores.interface import Collection, Index, Key, Record, View
+from mockserver.stores.interface import Collection, Key, Record, View
 
 if TYPE_CHECKING:
     from mockserver.api.model import ItemRun
@@ -59,15 +56,14 @@ class RecordService:
 
     __slots__ = (
         "_actions",
-        "_changes",
-        "_inspect",
-        "_is_reported",
-        "_new_key",
-        "_prepare",
-        "_references",
-        "_resolve",
         "collection",
+        "inspect",
+        "is_reported",
+        "new_keys",
         "now",
+        "prepare",
+        "references",
+        "resolve",
         "resource",
         "rules",
         "run",
@@ -81,12 +77,14 @@ class RecordService:
         self.collection = Collection(run.scope, resource.name)
         self.now: datetime = run.now
         self.valid = resource.name in run.valid
-        self._changes, self._resolve = hooks.changed_members, hooks.resolve
-        self._inspect = None if hooks.inspect is None else hooks.inspect(run, resource)
-        self._new_key: Callable[[], Key] | None = hooks.new_keys(run, resource) if resource.assigned else None
-        self._prepare = None if hooks.prepare is None else hooks.prepare(run, resource)
-        self._is_reported = _tells_key(run.operation, may_create=rules.keys.are_given) or not resource.assigned
-        self._references = tuple((name, Collection(run.scope, named)) for name, named in resource.references.items())
+        self.resolve = hooks.resolve
+        self.inspect = None if hooks.inspect is None else hooks.inspect(run, resource)
+        self.new_keys: Callable[[int], Sequence[Key]] | None = (
+            hooks.new_keys(run, resource) if resource.assigned else None
+        )
+        self.prepare = None if hooks.prepare is None else hooks.prepare(run, resource)
+        self.is_reported = _tells_key(run.operation, may_create=rules.keys.are_given) or not resource.assigned
+        self.references = tuple((name, Collection(run.scope, named)) for name, named in resource.references.items())
         self._actions: Mapping[str, Callable[[Item], Outcome]] = {
             "create": self._create,
             "update": self._update,
@@ -99,53 +97,9 @@ class RecordService:
         """Apply one item, and return its outcome."""
         return self._actions[item.action](item)
 
-    def apply_all(self, items: Sequence[Item]) -> list[Outcome]:
-        """Apply items one after the other; creations that cannot fail are written together."""
-        actions = {item.action for item in items}
-        if actions == {"create"}:
-            outcomes = self._create_all(items)
-            if outcomes is not None:
-                return outcomes
-        apply = self._actions[next(iter(actions))] if len(actions) == 1 else self.apply
-        return [apply(item) for item in items]
-
-    def _create_all(self, items: Sequence[Item]) -> list[Outcome] | None:
-        """Write new records in one go; None when one of them might fail, or needs a closer look."""
-        new_key, new, now = self._new_key, tuple.__new__, self.now
-        if new_key is None or self._is_reported or not self.valid or self._prepare or self._inspect:
-            return None
-        changes = list(map(self._changes, items))
-        if not self._is_faultless(changes):
-            return None
-        keys, bodies = [new_key() for _ in changes], merge_patched_all(self.resource.defaults, changes)
-        if any(self.view.get(self.collection, key) for key in keys):
-            return None
-        fields = zip(keys, repeat(1), repeat(False), bodies, repeat(now), repeat(now))  # noqa: FBT003 - a new record is not deleted
-        records = list(map(new, repeat(Record), fields))
-        self.view.insert_all(self.collection, records)
-        parts = zip(items, repeat("done"), repeat("create"), repeat(()), records)
-        return list(map(new, repeat(Outcome), parts))
-
-    def _is_faultless(self, changes: Sequence[Mapping[str, object]]) -> bool:
-        """Tell whether new records have what they must, refer to nothing, and differ in what is unique."""
-        if any(None in members(name, changes) for name in self.resource.required):
-            return False
-        if any(self.resource.key in one for one in changes):
-            return False
-        if any(members(name, changes).count(None) < len(changes) for name, _ in self._references):
-            return False
-        return all(self._are_unique(index, changes) for index in self.resource.unique)
-
-    def _are_unique(self, index: Index, changes: Sequence[Mapping[str, object]]) -> bool:
-        if len(index) > 1:
-            return False
-        values = members(index[0], changes)
-        fresh = set(values) if set(map(type, values)) == {str} else set()
-        return len(fresh) == len(values) and not self.view.has_any(self.collection, index, fresh)
-
     def _create(self, item: Item) -> Outcome:
         resource = self.resource
-        if not self._is_reported or (item.target is ABSENT and self._new_key is not None):
+        if not self.is_reported or (item.target is ABSENT and self.new_keys is not None):
             return self._insert(item, None)
         if item.target is ABSENT:
             return failed_outcome(item, ItemFault("missing", (resource.key,)))
@@ -163,20 +117,21 @@ class RecordService:
         defaults = self.resource.defaults
         body = merge_patched(defaults or {}, changes, self.rules.payloads.keeps_null)
         if key is None:
-            key = self._free_key()
+            (key,) = self.free_keys(1)
             body.pop(self.resource.key, None)  # what a caller says beside it
         now = self.now
         record = tuple.__new__(Record, (key, 1, False, body, now, now))
         self.view.put(self.collection, record)
         return tuple.__new__(Outcome, (item, "done", "create", (), record))
 
-    def _free_key(self) -> Key:
-        """Return a key for a new record that no caller has taken."""
-        assert self._new_key is not None  # noqa: S101 - the server names the records of this resource
-        key = self._new_key()
-        while self.view.get(self.collection, key) is not None:
-            key = self._new_key()
-        return key
+    def free_keys(self, size: int) -> Sequence[Key]:
+        """Return keys for new records that no caller has taken."""
+        assert self.new_keys is not None  # noqa: S101 - the server names the records of this resource
+        keys = self.new_keys(size)
+        while any(taken := self.view.get_all(self.collection, keys)):
+            free = [key for key, record in zip(keys, taken, strict=True) if record is None]
+            keys = [*free, *self.new_keys(size - len(free))]
+        return keys
 
     def _update(self, item: Item) -> Outcome:
         existing, fault = self._existing(item)
@@ -200,11 +155,11 @@ class RecordService:
         existing = None if key is None else self._stored(key)
         if existing is not None:
             return self._change(item, existing, _stale(item, existing))
-        if self.resource.tombstone is not None and self._changes(item).get(self.resource.tombstone) is True:
+        if self.resource.tombstone is not None and self.changed(item).get(self.resource.tombstone) is True:
             _, others = self._judged(item, None)
             beside = [fault for fault in others if fault.kind != "missing"]
             return failed_outcome(item, ItemFault("not-found", (), item.target), *beside)
-        if self.resource.assigned and (key is None or not (self._is_reported or self.rules.keys.are_given)):
+        if self.resource.assigned and (key is None or not (self.is_reported or self.rules.keys.are_given)):
             return self._insert(item, None)
         if key is None:
             return failed_outcome(item, ItemFault("missing", (self.resource.key,)))
@@ -212,7 +167,7 @@ class RecordService:
 
     def _can_be(self, key: object, item: Item) -> bool:
         """Tell whether a new record may have this key; one in its payload is judged with the others there."""
-        return _is_key(key) and (self.resource.key in self._changes(item) or self.rules.keys.kind.fits(key))
+        return _is_key(key) and (self.resource.key in self.changed(item) or self.rules.keys.kind.fits(key))
 
     def _no_key(self, value: object) -> ItemFault:
         own, wanted = self.resource.key, int if self.rules.keys.kind.is_number else str
@@ -260,25 +215,29 @@ class RecordService:
         `key` is the record's, None where the server names it.
         """
         resource = self.resource
-        changes = self._changes(item)
+        changes = self.changed(item)
         faults: list[ItemFault] = []
         if not self.valid:
             changes, faults = self.rules.payloads.validate(changes, creating=existing is None or whole, key=key)
-        if self._prepare is not None:
-            changes = self._prepare(existing, changes)
+        if self.prepare is not None:
+            (changes,) = self.prepare((existing,), (changes,))
         if key is not None:
             faults.extend(self._renaming(changes.get(resource.key), key))
         if self.valid and existing is None:
             for name in resource.required:
                 if changes.get(name) is None and not (name in changes and self.rules.payloads.keeps_null(name)):
                     faults.append(self.rules.payloads.missing_fault(name))
-        if self._references:
+        if self.references:
             changes = self._followed(changes, faults)
         if resource.unique:
             self._unique(changes, existing, faults)
-        if self._inspect is not None:
-            faults.extend(self._inspect(item, changes))
+        if self.inspect is not None:
+            faults.extend(self.inspect(item, changes))
         return changes, in_payload_order(faults, changes, resource) if len(faults) > 1 else faults
+
+    def changed(self, item: Item) -> Mapping[str, object]:
+        """Return the members that an item sets."""
+        return self.run.api.hooks.changed_members(self.resource, (item.payload,))[0]
 
     def _renaming(self, given: object, key: object) -> Iterator[ItemFault]:
         """Yield the fault of a payload whose key is not that of the record which it is for."""
@@ -289,10 +248,10 @@ class RecordService:
 
     def _followed(self, changes: Mapping[str, object], faults: list[ItemFault]) -> Mapping[str, object]:
         """Return the members with what references mean in the place of what was given."""
-        resolve, get = self._resolve, self.view.get
+        resolve, get = self.resolve, self.view.get
         faulty = {fault.members[0] for fault in faults if fault.members} if faults else ()
         resolved: dict[str, object] = {}
-        for member, collection in self._references:
+        for member, collection in self.references:
             value = changes.get(member)
             if value is None or member in faulty:
                 continue
@@ -341,8 +300,8 @@ class RecordService:
 
     def _resolved(self, item: Item) -> Resolution:
         target = item.target
-        if self._resolve is not None and isinstance(target, dict):
-            return self._resolve(self.run, self.view, self.resource, self.resource.key, target)
+        if self.resolve is not None and isinstance(target, dict):
+            return self.resolve(self.run, self.view, self.resource, self.resource.key, target)
         return Resolution(None if target is ABSENT else target)  # type: ignore[arg-type] # a key that was checked
 
     def _stored(self, key: object) -> Record | None:
@@ -361,14 +320,6 @@ class RecordService:
             for name, member in self.rules.referrers
             for one in self.rules.keys.kind.spellings(key)
         )
-
-
-def members(name: str, payloads: Sequence[Mapping[str, object]]) -> list[object]:
-    """Return one member of each payload, None where it is absent."""
-    try:
-        return list(map(itemgetter(name), payloads))
-    except KeyError:
-        return [one.get(name) for one in payloads]
 
 
 _NO_FAULT = ItemFault("none")

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from contracts.bulk.model import Bulk
 from mockserver.api.model import ItemEffects, ItemRun
 from mockserver.bulk.item_keys import ItemKeys
+from mockserver.bulk.record_columns import apply_all
 from mockserver.bulk.record_service import RecordRules, RecordService
 from mockserver.bulk.sequence import Apply, Progress
 from mockserver.domain.jobs import Job
@@ -166,7 +167,7 @@ def _run_each(
     if progress is None and once is None and run.item_effects is None and run.serve_item is None:
         services = _services(run, items, store, record_rules)
         if len(services) == 1:
-            return next(iter(services.values())).apply_all(items)
+            return apply_all(next(iter(services.values())), items)
     apply_one = _applying(run, items, store, record_rules)
     if run.item_effects is not None:
 

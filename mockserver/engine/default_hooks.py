@@ -1,6 +1,6 @@
 """The default hooks, `DEFAULT_HOOKS`: they serve a plain OpenAPI document."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Final
@@ -14,13 +14,13 @@ from contracts.openapi.security import challenge, client_of, is_authorised
 from contracts.schemas.schema_set import Schema
 from generators.data.completion import fitted, time_text
 from generators.errors import UnsatisfiableError
-from mockserver.api.model import Hooks, ItemRun, Refusal, RequestContext, problem
+from mockserver.api.model import Hooks, ItemRun, Members, Refusal, RequestContext, problem
 from mockserver.bulk.outcome_entries import declared_entry
 from mockserver.bulk.outcome_rendering import status_of
 from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job
-from mockserver.domain.values import FanOutTarget, Item, Outcome
+from mockserver.domain.values import FanOutTarget, Outcome
 from mockserver.engine.document_responses import answer_header, success_status, with_declared_headers
 from mockserver.engine.error_responses import error_response
 from mockserver.engine.stages import call_handler, finish_response, validate_request
@@ -129,22 +129,29 @@ def precedence(job: Job) -> int:
     return 0
 
 
-def changes(item: Item) -> Mapping[str, object]:
-    """Return the payload; a list of `{path, value}` operations sets each path's last token to its value."""
-    if isinstance(item.payload, dict):
-        return item.payload
-    if isinstance(item.payload, list):
-        steps = [one for one in item.payload if isinstance(one, dict) and "path" in one]
+def changes(resource: Resource, payloads: Sequence[object]) -> Sequence[Members]:
+    """Return the payloads; a list of `{path, value}` operations sets each path's last token to its value."""
+    del resource
+    if set(map(type, payloads)) == {dict}:
+        return payloads  # type: ignore[return-value] # each of them is an object
+    return [_changes(one) for one in payloads]
+
+
+def _changes(payload: object) -> Members:
+    if isinstance(payload, dict):
+        return payload
+    if isinstance(payload, list):
+        steps = [one for one in payload if isinstance(one, dict) and "path" in one]
         return {str(one["path"]).rpartition("/")[2]: one.get("value") for one in steps}
     return {}
 
 
-def new_keys(run: ItemRun, resource: Resource) -> Callable[[], Key]:
+def new_keys(run: ItemRun, resource: Resource) -> Callable[[int], Sequence[Key]]:
     """Name records by the next UUID, by a counter where the schema requires a number, else as the schema wants it."""
     ids, kind, keys = run.api_state.ids, f"{run.scope}/{resource.name}", key_type(run.api.contract, resource)
     if keys.is_number:
-        return lambda: ids.count(kind) + 1
-    return lambda: _id_of(ids, kind, keys.schema)
+        return lambda size: range(first := ids.count(kind, size) + 1, first + size)
+    return lambda size: [_id_of(ids, kind, keys.schema) for _ in range(size)]
 
 
 def _id_of(ids: IdSource, kind: str, schema: Schema | None) -> str:

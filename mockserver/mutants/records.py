@@ -102,7 +102,7 @@ def drop_unnamed_members(context: RequestContext, before: Record, after: Record,
         resource.key,
         *resource.required,
         *resource.defaults,
-        *map(name_of, context.api.hooks.changed_members(item)),
+        *map(name_of, context.api.hooks.changed_members(resource, (item.payload,))[0]),
     }
     return after._replace(body={name: value for name, value in after.body.items() if name in kept})
 

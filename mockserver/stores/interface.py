@@ -58,8 +58,11 @@ class View(Protocol):
     def has_any(self, collection: Collection, index: Index, values: AbstractSet[object]) -> bool:
         """Tell whether any record has one of these values in the only member of `index`."""
 
-    def insert_all(self, collection: Collection, records: Sequence[Record]) -> None:
-        """Insert records with new keys."""
+    def get_all(self, collection: Collection, keys: Sequence[Key]) -> list[Record | None]:
+        """Return the record of each key, None where there is none."""
+
+    def put_all(self, collection: Collection, records: Sequence[Record]) -> None:
+        """Insert or replace records, each with a key of its own."""
 
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""

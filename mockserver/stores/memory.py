@@ -27,30 +27,26 @@ class Table:
 
     def put(self, record: Record) -> None:
         """Insert or replace a record."""
-        if record.key in self.rows:
-            self._forget(record.key)
-        self.insert_all((record,))
+        self.put_all((record,))
 
-    def insert_all(self, records: Sequence[Record]) -> None:
-        """Insert records with new keys."""
-        self.rows.update({record[0]: record for record in records})
-        for index, (read, entries) in zip(self.indexes, self._parts, strict=True):
-            if len(records) > 1 and len(index) == 1 and _take_in(entries, index[0], records):
-                continue
-            for record in records:
-                values = read(record[3])
-                if values is None:
-                    continue
-                if values in entries:
-                    entries[values] = _more(entries[values], record[0])
-                else:
-                    entries[values] = record[0]
+    def put_all(self, records: Sequence[Record]) -> None:
+        """Insert or replace records, each with a key of its own; each index is brought up to date once."""
+        rows = self.rows
+        fresh = dict(zip([record[0] for record in records], records, strict=True))
+        if self._parts:
+            before = list(map(rows.get, fresh))
+            are_new = not any(before)
+            for index, (read, entries) in zip(self.indexes, self._parts, strict=True):
+                if not (are_new and len(index) == 1 and len(records) > 1 and _take_in(entries, index[0], records)):
+                    _move_all(entries, read, before, records)
+        rows.update(fresh)
 
     def drop(self, key: Key) -> None:
         """Remove a record."""
-        if key in self.rows:
-            self._forget(key)
-            del self.rows[key]
+        record = self.rows.pop(key, None)
+        if record is not None:
+            for read, entries in self._parts:
+                _leave(entries, read(record.body), key)
 
     def find(self, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
         """Return the keys of the records whose members `index` have these values."""
@@ -61,22 +57,39 @@ class Table:
         """Tell whether any record has one of these values in the only member of `index`."""
         return not self.indexes[index].keys().isdisjoint(values)
 
-    def _forget(self, key: Key) -> None:
-        body = self.rows[key].body
-        for read, entries in self._parts:
-            values = read(body)
-            if values is None:
-                continue
-            held = entries[values]
-            if not isinstance(held, dict):
-                del entries[values]
-                continue
-            del held[key]
-            if not held:
-                del entries[values]
+
+Read: TypeAlias = Callable[[Mapping[str, object]], object]
+Entries: TypeAlias = dict[object, Key | dict[Key, None]]
 
 
-def _take_in(entries: "dict[object, Key | dict[Key, None]]", member: str, records: Sequence[Record]) -> bool:
+def _move_all(entries: Entries, read: Read, before: Sequence[Record | None], records: Sequence[Record]) -> None:
+    """Enter records by their values, in the place of those that they replace."""
+    for old, record in zip(before, records, strict=True):
+        values = read(record[3])
+        if old is not None:
+            was = read(old[3])
+            if was == values and type(entries.get(was)) is not dict:
+                continue
+            _leave(entries, was, record[0])
+        if values in entries:
+            entries[values] = _more(entries[values], record[0])
+        elif values is not None:
+            entries[values] = record[0]
+
+
+def _leave(entries: Entries, values: object, key: Key) -> None:
+    """Remove a key from those that have these values."""
+    if values is None:
+        return
+    held = entries[values]
+    if isinstance(held, dict):
+        del held[key]
+        if held:
+            return
+    del entries[values]
+
+
+def _take_in(entries: Entries, member: str, records: Sequence[Record]) -> bool:
     """Enter records by one member in one go, unless values are no texts, are there already, or occur twice: False."""
     values = [record[3].get(member) for record in records]
     kinds = set(map(type, values))
@@ -97,7 +110,7 @@ def _more(held: Key | dict[Key, None], key: Key) -> dict[Key, None]:
     return held
 
 
-def index_reader(index: Index) -> Callable[[Mapping[str, object]], object]:
+def index_reader(index: Index) -> Read:
     """Return a function that reads an index's members from a body as a hashable value, None when all are null."""
     if len(index) == 1:
         (member,) = index
@@ -123,8 +136,8 @@ def hashable(value: object) -> object:
 _PLAIN = frozenset({str, int, float, type(None)})
 
 
-Undo: TypeAlias = tuple[Collection, Sequence[Record], Key | None, Record | None]
-"""A write that can be taken back: new records, else a key and its record before, None when there was none."""
+Undo: TypeAlias = tuple[Collection, Sequence[Key], Sequence[Record | None]]
+"""A write that can be taken back: the keys written, and the record of each before, None where there was none."""
 
 
 class MemoryStore:
@@ -143,13 +156,12 @@ class MemoryStore:
     def roll_back(self) -> None:
         """Take back every write in `undo`, the last one first."""
         steps, self.undo = self.undo or [], None
-        for collection, records, key, before in reversed(steps):
-            for record in records:
-                self.drop(collection, record.key)
-            if key is not None and before is None:
-                self.drop(collection, key)
-            elif before is not None:
-                self.put(collection, before)
+        for collection, keys, before in reversed(steps):
+            for key, record in zip(keys, before, strict=True):
+                if record is None:
+                    self.drop(collection, key)
+                else:
+                    self.put(collection, record)
 
     def indexes(self, resource: str) -> tuple[Index, ...]:
         """Return the indexes declared for a resource."""
@@ -171,7 +183,7 @@ class MemoryStore:
         """Insert the record, or replace the one with the same key."""
         table = self.tables.get(collection) or self.table(collection)
         if self.undo is not None:
-            self.undo.append((collection, (), record.key, table.rows.get(record.key)))
+            self.undo.append((collection, (record.key,), (table.rows.get(record.key),)))
         if table.indexes:
             table.put(record)
         else:
@@ -180,7 +192,7 @@ class MemoryStore:
     def drop(self, collection: Collection, key: Key) -> None:
         """Remove the record without a tombstone."""
         if self.undo is not None:
-            self.undo.append((collection, (), key, self.get(collection, key)))
+            self.undo.append((collection, (key,), (self.get(collection, key),)))
         self.table(collection).drop(key)
 
     def scan(self, collection: Collection) -> Iterator[Record]:
@@ -197,11 +209,17 @@ class MemoryStore:
         table = self.tables.get(collection)
         return table is not None and table.has_any(index, values)
 
-    def insert_all(self, collection: Collection, records: Sequence[Record]) -> None:
-        """Insert records with new keys."""
+    def get_all(self, collection: Collection, keys: Sequence[Key]) -> list[Record | None]:
+        """Return the record of each key, None where there is none."""
+        table = self.tables.get(collection)
+        return [None] * len(keys) if table is None else list(map(table.rows.get, keys))
+
+    def put_all(self, collection: Collection, records: Sequence[Record]) -> None:
+        """Insert or replace records, each with a key of its own."""
         if self.undo is not None:
-            self.undo.append((collection, records, None, None))
-        self.table(collection).insert_all(records)
+            keys = [record[0] for record in records]
+            self.undo.append((collection, keys, self.get_all(collection, keys)))
+        self.table(collection).put_all(records)
 
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""
@@ -232,10 +250,13 @@ class Overlay:
 
     def put(self, collection: Collection, record: Record) -> None:
         """Insert or replace the record in the overlay."""
+        self._table(collection).put(record)
+
+    def _table(self, collection: Collection) -> Table:
         fresh = self._fresh.get(collection)
         if fresh is None:
             fresh = self._fresh[collection] = Table(self.indexes(collection.resource))
-        fresh.put(record)
+        return fresh
 
     def drop(self, collection: Collection, key: Key) -> None:
         """Mark the record as removed."""
@@ -260,12 +281,22 @@ class Overlay:
 
     def has_any(self, collection: Collection, index: Index, values: AbstractSet[object]) -> bool:
         """Tell whether any record has one of these values in the only member of `index`, changes included."""
-        return any(self.find(collection, index, (value,)) for value in values)
+        fresh = self._fresh.get(collection)
+        if fresh is not None and fresh.has_any(index, values):
+            return True
+        return self.base.has_any(collection, index, values) and any(
+            self.find(collection, index, (value,)) for value in values
+        )
 
-    def insert_all(self, collection: Collection, records: Sequence[Record]) -> None:
-        """Insert records with new keys into the overlay."""
-        for record in records:
-            self.put(collection, record)
+    def get_all(self, collection: Collection, keys: Sequence[Key]) -> list[Record | None]:
+        """Return the changed record of each key, else the base's."""
+        if collection in self._fresh or collection in self._gone:
+            return [self.get(collection, key) for key in keys]
+        return self.base.get_all(collection, keys)
+
+    def put_all(self, collection: Collection, records: Sequence[Record]) -> None:
+        """Insert or replace records in the overlay, each with a key of its own."""
+        self._table(collection).put_all(records)
 
     def roll_back(self) -> None:
         """Drop every change."""
@@ -292,8 +323,7 @@ class Overlay:
             for key in keys:
                 self.base.drop(collection, key)
         for collection, fresh in self._fresh.items():
-            for record in fresh.rows.values():
-                self.base.put(collection, record)
+            self.base.put_all(collection, tuple(fresh.rows.values()))
         self._fresh, self._gone = {}, {}
 
     def _hidden(self, collection: Collection) -> set[Key]:

@@ -1,12 +1,13 @@
 """PUT of one entity, the tenant's import settings for fields, and the vendor's message texts."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from contracts.bulk.model import Resource
 from contracts.messages import Response
 from contracts.openapi.validation import validate_value
-from mockserver.api.model import ItemRun, Prepare, Refusal, RequestContext, json_response
+from mockserver.api.model import ItemRun, Members, Prepare, Refusal, RequestContext, json_response
 from mockserver.apis.genero.access import FIELD_DEFAULTS, SWITCHES, tenants
 from mockserver.bulk.prepared_api import prepared
 from mockserver.bulk.record_service import RecordRules
@@ -151,11 +152,12 @@ SWITCHED: Final = _by_resource(SWITCH_OF)
 DEFAULTED: Final = _by_resource(DEFAULT_OF)
 
 
-def changes(item: Item) -> Mapping[str, object]:
-    """Return the members of the payload that are fields of its entity."""
-    payload: Mapping[str, object] = item.payload  # type: ignore[assignment] # the contract has checked that it is an object
-    known = KNOWN_FIELDS[item.resource.name]
-    return payload if payload.keys() <= known else {name: payload[name] for name in payload if name in known}
+def changes(resource: Resource, payloads: Sequence[Any]) -> Sequence[Members]:
+    """Return the members of each payload, an object as the contract has it, that are fields of its entity."""
+    known = KNOWN_FIELDS[resource.name]
+    if known.issuperset(chain.from_iterable(payloads)):
+        return payloads
+    return [{name: one[name] for name in one if name in known} for one in payloads]
 
 
 def prepare(run: ItemRun, resource: Resource) -> Prepare | None:
@@ -166,15 +168,17 @@ def prepare(run: ItemRun, resource: Resource) -> Prepare | None:
     held = {field for field, switch in SWITCHED[resource.name] if not chosen.get(switch, SWITCHES[switch])}
     every = {field: chosen.get(name, FIELD_DEFAULTS[name]) for field, name in DEFAULTED[resource.name]}
     filling = {field: text for field, text in every.items() if text}
+    if not held and not filling:
+        return None
 
-    def prepared(stored_record: Record | None, given: Mapping[str, object]) -> Mapping[str, object]:
+    def prepared(stored_record: Record | None, given: Members) -> Members:
         if stored_record is None:
             return given if not filling or given.get("deleted") is True else {**filling, **given}
-        if not held or held.isdisjoint(given):
+        if held.isdisjoint(given):
             return given
         return {name: given[name] for name in given if name not in held}
 
-    return prepared
+    return lambda stored_records, members: list(map(prepared, stored_records, members))
 
 
 def render(run: ItemRun, resource: Resource, record: Record) -> object:

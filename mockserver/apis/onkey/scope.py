@@ -1,6 +1,6 @@
 """Clients, data sets, bearer tokens (RFC 6750), the initial records of a data set, and ids of new records."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from hashlib import blake2b
 from typing import Final, NamedTuple, cast
@@ -129,15 +129,13 @@ def stock(run: ItemRun, view: View) -> None:
         view.put(Collection(run.scope, seed.resource), record)
 
 
-def new_keys(run: ItemRun, resource: Resource) -> Callable[[], int]:
-    """Return the function that gives the next id of the sandbox."""
+def new_keys(run: ItemRun, resource: Resource) -> Callable[[int], Sequence[int]]:
+    """Return the function that gives the next ids of the sandbox."""
     del resource
-    first, counters = _first(run.api_state), run.api_state.ids.counters
 
-    def fresh() -> int:
-        before = counters.get("record", 0)
-        counters["record"] = before + 1
-        return first + before
+    def fresh(size: int) -> Sequence[int]:
+        first = _next(run.api_state, size)
+        return range(first, first + size)
 
     return fresh
 

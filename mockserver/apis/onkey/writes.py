@@ -9,7 +9,7 @@ import orjson
 from contracts.bulk.model import Resource
 from contracts.exchange.bulk_request import becomes_job
 from contracts.messages import Headers, Response
-from mockserver.api.model import Inspect, ItemRun, RequestContext, json_response
+from mockserver.api.model import Inspect, ItemRun, Members, RequestContext, json_response
 from mockserver.apis.onkey.data_set import base_of, data_set
 from mockserver.apis.onkey.lists import BAD_ID_TEXT
 from mockserver.apis.onkey.messages import entries, invalid, not_found
@@ -72,12 +72,15 @@ def _located(context: RequestContext, kind: ObjectType, key: str) -> Headers:
     return Headers((("OnKey-Resource-Id", key), ("OnKey-Resource-Location", location)))
 
 
-def changes(item: Item) -> Mapping[str, object]:
-    """Return the properties that an item sets; of two operations on one property the later wins."""
-    payload = item.payload
-    if isinstance(payload, dict):
-        return payload
-    own = f"{item.resource.name}->"
+def changes(resource: Resource, payloads: Sequence[Any]) -> Sequence[Members]:
+    """Return the properties that each payload sets; of two operations on one property the later wins."""
+    if set(map(type, payloads)) == {dict}:
+        return payloads
+    own = f"{resource.name}->"
+    return [one if isinstance(one, dict) else _operations(one, own) for one in payloads]
+
+
+def _operations(payload: object, own: str) -> Members:
     return {own_name(str(one["path"]), own): one["value"] for one in payload} if isinstance(payload, list) else {}
 
 

@@ -52,10 +52,19 @@ class Stores(RuleBasedStateMachine):
         self.model.pop((place, key), None)
 
     @rule(place=places, some=st.dictionaries(keys, bodies, max_size=3))
-    def put_new(self, place, some):
-        fresh = [record(key, body) for key, body in some.items() if (place, key) not in self.model]
-        self.view.insert_all(place, fresh)
-        self.model.update({(place, one.key): one for one in fresh})
+    def put_all(self, place, some):
+        several = [record(key, body) for key, body in some.items()]
+        self.view.put_all(place, several)
+        self.model.update({(place, one.key): one for one in several})
+
+    @rule(place=places, some=st.dictionaries(keys, bodies, max_size=3), gone=keys)
+    def take_back(self, place, some, gone):
+        if isinstance(self.view, MemoryStore):
+            self.view.undo = []
+            self.view.put_all(place, [record(key, body) for key, body in some.items()])
+            self.view.drop(place, gone)
+            self.view.put(place, record(gone, {"name": "b"}))
+            self.view.roll_back()
 
     @rule()
     def overlay(self):
@@ -104,6 +113,7 @@ class Stores(RuleBasedStateMachine):
             wanted = {key: one for (at, key), one in self.model.items() if at == place}
             assert {one.key: one for one in self.view.scan(place)} == wanted
             assert all(self.view.get(place, key) == wanted.get(key) for key in range(1, 7))
+            assert self.view.get_all(place, range(1, 7)) == [wanted.get(key) for key in range(1, 7)]
 
 
 Stores.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

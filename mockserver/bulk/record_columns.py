@@ -1,0 +1,236 @@
+"""Apply the items of a run to stored records, column by column where they cannot fail. Main entry: `apply_all`.
+
+An item cannot fail whose payload is valid, whose record is as its action wants it, whose references lead to records,
+and whose unique values nobody has or wants, all seen from the records before the first item: no other item of a list
+whose records and unique values all differ can change that. Every other item is applied by itself, in its place.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+from operator import itemgetter
+from types import NoneType
+from typing import Final, TypeAlias
+
+from contracts.exchange.preconditions import is_stale
+from contracts.messages import ABSENT
+from mockserver.bulk.record_service import RecordService
+from mockserver.domain.values import Item, Outcome, merge_patched_all
+from mockserver.stores.interface import Collection, Index, Key, Record
+
+Members: TypeAlias = Mapping[str, object]
+Doubts: TypeAlias = Iterable[int]
+MIN_COLUMN: Final = 4  # items that are written together; fewer are applied by themselves
+ACTIONS: Final = frozenset(("create", "update", "upsert"))
+
+
+def apply_all(service: RecordService, items: Sequence[Item]) -> list[Outcome]:
+    """Apply items of one resource one after the other; those that cannot fail are written together."""
+    columns = _Columns.of(service, items)
+    if columns is None:
+        return [service.apply(item) for item in items]
+    outcomes: list[Outcome] = []
+    begin = 0
+    for place in (*sorted(columns.doubtful()), len(items)):
+        if place - begin >= MIN_COLUMN:
+            outcomes += columns.write(begin, place)
+        else:
+            outcomes += map(service.apply, items[begin:place])
+        outcomes += map(service.apply, items[place : place + 1])
+        begin = place + 1
+    return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The items of a run, all of one action: the key and the record of each, None where the server names it.
+
+    `payloads` are the members as they were sent, `changes` those that are written, `names` all that occur in those.
+    """
+
+    service: RecordService
+    items: Sequence[Item]
+    action: str
+    keys: Sequence[Key] | None
+    existing: Sequence[Record | None]
+    payloads: Sequence[Members]
+    changes: Sequence[Members]
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, service: RecordService, items: Sequence[Item]) -> "_Columns | None":
+        """Return the columns of items, None where each of them needs a closer look."""
+        if len(items) < MIN_COLUMN or not service.valid or service.inspect is not None:
+            return None
+        actions = {item.action for item in items}
+        if len(actions) > 1 or actions.isdisjoint(ACTIONS):
+            return None
+        (action,) = actions
+        keys = _keys(service, action, [item.target for item in items])
+        if keys == []:
+            return None
+        payloads = service.run.api.hooks.changed_members(service.resource, [item.payload for item in items])
+        existing = [None] * len(items) if keys is None else service.view.get_all(service.collection, keys)
+        changes = payloads if service.prepare is None else service.prepare(existing, payloads)
+        names = frozenset(chain.from_iterable(changes))
+        return cls(service, items, action, keys, existing, payloads, changes, names)
+
+    def doubtful(self) -> set[int]:
+        """Return the places of the items that might fail, or are not simply written."""
+        service = self.service
+        checks = (
+            self._of_another_state(),
+            self._deleting(),
+            self._stale(),
+            self._renamed(),
+            self._incomplete(),
+            *(self._astray(member, collection) for member, collection in service.references),
+            *(self._not_unique(index) for index in service.resource.unique),
+        )
+        return set(chain.from_iterable(checks))
+
+    def _of_another_state(self) -> Doubts:
+        """Find items whose record is there, is not, or is deleted, and should not be so; new ones under odd keys."""
+        if self.keys is None:
+            return
+        resource, rules, existing = self.service.resource, self.service.rules, self.existing
+        if self.action == "create":
+            yield from (n for n, one in enumerate(existing) if one is not None)
+        elif self.action == "update":
+            yield from (n for n, one in enumerate(existing) if one is None or one[2])
+        if self.action != "update" and None in existing:
+            unnamed = resource.assigned and not (self.service.is_reported or rules.keys.are_given)
+            fits, own = rules.keys.kind.fits, resource.key
+            fresh = (n for n, one in enumerate(existing) if one is None)
+            yield from (n for n in fresh if unnamed or not (own in self.payloads[n] or fits(self.keys[n])))
+
+    def _deleting(self) -> Doubts:
+        """Find items that delete: what is not there, or what others may refer to."""
+        tombstone, restrict = self.service.resource.tombstone, self.service.resource.restrict
+        if tombstone is not None and tombstone in self.names:
+            every = enumerate(zip(self.existing, self.changes, strict=True))
+            yield from (n for n, (one, given) in every if given.get(tombstone) and (one is None or restrict))
+
+    def _stale(self) -> Doubts:
+        versions = [item.version for item in self.items]
+        if versions.count(None) < len(versions):
+            every = enumerate(zip(versions, self.existing, strict=True))
+            yield from (n for n, (version, one) in every if one is not None and is_stale(version, one[1]))
+
+    def _renamed(self) -> Doubts:
+        """Find items whose payload has another key than their record."""
+        own = self.service.resource.key
+        if own not in self.names:
+            return
+        if self.keys is None:
+            yield from (n for n, one in enumerate(self.changes) if own in one)
+            return
+        given = members(own, self.changes)
+        if given != self.keys:
+            every = enumerate(zip(given, self.keys, strict=True))
+            yield from (n for n, (one, key) in every if one is not None and one != key)
+
+    def _incomplete(self) -> Doubts:
+        """Find new records without what they must have."""
+        if None not in self.existing:
+            return
+        for name in self.service.resource.required:
+            found = members(name, self.changes)
+            if None in found:
+                yield from (n for n, one in enumerate(found) if one is None and self.existing[n] is None)
+
+    def _astray(self, member: str, collection: Collection) -> Doubts:
+        """Find items whose reference leads to no record, or is not the key itself; or leads to one of their kind."""
+        if member not in self.names:
+            return
+        given = members(member, self.changes)
+        kinds = set(map(type, given)) - {NoneType}
+        sound = (
+            self._sound(member, collection, {one for one in given if type(one) is str or type(one) is int})
+            if kinds
+            else set()
+        )
+        if not kinds <= KEY_TYPES or not sound.issuperset(one for one in given if one is not None):
+            known = {*sound, None}
+            yield from (n for n, one in enumerate(given) if type(one) not in EASY_TYPES or one not in known)
+
+    def _sound(self, member: str, collection: Collection, given: set[Key]) -> set[Key]:
+        """Return those of the given values that are keys of records."""
+        service, resolve = self.service, self.service.resolve
+        if collection == service.collection:
+            return set()
+        keys = list(given)
+        if resolve is not None:
+            meanings = [resolve(service.run, service.view, service.resource, member, key) for key in keys]
+            keys = [key for key, one in zip(keys, meanings, strict=True) if one.fault is None and one.key is key]
+        records = service.view.get_all(collection, keys)
+        return {key for key, one in zip(keys, records, strict=True) if one is not None and not one[2]}
+
+    def _not_unique(self, index: Index) -> Doubts:
+        """Find items with a unique value that others have or want, or that is of several members or no text."""
+        if self.names.isdisjoint(index):
+            return
+        if len(index) > 1:
+            yield from (n for n, one in enumerate(self.changes) if not one.keys().isdisjoint(index))
+            return
+        service, given = self.service, members(index[0], self.changes)
+        if not set(map(type, given)) <= {str, NoneType}:
+            yield from (n for n, one in enumerate(given) if type(one) not in {str, NoneType})
+            given = [one if type(one) is str else None for one in given]
+        wanted = set(given) - {None}
+        if len(wanted) + given.count(None) < len(given):
+            times = Counter(given)
+            yield from (n for n, one in enumerate(given) if one is not None and times[one] > 1)
+        if service.view.has_any(service.collection, index, wanted):
+            own: Sequence[Key | None] = self.keys or [None] * len(given)
+            holders = [() if one is None else service.view.find(service.collection, index, (one,)) for one in given]
+            yield from (n for n, some in enumerate(holders) if any(key != own[n] for key in some))
+
+    def write(self, begin: int, end: int) -> list[Outcome]:
+        """Write the items of these places, none of which can fail, and return their outcomes."""
+        service, now, new = self.service, self.service.now, tuple.__new__
+        existing, changes = self.existing[begin:end], self.changes[begin:end]
+        keys = service.free_keys(end - begin) if self.keys is None else self.keys[begin:end]
+        defaults = service.resource.defaults or {}
+        olds = [defaults if one is None else one[3] for one in existing]
+        bodies = merge_patched_all(olds, changes, service.rules.payloads.keeps_null)
+        versions = [1 if one is None else one[1] + 1 for one in existing]
+        born = [now if one is None else one[4] for one in existing]
+        records = list(
+            map(new, repeat(Record), zip(keys, versions, self._deleted(begin, end), bodies, born, repeat(now)))
+        )
+        service.view.put_all(service.collection, records)
+        words = ["create" if one is None else "update" for one in existing]
+        parts = zip(self.items[begin:end], repeat("done"), words, repeat(()), records)
+        return list(map(new, repeat(Outcome), parts))
+
+    def _deleted(self, begin: int, end: int) -> Iterable[bool]:
+        tombstone, existing = self.service.resource.tombstone, self.existing[begin:end]
+        if tombstone is None or tombstone not in self.names:
+            return [one is not None and one[2] for one in existing]
+        both = zip(existing, self.changes[begin:end], strict=True)
+        return [one is not None and bool(given.get(tombstone, one[2])) for one, given in both]
+
+
+KEY_TYPES: Final = frozenset((str, int))
+EASY_TYPES: Final = frozenset((*KEY_TYPES, NoneType))
+
+
+def _keys(service: RecordService, action: str, targets: list[object]) -> list[Key] | None:
+    """Return the key of each item, all different and of one type; none when they are not; None for those to be made."""
+    unnamed = not service.is_reported or targets.count(ABSENT) == len(targets)
+    if service.new_keys is not None and action == "create" and unnamed:
+        return None
+    kinds = set(map(type, targets))
+    if len(kinds) > 1 or not kinds <= KEY_TYPES or len(set(targets)) < len(targets):
+        return []
+    return targets  # type: ignore[return-value] # all are texts or all are numbers
+
+
+def members(name: str, payloads: Sequence[Members]) -> list[object]:
+    """Return one member of each payload, None where it is absent."""
+    try:
+        return list(map(itemgetter(name), payloads))
+    except KeyError:
+        return [one.get(name) for one in payloads]
