@@ -1,9 +1,15 @@
 """Load OpenAPI 3.0 and 3.1 documents into Contracts. Begin with `load`, or `load_bundled` for the bundled APIs."""
 
+import os
+import pickle
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
+from hashlib import sha256
+from importlib.util import cache_from_source
 from pathlib import Path
 from posixpath import normpath
 from typing import Any, Final
@@ -54,6 +60,8 @@ BUNDLED: Final = ("genero", "onkey")
 KNOWN_VERSION: Final = re.compile(r"3\.(?P<minor>[01])(?P<patch>\.\d.*)?")
 OTHER_VERSION: Final = re.compile(r"3(\.\d.*)?")
 SERVER_ORIGIN: Final = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*/?|^/?")
+DIGEST_BYTES: Final = 32  # of SHA-256
+SUFFIXES: Final = (".json", ".py", ".yaml")  # of this package's files
 BUNDLED_FOLDER: Final = Path(__file__).parent.parent / "bundled"
 
 
@@ -69,9 +77,48 @@ def bundled_path(name: str) -> Path:
 def load_bundled(name: str) -> Contract:
     """Load a bundled contract, once in a process; callers share it and must not change it.
 
+    Its loaded form is kept where Python keeps bytecode, and is read from there until a file of this package changes.
     Raises MisuseError when there is none of that name.
     """
-    return load(bundled_path(name), name=name, check=False)
+    path = bundled_path(name)
+    place, state = Path(cache_from_source(str(path))).with_suffix(".contract"), _state_of_package()
+    kept = place.read_bytes() if place.is_file() else b""
+    if kept[:DIGEST_BYTES] == _digest(state, kept[DIGEST_BYTES:]):
+        contract: Contract = pickle.loads(kept[DIGEST_BYTES:])  # noqa: S301 - as trusted as the bytecode beside it
+        return contract
+    contract = load(path, name=name, check=False)
+    if not sys.dont_write_bytecode:
+        written = pickle.dumps(contract)
+        _keep(place, _digest(state, written) + written)
+    return contract
+
+
+def _state_of_package() -> bytes:
+    """Return the names, times and sizes of this package's files, which change when any of them does."""
+    return repr((sys.version, sorted(_files(str(BUNDLED_FOLDER.parent))))).encode()
+
+
+def _files(folder: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(folder) as entries:
+        for one in entries:
+            if one.is_dir():
+                yield from _files(one.path)
+            elif one.name.endswith(SUFFIXES):
+                about = one.stat()
+                yield one.path, about.st_mtime_ns, about.st_size
+
+
+def _digest(state: bytes, written: bytes) -> bytes:
+    return sha256(state + written).digest()
+
+
+def _keep(place: Path, content: bytes) -> None:
+    """Write a file in one step, where files may be written."""
+    unfinished = place.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(content)
+        unfinished.replace(place)
 
 
 def load(
