@@ -223,7 +223,8 @@ class JournalEntry:
     @property
     def size(self) -> int:
         """Return the approximate size in memory, in bytes."""
-        texts = self.request.memory + self.response.memory
+        texts = self.request.memory + self.response.memory + len(self.path)
+        texts += sum(len(name) + len(value) for name, value in self.query) if self.query else 0
         staged = 0 if self.scenario_trace is None else SCENARIO_TRACE_BYTES
         facts = 0 if self.recorded_facts is None else self.recorded_facts.size
         results = RESULT_BYTES * len(self.results) + UNDONE_BYTES * len(self.results.undone)
@@ -243,10 +244,11 @@ def notify_all(calls: Collection[Callable[[], object]]) -> None:
 class Journal:
     """The exchanges of one sandbox, oldest first.
 
-    `tell` is called with each new entry, each of `listeners` without argument.
+    `tell` is called with each new entry, each of `listeners` without argument, `on_bytes` with the size of what was
+    recorded.
     """
 
-    __slots__ = ("_entries", "_listeners", "_tell", "bytes", "last", "max_bytes", "max_exchanges")
+    __slots__ = ("_entries", "_listeners", "_on_bytes", "_tell", "bytes", "last", "max_bytes", "max_exchanges")
 
     def __init__(
         self,
@@ -255,9 +257,10 @@ class Journal:
         max_bytes: int = DEFAULT_MAX_BYTES,
         tell: Callable[[JournalEntry], None] = _ignore,
         listeners: Collection[Callable[[], object]] = (),
+        on_bytes: Callable[[int], object] | None = None,
     ) -> None:
         self._entries: deque[JournalEntry] = deque()
-        self._tell, self._listeners = tell, listeners
+        self._tell, self._listeners, self._on_bytes = tell, listeners, on_bytes
         self.max_exchanges, self.max_bytes = exchanges, max_bytes
         self.bytes = 0
         self.last = 0
@@ -269,10 +272,13 @@ class Journal:
         """Record an exchange, and drop the oldest beyond the limits."""
         self.last += 1
         entry = _entry(self.last, context, response)
+        size = entry.size
         self._entries.append(entry)
-        self.bytes += entry.size
+        self.bytes += size
         if self.bytes > self.max_bytes or len(self._entries) > self.max_exchanges:
-            self._shed()
+            self.shed(self.max_bytes)
+        if self._on_bytes is not None:
+            self._on_bytes(size)
         self._tell(entry)
         if self._listeners:
             notify_all(self._listeners)
@@ -280,7 +286,7 @@ class Journal:
     def set_limits(self, *, exchanges: int, max_bytes: int) -> None:
         """Set the limits, and drop the oldest exchanges beyond them."""
         self.max_exchanges, self.max_bytes = exchanges, max_bytes
-        self._shed()
+        self.shed(max_bytes)
 
     def clear(self) -> None:
         """Drop every exchange; numbering continues."""
@@ -298,10 +304,12 @@ class Journal:
         begin = max(0, n + 1 - first)
         return islice(self._entries, begin, begin + limit)
 
-    def _shed(self) -> None:
-        entries = self._entries
-        while entries and (self.bytes > self.max_bytes or len(entries) > self.max_exchanges):
+    def shed(self, max_bytes: int) -> int:
+        """Drop the oldest exchanges beyond `max_bytes` and the limit of their number; return the bytes dropped."""
+        entries, before = self._entries, self.bytes
+        while entries and (self.bytes > max_bytes or len(entries) > self.max_exchanges):
             self.bytes -= entries.popleft().size
+        return before - self.bytes
 
 
 def _entry(n: int, context: RequestContext, response: Response) -> JournalEntry:

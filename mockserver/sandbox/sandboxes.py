@@ -22,6 +22,7 @@ from mockserver.domain.clock_and_ids import ClockMode, IdSource, VirtualClock
 from mockserver.journal.journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_EXCHANGES, Journal, JournalEntry, notify_all
 from mockserver.scenarios.loading import Catalogue
 from mockserver.stores.memory import MemoryStore
+from mockserver.stores.spooled_bodies import Spool
 
 if TYPE_CHECKING:
     from mockserver.scenarios.player import ScenarioPlayer
@@ -119,6 +120,7 @@ DEFAULT_SANDBOX: Final = "default"
 SANDBOX_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MAX_SANDBOXES: Final = 1000
 MIN_IDLE: Final = timedelta(minutes=10)  # a sandbox used since then is never dropped to make room
+JOURNALS_STEP_BYTES: Final = 4 * MEBIBYTE  # recorded between two looks at what all journals take
 MIN_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_INSTANT: Final = datetime(
     9000, 1, 1, tzinfo=UTC
@@ -148,7 +150,7 @@ class SandboxTemplate:
 
     `apis` are the served APIs by name; they change when a contract is reloaded. `on_exchange` is called with every
     journal entry. `catalogue` has the scenarios by name, `scenarios` the names of the active ones; `allows_preferences`
-    is false where a request cannot ask for a scenario.
+    is false where a request cannot ask for a scenario. `spool` is shared: a file for each sandbox would be too many.
     """
 
     apis: Mapping[str, Api] = field(default_factory=dict)
@@ -160,19 +162,22 @@ class SandboxTemplate:
     catalogue: Catalogue = field(default_factory=Catalogue)
     scenarios: tuple[str, ...] = ()
     allows_preferences: bool = True
+    spool: Spool = field(default_factory=Spool)
 
 
 @dataclass(slots=True)
 class Sandbox:
     """One isolated sandbox. `settings` is replaced, never changed in place; `used` is the real time of its last use.
 
-    `reset_count` counts resets. `clock_listeners` are called when the clock was set or advanced, `journal_listeners`
-    when an exchange was recorded, at a reset, and when the sandbox is dropped.
+    `on_bytes` is called with the size of each exchange that is recorded. `reset_count` counts resets. `clock_listeners`
+    are called when the clock was set or advanced, `journal_listeners` when an exchange was recorded, at a reset, and
+    when the sandbox is dropped.
     """
 
     name: str
     template: SandboxTemplate
     used: datetime
+    on_bytes: Callable[[int], object] | None = None
     seed: int = 0
     clock: VirtualClock = field(init=False)
     settings: dict[str, Any] = field(init=False)
@@ -193,7 +198,7 @@ class Sandbox:
         self.seed = template.seed if seed is None else seed
         self.clock = VirtualClock.start(template.mode, real, factor=template.factor)
         self.api_states = {}
-        self.journal = Journal(tell=template.on_exchange, listeners=self.journal_listeners)
+        self.journal = Journal(tell=template.on_exchange, listeners=self.journal_listeners, on_bytes=self.on_bytes)
         self._player = None
         if template.scenarios:
             self.player.activate([template.catalogue.get(name) for name in template.scenarios])
@@ -251,7 +256,13 @@ class Sandbox:
         found = self.api_states.get(api.name)
         if found is None:
             store = MemoryStore(prepared(api).indexes)
-            found = ApiState(store=store, ids=IdSource(seed=self.seed), settings=self.settings, created=now)
+            found = ApiState(
+                store=store,
+                ids=IdSource(seed=self.seed),
+                settings=self.settings,
+                spool=self.template.spool,
+                created=now,
+            )
             self.api_states[api.name] = found
         return found
 
@@ -282,6 +293,7 @@ class Sandboxes:
         self.template = template
         self.most = most
         self._by_name: OrderedDict[str, Sandbox] = OrderedDict()
+        self._unsettled_bytes = 0
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -298,7 +310,7 @@ class Sandboxes:
         found = self._by_name.get(name)
         if found is None:
             self._make_room(real)
-            found = self._by_name[name] = Sandbox(name, self.template, real)
+            found = self._by_name[name] = Sandbox(name, self.template, real, self._count_bytes)
         else:
             self._by_name.move_to_end(name)
             found.used = real
@@ -310,6 +322,25 @@ class Sandboxes:
         if dropped is not None:
             dropped.close()
         return dropped is not None
+
+    def _count_bytes(self, recorded: int) -> None:
+        self._unsettled_bytes += recorded
+        if self._unsettled_bytes >= JOURNALS_STEP_BYTES:
+            self._unsettled_bytes = 0
+            self.bound_journals()
+
+    def bound_journals(self) -> None:
+        """Drop the oldest exchanges where all journals together take more bytes than the largest of them may.
+
+        The sandbox idle longest loses them first, and none loses what lies within its equal share.
+        """
+        journals = [sandbox.journal for sandbox in self._by_name.values()]
+        most = max((journal.max_bytes for journal in journals), default=0)
+        excess = sum(journal.bytes for journal in journals) - most
+        for journal in journals:
+            if excess <= 0:
+                return
+            excess -= journal.shed(max(most // len(journals), journal.bytes - excess))
 
     def _make_room(self, real: datetime) -> None:
         while len(self._by_name) >= self.most:

@@ -1,27 +1,42 @@
-"""Request bodies that wait for their job: small ones in memory, large ones in temporary files. See `Spool`."""
+"""Request bodies that wait to be read again: tiny ones in memory, all others in temporary files. See `Spool`."""
 
 from dataclasses import dataclass, field
+from os import SEEK_END
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Final
 from weakref import ReferenceType, ref
 
-MAX_BYTES_IN_MEMORY = 64 * 1024  # bytes; a smaller body costs less kept than written
-MAX_FILE_BYTES = 64 * 1024 * 1024  # bytes a file takes before the next is begun; a file goes with its last parcel
+MAX_BYTES_IN_MEMORY: Final = 1024  # bytes; a smaller body takes no more than what else is kept of its job
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024  # bytes a file takes before the next is begun; a file goes with its last body
+BUFFER_BYTES: Final = 64 * 1024  # bytes of small bodies that are written in one go
 
 
 @dataclass(slots=True, weakref_slot=True)
 class SpoolFile:
-    """One temporary file, to which bodies are appended. It is closed and deleted with its last reference."""
+    """One temporary file, to which bodies are appended. It is closed and deleted with its last reference.
 
-    file: IO[bytes] = field(default_factory=lambda: TemporaryFile(buffering=0))  # noqa: SIM115 - it is open as long as the segment lives
+    `at_end` tells whether the file's position is its end.
+    """
+
+    file: IO[bytes] = field(default_factory=lambda: TemporaryFile(buffering=BUFFER_BYTES))  # noqa: SIM115 - it is open as long as the segment lives
     size: int = 0
+    at_end: bool = True
 
     def append(self, body: bytes) -> int:
         """Append `body` and return the offset of its first byte."""
-        offset = self.file.seek(self.size)
+        if not self.at_end:
+            self.file.seek(0, SEEK_END)
+            self.at_end = True
+        offset = self.size
         self.file.write(body)
         self.size += len(body)
         return offset
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset` on."""
+        self.at_end = False
+        self.file.seek(offset)
+        return self.file.read(length)
 
     def __del__(self) -> None:
         self.file.close()
@@ -38,15 +53,12 @@ class SpooledBody:
 
     def read(self) -> bytes:
         """Return the bytes."""
-        if self.spool_file is None:
-            return self.content
-        self.spool_file.file.seek(self.offset)
-        return self.spool_file.file.read(self.length)
+        return self.content if self.spool_file is None else self.spool_file.read(self.offset, self.length)
 
 
 @dataclass(slots=True)
 class Spool:
-    """Stores bodies. A file is referenced by its bodies alone, and is deleted with the last of them."""
+    """Stores the bodies of a server's sandboxes. A file is referenced by its bodies alone, and goes with the last."""
 
     spool_file: ReferenceType[SpoolFile] | None = None
 

@@ -174,8 +174,8 @@ def spooled(transport):
 
 
 ENDS = {
-    "run": lambda transport, _: transport.advance("PT1M"),
-    "cancelled": lambda transport, address: transport.send("DELETE", address),
+    "run": lambda transport, _: (transport.advance("PT1M"), transport.control("DELETE", "exchanges")),
+    "cancelled": lambda transport, at: (transport.send("DELETE", at), transport.control("DELETE", "exchanges")),
     "sandbox reset": lambda transport, _: transport.control("POST", "reset"),
     "sandbox dropped": lambda transport, _: transport.service.sandboxes.drop("default"),
 }
@@ -185,7 +185,7 @@ ENDS = {
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("number", [1, 3])
 def test_a_spooled_body_is_deleted_with_what_waited_for_it(transport, end, number):
-    """At once, and not when somebody collects garbage."""
+    """At once, and not when somebody collects garbage: the job's end, and the journal's, which may ask for it."""
     gc.collect()
     gc.disable()
     try:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -135,3 +135,17 @@ def test_parcels_come_back_whole():
     parcels = [spool.store(body) for body in bodies]
     assert [spooled_body.read() for spooled_body in reversed(parcels)] == bodies[::-1]
     assert [spooled_body.spool_file is None for spooled_body in parcels] == [True, True, False, False]
+
+
+@given(st.lists(st.one_of(st.integers(0, 3 * MAX_BYTES_IN_MEMORY), st.none()), max_size=60), st.randoms())
+def test_bodies_come_back_whole_in_any_order(sizes, random):
+    """Whatever is stored and read in between, before it was written to the file and after."""
+    spool, stored = Spool(), []
+    for n, size in enumerate(sizes):
+        if size is not None:
+            body = bytes((n % 256,)) * size
+            stored.append((body, spool.store(body)))
+        elif stored:
+            body, spooled = random.choice(stored)
+            assert spooled.read() == body
+    assert all(spooled.read() == body for body, spooled in stored)

@@ -1,0 +1,154 @@
+"""What a server keeps is bounded in bytes, over all its sandboxes, and what waits is on disk."""
+
+import gc
+import tracemalloc
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.messages import Headers, Request, Response
+from mockserver.api.model import RequestContext
+from mockserver.apis.sources import find_sources
+from mockserver.domain.clock_and_ids import FROZEN_EPOCH
+from mockserver.http.service import Options, Service
+from mockserver.sandbox import sandboxes as module
+from mockserver.sandbox.sandboxes import Sandboxes, SandboxTemplate
+
+REAL = datetime(2026, 1, 1, tzinfo=UTC)
+KIBIBYTE = 1024
+JSON = Headers((("Content-Type", "application/json"),))
+STEP_BYTES = 4 * KIBIBYTE
+MOST_BYTES = 64 * KIBIBYTE
+
+
+@pytest.fixture(scope="module")
+def apis():
+    return [source.load() for source in find_sources(("genero", "onkey"))]
+
+
+@contextmanager
+def traced():
+    """Yield a list that gets the bytes of Python's memory that the block took and did not give back."""
+    taken = []
+    gc.collect()
+    tracemalloc.start()
+    try:
+        yield taken
+        gc.collect()
+        taken.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("path", ["/genero/api/v1/block/none", "/onkey/api/tenants/contoso/sandbox/modules/res/trades"])
+def test_a_sandbox_that_does_nothing_costs_little(apis, path):
+    """The contract, its validators and its settings are shared: a sandbox with one exchange takes a few kilobytes."""
+    service, number = Service(apis, Options(mode="frozen"), REAL), 200
+    service.handle("GET", f"/@first{path}", Headers(), b"", REAL)
+    with traced() as taken:
+        for n in range(number):
+            assert service.handle("GET", f"/@s{n}{path}", Headers(), b"", REAL).status in {200, 404}
+    assert taken[0] / number < 16 * KIBIBYTE
+
+
+@pytest.mark.parametrize("size", [20, 100, 1000])
+def test_a_body_that_waits_for_its_job_is_not_in_memory(apis, size):
+    """Of many jobs that wait, memory holds less than a few kilobytes each, whatever they are to do."""
+    settings = {"limits": {"journalExchanges": 1}}
+    service, number = Service(apis, Options(mode="frozen", settings=settings), REAL), 100
+    body = orjson.dumps([{"customerId": f"c{n}", "name": f"A customer with a name, {n}"} for n in range(size)])
+
+    def post(n):
+        assert service.handle("POST", f"/@s{n % 3}/genero/api/v1/customer/postJob", JSON, body, REAL).status == 200
+
+    post(0)
+    with traced() as taken:
+        for n in range(number):
+            post(n)
+    waiting = [job for sandbox in service.sandboxes for job in sandbox.api_states["genero"].jobs.jobs.values()]
+    assert [job.spooled_body.read() for job in waiting] == [body] * (number + 1)
+    assert taken[0] / number < 4 * KIBIBYTE
+
+
+def test_the_bodies_of_all_sandboxes_wait_in_one_file(apis):
+    """A file for each sandbox would be more than a process may have open."""
+    service = Service(apis, Options(mode="frozen"), REAL)
+    body = orjson.dumps([{"customerId": f"c{n}"} for n in range(100)])
+    for n in range(20):
+        service.handle("POST", f"/@s{n}/genero/api/v1/customer/postJob", JSON, body, REAL)
+    jobs = [job for sandbox in service.sandboxes for job in sandbox.api_states["genero"].jobs.jobs.values()]
+    assert len({id(job.spooled_body.spool_file) for job in jobs}) == 1
+
+
+def exchange(size):
+    request = Request(method="POST", path="/x", body=b"x" * size)
+    return RequestContext(api=SimpleNamespace(name="toy"), api_state=None, request=request, now=FROZEN_EPOCH)
+
+
+def crowd(most=MOST_BYTES):
+    """Return sandboxes whose journals may take `most` bytes each, and together."""
+    template = SandboxTemplate()
+    template.settings["limits"] = {**template.settings["limits"], "journalBytes": most}
+    return Sandboxes(template)
+
+
+def sizes(sandboxes):
+    return {sandbox.name: sandbox.journal.bytes for sandbox in sandboxes}
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 20_000)), max_size=80))
+def test_all_journals_together_take_no_more_than_the_largest_may(calls):
+    """Whoever does what: the bound is that of one journal, and who is within an equal share of it loses nothing."""
+    sandboxes, told = crowd(), dict.fromkeys("abcdefgh", 0)
+    with patch.object(module, "JOURNALS_STEP_BYTES", STEP_BYTES):
+        for name, size in calls:
+            sandbox = sandboxes.use(name, REAL)
+            before = sandbox.journal.last
+            sandbox.journal.record(exchange(size), Response.of(200, {}))
+            told[name] += size + 2000  # more than an exchange takes beside its body
+            assert sandbox.journal.last == before + 1
+            assert sum(sizes(sandboxes).values()) <= MOST_BYTES + STEP_BYTES
+    share = MOST_BYTES // max(1, len(sandboxes))
+    within = [one for one in sandboxes if told[one.name] <= share]
+    assert all(len(one.journal) == one.journal.last for one in within)
+
+
+def test_the_sandbox_idle_longest_loses_its_oldest_exchanges_first():
+    """What was done last is there longest, and a crowd of others takes nothing from it."""
+    sandboxes = crowd()
+    with patch.object(module, "JOURNALS_STEP_BYTES", STEP_BYTES):
+        for name in "aaabbbc":
+            sandboxes.use(name, REAL).journal.record(exchange(9000), Response.of(200, {}))
+    kept = {sandbox.name: [entry.n for entry in sandbox.journal.after(0, 9)] for sandbox in sandboxes}
+    assert kept == {"a": [2, 3], "b": [1, 2, 3], "c": [1]}
+
+
+def test_a_journal_that_may_take_more_makes_room_for_it():
+    """Who raises `limits.journalBytes` in one sandbox has that much, and keeps what it writes."""
+    sandboxes = crowd()
+    large = sandboxes.use("large", REAL)
+    settings = {**large.settings, "limits": {**large.settings["limits"], "journalBytes": 4 * MOST_BYTES}}
+    large.apply_settings(settings)
+    with patch.object(module, "JOURNALS_STEP_BYTES", STEP_BYTES):
+        for _ in range(20):
+            sandboxes.use("large", REAL).journal.record(exchange(10_000), Response.of(200, {}))
+    assert len(large.journal) == large.journal.last == 20
+
+
+def test_the_path_and_the_query_count():
+    """A long target takes as much as a long body."""
+    sandboxes = crowd()
+    journal = sandboxes.use("a", REAL).journal
+    query = (("q" * 5000, "v" * 5000),)
+    request = Request(method="GET", path="/" + "x" * 10_000, query=query)
+    journal.record(
+        RequestContext(api=SimpleNamespace(name="toy"), api_state=None, request=request, now=FROZEN_EPOCH),
+        Response.of(404, {}),
+    )
+    assert journal.bytes > 20_000
