@@ -27,6 +27,7 @@ from generators.triage.stored_finding import StoredFinding, root_causes
 SAMPLING_INTERVAL: Final = 40  # one of so many exchanges is evaluated by keyword
 MAX_SAMPLED_BYTES: Final = 20_000  # of both bodies of an evaluated exchange
 EXPERIMENT: Final = "experiment"  # the outcome class of a cell that an experiment exercises
+NOT_APPLICABLE: Final = "not-applicable"  # of one that an experiment would exercise, if it were possible here
 NOT_KEYWORDS: Final = frozenset(("", "$defs", "$ref"))
 
 
@@ -56,9 +57,9 @@ class PropertyCoverage:
         if self._seen[name] % SAMPLING_INTERVAL == 1 and name in self._operations:
             self._sample(self._operations[name], exchange)
 
-    def count_experiment(self, law: str, operation: str) -> None:
-        """Count one experiment."""
-        self._count(law, operation, EXPERIMENT)
+    def count_experiment(self, name: str, operation: str, *, is_applicable: bool = True) -> None:
+        """Count one experiment: that of a law, or one of another name."""
+        self._count(name, operation, EXPERIMENT if is_applicable else NOT_APPLICABLE)
 
     def _count(self, law: str, operation: str, word: str) -> None:
         cell = law, operation, word
@@ -67,9 +68,14 @@ class PropertyCoverage:
             self._covered.add(cell)
             self._cells[operation] += 1
 
-    def has_run(self, law: str, operation: str) -> bool:
-        """Return whether the experiment of a law has been run on an operation."""
-        return (law, operation, EXPERIMENT) in self._covered
+    def has_run(self, name: str, operation: str) -> bool:
+        """Return whether an experiment has been run on an operation, as far as that is possible."""
+        return any((name, operation, word) in self._covered for word in (EXPERIMENT, NOT_APPLICABLE))
+
+    @property
+    def has_experiments(self) -> bool:
+        """Whether the campaign has run any experiment."""
+        return any(word == EXPERIMENT for _, _, word in self._covered)
 
     def cells(self, operation: str) -> int:
         """Return the number of cells of an operation that are covered."""
@@ -167,6 +173,11 @@ class CampaignState:
     def seconds(self) -> float:
         """The seconds since the campaign began."""
         return monotonic() - self.started
+
+    @property
+    def cells(self) -> int:
+        """The number of cells (law, operation, outcome class) that were exercised."""
+        return sum(word != NOT_APPLICABLE for *_, word in self.laws)
 
     @property
     def groups(self) -> Mapping[str, list[StoredFinding]]:
@@ -269,7 +280,7 @@ def progress_line(state: CampaignState, before: tuple[float, int, int] = (0.0, 0
         f"{(state.calls - calls) / span:.0f} requests/s",
         f"{(state.items - items) / span:.0f} items/s",
         f"{_count_text(len(state.findings), 'finding')}, {_count_text(len(state.groups), 'distinct bug')} ({since})",
-        f"coverage: {len(state.laws)} property cells",
+        f"coverage: {state.cells} property cells",
         f"{len({key[:2] for key in state.keywords})} schema keywords",
     )
     return ", ".join(parts)

@@ -3,11 +3,11 @@
 Begin with `scheduled_tasks`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, zip_longest
 from random import Random
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import orjson
 
@@ -154,11 +154,15 @@ def draw_action(weights: Mapping[str, float], rng: Random) -> str:
 
 
 TOO_MANY_REQUESTS: Final = "429"
-LARGE_EXPERIMENTS: Final = ("boundary",)  # experiments with the maximum number of items
+LARGE_EXPERIMENTS: Final = ("boundary",)  # experiments with the maximum number of items: `LimitsTask` does the same
+COSTLY_LAWS: Final = ("uniform", "listing", "atomic", "async-is-sync")  # of some 100 requests, or as many items
 LAWS_PER_SEQUENCE: Final = 3  # experiments between two sequences of the first round
+CALLS_PER_SEQUENCE: Final = 3  # the same of those that any operation can have
+ITEMS_PER_SEQUENCE: Final = 2000  # of the largest batches that are posted between two sequences
 SEQUENCES_PER_LAW: Final = 4  # sequences between two experiments later on
 LARGEST_LIMITS_INTERVAL: Final = 10  # shards from one with the largest batches to the next
-FIRST_ROUND: Final = (DEEP, WIDE, DEEP, LONG)
+BRIEF: Final = tuple(replace(style, actions=20) for style in (DEEP, WIDE))
+FIRST_ROUND: Final = (*BRIEF, *BRIEF, DEEP, WIDE, DEEP, LONG)
 SEQUENCE_CYCLE: Final = (WIDE, WIDE, DEEP, WIDE, WIDE, LONG)
 
 Size: TypeAlias = Literal["small", "large"]
@@ -178,6 +182,11 @@ class LimitsTask:
     target: FuzzTarget
     size: Size
 
+    @property
+    def cell(self) -> tuple[str, str]:
+        """The name of the experiment, and the operation."""
+        return f"limits-{self.size}", self.target.operation.id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LawTask:
@@ -185,6 +194,11 @@ class LawTask:
 
     law: Law
     operation: Operation
+
+    @property
+    def cell(self) -> tuple[str, str]:
+        """The name of the experiment, and the operation."""
+        return self.law.name, self.operation.id
 
     def findings(self, session: Session) -> Iterator[Finding]:
         """Yield what the experiment finds. Raises NotApplicableError when it cannot continue."""
@@ -199,25 +213,35 @@ class RateLimitTask:
 
     operation: Operation
 
+    @property
+    def cell(self) -> tuple[str, str]:
+        """The name of the experiment, and the operation."""
+        return "rate-limit", self.operation.id
 
-Task: TypeAlias = SequenceTask | LimitsTask | LawTask | RateLimitTask
+
+Experiment: TypeAlias = LimitsTask | LawTask | RateLimitTask
+Task: TypeAlias = SequenceTask | Experiment
+AnyExperiment = TypeVar("AnyExperiment", bound=Experiment)
 
 
 def scheduled_tasks(
     contract: Contract, targets: FuzzTargets, rng: Random, coverage: PropertyCoverage, *, ordinal: int = 0
 ) -> Iterator[Task]:
-    """Yield tasks without end: in the first shard a round of everything, then mostly sequences.
+    """Yield tasks without end: first a round of everything that the campaign has not done, then mostly sequences.
 
-    `ordinal` counts the fuzzer's shards from 0; every tenth one posts the largest batches again. Experiments that the
-    campaign has not run yet come first.
+    `ordinal` counts the fuzzer's shards from 0. What the first one has no time for, the next ones do, so that a slow
+    machine changes nothing but the time; as long as it runs, others that run beside it go on. Every tenth shard posts
+    the largest batches again.
     """
-    laws, insisting, limits = _law_tasks(contract, targets, rng), _rate_limit_tasks(contract), _limit_tasks(targets)
-    if ordinal == 0:
-        yield from _first_round(laws, [*insisting, *limits], _call_law_tasks(contract, rng))
-    elif ordinal % LARGEST_LIMITS_INTERVAL == 0:
+    laws, calls, limits = _law_tasks(contract, targets, rng), _call_law_tasks(contract, rng), _limit_tasks(targets)
+    is_late = ordinal > 0 and ordinal % LARGEST_LIMITS_INTERVAL == 0
+    if is_late:
         yield from limits
+    if ordinal == 0 or coverage.has_experiments:
+        some = _left(coverage, [*_rate_limit_tasks(contract), *calls])
+        yield from _first_round(_left_laws(coverage, laws), some, [] if is_late else _left(coverage, limits))
     laws = laws[ordinal % len(laws) :] + laws[: ordinal % len(laws)] if laws else []
-    laws.sort(key=lambda one: coverage.has_run(one.law.name, one.operation.id))
+    laws.sort(key=lambda one: coverage.has_run(*one.cell))
     for n in count():
         yield SequenceTask(style=SEQUENCE_CYCLE[n % len(SEQUENCE_CYCLE)])
         if laws and n % SEQUENCES_PER_LAW == SEQUENCES_PER_LAW - 1:
@@ -225,21 +249,48 @@ def scheduled_tasks(
             laws.append(laws.pop(0))
 
 
-def _first_round(laws: list[LawTask], limits: list[Task], calls: list[Task]) -> Iterator[Task]:
-    """Yield each law once, all limits and calls, with sequences between them; yielded laws are moved to the end."""
-    left = len({one.law.name for one in laws})
+def _left(coverage: PropertyCoverage, tasks: Iterable[AnyExperiment]) -> list[AnyExperiment]:
+    """Return the experiments that the campaign has not run."""
+    return [one for one in tasks if not coverage.has_run(*one.cell)]
+
+
+def _left_laws(coverage: PropertyCoverage, laws: Sequence[LawTask]) -> list[Experiment]:
+    """Return one experiment of each law of which the campaign has run none, the costly ones last."""
+    done = {one.law.name for one in laws if coverage.has_run(*one.cell)}
+    first = {one.law.name: one for one in reversed(laws) if one.law.name not in done}
+    some: list[Experiment] = [first[name] for name in dict.fromkeys(one.law.name for one in laws) if name in first]
+    return sorted(some, key=lambda one: one.cell[0] in COSTLY_LAWS)
+
+
+def _first_round(
+    laws: Sequence[Experiment], calls: Sequence[Experiment], limits: Sequence[LimitsTask]
+) -> Iterator[Task]:
+    """Yield all experiments, with sequences between them: the small batches of all operations, then the largest."""
+    groups = list(_in_groups(limits))
     for n in count():
-        yield SequenceTask(style=FIRST_ROUND[n % len(FIRST_ROUND)])
-        for _ in range(min(LAWS_PER_SEQUENCE, left)):
-            yield laws[0]
-            laws.append(laws.pop(0))
-            left -= 1
-        yield from calls[:LAWS_PER_SEQUENCE]
-        del calls[:LAWS_PER_SEQUENCE]
-        if limits:
-            yield limits.pop(0)
-        elif not left and not calls:
+        some = [*_slice(laws, n, LAWS_PER_SEQUENCE), *_slice(calls, n, CALLS_PER_SEQUENCE)]
+        some += groups[n] if n < len(groups) else ()
+        if not some:
             return
+        yield SequenceTask(style=FIRST_ROUND[n % len(FIRST_ROUND)])
+        yield from some
+
+
+def _in_groups(limits: Iterable[LimitsTask]) -> Iterator[Sequence[LimitsTask]]:
+    """Yield limits in groups with few items together, or with one operation."""
+    some, items = list[LimitsTask](), 0
+    for one in limits:
+        own = _max_items(one.target) if one.size == "large" else 0
+        if some and items + own > ITEMS_PER_SEQUENCE:
+            yield some
+            some, items = [], 0
+        some, items = [*some, one], items + own
+    if some:
+        yield some
+
+
+def _slice(tasks: Sequence[Experiment], n: int, size: int) -> Sequence[Experiment]:
+    return tasks[n * size : (n + 1) * size]
 
 
 def _law_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> list[LawTask]:
@@ -256,16 +307,16 @@ def _law_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> list[La
     return [one for column in zip_longest(*rows) for one in column if one is not None]
 
 
-def _call_law_tasks(contract: Contract, rng: Random) -> list[Task]:
+def _call_law_tasks(contract: Contract, rng: Random) -> list[Experiment]:
     """Return the experiments that any operation can have, in random order."""
-    tasks: list[Task] = [
+    tasks: list[Experiment] = [
         LawTask(law=law, operation=one) for law in CALL_LAWS for one in contract.operations if law.calls(contract, one)
     ]
     rng.shuffle(tasks)
     return tasks
 
 
-def _rate_limit_tasks(contract: Contract) -> list[Task]:
+def _rate_limit_tasks(contract: Contract) -> list[RateLimitTask]:
     """Return the operations without x-bulk that declare 429."""
     return [
         RateLimitTask(operation=one)
@@ -274,10 +325,16 @@ def _rate_limit_tasks(contract: Contract) -> list[Task]:
     ]
 
 
-def _limit_tasks(targets: FuzzTargets) -> list[Task]:
-    """Return the limits of each operation: small batches, then the largest."""
+def _limit_tasks(targets: FuzzTargets) -> list[LimitsTask]:
+    """Return the limits of each operation: the small batches of all, then the largest, those with fewer items first."""
     first: dict[str, FuzzTarget] = {}
     for one in targets.bulk:
         first.setdefault(one.operation.id, one)
     sizes: Sequence[Size] = ("small", "large")
-    return [LimitsTask(target=one, size=size) for one in first.values() for size in sizes]
+    by_cost = sorted(first.values(), key=_max_items)
+    return [LimitsTask(target=one, size=size) for size in sizes for one in by_cost]
+
+
+def _max_items(target: FuzzTarget) -> int:
+    bulk = target.operation.bulk
+    return (bulk.items.max if bulk is not None else None) or 0

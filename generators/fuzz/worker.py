@@ -216,21 +216,20 @@ class FuzzWorker:
             is_narrow = rng.random() < task.style.narrow
             targets = targets.narrow(rng, self.coverage.cells) if is_narrow else targets
             run_sequence(run, targets, task.style, rng, self._is_task_time_over)
-        elif isinstance(task, LimitsTask):
-            run_limits(run, targets, task, rng)
-        elif isinstance(task, RateLimitTask):
-            probe_rate_limit(run, task)
-        else:
-            self._experiment(run, task)
-
-    def _experiment(self, run: TaskRun, task: LawTask) -> None:
-        try:
-            for finding in task.findings(run.session):
-                run.report(finding, judged="signs")
-        except NotApplicableError:
             return
+        is_applicable = True
+        try:
+            if isinstance(task, LimitsTask):
+                run_limits(run, targets, task, rng)
+            elif isinstance(task, RateLimitTask):
+                probe_rate_limit(run, task)
+            else:
+                for finding in task.findings(run.session):
+                    run.report(finding, judged="signs")
+        except NotApplicableError:
+            is_applicable = False
         with self._state:
-            self.coverage.count_experiment(task.law.name, task.operation.id)
+            self.coverage.count_experiment(*task.cell, is_applicable=is_applicable)
 
     def _on_finding(self, seen: Observation) -> None:
         """Store and emit a new finding as observed; it is shrunk later."""

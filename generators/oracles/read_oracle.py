@@ -20,9 +20,7 @@ from generators.oracles.state_model import ANY_VALUE, REVIVAL, PreviousValues, R
 Evidence: TypeAlias = tuple[Exchange, ...]
 IsTouched: TypeAlias = Callable[[str], bool]
 MIN_ODD_PAGES: Final = 3  # differing pages before a finding, where other clients write too
-GENERATED_NAME: Final = re.compile(
-    r"[bB][0-9a-z]{5}|[B][0-9A-Z]{5}"
-)  # how names begin that campaigns and experiments make up
+GENERATED_NAME: Final = re.compile(r"[bB][0-9a-z]{5}|[B][0-9A-Z]{5}")  # how names of campaigns and experiments begin
 
 
 class FullList(NamedTuple):
@@ -267,6 +265,8 @@ class ReadOracle:
 
     def _compare(self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange) -> Iterator[Finding]:
         if entry.present is not (body is not ABSENT):
+            if not entry.present and self._may_be_new(entry, resource, body):
+                return
             shape = "stored record is gone" if entry.present else "record is there that must not be"
             says = f"{_record_text(entry)} is {'not there' if entry.present else 'there'}"
             yield self._finding(entry, shape, says, exchange)
@@ -279,6 +279,11 @@ class ReadOracle:
             says = f"{_record_text(entry)} is at version {version}, but the changes so far make it {entry.version}"
             yield replace(self._finding(entry, "version moved otherwise", says, exchange), law="stale-version")
         yield from self._compare_members(entry, resource, body, exchange)
+
+    def _may_be_new(self, entry: RecordState, resource: Resource, body: Any) -> bool:
+        """Return whether a key that no record had may now be that of one whose key the server did not report."""
+        values = self._reader(resource).members(body).values()
+        return resource.assigned and not entry.existed and any(map(self._state_model.is_pending, values))
 
     def _compare_members(
         self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange
@@ -355,16 +360,8 @@ class ReadOracle:
         key = entry.key
         if isinstance(shown, str | int) and key_text(shown) == key_text(key):
             key = shown if isinstance(shown, int) else key_text(shown)
-        return replace(
-            entry,
-            key=key,
-            present=True,
-            version=number,
-            members=members,
-            before={},
-            unset=False,
-            at=entry.at or exchange,
-        )
+        at = entry.at or exchange
+        return replace(entry, key=key, present=True, version=number, members=members, before={}, unset=False, at=at)
 
     def _reader(self, resource: Resource) -> RepresentationReader:
         return self._record_types[resource.name].reader
@@ -384,8 +381,7 @@ def _is_selective(act: RecordAct, exchange: Exchange) -> bool:
 
 def _query_number(exchange: Exchange, at: str | None, otherwise: int | None) -> int | None:
     name = at.partition(":")[2] if at is not None else ""
-    given = dict(exchange.request.query).get(name, "")
-    number = parse_digits(given)
+    number = parse_digits(dict(exchange.request.query).get(name, ""))
     return otherwise if number is None else number
 
 

@@ -163,7 +163,7 @@ def campaign_report(
         ("items", str(state.items)),
         ("shards", str(state.shards)),
         ("distinct bugs", str(len(state.groups))),
-        ("coverage", f"{len(state.laws)} property cells"),
+        ("coverage", f"{state.cells} property cells"),
         ("schema keywords", str(len({key[:2] for key in state.keywords}))),
     )
     rows = (*_findings(state, FactFinder(contract), given), *_passed_rows(state))

@@ -198,12 +198,12 @@ def _complete(
 
 def _dry_run(context: RequestContext) -> tuple[Response, RequestContext]:
     """Return the response that the request would have, and the context of the dry run."""
-    rehearsal = replace(context, api_state=_copy_state(context.api_state))
+    rehearsal = replace(context, api_state=copied_state(context.api_state))
     return finish_response(rehearsal, _carry_out(rehearsal)), rehearsal
 
 
-def _copy_state(api_state: ApiState) -> ApiState:
-    """Return a copy of an API's state whose changes do not reach the original."""
+def copied_state(api_state: ApiState) -> ApiState:
+    """Return a copy of an API's state whose changes do not reach the original; its store is an `Overlay`."""
     store: Any = Overlay(api_state.store)
     return replace(
         api_state,

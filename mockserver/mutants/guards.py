@@ -22,15 +22,18 @@ from mockserver.bulk.guards import admit, make_batch
 from mockserver.bulk.prepared_api import BulkPlan, prepared, share_prepared
 from mockserver.engine import default_hooks
 from mockserver.engine.handlers import handler_for
+from mockserver.engine.scenario_execution import copied_state
 from mockserver.engine.stages import call_handler, validate_request
 from mockserver.mutants.hooks import (
     BrokenHooks,
     Note,
     Outcomes,
     Refuse,
+    are_alike,
     edit_data,
     mutate_batch,
     mutate_response,
+    overlay_store,
     replace_handling,
     replace_refusal,
     with_value,
@@ -261,18 +264,19 @@ def crash_on_one(handler: Behaviour, context: RequestContext) -> Response | None
 
 
 def run_other_mode(note: Note, handler: Behaviour) -> Behaviour:
-    """Run requests that name no mode in the other one.
-
-    Noted only when items failed: otherwise both modes have the same effect.
-    """
+    """Run requests that name no mode in the other one; noted when the response or the stored records differ."""
 
     def behave(context: RequestContext) -> Response:
         plan = plan_of(context)
         unit = None if plan is None else _other_unit(context, plan)
         if plan is None or unit is None:
             return handler(context)
-        response = handle_relaxed(context, plan, lambda bulk: _in_mode(bulk, unit))
-        if len(context.outcomes) > 1 and any(one.result != "done" for one in context.outcomes):
+        rehearsal = replace(context, api_state=copied_state(context.api_state))
+        proper: tuple[Response, Any] = handler(rehearsal), rehearsal.api_state.store
+        with overlay_store(context.api_state, counting=True) as store:
+            response = handle_relaxed(context, plan, lambda bulk: _in_mode(bulk, unit))
+        store.commit()
+        if response != proper[0] or not are_alike(store, proper[1]):
             note(context)
         return response
 

@@ -1,6 +1,6 @@
 """Build mutants: functions that wrap one stage of an API's hooks and behaviours, without a change to the engine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -44,15 +44,17 @@ def mutate_batch(change: Callable[[Perform, RequestContext, Batch, str], Outcome
                 return handler(context, batch, scope)
             populate_scope(run_of(context, batch, scope))
             with overlay_store(context.api_state) as right:
-                proper = handler(context, batch, scope)
+                proper, issued = handler(context, batch, scope), dict(context.api_state.ids.counters)
             reported = context.outcomes
             with overlay_store(context.api_state, counting=True) as wrong:
                 outcomes = change(handler, context, batch, scope)
-            differs = list(outcomes) != list(proper) or not _are_alike(right, wrong)
+            differs = list(outcomes) != list(proper) or not are_alike(right, wrong)
             wrong.commit()
             context.outcomes = outcomes if differs else reported
             if differs:
                 note(context)
+            else:
+                _issue_from(context.api_state, issued)
             return outcomes
 
         return perform
@@ -135,8 +137,13 @@ def overlay_store(api_state: ApiState, *, counting: bool = False) -> Iterator[Ov
     finally:
         api_state.store = store
         if not counting:
-            api_state.ids.counters.clear()
-            api_state.ids.counters.update(counters)
+            _issue_from(api_state, counters)
+
+
+def _issue_from(api_state: ApiState, counters: Mapping[str, int]) -> None:
+    """Let ids be issued from these counters."""
+    api_state.ids.counters.clear()
+    api_state.ids.counters.update(counters)
 
 
 def dry_run(handler: Perform, context: RequestContext, batch: Batch, scope: str) -> Outcomes:
@@ -155,7 +162,8 @@ def without(batch: Batch, places: set[int]) -> Batch:
     return replace(batch, items=[item for item in batch.items if item.index not in places])
 
 
-def _are_alike(one: Overlay, other: Overlay) -> bool:
+def are_alike(one: Overlay, other: Overlay) -> bool:
+    """Return whether two overlays of the same store change it alike."""
     return dict(_changes(one)) == dict(_changes(other)) and set(one.dropped()) == set(other.dropped())
 
 

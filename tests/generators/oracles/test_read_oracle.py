@@ -285,6 +285,18 @@ def test_a_key_that_is_not_taken_may_be_the_next_of_others(key, present):
     assert list(model.unknown) == []
 
 
+@pytest.mark.parametrize(
+    ("known", "shapes"),
+    [({}, []), ({"existed": True}, ["record is there that must not be"])],
+    ids=["was never there", "was deleted"],
+)
+def test_a_key_that_is_not_taken_may_be_given_to_a_record_of_ours(known, shapes):
+    """A record was created, and its key was not reported: it may have one that was read as absent before."""
+    model = state(book(7, present=False, **known))
+    model.mark_effect_unknown(place("books"), ABSENT, EMMA)
+    assert reads(model, ("books", 7, {"id": 7, **EMMA})) == shapes
+
+
 def test_a_state_model_needs_no_schemas():
     """Without them values are compared as they are."""
     assert StateModel({}, ENVIRONMENT).find(place("authors"), ANN) is None

@@ -1,14 +1,25 @@
 """Every planted bug, exercised on small APIs: it fires, it shows, and what is healthy does not change."""
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 import pytest
 
 from contracts.messages import Headers
+from contracts.syntax.text import format_duration
+from generators.client.environments import SANDBOX_SALT, Environment
+from generators.client.session import Budget
+from generators.fuzz.schedule import DEEP, WIDE
+from generators.fuzz.shards import TaskRun
+from generators.fuzz.targets import discover_targets
+from generators.fuzz.worker import run_sequence
+from generators.oracles.oracle import OracleFactory
 from mockserver.apis.sources import find_sources
 from mockserver.bugs.requirements import REQUIREMENTS
 from mockserver.bugs.table import BUG_BY_NAME, BUGS
@@ -232,6 +243,79 @@ def test_a_bug_that_does_not_fire_changes_nothing(bug):
     for name in PLAYS:
         exchanges, fired = play(name, bug.name)
         assert fired or exchanges == healthy(name)
+
+
+class Recorder:
+    """A client of a sandbox in this process, which keeps what was sent, and for how long it was waited."""
+
+    controlled = True
+
+    def __init__(self, api):
+        self.api, self.service = api, Service([api], Options(mode="frozen"), REAL)
+        self.sent, self.answers = [], []
+
+    def send(self, request):
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        target = f"{self.api.mount}{request.path}{query}"
+        answer = self.service.handle(request.method, target, request.headers, request.body, REAL)
+        self.sent.append(request)
+        self.answers.append(answer)
+        return answer
+
+    def advance(self, by):
+        body = json.dumps({"by": format_duration(by)}).encode()
+        self.service.handle("POST", "/_sandbox/sandboxes/default/clock/advance", Headers((JSON,)), body, REAL)
+        self.sent.append(by)
+        self.answers.append(None)
+
+    def now(self):
+        return self.service.sandboxes.use("default", REAL).now(REAL)
+
+
+SHORT = [replace(style, actions=12) for style in (DEEP, DEEP, DEEP, DEEP, DEEP, DEEP, WIDE, WIDE)]
+
+
+@cache
+def fuzzed(name, seed):
+    """Return the client of a short sequence that the fuzzer plays against a healthy sandbox."""
+    client, contract = Recorder(api_of(name)), api_of(name).contract
+    run = TaskRun(
+        OracleFactory(contract=contract),
+        Environment(client=client, name_prefix=SANDBOX_SALT),
+        seed=seed,
+        budget=Budget(),
+        given={},
+        on_finding=[].append,
+        uses_model=False,
+    )
+    rng = Random(seed)
+    run_sequence(run, discover_targets(run.session).narrow(rng, lambda _: 0), SHORT[seed], rng)
+    return client
+
+
+def played_until_fired(name, bug, seed):
+    """Yield what a variant and the healthy sandbox answer to the fuzzer's requests, until the bug fires."""
+    fired, healthy_client = set(), fuzzed(name, seed)
+    client = Recorder(planted(api_of(name), bug, fired=fired.add))
+    for sent, proper in zip(healthy_client.sent, healthy_client.answers, strict=True):
+        if isinstance(sent, timedelta):
+            client.advance(sent)
+            continue
+        answer = client.send(sent)
+        if fired:
+            return
+        yield (answer.status, answer.headers, answer.body), (proper.status, proper.headers, proper.body)
+
+
+@pytest.mark.parametrize("name", ["genero", "onkey"])
+@pytest.mark.parametrize(
+    "bug", [pytest.param(one.name, marks=[] if one.name == "wrong-default-mode" else pytest.mark.slow) for one in BUGS]
+)
+def test_all_is_answered_as_without_a_bug_until_it_fires(name, bug):
+    """Whatever a bug changes is noted with the first request that shows it, or before."""
+    for seed in range(len(SHORT)) if BUG_BY_NAME[bug].fits(api_of(name).contract) else ():
+        for n, (answer, proper) in enumerate(played_until_fired(name, bug, seed)):
+            assert answer == proper, (seed, n)
 
 
 def test_planting_is_done_once_and_adds_up():
