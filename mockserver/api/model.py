@@ -37,7 +37,7 @@ MEMORY_KEYED_BY_JOB = (
 )  # memory whose keys are job ids
 ItemEffects: TypeAlias = Mapping[int, ItemEffect]  # what a scenario does to items, by their place in the request
 Behaviour: TypeAlias = Callable[["RequestContext"], Response]
-Entries: TypeAlias = Callable[[Outcome], Sequence[object]]
+Entries: TypeAlias = Callable[[Sequence[Outcome]], Sequence[Sequence[object]]]
 Inspect: TypeAlias = Callable[[Item, Mapping[str, object]], Sequence[ItemFault]]
 Perform: TypeAlias = Callable[["RequestContext", "Batch", str], Sequence[Outcome]]
 RereadItem: TypeAlias = Callable[[Item, object], Item]
@@ -168,7 +168,7 @@ class Hooks:
     job_id:     return the id of a new job of that many items
     inspect:    for one run, return a function that finds faults beyond the resource's declaration
     render:     return a stored record as the API represents it
-    entries:    for one run, return a function that renders an outcome as its entries in the response or the job
+    entries:    for one run, return a function that renders each outcome as its entries in the response or the job
     dispatch:   serve a request that is an item of another one, all but recording it
     finish:     return the response with its final changes: common header fields, warnings
     """

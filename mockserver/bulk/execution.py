@@ -106,7 +106,7 @@ def apply_batch(context: RequestContext, batch: Batch, scope: str) -> Sequence[O
     else:
 
         def half(items: Sequence[Item], broken: frozenset[object]) -> list[Outcome]:
-            return run_items(replace(run, failed_keys=broken), bulk, items, store, record_rules, grouped=grouped)
+            return list(run_items(replace(run, failed_keys=broken), bulk, items, store, record_rules, grouped=grouped))
 
         outcomes = context.half_commit.apply(scope, batch.unit, batch.items, half, grouped=grouped)
     context.outcomes = outcomes

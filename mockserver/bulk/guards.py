@@ -19,7 +19,9 @@ from contracts.openapi.validation import Violation, validate_items
 from contracts.syntax.text import closest, listed, look_up, parse_digits
 from mockserver.api.model import Batch, Refusal, RequestContext
 from mockserver.bulk.prepared_api import BulkPlan, prepared
+from mockserver.domain.columns import ItemColumns, resources_of
 from mockserver.domain.values import Item
+from mockserver.scenarios.model import ItemEffect
 from mockserver.stores.interface import Record
 from mockserver.stores.memory import hashable
 
@@ -262,18 +264,25 @@ def _valid_resources(context: RequestContext, plan: BulkPlan, items: Sequence[It
     """Return the names of the resources whose payloads are all valid; those are not validated again."""
     if plan.bulk.effect.http:
         return frozenset()
-    names = {item.resource.name for item in items}
+    resources = resources_of(items)
     if not plan.bulk.effect.payload and "malformedItem" in plan.bulk.guard.refuse:
-        return frozenset(names)
+        return frozenset(resources)
     record_rules, changes = prepared(context.api).record_rules, context.api.hooks.changed_members
     effects, fit = context.item_effects or {}, set()
-    applied = [item for item in items if item.index not in effects or effects[item.index].kind != "invalid"]
-    for name in names:
-        payloads = [item.payload for item in applied if item.resource.name == name and item.action != "delete"]
-        rules = record_rules[name]
-        if rules.payloads.all_valid(changes(rules.resource, payloads)):
+    for name, resource in resources.items():
+        payloads: Sequence[object]
+        if isinstance(items, ItemColumns) and not effects:
+            payloads = items.payload if items.action != "delete" else ()
+        else:
+            own = [item for item in items if item.resource.name == name and item.action != "delete"]
+            payloads = [item.payload for item in own if not _is_made_invalid(effects.get(item.index))]
+        if record_rules[name].payloads.all_valid(changes(resource, payloads)):
             fit.add(name)
     return frozenset(fit)
+
+
+def _is_made_invalid(effect: ItemEffect | None) -> bool:
+    return effect is not None and effect.kind == "invalid"
 
 
 ACTIONS_ON_EXISTING: Final = frozenset(

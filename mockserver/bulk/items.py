@@ -1,7 +1,6 @@
 """Read the items of a bulk request as its `x-bulk` declares them. Main entry: `ItemReader`."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import count, repeat
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -22,6 +21,7 @@ from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import pointer_of
 from mockserver.api.model import RequestContext
 from mockserver.bulk.http_items import http_item, unknown_method
+from mockserver.domain.columns import ItemColumns
 from mockserver.domain.values import Item
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -123,7 +123,7 @@ class ItemReader:
             return self._typed(resource, column(pointer_of((resource.key,)), self.raws(context)))
         return [item.target for item in self.items(context)]
 
-    def items(self, context: RequestContext) -> list[Item]:
+    def items(self, context: RequestContext) -> Sequence[Item]:
         """Return the items in the order of the request. The body must conform to the contract."""
         effect = self._bulk.effect
         if effect.http:
@@ -179,14 +179,13 @@ class ItemReader:
         named = resource.assigned or not bulk.effect.payload
         return listed and bare and settled and named and bulk.key.by in {"client", "target"}
 
-    def _plain(self, raws: Sequence[object], resource: Resource, action: str) -> list[Item]:
+    def _plain(self, raws: Sequence[object], resource: Resource, action: str) -> ItemColumns:
         payload, own = self._bulk.effect.payload, pointer_of((resource.key,))
         keys = column(own if self._bulk.key.at is None else self._bulk.key.at, raws)
         named = [None if key is ABSENT else key for key in keys] if ABSENT in keys else keys
-        aims: Iterable[object] = repeat(ABSENT) if payload else self._typed(resource, column(own, raws))
+        aims = [ABSENT] * len(raws) if payload else self._typed(resource, column(own, raws))
         payloads = column(payload, raws) if payload else raws
-        parts = zip(count(), named, repeat(action), repeat(resource), aims, payloads, repeat(None), repeat(None), raws)
-        return list(map(tuple.__new__, repeat(Item), parts))
+        return ItemColumns(action, resource, key=named, target=aims, payload=payloads, raw=raws)
 
     def _typed(self, resource: Resource, targets: list[object]) -> list[object]:
         kind = self._keys[resource.name]

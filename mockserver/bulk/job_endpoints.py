@@ -33,6 +33,7 @@ from mockserver.bulk.outcome_rendering import (
 from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.bulk.set_members import REQUEST_VALUES, completed, request_facts, request_values
 from mockserver.bulk.units import item_effects_of
+from mockserver.domain.columns import result_words, undone
 from mockserver.domain.jobs import IS_OPEN, Job, JobResult, is_final, retention_end
 from mockserver.domain.values import Item, ItemFault, Outcome
 
@@ -133,11 +134,13 @@ def _result(
     context: RequestContext, batch: Batch, job: Job, outcomes: Sequence[Outcome], reported: Sequence[Outcome]
 ) -> JobResult:
     """Return the result of a job with these outcomes, of which some are `reported`."""
-    counts = [outcome.result for outcome in outcomes]
+    counts = result_words(outcomes)
     declared = batch.bulk.job.outcomes if batch.bulk.job is not None else None
     here = declared is not None
     run = run_of(context, batch, job.scope)
-    idle = [one for one in reported if one.result == "not-run"] if job_results_apart(batch.bulk, "notRun") else []
+    idle = (
+        [one for one in undone(reported) if one.result == "not-run"] if job_results_apart(batch.bulk, "notRun") else []
+    )
     reported = [one for one in reported if one.result != "not-run"] if idle else reported
     if declared is not None and job_results_apart(batch.bulk):
         declared = replace(declared, failed_at=FAILURES_APART)

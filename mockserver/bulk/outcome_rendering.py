@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts.bulk.model import Bulk, Outcomes
@@ -11,6 +12,7 @@ from contracts.schemas.violations import MAX_GROUPS, Violation
 from contracts.syntax.text import listed, pointer_of, short
 from mockserver.bulk.set_members import Facts, put_members
 from mockserver.bulk.units import is_reported
+from mockserver.domain.columns import result_words, undone
 from mockserver.domain.values import Item, ItemFault, Outcome, ServedOutcome, is_unprocessed
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def outcome_class(outcomes: Sequence[Outcome], unit: str) -> str:
 
     Items that were not processed, and are returned, count for none.
     """
-    done = [outcome[1] for outcome in outcomes].count("done")
+    done = result_words(outcomes).count("done")
     left = 0 if done == len(outcomes) else sum(map(is_unprocessed, outcomes))
     if done + left == len(outcomes):
         return "allOk"
@@ -56,15 +58,15 @@ def status_of(status: Mapping[str, int], wanted: str) -> int:
 
 def reported_outcomes(
     declared: Outcomes, outcomes: Sequence[Outcome], *, whole_failed: bool, rolled_back: str
-) -> list[Outcome]:
+) -> Sequence[Outcome]:
     """Return the outcomes that the response reports."""
     if declared.covers == "failed":
-        return [outcome for outcome in outcomes if outcome.result == "failed"]
+        return [outcome for outcome in undone(outcomes) if outcome.result == "failed"]
     if rolled_back == "skipped" and not whole_failed:
         return [outcome for outcome in outcomes if not _is_skipped(outcome)]
     if whole_failed and (declared.covers == "unless-failed" or rolled_back == "nothing"):
         return [outcome for outcome in outcomes if outcome.result == "failed" or _waited(outcome)]
-    return list(outcomes)
+    return outcomes
 
 
 def _is_skipped(outcome: Outcome) -> bool:
@@ -94,7 +96,7 @@ def body_of(
             return render_entries(run, declared, _at_place(declared, reported))
         if not (whole_failed and declared.covers == "unless-failed" and _is_apart(declared)):
             put_at(body, declared.at, render_entries(run, declared, _at_place(declared, reported)))
-        bad = [one for one in reported if not _is_good(one)] if _is_apart(declared) else []
+        bad = [one for one in undone(reported) if not is_unprocessed(one)] if _is_apart(declared) else []
         if declared.failed_at is not None and (bad or (declared.covers == "split" and _is_apart(declared))):
             put_at(body, declared.failed_at, render_entries(run, replace(declared, gaps=False), bad))
     for name, place in bulk.reply.counts.items():
@@ -106,10 +108,6 @@ def body_of(
     return body
 
 
-def _is_good(outcome: Outcome) -> bool:
-    return outcome.result == "done" or is_unprocessed(outcome)
-
-
 def _is_apart(declared: Outcomes) -> bool:
     """Tell whether failures are in a collection of their own."""
     return declared.failed_at is not None and declared.failed_at != declared.at
@@ -117,14 +115,14 @@ def _is_apart(declared: Outcomes) -> bool:
 
 def _at_place(declared: Outcomes, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """Return the outcomes that the collection at `at` speaks of; with gaps all of them, to keep their places."""
-    if not _is_apart(declared) or declared.gaps:
+    if not _is_apart(declared) or declared.gaps or not undone(outcomes):
         return outcomes
     return [one for one in outcomes if one.result == "done"]
 
 
 def split_entries(run: "ItemRun", declared: Outcomes, outcomes: Sequence[Outcome]) -> tuple[object, object]:
     """Return the entries at `at` and those at `failedAt`, None where failures are not apart."""
-    failures = [one for one in outcomes if one.result != "done"] if _is_apart(declared) else None
+    failures = undone(outcomes) if _is_apart(declared) else None
     entries = render_entries(run, declared, _at_place(declared, outcomes))
     return entries, None if failures is None else render_entries(run, replace(declared, gaps=False), failures)
 
@@ -136,13 +134,15 @@ def render_entries(run: "ItemRun", declared: Outcomes, outcomes: Sequence[Outcom
     entries = run.api.hooks.entries(run)
     if run.item_effects is not None:
         outcomes = [one for one in outcomes if is_reported(run, one)]
+    told = entries(outcomes)
     if declared.at.startswith("/*/"):
-        return [entries(one) for one in outcomes]
+        return told
     if declared.shape == "map":
-        return {name_of(one.item): said[0] for one in outcomes if (said := entries(one))}
+        return {name_of(one.item): said[0] for one, said in zip(outcomes, told, strict=True) if said}
     if declared.gaps:
-        return [None if one.result != "done" else entry for one in outcomes for entry in entries(one)]
-    return [entry for one in outcomes for entry in entries(one)]
+        both = zip(result_words(outcomes), told, strict=True)
+        return [None if word != "done" else entry for word, said in both for entry in said]
+    return list(chain.from_iterable(told))
 
 
 def name_of(item: Item) -> str:
@@ -152,7 +152,7 @@ def name_of(item: Item) -> str:
 
 def count(name: str, outcomes: Sequence[Outcome]) -> int | bool:
     """Return a declared counter: `total`, `done`, `failed`, `notRun`, or `anyFailed`."""
-    results = [outcome.result for outcome in outcomes]
+    results = result_words(outcomes)
     failed, not_run = results.count("failed"), results.count("not-run")
     table = {"failed": failed, "notRun": not_run, "done": len(results) - failed - not_run, "anyFailed": failed > 0}
     return table.get(name, len(results))

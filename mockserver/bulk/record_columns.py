@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 from contracts.exchange.preconditions import is_stale
 from contracts.messages import ABSENT
 from mockserver.bulk.record_service import RecordService
+from mockserver.domain.columns import DoneOutcomes, actions_of, item_column
 from mockserver.domain.values import Item, Outcome, merge_patched_all
 from mockserver.stores.interface import Collection, Index, Key, Record
 
@@ -25,14 +26,17 @@ MIN_COLUMN: Final = 4  # items that are written together; fewer are applied by t
 ACTIONS: Final = frozenset(("create", "update", "upsert"))
 
 
-def apply_all(service: RecordService, items: Sequence[Item]) -> list[Outcome]:
+def apply_all(service: RecordService, items: Sequence[Item]) -> Sequence[Outcome]:
     """Apply items of one resource one after the other; those that cannot fail are written together."""
     columns = _Columns.of(service, items)
     if columns is None:
         return [service.apply(item) for item in items]
+    doubtful = columns.doubtful()
+    if not doubtful:
+        return columns.write(0, len(items))
     outcomes: list[Outcome] = []
     begin = 0
-    for place in (*sorted(columns.doubtful()), len(items)):
+    for place in (*sorted(doubtful), len(items)):
         if place - begin >= MIN_COLUMN:
             outcomes += columns.write(begin, place)
         else:
@@ -63,14 +67,14 @@ class _Columns:
         """Return the columns of items, None where each of them needs a closer look."""
         if len(items) < MIN_COLUMN or not service.valid or service.inspect is not None:
             return None
-        actions = {item.action for item in items}
+        actions = actions_of(items)
         if len(actions) > 1 or actions.isdisjoint(ACTIONS):
             return None
         (action,) = actions
-        keys = _keys(service, action, [item.target for item in items])
-        if keys == []:
+        keys = _keys(service, action, item_column(items, "target"))
+        if keys == ():
             return None
-        payloads = service.run.api.hooks.changed_members(service.resource, [item.payload for item in items])
+        payloads = service.run.api.hooks.changed_members(service.resource, item_column(items, "payload"))
         existing = [None] * len(items) if keys is None else service.view.get_all(service.collection, keys)
         changes = payloads if service.prepare is None else service.prepare(existing, payloads)
         names = frozenset(chain.from_iterable(changes))
@@ -113,7 +117,7 @@ class _Columns:
             yield from (n for n, (one, given) in every if given.get(tombstone) and (one is None or restrict))
 
     def _stale(self) -> Doubts:
-        versions = [item.version for item in self.items]
+        versions = item_column(self.items, "version")
         if versions.count(None) < len(versions):
             every = enumerate(zip(versions, self.existing, strict=True))
             yield from (n for n, (version, one) in every if one is not None and is_stale(version, one[1]))
@@ -187,7 +191,7 @@ class _Columns:
             holders = [() if one is None else service.view.find(service.collection, index, (one,)) for one in given]
             yield from (n for n, some in enumerate(holders) if any(key != own[n] for key in some))
 
-    def write(self, begin: int, end: int) -> list[Outcome]:
+    def write(self, begin: int, end: int) -> DoneOutcomes:
         """Write the items of these places, none of which can fail, and return their outcomes."""
         service, now, new = self.service, self.service.now, tuple.__new__
         existing, changes = self.existing[begin:end], self.changes[begin:end]
@@ -201,9 +205,9 @@ class _Columns:
             map(new, repeat(Record), zip(keys, versions, self._deleted(begin, end), bodies, born, repeat(now)))
         )
         service.view.put_all(service.collection, records)
-        words = ["create" if one is None else "update" for one in existing]
-        parts = zip(self.items[begin:end], repeat("done"), words, repeat(()), records)
-        return list(map(new, repeat(Outcome), parts))
+        actions = ["create" if one is None else "update" for one in existing]
+        items = self.items if end - begin == len(self.items) else self.items[begin:end]
+        return DoneOutcomes(items, actions, records)
 
     def _deleted(self, begin: int, end: int) -> Iterable[bool]:
         tombstone, existing = self.service.resource.tombstone, self.existing[begin:end]
@@ -217,14 +221,14 @@ KEY_TYPES: Final = frozenset((str, int))
 EASY_TYPES: Final = frozenset((*KEY_TYPES, NoneType))
 
 
-def _keys(service: RecordService, action: str, targets: list[object]) -> list[Key] | None:
+def _keys(service: RecordService, action: str, targets: Sequence[object]) -> Sequence[Key] | None:
     """Return the key of each item, all different and of one type; none when they are not; None for those to be made."""
     unnamed = not service.is_reported or targets.count(ABSENT) == len(targets)
     if service.new_keys is not None and action == "create" and unnamed:
         return None
     kinds = set(map(type, targets))
     if len(kinds) > 1 or not kinds <= KEY_TYPES or len(set(targets)) < len(targets):
-        return []
+        return ()
     return targets  # type: ignore[return-value] # all are texts or all are numbers
 
 

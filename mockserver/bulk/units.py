@@ -6,6 +6,7 @@ Main entry: `run_items`.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from contracts.bulk.model import Bulk
@@ -14,6 +15,7 @@ from mockserver.bulk.item_keys import ItemKeys
 from mockserver.bulk.record_columns import apply_all
 from mockserver.bulk.record_service import RecordRules, RecordService
 from mockserver.bulk.sequence import Apply, Progress
+from mockserver.domain.columns import resources_of, undone
 from mockserver.domain.jobs import Job
 from mockserver.domain.values import (
     Item,
@@ -116,17 +118,18 @@ def run_items(
     record_rules: Mapping[str, RecordRules],
     *,
     grouped: bool,
-) -> list[Outcome]:
+) -> Sequence[Outcome]:
     """Apply every item to the store and return the outcomes in the order of the request."""
     ordered = in_group_order(items) if grouped else items
     progress, once = Progress.of(run, bulk, ordered), ItemKeys.of(run, bulk)
-    outcomes: list[Outcome] = []
+    done: list[Sequence[Outcome]] = []
     for unit in transaction_units(run.unit, ordered):
-        outcomes += _run_unit(run, progress, unit, store, record_rules, once=once)
+        done.append(_run_unit(run, progress, unit, store, record_rules, once=once))
         if progress is not None:
-            progress.settle(outcomes[-len(unit) :])
+            progress.settle(done[-1])
         if once is not None:
-            once.settle(outcomes[-len(unit) :])
+            once.settle(done[-1])
+    outcomes = done[0] if len(done) == 1 else list(chain.from_iterable(done))
     is_moved = ordered is not items or run.unit == "group" or bulk.order.forward
     return sorted(outcomes, key=index_of) if is_moved else outcomes
 
@@ -139,14 +142,14 @@ def _run_unit(
     record_rules: Mapping[str, RecordRules],
     *,
     once: ItemKeys | None,
-) -> list[Outcome]:
+) -> Sequence[Outcome]:
     if run.unit == "item":
         return _run_each(run, progress, items, store, record_rules, once=once)
     overlay = Overlay(store)
     outcomes = _run_each(run, progress, items, overlay, record_rules, once=once)
     if run.item_effects is not None and any(map(is_unprocessed, outcomes)):
         return list(map(unprocessed_outcome, items))
-    if any(outcome.result != "done" for outcome in outcomes):
+    if undone(outcomes):
         return [
             Outcome(outcome.item, "not-run", outcome.action) if outcome.result == "done" else outcome
             for outcome in outcomes
@@ -163,7 +166,7 @@ def _run_each(
     record_rules: Mapping[str, RecordRules],
     *,
     once: ItemKeys | None,
-) -> list[Outcome]:
+) -> Sequence[Outcome]:
     if progress is None and once is None and run.item_effects is None and run.serve_item is None:
         services = _services(run, items, store, record_rules)
         if len(services) == 1:
@@ -183,7 +186,7 @@ def _run_each(
 def _services(
     run: ItemRun, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]
 ) -> dict[str, RecordService]:
-    return {name: record_rules[name].bind(run, store) for name in {item.resource.name for item in items}}
+    return {name: record_rules[name].bind(run, store) for name in resources_of(items)}
 
 
 def _applying(run: ItemRun, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]) -> Apply:

@@ -14,13 +14,13 @@ from contracts.openapi.security import challenge, client_of, is_authorised
 from contracts.schemas.schema_set import Schema
 from generators.data.completion import fitted, time_text
 from generators.errors import UnsatisfiableError
-from mockserver.api.model import Hooks, ItemRun, Members, Refusal, RequestContext, problem
+from mockserver.api.model import Entries, Hooks, ItemRun, Members, Refusal, RequestContext, problem
 from mockserver.bulk.outcome_entries import declared_entry
 from mockserver.bulk.outcome_rendering import status_of
 from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job
-from mockserver.domain.values import FanOutTarget, Outcome
+from mockserver.domain.values import FanOutTarget
 from mockserver.engine.document_responses import answer_header, success_status, with_declared_headers
 from mockserver.engine.error_responses import error_response
 from mockserver.engine.stages import call_handler, finish_response, validate_request
@@ -207,9 +207,9 @@ def render(run: ItemRun, resource: Resource, record: Record) -> object:
     return fitted(schema, shown, f"{run.api_state.ids.seed}/{resource.name}/{record.key}", record.created)
 
 
-def entries(run: ItemRun) -> Callable[[Outcome], Sequence[object]]:
-    """Render an outcome as the operation declares it: see `mockserver.bulk.outcome_entries`."""
-    return lambda outcome: (declared_entry(run, outcome),)
+def entries(run: ItemRun) -> Entries:
+    """Render outcomes as the operation declares it: see `mockserver.bulk.outcome_entries`."""
+    return lambda outcomes: [(declared_entry(run, one),) for one in outcomes]
 
 
 def dispatch(context: RequestContext) -> Response:

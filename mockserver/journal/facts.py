@@ -21,6 +21,8 @@ from contracts.exchange.locations import chosen_by, column, condition_holds, is_
 from contracts.exchange.outcomes import raw_entries
 from contracts.messages import ABSENT, Response
 from mockserver.bulk.prepared_api import BulkPlan, PreparedApi
+from mockserver.domain.columns import undone
+from mockserver.domain.values import Outcome
 
 if TYPE_CHECKING:
     from mockserver.api.model import RequestContext
@@ -237,11 +239,11 @@ def failed_keys(declared: Outcomes, response: Response) -> bytes:
     return pack(str(place if one.key is ABSENT else one.key) for place, one in found if one.failed)
 
 
-def stale_targets(outcomes: Iterable[Any]) -> bytes:
+def stale_targets(outcomes: Sequence[Outcome]) -> bytes:
     """Return the records whose version was not the stored one, packed; an error code with "version" counts too."""
     return pack(
         f"{one.item.resource.name}/{one.item.target}"
-        for one in outcomes
+        for one in undone(outcomes)
         if one.faults and any(map(_is_conflict, one.faults)) and is_key(one.item.target)
     )
 

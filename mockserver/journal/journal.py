@@ -17,6 +17,7 @@ from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.validation import Violation
 from mockserver.api.model import RequestContext
 from mockserver.bulk.outcome_rendering import message_of
+from mockserver.domain.columns import outcome_keys, result_words
 from mockserver.domain.values import Outcome
 from mockserver.journal.exchange_summary import DeferredSummary, ExchangeSummary, summarise
 from mockserver.stores.spooled_bodies import SpooledBody
@@ -117,10 +118,10 @@ def results_of(outcomes: Sequence[Outcome]) -> ItemResults:
     """Return the results of items."""
     if not outcomes:
         return NO_RESULTS
-    keys = [outcome[0][1] for outcome in outcomes]
+    keys = outcome_keys(outcomes)
     if None in keys:
         keys = [outcome.item.index if key is None else key for outcome, key in zip(outcomes, keys, strict=True)]
-    words = [outcome[1] for outcome in outcomes]
+    words = result_words(outcomes)
     if words.count("done") == len(words):
         return ItemResults(tuple(keys), {})
     bad = [n for n, word in enumerate(words) if word != "done"]

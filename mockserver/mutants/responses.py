@@ -177,7 +177,7 @@ def reported_in(batch: Batch, every: list[Outcome]) -> ReportedOutcomes | None:
         return None
     whole_failed = outcome_class(every, batch.unit) == "wholeFailed"
     return ReportedOutcomes(
-        reported_outcomes(declared, every, whole_failed=whole_failed, rolled_back=bulk.unit.rolled_back), declared
+        list(reported_outcomes(declared, every, whole_failed=whole_failed, rolled_back=bulk.unit.rolled_back)), declared
     )
 
 

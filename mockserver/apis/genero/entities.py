@@ -1,13 +1,13 @@
 """PUT of one entity, the tenant's import settings for fields, and the vendor's message texts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
 from contracts.bulk.model import Resource
 from contracts.messages import Response
 from contracts.openapi.validation import validate_value
-from mockserver.api.model import ItemRun, Members, Prepare, Refusal, RequestContext, json_response
+from mockserver.api.model import Entries, ItemRun, Members, Prepare, Refusal, RequestContext, json_response
 from mockserver.apis.genero.access import FIELD_DEFAULTS, SWITCHES, tenants
 from mockserver.bulk.prepared_api import prepared
 from mockserver.bulk.record_service import RecordRules
@@ -31,10 +31,10 @@ TEXTS: Final[Mapping[str, str]] = {
 FALLBACK_TEXT: Final = "{entity} id {id} cannot be processed."  # a scenario that gives no text of its own
 
 
-def entries(run: ItemRun) -> Callable[[Outcome], Sequence[object]]:
-    """Return the function that gives the message of a failed item."""
+def entries(run: ItemRun) -> Entries:
+    """Return the function that gives the messages of failed items."""
     del run
-    return lambda outcome: (text_of(outcome),)
+    return lambda outcomes: [(text_of(one),) for one in outcomes]
 
 
 def text_of(outcome: Outcome) -> str:

@@ -1,18 +1,21 @@
 """On Key's messages: outcomes of items with the vendor's codes and texts, and notifications that refuse a request."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 from contracts.messages import Headers, Response
 from contracts.openapi.validation import Violation
-from mockserver.api.model import ItemRun, Refusal, RequestContext, problem
+from mockserver.api.model import Entries, ItemRun, Refusal, RequestContext, problem
 from mockserver.apis.onkey.data_set import base_of
 from mockserver.apis.onkey.resource_types import ObjectType, object_types_of
 from mockserver.bulk.execution import serve_bulk
+from mockserver.domain.columns import DoneOutcomes, item_column, resources_of
 from mockserver.domain.values import ItemFault, Outcome
+from mockserver.stores.interface import Key
 
 Message: TypeAlias = dict[str, object]
 
@@ -46,8 +49,8 @@ MAX_TEXT_CHARS: Final = 200  # characters of a name that somebody made up
 REJECTED: Final = ("Sandbox_BusinessRule", "The record was rejected")
 
 
-def entries(run: ItemRun) -> Callable[[Outcome], Sequence[Message]]:
-    """Return the function that gives the messages of an outcome: one when done, one for each fault when failed."""
+def entries(run: ItemRun) -> Entries:
+    """Return the function that gives the messages of outcomes: one when done, one for each fault when failed."""
     operation = run.operation
     echoed = operation is not None and operation.bulk is not None and operation.bulk.key.by == "client"
 
@@ -55,19 +58,32 @@ def entries(run: ItemRun) -> Callable[[Outcome], Sequence[Message]]:
         item, result, action, _, record = outcome
         if result != "done" or record is None:
             return _failures(run, outcome, item.key if echoed else None)
-        code, text = DONE[action]
-        done: Message = {
-            "code": code,
-            "message": text,
-            "objectId": str(record.key),
-            "objectType": item.resource.name,
-            "severity": "information",
-        }
-        if echoed and item.key.__class__ is str:
-            done["userObjectId"] = item.key
-        return (done,)
+        return (_done(action, item.resource.name, record.key, item.key if echoed else None),)
 
-    return messages_of
+    def messages(outcomes: Sequence[Outcome]) -> Sequence[Sequence[Message]]:
+        if not isinstance(outcomes, DoneOutcomes):
+            return list(map(messages_of, outcomes))
+        items, keys = outcomes.items, [record.key for record in outcomes.records]
+        users = item_column(items, "key") if echoed else [None] * len(keys)
+        (name,) = resources_of(items)
+        return [(_done(*one),) for one in zip(outcomes.actions, repeat(name), keys, users, strict=False)]
+
+    return messages
+
+
+def _done(action: str, kind: str, key: Key, user: object) -> Message:
+    """Return the message of a record that was written."""
+    code, text = DONE[action]
+    said: Message = {
+        "code": code,
+        "message": text,
+        "objectId": str(key),
+        "objectType": kind,
+        "severity": "information",
+    }
+    if type(user) is str:
+        said["userObjectId"] = user
+    return said
 
 
 def _failures(run: ItemRun, outcome: Outcome, user: object) -> Sequence[Message]:

@@ -58,7 +58,7 @@ def _write(context: RequestContext, operation: str, record: object) -> Response:
         return response
     batch = make_batch(alone, plan, "whole")
     (outcome,) = context.outcomes = run_batch(alone, batch, context.scope)
-    messages = {"messages": list(entries(run_of(alone, batch, context.scope))(outcome))}
+    messages = {"messages": list(entries(run_of(alone, batch, context.scope))((outcome,))[0])}
     if outcome.record is None:
         return json_response(context, 400, messages)
     if outcome.action != "create":
