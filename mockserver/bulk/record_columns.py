@@ -8,6 +8,7 @@ whose records and unique values all differ can change that. Every other item is 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain, repeat
 from operator import itemgetter
 from types import NoneType
@@ -193,21 +194,24 @@ class _Columns:
 
     def write(self, begin: int, end: int) -> DoneOutcomes:
         """Write the items of these places, none of which can fail, and return their outcomes."""
-        service, now, new = self.service, self.service.now, tuple.__new__
+        service, now, size = self.service, self.service.now, end - begin
         existing, changes = self.existing[begin:end], self.changes[begin:end]
-        keys = service.free_keys(end - begin) if self.keys is None else self.keys[begin:end]
-        defaults = service.resource.defaults or {}
-        olds = [defaults if one is None else one[3] for one in existing]
+        keys = service.free_keys(size) if self.keys is None else self.keys[begin:end]
+        fresh: Mapping[str, object] = service.resource.defaults or {}
+        if any(existing):
+            olds: Iterable[Members] = [fresh if one is None else one[3] for one in existing]
+            versions: Iterable[int] = [1 if one is None else one[1] + 1 for one in existing]
+            born: Iterable[datetime] = [now if one is None else one[4] for one in existing]
+            actions = ["create" if one is None else "update" for one in existing]
+            marks: Iterable[bool] = self._deleted(begin, end)
+        else:
+            olds, versions, born, actions = repeat(fresh), repeat(1), repeat(now), ["create"] * size
+            marks = repeat(False)  # noqa: FBT003 - a new record is not deleted
         bodies = merge_patched_all(olds, changes, service.rules.payloads.keeps_null)
-        versions = [1 if one is None else one[1] + 1 for one in existing]
-        born = [now if one is None else one[4] for one in existing]
-        records = list(
-            map(new, repeat(Record), zip(keys, versions, self._deleted(begin, end), bodies, born, repeat(now)))
-        )
+        parts = zip(keys, versions, marks, bodies, born, repeat(now))
+        records = list(map(tuple.__new__, repeat(Record), parts))
         service.view.put_all(service.collection, records)
-        actions = ["create" if one is None else "update" for one in existing]
-        items = self.items if end - begin == len(self.items) else self.items[begin:end]
-        return DoneOutcomes(items, actions, records)
+        return DoneOutcomes(self.items if size == len(self.items) else self.items[begin:end], actions, records)
 
     def _deleted(self, begin: int, end: int) -> Iterable[bool]:
         tombstone, existing = self.service.resource.tombstone, self.existing[begin:end]

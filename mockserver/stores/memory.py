@@ -29,17 +29,20 @@ class Table:
         """Insert or replace a record."""
         self.put_all((record,))
 
-    def put_all(self, records: Sequence[Record]) -> None:
-        """Insert or replace records, each with a key of its own; each index is brought up to date once."""
-        rows = self.rows
-        fresh = dict(zip([record[0] for record in records], records, strict=True))
+    def put_all(self, records: Sequence[Record]) -> Sequence[Record | None]:
+        """Insert or replace records, each with a key of its own; each index is brought up to date once.
+
+        Return the record of each key before, None where there was none.
+        """
+        fresh = {record[0]: record for record in records}
+        before = list(map(self.rows.get, fresh))
         if self._parts:
-            before = list(map(rows.get, fresh))
-            are_new = not any(before)
+            are_new = len(before) > 1 and not any(before)
             for index, (read, entries) in zip(self.indexes, self._parts, strict=True):
-                if not (are_new and len(index) == 1 and len(records) > 1 and _take_in(entries, index[0], records)):
+                if not (are_new and len(index) == 1 and _take_in(entries, index[0], fresh)):
                     _move_all(entries, read, before, records)
-        rows.update(fresh)
+        self.rows.update(fresh)
+        return before
 
     def drop(self, key: Key) -> None:
         """Remove a record."""
@@ -89,16 +92,18 @@ def _leave(entries: Entries, values: object, key: Key) -> None:
     del entries[values]
 
 
-def _take_in(entries: Entries, member: str, records: Sequence[Record]) -> bool:
-    """Enter records by one member in one go, unless values are no texts, are there already, or occur twice: False."""
-    values = [record[3].get(member) for record in records]
+def _take_in(entries: Entries, member: str, records: Mapping[Key, Record]) -> bool:
+    """Enter new records by one member in one go; false where the values are no texts."""
+    values = [record[3].get(member) for record in records.values()]
     kinds = set(map(type, values))
     if kinds != {str}:
         return kinds == {NoneType}
-    fresh = dict(zip(values, [record[0] for record in records], strict=True))
-    if len(fresh) < len(values) or not entries.keys().isdisjoint(fresh):
-        return False
-    entries.update(fresh)
+    keys = list(records)
+    held = list(map(entries.setdefault, values, keys))
+    if held != keys:
+        for value, one, key in zip(values, held, keys, strict=True):
+            if one != key:
+                entries[value] = _more(entries[value], key)
     return True
 
 
@@ -216,10 +221,9 @@ class MemoryStore:
 
     def put_all(self, collection: Collection, records: Sequence[Record]) -> None:
         """Insert or replace records, each with a key of its own."""
+        before = self.table(collection).put_all(records)
         if self.undo is not None:
-            keys = [record[0] for record in records]
-            self.undo.append((collection, keys, self.get_all(collection, keys)))
-        self.table(collection).put_all(records)
+            self.undo.append((collection, [record[0] for record in records], before))
 
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""

@@ -51,7 +51,7 @@ class Stores(RuleBasedStateMachine):
         self.view.drop(place, key)
         self.model.pop((place, key), None)
 
-    @rule(place=places, some=st.dictionaries(keys, bodies, max_size=3))
+    @rule(place=places, some=st.dictionaries(keys, bodies, max_size=6))
     def put_all(self, place, some):
         several = [record(key, body) for key, body in some.items()]
         self.view.put_all(place, several)

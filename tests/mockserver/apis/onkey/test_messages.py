@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mockserver.apis.onkey import api
 from mockserver.apis.onkey.messages import DONE, FAILED, IGNORED, INVALID, LENGTH, NOT_NULL, REQUIRED, entries
+from mockserver.domain.columns import DoneOutcomes, ItemColumns
 from mockserver.domain.values import Item, ItemFault, Outcome
 from mockserver.stores.interface import Record
 
@@ -20,7 +21,7 @@ CREATED = Record(12, 1, deleted=False, body={}, created=NOW, modified=NOW)
 
 def said(operation, outcome, unit="item"):
     run = SimpleNamespace(api=ONKEY, operation=ONKEY.contract.operation(operation), unit=unit)
-    return entries(run)(outcome)
+    return entries(run)([outcome])[0]
 
 
 def outcome(action, *faults, target=7, resource="ResourceTrade"):
@@ -53,6 +54,22 @@ def test_a_message_fits_the_contract_and_its_members_are_in_order(kind, action, 
     assert list(message) == sorted(message)
     assert message["severity"] == "error"
     assert ONKEY.contract.operation(operation).response(200).content[0].schema.is_valid({"messages": [message]})
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.text(max_size=3), st.integers()), min_size=1),
+    st.sampled_from(["create", "update"]),
+    st.sampled_from(["batchCreate", "batchUpdate", "import"]),
+)
+def test_messages_of_many_records_are_those_of_each(keys, action, operation):
+    """Outcomes that are told by columns have the messages that they have one by one."""
+    nothing = [{} for _ in keys]
+    resource = ONKEY.contract.resources["Trade"]
+    items = ItemColumns(action, resource, key=keys, target=nothing, payload=nothing, raw=nothing)
+    records = [CREATED._replace(key=n) for n in range(len(keys))]
+    done = DoneOutcomes(items, [action] * len(keys), records)
+    run = SimpleNamespace(api=ONKEY, operation=ONKEY.contract.operation(operation), unit="item")
+    assert list(map(list, entries(run)(done))) == [list(entries(run)([one])[0]) for one in done]
 
 
 @pytest.mark.parametrize(
