@@ -30,8 +30,15 @@ MediaEntry = TypeVar("MediaEntry", bound=HasMediaRange)
 
 def best_media(content: Iterable[MediaEntry], content_type: str) -> MediaEntry | None:
     """Return the most specific matching entry: `a/x+json`, then `a/*+json`, `a/*`, `*/*`; None when none matches."""
-    by_range = {entry.media_range: entry for entry in content}
-    return next((by_range[one] for one in _ranges(content_type) if one in by_range), None)
+    entries = tuple(content)
+    place = _specific_place(tuple([one.media_range for one in entries]), content_type)
+    return None if place is None else entries[place]
+
+
+@lru_cache(maxsize=1000)
+def _specific_place(media_ranges: tuple[str, ...], content_type: str) -> int | None:
+    places = {one: n for n, one in enumerate(media_ranges)}
+    return next((places[one] for one in _ranges(content_type) if one in places), None)
 
 
 def best_accepted(content: Iterable[MediaEntry], accept: str) -> MediaEntry | None:
