@@ -127,9 +127,10 @@ def request(path: str, body: bytes = b"", media_type: str = JSON, method: str = 
 
 
 class Connection:
-    """A kept connection: one request at a time, whose response is read to its end."""
+    """A kept connection: one request at a time, whose response is read to its end, and may be a refusal or not."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, refusable: bool = False) -> None:
+        self.refusable = refusable
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.began, self.got = 0.0, b""
@@ -143,7 +144,7 @@ class Connection:
         more = self.socket.recv(1 << 20)
         self.got += more
         head, found, body = self.got.partition(b"\r\n\r\n")
-        if not more or (found and not head[9:10] == b"2"):
+        if not more or (found and not self.refusable and head[9:10] != b"2"):
             raise SystemExit(f"The server refused: {self.got[:400].decode(errors='replace')}")
         length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
         return bool(found) and (len(body) >= int(length[1]) if length else body.endswith(b"0\r\n\r\n"))
@@ -152,12 +153,14 @@ class Connection:
         self.socket.close()
 
 
-def load(port: int, requests: Sequence[bytes], count: int, connections: int = 8) -> list[float]:
+def load(
+    port: int, requests: Sequence[bytes], count: int, connections: int = 8, *, refusable: bool = False
+) -> list[float]:
     """Send `count` requests, the given ones in turn; return the seconds that each took."""
     took, sent, done = [], 0, 0
     with selectors.DefaultSelector() as selector:
         for _ in range(min(connections, count)):
-            one = Connection(port)
+            one = Connection(port, refusable=refusable)
             selector.register(one.socket, selectors.EVENT_READ, one)
             one.send(requests[sent % len(requests)])
             sent += 1

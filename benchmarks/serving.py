@@ -40,6 +40,7 @@ class Options(argparse.Namespace):
     rounds: int
     installed: Installed | None
     posts: int
+    requests: int
 
 
 def advance(server: Server) -> None:
@@ -228,9 +229,14 @@ def growth(options: Options) -> None:
         for one in more:
             load(server.port, [one], 1)
         compared("1,000,000 entities more stored")
-        load(server.port, [request(f"/@s{n}/genero/api/v1/block/none", method="GET") for n in range(10_000)], 10_000)
+        load(
+            server.port,
+            [request(f"/@s{n}/genero/api/v1/block/none", method="GET") for n in range(10_000)],
+            10_000,
+            refusable=True,
+        )
         compared("10,000 sandboxes more")
-        load(server.port, [request("/genero/api/v1/block/none", method="GET")], 9000)
+        load(server.port, [request("/genero/api/v1/block/none", method="GET")], 9000, refusable=True)
         compared("9000 exchanges in the journal more")
 
 
@@ -241,11 +247,6 @@ def starting(options: Options) -> None:
         with running(start()) as server:
             server.call("GET", "/_sandbox/health")
             return time.perf_counter() - server.began, server.cpu()
-
-    def command(*words: str) -> tuple[float, float]:
-        began, before = time.perf_counter(), children()
-        subprocess.run([sys.executable, *words], env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - began, children() - before
 
     starts = {"serve": Sandbox, "empty aiohttp": lambda: bare("--empty")}
     starts |= options.installed.named() if options.installed else {}
@@ -260,6 +261,13 @@ def starting(options: Options) -> None:
     subprocess.run([sys.executable, str(HERE / "bench_plugin.py")], env=ENVIRONMENT, check=False)
 
 
+def command(*words: str) -> tuple[float, float]:
+    """Run Python with these words; return the seconds by the clock and by CPU."""
+    began, before = time.perf_counter(), children()
+    subprocess.run([sys.executable, *words], env=ENVIRONMENT, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began, children() - before
+
+
 def children() -> float:
     """Return the CPU seconds of processes that have ended."""
     times = os.times()
@@ -270,7 +278,7 @@ def memory(options: Options) -> None:
     """Resident memory: idle, after many large posts, and beside many connections."""
     sent = [request(GENERO, customers(5000))]
     with running(Sandbox()) as server:
-        load(server.port, [request("/genero/api/v1/block/none", method="GET")], 8)
+        server.call("GET", "/genero/api/v1/block")
         server.call("GET", "/onkey/api/tenants/contoso/sandbox/modules/res/trades")
         idle = server.megabytes()
         row("resident, idle with both APIs", idle, "<= 50", unit="MB")
@@ -278,6 +286,48 @@ def memory(options: Options) -> None:
         row("64 connections with posts of 5000 items: more than idle", server.megabytes() - idle, "<= 110", unit="MB")
         load(server.port, sent, options.posts)
         row(f"resident after {options.posts} posts of 5000 items", server.megabytes(), "<= 150", unit="MB")
+
+
+def hostile(options: Options) -> None:
+    """Resident memory after requests that are refused, or that are as large as may be, in a thousand sandboxes."""
+    wrong = [{**one, "blockId": f"{one['blockId']}-{'x' * 200}"} for one in blocks(300)]
+    kinds = {
+        "broken JSON": (b'{"items": [' + b"[" * 5000, BLOCKS),
+        "bad items": (orjson.dumps(wrong), BLOCKS),
+        "no such path": (b"{}", "/genero/" + "p" * 4000),
+        "a batch": (orjson.dumps(blocks(1000)), BLOCKS),
+    }
+    with running(Sandbox()) as server:
+        for turn in range(options.rounds):
+            for name, (body, path) in kinds.items():
+                sent = [request(f"/@s{n}{path}?turn={turn}", body) for n in range(1000)]
+                load(server.port, sent, 1000, refusable=True)
+                print(f"  hostile: {server.megabytes():>6.0f} MB after {name}", flush=True)
+        row(f"resident after {options.rounds * 4000} hostile requests", server.megabytes(), "<= 150", unit="MB")
+
+
+def flat(options: Options) -> None:
+    """Resident memory after many small requests, against that after the first 20,000."""
+    sent = [request(BLOCKS, orjson.dumps(blocks(2, f"b{n}-"))) for n in range(50)]
+    sent += [request("/genero/api/v1/block/b1-0", method="GET") for _ in range(50)]
+    with running(Sandbox()) as server:
+        load(server.port, sent, 20_000, refusable=True)
+        before = server.megabytes()
+        load(server.port, sent, options.requests, refusable=True)
+        grown = (server.megabytes() / before - 1) * 100
+    row(f"resident after {options.requests} requests more than 20,000: growth", grown, "<= 5", unit="%")
+
+
+def checking(options: Options) -> None:
+    """`bulkproof check` of a sandbox, by the clock and by CPU."""
+    for api in ("genero", "onkey"):
+        with running(Sandbox()) as server:
+            words = ("-m", "mockserver", "check", api, "--url", f"http://127.0.0.1:{server.port}")
+            found = [command(*words) for _ in range(min(options.rounds, 3))]
+            served = server.cpu() / len(found)
+        row(f"check {api}, by the clock", statistics.median(took for took, _ in found), "<= 5", unit="s")
+        row(f"check {api}, by its CPU", statistics.median(spent for _, spent in found), "-", unit="s")
+        row(f"check {api}, by the server's CPU", served, "-", unit="s")
 
 
 def bystander(options: Options) -> None:
@@ -291,7 +341,7 @@ def bystander(options: Options) -> None:
                 busy = multiprocessing.Process(target=load, args=(server.port, sent, 100_000, 1), daemon=True)
                 busy.start()
                 time.sleep(0.3)
-                took = load(server.port, [request(path, method="GET")], 4000)
+                took = load(server.port, [request(path, method="GET")], 4000, refusable=True)
                 busy.terminate()
                 busy.join()
                 p99[name].append(statistics.quantiles(took, n=100)[98] * 1000)
@@ -345,10 +395,24 @@ ROWS: dict[str, Callable[[Options], None]] = {
     "growth": growth,
     "start": starting,
     "memory": memory,
+    "hostile": hostile,
+    "flat": flat,
+    "check": checking,
     "bystander": bystander,
     "scaled": scaled,
 }
-ALONE = {"create-100", "refused", "linear", "growth", "memory", "bystander", "scaled"}  # without peers
+ALONE = {
+    "create-100",
+    "refused",
+    "linear",
+    "growth",
+    "memory",
+    "hostile",
+    "flat",
+    "check",
+    "bystander",
+    "scaled",
+}  # without peers
 
 
 def main() -> None:
@@ -358,12 +422,13 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="where the peers are installed, and kept")
     parser.add_argument("--without-peers", action="store_true", help="leave the peers out")
     parser.add_argument("--posts", type=int, default=2000, help="posts of the row memory")
+    parser.add_argument("--requests", type=int, default=100_000, help="requests of the row flat")
     given = parser.parse_args()
     rows = given.rows or [*ROWS]
     with running(Sandbox()), running(bare()):
         pass  # they write their bytecode: it would cost the first to start time and memory
     installed = None if given.without_peers or ALONE.issuperset(rows) else Installed(given.peers)
-    options = Options(rounds=given.rounds, installed=installed, posts=given.posts)
+    options = Options(rounds=given.rounds, installed=installed, posts=given.posts, requests=given.requests)
     try:
         if installed:
             print(installed.versions(), flush=True)
