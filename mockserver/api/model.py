@@ -18,15 +18,14 @@ from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.validation import Violation
 from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job, JobRegistry
-from mockserver.domain.values import FanOutTarget, HalfCommit, Item, ItemFault, Outcome, Resolution
-from mockserver.scenarios.model import ItemEffect
-from mockserver.scenarios.player import Decision
+from mockserver.domain.values import FanOutTarget, HalfCommit, Item, ItemEffect, ItemFault, Outcome, Resolution
 from mockserver.stores.interface import Key, Record, View
 from mockserver.stores.memory import MemoryStore, Overlay
 from mockserver.stores.spooled_bodies import Spool, SpooledBody
 
 if TYPE_CHECKING:
     from generators.oracles.findings import Law
+    from mockserver.scenarios.player import Decision
 
 MEMORY_KEYED_BY_JOB = (
     "polls",
@@ -273,7 +272,7 @@ class RequestContext:
     outcomes: Sequence[Outcome] = ()
     jobs: Sequence[Job] = ()
     violations: Sequence[Violation] = ()
-    decision: Decision | None = None
+    decision: "Decision | None" = None
     item_effects: ItemEffects | None = None
     half_commit: HalfCommit | None = None
     arrived_at: datetime | None = None

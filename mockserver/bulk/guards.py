@@ -20,8 +20,7 @@ from contracts.syntax.text import closest, listed, look_up, parse_digits
 from mockserver.api.model import Batch, Refusal, RequestContext
 from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.domain.columns import ItemColumns, resources_of
-from mockserver.domain.values import Item
-from mockserver.scenarios.model import ItemEffect
+from mockserver.domain.values import Item, ItemEffect
 from mockserver.stores.interface import Record
 from mockserver.stores.memory import hashable
 
@@ -226,11 +225,18 @@ def _check_duplicates(context: RequestContext, plan: BulkPlan) -> Refusal | None
     for kind, keys in (("duplicateKey", plan.item_reader.keys), ("duplicateTarget", plan.item_reader.targets)):
         if kind in plan.bulk.guard.refuse:
             named = keys(context)
-            if set(map(type, named)) != {str}:
-                named = list(map(hashable, named))
-            if len(set(named)) < len(named):
-                return _first_duplicate(context, plan, named, kind)
+            found = None if _all_differ(named) else _first_duplicate(context, plan, list(map(hashable, named)), kind)
+            if found is not None:
+                return found
     return None
+
+
+def _all_differ(values: Sequence[object]) -> bool:
+    """Tell whether values differ, False also where that is not quickly known."""
+    try:
+        return len(set(values)) == len(values)
+    except TypeError:  # an array or object
+        return False
 
 
 def _first_duplicate(context: RequestContext, plan: BulkPlan, keys: Sequence[object], kind: str) -> Refusal | None:

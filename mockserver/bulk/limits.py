@@ -17,7 +17,7 @@ from contracts.messages import Headers
 from contracts.syntax.text import format_duration
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.prepared_api import BulkPlan
-from mockserver.scenarios.model import ItemEffect
+from mockserver.domain.values import ItemEffect
 
 Uses: TypeAlias = list[tuple[datetime, int]]  # when, and how much of a quota was used
 TOO_MANY_REQUESTS: Final = 429

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from contracts.bulk.model import Bulk
 from mockserver.api.model import ItemEffects, ItemRun
@@ -19,6 +19,7 @@ from mockserver.domain.columns import resources_of, undone
 from mockserver.domain.jobs import Job
 from mockserver.domain.values import (
     Item,
+    ItemEffect,
     ItemFault,
     Outcome,
     in_group_order,
@@ -27,8 +28,10 @@ from mockserver.domain.values import (
     transaction_units,
     unprocessed_outcome,
 )
-from mockserver.scenarios.model import ItemEffect, JobEffect
 from mockserver.stores.memory import MemoryStore, Overlay
+
+if TYPE_CHECKING:
+    from mockserver.scenarios.model import JobEffect
 
 
 def with_item_effects(item_effects: ItemEffects, apply: Apply, try_only: Apply) -> Apply:
@@ -70,7 +73,7 @@ ITEM_EFFECTS_KEY: Final = "acts"  # in a job's `extra`: what becomes of its item
 ITEM_ERRORS_KEY: Final = "errors"
 
 
-def with_job_effect(job: Job, effect: JobEffect | None, item_effects: ItemEffects | None) -> Job:
+def with_job_effect(job: Job, effect: "JobEffect | None", item_effects: ItemEffects | None) -> Job:
     """Return the job with a scenario's effect on it and on its items."""
     job = job if item_effects is None else replace(job, extra={**job.extra, ITEM_EFFECTS_KEY: item_effects})
     if effect is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import chain
 from operator import or_
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from contracts.bulk.model import Resource
 from contracts.exchange.preconditions import Version
@@ -80,6 +80,18 @@ class ServedOutcome(Outcome):
 
     response: Response
     path: str
+
+
+class ItemEffect(NamedTuple):
+    """The effect on selected items: they `fail`, `leave` undone, `lose` their change, or `skip` the response.
+
+    Items that break the schema of the request are `invalid`, whatever a scenario says: `code` is the keyword then.
+    """
+
+    kind: Literal["fail", "invalid", "leave", "lose", "skip"]
+    message: str | None = None
+    code: str | None = None
+    properties: tuple[str, ...] = ()
 
 
 class Resolution(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from contracts.messages import Response
+from contracts.messages import Request, Response
 from contracts.openapi.model import NoRoute, Operation, best_accepted, is_accepted_as_well, is_json
 from contracts.openapi.parameters import undeclared_query
 from contracts.openapi.routing import VARIABLES, Router
@@ -26,6 +26,13 @@ VIOLATIONS_HEADER: Final = "Bulkproof-Violations"
 PRISM_HEADER: Final = "sl-violations"
 MAX_HEADER_CHARS: Final = 4000  # of each of the two; clients and proxies refuse long ones
 WARNINGS: Final = frozenset(("deprecated", "undeclared"))  # rules whose breach is no error
+
+
+def has_preferences(request: Request) -> bool:
+    """Tell whether a request may have preferences (`mockserver.engine.scenario_selection` reads them); a fast check."""
+    return "Prefer" in request.headers or (
+        request.query != () and any(name.startswith(PREFERENCE_PREFIX) for name, _ in request.query)
+    )
 
 
 def invalid_status(operation: Operation) -> int:

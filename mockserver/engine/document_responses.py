@@ -26,7 +26,6 @@ from contracts.syntax.text import clipped
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS, prepared
 from mockserver.engine.body_formats import header_text, write_body
-from mockserver.engine.scenario_selection import read_preferences
 
 STATUSES_WITHOUT_CONTENT: Final = frozenset((204, 205, 304))
 SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -120,6 +119,8 @@ def _is_dynamic(context: RequestContext) -> bool:
     """Say whether answers are generated in spite of examples: by the setting, unless the call prefers otherwise."""
     if not context.api.plain or not context.api_state.settings["dynamic"]:
         return False
+    from mockserver.engine.scenario_selection import read_preferences  # noqa: PLC0415 - few answers are generated
+
     wanted = read_preferences(context.request)
     return isinstance(wanted, Refusal) or wanted.dynamic is not False
 

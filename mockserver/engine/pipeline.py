@@ -9,8 +9,8 @@ from datetime import datetime
 from contracts.messages import Request, Response
 from mockserver.api.model import Api, Refusal
 from mockserver.bulk.job_endpoints import run_due_jobs as run_due_jobs_of
+from mockserver.engine.conventions import has_preferences
 from mockserver.engine.scenario_execution import DeferredResponse
-from mockserver.engine.scenario_selection import has_preferences
 from mockserver.engine.stages import call_handler, finish_and_record, make_context, route, validate_request
 from mockserver.sandbox.sandboxes import Sandbox
 

@@ -22,8 +22,8 @@ from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.guards import check_malformed_items, check_size
 from mockserver.bulk.items import body_text
 from mockserver.bulk.prepared_api import BulkPlan, prepared
+from mockserver.domain.values import ItemEffect
 from mockserver.engine import conventions
-from mockserver.scenarios.model import ItemEffect
 
 MAX_TEXTS: Final = 3  # faults told of one item
 FEWER_ITEMS: Final = frozenset(("minItems", "minProperties"))  # what a list without its bad items may break

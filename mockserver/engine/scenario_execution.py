@@ -14,16 +14,13 @@ from contracts.messages import Response
 from mockserver.api.model import ApiState, Refusal, RequestContext
 from mockserver.domain.jobs import JobRegistry
 from mockserver.domain.values import HalfCommit, not_run_outcomes
-from mockserver.engine.example_responses import make_response
-from mockserver.engine.scenario_selection import select_scenario
 from mockserver.engine.stages import call_handler, finish_and_record, finish_response, make_context, validate_request
 from mockserver.sandbox.sandboxes import Sandbox
-from mockserver.scenarios.model import Effects
-from mockserver.scenarios.player import Decision
 from mockserver.stores.memory import Overlay
 
 if TYPE_CHECKING:
-    from mockserver.scenarios.model import WireFault
+    from mockserver.scenarios.model import Effects, WireFault
+    from mockserver.scenarios.player import Decision
 
 
 Continuation: TypeAlias = Callable[[datetime], Response]
@@ -69,6 +66,8 @@ PREFERENCE_APPLIED: Final = "Preference-Applied"
 
 def execute(sandbox: Sandbox, context: RequestContext) -> DeferredResponse:
     """Select the scenario of a request and execute it as far as it goes without waiting."""
+    from mockserver.engine.scenario_selection import select_scenario  # noqa: PLC0415 - most servers play nothing
+
     refusal = validate_request(context)
     decision = select_scenario(sandbox, context, refused=refusal is not None)
     if isinstance(decision, Refusal):
@@ -88,7 +87,7 @@ def execute(sandbox: Sandbox, context: RequestContext) -> DeferredResponse:
     return FLOW_BY_POINT_AND_EFFECT[effects.commit_point or "after-commit", kind](sandbox, context, deferred)
 
 
-def _apply_decision(context: RequestContext, decision: Decision) -> None:
+def _apply_decision(context: RequestContext, decision: "Decision") -> None:
     context.decision = decision
     if decision.effects.bug is not None:
         context.api = context.api.plant(context.api, decision.effects.bug)
@@ -97,7 +96,7 @@ def _apply_decision(context: RequestContext, decision: Decision) -> None:
         context.item_effects = {**chosen, **(context.item_effects or {})}
 
 
-def _replaces_handler(effects: Effects) -> bool:
+def _replaces_handler(effects: "Effects") -> bool:
     """Tell whether the response replaces the handler, so that nothing is applied."""
     return effects.response is not None and effects.response.replaces and effects.commit_point != "after-commit"
 
@@ -113,6 +112,8 @@ def _carry_out(context: RequestContext, refusal: Refusal | None = None) -> Respo
         )
     if refusal is None and not _replaces_handler(decision.effects):
         call_handler(context)
+    from mockserver.engine.example_responses import make_response  # noqa: PLC0415 - most servers play nothing
+
     return _with_scenario_headers(context, make_response(context, effect))
 
 

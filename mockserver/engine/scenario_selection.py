@@ -20,6 +20,7 @@ from contracts.syntax.text import clipped, short
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.guards import admit
 from mockserver.bulk.prepared_api import BulkPlan, prepared
+from mockserver.engine.conventions import PREFERENCE_PREFIX
 from mockserver.journal.journal import HIDDEN, SECRET_NAMES, redact_header
 from mockserver.sandbox.sandboxes import Sandbox
 from mockserver.scenarios.matching import MatchedItem, RequestFacts, RequestPurpose, Unmet
@@ -27,7 +28,6 @@ from mockserver.scenarios.model import Effects, ResponseEffect, Scenario
 from mockserver.scenarios.player import Decision, NearMiss
 
 PREFERENCES: Final = ("scenario", "code", "example", "dynamic", "seed")
-QUERY_PREFIX: Final = "__"  # before a name in the query: Prism's other way
 PREFERENCE: Final = re.compile(r'\s*([A-Za-z0-9_-]+)\s*(?:=\s*(?:"([^"]*)"|([^,;"]*)))?[^,;]*(?:[,;]|$)')
 MIN_STATUS: Final = 200
 MAX_STATUS: Final = 599
@@ -56,13 +56,6 @@ class Preferences:
 
 
 NO_PREFERENCES: Final = Preferences()
-
-
-def has_preferences(request: Request) -> bool:
-    """Tell whether a request may have preferences; a fast check."""
-    return "Prefer" in request.headers or (
-        request.query != () and any(name.startswith(QUERY_PREFIX) for name, _ in request.query)
-    )
 
 
 def read_preferences(request: Request) -> Preferences | Refusal:
@@ -94,8 +87,8 @@ def _of_header(values: Iterable[str]) -> dict[str, str]:
 def _of_query(query: Iterable[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in query:
-        if name.removeprefix(QUERY_PREFIX) in PREFERENCES and name.startswith(QUERY_PREFIX):
-            found.setdefault(name.removeprefix(QUERY_PREFIX), value)
+        if name.removeprefix(PREFERENCE_PREFIX) in PREFERENCES and name.startswith(PREFERENCE_PREFIX):
+            found.setdefault(name.removeprefix(PREFERENCE_PREFIX), value)
     return found
 
 

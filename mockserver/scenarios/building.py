@@ -7,10 +7,10 @@ from typing import Any, Final, TypeAlias
 
 from contracts.messages import ABSENT
 from contracts.syntax.text import look_up
+from mockserver.domain.values import ItemEffect
 from mockserver.scenarios.model import (
     Delay,
     Effects,
-    ItemEffect,
     ItemSelection,
     JobEffect,
     RequestCondition,

@@ -11,10 +11,10 @@ import orjson
 from contracts.errors import Fault, MisuseError, ScenarioError
 from contracts.syntax.documents import UnreadableError, parse_document, read_text
 from contracts.syntax.text import did_you_mean
-from mockserver.scenarios.model import Scenario
 
 if TYPE_CHECKING:
     from contracts.schemas.published import PublishedSchema
+    from mockserver.scenarios.model import Scenario
 
 SCHEMA_FILE: Final = Path(__file__).parent / "scenario.schema.json"
 SCENARIO_SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -27,7 +27,7 @@ def schema() -> Mapping[str, Any]:
     return found
 
 
-def load(document: object, *, shown: str = "scenario") -> Scenario:
+def load(document: object, *, shown: str = "scenario") -> "Scenario":
     """Return the scenario of a JSON value; `shown` names it in faults. Raises ScenarioError."""
     from mockserver.scenarios.building import build_scenario  # noqa: PLC0415 - most servers play nothing
 
@@ -37,7 +37,7 @@ def load(document: object, *, shown: str = "scenario") -> Scenario:
     return build_scenario(document)
 
 
-def load_text(text: str, *, shown: str = "scenario") -> Scenario:
+def load_text(text: str, *, shown: str = "scenario") -> "Scenario":
     """Return the scenario of YAML or JSON text. Raises ScenarioError."""
     try:
         return load(parse_document(text, shown=shown), shown=shown)
@@ -45,7 +45,7 @@ def load_text(text: str, *, shown: str = "scenario") -> Scenario:
         raise ScenarioError((error.fault,)) from None
 
 
-def load_file(path: Path) -> Scenario:
+def load_file(path: Path) -> "Scenario":
     """Return the scenario of a file. Raises ScenarioError when it cannot be read or is invalid."""
     try:
         return load_text(read_text(path, shown=str(path)), shown=str(path))
@@ -53,7 +53,7 @@ def load_file(path: Path) -> Scenario:
         raise ScenarioError((error.fault,)) from None
 
 
-def load_trusted(path: Path) -> Scenario:
+def load_trusted(path: Path) -> "Scenario":
     """Return the scenario of a bundled file, without validation."""
     from mockserver.scenarios.building import build_scenario  # noqa: PLC0415 - most servers play nothing
 

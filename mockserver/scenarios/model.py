@@ -20,6 +20,7 @@ from contracts.messages import ABSENT
 from contracts.schemas.equality import equal
 from contracts.schemas.schema_set import compiled
 from contracts.syntax.text import parse_iso_duration
+from mockserver.domain.values import ItemEffect
 
 TextPredicate: TypeAlias = Callable[[str], bool]
 
@@ -74,19 +75,6 @@ def parse_duration(text: str) -> timedelta:
 
 CommitPoint: TypeAlias = Literal["before-commit", "during-commit", "after-commit"]
 MAX_DRAWN_MS: Final = 86_400_000.0  # a day: what a distribution draws is never longer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemEffect:
-    """The effect on the selected items: they `fail`, `leave` undone, `lose` their change, or `skip` the response.
-
-    Items that break the schema of the request are `invalid`, whatever a scenario says: `code` is the keyword then.
-    """
-
-    kind: Literal["fail", "invalid", "leave", "lose", "skip"]
-    message: str | None = None
-    code: str | None = None
-    properties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A sandbox as a test uses it (`Bulkproof`), and the servers behind it (`served`, `connected`, `running`)."""
 
+import gc
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -188,11 +189,17 @@ def served(*apis: str, **options: Any) -> Iterator[Server]:
     An API is a bundled one, an installed plug-in, or an OpenAPI file. `options` are those of
     `mockserver.http.service.Options`.
     """
-    from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415 - loading takes a while
-    from mockserver.http.lifecycle import in_thread  # noqa: PLC0415 - as above
-    from mockserver.http.service import Options  # noqa: PLC0415 - as above
+    collects = gc.isenabled()
+    gc.disable()  # until all is loaded: nothing of it is garbage
+    try:
+        from mockserver.apis.sources import BUNDLED, find_sources  # noqa: PLC0415 - loading takes a while
+        from mockserver.http.lifecycle import in_thread  # noqa: PLC0415 - as above
+        from mockserver.http.service import Options  # noqa: PLC0415 - as above
 
-    loaded = [source.load() for source in find_sources(apis or BUNDLED)]
+        loaded = [source.load() for source in find_sources(apis or BUNDLED)]
+    finally:
+        if collects:
+            gc.enable()
     with in_thread(loaded, Options(**options)) as running:
         yield _server(LocalTransport(running))
 

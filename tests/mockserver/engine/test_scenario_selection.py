@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from contracts.messages import Headers, Request
 from mockserver.api.model import Refusal
-from mockserver.engine.scenario_selection import NO_PREFERENCES, Preferences, has_preferences, read_preferences
+from mockserver.engine.conventions import has_preferences
+from mockserver.engine.scenario_selection import NO_PREFERENCES, Preferences, read_preferences
 
 STATUS = "/genero/api/v1/block/jobStatus/e08434ee-a17f-445e-b9b5-e25fc354d840"
 
