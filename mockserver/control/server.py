@@ -28,7 +28,7 @@ from mockserver.control.metrics import MEDIA_TYPE, exposition
 from mockserver.control.routes import ControlContext, RefusedError, instant
 from mockserver.export.formats import as_curl, as_har, as_http, as_pytest
 from mockserver.export.prerequisites import Prerequisites, prerequisites_of
-from mockserver.sandbox.sandboxes import LiveResponse
+from mockserver.sandbox.sandboxes import EventReader, LiveResponse
 from mockserver.verdicts.verdict import as_json, judge, report_of
 
 
@@ -56,7 +56,8 @@ def stream_events(control: ControlContext, context: RequestContext) -> Response:
     last, known = sandbox.journal.last, _last_seen(context)
     after = last if known is None else 0 if known > last else known  # a number yet to come is from before a reset
     show = partial(summary, control)
-    return LiveResponse(status=200, headers=STREAM_HEADERS, body=FIRST_EVENT, sandbox=sandbox, after=after, render=show)
+    reader = EventReader(sandbox, after, show)
+    return LiveResponse(status=200, headers=STREAM_HEADERS, body=FIRST_EVENT, reader=reader)
 
 
 def _last_seen(context: RequestContext) -> int | None:

@@ -32,13 +32,18 @@ async def read_body(
     """Return the body decoded to UTF-8, at most `limit` bytes, or a Refusal: too large, too slow, not decodable."""
     content = request.content
     if content.is_eof() and content.exception() is None and "Content-Encoding" not in headers:
-        body = content.read_nowait(-1)
-        return _too_big(limit) if len(body) > limit else _as_utf_8(headers.get("Content-Type"), body)
+        return arrived_body(content, headers, limit)
     length = request.content_length
     if length is not None and length > limit:
         return _too_big(limit)
     received = await _received(request, headers, limit, seconds)
     return received if isinstance(received, Refusal) else _decoded_body(headers, received, limit)
+
+
+def arrived_body(content: StreamReader, headers: Headers, limit: int) -> BodyResult:
+    """Return a body without a content coding that has arrived whole, as `read_body` does."""
+    body = content.read_nowait(-1)
+    return _too_big(limit) if len(body) > limit else _as_utf_8(headers.get("Content-Type"), body)
 
 
 async def _received(request: BaseRequest, headers: Headers, limit: int, seconds: float) -> BodyResult:
@@ -133,7 +138,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or ["the connection ended"])[0][:200].rstrip(".:")
 
 
-__all__ = ["BODY_TIMEOUT_SECONDS", "read_body"]
+__all__ = ["BODY_TIMEOUT_SECONDS", "arrived_body", "read_body"]
 
 
 _ORIGIN: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)

@@ -1,26 +1,34 @@
-"""Adapt aiohttp to the service: its requests in, its responses out. Begin with `HttpServer`."""
+"""Adapt aiohttp to the service: its requests in, its responses out. Begin with `HttpServer`.
+
+A request that has arrived whole is served where its bytes are received (`ServerProtocol.data_received`), and what is
+sent at once is written there; every other response is sent by aiohttp's task of the connection.
+"""
 
 import asyncio
 import logging
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import HttpVersion11
+from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import REASON_PHRASES, StreamResponse
 from aiohttp.web_response import Response as AiohttpResponse
-from aiohttp.web_response import StreamResponse
 from aiohttp.web_server import Server
 
 from contracts.messages import Headers, Response
 from mockserver import VERSION
 from mockserver.api.model import Refusal, problem
 from mockserver.engine.scenario_execution import DeferredResponse
-from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS, read_body
+from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS, arrived_body, read_body
 from mockserver.http.service import Destination, Service
 from mockserver.http.wire_faults import ClientConnection, deliver, stream
 from mockserver.sandbox.sandboxes import LiveResponse
@@ -30,6 +38,9 @@ MAX_LINE_BYTES: Final = 16 * 1024  # of a request line; On Key's batch reads car
 MAX_FIELD_BYTES: Final = 16 * 1024
 MAX_FIELDS: Final = 128
 LINGER_SECONDS: Final = 3.0  # for a client that still sends what was refused, so that it can read why
+BODILESS_METHODS: Final = frozenset(("HEAD", "CONNECT"))
+BODILESS_STATUSES: Final = frozenset((204, 304, *range(100, 200)))
+FRAMING_FIELDS: Final = ("Content-Length", "Transfer-Encoding", "Connection")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 _log: Final = logging.getLogger("bulkproof")
 
@@ -48,16 +59,7 @@ class HttpServer(Server):
 
     def __call__(self) -> RequestHandler:
         """Return the protocol of a new connection."""
-        return ServerProtocol(
-            self,
-            loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type] # aiohttp's own way to say that there is none
-            auto_decompress=False,
-            lingering_time=LINGER_SECONDS,
-            max_line_size=MAX_LINE_BYTES,
-            max_field_size=MAX_FIELD_BYTES,
-            max_headers=MAX_FIELDS,
-        )
+        return ServerProtocol(self)
 
     async def finish(self, seconds: float) -> None:
         """Finish the requests under way, then close every connection; after `seconds` they are aborted."""
@@ -82,11 +84,24 @@ class HttpServer(Server):
                 self.idle.set()
 
     async def _response(self, request: BaseRequest) -> StreamResponse:
-        headers = _headers(request)
-        real = datetime.now(UTC)
+        protocol = request.protocol
+        served = protocol.take_served() if isinstance(protocol, ServerProtocol) else None
+        if served is None:
+            served = await self._serve(request)
+        place, played, at = served
+        if isinstance(played.response, LiveResponse):
+            return await self._stream(request, played.response, at)
+        if played.response is not None and played.is_plain:
+            return self._response_of(request, played.response, at)
+        assert place is not None  # noqa: S101 - what is sent from nowhere is sent at once
+        return await self._deliver(request, place, played)
+
+    async def _serve(self, request: BaseRequest) -> "Served":
+        """Serve a request once its body has arrived, or without one where that is refused before."""
+        headers, real = _headers(request.headers.items()), datetime.now(UTC)
         place = self.service.find(request.raw_path, headers, real)
         if isinstance(place, Response):
-            return self._response_of(request, place, real)
+            return Served(None, DeferredResponse(response=place), real)
         expects = headers.get("Expect")
         if expects and expects.lower() != "100-continue":
             detail = f"The expectation '{expects[:80]}' cannot be met; only 100-continue can."
@@ -94,12 +109,23 @@ class HttpServer(Server):
         else:
             body = await read_body(request, headers, limit=place.body_limit, seconds=self.body_seconds)
             real = datetime.now(UTC)
-        played = self.service.play(place, request.method, headers, body, real)
-        if isinstance(played.response, LiveResponse):
-            return await self._stream(request, played.response, real)
-        if played.response is not None and played.is_plain:
-            return self._response_of(request, played.response, place.sandbox.now(real))
-        return await self._deliver(request, place, played)
+        return self._play(place, request.method, headers, body, real)
+
+    def serve_arrived(self, message: RawRequestMessage, content: StreamReader) -> "Served | None":
+        """Serve a request that has arrived whole; None where more than its bytes has to be read first."""
+        headers, real = _headers(message.headers.items()), datetime.now(UTC)
+        if "Expect" in headers or "Content-Encoding" in headers:
+            return None
+        place = self.service.find(message.path, headers, real)
+        if isinstance(place, Response):
+            return Served(None, DeferredResponse(response=place), real)
+        return self._play(place, message.method, headers, arrived_body(content, headers, place.body_limit), real)
+
+    def _play(
+        self, place: Destination, method: str, headers: Headers, body: bytes | Refusal, real: datetime
+    ) -> "Served":
+        played = self.service.play(place, method, headers, body, real)
+        return Served(place, played, real if isinstance(played.response, LiveResponse) else place.sandbox.now(real))
 
     async def _deliver(self, request: BaseRequest, place: Destination, played: DeferredResponse) -> StreamResponse:
         """Send a response with the delays and faults of its scenario."""
@@ -128,10 +154,37 @@ class HttpServer(Server):
         return outgoing
 
 
+class Served(NamedTuple):
+    """A request that was served: where, None for nowhere, and the time of its response."""
+
+    place: Destination | None
+    played: DeferredResponse
+    at: datetime
+
+
 class ServerProtocol(RequestHandler):
     """A connection that answers malformed requests with problem documents (RFC 9457), and does not log them."""
 
-    __slots__ = ("_gone",)
+    __slots__ = ("_gone", "_served", "_server")
+
+    def __init__(self, server: HttpServer) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # aiohttp's own way to say that there is none
+            auto_decompress=False,
+            lingering_time=LINGER_SECONDS,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_FIELD_BYTES,
+            max_headers=MAX_FIELDS,
+        )
+        self._server = server
+        self._served: Served | None = None
+
+    def take_served(self) -> Served | None:
+        """Return the request that was served already and now is to be answered, None when there is none."""
+        served, self._served = self._served, None
+        return served
 
     def gone(self) -> asyncio.Event:
         """Return the event that is set once the client has disconnected."""
@@ -149,11 +202,50 @@ class ServerProtocol(RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes; a new message inside an unfinished body makes that body malformed."""
+        """Parse received bytes; serve and answer what has arrived whole, and wake aiohttp's task for the rest.
+
+        A new message inside an unfinished body makes that body malformed.
+        """
+        waiter = self._waiter
+        if waiter is None or waiter.done() or self._messages:
+            super().data_received(data)
+            request = self._current_request
+            if self._messages and request is not None and not request.content.is_eof():
+                request.content.set_exception(RequestPayloadError("its transfer coding is broken"))
+            return
+        self._waiter = None  # so that aiohttp's task, which waits for a request, sleeps on
         super().data_received(data)
-        request = self._current_request
-        if self._messages and request is not None and not request.content.is_eof():
-            request.content.set_exception(RequestPayloadError("its transfer coding is broken"))
+        self._waiter = waiter
+        while self._messages and self._answer_first():
+            pass
+        if self._messages:
+            waiter.set_result(None)
+
+    def _answer_first(self) -> bool:
+        """Serve the first message and answer it; false where aiohttp's task has to answer it."""
+        message, content = self._messages[0]
+        if (
+            not isinstance(message, RawRequestMessage)
+            or not content.is_eof()
+            or content.exception() is not None
+            or message.version != HttpVersion11
+            or message.should_close
+            or message.upgrade
+            or self._paused
+            or self._server.closing
+        ):
+            return False
+        self._served = served = self._server.serve_arrived(message, content)
+        sent, transport = None if served is None else _message(message.method, served), self.transport
+        if served is None or sent is None or self._parser is None or transport is None or transport.is_closing():
+            return False
+        self._served = None
+        self._messages.popleft()
+        self._parser.message_consumed()
+        self._server.requests_count += 1
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        transport.write(sent)
+        return True
 
     def handle_error(
         self,
@@ -184,9 +276,8 @@ def _unreadable(status: int, exc: BaseException | None) -> Refusal:
     return Refusal(status=status, kind="fault", detail="Internal error of Bulkproof; see the server's log.")
 
 
-def _headers(request: BaseRequest) -> Headers:
-    pairs = [(name, value if value.isascii() else _text(value)) for name, value in request.headers.items()]
-    return Headers(pairs)
+def _headers(fields: Iterable[tuple[str, str]]) -> Headers:
+    return Headers([(name, value if value.isascii() else _text(value)) for name, value in fields])
 
 
 def _text(value: str) -> str:
@@ -202,13 +293,31 @@ def _response(response: Response, at: datetime) -> AiohttpResponse:
     return AiohttpResponse(status=response.status, headers=_fields(response, at), body=response.body)
 
 
-def _fields(response: Response, at: datetime) -> list[tuple[str, Any]]:
-    fields: list[tuple[str, Any]] = [
-        (name, value if value.isprintable() else _printable(value)) for name, value in response.headers.pairs
+def _fields(response: Response, at: datetime) -> list[tuple[str, str]]:
+    return [
+        *((name, value if value.isprintable() else _printable(value)) for name, value in response.headers.pairs),
+        ("Date", _http_date(int(at.timestamp()))),
+        ("Server", SERVER_FIELD),
     ]
-    fields.append(("Date", _http_date(int(at.timestamp()))))
-    fields.append(("Server", SERVER_FIELD))
-    return fields
+
+
+def _message(method: str, served: Served) -> bytes | None:
+    """Return the bytes of a response that is sent whole and at once, as aiohttp writes them; None for others."""
+    response = served.played.response
+    if response is None or not served.played.is_plain or isinstance(response, LiveResponse):
+        return None
+    headers, body = response.headers, response.body
+    plain = method not in BODILESS_METHODS and response.status not in BODILESS_STATUSES
+    if not plain or any(name in headers for name in FRAMING_FIELDS) or (body and "Content-Type" not in headers):
+        return None
+    lines = [f"{name}: {value}\r\n" for name, value in _fields(response, served.at)]
+    text = f"{_status_line(response.status)}{''.join(lines)}Content-Length: {len(body)}\r\n\r\n"
+    return text.encode() + body
+
+
+@lru_cache(maxsize=128)
+def _status_line(status: int) -> str:
+    return f"HTTP/1.1 {status} {REASON_PHRASES.get(status, '')}\r\n"
 
 
 def _printable(value: str) -> str:

@@ -235,7 +235,7 @@ async def stream(
     with suppress(ConnectionError):
         await outgoing.prepare(request)
         await outgoing.write(live.body)
-        await _until_closed(asyncio.ensure_future(_write_events(outgoing, live)), ends)
+        await _until_closed(asyncio.ensure_future(_write_events(outgoing, live.reader)), ends)
         async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
             await outgoing.write_eof()
     return outgoing
@@ -256,8 +256,8 @@ async def _wait_for(end: asyncio.Event) -> None:
     await end.wait()
 
 
-async def _write_events(outgoing: StreamResponse, live: LiveResponse) -> None:
-    sandbox, reader, changed = live.sandbox, EventReader(live.sandbox, live.after, live.render), asyncio.Event()
+async def _write_events(outgoing: StreamResponse, reader: EventReader) -> None:
+    sandbox, changed = reader.sandbox, asyncio.Event()
     notify = _from_any_thread(changed)
     sandbox.journal_listeners.add(notify)
     try:

@@ -351,21 +351,12 @@ class Sandboxes:
             self.drop(idle.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveResponse(Response):
-    """A response whose body continues with the events of `sandbox` with numbers above `after`.
-
-    `render` returns the JSON value of an exchange.
-    """
-
-    sandbox: Sandbox
-    after: int
-    render: Callable[[JournalEntry], Any]
-
-
 @dataclass(slots=True)
 class EventReader:
-    """Reads a sandbox's journal on as server-sent events; exchanges dropped meanwhile are skipped."""
+    """Reads a sandbox's journal on as server-sent events: exchanges with numbers above `after`, and resets from now on.
+
+    Exchanges dropped meanwhile are skipped. `render` returns the JSON value of an exchange.
+    """
 
     sandbox: Sandbox
     after: int
@@ -385,6 +376,13 @@ class EventReader:
         if entries:
             self.after = entries[-1].n
         return reset + b"".join(server_sent_event("exchange", self.render(entry), entry.n) for entry in entries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveResponse(Response):
+    """A response whose body continues with the events of `reader`."""
+
+    reader: EventReader
 
 
 def server_sent_event(name: str, data: object, number: int | None = None) -> bytes:

@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 import random
+import re
 import socket
 import struct
 import time
@@ -234,6 +235,50 @@ def test_pipelined_requests_are_answered_in_order(port):
     """Requests sent ahead are answered one after the other on the same connection."""
     both = talk(port, GET + b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n", answers=2)
     assert both.index(b"200 OK") < both.index(b"404 Not Found")
+
+
+CLOSING = b"GET /nowhere HTTP/1.1\r\nConnection: close\r\n" + HOST + b"\r\n"
+
+
+def sandboxed(request_bytes, name):
+    """Return a request to a sandbox."""
+    return request_bytes.replace(b" /", b" /@%s/" % name, 1)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /things/boxes/a HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET /things/boxes/a HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n",
+        b"GET /things/boxes/a HTTP/1.0\r\n\r\n",
+        b"GET /things/boxes/a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        b"HEAD /things/boxes/a HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"DELETE /things/boxes/a HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"OPTIONS /things/boxes HTTP/1.1\r\n" + HOST + b"Origin: http://a.example\r\n\r\n",
+        b"GET /things/boxes/a HTTP/1.1\r\n" + HOST + b"Origin: http://a.example\r\n\r\n",
+        b"GET /things/boxes/a HTTP/1.1\r\n" + HOST + b"Prefer: status=500\r\n\r\n",
+        b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET /things/boxes/%zz HTTP/1.1\r\n" + HOST + b"\r\n",
+        POST + b"Content-Length: 12\r\n\r\n" + BOX,
+        POST + b"Content-Length: 12\r\n\r\n" + BOX.replace(b"}", b","),
+        POST + b"Content-Length: 12\r\nExpect: 100-continue\r\n\r\n" + BOX,
+        POST + b"Transfer-Encoding: chunked\r\n\r\nc\r\n" + BOX + b"\r\n0\r\n\r\n",
+        POST.replace(b"json\r\n", b"json; charset=latin1\r\n") + b"Content-Length: 12\r\n\r\n" + BOX,
+        compressed(b"gzip", gzip.compress(BOX, mtime=0)),
+        (POST + b"Content-Length: 12\r\n\r\n" + BOX) + b"GET /@b/things/boxes/z HTTP/1.1\r\n" + HOST + b"\r\n",
+    ],
+)
+def test_what_arrives_whole_is_answered_as_what_arrives_in_parts(port, request_bytes):
+    """A request is answered where its bytes are received, or by a task of its own: with the same bytes."""
+    setting = sandboxed(POST + b"Content-Length: 12\r\n\r\n" + BOX.replace(b"z", b"a"), b"b")
+    sent, answers = sandboxed(request_bytes, b"b"), set()
+    last = b"" if b": close" in sent or sent.endswith(b"1.0\r\n\r\n") else CLOSING
+    for cut in (len(sent), len(sent) // 2, len(sent) - 1):
+        assert read(talk(port, b"DELETE /_sandbox/sandboxes/b HTTP/1.1\r\n" + HOST + b"\r\n"))[0] in {204, 404}
+        answered = talk(port, setting, 0.02, sent[:cut], 0.02, sent[cut:], 0.02, last, answers=99)
+        answers.add(re.sub(rb"Date: [^\r]*|HTTP/1.1 100 Continue\r\n\r\n", b"", answered))
+    assert len(answers) == 1
+    assert b"Internal error" not in answers.pop()
 
 
 @pytest.mark.slow
