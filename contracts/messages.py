@@ -1,9 +1,10 @@
 """HTTP messages as values: `Request`, `Response`, and the `Exchange` of both (RFC 9110)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, KeysView
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Final, Literal
 
 import orjson
@@ -41,6 +42,11 @@ class Headers:
         """Return every value of `name` in order."""
         folded = name.lower()
         return tuple(value for key, value in self.pairs if key.lower() == folded)
+
+    @property
+    def names(self) -> KeysView[str]:
+        """Return the names, in lower case."""
+        return self._first.keys()
 
     def with_(self, *pairs: tuple[str, str]) -> "Headers":
         """Return a copy with each given field; earlier fields of the same name are removed."""
@@ -111,10 +117,15 @@ class Response:
         cls, status: int, data: object, *, media_type: str = "application/json", headers: Headers | None = None
     ) -> "Response":
         """Return a JSON response; `data` is `ABSENT` for one without a body."""
-        given = headers or Headers()
         if data is ABSENT:
-            return cls(status=status, headers=given)
-        return cls(status=status, headers=given.with_(("Content-Type", media_type)), body=orjson.dumps(data), data=data)
+            return cls(status=status, headers=headers or Headers())
+        given = headers.with_(("Content-Type", media_type)) if headers else _content_type(media_type)
+        return cls(status=status, headers=given, body=orjson.dumps(data), data=data)
+
+
+@lru_cache(maxsize=256)
+def _content_type(media_type: str) -> Headers:
+    return Headers((("Content-Type", media_type),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

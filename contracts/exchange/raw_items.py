@@ -6,6 +6,7 @@ and `~name`, the name of the item or its list in a map. The last two are there w
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import count
 from typing import Any, Final, TypeAlias
 
@@ -99,8 +100,12 @@ def _tilde_names(bulk: Bulk) -> frozenset[str]:
     """Return the members with a tilde that the declaration speaks of."""
     effect = bulk.effect
     resource = effect.resource.source if effect.resource is not None else ""
-    spoken = (effect.action.source, resource, *effect.target, effect.payload, bulk.key.at or "")
-    return frozenset(at[1:] for at in spoken if at in {f"/{MEMBER}", f"/{NAME}"})
+    return _tildes_in((effect.action.source, resource, *effect.target, effect.payload, bulk.key.at or ""))
+
+
+@lru_cache(maxsize=1000)
+def _tildes_in(places: tuple[Location, ...]) -> frozenset[str]:
+    return frozenset(at[1:] for at in places if at in {f"/{MEMBER}", f"/{NAME}"})
 
 
 def _enriched(bulk: Bulk, values: RequestValues, found: Any) -> Named:

@@ -147,8 +147,9 @@ def validate_response(operation: Operation, response: Response, *, most: int = M
         return _single_violation(
             "reply", "status", "status", f"Status {got} is not declared.", expected=expected, got=got
         )
-    headers = sum((_check_header(one, response) for one in documented.headers), NO_VIOLATIONS)
-    return headers + _check_content(operation, documented, response, most)
+    broken = [found for one in documented.headers if (found := _check_header(one, response))]
+    content = _check_content(operation, documented, response, most)
+    return sum(broken, NO_VIOLATIONS) + content if broken else content
 
 
 def _single_violation(side: Side, where: str, rule: str, detail: str, *, expected: str, got: str = "nothing") -> Report:

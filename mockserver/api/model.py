@@ -222,6 +222,7 @@ class Api:
 
     `plain` says that all there is is the document: it is served by the conventions of document mock servers (declared
     security is asked for, refusals are declared ones, `Accept` is honoured); false for an API with its own conventions.
+    `memo` has what was computed of it once; a copy begins without.
     """
 
     name: str
@@ -236,6 +237,7 @@ class Api:
     bugs: tuple[str, ...] = ()
     plant: Callable[..., "Api"] = _no_bugs
     plain: bool = True
+    memo: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
 
     @property
     def mount(self) -> str:

@@ -99,7 +99,7 @@ class ItemReader:
 
     def size(self, context: RequestContext) -> int:
         """Return the number of items."""
-        return len(self.raws(context))
+        return len(raw_items(self._bulk, context))
 
     def resource(self, context: RequestContext, raw: object) -> Resource | None:
         """Return the resource that an item names, None when its word is unknown."""

@@ -35,9 +35,11 @@ def plan_of(context: RequestContext, job: Job) -> BulkPlan:
 def status_body(context: RequestContext, job: Job, *, accepted: bool = False) -> Any:
     """Return a job's status as its operation declares it; `accepted` for the response to the request that made it.
 
-    That has of the poll's members those that its own schema has.
+    That has of the poll's members those that its own schema has, and the handle alone where an API has its own ways.
     """
     declared = _declared(context, job)
+    if accepted and not context.api.plain:
+        return _with_handle(declared, declared.handle, job)
     result = context.api_state.jobs.results.get(job.id)
     state = job_state(job, result, context.now)
     members: dict[Location, object] = {declared.state_at: state_word(declared, state)}
@@ -50,13 +52,17 @@ def status_body(context: RequestContext, job: Job, *, accepted: bool = False) ->
     facts = job_facts(job, state, context.now)
     sets = {**declared.set_members, **declared.set_in_state.get(_stated(declared, state), {})}
     members |= {place: evaluate(value, facts) for place, value in sets.items()}
-    handle_at = declared.handle if accepted else declared.id_at or declared.handle
-    body: dict[str, Any] = {}
-    if not is_outside(handle_at):
-        put_at(body, handle_at, handle_text(declared, job))
+    body = _with_handle(declared, declared.handle if accepted else declared.id_at or declared.handle, job)
     for place, value in members.items():
         if value is not ABSENT and not is_outside(place) and (not accepted or _has(context, declared, place)):
             put_at(body, place, value)
+    return body
+
+
+def _with_handle(declared: BulkJob, at: Location, job: Job) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if not is_outside(at):
+        put_at(body, at, handle_text(declared, job))
     return body
 
 
@@ -70,7 +76,7 @@ def _has(context: RequestContext, declared: BulkJob, place: Location) -> bool:
 
     Where its schema says nothing, it has them all if it has the handle where the poll has it.
     """
-    if not context.api.plain or context.operation is None or context.operation.bulk is None:
+    if context.operation is None or context.operation.bulk is None:
         return False
     response = context.operation.response(status_of(context.operation.bulk.reply.status, "accepted"))
     media = None if response is None else response.media("application/json")

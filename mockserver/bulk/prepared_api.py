@@ -3,14 +3,13 @@
 Main entry: `prepared`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from contracts.bulk.model import Bulk, Resource
 from contracts.messages import Response
-from contracts.openapi.inference import fallback_resource, key_type, keys_of, representation_schema
+from contracts.openapi.inference import KeyType, fallback_resource, key_type, keys_of, representation_schema
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.routing import Router
 from contracts.schemas.schema_set import Schema
@@ -34,8 +33,9 @@ class PreparedApi:
     """What the pipeline needs of one API.
 
     `polls`, `cancels`, `results`, `opens` and `starts` map an operationId to the plans of its jobs, `representations`
-    resources to the schema of a record that is shown. `examples` are answers of the document that were made before, and
-    `accepted` operations with values of `Accept` that admit one of their answers.
+    resources to the schema of a record that is shown. `examples` are answers of the document that were made before,
+    `accepted` operations with values of `Accept` that admit one of their answers, and `queries` the query parameters of
+    valid calls, by all that they were read from. `job_ids` says what the id of a job is like that an operation makes.
     """
 
     api: Api
@@ -51,24 +51,26 @@ class PreparedApi:
     representations: Mapping[str, Schema | None]
     examples: dict[tuple[str, int, str, bool], Response] = field(default_factory=dict)
     accepted: set[tuple[str, str]] = field(default_factory=set)
+    queries: dict[Hashable, Mapping[str, object]] = field(default_factory=dict)
+    job_ids: dict[str, tuple[KeyType, Schema | None] | None] = field(default_factory=dict)
 
 
-MAX_KEPT: Final = 1000  # in `examples` and in `accepted`
-MAX_KEPT_CHARS: Final = 200  # longer values of `Accept` are looked at each time
-_READY: "WeakKeyDictionary[Api, PreparedApi]" = WeakKeyDictionary()
+MAX_KEPT: Final = 1000  # in `examples`, in `accepted` and in `queries`
+MAX_KEPT_CHARS: Final = 200  # longer values of `Accept`, and longer calls, are looked at each time
+_READY: Final = "prepared"  # its name in an API's memo
 
 
 def prepared(api: Api) -> PreparedApi:
     """Return the API prepared; the result is cached as long as the API lives."""
-    ready = _READY.get(api)
+    ready: PreparedApi | None = api.memo.get(_READY)
     if ready is None:
-        ready = _READY[api] = _make(api)
+        ready = api.memo[_READY] = _make(api)
     return ready
 
 
 def share_prepared(variant: Api, ready: PreparedApi) -> Api:
     """Register `ready` for a variant of its API; return the variant."""
-    _READY[variant] = replace(ready, api=variant)
+    variant.memo[_READY] = replace(ready, api=variant)
     return variant
 
 

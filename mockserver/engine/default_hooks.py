@@ -9,12 +9,12 @@ from contracts.bulk.model import Resource
 from contracts.exchange.locations import is_outside, put_at
 from contracts.messages import Headers, Response
 from contracts.openapi.inference import KeyType, key_type
-from contracts.openapi.model import ClientIdentity
+from contracts.openapi.model import ClientIdentity, Operation
 from contracts.openapi.security import challenge, client_of, is_authorised
 from contracts.schemas.schema_set import Schema
 from generators.data.completion import fitted, time_text
 from generators.errors import UnsatisfiableError
-from mockserver.api.model import Entries, Hooks, ItemRun, Members, Refusal, RequestContext, problem
+from mockserver.api.model import Api, Entries, Hooks, ItemRun, Members, Refusal, RequestContext, problem
 from mockserver.bulk.outcome_entries import declared_entry
 from mockserver.bulk.outcome_rendering import status_of
 from mockserver.bulk.prepared_api import prepared
@@ -170,17 +170,29 @@ def job_id(context: RequestContext, items: int) -> str:
     """Name a job by the next UUID, by a counter where its handle is a number, else as the handle's schema wants it."""
     del items
     ids, operation = context.api_state.ids, context.operation
-    opened = () if operation is None else prepared(context.api).opens.get(operation.id, ())
-    bulk = opened[0].bulk if opened else None if operation is None else operation.bulk
-    if bulk is None or bulk.job is None or operation is None or is_outside(bulk.job.handle):
+    if operation is None:
         return ids.uuid("job")
+    known = prepared(context.api).job_ids
+    if operation.id not in known:
+        known[operation.id] = _job_id_schema(context.api, operation)
+    told = known[operation.id]
+    if told is None:
+        return ids.uuid("job")
+    kind, schema = told
+    return str(ids.count("job") + 1) if kind.is_number else _id_of(ids, "job", schema)
+
+
+def _job_id_schema(api: Api, operation: Operation) -> tuple[KeyType, Schema | None] | None:
+    """Return the type of a job's handle, and the schema of its id; None where no body tells it."""
+    opened = prepared(api).opens.get(operation.id, ())
+    bulk = opened[0].bulk if opened else operation.bulk
+    if bulk is None or bulk.job is None or is_outside(bulk.job.handle):
+        return None
     status = success_status(operation) if opened else status_of(bulk.reply.status, "accepted")
     response = operation.response(status)
     media = None if response is None else response.media("application/json")
     schema = None if media is None or media.schema is None else media.schema.at(bulk.job.handle)
-    if KeyType(schema).is_number:
-        return str(ids.count("job") + 1)
-    return _id_of(ids, "job", None if bulk.job.handle_as is not None else schema)
+    return KeyType(schema), None if bulk.job.handle_as is not None else schema
 
 
 def render(run: ItemRun, resource: Resource, record: Record) -> object:

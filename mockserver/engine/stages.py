@@ -4,7 +4,7 @@ Main entries: `validate_request`, which runs `STAGES`, `call_handler` and `finis
 9110 (404, 405, 415, 422) and RFC 6585 (428).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 
@@ -17,7 +17,7 @@ from mockserver.bulk.guards import precondition_required
 from mockserver.bulk.job_endpoints import run_due_jobs
 from mockserver.bulk.limits import check_call_quotas, count_call
 from mockserver.bulk.outcome_rendering import violations_of
-from mockserver.bulk.prepared_api import prepared
+from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS, prepared
 from mockserver.engine import conventions
 from mockserver.engine.document_responses import answer_from_document
 from mockserver.engine.handlers import handler_for
@@ -32,8 +32,7 @@ def check_parameters(context: RequestContext) -> Refusal | None:
     plain document like any other violation.
     """
     operation = _operation(context)
-    values, violations = parse_parameters(operation, context.request, context.variables)
-    context.query = {name: value for (where, name), value in values.items() if where == "query"}
+    violations = _read_parameters(context, operation)
     if context.api.plain and context.api_state.settings["strict"]:
         violations += conventions.undeclared(context)
     if not violations:
@@ -53,6 +52,29 @@ def check_parameters(context: RequestContext) -> Refusal | None:
         status=invalid_status(context), kind="invalid", detail=detail, violations=violations, total=len(violations)
     )
     return conventions.invalid(context, refusal) if context.api.plain else refusal
+
+
+def _read_parameters(context: RequestContext, operation: Operation) -> tuple[Violation, ...]:
+    """Set the query parameters of a call, and return what is wrong with any; of a valid call they are kept."""
+    request, ready = context.request, prepared(context.api)
+    outside = [one for one in operation.parameters if one.where in {"header", "cookie"}]
+    fields = [request.headers.get_all(one.name if one.where == "header" else "Cookie") for one in outside]
+    seen = (operation.id, request.path, request.query, *fields)
+    known = ready.queries.get(seen)
+    if known is not None:
+        context.query = known
+        return ()
+    values, violations = parse_parameters(operation, request, context.variables)
+    context.query = {name: value for (where, name), value in values.items() if where == "query"}
+    if not violations and _is_kept(seen, context.query):
+        if len(ready.queries) >= MAX_KEPT:
+            ready.queries.clear()
+        ready.queries[seen] = context.query
+    return violations
+
+
+def _is_kept(seen: tuple[object, ...], query: Mapping[str, object]) -> bool:
+    return len(str(seen)) <= MAX_KEPT_CHARS and not any(isinstance(one, list | dict) for one in query.values())
 
 
 def _is_precondition(violation: Violation) -> bool:

@@ -14,6 +14,7 @@ from contracts.messages import Headers, Request, Response
 from contracts.syntax.json_text import MAX_BODY_DEPTH
 from contracts.syntax.text import merge_patch
 from mockserver.api.model import Api, Refusal, problem
+from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS
 from mockserver.control.metrics import Metrics
 from mockserver.control.routes import ControlContext, RefusedError, control_api, find_sandbox
 from mockserver.domain.clock_and_ids import ClockMode
@@ -71,6 +72,15 @@ class Destination(NamedTuple):
         return limit
 
 
+class _Place(NamedTuple):
+    """The API and the target of a request in the sandbox that its path names, None for none."""
+
+    named: str | None
+    api: Api
+    target: RequestTarget
+    prefix: str
+
+
 class Service:
     """The served APIs with their sandboxes, and the control API."""
 
@@ -94,6 +104,7 @@ class Service:
         )
         self.sandboxes = Sandboxes(template, most=options.max_sandboxes)
         self._mounts = _mounts(self.apis.values())
+        self._places: dict[str, _Place] = {}
         self._options = options
         self._begun = real
 
@@ -118,12 +129,24 @@ class Service:
         if not api.mount and (api.name in self.at_their_names or self._is_root_taken(but_by=api.name)):
             api = _at_its_name(api)
         self._mounts = _mounts({**self.apis, api.name: api}.values())
+        self._places.clear()
         self.apis[api.name] = api
         for sandbox in self.sandboxes:
             sandbox.replace_contract(api)
 
     def find(self, raw: str, headers: Headers, real: datetime) -> Destination | Response:
         """Return the destination of a request, or the problem document for a target that matches none."""
+        place = self._places.get(raw) or self._place(raw)
+        if not isinstance(place, _Place):
+            return place
+        try:
+            sandbox = find_sandbox(self.sandboxes, _sandbox_name(place.named, headers), real)
+        except RefusedError as refused:
+            return problem(refused.refusal)
+        return Destination(sandbox, place.api, place.target, place.prefix)
+
+    def _place(self, raw: str) -> "_Place | Destination | Response":
+        """Return the API and the target of a request, which are kept; the destination of a call of the control API."""
         target = read_target(raw)
         if target.sandbox is None and self._is_control(target.path):
             return Destination(self._backstage, self.control, target)
@@ -135,12 +158,13 @@ class Service:
         ):
             inner = target._replace(path=f"{CONTROL_PATH}/apis/{found.name}{DOCUMENT_PATH}")
             return Destination(self._backstage, self.control, inner)
-        try:
-            sandbox = find_sandbox(self.sandboxes, _sandbox_name(target, headers), real)
-        except RefusedError as refused:
-            return problem(refused.refusal)
         inner = target._replace(path=target.path[len(found.mount) :] or "/")
-        return Destination(sandbox, found, inner, target.prefix)
+        place = _Place(target.sandbox, found, inner, target.prefix)
+        if len(raw) <= MAX_KEPT_CHARS:
+            if len(self._places) >= MAX_KEPT:
+                self._places.clear()
+            self._places[raw] = place
+        return place
 
     def answer(
         self, place: Destination, method: str, headers: Headers, body: bytes | Refusal, real: datetime
@@ -298,11 +322,13 @@ def _control_template(control: Api, metrics: Metrics) -> SandboxTemplate:
     )
 
 
-def _sandbox_name(target: RequestTarget, headers: Headers) -> str:
+def _sandbox_name(in_path: str | None, headers: Headers) -> str:
     """Return the sandbox that prefix and `Sandbox` field name. Raises RefusedError: they name different ones."""
-    named = {value.strip() for value in headers.get_all("Sandbox")} if "Sandbox" in headers else set()
-    if target.sandbox is not None:
-        named.add(target.sandbox)
+    if "Sandbox" not in headers:
+        return DEFAULT_SANDBOX if in_path is None else in_path
+    named = {value.strip() for value in headers.get_all("Sandbox")}
+    if in_path is not None:
+        named.add(in_path)
     if len(named) > 1:
         raise RefusedError(
             HTTPStatus.BAD_REQUEST, f"The call names different sandboxes: {', '.join(sorted(named))[:200]}."

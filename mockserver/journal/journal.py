@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HIDDEN: Final = "***"
 SCHEME_ONLY: Final = frozenset(("authorization", "proxy-authorization"))
 SECRET_HEADERS: Final = frozenset(("api-key", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
+_SECRET: Final = SCHEME_ONLY | SECRET_HEADERS
 SECRET_NAMES: Final = ("access_token", "client_secret", "id_token", "password", "refresh_token")
 SECRET_SIGNS: Final = (b"_token", b"_secret")  # one of them, or "password", stands in a body that holds any of NAMES
 _JSON: Final = re.compile(rb'("(?:' + "|".join(SECRET_NAMES).encode() + rb')"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.DOTALL)
@@ -37,6 +38,8 @@ _FORM: Final = re.compile(rb"((?:^|[&?])(?:" + "|".join(SECRET_NAMES).encode() +
 
 def redact_headers(headers: Headers) -> str:
     """Return header fields, one a line, with secrets hidden; the scheme of `Authorization` is kept."""
+    if _SECRET.isdisjoint(headers.names):
+        return "\n".join(map(": ".join, headers.pairs))
     return "\n".join([f"{name}: {redact_header(name, value)}" for name, value in headers.pairs])
 
 
