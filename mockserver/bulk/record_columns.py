@@ -8,7 +8,6 @@ whose records and unique values all differ can change that. Every other item is 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import chain, repeat
 from operator import itemgetter
 from types import NoneType
@@ -51,7 +50,8 @@ def apply_all(service: RecordService, items: Sequence[Item]) -> Sequence[Outcome
 class _Columns:
     """The items of a run, all of one action: the key and the record of each, None where the server names it.
 
-    `payloads` are the members as they were sent, `changes` those that are written, `names` all that occur in those.
+    `payloads` are the members as they were sent, `changes` those that are written, `names` all that occur in those;
+    `lacks` tells whether any record is not there.
     """
 
     service: RecordService
@@ -61,7 +61,8 @@ class _Columns:
     existing: Sequence[Record | None]
     payloads: Sequence[Members]
     changes: Sequence[Members]
-    names: frozenset[str]
+    names: set[str]
+    lacks: bool
 
     @classmethod
     def of(cls, service: RecordService, items: Sequence[Item]) -> "_Columns | None":
@@ -78,8 +79,8 @@ class _Columns:
         payloads = service.run.api.hooks.changed_members(service.resource, item_column(items, "payload"))
         existing = [None] * len(items) if keys is None else service.view.get_all(service.collection, keys)
         changes = payloads if service.prepare is None else service.prepare(existing, payloads)
-        names = frozenset(chain.from_iterable(changes))
-        return cls(service, items, action, keys, existing, payloads, changes, names)
+        names = set[str]().union(*changes)
+        return cls(service, items, action, keys, existing, payloads, changes, names, not all(existing))
 
     def doubtful(self) -> set[int]:
         """Return the places of the items that might fail, or are not simply written."""
@@ -104,7 +105,7 @@ class _Columns:
             yield from (n for n, one in enumerate(existing) if one is not None)
         elif self.action == "update":
             yield from (n for n, one in enumerate(existing) if one is None or one[2])
-        if self.action != "update" and None in existing:
+        if self.action != "update" and self.lacks:
             unnamed = resource.assigned and not (self.service.is_reported or rules.keys.are_given)
             fits, own = rules.keys.kind.fits, resource.key
             fresh = (n for n, one in enumerate(existing) if one is None)
@@ -138,7 +139,7 @@ class _Columns:
 
     def _incomplete(self) -> Doubts:
         """Find new records without what they must have."""
-        if None not in self.existing:
+        if not self.lacks:
             return
         for name in self.service.resource.required:
             found = members(name, self.changes)
@@ -197,28 +198,26 @@ class _Columns:
         service, now, size = self.service, self.service.now, end - begin
         existing, changes = self.existing[begin:end], self.changes[begin:end]
         keys = service.free_keys(size) if self.keys is None else self.keys[begin:end]
-        fresh: Mapping[str, object] = service.resource.defaults or {}
-        if any(existing):
-            olds: Iterable[Members] = [fresh if one is None else one[3] for one in existing]
-            versions: Iterable[int] = [1 if one is None else one[1] + 1 for one in existing]
-            born: Iterable[datetime] = [now if one is None else one[4] for one in existing]
-            actions = ["create" if one is None else "update" for one in existing]
-            marks: Iterable[bool] = self._deleted(begin, end)
-        else:
-            olds, versions, born, actions = repeat(fresh), repeat(1), repeat(now), ["create"] * size
-            marks = repeat(False)  # noqa: FBT003 - a new record is not deleted
+        nothing = Record("", 0, deleted=False, body=dict(service.resource.defaults), created=now, modified=now)
+        rows = [one or nothing for one in existing] if self.lacks else existing
+        _, versions, deleted, olds, born, _ = zip(*rows, strict=True)
+        if service.resource.tombstone in self.names:
+            deleted = self._deleted(begin, end)
         bodies = merge_patched_all(olds, changes, service.rules.payloads.keeps_null)
-        parts = zip(keys, versions, marks, bodies, born, repeat(now))
+        parts = zip(keys, [one + 1 for one in versions], deleted, bodies, born, repeat(now))
         records = list(map(tuple.__new__, repeat(Record), parts))
-        service.view.put_all(service.collection, records)
+        service.view.put_all(service.collection, records, existing)
+        actions = ["create" if one is None else "update" for one in existing] if self.lacks else ["update"] * size
         return DoneOutcomes(self.items if size == len(self.items) else self.items[begin:end], actions, records)
 
-    def _deleted(self, begin: int, end: int) -> Iterable[bool]:
-        tombstone, existing = self.service.resource.tombstone, self.existing[begin:end]
-        if tombstone is None or tombstone not in self.names:
-            return [one is not None and one[2] for one in existing]
-        both = zip(existing, self.changes[begin:end], strict=True)
-        return [one is not None and bool(given.get(tombstone, one[2])) for one, given in both]
+    def _deleted(self, begin: int, end: int) -> Sequence[bool]:
+        """Return whether each record is marked as deleted by what is written; a new one never is."""
+        tombstone = self.service.resource.tombstone or ""
+        given = members(tombstone, self.changes[begin:end])
+        if given.count(False) == len(given):
+            return [False] * len(given)
+        every = zip(self.existing[begin:end], self.changes[begin:end], strict=True)
+        return [one is not None and bool(change.get(tombstone, one[2])) for one, change in every]
 
 
 KEY_TYPES: Final = frozenset((str, int))
@@ -227,8 +226,8 @@ EASY_TYPES: Final = frozenset((*KEY_TYPES, NoneType))
 
 def _keys(service: RecordService, action: str, targets: Sequence[object]) -> Sequence[Key] | None:
     """Return the key of each item, all different and of one type; none when they are not; None for those to be made."""
-    unnamed = not service.is_reported or targets.count(ABSENT) == len(targets)
-    if service.new_keys is not None and action == "create" and unnamed:
+    is_made = service.new_keys is not None and action == "create"
+    if is_made and (not service.is_reported or targets.count(ABSENT) == len(targets)):
         return None
     kinds = set(map(type, targets))
     if len(kinds) > 1 or not kinds <= KEY_TYPES or len(set(targets)) < len(targets):

@@ -61,8 +61,10 @@ class View(Protocol):
     def get_all(self, collection: Collection, keys: Sequence[Key]) -> list[Record | None]:
         """Return the record of each key, None where there is none."""
 
-    def put_all(self, collection: Collection, records: Sequence[Record]) -> None:
-        """Insert or replace records, each with a key of its own."""
+    def put_all(
+        self, collection: Collection, records: Sequence[Record], before: Sequence[Record | None] | None = None
+    ) -> None:
+        """Insert or replace records, each with a key of its own; `before` are those of the same keys, if known."""
 
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""

@@ -27,22 +27,17 @@ class Table:
 
     def put(self, record: Record) -> None:
         """Insert or replace a record."""
-        self.put_all((record,))
+        self.put_all((record,), (self.rows.get(record.key),))
 
-    def put_all(self, records: Sequence[Record]) -> Sequence[Record | None]:
-        """Insert or replace records, each with a key of its own; each index is brought up to date once.
-
-        Return the record of each key before, None where there was none.
-        """
-        fresh = {record[0]: record for record in records}
-        before = list(map(self.rows.get, fresh))
+    def put_all(self, records: Sequence[Record], before: Sequence[Record | None]) -> None:
+        """Insert records, or replace those `before`; each index is brought up to date once."""
+        keys = [record[0] for record in records]
         if self._parts:
             are_new = len(before) > 1 and not any(before)
             for index, (read, entries) in zip(self.indexes, self._parts, strict=True):
-                if not (are_new and len(index) == 1 and _take_in(entries, index[0], fresh)):
+                if not (are_new and len(index) == 1 and _take_in(entries, index[0], keys, records)):
                     _move_all(entries, read, before, records)
-        self.rows.update(fresh)
-        return before
+        self.rows.update(zip(keys, records, strict=True))
 
     def drop(self, key: Key) -> None:
         """Remove a record."""
@@ -92,13 +87,12 @@ def _leave(entries: Entries, values: object, key: Key) -> None:
     del entries[values]
 
 
-def _take_in(entries: Entries, member: str, records: Mapping[Key, Record]) -> bool:
+def _take_in(entries: Entries, member: str, keys: list[Key], records: Sequence[Record]) -> bool:
     """Enter new records by one member in one go; false where the values are no texts."""
-    values = [record[3].get(member) for record in records.values()]
+    values = [record[3].get(member) for record in records]
     kinds = set(map(type, values))
     if kinds != {str}:
         return kinds == {NoneType}
-    keys = list(records)
     held = list(map(entries.setdefault, values, keys))
     if held != keys:
         for value, one, key in zip(values, held, keys, strict=True):
@@ -219,11 +213,15 @@ class MemoryStore:
         table = self.tables.get(collection)
         return [None] * len(keys) if table is None else list(map(table.rows.get, keys))
 
-    def put_all(self, collection: Collection, records: Sequence[Record]) -> None:
-        """Insert or replace records, each with a key of its own."""
-        before = self.table(collection).put_all(records)
+    def put_all(
+        self, collection: Collection, records: Sequence[Record], before: Sequence[Record | None] | None = None
+    ) -> None:
+        """Insert or replace records, each with a key of its own; `before` are those of the same keys, if known."""
+        keys = [record[0] for record in records]
+        held = self.get_all(collection, keys) if before is None else before
         if self.undo is not None:
-            self.undo.append((collection, [record[0] for record in records], before))
+            self.undo.append((collection, keys, held))
+        self.table(collection).put_all(records, held)
 
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""
@@ -298,9 +296,13 @@ class Overlay:
             return [self.get(collection, key) for key in keys]
         return self.base.get_all(collection, keys)
 
-    def put_all(self, collection: Collection, records: Sequence[Record]) -> None:
+    def put_all(
+        self, collection: Collection, records: Sequence[Record], before: Sequence[Record | None] | None = None
+    ) -> None:
         """Insert or replace records in the overlay, each with a key of its own."""
-        self._table(collection).put_all(records)
+        del before  # the base's may be among them
+        fresh = self._table(collection)
+        fresh.put_all(records, [fresh.rows.get(record[0]) for record in records])
 
     def roll_back(self) -> None:
         """Drop every change."""

@@ -1,7 +1,6 @@
 """PUT of one entity, the tenant's import settings for fields, and the vendor's message texts."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any, Final
 
 from contracts.bulk.model import Resource
@@ -155,7 +154,7 @@ DEFAULTED: Final = _by_resource(DEFAULT_OF)
 def changes(resource: Resource, payloads: Sequence[Any]) -> Sequence[Members]:
     """Return the members of each payload, an object as the contract has it, that are fields of its entity."""
     known = KNOWN_FIELDS[resource.name]
-    if known.issuperset(chain.from_iterable(payloads)):
+    if known.issuperset(set[str]().union(*payloads)):
         return payloads
     return [{name: one[name] for name in one if name in known} for one in payloads]
 
