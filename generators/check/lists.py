@@ -1,21 +1,21 @@
-"""Read lists as a whole, and compare parts of them with it, also while others write.
+"""Read lists as a whole, compare parts of them with it, also while others write, and find records in them.
 
 Begin with `whole_list` and `judge_whole`. What a part shows is judged when the whole list is the same before and after,
-and is reported when it was seen twice.
+and is reported when it was seen twice. `find_rows` finds records.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+from contracts.bulk.lists import Pagination
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import read_response
 from contracts.exchange.outcomes import RepresentationReader, listed_records, page_total
 from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import key_text
 from contracts.syntax.text import short
-from generators.check.records import tells_total
 from generators.client.session import Session
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
@@ -191,3 +191,117 @@ def is_after(one: Mapping[str, object], other: Mapping[str, object], steps: Sequ
             return False
         return (values[0] < values[1]) if falls else (values[0] > values[1])  # type: ignore[operator,no-any-return] # of one type
     return False
+
+
+MAX_PAGES: Final = 12  # pages of a list that are searched for one record
+TAIL: Final = 64  # records before the last new ones, that a list is searched from
+
+Row: TypeAlias = tuple[object, Exchange, int]  # a record's body, its page, and the number of its copies
+Marks: TypeAlias = Callable[[object], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEnd:
+    """Where new records stand in a list: from the index `begin` on, at which the record with the key `anchor` stands.
+
+    With `begin` 0 they stand anywhere.
+    """
+
+    begin: int = 0
+    anchor: str = ""
+
+
+def find_rows(
+    session: Session, site: RecordSite, wanted: Collection[str], expected: Collection[str], marks: Marks
+) -> tuple[Mapping[str, Row], Exchange | None]:
+    """Return the rows of a list that have one of the `wanted` marks, and the last page where all were certainly seen.
+
+    `expected` are marks that are there if all is well. They are searched for in the whole list, others only where
+    new records have been found so far: at the end of the list.
+    """
+    if not wanted:
+        return {}, None
+    name = ("end of list", site)
+    known = session.cache.get(name)
+    end = known if isinstance(known, ListEnd) else None
+    if end is not None and end.begin:
+        rows, last, seen = _search(session, site, wanted, marks, end.begin)
+        if seen and _anchor(site, seen[0]) == end.anchor and all(mark in rows for mark in expected):
+            session.cache[name] = _end_of(site, end.begin, seen, rows) or end
+            return {mark: row for mark, (_, row) in rows.items()}, last
+    rows, last, seen = _search(session, site, wanted, marks, 0)
+    if rows and site.page.skip is not None and (end is None or end.begin):
+        session.cache[name] = _end_of(site, 0, seen, rows)
+    return {mark: row for mark, (_, row) in rows.items()}, last
+
+
+def _anchor(site: RecordSite, body: object) -> str:
+    return key_text(site.reader.key(body))
+
+
+def _end_of(
+    site: RecordSite, begin: int, seen: Sequence[object], rows: Mapping[str, tuple[int, Row]]
+) -> ListEnd | None:
+    """Return where new records stand in a list that was seen from `begin` on, None where it is too short to tell."""
+    count = begin + len(seen)
+    first = min((at for at, _ in rows.values()), default=count)
+    if count - first > len(rows) + TAIL:
+        return ListEnd()
+    at = max(begin, first - TAIL)
+    return ListEnd(begin=at, anchor=_anchor(site, seen[at - begin])) if at < count and at else None
+
+
+def _search(
+    session: Session, site: RecordSite, wanted: Collection[str], marks: Marks, begin: int
+) -> tuple[dict[str, tuple[int, Row]], Exchange | None, Sequence[object]]:
+    """Return the rows with wanted marks and their indexes, the last page if it is one, and all records seen."""
+    rows: dict[str, tuple[int, Row]] = {}
+    last: Exchange | None = None
+    seen: list[object] = []
+    sought = frozenset(wanted)
+    for exchange, bodies, is_last in _pages(session, site, begin):
+        for at, body in enumerate(bodies, begin + len(seen)):
+            for mark in sought.intersection(marks(body)):
+                copies = rows[mark][1][2] + 1 if mark in rows else 1
+                rows[mark] = (at, (body, exchange, copies))
+        seen += bodies
+        last = exchange if is_last else None
+    return rows, last, seen
+
+
+def _pages(session: Session, site: RecordSite, begin: int = 0) -> Iterator[tuple[Exchange, Sequence[object], bool]]:
+    """Yield the pages of a list, each with whether all records were certainly seen; at most `MAX_PAGES`.
+
+    Where others write too, a page begins with the last record of the one before: if another is there, the list has
+    moved between the two requests, and a record may have been missed.
+    """
+    page, seen, is_steady = site.page, begin, True
+    last: object = ABSENT
+    for _ in range(MAX_PAGES if "list" in site.operations else 0):
+        overlap = 0 if last is ABSENT or session.controlled or page_size(page) == 1 else 1
+        exchange = session.send(list_request(site, skip=seen - overlap, take=page_size(page)).request())
+        bodies = listed_records(exchange.response.data)
+        if exchange.response.status not in SUCCESS_STATUS or bodies is None:
+            return
+        is_same = bool(overlap and bodies) and key_text(site.reader.key(bodies[0])) == key_text(last)
+        is_steady = is_steady and (is_same or not overlap)
+        last = site.reader.key(bodies[-1]) if bodies else last
+        seen += len(bodies) - overlap
+        is_short = len(bodies) <= overlap or len(bodies) < _min_page_size(page)
+        is_last = is_short or (tells_total(session, site) and page_total(page, exchange.response) == seen)
+        yield exchange, bodies[overlap:] if is_same else bodies, is_last and is_steady
+        if is_last or page.skip is None:
+            return
+
+
+def tells_total(session: Session, site: RecordSite) -> bool:
+    """Return whether the total of a list is that of the same instant: others write while it may lag behind."""
+    return session.controlled or site.resource.consistency is None
+
+
+def _min_page_size(page: Pagination) -> int:
+    """Return the number of records on every page but the last; 0 when it is unknown."""
+    known = page_size(page)
+    if known is not None:
+        return known
+    return (page.unasked or 0) if not page.is_paged else 0

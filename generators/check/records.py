@@ -3,19 +3,19 @@
 Begin with `create_records`, `read_record` and `Snapshot`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from contracts.bulk.lists import Pagination
 from contracts.exchange.bulk_exchange import bulk_exchanges
 from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
-from contracts.exchange.outcomes import created_key, listed_records, page_total
+from contracts.exchange.outcomes import created_key
 from contracts.messages import ABSENT, Exchange, ExchangeHistory
 from contracts.openapi.model import Operation
 from contracts.schemas.equality import canonical, has_spellings, key_text, stored_part
 from contracts.schemas.schema_set import Schema
+from generators.check.lists import find_rows
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
@@ -23,9 +23,7 @@ from generators.requests.envelope import SendOptions, unsupported_reason
 from generators.requests.items import ItemContent, example_members
 from generators.requests.known_records import Names
 from generators.requests.options import actions_of
-from generators.requests.single import Members, RecordSite, list_request, page_size, record_request, write_request
-
-MAX_PAGES: Final = 12  # pages of a list that are searched for one record
+from generators.requests.single import Members, RecordSite, record_request, write_request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,20 +92,26 @@ def snapshot_of(session: Session, site: RecordSite, body: object, exchange: Exch
     )
 
 
-def find_records(session: Session, site: RecordSite, markers: Sequence[object]) -> Sequence[Snapshot]:
-    """Return the records with these values from the list of all records; UNKNOWN where the list cannot tell."""
-    wanted = {key_text(marker) for marker in markers if marker is not None}
-    found: dict[str, Snapshot] = {}
-    missing, reader = UNKNOWN, site.reader
+def find_records(
+    session: Session, site: RecordSite, markers: Sequence[object], *, expected: Collection[object] | None = None
+) -> Sequence[Snapshot]:
+    """Return the records with these values from the list of all records; UNKNOWN where the list cannot tell.
+
+    `expected` are the values of records that were reported as stored, all by default. Others are looked for only where
+    new records stand in the list, once that is known.
+    """
+    asked = {key_text(marker) for marker in markers if marker is not None}
+    awaited = asked if expected is None else {key_text(marker) for marker in expected if marker is not None}
     schema = record_factory_of(session, site.resource).schema
     members = schema.members() if schema is not None else {}
     spelled = {name: one for name, one in members.items() if has_spellings(one)}
-    for exchange, bodies, is_last in _pages(session, site) if wanted else ():
-        for body in bodies:
-            for marker in wanted.intersection(_scalars(reader.members(body), spelled)):
-                copies = found[marker].copies + 1 if marker in found else 1
-                found[marker] = replace(snapshot_of(session, site, body, exchange), copies=copies)
-        missing = Snapshot(present=False, exchange=exchange) if is_last else UNKNOWN
+
+    def marks(body: object) -> Iterator[str]:
+        return _scalars(site.reader.members(body), spelled)
+
+    rows, end = find_rows(session, site, asked, awaited, marks)
+    found = {mark: replace(snapshot_of(session, site, one[0], one[1]), copies=one[2]) for mark, one in rows.items()}
+    missing = UNKNOWN if end is None else Snapshot(present=False, exchange=end)
     return [UNKNOWN if marker is None else found.get(key_text(marker), missing) for marker in markers]
 
 
@@ -118,45 +122,7 @@ def _scalars(members: Mapping[str, object], spelled: Mapping[str, Schema]) -> It
             yield key_text(canonical(spelled[name], value) if name in spelled else value)
 
 
-def _pages(session: Session, site: RecordSite) -> Iterator[tuple[Exchange, Sequence[object], bool]]:
-    """Yield the pages of a list, each with whether all records were certainly seen; at most `MAX_PAGES`.
-
-    Where others write too, a page begins with the last record of the one before: if another is there, the list has
-    moved between the two requests, and a record may have been missed.
-    """
-    page, seen, is_steady = site.page, 0, True
-    last: object = ABSENT
-    for _ in range(MAX_PAGES if "list" in site.operations else 0):
-        overlap = 0 if last is ABSENT or session.controlled or page_size(page) == 1 else 1
-        exchange = session.send(list_request(site, skip=seen - overlap, take=page_size(page)).request())
-        bodies = listed_records(exchange.response.data)
-        if exchange.response.status not in SUCCESS_STATUS or bodies is None:
-            return
-        is_same = bool(overlap and bodies) and key_text(site.reader.key(bodies[0])) == key_text(last)
-        is_steady = is_steady and (is_same or not overlap)
-        last = site.reader.key(bodies[-1]) if bodies else last
-        seen += len(bodies) - overlap
-        is_short = len(bodies) <= overlap or len(bodies) < _min_page_size(page)
-        is_last = is_short or (tells_total(session, site) and page_total(page, exchange.response) == seen)
-        yield exchange, bodies[overlap:] if is_same else bodies, is_last and is_steady
-        if is_last or page.skip is None:
-            return
-
-
-def tells_total(session: Session, site: RecordSite) -> bool:
-    """Return whether the total of a list is that of the same instant: others write while it may lag behind."""
-    return session.controlled or site.resource.consistency is None
-
-
-def _min_page_size(page: Pagination) -> int:
-    """Return the number of records on every page but the last; 0 when it is unknown."""
-    known = page_size(page)
-    if known is not None:
-        return known
-    return (page.unasked or 0) if not page.is_paged else 0
-
-
-BULK_THRESHOLD: Final = 24  # number of records from which they are created in bulk, where possible
+BULK_THRESHOLD: Final = 4  # number of records from which they are created in bulk, where possible
 MAX_VERSION_READS: Final = 64  # records whose version is read individually
 
 
@@ -206,32 +172,43 @@ def new_record_members(
 
 def create_records(session: Session, site: RecordSite, members: Sequence[Members], names: Names) -> list[CreatedRecord]:
     """Create records and return them. Raises NotApplicableError when no operation succeeds."""
-    ways: list[Callable[[], list[object] | None]] = [
+    ways: list[Callable[[], list[Snapshot] | None]] = [
         lambda: _create_singly(session, site, members, names),
         lambda: _create_in_bulk(session, site, members, names),
     ]
     for way in reversed(ways) if len(members) >= BULK_THRESHOLD else ways:
-        keys = way()
-        if keys is not None:
-            return _created_records(session, site, keys, members)
+        made = way()
+        if made is not None:
+            return _created_records(session, site, made, members)
     raise NotApplicableError(f"no {site.resource.name} could be made to act on")
 
 
 def _created_records(
-    session: Session, site: RecordSite, keys: Sequence[object], members: Sequence[Members]
+    session: Session, site: RecordSite, made: Sequence[Snapshot], members: Sequence[Members]
 ) -> list[CreatedRecord]:
+    """Return created records; versions that are counters are equal where those of the first and the last are."""
     if site.resource.version is None:
-        return [CreatedRecord(key=key, version=None, members=one) for key, one in zip(keys, members, strict=True)]
-    seen = [read_record(session, site, key) for key in keys[:MAX_VERSION_READS]]
-    versions = [one.known_version for one in seen]
-    versions += versions[:1] * (len(keys) - len(seen))
-    shown = [one.key if one.key is not ABSENT else key for one, key in zip(seen, keys, strict=False)]
-    named = [*shown, *keys[len(shown) :]]
-    rows = zip(named, versions, members, strict=True)
-    return [CreatedRecord(key=key, version=version, members=one) for key, version, one in rows]
+        return [CreatedRecord(key=one.key, version=None, members=sent) for one, sent in zip(made, members, strict=True)]
+    unread = [n for n, one in enumerate(made) if one.version is ABSENT]
+    reads = {n: read_record(session, site, made[n].key) for n in dict.fromkeys((*unread[:1], *unread[-1:]))}
+    alike = site.resource.has_counter and len({one.known_version for one in reads.values()}) == 1
+    if not alike:
+        reads |= {n: read_record(session, site, made[n].key) for n in unread[1:MAX_VERSION_READS] if n not in reads}
+    first = reads[unread[0]].known_version if unread else None
+    shown = [reads.get(n, one) for n, one in enumerate(made)]
+    return [
+        CreatedRecord(
+            key=one.key if one.key is not ABSENT else told.key,
+            version=first if one.version is ABSENT and n not in reads else one.known_version,
+            members=sent,
+        )
+        for n, (one, told, sent) in enumerate(zip(shown, made, members, strict=True))
+    ]
 
 
-def _create_singly(session: Session, site: RecordSite, members: Sequence[Members], names: Names) -> list[object] | None:
+def _create_singly(
+    session: Session, site: RecordSite, members: Sequence[Members], names: Names
+) -> list[Snapshot] | None:
     action = next((name for name in ("create", "upsert", "replace") if _can_create(site, name)), None)
     if action is None:
         return None
@@ -240,8 +217,8 @@ def _create_singly(session: Session, site: RecordSite, members: Sequence[Members
         exchanges.append(session.send(write_request(site, action, one, key=one.get(site.resource.key)).request()))
         if exchanges[-1].response.status not in SUCCESS_STATUS:
             return None
-    keys = keys_of_created(session, site, exchanges, members, names)
-    return keys if ABSENT not in keys else None
+    made = _snapshots_of_created(session, site, exchanges, members, names)
+    return made if all(one.key is not ABSENT for one in made) else None
 
 
 def _can_create(site: RecordSite, action: str) -> bool:
@@ -250,26 +227,30 @@ def _can_create(site: RecordSite, action: str) -> bool:
 
 def key_of_created(session: Session, site: RecordSite, exchange: Exchange, members: Members, names: Names) -> object:
     """Return the key of a created record: its own, or from the body, the Location header, or a list; else ABSENT."""
-    return keys_of_created(session, site, [exchange], [members], names)[0]
+    return _snapshots_of_created(session, site, [exchange], [members], names)[0].key
 
 
-def keys_of_created(
+def _snapshots_of_created(
     session: Session, site: RecordSite, exchanges: Sequence[Exchange], members: Sequence[Members], names: Names
-) -> list[object]:
-    """Return the keys of created records; those that no response tells are looked up in one list."""
+) -> list[Snapshot]:
+    """Return the keys of created records; those that no response tells are looked up in one list, and so shown whole.
+
+    The key is ABSENT where it is not found.
+    """
     if not site.resource.assigned:
-        return [one.get(site.resource.key, ABSENT) for one in members]
+        return [Snapshot(present=None, key=one.get(site.resource.key, ABSENT)) for one in members]
     keys = [created_key(session.contract, session.router, site.reader, one.response) for one in exchanges]
+    made = [Snapshot(present=None, key=key) for key in keys]
     untold = [n for n, key in enumerate(keys) if key is ABSENT]
     found = find_records(session, site, [names.marker(members[n]) for n in untold]) if untold else ()
     for n, one in zip(untold, found, strict=True):
-        keys[n] = one.key if one.present else ABSENT
-    return keys
+        made[n] = one if one.present else made[n]
+    return made
 
 
 def _create_in_bulk(
     session: Session, site: RecordSite, members: Sequence[Members], names: Names
-) -> list[object] | None:
+) -> list[Snapshot] | None:
     """Create records by a bulk request that reports keys, or whose items carry them."""
     for operation in session.contract.operations:
         if (
@@ -291,7 +272,7 @@ def _create_in_bulk(
                 break
             keys += some
         if len(keys) == len(members):
-            return keys
+            return [Snapshot(present=None, key=key) for key in keys]
     return None
 
 

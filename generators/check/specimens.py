@@ -161,9 +161,9 @@ def _single_specimen(session: Session, site: RecordSite, action: str) -> Specime
         key, request = known.key, _request_on(session, site, action, known, names)
 
     def look() -> Sequence[Snapshot]:
-        return [
-            read(session, site, key) if key is not None else find_records(session, site, [names.marker(members)])[0]
-        ]
+        if key is not None:
+            return [read(session, site, key)]
+        return find_records(session, site, [names.marker(members)], expected=())
 
     fresh = [value for value in members.values() if isinstance(value, str) and names.is_fresh(value)]
     hidden = () if is_new else [value for value in fresh if value != key]

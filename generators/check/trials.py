@@ -3,7 +3,7 @@
 Begin with `perform`; a `TrialResult` is what it returns.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -24,6 +24,7 @@ from generators.requests.single import RecordSite, write_request
 
 UNAUTHORIZED_STATUSES: Final = frozenset((401, 403))
 TAKEN_STATUSES: Final = frozenset((400, 409, 412, 422))  # of a creation with a value that is in use
+EXPECTED: Final = frozenset(("done", "untold"))  # results of items whose records are stored if all is well
 MAX_RESENDS: Final = 12  # times that unprocessed items are resent
 
 
@@ -186,13 +187,19 @@ def stored_records(
     done: TrialResult, *, target: str | None = None, slots: Sequence[int] | None = None, probe: bool = False
 ) -> dict[int, Snapshot]:
     """Return the snapshot of each slot's record after a trial."""
-    return snapshots(done.trial, reported_keys(done, target), target=target, slots=slots, probe=probe)
+    expected = [slot for slot, one in _outcomes(done, target).items() if one.result in EXPECTED]
+    told = reported_keys(done, target)
+    return snapshots(done.trial, told, target=target, slots=slots, probe=probe, expected=expected)
 
 
 def reported_keys(done: TrialResult, target: str | None = None) -> dict[int, object]:
     """Return the keys that the server reported for its records, by slot."""
-    outcomes = done.outcomes if target is None else done.by_target.get(target, {})
-    return {slot: one.id for slot, one in outcomes.items() if one.result == "done" and isinstance(one.id, str | int)}
+    outcomes = _outcomes(done, target).items()
+    return {slot: one.id for slot, one in outcomes if one.result == "done" and isinstance(one.id, str | int)}
+
+
+def _outcomes(done: TrialResult, target: str | None) -> Mapping[int, ReportedOutcome]:
+    return done.outcomes if target is None else done.by_target.get(target, {})
 
 
 def snapshots(
@@ -202,11 +209,13 @@ def snapshots(
     target: str | None = None,
     slots: Sequence[int] | None = None,
     probe: bool = False,
+    expected: Collection[int] = (),
 ) -> dict[int, Snapshot]:
     """Return the snapshot of each slot's record; UNKNOWN where its existence cannot be determined.
 
-    `told` are the keys that the server reported. `probe` creates the record once more where neither key nor list
-    can tell whether it exists; this works once, and only for records with a unique member.
+    `told` are the keys that the server reported, `expected` the slots whose records are stored if all is well. `probe`
+    creates the record once more where neither key nor list can tell whether it exists; this works once, and only for
+    records with a unique member.
     """
     wanted = list(range(len(trial.items))) if slots is None else list(slots)
     site = _at_target(trial, target)
@@ -217,7 +226,9 @@ def snapshots(
     session = trial.context.session
     found = {slot: read_record(session, site, key) for slot, key in keys.items() if key is not None}
     lost = [slot for slot in wanted if slot not in found]
-    sought = find_records(session, site, [_marker(trial, trial.items[slot]) for slot in lost])
+    markers = {slot: _marker(trial, trial.items[slot]) for slot in lost}
+    awaited = [markers[slot] for slot in lost if slot in expected]
+    sought = find_records(session, site, list(markers.values()), expected=awaited)
     for slot, one in zip(lost, sought, strict=True):
         found[slot] = _probe(trial, trial.items[slot]) if probe and one is UNKNOWN else one
     return found

@@ -13,13 +13,13 @@ from contracts.exchange.outcomes import listed_records
 from contracts.messages import ABSENT, Exchange, ExchangeHistory
 from contracts.openapi.model import Operation, Parameter
 from generators.check.laws.metamorphic import batched, invalid_cases, known_targets, mixed_cases, valid_cases
+from generators.check.lists import tells_total
 from generators.check.records import (
     CreatedRecord,
     create_records,
     find_records,
     new_record_members,
     read_record,
-    tells_total,
 )
 from generators.check.trial_setup import ItemCase, prepare_trial
 from generators.check.trials import perform, send

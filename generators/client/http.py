@@ -50,7 +50,9 @@ class Client(Protocol):
 
 
 TIMEOUT: Final = 30.0
-INTEGER_AS_FLOAT: Final = re.compile(rb"\d(?:[.]0+(?![0-9])|[eE])")  # 1.0 and 1e0 are integers of JSON Schema
+INTEGER_AS_FLOAT: Final = re.compile(
+    rb"(?:^|[\s:,\[])-?\d+(?:[.]0+(?![0-9])|(?:[.]\d+)?[eE])"
+)  # 1.0 and 1e0 are integers of JSON Schema
 FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 Selector: Final = getattr(

@@ -24,6 +24,7 @@ from generators.check.lists import (
     judge_whole,
     list_finding,
     list_page,
+    tells_total,
     walk,
     whole_list,
 )
@@ -33,7 +34,6 @@ from generators.check.records import (
     create_records,
     new_record_members,
     read_record,
-    tells_total,
 )
 from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
 from generators.check.trials import perform, reported_keys
