@@ -5,7 +5,7 @@ and is reported when it was seen twice. `find_rows` finds records.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -31,17 +31,20 @@ Fault: TypeAlias = tuple[str, str, tuple[Exchange, ...]]  # shape, what is wrong
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeList:
-    """All records of a list: their keys as text, their bodies by key, the pages, and the faults of these pages."""
+    """All records of a list: their keys as text, their bodies by key, the pages, and the faults of these pages.
+
+    `shown` has the page of each key.
+    """
 
     keys: tuple[str, ...]
     bodies: Mapping[str, object]
     pages: tuple[Exchange, ...]
+    shown: Mapping[str, Exchange] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
 
     def page_of(self, key: str) -> Exchange:
         """Return the page that shows a record; the last one where none does."""
-        marked = (one for one in self.pages if key.encode() in one.response.body)
-        return next(marked, self.pages[-1])
+        return self.shown.get(key, self.pages[-1])
 
 
 Probe: TypeAlias = Callable[[WholeList], Iterator[Fault]]
@@ -67,6 +70,7 @@ def whole_list(session: Session, site: RecordSite) -> WholeList:
         keys=tuple(key for key, *_ in rows),
         bodies={key: body for key, body, _ in rows},
         pages=tuple(exchange for exchange, _ in pages),
+        shown={key: exchange for key, _, exchange in reversed(rows)},
         faults=(*_repeated(site, rows), *_page_faults(site, pages, count, size)),
     )
 
@@ -194,7 +198,7 @@ def is_after(one: Mapping[str, object], other: Mapping[str, object], steps: Sequ
 
 
 MAX_PAGES: Final = 12  # pages of a list that are searched for one record
-TAIL: Final = 64  # records before the last new ones, that a list is searched from
+TAIL: Final = 16  # records before the last new ones, that a list is searched from
 
 Row: TypeAlias = tuple[object, Exchange, int]  # a record's body, its page, and the number of its copies
 Marks: TypeAlias = Callable[[object], Iterator[str]]

@@ -197,14 +197,14 @@ def _changed_results(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
     for name in dict.fromkeys(one.operation for one in kept):
         same = [one for one in kept if one.operation == name]
         asked_for = None if trace.contract is None else trace.contract.operation(name or "")
-        told = [
-            None if asked_for is None else comparable_reply(view, one.response, declared.outcomes, asked_for)
-            for one in same
-        ]
-        for n, (before, after) in enumerate(pairwise(told)):
+        for one, other in pairwise(same) if asked_for is not None else ():
+            told = [one.response, other.response]
+            if told[0].status == told[1].status and told[0].body == told[1].body:
+                continue
+            before, after = (comparable_reply(view, answer, declared.outcomes, asked_for) for answer in told)
             if before != after:
                 says = "the results of the finished job changed"
-                yield view_finding("job-progress", view, "results change", says, same[n], same[n + 1])
+                yield view_finding("job-progress", view, "results change", says, one, other)
                 return
 
 

@@ -4,8 +4,9 @@ Begin with `KnownRecords` and `RecordContext`.
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from random import Random
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import NAMESPACE_DNS, uuid5
@@ -42,7 +43,7 @@ class Names:
         What is drawn depends on the trial's prefix, so that no other trial has it. Raises NotApplicableError.
         """
         number, name = self.number + len(self.slots_by_value), self.text(slot)
-        for value in (name, number, str(number), *_addresses(name)):
+        for value in chain((name, number, str(number)), _addresses(name)):
             if value not in self.slots_by_value and (schema is None or schema.is_valid(value)):
                 return self.register(value, slot)
         own = Random(f"{name}/{number}")
@@ -85,10 +86,11 @@ class Names:
         return text.replace(self.prefix, "~")
 
 
-def _addresses(name: str) -> tuple[str, ...]:
-    """Return values of common formats with a name in them: email, hostname, URI, UUID."""
+def _addresses(name: str) -> Iterator[str]:
+    """Yield values of common formats with a name in them: email, hostname, URI, UUID."""
     host = f"{name.lower()}.example.com"
-    return (f"{name}@example.com", host, f"https://{host}/", str(uuid5(NAMESPACE_DNS, name)))
+    yield from (f"{name}@example.com", host, f"https://{host}/")
+    yield str(uuid5(NAMESPACE_DNS, name))
 
 
 def _draw_key(schema: Schema | None, taken: Iterable[object], rng: Random) -> object:
