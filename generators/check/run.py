@@ -27,6 +27,7 @@ from generators.errors import NotApplicableError
 from generators.oracles import reference_model, response_laws
 from generators.oracles.findings import CheckResult, CheckStatus, Experiment, Finding, Law, Model
 from generators.schemathesis_engine import coverage
+from generators.schemathesis_engine.process import SchemathesisProcess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +119,14 @@ class _CheckRun:
         self._called: set[str] = set()
         self._ended: dict[str, BulkExchange] = {}
         self._items = self._covered = 0
+        self._schemathesis: SchemathesisProcess | None = None
 
     def events(self) -> Iterator[Event]:
         """Yield the events of the whole run."""
+        with coverage.waiting_process(is_wanted=self._covers) as self._schemathesis:
+            yield from self._events()
+
+    def _events(self) -> Iterator[Event]:
         contract, chosen = self._session.contract, self._selection
         can = {reference_model.CHECK: self._model is not None, coverage.CHECK: self._covers}
         bulk = [one for one in contract.operations if one.bulk is not None and one.id in chosen.operations]
@@ -367,7 +373,7 @@ class _CheckRun:
             rate=plan.rate,
             safe=plan.read_only,
         )
-        for finding in run.findings(task) if wanted and self._budget.left else ():
+        for finding in run.findings(task, process=self._schemathesis) if wanted and self._budget.left else ():
             self._found[finding.fingerprint] = finding
             yield FindingFound(finding=finding)
         for name, answers in run.statuses.items():

@@ -6,6 +6,7 @@ Begin with `SchemathesisCoverage`. The phase: https://schemathesis.readthedocs.i
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -15,7 +16,14 @@ from contracts.messages import Exchange, Headers, Request, Response
 from contracts.openapi.model import Contract, Operation
 from generators.oracles.findings import CheckResult, Finding
 from generators.oracles.response_laws import TOO_MANY_REQUESTS
-from generators.schemathesis_engine.process import MISSING_MESSAGE, Line, SchemathesisTask, is_installed, run_task
+from generators.schemathesis_engine.process import (
+    MISSING_MESSAGE,
+    Line,
+    SchemathesisProcess,
+    SchemathesisTask,
+    is_installed,
+    run_task,
+)
 
 CHECK: Final = "coverage"
 STATEMENT: Final = "Every case that the schemas define gets a declared response; invalid requests are refused."
@@ -25,6 +33,16 @@ GENERIC_STATUSES: Final = frozenset(
 UNAUTHORIZED: Final = 401  # where the operation declares security
 INVALID_STATUSES: Final = frozenset((400, 422))  # where the operation declares no refusal of an invalid request
 TIME_USED_UP: Final = "the time budget was used up"
+
+
+@contextmanager
+def waiting_process(*, is_wanted: bool) -> Iterator[SchemathesisProcess | None]:
+    """Start the process that runs schemathesis, so that it is ready later; None where it is not wanted or installed."""
+    if not is_wanted or not is_installed():
+        yield None
+        return
+    with closing(SchemathesisProcess()) as process:
+        yield process
 
 
 class SchemathesisCoverage:
@@ -42,9 +60,18 @@ class SchemathesisCoverage:
         bulk = tuple(name for name, one in self._by_name.items() if one.bulk is not None)
         return SchemathesisTask(document=_with_operations(document, self._by_name), base=base, bulk=bulk, **more)
 
-    def findings(self, task: SchemathesisTask, is_over: Callable[[], bool] = lambda: False) -> Iterator[Finding]:
-        """Run a task and yield its findings, each once, until it ends or `is_over` returns True."""
-        for line in run_task(task, is_over) if is_installed() else ():
+    def findings(
+        self,
+        task: SchemathesisTask,
+        is_over: Callable[[], bool] = lambda: False,
+        process: SchemathesisProcess | None = None,
+    ) -> Iterator[Finding]:
+        """Run a task and yield its findings, each once, until it ends or `is_over` returns True.
+
+        `process` is one that was started before, so that nobody waits for its imports.
+        """
+        run = run_task if process is None else process.lines
+        for line in run(task, is_over) if is_installed() else ():
             operation = self._by_name.get(line["operation"])
             if line["kind"] == "trouble":
                 self._troubles[operation.id if operation is not None else ""] = line["says"]

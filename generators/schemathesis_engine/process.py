@@ -11,15 +11,15 @@ import sys
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryFile
 from threading import Thread
 from time import monotonic
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import orjson
 
@@ -133,48 +133,61 @@ def is_installed() -> bool:
 
 def run_task(task: SchemathesisTask, is_over: Callable[[], bool] = lambda: False) -> Iterator[Line]:
     """Run a task in another process and yield its lines, `trouble` when it fails or exceeds its time."""
-    with TemporaryFile() as errors, _started(task, errors) as process:
-        lines: SimpleQueue[bytes | None] = SimpleQueue()
-        reading = Thread(target=_read, args=(process, lines), daemon=True)
-        reading.start()
+    with closing(SchemathesisProcess()) as process:
+        yield from process.lines(task, is_over)
+
+
+class SchemathesisProcess:
+    """Another process that imports schemathesis, then waits for one task. `close` ends it, whatever it does."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "generators.schemathesis_engine.process"]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
+        self._errors = TemporaryFile()  # noqa: SIM115 - `close` closes it
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
+        )
+        self._lines: SimpleQueue[bytes | None] = SimpleQueue()
+        self._reading = Thread(target=self._read, daemon=True)
+        self._reading.start()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
+    def lines(self, task: SchemathesisTask, is_over: Callable[[], bool] = lambda: False) -> Iterator[Line]:
+        """Run a task and yield its lines, `trouble` when it fails or exceeds its time."""
+        self._send(task)
+        yield from _report_lines(self._lines, monotonic() + task.seconds + END_TIMEOUT, is_over, self._exit_text)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        with self._process, self._errors:  # waits for it, and closes its pipes
+            self._reading.join()
+
+    def _send(self, task: SchemathesisTask) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         try:
-            yield from _report_lines(
-                lines, monotonic() + task.seconds + END_TIMEOUT, is_over, partial(_exit_text, process, errors)
-            )
-        finally:
-            process.kill()
-            reading.join()
+            self._process.stdin.write(task.to_json())
+            self._process.stdin.flush()  # and not closed: its end tells the other process that this one is gone
+        except BrokenPipeError:  # it has ended by itself, which is told when nothing comes from it
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
 
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
 
-def _started(task: SchemathesisTask, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "generators.schemathesis_engine.process"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
-    process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
-    )
-    assert process.stdin is not None  # noqa: S101 - it is a pipe
-    try:
-        process.stdin.write(task.to_json())
-        process.stdin.flush()  # and not closed: its end tells the other process that this one is gone
-    except BrokenPipeError:  # it has ended by itself, which is told when nothing comes from it
-        with suppress(BrokenPipeError):
-            process.stdin.close()
-    return process
-
-
-def _read(process: subprocess.Popen[bytes], lines: "SimpleQueue[bytes | None]") -> None:
-    assert process.stdout is not None  # noqa: S101 - it is a pipe
-    for line in process.stdout:
-        lines.put(line)
-    lines.put(None)
-
-
-def _exit_text(process: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
-    """Return how the process ended that should have reported more."""
-    code = process.wait()
-    errors.seek(0)
-    said = errors.read().decode(errors="replace").strip().splitlines()
-    return f"its process exited with code {code}{f': {said[-1][:MAX_ERROR_CHARS]}' if said else ''}"
+    def _exit_text(self) -> str:
+        """Return how the process ended that should have reported more."""
+        code = self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f"its process exited with code {code}{f': {said[-1][:MAX_ERROR_CHARS]}' if said else ''}"
 
 
 def _report_lines(
@@ -205,8 +218,13 @@ MAX_BODY_BYTES = 1 << 20  # of a body that is passed on
 
 
 def main() -> None:
-    """Run one task."""
-    task = orjson.loads(sys.stdin.buffer.readline())
+    """Import what takes time, then run one task."""
+    with suppress(Exception):  # which is told when there is a task
+        import_module("schemathesis.engine")
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return
+    task = orjson.loads(line)
     Thread(target=_exit_with_parent, daemon=True).start()
     out, sys.stdout = sys.stdout, sys.stderr  # nothing but our lines goes there
     for line in _guarded_lines(task):

@@ -18,11 +18,12 @@ TASK = SchemathesisTask(
     document={"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": PATHS}, base=NOBODY
 )
 WAITING = f"""
-import os, sys
-from generators.schemathesis_engine.process import _started
-from generators.schemathesis_engine.process import SchemathesisTask
-process = _started(SchemathesisTask(document={TASK.document!r}, base={NOBODY!r}), open(os.devnull, "wb"))
+import sys
+from generators.schemathesis_engine.process import SchemathesisProcess, SchemathesisTask
+process = SchemathesisProcess()
+lines = process.lines(SchemathesisTask(document={TASK.document!r}, base={NOBODY!r}), lambda: True)
 print(process.pid, flush=True)
+list(lines if sys.argv[1:] else ())  # which sends the task, and waits for nothing
 sys.stdin.read()
 """
 
@@ -44,10 +45,11 @@ def test_it_ends_when_its_time_is_over():
     assert next(asked) == 2
 
 
-def test_it_ends_with_the_process_that_wanted_it():
+@pytest.mark.parametrize("task", [(), ("sent",)], ids=["it waits for a task", "it has one"])
+def test_it_ends_with_the_process_that_wanted_it(task):
     """A campaign that is killed leaves nothing behind."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
-    command = [sys.executable, "-c", WAITING]
+    command = [sys.executable, "-c", WAITING, *task]
     with child(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as campaign:
         inner = int(campaign.stdout.readline())
         os.kill(campaign.pid, signal.SIGKILL)
