@@ -109,7 +109,6 @@ def _judge_results(trials: Sequence[Trial], options: SendOptions, sent: Sequence
 
 
 FEW_ITEMS: Final = 5
-EARLY_POLLS: Final = 3
 UNLIKELY_DIGITS: Final = 10  # ids of fewer are longer where no job is to have them
 POLLS_AFTER_END: Final = 3
 GONE_STATUSES: Final = frozenset(("404", "410"))
@@ -132,27 +131,33 @@ def overlap(context: SiteContext) -> Iterator[Finding]:
 
 
 def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Finding]:
-    """Poll two jobs of different sizes alternately, and judge whether the first acts too early."""
+    """Post two jobs of different sizes, poll them alternately, and judge whether the second acts too early.
+
+    It may have to wait for the first one, so that there is time to look.
+    """
     session = context.session
-    first = prepare_trial(context, valid_cases(context, min(FEW_ITEMS, context.bulk.items.max or FEW_ITEMS)))
-    initial = snapshots_before(first)
-    second = prepare_trial(context, _some_fail(context))
-    sent = send(first, options)
-    view = view_of(session, sent)
+    second = prepare_trial(context, valid_cases(context, min(FEW_ITEMS, context.bulk.items.max or FEW_ITEMS)))
+    initial = snapshots_before(second)
+    first = prepare_trial(context, _some_fail(context))
+    other, sent = send(first, options), send(second, options)
+    is_job, view = bool(view_of(session, other).traces), view_of(session, sent)
+    if not view.traces and is_job:  # there may be one at a time
+        follow(session, other)
+        view = view_of(session, sent := send(second, options))
     if not view.traces:
         return
-    for _ in range(EARLY_POLLS):
-        request_jobs(session, view, view.traces[0].declared.poll)
-    early = snapshots(first, {})
+    poll, rounds = view.traces[0].declared.poll, []
+    for slots in (range(1), range(len(second.items))):
+        request_jobs(session, view, poll)
+        rounds.append(snapshots(second, {}, slots=slots))
     request_results(session, view)
-    request_jobs(session, view, view.traces[0].declared.poll)
-    other = send(second, options)
-    follow(session, sent)
-    if view_of(session, other).traces:
-        follow(session, other)
-        request_jobs(session, view, view.traces[0].declared.poll)
-        request_results(session, view)
-    yield from _too_early(first, view_of(session, sent), initial, early)
+    request_jobs(session, view, poll)
+    for one in (other, sent) if is_job else (sent,):
+        follow(session, one)
+    request_jobs(session, view, poll)
+    request_results(session, view)
+    told = view_of(session, sent)
+    yield from next((found for early in rounds if (found := [*_too_early(second, told, initial, early)])), [])
 
 
 def _some_fail(context: SiteContext) -> list[ItemCase]:

@@ -5,6 +5,7 @@ answer about what belongs elsewhere is that about what never existed, and what i
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
@@ -237,20 +238,28 @@ def _options(context: SiteContext, values: object, as_job: str | None = None) ->
 
 
 def _references(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
-    """Refer to a record that belongs elsewhere: the item fails."""
-    session, resource, cases = context.session, context.resource, _cases(context, existing=False)
-    named = next(((name, one) for name, one in resource.references.items() if one != resource.name), None)
-    site = next(iter(experiment_site(session, named[1])), None) if named is not None else None
-    if named is None or site is None or not cases or not place.is_parallel:
-        return
+    """Refer to a record that belongs elsewhere: the item fails. One reference is tried, of those that can be made."""
+    resource, cases = context.resource, _cases(context, existing=False)
+    named = {name: one for name, one in resource.references.items() if one != resource.name}
+    for member in sorted(named, key=lambda one: one not in resource.required) if cases and place.is_parallel else ():
+        with suppress(NotApplicableError):
+            yield from _referred(context, place, cases[0], member)
+            return
+
+
+def _referred(context: SiteContext, place: Elsewhere, case: ItemCase, member: str) -> Iterator[Finding]:
+    session, name = context.session, context.resource.references[member]
+    site = next(iter(experiment_site(session, name)), None)
+    if site is None:
+        raise NotApplicableError(f"no {name} can be made")
     session.identity = place.owner
     parent = created_record(session, place.own_site(site), session.names())
     session.identity = place.caller
-    trial = prepare_trial(replace(context, site=place.other_site(context.site)), cases[:1])
-    _set_member(trial, named[0], parent.key)
+    trial = prepare_trial(replace(context, site=place.other_site(context.site)), [case])
+    _set_member(trial, member, parent.key)
     done = perform(trial, _options(context, place.there))
     if done.result(0) == "done":
-        says = f"an item that refers to a {named[1]} that does not belong to {place.what} is done"
+        says = f"an item that refers to a {name} that does not belong to {place.what} is done"
         yield law_finding(context.operation, "a reference elsewhere is resolved", says, done.view.exchange)
 
 

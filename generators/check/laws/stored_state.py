@@ -33,7 +33,7 @@ from generators.requests.options import actions_of, units_of
 from generators.requests.single import record_request
 
 VALID_ITEMS = 4  # around the failing one
-NEAR_STEPS: Final = (1, -1, 2**31, 2**32, 2**53)  # from a key to keys that a number type may confuse with it
+NEAR_STEPS: Final = (1, -1, 2**21, -(2**21), 2**31, 2**32, 2**53)  # to keys that number types may take for one
 NUMBER_ENDS: Final = (2**31 - 1, 2**31, 2**32, 2**53, 2**53 + 1, 2**63 - 1)
 
 
