@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from contracts.bulk.jobs import ActiveJobs, JobDuration
 from contracts.bulk.lists import ListRules, Pagination, placeholders_of
+from contracts.bulk.normalisation import Rules
 
 Location: TypeAlias = str
 SetMembers: TypeAlias = Mapping[Location, object]
@@ -357,10 +358,11 @@ class Resource:
     changes. `consistency` is the time after which reads show a write at the latest. `assigned`: the server makes the
     key. `unique` are tuples of payload members whose values differ between records, `references` maps a payload member
     to the resource whose key it has, `required` are members that a new record must have, `defaults` fill absent ones of
-    it. `restrict`: a record that others refer to cannot be deleted. `ignore_case`: case of member names does not count.
-    `lookups` are templates of JSON values that may replace a key: `{member}` is the value of a member of the record.
-    `payload` is where a record that is shown has its payload, `created` and `modified` where it has the times of its
-    first and last write, `set_members` are further ones. `inferred`: no `x-` member names it. `extras` are its others.
+    it, `normalize` says how values are changed before they are stored. `restrict`: a record that others refer to cannot
+    be deleted. `ignore_case`: case of member names does not count. `lookups` are templates of JSON values that may
+    replace a key: `{member}` is the value of a member of the record. `payload` is where a record that is shown has its
+    payload, `created` and `modified` where it has the times of its first and last write, `set_members` are further
+    ones. `inferred`: no `x-` member names it. `extras` are its others.
     """
 
     name: str
@@ -375,6 +377,7 @@ class Resource:
     references: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     defaults: Mapping[str, object] = field(default_factory=dict)
+    normalize: Rules = field(default_factory=dict)
     restrict: bool = False
     ignore_case: bool = False
     lookups: tuple[object, ...] = ()

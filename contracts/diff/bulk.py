@@ -337,6 +337,7 @@ RESOURCE_RULES: Final[dict[str, CompareValues]] = {
     "references": map_entries(removed="info", added="error"),
     "required": list_entries(removed="info", added="error"),
     "defaults": map_entries(removed="warning", changed="warning", added="info"),
+    "normalize": map_entries(added="error"),
     "restrict": flag(on="error"),
     "ignore_case": flag(off="error"),
     "lookups": list_entries(removed="error", added="info"),

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 from jsonschema_rs import ValidationError as CompileError
 
+from contracts.bulk.lists import placeholders_of
 from contracts.bulk.model import Bulk
 from contracts.errors import Fault
 from contracts.messages import ABSENT
@@ -203,7 +204,7 @@ def _declaration_schema(name: str) -> PublishedSchema:
 
 def check_meaning(contract: Contract, shown: str) -> list[Fault]:
     """Return the mistakes of a contract whose parts are well formed: unknown names, what nothing serves."""
-    checks = (_named_operations, _named_resources, _named_scopes, unserved)
+    checks = (_named_operations, _named_resources, _named_scopes, _normalised, unserved)
     return [
         Fault(file=shown, pointer=pointer, fact=fact, cure=cure)
         for check in checks
@@ -241,6 +242,21 @@ def _named_resources(contract: Contract) -> Mistakes:
                     f"'{name}' is no resource.",
                     did_you_mean(name, contract.resources) or "Add it to x-resources.",
                 )
+
+
+def _normalised(contract: Contract) -> Mistakes:
+    for one in contract.resources.values():
+        schema = None if one.schema is None else contract.schemas.schema(one.schema)
+        known = schema.members() if schema is not None else {}
+        looked_up = [name for template in one.lookups for name in placeholders_of(template)]
+        exact = {one.key, one.version, one.tombstone, *one.references, *looked_up, *(n for g in one.unique for n in g)}
+        for name in one.normalize:
+            pointer = f"/x-resources/{escape(one.name)}/normalize/{escape(name)}"
+            if name in exact:
+                fact = f"'{name}' identifies records: what is sent and what is stored must be the same."
+                yield pointer, fact, "Leave it out, or constrain its schema."
+            elif known and name not in known:
+                yield pointer, f"'{name}' is no member of {one.name}.", did_you_mean(name, known) or "Leave it out."
 
 
 def _named_scopes(contract: Contract) -> Mistakes:

@@ -10,8 +10,10 @@ from typing import Final
 
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import json_of
-from contracts.messages import ABSENT, Exchange, Response, essence
-from contracts.openapi.model import ClientIdentity, Operation
+from contracts.messages import ABSENT, Exchange, essence
+from contracts.openapi.model import ClientIdentity, Contract, Operation
+from contracts.schemas.equality import declared_part
+from contracts.schemas.schema_set import Schema
 from generators.check.records import CreatedRecord, Snapshot, create_records, new_record_members
 from generators.client.session import Session
 from generators.oracles.findings import Finding
@@ -20,6 +22,8 @@ from generators.requests.single import RecordSite
 
 LAW: Final = "isolation"
 NOWHERE: Final = "bulkproofnone"  # a value of a scope that nobody has
+CONFIRMATIONS: Final = 2
+ANSWERS: Final = ("foreign", "never", "other")
 UNRELATED_STATUS: Final = frozenset((408, 429, 503))
 
 
@@ -141,8 +145,11 @@ class Answers:
     words: Sequence[str]
 
 
-def compared(operation: Operation, answers: Answers) -> Iterator[Finding]:
-    """Yield when the answers differ in more than the names in them, and in what differs anyway."""
+def compared(session: Session, operation: Operation, answers: Answers) -> Iterator[Finding]:
+    """Yield when the answers differ in more than the names in them, and in what differs anyway.
+
+    What an answer tells by chance, such as how long it took, is not told again: differences are asked for twice more.
+    """
     got, wanted = answers.foreign.response, answers.never.response
     if {got.status, wanted.status} & UNRELATED_STATUS:
         return
@@ -151,25 +158,46 @@ def compared(operation: Operation, answers: Answers) -> Iterator[Finding]:
         says = f"{answers.what} was answered with {got.status}, although it belongs elsewhere"
         yield law_finding(operation, "is reached from elsewhere", says, *shown)
         return
-    one, two, three = (_parts(part.response, answers.words) for part in (*shown, answers.other))
-    steady = {at for at in two.keys() | three.keys() if two.get(at, ABSENT) == three.get(at, ABSENT)}
-    more = one.keys() - two.keys() - three.keys()
-    unlike = sorted(at for at in steady | more if one.get(at, ABSENT) != two.get(at, ABSENT))
+    unlike = _differences(session.contract, answers)
+    for _ in range(CONFIRMATIONS if unlike else 0):
+        again = [session.probe(one.request) for one in (answers.foreign, answers.never, answers.other)]
+        unlike &= _differences(
+            session.contract, Answers(what="", words=answers.words, **dict(zip(ANSWERS, again, strict=True)))
+        )
     if unlike:
-        differs = f", {unlike[0]} differs" if got.status == wanted.status else ""
+        differs = f", {min(unlike)} differs" if got.status == wanted.status else ""
         says = f"{answers.what} is answered otherwise than one that never existed "
         says += f"({got.status} and {wanted.status}{differs})"
         yield law_finding(operation, "its existence is told elsewhere", says, *shown)
 
 
-def _parts(response: Response, words: Sequence[str]) -> dict[str, object]:
-    """Return status, media type and the parts of the body, with names that mean the same made equal."""
+def _differences(contract: Contract, answers: Answers) -> set[str]:
+    """Return the parts of the answer about what belongs elsewhere that the others agree on, and it does not have so."""
+    asked = (answers.foreign, answers.never, answers.other)
+    one, two, three = (_parts(contract, exchange, answers.words) for exchange in asked)
+    steady = {at for at in two.keys() | three.keys() if two.get(at, ABSENT) == three.get(at, ABSENT)}
+    more = one.keys() - two.keys() - three.keys()
+    return {at for at in steady | more if one.get(at, ABSENT) != two.get(at, ABSENT)}
+
+
+def _parts(contract: Contract, exchange: Exchange, words: Sequence[str]) -> dict[str, object]:
+    """Return status, media type and the declared parts of the body, with names that mean the same made equal."""
+    response = exchange.response
     text = response.body.decode("utf-8", "replace")
     for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, "7" * len(word) if word.isdecimal() else "~")
     data = json_of(text.encode())
-    body = dict(_leaves(data, "the body")) if data is not ABSENT else {"the body": text}
+    schema = _schema_of(contract, exchange)
+    shown = declared_part(schema, data) if schema is not None and data is not ABSENT else data
+    body = dict(_leaves(shown, "the body")) if data is not ABSENT else {"the body": text}
     return {"status": response.status, "media type": essence(response.headers.get("Content-Type")), **body}
+
+
+def _schema_of(contract: Contract, exchange: Exchange) -> Schema | None:
+    operation = contract.operation(exchange.operation or "")
+    declared = operation.response(exchange.response.status) if operation is not None else None
+    media = declared.media(exchange.response.headers.get("Content-Type")) if declared is not None else None
+    return media.schema if media is not None else None
 
 
 def _leaves(value: object, at: str) -> Iterator[tuple[str, object]]:

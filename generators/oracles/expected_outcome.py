@@ -140,6 +140,9 @@ def _payload(effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutc
 def _fit(effect: IntendedEffect, members: Mapping[str, object], *, is_whole: bool) -> Iterator[ExpectedOutcome]:
     """Yield what is wrong with members by themselves, and if they are the whole record with all of them together."""
     record_type = effect.record_type
+    if not record_type.is_exact(members):
+        yield OPEN
+        return
     if not effect.partial:
         if not record_type.is_valid(members):
             wrong = [name for name, value in members.items() if not record_type.accepts(name, value)]

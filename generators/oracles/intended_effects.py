@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from contracts.bulk.model import Resource
+from contracts.bulk.normalisation import stored_forms
 from contracts.exchange.bulk_request import BulkItem, target_parameters
 from contracts.exchange.locations import ParsedRequest, chosen_by, find, is_outside, locate
 from contracts.exchange.outcomes import RepresentationReader, representation_reader
@@ -18,7 +19,7 @@ from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import types_of
 from contracts.schemas.equality import canonical, difference_at, equivalent, has_spellings, key_text
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import parse_digits, pointer_of
+from contracts.syntax.text import parse_digits, pointer_of, short
 from generators.oracles.state_model import RecordSet, StateModel
 from generators.requests.calls import lookup_members
 
@@ -76,6 +77,24 @@ class RecordType:
     def is_equivalent(self, name: str, one: object, other: object) -> bool:
         """Return whether two values of a member are equal in any of their notations."""
         return equivalent(self.schemas.get(name), one, other)
+
+    def reads_as(self, name: str, written: object, read: object) -> bool:
+        """Return whether a member that was written as one value may be read as another one, in any notation."""
+        forms = stored_forms(self.resource.normalize, name, written)
+        return any(self.is_equivalent(name, form, read) for form in forms)
+
+    def storing_note(self, name: str, written: object) -> str:
+        """Return, as the end of a sentence, how a member is stored that was written as a value, "" for as it is."""
+        form = stored_forms(self.resource.normalize, name, written)[0]
+        return "" if form == written else f", which is stored as {short(form)}"
+
+    def is_exact(self, members: Mapping[str, object]) -> bool:
+        """Return whether members are valid, or not, whatever their values are normalised to."""
+        rules = self.resource.normalize
+        forms = [(name, value, stored_forms(rules, name, value)) for name, value in members.items() if name in rules]
+        return all(
+            self.accepts(name, one) == self.accepts(name, value) for name, value, found in forms for one in found
+        )
 
     def pointer(self, name: str, one: object, other: object) -> str:
         """Return the JSON Pointer of what differs between two values of a member."""

@@ -114,10 +114,10 @@ class EarlyRead(NamedTuple):
             return self.entry.present is True and self.shown is None
         if self.shown is None or self.entry.present is False:
             return self.shown is not None
-        wanted, shown, same = effect.members or {}, self.shown, effect.record_type.is_equivalent
+        wanted, shown, reads_as = effect.members or {}, self.shown, effect.record_type.reads_as
         known = {name: self.entry.members[name] for name in wanted if name in self.entry.members}
         return any(
-            not same(name, old, wanted[name]) and same(name, shown.get(name), wanted[name])
+            not reads_as(name, wanted[name], old) and reads_as(name, wanted[name], shown.get(name))
             for name, old in known.items()
         )
 
@@ -307,8 +307,8 @@ class ReadOracle:
         observation = (CHANGED, by, entry.where.resource, name)
         stuck = (UNCHANGED, *observation[1:])
         same = partial(self._record_types[entry.where.resource].is_equivalent, name)
-        if same(wanted, got):
-            is_change = before and by != REVIVAL and not any(one is ANY_VALUE or same(one, wanted) for one in before)
+        if self._record_types[entry.where.resource].reads_as(name, wanted, got):
+            is_change = before and by != REVIVAL and not any(one is ANY_VALUE or same(one, got) for one in before)
             if is_change and observation not in self._observations:
                 self._observations[observation] = self._observations[CHANGED, REVIVAL, *observation[2:]] = got, exchange
                 yield from self._stuck_findings(entry, name, stuck)
@@ -319,7 +319,8 @@ class ReadOracle:
             self._observations.setdefault(stuck, (got, exchange))
             return
         shape = UNCHANGED_SHAPE if is_old else "member is lost" if got is None else "member reads otherwise"
-        says = f"'{name}' of {_record_text(entry)} is {short(got)}, but {short(wanted)} was written"
+        note = self._record_types[entry.where.resource].storing_note(name, wanted)
+        says = f"'{name}' of {_record_text(entry)} is {short(got)}, but {short(wanted)} was written{note}"
         yield self._finding(entry, shape_at(shape, pointer), says, exchange)
 
     def _stuck_findings(self, entry: RecordState, name: str, stuck: tuple[str, ...]) -> Iterator[Finding]:

@@ -33,9 +33,9 @@ class RecordFactory:
     """Creates the members of one resource's records.
 
     `fallback` is the payload's schema for a resource without one, `target_schema` that of the item's target
-    location, None without one. `unique` are members that must be unique, alone or together; `free` are those with
-    no constraint beyond their schema: no key, reference, tombstone or version, and not unique. `profile` is the spread
-    of values.
+    location, None without one. `unique` are members that must be unique, alone or together; `free` are those with no
+    constraint beyond their schema: no key, reference, tombstone or version, not unique and not normalised. `profile` is
+    the spread of values.
     """
 
     __slots__ = (
@@ -76,7 +76,8 @@ class RecordFactory:
 
         self._own = self._independent_members()
         self.unique = frozenset(name for group in (resource.unique if resource is not None else ()) for name in group)
-        bound = () if resource is None else (resource.key, resource.tombstone, resource.version, *resource.references)
+        names = () if resource is None else (resource.key, resource.tombstone, resource.version)
+        bound = (*names, *(() if resource is None else (*resource.references, *resource.normalize)))
         self.free = tuple(name for name in self.members if name not in bound and name not in self.unique)
 
     def _independent_members(self) -> Mapping[str, bool] | None:
@@ -301,7 +302,8 @@ class RecordFactory:
         self, values: Mapping[str, Any], rng: Random, *, spared: Collection[str], keywords: tuple[str, ...] = ()
     ) -> Iterator[Mutation]:
         """Yield mutations that make one member invalid that is not `spared`, members in random order."""
-        names = [name for name in values if name in self.members and name not in spared]
+        normalised = self.resource.normalize if self.resource is not None else {}  # to what may be valid again
+        names = [name for name in values if name in self.members and name not in spared and name not in normalised]
         for name in rng.sample(names, len(names)):
             for mutation in invalid_variants(self.members[name], values[name], rng, keywords=keywords):
                 pointer = f"/{escape(name)}{mutation.pointer}"
@@ -335,7 +337,7 @@ class RecordFactory:
         wanted = [] if resource.assigned else [resource.key]
         groups = [[name for name in group if name not in resource.references] for group in resource.unique]
         wanted += [group[0] for group in groups if group and not set(group) & set(wanted)]
-        texts = (one for one in self.members if one not in resource.references)
+        texts = (one for one in self.members if one not in resource.references and one not in resource.normalize)
         marks = [name for name in texts if self.members[name].is_valid(FRESH_NAME_SAMPLE)] if not wanted else []
         wanted += [name for name in self._required if name in marks][:1] or marks[:1]
         return {

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from contracts.bulk.model import Resource
+from contracts.bulk.normalisation import normaliser
 from contracts.exchange.locations import is_outside, put_at
 from contracts.messages import Headers, Response
 from contracts.openapi.inference import KeyType, key_type
@@ -14,7 +15,7 @@ from contracts.openapi.security import challenge, client_of, is_authorised
 from contracts.schemas.schema_set import Schema
 from generators.data.completion import fitted, time_text
 from generators.errors import UnsatisfiableError
-from mockserver.api.model import Api, Entries, Hooks, ItemRun, Members, Refusal, RequestContext, problem
+from mockserver.api.model import Api, Entries, Hooks, ItemRun, Members, Prepare, Refusal, RequestContext, problem
 from mockserver.bulk.outcome_entries import declared_entry
 from mockserver.bulk.outcome_rendering import status_of
 from mockserver.bulk.prepared_api import prepared
@@ -146,6 +147,15 @@ def _changes(payload: object) -> Members:
     return {}
 
 
+def prepare(run: ItemRun, resource: Resource) -> Prepare | None:
+    """Return what normalises the members of a resource before they are stored, None where they are stored as sent."""
+    del run
+    if not resource.normalize:
+        return None
+    normalised = normaliser(resource.normalize)
+    return lambda _, changes: list(map(normalised, changes))
+
+
 def new_keys(run: ItemRun, resource: Resource) -> Callable[[int], Sequence[Key]]:
     """Name records by the next UUID, by a counter where the schema requires a number, else as the schema wants it."""
     ids, kind, keys = run.api_state.ids, f"{run.scope}/{resource.name}", key_type(run.api.contract, resource)
@@ -263,7 +273,7 @@ DEFAULT_HOOKS: Final = Hooks(
     may_see_job=sees,
     precedence=precedence,
     changed_members=changes,
-    prepare=None,
+    prepare=prepare,
     resolve=None,
     new_keys=new_keys,
     job_id=job_id,

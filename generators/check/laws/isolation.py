@@ -122,7 +122,7 @@ def _called(session: Session, operation: Operation, site: RecordSite, place: Els
         never, other = map(session.probe, nowhere)
         words = [*map(str, (known.key, *keys)), *place.there.values(), *(place.nowhere or {}).values()]
         answers = Answers(what=what, foreign=foreign, never=never, other=other, words=words)
-        yield from compared(operation, answers)
+        yield from compared(session, operation, answers)
     if place.is_parallel and action != "read" and created_twin(session, there, known, names) is not None:
         foreign = session.probe(asked(there, known.key))
     session.identity = place.owner
@@ -154,7 +154,9 @@ def _listed(session: Session, operation: Operation, site: RecordSite, place: Els
         foreign, never = map(session.probe, asked)
         words = [*place.there.values(), *place.nowhere.values()]
         what = f"a list asked for by {place.what}"
-        yield from compared(operation, Answers(what=what, foreign=foreign, never=never, other=never, words=words))
+        yield from compared(
+            session, operation, Answers(what=what, foreign=foreign, never=never, other=never, words=words)
+        )
     elif place.is_parallel:
         session.identity = place.owner
         names = session.names()
@@ -311,7 +313,9 @@ def _job(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
         calls = [JobCall(operation=name, job=one, target=view.traces[0].target, given=values) for one in ids]
         foreign, never, other = (session.probe(job_request(session, view, one)) for one in calls)
         what = f"a job asked for by {name} from {place.what}"
-        yield from compared(context.operation, Answers(what=what, foreign=foreign, never=never, other=other, words=ids))
+        yield from compared(
+            session, context.operation, Answers(what=what, foreign=foreign, never=never, other=other, words=ids)
+        )
     session.identity = place.owner
     end = next((trace.end for trace in follow(session, exchange).traces), None)
     if end is not None and end.state == "cancelled":
@@ -335,4 +339,6 @@ def _fan_out(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
     foreign, never = map(session.probe, asked)
     words = [*place.there.values(), *place.nowhere.values()]
     what = f"a request for the target of {place.what}"
-    yield from compared(context.operation, Answers(what=what, foreign=foreign, never=never, other=never, words=words))
+    yield from compared(
+        session, context.operation, Answers(what=what, foreign=foreign, never=never, other=never, words=words)
+    )

@@ -191,7 +191,8 @@ def _change(context: SiteContext, filler: int, changed: dict[str, Any]) -> LateC
     try:
         changed |= trial.maker.fresh_change(trial.record_context("late"), "late", shown, trial_item.content.values)
     except NotApplicableError:  # there is but one member: the item then changes none
-        changed |= {name: value for name, value in trial_item.content.values.items() if name != own}
+        exact = {own, *context.resource.normalize}
+        changed |= {name: value for name, value in trial_item.content.values.items() if name not in exact}
         _write(trial, {name: value for name, value in trial_item.content.values.items() if name == own})
     members = changed if action == "update" or context.resource.assigned else {own: known.key, **changed}
     request = write_request(context.site, action, members, key=known.key, version=known.version).request()

@@ -1,10 +1,12 @@
 """Laws on the stored state: atomic, reuse and stale-version, and the check of effects. Begin with `effect`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+from contracts.bulk.normalisation import stored_forms
 from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
 from contracts.exchange.locations import choose
@@ -12,7 +14,7 @@ from contracts.exchange.preconditions import is_next
 from contracts.messages import ABSENT
 from contracts.openapi.model import Operation
 from contracts.openapi.parameters import read_text
-from contracts.schemas.equality import difference_at, equivalent
+from contracts.schemas.equality import difference_at, equal, equivalent
 from contracts.syntax.text import parse_digits, pointer_of, short
 from generators.check.laws.metamorphic import (
     batched,
@@ -34,6 +36,7 @@ from generators.requests.single import record_request
 
 VALID_ITEMS = 4  # around the failing one
 NEAR_STEPS: Final = (1, -1, 2**21, -(2**21), 2**31, 2**32, 2**53)  # to keys that number types may take for one
+UNLIKE_STORED: Final = (" Two Words  ", " aB ", "aB", " ab ", "ab ", 12.34567, 0.987654321)
 NUMBER_ENDS: Final = (2**31 - 1, 2**31, 2**32, 2**53, 2**53 + 1, 2**63 - 1)
 
 
@@ -269,10 +272,33 @@ def effect(context: SiteContext) -> Iterator[Finding]:
     most = max_independent_items(context)
     sets = [*batched([*right, *wrong, *right], most), *batched(() if shared else odd, most)]
     yield from run_each(sets, partial(_judge_effects, context))
+    if context.resource.normalize and not shared:
+        with suppress(NotApplicableError):
+            yield from _judge_effects(context, right[:most], prepare=_unlike_stored)
 
 
-def _judge_effects(context: SiteContext, cases: Sequence[ItemCase]) -> Iterator[Finding]:
+def _unlike_stored(trial: Trial) -> None:
+    """Give members that are declared to be normalised values that are not yet as they are stored."""
+    rules, schemas = trial.context.resource.normalize, trial.maker.members
+    samples: dict[str, object] = {}
+    for name in rules.keys() & schemas.keys():
+        forms = [(value, stored_forms(rules, name, value)) for value in UNLIKE_STORED]
+        fitting = [(value, found) for value, found in forms if all(map(schemas[name].is_valid, (value, *found)))]
+        unlike = [value for value, found in fitting if not any(equal(value, one) for one in found)]
+        samples |= {name: unlike[0]} if unlike else {}
+    if not samples:
+        raise NotApplicableError("no value is stored otherwise than it is sent")
+    for n, one in enumerate(trial.items):
+        if one.case.action != "delete":
+            content = replace(one.content, members={**one.content.values, **samples})
+            trial.items[n] = replace(one, content=content, raw=trial.context.item(content, trial.rng(f"raw{n}")))
+
+
+def _judge_effects(
+    context: SiteContext, cases: Sequence[ItemCase], prepare: Callable[[Trial], None] = lambda _: None
+) -> Iterator[Finding]:
     trial = prepare_trial(context, cases)
+    prepare(trial)
     initial = snapshots_before(trial)
     done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
     after = stored_records(done)
@@ -308,8 +334,11 @@ def _judge_done(
     elif case.action != "delete" and after.members is not None:
         for name, wanted in _expected_members(trial, trial_item, initial).items():
             got = after.members.get(name)
-            if not equivalent(trial.maker.members.get(name), got, wanted):
-                says = f"item {trial_item.slot} ({case}) is done, and '{name}' reads {short(got)}, not {short(wanted)}"
+            forms = stored_forms(trial.context.resource.normalize, name, wanted)
+            if not any(equivalent(trial.maker.members.get(name), got, form) for form in forms):
+                says = (
+                    f"item {trial_item.slot} ({case}) is done, and '{name}' reads {short(got)}, not {short(forms[0])}"
+                )
                 pointer = f"{pointer_of((name,))}{difference_at(trial.maker.members.get(name), got, wanted)}"
                 shape = shape_at(f"{case.action} stores something else", pointer)
                 yield trial_finding(EFFECT, shape, says, done, initial, after)

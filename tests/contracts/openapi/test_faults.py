@@ -250,6 +250,20 @@ def test_the_document_to_be_broken_is_sound(tmp_path):
             "Did you mean 'thing'?",
         ),
         (
+            "/x-resources/thing/normalize",
+            {"id": ["trim"]},
+            "/x-resources/thing/normalize/id",
+            "'id' identifies records: what is sent and what is stored must be the same.",
+            "Leave it out, or constrain its schema.",
+        ),
+        (
+            "/x-resources/thing/normalize",
+            {"name": ["trimmed"]},
+            "/x-resources/thing/normalize/name/0",
+            '"trimmed" is not known here.',
+            "Did you mean 'trim'?",
+        ),
+        (
             "/x-scopes",
             {"tenant": ["a", "b"]},
             "/x-scopes/tenant",

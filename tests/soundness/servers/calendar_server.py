@@ -34,6 +34,7 @@ SWITCHES = {
     "others": "other clients create, change and delete records meanwhile",
     "slow": "jobs take long, and are asked for with Retry-After",
     "busy": "now and then the answer is 429 with Retry-After",
+    "normalised": "texts are trimmed and in lower case, numbers rounded, as declared",
     "revived": "a device that was deleted and comes back keeps a member, or does not",
 }
 WITHIN = 0.1  # seconds after which reads are up to date, with `eventual`
@@ -52,6 +53,9 @@ def document(switches=()):
             resource["consistency"] = {"within": f"PT{WITHIN}S"}
     if "opaque" in switches:
         found["x-resources"]["events"]["versioning"] = "opaque"
+    if "normalised" in switches:
+        found["x-resources"]["devices"]["normalize"] = {"colour": ["trim", "lowercase"]}
+        found["x-resources"]["events"]["normalize"] = {"note": ["trim"], "price": [{"round": 2}]}
     return found
 
 

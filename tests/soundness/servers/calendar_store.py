@@ -48,6 +48,7 @@ class Store:
 
     def __init__(self, schemas, is_on, seed):
         self.is_on, self.rng = is_on, random.Random(seed)
+        self.ways = [(None, str.lower), (" ", str.casefold)][seed % 2]
         self.devices, self.events = Table(), Table()
         self.graves = {}
         self.last_id, self.last_version = 100, 1000
@@ -66,7 +67,19 @@ class Store:
         given = {one: members[one] for one in members if one in known and not known[one].get("readOnly")}
         if not self.valid[name](given):
             raise RefusedError(400, "a member is not valid")
-        return given
+        return self.normalised(given) if self.is_on("normalised") else given
+
+    def normalised(self, members):
+        """Return members as they are stored; of what the rules leave open, one way or the other by the seed."""
+        blanks, lower = self.ways
+        ways = {
+            "colour": lambda text: lower(text.strip(blanks)),
+            "note": lambda text: text.strip(blanks),
+            "price": lambda number: round(number, 2),
+        }
+        return {
+            name: ways[name](value) if name in ways and value is not None else value for name, value in members.items()
+        }
 
     def stamp(self, record, old=None):
         """Return a record with what the server sets."""
