@@ -5,14 +5,14 @@ JSON Pointer of RFC 6901 has: `~action` and `~payload` of a pair of lines, `~mem
 and `~name`, the name of the item or its list in a map. The last two are there where the declaration speaks of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any, Final, TypeAlias
 
 from contracts.bulk.model import Bulk, Location
 from contracts.exchange.item_text import pair_lines
-from contracts.exchange.locations import RequestValues, chooser, locate, reader
+from contracts.exchange.locations import RequestValues, chooser, is_outside, locate, reader
 from contracts.messages import ABSENT
 from contracts.syntax.text import tokens_of
 
@@ -21,20 +21,22 @@ MEMBER: Final = "~member"
 NAME: Final = "~name"
 
 
-def items_location(bulk: Bulk, values: RequestValues) -> Location | None:
-    """Return the location of the collection of items in a request, None when none of its declared shape is there."""
-    return _collection(bulk, values)[0]
+def collection_reader(bulk: Bulk) -> Callable[[RequestValues], tuple[Location | None, Any]]:
+    """Compile what finds the collection of items in a request, for one declaration.
 
+    It returns location and value of the collection, None and an empty list where none of its declared shape is there.
+    """
+    expected = dict if bulk.items.shape == "map" else list
+    places = [(at, None if is_outside(at) else reader(at)) for at in bulk.items.places]
 
-def _collection(bulk: Bulk, values: RequestValues) -> tuple[Location | None, Any]:
-    """Return location and value of the collection of items, None and an empty list when there is none."""
-    items = bulk.items
-    expected = dict if items.shape == "map" else list
-    for at in items.places:
-        found = locate(values, at)
-        if isinstance(found, expected):
-            return at, found
-    return None, []
+    def read(values: RequestValues) -> tuple[Location | None, Any]:
+        for at, inside in places:
+            found = locate(values, at) if inside is None else inside(values.data)
+            if isinstance(found, expected):
+                return at, found
+        return None, []
+
+    return read
 
 
 def named_items(bulk: Bulk, values: RequestValues) -> Named | None:
@@ -42,7 +44,7 @@ def named_items(bulk: Bulk, values: RequestValues) -> Named | None:
 
     None when the request has no collection of items.
     """
-    at, found = _collection(bulk, values)
+    at, found = collection_reader(bulk)(values)
     if at is None:
         return None
     if not _is_plain(bulk):
@@ -52,15 +54,25 @@ def named_items(bulk: Bulk, values: RequestValues) -> Named | None:
 
 def raw_items(bulk: Bulk, values: RequestValues) -> Sequence[object]:
     """Return the raw items, none when the request has no collection of them."""
-    _, found = _collection(bulk, values)
-    if not _is_plain(bulk):
-        return [raw for _, raw in _enriched(bulk, values, found)]
-    return list(found.values()) if isinstance(found, dict) else found
+    return raw_items_reader(bulk)(values)
+
+
+def raw_items_reader(bulk: Bulk) -> Callable[[RequestValues], Sequence[object]]:
+    """Compile `raw_items` for one declaration, whose requests are many."""
+    collection, plain = collection_reader(bulk), _is_plain(bulk)
+
+    def read(values: RequestValues) -> Sequence[object]:
+        _, found = collection(values)
+        if not plain:
+            return [raw for _, raw in _enriched(bulk, values, found)]
+        return list(found.values()) if isinstance(found, dict) else found
+
+    return read
 
 
 def taken_items(bulk: Bulk, values: RequestValues, indices: frozenset[int]) -> object:
     """Return the collection of a request with the items at these indices alone, to be sent again as it is."""
-    _, found = _collection(bulk, values)
+    _, found = collection_reader(bulk)(values)
     if isinstance(found, list):
         return [one for n, one in enumerate(found) if n in indices]
     if not _is_map_of_lists(bulk, found):

@@ -12,7 +12,6 @@ import orjson
 from contracts.bulk.model import Bulk
 from contracts.exchange.locations import chosen_by, condition_holds, expresses_preference, is_outside, locate
 from contracts.exchange.preconditions import CONDITIONS, IF_MATCH, IF_NONE_MATCH, etag_value, read_precondition
-from contracts.exchange.raw_items import items_location
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.model import Operation
 from contracts.openapi.validation import Violation, validate_items
@@ -37,7 +36,7 @@ class Admission:
 def check_size(context: RequestContext, plan: BulkPlan) -> Refusal | None:
     """Refuse a list with fewer items than the minimum or more than the maximum."""
     items, size = plan.bulk.items, plan.item_reader.size(context)
-    if items_location(plan.bulk, context) is None:
+    if plan.item_reader.location(context) is None:
         return None
     allowed = context.api.hooks.max_items(context)
     most = items.max if allowed is None else allowed if items.max is None else min(allowed, items.max)
@@ -57,7 +56,7 @@ def _check_bytes(context: RequestContext, plan: BulkPlan) -> Refusal | None:
         return _bytes_refusal(plan, items.max_bytes, sent, "The body", "")
     if items.max_item_bytes is None:
         return None
-    place = items_location(plan.bulk, context) or ""
+    place = plan.item_reader.location(context) or ""
     for n, raw in enumerate(plan.item_reader.raws(context)):
         size = len(orjson.dumps(raw))
         if size > items.max_item_bytes:
@@ -160,7 +159,7 @@ def _size_refusal(context: RequestContext, plan: BulkPlan, kind: str, limit: int
     violation = Violation(
         side="call",
         where="body",
-        pointer=items_location(plan.bulk, context) or "",
+        pointer=plan.item_reader.location(context) or "",
         rule=rule,
         expected=f"{word} {limit} items",
         got=f"{size} items",
@@ -179,7 +178,7 @@ def check_malformed_items(context: RequestContext, plan: BulkPlan) -> Refusal | 
     schema = None if resource is None else prepared(context.api).record_rules[resource.name].payloads.schema
     if schema is None:
         return None
-    report = validate_items(schema, raws, at=items_location(plan.bulk, context) or "")
+    report = validate_items(schema, raws, at=plan.item_reader.location(context) or "")
     if not report:
         return None
     status = plan.bulk.guard.refuse["malformedItem"]
@@ -210,7 +209,7 @@ def _check_words(context: RequestContext, plan: BulkPlan) -> Refusal | None:
     violation = Violation(
         side="call",
         where=source if is_outside(source) else "body",
-        pointer="" if is_outside(source) else f"{items_location(plan.bulk, context) or ''}/{index}{source}",
+        pointer="" if is_outside(source) else f"{plan.item_reader.location(context) or ''}/{index}{source}",
         rule="enum",
         expected=listed(known, "or"),
         got=got,
@@ -257,7 +256,7 @@ def _duplicate_refusal(context: RequestContext, plan: BulkPlan, index: int, key:
     violation = Violation(
         side="call",
         where="body",
-        pointer=f"{items_location(plan.bulk, context) or ''}/{index}{member}",
+        pointer=f"{plan.item_reader.location(context) or ''}/{index}{member}",
         rule="uniqueItems",
         expected="each key once",
         got=key,

@@ -10,7 +10,7 @@ from contracts.exchange.http_items import identified, identifies_records
 from contracts.exchange.item_text import is_text, read_item_text, row_schema, typed_rows
 from contracts.exchange.locations import Reader, chooser, column, is_fixed, is_outside, json_of, locate, reader
 from contracts.exchange.preconditions import IF_MATCH, Version, read_precondition, read_version
-from contracts.exchange.raw_items import named_items, raw_items
+from contracts.exchange.raw_items import collection_reader, named_items, raw_items_reader
 from contracts.messages import ABSENT, essence
 from contracts.openapi.bulk_checks import RECORD_ACTIONS
 from contracts.openapi.inference import KeyType
@@ -39,6 +39,7 @@ class ItemReader:
     __slots__ = (
         "_action",
         "_bulk",
+        "_collection",
         "_fallback",
         "_group",
         "_identifies",
@@ -46,6 +47,7 @@ class ItemReader:
         "_keys",
         "_payload",
         "_payloads",
+        "_raws",
         "_resource",
         "_resources",
         "_router",
@@ -66,6 +68,7 @@ class ItemReader:
         schemas: Mapping[str, Schema],
     ) -> None:
         effect = bulk.effect
+        self._collection, self._raws = collection_reader(bulk), raw_items_reader(bulk)
         self._router, self._schemas = router, schemas
         self._identifies = identifies_records(effect)
         self._keys = keys
@@ -90,16 +93,20 @@ class ItemReader:
 
     def raws(self, context: RequestContext) -> Sequence[object]:
         """Return the raw items alone."""
-        raws = raw_items(self._bulk, context)
+        raws = self._raws(context)
         if self._bulk.items.shape != "rows":
             return raws
         resource = self.resource(context, None) if self._has_one_kind else None
         rows: Sequence[object] = typed_rows(raws, None if resource is None else self._schemas.get(resource.name))
         return rows
 
+    def location(self, context: RequestContext) -> str | None:
+        """Return the location of the collection of items, None where none of its declared shape is there."""
+        return self._collection(context)[0]
+
     def size(self, context: RequestContext) -> int:
         """Return the number of items."""
-        return len(raw_items(self._bulk, context))
+        return len(self._raws(context))
 
     def resource(self, context: RequestContext, raw: object) -> Resource | None:
         """Return the resource that an item names, None when its word is unknown."""

@@ -9,7 +9,6 @@ from typing import Final
 from contracts.bulk.model import Bulk
 from contracts.exchange.item_text import is_text, read_item_text, row_schema, typed_rows
 from contracts.exchange.locations import put
-from contracts.exchange.raw_items import items_location
 from contracts.messages import ABSENT, essence
 from contracts.openapi.forms import MalformedFormError, boundary_of, is_form, read_form, reserved_fields
 from contracts.openapi.model import Body, MediaType, Operation, is_json
@@ -161,7 +160,7 @@ def _left_to_items(context: RequestContext, plan: BulkPlan, schema: Schema, brok
     So it is in a plain document whose operation reports outcomes and does not refuse such requests (`malformedItem`).
     An item whose key breaks the schema could not be named by its outcome: it refuses the request.
     """
-    bulk, at = plan.bulk, items_location(plan.bulk, context)
+    bulk, at = plan.bulk, plan.item_reader.location(context)
     reports = bulk.reply.outcomes is not None or (bulk.job is not None and bulk.job.outcomes is not None)
     plain = context.api.plain and bulk.items.shape in {"array", "map"} and not bulk.effect.http
     if not plain or not reports or at is None or bulk.items.groups or "malformedItem" in bulk.guard.refuse:

@@ -12,7 +12,6 @@ import orjson
 from contracts.bulk.model import Bulk, Choice
 from contracts.exchange.bulk_request import becomes_job
 from contracts.exchange.locations import locate, put_at
-from contracts.exchange.raw_items import items_location
 from contracts.messages import ABSENT, Response
 from contracts.openapi.validation import Violation
 from contracts.syntax.text import look_up
@@ -72,7 +71,7 @@ def _with(api: Api, own: Hooks, hooks: dict[str, Any]) -> Api:
 
 def with_items(context: RequestContext, plan: BulkPlan, kept: Sequence[int]) -> RequestContext:
     """Return a copy of the request with only the items at the indices `kept`."""
-    place = items_location(plan.bulk, context) or ""
+    place = plan.item_reader.location(context) or ""
     found: Any = locate(context, place)
     names = list(found) if isinstance(found, dict) else []
     some: Any = {names[n]: found[names[n]] for n in kept} if names else [found[n] for n in kept]
@@ -239,7 +238,7 @@ def refuse_maximum(handler: Behaviour, context: RequestContext) -> Response | No
     violation = Violation(
         side="call",
         where="body",
-        pointer=items_location(plan.bulk, context) or "",
+        pointer=plan.item_reader.location(context) or "",
         rule="maxItems",
         expected=f"at most {size - 1} items",
         got=f"{size} items",
