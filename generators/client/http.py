@@ -5,11 +5,9 @@ Begin with `Client`, the interface of all that send to an implementation: `HttpC
 """
 
 import re
-import selectors
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from secrets import token_hex
 from threading import Lock
 from time import monotonic, sleep
@@ -26,6 +24,7 @@ from contracts.openapi.model import Contract
 from contracts.openapi.security import NOBODY, PLACEHOLDER, authorization_field
 from contracts.schemas.equality import with_integers
 from contracts.syntax.text import format_duration
+from generators.client.connection import FIELD_NAME, Connection
 
 
 class NoAnswerError(Exception):
@@ -50,14 +49,11 @@ class Client(Protocol):
 
 
 TIMEOUT: Final = 30.0
+OK_STATUS: Final = 200
 INTEGER_AS_FLOAT: Final = re.compile(
     rb"(?:^|[\s:,\[])-?\d+(?:[.]0+(?![0-9])|(?:[.]\d+)?[eE])"
 )  # 1.0 and 1e0 are integers of JSON Schema
-FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-Selector: Final = getattr(
-    selectors, "PollSelector", selectors.DefaultSelector
-)  # poll(2) where the system has it: no limit on descriptors
 
 
 class RateLimit:
@@ -112,15 +108,14 @@ class HttpClient:
         self._headers = _validated(headers or {})
         self.default_fields = {name.lower() for name in self._headers}
         self._credentials = credentials or {}
-        kind = _SingleWriteHTTPSConnection if parts.scheme == "https" else _SingleWriteConnection
-        self._connection = kind(parts.hostname, _port(parts, base), timeout=timeout)
+        self._connection = Connection(parts, base, timeout)
         self._limit = rate_limit(parts.netloc, rate) if rate else None
 
     def send(self, request: Request) -> Response:
         """Send a request and return its response. Raises NoAnswerError."""
         if self._limit is not None:
             self._limit.wait()
-        self._close_if_stale()
+        self._connection.close_if_stale()
         query = [(name, self._secret(value)) for name, value in request.query]
         target = self._prefix + request.path + (f"?{urlencode(query)}" if query else "")
         headers = {
@@ -128,10 +123,9 @@ class HttpClient:
             **{name: self._secret(value, name) for name, value in request.headers if value != NOBODY},
         }
         try:
-            self._connection.request(request.method, target, body=request.body or None, headers=headers)
-            response = self._connection.getresponse()
-            return response_of(response.status, Headers(response.getheaders()), response.read())
-        except (HTTPException, OSError) as error:
+            received = self._connection.exchange(request.method, target, headers, request.body)
+            return response_of(received.status, Headers(received.fields), b"".join(received.chunks))
+        except OSError as error:
             self._connection.close()
             reason = str(error) or type(error).__name__
             raise NoAnswerError(f"{request.method} {self.base}{request.path}: {reason}") from None
@@ -158,58 +152,12 @@ class HttpClient:
         """Close the connection; the next request opens a new one."""
         self._connection.close()
 
-    def _close_if_stale(self) -> None:
-        """Close a persistent connection that the server has closed, so that no request is sent twice."""
-        socket: Any = self._connection.sock
-        if socket is None:
-            return
-        with Selector() as selector:
-            selector.register(socket, selectors.EVENT_READ)
-            is_closed = bool(selector.select(0))
-        if is_closed:
-            self._connection.close()
-
-
-class _SingleWriteConnection(HTTPConnection):
-    """Writes head and body of a request with one system call, so that the server is woken once."""
-
-    _chunks: list[bytes] | None = None
-
-    def request(self, *given: Any, **more: Any) -> None:
-        """Send a request."""
-        chunks: list[bytes] = []
-        self._chunks = chunks
-        try:
-            super().request(*given, **more)
-        finally:
-            self._chunks = None
-        self.send(b"".join(chunks))
-
-    def send(self, data: Any) -> None:
-        """Send data, or collect it while a request is being written."""
-        if self._chunks is None:
-            super().send(data)
-        else:
-            self._chunks.append(data)
-
-
-class _SingleWriteHTTPSConnection(_SingleWriteConnection, HTTPSConnection):
-    """The same over TLS."""
-
 
 def _validated(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not FIELD_NAME.fullmatch(name) or not FIELD_VALUE.fullmatch(value):
             raise MisuseError(f"'{name}: {value}' is not a header.", cure="Write it as 'Name: value', on one line.")
     return dict(headers)
-
-
-def _port(parts: Any, base: str) -> int | None:
-    try:
-        port: int | None = parts.port
-    except ValueError:
-        raise MisuseError(f"'{base}' has no valid port.", cure="Write it as http://HOST:PORT.") from None
-    return port
 
 
 def response_of(status: int, headers: Headers, body: bytes) -> Response:
@@ -223,7 +171,6 @@ def response_of(status: int, headers: Headers, body: bytes) -> Response:
     )
 
 
-OK_STATUS: Final = 200
 JSON_HEADERS: Final = Headers((("Content-Type", "application/json"),))
 CONTROL_PATH: Final = "/_sandbox"
 NOT_SERVED: Final = frozenset((404, 405, 501))
