@@ -237,14 +237,15 @@ def print_exchange(entry: "JournalEntry") -> None:
 async def _run(service: "Service", host: str, port: int, watched: WatchedFiles, ended: "asyncio.Event") -> None:
     import asyncio
 
-    from mockserver.http.lifecycle import start, tune_collector
+    from mockserver.http.lifecycle import return_memory, start, tune_collector
 
     running = await start(service, host=host, port=port)
     _print_start(running)
     tune_collector()
-    watching = [asyncio.create_task(one) for one in _watching(service, watched)] if any(watched) else []
+    beside = [return_memory(running.server), *(_watching(service, watched) if any(watched) else ())]
+    tasks = [asyncio.create_task(one) for one in beside]
     await ended.wait()
-    for task in watching:
+    for task in tasks:
         task.cancel()
     await running.stop()
 

@@ -12,7 +12,8 @@ from contracts.syntax.json_text import MAX_BODY_DEPTH, is_deeper
 from contracts.syntax.text import format_duration
 from mockserver.api.model import RequestContext
 from mockserver.control.routes import ControlContext, RefusedError, instant
-from mockserver.journal.journal import JournalEntry, StoredMessage
+from mockserver.journal.journal import JournalEntry
+from mockserver.journal.stored_messages import StoredMessage
 
 if TYPE_CHECKING:
     from mockserver.scenarios.player import NearMiss

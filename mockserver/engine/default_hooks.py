@@ -25,7 +25,7 @@ from mockserver.domain.values import FanOutTarget
 from mockserver.engine.document_responses import answer_header, success_status, with_declared_headers
 from mockserver.engine.error_responses import error_response
 from mockserver.engine.stages import call_handler, finish_response, validate_request
-from mockserver.journal.journal import fingerprint
+from mockserver.journal.stored_messages import fingerprint
 from mockserver.stores.interface import Key, Record, View
 
 SCOPE = "default"

@@ -21,7 +21,7 @@ from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.guards import admit
 from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.engine.conventions import PREFERENCE_PREFIX
-from mockserver.journal.journal import HIDDEN, SECRET_NAMES, redact_header
+from mockserver.journal.stored_messages import HIDDEN, SECRET_NAMES, redact_header
 from mockserver.sandbox.sandboxes import Sandbox
 from mockserver.scenarios.matching import MatchedItem, RequestFacts, RequestPurpose, Unmet
 from mockserver.scenarios.model import Effects, ResponseEffect, Scenario

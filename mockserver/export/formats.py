@@ -15,7 +15,8 @@ import orjson
 from contracts.openapi.model import is_json
 from mockserver import VERSION
 from mockserver.export.prerequisites import Prerequisites, Setting, Step, clock_at
-from mockserver.journal.journal import HIDDEN, JournalEntry, StoredMessage
+from mockserver.journal.journal import JournalEntry
+from mockserver.journal.stored_messages import HIDDEN, StoredMessage
 from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX
 from mockserver.verdicts.history import header_of
 

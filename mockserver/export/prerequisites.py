@@ -8,7 +8,8 @@ from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
 from mockserver.api.model import Api
-from mockserver.journal.journal import HIDDEN, JournalEntry
+from mockserver.journal.journal import JournalEntry
+from mockserver.journal.stored_messages import HIDDEN
 from mockserver.sandbox.sandboxes import SANDBOX_NAME, Sandbox
 
 MAX_EARLIER_REQUESTS: Final = 100  # requests before the exchange

@@ -1,80 +1,34 @@
 """The journal: the newest exchanges of a sandbox, bounded in number and bytes. Main entry: `Journal.record`.
 
-Secrets are hidden when an exchange is recorded: credentials, cookies, tokens and passwords.
+What is kept of each message is in `mockserver.journal.stored_messages`.
 """
 
-import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from contracts.messages import ABSENT, Headers, Response
+from contracts.messages import ABSENT, Response
 from contracts.openapi.validation import Violation
 from mockserver.api.model import RequestContext
 from mockserver.bulk.outcome_rendering import message_of
 from mockserver.domain.columns import outcome_keys, result_words
 from mockserver.domain.values import Outcome
 from mockserver.journal.exchange_summary import DeferredSummary, ExchangeSummary, summarise
-from mockserver.stores.spooled_bodies import SpooledBody
+from mockserver.journal.stored_messages import (
+    MAX_WHOLE_BODY_BYTES,
+    StoredMessage,
+    redact_body,
+    redact_query,
+    stored_message,
+)
+from mockserver.stores.spooled_bodies import Spool
 
 if TYPE_CHECKING:
     from mockserver.scenarios.player import Decision, NearMiss
-
-
-HIDDEN: Final = "***"
-SCHEME_ONLY: Final = frozenset(("authorization", "proxy-authorization"))
-SECRET_HEADERS: Final = frozenset(("api-key", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
-_SECRET: Final = SCHEME_ONLY | SECRET_HEADERS
-SECRET_NAMES: Final = ("access_token", "client_secret", "id_token", "password", "refresh_token")
-SECRET_SIGNS: Final = (b"_token", b"_secret")  # one of them, or "password", stands in a body that holds any of NAMES
-_JSON: Final = re.compile(rb'("(?:' + "|".join(SECRET_NAMES).encode() + rb')"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.DOTALL)
-_FORM: Final = re.compile(rb"((?:^|[&?])(?:" + "|".join(SECRET_NAMES).encode() + rb")=)[^&\s]*")
-
-
-def redact_headers(headers: Headers) -> str:
-    """Return header fields, one a line, with secrets hidden; the scheme of `Authorization` is kept."""
-    if _SECRET.isdisjoint(headers.names):
-        return "\n".join(map(": ".join, headers.pairs))
-    return "\n".join([f"{name}: {redact_header(name, value)}" for name, value in headers.pairs])
-
-
-def redact_header(name: str, value: str) -> str:
-    """Return a header field's value with its secret hidden."""
-    lower = name.lower()
-    if lower in SCHEME_ONLY:
-        scheme, space, _ = value.partition(" ")
-        return f"{scheme} {HIDDEN}" if space else HIDDEN
-    return HIDDEN if lower in SECRET_HEADERS else value
-
-
-def redact_body(body: bytes) -> bytes:
-    """Return a body with the values of secret members and form fields hidden."""
-    if b"password" not in body and (b"_" not in body or not any(sign in body for sign in SECRET_SIGNS)):
-        return body
-    hidden = HIDDEN.encode()
-    return _FORM.sub(rb"\g<1>" + hidden, _JSON.sub(rb'\g<1>"' + hidden + b'"', body))
-
-
-def redact_query(query: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return query parameters with the values of secret ones hidden."""
-    return tuple((name, HIDDEN if name in SECRET_NAMES else value) for name, value in query)
-
-
-def fingerprint(credentials: str) -> str:
-    """Return a short name of the client with these credentials, from their SHA-256: `Bearer 1f2e3d4c5b6a`."""
-    from hashlib import sha256  # noqa: PLC0415 - only an API without clients of its own needs it
-
-    scheme, space, _ = credentials.partition(" ")
-    return (
-        f"{scheme}{space}{sha256(credentials.encode()).hexdigest()[:12]}"
-        if space
-        else sha256(credentials.encode()).hexdigest()[:12]
-    )
 
 
 class ItemCounts(NamedTuple):
@@ -133,42 +87,10 @@ def results_of(outcomes: Sequence[Outcome]) -> ItemResults:
 
 DEFAULT_MAX_EXCHANGES: Final = 10_000
 DEFAULT_MAX_BYTES: Final = 64 * 1024 * 1024
-MAX_WHOLE_BODY_BYTES: Final = 64 * 1024  # bytes; a larger body is kept as digest and head
-BODY_HEAD_BYTES: Final = 1024  # bytes kept of a larger body
-SPOOLED_BYTES_PER_BYTE: Final = 4  # in a file, so that no more exchanges are kept than with their facts
 ENTRY_BYTES: Final = 800  # what an entry takes beside its texts, measured with tracemalloc
 SCENARIO_TRACE_BYTES: Final = 400  # what a scenario did
 RESULT_BYTES: Final = 72  # what an item's key takes, measured the same way
 UNDONE_BYTES: Final = 240  # what is said of an item that was not done
-
-
-class StoredMessage(NamedTuple):
-    """The stored form of a message; `body` is the beginning of a large body, of which no more is shown.
-
-    `sha256` is its digest, or `spooled` has its bytes, of which digest and facts are computed when they are asked for.
-    """
-
-    headers: str
-    body: bytes
-    size: int
-    sha256: str = ""
-    spooled: SpooledBody | None = None
-
-    @property
-    def digest(self) -> str:
-        """Return "" for a body that is kept whole, else the SHA-256 of the body that was sent."""
-        return self.sha256 if self.spooled is None else sha256(self.spooled.read()).hexdigest()
-
-    @property
-    def content(self) -> bytes:
-        """Return the whole body where there is one to be read again, else what is kept of it."""
-        return self.body if self.spooled is None else self.spooled.read()
-
-    @property
-    def memory(self) -> int:
-        """Return the approximate size in memory, in bytes; of a body in a file a quarter, which bounds files."""
-        filed = 0 if self.spooled is None else self.spooled.length // SPOOLED_BYTES_PER_BYTE
-        return len(self.headers) + len(self.body) + filed
 
 
 class ScenarioTrace(NamedTuple):
@@ -249,10 +171,20 @@ class Journal:
     """The exchanges of one sandbox, oldest first.
 
     `tell` is called with each new entry, each of `listeners` without argument, `on_bytes` with the size of what was
-    recorded.
+    recorded. What is long is stored in `spool`.
     """
 
-    __slots__ = ("_entries", "_listeners", "_on_bytes", "_tell", "bytes", "last", "max_bytes", "max_exchanges")
+    __slots__ = (
+        "_entries",
+        "_listeners",
+        "_on_bytes",
+        "_spool",
+        "_tell",
+        "bytes",
+        "last",
+        "max_bytes",
+        "max_exchanges",
+    )
 
     def __init__(
         self,
@@ -262,9 +194,11 @@ class Journal:
         tell: Callable[[JournalEntry], None] = _ignore,
         listeners: Collection[Callable[[], object]] = (),
         on_bytes: Callable[[int], object] | None = None,
+        spool: Spool | None = None,
     ) -> None:
         self._entries: deque[JournalEntry] = deque()
         self._tell, self._listeners, self._on_bytes = tell, listeners, on_bytes
+        self._spool = Spool() if spool is None else spool
         self.max_exchanges, self.max_bytes = exchanges, max_bytes
         self.bytes = 0
         self.last = 0
@@ -275,7 +209,7 @@ class Journal:
     def record(self, context: RequestContext, response: Response) -> None:
         """Record an exchange, and drop the oldest beyond the limits."""
         self.last += 1
-        entry = _entry(self.last, context, response)
+        entry = _entry(self.last, context, response, self._spool)
         size = entry.size
         self._entries.append(entry)
         self.bytes += size
@@ -316,9 +250,9 @@ class Journal:
         return before - self.bytes
 
 
-def _entry(n: int, context: RequestContext, response: Response) -> JournalEntry:
+def _entry(n: int, context: RequestContext, response: Response, spool: Spool) -> JournalEntry:
     request, results = context.request, results_of(context.outcomes)
-    kept = _stored_request(context, response)
+    again = _is_read_again(context, response)
     staged = None if context.decision is None and not context.bugs else _scenario_trace(context.decision, context.bugs)
     return JournalEntry(
         n=n,
@@ -334,15 +268,10 @@ def _entry(n: int, context: RequestContext, response: Response) -> JournalEntry:
         tally=results.tally,
         results=results,
         violations=tuple(context.violations),
-        request=kept,
-        response=_stored_message(response.headers, response.body, _copied),
+        request=stored_message(request.headers, request.body, spool, again=again, stored=context.spooled_body),
+        response=stored_message(response.headers, response.body, spool),
         scenario_trace=staged,
-        recorded_facts=summarise(
-            context,
-            response,
-            delivered=staged is None or staged.is_delivered,
-            whole=kept.spooled is not None or kept.body is request.body,
-        ),
+        recorded_facts=summarise(context, response, delivered=staged is None or staged.is_delivered, whole=again),
     )
 
 
@@ -360,35 +289,11 @@ def _scenario_trace(decision: "Decision | None", bugs: Sequence[str]) -> Scenari
     )
 
 
-def _stored_request(context: RequestContext, response: Response) -> StoredMessage:
-    """Return what is kept of a request; a large body that was taken and has no secrets can be read again."""
-    request = context.request
-    if len(request.body) <= MAX_WHOLE_BODY_BYTES or not _is_read_again(context, response):
-        return _stored_message(request.headers, request.body, redact_body)
-    head = request.body[:BODY_HEAD_BYTES]
-    return StoredMessage(redact_headers(request.headers), head, len(request.body), spooled=context.spool_body())
-
-
 def _is_read_again(context: RequestContext, response: Response) -> bool:
-    bulk = None if context.operation is None else context.operation.bulk
-    if bulk is None or context.data is ABSENT or response.status >= HTTPStatus.BAD_REQUEST:
-        return False
-    return redact_body(context.request.body) is context.request.body
-
-
-def _stored_message(headers: Headers, body: bytes, keep: Callable[[bytes], bytes]) -> StoredMessage:
-    """Return what is kept of a message; `keep` hides the secrets in its body."""
-    size = len(body)
-    if size <= MAX_WHOLE_BODY_BYTES:
-        return StoredMessage(redact_headers(headers), keep(body), size, "")
-    return StoredMessage(
-        redact_headers(headers),
-        redact_body(body[: 2 * BODY_HEAD_BYTES])[:BODY_HEAD_BYTES],
-        size,
-        sha256(body).hexdigest(),
-    )
-
-
-def _copied(body: bytes) -> bytes:
-    """Return what is kept of a body that orjson made: a copy, as such a one holds 4 KiB however short it is."""
-    return bytes(memoryview(redact_body(body)))
+    """Tell whether the whole body is kept: it has no secrets, and is short, or of a bulk request that was taken."""
+    body = context.request.body
+    if len(body) > MAX_WHOLE_BODY_BYTES:
+        bulk = None if context.operation is None else context.operation.bulk
+        if bulk is None or context.data is ABSENT or response.status >= HTTPStatus.BAD_REQUEST:
+            return False
+    return redact_body(body) is body

@@ -198,7 +198,12 @@ class Sandbox:
         self.seed = template.seed if seed is None else seed
         self.clock = VirtualClock.start(template.mode, real, factor=template.factor)
         self.api_states = {}
-        self.journal = Journal(tell=template.on_exchange, listeners=self.journal_listeners, on_bytes=self.on_bytes)
+        self.journal = Journal(
+            tell=template.on_exchange,
+            listeners=self.journal_listeners,
+            on_bytes=self.on_bytes,
+            spool=template.spool,
+        )
         self._player = None
         if template.scenarios:
             self.player.activate([template.catalogue.get(name) for name in template.scenarios])

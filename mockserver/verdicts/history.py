@@ -17,7 +17,8 @@ from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.openapi.model import Contract, Operation
 from mockserver.journal.exchange_summary import EMPTY_SUMMARY, ExchangeSummary
 from mockserver.journal.facts import CreatedJob, SentItems, marks_in, unpack
-from mockserver.journal.journal import JournalEntry, StoredMessage
+from mockserver.journal.journal import JournalEntry
+from mockserver.journal.stored_messages import StoredMessage
 
 REFUSED_STATUSES: Final = frozenset((HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
 POLL_STATUSES: Final = frozenset(

@@ -11,10 +11,10 @@ from contracts.messages import Headers, Request, Response
 from mockserver.api.model import RequestContext
 from mockserver.domain.clock_and_ids import FROZEN_EPOCH
 from mockserver.domain.values import Item, ItemFault, Outcome
-from mockserver.journal.journal import (
+from mockserver.journal.journal import Journal
+from mockserver.journal.stored_messages import (
     BODY_HEAD_BYTES,
     MAX_WHOLE_BODY_BYTES,
-    Journal,
     fingerprint,
     redact_body,
     redact_header,

@@ -76,6 +76,25 @@ def test_a_body_that_waits_for_its_job_is_not_in_memory(apis, size):
     assert taken[0] / number < 4 * KIBIBYTE
 
 
+def test_what_is_long_in_the_journal_is_not_in_memory(apis):
+    """Of calls with large bodies and header fields memory holds a few kilobytes each; the journal shows all of it."""
+    service, number = Service(apis, Options(mode="frozen"), REAL), 100
+    headers, body = Headers((("Content-Type", "text/plain"), ("X-Large", "h" * 40_000))), b"b" * 60_000
+
+    def post():
+        service.handle("POST", "/genero/api/v1/customer/postJob", headers, body, REAL)
+
+    post()
+    with traced() as taken:
+        for _ in range(number):
+            post()
+    assert taken[0] / number < 4 * KIBIBYTE
+    for entry in service.sandboxes.use("default", REAL).journal.after(0, 1000):
+        assert entry.request.body == body
+        assert entry.request.headers == f"Content-Type: text/plain\nX-Large: {'h' * 40_000}"
+        assert entry.request.digest == ""
+
+
 def test_the_bodies_of_all_sandboxes_wait_in_one_file(apis):
     """A file for each sandbox would be more than a process may have open."""
     service = Service(apis, Options(mode="frozen"), REAL)
@@ -83,6 +102,8 @@ def test_the_bodies_of_all_sandboxes_wait_in_one_file(apis):
     for n in range(20):
         service.handle("POST", f"/@s{n}/genero/api/v1/customer/postJob", JSON, body, REAL)
     jobs = [job for sandbox in service.sandboxes for job in sandbox.api_states["genero"].jobs.jobs.values()]
+    kept = [entry.request.kept for sandbox in service.sandboxes for entry in sandbox.journal.after(0, 9)]
+    assert {id(body) for body in kept} == {id(job.spooled_body) for job in jobs}  # the journal has no other copy
     assert len({id(job.spooled_body.spool_file) for job in jobs}) == 1
 
 
@@ -124,7 +145,7 @@ def test_the_sandbox_idle_longest_loses_its_oldest_exchanges_first():
     sandboxes = crowd()
     with patch.object(module, "JOURNALS_STEP_BYTES", STEP_BYTES):
         for name in "aaabbbc":
-            sandboxes.use(name, REAL).journal.record(exchange(9000), Response.of(200, {}))
+            sandboxes.use(name, REAL).journal.record(exchange(9 * 4000), Response.of(200, {}))
     kept = {sandbox.name: [entry.n for entry in sandbox.journal.after(0, 9)] for sandbox in sandboxes}
     assert kept == {"a": [2, 3], "b": [1, 2, 3], "c": [1]}
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from mockserver.stores import spooled_bodies
 from mockserver.stores.interface import Collection, Record
 from mockserver.stores.memory import MemoryStore, Overlay, hashable
 from mockserver.stores.spooled_bodies import MAX_BYTES_IN_MEMORY, Spool
@@ -149,3 +150,16 @@ def test_bodies_come_back_whole_in_any_order(sizes, random):
             body, spooled = random.choice(stored)
             assert spooled.read() == body
     assert all(spooled.read() == body for body, spooled in stored)
+
+
+def test_bodies_that_stay_long_do_not_keep_a_file_for_each(monkeypatch):
+    """Of files in which hardly a body is left, the rest is moved: what is on disk is a few times what is kept."""
+    monkeypatch.setattr(spooled_bodies, "MAX_FILE_BYTES", 50_000)
+    spool, stay = Spool(), []
+    for n in range(1000):
+        body = bytes((n % 256,)) * 2000
+        stored = spool.store(body)
+        if n % 50 == 0:
+            stay.append((body, stored))
+    assert all(stored.read() == body for body, stored in stay)
+    assert len({stored.spool_file for _, stored in stay}) <= 5  # a file for each would be 20

@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from mockserver.journal.exchange_summary import DeferredSummary, summarise
-from mockserver.journal.journal import BODY_HEAD_BYTES, MAX_WHOLE_BODY_BYTES
+from mockserver.journal.stored_messages import BODY_HEAD_BYTES, MAX_WHOLE_BODY_BYTES
+from mockserver.stores.spooled_bodies import SpooledBody
 
 BLOCKS = [{"blockId": "a", "name": "A", "deleted": False}, {"blockId": "b", "name": "B", "deleted": True}]
 RECORDS = [
@@ -61,7 +62,7 @@ def test_the_digest_of_a_body_in_a_file_is_that_of_what_was_sent(genero):
         genero.wait(minutes=5)
         kept = genero.entry(1 if waits else 2).request
         assert (kept.digest, kept.size, len(kept.body)) == (sha256(sent).hexdigest(), len(sent), BODY_HEAD_BYTES)
-        assert (kept.spooled is not None) is waits
+        assert isinstance(kept.kept, SpooledBody) is waits
         assert kept.memory < MAX_WHOLE_BODY_BYTES
 
 

@@ -1,0 +1,129 @@
+"""What is kept of a message: header fields and body without secrets, long ones in a file. See `stored_message`.
+
+Secrets are credentials, cookies, tokens and passwords: they are hidden before anything is kept.
+"""
+
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from contracts.messages import Headers
+from mockserver.stores.spooled_bodies import MAX_BYTES_IN_MEMORY, Spool, SpooledBody
+
+MAX_WHOLE_BODY_BYTES: Final = 64 * 1024  # bytes; a larger body is kept as digest and head
+BODY_HEAD_BYTES: Final = 1024  # bytes kept of a larger body
+SPOOLED_BYTES_PER_BYTE: Final = 4  # in a file, so that no more exchanges are kept than with their facts
+SPOOLED_BYTES: Final = 320  # what is kept in memory of what is in a file
+HIDDEN: Final = "***"
+SCHEME_ONLY: Final = frozenset(("authorization", "proxy-authorization"))
+SECRET_HEADERS: Final = frozenset(("api-key", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
+_SECRET: Final = SCHEME_ONLY | SECRET_HEADERS
+SECRET_NAMES: Final = ("access_token", "client_secret", "id_token", "password", "refresh_token")
+SECRET_SIGNS: Final = (b"_token", b"_secret")  # one of them, or "password", stands in a body that holds any of NAMES
+_JSON: Final = re.compile(rb'("(?:' + "|".join(SECRET_NAMES).encode() + rb')"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_FORM: Final = re.compile(rb"((?:^|[&?])(?:" + "|".join(SECRET_NAMES).encode() + rb")=)[^&\s]*")
+
+
+def redact_headers(headers: Headers) -> str:
+    """Return header fields, one a line, with secrets hidden; the scheme of `Authorization` is kept."""
+    if _SECRET.isdisjoint(headers.names):
+        return "\n".join(map(": ".join, headers.pairs))
+    return "\n".join([f"{name}: {redact_header(name, value)}" for name, value in headers.pairs])
+
+
+def redact_header(name: str, value: str) -> str:
+    """Return a header field's value with its secret hidden."""
+    lower = name.lower()
+    if lower in SCHEME_ONLY:
+        scheme, space, _ = value.partition(" ")
+        return f"{scheme} {HIDDEN}" if space else HIDDEN
+    return HIDDEN if lower in SECRET_HEADERS else value
+
+
+def redact_body(body: bytes) -> bytes:
+    """Return a body with the values of secret members and form fields hidden."""
+    if b"password" not in body and (b"_" not in body or not any(sign in body for sign in SECRET_SIGNS)):
+        return body
+    hidden = HIDDEN.encode()
+    return _FORM.sub(rb"\g<1>" + hidden, _JSON.sub(rb'\g<1>"' + hidden + b'"', body))
+
+
+def redact_query(query: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return query parameters with the values of secret ones hidden."""
+    return tuple((name, HIDDEN if name in SECRET_NAMES else value) for name, value in query)
+
+
+def fingerprint(credentials: str) -> str:
+    """Return a short name of the client with these credentials, from their SHA-256: `Bearer 1f2e3d4c5b6a`."""
+    from hashlib import sha256  # noqa: PLC0415 - only an API without clients of its own needs it
+
+    scheme, space, _ = credentials.partition(" ")
+    return (
+        f"{scheme}{space}{sha256(credentials.encode()).hexdigest()[:12]}"
+        if space
+        else sha256(credentials.encode()).hexdigest()[:12]
+    )
+
+
+class StoredMessage(NamedTuple):
+    """The stored form of a message: header fields as lines `name: value`, and what is kept of a body of `size` bytes.
+
+    What is long is in a file. Of a body over 64 KiB no more than the beginning is shown: all of it is kept in the file,
+    to be read again, or no more than that with its `sha256`.
+    """
+
+    fields: str | SpooledBody
+    kept: bytes | SpooledBody
+    size: int
+    sha256: str = ""
+
+    @property
+    def headers(self) -> str:
+        """Return the header fields, one a line."""
+        return self.fields if isinstance(self.fields, str) else self.fields.read().decode("utf-8", "surrogatepass")
+
+    @property
+    def body(self) -> bytes:
+        """Return what is shown of the body."""
+        if isinstance(self.kept, bytes):
+            return self.kept
+        return self.kept.read(None if self.size <= MAX_WHOLE_BODY_BYTES else BODY_HEAD_BYTES)
+
+    @property
+    def digest(self) -> str:
+        """Return "" for a body that is shown whole, else the SHA-256 of the body that was sent."""
+        shown = self.size <= MAX_WHOLE_BODY_BYTES
+        return "" if shown else self.sha256 or sha256(self.content).hexdigest()
+
+    @property
+    def content(self) -> bytes:
+        """Return the whole body where there is one to be read again, else what is kept of it."""
+        return self.kept if isinstance(self.kept, bytes) else self.kept.read()
+
+    @property
+    def memory(self) -> int:
+        """Return the approximate size in memory, in bytes; of what is in a file a quarter, which bounds files."""
+        return sum(
+            SPOOLED_BYTES + part.length // SPOOLED_BYTES_PER_BYTE if isinstance(part, SpooledBody) else len(part)
+            for part in (self.fields, self.kept)
+        )
+
+
+def stored_message(
+    headers: Headers, body: bytes, spool: Spool, *, again: bool = False, stored: SpooledBody | None = None
+) -> StoredMessage:
+    """Return what is kept of a message; with `again` the whole body, which may be `stored` already."""
+    text, size = redact_headers(headers), len(body)
+    fields = text if len(text) <= MAX_BYTES_IN_MEMORY else spool.store(text.encode("utf-8", "surrogatepass"))
+    if again and stored is not None and stored.length:
+        return StoredMessage(fields, stored, size)
+    if again or size <= MAX_WHOLE_BODY_BYTES:
+        return StoredMessage(fields, _kept(body if again else redact_body(body), spool), size)
+    head = redact_body(body[: 2 * BODY_HEAD_BYTES])[:BODY_HEAD_BYTES]
+    return StoredMessage(fields, head, size, sha256(body).hexdigest())
+
+
+def _kept(body: bytes, spool: Spool) -> bytes | SpooledBody:
+    """Return a body as it is kept: in memory as a copy, as one that orjson made holds 4 KiB however short it is."""
+    return bytes(memoryview(body)) if len(body) <= MAX_BYTES_IN_MEMORY else spool.store(body)
