@@ -2,12 +2,15 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 from statistics import median
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 
@@ -97,30 +100,30 @@ def _module_name(path):
 
 
 FILES = [path.relative_to(ROOT) for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-LINES = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path in FILES}
 
 
-@cache
-def trees():
-    """Return the syntax trees of all modules by name."""
-    return {_module_name(path): ast.parse((ROOT / path).read_text(encoding="utf-8")) for path in FILES}
+TEXTS = {_module_name(path): (ROOT / path).read_text(encoding="utf-8") for path in FILES}
+IMPORT = re.compile(
+    rf"^[ \t]*(?:from ((?:{'|'.join(PACKAGES)})\b[\w.]*) import (\([^)]*\)|[^\n(#]+)|import ([^\n#]+))", re.MULTILINE
+)
+CLASS = re.compile(r"^class ([^\W_]\w*)", re.MULTILINE)
+RELATIVE = re.compile(r"^[ \t]*from \.", re.MULTILINE)
 
 
-def _imported_modules(tree):
+def _imported_modules(text):
     """Return the project's modules that a module imports, at its top, inside functions and for type checkers."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            names = (f"{node.module}.{alias.name}" for alias in node.names)
-            yield from (name if name in trees() else node.module for name in names)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+    assert not RELATIVE.search(text), "imports are absolute"
+    found = set()
+    for module, names, plain in IMPORT.findall(text):
+        every = [one.split(" as ")[0].strip() for one in (names or plain).strip("()").split(",")]
+        found |= {one if not module else f"{module}.{one}" if f"{module}.{one}" in TEXTS else module for one in every}
+    return found & TEXTS.keys()
 
 
 @cache
 def imports():
     """Return the project's modules that each module imports, by name."""
-    return {name: {found for found in _imported_modules(tree) if found in trees()} for name, tree in trees().items()}
+    return {name: _imported_modules(text) for name, text in TEXTS.items()}
 
 
 def _part(module):
@@ -133,7 +136,20 @@ def test_imports_are_found():
     assert "contracts.openapi.model" in imports()["contracts.openapi.loading"]
     assert "generators.check.run" in imports()["mockserver.cli.check"]
     assert "mockserver.http.lifecycle" in imports()["mockserver.testing.transports"]
-    assert sum(map(len, imports().values())) > len(trees())
+    assert sum(map(len, imports().values())) > len(TEXTS)
+
+
+@pytest.mark.slow
+def test_texts_are_read_as_python_does():
+    """What is found in a module's text is what its syntax tree has."""
+    for name, text in TEXTS.items():
+        nodes = list(ast.walk(ast.parse(text)))
+        froms = [(one.module, other.name) for one in nodes if isinstance(one, ast.ImportFrom) for other in one.names]
+        found = {f"{module}.{one}" if f"{module}.{one}" in TEXTS else module for module, one in froms}
+        found |= {other.name for one in nodes if isinstance(one, ast.Import) for other in one.names}
+        assert imports()[name] == found & TEXTS.keys(), name
+        classes = [one.name for one in ast.parse(text).body if isinstance(one, ast.ClassDef)]
+        assert CLASS.findall(text) == [one for one in classes if not one.startswith("_")], name
 
 
 def test_a_package_imports_only_packages_before_it():
@@ -149,9 +165,7 @@ def test_a_package_imports_only_packages_before_it():
 
 def test_every_folder_has_its_layer():
     """The layers of a package are its folders and modules, each once."""
-    found = {
-        package: sorted({_part(name) for name in trees() if name.startswith(f"{package}.")}) for package in PACKAGES
-    }
+    found = {package: sorted({_part(name) for name in TEXTS if name.startswith(f"{package}.")}) for package in PACKAGES}
     assert found == {package: sorted(layers) for package, layers in LAYERS.items()}
 
 
@@ -200,9 +214,10 @@ def test_modules_lie_in_folders_that_can_be_surveyed():
 
 def test_modules_have_a_readable_length():
     """No module is longer than the ceiling, and half of them neither mere fragments nor long."""
-    assert {str(path): count for path, count in LINES.items() if count > MAX_LINES} == {}
+    lines = {path: len(TEXTS[_module_name(path)].splitlines()) for path in FILES}
+    assert {str(path): count for path, count in lines.items() if count > MAX_LINES} == {}
     shortest, longest = MEDIAN_LINES
-    assert shortest <= median(count for path, count in LINES.items() if path.name != "__init__.py") <= longest
+    assert shortest <= median(count for path, count in lines.items() if path.name != "__init__.py") <= longest
 
 
 def test_exports_are_sorted():
@@ -232,10 +247,9 @@ def _heavy_imports(package: str) -> list[str]:
 def test_a_class_name_means_one_class():
     """No two modules define public classes of one name, but for those that `SHARED_NAMES` gives a reason for."""
     homes = defaultdict(list)
-    for module, tree in trees().items():
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                homes[node.name].append(module)
+    for module, text in TEXTS.items():
+        for name in CLASS.findall(text):
+            homes[name].append(module)
     shared = {name: modules for name, modules in homes.items() if len(modules) > 1}
     assert {name: modules for name, modules in shared.items() if name not in SHARED_NAMES} == {}
     assert [name for name in SHARED_NAMES if name not in shared] == []

@@ -13,8 +13,8 @@ from contracts.bulk.model import Choice, FanOut, OutcomeTest, Quota
 from contracts.openapi.document_checks import published_schema
 
 DATA = Path(__file__).parents[1] / "data"
-APIS = {name: api["x-bulk"] for name, api in yaml.safe_load((DATA / "apis.yaml").read_text()).items()}
-OVERLAY = yaml.safe_load((DATA / "overlay-example.yaml").read_text())["actions"][0]["update"]["x-bulk"]
+APIS = {name: api["x-bulk"] for name, api in yaml.load((DATA / "apis.yaml").read_text(), yaml.CSafeLoader).items()}
+OVERLAY = yaml.load((DATA / "overlay-example.yaml").read_text(), yaml.CSafeLoader)["actions"][0]["update"]["x-bulk"]
 
 
 POINTERS = {"csv:rows": "", "part:jsonl": "/jsonl"}

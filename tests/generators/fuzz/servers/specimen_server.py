@@ -19,7 +19,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 CONTRACT = Path(__file__).parents[1] / "data" / "specimens.yaml"
-SCHEMA = yaml.safe_load(CONTRACT.read_text())["components"]["schemas"]["Specimen"]
+SCHEMA = yaml.load(CONTRACT.read_text(), yaml.CSafeLoader)["components"]["schemas"]["Specimen"]
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
