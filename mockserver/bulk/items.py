@@ -180,19 +180,23 @@ class ItemReader:
         """Tell whether an item is no more than a payload with a key: the common case, which is worth doing quickly."""
         bulk = self._bulk
         listed = bulk.items.shape in {"array", "lines"} and bulk.items.groups is None and not bulk.items.shared
-        bare = self._bulk.effect.version is None and self._group is None and not bulk.effect.target
-        bare = bare and not self._payloads
+        inside = not any(map(is_outside, (*bulk.effect.target, bulk.effect.version or ""))) and len(self._targets) <= 1
+        bare = inside and self._group is None and not self._payloads
         settled = not self._tomb or resource.tombstone is not None
-        named = resource.assigned or not bulk.effect.payload
+        named = bool(self._targets) or resource.assigned or not bulk.effect.payload
         return listed and bare and settled and named and bulk.key.by in {"client", "target"}
 
     def _plain(self, raws: Sequence[object], resource: Resource, action: str) -> ItemColumns:
-        payload, own = self._bulk.effect.payload, pointer_of((resource.key,))
-        keys = column(own if self._bulk.key.at is None else self._bulk.key.at, raws)
-        named = [None if key is ABSENT else key for key in keys] if ABSENT in keys else keys
-        aims = [ABSENT] * len(raws) if payload else self._typed(resource, column(own, raws))
-        payloads = column(payload, raws) if payload else raws
-        return ItemColumns(action, resource, key=named, target=aims, payload=payloads, raw=raws)
+        effect, key_at, own = self._bulk.effect, self._bulk.key.at, pointer_of((resource.key,))
+        at = next(iter(effect.target), "" if effect.payload else own)
+        aims = self._typed(resource, column(at, raws)) if at else [ABSENT] * len(raws)
+        given = aims if effect.target and key_at is None else column(own if key_at is None else key_at, raws)
+        keys: list[object] = [None if key is ABSENT else key for key in given]
+        if effect.target:
+            keys = [key if isinstance(key, str | int) else None for key in keys]
+        payloads = column(effect.payload, raws) if effect.payload else raws
+        versions = None if effect.version is None else list(map(read_version, column(effect.version, raws)))
+        return ItemColumns(action, resource, key=keys, target=aims, payload=payloads, version=versions, raw=raws)
 
     def _typed(self, resource: Resource, targets: list[object]) -> list[object]:
         kind = self._keys[resource.name]

@@ -1,4 +1,4 @@
-"""Apply the items of a run to stored records, column by column where they cannot fail. Main entry: `apply_all`.
+"""Apply the items of a run to stored records, column by column where they cannot fail: `apply_all`, `apply_together`.
 
 An item cannot fail whose payload is valid, whose record is as its action wants it, whose references lead to records,
 and whose unique values nobody has or wants, all seen from the records before the first item: no other item of a list
@@ -44,6 +44,12 @@ def apply_all(service: RecordService, items: Sequence[Item]) -> Sequence[Outcome
         outcomes += map(service.apply, items[place : place + 1])
         begin = place + 1
     return outcomes
+
+
+def apply_together(service: RecordService, items: Sequence[Item]) -> DoneOutcomes | None:
+    """Apply items of one resource if none of them can fail; else change nothing, and return None."""
+    columns = _Columns.of(service, items)
+    return None if columns is None or columns.doubtful() else columns.write(0, len(items))
 
 
 @dataclass(frozen=True, slots=True)

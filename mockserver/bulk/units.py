@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from contracts.bulk.model import Bulk
 from mockserver.api.model import ItemEffects, ItemRun
 from mockserver.bulk.item_keys import ItemKeys
-from mockserver.bulk.record_columns import apply_all
+from mockserver.bulk.record_columns import apply_all, apply_together
 from mockserver.bulk.record_service import RecordRules, RecordService
 from mockserver.bulk.sequence import Apply, Progress
 from mockserver.domain.columns import resources_of, undone
@@ -148,6 +148,10 @@ def _run_unit(
 ) -> Sequence[Outcome]:
     if run.unit == "item":
         return _run_each(run, progress, items, store, record_rules, once=once)
+    if _are_alone(run, progress, once) and (service := _only_service(run, items, store, record_rules)) is not None:
+        done = apply_together(service, items)
+        if done is not None:
+            return done
     overlay = Overlay(store)
     outcomes = _run_each(run, progress, items, overlay, record_rules, once=once)
     if run.item_effects is not None and any(map(is_unprocessed, outcomes)):
@@ -170,10 +174,8 @@ def _run_each(
     *,
     once: ItemKeys | None,
 ) -> Sequence[Outcome]:
-    if progress is None and once is None and run.item_effects is None and run.serve_item is None:
-        services = _services(run, items, store, record_rules)
-        if len(services) == 1:
-            return apply_all(next(iter(services.values())), items)
+    if _are_alone(run, progress, once) and (service := _only_service(run, items, store, record_rules)) is not None:
+        return apply_all(service, items)
     apply_one = _applying(run, items, store, record_rules)
     if run.item_effects is not None:
 
@@ -184,6 +186,19 @@ def _run_each(
     if once is not None:
         apply_one = once.once(apply_one, store)
     return [apply_one(item) for item in items] if progress is None else progress.apply_all(items, apply_one)
+
+
+def _are_alone(run: ItemRun, progress: Progress | None, once: ItemKeys | None) -> bool:
+    """Tell whether no item depends on another, on an earlier request, on a scenario, or is an HTTP request."""
+    return progress is None and once is None and run.item_effects is None and run.serve_item is None
+
+
+def _only_service(
+    run: ItemRun, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]
+) -> RecordService | None:
+    """Return the service of the items' only resource, None where there are several."""
+    names = resources_of(items)
+    return record_rules[next(iter(names))].bind(run, store) if len(names) == 1 else None
 
 
 def _services(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import repeat
 from operator import attrgetter
-from typing import Any, Final, TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, overload
 
 from contracts.bulk.model import Resource
 from mockserver.domain.values import Item, Outcome
@@ -48,17 +48,26 @@ class _Rows(Sequence[T]):
 
 
 class ItemColumns(_Rows[Item]):
-    """Items of one action and one resource, without versions and groups; each column has one value for each item."""
+    """Items of one action and one resource, without groups; each column has one value for each item."""
 
     def __init__(
-        self, action: str, resource: Resource, *, key: Column, target: Column, payload: Column, raw: Column
+        self,
+        action: str,
+        resource: Resource,
+        *,
+        key: Column,
+        target: Column,
+        payload: Column,
+        raw: Column,
+        version: Column | None = None,
     ) -> None:
         self.action, self.resource, self.size = action, resource, len(raw)
         self.key, self.target, self.payload, self.raw = key, target, payload, raw
+        self.version = [None] * self.size if version is None else version
 
     def _make(self) -> list[Item]:
-        same, nothing = (repeat(self.action), repeat(self.resource)), (repeat(None), repeat(None))
-        parts = zip(range(self.size), self.key, *same, self.target, self.payload, *nothing, self.raw)  # noqa: B905 - some repeat without end
+        same = repeat(self.action), repeat(self.resource)
+        parts = zip(range(self.size), self.key, *same, self.target, self.payload, self.version, repeat(None), self.raw)
         return list(map(tuple.__new__, repeat(Item), parts))
 
 
@@ -73,13 +82,11 @@ class DoneOutcomes(_Rows[Outcome]):
         return list(map(tuple.__new__, repeat(Outcome), parts))
 
 
-COLUMNS: Final = frozenset(("key", "target", "payload", "raw"))
-
-
 def item_column(items: Sequence[Item], name: str) -> Column:
     """Return what each item has under a name: `key`, `target`, `payload`, `raw`, `version`."""
     if isinstance(items, ItemColumns):
-        return getattr(items, name) if name in COLUMNS else [None] * len(items)
+        found: Column = getattr(items, name)
+        return found
     return list(map(attrgetter(name), items))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from contracts.bulk.model import Resource
 from contracts.messages import ABSENT
 from contracts.openapi.inference import KeyType, ResourceKeys
-from mockserver.bulk.record_columns import apply_all
+from mockserver.bulk.record_columns import apply_all, apply_together
 from mockserver.bulk.record_service import RecordRules, RecordService
 from mockserver.domain.columns import ItemColumns, item_column
 from mockserver.domain.values import Item, ItemFault, Resolution
@@ -135,10 +135,8 @@ def service_of(records, resource, action, *, own, overlaid):
 
 
 def _by_columns(items):
-    """Return items as columns where they can be."""
-    if any(item.version is not None for item in items):
-        return None
-    names = ("key", "target", "payload", "raw")
+    """Return items as columns."""
+    names = ("key", "target", "payload", "raw", "version")
     return ItemColumns(items[0].action, items[0].resource, **{name: item_column(items, name) for name in names})
 
 
@@ -184,12 +182,30 @@ def test_together_and_one_by_one_are_the_same(*, items, records, action, assigne
     ]
     together, store = service_of(records, resource, action, own=own, overlaid=overlaid)
     one_by_one, other = service_of(records, resource, action, own=own, overlaid=overlaid)
-    assert list(apply_all(together, _by_columns(sent) or sent)) == list(map(one_by_one.apply, sent))
+    assert list(apply_all(together, _by_columns(sent) if simple else sent)) == list(map(one_by_one.apply, sent))
     assert state_of(together) == state_of(one_by_one)
     if overlaid:
         together.view.commit()
         one_by_one.view.commit()
     assert list(store.scan(HERE)) == list(other.scan(HERE))
+
+
+@settings(deadline=None)
+@given(items=lists(), records=stored, action=st.sampled_from(["create", "update", "upsert"]), assigned=st.booleans())
+def test_all_or_nothing(items, records, action, assigned):
+    """Items that are applied together are done as one by one; else nothing has changed, and no key was made."""
+    resource = replace(THING, assigned=assigned)
+    sent = [Item(n, None, action, resource, *one[:2], one[2], None, one[1]) for n, one in enumerate(items)]
+    together, store = service_of(records, resource, action, own=False, overlaid=False)
+    one_by_one, other = service_of(records, resource, action, own=False, overlaid=False)
+    before = state_of(together)
+    done = apply_together(together, sent)
+    if done is None:
+        assert state_of(together) == before
+    else:
+        assert done == list(map(one_by_one.apply, sent))
+        assert state_of(together) == state_of(one_by_one)
+        assert list(store.scan(HERE)) == list(other.scan(HERE))
 
 
 ODD = (

@@ -33,7 +33,7 @@ def test_items_by_columns_are_the_items(some):
     assert list(by_columns) == listed
     assert by_columns[1:] == listed[1:]
     assert len(by_columns) == len(listed)
-    for name in ("key", "target", "payload", "raw", "version", "group"):
+    for name in ("key", "target", "payload", "raw", "version"):
         assert list(columns.item_column(by_columns, name)) == list(columns.item_column(listed, name))
     if some:
         assert columns.resources_of(by_columns) == columns.resources_of(listed)
