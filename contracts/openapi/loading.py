@@ -263,6 +263,7 @@ def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, 
         document=root,
         security_schemes=_security_schemes(node),
         ignore_case=root.get("x-path-case") == "insensitive",
+        has_unique_names="x-duplicate-names" in root,
         reserved=reserved,
         repairs=tuple(sorted(set(documents.faults))),
         provenance=read_provenance(documents.root, documents.loaded)

@@ -21,7 +21,7 @@ from contracts.syntax.text import did_you_mean, look_up, pointer_of, short, spli
 
 Tokens: TypeAlias = tuple[str | int, ...]
 DECLARATIONS: Final = frozenset(
-    ("x-path-case", "x-reserved", "x-resources", "x-scopes", "x-test-clients")
+    ("x-duplicate-names", "x-path-case", "x-reserved", "x-resources", "x-scopes", "x-test-clients")
 )  # of a document
 MAX_ROUNDS: Final = 50  # mending one mistake may show another one
 UNKNOWN: Final = "It is ignored."

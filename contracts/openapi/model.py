@@ -257,7 +257,8 @@ class Contract:
 
     `name` is the folder name for a bundled API and the file's stem otherwise; `mount` is the path of the first server
     URL ("" when there is none); `document` is the whole document, its schemas converted to JSON Schema 2020-12.
-    `ignore_case`: paths match without regard to case; `reserved` are words that no path variable matches. `files` are
+    `ignore_case`: paths match without regard to case; with `has_unique_names` a body with a name twice in an object is
+    refused; `reserved` are words that no path variable matches. `files` are
     those that it was read from, overlays included; `scopes` maps parameters to values whose records and jobs are apart
     (`x-scopes`), `clients` are those that tests may act as; `repairs` are its mistakes, with what was done about each;
     `provenance` says where its facts come from.
@@ -273,6 +274,7 @@ class Contract:
     document: Mapping[str, object]
     security_schemes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     ignore_case: bool = False
+    has_unique_names: bool = False
     reserved: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     repairs: tuple[Fault, ...] = ()

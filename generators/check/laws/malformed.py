@@ -9,11 +9,15 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, TypeAlias
 
+import orjson
+
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.exchange.locations import json_of
+from contracts.exchange.locations import find, json_of, put
 from contracts.messages import ABSENT, Exchange, Request, essence
-from contracts.openapi.model import Operation, is_json
+from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.validation import validate_response
+from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import escape
 from generators.check.specimens import Specimen, carry_out, send_and_follow, specimen_of, specimen_or_request
 from generators.client.session import Session
 from generators.errors import NotApplicableError
@@ -26,8 +30,10 @@ REFUSALS: Final = frozenset(("400", "422", "4XX", "default"))  # keys of respons
 REFUSED_STATUS: Final = range(400, 500)
 BUSY_STATUS: Final = frozenset((401, 403, 408, 409, 423, 425, 429, 503))
 """Statuses of refusals that say nothing of what was sent."""
+MAX_WORDS: Final = 5  # of a body that are sent in another case
 DEPTH: Final = 100_000  # of arrays in one another
 EXTRA_MEMBER: Final = "bulkproof"
+TWICE: Final = "names"  # the kind of bodies in which an object has a name twice
 Change: TypeAlias = Callable[[bytes], bytes | None]
 """Returns the body with one fault, None where it has no place for it."""
 
@@ -91,7 +97,10 @@ BODY_FAULTS: Final = (
     BodyFault("depth", "that is nested very deep", lambda _: b"[" * DEPTH),
     BodyFault("encoding", "with a byte order mark", lambda body: b"\xef\xbb\xbf" + body, sure=False),
     BodyFault("encoding", "in UTF-16", lambda body: body.decode().encode("utf-16"), sure=False),
-    BodyFault("names", "with a name twice", _member(b'1,"%s":2' % EXTRA_MEMBER.encode()), sure=False),
+    BodyFault(TWICE, "with a name twice", _member(b'1,"%s":2' % EXTRA_MEMBER.encode()), sure=False),
+    BodyFault(
+        TWICE, "with a name and its value twice", _put(rb'\{(\s*"[^"\\]+"\s*:\s*"[^"\\]*")', rb"{\1,\1"), sure=False
+    ),
     BodyFault("numbers", "with a very large number", _member(b"1" * 5000), sure=False),
     BodyFault("numbers", "with a number beyond any range", _member(b"1e9999"), sure=False),
 )
@@ -161,23 +170,20 @@ def _carried_out(
 
 def _variants(session: Session, operation: Operation, request: Request) -> Iterator[Variant]:
     """Yield the malformed forms of a request that can be made."""
-    yield from _broken_bodies(operation, request)
+    yield from _broken_bodies(operation, request, has_unique_names=session.contract.has_unique_names)
     yield from _other_media_types(session, operation, request)
     yield from _other_words(operation, request)
+    yield from _other_words_inside(session.contract, operation, request)
 
 
-def _broken_bodies(operation: Operation, request: Request) -> Iterator[Variant]:
+def _broken_bodies(operation: Operation, request: Request, *, has_unique_names: bool) -> Iterator[Variant]:
     is_declared = _declares_refusal(operation)
     for fault in BODY_FAULTS:
         body = fault.change(request.body)
         if body is not None:
+            is_sure = has_unique_names if fault.kind == TWICE else fault.sure and json_of(body) is ABSENT
             changed = replace(request, body=body)
-            yield Variant(
-                kind=fault.kind,
-                what=f"a body {fault.name}",
-                request=changed,
-                must=is_declared and fault.sure and json_of(body) is ABSENT,
-            )
+            yield Variant(kind=fault.kind, what=f"a body {fault.name}", request=changed, must=is_declared and is_sure)
     needs_body = is_declared and operation.body is not None and operation.body.required
     yield Variant(kind="no content", what="an empty body", request=replace(request, body=b""), must=needs_body)
     schema = body_schema(operation)
@@ -245,6 +251,37 @@ def _other_words(operation: Operation, request: Request) -> Iterator[Variant]:
         must = _declares_refusal(operation)
         what = f"the parameter {one.name}={other}"
         yield Variant(kind=f"words of {one.name}", what=what, request=replace(request, query=query), must=must)
+
+
+def _other_words_inside(contract: Contract, operation: Operation, request: Request) -> Iterator[Variant]:
+    """Yield the request with one word of its body in another case, where one that is invalid is refused as a whole."""
+    schema, bulk, data = body_schema(operation), operation.bulk, json_of(request.body)
+    is_apart = bulk is not None and "malformedItem" not in bulk.guard.refuse
+    if schema is None or is_apart or not _declares_refusal(operation):
+        return
+    folded = {name for one in contract.resources.values() for name in one.normalize}
+    for at in islice(_words_in(schema, data), MAX_WORDS):
+        word = str(find(data, at)).swapcase()
+        changed = put(data, at, word)
+        if at.rpartition("/")[2] not in folded and not schema.is_valid(changed):
+            body = orjson.dumps(changed)
+            yield Variant(
+                kind=f"words at {at}", what=f"the word {word} at {at}", request=replace(request, body=body), must=True
+            )
+
+
+def _words_in(schema: Schema, value: object, at: str = "") -> Iterator[str]:
+    """Yield the JSON Pointers of texts that are one of a few words, whose case counts."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            member = schema.member(name)
+            yield from _words_in(member, one, f"{at}/{escape(name)}") if member is not None else ()
+    elif isinstance(value, list):
+        items = schema.items()
+        for n, one in enumerate(value[:1] if items is not None else ()):
+            yield from _words_in(items, one, f"{at}/{n}") if items is not None else ()
+    elif isinstance(value, str) and isinstance(schema.raw.get("enum"), list) and not schema.is_valid(value.swapcase()):
+        yield at
 
 
 def _judged(operation: Operation, variant: Variant, exchange: Exchange) -> Iterator[Finding]:

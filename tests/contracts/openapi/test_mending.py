@@ -512,6 +512,7 @@ def test_integers_beyond_64_bits_become_numbers(loaded):
         ("/paths/~1pets/post/x-quota", [{"max": 1, "per": "P1D", "what": "items"}]),
         ("/x-resources", []),
         ("/x-path-case", "no"),
+        ("/x-duplicate-names", True),
         ("/x-reserved", "batch"),
         ("/x-scopes", {"status": ["one"]}),
         ("/x-scopes", {"status": "one"}),

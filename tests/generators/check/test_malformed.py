@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import orjson
 import pytest
+import yaml
 from in_process import InProcess
 
 from contracts.exchange.locations import json_of
@@ -14,6 +16,7 @@ from generators.check.run import FindingFound, LawAnswered, run_checks
 from generators.client.session import Budget
 from mockserver.apis.sources import find_sources
 
+LABELS = Path(__file__).parents[2] / "cases" / "contract_only" / "labels.yaml"
 BODY = b'{"items":[{"id":1,"name":"first"},{"id":2,"name":"second"}],"mode":"whole"}'
 
 
@@ -164,3 +167,39 @@ def test_where_no_refusal_is_declared_a_lenient_parser_is_right():
     )
     shapes = {event.finding.shape for event in told if isinstance(event, FindingFound)}
     assert shapes == set()
+
+
+def shapes_of(contract, server, operation):
+    """Return the shapes of what the law finds of one operation."""
+    told = run_checks(contract, server, name_prefix="00001", budget=Budget(seconds=1000), only=["malformed", operation])
+    return {event.finding.shape for event in told if isinstance(event, FindingFound)}
+
+
+def last_counts(body):
+    """Return a body in which the last of two equal names counts, as most parsers read it."""
+    data = json_of(body)
+    return body if data is ABSENT else orjson.dumps(data)
+
+
+@pytest.mark.parametrize(("is_declared", "shapes"), [(True, {"names accepted"}), (False, set())])
+def test_names_that_occur_twice_are_judged_where_their_refusal_is_declared(is_declared, shapes):
+    """JSON leaves open what they mean (RFC 8259, section 4)."""
+    api = find_sources(("genero",))[0].load()
+    contract = replace(api.contract, has_unique_names=is_declared)
+    assert shapes_of(contract, Lenient(api, mend=with_body(last_counts)), "postJob") == shapes
+    assert shapes_of(contract, Lenient(api), "postJob") == set()
+
+
+def test_words_of_a_body_in_another_case_are_refused(tmp_path):
+    """The words of a schema are exact."""
+    document = yaml.safe_load(LABELS.read_text())
+    for name in ("LabelFields", "NewLabel", "Label"):
+        document["components"]["schemas"][name]["properties"]["size"] = {"enum": ["small", "large"]}
+    document["components"]["schemas"]["NewLabel"]["required"].append("size")
+    document["x-resources"]["labels"]["required"].append("size")
+    path = tmp_path / "labels.yaml"
+    path.write_text(yaml.safe_dump(document))
+    api = find_sources((str(path),))[0].load()
+    any_case = with_body(lambda body: body.replace(b"SMALL", b"small").replace(b"LARGE", b"large"))
+    assert shapes_of(api.contract, Lenient(api), "createLabel") == set()
+    assert shapes_of(api.contract, Lenient(api, mend=any_case), "createLabel") == {"words at /size accepted"}
