@@ -84,6 +84,7 @@ ERROR_SHAPES: Final = (
     (re.compile(r"a good item"), "unit"),
 )
 """What the shapes of the law `errors` rest on."""
+LARGEST_PAGE: Final = "largest page is short"
 LIMIT_WORDS: Final = {"tooMany": "items/max", "empty": "items/min"}
 STATE_LAWS: Final = frozenset(("effect", "read-back", "verdict"))
 REASON_MEMBERS: Final = (  # of an item that must fail, and the member of its resource's rules that says so
@@ -139,6 +140,9 @@ class FactFinder:
 
     def places(self, finding: Finding) -> tuple[str, ...]:
         """Return the references (`uri#pointer`) of what a finding breaks; its evidence is needed."""
+        if finding.shape == LARGEST_PAGE and finding.evidence:
+            listing = self.contract.operation(finding.evidence[0].operation or "")
+            return (self._at(listing, "/x-record/page"),) if listing is not None else ()
         return tuple(dict.fromkeys(self._places(finding)))
 
     def facts(self, places: Iterable[str]) -> tuple[BrokenFact, ...]:

@@ -4,20 +4,25 @@ Begin with `boundary` and `duplicate`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
+from contracts.bulk.lists import Pagination
 from contracts.bulk.model import Bulk
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, put
+from contracts.exchange.outcomes import page_total
 from contracts.messages import ABSENT, Exchange
 from generators.check.laws.metamorphic import valid_cases
+from generators.check.lists import list_page, tells_total
 from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, prepare_trial
 from generators.check.trials import perform, send, snapshots, snapshots_before, stored_records, trial_finding
 from generators.client.polling import view_of
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
+from generators.oracles.facts import LARGEST_PAGE
 from generators.oracles.findings import Finding
 from generators.oracles.request_oracle import refusal_fault
 from generators.requests.envelope import SendOptions
@@ -76,6 +81,24 @@ def _judge_maximum(context: SiteContext, most: int) -> Iterator[Finding]:
     if lost:
         says = f"of {most} items that are reported as done, item {lost[0]} was not applied"
         yield trial_finding("boundary", "told as done and not carried out", says, done, after[lost[0]])
+    if case.action != "delete":
+        yield from _judge_largest_page(context)
+
+
+def _judge_largest_page(context: SiteContext) -> Iterator[Finding]:
+    """Ask for the largest page of a list that has become long: where it tells its total, it has that many records."""
+    session, site = context.session, context.site
+    page = site.page if "list" in site.operations else Pagination()
+    if page.take is None or page.max is None or page.max > MAX_TRIED_ITEMS or not tells_total(session, site):
+        return
+    with suppress(NotApplicableError):
+        exchange, bodies = list_page(session, site, take=page.max, asked={})
+        total = page_total(page, exchange.response)
+        if total is not None and len(bodies) < min(page.max, total):
+            listing = site.operations["list"].id
+            says = f"the largest page of {listing} has {page.max} records, and shows {len(bodies)} of {total}"
+            found = trial_finding("boundary", LARGEST_PAGE, says, exchange)
+            yield replace(found, operation=context.operation.id)
 
 
 def _simplest_case(context: SiteContext) -> ItemCase:

@@ -17,6 +17,7 @@ from calendar_server import Server, Writer
 
 SWITCHES = ("rewritten", "headers", "shuffled", "busy")
 BUSY_EVERY, BUSY_SECONDS = 250, 0.3
+TOO_BUSY = {"type": "about:blank", "title": "Too Many Requests", "status": 429, "detail": "Slow down."}
 HOP_BY_HOP = frozenset(("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"))
 
 
@@ -58,7 +59,7 @@ class Proxy:
             self.busy_until = time.monotonic() + BUSY_SECONDS
         if time.monotonic() >= self.busy_until:
             return None
-        return 429, [("Retry-After", "1"), ("Content-Type", "text/plain")], b"slow down"
+        return 429, [("Retry-After", "1"), ("Content-Type", "application/problem+json")], json.dumps(TOO_BUSY).encode()
 
     def fetched(self, method, target, headers, body):
         """Return the answer of the server."""
