@@ -35,6 +35,7 @@ from mockserver.bulk.set_members import REQUEST_VALUES, completed, request_facts
 from mockserver.bulk.units import item_effects_of
 from mockserver.domain.columns import result_words, undone
 from mockserver.domain.jobs import IS_OPEN, Job, JobResult, is_final, retention_end
+from mockserver.domain.slices import breathe
 from mockserver.domain.values import Item, ItemFault, Outcome
 
 INTERNAL_FAULT_TEXT: Final = (
@@ -108,6 +109,7 @@ def run_due_jobs(api: Api, api_state: ApiState, now: datetime) -> list[Job]:
             api_state.jobs.results[job.id] = _failed_result(api, api_state, job)
             api_state.jobs.end(job)
         ran.append(job)
+        breathe()
     return ran
 
 
@@ -116,7 +118,9 @@ def _run(maker: Api, api_state: ApiState, job: Job) -> None:
     assert job.spooled_body is not None  # noqa: S101 - it goes when the job has run, and a job runs once
     api = _with_bugs_of(maker, job)
     context, batch = restore_request(api, api_state, job)
+    breathe()
     outcomes = run_batch(context, batch, job.scope)
+    breathe()
     declared = batch.bulk.job.outcomes if batch.bulk.job is not None else None
     whole_failed = outcome_class(outcomes, job.unit) == "wholeFailed"
     rolled_back = batch.bulk.unit.rolled_back
@@ -187,6 +191,7 @@ def restore_request(api: Api, api_state: ApiState, job: Job) -> tuple[RequestCon
     plan = prepared(api).plans[job.operation]
     context = _context(api, api_state, job)
     context.data = _data(context, job)
+    breathe()
     batch = make_batch(context, plan, job.unit)
     context.item_effects = item_effects_of(job, batch.items) if job.extra else None
     return context, batch

@@ -6,9 +6,9 @@ whose records and unique values all differ can change that. Every other item is 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import repeat
 from operator import itemgetter
 from types import NoneType
 from typing import Final, TypeAlias
@@ -17,12 +17,14 @@ from contracts.exchange.preconditions import is_stale
 from contracts.messages import ABSENT
 from mockserver.bulk.record_service import RecordService
 from mockserver.domain.columns import DoneOutcomes, actions_of, item_column
+from mockserver.domain.slices import breathe
 from mockserver.domain.values import Item, Outcome, merge_patched_all
 from mockserver.stores.interface import Collection, Index, Key, Record
 
 Members: TypeAlias = Mapping[str, object]
 Doubts: TypeAlias = Iterable[int]
 MIN_COLUMN: Final = 4  # items that are written together; fewer are applied by themselves
+MAX_WRITTEN: Final = 1000  # records that are written without a pause
 ACTIONS: Final = frozenset(("create", "update", "upsert"))
 
 
@@ -30,7 +32,7 @@ def apply_all(service: RecordService, items: Sequence[Item]) -> Sequence[Outcome
     """Apply items of one resource one after the other; those that cannot fail are written together."""
     columns = _Columns.of(service, items)
     if columns is None:
-        return [service.apply(item) for item in items]
+        return list(_each(service, items))
     doubtful = columns.doubtful()
     if not doubtful:
         return columns.write(0, len(items))
@@ -40,8 +42,8 @@ def apply_all(service: RecordService, items: Sequence[Item]) -> Sequence[Outcome
         if place - begin >= MIN_COLUMN:
             outcomes += columns.write(begin, place)
         else:
-            outcomes += map(service.apply, items[begin:place])
-        outcomes += map(service.apply, items[place : place + 1])
+            outcomes += _each(service, items[begin:place])
+        outcomes += _each(service, items[place : place + 1])
         begin = place + 1
     return outcomes
 
@@ -50,6 +52,12 @@ def apply_together(service: RecordService, items: Sequence[Item]) -> DoneOutcome
     """Apply items of one resource if none of them can fail; else change nothing, and return None."""
     columns = _Columns.of(service, items)
     return None if columns is None or columns.doubtful() else columns.write(0, len(items))
+
+
+def _each(service: RecordService, items: Iterable[Item]) -> Iterator[Outcome]:
+    for item in items:
+        yield service.apply(item)
+        breathe()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +91,11 @@ class _Columns:
         if keys == ():
             return None
         payloads = service.run.api.hooks.changed_members(service.resource, item_column(items, "payload"))
+        breathe()
         existing = [None] * len(items) if keys is None else service.view.get_all(service.collection, keys)
+        breathe()
         changes = payloads if service.prepare is None else service.prepare(existing, payloads)
+        breathe()
         names = set[str]().union(*changes)
         return cls(service, items, action, keys, existing, payloads, changes, names, not all(existing))
 
@@ -100,7 +111,11 @@ class _Columns:
             *(self._astray(member, collection) for member, collection in service.references),
             *(self._not_unique(index) for index in service.resource.unique),
         )
-        return set(chain.from_iterable(checks))
+        found: set[int] = set()
+        for places in checks:
+            found.update(places)
+            breathe()
+        return found
 
     def _of_another_state(self) -> Doubts:
         """Find items whose record is there, is not, or is deleted, and should not be so; new ones under odd keys."""
@@ -209,10 +224,15 @@ class _Columns:
         _, versions, deleted, olds, born, _ = zip(*rows, strict=True)
         if service.resource.tombstone in self.names:
             deleted = self._deleted(begin, end)
+        breathe()
         bodies = merge_patched_all(olds, changes, service.rules.payloads.keeps_null)
+        breathe()
         parts = zip(keys, [one + 1 for one in versions], deleted, bodies, born, repeat(now))
         records = list(map(tuple.__new__, repeat(Record), parts))
-        service.view.put_all(service.collection, records, existing)
+        for first in range(0, size, MAX_WRITTEN):
+            breathe()
+            last = first + MAX_WRITTEN
+            service.view.put_all(service.collection, records[first:last], existing[first:last])
         actions = ["create" if one is None else "update" for one in existing] if self.lacks else ["update"] * size
         return DoneOutcomes(self.items if size == len(self.items) else self.items[begin:end], actions, records)
 

@@ -18,6 +18,7 @@ from mockserver.bulk.job_endpoints import run_due_jobs
 from mockserver.bulk.limits import check_call_quotas, count_call
 from mockserver.bulk.outcome_rendering import violations_of
 from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS, prepared
+from mockserver.domain.slices import breathe
 from mockserver.engine import conventions
 from mockserver.engine.document_responses import answer_from_document
 from mockserver.engine.handlers import handler_for
@@ -112,6 +113,7 @@ def validate_request(context: RequestContext) -> Refusal | None:
         refusal = stage(context)
         if refusal is not None:
             return refusal
+        breathe()
     return None
 
 
@@ -145,7 +147,9 @@ def finish_response(context: RequestContext, response: Response) -> Response:
 
 def finish_and_record(sandbox: Sandbox, context: RequestContext, response: Response) -> Response:
     """Return the final response, and record the exchange in the journal."""
+    breathe()
     last = finish_response(context, response)
+    breathe()
     if last.status >= HTTPStatus.BAD_REQUEST and context.outcomes and not context.violations:
         context.violations = _item_violations(context)
     sandbox.journal.record(context, last)

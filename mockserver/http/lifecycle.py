@@ -258,7 +258,9 @@ async def _reload(
 ) -> None:
     before = service.apis[name].contract.repairs
     try:
-        service.adopt(await asyncio.to_thread(source.reload, service.apis[name]))
+        changed = await asyncio.to_thread(source.reload, service.apis[name])
+        async with service.turns.of_all():
+            service.adopt(changed)
     except BulkproofError as error:
         say(f"{name} is unchanged, its contract is invalid:\n{error}")
     else:

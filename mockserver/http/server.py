@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -27,6 +27,7 @@ from aiohttp.web_server import Server
 from contracts.messages import Headers, Response
 from mockserver import VERSION
 from mockserver.api.model import Refusal, problem
+from mockserver.domain.slices import SlicedWork
 from mockserver.engine.scenario_execution import DeferredResponse
 from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS, arrived_body, read_body
 from mockserver.http.service import Destination, Service
@@ -109,7 +110,15 @@ class HttpServer(Server):
         else:
             body = await read_body(request, headers, limit=place.body_limit, seconds=self.body_seconds)
             real = datetime.now(UTC)
-        return self._play(place, request.method, headers, body, real)
+        size = 0 if isinstance(body, Refusal) else len(body)
+        if self.service.is_free(place, request.method) and not self.service.takes_long(place, size, real):
+            return self._play(place, request.method, headers, body, real)
+        async with self.service.turn(place):
+            real = datetime.now(UTC)
+            work = SlicedWork(partial(self._play, place, request.method, headers, body, real))
+            while not work.step():  # noqa: ASYNC110 - there is nothing to wait for
+                await asyncio.sleep(0)
+            return work.result
 
     def serve_arrived(self, message: RawRequestMessage, content: StreamReader) -> "Served | None":
         """Serve a request that has arrived whole; None where more than its bytes has to be read first."""
@@ -119,6 +128,8 @@ class HttpServer(Server):
         place = self.service.find(message.path, headers, real)
         if isinstance(place, Response):
             return Served(None, DeferredResponse(response=place), real)
+        if not self.service.is_free(place, message.method) or self.service.takes_long(place, content.total_bytes, real):
+            return None
         return self._play(place, message.method, headers, arrived_body(content, headers, place.body_limit), real)
 
     def _play(
@@ -136,7 +147,12 @@ class HttpServer(Server):
         protocol = request.protocol
         gone = protocol.gone() if isinstance(protocol, ServerProtocol) else asyncio.Event()
         connection = ClientConnection(
-            request=request, sandbox=place.sandbox, gone=gone, ending=self.ending, respond=respond
+            request=request,
+            sandbox=place.sandbox,
+            gone=gone,
+            ending=self.ending,
+            respond=respond,
+            turn=partial(self.service.turn, place),
         )
         return await deliver(connection, played)
 

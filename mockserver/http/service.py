@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -16,18 +17,21 @@ from contracts.syntax.text import merge_patch
 from mockserver.api.model import Api, Refusal, problem
 from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS
 from mockserver.control.metrics import Metrics
-from mockserver.control.routes import ControlContext, RefusedError, control_api, find_sandbox
+from mockserver.control.routes import CONTROL_NAME, ControlContext, RefusedError, control_api, find_sandbox
 from mockserver.domain.clock_and_ids import ClockMode
 from mockserver.engine import pipeline
 from mockserver.engine.scenario_execution import Continuation, DeferredResponse
 from mockserver.http.cors import answer_options, with_cors
 from mockserver.http.request_reading import RequestTarget, read_target
+from mockserver.http.turns import Turns
 from mockserver.journal.journal import JournalEntry
 from mockserver.sandbox import sandboxes
 from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, MAX_SANDBOXES, Sandbox, Sandboxes, SandboxTemplate
 from mockserver.scenarios.loading import Catalogue
 
 CONTROL_PATH: Final = "/_sandbox"
+SANDBOXES_PATH: Final = f"{CONTROL_PATH}/sandboxes"
+LONG_BODY_BYTES: Final = 64 * 1024  # of a body whose request is served in slices
 METRICS_PATH: Final = "/metrics"
 CONTROL_EXTRA_DEPTH: Final = 8  # maximum nesting of a control request around records
 DOCUMENT_PATH: Final = "/openapi.json"
@@ -105,6 +109,7 @@ class Service:
         self.sandboxes = Sandboxes(template, most=options.max_sandboxes)
         self._mounts = _mounts(self.apis.values())
         self._places: dict[str, _Place] = {}
+        self.turns = Turns()
         self._options = options
         self._begun = real
 
@@ -165,6 +170,24 @@ class Service:
                 self._places.clear()
             self._places[raw] = place
         return place
+
+    def is_free(self, place: Destination, method: str) -> bool:
+        """Tell whether a request need not wait for one that runs in slices."""
+        if place.api.name != CONTROL_NAME:
+            return self.turns.is_free(place.sandbox)
+        return self.turns.are_free or (method == "GET" and not place.target.path.startswith(SANDBOXES_PATH))
+
+    def turn(self, place: Destination) -> AbstractAsyncContextManager[None]:
+        """Return what waits for a request's turn."""
+        return self.turns.of_all() if place.api.name == CONTROL_NAME else self.turns.of(place.sandbox)
+
+    def takes_long(self, place: Destination, size: int, real: datetime) -> bool:
+        """Tell whether a request is served in slices: its body has many bytes, or jobs are due."""
+        if place.api.name == CONTROL_NAME:
+            return False
+        state = place.sandbox.api_states.get(place.api.name)
+        due = None if state is None else state.jobs.next_due()
+        return size >= LONG_BODY_BYTES or (due is not None and due <= place.sandbox.now(real))
 
     def answer(
         self, place: Destination, method: str, headers: Headers, body: bytes | Refusal, real: datetime

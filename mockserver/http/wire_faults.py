@@ -7,7 +7,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -39,13 +39,17 @@ class SandboxResetError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConnection:
-    """The connection of a response. `gone` is set when the client disconnects, `ending` when the server stops."""
+    """The connection of a response. `gone` is set when the client disconnects, `ending` when the server stops.
+
+    `turn` waits for the sandbox's other calls that run in slices.
+    """
 
     request: BaseRequest
     sandbox: Sandbox
     gone: asyncio.Event
     ending: asyncio.Event
     respond: Respond
+    turn: Callable[[], AbstractAsyncContextManager[None]]
 
     @property
     def limit(self) -> float:
@@ -65,12 +69,14 @@ async def deliver(connection: ClientConnection, played: DeferredResponse) -> Str
     except SandboxResetError:
         return _close(connection)
     if played.wire_fault is None:
-        return connection.respond(played.complete(connection.now()))
+        async with connection.turn():
+            return connection.respond(played.complete(connection.now()))
     response = played.response
     assert response is not None  # noqa: S101 - what is cut is known before
     outgoing = await FAULTS.get(played.wire_fault.kind, _dribble)(connection, response, played.wire_fault)
     if played.continuation is not None:
-        played.continuation(connection.now())
+        async with connection.turn():
+            played.continuation(connection.now())
     return outgoing
 
 
