@@ -6,6 +6,8 @@ COPY contracts contracts
 COPY generators generators
 COPY mockserver mockserver
 RUN python -m venv /opt/bulkproof && /opt/bulkproof/bin/pip install --no-cache-dir .
+WORKDIR /
+RUN /opt/bulkproof/bin/python -c "import contracts; [*map(contracts.load_bundled, contracts.BUNDLED)]"
 
 FROM python:3.13-slim
 COPY --from=build /opt/bulkproof /opt/bulkproof

@@ -94,7 +94,7 @@ def load_bundled(name: str) -> Contract:
 
 
 def _state_of_package() -> bytes:
-    """Return the names, times and sizes of this package's files, which change when any of them does."""
+    """Return the names, times (in seconds, as in bytecode) and sizes of this package's files."""
     return repr((sys.version, sorted(_files(str(BUNDLED_FOLDER.parent))))).encode()
 
 
@@ -105,7 +105,7 @@ def _files(folder: str) -> Iterator[tuple[str, int, int]]:
                 yield from _files(one.path)
             elif one.name.endswith(SUFFIXES):
                 about = one.stat()
-                yield one.path, about.st_mtime_ns, about.st_size
+                yield one.path, int(about.st_mtime), about.st_size
 
 
 def _digest(state: bytes, written: bytes) -> bytes:
