@@ -6,6 +6,7 @@ equivalent single-record operation and in the refusal of a whole request is comp
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Final
@@ -83,24 +84,40 @@ def _failed_errors(context: SiteContext) -> Iterator[Finding]:
     for n, (unit, wish) in enumerate(product(units_of(bulk), wishes)):
         trial, faults = faulty_trial(context)
         done = perform(trial, SendOptions(unit=unit, as_job=wish, targets=known_targets(context)[:1]))
-        for report in done.view.reports:
-            yield from _judge_report(done, report, faults)
+        yield from _narrowed(done, list(faults), list(_judge_reports(done, faults)))
         if n == 0:
             yield from _judge_alone(done, faults)
 
 
-def faulty_trial(context: SiteContext) -> tuple[Trial, Mapping[int, Sequence[KnownFault]]]:
-    """Return a trial of good items and of items with faults, and the faults by slot. Raises NotApplicableError."""
+def _narrowed(done: TrialResult, slots: Sequence[int], found: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield findings, from a request with the one item that brings a finding out, where there is such an item."""
+    left = {one.shape: one for one in found}
+    for slot in slots:
+        with suppress(NotApplicableError):
+            if left:
+                trial, faults = faulty_trial(done.trial.context, only=slot)
+                alone = _judge_reports(perform(trial, done.options), faults)
+                yield from [one for one in alone if left.pop(one.shape, None) is not None]
+    yield from left.values()
+
+
+def faulty_trial(context: SiteContext, *, only: int | None = None) -> tuple[Trial, Mapping[int, Sequence[KnownFault]]]:
+    """Return a trial of good items and of items with faults, and the faults by slot; of `only` one of the items.
+
+    Raises NotApplicableError.
+    """
     by_state = [one for one in available_cases(context)[1] if one.defect in STATE_KINDS]
     right = valid_cases(context, len(MIXES) + GOOD_ITEMS)
     cases = [*right[: len(MIXES)], *by_state, *right[len(MIXES) :]]
-    trial = prepare_trial(context, cases[: context.bulk.items.max or len(cases)])
+    plan = [(case, MIXES[n] if n < len(MIXES) else ()) for n, case in enumerate(cases)]
+    plan = plan[: context.bulk.items.max or len(plan)] if only is None else plan[only : only + 1]
+    trial = prepare_trial(context, [case for case, _ in plan])
     faults: dict[int, Sequence[KnownFault]] = {}
-    for trial_item in list(trial.items):
+    for trial_item, (_, mix) in zip(list(trial.items), plan, strict=True):
         slot = trial_item.slot
         spoiled, found = trial_item, [_fault_of_state(trial, trial_item)] if trial_item.case.defect is not None else []
-        if slot < len(MIXES):
-            spoiled, found = _with_faults(trial, trial_item, MIXES[slot])
+        if mix:
+            spoiled, found = _with_faults(trial, trial_item, mix)
         if found and fits_request(trial, trial_item.case, spoiled.raw):
             trial.items[slot], faults[slot] = spoiled, found
     if not faults:
@@ -196,6 +213,10 @@ def _break_value(trial: Trial, slot: int, members: dict[str, Any], kind: str, us
             length = len(new) if isinstance(new, str) else None
             return KnownFault(kind=kind, member=name, facts={**limits, "length": length})
     return None
+
+
+def _judge_reports(done: TrialResult, faults: Mapping[int, Sequence[KnownFault]]) -> Iterator[Finding]:
+    return (one for report in done.view.reports for one in _judge_report(done, report, faults))
 
 
 def _judge_report(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from shelf_server import CONTRACT, Shelves
 
+from contracts.exchange.locations import json_of
 from contracts.messages import Exchange, ExchangeHistory
 from generators.check.laws.catalogue import LAWS
 from generators.check.run import FindingFound, Finished, LawAnswered, run_checks
@@ -63,6 +64,27 @@ def test_a_right_implementation_keeps_every_law(seed):
     answers = [event.answer for event in events if isinstance(event, LawAnswered)]
     assert {answer.law for answer in answers if answer.word == "passed"} >= {*NAMES, "effect", "response"}
     assert [answer for answer in answers if answer.word == "not-run"] == []
+
+
+def test_a_wrong_error_is_shown_by_a_request_with_one_item():
+    """The trial has many items, each with faults of its own; a reader needs the one that is told wrongly."""
+    found = findings(checked("errors", only=("errors",)))
+    sizes = [len(bulk_request(one)) for one in found if one.law == "errors" and "alone" not in one.shape]
+    assert sizes
+    assert set(sizes) == {1}
+
+
+def bulk_request(finding):
+    """Return the items of the bulk request in a finding's evidence."""
+    bodies = [json_of(one.request.body) for one in finding.evidence]
+    lists = [
+        body if isinstance(body, list) else next(filter(is_list, body.values()), None) for body in filter(None, bodies)
+    ]
+    return next(filter(is_list, lists))
+
+
+def is_list(value):
+    return isinstance(value, list)
 
 
 @pytest.mark.slow
