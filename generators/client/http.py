@@ -7,9 +7,9 @@ Begin with `Client`, the interface of all that send to an implementation: `HttpC
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from secrets import token_hex
-from threading import Lock
+from threading import Lock, get_ident
 from time import monotonic, sleep
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -182,7 +182,7 @@ CONTROL_PARTS: Final[Mapping[str, tuple[str, str, object]]] = {
 
 
 class ControlApi:
-    """A client of the control API of a Bulkproof server; `answers` tells whether the server has one.
+    """A client of the control API of a Bulkproof server; `answers` tells whether the server has one. Thread-safe.
 
     `lacks` are the parts that a server of other hands does not have, of `clock`, `settings`, `scenarios`, `sandboxes`.
     """
@@ -191,7 +191,8 @@ class ControlApi:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.root = root
         self.lacks: tuple[str, ...] = ()
-        self._client = HttpClient(root, headers=headers, timeout=timeout)
+        self._connect = partial(HttpClient, root, headers=headers, timeout=timeout)
+        self._clients: dict[int, HttpClient] = {}
 
     def answers(self) -> bool:
         """Return whether the server has a control API."""
@@ -247,8 +248,9 @@ class ControlApi:
             return
 
     def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
 
     def _send_to_sandbox(self, method: str, sandbox: str, what: str, body: object = None) -> Response:
         path = f"/sandboxes/{sandbox}/{what}"
@@ -262,7 +264,11 @@ class ControlApi:
     def _send(self, method: str, path: str, body: object = None) -> Response:
         content = b"" if body is None else orjson.dumps(body)
         headers = JSON_HEADERS if content else Headers()
-        return self._client.send(Request(method=method, path=CONTROL_PATH + path, headers=headers, body=content))
+        if (thread := get_ident()) not in self._clients:
+            self._clients[thread] = self._connect()
+        return self._clients[thread].send(
+            Request(method=method, path=CONTROL_PATH + path, headers=headers, body=content)
+        )
 
 
 def base_url_of(contract: Contract, url: str) -> str:

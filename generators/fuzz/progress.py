@@ -107,6 +107,12 @@ class PropertyCoverage:
         return told
 
 
+def taken(coverages: Iterable[PropertyCoverage]) -> Mapping[str, Any]:
+    """Return the counts of several coverages since they were last taken, as one."""
+    found = [one.take() for one in coverages]
+    return {name: [cell for one in found for cell in one[name]] for name in found[0]}
+
+
 def merge(
     laws: Counter[tuple[str, ...]], keywords: Counter[tuple[str, str, bool]], told: Mapping[str, list[list[object]]]
 ) -> None:

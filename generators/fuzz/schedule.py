@@ -234,14 +234,17 @@ def scheduled_tasks(
     the largest batches again.
     """
     laws, calls, limits = _law_tasks(contract, targets, rng), _call_law_tasks(contract, rng), _limit_tasks(targets)
+    done: set[tuple[str, str]] = set()
     is_late = ordinal > 0 and ordinal % LARGEST_LIMITS_INTERVAL == 0
     if is_late:
         yield from limits
     if ordinal == 0 or coverage.has_experiments:
         some = _left(coverage, [*_rate_limit_tasks(contract), *calls])
-        yield from _first_round(_left_laws(coverage, laws), some, [] if is_late else _left(coverage, limits))
+        for task in _first_round(_left_laws(coverage, laws), some, [] if is_late else _left(coverage, limits)):
+            yield task
+            done |= set() if isinstance(task, SequenceTask) else {task.cell}
     laws = laws[ordinal % len(laws) :] + laws[: ordinal % len(laws)] if laws else []
-    laws.sort(key=lambda one: coverage.has_run(*one.cell))
+    laws.sort(key=lambda one: one.cell in done or coverage.has_run(*one.cell))
     for n in count():
         yield SequenceTask(style=SEQUENCE_CYCLE[n % len(SEQUENCE_CYCLE)])
         if laws and n % SEQUENCES_PER_LAW == SEQUENCES_PER_LAW - 1:

@@ -7,32 +7,21 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 from random import Random
 from threading import Lock, RLock, Thread
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.messages import Exchange
-from generators.check.laws.limits import TELLING_SLOTS
 from generators.client.environments import Target, open_target
 from generators.client.http import NoAnswerError
 from generators.client.session import Budget, DeadlineExceededError
-from generators.errors import NotApplicableError
-from generators.fuzz.actions import SequenceRunner
-from generators.fuzz.progress import PropertyCoverage
-from generators.fuzz.schedule import (
-    DEEP,
-    LawTask,
-    LimitsTask,
-    RateLimitTask,
-    SequenceProfile,
-    SequenceTask,
-    Task,
-    draw_action,
-    scheduled_tasks,
-)
+from generators.fuzz.progress import PropertyCoverage, taken
+from generators.fuzz.schedule import LawTask, SequenceTask, Task, scheduled_tasks
 from generators.fuzz.shards import (
     CampaignConfig,
     Emit,
@@ -43,22 +32,23 @@ from generators.fuzz.shards import (
     run_schemathesis,
     shard_seed,
 )
-from generators.fuzz.targets import FuzzTarget, FuzzTargets, discover_targets
+from generators.fuzz.targets import FuzzTargets, discover_targets
+from generators.fuzz.tasks import run_experiment, run_sequence
 from generators.oracles.oracle import Oracle, OracleFactory
-from generators.oracles.state_model import RecordSet
-from generators.requests.calls import draft
-from generators.requests.profiles import PROFILES
 from generators.triage.confirm import MAX_SHRINK_SECONDS, Triager
 from generators.triage.stored_finding import Observation, StoredFinding, is_explained
 
 PROGRESS_INTERVAL: Final = 0.5  # seconds between two progress events
 MAX_LOST_REQUESTS: Final = 3  # consecutive requests without response before the server is given up
 THREAD_COUNT: Final = 8  # environments used at a time, where waiting takes real time
+LANE_COUNT: Final = 2  # the same of sandboxes, so that one is played in while another's server works
 CONFLICT_STATUSES: Final = frozenset((409, 423, 425, 429, 503))
 MAX_CONFLICTS: Final = 12  # bulk requests refused for concurrency before one environment is used
 MAX_RETRIES: Final = 3  # times that a finding which was not reproduced is tried again
 POLL_INTERVAL: Final = 0.1  # seconds between two checks whether the run is over
 STOP_TIMEOUT: Final = 1.0  # seconds to wait for a thread after the time limit
+
+Agenda: TypeAlias = Iterator[tuple[int, Task]]
 
 
 def run_shard(job: CampaignConfig, shard: Shard, emit: Emit, is_over: Callable[[], bool] = lambda: False) -> None:
@@ -83,8 +73,8 @@ class FuzzWorker:
     target: Target
     emit: Emit
     is_over: Callable[[], bool]
-    oracle_factory: OracleFactory = field(init=False)
-    coverage: PropertyCoverage = field(init=False)
+    oracle_factories: list[OracleFactory] = field(init=False)
+    coverages: list[PropertyCoverage] = field(init=False)
     budget: Budget = field(init=False)
     found: dict[str, StoredFinding] = field(default_factory=dict)
     waiting: list[StoredFinding] = field(default_factory=list)
@@ -102,22 +92,27 @@ class FuzzWorker:
 
     def __post_init__(self) -> None:
         self.job = replace(self.job, model_factory=self.job.model(is_sandbox=self.target.controlled))
-        self.oracle_factory = OracleFactory(contract=self.job.contract, model_factory=self.job.model_factory)
-        self.coverage = PropertyCoverage(self.job.contract, self.shard.covered)
+        factory = OracleFactory(contract=self.job.contract, model_factory=self.job.model_factory)
+        coverage = partial(PropertyCoverage, self.job.contract, self.shard.covered)
+        others = range(1, self.thread_count)
+        apart = self.target.controlled
+        self.oracle_factories = [factory, *(factory.apart() if apart else factory for _ in others)]
+        self.coverages = [coverage() for _ in (0, *others)] if apart else [coverage()] * self.thread_count
         self.budget = Budget(seconds=self.shard.seconds)
         self.waiting = list(self.shard.untried)
         self.found = {one.fingerprint: one for one in self.waiting}
 
+    @property
+    def thread_count(self) -> int:
+        """The number of environments that are used at a time."""
+        return LANE_COUNT if self.target.controlled else THREAD_COUNT
+
     def run(self) -> None:
         """Run tasks until the time is up; findings are shrunk between two tasks and at the end."""
-        rng = Random(f"{shard_seed(self.job, self.shard)}/agenda")
         with suppress(DeadlineExceededError):
             targets = discover_targets(self._task_run("survey", 0).session)
             if targets.bulk:
-                tasks = enumerate(
-                    scheduled_tasks(self.job.contract, targets, rng, self.coverage, ordinal=self.shard.ordinal)
-                )
-                self._run_all(tasks, targets)
+                self._run_all(self._agendas(targets), targets)
             else:
                 self._emit({"kind": "nothing-to-fuzz", "shard": self.shard.name})
         self._progress(final=True)
@@ -125,17 +120,32 @@ class FuzzWorker:
         if self.is_lost:
             raise MisuseError("the server stopped responding.", where=self.job.place.url)
 
-    def _run_all(self, tasks: Iterator[tuple[int, Task]], targets: FuzzTargets) -> None:
+    def _agendas(self, targets: FuzzTargets) -> list[Agenda]:
+        """Return the numbered tasks of each thread.
+
+        In sandboxes each thread has tasks of its own, and learns nothing of the others': what is sent depends on the
+        seed alone. On a shared server whoever is free takes the next task.
+        """
+
+        def agenda() -> Agenda:
+            rng, covered = Random(f"{shard_seed(self.job, self.shard)}/agenda"), self.shard.covered
+            coverage = PropertyCoverage(self.job.contract, covered)
+            return enumerate(scheduled_tasks(self.job.contract, targets, rng, coverage, ordinal=self.shard.ordinal))
+
+        if not self.target.controlled:
+            return [agenda()] * self.thread_count
+        return [islice(agenda(), n, None, self.thread_count) for n in range(self.thread_count)]
+
+    def _run_all(self, agendas: Sequence[Agenda], targets: FuzzTargets) -> None:
         """Run tasks, shrink findings, and run more tasks when shrinking took less time than reserved."""
         while not self._is_over() and not self.is_lost and (self.waiting or self.budget.left >= self.shard.closing):
-            if self.target.controlled:
-                self._run_tasks(tasks, targets)
-            else:
-                self._run_in_threads(tasks, targets)
+            self._run_in_threads(agendas, targets)
 
-    def _run_in_threads(self, tasks: Iterator[tuple[int, Task]], targets: FuzzTargets) -> None:
-        """Run tasks in several environments at a time, so that jobs are waited for concurrently."""
-        threads = [Thread(target=self._run_thread, args=(tasks, targets, n), daemon=True) for n in range(THREAD_COUNT)]
+    def _run_in_threads(self, agendas: Sequence[Agenda], targets: FuzzTargets) -> None:
+        """Run tasks in several environments at a time, so that answers and jobs are waited for concurrently."""
+        threads = [
+            Thread(target=self._run_thread, args=(tasks, targets, n), daemon=True) for n, tasks in enumerate(agendas)
+        ]
         for one in threads:
             one.start()
         try:
@@ -146,7 +156,7 @@ class FuzzWorker:
         if self.failures:
             raise self.failures[0]
 
-    def _run_thread(self, tasks: Iterator[tuple[int, Task]], targets: FuzzTargets, thread: int) -> None:
+    def _run_thread(self, tasks: Agenda, targets: FuzzTargets, thread: int) -> None:
         """Run tasks in one thread; its failure ends the others."""
         try:
             self._run_tasks(tasks, targets, thread)
@@ -165,7 +175,7 @@ class FuzzWorker:
             self._progress(final=True)
             self.is_closed = True
 
-    def _run_tasks(self, tasks: Iterator[tuple[int, Task]], targets: FuzzTargets, thread: int = 0) -> None:
+    def _run_tasks(self, tasks: Agenda, targets: FuzzTargets, thread: int) -> None:
         lost = 0
         while not self._is_task_time_over() and not self.is_lost and not self.is_idle(thread):
             with self._state:
@@ -197,13 +207,13 @@ class FuzzWorker:
 
     def _task_run(self, purpose: str, n: int, *, uses_model: bool = False, thread: int = 0) -> TaskRun:
         return TaskRun(
-            self.oracle_factory,
-            self.target.fresh(purpose),
+            self.oracle_factories[thread],
+            self.target.fresh(f"{purpose}-{thread}" if thread else purpose),
             seed=shard_seed(self.job, self.shard) * 1000 + n,
             budget=self.budget,
             given=self.job.given,
-            on_finding=self._on_finding,
-            on_exchange=self._count,
+            on_finding=partial(self._on_finding, thread),
+            on_exchange=partial(self._count, thread),
             uses_model=uses_model,
             is_over=lambda: self._is_task_time_over() or self.is_idle(thread),
         )
@@ -211,34 +221,24 @@ class FuzzWorker:
     def _run_task(self, task: Task, targets: FuzzTargets, n: int, thread: int) -> None:
         uses_model = isinstance(task, LawTask) or (isinstance(task, SequenceTask) and task.style.uses_model)
         run = self._task_run("play", n, uses_model=uses_model, thread=thread)
-        rng = Random(f"{shard_seed(self.job, self.shard)}/{n}")
+        rng, coverage = Random(f"{shard_seed(self.job, self.shard)}/{n}"), self.coverages[thread]
         if isinstance(task, SequenceTask):
             is_narrow = rng.random() < task.style.narrow
-            targets = targets.narrow(rng, self.coverage.cells) if is_narrow else targets
+            targets = targets.narrow(rng, coverage.cells) if is_narrow else targets
             run_sequence(run, targets, task.style, rng, self._is_task_time_over)
             return
-        is_applicable = True
-        try:
-            if isinstance(task, LimitsTask):
-                run_limits(run, targets, task, rng)
-            elif isinstance(task, RateLimitTask):
-                probe_rate_limit(run, task)
-            else:
-                for finding in task.findings(run.session):
-                    run.report(finding, judged="signs")
-        except NotApplicableError:
-            is_applicable = False
+        is_applicable = run_experiment(run, targets, task, rng)
         with self._state:
-            self.coverage.count_experiment(*task.cell, is_applicable=is_applicable)
+            coverage.count_experiment(*task.cell, is_applicable=is_applicable)
 
-    def _on_finding(self, seen: Observation) -> None:
+    def _on_finding(self, thread: int, seen: Observation) -> None:
         """Store and emit a new finding as observed; it is shrunk later."""
         mark = seen.finding.fingerprint
         with self._state:
             old = self.found.get(mark)
             if mark in self.shard.known or (old is not None and not self.is_worth_retrying(old)):
                 return
-            triager = Triager(oracle_factory=self.oracle_factory, target=self.target)
+            triager = Triager(oracle_factory=self.oracle_factories[thread], target=self.target)
             kept = triager.store(seen, seconds=self.budget.spent, seed=self.job.seed, url=self.job.place.url)
             self.found[mark] = kept
             if old is None:
@@ -298,7 +298,7 @@ class FuzzWorker:
         """Return the sort key of a waiting finding: new root causes first."""
         return is_explained(kept, self.found.values()), bool(kept.cause), kept.seconds
 
-    def _count(self, exchange: Exchange, oracle: Oracle) -> None:
+    def _count(self, thread: int, exchange: Exchange, oracle: Oracle) -> None:
         if self.is_over():
             self.budget.seconds = 0.0  # whoever waits in an experiment is to stop waiting
         with self._state:
@@ -306,8 +306,8 @@ class FuzzWorker:
             view: BulkExchange | None = oracle.last_view
             if view is not None and view.exchange.n == exchange.n:
                 self.items += len(view.request.items)
-                self.conflicts += exchange.response.status in CONFLICT_STATUSES
-            self.coverage.count_exchange(exchange, oracle)
+                self.conflicts += not self.target.controlled and exchange.response.status in CONFLICT_STATUSES
+            self.coverages[thread].count_exchange(exchange, oracle)
             self._progress()
 
     def _progress(self, *, final: bool = False) -> None:
@@ -329,71 +329,5 @@ class FuzzWorker:
             "shard": self.shard.name,
             "calls": self.calls,
             "items": self.items,
-            **self.coverage.take(),
+            **taken(self.coverages),
         }
-
-
-MAX_PROBES: Final = 12
-TOO_MANY_REQUESTS: Final = 429
-MAX_LIMIT_ITEMS: Final = 10_000  # largest maximum that is tested
-
-
-def run_sequence(
-    run: TaskRun,
-    targets: FuzzTargets,
-    style: SequenceProfile,
-    rng: Random,
-    is_over: Callable[[], bool] = lambda: False,
-) -> SequenceRunner:
-    """Run one sequence and return its runner. Raises NoAnswerError."""
-    runner = SequenceRunner(run, targets, style, rng)
-    for _ in range(style.actions):
-        if is_over():
-            return runner
-        runner.perform(draw_action(style.weights, rng))
-    for _ in range(style.in_flight):
-        runner.perform("finish")
-    for _ in targets.resources if not is_over() else ():
-        runner.perform("list")
-    return runner
-
-
-def run_limits(run: TaskRun, targets: FuzzTargets, task: LimitsTask, rng: Random) -> SequenceRunner:
-    """Post batches at the limits of an operation: of 0 and 1 items, or one above the maximum and the maximum."""
-    runner = SequenceRunner(run, targets, DEEP, rng)
-    bulk = task.target.operation.bulk
-    most = bulk.items.max if bulk is not None else None
-    large = (most + 1, most) if most is not None and most <= MAX_LIMIT_ITEMS else ()
-    for size in (0, 1) if task.size == "small" else large:
-        try:
-            _post_and_read(runner, task.target, size)
-        except NotApplicableError:
-            continue
-        finally:
-            run.session.take_history()
-    return runner
-
-
-def probe_rate_limit(run: TaskRun, task: RateLimitTask) -> None:
-    """Repeat an operation with its first example until it is refused; only where the clock is controlled."""
-    if not run.session.controlled:
-        return
-    made = draft(task.operation, {})
-    content = task.operation.body.content if task.operation.body is not None else ()
-    examples = [example for media in content for example in media.examples.values()]
-    made.data = examples[0] if examples else made.data
-    for _ in range(MAX_PROBES):
-        if run.session.exchange(made.request(), is_observed=False).response.status >= TOO_MANY_REQUESTS:
-            break
-    run.session.exchange(made.request())
-
-
-def _post_and_read(runner: SequenceRunner, target: FuzzTarget, size: int) -> None:
-    """Post valid items, and read the first, the last and some between them."""
-    batch = runner.compose(target, size, PROFILES["valid"])
-    runner.run.session.send(batch.request)
-    runner.batches, runner.items = runner.batches + 1, runner.items + size
-    runner.finish()
-    named = [(RecordSet(target.scope, one.resource or ""), one.target) for one in batch.items if one.target is not None]
-    runner.read_back([*(named[slot] for slot in TELLING_SLOTS if slot < len(named)), *named[-1:]])
-    runner.list_created(batch, target)

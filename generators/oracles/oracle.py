@@ -1,6 +1,7 @@
 """Judge every exchange by itself and against all exchanges before it. Begin with `Oracle`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -323,6 +324,12 @@ class OracleFactory:
     def __post_init__(self) -> None:
         self.router, self.record_types = Router(self.contract), RecordTypes(self.contract)
         self.fact_finder = FactFinder(self.contract, self.router)
+
+    def apart(self) -> "OracleFactory":
+        """Return a factory for the same contract whose oracles share nothing observed with those of this one."""
+        other = copy(self)
+        other.first_versions = {}
+        return other
 
     def create(self, environment: Environment, *, uses_model: bool = True) -> Oracle:
         """Return an oracle for a new environment, with a reference model if `uses_model` and there is one."""

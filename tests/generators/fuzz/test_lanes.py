@@ -1,10 +1,13 @@
 """Lanes: what did not show while others played beside it is tried again by one alone."""
 
+from contextlib import closing
+
 import pytest
+from children import HANGS
 from example_findings import kept
 
 from contracts.openapi.loading import load_bundled
-from generators.client.environments import TargetOptions
+from generators.client.environments import TargetOptions, open_target
 from generators.fuzz import worker
 from generators.fuzz.shards import CampaignConfig, Shard
 
@@ -59,3 +62,35 @@ def test_a_flaky_finding_that_is_seen_again_is_tried_anew(shard):
     assert [made.is_worth_retrying(NEVER) for _ in range(4)] == [True, True, True, False]
     assert not made.is_worth_retrying(SHOWN)
     assert not made.is_worth_retrying(SEEN)
+
+
+class Noted(worker.FuzzWorker):
+    """A worker that notes what each lane sends, and ends after so many requests."""
+
+    def _count(self, thread, exchange, oracle):
+        sent.setdefault(thread, []).append((exchange.request.method, exchange.request.path, exchange.request.body))
+        if sum(map(len, sent.values())) >= 400:
+            self.budget.seconds = 0.0
+        super()._count(thread, exchange, oracle)
+
+
+sent = {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["genero", "onkey"])
+def test_what_each_lane_sends_to_its_sandbox_depends_on_the_seed_alone(name, serving):
+    """Whichever lane is faster, each plays its own tasks, and steers by what it has covered itself."""
+    place, told = TargetOptions(url=serving(name).running.url), []
+    for _ in range(2):
+        sent.clear()
+        job = CampaignConfig(contract=load_bundled(name), place=place, seed=3, shrinks=False)
+        with closing(open_target(job.contract, place, "lanes")) as target:
+            Noted(job, Shard(number=0, part="bulk", seconds=HANGS), target, [].append, lambda: False).run()
+        told.append({lane: list(some) for lane, some in sent.items()})
+    one, other = told
+    assert len(one) == len(other) == worker.LANE_COUNT
+    for lane, some in one.items():
+        common = min(len(some), len(other[lane]))
+        assert common > 10
+        assert some[:common] == other[lane][:common]

@@ -18,7 +18,7 @@ from generators.client.session import Budget
 from generators.fuzz.schedule import DEEP, WIDE
 from generators.fuzz.shards import TaskRun
 from generators.fuzz.targets import discover_targets
-from generators.fuzz.worker import run_sequence
+from generators.fuzz.tasks import run_sequence
 from generators.oracles.oracle import OracleFactory
 from mockserver.apis.sources import find_sources
 from mockserver.bugs.requirements import REQUIREMENTS

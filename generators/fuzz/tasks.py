@@ -1,0 +1,105 @@
+"""Perform one task in its environment: a sequence of actions, batches at limits, calls until one is refused.
+
+Begin with `run_task`.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+from generators.check.laws.limits import TELLING_SLOTS
+from generators.errors import NotApplicableError
+from generators.fuzz.actions import SequenceRunner
+from generators.fuzz.schedule import (
+    DEEP,
+    Experiment,
+    LimitsTask,
+    RateLimitTask,
+    SequenceProfile,
+    draw_action,
+)
+from generators.fuzz.shards import TaskRun
+from generators.fuzz.targets import FuzzTarget, FuzzTargets
+from generators.oracles.state_model import RecordSet
+from generators.requests.calls import draft
+from generators.requests.profiles import PROFILES
+
+MAX_PROBES: Final = 12
+TOO_MANY_REQUESTS: Final = 429
+MAX_LIMIT_ITEMS: Final = 10_000  # largest maximum that is tested
+
+
+def run_experiment(run: TaskRun, targets: FuzzTargets, task: Experiment, rng: Random) -> bool:
+    """Run an experiment, and return whether it is possible here. Raises NoAnswerError, DeadlineExceededError."""
+    try:
+        if isinstance(task, LimitsTask):
+            run_limits(run, targets, task, rng)
+        elif isinstance(task, RateLimitTask):
+            probe_rate_limit(run, task)
+        else:
+            for finding in task.findings(run.session):
+                run.report(finding, judged="signs")
+    except NotApplicableError:
+        return False
+    return True
+
+
+def run_sequence(
+    run: TaskRun,
+    targets: FuzzTargets,
+    style: SequenceProfile,
+    rng: Random,
+    is_over: Callable[[], bool] = lambda: False,
+) -> SequenceRunner:
+    """Run one sequence and return its runner. Raises NoAnswerError."""
+    runner = SequenceRunner(run, targets, style, rng)
+    for _ in range(style.actions):
+        if is_over():
+            return runner
+        runner.perform(draw_action(style.weights, rng))
+    for _ in range(style.in_flight):
+        runner.perform("finish")
+    for _ in targets.resources if not is_over() else ():
+        runner.perform("list")
+    return runner
+
+
+def run_limits(run: TaskRun, targets: FuzzTargets, task: LimitsTask, rng: Random) -> SequenceRunner:
+    """Post batches at the limits of an operation: of 0 and 1 items, or one above the maximum and the maximum."""
+    runner = SequenceRunner(run, targets, DEEP, rng)
+    bulk = task.target.operation.bulk
+    most = bulk.items.max if bulk is not None else None
+    large = (most + 1, most) if most is not None and most <= MAX_LIMIT_ITEMS else ()
+    for size in (0, 1) if task.size == "small" else large:
+        try:
+            _post_and_read(runner, task.target, size)
+        except NotApplicableError:
+            continue
+        finally:
+            run.session.take_history()
+    return runner
+
+
+def probe_rate_limit(run: TaskRun, task: RateLimitTask) -> None:
+    """Repeat an operation with its first example until it is refused; only where the clock is controlled."""
+    if not run.session.controlled:
+        return
+    made = draft(task.operation, {})
+    content = task.operation.body.content if task.operation.body is not None else ()
+    examples = [example for media in content for example in media.examples.values()]
+    made.data = examples[0] if examples else made.data
+    for _ in range(MAX_PROBES):
+        if run.session.exchange(made.request(), is_observed=False).response.status >= TOO_MANY_REQUESTS:
+            break
+    run.session.exchange(made.request())
+
+
+def _post_and_read(runner: SequenceRunner, target: FuzzTarget, size: int) -> None:
+    """Post valid items, and read the first, the last and some between them."""
+    batch = runner.compose(target, size, PROFILES["valid"])
+    runner.run.session.send(batch.request)
+    runner.batches, runner.items = runner.batches + 1, runner.items + size
+    runner.finish()
+    named = [(RecordSet(target.scope, one.resource or ""), one.target) for one in batch.items if one.target is not None]
+    runner.read_back([*(named[slot] for slot in TELLING_SLOTS if slot < len(named)), *named[-1:]])
+    runner.list_created(batch, target)
