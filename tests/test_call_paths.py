@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from generators.client.connection import Connection
 from mockserver.cli import main
 from mockserver.stores.memory import Table
 from mockserver.testing import running
@@ -28,6 +29,9 @@ def documented_paths():
     lists = re.findall(r"^```[a-z]*\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
     check, fuzz, server = (tuple(text.split()) for text in lists)
     return {"check": check, "fuzz": fuzz, "server": server}
+
+
+HTTP_FILES = ("generators/client/http.py", "generators/client/connection.py")
 
 
 def files_on_the_stack():
@@ -81,14 +85,14 @@ def _listed(paths):
 def test_from_a_command_to_the_socket(command, middle, stacks_of, tmp_path, monkeypatch):
     """Every request of a command goes through the one session and the one client."""
     monkeypatch.chdir(tmp_path)
-    stacks = stacks_of(HTTPConnection, "send")
+    stacks = stacks_of(Connection, "_receive")
     with running("genero", mode="frozen") as bulkproof:
         bulkproof.bug("processed-over")
         name, *options = command
         CliRunner().invoke(main, [name, "genero", "--url", bulkproof.genero.url, *options])
     paths = {path for path in stacks if path[0].startswith("mockserver/cli/") and middle in path}
     require_documented(paths, name)
-    assert all(path[-1] == "generators/client/http.py" for path in paths if "generators/client/session.py" in path)
+    assert all(path[-2:] == HTTP_FILES for path in paths if "generators/client/session.py" in path)
 
 
 @pytest.mark.parametrize("method", ["put", "put_all"])

@@ -142,18 +142,27 @@ class FuzzWorker:
             self._run_in_threads(agendas, targets)
 
     def _run_in_threads(self, agendas: Sequence[Agenda], targets: FuzzTargets) -> None:
-        """Run tasks in several environments at a time, so that answers and jobs are waited for concurrently."""
+        """Run tasks in several environments at a time, so that answers and jobs are waited for concurrently.
+
+        Where requests are answered at once, one of the threads is this one.
+        """
+        own = 1 if self.target.controlled else 0
         threads = [
-            Thread(target=self._run_thread, args=(tasks, targets, n), daemon=True) for n, tasks in enumerate(agendas)
+            Thread(target=self._run_thread, args=(tasks, targets, n), daemon=True)
+            for n, tasks in enumerate(agendas)
+            if n >= own
         ]
         for one in threads:
             one.start()
         try:
+            for n, tasks in enumerate(agendas[:own]):
+                self._run_thread(tasks, targets, n)
             self._wait_for(threads)
         except BaseException:
             self.is_closed = True
             raise
         if self.failures:
+            self.is_closed = True
             raise self.failures[0]
 
     def _run_thread(self, tasks: Agenda, targets: FuzzTargets, thread: int) -> None:
