@@ -82,6 +82,11 @@ class Server:
         self.spent |= {task: int(task.read_text().split()[0]) for task in tasks}
         return sum(self.spent.values()) / 1e9
 
+    def cpu_since_start(self) -> float:
+        """Return the CPU seconds of the process tree since its start, those of threads that ended too, to 10 ms."""
+        fields = [(one / "stat").read_text().rpartition(")")[2].split() for one in self.tree()]
+        return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
+
     def megabytes(self) -> float:
         """Return the resident memory of the process tree."""
         texts = [(one / "status").read_text() for one in self.tree()]

@@ -247,7 +247,7 @@ def starting(options: Options) -> None:
     def first_answer(start: Callable[[], Server]) -> tuple[float, float]:
         with running(start()) as server:
             server.call("GET", "/_sandbox/health")
-            return time.perf_counter() - server.began, server.cpu()
+            return time.perf_counter() - server.began, server.cpu_since_start()
 
     starts = {"serve": Sandbox, "empty aiohttp": lambda: bare("--empty")}
     starts |= options.installed.named() if options.installed else {}
