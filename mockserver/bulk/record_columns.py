@@ -81,7 +81,7 @@ class _Columns:
     @classmethod
     def of(cls, service: RecordService, items: Sequence[Item]) -> "_Columns | None":
         """Return the columns of items, None where each of them needs a closer look."""
-        if len(items) < MIN_COLUMN or not service.valid or service.inspect is not None:
+        if len(items) < MIN_COLUMN or service.inspect is not None:
             return None
         actions = actions_of(items)
         if len(actions) > 1 or actions.isdisjoint(ACTIONS):
@@ -103,6 +103,7 @@ class _Columns:
         """Return the places of the items that might fail, or are not simply written."""
         service = self.service
         checks = (
+            () if service.valid else self._invalid(),
             self._of_another_state(),
             self._deleting(),
             self._stale(),
@@ -116,6 +117,14 @@ class _Columns:
             found.update(places)
             breathe()
         return found
+
+    def _invalid(self) -> Doubts:
+        """Find payloads that are not valid as they stand; those of new records also as a whole."""
+        rules, existing = self.service.rules.payloads, self.existing
+        yield from rules.misfits(self.payloads)
+        if self.lacks and rules.schema is not None:
+            fits = rules.schema.is_valid
+            yield from (n for n, one in enumerate(self.payloads) if existing[n] is None and not fits(one))
 
     def _of_another_state(self) -> Doubts:
         """Find items whose record is there, is not, or is deleted, and should not be so; new ones under odd keys."""

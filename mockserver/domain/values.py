@@ -148,6 +148,16 @@ class PayloadValidator:
             faults += () if faults else self._faults_of_whole(named, key)
         return named, faults
 
+    def misfits(self, payloads: Sequence[Mapping[str, object]]) -> Iterator[int]:
+        """Yield the places of the payloads of which `validate` changes a name, or finds fault with a member."""
+        for name in set[str]().union(*payloads):
+            member = self._members.get(name)
+            if self.canonical_name(name) != name or (member is None and self.is_closed):
+                yield from (n for n, one in enumerate(payloads) if name in one)
+            elif member is not None and not member.are_valid([one[name] for one in payloads if name in one]):
+                fits = member.validator.is_valid
+                yield from (n for n, one in enumerate(payloads) if name in one and not fits(one[name]))
+
     def _faults_of_whole(self, named: Mapping[str, object], key: object) -> Iterator[ItemFault]:
         """Yield the fault of members that are valid one by one and not together."""
         if self.schema is None or self.schema.is_valid(named):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from contracts.bulk.model import Resource
 from contracts.messages import ABSENT
 from contracts.openapi.inference import KeyType, ResourceKeys
+from contracts.schemas.schema_set import SchemaSet
 from mockserver.bulk.record_columns import apply_all, apply_together
 from mockserver.bulk.record_service import RecordRules, RecordService
 from mockserver.domain.columns import ItemColumns, item_column
@@ -31,13 +32,28 @@ THING = Resource(
     required=("name",),
     defaults={"a": "default", "kind": None},
 )
+SCHEMA = SchemaSet(
+    {
+        "u": {
+            "properties": {
+                "name": {"type": ["string", "null"], "maxLength": 1},
+                "a": {"enum": ["x", "default", None]},
+                "place": {"type": ["string", "null"]},
+                "deleted": {"type": "boolean"},
+                "kind": {},
+            },
+            "dependentRequired": {"a": ["code"]},
+        }
+    }
+).schema("u#")
 INDEXES = {"thing": (*THING.unique, ("parent",))}
 
 keys = st.sampled_from(["k1", "k2", "k3", "k4", "k5", "k6", "odd", 7])
 codes = st.sampled_from(["c1", "c2", "c3", "c4", "c5", None, 1, True, 1.0])
 members = {
     "id": keys,
-    "name": st.sampled_from(["n", "m", None]),
+    "name": st.sampled_from(["n", "m", "too long", None]),
+    "Name": st.just("n"),
     "code": codes,
     "a": st.sampled_from(["x", "y", None]),
     "b": st.sampled_from(["x", "y", None]),
@@ -107,7 +123,7 @@ def new_keys(run, resource):
     return fresh
 
 
-def service_of(records, resource, action, *, own, overlaid):
+def service_of(records, resource, action, *, own, overlaid, valid=True):
     """Return a service over a store of its own with these records."""
     store = MemoryStore(INDEXES)
     for name, is_deleted in (("p1", False), ("p2", False), ("gone", True)):
@@ -121,7 +137,7 @@ def service_of(records, resource, action, *, own, overlaid):
         api=SimpleNamespace(hooks=hooks),
         scope="s",
         now=NOW,
-        valid={"thing"},
+        valid={"thing"} if valid else set(),
         operation=operation,
         taken=[0],
         unit="item",
@@ -129,7 +145,7 @@ def service_of(records, resource, action, *, own, overlaid):
     kinds = ResourceKeys(
         kind=KeyType(), referred={"place": KeyType(), "parent": KeyType()}, are_given=not resource.assigned
     )
-    rules = RecordRules(resource, None, [("thing", "parent")], kinds)
+    rules = RecordRules(resource, None if valid else SCHEMA, [("thing", "parent")], kinds)
     view = Overlay(store) if overlaid else store
     return RecordService(rules, run, view), store
 
@@ -170,18 +186,25 @@ items_of = st.lists(
     own=st.booleans(),
     overlaid=st.booleans(),
     simple=st.booleans(),
+    valid=st.booleans(),
 )
-def test_together_and_one_by_one_are_the_same(*, items, records, action, assigned, restrict, own, overlaid, simple):
+def test_together_and_one_by_one_are_the_same(
+    *, items, records, action, assigned, restrict, own, overlaid, simple, valid
+):
     """Whatever the items and the records are, nobody can tell whether the items were applied together."""
     resource = replace(
-        THING, assigned=assigned, restrict=restrict, **({"unique": (), "references": {}} if simple else {})
+        THING,
+        assigned=assigned,
+        restrict=restrict,
+        ignore_case=own,
+        **({"unique": (), "references": {}} if simple else {}),
     )
     sent = [
         Item(n, None, action, resource, target, payload, version, None, payload)
         for n, (target, payload, version) in enumerate(items)
     ]
-    together, store = service_of(records, resource, action, own=own, overlaid=overlaid)
-    one_by_one, other = service_of(records, resource, action, own=own, overlaid=overlaid)
+    together, store = service_of(records, resource, action, own=own, overlaid=overlaid, valid=valid)
+    one_by_one, other = service_of(records, resource, action, own=own, overlaid=overlaid, valid=valid)
     assert list(apply_all(together, _by_columns(sent) if simple else sent)) == list(map(one_by_one.apply, sent))
     assert state_of(together) == state_of(one_by_one)
     if overlaid:
@@ -223,6 +246,20 @@ ODD = (
     ("create", {"code": True}, "done"),
     ("create", {"a": "x"}, "done"),
 )
+
+
+def test_one_invalid_payload_is_looked_at_by_itself(monkeypatch):
+    """The others are written together, although not all payloads of the request are valid."""
+    looked = []
+    judged = RecordService.apply
+    monkeypatch.setattr(RecordService, "apply", lambda self, item: looked.append(item.index) or judged(self, item))
+    service, _ = service_of({}, THING, "create", own=False, overlaid=False, valid=False)
+    odd = {4: {"name": "too long"}, 9: {"place": 1}, 14: {"a": "x", "code": None}, 15: {"a": "x"}}
+    sent = [{"id": f"k{n}", "name": "n", "deleted": False} | odd.get(n, {}) for n in range(20)]
+    items = [Item(n, None, "create", THING, f"k{n}", one, None, None, one) for n, one in enumerate(sent)]
+    failed = [one.item.index for one in apply_all(service, items) if one.failed]
+    assert looked == [4, 9, 14, 15]
+    assert failed == [4, 9, 15]
 
 
 @pytest.mark.parametrize(("action", "odd", "result"), ODD)
