@@ -24,7 +24,7 @@ from mockserver.stores.interface import Collection, Index, Key, Record
 Members: TypeAlias = Mapping[str, object]
 Doubts: TypeAlias = Iterable[int]
 MIN_COLUMN: Final = 4  # items that are written together; fewer are applied by themselves
-MAX_WRITTEN: Final = 1000  # records that are written without a pause
+MAX_WRITTEN: Final = 500  # records that are written without a pause
 ACTIONS: Final = frozenset(("create", "update", "upsert"))
 
 
@@ -233,15 +233,16 @@ class _Columns:
         _, versions, deleted, olds, born, _ = zip(*rows, strict=True)
         if service.resource.tombstone in self.names:
             deleted = self._deleted(begin, end)
-        breathe()
-        bodies = merge_patched_all(olds, changes, service.rules.payloads.keeps_null)
-        breathe()
-        parts = zip(keys, [one + 1 for one in versions], deleted, bodies, born, repeat(now))
-        records = list(map(tuple.__new__, repeat(Record), parts))
+        numbers, keeps_null = [one + 1 for one in versions], service.rules.payloads.keeps_null
+        records: list[Record] = []
         for first in range(0, size, MAX_WRITTEN):
             breathe()
-            last = first + MAX_WRITTEN
-            service.view.put_all(service.collection, records[first:last], existing[first:last])
+            some = slice(first, first + MAX_WRITTEN)
+            bodies = merge_patched_all(olds[some], changes[some], keeps_null)
+            parts = zip(keys[some], numbers[some], deleted[some], bodies, born[some], repeat(now))
+            made = list(map(tuple.__new__, repeat(Record), parts))
+            service.view.put_all(service.collection, made, existing[some])
+            records += made
         actions = ["create" if one is None else "update" for one in existing] if self.lacks else ["update"] * size
         return DoneOutcomes(self.items if size == len(self.items) else self.items[begin:end], actions, records)
 

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any, Final, Generic, TypeVar
 
 Result = TypeVar("Result")
-SLICE_SECONDS: Final = 0.002  # of real time, after which work pauses where it may
+SLICE_SECONDS: Final = 0.001  # of real time, after which work pauses where it may
 
 
 class Pausing:
