@@ -25,6 +25,7 @@ class HasMediaRange(Protocol):
         """Return a media type or range in lower case, without parameters."""
 
 
+MAX_CACHED_FIELDS: Final = 200  # values of Content-Type and Accept; a client may send 16 KiB in each
 MediaEntry = TypeVar("MediaEntry", bound=HasMediaRange)
 
 
@@ -35,7 +36,7 @@ def best_media(content: Iterable[MediaEntry], content_type: str) -> MediaEntry |
     return None if place is None else entries[place]
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=MAX_CACHED_FIELDS)
 def _specific_place(media_ranges: tuple[str, ...], content_type: str) -> int | None:
     places = {one: n for n, one in enumerate(media_ranges)}
     return next((places[one] for one in _ranges(content_type) if one in places), None)
@@ -54,7 +55,7 @@ def best_accepted(content: Iterable[MediaEntry], accept: str) -> MediaEntry | No
     return None if place is None else entries[place]
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=MAX_CACHED_FIELDS)
 def _best_place(media_ranges: tuple[str, ...], accept: str) -> int | None:
     """Return the place of the media range that an `Accept` field prefers, None when it accepts none."""
     ranges = _accepted_ranges(accept)
@@ -88,7 +89,7 @@ def _overlap(one: str, other: str) -> bool:
     return other in _ranges(one) or one in _ranges(other)
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=MAX_CACHED_FIELDS)
 def _accepted_ranges(accept: str) -> tuple[tuple[str, float], ...]:
     found = []
     for part in accept.split(","):
@@ -101,14 +102,14 @@ def _accepted_ranges(accept: str) -> tuple[tuple[str, float], ...]:
 QUALITY: Final = re.compile(r"[01](\.[0-9]*)?")
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=MAX_CACHED_FIELDS)
 def is_json(content_type: str) -> bool:
     """Say whether a media type is JSON: `application/json`, one with the suffix `+json` (RFC 6839), AWS's own."""
     name = essence(content_type)
     return name.endswith(("/json", "+json")) or name.startswith("application/x-amz-json-")
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=MAX_CACHED_FIELDS)
 def _ranges(content_type: str) -> tuple[str, ...]:
     expected = essence(content_type)
     main, _, sub = expected.partition("/")

@@ -16,14 +16,15 @@ BUFFER_BYTES: Final = 64 * 1024  # bytes of small bodies that are written in one
 class SpoolFile:
     """One temporary file, to which bodies are appended. It is closed and deleted with its last body.
 
-    `stored` is the number of bodies that it took, `at_end` tells whether the file's position is its end.
+    `bodies` are those that it took, `gone` those of them that nobody needs any more; `at_end` tells whether the file's
+    position is its end.
     """
 
     file: IO[bytes] = field(default_factory=lambda: TemporaryFile(buffering=BUFFER_BYTES))  # noqa: SIM115 - it is open as long as the segment lives
     size: int = 0
-    stored: int = 0
     at_end: bool = True
-    bodies: "WeakSet[SpooledBody]" = field(default_factory=WeakSet)
+    bodies: "list[ReferenceType[SpooledBody]]" = field(default_factory=list)
+    gone: "list[ReferenceType[SpooledBody]]" = field(default_factory=list)
 
     def append(self, body: "SpooledBody", content: bytes) -> None:
         """Append the bytes of `body`."""
@@ -33,14 +34,18 @@ class SpoolFile:
         self.file.write(content)
         body.spool_file, body.offset, body.length = self, self.size, len(content)
         self.size += len(content)
-        self.stored += 1
-        self.bodies.add(body)
+        self.bodies.append(ref(body, self.gone.append))
 
     def read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset` on."""
         self.at_end = False
         self.file.seek(offset)
         return self.file.read(length)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Tell whether hardly any of its bodies are left."""
+        return (len(self.bodies) - len(self.gone)) * SPARSE < len(self.bodies)
 
     def __del__(self) -> None:
         self.file.close()
@@ -94,9 +99,9 @@ class Spool:
 
     def _empty_sparse_files(self) -> None:
         """Move the bodies that are left of many, so that a few that stay long do not hold much of the disk."""
-        for file in [one for one in self._files if len(one.bodies) * SPARSE < one.stored]:
-            for body in tuple(file.bodies):
-                if body.spool_file is file:
+        for file in [one for one in self._files if one.is_sparse]:
+            for body in [one() for one in file.bodies]:
+                if body is not None and body.spool_file is file:
                     self._append(body, body.read())
 
 

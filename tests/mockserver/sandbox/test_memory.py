@@ -95,6 +95,22 @@ def test_what_is_long_in_the_journal_is_not_in_memory(apis):
         assert entry.request.digest == ""
 
 
+def test_header_fields_that_never_come_again_are_forgotten(apis):
+    """What is worked out once for each media type holds so few of them that the longest do no harm."""
+    service, number = Service(apis, Options(mode="frozen"), REAL), 600
+
+    def post(n):
+        long = f"{n:08d}" * 1900
+        fields = Headers((("Content-Type", f"application/json; a={long}"), ("Accept", f"{long}/x")))
+        service.handle("POST", "/genero/api/v1/customer/postJob", fields, b"[]", REAL)
+
+    post(0)
+    with traced() as taken:
+        for n in range(1, number):
+            post(n)
+    assert taken[0] < 300 * 32 * KIBIBYTE
+
+
 def test_the_bodies_of_all_sandboxes_wait_in_one_file(apis):
     """A file for each sandbox would be more than a process may have open."""
     service = Service(apis, Options(mode="frozen"), REAL)
