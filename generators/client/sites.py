@@ -77,10 +77,19 @@ class SiteContext:
         names_record = bool(effect.target or effect.http) or names_target(bulk)
         if own and not names_record and content.target is not None:
             members = {**members, self.resource.key: content.target}
-        action = spec.item_option(effect.action, content.action).written
-        resource = spec.item_option(effect.resource, self.resource.name).written
+        action, resource = self._words(content.action)
         said = replace(content, members=None if bare and not members else members)
         return spec.item(said, rng, action=action, resource=resource, kind=self.resource.name)
+
+    def _words(self, action: str) -> Sequence[str | None]:
+        """Return the words by which an item names its action and its resource, None for one that it does not name."""
+        name = ("words", self.operation.id, self.site, action)
+        found = self.session.cache.get(name)
+        if not isinstance(found, tuple):
+            spec, effect = self.spec, self.bulk.effect
+            meant = ((effect.action, action), (effect.resource, self.resource.name))
+            found = self.session.cache[name] = tuple(spec.item_option(*one).written for one in meant)
+        return found
 
     def _reference(self, content: ItemContent) -> Mapping[str, object]:
         """Return the member by which an item names one that it depends on, where members do that."""

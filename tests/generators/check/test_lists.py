@@ -1,0 +1,99 @@
+"""Records are looked for where new ones stood so far; what is said of them is what the whole list says."""
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generators.check import lists
+
+
+class Site:
+    """A list of keys, in pages that begin where they are asked to."""
+
+    page = SimpleNamespace(skip="query:skip")
+    reader = SimpleNamespace(key=lambda body: body)
+
+
+SITE = Site()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _paging():
+    """Have lists in this process stand for those of a server."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lists, "_pages", _pages)
+        yield
+
+
+def _pages(session, site, begin):
+    """Yield the pages of a list of keys, and note where it is read from."""
+    del site
+    session.begins.append(begin)
+    for at in range(begin, max(len(session.keys), begin + 1), 40):
+        some = session.keys[at : at + 40]
+        yield f"page at {at}", some, len(some) < 40 or at + 40 >= len(session.keys)
+
+
+def served(count=0):
+    return SimpleNamespace(keys=[f"old{n}" for n in range(count)], cache={}, begins=[])
+
+
+def find(session, wanted, expected):
+    rows, last = lists.find_rows(session, SITE, set(wanted), set(expected), lambda body: iter((body,)))
+    return {mark: copies for mark, (_, _, copies) in rows.items()}, last is not None
+
+
+CHANGES = st.one_of(
+    st.tuples(st.just("new"), st.integers(1, 30)),
+    st.tuples(st.just("new at the front"), st.integers(1, 3)),
+    st.tuples(st.just("deleted"), st.integers(0, 200)),
+    st.tuples(st.just("deleted from the end"), st.integers(1, 90)),
+    st.tuples(st.just("turned round"), st.just(0)),
+    st.tuples(st.just("twice"), st.integers(1, 3)),
+)
+
+
+@given(st.integers(0, 150), st.lists(CHANGES, max_size=12))
+def test_what_is_expected_is_found_wherever_it_stands(count, changes):
+    """A record that a server has told of is there or not as the whole list says, whatever became of the list."""
+    session = served(count)
+    for n, (change, number) in enumerate(changes):
+        new = [f"new{n}-{one}" for one in range(number if change.startswith("new") else 1)]
+        match change:
+            case "new at the front":
+                session.keys[:0] = new
+            case "deleted":
+                del session.keys[number : number + 1]
+            case "deleted from the end":
+                del session.keys[-number:]
+            case "turned round":
+                session.keys.reverse()
+            case _:
+                session.keys += new * (number if change == "twice" else 1)
+        found, is_whole = find(session, [*new, f"never{n}"], new)
+        assert found == {key: session.keys.count(key) for key in new if key in session.keys}
+        assert is_whole
+
+
+def test_what_is_not_expected_is_looked_for_where_new_records_stand():
+    """Once new records have stood at the end, what should not be there is read from there on; it is found if it is."""
+    session = served(500)
+    session.keys.append("first")
+    assert find(session, ["first"], ["first"]) == ({"first": 1}, True)
+    assert find(session, ["none"], []) == ({}, True)
+    session.keys += ["left behind", "left behind"]
+    assert find(session, ["left behind"], []) == ({"left behind": 2}, True)
+    assert session.begins[0] == 0
+    assert min(session.begins[1:]) > 480
+
+
+def test_where_new_records_stand_anywhere_lists_are_read_whole():
+    """A list that shows new records first says nothing of others by its end."""
+    session = served(500)
+    session.keys.insert(0, "first")
+    find(session, ["first"], ["first"])
+    session.keys.insert(0, "left behind")
+    assert find(session, ["left behind"], []) == ({"left behind": 1}, True)
+    assert set(session.begins) == {0}
