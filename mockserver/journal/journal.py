@@ -90,6 +90,7 @@ DEFAULT_MAX_BYTES: Final = 64 * 1024 * 1024
 ENTRY_BYTES: Final = 800  # what an entry takes beside its texts, measured with tracemalloc
 SCENARIO_TRACE_BYTES: Final = 400  # what a scenario did
 RESULT_BYTES: Final = 72  # what an item's key takes, measured the same way
+VIOLATION_BYTES: Final = 680  # what a violation takes with its texts, measured the same way
 UNDONE_BYTES: Final = 240  # what is said of an item that was not done
 
 
@@ -154,7 +155,7 @@ class JournalEntry:
         staged = 0 if self.scenario_trace is None else SCENARIO_TRACE_BYTES
         facts = 0 if self.recorded_facts is None else self.recorded_facts.size
         results = RESULT_BYTES * len(self.results) + UNDONE_BYTES * len(self.results.undone)
-        return ENTRY_BYTES + texts + results + 400 * len(self.violations) + staged + facts
+        return ENTRY_BYTES + texts + results + VIOLATION_BYTES * len(self.violations) + staged + facts
 
 
 def _ignore(entry: JournalEntry) -> None:
