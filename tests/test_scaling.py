@@ -74,9 +74,16 @@ def balanced(name, folder):
     with ExitStack() as stack:
         command, quiet = ("mockserver", "serve", "genero", "--clock", "frozen", "--port"), subprocess.DEVNULL
         servers = {port: stack.enter_context(module(*command, port, stdout=quiet)) for port in others}
-        stack.enter_context(child([program, *COMMANDS[name][1:]], cwd=folder, stderr=subprocess.DEVNULL))
+        process = stack.enter_context(child([program, *COMMANDS[name][1:]], cwd=folder, stderr=subprocess.DEVNULL))
+        stack.callback(end, process)
         assert all(eventually(lambda port=port: listens(port)) for port in (balancer, *servers))
         yield balancer, servers
+
+
+def end(process):
+    """End a balancer in good order: killed, nginx would leave its worker behind."""
+    process.terminate()
+    process.wait()
 
 
 def sandboxes(port):
