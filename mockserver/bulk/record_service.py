@@ -5,7 +5,7 @@ Replacement and preconditions by version follow RFC 9110; partial updates JSON M
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, ClassVar, TypeGuard
 
 from contracts.bulk.model import Resource
 from contracts.exchange.preconditions import is_stale
@@ -55,7 +55,6 @@ class RecordService:
     """Applies items of one resource to a view: every fault is collected, and only an item without faults is written."""
 
     __slots__ = (
-        "_actions",
         "collection",
         "inspect",
         "is_reported",
@@ -85,17 +84,10 @@ class RecordService:
         self.prepare = None if hooks.prepare is None else hooks.prepare(run, resource)
         self.is_reported = _tells_key(run.operation, may_create=rules.keys.are_given) or not resource.assigned
         self.references = tuple((name, Collection(run.scope, named)) for name, named in resource.references.items())
-        self._actions: Mapping[str, Callable[[Item], Outcome]] = {
-            "create": self._create,
-            "update": self._update,
-            "replace": self._replace,
-            "upsert": self._upsert,
-            "delete": self._delete,
-        }
 
     def apply(self, item: Item) -> Outcome:
         """Apply one item, and return its outcome."""
-        return self._actions[item.action](item)
+        return self._actions[item.action](self, item)
 
     def _create(self, item: Item) -> Outcome:
         resource = self.resource
@@ -320,6 +312,15 @@ class RecordService:
             for name, member in self.rules.referrers
             for one in self.rules.keys.kind.spellings(key)
         )
+
+    _actions: ClassVar[Mapping[str, Callable[["RecordService", Item], Outcome]]] = {
+        "create": _create,
+        "update": _update,
+        "replace": _replace,
+        "upsert": _upsert,
+        "delete": _delete,
+    }
+    """By action: the class's, since a service that held its own methods would be garbage of a circle."""
 
 
 _NO_FAULT = ItemFault("none")

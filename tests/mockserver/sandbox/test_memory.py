@@ -19,6 +19,7 @@ from mockserver.domain.clock_and_ids import FROZEN_EPOCH
 from mockserver.http.service import Options, Service
 from mockserver.sandbox import sandboxes as module
 from mockserver.sandbox.sandboxes import Sandboxes, SandboxTemplate
+from mockserver.stores.interface import Record
 
 REAL = datetime(2026, 1, 1, tzinfo=UTC)
 KIBIBYTE = 1024
@@ -121,6 +122,47 @@ def test_the_bodies_of_all_sandboxes_wait_in_one_file(apis):
     kept = [entry.request.kept for sandbox in service.sandboxes for entry in sandbox.journal.after(0, 9)]
     assert {id(body) for body in kept} == {id(job.spooled_body) for job in jobs}  # the journal has no other copy
     assert len({id(job.spooled_body.spool_file) for job in jobs}) == 1
+
+
+BLOCKS = orjson.dumps([{"blockId": f"b{n}", "name": f"The name of block {n}"} for n in range(40)])
+IMPORTANCES = orjson.dumps(
+    [{"userObjectId": f"u{n}", "properties": {"code": f"c{n}", "description": "d"}} for n in range(40)]
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "media", "body"),
+    [
+        ("/genero/api/v1/block/postJob", "application/json", BLOCKS),
+        (
+            "/onkey/api/tenants/contoso/sandbox/modules/risk/assetimportances/batch?mode=PerRecord",
+            "application/vnd.onkey.entitycollection+json",
+            IMPORTANCES,
+        ),
+    ],
+    ids=["genero", "onkey"],
+)
+def test_a_sandbox_that_is_reset_frees_its_records_at_once(apis, path, media, body):
+    """They are in no circle of references: large sandboxes would stay until a full collection, which is rare."""
+    service = Service(apis, Options(mode="frozen"), REAL)
+
+    def control(what, body):
+        assert service.handle("POST", f"/_sandbox/sandboxes/default/{what}", JSON, body, REAL).status == 200
+
+    def records():
+        return sum(type(one) is Record for one in gc.get_objects())
+
+    gc.collect()
+    before = records()
+    gc.disable()
+    try:
+        assert service.handle("POST", path, Headers((("Content-Type", media),)), body, REAL).status in {200, 201}
+        control("clock/advance", b'{"by": "PT1H"}')
+        assert records() >= before + 40
+        control("reset", b"{}")
+        assert records() <= before
+    finally:
+        gc.enable()
 
 
 def exchange(size):
