@@ -124,15 +124,23 @@ def declared_part(schema: Schema | None, value: object, *, is_ordered: bool = Tr
 
     Unless it `is_ordered` the order of elements does not count.
     """
-    if schema is None:
+    return _declared((schema,) if schema is not None else (), value, is_ordered=is_ordered)
+
+
+def _declared(schemas: tuple[Schema, ...], value: object, *, is_ordered: bool) -> object:
+    """Return the canonical form of what any of the schemas declares; a member may stand in several of them."""
+    if not schemas:
         return None
     if isinstance(value, dict):
-        known = sorted(_members(schema, value).items())
-        return {name: declared_part(inner, value[name], is_ordered=is_ordered) for name, inner in known}
+        inner = {name: tuple(one for schema in schemas for one in schema.declarations(name)) for name in sorted(value)}
+        if any(schema.members() for schema in schemas):
+            inner = {name: some for name, some in inner.items() if some}
+        return {name: _declared(some, value[name], is_ordered=is_ordered) for name, some in inner.items()}
     if isinstance(value, list):
-        found = [declared_part(schema.items(), one, is_ordered=is_ordered) for one in value]
+        items = tuple(one for schema in schemas if (one := schema.items()) is not None)
+        found = [_declared(items, one, is_ordered=is_ordered) for one in value]
         return found if is_ordered else sorted(found, key=repr)
-    return canonical(schema, value)
+    return canonical(schemas[0], value)
 
 
 def stored_part(schema: Schema | None, value: object) -> object:

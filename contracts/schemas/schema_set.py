@@ -241,12 +241,18 @@ class Schema:
 
     def member(self, name: str) -> "Schema | None":
         """Return the schema of an object's member, the first in any of `forms`; None when no form has one."""
+        return next(self.declarations(name), None)
+
+    def declarations(self, name: str) -> "Iterator[Schema]":
+        """Yield the schemas that `forms` have of an object's member, else that of additional members."""
+        is_named = False
         for form in self.forms():
-            raw = form.raw
-            properties = raw.get("properties")
+            properties = form.raw.get("properties")
             if isinstance(properties, Mapping) and name in properties:
-                return form.inside("properties", name)
-        return self._first("additionalProperties")
+                is_named = True
+                yield form.inside("properties", name)
+        if not is_named and (further := self._first("additionalProperties")) is not None:
+            yield further
 
     def items(self) -> "Schema | None":
         """Return the schema of an array's elements, the first in any of `forms`; None when no form has one."""

@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.messages import ABSENT
-from contracts.schemas.equality import CANONICAL_VALUES, difference_at, equal, equivalent
+from contracts.schemas.equality import CANONICAL_VALUES, declared_part, difference_at, equal, equivalent
 from contracts.schemas.schema_set import SchemaSet
 
 DUE = {"type": "string", "format": "date-time"}
@@ -147,3 +147,21 @@ DEEP = {
 def test_where_two_values_differ_is_a_declared_member_or_nothing(one, other, at):
     """Names and indexes that a caller made up are in no pointer: it is the same in the next run."""
     assert difference_at(schema_of(DEEP), one, other) == at
+
+
+PROBLEMS = {"properties": {"problems": {"additionalProperties": {"type": "array", "items": {"type": "string"}}}}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        PROBLEMS,
+        {"allOf": [PROBLEMS], "properties": {"problems": {"minProperties": 1}}},
+        {"allOf": [{"properties": {"problems": {"minProperties": 1}}}, PROBLEMS]},
+    ],
+    ids=["alone", "beside", "apart"],
+)
+def test_a_member_is_declared_by_all_subschemas_together(schema):
+    """What one subschema says of a member counts too where another, which says less, names it first."""
+    value = {"problems": {"somewhere": ["unknown"]}, "more": 1}
+    assert declared_part(schema_of(schema), value) == {"problems": {"somewhere": ["unknown"]}}

@@ -91,7 +91,7 @@ def test_a_flaky_finding_ends_no_campaign(tmp_path):
 
 def test_where_only_flaky_findings_are_the_campaign_has_its_time(tmp_path):
     """It ends when the time is up, not at what never shows again, and with the exit code of a run without findings."""
-    with serving("rare") as (url, _):
+    with serving("first") as (url, _):
         code, says = fuzzed(url, tmp_path, "--stop-at-first", "--seed", "0", time="10s")
     assert code == 0, says
     assert [line for line in says.splitlines() if "reproduced 0/3, flaky" in line]

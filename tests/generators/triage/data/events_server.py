@@ -1,7 +1,8 @@
 """A right implementation of `events.yaml`, over HTTP and in real time, with bugs that are named one by one.
 
 `starts-cut` and `price-cut` store another value, `dear` loses prices above 10, `long` cuts titles of five characters
-and more, `rare` reads a price wrongly once, at the 6th read, `hasty` stores another price beside a refused item.
+and more, `rare` reads a price wrongly once, at the 6th read, `first` those of titles
+that begin as the first three that differ did, `hasty` stores another price beside a refused item.
 `stock` is no bug: there are three events of other people.
 `control` are the parts of a control API that it has: `health`, `settings`, `scenarios`, `reset`, `clock`, `delete`.
 """
@@ -32,6 +33,7 @@ class Events:
         self.lock, self.calls = Lock(), []
         self.events, self.reads, self.number, self.ahead = {}, 0, 0, 0.0
         self.sandboxes = {}
+        self.first_titles = []  # their first characters, which tell one environment of a campaign from another
         if "stock" in self.bugs:
             for title in ("First", "Second", "Third"):
                 self.create({"title": title, "starts": "2026-01-01T00:00:00Z", "price": 5})
@@ -69,6 +71,8 @@ class Events:
             key, code = self.create(one.get("event") if isinstance(one, dict) else None)
             if key is not None:
                 self.events[key] = self.stored(self.events[key])
+                begin = self.events[key]["title"][:6]
+                self.first_titles += [begin] if begin not in self.first_titles else []
             told.append({"ref": one.get("ref"), "ok": key is not None, **({"id": key} if key else {"code": code})})
         if "hasty" in self.bugs and not all(one["ok"] for one in told):
             for one in told:
@@ -80,7 +84,9 @@ class Events:
         if event is None:
             return None
         self.reads += 1
-        return {"id": key, **event, **({"price": 999} if "rare" in self.bugs and self.reads == RARE else {})}
+        is_first = "first" in self.bugs and event["title"][:6] in self.first_titles[:3]
+        is_wrong = is_first or ("rare" in self.bugs and self.reads == RARE)
+        return {"id": key, **event, **({"price": 999} if is_wrong else {})}
 
     def answer(self, method, path, data):
         """Return status and body of a response."""
