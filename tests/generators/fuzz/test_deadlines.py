@@ -104,6 +104,7 @@ def silent():
         one.close()
 
 
+@pytest.mark.slow
 def test_a_shard_does_not_wait_for_an_answer_that_does_not_come(silent):
     """A server that stops answering without hanging up holds nothing up beyond the time."""
     job, events = (

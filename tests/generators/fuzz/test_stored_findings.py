@@ -50,6 +50,7 @@ def stored(folder):
     return {one.fingerprint[:2]: one for one in Corpus(folder=folder).findings(pytest.fail)}
 
 
+@pytest.mark.slow
 def test_replays_take_a_fifth_of_the_time_and_turns(tmp_path):
     """What there was no time for comes first in the next campaign; that some had to wait is told."""
     names = [f"{n:02x}" for n in range(40)]

@@ -21,6 +21,7 @@ from mockserver.sandbox import sandboxes as module
 from mockserver.sandbox.sandboxes import Sandboxes, SandboxTemplate
 from mockserver.stores.interface import Record
 
+pytestmark = pytest.mark.slow  # each collects the garbage of the whole process
 REAL = datetime(2026, 1, 1, tzinfo=UTC)
 KIBIBYTE = 1024
 JSON = Headers((("Content-Type", "application/json"),))
