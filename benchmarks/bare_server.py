@@ -27,7 +27,7 @@ def application(*, empty: bool) -> web.Application:
         return app
     from peers import BLOCKS, LIST  # noqa: PLC0415 - an empty application imports nothing of ours
 
-    from contracts.openapi.loading import load_bundled  # noqa: PLC0415
+    from contracts.openapi.loading import load_bundled  # noqa: PLC0415 - as above
 
     operation = load_bundled("onkey").operation("batchCreate")
     assert operation is not None

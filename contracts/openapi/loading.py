@@ -82,7 +82,9 @@ def load_bundled(name: str) -> Contract:
     """
     path = bundled_path(name)
     place, state = Path(cache_from_source(str(path))).with_suffix(".contract"), _state_of_package()
-    kept = place.read_bytes() if place.is_file() else b""
+    kept = b""
+    with suppress(OSError):  # there is none yet, or it may not be read
+        kept = place.read_bytes()
     if kept[:DIGEST_BYTES] == _digest(state, kept[DIGEST_BYTES:]):
         contract: Contract = pickle.loads(kept[DIGEST_BYTES:])  # noqa: S301 - as trusted as the bytecode beside it
         return contract

@@ -80,3 +80,18 @@ def test_a_folder_that_cannot_be_written_does_not_matter(kept, monkeypatch):
     monkeypatch.setattr(sys, "pycache_prefix", str(folder / "file"))
     (folder / "file").write_text("no folder")
     assert [loaded("genero")[1], loaded("genero")[1]] == [1, 2]
+
+
+def test_a_form_that_may_not_be_read_does_not_matter(kept, monkeypatch):
+    """Another user's file, say: the contract is loaded each time then, too."""
+    _, loaded = kept
+    loaded("genero")
+    read = Path.read_bytes
+
+    def refused(path):
+        if path.suffix == ".contract":
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    assert [loaded("genero")[1], loaded("genero")[1]] == [2, 3]
