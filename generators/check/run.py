@@ -5,7 +5,6 @@ Begin with `check`.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import product
@@ -19,44 +18,15 @@ from generators.check.events import Event, FindingFound, Finished, LawAnswered, 
 from generators.check.laws.catalogue import LIST_LAWS
 from generators.check.laws.concurrent_jobs import overlap
 from generators.check.laws.metamorphic import run_at_site
-from generators.check.selection import selection
+from generators.check.selection import CheckPlan, selection
 from generators.client.environments import headers_for, new_name_prefix
 from generators.client.http import Client, NoAnswerError
 from generators.client.session import AccessGuard, Budget, Session
 from generators.errors import NotApplicableError
 from generators.oracles import reference_model, response_laws
-from generators.oracles.findings import CheckResult, CheckStatus, Experiment, Finding, Law, Model
+from generators.oracles.findings import CheckResult, CheckStatus, Experiment, Finding, Law
 from generators.schemathesis_engine import coverage
-from generators.schemathesis_engine.process import SchemathesisProcess
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckPlan:
-    """The options of a check.
-
-    `only` and `skip` are names of checks (`CHECK_NAMES`) and operationIds. `seconds` is the time limit. `document`
-    is the contract as one OpenAPI document, `base` the URL that its paths are appended to; without a document there
-    is no coverage phase. `headers` are sent with every request, `timeout` is in seconds, `rate` in requests a second
-    (0: no limit). `given` maps parameter names to values; `name_prefix` begins every generated name, by default it is
-    random. `model` is a reference model, None for none. `laws` are laws of the API's own, beside those
-    of the catalogue.
-    """
-
-    seed: int = 0
-    only: Sequence[str] = ()
-    skip: Sequence[str] = ()
-    read_only: bool = False
-    seconds: float = 60.0
-    given: Mapping[str, str] = field(default_factory=dict)
-    name_prefix: str | None = None
-    model: Model | None = None
-    document: Mapping[str, Any] | None = None
-    base: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    timeout: float = 30.0
-    rate: float = 0
-    laws: Sequence[Law] = ()
-
+from generators.schemathesis_engine.process import SchemathesisProcess, SchemathesisTask
 
 SAFE_METHODS: Final = frozenset(("GET", "HEAD"))
 COVERAGE_SECONDS: Final = 20.0  # reserved for the coverage phase, at most a third of the time limit
@@ -120,10 +90,13 @@ class _CheckRun:
         self._ended: dict[str, BulkExchange] = {}
         self._items = self._covered = 0
         self._schemathesis: SchemathesisProcess | None = None
+        self._beside: tuple[coverage.SchemathesisCoverage, SchemathesisTask] | None = None
 
     def events(self) -> Iterator[Event]:
         """Yield the events of the whole run."""
         with coverage.waiting_process(is_wanted=self._covers) as self._schemathesis:
+            if self._schemathesis is not None:
+                self._begin_coverage(self._schemathesis)
             yield from self._events()
 
     def _events(self) -> Iterator[Event]:
@@ -353,26 +326,48 @@ class _CheckRun:
             answer=CheckResult(law=check, operation=operation.id, word=word, reason=told, findings=found)
         )
 
-    def _run_coverage(self, bulk: Sequence[Operation]) -> Iterator[Event]:
-        """Send the cases of schemathesis' coverage phase in the remaining time."""
-        del bulk
-        if not self._covers:
-            return
-        yield StepBegun(doing="the cases that the schemas define", calls=self._session.sent)
+    def _coverable(self, operations: Sequence[Operation]) -> Sequence[Operation]:
+        return [one for one in operations if one.method in SAFE_METHODS or not self._read_only]
+
+    def _begin_coverage(self, process: SchemathesisProcess) -> None:
+        """Let the coverage phase begin in a sandbox of its own, where the server makes one."""
+        try:
+            client = self._plan.beside() if self._plan.beside is not None else None
+        except (MisuseError, NoAnswerError):
+            return  # there is no place for one more: it comes last
+        if client is not None:
+            headers = {name: one for name, one in self._plan.headers.items() if name.lower() != "sandbox"}
+            self._beside = self._coverage(client.base, client, headers)
+            process.begin(self._beside[1])
+
+    def _coverage(
+        self, base: str, client: Client, headers: Mapping[str, str]
+    ) -> tuple[coverage.SchemathesisCoverage, SchemathesisTask]:
         plan, contract = self._plan, self._session.contract
         operations = [one for one in contract.operations if one.id in self._selection.operations]
-        wanted = [one for one in operations if one.method in SAFE_METHODS or not plan.read_only]
-        run = coverage.SchemathesisCoverage(contract, wanted)
+        run = coverage.SchemathesisCoverage(contract, self._coverable(operations))
         task = run.task(
             plan.document or {},
-            plan.base,
-            headers=headers_for(contract, self._session.client, plan.headers),
+            base,
+            headers=headers_for(contract, client, headers),
             seed=plan.seed,
             seconds=self._budget.left,
             timeout=plan.timeout,
             rate=plan.rate,
             safe=plan.read_only,
         )
+        return run, task
+
+    def _run_coverage(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        """Send the cases of schemathesis' coverage phase in the remaining time."""
+        del bulk
+        if not self._covers:
+            return
+        yield StepBegun(doing="the cases that the schemas define", calls=self._session.sent)
+        plan = self._plan
+        run, task = self._beside or self._coverage(plan.base, self._session.client, plan.headers)
+        operations = [one for one in self._session.contract.operations if one.id in self._selection.operations]
+        wanted = self._coverable(operations)
         for finding in run.findings(task, process=self._schemathesis) if wanted and self._budget.left else ():
             self._found[finding.fingerprint] = finding
             yield FindingFound(finding=finding)

@@ -1,15 +1,47 @@
-"""Select checks and operations by name. Begin with `selection`."""
+"""The options of a check, `CheckPlan`, and the checks and operations that they select by name, `selection`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from contracts.errors import MisuseError
 from contracts.openapi.model import Contract
 from contracts.syntax.text import did_you_mean
 from generators.check import warm_up
 from generators.check.laws.catalogue import CHECK_NAMES, laws_for
+from generators.client.environments import SandboxClient
 from generators.oracles import reference_model, response_laws
-from generators.oracles.findings import Law
+from generators.oracles.findings import Law, Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckPlan:
+    """The options of a check.
+
+    `only` and `skip` are names of checks (`CHECK_NAMES`) and operationIds. `seconds` is the time limit. `document`
+    is the contract as one OpenAPI document, `base` the URL that its paths are appended to; without a document there
+    is no coverage phase. `headers` are sent with every request, `timeout` is in seconds, `rate` in requests a second
+    (0: no limit). `given` maps parameter names to values; `name_prefix` begins every generated name, by default it is
+    random. `model` is a reference model, None for none. `laws` are laws of the API's own, beside those
+    of the catalogue. `beside` opens a sandbox of its own for the coverage phase, which then runs while the laws are
+    tested; without it the phase comes last, on the server as it is.
+    """
+
+    seed: int = 0
+    only: Sequence[str] = ()
+    skip: Sequence[str] = ()
+    read_only: bool = False
+    seconds: float = 60.0
+    given: Mapping[str, str] = field(default_factory=dict)
+    name_prefix: str | None = None
+    model: Model | None = None
+    document: Mapping[str, Any] | None = None
+    base: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 30.0
+    rate: float = 0
+    laws: Sequence[Law] = ()
+    beside: Callable[[], SandboxClient] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

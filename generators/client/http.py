@@ -50,9 +50,9 @@ class Client(Protocol):
 
 TIMEOUT: Final = 30.0
 OK_STATUS: Final = 200
-INTEGER_AS_FLOAT: Final = re.compile(
-    rb"(?:^|[\s:,\[])-?\d+(?:[.]0+(?![0-9])|(?:[.]\d+)?[eE])"
-)  # 1.0 and 1e0 are integers of JSON Schema
+ZERO_FRACTION: Final = re.compile(rb"[.]0+(?=[\s,\]}]|$)")  # 1.0 is an integer of JSON Schema, and so is 1e0
+EXPONENT: Final = re.compile(rb"[0-9][eE][-+]?[0-9]+(?=[\s,\]}]|$)")
+DIGITS_AND_E: Final = bytes.maketrans(b"123456789+-E", b"00000000000e")
 FIELD_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
@@ -167,8 +167,16 @@ def response_of(status: int, headers: Headers, body: bytes) -> Response:
         return Response(status=status, headers=headers, body=body, data=parts)
     data = json_of(body)
     return Response(
-        status=status, headers=headers, body=body, data=with_integers(data) if INTEGER_AS_FLOAT.search(body) else data
+        status=status, headers=headers, body=body, data=with_integers(data) if _may_have_integers(body) else data
     )
+
+
+def _may_have_integers(body: bytes) -> bool:
+    """Say whether a JSON text may have integers that are written with a fraction or an exponent."""
+    if ZERO_FRACTION.search(body) is not None:
+        return True
+    has_exponents = b"0e0" in body.translate(DIGITS_AND_E)  # found much faster than by an expression
+    return has_exponents and EXPONENT.search(body) is not None
 
 
 JSON_HEADERS: Final = Headers((("Content-Type", "application/json"),))

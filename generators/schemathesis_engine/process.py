@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
-from importlib import import_module
 from importlib.util import find_spec
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryFile
@@ -150,16 +149,24 @@ class SchemathesisProcess:
         self._lines: SimpleQueue[bytes | None] = SimpleQueue()
         self._reading = Thread(target=self._read, daemon=True)
         self._reading.start()
+        self._deadline: float | None = None  # of the task that has begun
 
     @property
     def pid(self) -> int:
         """The id of the process."""
         return self._process.pid
 
-    def lines(self, task: SchemathesisTask, is_over: Callable[[], bool] = lambda: False) -> Iterator[Line]:
-        """Run a task and yield its lines, `trouble` when it fails or exceeds its time."""
+    def begin(self, task: SchemathesisTask) -> None:
+        """Let a task begin, whose lines are read later."""
+        self._deadline = monotonic() + task.seconds + END_TIMEOUT
         self._send(task)
-        yield from _report_lines(self._lines, monotonic() + task.seconds + END_TIMEOUT, is_over, self._exit_text)
+
+    def lines(self, task: SchemathesisTask, is_over: Callable[[], bool] = lambda: False) -> Iterator[Line]:
+        """Run a task, unless it has begun, and yield its lines, `trouble` when it fails or exceeds its time."""
+        if self._deadline is None:
+            self.begin(task)
+        assert self._deadline is not None  # noqa: S101 - set when a task begins
+        yield from _report_lines(self._lines, self._deadline, is_over, self._exit_text)
 
     def close(self) -> None:
         """End the process."""
@@ -220,7 +227,7 @@ MAX_BODY_BYTES = 1 << 20  # of a body that is passed on
 def main() -> None:
     """Import what takes time, then run one task."""
     with suppress(Exception):  # which is told when there is a task
-        import_module("schemathesis.engine")
+        _rehearse()
     line = sys.stdin.buffer.readline()
     if not line:
         return
@@ -230,6 +237,12 @@ def main() -> None:
     for line in _guarded_lines(task):
         out.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         out.buffer.flush()
+
+
+def _rehearse() -> None:
+    """Load an API without operations, for which schemathesis imports what it needs for others; nothing is sent."""
+    task = SchemathesisTask(document={"info": {"title": "", "version": ""}, "paths": {}}, base="http://127.0.0.1")
+    _engine(orjson.loads(task.to_json()))
 
 
 def _exit_with_parent() -> None:
@@ -250,14 +263,18 @@ def _guarded_lines(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def lines_of(task: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the lines that a run reports."""
+    seen: set[tuple[str, ...]] = set()
+    for event in _engine(task).execute():
+        yield from _event(event, seen)
+
+
+def _engine(task: dict[str, Any]) -> Any:
+    """Return schemathesis' engine with a task loaded."""
     import schemathesis  # noqa: PLC0415 - heavy, and only this process needs it
     from schemathesis.engine import from_schema  # noqa: PLC0415 - as above
 
     config = schemathesis.Config.from_dict(settings(task))
-    schema = schemathesis.openapi.from_dict({**task["document"], "openapi": "3.1.0"}, config=config)
-    seen: set[tuple[str, ...]] = set()
-    for event in from_schema(schema).execute():
-        yield from _event(event, seen)
+    return from_schema(schemathesis.openapi.from_dict({**task["document"], "openapi": "3.1.0"}, config=config))
 
 
 def _event(event: Any, seen: set[tuple[str, ...]]) -> Iterator[dict[str, Any]]:

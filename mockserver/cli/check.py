@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from shutil import get_terminal_size
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -14,9 +15,11 @@ from mockserver.cli.outputs import report_options, reporting, tell
 from mockserver.cli.target import ASSUMPTIONS, OUTPUT, api_of, assumptions_of, name_prefix, place_of, seconds, target
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from contracts.openapi.model import Contract
     from generators.check.events import Event, Finished
-    from generators.check.run import CheckPlan
+    from generators.check.selection import CheckPlan
     from generators.client.environments import SandboxClient, TargetOptions
     from generators.client.http import HttpClient
     from generators.oracles.facts import Assumptions
@@ -88,7 +91,7 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
 
     bulkproof check openapi.yaml --url https://staging.example.com --auth "$TOKEN" --junit report.xml
     """
-    from contextlib import closing
+    from contextlib import ExitStack
 
     from contracts.errors import MisuseError
     from generators.client.environments import connect, control_note, is_sandbox
@@ -101,14 +104,18 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
         known = read_baseline(baseline) if baseline is not None and not update else frozenset()
         place = place_of(url, given)
         contract, plan = _planned(api, mount, place, given)
-        if note := control_note(contract, place, needs_sandboxes=False)[1]:
+        has_sandboxes, note = control_note(contract, place, needs_sandboxes=False)
+        if note:
             click.echo(note, err=True)
         named = {name: given[name] for name in ("control_token", "timeout", "rate")}
         client = connect(contract, url, headers=plan.headers, credentials=place.credentials, **named)
         assumptions = assumptions_of(given, is_sandbox=is_sandbox(contract, place))
         run = CheckRun()
         so_far.report = lambda: _report(contract, plan, run, known, assumptions)
-        with closing(client):
+        with ExitStack() as stack:
+            stack.callback(client.close)
+            if has_sandboxes and not plan.read_only and not plan.rate:
+                plan = replace(plan, beside=partial(_sandbox_beside, contract, place, stack))
             _play(contract, client, plan, run)
         if update:
             write_baseline(baseline, run.findings)
@@ -119,10 +126,21 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
     return EXIT_FINDINGS if report.counts.get("failed") else 0
 
 
+def _sandbox_beside(contract: "Contract", place: "TargetOptions", stack: "ExitStack") -> "SandboxClient":
+    """Return a client of a new sandbox that is like the one at an address; the stack deletes it."""
+    from generators.client.environments import SandboxClient, new_name_prefix, open_target
+
+    target = open_target(contract, place, f"check-{new_name_prefix()}")
+    stack.callback(target.close)
+    client = target.fresh().client
+    assert isinstance(client, SandboxClient)  # noqa: S101 - a server with sandboxes gives no other
+    return client
+
+
 def _planned(
     api: str, mount: str | None, place: "TargetOptions", given: Mapping[str, Any]
 ) -> "tuple[Contract, CheckPlan]":
-    from generators.check.run import CheckPlan
+    from generators.check.selection import CheckPlan
     from generators.client.http import base_url_of
     from mockserver.control.server import bundled
 

@@ -11,6 +11,7 @@ import pytest
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Headers, Request
 from contracts.openapi.loading import load, load_bundled
+from contracts.schemas.equality import with_integers
 from generators.check.run import FindingFound, LawAnswered, run_checks
 from generators.client import http
 from generators.client.environments import SandboxClient, TargetOptions, as_served, connect
@@ -18,6 +19,21 @@ from generators.client.http import HttpClient, NoAnswerError, RateLimit, base_ur
 from generators.client.session import Budget
 
 GENERO = load_bundled("genero")
+
+
+WRITTEN = ("1.0", "-1.0", "1.00", "1e0", "1E+2", "12e-1", "1.5e1", "1.0e0", "1.25", "0.10", "-0.0", "10")
+TEXTS = ("1.0", "5e5", "2026-01-01T00:00:00.000Z", "a,1.0,b", "00000000-0000-0e00-0000-0000000000e0")
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", " {} ", "[{}]", '[1,{},"x"]', '{{"a":{}}}', '{{"a" : {} , "b":[]}}', "[\n{}\n]"]
+)
+def test_numbers_that_are_integers_are_read_as_integers(form):
+    """However a number is written, and wherever it stands, its value decides; texts are left as they are."""
+    for value in (*WRITTEN, *map(json.dumps, TEXTS)):
+        text = form.format(value)
+        response = http.response_of(200, Headers((("Content-Type", "application/json"),)), text.encode())
+        assert repr(response.data) == repr(with_integers(json.loads(text))), text
 
 
 class Echo(BaseHTTPRequestHandler):

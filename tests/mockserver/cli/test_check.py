@@ -48,6 +48,20 @@ def test_the_coverage_cases_of_on_key_raise_no_false_alarm(genero):
 
 
 @pytest.mark.slow
+def test_the_coverage_phase_has_a_sandbox_of_its_own(genero):
+    """It has the scenarios of the one that is checked, leaves nothing in that one, and is deleted afterwards."""
+    rules = [{"when": {"operation": "listEntities"}, "then": {"status": 500}}]
+    assert genero.control("PUT", "scenarios", {"scenarios": [{"name": "odd", "rules": rules}]}).status == 200
+    code, text, _ = run("genero", "--url", url_of(genero), "--only", "coverage", "--only", "listEntities")
+    assert code == 1
+    assert "coverage: " in text
+    assert genero.control("GET", "exchanges").data["exchanges"] == []
+    names = [one["name"] for one in genero.send("GET", "/_sandbox/sandboxes").data["sandboxes"]]
+    assert genero.sandbox in names
+    assert not [name for name in names if name.startswith("check-")]
+
+
+@pytest.mark.slow
 def test_what_is_found_is_in_every_report(buggy, tmp_path):
     """A broken law ends with 1, and each report has it, with evidence that can be pasted."""
     files = {name: tmp_path / f"report.{name}" for name in ("junit", "jsonl", "sarif", "html")}
