@@ -5,6 +5,7 @@ Begin with `with_inferred_records` and `with_inferred_resources`; `keys_of` read
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from contracts.bulk.lists import Pagination
@@ -203,19 +204,19 @@ NUMERIC_TYPES = frozenset(("integer", "number"))
 REPRESENTING_ACTIONS = ("create", "replace", "upsert", "update", "read")  # their responses contain the record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KeyType:
     """The type of a resource's keys, read from their schema; None when the contract has none."""
 
     schema: Schema | None = None
 
-    @property
+    @cached_property
     def is_number(self) -> bool:
         """Return whether keys are numbers and never strings."""
         types = types_of(self.schema)
         return bool(types & NUMERIC_TYPES) and "string" not in types
 
-    @property
+    @cached_property
     def is_text(self) -> bool:
         """Return whether keys are strings and never numbers."""
         types = types_of(self.schema)

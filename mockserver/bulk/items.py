@@ -42,9 +42,12 @@ class ItemReader:
         "_collection",
         "_fallback",
         "_group",
+        "_has_one_action",
+        "_has_one_kind",
         "_identifies",
         "_key",
         "_keys",
+        "_only",
         "_payload",
         "_payloads",
         "_raws",
@@ -81,7 +84,11 @@ class ItemReader:
         self._key = None if bulk.key.at is None else reader(bulk.key.at)
         self._targets = tuple(reader(place) for place in effect.target if not is_outside(place))
         self._action = _known(effect.action, chooser(effect.action)) if not effect.http else chooser(effect.action)
-        self._resource = chooser(effect.resource or Choice(constant=fallback or ""))
+        named = effect.resource or Choice(constant=fallback or "")
+        self._resource = chooser(named)
+        self._has_one_kind = is_fixed(named) and not self._identifies
+        self._has_one_action = is_fixed(effect.action)
+        self._only = resources.get(named.constant or "") if self._has_one_kind and not named.source else None
         self._tomb = tuple((reader(at), value) for at, value in effect.tombstone.items())
 
     def collection(self, context: RequestContext) -> Raws:
@@ -110,6 +117,8 @@ class ItemReader:
 
     def resource(self, context: RequestContext, raw: object) -> Resource | None:
         """Return the resource that an item names, None when its word is unknown."""
+        if self._only is not None:
+            return self._only
         if self._identifies:
             known = self._identity(context, raw)
             return self._resources.get(self._fallback or "" if known is None else known[0])
@@ -136,7 +145,7 @@ class ItemReader:
         if effect.http:
             return self._requests(context, self.collection(context))
         resource = self.resource(context, None) if self._has_one_kind else None
-        action = self._action(self._given(context, effect.action, None)) if is_fixed(effect.action) else None
+        action = self._action_of_all(context)
         if resource is not None and action is not None and self._is_plain(resource):
             return self._plain(self.raws(context), resource, action)
         make = self._maker(context, resource, action)
@@ -150,9 +159,8 @@ class ItemReader:
             return self._requests(context, [(item.index, raw)])[0]._replace(
                 index=item.index, key=item.key, group=item.group
             )
-        effect = self._bulk.effect
         resource = self.resource(context, None) if self._has_one_kind else None
-        action = self._action(self._given(context, effect.action, None)) if is_fixed(effect.action) else None
+        action = self._action_of_all(context)
         made = self._maker(context, resource, action)(item.index, item.key, raw)
         return item if made is None else made._replace(key=item.key, group=item.group)
 
@@ -161,9 +169,11 @@ class ItemReader:
         found = next((one for read in self._targets if (one := read(raw)) is not ABSENT), ABSENT)
         return identified(self._router, context.api.mount, found)
 
-    @property
-    def _has_one_kind(self) -> bool:
-        return is_fixed(self._bulk.effect.resource) and not self._identifies
+    def _action_of_all(self, context: RequestContext) -> str | None:
+        """Return the action of every item, None where each says its own, or its word is unknown."""
+        if not self._has_one_action:
+            return None
+        return self._action(self._given(context, self._bulk.effect.action, None))
 
     def _requests(self, context: RequestContext, raws: Raws) -> list[Item]:
         """Return items that are HTTP requests."""
@@ -200,7 +210,8 @@ class ItemReader:
 
     def _typed(self, resource: Resource, targets: list[object]) -> list[object]:
         kind = self._keys[resource.name]
-        return list(map(kind.typed, targets)) if kind.is_number else targets
+        is_typed = not kind.is_number or set(map(type, targets)) == {int}
+        return targets if is_typed else list(map(kind.typed, targets))
 
     def _maker(
         self, context: RequestContext, fixed: Resource | None, settled: str | None
@@ -272,7 +283,7 @@ class ItemReader:
         effect = self._bulk.effect
         if effect.http:
             return next((n for n, raw in enumerate(self.raws(context)) if unknown_method(self._bulk, raw)), None)
-        fixed = self._has_one_kind and is_fixed(effect.action)
+        fixed = self._has_one_kind and self._has_one_action
         for n, raw in enumerate([None] if fixed else self.raws(context)):
             if self.resource(context, raw) is None or self._action(self._given(context, effect.action, raw)) is None:
                 return n

@@ -7,9 +7,9 @@ whose records and unique values all differ can change that. Every other item is 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import repeat
-from operator import itemgetter
+from dataclasses import dataclass, field
+from itertools import chain, repeat
+from operator import itemgetter, or_
 from types import NoneType
 from typing import Final, TypeAlias
 
@@ -18,7 +18,7 @@ from contracts.messages import ABSENT
 from mockserver.bulk.record_service import RecordService
 from mockserver.domain.columns import DoneOutcomes, actions_of, item_column
 from mockserver.domain.slices import breathe
-from mockserver.domain.values import Item, Outcome, merge_patched_all
+from mockserver.domain.values import Item, Outcome, merge_patched
 from mockserver.stores.interface import Collection, Index, Key, Record
 
 Members: TypeAlias = Mapping[str, object]
@@ -65,7 +65,7 @@ class _Columns:
     """The items of a run, all of one action: the key and the record of each, None where the server names it.
 
     `payloads` are the members as they were sent, `changes` those that are written, `names` all that occur in those;
-    `lacks` tells whether any record is not there.
+    `lacks` tells whether any record is not there. `columns` are those of `changes` that were looked at, by name.
     """
 
     service: RecordService
@@ -77,6 +77,7 @@ class _Columns:
     changes: Sequence[Members]
     names: set[str]
     lacks: bool
+    columns: dict[str, list[object]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, service: RecordService, items: Sequence[Item]) -> "_Columns | None":
@@ -98,6 +99,12 @@ class _Columns:
         breathe()
         names = set[str]().union(*changes)
         return cls(service, items, action, keys, existing, payloads, changes, names, not all(existing))
+
+    def column(self, name: str) -> list[object]:
+        """Return one member of each of the `changes`, None where it is absent."""
+        if name not in self.columns:
+            self.columns[name] = members(name, self.changes)
+        return self.columns[name]
 
     def doubtful(self) -> set[int]:
         """Return the places of the items that might fail, or are not simply written."""
@@ -162,7 +169,7 @@ class _Columns:
         if self.keys is None:
             yield from (n for n, one in enumerate(self.changes) if own in one)
             return
-        given = members(own, self.changes)
+        given = self.column(own)
         if given != self.keys:
             every = enumerate(zip(given, self.keys, strict=True))
             yield from (n for n, (one, key) in every if one is not None and one != key)
@@ -172,7 +179,7 @@ class _Columns:
         if not self.lacks:
             return
         for name in self.service.resource.required:
-            found = members(name, self.changes)
+            found = self.column(name)
             if None in found:
                 yield from (n for n, one in enumerate(found) if one is None and self.existing[n] is None)
 
@@ -180,7 +187,7 @@ class _Columns:
         """Find items whose reference leads to no record, or is not the key itself; or leads to one of their kind."""
         if member not in self.names:
             return
-        given = members(member, self.changes)
+        given = self.column(member)
         kinds = set(map(type, given)) - {NoneType}
         sound = (
             self._sound(member, collection, {one for one in given if type(one) is str or type(one) is int})
@@ -210,7 +217,7 @@ class _Columns:
         if len(index) > 1:
             yield from (n for n, one in enumerate(self.changes) if not one.keys().isdisjoint(index))
             return
-        service, given = self.service, members(index[0], self.changes)
+        service, given = self.service, self.column(index[0])
         if not set(map(type, given)) <= {str, NoneType}:
             yield from (n for n, one in enumerate(given) if type(one) not in {str, NoneType})
             given = [one if type(one) is str else None for one in given]
@@ -234,11 +241,14 @@ class _Columns:
         if service.resource.tombstone in self.names:
             deleted = self._deleted(begin, end)
         numbers, keeps_null = [one + 1 for one in versions], service.rules.payloads.keeps_null
+        may_have_null = any(existing) or self._may_be_born_with_null()
         records: list[Record] = []
         for first in range(0, size, MAX_WRITTEN):
             breathe()
             some = slice(first, first + MAX_WRITTEN)
-            bodies = merge_patched_all(olds[some], changes[some], keeps_null)
+            bodies = list(map(or_, olds[some], changes[some]))
+            if may_have_null and None in chain.from_iterable(map(dict.values, bodies)):
+                bodies = [merge_patched({}, one, keeps_null) for one in bodies]
             parts = zip(keys[some], numbers[some], deleted[some], bodies, born[some], repeat(now))
             made = list(map(tuple.__new__, repeat(Record), parts))
             service.view.put_all(service.collection, made, existing[some])
@@ -246,10 +256,14 @@ class _Columns:
         actions = ["create" if one is None else "update" for one in existing] if self.lacks else ["update"] * size
         return DoneOutcomes(self.items if size == len(self.items) else self.items[begin:end], actions, records)
 
+    def _may_be_born_with_null(self) -> bool:
+        """Tell whether a member of a new record may be null, which takes a closer look: it is, or some lack it."""
+        return None in self.service.resource.defaults.values() or any(None in self.column(one) for one in self.names)
+
     def _deleted(self, begin: int, end: int) -> Sequence[bool]:
         """Return whether each record is marked as deleted by what is written; a new one never is."""
         tombstone = self.service.resource.tombstone or ""
-        given = members(tombstone, self.changes[begin:end])
+        given = self.column(tombstone)[begin:end]
         if given.count(False) == len(given):
             return [False] * len(given)
         every = zip(self.existing[begin:end], self.changes[begin:end], strict=True)

@@ -7,8 +7,6 @@ Main entries: `Item`, `ItemFault`, `Outcome`, and `PayloadValidator`, which vali
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from itertools import chain
-from operator import or_
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from contracts.bulk.model import Resource
@@ -247,17 +245,6 @@ def merge_patched(
     if None not in both.values():
         return both
     return {name: value for name, value in both.items() if value is not None or (keeps_null and keeps_null(name))}
-
-
-def merge_patched_all(
-    olds: Iterable[Mapping[str, object]],
-    news: Sequence[Mapping[str, object]],
-    keeps_null: Callable[[str], bool] | None = None,
-) -> list[dict[str, object]]:
-    """Return `merge_patched(old, new)` for each of both."""
-    every: list[dict[str, object]] = list(map(or_, olds, news))
-    has_null = None in chain.from_iterable(map(dict.values, every))
-    return [merge_patched({}, one, keeps_null) for one in every] if has_null else every
 
 
 RunItems: TypeAlias = Callable[[Sequence[Item], frozenset[object]], list[Outcome]]

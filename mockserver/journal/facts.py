@@ -229,8 +229,8 @@ def created_jobs(
     """Return the jobs whose handles the response to a bulk request has."""
     due = {job.id: job.due for job in context.jobs}
     found = response_handles(bulk, response).items()
-    ids = ((target, handle_id(ready.api.contract, ready.router, one)) for target, one in found)
-    return tuple(CreatedJob(one, target or "", due.get(one)) for target, one in ids)
+    ids = [(target, handle_id(ready.api.contract, ready.router, one)) for target, one in found]
+    return tuple([CreatedJob(one, target or "", due.get(one)) for target, one in ids])
 
 
 def failed_keys(declared: Outcomes, response: Response) -> bytes:

@@ -20,7 +20,6 @@ SCHEME_ONLY: Final = frozenset(("authorization", "proxy-authorization"))
 SECRET_HEADERS: Final = frozenset(("api-key", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
 _SECRET: Final = SCHEME_ONLY | SECRET_HEADERS
 SECRET_NAMES: Final = ("access_token", "client_secret", "id_token", "password", "refresh_token")
-SECRET_SIGNS: Final = (b"_token", b"_secret")  # one of them, or "password", stands in a body that holds any of NAMES
 _JSON: Final = re.compile(rb'("(?:' + "|".join(SECRET_NAMES).encode() + rb')"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _FORM: Final = re.compile(rb"((?:^|[&?])(?:" + "|".join(SECRET_NAMES).encode() + rb")=)[^&\s]*")
 
@@ -43,10 +42,19 @@ def redact_header(name: str, value: str) -> str:
 
 def redact_body(body: bytes) -> bytes:
     """Return a body with the values of secret members and form fields hidden."""
-    if b"password" not in body and (b"_" not in body or not any(sign in body for sign in SECRET_SIGNS)):
+    if not _may_have_secret(body):
         return body
     hidden = HIDDEN.encode()
     return _FORM.sub(rb"\g<1>" + hidden, _JSON.sub(rb'\g<1>"' + hidden + b'"', body))
+
+
+def _may_have_secret(body: bytes) -> bool:
+    """Tell whether a body has a part of one of `SECRET_NAMES`; a letter is found forty times faster than a word."""
+    return (
+        (b"w" in body and b"password" in body)
+        or (b"k" in body and b"_token" in body)
+        or (b"_" in body and b"_secret" in body)
+    )
 
 
 def redact_query(query: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -104,10 +112,7 @@ class StoredMessage(NamedTuple):
     @property
     def memory(self) -> int:
         """Return the approximate size in memory, in bytes; of what is in a file a quarter, which bounds files."""
-        return sum(
-            SPOOLED_BYTES + part.length // SPOOLED_BYTES_PER_BYTE if isinstance(part, SpooledBody) else len(part)
-            for part in (self.fields, self.kept)
-        )
+        return _memory(self.fields) + _memory(self.kept)
 
 
 def stored_message(
@@ -122,6 +127,10 @@ def stored_message(
         return StoredMessage(fields, _kept(body if again else redact_body(body), spool), size)
     head = redact_body(body[: 2 * BODY_HEAD_BYTES])[:BODY_HEAD_BYTES]
     return StoredMessage(fields, head, size, sha256(body).hexdigest())
+
+
+def _memory(part: str | bytes | SpooledBody) -> int:
+    return SPOOLED_BYTES + part.length // SPOOLED_BYTES_PER_BYTE if isinstance(part, SpooledBody) else len(part)
 
 
 def _kept(body: bytes, spool: Spool) -> bytes | SpooledBody:

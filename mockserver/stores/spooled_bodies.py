@@ -9,7 +9,7 @@ from weakref import ReferenceType, WeakSet, ref
 MAX_BYTES_IN_MEMORY: Final = 1024  # bytes; a shorter body takes no more than what else is kept of its job
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024  # bytes a file takes before the next is begun; a file goes with its last body
 SPARSE: Final = 8  # a file of which less than an eighth of the bodies is left is emptied
-BUFFER_BYTES: Final = 64 * 1024  # bytes of small bodies that are written in one go
+BUFFER_BYTES: Final = 256 * 1024  # bytes of small bodies that are written in one go
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)

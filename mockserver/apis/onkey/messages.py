@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import repeat
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -58,7 +57,7 @@ def entries(run: ItemRun) -> Entries:
         item, result, action, _, record = outcome
         if result != "done" or record is None:
             return _failures(run, outcome, item.key if echoed else None)
-        return (_done(action, item.resource.name, record.key, item.key if echoed else None),)
+        return _done((action,), item.resource.name, (record.key,), (item.key if echoed else None,))
 
     def messages(outcomes: Sequence[Outcome]) -> Sequence[Sequence[Message]]:
         if not isinstance(outcomes, DoneOutcomes):
@@ -66,23 +65,28 @@ def entries(run: ItemRun) -> Entries:
         items, keys = outcomes.items, [record.key for record in outcomes.records]
         users = item_column(items, "key") if echoed else [None] * len(keys)
         (name,) = resources_of(items)
-        return [(_done(*one),) for one in zip(outcomes.actions, repeat(name), keys, users, strict=False)]
+        return list(zip(_done(outcomes.actions, name, keys, users)))
 
     return messages
 
 
-def _done(action: str, kind: str, key: Key, user: object) -> Message:
-    """Return the message of a record that was written."""
-    code, text = DONE[action]
-    said: Message = {
-        "code": code,
-        "message": text,
-        "objectId": str(key),
-        "objectType": kind,
-        "severity": "information",
-    }
-    if type(user) is str:
-        said["userObjectId"] = user
+def _done(actions: Sequence[str], kind: str, keys: Sequence[Key], users: Sequence[object]) -> Sequence[Message]:
+    """Return the messages of records of one kind that were written."""
+    said: list[Message] = [
+        {
+            "code": code,
+            "message": text,
+            "objectId": str(key),
+            "objectType": kind,
+            "severity": "information",
+            "userObjectId": user,
+        }
+        for (code, text), key, user in zip(map(DONE.__getitem__, actions), keys, users, strict=True)
+    ]
+    if set(map(type, users)) != {str}:
+        for one in said:
+            if type(one["userObjectId"]) is not str:
+                del one["userObjectId"]
     return said
 
 

@@ -187,9 +187,10 @@ items_of = st.lists(
     overlaid=st.booleans(),
     simple=st.booleans(),
     valid=st.booleans(),
+    defaults=st.sampled_from([THING.defaults, {"a": "default"}, {}]),
 )
 def test_together_and_one_by_one_are_the_same(
-    *, items, records, action, assigned, restrict, own, overlaid, simple, valid
+    *, items, records, action, assigned, restrict, own, overlaid, simple, valid, defaults
 ):
     """Whatever the items and the records are, nobody can tell whether the items were applied together."""
     resource = replace(
@@ -197,6 +198,7 @@ def test_together_and_one_by_one_are_the_same(
         assigned=assigned,
         restrict=restrict,
         ignore_case=own,
+        defaults=defaults,
         **({"unique": (), "references": {}} if simple else {}),
     )
     sent = [

@@ -15,6 +15,7 @@ from mockserver.journal.journal import Journal
 from mockserver.journal.stored_messages import (
     BODY_HEAD_BYTES,
     MAX_WHOLE_BODY_BYTES,
+    SECRET_NAMES,
     fingerprint,
     redact_body,
     redact_header,
@@ -147,6 +148,13 @@ def test_secrets_in_bodies_are_hidden(body):
     hidden = redact_body(body.encode())
     assert SECRET.encode() not in hidden
     assert b"***" in hidden
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_each_secret_name_is_looked_for(name):
+    """A body that has nothing but one of them is not taken for one without secrets."""
+    assert SECRET.encode() not in redact_body(f'{{"{name}":"{SECRET}"}}'.encode())
+    assert SECRET.encode() not in redact_body(f"{name}={SECRET}".encode())
 
 
 @given(st.binary())
