@@ -143,12 +143,13 @@ def test_imports_are_found():
 def test_texts_are_read_as_python_does():
     """What is found in a module's text is what its syntax tree has."""
     for name, text in TEXTS.items():
-        nodes = list(ast.walk(ast.parse(text)))
+        tree = ast.parse(text)
+        nodes = list(ast.walk(tree))
         froms = [(one.module, other.name) for one in nodes if isinstance(one, ast.ImportFrom) for other in one.names]
         found = {f"{module}.{one}" if f"{module}.{one}" in TEXTS else module for module, one in froms}
         found |= {other.name for one in nodes if isinstance(one, ast.Import) for other in one.names}
         assert imports()[name] == found & TEXTS.keys(), name
-        classes = [one.name for one in ast.parse(text).body if isinstance(one, ast.ClassDef)]
+        classes = [one.name for one in tree.body if isinstance(one, ast.ClassDef)]
         assert CLASS.findall(text) == [one for one in classes if not one.startswith("_")], name
 
 

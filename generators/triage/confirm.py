@@ -288,11 +288,7 @@ class Triager:
             signatures = [one for place in places if (one := shown.signature(place)) is not None]
             return kept.says if shown.shows(kept) else None, signatures
         finding = shown.find(kept.fingerprint)
-        if finding is None:
-            return None, []
-        return finding.says, sorted(
-            (*shown.signatures_of(finding), *shown.context_of(finding)), key=lambda signature: signature.step
-        )
+        return (None, []) if finding is None else (finding.says, shown.all_signatures(finding))
 
     def _with_side_findings(self, kept: StoredFinding) -> StoredFinding:
         """Return a finding with the other findings of its script that are related to it."""

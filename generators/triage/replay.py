@@ -56,12 +56,13 @@ class Reproduction:
         places = list(dict.fromkeys(seen))
         return [signature for place in places if (signature := self.signature(place)) is not None]
 
-    def context_of(self, finding: Finding) -> list[ResponseSignature]:
-        """Return what counts of the other responses, on which a finding may depend."""
-        shown = {one.step for one in self.signatures_of(finding)}
-        others = sorted({one.index for one in self.results if one.exchange is not None} - shown)
-        found = [one for step in others if (one := self.signature(step)) is not None]
-        return [replace(one, values={}, headers=None, is_context=True) for one in found]
+    def all_signatures(self, finding: Finding) -> list[ResponseSignature]:
+        """Return the signatures of a finding's evidence, and what counts of the others, on which it may depend."""
+        shown = {one.step: one for one in self.signatures_of(finding)}
+        others = {one.index for one in self.results if one.exchange is not None} - shown.keys()
+        found = [one for step in sorted(others) if (one := self.signature(step)) is not None]
+        context = [replace(one, values={}, headers=None, is_context=True) for one in found]
+        return sorted((*shown.values(), *context), key=lambda one: one.step)
 
     def shows(self, kept: StoredFinding) -> bool:
         """Return whether a finding is reproduced: by laws, or by its signatures."""

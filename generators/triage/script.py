@@ -4,7 +4,7 @@ Begin with `Script` and `replay_script`; a `ResponseSignature` is what all repla
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, TypeAlias
@@ -309,12 +309,13 @@ def signature_of(step: int, response: Response, names: Names, marks: tuple[str, 
     """Return the signature of a response: variables in place of their values, volatile values left out."""
     values: dict[str, object] = {}
     sizes: dict[str, int] = {}
-    told = _variable_values(names)
-    numbers = {value: blank for value, blank in told if value.isdecimal()}
+    told = _variables_by_length(names)
+    numbers = {value: blank for some in told.values() for value, blank in some.items() if value.isdecimal()}
     own = [names[one[2:-2]] for one in marks if one[2:-2] in names]
     for pointer, value in standalone.parts(response.data, "", own) if response.data is not ABSENT else ():
-        at = _with_variables(pointer, told)
-        if len(values) + len(sizes) >= MAX_SIGNATURE_VALUES or _is_volatile(at):
+        if len(values) + len(sizes) >= MAX_SIGNATURE_VALUES:
+            break
+        if _is_volatile(at := _with_variables(pointer, told)):
             continue
         if isinstance(value, dict | list):
             sizes[at] = len(value)
@@ -337,7 +338,7 @@ def _is_volatile(value: object) -> bool:
     return not isinstance(value, bool | float | None) and VOLATILE_TEXT.search(str(value)) is not None
 
 
-def _signature_value(value: object, told: Sequence[tuple[str, str]], numbers: Mapping[str, str]) -> object:
+def _signature_value(value: object, told: Mapping[int, Mapping[str, str]], numbers: Mapping[str, str]) -> object:
     """Return a value with variables in place of their values; an integer is replaced as a whole."""
     if isinstance(value, str):
         return _with_variables(value, told)
@@ -345,16 +346,24 @@ def _signature_value(value: object, told: Sequence[tuple[str, str]], numbers: Ma
     return value if blank is None else f"{blank[:-2]}:number}}}}"
 
 
-def _variable_values(names: Names) -> list[tuple[str, str]]:
-    """Return pairs of value and variable, the longest values first."""
-    pairs = [(value, f"{{{{{name}}}}}") for name, value in names.items() if len(value) > MAX_AMBIGUOUS_CHARS]
-    return sorted(pairs, key=lambda pair: -len(pair[0]))
+def _variables_by_length(names: Names) -> dict[int, dict[str, str]]:
+    """Return the variables by their values, these by their length, the longest first."""
+    found: dict[int, dict[str, str]] = {}
+    for name, value in sorted(names.items(), key=lambda pair: -len(pair[1])):
+        if len(value) > MAX_AMBIGUOUS_CHARS:
+            found.setdefault(len(value), {}).setdefault(value, f"{{{{{name}}}}}")
+    return found
 
 
-def _with_variables(text: str, told: Sequence[tuple[str, str]]) -> str:
-    for value, blank in told:
-        if value in text:
-            text = text.replace(value, blank)
+def _with_variables(text: str, told: Mapping[int, Mapping[str, str]]) -> str:
+    """Return a text with variables in place of their values, the longest first."""
+    for length, some in told.items():
+        if len(some) < len(text) - length:
+            found = {value for value in some if value in text}
+        else:
+            found = {part for at in range(len(text) - length + 1) if (part := text[at : at + length]) in some}
+        for value in [one for one in some if one in found] if found else ():
+            text = text.replace(value, some[value])
     return text
 
 
@@ -364,13 +373,11 @@ def common_signature(first: ResponseSignature, others: Iterable[ResponseSignatur
     for other in others:
         if (other.status, other.media_type) != (signature.status, signature.media_type):
             return None
-        signature = ResponseSignature(
-            step=signature.step,
-            status=signature.status,
+        signature = replace(
+            signature,
             values={at: one for at, one in signature.values.items() if other.values.get(at, ABSENT) == one},
             sizes={at: one for at, one in signature.sizes.items() if other.sizes.get(at) == one},
             headers=signature.headers if signature.headers == other.headers else None,
-            media_type=signature.media_type,
             marks=tuple(one for one in signature.marks if one in other.marks),
             is_context=signature.is_context or other.is_context,
         )

@@ -12,6 +12,7 @@ import re
 import secrets
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -230,19 +231,26 @@ def size_of(value: object) -> Any:
 def parts(value: Any, at: str, own: Any) -> Iterator[tuple[str, Any]]:
     """Yield the parts of a value by JSON Pointer; of lists only the elements that have one of our `own` names."""
     if own and isinstance(value, list):
-        value = [one for one in value if any(name in json.dumps(one, ensure_ascii=False) for name in own)]
+        value = [one for one in value if has_any(json.dumps(one, ensure_ascii=False), own)]
     yield at, value
     inner = value.items() if isinstance(value, dict) else named(value, own) if isinstance(value, list) else ()
     for name, one in inner:
         yield from parts(one, f"{at}/{str(name).replace('~', '~0').replace('/', '~1')}", own)
 
 
+def has_any(text: str, own: Any) -> bool:
+    """Say whether a text has one of our `own` names."""
+    return any(name in text for name in own)
+
+
 def named(elements: Any, own: Any) -> Iterator[tuple[Any, Any]]:
     """Yield elements with the member by which each is told from all others, or with its index."""
-    for n, one in enumerate(elements):
-        ours = [pair for pair in texts(one) if own and any(name in pair[1] for name in own)]
-        alone = [pair for pair in ours if sum(pair in texts(other) for other in elements) == 1]
-        yield ("@{}={}".format(*alone[0]) if alone else n), one
+    every = [texts(one) if own else [] for one in elements]
+    counts = Counter(pair for pairs in every for pair in set(pairs))
+    for n, (one, pairs) in enumerate(zip(elements, every, strict=True)):
+        ours = (pair for pair in pairs if counts[pair] == 1 and has_any(pair[1], own))
+        alone = next(ours, None)
+        yield (n if alone is None else "@{}={}".format(*alone)), one
 
 
 def texts(element: Any) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 CONTRACT_ONLY = Path(__file__).parents[2] / "cases" / "contract_only"
 CONTRACT = find_sources(("genero",))[0].load().contract
-BUDGET = 200.0  # its shards take a tenth of it, and the campaign ends with the first
+BUDGET = 100.0  # its shards take a tenth of it, and the campaign ends with the first
 
 
 @pytest.fixture(scope="module")

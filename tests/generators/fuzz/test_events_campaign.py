@@ -38,7 +38,7 @@ def test_a_right_server_is_accused_of_nothing(tmp_path):
 def test_two_bugs_in_one_operation_are_two_findings(tmp_path):
     """Each is told in a line of its own, with its member, and stands in the table."""
     with serving("starts-cut", "price-cut") as (url, _):
-        code, says = fuzzed(url, tmp_path)
+        code, says = fuzzed(url, tmp_path, time="10s")
     assert code == 1
     assert shapes_in(tmp_path) == {"member reads otherwise at /starts", "member reads otherwise at /price"}
     assert "distinct bugs: 2" in says
@@ -52,7 +52,9 @@ def test_a_known_noise_hides_no_new_bug(command, tmp_path):
     known = tmp_path / "known.json"
 
     def run(url, *options):
-        return told_by(check, url, *options) if command == "check" else fuzzed(url, tmp_path, *options)
+        if command == "check":
+            return told_by(check, url, "--only", "effect", *options)
+        return fuzzed(url, tmp_path, *options, time="4s")
 
     with serving("starts-cut") as (url, _):
         assert run(url, "--baseline", str(known), "--baseline-update")[0] == 0

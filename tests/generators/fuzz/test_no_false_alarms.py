@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sampling import ALL
 
 from mockserver.cli.fuzz import fuzz
 from mockserver.testing import running
@@ -11,7 +12,7 @@ from mockserver.testing import running
 pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parents[2]
-BUNDLED = [(api, seed) for api in ("genero", "onkey") for seed in range(5)]
+BUNDLED = [(api, seed) for api in ("genero", "onkey") for seed in range(5 if ALL else 2)]
 TOYS = [
     "cases/contract_only/books.yaml",
     "cases/contract_only/queue.yaml",

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.loading import load_bundled
-from generators.triage.script import common_signature, marks_of, matches, signature_of
+from generators.triage.script import MAX_AMBIGUOUS_CHARS, common_signature, marks_of, matches, signature_of
 
 words = st.sampled_from(["done", "failed", "b00000item-1", "id-4711", "2026-01-01T00:00:00Z", "x"])
 leaves = st.none() | st.booleans() | st.integers(0, 10**9) | words
@@ -29,6 +29,16 @@ def replies(draw):
 def test_a_reply_is_like_its_own_sign(reply, known, ours):
     """What is kept of a reply is found in it again."""
     assert matches(signature_of(0, reply, known, ours), reply, known)
+
+
+@given(st.lists(st.text("ab1", min_size=1, max_size=6), max_size=40), st.text("ab1", max_size=60))
+def test_variables_stand_in_place_of_their_values(told, text):
+    """Of the values in a text the longest are replaced first; those of one length in the order of their variables."""
+    known = {"V" * (n + 1): value for n, value in enumerate(told)}
+    expected = text
+    for name, value in sorted(known.items(), key=lambda pair: -len(pair[1])):
+        expected = expected.replace(value, f"{{{{{name}}}}}") if len(value) > MAX_AMBIGUOUS_CHARS else expected
+    assert signature_of(0, listing(text), known).values.get("/0", expected) == expected  # it may look like an id
 
 
 def listing(*rows):
