@@ -64,7 +64,8 @@ def _each(service: RecordService, items: Iterable[Item]) -> Iterator[Outcome]:
 class _Columns:
     """The items of a run, all of one action: the key and the record of each, None where the server names it.
 
-    `payloads` are the members as they were sent, `changes` those that are written, `names` all that occur in those;
+    `payloads` are the members as they were sent, `named` the same under the names of the schema where they are still to
+    be validated, `changes` those that are written, `names` all that occur in those;
     `lacks` tells whether any record is not there. `columns` are those of `changes` that were looked at, by name.
     """
 
@@ -74,6 +75,7 @@ class _Columns:
     keys: Sequence[Key] | None
     existing: Sequence[Record | None]
     payloads: Sequence[Members]
+    named: Sequence[Members]
     changes: Sequence[Members]
     names: set[str]
     lacks: bool
@@ -95,10 +97,11 @@ class _Columns:
         breathe()
         existing = [None] * len(items) if keys is None else service.view.get_all(service.collection, keys)
         breathe()
-        changes = payloads if service.prepare is None else service.prepare(existing, payloads)
+        named = payloads if service.valid else service.rules.payloads.canonical(payloads)
+        changes = named if service.prepare is None else service.prepare(existing, named)
         breathe()
         names = set[str]().union(*changes)
-        return cls(service, items, action, keys, existing, payloads, changes, names, not all(existing))
+        return cls(service, items, action, keys, existing, payloads, named, changes, names, not all(existing))
 
     def column(self, name: str) -> list[object]:
         """Return one member of each of the `changes`, None where it is absent."""
@@ -128,10 +131,10 @@ class _Columns:
     def _invalid(self) -> Doubts:
         """Find payloads that are not valid as they stand; those of new records also as a whole."""
         rules, existing = self.service.rules.payloads, self.existing
-        yield from rules.misfits(self.payloads)
+        yield from rules.misfits(self.named)
         if self.lacks and rules.schema is not None:
             fits = rules.schema.is_valid
-            yield from (n for n, one in enumerate(self.payloads) if existing[n] is None and not fits(one))
+            yield from (n for n, one in enumerate(self.named) if existing[n] is None and not fits(one))
 
     def _of_another_state(self) -> Doubts:
         """Find items whose record is there, is not, or is deleted, and should not be so; new ones under odd keys."""

@@ -7,6 +7,7 @@ Main entries: `Item`, `ItemFault`, `Outcome`, and `PayloadValidator`, which vali
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from operator import eq
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from contracts.bulk.model import Resource
@@ -134,23 +135,32 @@ class PayloadValidator:
 
     def validate(
         self, payload: Mapping[str, object], *, creating: bool, key: object = None
-    ) -> tuple[dict[str, object], list[ItemFault]]:
+    ) -> tuple[Mapping[str, object], list[ItemFault]]:
         """Return the payload with canonical names, and its faults; `creating` demands what a whole record must be.
 
         `key` is the record's, which may be stated beside the payload, None where the server names it.
         """
-        named = {self.canonical_name(name): value for name, value in payload.items()}
+        (named,) = self.canonical((payload,))
         faults = [fault for name, value in named.items() if (fault := self._fault(name, value)) is not None]
         if creating:
             faults += [self.missing_fault(name) for name in self.resource.required if name not in named]
             faults += () if faults else self._faults_of_whole(named, key)
         return named, faults
 
+    def canonical(self, payloads: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, object]]:
+        """Return payloads with canonical names; of two spellings of one name in a payload the later one counts."""
+        if not self._fold:
+            return payloads
+        own = {name: self.canonical_name(name) for name in set[str]().union(*payloads)}
+        if all(map(eq, own, own.values())):
+            return payloads
+        return [{own[name]: value for name, value in one.items()} for one in payloads]
+
     def misfits(self, payloads: Sequence[Mapping[str, object]]) -> Iterator[int]:
-        """Yield the places of the payloads of which `validate` changes a name, or finds fault with a member."""
+        """Yield the places of the payloads with canonical names of which `validate` finds fault with a member."""
         for name in set[str]().union(*payloads):
             member = self._members.get(name)
-            if self.canonical_name(name) != name or (member is None and self.is_closed):
+            if member is None and self.is_closed:
                 yield from (n for n, one in enumerate(payloads) if name in one)
             elif member is not None and not member.are_valid([one[name] for one in payloads if name in one]):
                 fits = member.validator.is_valid

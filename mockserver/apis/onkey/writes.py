@@ -76,17 +76,19 @@ def changes(resource: Resource, payloads: Sequence[Any]) -> Sequence[Members]:
     """Return the properties that each payload sets; of two operations on one property the later wins."""
     if set(map(type, payloads)) == {dict}:
         return payloads
-    own = f"{resource.name}->"
-    return [one if isinstance(one, dict) else _operations(one, own) for one in payloads]
+    own = f"{resource.name}->".lower()
+    lists = (one for one in payloads if isinstance(one, list))
+    names = {path: own_name(path, own) for path in {str(one["path"]) for some in lists for one in some}}
+    return [one if isinstance(one, dict) else _operations(one, names) for one in payloads]
 
 
-def _operations(payload: object, own: str) -> Members:
-    return {own_name(str(one["path"]), own): one["value"] for one in payload} if isinstance(payload, list) else {}
+def _operations(payload: object, names: Mapping[str, str]) -> Members:
+    return {names[str(one["path"])]: one["value"] for one in payload} if isinstance(payload, list) else {}
 
 
 def own_name(path: str, own: str) -> str:
-    """Return the own property in a path: `Resource->Code` gives `Code`; anything else is unchanged."""
-    return path[len(own) :] if path[: len(own)].lower() == own.lower() else path
+    """Return the own property in a path: `Resource->Code` gives `Code` for `resource->`; others are unchanged."""
+    return path[len(own) :] if path[: len(own)].lower() == own else path
 
 
 def inspect(run: ItemRun, resource: Resource) -> Inspect | None:

@@ -279,6 +279,21 @@ def test_only_an_odd_item_is_looked_at_by_itself(action, odd, result, monkeypatc
     assert results == ["done"] * 10 + [result] + ["done"] * 9
 
 
+@pytest.mark.parametrize("action", ["create", "update"])
+def test_names_in_another_case_make_no_item_odd(action, monkeypatch):
+    """Where names are read without regard to case, items are written together however they spell them."""
+    looked = []
+    judged = RecordService.apply
+    monkeypatch.setattr(RecordService, "apply", lambda self, item: looked.append(item.index) or judged(self, item))
+    known = {f"k{n}": ({"name": "m"}, False) for n in range(20)} if action == "update" else {}
+    resource = replace(THING, ignore_case=True)
+    service, _ = service_of(known, resource, action, own=False, overlaid=False, valid=False)
+    spelt = ({"Name": "n"}, {"NAME": "n"}, {"name": "o", "Name": "n"}, {"Name": "o", "name": "n"})
+    items = [Item(n, None, action, resource, f"k{n}", spelt[n % 4], None, None, None) for n in range(20)]
+    assert [one.record.body["name"] for one in apply_all(service, items)] == ["n"] * 20
+    assert looked == []
+
+
 def test_a_value_that_two_items_want_makes_both_odd(monkeypatch):
     """The first gets it, the second fails; and a version that is not the stored one is odd too."""
     looked = []
