@@ -77,7 +77,12 @@ def _text_members(payload: object) -> Iterator[tuple[str, str]]:
 def _with_text(payload: Any, name: str, value: str) -> object:
     if isinstance(payload, dict):
         return {**payload, name: value}
-    return [{**one, "value": value} if str(one.get("path")).removeprefix("/") == name else one for one in payload]
+    return [{**one, "value": value} if _names(one, name) else one for one in payload]
+
+
+def _names(change: object, name: str) -> bool:
+    """Return whether an entry of a list of changes is one of a member; malformed entries may be any JSON value."""
+    return isinstance(change, dict) and str(change.get("path")).removeprefix("/") == name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -234,7 +234,8 @@ def apply_effect(
     creates = effect.action in CREATING_ACTIONS and present is not True
     named = key if isinstance(key, str | int) and (effect.resource.assigned or effect.key is ABSENT) else effect.key
     if effect.resource.assigned and creates and not isinstance(key, str | int):
-        state_model.mark_effect_unknown(effect.where, ABSENT, effect.members or {})
+        looked_up = effect.key if isinstance(effect.key, Mapping) else ABSENT  # it may be any record, or a new one
+        state_model.mark_effect_unknown(effect.where, looked_up, effect.members or {})
     elif not isinstance(named, str | int):
         state_model.mark_effect_unknown(effect.where, named, effect.members or {})
     elif effect.members is None or (present is None and (later or effect.action != "delete")):

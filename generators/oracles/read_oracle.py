@@ -109,15 +109,21 @@ class EarlyRead(NamedTuple):
     exchange: Exchange
 
     def has_effect(self, effect: IntendedEffect) -> bool:
-        """Return whether the read shows an effect already."""
+        """Return whether the read shows an effect already, and no value that the record may have kept."""
         if effect.action == "delete":
             return self.entry.present is True and self.shown is None
         if self.shown is None or self.entry.present is False:
             return self.shown is not None
         wanted, shown, reads_as = effect.members or {}, self.shown, effect.record_type.reads_as
-        known = {name: self.entry.members[name] for name in wanted if name in self.entry.members}
+        before, none = self.entry.before, PreviousValues((), "")
+        known = {
+            name: (self.entry.members[name], *before.get(name, none).values)
+            for name in wanted
+            if name in self.entry.members
+        }
         return any(
-            not reads_as(name, wanted[name], old) and reads_as(name, wanted[name], shown.get(name))
+            reads_as(name, wanted[name], shown.get(name))
+            and not any(one is ANY_VALUE or reads_as(name, wanted[name], one) for one in old)
             for name, old in known.items()
         )
 
@@ -301,16 +307,17 @@ class ReadOracle:
     ) -> Iterator[Finding]:
         """Yield an unexpected value; an unchanged old one is held back until a like change was seen.
 
-        What a record that comes back takes of a member, only a change of that member in another record can tell.
+        What a record that comes back takes of a member, only a change of that member in another record by the same
+        operation can tell.
         """
         before, by = entry.before.get(name, PreviousValues((), entry.by))
-        observation = (CHANGED, by, entry.where.resource, name)
-        stuck = (UNCHANGED, *observation[1:])
+        observation = (CHANGED, entry.by if by == REVIVAL else by, entry.where.resource, name)
+        stuck = (UNCHANGED, by, *observation[2:])
         same = partial(self._record_types[entry.where.resource].is_equivalent, name)
         if self._record_types[entry.where.resource].reads_as(name, wanted, got):
             is_change = before and by != REVIVAL and not any(one is ANY_VALUE or same(one, got) for one in before)
             if is_change and observation not in self._observations:
-                self._observations[observation] = self._observations[CHANGED, REVIVAL, *observation[2:]] = got, exchange
+                self._observations[observation] = got, exchange
                 yield from self._stuck_findings(entry, name, stuck)
             return
         pointer = self._record_types[entry.where.resource].pointer(name, wanted, got)

@@ -1,12 +1,14 @@
 """What a shard does one after the other: everything once in a campaign's first, then what makes most requests."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import count, islice, pairwise
 from random import Random
 
 import pytest
 from children import HANGS
 
+from contracts.exchange.locations import find, json_of, put
 from contracts.messages import Headers, Response
 from contracts.openapi.loading import load_bundled
 from generators.check.laws.catalogue import CALL_LAWS, LAWS, LIST_LAWS
@@ -21,10 +23,13 @@ from generators.fuzz.schedule import (
     RateLimitTask,
     SequenceTask,
     scheduled_tasks,
+    with_edge_cases,
 )
 from generators.fuzz.shards import CampaignConfig, Shard
 from generators.fuzz.targets import discover_targets
 from generators.fuzz.worker import run_shard
+from generators.oracles.intended_effects import RecordTypes
+from generators.requests.batch import Composer
 
 
 class Nothing:
@@ -181,3 +186,16 @@ def test_each_limit_is_met_within_a_number_of_requests(name, serving):
         if is_done():
             break
     assert calls < MOST_REQUESTS
+
+
+def test_edge_cases_stand_beside_malformed_changes():
+    """An entry of a list of changes that is no change at all stays as it is."""
+    contract = load_bundled("onkey")
+    kind = RecordTypes(contract)["Resource"]
+    target = next(one for one in contract.operations if one.id == "batchUpdate")
+    for change in ([1.5, {"path": "description", "value": "a"}], [{"path": "description", "value": "a"}, {"path": {}}]):
+        batch = Composer(contract, target).compose(seed=1, size=1)
+        (at,) = (one for one in target.bulk.items.places if isinstance(find(batch.body, one), list))
+        body = put(batch.body, at, [put(find(batch.body, at)[0], target.bulk.effect.payload, change)])
+        sent = json_of(with_edge_cases(replace(batch, body=body), target.bulk, kind, Random(1)).body)
+        assert len(find(find(sent, at)[0], target.bulk.effect.payload)) == len(change)

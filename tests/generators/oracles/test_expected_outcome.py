@@ -403,6 +403,13 @@ def test_a_created_record_without_a_key_leaves_its_names_pending():
     assert list(model.entries(place("books"))) == []
 
 
+def test_a_write_by_a_lookup_may_have_changed_any_record():
+    """What it named is known only while it is certain which record that is; it may also have made one."""
+    model = state(book(7, members=BOOK, version=1), book(8, members=BOOK, version=1))
+    apply_effect(model, effect("books", "upsert", {"isbn": "b00000-1"}, {}), key=ABSENT, by="put", at=exchange())
+    assert [one.present for one in model.entries(place("books"))] == [None, None]
+
+
 def test_what_was_forbidden_is_permitted_once_it_is_written():
     """A name of a refused request may be used by a later one."""
     model = state()
