@@ -243,8 +243,9 @@ def apply_effect(
     else:
         own = effect.record_type.key(named)
         entry = _APPLIED_EFFECTS[_effective_action(effect, present)](state_model, effect, own, by)
-        reported = version if isinstance(version, int) else entry.version
-        state_model.put(replace(entry, version=reported, by=by, at=at))
+        entry.version = version if isinstance(version, int) else entry.version
+        entry.by, entry.at, entry.existed = by, at, entry.existed or bool(entry.present)
+        state_model.put(entry)
         state_model.add_references(
             effect.where, {name: value for name, value in effect.members.items() if isinstance(value, dict)}
         )
@@ -310,8 +311,8 @@ def _updated(state_model: StateModel, effect: IntendedEffect, key: str | int, by
     if old is None:
         return RecordState(where=effect.where, key=key, present=True, members=_stored_values(effect))
     kept = {name: one for name, one in old.members.items() if name not in changes}
-    known = {name: old.members.get(name) for name in changes if name in old.members or old.unset}
-    before = {name: PreviousValues((*_earlier(old, name), value), by) for name, value in known.items()}
+    earlier = {name: old.members.get(name, None if old.unset else ANY_VALUE) for name in changes}
+    before = {name: PreviousValues((*_earlier(old, name), value), by) for name, value in earlier.items()}
     is_known = old.version is not None and effect.resource.has_counter
     version = next_version(old.version) if is_known and old.version is not None else None
     return replace(
@@ -339,6 +340,7 @@ def _deleted(state_model: StateModel, effect: IntendedEffect, key: str | int, by
     return RecordState(where=effect.where, key=key, present=False) if old is None else replace(old, present=False)
 
 
+# each makes a new state, which no state model has yet
 _APPLIED_EFFECTS: Final[Mapping[str, Callable[[StateModel, IntendedEffect, str | int, str], RecordState]]] = {
     "create": _created,
     "delete": _deleted,

@@ -80,6 +80,8 @@ class RecordType:
 
     def reads_as(self, name: str, written: object, read: object) -> bool:
         """Return whether a member that was written as one value may be read as another one, in any notation."""
+        if name not in self.resource.normalize:
+            return self.is_equivalent(name, written, read)
         forms = stored_forms(self.resource.normalize, name, written)
         return any(self.is_equivalent(name, form, read) for form in forms)
 
@@ -92,7 +94,7 @@ class RecordType:
         """Return whether members are valid, or not, whatever their values are normalised to."""
         rules = self.resource.normalize
         forms = [(name, value, stored_forms(rules, name, value)) for name, value in members.items() if name in rules]
-        return all(
+        return not forms or all(
             self.accepts(name, one) == self.accepts(name, value) for name, value, found in forms for one in found
         )
 
@@ -313,7 +315,9 @@ def resolve_lookups(state_model: StateModel, effects: Sequence[IntendedEffect | 
     if all(one is None or not one[1] for one in found):
         return list(effects)
     anyone = {one[0].where for one in found if one is not None and isinstance(one[0].key, Mapping)}
-    written = Counter(name for one in found if one is not None for name in _written_members(one[0]))
+    meant = {(where, key) for one in found if one is not None for where, key, _ in one[1]}
+    some = [one[0] for one in found if one is not None and (one[0].where, key_text(one[0].key)) in meant]
+    written = Counter(name for effect in some for name in _written_members(effect))
     return [
         one[0] if one is not None and not any(_may_change(one, anyone, written)) else effect
         for effect, one in zip(effects, found, strict=True)

@@ -53,7 +53,8 @@ class OutcomeOracle:
             _without_references(view, [effect_of_item(record_types, one, scope) for one in view.request.items]),
         )
         named = Counter(str(item.key) for item in view.request.items)
-        self._duplicates = {item.index for item in view.request.items if named[str(item.key)] > 1}
+        is_unique = len(named) == len(view.request.items)
+        self._duplicates = set() if is_unique else {one.index for one in view.request.items if named[str(one.key)] > 1}
         named_records = (one.key for one in self.effects if one is not None and one.key is not ABSENT)
         self._target_counts = Counter(map(key_text, named_records))
         self._dependencies = dependencies(view.bulk, view.request.items)
@@ -215,11 +216,11 @@ def _without_references(view: BulkExchange, effects: list[IntendedEffect | None]
     """
     element = element_schema(body_schema(view.operation), view.bulk) if view.bulk.items.shape in PLAIN_SHAPES else None
     if element is not None:
-        fitting = [element.is_valid(item.raw) for item in view.request.items]
-        effects = [
-            one if fits or one is None else replace(one, members=None)
-            for one, fits in zip(effects, fitting, strict=True)
-        ]
+        raws = [item.raw for item in view.request.items]
+        fitting = [] if element.are_valid(raws) else map(element.is_valid, raws)
+        for n, fits in enumerate(fitting):
+            effect = effects[n]
+            effects[n] = effect if fits or effect is None else replace(effect, members=None)
     references = references_of(view.bulk)
     if references is None or references.pattern is None:
         return effects

@@ -41,7 +41,9 @@ class PreviousValues(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class RecordState:
-    """What is known of one record. Instances are not modified; they are not frozen because that is slower to create.
+    """What is known of one record. No instance is modified once a state model has it, so that it can be put back.
+
+    They are not frozen because that is slower to create.
 
     `present` is None when it is unknown whether the record exists. `members` are the known values, `before` the
     values that changed members had since the last read; with `unset` all other members were never set. A `fresh`
@@ -154,9 +156,10 @@ class StateModel:
             entry = replace(entry, existed=True)
         if self._undo is not None:
             self._undo.append((entry.where, key, old))
-        self._index(old, -1)
         some[key] = entry
-        self._index(entry, 1)
+        if old is None or old.members is not entry.members or old.present is not entry.present:
+            self._index(old, -1)
+            self._index(entry, 1)
         self._update_known_records(old, entry)
 
     def mark_unknown(self, where: RecordSet, key: object, *, at: Exchange | None = None) -> None:

@@ -5,6 +5,7 @@ Begin with `ItemEncoder`.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from typing import Any, Final, Literal, TypeAlias
 
@@ -29,9 +30,14 @@ def fill_required(value: Any, schema: Schema | None, rng: Random) -> Any:
         if error is None or error.kind.name != "required" or error.instance_path:
             break
         name = error.kind.as_dict()["property"]
-        member = schema.member(name)  # type: ignore[union-attr] # the same
+        member = _member_of(schema, name)  # type: ignore[arg-type] # the same
         value = {**value, name: generator_of(member, name).draw(rng) if member is not None else None}
     return value
+
+
+@lru_cache(maxsize=1000)
+def _member_of(schema: Schema, name: str) -> Schema | None:
+    return schema.member(name)
 
 
 def change_members(payload: Schema | None) -> Collection[str]:

@@ -248,7 +248,7 @@ class RecordContext:
             found: KnownRecord = self.choose(live)
             name = (resource, found.key)
             in_use = drops and (name in self.referred or (restrict and self.known.is_referred_to(*name)))
-            if name not in self.used | self.looked_up and not in_use:
+            if name not in self.used and name not in self.looked_up and not in_use:
                 return found
         return None
 

@@ -1,5 +1,6 @@
 """`bulkproof fuzz`: fuzz an implementation with sequences of bulk requests, for a given time."""
 
+import gc
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mockserver.api.model import Api
 
 EXIT_FINDINGS: Final = 1
+COLLECTED_OBJECTS: Final = 10_000  # new objects between two runs of the garbage collector
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
@@ -129,6 +131,8 @@ def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar) 
         state=state,
         stops_at_first=given["stop_at_first"],
     )
+    gc.freeze()  # what was loaded is no garbage
+    gc.set_threshold(COLLECTED_OBJECTS)
     try:
         with _interrupted_by_sigterm():
             campaign.run()

@@ -434,6 +434,16 @@ def test_a_record_that_comes_back_may_have_kept_what_it_had():
     assert after.before["colour"] == PreviousValues((ANY_VALUE,), REVIVAL)
 
 
+def test_a_change_of_a_member_that_nobody_knew_may_have_kept_any_value():
+    """What a record that came back has of the members that were not written is not known, and may not be changeable."""
+    back = card(members={"holder": "b"})
+    after = applied(state(back), effect("cards", "upsert", "b00000-c", {"colour": "red", "gone": False}))
+    assert after.before["colour"] == PreviousValues((ANY_VALUE,), "put")
+    fresh = card(members={"holder": "b"}, unset=True)
+    after = applied(state(fresh), effect("cards", "upsert", "b00000-c", {"colour": "red", "gone": False}))
+    assert after.before["colour"] == PreviousValues((None,), "put")
+
+
 def test_an_effect_in_one_data_set_may_be_one_in_another_that_may_be_the_same():
     """Which tenant is meant where none is named, nobody can say."""
     model = state(author(scope="a/x", members=NEW))
