@@ -48,8 +48,6 @@ def equivalent(schema: Schema | None, one: object, other: object) -> bool:
     ABSENT equals null. Without a schema the values must be equal. Of an object whose members are declared only those
     count that both sides may send: none that is `readOnly` or `writeOnly`, and none that is not declared.
     """
-    if type(one) is str and one == other:
-        return True
     one, other = (None if value is ABSENT else value for value in (one, other))
     if equal(one, other):
         return True

@@ -301,7 +301,7 @@ def _created(state_model: StateModel, effect: IntendedEffect, key: str | int, by
 
 def _before_revival(gone: RecordState, written: Mapping[str, object]) -> dict[str, PreviousValues]:
     """Return the values that a record which comes back may have kept: those that only a new record takes."""
-    known = {name: (*_earlier(gone, name), old) for name, old in gone.members.items()}
+    known = {name: gone.values_of(name) for name in gone.members}
     unknown = {name: (ANY_VALUE,) for name in written if name not in known}
     return {name: PreviousValues(values, REVIVAL) for name, values in (known | unknown).items()}
 
@@ -311,8 +311,11 @@ def _updated(state_model: StateModel, effect: IntendedEffect, key: str | int, by
     if old is None:
         return RecordState(where=effect.where, key=key, present=True, members=_stored_values(effect))
     kept = {name: one for name, one in old.members.items() if name not in changes}
-    earlier = {name: old.members.get(name, None if old.unset else ANY_VALUE) for name in changes}
-    before = {name: PreviousValues((*_earlier(old, name), value), by) for name, value in earlier.items()}
+    unknown = None if old.unset else ANY_VALUE
+    earlier = {
+        name: old.values_of(name) if name in old.members else (*old.values_of(name), unknown) for name in changes
+    }
+    before = {name: PreviousValues(values, by) for name, values in earlier.items()}
     is_known = old.version is not None and effect.resource.has_counter
     version = next_version(old.version) if is_known and old.version is not None else None
     return replace(
@@ -323,10 +326,6 @@ def _updated(state_model: StateModel, effect: IntendedEffect, key: str | int, by
         unset=old.unset and not _has_lookups(effect),
         fresh=False,
     )
-
-
-def _earlier(entry: RecordState | None, name: str) -> tuple[object, ...]:
-    return entry.before[name].values if entry is not None and name in entry.before else ()
 
 
 def _replaced(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:

@@ -76,7 +76,7 @@ class RecordType:
 
     def is_equivalent(self, name: str, one: object, other: object) -> bool:
         """Return whether two values of a member are equal in any of their notations."""
-        return equivalent(self.schemas.get(name), one, other)
+        return (one == other and type(one) is str) or equivalent(self.schemas.get(name), one, other)
 
     def reads_as(self, name: str, written: object, read: object) -> bool:
         """Return whether a member that was written as one value may be read as another one, in any notation."""

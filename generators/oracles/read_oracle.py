@@ -114,17 +114,12 @@ class EarlyRead(NamedTuple):
             return self.entry.present is True and self.shown is None
         if self.shown is None or self.entry.present is False:
             return self.shown is not None
-        wanted, shown, reads_as = effect.members or {}, self.shown, effect.record_type.reads_as
-        before, none = self.entry.before, PreviousValues((), "")
-        known = {
-            name: (self.entry.members[name], *before.get(name, none).values)
-            for name in wanted
-            if name in self.entry.members
-        }
+        entry, shown, reads_as = self.entry, self.shown, effect.record_type.reads_as
         return any(
-            reads_as(name, wanted[name], shown.get(name))
-            and not any(one is ANY_VALUE or reads_as(name, wanted[name], one) for one in old)
-            for name, old in known.items()
+            reads_as(name, wanted, shown.get(name))
+            and not any(one is ANY_VALUE or reads_as(name, wanted, one) for one in entry.values_of(name))
+            for name, wanted in (effect.members or {}).items()
+            if name in entry.members
         )
 
 

@@ -70,6 +70,11 @@ class RecordState:
         """Whether it is known if the record exists, and no running job may change that."""
         return self.present is not None and not self.jobs
 
+    def values_of(self, name: str) -> tuple[object, ...]:
+        """Return the values of a member since the last read, as far as they are known, the present one last."""
+        before = self.before[name].values if name in self.before else ()
+        return (*before, self.members[name]) if name in self.members else before
+
     def was_known(self, since: int | None) -> bool:
         """Return whether the state was known ever since the request of this number; None for the present."""
         return self.is_known and (since is None or self.at is None or self.at.n <= since)

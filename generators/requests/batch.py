@@ -31,9 +31,8 @@ DEPENDENT_ITEM_SHARE: Final = 0.2  # share of items that depend on an earlier on
 class PlannedItem:
     """One planned item of a bulk request and the value that is sent for it.
 
-    `intent` names the intended defect, `good` for none. `fits` tells whether the item is valid against the
-    request's schema and its payload against the resource's. `mutation` is the schema violation, None without one;
-    its pointer is relative to `value`, or to the body when all items share a payload. `key` identifies its outcome,
+    `intent` names the intended defect, `good` for none. `mutation` is the schema violation, None without one; its
+    pointer is relative to `value`, or to the body when all items share a payload. `key` identifies its outcome,
     `target` is the key of the record that it names, `values` are the members that it sets; each is None when there
     is none. `fresh` tells whether the item creates a record if it succeeds, `after` are the indices of the items
     that it depends on.
@@ -42,7 +41,6 @@ class PlannedItem:
     index: int
     value: object
     intent: ItemIntent
-    fits: bool
     action: str
     resource: str | None
     key: object
@@ -288,7 +286,6 @@ class _Batch:
             index=n,
             value=value,
             intent=draft_item.intent,
-            fits=design.encoder.fits(value) and draft_item.maker.fits(draft_item.values, partial=draft_item.partial),
             action=draft_item.action,
             resource=resource.name if resource is not None else None,
             key=key_of(value, design.bulk, resource, name=n if keys[n] is None else keys[n], index=n),

@@ -30,7 +30,7 @@ def fill_required(value: Any, schema: Schema | None, rng: Random) -> Any:
         if error is None or error.kind.name != "required" or error.instance_path:
             break
         name = error.kind.as_dict()["property"]
-        member = _member_of(schema, name)  # type: ignore[arg-type] # the same
+        member = _member_of(schema, name)
         value = {**value, name: generator_of(member, name).draw(rng) if member is not None else None}
     return value
 
