@@ -102,6 +102,12 @@ class Request:
         """Return the first value of the query parameter `name`, or `default`."""
         return next((value for key, value in self.query if key == name), default)
 
+    def with_body(self, body: bytes) -> "Request":
+        """Return a copy with another body."""
+        return Request(
+            method=self.method, path=self.path, query=self.query, headers=self.headers, body=body, prefix=self.prefix
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
@@ -121,6 +127,10 @@ class Response:
             return cls(status=status, headers=headers or Headers())
         given = headers.with_(("Content-Type", media_type)) if headers else _content_type(media_type)
         return cls(status=status, headers=given, body=orjson.dumps(data), data=data)
+
+    def with_headers(self, *pairs: tuple[str, str]) -> "Response":
+        """Return a copy with each given header field; earlier fields of the same name are removed."""
+        return Response(status=self.status, headers=self.headers.with_(*pairs), body=self.body, data=self.data)
 
 
 @lru_cache(maxsize=256)

@@ -29,7 +29,7 @@ def serve_bulk(context: RequestContext) -> Response:
     """Serve a bulk request that conforms to the contract."""
     assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
     plan = prepared(context.api).plans[context.operation.id]
-    unmet = check_item_preconditions(context, plan.operation, plan.bulk, lambda: plan.item_reader.items(context))
+    unmet = check_item_preconditions(context, plan)
     admission = unmet or check_quotas(context, plan) or admit(context, plan)
     if isinstance(admission, Refusal):
         context.violations = admission.violations
@@ -213,7 +213,7 @@ def _job(context: RequestContext, admission: Admission, declared: BulkJob, scope
         items=admission.size,
         variables=context.variables,
         query=context.query,
-        request=replace(context.request, body=b""),
+        request=context.request.with_body(b""),
         spooled_body=context.spool_body(),
         unit=admission.unit,
         arrival=api_state.jobs.arrivals,
@@ -245,7 +245,7 @@ def _fill_job(context: RequestContext, admission: Admission, declared: BulkJob) 
         job,
         items=admission.size,
         variables=context.variables,
-        request=replace(context.request, body=b""),
+        request=context.request.with_body(b""),
         spooled_body=context.spool_body(),
         unit=admission.unit,
     )

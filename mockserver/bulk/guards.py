@@ -3,7 +3,7 @@
 Preconditions follow RFC 9110, section 13 (If-Match, If-None-Match) and RFC 6585, section 3 (428).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -318,20 +318,18 @@ def check_precondition_given(context: RequestContext, operation: Operation) -> R
     return precondition_required(f"{operation.id} needs a precondition: send the record's entity tag in {IF_MATCH}.")
 
 
-def check_item_preconditions(
-    context: RequestContext, operation: Operation, bulk: Bulk, items: Callable[[], Sequence[Item]]
-) -> Refusal | None:
+def check_item_preconditions(context: RequestContext, plan: BulkPlan) -> Refusal | None:
     """Refuse a bulk request whose precondition is malformed, or missing where the operation declares 428.
 
     Its preconditions are the header fields that it declares, or else the versions in its items.
     """
-    fields = {one.name.lower() for one in operation.parameters if one.where == "header"}
-    version = (bulk.effect.version or "").lower()
-    if any(name.lower() in fields or version == f"header:{name.lower()}" for name in CONDITIONS):
+    operation, version = plan.operation, plan.bulk.effect.version
+    if plan.has_condition_fields:
         return check_precondition_syntax(context, operation) or check_precondition_given(context, operation)
     if str(PRECONDITION_REQUIRED) not in operation.responses or not version:
         return None
-    bad = next((one for one in items() if one.version is None and one.action in ACTIONS_ON_EXISTING), None)
+    items = plan.item_reader.items(context)
+    bad = next((one for one in items if one.version is None and one.action in ACTIONS_ON_EXISTING), None)
     if bad is None:
         return None
     return precondition_required(

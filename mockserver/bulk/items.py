@@ -48,6 +48,7 @@ class ItemReader:
         "_key",
         "_keys",
         "_only",
+        "_own",
         "_payload",
         "_payloads",
         "_raws",
@@ -87,6 +88,7 @@ class ItemReader:
         named = effect.resource or Choice(constant=fallback or "")
         self._resource = chooser(named)
         self._has_one_kind = is_fixed(named) and not self._identifies
+        self._own = {name: pointer_of((one.key,)) for name, one in resources.items()}
         self._has_one_action = is_fixed(effect.action)
         self._only = resources.get(named.constant or "") if self._has_one_kind and not named.source else None
         self._tomb = tuple((reader(at), value) for at, value in effect.tombstone.items())
@@ -136,7 +138,7 @@ class ItemReader:
         """Return the key of the record that each item names, `ABSENT` where it names none."""
         resource = self.resource(context, None) if self._has_one_kind else None
         if resource is not None and not self._targets and not self._bulk.effect.payload:
-            return self._typed(resource, column(pointer_of((resource.key,)), self.raws(context)))
+            return self._typed(resource, column(self._own[resource.name], self.raws(context)))
         return [item.target for item in self.items(context)]
 
     def items(self, context: RequestContext) -> Sequence[Item]:
@@ -197,7 +199,7 @@ class ItemReader:
         return listed and bare and settled and named and bulk.key.by in {"client", "target"}
 
     def _plain(self, raws: Sequence[object], resource: Resource, action: str) -> ItemColumns:
-        effect, key_at, own = self._bulk.effect, self._bulk.key.at, pointer_of((resource.key,))
+        effect, key_at, own = self._bulk.effect, self._bulk.key.at, self._own[resource.name]
         at = next(iter(effect.target), "" if effect.payload else own)
         aims = self._typed(resource, column(at, raws)) if at else [ABSENT] * len(raws)
         given = aims if effect.target and key_at is None else column(own if key_at is None else key_at, raws)

@@ -218,7 +218,7 @@ def _context(api: Api, api_state: ApiState, job: Job) -> RequestContext:
 
 def _data(context: RequestContext, job: Job) -> object:
     """Return the body of the request that made the job. Raises ValueError when it cannot be read again."""
-    context.request = replace(context.request, body=b"" if job.spooled_body is None else job.spooled_body.read())
+    context.request = context.request.with_body(b"" if job.spooled_body is None else job.spooled_body.read())
     data = reread_body(context)
     if data is ABSENT:
         raise ValueError("The body that the job waits with cannot be read again.")

@@ -113,11 +113,13 @@ def _stated(declared: BulkJob, wanted: str) -> str:
 
 def _declared(context: RequestContext, job: Job) -> BulkJob:
     """Return the declaration that shapes the poll's answer: a fan-out's handles are told in its own reply alone."""
-    plans = prepared(context.api).polls.get(context.operation.id, ()) if context.operation is not None else ()
-    plain = [one.bulk.job for one in plans if one.bulk.items.fan_out is None and one.bulk.job is not None]
-    own = plan_of(context, job).bulk.job
-    assert own is not None  # noqa: S101 - it has made a job
-    return plain[0] if plain and plan_of(context, job).bulk.items.fan_out is not None else own
+    bulk = plan_of(context, job).bulk
+    assert bulk.job is not None  # noqa: S101 - it has made a job
+    if bulk.items.fan_out is None or context.operation is None:
+        return bulk.job
+    plans = prepared(context.api).polls.get(context.operation.id, ())
+    plain = (one.bulk.job for one in plans if one.bulk.items.fan_out is None and one.bulk.job is not None)
+    return next(plain, bulk.job)
 
 
 def state_word(declared: BulkJob, wanted: str) -> str | int | bool:

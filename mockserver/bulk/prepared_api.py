@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from contracts.bulk.model import Bulk, Resource
+from contracts.exchange.preconditions import CONDITIONS
 from contracts.messages import Response
 from contracts.openapi.inference import KeyType, fallback_resource, key_type, keys_of, representation_schema
 from contracts.openapi.model import Contract, Operation
@@ -21,11 +22,12 @@ from mockserver.stores.interface import Index
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkPlan:
-    """One bulk operation, with the reader of its items."""
+    """One bulk operation, with the reader of its items; `has_condition_fields` says where its preconditions are."""
 
     operation: Operation
     bulk: Bulk
     item_reader: ItemReader
+    has_condition_fields: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,19 @@ def _plan(contract: Contract, operation: Operation, bulk: Bulk, router: Router) 
     named = {name: one.schema for name, one in contract.resources.items() if one.schema is not None}
     schemas = {name: contract.schemas.schema(ref).request for name, ref in named.items()}
     item_reader = ItemReader(bulk, contract.resources, fallback, keys=keys, router=router, schemas=schemas)
-    return BulkPlan(operation=operation, bulk=bulk, item_reader=item_reader)
+    return BulkPlan(
+        operation=operation,
+        bulk=bulk,
+        item_reader=item_reader,
+        has_condition_fields=_has_condition_fields(operation, bulk),
+    )
+
+
+def _has_condition_fields(operation: Operation, bulk: Bulk) -> bool:
+    """Tell whether preconditions are header fields of the request, and not the versions in its items."""
+    fields = {one.name.lower() for one in operation.parameters if one.where == "header"}
+    version = (bulk.effect.version or "").lower()
+    return any(name.lower() in fields or version == f"header:{name.lower()}" for name in CONDITIONS)
 
 
 def _rules(contract: Contract, resource: Resource, referrers: Mapping[str, list[tuple[str, str]]]) -> RecordRules:

@@ -7,7 +7,6 @@ response what was wrong with the request, and what is deprecated. Status codes f
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from contracts.messages import Request, Response
@@ -144,7 +143,7 @@ def with_conventions(context: RequestContext, response: Response) -> Response:
     pairs = [("Deprecation", "true")] if operation.deprecated else []
     if found:
         pairs += [(VIOLATIONS_HEADER, _in_words(found)), (PRISM_HEADER, _as_json(found))]
-    return replace(response, headers=response.headers.with_(*pairs)) if pairs else response
+    return response.with_headers(*pairs) if pairs else response
 
 
 def _warnings(context: RequestContext, operation: Operation) -> Iterator[Violation]:

@@ -321,7 +321,7 @@ class InferredServer:
         headers = etag_headers(self.operation, reply.status, record)
         if reply.shown is None:
             response = document_response(self.context, reply.status)
-            return replace(response, headers=response.headers.with_(*headers))
+            return response.with_headers(*headers)
         value = self._fitted(reply.shown.record, record.body, record.key)
         if value.get(self.resource.key) != record.key:
             return None
@@ -358,7 +358,7 @@ class InferredServer:
             return None
         self.context.answer_origin = "stored"
         response = with_body(self.context, reply.status, whole, concrete_media_type(reply.media), body)
-        return replace(response, headers=response.headers.with_(*headers))
+        return response.with_headers(*headers)
 
     def _not_found(self) -> Response:
         return self._refused(404, "not-found", f"No {self.resource.name} has the key {str(self.key)[:80]}.")

@@ -124,7 +124,7 @@ def _with_scenario_headers(context: RequestContext, response: Response) -> Respo
     extra = [] if decision.effects.response is None else list(decision.effects.response.headers)
     if decision.applied_preferences:
         extra.append((PREFERENCE_APPLIED, ", ".join(decision.applied_preferences)))
-    return replace(response, headers=response.headers.with_(*extra)) if extra else response
+    return response.with_headers(*extra) if extra else response
 
 
 def _commit_now(sandbox: Sandbox, context: RequestContext, deferred: DeferredResponse) -> DeferredResponse:

@@ -367,4 +367,4 @@ def _with_prefixed_links(place: Destination, response: Response) -> Response:
         for name, value in response.headers.pairs
         if name.lower() in LINK_FIELDS and value.startswith(f"{mount}/")
     ]
-    return replace(response, headers=response.headers.with_(*moved)) if moved else response
+    return response.with_headers(*moved) if moved else response

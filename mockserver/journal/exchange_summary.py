@@ -98,8 +98,9 @@ class ExchangeSummary(NamedTuple):
     @property
     def size(self) -> int:
         """Return the approximate size in memory, in bytes."""
-        lists = [one for one in (*self, *(self.items or ())) if isinstance(one, bytes)]
-        return SUMMARY_BYTES + sum(map(len, lists)) + CREATED_JOB_BYTES * len(self.created_jobs)
+        lists = len(self.targets) + len(self.stale_targets) + len(self.failed_keys) + len(self.read_keys)
+        items = sum(len(one) for one in self.items if isinstance(one, bytes)) if self.items else 0
+        return SUMMARY_BYTES + lists + items + CREATED_JOB_BYTES * len(self.created_jobs)
 
 
 EMPTY_SUMMARY: Final = ExchangeSummary()

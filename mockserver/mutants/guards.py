@@ -80,7 +80,7 @@ def with_items(context: RequestContext, plan: BulkPlan, kept: Sequence[int]) -> 
     else:
         data = deepcopy(context.data)
         put_at(data, place, some)  # type: ignore[arg-type] # an array inside a body is in an object
-    return replace(context, data=data, request=replace(context.request, body=orjson.dumps(data)))
+    return replace(context, data=data, request=context.request.with_body(orjson.dumps(data)))
 
 
 def apply_to_all_targets(handler: Perform, context: RequestContext, batch: Batch, scope: str) -> Outcomes:

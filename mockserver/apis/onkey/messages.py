@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -268,4 +267,4 @@ def finish(context: RequestContext, response: Response) -> Response:
         task = context.jobs[0].id
         location = f"{base_of(context)}/modules/system/backgroundtasks/{task}"
         headers += [("OnKey-Request-Id", task), ("OnKey-Request-Location", location)]
-    return replace(response, headers=response.headers.with_(*headers))
+    return response.with_headers(*headers)

@@ -51,7 +51,7 @@ def _change(context: RequestContext, batch: str) -> Response:
 def _write(context: RequestContext, operation: str, record: object) -> Response:
     """Run a batch of one, at once or as a task."""
     plan = prepared(context.api).plans[operation]
-    alone = replace(context, data=[record], request=replace(context.request, body=orjson.dumps([record])))
+    alone = replace(context, data=[record], request=context.request.with_body(orjson.dumps([record])))
     if plan.bulk.job is not None and becomes_job(plan.bulk, context):
         response = accept_jobs(alone, Admission(plan=plan, size=1, unit="whole"), plan.bulk.job)
         context.jobs = alone.jobs
