@@ -84,9 +84,10 @@ class ItemReader:
         self._group = None if group is None else reader(group)
         self._key = None if bulk.key.at is None else reader(bulk.key.at)
         self._targets = tuple(reader(place) for place in effect.target if not is_outside(place))
-        self._action = _known(effect.action, chooser(effect.action)) if not effect.http else chooser(effect.action)
+        action = chooser(effect.action)
+        self._action = _read_in(effect.action, action if effect.http else _known(effect.action, action))
         named = effect.resource or Choice(constant=fallback or "")
-        self._resource = chooser(named)
+        self._resource = _read_in(named, chooser(named))
         self._has_one_kind = is_fixed(named) and not self._identifies
         self._own = {name: pointer_of((one.key,)) for name, one in resources.items()}
         self._has_one_action = is_fixed(effect.action)
@@ -124,7 +125,7 @@ class ItemReader:
         if self._identifies:
             known = self._identity(context, raw)
             return self._resources.get(self._fallback or "" if known is None else known[0])
-        return self._resources.get(self._word(context, self._bulk.effect.resource, self._resource, raw) or "")
+        return self._resources.get(self._resource(context, raw) or "")
 
     def keys(self, context: RequestContext) -> list[object]:
         """Return each item's own key, `ABSENT` where it has none."""
@@ -173,9 +174,7 @@ class ItemReader:
 
     def _action_of_all(self, context: RequestContext) -> str | None:
         """Return the action of every item, None where each says its own, or its word is unknown."""
-        if not self._has_one_action:
-            return None
-        return self._action(self._given(context, self._bulk.effect.action, None))
+        return self._action(context, None) if self._has_one_action else None
 
     def _requests(self, context: RequestContext, raws: Raws) -> list[Item]:
         """Return items that are HTTP requests."""
@@ -236,7 +235,7 @@ class ItemReader:
 
         def make(n: int, name: object, raw: object) -> Item | None:
             resource = fixed or self.resource(context, raw)
-            action = settled or self._action(self._given(context, self._bulk.effect.action, raw))
+            action = settled or self._action(context, raw)
             if resource is None or action is None:
                 return None
             if tomb and resource.tombstone is None and all(read(raw) == value for read, value in tomb):
@@ -287,17 +286,21 @@ class ItemReader:
             return next((n for n, raw in enumerate(self.raws(context)) if unknown_method(self._bulk, raw)), None)
         fixed = self._has_one_kind and self._has_one_action
         for n, raw in enumerate([None] if fixed else self.raws(context)):
-            if self.resource(context, raw) is None or self._action(self._given(context, effect.action, raw)) is None:
+            if self.resource(context, raw) is None or self._action(context, raw) is None:
                 return n
         return None
 
-    def _word(self, context: RequestContext, choice: Choice | None, chosen: Chosen, raw: object) -> str | None:
-        return chosen(ABSENT if choice is None else self._given(context, choice, raw))
 
-    def _given(self, context: RequestContext, choice: Choice, raw: object) -> object:
-        if not choice.source:
-            return ABSENT
-        return locate(context, choice.source) if is_outside(choice.source) else reader(choice.source)(raw)
+def _read_in(choice: Choice, chosen: Chosen) -> Callable[[RequestContext, object], str | None]:
+    """Compile what reads a choice in a request, or in a raw item where its location is there."""
+    source = choice.source
+    if not source:
+        constant = chosen(ABSENT)
+        return lambda _, raw: constant  # noqa: ARG005 - it is the same for all
+    if is_outside(source):
+        return lambda context, _: chosen(locate(context, source))
+    inside = reader(source)
+    return lambda _, raw: chosen(inside(raw))
 
 
 def _known(choice: Choice, chosen: Chosen) -> Chosen:
