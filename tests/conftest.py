@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+from sampling import ALL
 
 if TYPE_CHECKING:
     from mockserver.http.lifecycle import Running
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.register_profile("whole", settings.get_profile("patient"), max_examples=50)
 settings.register_profile("quick", settings.get_profile("patient"), max_examples=25)
-settings.load_profile("patient")
+settings.load_profile("patient" if ALL else "whole")
 MAX_ID_CHARS = 80  # of a parameter in the id of a test
 _numbers = count(1)
 

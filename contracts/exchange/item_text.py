@@ -5,6 +5,7 @@ RFC 7578 (multipart/form-data), RFC 9112 (`application/http`), OData 4.01, 11.7 
 """
 
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from io import StringIO
@@ -20,11 +21,12 @@ from contracts.syntax.json_text import BOM, JsonFault, read_json
 from contracts.syntax.text import tokens_of
 
 if TYPE_CHECKING:
-    from email.message import EmailMessage
+    from email.message import Message
 
 TEXT_SHAPES: Final = frozenset(("line-pairs", "lines", "parts", "rows"))
 FORM: Final = "multipart/form-data"
 MIXED: Final = "multipart/mixed"
+_FOLD: Final = re.compile(rb"\r?\n[ \t]+")  # a header field may go on in the next line (RFC 5322, 2.2.3)
 BOUNDARY: Final = "batch-e2f1c0a4-part"  # of replies
 
 
@@ -292,9 +294,8 @@ def _parts(content_type: str, body: bytes) -> Iterator[tuple[dict[str, str], byt
         yield {name.lower(): str(value) for name, value in _fields(head.lstrip(b"\n")).items()}, content
 
 
-def _fields(head: bytes) -> "EmailMessage":
-    """Return header fields; the parser is loaded where a body has parts only."""
-    from email import message_from_bytes  # noqa: PLC0415 - few requests have parts
-    from email.policy import HTTP  # noqa: PLC0415 - as above
+def _fields(head: bytes) -> "Message":
+    """Return header fields as they stand, on one line each; the parser is loaded where a body has parts only."""
+    from email.parser import BytesHeaderParser  # noqa: PLC0415 - few requests have parts
 
-    return message_from_bytes(head + b"\n\n", policy=HTTP)
+    return BytesHeaderParser().parsebytes(_FOLD.sub(b" ", head) + b"\n\n")

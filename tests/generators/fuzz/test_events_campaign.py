@@ -6,10 +6,12 @@ import pytest
 from click.testing import CliRunner
 from events_server import DOCUMENT, ROOT, serving
 
+from generators.fuzz import executors, shards
 from mockserver.cli.check import check
 from mockserver.cli.fuzz import fuzz
 
 pytestmark = pytest.mark.slow
+CALLS_AFTER = 300  # a deletion: by then the fuzzer has read what it knows again
 
 
 def told_by(command, url, *options):
@@ -129,11 +131,23 @@ def test_what_a_control_api_lacks_is_done_without(control, lacks, command, tmp_p
     assert lacks is None or lacks in says
 
 
-def test_what_schemathesis_deletes_is_not_missed(tmp_path):
+def test_what_schemathesis_deletes_is_not_missed(tmp_path, monkeypatch):
     """It deletes the record that the contract has as an example; the fuzzer, which saw it before, accuses nobody."""
+    deleted, run = ("DELETE", f"{ROOT}/1"), executors.LocalExecutor.run
+    for name in ("MIN_SHARD_SECONDS", "MAX_SHARD_SECONDS"):
+        monkeypatch.setattr(shards, name, 4.0)
     with serving("stock") as (url, events):
-        code, says = fuzzed(url, tmp_path, time="45s", schemathesis=True)
-    assert ("DELETE", f"{ROOT}/1") in events.calls
+
+        def is_enough():
+            return deleted in events.calls and len(events.calls) > events.calls.index(deleted) + CALLS_AFTER
+
+        monkeypatch.setattr(
+            executors.LocalExecutor,
+            "run",
+            lambda executor, some, emit, is_over: run(executor, some, emit, lambda: is_over() or is_enough()),
+        )
+        code, says = fuzzed(url, tmp_path, time="120s", schemathesis=True)
+    assert is_enough()
     assert code == 0, says
 
 

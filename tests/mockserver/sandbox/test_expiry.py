@@ -16,7 +16,7 @@ from mockserver.http.service import Options, Service
 TREES = Path(__file__).parents[1] / "data" / "trees.yaml"
 REAL = datetime(2026, 1, 1, tzinfo=UTC)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-MANY = 3000
+MANY = 1000
 LARGE = [{"id": "a", "pad": "x" * 100_000}]  # over what is kept in memory
 
 

@@ -21,7 +21,7 @@ from mockserver.sandbox import sandboxes as module
 from mockserver.sandbox.sandboxes import Sandboxes, SandboxTemplate
 from mockserver.stores.interface import Record
 
-pytestmark = pytest.mark.slow  # each collects the garbage of the whole process
+pytestmark = pytest.mark.slow  # each traces memory, or collects the garbage of the whole process
 REAL = datetime(2026, 1, 1, tzinfo=UTC)
 KIBIBYTE = 1024
 JSON = Headers((("Content-Type", "application/json"),))
@@ -32,6 +32,16 @@ MOST_BYTES = 64 * KIBIBYTE
 @pytest.fixture(scope="module")
 def apis():
     return [source.load() for source in find_sources(("genero", "onkey"))]
+
+
+@pytest.fixture(autouse=True)
+def _only_what_is_new_is_collected(apis):
+    """Put all that is there by now aside, so that a collection does not look through the whole process."""
+    del apis
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @contextmanager
