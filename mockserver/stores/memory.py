@@ -27,11 +27,10 @@ class Table:
 
     def put(self, record: Record) -> None:
         """Insert or replace a record."""
-        self.put_all((record,), (self.rows.get(record.key),))
+        self.put_all((record.key,), (record,), (self.rows.get(record.key),))
 
-    def put_all(self, records: Sequence[Record], before: Sequence[Record | None]) -> None:
-        """Insert records, or replace those `before`; each index is brought up to date once."""
-        keys = [record[0] for record in records]
+    def put_all(self, keys: Sequence[Key], records: Sequence[Record], before: Sequence[Record | None]) -> None:
+        """Insert records under their keys, or replace those `before`; each index is brought up to date once."""
         if self._parts:
             are_new = len(before) > 1 and not any(before)
             for index, (read, entries) in zip(self.indexes, self._parts, strict=True):
@@ -87,7 +86,7 @@ def _leave(entries: Entries, values: object, key: Key) -> None:
     del entries[values]
 
 
-def _take_in(entries: Entries, member: str, keys: list[Key], records: Sequence[Record]) -> bool:
+def _take_in(entries: Entries, member: str, keys: Sequence[Key], records: Sequence[Record]) -> bool:
     """Enter new records by one member in one go; false where the values are no texts."""
     values = [record[3].get(member) for record in records]
     kinds = set(map(type, values))
@@ -221,7 +220,7 @@ class MemoryStore:
         held = self.get_all(collection, keys) if before is None else before
         if self.undo is not None:
             self.undo.append((collection, keys, held))
-        self.table(collection).put_all(records, held)
+        self.table(collection).put_all(keys, records, held)
 
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""
@@ -301,8 +300,8 @@ class Overlay:
     ) -> None:
         """Insert or replace records in the overlay, each with a key of its own."""
         del before  # the base's may be among them
-        fresh = self._table(collection)
-        fresh.put_all(records, [fresh.rows.get(record[0]) for record in records])
+        fresh, keys = self._table(collection), [record[0] for record in records]
+        fresh.put_all(keys, records, list(map(fresh.rows.get, keys)))
 
     def roll_back(self) -> None:
         """Drop every change."""
