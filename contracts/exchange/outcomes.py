@@ -22,7 +22,7 @@ from contracts.syntax.text import parse_digits
 Result: TypeAlias = Literal["done", "failed", "left", "not-run", "untold"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # there is one for each item: a frozen one takes three times as long to make
 class OutcomeEntry:
     """One outcome entry matched to items. `key` is ABSENT when it has none; `items` are the indexes of its items."""
 
@@ -37,7 +37,7 @@ class OutcomeEntry:
     raw: object
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # there is one for each item: a frozen one takes three times as long to make
 class ReportedOutcome:
     """What a response reports of one item.
 

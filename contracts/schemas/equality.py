@@ -175,6 +175,8 @@ def with_integers(value: object) -> object:
 
 def key_text(key: object) -> str:
     """Return a record's key, or an item's, as text in its canonical spelling: a UUID in lower case, `7` for `7.0`."""
+    if type(key) is str and len(key) != UUID_SIZE:
+        return key
     text = str(with_integers(key) if isinstance(key, float) else key)
     return text.lower() if len(text) == UUID_SIZE and UUID_TEXT.fullmatch(text) else text
 

@@ -4,7 +4,7 @@ Begin with `expected_outcome` and `apply_effect`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from contracts.exchange.preconditions import is_stale, next_version
@@ -17,6 +17,7 @@ Presence: TypeAlias = bool | None
 ExpectedResult: TypeAlias = Literal["done", "failed", "open"]
 CREATING_ACTIONS: Final = frozenset(("create", "upsert", "replace"))
 CHANGING_ACTIONS: Final = frozenset(("update", "upsert", "replace", "delete"))
+WRITING_ACTIONS: Final = CREATING_ACTIONS | CHANGING_ACTIONS
 
 
 class ExpectedOutcome(NamedTuple):
@@ -34,8 +35,7 @@ DONE: Final = ExpectedOutcome("done")
 OPEN: Final = ExpectedOutcome("open")
 
 
-@dataclass(frozen=True, slots=True)
-class StateView:
+class StateView(NamedTuple):
     """A state model restricted to what was known ever since the request of number `since`; None for the present."""
 
     state_model: StateModel
@@ -51,7 +51,7 @@ def expected_outcome(state_model: StateModel, effect: IntendedEffect, *, since: 
 
     `since` is the number of the request whose job carries the effect out at some later time; None for at once.
     """
-    if effect.action not in CREATING_ACTIONS | CHANGING_ACTIONS or effect.members is None:
+    if effect.action not in WRITING_ACTIONS or effect.members is None:
         return OPEN
     found = list(_reasons(StateView(state_model, since), effect))
     certain = [one for one in found if one.result == "failed"]

@@ -120,7 +120,8 @@ class StateModel:
 
     def find(self, where: RecordSet, key: object) -> RecordState | None:
         """Return the state of a record, None when no request has named it."""
-        return self._entries.get(where, {}).get(key_text(key))
+        entries = self._entries.get(where)
+        return None if entries is None else entries.get(key_text(key))
 
     def entries(self, where: RecordSet) -> Sequence[RecordState]:
         """Return the states of the records in a record set."""

@@ -27,7 +27,7 @@ ALTERNATIVE_BODY_SHARE: Final = 0.25  # share of bodies in another accepted form
 DEPENDENT_ITEM_SHARE: Final = 0.2  # share of items that depend on an earlier one, where items can
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # there is one for each item: a frozen one takes three times as long to make
 class PlannedItem:
     """One planned item of a bulk request and the value that is sent for it.
 

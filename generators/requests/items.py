@@ -63,7 +63,7 @@ def own_key_member(bulk: Bulk) -> str | None:
     return tokens_of(at)[0] if is_member else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # there is one for each item: a frozen one takes three times as long to make
 class ItemContent:
     """What an item states; a part that is None is not sent.
 
