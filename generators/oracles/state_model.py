@@ -195,8 +195,7 @@ class StateModel:
     def add_pending(self, where: RecordSet, members: Mapping[str, object]) -> None:
         """Note that a record with these members may exist, now or later, under an unknown key."""
         self.permit(members)
-        self.pending.update(_scalars(members))
-        self._referred.update(self._referred_by(where, members))
+        self._count_pending(where, members, 1)
 
     def add_references(self, where: RecordSet, members: Mapping[str, object]) -> None:
         """Note that a record refers to records that are unknown because it named them by lookup."""
@@ -204,8 +203,14 @@ class StateModel:
 
     def remove_pending(self, where: RecordSet, members: Mapping[str, object]) -> None:
         """Undo `add_pending`."""
-        self.pending.subtract(_scalars(members))
-        self._referred.subtract(self._referred_by(where, members))
+        self._count_pending(where, members, -1)
+
+    def _count_pending(self, where: RecordSet, members: Mapping[str, object], by: int) -> None:
+        for value in members.values():
+            if isinstance(value, str | int):
+                self.pending[value] += by
+        for named in self._referred_by(where, members):
+            self._referred[named] += by
 
     def _referred_by(self, where: RecordSet, members: Mapping[str, object]) -> Iterator[tuple[RecordSet, str]]:
         resource = self.resources.get(where.resource)

@@ -165,13 +165,16 @@ class KnownRecords:
         live, places = self._live.setdefault(resource, []), self._places.setdefault(resource, {})
         record = KnownRecord(key, version, values)
         place = places.get(key)
+        old = None if place is None else live[place]
         if place is None:
             places[key] = len(live)
             live.append(record)
         else:
-            self._count(resource, live[place], -1)
             live[place] = record
-        self._count(resource, record, 1)
+        if old is None or old.values is not values:
+            if old is not None:
+                self._count(resource, old, -1)
+            self._count(resource, record, 1)
 
     def drop(self, resource: str, key: StoredKey) -> None:
         """Record that a record was deleted."""
