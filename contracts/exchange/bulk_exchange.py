@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from csv import DictReader
 from dataclasses import dataclass, field, replace
 from io import StringIO
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from contracts.bulk.model import Bulk, BulkJob, Location, Outcomes
 from contracts.exchange.bulk_request import BulkRequest, KeyIndex, read_bulk_request
@@ -72,12 +72,21 @@ class BulkExchange:
         return self.request.bulk
 
 
+NONE_READ: Final[Mapping[int, BulkExchange]] = {}
+
+
 def bulk_exchanges(
-    history: ExchangeHistory, contract: Contract, *, operation: str | None = None, router: Router | None = None
+    history: ExchangeHistory,
+    contract: Contract,
+    *,
+    operation: str | None = None,
+    router: Router | None = None,
+    known: Mapping[int, BulkExchange] = NONE_READ,
 ) -> Iterator[BulkExchange]:
     """Yield every readable bulk request of a history, with its reports; only those of `operation` when it is given.
 
-    `router` is the contract's; one is made when it is None.
+    `router` is the contract's; one is made when it is None. `known` are bulk exchanges of this history by number, as
+    they were read before: they are not read again, but for what was told of their jobs since.
     """
     router = router or Router(contract)
     job_traces: JobTraces | None = None
@@ -85,12 +94,20 @@ def bulk_exchanges(
         named = contract.operation(exchange.operation or "")
         if named is None or named.bulk is None or operation not in {None, named.id}:
             continue
-        route = router.match(exchange.request.method, exchange.request.path, exchange.request)
-        variables = {} if isinstance(route, NoRoute) else route.variables
-        request = read_bulk_request(contract, parse_request(named, exchange.request, variables))
+        view = known.get(exchange.n)
+        if view is not None and not view.traces:  # nothing is told later
+            yield view
+            continue
+        request = view.request if view is not None else _read_request(exchange, named, contract, router)
         if request is not None:
             job_traces = job_traces or JobTraces(contract, history.exchanges, router)
             yield _bulk_exchange(request, exchange, job_traces)
+
+
+def _read_request(exchange: Exchange, operation: Operation, contract: Contract, router: Router) -> BulkRequest | None:
+    route = router.match(exchange.request.method, exchange.request.path, exchange.request)
+    variables = {} if isinstance(route, NoRoute) else route.variables
+    return read_bulk_request(contract, parse_request(operation, exchange.request, variables))
 
 
 def with_history(view: BulkExchange, history: ExchangeHistory, contract: Contract, router: Router) -> BulkExchange:

@@ -36,7 +36,7 @@ JOB_LAWS: Final = ("async-is-sync", "active", "job-name", "job-lookup")
 LIST_LAW_NAMES: Final = frozenset(law.name for law in LIST_LAWS)
 WAITING_LAWS: Final = ("expiry", "quota")
 LATE: Final = timedelta(seconds=2)  # after which a job that has ended is asked for again
-LAST_LAWS: Final = ("boundary",)  # they create so many records that lists are long afterwards
+LAST_LAWS: Final = ("uniform", "boundary")  # they create so many records that lists are long afterwards
 BUDGET_USED_UP: Final = "the time budget was used up"
 WRITES_NOT_ALLOWED: Final = "--read-only allows no writes"
 
@@ -177,7 +177,7 @@ class _CheckRun:
     def _immediate_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Run the experiments that need no jobs, unless a request always becomes one."""
         yield from self._experiments(bulk, lambda law: law.name not in {*JOB_LAWS, *LAST_LAWS, *LIST_LAW_NAMES})
-        yield from self._experiments(self._immediate(bulk), lambda law: law.name in LAST_LAWS)
+        yield from self._last_experiments(self._immediate(bulk))
 
     def _list_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Run the experiments on lists."""
@@ -216,7 +216,11 @@ class _CheckRun:
         """Run the experiments that always need jobs, and last those that create most records."""
         hurried = self._immediate(bulk)
         yield from self._experiments(bulk, lambda law: law.name in JOB_LAWS)
-        yield from self._experiments([one for one in bulk if one not in hurried], lambda law: law.name in LAST_LAWS)
+        yield from self._last_experiments([one for one in bulk if one not in hurried])
+
+    def _last_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
+        for name in LAST_LAWS:
+            yield from self._experiments(bulk, partial(_is_named, name))
 
     def _late_polls(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Ask once more for a job of each operation that ended some time ago, and judge all that was told of it."""
@@ -270,11 +274,12 @@ class _CheckRun:
 
     def _judge_exchanges(self) -> Iterator[Event]:
         """Judge the exchanges since the last call, yield new findings, and drop the exchanges."""
-        history, contract = self._session.take_history(), self._session.contract
+        views, contract = self._session.views, self._session.contract
+        history = self._session.take_history()
         self._called |= {one.operation for one in history.exchanges if one.operation is not None}
         for exchange in history.exchanges:
             self._new_findings += response_laws.check_response(contract, exchange)
-        for view in bulk_exchanges(history, contract, router=self._session.router):
+        for view in bulk_exchanges(history, contract, router=self._session.router, known=views):
             self._items += len(view.request.items)
             self._apply_laws(view)
             if any(one.result == "failed" for report in view.reports if report.trace for one in report.outcomes):
@@ -383,6 +388,10 @@ class _CheckRun:
         for answer in (*run.answers(), *left_out):
             self._words[answer.word] += 1
             yield LawAnswered(answer=answer)
+
+
+def _is_named(name: str, law: Law) -> bool:
+    return law.name == name
 
 
 def _always_becomes_job(operation: Operation) -> bool:

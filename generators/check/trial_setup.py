@@ -4,6 +4,7 @@ Begin with `ItemCase` and `prepare_trial`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
@@ -23,7 +24,6 @@ from generators.requests.single import Members
 
 EXISTING_ACTIONS: Final = frozenset(("delete", "replace", "update"))
 WRITING_ACTIONS: Final = frozenset(("create", "replace", "update", "upsert"))
-
 TRIED_DEFECTS: Final[tuple[ItemIntent, ...]] = ("incomplete", "dangling", "invalid", "taken", "unknown", "stale")
 VARIANTS: Final[Mapping[str, str]] = {
     "edge": "has values at the ends of their ranges",
@@ -238,18 +238,17 @@ def prepare_trial(ctx: SiteContext, cases: Sequence[ItemCase], *, fitting: bool 
     """
     trial = Trial(context=ctx, names=ctx.session.names(), alike=alike)
     known = _set_up(trial, cases)
-    bulk = ctx.bulk
-    if bulk.effect.payload in bulk.items.shared:
-        trial.shared_members = trial.changed(SHARED_SLOT)
-        trial.shared = ctx.spec.encoder.payload(trial.shared_members)
     for slot, case in enumerate(cases):
         trial.items.append(trial_item(trial, slot, case, known[slot], fitting=fitting))
     return trial
 
 
 def _set_up(trial: Trial, cases: Sequence[ItemCase]) -> list[CreatedRecord | None]:
-    """Create the records that must exist before, and return that of each slot."""
-    session, site, names = trial.context.session, trial.context.site, trial.names
+    """Make the shared payload, if any, and the records that must exist before; return that of each slot."""
+    bulk, session, site, names = trial.context.bulk, trial.context.session, trial.context.site, trial.names
+    if bulk.effect.payload in bulk.items.shared:
+        trial.shared_members = trial.changed(SHARED_SLOT)
+        trial.shared = trial.context.spec.encoder.payload(trial.shared_members)
     wanted = [n for n, one in enumerate(cases) if (one.needs_record and one.twin is None) or one.defect == "taken"]
     members = [new_record_members(session, site, names, f"e{n}", trial.rng(f"e{n}")) for n in wanted]
     for at, n in enumerate(wanted):
@@ -361,10 +360,9 @@ def _new_members(trial: Trial, slot: int, case: ItemCase, known: CreatedRecord |
 def available_cases(context: SiteContext) -> tuple[tuple[ItemCase, ...], tuple[ItemCase, ...]]:
     """Return the valid cases and those with a defect for which items can be made here."""
     name = ("repertoire", context.operation.id, context.site)
-    known = context.session.cache.get(name)
-    if isinstance(known, tuple):
+    if isinstance(known := context.session.cache.get(name), tuple):
         return known
-    possible = [one for one in possible_cases(context.bulk) if _can_be_made(context, one)]
+    possible = _makeable(context, possible_cases(context.bulk))
     found = (tuple(one for one in possible if not one.defect), tuple(one for one in possible if one.defect))
     context.session.cache[name] = found
     return found
@@ -373,17 +371,13 @@ def available_cases(context: SiteContext) -> tuple[tuple[ItemCase, ...], tuple[I
 def variant_cases(context: SiteContext) -> tuple[tuple[ItemCase, ...], tuple[ItemCase, ...]]:
     """Return valid cases with unusual contents, and cases that each violate one keyword, refused or not."""
     name = ("flavoured", context.operation.id, context.site)
-    known = context.session.cache.get(name)
-    if isinstance(known, tuple):
+    if isinstance(known := context.session.cache.get(name), tuple):
         return known
     right, _ = available_cases(context)
     writing = [one for one in right if one.action != "delete"]
     odd = [replace(one, variant=word) for one in writing for word in _variants(one)]
     bad = [replace(one, defect="invalid", keyword=word) for one in writing for word in BREAKABLE_KEYWORDS]
-    found = (
-        tuple(one for one in odd if _can_be_made(context, one)),
-        tuple(one for one in bad if _can_be_made(context, one, fitting=False)),
-    )
+    found = (tuple(_makeable(context, odd)), tuple(_makeable(context, bad, fitting=False)))
     context.session.cache[name] = found
     return found
 
@@ -392,9 +386,15 @@ def _variants(case: ItemCase) -> Sequence[str]:
     return ("padded", "cleared", "wide") if case.existing else ("edge", "padded")
 
 
-def _can_be_made(context: SiteContext, case: ItemCase, *, fitting: bool = True) -> bool:
+def _makeable(context: SiteContext, cases: Sequence[ItemCase], *, fitting: bool = True) -> list[ItemCase]:
+    """Return the cases of which items can be made; their records are created together, unless one has to be left."""
+    trial, found = Trial(context=context, names=context.session.names()), list[ItemCase]()
     try:
-        prepare_trial(context, [case], fitting=fitting)
+        known = _set_up(trial, cases)
     except NotApplicableError:
-        return False
-    return True
+        return [one for case in cases for one in _makeable(context, [case], fitting=fitting)] if cases[1:] else []
+    for slot, case in enumerate(cases):
+        with suppress(NotApplicableError):
+            trial_item(trial, slot, case, known[slot], fitting=fitting)
+            found.append(case)
+    return found

@@ -147,10 +147,9 @@ REAL_WAIT: Final = timedelta(seconds=0.2)
 def run_warm_up(context: SiteContext) -> Iterator[Finding]:
     """Send valid, mixed and invalid items in every unit, without other options."""
     waits = context.bulk.job is not None and job_setting_of(context.bulk) is None
-    for cases in _case_sets(context, is_brief=waits and not context.session.controlled):
-        for unit in _units(context):
-            done = perform(prepare_trial(context, cases), SendOptions(unit=unit, targets=known_targets(context)))
-            _poll_ended_jobs(context.session, [done.view])
+    for cases, unit in _case_sets(context, is_brief=waits and not context.session.controlled):
+        done = perform(prepare_trial(context, cases), SendOptions(unit=unit, targets=known_targets(context)))
+        _poll_ended_jobs(context.session, [done.view])
     yield from ()
 
 
@@ -160,44 +159,44 @@ def run_job_warm_up(context: SiteContext) -> Iterator[Finding]:
     if wish is None or job is None:
         return
     parallel = min(job.active.max, MAX_PARALLEL_JOBS) if job.active is not None else MAX_PARALLEL_JOBS
-    sets = list(_case_sets(context, is_brief=not context.session.controlled))
-    asks = [(cases, SendOptions(unit=unit, as_job=wish)) for cases in sets for unit in _units(context)]
-    for some in batched(asks, parallel):
-        sent = [send(prepare_trial(context, cases), options) for cases, options in some]
+    for some in batched(list(_case_sets(context, is_brief=not context.session.controlled)), parallel):
+        sent = [send(prepare_trial(context, cases), SendOptions(unit=unit, as_job=wish)) for cases, unit in some]
         _poll_ended_jobs(context.session, [follow(context.session, one) for one in sent])
     yield from ()
 
 
-def _units(context: SiteContext) -> list[str | None]:
-    """Return every unit, and None where the unit may be left to its default."""
-    return [*units_of(context.bulk), *([None] if context.bulk.unit.of.default is not None else [])]
+def _case_sets(context: SiteContext, *, is_brief: bool) -> Iterator[tuple[list[ItemCase], str | None]]:
+    """Yield the cases and the unit of each request; with `is_brief` only the most informative ones.
 
-
-def _case_sets(context: SiteContext, *, is_brief: bool) -> Iterator[list[ItemCase]]:
-    """Yield the cases of each request; with `is_brief` only the most informative ones."""
-    most = context.bulk.items.max or MANY_ITEMS
-    for size in dict.fromkeys(min(most, size) for size in ((FEW_ITEMS,) if is_brief else (1, FEW_ITEMS, MANY_ITEMS))):
-        yield valid_cases(context, size)
+    The unit None is left to its default: once, with cases that show which one that is.
+    """
+    most, units = context.bulk.items.max or MANY_ITEMS, units_of(context.bulk)
+    sizes = dict.fromkeys(min(most, size) for size in ((FEW_ITEMS,) if is_brief else (1, FEW_ITEMS, MANY_ITEMS)))
+    sets = [valid_cases(context, size) for size in sizes]
     try:
         wrong, blend = invalid_cases(context), mixed_cases(context)
     except NotApplicableError:
-        return
-    yield blend
-    if not is_brief:
-        yield [*wrong][:most]
+        telling = sets[-1]
+    else:
+        telling = blend
+        sets += [blend] if is_brief else [blend, [*wrong][:most]]
+    for cases in sets:
+        yield from ((cases, unit) for unit in units)
+        if cases is telling and context.bulk.unit.of.default is not None:
+            yield cases, None
 
 
 def _poll_ended_jobs(session: Session, views: Sequence[BulkExchange]) -> None:
-    """Poll finished jobs again: at once, and after a while within their retention time."""
+    """Poll finished jobs again after a while within their retention time, and one of them at once, too."""
     ended = [view for view in views if view.traces]
     if not ended:
         return
     declared = ended[0].traces[0].declared
     while_kept = min(declared.keep or timedelta(minutes=1), MAX_CONTROLLED_WAIT) / 2
-    for wait in (None, while_kept if session.controlled else min(REAL_WAIT, while_kept)):
+    for wait, some in ((None, ended[-1:]), (while_kept if session.controlled else min(REAL_WAIT, while_kept), ended)):
         if wait is not None:
             session.wait(wait)
-        for view in ended:
+        for view in some:
             request_jobs(session, view, declared.poll)
             request_results(session, view)
 

@@ -27,8 +27,10 @@ MIN_TIMEOUT: Final = {True: timedelta(hours=2), False: timedelta(days=1)}
 def view_of(session: Session, exchange: Exchange) -> BulkExchange:
     """Return a bulk exchange with everything received about it. Raises NotApplicableError when it is unreadable."""
     history = session.history(exchange.n - 1)
-    for view in bulk_exchanges(history, session.contract, operation=exchange.operation, router=session.router):
+    own, known = exchange.operation, session.views
+    for view in bulk_exchanges(history, session.contract, operation=own, router=session.router, known=known):
         if view.exchange is exchange:
+            session.views[exchange.n] = view
             return view
     raise NotApplicableError("the request that was sent could not be read as its declaration says")
 

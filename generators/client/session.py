@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Final, Protocol, TypeAlias
 
 from contracts.errors import MisuseError
+from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.messages import Exchange, ExchangeHistory, Request, Response
 from contracts.openapi.model import ClientIdentity, Contract, Operation, Route
 from contracts.openapi.routing import Router
@@ -136,10 +137,11 @@ def settling_times(contract: Contract) -> Mapping[str, timedelta]:
 class Session:
     """Everything that is sent to one implementation, in order.
 
-    `exchanges` grow until `take_history` removes them; `trace` holds all of them with the waits between, when it is a
-    list. `sent` counts responses, `last_operation` is the operationId requested last, "" after a wait. Reads wait where
-    the contract declares a `consistency`. Once `is_over` returns True no request is sent and no wait begins. `given`
-    maps parameter names to values; `name_prefix`, of 0-9 and a-z, begins every generated name. `identity` is the client
+    `exchanges` grow until `take_history` removes them, and so do `views`: those that were read as bulk exchanges, by
+    number. `trace` holds all exchanges with the waits between, when it is a list. `sent` counts responses,
+    `last_operation` is the operationId requested last, "" after a wait. Reads wait where the contract declares a
+    `consistency`. Once `is_over` returns True no request is sent and no wait begins. `given` maps parameter names to
+    values; `name_prefix`, of 0-9 and a-z, begins every generated name. `identity` is the client
     that it acts as, None for whoever the client's own credentials name.
     """
 
@@ -163,6 +165,7 @@ class Session:
         self.router = router or Router(contract)
         self.trace = trace
         self.exchanges: list[Exchange] = []
+        self.views: dict[int, BulkExchange] = {}
         self.cache: dict[object, object] = {}
         self.sent = 0
         self.last_operation = ""
@@ -329,7 +332,7 @@ class Session:
 
     def take_history(self) -> ExchangeHistory:
         """Return the recorded exchanges and remove them."""
-        history, self.exchanges = ExchangeHistory(exchanges=tuple(self.exchanges)), []
+        history, self.exchanges, self.views = ExchangeHistory(exchanges=tuple(self.exchanges)), [], {}
         return history
 
 

@@ -218,11 +218,11 @@ def permuted(context: SiteContext) -> Iterator[Finding]:
 
 
 def async_is_sync(context: SiteContext) -> Iterator[Finding]:
-    """Send the same list at once and as a job, in each unit."""
-    bulk = context.bulk
-    wishes = bulk.job.when if bulk.job is not None else ()
-    sets = (mixed_cases(context), valid_cases(context, 6))
-    for n, (unit, cases) in enumerate(product(units_of(bulk), sets)):
+    """Send the same list at once and as a job, in each unit; where others apply, items alone beside failures only."""
+    wishes = context.bulk.job.when if context.bulk.job is not None else ()
+    mixed, right, units = mixed_cases(context), valid_cases(context, 6), units_of(context.bulk)
+    sets = [one for one in product(units, (mixed, right)) if one != ("item", right) or len(units) == 1]
+    for n, (unit, cases) in enumerate(sets):
         options = SendOptions(unit=unit, as_job=wishes[n % len(wishes)])
         trial = prepare_trial(context, cases)
         sent = send(trial, options)

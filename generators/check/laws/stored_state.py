@@ -35,6 +35,7 @@ from generators.requests.options import actions_of, units_of
 from generators.requests.single import record_request
 
 VALID_ITEMS = 4  # around the failing one
+DEFAULT_LISTS: Final = (1, 2)  # also sent without a unit: there is something to roll back, whatever the failure
 NEAR_STEPS: Final = (1, -1, 2**21, -(2**21), 2**31, 2**32, 2**53)  # to keys that number types may take for one
 UNLIKE_STORED: Final = (" Two Words  ", " aB ", "aB", " ab ", "ab ", 12.34567, 0.987654321)
 NUMBER_ENDS: Final = (2**31 - 1, 2**31, 2**32, 2**53, 2**53 + 1, 2**63 - 1)
@@ -43,8 +44,8 @@ NUMBER_ENDS: Final = (2**31 - 1, 2**31, 2**32, 2**53, 2**53 + 1, 2**63 - 1)
 def atomic(context: SiteContext) -> Iterator[Finding]:
     """Send units with one failing item first, in the middle or last; then look for changes that remained."""
     failures = seen = 0
-    for cases in _case_lists(context):
-        for unit in _atomic_units(context):
+    for n, cases in enumerate(_case_lists(context)):
+        for unit in _atomic_units(context, with_default=n in DEFAULT_LISTS):
             trial = prepare_trial(context, _in_groups(cases) if unit == "group" else cases)
             initial = snapshots_before(trial)
             done = perform(trial, SendOptions(unit=unit))
@@ -59,12 +60,12 @@ def atomic(context: SiteContext) -> Iterator[Finding]:
         raise NotApplicableError("it cannot be determined which records are stored")
 
 
-def _atomic_units(context: SiteContext) -> list[str | None]:
-    """Return the units of several items that a request can have; None where that is the default."""
+def _atomic_units(context: SiteContext, *, with_default: bool) -> list[str | None]:
+    """Return the units of several items that a request can have; None where that is the default, and is wanted."""
     default = context.bulk.unit.of.default
     unsaid = choose(context.bulk.unit.of, ABSENT) if default is not None else None
     said: list[str | None] = [one for one in units_of(context.bulk) if one != "item"]
-    return [*said, *([None] if unsaid in said else [])]
+    return [*said, *([None] if with_default and unsaid in said else [])]
 
 
 def _case_lists(context: SiteContext) -> Iterator[list[ItemCase]]:
