@@ -40,13 +40,14 @@ def is_pure_reference(schema: object) -> bool:
 class SchemaSet:
     """The documents of a contract by URI; every `$ref` in them is absolute: `uri#pointer`."""
 
-    __slots__ = ("_directed", "_directed_refs", "_dynamic", "_validators", "_values", "documents")
+    __slots__ = ("_directed", "_directed_refs", "_dynamic", "_forms", "_validators", "_values", "documents")
 
     def __init__(self, documents: Mapping[str, object]) -> None:
         self.documents = documents
         self._validators: dict[str, Draft202012Validator] = {}
         self._values: dict[str, object] = {}
         self._dynamic: dict[str, bool] = {}
+        self._forms: dict[str, tuple[Schema, ...]] = {}
         self._directed_refs: dict[tuple[str, Direction], Schema] = {}
         self._directed = {direction: DirectedSchemas(direction, self.value) for direction in HIDING_KEYWORDS}
 
@@ -84,6 +85,20 @@ class SchemaSet:
         if direction is None:
             raise LookupError(ref)
         return self._directed[direction].value(ref)
+
+    def forms(self, schema: "Schema") -> "tuple[Schema, ...]":
+        """Return a schema of this set, then its in-place subschemas at any depth."""
+        known = self._forms.get(schema.ref)
+        if known is None:
+            found: dict[str, Schema] = {}
+            waiting = [schema]
+            while waiting:
+                one = waiting.pop()
+                if one.ref not in found:
+                    found[one.ref] = one
+                    waiting += reversed(list(one.parts_in_place()))
+            known = self._forms[schema.ref] = tuple(found.values())
+        return known
 
     def directed(self, ref: str, direction: Direction) -> "Schema":
         """Return the schema at `ref` as it is for what requests, or responses, carry."""
@@ -227,17 +242,9 @@ class Schema:
         listed = self.raw.get(keyword)
         return tuple(self.inside(keyword, str(n)) for n in range(len(listed) if isinstance(listed, list) else 0))
 
-    def forms(self) -> "Iterator[Schema]":
-        """Yield this schema, then its in-place subschemas (`allOf`, `anyOf`, `oneOf`, `then`, `else`) at any depth."""
-        seen: set[str] = set()
-        waiting = [self]
-        while waiting:
-            schema = waiting.pop()
-            if schema.ref in seen:
-                continue
-            seen.add(schema.ref)
-            yield schema
-            waiting += reversed(list(schema._parts()))  # noqa: SLF001 - another Schema's
+    def forms(self) -> "tuple[Schema, ...]":
+        """Return this schema, then its in-place subschemas (`allOf`, `anyOf`, `oneOf`, `then`, `else`) at any depth."""
+        return self.within.forms(self)
 
     def member(self, name: str) -> "Schema | None":
         """Return the schema of an object's member, the first in any of `forms`; None when no form has one."""
@@ -283,7 +290,8 @@ class Schema:
                 return form.inside(keyword)
         return None
 
-    def _parts(self) -> "Iterator[Schema]":
+    def parts_in_place(self) -> "Iterator[Schema]":
+        """Yield the subschemas that apply to the same value."""
         yield from (self.within.schema(str(self.raw[keyword])) for keyword in REFERENCES if keyword in self.raw)
         for keyword in ("allOf", "anyOf", "oneOf"):
             yield from self.parts(keyword)
