@@ -280,8 +280,11 @@ class RepresentationReader:
         return {name: one for name, one in every if name not in skipped and (known is None or name in known)}
 
     def _own(self, body: object, name: str) -> object:
-        found = (find(body, f"{at}/{name}") for at in ("", *self.places))
-        return next((one for one in found if one is not ABSENT), ABSENT)
+        for at in ("", *self.places):
+            found = find(body, f"{at}/{name}")
+            if found is not ABSENT:
+                return found
+        return ABSENT
 
 
 def representation_reader(resource: Resource, operations: Iterable[Operation]) -> RepresentationReader:

@@ -344,6 +344,7 @@ class _CheckRun:
             headers = {name: one for name, one in self._plan.headers.items() if name.lower() != "sandbox"}
             self._beside = self._coverage(client.base, client, headers)
             process.begin(self._beside[1])
+            self._session.budget = self._budget  # no time has to be left for it
 
     def _coverage(
         self, base: str, client: Client, headers: Mapping[str, str]
@@ -369,21 +370,21 @@ class _CheckRun:
         if not self._covers:
             return
         yield StepBegun(doing="the cases that the schemas define", calls=self._session.sent)
-        plan = self._plan
-        run, task = self._beside or self._coverage(plan.base, self._session.client, plan.headers)
+        run, task = self._beside or self._coverage(self._plan.base, self._session.client, self._plan.headers)
         operations = [one for one in self._session.contract.operations if one.id in self._selection.operations]
         wanted = self._coverable(operations)
-        for finding in run.findings(task, process=self._schemathesis) if wanted and self._budget.left else ():
+        is_time = self._beside is not None or self._budget.left
+        for finding in run.findings(task, process=self._schemathesis) if wanted and is_time else ():
             self._found[finding.fingerprint] = finding
             yield FindingFound(finding=finding)
         for name, answers in run.statuses.items():
             self._covered += answers.total()
             if self._guard is not None:
                 self._guard.note(name, answers)
-        unsafe = (one.id for one in operations if one not in wanted)
         left_out = (
-            CheckResult(law=coverage.CHECK, operation=name, word="not-run", reason=WRITES_NOT_ALLOWED)
-            for name in unsafe
+            CheckResult(law=coverage.CHECK, operation=one.id, word="not-run", reason=WRITES_NOT_ALLOWED)
+            for one in operations
+            if one not in wanted
         )
         for answer in (*run.answers(), *left_out):
             self._words[answer.word] += 1

@@ -4,7 +4,7 @@ Begin with `RecordSite` and `record_request`.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from contracts.bulk.lists import Pagination
@@ -29,23 +29,26 @@ MAX_PAGE_SIZE: Final = 1000  # records requested at a time, where more are allow
 class RecordSite:
     """A resource at one place of an API.
 
-    `values` maps parameter names to values; `operations` maps actions to single-record operations.
+    `values` maps parameter names to values; `operations` maps actions to single-record operations. `reader` reads
+    records from response bodies.
     """
 
     resource: Resource
     values: Mapping[str, str]
     operations: Mapping[str, Operation]
+    reader: RepresentationReader = field(init=False, compare=False, repr=False)
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make what is asked for with every record."""
+        object.__setattr__(self, "reader", representation_reader(self.resource, self.operations.values()))
+        object.__setattr__(self, "_hash", hash((self.resource.name, tuple(sorted(self.values.items())))))
 
     @property
     def page(self) -> Pagination:
         """The paging parameters of the list operation."""
         record = self.operations["list"].record if "list" in self.operations else None
         return record.page if record is not None else Pagination()
-
-    @property
-    def reader(self) -> RepresentationReader:
-        """What reads records from response bodies."""
-        return representation_reader(self.resource, self.operations.values())
 
     def at_target(self, overs: Collection[str], target: str) -> "RecordSite | None":
         """Return the site of one fan-out target's records, None when no operation has a parameter for targets.
@@ -62,7 +65,7 @@ class RecordSite:
         return replace(self, values={**self.values, **named}) if named else None
 
     def __hash__(self) -> int:
-        return hash((self.resource.name, tuple(sorted(self.values.items()))))
+        return self._hash
 
 
 def record_operations(contract: Contract, resource: Resource) -> dict[str, Operation]:
