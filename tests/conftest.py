@@ -63,8 +63,9 @@ class Client:
         self._connection = HTTPConnection("127.0.0.1", running.port, timeout=30)
 
     def send(self, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
-        """Send a request as it is; a body that is no bytes is sent as JSON."""
-        fields = {} if body is None else {"Content-Type": "application/json"}
+        """Send a request as it is; a body that is no bytes is sent as JSON, which control calls always ask for."""
+        is_plain = body is None and not target.startswith("/_sandbox/")
+        fields = {} if is_plain else {"Content-Type": "application/json"}
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         self._connection.request(method, target, data, {**fields, **(headers or {})})
         reply = self._connection.getresponse()

@@ -271,12 +271,10 @@ class ControlApi:
 
     def _send(self, method: str, path: str, body: object = None) -> Response:
         content = b"" if body is None else orjson.dumps(body)
-        headers = JSON_HEADERS if content else Headers()
         if (thread := get_ident()) not in self._clients:
             self._clients[thread] = self._connect()
-        return self._clients[thread].send(
-            Request(method=method, path=CONTROL_PATH + path, headers=headers, body=content)
-        )
+        request = Request(method=method, path=CONTROL_PATH + path, headers=JSON_HEADERS, body=content)
+        return self._clients[thread].send(request)
 
 
 def base_url_of(contract: Contract, url: str) -> str:

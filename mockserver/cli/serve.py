@@ -108,6 +108,13 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
     help="Require this token for the control API.",
 )
 @click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME[:PORT]",
+    help="Host name, beside loopback's, by which the control API may be called, also from its pages; repeatable.",
+)
+@click.option(
     "--max-sandboxes",
     type=click.IntRange(1),
     default=1000,
@@ -150,7 +157,7 @@ def _serve(
     files = chosen.files if watch else ()
 
     async def run(ended: "asyncio.Event") -> None:
-        await _run(_service(loaded, _options(given, chosen)), host, port, WatchedFiles(watched, files), ended)
+        await _run(_service(loaded, _options(given, chosen, host)), host, port, WatchedFiles(watched, files), ended)
 
     serve_until_signal(run)
 
@@ -192,7 +199,8 @@ def _chosen(words: tuple[str, ...], apis: "list[Api]") -> SelectedScenarios:
     return SelectedScenarios(names, catalogue, files)
 
 
-def _options(given: Mapping[str, Any], chosen: SelectedScenarios) -> "Options":
+def _options(given: Mapping[str, Any], chosen: SelectedScenarios, host: str) -> "Options":
+    from mockserver.control.access import allowed_hosts
     from mockserver.http.service import Options
 
     mode, factor = given["clock"]
@@ -214,6 +222,7 @@ def _options(given: Mapping[str, Any], chosen: SelectedScenarios) -> "Options":
         factor=factor,
         max_sandboxes=given["max_sandboxes"],
         control_token=given["control_token"],
+        hosts=allowed_hosts(host, given["allowed_hosts"]),
         catalogue=chosen.catalogue,
         scenarios=chosen.names,
     )
@@ -281,3 +290,6 @@ def _print_start(running: "Running") -> None:
     examples = (curl_line(api, service.sandboxes.template, url, datetime.now(UTC)) for api in service.apis.values())
     line = next((one for one in examples if one is not None), f"curl -sS {url}/_sandbox/apis")
     click.echo("\n".join([*lines, f"  {line}"]))
+    if running.server.local_control:
+        says = f"it listens on {running.host} without --control-token: its control API answers this machine only."
+        click.echo(f"Warning: {says}", err=True)

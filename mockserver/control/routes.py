@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from hmac import compare_digest
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +18,7 @@ from contracts.openapi.loading import load
 from contracts.openapi.validation import Violation
 from contracts.syntax.text import did_you_mean
 from mockserver.api.model import Api, Refusal, RequestContext, problem
+from mockserver.control.access import ControlAccess
 from mockserver.control.metrics import Metrics
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
 from mockserver.sandbox.sandboxes import Sandbox, Sandboxes, SandboxesFullError, is_name
@@ -136,13 +136,13 @@ HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def control_api(control: ControlContext, *, token: str = "") -> Api:
-    """Return the control API over a server's state; with a `token` every request needs it as a bearer token."""
+def control_api(control: ControlContext, access: ControlAccess) -> Api:
+    """Return the control API over a server's state."""
     return Api(
         name=CONTROL_NAME,
         contract=load(DOCUMENT, name=CONTROL_NAME, check=False),
         behaviours={name: partial(_behave, home, name, control) for home, names in HANDLERS.items() for name in names},
-        hooks=replace(DEFAULT_HOOKS, authenticate=partial(_admit, f"Bearer {token}")) if token else DEFAULT_HOOKS,
+        hooks=replace(DEFAULT_HOOKS, authenticate=access),
         plain=False,
     )
 
@@ -159,12 +159,3 @@ def _behave(home: str, operation_id: str, control: ControlContext, context: Requ
         return handler_of(home, operation_id)(control, context)
     except RefusedError as refused:
         return problem(refused.refusal)
-
-
-def _admit(wanted: str, context: RequestContext) -> Refusal | None:
-    given = context.request.headers.get("Authorization")
-    if compare_digest(given.encode(), wanted.encode()):
-        return None
-    headers = Headers((("WWW-Authenticate", "Bearer"),))
-    detail = "Control calls need the token that the server was started with: 'Authorization: Bearer TOKEN'."
-    return Refusal(status=401, kind="unauthenticated", detail=detail, headers=headers)

@@ -26,6 +26,7 @@ from contracts.openapi.routing import expand
 from contracts.openapi.security import with_credentials
 from mockserver.api.model import Api
 from mockserver.apis.sources import Source
+from mockserver.control.access import is_loopback
 from mockserver.engine import pipeline
 from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS
 from mockserver.http.server import HttpServer
@@ -61,8 +62,13 @@ class Running:
 async def start(
     service: Service, *, host: str = "127.0.0.1", port: int = 0, body_seconds: float = BODY_TIMEOUT_SECONDS
 ) -> Running:
-    """Listen on `host` and `port` (0: any free one). Raises MisuseError: port in use, forbidden, or unknown host."""
-    server = HttpServer(service, body_seconds=body_seconds)
+    """Listen on `host` and `port` (0: any free one). Raises MisuseError: port in use, forbidden, or unknown host.
+
+    Beyond loopback, and without a control token, the control API answers this machine only.
+    """
+    server = HttpServer(
+        service, body_seconds=body_seconds, local_control=not (service.has_control_token or is_loopback(host))
+    )
     try:
         listening = await asyncio.get_running_loop().create_server(server, host, port, backlog=1024)
     except (OSError, OverflowError, UnicodeError) as error:

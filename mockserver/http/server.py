@@ -27,6 +27,7 @@ from aiohttp.web_server import Server
 from contracts.messages import Headers, Response
 from mockserver import VERSION
 from mockserver.api.model import Refusal, problem
+from mockserver.control.access import is_loopback
 from mockserver.domain.slices import SlicedWork
 from mockserver.engine.scenario_execution import DeferredResponse
 from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS, arrived_body, read_body
@@ -42,16 +43,28 @@ LINGER_SECONDS: Final = 3.0  # for a client that still sends what was refused, s
 BODILESS_METHODS: Final = frozenset(("HEAD", "CONNECT"))
 BODILESS_STATUSES: Final = frozenset((204, 304, *range(100, 200)))
 FRAMING_FIELDS: Final = ("Content-Length", "Transfer-Encoding", "Connection")
+LOCAL_ONLY: Final = Refusal(
+    status=HTTPStatus.FORBIDDEN,
+    kind="forbidden",
+    detail="The control API answers clients on its own machine only. Start the server with --control-token TOKEN to "
+    "call it from elsewhere.",
+)
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 _log: Final = logging.getLogger("bulkproof")
 
 
 class HttpServer(Server):
-    """The connections of one server. `active_requests` is the number of requests being answered."""
+    """The connections of one server. `active_requests` is the number of requests being answered.
 
-    def __init__(self, service: Service, *, body_seconds: float = BODY_TIMEOUT_SECONDS) -> None:
+    With `local_control` the control API answers clients on this machine only.
+    """
+
+    def __init__(
+        self, service: Service, *, body_seconds: float = BODY_TIMEOUT_SECONDS, local_control: bool = False
+    ) -> None:
         super().__init__(self._answer)
         self.service = service
+        self.local_control = local_control
         self.body_seconds = body_seconds
         self.active_requests = 0
         self.closing = False
@@ -103,6 +116,8 @@ class HttpServer(Server):
         place = self.service.find(request.raw_path, headers, real)
         if isinstance(place, Response):
             return Served(None, DeferredResponse(response=place), real)
+        if self._is_remote_control(place, request.remote):
+            return Served(None, DeferredResponse(response=problem(LOCAL_ONLY)), real)
         expects = headers.get("Expect")
         if expects and expects.lower() != "100-continue":
             detail = f"The expectation '{expects[:80]}' cannot be met; only 100-continue can."
@@ -120,6 +135,9 @@ class HttpServer(Server):
                 await asyncio.sleep(0)
             return work.result
 
+    def _is_remote_control(self, place: Destination, client: str | None) -> bool:
+        return self.local_control and place.is_guarded and not is_loopback(client or "")
+
     def serve_arrived(self, message: RawRequestMessage, content: StreamReader) -> "Served | None":
         """Serve a request that has arrived whole; None where more than its bytes has to be read first."""
         headers, real = _headers(message.headers.items()), datetime.now(UTC)
@@ -128,6 +146,8 @@ class HttpServer(Server):
         place = self.service.find(message.path, headers, real)
         if isinstance(place, Response):
             return Served(None, DeferredResponse(response=place), real)
+        if self.local_control and place.is_guarded:
+            return None  # the client's address is looked at
         if not self.service.is_free(place, message.method) or self.service.takes_long(place, content.total_bytes, real):
             return None
         return self._play(place, message.method, headers, arrived_body(content, headers, place.body_limit), real)

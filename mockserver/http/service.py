@@ -16,6 +16,7 @@ from contracts.syntax.json_text import MAX_BODY_DEPTH
 from contracts.syntax.text import merge_patch
 from mockserver.api.model import Api, Refusal, problem
 from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS
+from mockserver.control.access import ControlAccess
 from mockserver.control.metrics import Metrics
 from mockserver.control.routes import CONTROL_NAME, ControlContext, RefusedError, control_api, find_sandbox
 from mockserver.domain.clock_and_ids import ClockMode
@@ -33,6 +34,7 @@ CONTROL_PATH: Final = "/_sandbox"
 SANDBOXES_PATH: Final = f"{CONTROL_PATH}/sandboxes"
 LONG_BODY_BYTES: Final = 64 * 1024  # of a body whose request is served in slices
 METRICS_PATH: Final = "/metrics"
+HEALTH_PATH: Final = f"{CONTROL_PATH}/health"
 CONTROL_EXTRA_DEPTH: Final = 8  # maximum nesting of a control request around records
 DOCUMENT_PATH: Final = "/openapi.json"
 LINK_FIELDS: Final = frozenset(("content-location", "location", "operation-location"))
@@ -45,7 +47,8 @@ class Options:
 
     `settings` are changes to the defaults, in the shape of a sandbox's settings. `scenarios` are names in `catalogue`
     that are active in every fresh sandbox. `max_sandboxes` bounds their number. `control_token`, when not empty, is
-    required of every control request. `cors` lets browsers of any origin use plain documents.
+    required of every control request. `hosts` are the host names, beside loopback's, by which the control API may be
+    called. `cors` lets browsers of any origin use plain documents.
     `on_exchange` is called with every recorded exchange.
     """
 
@@ -57,6 +60,7 @@ class Options:
     scenarios: tuple[str, ...] = ()
     max_sandboxes: int = MAX_SANDBOXES
     control_token: str = ""
+    hosts: frozenset[str] = frozenset()
     cors: bool = True
     on_exchange: Callable[[JournalEntry], None] | None = None
 
@@ -74,6 +78,13 @@ class Destination(NamedTuple):
         """Return the maximum size of the body, in bytes."""
         limit: int = self.sandbox.settings["limits"]["bodyBytes"]
         return limit
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it is a control request that shows or changes what a sandbox has."""
+        path = self.target.path
+        public = path == HEALTH_PATH or path.endswith(DOCUMENT_PATH)
+        return self.api.name == CONTROL_NAME and not public
 
 
 class _Place(NamedTuple):
@@ -113,6 +124,11 @@ class Service:
         self._options = options
         self._begun = real
 
+    @property
+    def has_control_token(self) -> bool:
+        """Whether control requests need a token."""
+        return bool(self._options.control_token)
+
     @cached_property
     def control(self) -> Api:
         """Return the control API, loaded on first use."""
@@ -123,7 +139,7 @@ class Service:
             catalogue=self._options.catalogue,
             settle=pipeline.run_due_jobs,
         )
-        return control_api(control, token=self._options.control_token)
+        return control_api(control, ControlAccess(self._options.control_token, self._options.hosts))
 
     @cached_property
     def _backstage(self) -> Sandbox:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CONTROL_PATH: Final = "/_sandbox"
 TIMEOUT_SECONDS: Final = 30.0
+JSON_FIELDS: Final = {"Content-Type": "application/json"}  # asked for also where there is no body
 
 
 class Transport(Protocol):
@@ -56,7 +57,7 @@ class LocalTransport:
 
     def send(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """Return the status code and the JSON value of the response."""
-        headers = Headers((("Content-Type", "application/json"),)) if body else Headers()
+        headers = Headers(tuple(JSON_FIELDS.items()))
         service = self.running.service
         response = self._there(lambda: service.handle(method, path, headers, body, datetime.now(UTC)))
         return response.status, orjson.loads(response.body) if response.body else None
@@ -83,9 +84,7 @@ class RemoteTransport:
 
     def send(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """Return the status code and the JSON value of the response. Raises MisuseError: no response."""
-        headers = {"Content-Type": "application/json"} if body else {}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
+        headers = JSON_FIELDS | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
         try:
             return self._sent(method, path, body, headers)
         except (OSError, HTTPException) as error:

@@ -155,7 +155,7 @@ def _unlike(expected: Message, answer: Answer, names: Names) -> Iterator[str]:
 def _control(running: Running, method: str, what: str, body: object = None) -> None:
     target = f"/_sandbox/sandboxes/{running.names['sandbox']}{what}"
     sent = b"" if body is None else json.dumps(body).encode()
-    answer = running.server(method, target, (("Content-Type", "application/json"),) if sent else (), sent)
+    answer = running.server(method, target, (("Content-Type", "application/json"),), sent)
     if answer.status // 100 != 2:
         raise CaseFailed(f"  {method} {target} answered {answer.status} {answer.body.decode(errors='replace')}")
 

@@ -14,8 +14,8 @@ from mockserver.http.service import Options, Service
 
 THINGS = Path(__file__).parent / "data" / "things.yaml"
 REAL = datetime(2026, 1, 1, tzinfo=UTC)
-POST = b"POST /things/boxes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-GET = b"GET /_sandbox/health HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST /things/boxes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+GET = b"GET /_sandbox/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 REQUESTS = {
     "body cut": POST + b'Content-Length: 100\r\n\r\n[{"id":',
     "no body yet": POST + b"Content-Length: 100\r\n\r\n",
@@ -23,8 +23,8 @@ REQUESTS = {
     "asked to go on": POST + b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n",
     "whole": GET,
     "whole, and a body cut": GET + POST + b"Content-Length: 100\r\n\r\n[",
-    "body cut, and refused": b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n[",
-    "events": b"GET /_sandbox/sandboxes/default/events HTTP/1.1\r\nHost: x\r\n\r\n",
+    "body cut, and refused": b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n[",
+    "events": b"GET /_sandbox/sandboxes/default/events HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "no HTTP": b"\x16\x03\x01\r\n\r\n",
 }
 

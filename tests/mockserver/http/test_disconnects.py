@@ -19,8 +19,8 @@ pytestmark = pytest.mark.slow  # a process for every point; `test_disconnect_mom
 
 THINGS = Path(__file__).parent / "data" / "things.yaml"
 RESET = struct.pack("ii", 1, 0)
-POST = "POST /@{name}/things/boxes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-GET = "GET /@{name}/things/boxes/a HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = "POST /@{name}/things/boxes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+GET = "GET /@{name}/things/boxes/a HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BODY = json.dumps([{"id": f"b{n}", "name": "x" * 100} for n in range(100)])
 LARGE = json.dumps([{"id": f"b{n}", "name": "x" * 100} for n in range(1000)])
 WHOLE = f"{POST}Content-Length: {len(LARGE)}\r\n\r\n{LARGE}"
@@ -86,12 +86,15 @@ POINTS = {
     "within a compressed body": ("", f"{POST}Content-Encoding: gzip\r\nContent-Length: 100\r\n\r\nabc"),
     "while it is asked to go on": ("", f"{POST}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n"),
     "within a body that is too large": ("", f"{POST}Content-Length: 999999999\r\n\r\n{BODY[:50]}"),
-    "within a body that nobody reads": ("", "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc"),
+    "within a body that nobody reads": (
+        "",
+        "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc",
+    ),
     "after the whole request": ("", WHOLE),
     "after two requests": ("", f"{WHOLE}{WHOLE}"),
     "after one request and a half": ("", f"{WHOLE}{WHOLE[:-5]}"),
     **{f"during {name}": (name, WHOLE) for name in RULES},
-    "during events": ("", "GET /_sandbox/sandboxes/{name}/events HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "during events": ("", "GET /_sandbox/sandboxes/{name}/events HTTP/1.1\r\nHost: localhost\r\n\r\n"),
 }
 
 
@@ -135,7 +138,7 @@ def at_once(served, request, leave):
 def at_once_after_another(served, request, leave):
     """Do the same on a connection that is in use."""
     connection = socket.create_connection(("127.0.0.1", served.port), timeout=30)
-    connection.sendall(b"GET /_sandbox/health HTTP/1.1\r\nHost: x\r\n\r\n")
+    connection.sendall(b"GET /_sandbox/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     connection.recv(65536)
     with stopped(served):
         connection.sendall(request)

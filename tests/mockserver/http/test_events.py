@@ -24,7 +24,7 @@ class Stream:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=HANGS)
         header = "" if last is None else f"Last-Event-ID: {last}\r\n"
         target = f"/_sandbox/sandboxes/{sandbox}/events{f'?after={after}' if after != '' else ''}"
-        self.socket.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n{header}\r\n".encode())
+        self.socket.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n".encode())
         self.file = self.socket.makefile("rb")
         self.head = b"".join(iter(self.file.readline, b"\r\n")).decode()
 

@@ -15,7 +15,7 @@ import pytest
 from children import HANGS
 
 THINGS = Path(__file__).parent / "data" / "things.yaml"
-HOST = b"Host: x\r\n"
+HOST = b"Host: localhost\r\n"
 POST = b"POST /things/boxes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 GET = b"GET /_sandbox/health HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -237,6 +237,7 @@ def test_pipelined_requests_are_answered_in_order(port):
     assert both.index(b"200 OK") < both.index(b"404 Not Found")
 
 
+DROP = b"DELETE /_sandbox/sandboxes/b HTTP/1.1\r\nContent-Type: application/json\r\n" + HOST + b"\r\n"
 CLOSING = b"GET /nowhere HTTP/1.1\r\nConnection: close\r\n" + HOST + b"\r\n"
 
 
@@ -274,7 +275,7 @@ def test_what_arrives_whole_is_answered_as_what_arrives_in_parts(port, request_b
     sent, answers = sandboxed(request_bytes, b"b"), set()
     last = b"" if b": close" in sent or sent.endswith(b"1.0\r\n\r\n") else CLOSING
     for cut in (len(sent), len(sent) // 2, len(sent) - 1):
-        assert read(talk(port, b"DELETE /_sandbox/sandboxes/b HTTP/1.1\r\n" + HOST + b"\r\n"))[0] in {204, 404}
+        assert read(talk(port, DROP))[0] in {204, 404}
         answered = talk(port, setting, 0.02, sent[:cut], 0.02, sent[cut:], 0.02, last, answers=99)
         answers.add(re.sub(rb"Date: [^\r]*|HTTP/1.1 100 Continue\r\n\r\n", b"", answered))
     assert len(answers) == 1

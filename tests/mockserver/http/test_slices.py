@@ -44,8 +44,8 @@ class Client:
     async def call(self, method, path, data=None):
         """Return status and value of a response."""
         body = b"" if data is None else json.dumps(data).encode()
-        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-        self.writer.write(f"{head}\r\n\r\n".encode() + body)
+        fields = ("Host: localhost", "Content-Type: application/json", f"Content-Length: {len(body)}")
+        self.writer.write("\r\n".join((f"{method} {path} HTTP/1.1", *fields, "", "")).encode() + body)
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(head.partition("content-length: ")[2].partition("\r\n")[0] or 0)
         body = await self.reader.readexactly(length)
