@@ -60,7 +60,7 @@ LOOSE_MODULES = {  # modules beside the folders of a package: its public face
     "mockserver": {"__main__", "pytest_plugin"},
 }
 MAX_MODULES = (
-    336  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
+    341  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
     # answers of plain documents (6), items as text, items as HTTP requests (2), references between items (2),
     # raw items, items written as HTTP requests, idempotency keys (2), limits, members of x-bulk that are not served,
     # presets, words of bulk paths, x-bulk in words, `explain`,
@@ -77,7 +77,8 @@ MAX_MODULES = (
     # laws on jobs as told, what jobs look up, selection of checks,
     # who may do what (3: places apart, isolation, credentials), quotas, normalisation,
     # records written by columns, columns of items, connections of HTTP/1.1,
-    # what is kept of a message, long work in slices, turns of calls, who may call the control API
+    # what is kept of a message, long work in slices, turns of calls, who may call the control API,
+    # snapshots (5: the document, its journal, typed values, single values, the command)
 )
 MAX_MODULES_OF_A_FOLDER = 20
 MAX_LINES = 400

@@ -217,8 +217,10 @@ class Api:
     `behaviours` replace the default handler of an operationId. `settings` are the API's default settings, shown under
     its name in a sandbox's settings and validated by `settings_schema` (a JSON Schema). `laws` are the laws of client
     conduct that apply, None for all that its contract allows (see `mockserver.verdicts.verdict`). `checks` are laws of
-    its own, which `bulkproof check` applies too; `scenarios` are files of scenarios to choose from. `bugs` names its
-    planted bugs; `plant` returns a variant with more of them (see `mockserver.mutants.planting`).
+    its own, which `bulkproof check` applies too; `scenarios` are files of scenarios to choose from. `memory_types` are
+    the types of what its hooks keep in `ApiState.memory`, by kind, such as `{"tokens": dict[str, datetime]}`: snapshots
+    write it by them; without, only plain values can be written. `bugs` names its planted bugs; `plant` returns a
+    variant with more of them (see `mockserver.mutants.planting`).
 
     `plain` says that all there is is the document: it is served by the conventions of document mock servers (declared
     security is asked for, refusals are declared ones, `Accept` is honoured); false for an API with its own conventions.
@@ -234,6 +236,7 @@ class Api:
     laws: tuple[ClientLaw, ...] | None = None
     checks: tuple["Law", ...] = ()
     scenarios: tuple[Path, ...] = ()
+    memory_types: Mapping[str, Any] = field(default_factory=dict)
     bugs: tuple[str, ...] = ()
     plant: Callable[..., "Api"] = _no_bugs
     plain: bool = True

@@ -4,7 +4,7 @@ What is kept of each message is in `mockserver.journal.stored_messages`.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -226,6 +226,14 @@ class Journal:
         """Set the limits, and drop the oldest exchanges beyond them."""
         self.max_exchanges, self.max_bytes = exchanges, max_bytes
         self.shed(max_bytes)
+
+    def restore(self, entries: Iterable[JournalEntry], last: int) -> None:
+        """Take these exchanges in the place of all others; the next number is the one after `last`."""
+        self._entries, self.last = deque(entries), last
+        self.bytes = sum(entry.size for entry in self._entries)
+        self.shed(self.max_bytes)
+        if self._on_bytes is not None:
+            self._on_bytes(self.bytes)
 
     def clear(self) -> None:
         """Drop every exchange; numbering continues."""

@@ -37,5 +37,6 @@ def api() -> Api:
         settings=access.DEFAULTS,
         settings_schema=access.SCHEMA,
         laws=code_of_conduct.LAWS,
+        memory_types={**access.MEMORY_TYPES, **code_of_conduct.MEMORY_TYPES},
         plain=False,
     )

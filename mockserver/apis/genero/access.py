@@ -194,6 +194,9 @@ def admit(context: RequestContext) -> Refusal | None:
     return None
 
 
+MEMORY_TYPES: Final = {"tokens": dict[str, tuple[str, datetime]]}  # by token, its client and its end
+
+
 def fetch_token(context: RequestContext) -> Response:
     """Return a new token for a client id and secret, or 429 over the quota."""
     form = context.data if isinstance(context.data, dict) else {}

@@ -32,6 +32,9 @@ class LastPoll(NamedTuple):
     final: bool
 
 
+MEMORY_TYPES: Final = {"polls": dict[str, LastPoll], "largest": dict[str, datetime]}  # by job, and by client
+
+
 def precedence(job: Job) -> int:
     """Return the rank of a job among those of its tenant that are due at the same instant."""
     return RESOURCE_ORDER[job.variables["entity"]]

@@ -98,5 +98,6 @@ def api() -> Api:
         settings={"maxRecords": MAX_REQUEST_ITEMS},
         settings_schema=SETTINGS,
         laws=LAWS,
+        memory_types=scope.MEMORY_TYPES,
         plain=False,
     )

@@ -1,7 +1,7 @@
 """Clients, data sets, bearer tokens (RFC 6750), the initial records of a data set, and ids of new records."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final, NamedTuple, cast
 
@@ -76,6 +76,9 @@ def kind_of(context: RequestContext) -> ObjectType:
     found = object_types_of(context.api).at(context.variables["module"], context.variables["resources"])
     assert found is not None  # noqa: S101 - `scope` refuses requests that name none
     return found
+
+
+MEMORY_TYPES: Final = {"tokens": dict[str, datetime], "first": int}  # the end of each token, and the first id
 
 
 def fetch_token(context: RequestContext) -> Response:

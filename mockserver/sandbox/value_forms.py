@@ -1,0 +1,147 @@
+"""How single values are written in a snapshot, and read: instants, durations, bytes, numbers that JSON has not.
+
+Begin with `FORMS`. What cannot be written or read is a `SnapshotError`, with its place.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from math import isfinite
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import orjson
+
+from contracts.errors import MisuseError
+from contracts.messages import ABSENT, Absent
+from contracts.syntax.text import format_duration, parse_iso_duration, short, type_name
+
+
+class SnapshotError(MisuseError):
+    """A snapshot that cannot be written or restored; `where` is a JSON Pointer into it."""
+
+
+NONE_TYPE: Final = type(None)
+SCALARS: Final = frozenset((str, int, float, bool, NONE_TYPE))
+INT64: Final = range(-(2**63), 2**64)
+Read: TypeAlias = Callable[[Any], Any]
+
+
+class Form(NamedTuple):
+    """How values of a class are written; `tag` says which it is where no annotation does. `read` raises ValueError."""
+
+    tag: str
+    write: Callable[[Any], Any]
+    read: Read
+    meant: str
+
+
+@lru_cache(maxsize=4096)
+def instant_text(at: datetime) -> str:
+    """Return an instant as RFC 3339 text. Raises ValueError for one without a time zone."""
+    text = at.isoformat()
+    if at.tzinfo is None:
+        raise ValueError(f"the instant {text} has no time zone")
+    return f"{text[:-6]}Z" if text.endswith("+00:00") else text
+
+
+@lru_cache(maxsize=4096)
+def instant_of(text: str) -> datetime:
+    """Return the instant of RFC 3339 text. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(text)
+    return at
+
+
+def _duration_text(length: timedelta) -> str:
+    return f"-{format_duration(-length)}" if length < timedelta(0) else format_duration(length)
+
+
+def _duration(text: str) -> timedelta:
+    return -parse_iso_duration(text[1:]) if text.startswith("-") else parse_iso_duration(text)
+
+
+def _base64(content: bytes) -> str:
+    return b64encode(content).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return b64decode(text, validate=True)
+
+
+def content_form(content: bytes) -> dict[str, Any]:
+    """Return bytes as `json` where they are JSON that is written the same again, else as `text`, else as `base64`."""
+    if not content:
+        return {"text": ""}
+    try:
+        value = orjson.loads(content)
+        if orjson.dumps(value) == content:
+            return {"json": value}
+    except ValueError:
+        pass
+    try:
+        return {"text": content.decode()}
+    except ValueError:
+        return {"base64": _base64(content)}
+
+
+def content_of(form: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a form. Raises ValueError."""
+    ((kind, value),) = form.items()
+    if kind == "json":
+        return orjson.dumps(value)
+    if kind == "text":
+        return str(value).encode()
+    if kind == "base64":
+        return _bytes(value)
+    raise ValueError(kind)
+
+
+FORMS: Final[Mapping[type, Form]] = {
+    Absent: Form("$absent", lambda _: True, lambda _: ABSENT, "true"),
+    bytes: Form("$bytes", content_form, content_of, "an object with the member json, text or base64"),
+    datetime: Form("$instant", instant_text, instant_of, "an instant such as 2026-01-01T00:00:00Z"),
+    Decimal: Form("$decimal", str, Decimal, "a decimal number as text"),
+    float: Form("$float", repr, float, "inf, -inf or nan"),
+    int: Form("$integer", str, int, "an integer as text"),
+    str: Form(
+        "$text",
+        lambda text: _base64(text.encode("utf-8", "surrogatepass")),
+        lambda text: _bytes(text).decode("utf-8", "surrogatepass"),
+        "text as UTF-8 in base64",
+    ),
+    timedelta: Form("$duration", _duration_text, _duration, "a duration such as PT5M"),
+}
+
+
+def write_form(value: Any, form: Form, at: str) -> Any:
+    """Return how a value is written; `at` is its place. Raises SnapshotError."""
+    try:
+        return form.write(value)
+    except ValueError as error:
+        raise SnapshotError(f"{error}.", where=at) from None
+
+
+def read_form(data: Any, form: Form, at: str) -> Any:
+    """Return the value that is written in a form. Raises SnapshotError."""
+    try:
+        return form.read(data)
+    except (ArithmeticError, AttributeError, TypeError, ValueError):
+        raise wrong(data, form.meant, at) from None
+
+
+def is_json_scalar(value: Any) -> bool:
+    """Tell whether a text or a number can be written as JSON: no lone surrogate, infinity or huge integer."""
+    if type(value) is str:
+        return value.isascii() or not any("\ud800" <= one <= "\udfff" for one in value)
+    if type(value) is int:
+        return value in INT64
+    return type(value) is not float or isfinite(value)
+
+
+def wrong(data: Any, meant: str, at: str) -> SnapshotError:
+    """Return the error that a place must have something else."""
+    got = type_name(data) if isinstance(data, dict | list) else short(data)
+    return SnapshotError(f"it must be {meant}, not {got}.", where=at)
