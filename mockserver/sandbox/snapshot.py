@@ -232,10 +232,15 @@ def _valid(document: object) -> Any:
             where="/format",
             cure="Export the snapshot again, with this version of Bulkproof.",
         )
-    fault = next(PublishedSchema(schema()).faults(document, shown=""), None)
+    fault = next(_published().faults(document, shown=""), None)
     if fault is not None:
         raise SnapshotError(fault.fact, where=fault.pointer or "snapshot", cure=fault.cure)
     return document
+
+
+@cache
+def _published() -> PublishedSchema:
+    return PublishedSchema(schema())
 
 
 def _restored_clock(form: Mapping[str, Any], real: datetime) -> VirtualClock:

@@ -75,7 +75,7 @@ def shape_of(annotation: Any) -> Shape:
     return Shape(kind, inner, is_optional=kind is NONE_TYPE, is_fixed=kind is tuple and Ellipsis not in args)
 
 
-class Member(NamedTuple):
+class FieldForm(NamedTuple):
     """A field of a class: its name, the name of its member in JSON, its shape and default."""
 
     name: str
@@ -88,10 +88,10 @@ MEMBER_NAMES: Final = {"spooled_body": "body"}  # others are the field's in came
 
 
 @lru_cache(maxsize=256)
-def members_of(kind: type) -> tuple[Member, ...]:
+def members_of(kind: type) -> tuple[FieldForm, ...]:
     """Return the fields of a dataclass or a named tuple."""
     hints = get_type_hints(kind, localns=NAMED_ELSEWHERE)
-    return tuple(Member(name, _camel(name), shape_of(hints[name]), default) for name, default in _defaults(kind))
+    return tuple(FieldForm(name, _camel(name), shape_of(hints[name]), default) for name, default in _defaults(kind))
 
 
 NAMED_ELSEWHERE: Final[dict[str, Any]] = {"NearMiss": NearMiss}  # by annotations of modules that do not import it

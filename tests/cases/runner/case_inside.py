@@ -29,7 +29,7 @@ def served_by(case: Case) -> Step:
 
 def inside(case: Case) -> tuple[Server, str]:
     """Return a server of what `case` speaks to, and where it is mounted there."""
-    api = _api_of(case)
+    api = api_of(case)
     service = _service(api)
 
     def answer(method: str, target: str, headers: Pairs, body: bytes) -> Answer:
@@ -42,12 +42,13 @@ def inside(case: Case) -> tuple[Server, str]:
 @contextmanager
 def beside(case: Case) -> Iterator[tuple[Server, str]]:
     """Serve what `case` speaks to from a thread, for replies that break on their way; yield it, and its mount."""
-    api = _api_of(case)
+    api = api_of(case)
     with in_thread([api], Options(mode="frozen")) as running:
         yield over_http(running.url), api.mount
 
 
-def _api_of(case: Case) -> Api:
+def api_of(case: Case) -> Api:
+    """Return what a case speaks to, loaded."""
     step = served_by(case)
     return _api(step.rest if step.word == "api" else str(case.file.parent / step.rest))
 
