@@ -12,7 +12,20 @@ import click
 
 from mockserver import VERSION
 
-COMMANDS: Final = ("check", "data", "diff", "explain", "fuzz", "init", "lint", "mutants", "replay", "serve", "verdict")
+COMMANDS: Final = (
+    "check",
+    "data",
+    "diff",
+    "explain",
+    "fuzz",
+    "init",
+    "lint",
+    "mutants",
+    "replay",
+    "serve",
+    "snapshot",
+    "verdict",
+)
 ALIASES: Final = {"mock": "serve"}
 EXIT_MISUSE: Final = 2
 

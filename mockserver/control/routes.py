@@ -132,7 +132,7 @@ HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
         "listBugs",
         "streamEvents",
     ),
-    "state": ("listEntities", "listJobs", "reconcile"),
+    "state": ("getSnapshot", "getSnapshotSchema", "listEntities", "listJobs", "putSnapshot", "reconcile"),
 }
 
 

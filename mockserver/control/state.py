@@ -1,4 +1,4 @@
-"""Control requests about stored records and jobs; comparing a client's records with the stored ones (`reconcile`)."""
+"""Control requests about state: records, jobs, snapshots; comparing a client's records with the stored ones."""
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -11,6 +11,8 @@ from mockserver.api.model import Api, ApiState, ItemRun, RequestContext
 from mockserver.bulk.execution import populate_scope
 from mockserver.control.routes import ControlContext, RefusedError, instant
 from mockserver.sandbox.clock_control import JobView, jobs_of
+from mockserver.sandbox.snapshot import restore, schema, snapshot_of
+from mockserver.sandbox.value_forms import SnapshotError
 from mockserver.stores.interface import Collection, Key, Record, key_order
 
 
@@ -40,6 +42,32 @@ def list_jobs(control: ControlContext, context: RequestContext) -> Response:
 
 def _plan(view: JobView) -> list[dict[str, str]]:
     return [{"at": instant(at), "state": word} for at, word in view.changes()]
+
+
+def get_snapshot(control: ControlContext, context: RequestContext) -> Response:
+    """Return the whole state of the sandbox, after all that is due has run."""
+    sandbox = control.sandbox(context)
+    control.settle(sandbox, sandbox.now(context.now))
+    try:
+        return Response.of(200, snapshot_of(sandbox, context.now, journal=bool(context.query.get("journal"))))
+    except SnapshotError as error:
+        raise RefusedError(HTTPStatus.CONFLICT, str(error), kind="conflict") from None
+
+
+def put_snapshot(control: ControlContext, context: RequestContext) -> Response:
+    """Replace the whole state of the sandbox by that of a snapshot. Raises RefusedError, and changes nothing."""
+    sandbox = control.sandbox(context)
+    try:
+        restore(sandbox, context.data, context.now)
+    except SnapshotError as error:
+        raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
+    return Response.of(200, {"name": sandbox.name, "seed": sandbox.seed})
+
+
+def get_snapshot_schema(control: ControlContext, context: RequestContext) -> Response:
+    """Return the JSON Schema of snapshots."""
+    del control, context
+    return Response.of(200, schema(), media_type="application/schema+json")
 
 
 def list_entities(control: ControlContext, context: RequestContext) -> Response:

@@ -1,6 +1,7 @@
 """The server without its sockets: the served APIs, their sandboxes, and routing. Begin with `Service`."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -9,10 +10,10 @@ from functools import cached_property, partial
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
 from contracts.errors import MisuseError
 from contracts.messages import Headers, Request, Response
-from contracts.syntax.json_text import MAX_BODY_DEPTH
 from contracts.syntax.text import merge_patch
 from mockserver.api.model import Api, Refusal, problem
 from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS
@@ -27,15 +28,23 @@ from mockserver.http.request_reading import RequestTarget, read_target
 from mockserver.http.turns import Turns
 from mockserver.journal.journal import JournalEntry
 from mockserver.sandbox import sandboxes
-from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, MAX_SANDBOXES, Sandbox, Sandboxes, SandboxTemplate
+from mockserver.sandbox.sandboxes import (
+    DEFAULT_SANDBOX,
+    MAX_SANDBOXES,
+    MAX_SNAPSHOT_DEPTH,
+    Sandbox,
+    Sandboxes,
+    SandboxTemplate,
+)
 from mockserver.scenarios.loading import Catalogue
 
 CONTROL_PATH: Final = "/_sandbox"
 SANDBOXES_PATH: Final = f"{CONTROL_PATH}/sandboxes"
+SNAPSHOT_PATH: Final = re.compile(f"{SANDBOXES_PATH}/[^/]+/snapshot")
+MAX_SNAPSHOT_BYTES: Final = 256 * 1024 * 1024  # of a snapshot that is put: about a million records
 LONG_BODY_BYTES: Final = 64 * 1024  # of a body whose request is served in slices
 METRICS_PATH: Final = "/metrics"
 HEALTH_PATH: Final = f"{CONTROL_PATH}/health"
-CONTROL_EXTRA_DEPTH: Final = 8  # maximum nesting of a control request around records
 DOCUMENT_PATH: Final = "/openapi.json"
 LINK_FIELDS: Final = frozenset(("content-location", "location", "operation-location"))
 _log: Final = logging.getLogger("bulkproof")
@@ -74,8 +83,15 @@ class Destination(NamedTuple):
     prefix: str = ""
 
     @property
+    def is_snapshot(self) -> bool:
+        """Tell whether it is the snapshot of a sandbox."""
+        return self.api.name == CONTROL_NAME and SNAPSHOT_PATH.fullmatch(self.target.path) is not None
+
+    @property
     def body_limit(self) -> int:
         """Return the maximum size of the body, in bytes."""
+        if self.is_snapshot:
+            return MAX_SNAPSHOT_BYTES
         limit: int = self.sandbox.settings["limits"]["bodyBytes"]
         return limit
 
@@ -194,13 +210,17 @@ class Service:
         return self.turns.are_free or (method == "GET" and not place.target.path.startswith(SANDBOXES_PATH))
 
     def turn(self, place: Destination) -> AbstractAsyncContextManager[None]:
-        """Return what waits for a request's turn."""
+        """Return what waits for a request's turn; a snapshot concerns its sandbox alone."""
+        if place.is_snapshot:
+            name = unquote(place.target.path.split("/")[-2])
+            found = next((one for one in self.sandboxes if one.name == name), None)
+            return self.turns.of_all() if found is None else self.turns.of(found)
         return self.turns.of_all() if place.api.name == CONTROL_NAME else self.turns.of(place.sandbox)
 
     def takes_long(self, place: Destination, size: int, real: datetime) -> bool:
-        """Tell whether a request is served in slices: its body has many bytes, or jobs are due."""
+        """Tell whether a request is served in slices: its body has many bytes, jobs are due, it is a snapshot."""
         if place.api.name == CONTROL_NAME:
-            return False
+            return place.is_snapshot
         state = place.sandbox.api_states.get(place.api.name)
         due = None if state is None else state.jobs.next_due()
         return size >= LONG_BODY_BYTES or (due is not None and due <= place.sandbox.now(real))
@@ -353,9 +373,7 @@ def _is_control(path: str) -> bool:
 
 def _control_template(control: Api, metrics: Metrics) -> SandboxTemplate:
     """Return the template of the sandbox behind the control API: it counts requests and keeps no journal."""
-    own = merge_patch(
-        sandboxes.DEFAULT_SETTINGS, {"limits": {"journalExchanges": 0, "depth": MAX_BODY_DEPTH + CONTROL_EXTRA_DEPTH}}
-    )
+    own = merge_patch(sandboxes.DEFAULT_SETTINGS, {"limits": {"journalExchanges": 0, "depth": MAX_SNAPSHOT_DEPTH}})
     return SandboxTemplate(
         apis={control.name: control}, settings=own, on_exchange=metrics.tell, allows_preferences=False
     )

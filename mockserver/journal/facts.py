@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 
 MARK_TYPECODE: Final = "q"
+MARK_BYTES: Final = 8
 SORTED_JSON: Final = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
 
 
@@ -49,22 +51,26 @@ def unpack(packed: bytes) -> list[str]:
     return list(map(str, orjson.loads(packed))) if packed else []
 
 
-def marks_of(values: Sequence[object], salt: int) -> bytes:
-    """Return a 64-bit hash of each JSON value, packed, combined with `salt`.
+def marks_of(values: Sequence[object], salt: bytes) -> bytes:
+    """Return a 64-bit hash of each JSON value, packed, combined with that of `salt`.
 
-    Equal content has equal hashes within one process, in any order of members.
+    Equal content has equal hashes, in any order of members; they are the same in every process.
     """
     try:
-        marks = array(MARK_TYPECODE, map(hash, map(SORTED_JSON, values)))
+        marks = list(map(_mark, map(SORTED_JSON, values)))
     except TypeError:
-        marks = array(MARK_TYPECODE, map(hash, map(dumped, values)))
-    return _salted(marks, array(MARK_TYPECODE, [salt]) * len(marks))
+        marks = list(map(_mark, map(dumped, values)))
+    return _salted(b"".join(marks), _mark(salt) * len(marks))
 
 
-def _salted(marks: "array[int]", salt: "array[int]") -> bytes:
+def _mark(content: bytes) -> bytes:
+    return blake2b(content, digest_size=MARK_BYTES).digest()
+
+
+def _salted(marks: bytes, salt: bytes) -> bytes:
     """Return marks with every bit changed that is set in their salt, all in one go."""
-    both = int.from_bytes(marks.tobytes()) ^ int.from_bytes(salt.tobytes())
-    return both.to_bytes(len(marks) * marks.itemsize)
+    both = int.from_bytes(marks) ^ int.from_bytes(salt)
+    return both.to_bytes(len(marks))
 
 
 def marks_in(packed: bytes) -> Sequence[int]:
@@ -150,7 +156,8 @@ def _contents(context: "RequestContext", plan: BulkPlan, raws: Sequence[object])
         "has_duplicate_keys": bulk.key.by == "client" and len(set(map(str, keys))) < len(keys),
         "keys": pack(keys),
         "marks": marks_of(
-            _without_client_key(bulk, raws), hash((name, *(dumped(locate(context, at)) for at in bulk.items.shared)))
+            _without_client_key(bulk, raws),
+            b"\n".join([name.encode(), *(dumped(locate(context, at)) for at in bulk.items.shared)]),
         ),
         "deleted_keys": pack(_deleted_keys(bulk.effect.tombstone, keys, raws)) if keys else b"",
         "referenced_keys": b"" if resource is None else _referenced_keys(resource, bulk, raws),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 MEBIBYTE: Final = 1024 * 1024
+MAX_SNAPSHOT_DEPTH: Final = MAX_BODY_DEPTH + 32  # bodies lie deep in a snapshot
 DEFAULT_SETTINGS: Final[Mapping[str, Any]] = {
     "auth": "open",
     "conduct": "observe",

@@ -21,6 +21,7 @@ from contracts.errors import ScenarioError
 from contracts.openapi.validation import validate_value
 from contracts.schemas.published import PublishedSchema
 from contracts.schemas.schema_set import SchemaSet
+from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import did_you_mean, escape, format_duration, listed, parse_iso_duration
 from mockserver.api.model import Api, ApiState
 from mockserver.bulk.idempotency import IdempotencyRecord
@@ -30,7 +31,14 @@ from mockserver.domain.clock_and_ids import IdSource, VirtualClock
 from mockserver.domain.jobs import JobRegistry
 from mockserver.domain.slices import breathe
 from mockserver.domain.values import Outcome
-from mockserver.sandbox.sandboxes import MAX_INSTANT, MIN_INSTANT, Sandbox, default_settings, settings_schema
+from mockserver.sandbox.sandboxes import (
+    MAX_INSTANT,
+    MAX_SNAPSHOT_DEPTH,
+    MIN_INSTANT,
+    Sandbox,
+    default_settings,
+    settings_schema,
+)
 from mockserver.sandbox.value_codec import ValueCodec, members_of
 from mockserver.sandbox.value_forms import SnapshotError, instant_of, instant_text
 from mockserver.scenarios.loading import load
@@ -88,6 +96,20 @@ def snapshot_of(sandbox: Sandbox, real: datetime, *, journal: bool = False) -> d
 def snapshot_text(document: Mapping[str, Any]) -> bytes:
     """Return a snapshot as it is kept in a repository: indented, and with a final line feed."""
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def read_snapshot(file: Path) -> dict[str, Any]:
+    """Return the document of a file. Raises SnapshotError when it cannot be read, or is no JSON object."""
+    try:
+        found = read_json(file.read_bytes(), max_depth=MAX_SNAPSHOT_DEPTH)
+    except OSError as error:
+        raise SnapshotError(f"cannot be read: {error.strerror}.", where=str(file)) from None
+    if isinstance(found, JsonFault):
+        place = f"{file}, line {found.line}, column {found.column}"
+        raise SnapshotError(f"{found.detail.rstrip('.')}.", where=place)
+    if not isinstance(found, dict):
+        raise SnapshotError("it must be a snapshot, a JSON object.", where=str(file))
+    return found
 
 
 def _clock(sandbox: Sandbox, real: datetime) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from mockserver.testing.expectations import Expectation, condition
 from mockserver.testing.stored_records import StoredRecordReader, StoredRecords, unlike
 from mockserver.testing.transports import CONTROL_PATH, ClockControl, LocalTransport, RemoteTransport, Transport, ask
 
+EXPECTATION: Final = "expectation-"  # and its number: the name of the scenario that it is
+EXPECTATION_NAME: Final = re.compile(EXPECTATION + r"[0-9]{1,9}", re.ASCII)
+
 
 class Bulkproof:
     """One sandbox. Each served API is an attribute: `bulkproof.onkey`, `bulkproof.genero`.
@@ -51,7 +54,7 @@ class Bulkproof:
     def expect(self, operation: str | Sequence[str] | None = None, **when: Any) -> Expectation:
         """Return an expectation on requests of an operation of any API; see `Mock.expect`."""
         return Expectation(
-            f"expectation-{next(self._numbers)}", condition({"operation": operation, **when}), self._begin
+            f"{EXPECTATION}{next(self._numbers)}", condition({"operation": operation, **when}), self._begin
         )
 
     def scenario(self, *scenarios: str | Mapping[str, Any] | Path) -> None:
@@ -87,6 +90,21 @@ class Bulkproof:
         active = [_without_use_counts(one) for one in self._ask("GET", "scenarios")["scenarios"]]
         self._ask("POST", "reset", {"seed": seed})
         self._ask("PUT", "scenarios", {"scenarios": active})
+
+    def load(self, snapshot: str | Path | Mapping[str, Any]) -> None:
+        """Give the sandbox the state of a snapshot, a file or a document; what it was before is gone."""
+        from mockserver.sandbox.snapshot import read_snapshot  # noqa: PLC0415 - only files need it
+
+        document = snapshot if isinstance(snapshot, Mapping) else read_snapshot(Path(snapshot))
+        self._ask("PUT", "snapshot", document)
+        names = [one["name"] for one in self._ask("GET", "scenarios")["scenarios"]]
+        taken = [int(name[len(EXPECTATION) :]) for name in names if EXPECTATION_NAME.fullmatch(name)]
+        self._numbers = count(max(taken, default=0) + 1)
+
+    def snapshot(self, *, journal: bool = False) -> dict[str, Any]:
+        """Return the state of the sandbox as a document, for `load`; with its exchanges if `journal` says so."""
+        found: dict[str, Any] = self._ask("GET", f"snapshot?journal={str(journal).lower()}")
+        return found
 
     def reset(self) -> None:
         """Reset state, journal, scenarios, settings and clock."""

@@ -77,10 +77,14 @@ class LocalTransport:
 
 @dataclass(frozen=True, slots=True)
 class RemoteTransport:
-    """Sends requests to a server in another process, such as the one that `bulkproof mutants` starts."""
+    """Sends requests to a server in another process, such as the one that `bulkproof mutants` starts.
+
+    `cure` is what to do when it does not respond.
+    """
 
     url: str
     token: str = ""
+    cure: str = "Check BULKPROOF_URL."
 
     def send(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         """Return the status code and the JSON value of the response. Raises MisuseError: no response."""
@@ -88,9 +92,9 @@ class RemoteTransport:
         try:
             return self._sent(method, path, body, headers)
         except (OSError, HTTPException) as error:
-            raise MisuseError(
-                f"no Bulkproof server responds at {self.url}: {error}.", cure="Check BULKPROOF_URL."
-            ) from None
+            raise MisuseError(f"no Bulkproof server responds at {self.url}: {error}.", cure=self.cure) from None
+        except ValueError:
+            raise MisuseError(f"the server at {self.url} is not Bulkproof's.", cure=self.cure) from None
 
     def _sent(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, Any]:
         parts = urlsplit(self.url)

@@ -1,9 +1,7 @@
 """Snapshots: what is restored answers as the original does, and is written as it was."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -13,7 +11,6 @@ from case_text import Case, read_cases
 
 from contracts.messages import Headers
 from mockserver.http.service import Options, Service
-from mockserver.sandbox.sandboxes import Sandbox
 from mockserver.sandbox.snapshot import restore, snapshot_of, snapshot_text
 
 CASES_FOLDER = Path(__file__).parents[2] / "cases"

@@ -1,0 +1,97 @@
+"""`bulkproof snapshot`: write the whole state of a sandbox of a running server to a file, and put it back."""
+
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from mockserver.cli.options import Command
+
+if TYPE_CHECKING:
+    from mockserver.testing.transports import RemoteTransport
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+SERVER_OPTIONS: Final = (
+    click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="URL of the server."),
+    click.option(
+        "--control-token",
+        default="",
+        metavar="TOKEN",
+        envvar="BULKPROOF_CONTROL_TOKEN",
+        show_envvar=True,
+        help="The server's control token.",
+    ),
+)
+
+
+def server_options(command: Decorated) -> Decorated:
+    """Add the options of the server that a command speaks to: url, control_token."""
+    return reduce(lambda made, option: option(made), reversed(SERVER_OPTIONS), command)
+
+
+@click.group()
+def snapshot() -> None:
+    """Write the state of a sandbox to a file, and put it back.
+
+    A snapshot is one JSON document: records, jobs, clock, scenarios, settings, ids and tokens. Its form is in the
+    documentation of the sandbox. Exit code: 0 done, 2 refused.
+    """
+
+
+@snapshot.command(name="export", cls=Command)
+@click.argument("name", default="default")
+@server_options
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
+)
+@click.option("--journal", is_flag=True, help="Include the recorded exchanges, for later verdicts.")
+def export_snapshot(*, name: str, url: str, control_token: str, output: Path | None, journal: bool) -> None:
+    """Write the state of the sandbox NAME, by default that of `default`; its tokens are part of it."""
+    from contracts.errors import MisuseError
+    from mockserver.sandbox.snapshot import snapshot_text
+    from mockserver.testing.transports import ask
+
+    query = "?journal=true" if journal else ""
+    text = snapshot_text(ask(_server(url, control_token), "GET", f"{_path(name)}{query}"))
+    if output is None:
+        click.echo(text.decode(), nl=False)
+        return
+    try:
+        output.write_bytes(text)
+    except OSError as error:
+        raise MisuseError(
+            f"cannot write {output}: {error.strerror}.", cure="Choose another file with --output."
+        ) from None
+
+
+@snapshot.command(name="import", cls=Command)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@server_options
+@click.option("--sandbox", help="Name of the sandbox; by default the one that was exported.")
+def import_snapshot(*, file: Path, url: str, control_token: str, sandbox: str | None) -> None:
+    """Replace the state of a sandbox by that of a snapshot; the sandbox is made when there is none."""
+    from mockserver.sandbox.snapshot import read_snapshot
+    from mockserver.testing.transports import ask
+
+    document = read_snapshot(file)
+    name = str(document.get("sandbox", "default")) if sandbox is None else sandbox
+    told = ask(_server(url, control_token), "PUT", _path(name), document)
+    click.echo(f"{url.rstrip('/')}/@{told['name']} has the state of {file}.")
+
+
+def _path(name: str) -> str:
+    from urllib.parse import quote
+
+    return f"/sandboxes/{quote(name, safe='')}/snapshot"
+
+
+def _server(url: str, token: str) -> "RemoteTransport":
+    from contracts.errors import MisuseError
+    from mockserver.testing.transports import RemoteTransport
+
+    if not url.startswith(("http://", "https://")):
+        raise MisuseError(f"'{url}' is not the URL of a server.", cure="It must start with http:// or https://.")
+    cure = "Start one with `bulkproof serve`, or give its URL with --url."
+    return RemoteTransport(url.rstrip("/"), token, cure)
