@@ -60,7 +60,7 @@ LOOSE_MODULES = {  # modules beside the folders of a package: its public face
     "mockserver": {"__main__", "pytest_plugin"},
 }
 MAX_MODULES = (
-    341  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
+    342  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
     # answers of plain documents (6), items as text, items as HTTP requests (2), references between items (2),
     # raw items, items written as HTTP requests, idempotency keys (2), limits, members of x-bulk that are not served,
     # presets, words of bulk paths, x-bulk in words, `explain`,
@@ -78,7 +78,7 @@ MAX_MODULES = (
     # who may do what (3: places apart, isolation, credentials), quotas, normalisation,
     # records written by columns, columns of items, connections of HTTP/1.1,
     # what is kept of a message, long work in slices, turns of calls, who may call the control API,
-    # snapshots (5: the document, its journal, typed values, single values, the command)
+    # snapshots (6: the document, an API in it, its journal, typed values, single values, the command),
 )
 MAX_MODULES_OF_A_FOLDER = 20
 MAX_LINES = 400

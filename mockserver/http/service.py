@@ -41,7 +41,7 @@ from mockserver.scenarios.loading import Catalogue
 CONTROL_PATH: Final = "/_sandbox"
 SANDBOXES_PATH: Final = f"{CONTROL_PATH}/sandboxes"
 SNAPSHOT_PATH: Final = re.compile(f"{SANDBOXES_PATH}/[^/]+/snapshot")
-MAX_SNAPSHOT_BYTES: Final = 256 * 1024 * 1024  # of a snapshot that is put: about a million records
+MAX_SNAPSHOT_BYTES: Final = 64 * 1024 * 1024  # of a snapshot that is put: some 300,000 records, read in one go
 LONG_BODY_BYTES: Final = 64 * 1024  # of a body whose request is served in slices
 METRICS_PATH: Final = "/metrics"
 HEALTH_PATH: Final = f"{CONTROL_PATH}/health"

@@ -5,13 +5,9 @@ published in `snapshot.schema.json`. After `restore(snapshot_of(sandbox))` every
 byte. The same state gives the same document. Its clock goes on from the instant of the snapshot.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cache
-from heapq import heapify
-from math import isfinite
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,46 +19,24 @@ from contracts.schemas.published import PublishedSchema
 from contracts.schemas.schema_set import SchemaSet
 from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import did_you_mean, escape, format_duration, listed, parse_iso_duration
-from mockserver.api.model import Api, ApiState
-from mockserver.bulk.idempotency import IdempotencyRecord
-from mockserver.bulk.item_keys import KeptItem
-from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import IdSource, VirtualClock
-from mockserver.domain.jobs import JobRegistry
-from mockserver.domain.slices import breathe
-from mockserver.domain.values import Outcome
+from mockserver.sandbox.api_snapshot import api_form, restored_api
 from mockserver.sandbox.sandboxes import (
     MAX_INSTANT,
     MAX_SNAPSHOT_DEPTH,
     MIN_INSTANT,
     Sandbox,
-    default_settings,
     settings_schema,
+    with_defaults,
 )
-from mockserver.sandbox.value_codec import ValueCodec, members_of
 from mockserver.sandbox.value_forms import SnapshotError, instant_of, instant_text
 from mockserver.scenarios.loading import load
-from mockserver.stores.interface import Collection, Key, Record, key_order
-from mockserver.stores.memory import MemoryStore
-from mockserver.stores.spooled_bodies import Spool
 
 if TYPE_CHECKING:
     from mockserver.scenarios.model import Scenario
 
 FORMAT: Final = 1  # the version of the document's form
 SCHEMA_FILE: Final = Path(__file__).parent / "snapshot.schema.json"
-RECORDS_STEP: Final = 500  # records between two places where work may pause
-PLAIN: Final = frozenset((str, int, float, bool, type(None)))
-MEMORY_TYPES: Final[Mapping[str, Any]] = {
-    "idempotency": dict[tuple[str, ...], IdempotencyRecord],
-    "idempotency/items": dict[tuple[str, ...], KeptItem],
-    "imagined": dict[tuple[Collection, Key], bool],
-    "quota": dict[tuple[str, str, timedelta, str], list[tuple[datetime, int]]],
-    "bugs/early": dict[str, Sequence[Outcome]],
-}
-"""What is kept in `ApiState.memory` for every API, by kind."""
-EXPIRING: Final = list[tuple[datetime, int, str, object]]
-OF_JOBS: Final = tuple(one.said for one in members_of(JobRegistry))
 
 
 @cache
@@ -84,7 +58,7 @@ def snapshot_of(sandbox: Sandbox, real: datetime, *, journal: bool = False) -> d
         "clock": _clock(sandbox, real),
         "settings": _settings(sandbox),
         "scenarios": _scenarios(sandbox),
-        "apis": {name: _api(sandbox.template.apis[name], state) for name, state in sandbox.api_states.items()},
+        "apis": {name: api_form(sandbox.template.apis[name], state) for name, state in sandbox.api_states.items()},
     }
     if journal:
         from mockserver.sandbox.journal_snapshot import journal_form  # noqa: PLC0415 - fixtures have no journal
@@ -144,73 +118,6 @@ def _scenarios(sandbox: Sandbox) -> dict[str, Any]:
     }
 
 
-def _api(api: Api, state: ApiState) -> dict[str, Any]:
-    at, codec = f"/apis/{escape(api.name)}", ValueCodec(api.contract.resources, state.spool)
-    types = {**MEMORY_TYPES, **api.memory_types}
-    jobs = state.jobs
-    registry = replace(
-        jobs,
-        due_queue=sorted(one for one in jobs.due_queue if one[3] in jobs.unfinished),
-        expiry_queue=sorted(jobs.expiry_queue),
-    )
-    form = {
-        "counters": dict(sorted(state.ids.counters.items())),
-        "populated": sorted(state.populated),
-        "records": _records(state.store, f"{at}/records"),
-        **codec.write(registry, JobRegistry, at),
-        "memory": {
-            kind: codec.write(value, types.get(kind, object), f"{at}/memory/{escape(kind)}")
-            for kind, value in state.memory.items()
-        },
-        "expiring": codec.write(sorted(state.expiring, key=itemgetter(0, 1)), EXPIRING, f"{at}/expiring"),
-        "remembered": state.remember_count,
-    }
-    return {"created": instant_text(state.created), **{name: one for name, one in form.items() if one}}
-
-
-def _records(store: Any, at: str) -> dict[str, dict[str, list[Any]]]:
-    """Return the records by scope and resource, in the order of their keys."""
-    found: dict[str, dict[str, list[Any]]] = {}
-    for collection in sorted(store.collections()):
-        rows = sorted(store.scan(collection), key=key_order)
-        place = f"{at}/{escape(collection.scope)}/{escape(collection.resource)}"
-        found.setdefault(collection.scope, {})[collection.resource] = _rows(rows, place)
-    return found
-
-
-def _rows(rows: list[Record], at: str) -> list[dict[str, Any]]:
-    written: list[dict[str, Any]] = []
-    for n, (key, version, deleted, body, created, modified) in enumerate(rows):
-        if not n % RECORDS_STEP:
-            breathe()
-        if not _is_json(body):
-            raise SnapshotError(
-                "the record has a value that is not JSON.",
-                where=f"{at}/{n}/body",
-                cure="Store texts, numbers, true, false, null, lists and dicts.",
-            )
-        row = {"key": key, "version": version, "created": instant_text(created), "modified": instant_text(modified)}
-        written.append({**row, "deleted": True, "body": body} if deleted else {**row, "body": body})
-    return written
-
-
-def _is_json(value: Any) -> bool:
-    """Tell whether a value is a JSON value."""
-    kind = type(value)
-    if kind is float:
-        return isfinite(value)
-    if kind in PLAIN:
-        return True
-    if kind is dict:
-        inner, is_fit = value.values(), set(map(type, value)) <= {str}
-    else:
-        inner, is_fit = value, kind is list
-    if not is_fit:
-        return False
-    kinds = set(map(type, inner))
-    return (kinds <= PLAIN and float not in kinds) or all(map(_is_json, inner))
-
-
 def restore(sandbox: Sandbox, document: object, real: datetime) -> None:
     """Put the state of a snapshot into a sandbox; its clock goes on at the real time `real`.
 
@@ -227,7 +134,7 @@ def restore(sandbox: Sandbox, document: object, real: datetime) -> None:
     settings = _restored_settings(sandbox, given["settings"])
     scenarios = _restored_scenarios(given["scenarios"]["active"])
     states = {
-        name: _restored_api(apis[name], one, IdSource(seed=given["seed"]), settings, sandbox.template.spool)
+        name: restored_api(apis[name], one, IdSource(seed=given["seed"]), settings, sandbox.template.spool)
         for name, one in given["apis"].items()
     }
     entries = None
@@ -278,9 +185,8 @@ def _restored_clock(form: Mapping[str, Any], real: datetime) -> VirtualClock:
 
 
 def _restored_settings(sandbox: Sandbox, form: Mapping[str, Any]) -> dict[str, Any]:
-    usual = {api.name: dict(api.settings) for api in sandbox.apis if api.settings}
-    whole = {name: {**usual[name], **value} if name in usual else value for name, value in form.items()}
-    settings = {**default_settings(sandbox.apis), **whole}
+    usual = {api.name: api.settings for api in sandbox.apis if api.settings}
+    settings = with_defaults({**usual, **form}, sandbox.template.settings)
     report = validate_value(SchemaSet({"settings:": settings_schema(sandbox.apis)}).schema("settings:#"), settings)
     if report:
         first = report.violations[0]
@@ -308,88 +214,3 @@ def _play_on(sandbox: Sandbox, scenarios: "list[Scenario]", form: Mapping[str, A
         for counts, times in ((player.times_matched, one["matched"]), (player.times_applied, one["applied"])):
             if times:
                 counts[place] = times
-
-
-def _restored_api(api: Api, form: Mapping[str, Any], ids: IdSource, settings: dict[str, Any], spool: Spool) -> ApiState:
-    at, codec = f"/apis/{escape(api.name)}", ValueCodec(api.contract.resources, spool)
-    types = {**MEMORY_TYPES, **api.memory_types}
-    expiring = codec.read(form.get("expiring", []), EXPIRING, f"{at}/expiring")
-    heapify(expiring)
-    return ApiState(
-        store=_restored_store(api, form.get("records", {}), f"{at}/records"),
-        ids=replace(ids, counters=dict(form.get("counters", {}))),
-        settings=settings,
-        jobs=_restored_jobs(api, codec, {name: form[name] for name in OF_JOBS if name in form}, at),
-        memory={
-            kind: codec.read(value, types.get(kind, object), f"{at}/memory/{escape(kind)}")
-            for kind, value in form.get("memory", {}).items()
-        },
-        populated=set(form.get("populated", ())),
-        spool=spool,
-        created=_instant(form["created"], f"{at}/created"),
-        expiring=expiring,
-        remember_count=form.get("remembered", 0),
-    )
-
-
-def _instant(text: str, at: str) -> datetime:
-    try:
-        return instant_of(text)
-    except ValueError:
-        raise SnapshotError("it must be an instant such as 2026-01-01T00:00:00Z.", where=at) from None
-
-
-def _restored_jobs(api: Api, codec: ValueCodec, form: Any, at: str) -> JobRegistry:
-    registry: JobRegistry = codec.read(form, JobRegistry, at)
-    plans = prepared(api).plans
-    for name, job in registry.jobs.items():
-        place = f"{at}/jobs/{escape(name)}"
-        if job.id != name:
-            raise SnapshotError(f"the job must have the id '{name[:80]}'.", where=f"{place}/id")
-        if job.operation not in plans:
-            cure = f"It has {listed(plans)}." if plans else ""
-            fact = f"the contract has no bulk operation '{job.operation[:80]}'."
-            raise SnapshotError(fact, where=f"{place}/operation", cure=cure)
-    queues = {
-        "dueQueue": [one[3] for one in registry.due_queue],
-        "unfinished": registry.unfinished,
-        "results": registry.results,
-    }
-    for word, names in queues.items():
-        unknown = next((name for name in names if name not in registry.jobs), None)
-        if unknown is not None:
-            raise SnapshotError(f"there is no job '{unknown[:80]}'.", where=f"{at}/{word}")
-    heapify(registry.due_queue)
-    heapify(registry.expiry_queue)
-    return registry
-
-
-def _restored_store(api: Api, form: Mapping[str, Any], at: str) -> MemoryStore:
-    store = MemoryStore(prepared(api).indexes)
-    for scope, kinds in form.items():
-        for kind, rows in kinds.items():
-            place = f"{at}/{escape(scope)}/{escape(kind)}"
-            records = _restored_rows(rows, place)
-            store.table(Collection(scope, kind))
-            for first in range(0, len(records), RECORDS_STEP):
-                some = records[first : first + RECORDS_STEP]
-                store.put_all(Collection(scope, kind), some, [None] * len(some))
-                breathe()
-    return store
-
-
-def _restored_rows(rows: list[dict[str, Any]], at: str) -> list[Record]:
-    records: list[Record] = []
-    keys: set[Key] = set()
-    for n, row in enumerate(rows):
-        if not n % RECORDS_STEP:
-            breathe()
-        try:
-            born, changed = instant_of(row["created"]), instant_of(row["modified"])
-        except ValueError:
-            raise SnapshotError("it must have instants such as 2026-01-01T00:00:00Z.", where=f"{at}/{n}") from None
-        keys.add(row["key"])
-        if len(keys) == n:
-            raise SnapshotError(f"the key {row['key']!r} was there before.", where=f"{at}/{n}/key")
-        records.append(Record(row["key"], row["version"], row.get("deleted", False), row["body"], born, changed))
-    return records

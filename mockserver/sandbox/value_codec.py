@@ -42,7 +42,7 @@ from mockserver.stores.spooled_bodies import Spool, SpooledBody
 class Shape(NamedTuple):
     """What an annotation says: a class with the shapes `inner` to it, `object` where it does not decide.
 
-    `words` are the values of a Literal. `is_fixed`: a tuple has one shape for each of its places.
+    `words` are the values of a Literal, or the classes of a union. `is_fixed`: a tuple has one shape for each place.
     """
 
     kind: Any
@@ -65,7 +65,7 @@ def shape_of(annotation: Any) -> Shape:
     kind, args = get_origin(annotation) or annotation or NONE_TYPE, get_args(annotation)
     if kind in UNIONS:
         some = [one for one in args if one is not NONE_TYPE]
-        only = shape_of(some[0]) if len(some) == 1 else ANY
+        only = shape_of(some[0]) if len(some) == 1 else Shape(object, words=tuple(shape_of(one).kind for one in some))
         return only._replace(is_optional=only.is_optional or len(some) < len(args))
     if kind is Literal:
         return Shape(Literal, words=args)
@@ -226,6 +226,8 @@ class ValueCodec:
             return None
         if type(data) is dict and len(data) == 1 and shape.kind not in LISTS and next(iter(data))[:1] == "$":
             return self._read_tagged(data, shape, at)
+        if shape.kind is object and shape.words and type(data) not in shape.words:
+            raise wrong(data, _meant(shape), at)
         return self._readers.get(shape.kind, ValueCodec._read_class_of)(self, data, shape, at)
 
     def _read_scalar(self, data: Any, shape: Shape, at: str) -> Any:
@@ -249,7 +251,7 @@ class ValueCodec:
 
     def _read_list(self, data: Any, shape: Shape, at: str) -> Any:
         if type(data) is not list:
-            raise wrong(data, "a list", at)
+            raise wrong(data, "an array", at)
         inner = shape.inner or (ANY,)
         if shape.is_fixed and len(inner) != len(data):
             raise SnapshotError(f"it must have {len(inner)} elements, not {len(data)}.", where=at)
@@ -268,13 +270,14 @@ class ValueCodec:
     def _read_tagged(self, data: dict[str, Any], shape: Shape, at: str) -> Any:
         ((tag, inner),) = data.items()
         at = f"{at}/{tag}"
-        if tag == "$map" and (shape.kind is object or shape.kind in MAPS):
+        if tag == "$map" and (shape.kind in MAPS or (shape.kind is object and not shape.words)):
             return self._read_pairs(inner, shape, at)
         kind = TAGS.get(tag)
         if kind is None:
             raise SnapshotError(f"'{tag[:80]}' names no kind of value.", where=at)
         found = self._read_class(inner, kind, at)
-        if shape.kind is not object and not (isinstance(shape.kind, type) and issubclass(kind, shape.kind)):
+        wanted = (shape.words or (object,)) if shape.kind is object else (shape.kind,)
+        if not any(isinstance(one, type) and issubclass(kind, one) for one in wanted):
             raise SnapshotError(f"it must be {_meant(shape)}, not '{tag[:80]}'.", where=at)
         return found
 
@@ -284,7 +287,7 @@ class ValueCodec:
         try:
             return dict(pairs)
         except TypeError:
-            raise SnapshotError("a key must be a text, a number, or a tuple of such.", where=at) from None
+            raise SnapshotError("a key must be a string, a number, or a tuple of such.", where=at) from None
 
     def _read_class_of(self, data: Any, shape: Shape, at: str) -> Any:
         return self._read_class(data, shape.kind, at)
@@ -307,13 +310,13 @@ class ValueCodec:
             return kind(self._read_list(data, Shape(list), at))
         except TypeError:
             raise SnapshotError(
-                "each element of a set must be a text, a number, or a tuple of such.", where=at
+                "each element of a set must be a string, a number, or a tuple of such.", where=at
             ) from None
 
     def _named_resource(self, data: Any, at: str) -> Resource:
         if data == "":
             return NO_RESOURCE
-        if data not in self._resources:
+        if type(data) is not str or data not in self._resources:
             raise SnapshotError(
                 f"the contract has no resource {short(data)}.", where=at, cure=f"It has {listed(self._resources)}."
             )
@@ -367,11 +370,15 @@ TAGS: Final[Mapping[str, Any]] = {
 
 
 def _meant(shape: Shape) -> str:
+    if shape.kind is object and shape.words:
+        return listed(dict.fromkeys(_meant(Shape(one)) for one in shape.words), "or")
     kind = shape.kind
-    return KIND_WORDS.get(kind) or (FORMS[kind].meant if kind in FORMS else "a list" if kind in LISTS else "an object")
+    return KIND_WORDS.get(kind) or (
+        FORMS[kind].meant if kind in FORMS else "an array" if kind in LISTS else "an object"
+    )
 
 
-KIND_WORDS: Final = {str: "a text", int: "an integer", float: "a number", bool: "true or false", NONE_TYPE: "null"}
+KIND_WORDS: Final = {str: "a string", int: "an integer", float: "a number", bool: "true or false", NONE_TYPE: "null"}
 
 
 def _unwritable(value: object, at: str) -> SnapshotError:

@@ -15,7 +15,7 @@ import orjson
 
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Absent
-from contracts.syntax.text import format_duration, parse_iso_duration, short, type_name
+from contracts.syntax.text import format_duration, parse_iso_duration, short, type_name, with_article
 
 
 class SnapshotError(MisuseError):
@@ -103,9 +103,9 @@ FORMS: Final[Mapping[type, Form]] = {
     Absent: Form("$absent", lambda _: True, lambda _: ABSENT, "true"),
     bytes: Form("$bytes", content_form, content_of, "an object with the member json, text or base64"),
     datetime: Form("$instant", instant_text, instant_of, "an instant such as 2026-01-01T00:00:00Z"),
-    Decimal: Form("$decimal", str, Decimal, "a decimal number as text"),
+    Decimal: Form("$decimal", str, Decimal, "a decimal number as a string"),
     float: Form("$float", repr, float, "inf, -inf or nan"),
-    int: Form("$integer", str, int, "an integer as text"),
+    int: Form("$integer", str, int, "an integer as a string"),
     str: Form(
         "$text",
         lambda text: _base64(text.encode("utf-8", "surrogatepass")),
@@ -143,5 +143,5 @@ def is_json_scalar(value: Any) -> bool:
 
 def wrong(data: Any, meant: str, at: str) -> SnapshotError:
     """Return the error that a place must have something else."""
-    got = type_name(data) if isinstance(data, dict | list) else short(data)
+    got = with_article(type_name(data)) if isinstance(data, dict | list) else short(data)
     return SnapshotError(f"it must be {meant}, not {got}.", where=at)

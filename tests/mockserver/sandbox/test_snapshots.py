@@ -1,59 +1,315 @@
 """Snapshots: what is restored answers as the original does, and is written as it was."""
 
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from case_inside import REAL, api_of
 from case_run import Answer, Pairs, new_sandbox, run_case
 from case_text import Case, read_cases
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from contracts.messages import Headers
+from mockserver.api.model import Api
+from mockserver.apis.sources import find_sources
 from mockserver.http.service import Options, Service
-from mockserver.sandbox.snapshot import restore, snapshot_of, snapshot_text
+from mockserver.sandbox.snapshot import restore, schema, snapshot_of, snapshot_text
 
 CASES_FOLDER = Path(__file__).parents[2] / "cases"
 CASES = [case for file in sorted(CASES_FOLDER.glob("**/*.case")) for case in read_cases(file) if not case.needs_socket]
 SHOWN = ("exchanges", "verdict", "jobs", "scenarios", "settings", "clock")
+JSON_HEADERS: Pairs = (("Content-Type", "application/json"),)
+IMPORT_HEADERS: Pairs = (("Content-Type", "application/vnd.onkey.entityimportcollection+json"),)
+FORM_HEADERS: Pairs = (("Content-Type", "application/x-www-form-urlencoded"),)
+CREDENTIALS = "grant_type=client_credentials&client_id=multi&client_secret=sandbox"
 
 
 @dataclass
 class Twins:
     """Two servers that get the same calls; the sandbox of one is written and restored before each of them."""
 
-    original: Service
-    restored: Service
-    name: str
+    apis: list[Api]
+    name: str = "one"
+    options: Mapping[str, Any] = field(default_factory=lambda: {"mode": "frozen"})
+    real: datetime = REAL
 
-    def __call__(self, method: str, target: str, headers: Pairs, body: bytes) -> Answer:
+    def __post_init__(self) -> None:
+        self.services = [Service(self.apis, Options(**self.options), REAL) for _ in range(2)]
+
+    def __call__(self, method: str, target: str, headers: Pairs = (), body: bytes = b"") -> Answer:
         """Answer as both servers do. Raises AssertionError where they differ."""
-        sandbox = self.original.sandboxes.use(self.name, REAL)
-        text = snapshot_text(snapshot_of(sandbox, REAL, journal=True))
-        other = self.restored.sandboxes.use(self.name, REAL)
-        restore(other, orjson.loads(text), REAL)
-        assert snapshot_text(snapshot_of(other, REAL, journal=True)) == text
-        reply, again = (
-            service.handle(method, target, Headers(headers), body, REAL) for service in (self.original, self.restored)
-        )
-        assert (again.status, again.headers.pairs, again.body) == (reply.status, reply.headers.pairs, reply.body)
+        self.swap()
+        reply = self._both(method, target, headers, body)
         if method != "DELETE":
-            self.compare()
-        return Answer(status=reply.status, headers=reply.headers.pairs, body=reply.body)
+            for what in SHOWN:
+                self._both("GET", f"/_sandbox/sandboxes/{self.name}/{what}")
+        return reply
 
-    def compare(self) -> None:
-        """Compare what the control API shows of both sandboxes."""
-        for what in SHOWN:
-            target = f"/_sandbox/sandboxes/{self.name}/{what}"
-            one, other = (
-                service.handle("GET", target, Headers(), b"", REAL) for service in (self.original, self.restored)
-            )
-            assert other.body == one.body
+    def swap(self) -> str:
+        """Restore one of the sandboxes from the snapshot of the other, and return its text."""
+        original, other = (service.sandboxes.use(self.name, self.real) for service in self.services)
+        text = snapshot_text(snapshot_of(original, self.real, journal=True))
+        restore(other, orjson.loads(text), self.real)
+        assert snapshot_text(snapshot_of(other, self.real, journal=True)) == text
+        return text.decode()
+
+    def _both(self, method: str, target: str, headers: Pairs = (), body: bytes = b"") -> Answer:
+        first, second = (
+            Answer(status=reply.status, headers=reply.headers.pairs, body=reply.body)
+            for reply in [one.handle(method, target, Headers(headers), body, self.real) for one in self.services]
+        )
+        assert first == second
+        return first
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_a_restored_sandbox_answers_as_the_original(case: Case):
-    """At any point of any case: each reply, the journal, and the verdict are the same."""
+def play(case: Case) -> None:
+    """Run a case by twins."""
     api, name = api_of(case), new_sandbox()
-    twins = Twins(Service([api], Options(mode="frozen"), REAL), Service([api], Options(mode="frozen"), REAL), name)
-    run_case(case, twins, api.mount, sandbox=name)
+    run_case(case, Twins([api], name), api.mount, sandbox=name)
+
+
+@pytest.mark.parametrize("case", CASES[::12], ids=lambda case: case.id)
+def test_a_restored_sandbox_answers_as_the_original(case):
+    """At any point of a case: each reply, the journal, and the verdict are the same."""
+    play(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_a_restored_sandbox_answers_as_the_original_in_every_case(case):
+    """The same for all of them."""
+    play(case)
+
+
+PETS = """
+openapi: 3.1.0
+info: {title: Pets, version: "1"}
+components:
+  schemas:
+    Pet:
+      type: object
+      properties: {id: {type: integer}, name: {type: string}, born: {type: string, format: date-time}}
+  requestBodies:
+    Pet: {content: {application/json: {schema: {$ref: "#/components/schemas/Pet"}}}}
+  responses:
+    Pet: {description: one, content: {application/json: {schema: {$ref: "#/components/schemas/Pet"}}}}
+    Pets:
+      description: all
+      content: {application/json: {schema: {type: array, items: {$ref: "#/components/schemas/Pet"}}}}
+paths:
+  /pets:
+    get: {responses: {"200": {$ref: "#/components/responses/Pets"}}}
+    post:
+      requestBody: {$ref: "#/components/requestBodies/Pet"}
+      responses: {"201": {$ref: "#/components/responses/Pet"}}
+  /pets/{petId}:
+    parameters: [{name: petId, in: path, required: true, schema: {type: integer}}]
+    get: {responses: {"200": {$ref: "#/components/responses/Pet"}}}
+    patch:
+      requestBody: {$ref: "#/components/requestBodies/Pet"}
+      responses: {"200": {$ref: "#/components/responses/Pet"}}
+    delete: {responses: {"204": {description: gone}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def apis(tmp_path_factory) -> list[Api]:
+    """Return both bundled APIs, and a plain document."""
+    pets = tmp_path_factory.mktemp("pets") / "pets.yaml"
+    pets.write_text(PETS)
+    return [source.load() for source in find_sources(("genero", "onkey", str(pets)))]
+
+
+BLOCKS = st.lists(
+    st.fixed_dictionaries(
+        {"blockId": st.sampled_from("abc"), "name": st.sampled_from(["A", "Ünicode", "x" * 40])},
+        optional={"deleted": st.booleans()},
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda one: one["blockId"],
+)
+TRADES = st.lists(
+    st.one_of(
+        st.fixed_dictionaries(
+            {"action": st.just("Insert"), "properties": st.sampled_from([{"code": "A"}, {"code": "B"}])}
+        ),
+        st.fixed_dictionaries(
+            {
+                "action": st.sampled_from(["Merge", "Delete"]),
+                "id": st.sampled_from([5000001003, {"converter": "ReferenceLookup", "code": "A"}]),
+            },
+            optional={"properties": st.just({"description": "d"}), "version": st.integers(1, 2)},
+        ),
+    ),
+    min_size=1,
+    max_size=3,
+).map(lambda some: [{"entityType": "Trade", "userObjectId": str(n), **one} for n, one in enumerate(some)])
+SYSTEM = "/onkey/api/tenants/contoso/sandbox/modules/system"
+SCENARIOS = st.lists(
+    st.sampled_from(
+        [
+            "never-ends",
+            {"name": "second", "rules": [{"when": {"nth": [2, 5]}, "then": {"status": 503}, "times": 2}]},
+            {"name": "chance", "rules": [{"when": {"chance": 0.5}, "then": {"delay": "1s", "count": "seen"}}]},
+            {"name": "fails", "rules": [{"items": {"first": 1}, "then": {"fail": {"message": "No."}}, "times": 3}]},
+            {"name": "long", "rules": [{"then": {"duration": "PT40M", "progress": "linear"}, "times": 1}]},
+            {"name": "errors", "rules": [{"then": {"errors": {"a": "Not this one."}}, "times": 1}]},
+            {"name": "backwards", "rules": [{"then": {"bug": "job-goes-backwards"}}]},
+        ]
+    ),
+    max_size=3,
+    unique_by=str,
+)
+NOTHING = st.none()
+
+
+def step(method: str, paths: list[str], bodies: st.SearchStrategy[Any] = NOTHING) -> st.SearchStrategy[Any]:
+    """Return calls of one method; a path without a slash before it is a control call's."""
+    return st.tuples(st.just(method), st.sampled_from(paths), bodies)
+
+
+BLOCK = "/genero/api/v1/block"
+JOBS = st.one_of(
+    step("POST", [f"{BLOCK}/postJob"], BLOCKS),
+    step(
+        "POST",
+        [f"{BLOCK}/multitenant/postJob"],
+        BLOCKS.map(lambda some: {"generoTenantIds": ["publicapitest", "publicapitest2"], "data": some}),
+    ),
+    step("POST", [f"{SYSTEM}/imports?mode=PerRecord&async=true", f"{SYSTEM}/imports?async=true"], TRADES),
+)
+TASK = f"{SYSTEM}/backgroundtasks/LAST"
+POLLS = step("GET", [f"{BLOCK}/jobStatus/LAST", f"{TASK}/steps", TASK])
+CALLS = st.one_of(
+    step("PUT", [f"{BLOCK}/a"], st.just({"blockId": "a", "name": "P"})),
+    step("GET", [BLOCK, f"{BLOCK}/a", "/onkey/api/tenants/contoso/sandbox/modules/res/trades"]),
+    step("POST", ["/genero/oauth/token"], st.just(CREDENTIALS)),
+    step("POST", [f"{SYSTEM}/imports?mode=PerRecord"], TRADES),
+    step("DELETE", [TASK, "/pets/1", "/pets/7"]),
+    step("GET", ["/pets", "/pets/1", "/pets/7"]),
+    step("POST", ["/pets"], st.sampled_from([{"name": "Rex"}, {"name": "Bello"}, {"name": 5}])),
+    step("PATCH", ["/pets/1", "/pets/7"], st.just({"name": "Max"})),
+)
+CLOCKS = st.one_of(
+    step("POST", ["clock/advance"], st.sampled_from([{"by": "PT1S"}, {"by": "P40D"}, {"to": "idle"}])),
+    step("POST", ["clock/advance"], st.just({"to": "next-event"})),
+    step("PUT", ["clock"], st.sampled_from([{"mode": "scaled", "factor": 7.3}, {"mode": "frozen"}])),
+    step("PUT", ["clock"], st.sampled_from([{"mode": "system"}, {"now": "2027-01-01T00:00:00.5Z"}])),
+    st.tuples(st.just("wait"), st.just(""), st.timedeltas(timedelta(0), timedelta(seconds=9))),
+)
+SETUPS = st.one_of(
+    step("PUT", ["scenarios"], st.fixed_dictionaries({"scenarios": SCENARIOS})),
+    step("PATCH", ["settings"], st.sampled_from([{"conduct": "enforce"}, {"genero": {"maxItems": 2}}])),
+    step("PATCH", ["settings"], st.just({"limits": {"journalExchanges": 3}})),
+    step("POST", ["reset"], st.just({"seed": 5})),
+)
+EPISODES = st.one_of(
+    st.tuples(JOBS, POLLS, CLOCKS, POLLS), st.tuples(CALLS, CALLS), st.tuples(CLOCKS), st.tuples(SETUPS)
+)
+HISTORIES = st.lists(EPISODES, min_size=1, max_size=6).map(lambda some: [one for episode in some for one in episode])
+ID = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9]{16}\b)")
+
+
+def play_steps(twins: Twins, steps: list[tuple[str, str, Any]]) -> None:
+    """Make calls one after the other; LAST in a path is the last id that was told."""
+    last = "none"
+    for method, path, body in steps:
+        if method == "wait":
+            twins.real += body
+            continue
+        place = f"/@{twins.name}" if path.startswith("/") else f"/_sandbox/sandboxes/{twins.name}/"
+        headers = FORM_HEADERS if isinstance(body, str) else IMPORT_HEADERS if "/imports" in path else JSON_HEADERS
+        sent = b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        answer = twins(method, place + path.replace("LAST", last), headers if sent else (), sent)
+        told = ID.search(answer.body.decode()) or ID.search(str(answer.headers))
+        last = told[1] if told else last
+    twins.swap()
+
+
+@given(HISTORIES)
+def test_any_history_goes_on_after_a_restore(apis, steps):
+    """Calls, jobs that wait and that ended, half-played scenarios, clocks of every mode: at every point."""
+    play_steps(Twins(apis), steps)
+
+
+TRADE = {"entityType": "Trade", "action": "Insert", "userObjectId": "1", "properties": {"code": "A"}}
+SECOND = {"name": "second", "rules": [{"when": {"nth": 2}, "then": {"count": "seen", "delay": "1s"}}]}
+HISTORY: list[tuple[str, str, Any]] = [
+    ("PUT", "scenarios", {"scenarios": [SECOND, "never-ends"]}),
+    ("POST", f"{BLOCK}/postJob", [{"blockId": "a", "name": "A"}]),
+    ("POST", f"{BLOCK}/postJob", [{"blockId": "b", "name": "B"}, {"blockId": "c"}]),
+    ("GET", f"{BLOCK}/jobStatus/LAST", None),
+    ("PUT", "scenarios", {"scenarios": ["partial-success"]}),
+    ("POST", f"{BLOCK}/postJob", [{"blockId": "d", "name": "D"}, {"blockId": "e", "name": "E"}]),
+    ("POST", "clock/advance", {"by": "PT6M"}),
+    ("GET", f"{BLOCK}/jobStatus/LAST", None),
+    ("POST", "/genero/oauth/token", CREDENTIALS),
+    ("POST", f"{SYSTEM}/imports?mode=PerRecord", [TRADE]),
+    ("PATCH", "/pets/7", {"name": "Max"}),
+    ("POST", "/pets", {"name": "Rex"}),
+    ("PUT", "scenarios", {"scenarios": [SECOND]}),
+    ("POST", f"{BLOCK}/postJob", [{"blockId": "f", "name": "F"}]),
+    ("PATCH", "settings", {"conduct": "enforce"}),
+]
+
+
+@pytest.fixture(scope="module")
+def history(apis) -> tuple[Twins, dict[str, Any]]:
+    """Return twins with a history, and their snapshot."""
+    twins = Twins(apis)
+    play_steps(twins, HISTORY)
+    return twins, json.loads(twins.swap())
+
+
+def test_the_journal_is_left_out_where_nobody_asks_for_it(history):
+    """All else is the same; the numbers of exchanges begin again."""
+    twins, document = history
+    original, other = (service.sandboxes.use(twins.name, REAL) for service in twins.services)
+    without = snapshot_of(original, REAL)
+    assert {**without, "journal": document["journal"]} == document
+    restore(other, without, REAL)
+    assert (len(other.journal), other.journal.last) == (0, 0)
+    assert snapshot_of(other, REAL) == without
+
+
+def test_a_snapshot_does_not_change_with_what_comes_after_it(apis):
+    """It is a value: calls after it leave it as it was, those of a sandbox that it was put into too."""
+    twins = Twins(apis)
+    play_steps(twins, HISTORY)
+    document = snapshot_of(twins.services[0].sandboxes.use(twins.name, REAL), REAL, journal=True)
+    text = snapshot_text(document)
+    restore(twins.services[1].sandboxes.use(twins.name, REAL), document, REAL)
+    play_steps(twins, [("POST", "clock/advance", {"by": "P1D"}), *HISTORY])
+    assert snapshot_text(document) == text
+
+
+def test_a_snapshot_keeps_to_the_published_schema(history):
+    """And every part of it is there."""
+    _, document = history
+    assert list(Draft202012Validator(schema()).iter_errors(document)) == []
+    assert set(document) == set(schema()["properties"])
+    assert set(document["apis"]) == {"genero", "onkey", "pets"}
+    genero = document["apis"]["genero"]
+    assert genero["jobs"]
+    assert genero["results"]
+    assert genero["memory"]["tokens"]
+    assert genero["dueQueue"]
+    assert document["apis"]["pets"]["memory"]["imagined"]
+    assert document["scenarios"]["played"]
+    record = document["apis"]["genero"]["records"]["publicapitest"]["block"][0]
+    assert record == {
+        "key": "b",
+        "version": 1,
+        "created": "2026-01-01T00:00:02.002000Z",
+        "modified": "2026-01-01T00:00:02.002000Z",
+        "body": {"blockId": "b", "name": "B", "deleted": False},
+    }
