@@ -80,9 +80,9 @@ def build_selection(document: Document) -> ItemSelection:
         where=tuple((pointer_of_path(path), as_test(test)) for path, test in document.get("where", {}).items()),
         keys=frozenset(map(as_text, _listed(document["key"]))) if "key" in document else None,
         indexes=frozenset(_listed(document["index"])) if "index" in document else None,
-        every=document.get("every", 1),
+        every=int(document.get("every", 1)),
         ratio=document.get("ratio"),
-        first=document.get("first"),
+        first=_whole(document.get("first")),
         document=document,
     )
 
@@ -107,6 +107,11 @@ def build_effects(document: Document) -> Effects:
         count=document.get("count"),
         bug=document.get("bug"),
     )
+
+
+def _whole(number: float | None) -> int | None:
+    """Return a whole number, which may be written as 2.0 (JSON Schema 2020-12, 6.1.1)."""
+    return None if number is None else int(number)
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
@@ -141,7 +146,7 @@ def _tenants(document: Document) -> TenantEffect:
 def _response(document: Document) -> ResponseEffect:
     source: Any = next((BODY_SOURCES[one] for one in BODY_SOURCES if one in document), "")
     return ResponseEffect(
-        status=document.get("status"),
+        status=_whole(document.get("status")),
         source=source,
         example=document.get("example", ""),
         body=document.get("body"),
@@ -170,7 +175,7 @@ def _cut(document: Document) -> WireFault | None:
         return WireFault(kind=kind, fraction=document["truncate"])
     if kind == "dribble":
         over = timedelta(milliseconds=document["dribble"]["over_ms"])
-        return WireFault(kind=kind, chunks=document["dribble"]["chunks"], duration=over)
+        return WireFault(kind=kind, chunks=int(document["dribble"]["chunks"]), duration=over)
     return WireFault(kind=kind)
 
 

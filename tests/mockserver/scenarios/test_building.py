@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockserver.scenarios.building import bad_references, fill_in, fill_text
+from mockserver.scenarios.building import bad_references, build_rule, fill_in, fill_text
 
 ITEMS = [{"id": 1, "p": {"code": "A"}, "on": True}, {"id": 2, "p": {"code": "B"}}]
 
@@ -67,3 +67,32 @@ def test_data_without_references_stays_as_it_is(value, size):
 def test_what_is_no_reference_is_found(text):
     """Anything else between the signs is a mistake, wherever it stands."""
     assert [at for at, _ in bad_references({"a": [text]})] == [("a", 0)]
+
+
+@pytest.mark.parametrize(
+    ("items", "then"),
+    [
+        ({"every": 2}, {"lose": True}),
+        ({"first": 2}, {"lose": True}),
+        ({"index": 2}, {"lose": True}),
+        ({}, {"status": 503}),
+        ({}, {"dribble": {"chunks": 2, "over_ms": 2}}),
+    ],
+)
+def test_a_whole_number_may_be_written_with_a_fraction_of_nothing(items, then):
+    """2.0 is an integer (JSON Schema 2020-12, 6.1.1), and means the same."""
+
+    def rule(document):
+        return build_rule({"when": {"nth": 1}, "times": 3, **document})
+
+    def with_fractions(value):
+        if isinstance(value, dict):
+            return {name: with_fractions(one) for name, one in value.items()}
+        return float(value) if type(value) is int else value
+
+    document = {**({"items": items} if items else {}), "then": then}
+    same = rule(with_fractions(document))
+    assert same == rule(document)
+    picks, response, fault = same.picks, same.then.response, same.then.wire_fault
+    numbers = [picks.every, picks.first] if picks else [response.status] if response else [fault.chunks]
+    assert {type(one) for one in numbers} <= {int, type(None)}
