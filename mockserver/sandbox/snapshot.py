@@ -6,6 +6,7 @@ byte. The same state gives the same document. Its clock goes on from the instant
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from contracts.schemas.published import PublishedSchema
 from contracts.schemas.schema_set import SchemaSet
 from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import did_you_mean, escape, format_duration, listed, parse_iso_duration
+from mockserver.api.model import ApiState
 from mockserver.domain.clock_and_ids import IdSource, VirtualClock
 from mockserver.sandbox.api_snapshot import api_form, restored_api
 from mockserver.sandbox.sandboxes import (
@@ -137,6 +139,7 @@ def restore(sandbox: Sandbox, document: object, real: datetime) -> None:
         name: restored_api(apis[name], one, IdSource(seed=given["seed"]), settings, sandbox.template.spool)
         for name, one in given["apis"].items()
     }
+    _move_jobs(states.values(), given["sandbox"], sandbox.name)
     entries = None
     if "journal" in given:
         from mockserver.sandbox.journal_snapshot import restored_entries  # noqa: PLC0415 - fixtures have no journal
@@ -151,6 +154,14 @@ def restore(sandbox: Sandbox, document: object, real: datetime) -> None:
     if entries is not None:
         sandbox.journal.restore(entries, given["journal"]["last"])
     sandbox.notify_clock_change()
+
+
+def _move_jobs(states: Iterable[ApiState], was: str, now: str) -> None:
+    """Let jobs refer to the sandbox that they are in now, where their requests named the one that they were in."""
+    for state in states:
+        for name, job in state.jobs.jobs.items():
+            if was != now and job.request.prefix == f"/@{was}":
+                state.jobs.jobs[name] = replace(job, request=replace(job.request, prefix=f"/@{now}"))
 
 
 def _valid(document: object) -> Any:

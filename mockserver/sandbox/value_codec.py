@@ -56,6 +56,7 @@ ANY: Final = Shape(object, is_optional=True)
 LISTS: Final = frozenset((list, tuple, Sequence))
 MAPS: Final = frozenset((dict, Mapping))
 COLUMNS: Final = frozenset((DoneOutcomes, ItemColumns))
+PLAIN: Final[Mapping[type, Callable[[Any], Any]]] = {str: str.__str__, int: int, float: float}
 UNIONS: Final = frozenset((Union, types.UnionType))
 
 
@@ -164,6 +165,8 @@ class ValueCodec:
             return self._write_list(value, shape, at)
         if kind is dict or kind is types.MappingProxyType:
             return self._write_map(value, shape, at)
+        if isinstance(value, str | int | float):  # of a class of its own, such as HTTPStatus: what it says is kept
+            return self._write(PLAIN[next(one for one in PLAIN if isinstance(value, one))](value), shape, at)
         tag, data = self._written(value, kind, at)
         if kind is shape.kind:
             return data

@@ -1,7 +1,10 @@
 """Snapshots: what is restored answers as the original does, and is written as it was."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +22,10 @@ from jsonschema import Draft202012Validator
 
 from contracts.messages import Headers
 from mockserver.api.model import Api
+from mockserver.apis.genero import api as genero_api
+from mockserver.apis.onkey import api as onkey_api
 from mockserver.apis.sources import find_sources
+from mockserver.bugs.table import bugs_for
 from mockserver.http.service import Options, Service
 from mockserver.sandbox.snapshot import restore, schema, snapshot_of, snapshot_text
 
@@ -313,3 +319,94 @@ def test_a_snapshot_keeps_to_the_published_schema(history):
         "modified": "2026-01-01T00:00:02.002000Z",
         "body": {"blockId": "b", "name": "B", "deleted": False},
     }
+
+
+BUGS = sorted(bug.name for bug in bugs_for([genero_api().contract, onkey_api().contract]))
+BUGGY: list[tuple[str, str, Any]] = [
+    ("POST", f"{BLOCK}/postJob", [{"blockId": "a", "name": "A"}, {"blockId": "b"}, {"blockId": "c", "name": "C"}]),
+    ("GET", f"{BLOCK}/jobStatus/LAST", None),
+    ("POST", "clock/advance", {"by": "PT1S"}),
+    ("GET", f"{BLOCK}/jobStatus/LAST", None),
+    ("POST", "clock/advance", {"to": "idle"}),
+    *[("GET", f"{BLOCK}/jobStatus/LAST", None)] * 3,
+    ("POST", f"{SYSTEM}/imports?mode=PerRecord&async=true", [TRADE, TRADE, {**TRADE, "properties": {}}]),
+    ("GET", f"{TASK}/steps", None),
+    ("DELETE", TASK, None),
+    ("POST", "clock/advance", {"to": "idle"}),
+    *[("GET", f"{TASK}/steps", None)] * 3,
+    ("PUT", f"{BLOCK}/a", {"blockId": "a", "name": "Z"}),
+    ("GET", BLOCK, None),
+]
+
+
+def play_bug(apis: list[Api], name: str) -> None:
+    """Make calls while a bug is planted."""
+    planted = {"scenarios": [{"name": "planted", "rules": [{"then": {"bug": name}}]}]}
+    play_steps(Twins(apis), [("PUT", "scenarios", planted), *BUGGY])
+
+
+@pytest.mark.parametrize("name", ["cancel-ignored", "job-acts-early", "job-goes-backwards", "processed-falls"])
+def test_what_a_planted_bug_keeps_is_part_of_it(apis, name):
+    """The outcomes of a job that acted early, and how often it was told, are there after a restore."""
+    play_bug(apis, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BUGS)
+def test_planted_bugs_go_on_after_a_restore(apis, name):
+    """The same for all of them."""
+    play_bug(apis, name)
+
+
+def test_another_sandbox_may_take_the_state(apis):
+    """Its links lead into itself."""
+    twins = Twins(apis)
+    play_steps(twins, HISTORY)
+    service = twins.services[0]
+    original, other = (service.sandboxes.use(name, REAL) for name in (twins.name, "other"))
+    document = json.loads(twins.swap())
+    restore(other, document, REAL)
+    text = snapshot_text(snapshot_of(other, REAL, journal=True)).decode()
+    assert text.replace('"sandbox": "other"', '"sandbox": "one"').replace("/@other", "/@one") == twins.swap()
+    assert "/@one" not in text
+    assert original.name == "one"
+
+
+SCRIPT = """
+import sys, orjson
+from mockserver.apis.sources import find_sources
+from mockserver.http.service import Options, Service
+from mockserver.sandbox.snapshot import restore, snapshot_of, snapshot_text
+from contracts.messages import Headers
+from datetime import datetime, UTC
+real = datetime(2026, 1, 1, tzinfo=UTC)
+service = Service([source.load() for source in find_sources(("genero", "onkey"))], Options(mode="frozen"), real)
+sandbox = service.sandboxes.use("one", real)
+restore(sandbox, orjson.loads(sys.stdin.buffer.read()), real)
+body = orjson.dumps([{"blockId": "s", "name": "password"}] * 2)
+fields = Headers([("Content-Type", "application/json")])
+for _ in range(2):
+    service.handle("POST", "/@one/genero/api/v1/block/postJob", fields, body, real)
+sys.stdout.buffer.write(snapshot_text(snapshot_of(sandbox, real, journal=True)))
+sys.stdout.buffer.write(service.handle("GET", "/_sandbox/sandboxes/one/verdict", Headers(), b"", real).body)
+"""
+
+
+@pytest.mark.slow
+def test_it_is_the_same_in_every_process():
+    """Hashes of texts differ between processes; nothing in a snapshot, or in a verdict on it, depends on them."""
+    twins = Twins([source.load() for source in find_sources(("genero", "onkey"))])
+    play_steps(twins, [one for one in HISTORY if "/pets" not in one[1]])
+    told = twins.swap().encode()
+    for seed in ("1", "2"):
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        told, was = (
+            subprocess.run([sys.executable, "-c", SCRIPT], input=told, env=env, capture_output=True, check=True).stdout,
+            told,
+        )
+        told, _, verdict = told.rpartition(b"}\n")
+        told += b"}\n"
+        assert told != was
+    fresh = Twins(twins.apis)
+    restore(fresh.services[0].sandboxes.use("one", REAL), orjson.loads(told), REAL)
+    assert fresh.services[0].handle("GET", "/_sandbox/sandboxes/one/verdict", Headers(), b"", REAL).body == verdict
