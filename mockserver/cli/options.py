@@ -1,4 +1,4 @@
-"""Options that commands share: how documents are read (`reading_options`), and those with a former name.
+"""Options that commands share: how documents are read, which server is spoken to, and those with a former name.
 
 A former name (`RenamedOption`) still works, is not in `--help`, and prints a line on stderr.
 """
@@ -87,6 +87,24 @@ def reading_of(given: Mapping[str, Any]) -> "LoadOptions":
 
     names = ("overlays", "presets", "strict", "allow_remote", "ref_map")
     return LoadOptions(**{name: given[name] for name in names})
+
+
+SERVER_OPTIONS: Final = (
+    click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="URL of the server."),
+    click.option(
+        "--control-token",
+        default="",
+        metavar="TOKEN",
+        envvar="BULKPROOF_CONTROL_TOKEN",
+        show_envvar=True,
+        help="The server's control token.",
+    ),
+)
+
+
+def server_options(command: Decorated) -> Decorated:
+    """Add the options of the server that a command speaks to: url, control_token."""
+    return reduce(lambda made, option: option(made), reversed(SERVER_OPTIONS), command)
 
 
 def tell_repairs(repairs: "Sequence[Fault]", source: str, *, limit: int = 0) -> None:

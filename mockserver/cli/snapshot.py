@@ -1,34 +1,14 @@
 """`bulkproof snapshot`: write the whole state of a sandbox of a running server to a file, and put it back."""
 
-from collections.abc import Callable
-from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from mockserver.cli.options import Command
+from mockserver.cli.options import Command, server_options
 
 if TYPE_CHECKING:
     from mockserver.testing.transports import RemoteTransport
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-SERVER_OPTIONS: Final = (
-    click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="URL of the server."),
-    click.option(
-        "--control-token",
-        default="",
-        metavar="TOKEN",
-        envvar="BULKPROOF_CONTROL_TOKEN",
-        show_envvar=True,
-        help="The server's control token.",
-    ),
-)
-
-
-def server_options(command: Decorated) -> Decorated:
-    """Add the options of the server that a command speaks to: url, control_token."""
-    return reduce(lambda made, option: option(made), reversed(SERVER_OPTIONS), command)
 
 
 @click.group()

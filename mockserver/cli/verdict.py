@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mockserver.cli.options import Command
+from mockserver.cli.options import Command, server_options
 
 if TYPE_CHECKING:
     from generators.reports.model import Report
@@ -18,19 +18,11 @@ EXIT_FAILED = 1
 
 
 @click.command(cls=Command)
-@click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="URL of the server.")
+@server_options
 @click.option("--sandbox", default="default", show_default=True, help="Name of the sandbox.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="Output format.")
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
-)
-@click.option(
-    "--control-token",
-    default="",
-    metavar="TOKEN",
-    envvar="BULKPROOF_CONTROL_TOKEN",
-    show_envvar=True,
-    help="The server's control token.",
 )
 def verdict(*, url: str, sandbox: str, form: str, output: Path | None, control_token: str) -> int:
     """Check the clients of a running sandbox against the laws of client conduct.

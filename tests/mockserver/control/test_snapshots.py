@@ -1,0 +1,190 @@
+"""Control calls about snapshots, `bulkproof snapshot`, and what a test loads."""
+
+import json
+from http.client import HTTPConnection
+from threading import Thread
+from time import monotonic
+
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+
+from contracts.errors import MisuseError
+from mockserver.cli import main
+from mockserver.stores.interface import Collection, Record
+
+BLOCKS = [{"blockId": "a", "name": "A"}, {"blockId": "b", "name": "B"}]
+POST = "/genero/api/v1/block/postJob"
+
+
+@pytest.fixture
+def genero(serving):
+    return serving("genero", mode="frozen")
+
+
+@pytest.fixture
+def filled(genero):
+    """Return a client whose sandbox has two blocks."""
+    genero.call("POST", POST, BLOCKS)
+    genero.control("POST", "clock/advance", {"to": "idle"})
+    return genero
+
+
+def test_what_was_read_can_be_put_into_any_sandbox(filled):
+    """It is made where there is none."""
+    document = filled.control("GET", "snapshot").data
+    assert document["sandbox"] == filled.sandbox
+    assert filled.send("PUT", "/_sandbox/sandboxes/copy-1/snapshot", document).data == {"name": "copy-1", "seed": 0}
+    assert filled.send("GET", "/@copy-1/genero/api/v1/block").body == filled.call("GET", "/genero/api/v1/block").body
+    again = filled.send("GET", "/_sandbox/sandboxes/copy-1/snapshot").data
+    assert {**again, "sandbox": filled.sandbox} == document
+
+
+def test_a_snapshot_has_what_has_become_due(genero):
+    """A job that ended by now has run."""
+    genero.control("PUT", "clock", {"mode": "scaled", "factor": 86400})
+    genero.call("POST", POST, BLOCKS)
+    document = genero.control("GET", "snapshot").data
+    for _ in range(100):
+        document = genero.control("GET", "snapshot").data
+        if document["apis"]["genero"].get("results"):
+            break
+    assert len(document["apis"]["genero"]["records"]["publicapitest"]["block"]) == 2
+
+
+def test_the_schema_is_served_and_fits(filled):
+    """A snapshot with its journal keeps to it."""
+    answer = filled.send("GET", "/_sandbox/snapshot.schema.json")
+    assert answer.headers["content-type"] == "application/schema+json"
+    document = filled.control("GET", "snapshot?journal=true").data
+    assert list(Draft202012Validator(answer.data).iter_errors(document)) == []
+    assert len(document["journal"]["exchanges"]) == 1
+
+
+def test_what_does_not_fit_is_400_with_its_place(filled):
+    """And nothing is changed."""
+    document = filled.control("GET", "snapshot").data
+    before = filled.control("GET", "snapshot").body
+    document["apis"]["genero"]["records"]["publicapitest"]["block"][1]["body"]["name"] = 5
+    answer = filled.control("PUT", "snapshot", document)
+    place = "/apis/genero/records/publicapitest/block/1/body/name"
+    assert (answer.status, answer.data["detail"]) == (400, f"{place}: 5 does not fit the schema of block.")
+    assert filled.control("PUT", "snapshot", {"format": 1}).status == 400
+    assert filled.control("GET", "snapshot").body == before
+
+
+def test_what_cannot_be_written_is_409_and_named(filled):
+    """A plug-in may keep anything."""
+    memory = (
+        next(one for one in filled.running.service.sandboxes if one.name == filled.sandbox).api_states["genero"].memory
+    )
+    memory["own"] = object()
+    answer = filled.control("GET", "snapshot")
+    assert answer.status == 409
+    assert answer.data["detail"].startswith("/apis/genero/memory/own: a value of builtins.object cannot be written.")
+
+
+def test_others_are_served_while_a_large_snapshot_is_made(genero):
+    """A snapshot runs in slices; calls of its own sandbox wait until it is whole."""
+    genero.call("GET", "/genero/api/v1/block")
+    service = genero.running.service
+    sandbox = next(one for one in service.sandboxes if one.name == genero.sandbox)
+    state = sandbox.api_states["genero"]
+    born = sandbox.clock.at
+    rows = [Record(f"k{n:06}", 1, False, {"blockId": f"k{n:06}", "name": "N"}, born, born) for n in range(60_000)]  # noqa: FBT003
+    state.store.put_all(Collection("publicapitest", "block"), rows)
+    ends: dict[str, float] = {}
+
+    def ask(name: str, target: str) -> None:
+        connection = HTTPConnection("127.0.0.1", genero.running.port, timeout=60)
+        connection.request("GET", target)
+        assert connection.getresponse().read()
+        ends[name] = monotonic()
+        connection.close()
+
+    big = Thread(target=ask, args=("snapshot", f"/_sandbox/sandboxes/{genero.sandbox}/snapshot"))
+    big.start()
+    while not service.turns._locks and big.is_alive():  # noqa: SLF001 - until it has begun
+        pass
+    others = [
+        Thread(target=ask, args=("other", "/@some/genero/api/v1/block")),
+        Thread(target=ask, args=("own", f"/@{genero.sandbox}/genero/api/v1/block/k000001")),
+    ]
+    for one in others:
+        one.start()
+    for one in (big, *others):
+        one.join()
+    assert ends["other"] < ends["snapshot"]
+    assert ends["other"] < ends["own"]
+
+
+def command(*arguments):
+    """Run `bulkproof snapshot`; return what it prints, and its exit code."""
+    done = CliRunner().invoke(main, ["snapshot", *map(str, arguments)])
+    return done.output, done.exit_code
+
+
+def test_the_command_line_writes_a_file_and_puts_it_back(filled, tmp_path):
+    """The file is indented, is the same each time, and knows its sandbox."""
+    url, file = f"http://127.0.0.1:{filled.running.port}", tmp_path / "seed.json"
+    assert command("export", filled.sandbox, "--url", url, "-o", file) == ("", 0)
+    text, code = command("export", filled.sandbox, "--url", url)
+    assert (text, code) == (file.read_text(), 0)
+    assert text.startswith('{\n  "format": 1,\n')
+    assert text.endswith("\n}\n")
+    filled.call("POST", POST, [{"blockId": "c", "name": "C"}])
+    filled.control("POST", "clock/advance", {"to": "idle"})
+    told = f"{url}/@{filled.sandbox} has the state of {file}.\n"
+    assert command("import", file, "--url", url) == (told, 0)
+    assert len(filled.call("GET", "/genero/api/v1/block").data) == 2
+    assert command("import", file, "--sandbox", "other-1", "--url", url)[1] == 0
+    assert len(filled.send("GET", "/@other-1/genero/api/v1/block").data) == 2
+    assert "journal" in json.loads(command("export", filled.sandbox, "--url", url, "--journal")[0])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "seed.json: cannot be read: No such file or directory."),
+        ("{", "seed.json, line 1, column 2: "),
+        ("[]", "seed.json: it must be a snapshot, a JSON object."),
+        ("{}", "snapshot: 'format' is missing. Add it."),
+    ],
+)
+def test_a_file_that_is_no_snapshot_is_one_sentence_and_code_2(genero, tmp_path, content, says):
+    """Whoever finds it out, the command or the server."""
+    file = tmp_path / "seed.json"
+    if content is not None:
+        file.write_text(content)
+    told, code = command("import", file, "--url", f"http://127.0.0.1:{genero.running.port}")
+    assert code == 2
+    assert says in told
+    assert told.count("\n") == 1
+
+
+def test_no_server_is_one_sentence_and_code_2():
+    """With what to do."""
+    told, code = command("export", "--url", "http://127.0.0.1:9")
+    assert code == 2
+    assert "Start one with `bulkproof serve`, or give its URL with --url." in told
+    told, code = command("export", "--url", "ftp://here")
+    assert (code, told.count("\n")) == (2, 1)
+
+
+def test_a_test_loads_a_snapshot(bulkproof, tmp_path):
+    """From a file or a document; expectations of before the snapshot stay, and new ones are others."""
+    bulkproof.clock.freeze()
+    bulkproof.genero.expect("jobStatus").reply(503).times(2)
+    document = bulkproof.snapshot()
+    file = tmp_path / "seed.json"
+    file.write_text(json.dumps(document))
+    bulkproof.reset()
+    bulkproof.load(file)
+    bulkproof.genero.expect("getEntity").delay("1s")
+    names = [one["name"] for one in bulkproof._ask("GET", "scenarios")["scenarios"]]  # noqa: SLF001 - what is active
+    assert names == ["expectation-1", "expectation-2"]
+    bulkproof.load(str(file))
+    bulkproof.load(document)
+    assert bulkproof.snapshot() == document
+    with pytest.raises(MisuseError, match=r"/format: the format 2 is not known"):
+        bulkproof.load({**document, "format": 2})
