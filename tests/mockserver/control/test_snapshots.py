@@ -14,6 +14,7 @@ from mockserver.cli import main
 from mockserver.stores.interface import Collection, Record
 
 BLOCKS = [{"blockId": "a", "name": "A"}, {"blockId": "b", "name": "B"}]
+JSON_FIELDS = {"Content-Type": "application/json"}
 POST = "/genero/api/v1/block/postJob"
 
 
@@ -71,6 +72,13 @@ def test_what_does_not_fit_is_400_with_its_place(filled):
     assert (answer.status, answer.data["detail"]) == (400, f"{place}: 5 does not fit the schema of block.")
     assert filled.control("PUT", "snapshot", {"format": 1}).status == 400
     assert filled.control("GET", "snapshot").body == before
+
+
+def test_a_snapshot_may_be_larger_than_other_bodies(genero):
+    """It is read, and then refused for what it lacks."""
+    answer = genero.control("PUT", "snapshot", b"{" + b" " * (33 * 1024 * 1024) + b"}", JSON_FIELDS)
+    assert (answer.status, answer.data["detail"]) == (400, "snapshot: 'format' is missing. Add it.")
+    assert genero.control("PUT", "settings", b"{" + b" " * (33 * 1024 * 1024) + b"}", JSON_FIELDS).status == 413
 
 
 def test_what_cannot_be_written_is_409_and_named(filled):

@@ -18,13 +18,29 @@ def test_the_page_of_bugs_is_written_from_the_table():
 
 
 @pytest.mark.parametrize("text", BLOCKS, ids=lambda text: text.splitlines()[0][:50])
-def test_the_examples_of_the_testing_page_work(text, bulkproof):
-    """Each block is a test, or a program; the client of the first is the reader's own."""
+def test_the_examples_of_the_testing_page_work(text, bulkproof, tmp_path, monkeypatch):
+    """Each block is a test, or a program; the client of the first is the reader's own, and so is a file."""
+    monkeypatch.chdir(tmp_path)
+    if "seed.json" in text:
+        (tmp_path / "tests").mkdir()
+        (tmp_path / "tests" / "seed.json").write_text(json.dumps(seed(bulkproof)))
     names = {"my_client": Client()}
     exec(compile(text, "docs/testing.md", "exec"), names)  # noqa: S102 - it is our own page
     for name, found in list(names.items()):
         if name.startswith("test_"):
             found(bulkproof)
+
+
+def seed(bulkproof):
+    """Return a snapshot with the blocks b1 and b2."""
+    bulkproof.clock.freeze()
+    body = json.dumps([{"blockId": "b1", "name": "One"}, {"blockId": "b2", "name": "Two"}]).encode()
+    headers = {"Content-Type": "application/json"}
+    urlopen(Request(f"{bulkproof.genero.url}/api/v1/block/postJob", body, headers)).close()  # noqa: S310 - our own server
+    bulkproof.clock.to_idle()
+    document = bulkproof.snapshot()
+    bulkproof.reset()
+    return document
 
 
 class Client:
