@@ -39,7 +39,8 @@ def journal_form(sandbox: Sandbox) -> dict[str, Any]:
     journal, codec = sandbox.journal, ValueCodec({}, sandbox.template.spool)
     settings: list[dict[str, Any]] = []
     entries: list[dict[str, Any]] = []
-    for entry in journal.after(0, len(journal)):
+    last, exchanges = journal.last, tuple(journal.after(0, len(journal)))  # other sandboxes may make it lose some
+    for entry in exchanges:
         breathe()
         at, facts = f"/journal/exchanges/{len(entries)}", entry.recorded_facts
         form = codec.write(replace(entry, recorded_facts=None), JournalEntry, at)
@@ -59,7 +60,7 @@ def journal_form(sandbox: Sandbox) -> dict[str, Any]:
             )
             form["toRead"] = codec.write(unread, FactsToRead, f"{at}/toRead")
         entries.append(form)
-    return {"last": journal.last, "settings": settings, "exchanges": entries}
+    return {"last": last, "settings": settings, "exchanges": entries}
 
 
 def restored_entries(form: Mapping[str, Any], template: SandboxTemplate, in_force: Settings) -> list[JournalEntry]:

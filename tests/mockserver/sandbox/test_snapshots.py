@@ -26,7 +26,9 @@ from mockserver.apis.genero import api as genero_api
 from mockserver.apis.onkey import api as onkey_api
 from mockserver.apis.sources import find_sources
 from mockserver.bugs.table import bugs_for
+from mockserver.domain.slices import Pausing
 from mockserver.http.service import Options, Service
+from mockserver.sandbox.journal_snapshot import journal_form
 from mockserver.sandbox.snapshot import restore, schema, snapshot_of, snapshot_text
 
 CASES_FOLDER = Path(__file__).parents[2] / "cases"
@@ -82,7 +84,7 @@ def play(case: Case) -> None:
     run_case(case, Twins([api], name), api.mount, sandbox=name)
 
 
-@pytest.mark.parametrize("case", CASES[::12], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", CASES[::20], ids=lambda case: case.id)
 def test_a_restored_sandbox_answers_as_the_original(case):
     """At any point of a case: each reply, the journal, and the verdict are the same."""
     play(case)
@@ -285,6 +287,17 @@ def test_the_journal_is_left_out_where_nobody_asks_for_it(history):
     restore(other, without, REAL)
     assert (len(other.journal), other.journal.last) == (0, 0)
     assert snapshot_of(other, REAL) == without
+
+
+def test_a_journal_that_loses_exchanges_meanwhile_is_written_whole(apis, monkeypatch):
+    """Others are served while it is written, and their exchanges may take its place."""
+    twins = Twins(apis)
+    play_steps(twins, HISTORY)
+    sandbox = twins.services[0].sandboxes.use(twins.name, REAL)
+    whole = journal_form(sandbox)
+    monkeypatch.setattr(Pausing, "pause", lambda: sandbox.journal.shed(0))
+    assert journal_form(sandbox) == whole
+    assert (len(sandbox.journal), len(whole["exchanges"])) == (0, whole["last"])
 
 
 def test_a_snapshot_does_not_change_with_what_comes_after_it(apis):
