@@ -28,14 +28,7 @@ from mockserver.http.request_reading import RequestTarget, read_target
 from mockserver.http.turns import Turns
 from mockserver.journal.journal import JournalEntry
 from mockserver.sandbox import sandboxes
-from mockserver.sandbox.sandboxes import (
-    DEFAULT_SANDBOX,
-    MAX_SANDBOXES,
-    MAX_SNAPSHOT_DEPTH,
-    Sandbox,
-    Sandboxes,
-    SandboxTemplate,
-)
+from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, MAX_SANDBOXES, Sandbox, Sandboxes, SandboxTemplate
 from mockserver.scenarios.loading import Catalogue
 
 CONTROL_PATH: Final = "/_sandbox"
@@ -373,7 +366,9 @@ def _is_control(path: str) -> bool:
 
 def _control_template(control: Api, metrics: Metrics) -> SandboxTemplate:
     """Return the template of the sandbox behind the control API: it counts requests and keeps no journal."""
-    own = merge_patch(sandboxes.DEFAULT_SETTINGS, {"limits": {"journalExchanges": 0, "depth": MAX_SNAPSHOT_DEPTH}})
+    own = merge_patch(
+        sandboxes.DEFAULT_SETTINGS, {"limits": {"journalExchanges": 0, "depth": sandboxes.MAX_SNAPSHOT_DEPTH}}
+    )
     return SandboxTemplate(
         apis={control.name: control}, settings=own, on_exchange=metrics.tell, allows_preferences=False
     )
