@@ -121,6 +121,14 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
     show_default=True,
     help="Maximum number of sandboxes; the one idle longest is dropped first.",
 )
+@click.option(
+    "--graceful-timeout",
+    type=click.FloatRange(0, 3600),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Time to finish requests under way after SIGTERM or Ctrl-C; a second signal ends at once.",
+)
 def serve(
     apis: tuple[str, ...], *, port: int, host: str, scenarios: tuple[str, ...], watch: bool, **given: Any
 ) -> None:
@@ -157,7 +165,8 @@ def _serve(
     files = chosen.files if watch else ()
 
     async def run(ended: "asyncio.Event") -> None:
-        await _run(_service(loaded, _options(given, chosen, host)), host, port, WatchedFiles(watched, files), ended)
+        service = _service(loaded, _options(given, chosen, host))
+        await _run(service, host, port, WatchedFiles(watched, files), ended, seconds=given["graceful_timeout"])
 
     serve_until_signal(run)
 
@@ -243,7 +252,10 @@ def print_exchange(entry: "JournalEntry") -> None:
     click.echo("".join(one if one.isprintable() else "?" for one in line))
 
 
-async def _run(service: "Service", host: str, port: int, watched: WatchedFiles, ended: "asyncio.Event") -> None:
+async def _run(
+    service: "Service", host: str, port: int, watched: WatchedFiles, ended: "asyncio.Event", *, seconds: float
+) -> None:
+    """Serve until `ended` is set, then finish requests under way for at most `seconds`."""
     import asyncio
 
     from mockserver.http.lifecycle import return_memory, start, tune_collector
@@ -256,7 +268,7 @@ async def _run(service: "Service", host: str, port: int, watched: WatchedFiles, 
     await ended.wait()
     for task in tasks:
         task.cancel()
-    await running.stop()
+    await running.stop(seconds)
 
 
 def _watching(service: "Service", watched: WatchedFiles) -> "Iterator[Coroutine[Any, Any, None]]":

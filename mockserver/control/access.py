@@ -18,7 +18,9 @@ from mockserver.api.model import Refusal, RequestContext
 
 WILDCARDS: Final = frozenset(("", "0.0.0.0", "::"))  # noqa: S104 - addresses that nobody is called by
 READING: Final = frozenset(("GET", "HEAD", "OPTIONS"))
-PUBLIC_OPERATIONS: Final = frozenset(("getApiDocument", "getControlDocument", "getHealth"))
+PROBES: Final = frozenset(("getHealth", "getReady"))
+"""What load balancers and containers ask, without a token."""
+PUBLIC_OPERATIONS: Final = PROBES | {"getApiDocument", "getControlDocument"}
 """What says nothing about a sandbox: load balancers know no host names, and contracts are no secrets."""
 FORM_TYPES: Final = frozenset(("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"))
 """The media types of requests that a browser sends to another origin without asking; "" is none."""
@@ -36,12 +38,14 @@ class ControlAccess:
 
     def __call__(self, context: RequestContext) -> Refusal | None:
         """Return why a request is refused, None when it is admitted."""
-        headers = context.request.headers
+        headers, named = context.request.headers, "" if context.operation is None else context.operation.id
+        if named in PROBES:
+            return None
         if self.token and not compare_digest(headers.get("Authorization").encode(), f"Bearer {self.token}".encode()):
             detail = "Control calls need the token that the server was started with: 'Authorization: Bearer TOKEN'."
             challenge = Headers((("WWW-Authenticate", "Bearer"),))
             return Refusal(status=HTTPStatus.UNAUTHORIZED, kind="unauthenticated", detail=detail, headers=challenge)
-        if context.operation is not None and context.operation.id in PUBLIC_OPERATIONS:
+        if named in PUBLIC_OPERATIONS:
             return None
         return self._foreign(headers) or _form(context.request.method, headers)
 

@@ -5,7 +5,7 @@ The engine serves it like any other API, from `openapi.yaml`. Refusals are probl
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -48,7 +48,7 @@ class ControlContext:
     """The state of a server that handlers of control requests work on.
 
     `settle` runs everything in a sandbox that is due at an instant of its clock. `catalogue` holds the scenarios that
-    can be selected by name.
+    can be selected by name. `impediments` says why the server is not ready, a sentence for each cause by its name.
     """
 
     apis: Mapping[str, Api]
@@ -56,6 +56,7 @@ class ControlContext:
     metrics: Metrics
     catalogue: Catalogue
     settle: Callable[[Sandbox, datetime], None]
+    impediments: Mapping[str, str] = field(default_factory=dict)
 
     def sandbox(self, context: RequestContext) -> Sandbox:
         """Return the sandbox that the path names, created when missing. Raises RefusedError."""
@@ -127,6 +128,7 @@ HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
         "getExchangeAs",
         "getHealth",
         "getMetrics",
+        "getReady",
         "getVerdict",
         "listApis",
         "listBugs",

@@ -94,9 +94,17 @@ def get_exchange_as(control: ControlContext, context: RequestContext) -> Respons
 
 
 def get_health(control: ControlContext, context: RequestContext) -> Response:
-    """Report that the server is ready."""
+    """Report that the server is alive."""
     del control, context
     return Response.of(200, {"status": "ok", "version": VERSION})
+
+
+def get_ready(control: ControlContext, context: RequestContext) -> Response:
+    """Report that calls are served. Raises RefusedError (503): why they are not."""
+    del context
+    if control.impediments:
+        raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, " ".join(control.impediments.values()), kind="unavailable")
+    return Response.of(200, {"status": "ready", "version": VERSION})
 
 
 def list_apis(control: ControlContext, context: RequestContext) -> Response:

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from errno import EACCES, EADDRINUSE
@@ -102,7 +102,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
 
 
 def serve_until_signal(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run `serve` in an event loop of its own; SIGINT and SIGTERM set the event that it gets."""
+    """Run `serve` in an event loop of its own; SIGINT and SIGTERM set the event that it gets, a second one kills."""
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_with_signals(serve))
 
@@ -110,11 +110,20 @@ def serve_until_signal(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None
 async def _with_signals(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def end() -> None:
+        ended.set()
+        for name in signals:
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(name)
+            signal.signal(name, signal.SIG_DFL)
+
+    for name in signals:
         try:
-            loop.add_signal_handler(name, ended.set)
+            loop.add_signal_handler(name, end)
         except NotImplementedError:  # Windows
-            signal.signal(name, lambda *_: loop.call_soon_threadsafe(ended.set))
+            signal.signal(name, lambda *_: loop.call_soon_threadsafe(end))
     await serve(ended)
 
 

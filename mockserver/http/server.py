@@ -78,6 +78,7 @@ class HttpServer(Server):
     async def finish(self, seconds: float) -> None:
         """Finish the requests under way, then close every connection; after `seconds` they are aborted."""
         self.closing = True
+        self.service.impediments["stopping"] = "The server is stopping."
         self.ending.set()
         if self.active_requests:
             self.idle.clear()

@@ -37,7 +37,7 @@ SNAPSHOT_PATH: Final = re.compile(f"{SANDBOXES_PATH}/[^/]+/snapshot")
 MAX_SNAPSHOT_BYTES: Final = 64 * 1024 * 1024  # of a snapshot that is put: some 300,000 records, read in one go
 LONG_BODY_BYTES: Final = 64 * 1024  # of a body whose request is served in slices
 METRICS_PATH: Final = "/metrics"
-HEALTH_PATH: Final = f"{CONTROL_PATH}/health"
+PROBE_PATHS: Final = frozenset((f"{CONTROL_PATH}/health", f"{CONTROL_PATH}/ready"))
 DOCUMENT_PATH: Final = "/openapi.json"
 LINK_FIELDS: Final = frozenset(("content-location", "location", "operation-location"))
 _log: Final = logging.getLogger("bulkproof")
@@ -92,8 +92,7 @@ class Destination(NamedTuple):
     def is_guarded(self) -> bool:
         """Whether it is a control request that shows or changes what a sandbox has."""
         path = self.target.path
-        public = path == HEALTH_PATH or path.endswith(DOCUMENT_PATH)
-        return self.api.name == CONTROL_NAME and not public
+        return self.api.name == CONTROL_NAME and path not in PROBE_PATHS and not path.endswith(DOCUMENT_PATH)
 
 
 class _Place(NamedTuple):
@@ -116,6 +115,7 @@ class Service:
         for path in (one for api in self.apis.values() for one in api.scenarios):
             options.catalogue.read(path)
         self.metrics = Metrics()
+        self.impediments: dict[str, str] = {}  # why the server is not ready, by cause
         template = SandboxTemplate(
             apis=self.apis,
             settings=sandboxes.default_settings(self.apis.values(), options.settings),
@@ -147,6 +147,7 @@ class Service:
             metrics=self.metrics,
             catalogue=self._options.catalogue,
             settle=pipeline.run_due_jobs,
+            impediments=self.impediments,
         )
         return control_api(control, ControlAccess(self._options.control_token, self._options.hosts))
 

@@ -82,6 +82,7 @@ def test_version_and_help_are_quick_and_light():
         (["serve", "--port", "70000"], "70000"),
         (["serve", "--clock", "fast"], "x60"),
         (["serve", "--clock", "x0"], "x60"),
+        (["serve", "--graceful-timeout", "-1"], "--graceful-timeout"),
         (["serve", "--auth", "closed"], "'open', 'strict'"),
         (["serve", "gnero"], "Did you mean 'genero'?"),
         (["serve", "nowhere.yaml"], "there is no such file"),
@@ -175,27 +176,59 @@ def test_options_become_the_sandboxes_defaults():
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_finishes_what_is_in_flight(end):
-    """A call whose body is still arriving when the signal comes is answered; then the process ends with 0."""
+    """A call whose body is still arriving when the signal comes is answered; then the process ends with 0.
+
+    Meanwhile a connection that was kept is told that the server is not ready.
+    """
     with served(THINGS) as process:
         port = urlsplit(process.urls["things"]).port
-        with (
-            closing(HTTPConnection("127.0.0.1", port)) as idle,
-            socket.create_connection(("127.0.0.1", port), timeout=HANGS) as connection,
-        ):
-            idle.request("GET", "/_sandbox/health")
-            idle.getresponse().read()
-            head = b"PUT /things/boxes/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            connection.sendall(head + b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n")
-            assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
-            connection.sendall(b"{")
+        with closing(HTTPConnection("127.0.0.1", port)) as kept, in_flight(port) as connection:
+            kept.request("GET", "/_sandbox/ready")
+            assert kept.getresponse().read().startswith(b'{"status":"ready"')
             process.send_signal(end)
             assert eventually(lambda: is_refused(port))
+            kept.request("GET", "/_sandbox/ready")
+            assert b"The server is stopping." in kept.getresponse().read()
             connection.sendall(b'"id":"a"}')
             received = connection.recv(65536)
         assert received.startswith(b"HTTP/1.1 201 ")
         assert b"Connection: close" in received
         assert process.wait(timeout=HANGS) == 0
         assert process.stderr.read() == ""
+
+
+@pytest.mark.slow
+def test_the_end_has_a_deadline():
+    """What is not finished by then is cut off, which is told; the process ends with 0."""
+    with served(THINGS, "--graceful-timeout", "0") as process, in_flight(urlsplit(process.urls["things"]).port) as call:
+        process.send_signal(signal.SIGTERM)
+        assert call.recv(65536) == b""
+        assert process.wait(timeout=HANGS) == 0
+        assert process.stderr.read() == "Cut off 1 unfinished requests\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ends", [(signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM)])
+def test_a_second_signal_ends_at_once(ends):
+    """Nothing that is under way is waited for then, whatever the deadline."""
+    with served(THINGS, "--graceful-timeout", "3600") as process:
+        port = urlsplit(process.urls["things"]).port
+        with in_flight(port):
+            process.send_signal(ends[0])
+            assert eventually(lambda: is_refused(port))
+            process.send_signal(ends[1])
+            assert process.wait(timeout=HANGS) == -ends[1]
+
+
+@contextmanager
+def in_flight(port):
+    """Yield a connection on which the first byte of a body of ten was sent, and waited for."""
+    with socket.create_connection(("127.0.0.1", port), timeout=HANGS) as connection:
+        head = b"PUT /things/boxes/a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        connection.sendall(head + b"Expect: 100-continue\r\nContent-Length: 10\r\n\r\n")
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"{")
+        yield connection
 
 
 def is_refused(port):

@@ -93,7 +93,7 @@ def test_what_a_form_could_send_changes_nothing(apis, method, path, media):
 def test_health_and_contracts_are_open(apis):
     """Load balancers know no host names, and what is mocked is no secret; so is a mocked API itself."""
     foreign = {"Host": "lb.example", "Origin": "http://page.example"}
-    for path in ("/_sandbox/health", "/_sandbox/openapi.json", "/genero/openapi.json"):
+    for path in ("/_sandbox/health", "/_sandbox/ready", "/_sandbox/openapi.json", "/genero/openapi.json"):
         assert ask(apis, "GET", path, foreign).status == 200
     assert ask(apis, "GET", "/genero/api/v1/block/none", foreign).status in {401, 404}
 

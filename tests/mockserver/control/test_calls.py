@@ -400,6 +400,19 @@ def test_settings_take_effect(things):
     assert len(things.control("GET", "exchanges").data["exchanges"]) == 2
 
 
+def test_ready_says_why_it_is_not(serving):
+    """Each cause is told with 503 for as long as it lasts; the server is alive all the while."""
+    client = serving(THINGS)
+    impediments = client.running.service.impediments
+    ready = client.send("GET", "/_sandbox/ready")
+    assert (ready.status, ready.data["status"]) == (200, "ready")
+    impediments |= {"one": "The first cause.", "other": "The other cause."}
+    assert is_problem(client.send("GET", "/_sandbox/ready"), 503) == "The first cause. The other cause."
+    assert client.send("GET", "/_sandbox/health").status == 200
+    impediments.clear()
+    assert client.send("GET", "/_sandbox/ready").status == 200
+
+
 def test_metrics_count_calls_and_items(things):
     """What is served is counted by API, operation and status, and items by outcome, in Prometheus' format."""
     things.call("POST", "/things/boxes", [{"id": "a"}, {"id": "a"}])
@@ -421,14 +434,15 @@ def test_metrics_count_calls_and_items(things):
 
 
 def test_a_token_guards_every_control_call(serving):
-    """With a control token nothing of the control API answers without it; the served APIs do."""
+    """With a control token nothing of the control API answers without it but the probes; the served APIs do."""
     client = serving(THINGS, control_token="hush")
-    for path in ("/_sandbox/health", "/metrics", "/_sandbox/sandboxes", "/things/openapi.json"):
+    for path in ("/metrics", "/_sandbox/sandboxes", "/things/openapi.json"):
         denied = client.send("GET", path)
         assert is_problem(denied, 401)
         assert denied.headers["www-authenticate"] == "Bearer"
         assert client.send("GET", path, headers={"Authorization": "Bearer wrong"}).status == 401
         assert client.send("GET", path, headers={"Authorization": "Bearer hush"}).status == 200
+    assert [client.send("GET", f"/_sandbox/{probe}").status for probe in ("health", "ready")] == [200, 200]
     assert client.send("GET", "/things/boxes/a").status == 404
 
 
