@@ -193,3 +193,10 @@ def test_a_law_finds_its_bugs(api, law, bug, start):
     """A bug of the law's kind is found by it."""
     code, says = check(api, start(api, bug), law)
     assert code == 1, says
+
+
+def test_a_wrong_refusal_is_shown_by_a_request_with_one_item(start):
+    """The trial has several wrong items; a reader needs one that the refusal tells wrongly."""
+    code, says = check("onkey", start("onkey", "pointer-of-next"), "errors")
+    assert code == 1, says
+    assert "but what is wrong is at /0/userObjectId." in " ".join(says.split())

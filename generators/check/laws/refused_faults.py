@@ -4,7 +4,7 @@ Begin with `refused_errors`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -43,23 +43,39 @@ class Place(NamedTuple):
 
 def refused_errors(context: SiteContext) -> Iterator[Finding]:
     """Send a request with several malformed items, and judge what its refusal lists. Raises NotApplicableError."""
-    guard, bulk = context.bulk.guard, context.bulk
+    guard = context.bulk.guard
     if not guard.faults or "malformedItem" not in guard.refuse:
         raise NotApplicableError("it does not declare how a refusal lists the faults of items")
-    trial = prepare_trial(context, valid_cases(context, min(ITEMS, bulk.items.max or ITEMS)))
-    places = [place for index in PLANS if index < len(trial.items) for place in _spoil(trial, index)]
-    if not places:
+    left = {one.shape: one for one in _findings(context, tuple(PLANS))}
+    for index in PLANS:
+        for one in _findings(context, (index,)) if left else ():
+            if left.pop(one.shape, None) is not None:
+                yield one
+    yield from left.values()
+
+
+def _findings(context: SiteContext, wrong: Sequence[int]) -> Iterator[Finding]:
+    """Send a request and judge its refusal; one with a single `wrong` item has no other, so that it is easily read."""
+    guard, bulk = context.bulk.guard, context.bulk
+    cases = valid_cases(context, min(ITEMS, bulk.items.max or ITEMS))
+    plans = {n: PLANS[n] for n in wrong if n < len(cases)}
+    if len(wrong) == 1:
+        cases, plans = [cases[n] for n in plans], dict(enumerate(plans.values()))
+    trial = prepare_trial(context, cases)
+    places = [place for n, plan in plans.items() for place in _spoil(trial, n, plan)]
+    if places:
+        exchange = send(trial, SendOptions(unit=units_of(bulk)[0], targets=known_targets(context)[:1]))
+        if exchange.response.status == guard.refuse["malformedItem"]:
+            yield from _judge(context, exchange, places)
+    elif len(wrong) > 1:
         raise NotApplicableError("no item could be made that has the request refused")
-    exchange = send(trial, SendOptions(unit=units_of(bulk)[0], targets=known_targets(context)[:1]))
-    if exchange.response.status == guard.refuse["malformedItem"]:
-        yield from _judge(context, exchange, places)
 
 
-def _spoil(trial: Trial, index: int) -> Iterator[Place]:
+def _spoil(trial: Trial, index: int, plan: Sequence[tuple[str, int]]) -> Iterator[Place]:
     """Break an item as planned, and yield where it is wrong."""
     trial_item = trial.items[index]
     raw, schemas = _complete(trial, index)
-    for keyword, nth in PLANS[index]:
+    for keyword, nth in plan:
         changed = _broken(raw, schemas, keyword, nth)
         if changed is not None and not fits_request(trial, trial_item.case, changed[0]):
             raw, inner = changed
