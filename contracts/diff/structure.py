@@ -1,6 +1,5 @@
 """Compare two JSON Schemas at every place: branches, members and elements. Begin with `edits`."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -22,7 +21,7 @@ from contracts.diff.model import (
 )
 from contracts.messages import ABSENT
 from contracts.schemas.directions import HIDING_KEYWORDS
-from contracts.schemas.schema_set import Schema
+from contracts.schemas.schema_set import Schema, compiled
 from contracts.syntax.text import listed, short, tokens_of
 
 Pairs = Sequence[tuple[Schema | None, Schema | None]]
@@ -234,9 +233,10 @@ def undeclared_member_schema(schema: Schema, name: str) -> Schema:
 
 
 def _matches(pattern: str, name: str) -> bool:
+    """Say whether a pattern is found in a name, as the validator reads it; one that is invalid is not."""
     try:
-        return re.search(pattern, name) is not None
-    except re.error:
+        return compiled({"pattern": pattern}).is_valid(name)
+    except ValueError:
         return False
 
 

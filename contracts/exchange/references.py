@@ -16,6 +16,7 @@ from contracts.messages import ABSENT
 NAME: Final = r"([\w-]+)"
 DOTTED_NAME: Final = r"([\w-]+(?:[.][\w-]+)*)"
 PATH: Final = r"([\w\[\]-]+(?:[.][\w\[\]-]+)*)"
+WHOLE_NAME: Final = r"(?<![\w-])(?<![\w-][.])"  # a name is not looked for within a longer one: that takes n squared
 PLACEHOLDER: Final = re.compile(r"\{(key|path)\}")
 BARE_WORD: Final = re.compile(r"\b(key|path)\b")
 
@@ -113,7 +114,10 @@ def references_of(bulk: Bulk) -> References | None:
     texts: Mapping[str, str] = {"key": NAME if has_path else DOTTED_NAME, "path": PATH}
     pattern = "".join(texts[piece] if n % 2 else re.escape(piece) for n, piece in enumerate(pieces))
     fixed = "".join(pieces[::2])
-    return References(pattern=re.compile(pattern), member="", own_name=(), strict=len(fixed) > 1, has_path=has_path)
+    begin = "" if pieces[0] else WHOLE_NAME
+    return References(
+        pattern=re.compile(begin + pattern), member="", own_name=(), strict=len(fixed) > 1, has_path=has_path
+    )
 
 
 def reference_text(declared: str, key: str, path: str) -> str | None:

@@ -6,11 +6,12 @@ https://spec.openapis.org/overlay/v1.1.0.html; targets are JSONPath (RFC 9535), 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import unquote, urljoin
 
 from contracts.errors import ContractError, Fault
 from contracts.messages import ABSENT
+from contracts.schemas.patterns import linear_regex
 from contracts.syntax.documents import UnreadableError, parse_document, read_text
 from contracts.syntax.remote import fetch_text, is_url
 from contracts.syntax.text import did_you_mean, look_up, pointer_of, type_name
@@ -106,9 +107,7 @@ def apply_overlay(document: dict[str, Any], overlay: Mapping[str, Any], *, shown
 
     Returns one Fault for each action that cannot be carried out, and a mended one for each that matches nothing.
     """
-    from jsonpath import JSONPathEnvironment  # noqa: PLC0415 - only with an overlay
-
-    environment = JSONPathEnvironment(strict=True)
+    environment = _environment()
     nests = str(overlay["overlay"]).startswith("1.0.")
     faults: list[Fault] = []
     for n, action in enumerate(overlay["actions"]):
@@ -120,6 +119,34 @@ def apply_overlay(document: dict[str, Any], overlay: Mapping[str, Any], *, shown
             mended = "The action is left out." if error.is_harmless else ""
             faults.append(Fault(file=shown, pointer=at, fact=error.fact, cure=error.cure, mended=mended))
     return faults
+
+
+def _environment() -> "JSONPathEnvironment":
+    """Return what reads JSONPath, its expressions (RFC 9485) matched in linear time."""
+    from jsonpath import JSONPathEnvironment, JSONPathError  # noqa: PLC0415 - only with an overlay
+    from jsonpath.function_extensions import ExpressionType, FilterFunction  # noqa: PLC0415 - the same
+
+    class Regex(FilterFunction):
+        """`search` or `match`: whether an expression is found in a text, or matches all of it."""
+
+        arg_types: ClassVar = [ExpressionType.VALUE, ExpressionType.VALUE]
+        return_type = ExpressionType.LOGICAL
+
+        def __init__(self, form: str) -> None:
+            self.form = form
+
+        def __call__(self, value: object, pattern: object) -> bool:
+            """Say whether it is so; other values than texts are not. Raises JSONPathError: no such expression."""
+            if not isinstance(value, str) or not isinstance(pattern, str):
+                return False
+            try:
+                return linear_regex(self.form.format(pattern))(value)
+            except ValueError:
+                raise JSONPathError(f"{pattern!r} is no regular expression of RFC 9485", token=None) from None
+
+    environment = JSONPathEnvironment(strict=True)
+    environment.function_extensions |= {"search": Regex("{}"), "match": Regex("^(?:{})$")}
+    return environment
 
 
 class _ImpossibleError(Exception):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
-from typing import Final, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 from urllib.parse import quote, unquote
 
 from contracts.messages import Request
@@ -16,6 +16,9 @@ from contracts.openapi.model import Contract, NoRoute, Operation, Route
 from contracts.openapi.parameters import fits_path
 
 VARIABLES: Final = re.compile(r"\{([^{}]+)\}")
+UNKNOWN: Final = NoRoute(allow=None)
+MAX_SPLIT_CHARS: Final = 200  # of a segment; a longer one is split in the first way
+MAX_SPLITS: Final = 1000  # that are tried
 SERVER_VARIABLE: Final = re.compile(r"\{+([^{}]+)\}+")  # some write {{variable}}
 
 
@@ -52,11 +55,39 @@ def last_segment_variable(template: str) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
+class SegmentPattern(NamedTuple):
+    """A decoded path segment with variables: the literals before, between and after them, folded to ignore case."""
+
+    literals: tuple[str, ...]
+    ignore_case: bool = False
+
+    def match(self, text: str) -> tuple[str, ...] | None:
+        """Return the values of the variables, each as short as possible, None for another text; in linear time."""
+        folded = _folded_chars(text) if self.ignore_case else text
+        before, *between, after = self.literals
+        if not folded.startswith(before) or not folded.endswith(after):
+            return None
+        begin, end = len(before), len(text) - len(after)
+        values = []
+        for literal in between:
+            at = folded.find(literal, begin + 1, end)
+            if at < 0:
+                return None
+            values.append(text[begin:at])
+            begin = at + len(literal)
+        return (*values, text[begin:end]) if begin < end else None
+
+
 @lru_cache(maxsize=10_000)
-def segment_pattern(segment: str, *, ignore_case: bool = False) -> re.Pattern[str]:
-    """Return the pattern of a decoded path segment, with a group for each variable."""
-    literals = map(re.escape, map(unquote, VARIABLES.split(segment)[::2]))
-    return re.compile("(.+?)".join(literals), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+def segment_pattern(segment: str, *, ignore_case: bool = False) -> SegmentPattern:
+    """Return the pattern of a path segment with variables."""
+    literals = map(unquote, VARIABLES.split(segment)[::2])
+    return SegmentPattern(tuple(map(_folded_chars, literals) if ignore_case else literals), ignore_case)
+
+
+def _folded_chars(text: str) -> str:
+    """Return a text without regard to case, and as long as before."""
+    return "".join(folded if len(folded := one.casefold()) == 1 else one for one in text)
 
 
 def splits(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
@@ -69,8 +100,11 @@ def splits(literals: tuple[str, ...], text: str) -> Iterator[tuple[str, ...]]:
         return
     literal, rest = literals[0], literals[1:]
     cuts = [n for n in range(1, len(text) - len(literal)) if text.startswith(literal, n)]
+    others = SegmentPattern(("", *rest, ""))
     for n in reversed(cuts) if literal == "." else cuts:
-        yield from ((text[:n], *others) for others in splits(rest, text[n + len(literal) :]))
+        after = text[n + len(literal) :]
+        if others.match(after) is not None:  # else there is no way to read what comes after
+            yield from ((text[:n], *values) for values in splits(rest, after))
 
 
 def split_segment(segment: str, text: str) -> tuple[str, ...]:
@@ -78,15 +112,15 @@ def split_segment(segment: str, text: str) -> tuple[str, ...]:
 
     A segment that does not match its template, or has no variables, is returned as one value.
     """
-    names = variables_of(segment)
-    found = segment_pattern(segment).fullmatch(text) if names else None
-    if found is None:
+    pattern = segment_pattern(segment)
+    values = pattern.match(text) if variables_of(segment) else None
+    if values is None:
         return ("", text, "")
-    begin, end = found.start(1), found.end(len(names))
-    literals = tuple(map(unquote, VARIABLES.split(segment)[2:-1:2]))
-    values = next(splits(literals, text[begin:end]))
-    inner = [piece for pair in zip(values, (*literals, text[end:]), strict=True) for piece in pair]
-    return (text[:begin], *inner)
+    before, *between, after = pattern.literals
+    if between and len(text) <= MAX_SPLIT_CHARS:
+        values = next(splits(tuple(between), text[len(before) : len(text) - len(after)]))
+    inner = [piece for pair in zip(values, (*between, after), strict=True) for piece in pair]
+    return (before, *inner)
 
 
 Joined: TypeAlias = tuple[tuple[int, tuple[str, ...]], ...]  # segments with several variables
@@ -120,13 +154,10 @@ def expand(template: str, values: Mapping[str, object]) -> str:
     return VARIABLES.sub(filled, template)
 
 
-UNKNOWN: Final = NoRoute(allow=None)
 MAX_CACHED_PATHS: Final = 1000  # matched paths
 MAX_CACHED_PATH_CHARS: Final = 200  # longer paths are not cached
 EnumValues: TypeAlias = Mapping[str, Mapping[str, str]]
 Endpoint: TypeAlias = tuple[Operation, tuple[str, ...], EnumValues, Joined]
-MAX_SPLIT_CHARS: Final = 200  # of a segment; a longer one is split in the first way
-MAX_SPLITS: Final = 1000  # that are tried
 
 
 def _selects(operation: Operation, request: Request | None) -> int:
@@ -150,7 +181,7 @@ class _Branch:
     """What may follow some segments: literals, segments with variables in part, a variable, or the end of a path."""
 
     literals: "dict[str, _Branch]" = field(default_factory=dict)
-    mixed: "dict[re.Pattern[str], _Branch]" = field(default_factory=dict)
+    mixed: "dict[SegmentPattern, _Branch]" = field(default_factory=dict)
     variable: "_Branch | None" = None
     ends: "dict[str, Endpoint]" = field(default_factory=dict)
     alternatives: "dict[str, list[Endpoint]]" = field(default_factory=dict)  # of one method, told apart by selectors
@@ -270,8 +301,9 @@ class Router:
         if literal is not None:
             yield literal, ()
         for pattern, after in step.mixed.items():
-            if fits := pattern.fullmatch(segment):
-                yield after, fits.groups()
+            values = pattern.match(segment)
+            if values is not None:
+                yield after, values
         if step.variable is not None and segment and self._folded(segment) not in self._reserved:
             yield step.variable, (segment,)
 
@@ -323,5 +355,5 @@ class Router:
             return step.variable
         pattern = segment_pattern(segment, ignore_case=self._fold)
         after = step.mixed.setdefault(pattern, _Branch())
-        step.mixed = dict(sorted(step.mixed.items(), key=lambda one: -len(one[0].pattern)))
+        step.mixed = dict(sorted(step.mixed.items(), key=lambda one: -len("(.+?)".join(one[0].literals))))
         return after

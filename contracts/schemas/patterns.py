@@ -6,14 +6,17 @@ PCRE and Ruby (`\p{Alnum}`, `\Z`, `(?>...)`, `/.../i`) is read as it is meant th
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
-from jsonschema_rs import ValidationError
+from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
 
 from contracts.schemas.schema_set import compiled
 
+TextPredicate: TypeAlias = Callable[[str], bool]
+
+MAX_REGEX_BYTES: Final = 1 << 20  # bytes that a compiled expression of linear time may take
 MAX_REPEATS: Final = 1_000  # beyond, a repeated expression takes megabytes when compiled
 MAX_COPIES: Final = 65_535  # of the parts of a pattern, repetitions written out; beyond, it is not given to an engine
 ASTRAL: Final = "\U00010000-\U0010ffff"
@@ -99,6 +102,20 @@ def usable_pattern(pattern: str) -> UsablePattern:
         if _copies(text) <= MAX_COPIES and _compiles(text):
             return UsablePattern(text, translator.remark, *(TOO_LARGE if limit else ()))
     return UsablePattern(None, *(("It is not checked.", *TOO_LARGE) if _copies(text) > MAX_COPIES else ()))
+
+
+@lru_cache(maxsize=1024)
+def linear_regex(expression: str) -> TextPredicate:
+    """Return a predicate that tells whether an expression is found in a text, in time linear in its length.
+
+    Raises ValueError for an invalid expression, for look-around and back-references, and for one that is too large.
+    """
+    try:
+        options = RegexOptions(size_limit=MAX_REGEX_BYTES, dfa_size_limit=MAX_REGEX_BYTES)
+        found = Draft202012Validator({"pattern": expression}, pattern_options=options).is_valid
+    except (ValidationError, ValueError):
+        raise ValueError(f"{expression!r} is no regular expression that can be used.") from None
+    return lambda text: found(text if text.isascii() else text.encode("utf-8", "replace").decode())
 
 
 def _copies(pattern: str) -> int:

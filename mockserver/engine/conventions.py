@@ -14,6 +14,7 @@ from contracts.openapi.model import NoRoute, Operation, best_accepted, is_accept
 from contracts.openapi.parameters import undeclared_query
 from contracts.openapi.routing import VARIABLES, Router
 from contracts.openapi.security import key_places
+from contracts.schemas.patterns import linear_regex
 from contracts.schemas.violations import Violation
 from contracts.syntax.text import clipped, listed, tokens_of
 from mockserver.api.model import Refusal, RequestContext
@@ -111,8 +112,8 @@ def unknown_server(context: RequestContext) -> Refusal | None:
     servers: Any = context.api.contract.document.get("servers", ())
     known = [str(one["url"]) for one in servers if isinstance(one, Mapping) and "url" in one]
     for url in known:
-        pattern = "[^/]*".join(map(re.escape, VARIABLES.split(url.rstrip("/"))[::2]))
-        if re.fullmatch(pattern, given):
+        pieces = VARIABLES.split(url.rstrip("/"))[::2]
+        if sum(map(len, pieces)) <= len(given) and linear_regex(f"^{'[^/]*'.join(map(re.escape, pieces))}$")(given):
             return None
     detail = f"{given[:200]} is no server of the document. It has {listed(known) or 'none'}."
     return Refusal(status=404, kind="no-path", detail=detail)

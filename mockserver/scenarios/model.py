@@ -14,33 +14,17 @@ from random import Random
 from typing import Any, Final, Literal, TypeAlias
 
 import orjson
-from jsonschema_rs import Draft202012Validator, ReferencingError, RegexOptions, ValidationError
+from jsonschema_rs import ReferencingError, ValidationError
 
 from contracts.messages import ABSENT
 from contracts.schemas.equality import equal
+from contracts.schemas.patterns import TextPredicate, linear_regex
 from contracts.schemas.schema_set import compiled
 from contracts.syntax.text import parse_iso_duration
 from mockserver.domain.values import ItemEffect
 
-TextPredicate: TypeAlias = Callable[[str], bool]
-
-MAX_REGEX_BYTES: Final = 1 << 20  # bytes that a compiled expression may take
 GLOB_EXPRESSIONS: Final = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
 GLOB_SIGN: Final = re.compile(r"\*\*|\*|\?")
-
-
-@lru_cache(maxsize=1024)
-def regex(expression: str) -> TextPredicate:
-    """Return a predicate that tells whether an expression is found in a text.
-
-    Raises ValueError for an invalid expression, for look-around and back-references, and for one that is too large.
-    """
-    try:
-        options = RegexOptions(size_limit=MAX_REGEX_BYTES, dfa_size_limit=MAX_REGEX_BYTES)
-        found = Draft202012Validator({"pattern": expression}, pattern_options=options).is_valid
-    except (ValidationError, ValueError):
-        raise ValueError(f"{expression!r} is no regular expression that can be used.") from None
-    return lambda text: found(text if text.isascii() else text.encode("utf-8", "replace").decode())
 
 
 @lru_cache(maxsize=1024)
@@ -48,7 +32,7 @@ def glob(text: str) -> TextPredicate:
     """Return a predicate that tells whether a whole path matches a glob: `*` and `?` stop at a `/`, `**` does not."""
     signs = GLOB_SIGN.findall(text)
     literals = map(re.escape, GLOB_SIGN.split(text))
-    return regex(
+    return linear_regex(
         "(?s)^"
         + "".join(a + b for a, b in zip(literals, [*(GLOB_EXPRESSIONS[sign] for sign in signs), ""], strict=True))
         + "$"
@@ -258,7 +242,7 @@ def _exists(wanted: bool) -> Predicate:  # noqa: FBT001 - the word's own value
 
 
 def _matches(expression: str) -> Predicate:
-    found = regex(expression)
+    found = linear_regex(expression)
     return lambda given: isinstance(given, str | int | float) and found(as_text(given))
 
 

@@ -1,5 +1,7 @@
 """Paths lead to operations: literals before variables, in time that does not grow with the document."""
 
+import itertools
+import re
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.openapi.model import Contract, NoRoute, Operation, Parameter
-from contracts.openapi.routing import Router, expand, last_variable, split_path, variables_of
+from contracts.openapi.routing import Router, expand, last_variable, segment_pattern, split_path, splits, variables_of
 from contracts.schemas.schema_set import SchemaSet
 
 
@@ -228,3 +230,37 @@ def test_ten_thousand_operations_are_all_found():
     for n in range(0, 10_000, 997):
         path = f"GET /area{n % 100}/things{n}"
         assert found(router, f"{path}/x") == (f"{path}/{{id}}", {"id": "x"})
+
+
+@given(
+    st.lists(st.text("ab", max_size=2), min_size=2, max_size=5).filter(lambda one: one != [""]),
+    st.text("abAB\n", max_size=12),
+    st.booleans(),
+)
+def test_values_of_a_segment_are_those_of_the_shortest_match(literals, text, ignore_case):
+    """They are what a regular expression finds that takes as little as it can for each variable."""
+    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
+    found = re.fullmatch("(.+?)".join(literals), text, flags)
+    template = "{v}".join(literals)
+    assert segment_pattern(template, ignore_case=ignore_case).match(text) == (found and found.groups())
+
+
+@given(st.lists(st.text("ab.", max_size=2), max_size=3), st.text("ab.", max_size=9))
+def test_every_way_to_read_a_segment_is_there(literals, text):
+    """Each way is given once: values that are not empty, with the literals between them."""
+    ways = list(splits(tuple(literals), text)) if text else []
+    for way in ways:
+        assert all(way)
+        assert "".join(one + two for one, two in zip(way, [*literals, ""], strict=True)) == text
+    cuts = itertools.combinations(range(1, len(text)), len(literals))
+    expected = 0
+    for ends in cuts:
+        begin = 0
+        for end, literal in zip(ends, literals, strict=True):
+            if end <= begin or not text.startswith(literal, end):
+                break
+            begin = end + len(literal)
+        else:
+            expected += begin < len(text)
+    assert len(ways) == len(set(ways))
+    assert not literals or len(ways) == expected
