@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mockserver.http.service import Options, Service
     from mockserver.journal.journal import JournalEntry
     from mockserver.scenarios.loading import Catalogue
+    from mockserver.stores.call_log import Sync
 
 Clock: TypeAlias = tuple[str, float]
 MAX_CLOCK_FACTOR: Final = 86_400.0  # a day in a second
@@ -129,6 +130,19 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
     metavar="SECONDS",
     help="Time to finish requests under way after SIGTERM or Ctrl-C; a second signal ends at once.",
 )
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keep all sandboxes in this file, made when it is missing: they are there again after a restart or a crash.",
+)
+@click.option(
+    "--sync",
+    type=click.Choice(["full", "normal"]),
+    default="full",
+    show_default=True,
+    help="With --store: answer once a request is on the disk, or once the operating system has it, which is faster.",
+)
 def serve(
     apis: tuple[str, ...], *, port: int, host: str, scenarios: tuple[str, ...], watch: bool, **given: Any
 ) -> None:
@@ -165,7 +179,7 @@ def _serve(
     files = chosen.files if watch else ()
 
     async def run(ended: "asyncio.Event") -> None:
-        service = _service(loaded, _options(given, chosen, host))
+        service = _service(loaded, _options(given, chosen, host), given["store"], given["sync"])
         await _run(service, host, port, WatchedFiles(watched, files), ended, seconds=given["graceful_timeout"])
 
     serve_until_signal(run)
@@ -237,12 +251,16 @@ def _options(given: Mapping[str, Any], chosen: SelectedScenarios, host: str) -> 
     )
 
 
-def _service(apis: "list[Api]", options: "Options") -> "Service":
+def _service(apis: "list[Api]", options: "Options", store: Path | None, sync: "Sync") -> "Service":
     from datetime import UTC, datetime
 
     from mockserver.http.service import Service
 
-    return Service(apis, options, datetime.now(UTC))
+    if store is None:
+        return Service(apis, options, datetime.now(UTC))
+    from mockserver.http.recovery import open_service
+
+    return open_service(apis, options, store, datetime.now(UTC), sync=sync)
 
 
 def print_exchange(entry: "JournalEntry") -> None:
@@ -263,12 +281,23 @@ async def _run(
     running = await start(service, host=host, port=port)
     _print_start(running)
     tune_collector()
-    beside = [return_memory(running.server), *(_watching(service, watched) if any(watched) else ())]
+    beside = [
+        return_memory(running.server),
+        *(_watching(service, watched) if any(watched) else ()),
+        *_storing(service),
+    ]
     tasks = [asyncio.create_task(one) for one in beside]
     await ended.wait()
     for task in tasks:
         task.cancel()
     await running.stop(seconds)
+
+
+def _storing(service: "Service") -> "Iterator[Coroutine[Any, Any, None]]":
+    if service.log is not None:
+        from mockserver.http.recovery import keep_checkpoints
+
+        yield keep_checkpoints(service, click.echo)
 
 
 def _watching(service: "Service", watched: WatchedFiles) -> "Iterator[Coroutine[Any, Any, None]]":
@@ -298,7 +327,10 @@ def _print_start(running: "Running") -> None:
         lines.append(
             f"  {listed(sorted(service.at_their_names))} have no path in 'servers': each is served at its name."
         )
-    lines += [f"  {'control':<9} {url}/_sandbox", "Try:"]
+    lines += [f"  {'control':<9} {url}/_sandbox"]
+    if service.log is not None:
+        lines.append(f"  Stored in {service.log.file.path}: {len(service.sandboxes)} sandboxes.")
+    lines.append("Try:")
     examples = (curl_line(api, service.sandboxes.template, url, datetime.now(UTC)) for api in service.apis.values())
     line = next((one for one in examples if one is not None), f"curl -sS {url}/_sandbox/apis")
     click.echo("\n".join([*lines, f"  {line}"]))

@@ -31,6 +31,11 @@ class Metrics:
         self.latency: dict[str, list[int]] = {}
         self.spent: dict[str, float] = {}
 
+    def clear(self) -> None:
+        """Begin anew."""
+        for counts in (self.requests, self.items, self.latency, self.spent):
+            counts.clear()
+
     def tell(self, entry: JournalEntry) -> None:
         """Count an exchange and its items."""
         self.requests[entry.api, entry.operation or "", entry.status] += 1

@@ -23,6 +23,7 @@ from mockserver.control.metrics import Metrics
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
 from mockserver.sandbox.sandboxes import Sandbox, Sandboxes, SandboxesFullError, is_name
 from mockserver.scenarios.loading import Catalogue
+from mockserver.stores.interface import NotStoredError
 
 
 class RefusedError(Exception):
@@ -75,12 +76,17 @@ class ControlContext:
 
 
 def find_sandbox(sandboxes: Sandboxes, name: str, real: datetime) -> Sandbox:
-    """Return a sandbox by name, created when missing. Raises RefusedError: invalid name (400), no free place (503)."""
+    """Return a sandbox by name, created when missing.
+
+    Raises RefusedError: invalid name (400), no free place (503), a store that cannot be written (503, 507).
+    """
     if not is_name(name):
         detail = f"'{name[:80]}' is no name of a sandbox: 1 to 64 letters, digits, '.', '_' and '-'."
         raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
     try:
         return sandboxes.use(name, real)
+    except NotStoredError as error:
+        raise RefusedError(error.status, error.detail) from None
     except SandboxesFullError as full:
         detail = (
             f"There are {sandboxes.most} sandboxes, each used in the last 10 minutes. Drop one, or try again later."
@@ -136,6 +142,7 @@ HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "state": ("getSnapshot", "getSnapshotSchema", "listEntities", "listJobs", "putSnapshot", "reconcile"),
 }
+SETTLING_READS: Final = frozenset(("listEntities", "listJobs"))  # they run what is due
 
 
 def control_api(control: ControlContext, access: ControlAccess) -> Api:
@@ -157,7 +164,23 @@ def handler_of(home: str, operation_id: str) -> Handler:
 
 
 def _behave(home: str, operation_id: str, control: ControlContext, context: RequestContext) -> Response:
+    log = control.sandboxes.log
     try:
+        if log is not None and _is_logged(operation_id, context):
+            log.control(context.variables["sandbox"], context.request, context.now)
         return handler_of(home, operation_id)(control, context)
+    except NotStoredError as error:
+        return problem(Refusal(status=error.status, kind="fault", detail=error.detail))
     except RefusedError as refused:
         return problem(refused.refusal)
+
+
+def _is_logged(operation_id: str, context: RequestContext) -> bool:
+    """Tell whether a request changes a sandbox in a way that calls of its APIs would not; one that drops it is told."""
+    changes = context.request.method not in {"GET", "HEAD"} or operation_id in SETTLING_READS
+    return (
+        changes
+        and "sandbox" in context.variables
+        and is_name(context.variables["sandbox"])
+        and operation_id != "dropSandbox"
+    )

@@ -32,6 +32,7 @@ from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS
 from mockserver.http.server import HttpServer
 from mockserver.http.service import Options, Service
 from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
+from mockserver.stores.interface import NotStoredError
 
 MEMORY_INTERVAL_SECONDS: Final = 5.0  # a heap of 150 MB takes some 5 ms
 GRACE_SECONDS: Final = 30.0  # for requests under way when the server stops
@@ -54,9 +55,14 @@ class Running:
         return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
 
     async def stop(self, seconds: float = GRACE_SECONDS) -> None:
-        """Close the listening socket, finish requests under way for at most `seconds`, and close all connections."""
+        """Close the listening socket, finish requests under way for at most `seconds`, and close all connections.
+
+        A durable server stores its sandboxes then.
+        """
         self.listening.close()
         await self.server.finish(seconds)
+        if self.service.log is not None:
+            self.service.log.close(whole=self.service.turns.are_free)
 
 
 async def start(
@@ -242,7 +248,8 @@ async def watch_scenarios(service: Service, files: Sequence[ScenarioFile], say: 
         for file in files:
             if (now := stamp(file.path)) != seen[file.path]:
                 seen[file.path] = now
-                _reload_scenario(service, file.path, file.name, say)
+                async with service.turns.of_all():
+                    _reload_scenario(service, file.path, file.name, say)
 
 
 def _reload_scenario(service: Service, path: Path, name: str, say: Callable[[str], None]) -> None:
@@ -258,9 +265,11 @@ def _reload_scenario(service: Service, path: Path, name: str, say: Callable[[str
     if changed.name != name:
         say(f"The scenario {name} is unchanged: its file now names it {changed.name}, which needs a restart.")
         return
-    service.sandboxes.template.catalogue.add(changed)
-    for sandbox in service.sandboxes:
-        sandbox.player.replace(changed)
+    try:
+        service.change_scenario(changed)
+    except NotStoredError as error:
+        say(f"The scenario {name} is unchanged: {error}")
+        return
     say(f"{name}: the changed scenario is active and starts at its first rule.")
 
 
@@ -276,6 +285,8 @@ async def _reload(
         changed = await asyncio.to_thread(source.reload, service.apis[name])
         async with service.turns.of_all():
             service.adopt(changed)
+    except NotStoredError as error:
+        say(f"{name} is unchanged: {error}")
     except BulkproofError as error:
         say(f"{name} is unchanged, its contract is invalid:\n{error}")
     else:

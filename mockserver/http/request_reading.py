@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 from aiohttp.web_request import BaseRequest
 
-from contracts.messages import Headers
+from contracts.messages import Headers, Request
 from mockserver.api.model import Refusal
 
 BODY_TIMEOUT_SECONDS: Final = 30.0  # a body that takes longer to arrive is given up
@@ -24,6 +24,14 @@ _UTF_8: Final = frozenset(("utf-8", "utf8", "us-ascii", "ascii"))
 _CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]*)", re.IGNORECASE)
 _GZIP_OR_ZLIB: Final = 47  # zlib's number for: look at the header which of the two it is
 BodyResult: TypeAlias = bytes | Refusal
+
+
+class IncomingCall(NamedTuple):
+    """A call of an API by its name: the request, and why it could not be read, None when it could."""
+
+    api: str
+    request: Request
+    refusal: Refusal | None
 
 
 async def read_body(
@@ -138,7 +146,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or ["the connection ended"])[0][:200].rstrip(".:")
 
 
-__all__ = ["BODY_TIMEOUT_SECONDS", "arrived_body", "read_body"]
+__all__ = ["BODY_TIMEOUT_SECONDS", "IncomingCall", "arrived_body", "read_body"]
 
 
 _ORIGIN: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)

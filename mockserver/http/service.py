@@ -3,13 +3,13 @@
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from contracts.errors import MisuseError
@@ -24,12 +24,16 @@ from mockserver.domain.clock_and_ids import ClockMode
 from mockserver.engine import pipeline
 from mockserver.engine.scenario_execution import Continuation, DeferredResponse
 from mockserver.http.cors import answer_options, with_cors
-from mockserver.http.request_reading import RequestTarget, read_target
+from mockserver.http.request_reading import IncomingCall, RequestTarget, read_target
 from mockserver.http.turns import Turns
 from mockserver.journal.journal import JournalEntry
 from mockserver.sandbox import sandboxes
 from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, MAX_SANDBOXES, Sandbox, Sandboxes, SandboxTemplate
 from mockserver.scenarios.loading import Catalogue
+
+if TYPE_CHECKING:
+    from mockserver.http.durable_log import DurableLog
+    from mockserver.scenarios.model import Scenario
 
 CONTROL_PATH: Final = "/_sandbox"
 SANDBOXES_PATH: Final = f"{CONTROL_PATH}/sandboxes"
@@ -105,7 +109,7 @@ class _Place(NamedTuple):
 
 
 class Service:
-    """The served APIs with their sandboxes, and the control API."""
+    """The served APIs with their sandboxes, and the control API. `log` is that of a durable server."""
 
     def __init__(self, apis: Iterable[Api], options: Options, real: datetime) -> None:
         self.apis = _by_name(apis)
@@ -130,6 +134,7 @@ class Service:
         self._mounts = _mounts(self.apis.values())
         self._places: dict[str, _Place] = {}
         self.turns = Turns()
+        self.log: DurableLog | None = None
         self._options = options
         self._begun = real
 
@@ -152,18 +157,30 @@ class Service:
         return control_api(control, ControlAccess(self._options.control_token, self._options.hosts))
 
     @cached_property
-    def _backstage(self) -> Sandbox:
+    def backstage(self) -> Sandbox:
+        """Return the sandbox behind the control API."""
         return Sandbox("", _control_template(self.control, self.metrics), self._begun)
 
     def adopt(self, api: Api) -> None:
-        """Replace the contract of an API; stored state stays. Raises MisuseError: its mount is in use."""
+        """Replace the contract of an API; stored state stays. Raises MisuseError (its mount is in use), NotStoredError."""
         if not api.mount and (api.name in self.at_their_names or self._is_root_taken(but_by=api.name)):
             api = _at_its_name(api)
-        self._mounts = _mounts({**self.apis, api.name: api}.values())
-        self._places.clear()
-        self.apis[api.name] = api
-        for sandbox in self.sandboxes:
-            sandbox.replace_contract(api)
+        with self._changing():
+            self._mounts = _mounts({**self.apis, api.name: api}.values())
+            self._places.clear()
+            self.apis[api.name] = api
+            for sandbox in self.sandboxes:
+                sandbox.replace_contract(api)
+
+    def change_scenario(self, scenario: "Scenario") -> None:
+        """Replace the scenario of that name, also where it is active. Raises NotStoredError."""
+        with self._changing():
+            self._options.catalogue.add(scenario)
+            for sandbox in self.sandboxes:
+                sandbox.player.replace(scenario)
+
+    def _changing(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.log is None else self.log.changing()
 
     def find(self, raw: str, headers: Headers, real: datetime) -> Destination | Response:
         """Return the destination of a request, or the problem document for a target that matches none."""
@@ -180,7 +197,7 @@ class Service:
         """Return the API and the target of a request, which are kept; the destination of a call of the control API."""
         target = read_target(raw)
         if target.sandbox is None and self._is_control(target.path):
-            return Destination(self._backstage, self.control, target)
+            return Destination(self.backstage, self.control, target)
         found = self._mounted(target)
         if found is None:
             return self._unmounted(target)
@@ -188,7 +205,7 @@ class Service:
             one.path != DOCUMENT_PATH for one in found.contract.operations
         ):
             inner = target._replace(path=f"{CONTROL_PATH}/apis/{found.name}{DOCUMENT_PATH}")
-            return Destination(self._backstage, self.control, inner)
+            return Destination(self.backstage, self.control, inner)
         inner = target._replace(path=target.path[len(found.mount) :] or "/")
         place = _Place(target.sandbox, found, inner, target.prefix)
         if len(raw) <= MAX_KEPT_CHARS:
@@ -230,7 +247,12 @@ class Service:
     ) -> DeferredResponse:
         """Return the response to a request, with the delays and faults that its scenario asks for."""
         started = perf_counter()
-        played = self._play(place, method, headers, body, place.sandbox.now(real))
+        sandbox, call = place.sandbox, _call(place, method, headers, body)
+        if self.log is None:
+            played = self.carry_out(sandbox, place.api, call, sandbox.now(real))
+        else:
+            carry_out = partial(self.carry_out, sandbox, place.api, call, sandbox.now(real))
+            played = self.log.play(sandbox, call, real, carry_out)
         self.metrics.observe(place.api.name, perf_counter() - started)
         if self._options.cors and place.api.plain:
             played = played.map_response(partial(with_cors, headers))
@@ -241,21 +263,9 @@ class Service:
         place = self.find(raw, headers, real)
         return place if isinstance(place, Response) else self.answer(place, method, headers, body, real)
 
-    def _play(
-        self, place: Destination, method: str, headers: Headers, body: bytes | Refusal, now: datetime
-    ) -> DeferredResponse:
-        sandbox, api, target = place.sandbox, place.api, place.target
-        refusal = body if isinstance(body, Refusal) else None
-        if target.fault:
-            refusal = Refusal(status=HTTPStatus.BAD_REQUEST, kind="malformed", detail=target.fault)
-        request = Request(
-            method=method,
-            path=target.path,
-            query=target.query,
-            headers=headers,
-            body=b"" if isinstance(body, Refusal) else body,
-            prefix=place.prefix,
-        )
+    def carry_out(self, sandbox: Sandbox, api: Api, call: IncomingCall, now: datetime) -> DeferredResponse:
+        """Return the response to a call as of `now` on the sandbox's clock; the call is not logged."""
+        request, refusal = call.request, call.refusal
         try:
             if self._options.cors and api.plain and (allowed := answer_options(api, request)) is not None:
                 return DeferredResponse(response=allowed)
@@ -263,12 +273,29 @@ class Service:
                 return DeferredResponse(response=pipeline.refuse(sandbox, api, request, now, refusal))
             played = pipeline.begin(sandbox, api, request, now)
         except Exception:  # noqa: BLE001 - the last resort: nothing that is sent may end in a traceback
-            return DeferredResponse(response=_internal_error(api.name, method))
-        return (
-            played
-            if played.continuation is None
-            else played._replace(continuation=_guarded(played.continuation, api.name, method))
-        )
+            return DeferredResponse(response=self._internal_error(sandbox, api.name, request.method))
+        if played.continuation is None:
+            return played
+        return played._replace(continuation=self._guarded(sandbox, played.continuation, api.name, request.method))
+
+    def _guarded(self, sandbox: Sandbox, rest: Continuation, api: str, method: str) -> Continuation:
+        """Return `rest` with every exception logged and answered with 500."""
+
+        def guarded(now: datetime) -> Response:
+            try:
+                return rest(now)
+            except Exception:  # noqa: BLE001 - as above
+                return self._internal_error(sandbox, api, method)
+
+        return guarded
+
+    def _internal_error(self, sandbox: Sandbox, api: str, method: str) -> Response:
+        """Log the exception that is being handled, and return the 500 response."""
+        _log.exception("Internal error while handling %s %s", api, method)
+        if self.log is not None:
+            self.log.doubt(sandbox.name)
+        detail = "Internal error of Bulkproof; see the server's log. Please report it."
+        return problem(Refusal(status=HTTPStatus.INTERNAL_SERVER_ERROR, kind="fault", detail=detail))
 
     def _is_control(self, path: str) -> bool:
         """Say whether a path is the control API's: it wins over an API at the root, whose own `/metrics` wins."""
@@ -309,23 +336,21 @@ def _both(
     return first if other is None else tell
 
 
-def _internal_error(api: str, method: str) -> Response:
-    """Log the exception that is being handled, and return the 500 response."""
-    _log.exception("Internal error while handling %s %s", api, method)
-    detail = "Internal error of Bulkproof; see the server's log. Please report it."
-    return problem(Refusal(status=HTTPStatus.INTERNAL_SERVER_ERROR, kind="fault", detail=detail))
-
-
-def _guarded(rest: Continuation, api: str, method: str) -> Continuation:
-    """Return `rest` with every exception logged and answered with 500."""
-
-    def guarded(now: datetime) -> Response:
-        try:
-            return rest(now)
-        except Exception:  # noqa: BLE001 - as above
-            return _internal_error(api, method)
-
-    return guarded
+def _call(place: Destination, method: str, headers: Headers, body: bytes | Refusal) -> IncomingCall:
+    """Return a call of the API at its destination; it is refused where its target or its body cannot be read."""
+    target = place.target
+    refusal = body if isinstance(body, Refusal) else None
+    if target.fault:
+        refusal = Refusal(status=HTTPStatus.BAD_REQUEST, kind="malformed", detail=target.fault)
+    request = Request(
+        method=method,
+        path=target.path,
+        query=target.query,
+        headers=headers,
+        body=b"" if isinstance(body, Refusal) else body,
+        prefix=place.prefix,
+    )
+    return IncomingCall(place.api.name, request, refusal)
 
 
 def _by_name(apis: Iterable[Api]) -> dict[str, Api]:

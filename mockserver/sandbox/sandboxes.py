@@ -9,11 +9,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 
-from contracts.messages import Response
+from contracts.messages import Request, Response
 from contracts.syntax.json_text import MAX_BODY_DEPTH
 from contracts.syntax.text import merge_patch
 from mockserver.api.model import Api, ApiState
@@ -289,8 +289,21 @@ class Sandbox:
         api_state.store = new
 
 
+class SandboxLog(Protocol):
+    """What is told of sandboxes before it happens, so that it is stored. Each raises NotStoredError: it must not."""
+
+    def create(self, name: str, real: datetime) -> None:
+        """Store that a sandbox is created at the real time `real`."""
+
+    def drop(self, name: str) -> None:
+        """Store that a sandbox is dropped."""
+
+    def control(self, name: str, request: Request, real: datetime) -> None:
+        """Store a call of the control API that changes a sandbox."""
+
+
 class Sandboxes:
-    """The sandboxes of a server by name, created on first use.
+    """The sandboxes of a server by name, created on first use; `log` is that of a durable server.
 
     The cost of a request does not depend on their number.
     """
@@ -298,11 +311,16 @@ class Sandboxes:
     def __init__(self, template: SandboxTemplate, *, most: int = MAX_SANDBOXES) -> None:
         self.template = template
         self.most = most
+        self.log: SandboxLog | None = None
         self._by_name: OrderedDict[str, Sandbox] = OrderedDict()
         self._unsettled_bytes = 0
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+    def get(self, name: str) -> Sandbox | None:
+        """Return the sandbox of that name without using it, None when there is none."""
+        return self._by_name.get(name)
 
     def __iter__(self) -> Iterator[Sandbox]:
         """Yield every sandbox, the one idle longest first."""
@@ -311,11 +329,13 @@ class Sandboxes:
     def use(self, name: str, real: datetime) -> Sandbox:
         """Return the sandbox of that name, created if need be, and mark it as used at `real`.
 
-        Raises SandboxesFullError when there is no room for another.
+        Raises SandboxesFullError when there is no room for another, NotStoredError when it cannot be stored.
         """
         found = self._by_name.get(name)
         if found is None:
             self._make_room(real)
+            if self.log is not None:
+                self.log.create(name, real)
             found = self._by_name[name] = Sandbox(name, self.template, real, self._count_bytes)
         else:
             self._by_name.move_to_end(name)
@@ -323,7 +343,9 @@ class Sandboxes:
         return found
 
     def drop(self, name: str) -> bool:
-        """Drop a sandbox; tell whether there was one of that name."""
+        """Drop a sandbox; tell whether there was one of that name. Raises NotStoredError."""
+        if self.log is not None and name in self._by_name:
+            self.log.drop(name)
         dropped = self._by_name.pop(name, None)
         if dropped is not None:
             dropped.close()

@@ -8,7 +8,15 @@ from typing import NamedTuple, Protocol, TypeAlias
 Key: TypeAlias = str | int
 Index: TypeAlias = tuple[str, ...]
 
-__all__ = ["Collection", "Index", "Key", "Record", "View", "key_order"]
+__all__ = ["Collection", "Index", "Key", "NotStoredError", "Record", "View", "key_order"]
+
+
+class NotStoredError(Exception):
+    """A store on disk does not take what is to be written; nothing was changed. `status` is 507 or 503."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        self.status, self.detail = status, detail
+        super().__init__(detail)
 
 
 class Collection(NamedTuple):

@@ -1,0 +1,162 @@
+"""Open a durable server (`open_service`): its sandboxes from their checkpoints, then the calls that came after.
+
+Calls are carried out again at their own instants and on the same path as the first time; nobody is told of them.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import orjson
+
+from contracts.errors import BulkproofError, MisuseError
+from mockserver.api.model import Api
+from mockserver.domain.slices import SlicedWork
+from mockserver.engine.default_hooks import DEFAULT_HOOKS
+from mockserver.engine.scenario_execution import DeferredResponse
+from mockserver.http.durable_log import DurableLog, Unsaved, call_of
+from mockserver.http.service import Options, Service
+from mockserver.journal.journal import JournalEntry
+from mockserver.sandbox.sandboxes import Sandbox
+from mockserver.sandbox.snapshot import restore
+from mockserver.stores.call_log import CallLog, LoggedCall, Sync
+from mockserver.stores.interface import NotStoredError
+
+CHECKPOINT_INTERVAL_SECONDS: Final = 0.5  # between two looks at what a restart would take
+_CURE: Final = "Start it once as it was and stop it with Ctrl-C, which stores all sandboxes; or name another file."
+
+
+def open_service(apis: Iterable[Api], options: Options, path: Path, real: datetime, *, sync: Sync = "full") -> Service:
+    """Return a server whose sandboxes are those of a file, made when it is missing.
+
+    Raises MisuseError: the file is none of ours, in use or damaged, or its calls were served by something else.
+    """
+    echo = _Echo(options.on_exchange)
+    service = Service(apis, options if options.on_exchange is None else replace(options, on_exchange=echo), real)
+    file = CallLog(path, sync=sync)
+    log = DurableLog(file, service.sandboxes, cors=options.cors)
+    if not file.is_empty:
+        _require_same(path, file.description, log.description)
+    most, service.sandboxes.most = service.sandboxes.most, sys.maxsize
+    _restore(service, log)
+    held = _Replay(service, log).run()
+    service.sandboxes.most = most
+    service.metrics.clear()
+    echo.is_on = True
+    service.log = service.sandboxes.log = log
+    log.describe()
+    _complete(log, held, real)
+    return service
+
+
+class _Echo:
+    """Passes exchanges on once it is on."""
+
+    def __init__(self, tell: Callable[[JournalEntry], None] | None) -> None:
+        self.tell, self.is_on = tell, False
+
+    def __call__(self, entry: JournalEntry) -> None:
+        if self.is_on and self.tell is not None:
+            self.tell(entry)
+
+
+def _require_same(path: Path, before: str, now: str) -> None:
+    if before == now:
+        return
+    was, served = orjson.loads(before or "{}"), orjson.loads(now)
+    if was.get("version") != served["version"]:
+        other = f"Bulkproof {was.get('version')}"
+    else:
+        other = " and ".join(_differences(was, served)) or "other options"
+    raise MisuseError(f"{path} has calls that were served with {other}, by a server that was killed.", cure=_CURE)
+
+
+def _differences(was: dict[str, Any], served: dict[str, Any]) -> Iterator[str]:
+    for kind, shown in (("apis", "another contract of"), ("scenarios", "another scenario")):
+        names = sorted(name for name in was[kind] | served[kind] if was[kind].get(name) != served[kind].get(name))
+        if names:
+            yield f"{shown} {', '.join(names)}"
+    if was["options"] != served["options"]:
+        names = sorted(name for name in was["options"] if was["options"][name] != served["options"].get(name))
+        yield f"other options ({', '.join(names)})"
+
+
+def _restore(service: Service, log: DurableLog) -> None:
+    documents = [(one, orjson.loads(one.document)) for one in log.file.checkpoints()]
+    for one, document in sorted(documents, key=lambda both: both[0].real):
+        started = perf_counter()
+        try:
+            restore(service.sandboxes.use(one.sandbox, one.real), document, one.real)
+        except BulkproofError as error:
+            cure = "Serve what it was made with, or name another file."
+            raise MisuseError(
+                f"the sandbox {one.sandbox} of {log.file.path} cannot be restored: {error}", cure=cure
+            ) from None
+        log.unsaved[one.sandbox] = Unsaved(checkpoint_seconds=perf_counter() - started)
+
+
+class _Replay:
+    """Carries out the calls of a log again; what a scenario held then is held here."""
+
+    def __init__(self, service: Service, log: DurableLog) -> None:
+        self.service, self.log = service, log
+        self.control = replace(service.control, hooks=DEFAULT_HOOKS)  # its calls have been admitted
+        self.held: dict[int, tuple[Sandbox, DeferredResponse, int]] = {}
+
+    def run(self) -> dict[int, tuple[Sandbox, DeferredResponse, int]]:
+        """Carry out all rows, and return the calls whose rest has not been carried out."""
+        for row in self.log.file.calls():
+            started = perf_counter()
+            unsaved = self.log.unsaved.setdefault(row.sandbox, Unsaved())
+            self._step(row)
+            unsaved.calls += 1
+            unsaved.seconds += perf_counter() - started
+        return self.held
+
+    def _step(self, row: LoggedCall) -> None:
+        if row.kind == "completion":
+            held = self.held.pop(int(row.head), None)
+            if held is not None:
+                held[1].complete(row.real)
+        elif row.kind == "control":
+            backstage = self.service.backstage
+            self.service.carry_out(backstage, self.control, call_of(row.head, row.body), backstage.now(row.real))
+        else:
+            sandbox = self.service.sandboxes.use(row.sandbox, row.real)
+            if row.kind == "call":
+                self._call(row, sandbox)
+
+    def _call(self, row: LoggedCall, sandbox: Sandbox) -> None:
+        call = call_of(row.head, row.body)
+        played = self.service.carry_out(sandbox, self.service.apis[call.api], call, sandbox.now(row.real))
+        if played.continuation is not None:
+            self.held[row.seq] = (sandbox, played, sandbox.reset_count)
+
+
+def _complete(log: DurableLog, held: dict[int, tuple[Sandbox, DeferredResponse, int]], real: datetime) -> None:
+    """Carry out the rest of calls that were answered before; a call that was not answered is given up."""
+    for seq, (sandbox, played, era) in held.items():
+        is_over = sandbox.is_dropped or (played.on_clock and sandbox.reset_count != era)
+        if played.response is not None and not is_over:
+            log.hold(sandbox, seq, played).complete(sandbox.now(real))
+
+
+async def keep_checkpoints(service: Service, say: Callable[[str], None]) -> None:
+    """Make checkpoints, in slices, so that a restart takes not long; until cancelled."""
+    log = service.log
+    while log is not None:
+        await asyncio.sleep(CHECKPOINT_INTERVAL_SECONDS)
+        for sandbox in log.due():
+            async with service.turns.of(sandbox):
+                work = SlicedWork(partial(log.checkpoint, sandbox))
+                try:
+                    while not work.step():  # noqa: ASYNC110 - there is nothing to wait for
+                        await asyncio.sleep(0)
+                except NotStoredError as error:
+                    say(str(error))
