@@ -329,7 +329,7 @@ def _print_start(running: "Running") -> None:
         )
     lines += [f"  {'control':<9} {url}/_sandbox"]
     if service.log is not None:
-        lines.append(f"  Stored in {service.log.file.path}: {len(service.sandboxes)} sandboxes.")
+        lines.append(f"  {'store':<9} {service.log.file.path}")
     lines.append("Try:")
     examples = (curl_line(api, service.sandboxes.template, url, datetime.now(UTC)) for api in service.apis.values())
     line = next((one for one in examples if one is not None), f"curl -sS {url}/_sandbox/apis")
