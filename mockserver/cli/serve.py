@@ -139,9 +139,7 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
 @click.option(
     "--sync",
     type=click.Choice(["full", "normal"]),
-    default="full",
-    show_default=True,
-    help="With --store: answer once a request is on the disk, or once the operating system has it, which is faster.",
+    help="With --store: answer once a request is on the disk (full, the default), or once the system has it (normal).",
 )
 def serve(
     apis: tuple[str, ...], *, port: int, host: str, scenarios: tuple[str, ...], watch: bool, **given: Any
@@ -151,6 +149,8 @@ def serve(
     An API is an OpenAPI document (a file or a URL), a bundled one (genero, onkey), one in Python (FILE.py:NAME), or an
     installed plug-in. Default: all bundled ones.
     """
+    if given["sync"] and given["store"] is None:
+        raise click.UsageError("--sync says how --store writes, and there is no --store.")
     gc.disable()  # until all is loaded: nothing of it is garbage
     try:
         _serve(apis, port, host, scenarios, given, watch=watch)
@@ -251,7 +251,7 @@ def _options(given: Mapping[str, Any], chosen: SelectedScenarios, host: str) -> 
     )
 
 
-def _service(apis: "list[Api]", options: "Options", store: Path | None, sync: "Sync") -> "Service":
+def _service(apis: "list[Api]", options: "Options", store: Path | None, sync: "Sync | None") -> "Service":
     from datetime import UTC, datetime
 
     from mockserver.http.service import Service
@@ -260,7 +260,7 @@ def _service(apis: "list[Api]", options: "Options", store: Path | None, sync: "S
         return Service(apis, options, datetime.now(UTC))
     from mockserver.http.recovery import open_service
 
-    return open_service(apis, options, store, datetime.now(UTC), sync=sync)
+    return open_service(apis, options, store, datetime.now(UTC), sync=sync or "full")
 
 
 def print_exchange(entry: "JournalEntry") -> None:

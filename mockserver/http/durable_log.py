@@ -8,7 +8,7 @@ import logging
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
@@ -78,7 +78,7 @@ def _pairs(values: list[list[str]]) -> tuple[tuple[str, str], ...]:
 
 @dataclass(slots=True)
 class Unsaved:
-    """What of a sandbox is in no checkpoint: the number of calls, their seconds, and the last call that is in one.
+    """What of a sandbox is in no checkpoint: the rows of its calls, and their seconds; `saved_to` is before them.
 
     `checkpoint_seconds` is what the last checkpoint took. `is_doubtful` tells that carrying out the calls again might
     not give the same state: one ended in an internal error, or something else than a call changed the sandbox. Then
@@ -86,7 +86,7 @@ class Unsaved:
     """
 
     seconds: float = 0.0
-    calls: int = 0
+    rows: list[int] = field(default_factory=list)
     saved_to: int = 0
     checkpoint_seconds: float = 0.0
     is_doubtful: bool = False
@@ -189,7 +189,7 @@ class DurableLog:
             return held.rest(now)
         self.held.pop(held.seq, None)
         if held.seq > self.unsaved[sandbox.name].saved_to:
-            self.file.append(sandbox.name, now, "completion", str(held.seq))
+            self._write(sandbox.name, now, "completion", str(held.seq))
             return held.rest(now)
         response = held.rest(now)
         self.checkpoint(sandbox)
@@ -202,8 +202,8 @@ class DurableLog:
 
     def drop(self, name: str) -> None:
         """Delete everything about a sandbox."""
-        self.file.forget(name)
-        self.unsaved.pop(name, None)
+        self.file.forget(name, self.unsaved[name].rows)
+        del self.unsaved[name]
 
     def control(self, name: str, request: Request, real: datetime) -> None:
         """Log a call of the control API that was admitted, without its credentials."""
@@ -233,7 +233,7 @@ class DurableLog:
             self.file.describe(self._description)
             self._description = None
         seq = self.file.append(name, real, kind, head, body)
-        self.unsaved.setdefault(name, Unsaved()).calls += 1
+        self.unsaved.setdefault(name, Unsaved()).rows.append(seq)
         return seq
 
     def due(self) -> Iterator[Sandbox]:
@@ -249,19 +249,21 @@ class DurableLog:
         real, unsaved, started = sandbox.used, self.unsaved.setdefault(sandbox.name, Unsaved()), perf_counter()
         unsaved.seconds = 0.0  # when it fails, it is tried again after as much as now
         try:
-            document = orjson.dumps(snapshot_of(sandbox, real, journal=True))
-            self.file.checkpoint(sandbox.name, real, _compressed(document))
+            packed = _compressed(orjson.dumps(snapshot_of(sandbox, real, journal=True)))
+            if sandbox.is_dropped:
+                return
+            self.file.checkpoint(sandbox.name, real, packed, unsaved.rows)
         except (BulkproofError, orjson.JSONEncodeError) as error:
             raise NotStoredError(
                 HTTPStatus.SERVICE_UNAVAILABLE, f"The sandbox {sandbox.name} cannot be stored: {error}"
             ) from None
         finally:
             unsaved.checkpoint_seconds = perf_counter() - started
-        unsaved.saved_to, unsaved.calls, unsaved.is_doubtful = self.file.last, 0, False
+        unsaved.saved_to, unsaved.rows, unsaved.is_doubtful = self.file.last, [], False
 
     def checkpoint_all(self) -> None:
         """Store every sandbox that has calls in no checkpoint. Raises NotStoredError."""
-        for name in [name for name, unsaved in self.unsaved.items() if unsaved.calls or unsaved.is_doubtful]:
+        for name in [name for name, unsaved in self.unsaved.items() if unsaved.rows or unsaved.is_doubtful]:
             sandbox = self.sandboxes.get(name)
             if sandbox is None:  # it was never made: its calls were refused
                 self.drop(name)

@@ -5,13 +5,13 @@ Calls are carried out again at their own instants and on the same path as the fi
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -29,6 +29,16 @@ from mockserver.stores.call_log import CallLog, LoggedCall, Sync
 from mockserver.stores.interface import NotStoredError
 
 CHECKPOINT_INTERVAL_SECONDS: Final = 0.5  # between two looks at what a restart would take
+
+
+class Held(NamedTuple):
+    """A call that a scenario held when the server was killed, and how often its sandbox had been reset before."""
+
+    sandbox: Sandbox
+    played: DeferredResponse
+    reset_count: int
+
+
 _CURE: Final = "Start it once as it was and stop it with Ctrl-C, which stores all sandboxes; or name another file."
 
 
@@ -41,18 +51,27 @@ def open_service(apis: Iterable[Api], options: Options, path: Path, real: dateti
     service = Service(apis, options if options.on_exchange is None else replace(options, on_exchange=echo), real)
     file = CallLog(path, sync=sync)
     log = DurableLog(file, service.sandboxes, cors=options.cors)
-    if not file.is_empty:
-        _require_same(path, file.description, log.description)
-    most, service.sandboxes.most = service.sandboxes.most, sys.maxsize
-    _restore(service, log)
-    held = _Replay(service, log).run()
-    service.sandboxes.most = most
+    try:
+        held = _recover(service, log)
+    except BulkproofError:
+        file.close()
+        raise
     service.metrics.clear()
     echo.is_on = True
     service.log = service.sandboxes.log = log
     log.describe()
     _complete(log, held, real)
     return service
+
+
+def _recover(service: Service, log: DurableLog) -> Mapping[int, Held]:
+    if not log.file.is_empty:
+        _require_same(log.file.path, log.file.description, log.description)
+    most, service.sandboxes.most = service.sandboxes.most, sys.maxsize
+    _restore(service, log)
+    held = _Replay(service, log).run()
+    service.sandboxes.most = most
+    return held
 
 
 class _Echo:
@@ -88,9 +107,8 @@ def _differences(was: dict[str, Any], served: dict[str, Any]) -> Iterator[str]:
 
 
 def _restore(service: Service, log: DurableLog) -> None:
-    documents = [(one, orjson.loads(one.document)) for one in log.file.checkpoints()]
-    for one, document in sorted(documents, key=lambda both: both[0].real):
-        started = perf_counter()
+    for one in log.file.checkpoints():
+        document, started = orjson.loads(one.document), perf_counter()
         try:
             restore(service.sandboxes.use(one.sandbox, one.real), document, one.real)
         except BulkproofError as error:
@@ -106,16 +124,20 @@ class _Replay:
 
     def __init__(self, service: Service, log: DurableLog) -> None:
         self.service, self.log = service, log
-        self.control = replace(service.control, hooks=DEFAULT_HOOKS)  # its calls have been admitted
-        self.held: dict[int, tuple[Sandbox, DeferredResponse, int]] = {}
+        self.held: dict[int, Held] = {}
 
-    def run(self) -> dict[int, tuple[Sandbox, DeferredResponse, int]]:
+    @cached_property
+    def control(self) -> Api:
+        """Return the control API for calls that have been admitted."""
+        return replace(self.service.control, hooks=DEFAULT_HOOKS)
+
+    def run(self) -> Mapping[int, Held]:
         """Carry out all rows, and return the calls whose rest has not been carried out."""
         for row in self.log.file.calls():
             started = perf_counter()
             unsaved = self.log.unsaved.setdefault(row.sandbox, Unsaved())
             self._step(row)
-            unsaved.calls += 1
+            unsaved.rows.append(row.seq)
             unsaved.seconds += perf_counter() - started
         return self.held
 
@@ -123,7 +145,7 @@ class _Replay:
         if row.kind == "completion":
             held = self.held.pop(int(row.head), None)
             if held is not None:
-                held[1].complete(row.real)
+                held.played.complete(row.real)
         elif row.kind == "control":
             backstage = self.service.backstage
             self.service.carry_out(backstage, self.control, call_of(row.head, row.body), backstage.now(row.real))
@@ -136,10 +158,10 @@ class _Replay:
         call = call_of(row.head, row.body)
         played = self.service.carry_out(sandbox, self.service.apis[call.api], call, sandbox.now(row.real))
         if played.continuation is not None:
-            self.held[row.seq] = (sandbox, played, sandbox.reset_count)
+            self.held[row.seq] = Held(sandbox, played, sandbox.reset_count)
 
 
-def _complete(log: DurableLog, held: dict[int, tuple[Sandbox, DeferredResponse, int]], real: datetime) -> None:
+def _complete(log: DurableLog, held: Mapping[int, Held], real: datetime) -> None:
     """Carry out the rest of calls that were answered before; a call that was not answered is given up."""
     for seq, (sandbox, played, era) in held.items():
         is_over = sandbox.is_dropped or (played.on_clock and sandbox.reset_count != era)
@@ -152,6 +174,7 @@ async def keep_checkpoints(service: Service, say: Callable[[str], None]) -> None
     log = service.log
     while log is not None:
         await asyncio.sleep(CHECKPOINT_INTERVAL_SECONDS)
+        log.file.look()
         for sandbox in log.due():
             async with service.turns.of(sandbox):
                 work = SlicedWork(partial(log.checkpoint, sandbox))

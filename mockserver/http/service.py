@@ -162,7 +162,7 @@ class Service:
         return Sandbox("", _control_template(self.control, self.metrics), self._begun)
 
     def adopt(self, api: Api) -> None:
-        """Replace the contract of an API; stored state stays. Raises MisuseError (its mount is in use), NotStoredError."""
+        """Replace the contract of an API; stored state stays. Raises MisuseError (mount in use) or NotStoredError."""
         if not api.mount and (api.name in self.at_their_names or self._is_root_taken(but_by=api.name)):
             api = _at_its_name(api)
         with self._changing():

@@ -22,7 +22,8 @@ async def serve(apis, path, sync):
     options = Options(mode="frozen")
     service = recovery.open_service(apis, options, path, datetime.now(UTC), sync=sync)
     running = await start(service)
-    print(running.port, os.getpid(), flush=True)
+    sys.stdout.write(f"{running.port} {os.getpid()}\n")
+    sys.stdout.flush()
     await recovery.keep_checkpoints(service, sys.exit)  # there is room, and all can be stored
 
 

@@ -212,8 +212,8 @@ def main():
     given = parser.parse_args()
     began = time.monotonic()
     counts, wrong = kill_often(given.kills, seed=given.seed, sync=given.sync)
-    print(f"{given.kills} kills in {time.monotonic() - began:.0f} s:", dict(counts), f"{len(wrong)} wrong")
-    print(*wrong[:20], sep="\n")
+    head = f"{given.kills} kills in {time.monotonic() - began:.0f} s: {dict(counts)}, {len(wrong)} wrong"
+    sys.stdout.write("\n".join([head, *wrong[:20], ""]))
     sys.exit(bool(wrong))
 
 

@@ -81,7 +81,7 @@ class Failing:
 @contextmanager
 def full(service):
     """Let the file have no room, as SQLite finds it on a full disk."""
-    database = service.log.file._database
+    database = service.log.file.database
     (pages,) = database.execute("PRAGMA page_count").fetchone()
     database.execute(f"PRAGMA max_page_count = {pages}")
     yield
@@ -90,25 +90,27 @@ def full(service):
 
 @contextmanager
 def read_only(service):
-    service.log.file._database.execute("PRAGMA query_only = ON")
+    service.log.file.database.execute("PRAGMA query_only = ON")
     yield
-    service.log.file._database.execute("PRAGMA query_only = OFF")
+    service.log.file.database.execute("PRAGMA query_only = OFF")
 
 
 @contextmanager
 def failing(service, words, code):
     file = service.log.file
-    database, file._database = file._database, Failing(file._database, words, code)
+    database, file.database = file.database, Failing(file.database, words, code)
     yield
-    file._database = database
+    file.database = database
 
 
 @contextmanager
 def moved(service):
     path = service.log.file.path
     aside = path.rename(path.with_name("aside"))
+    service.log.file.look()
     yield
     aside.rename(path)
+    service.log.file.look()
 
 
 FAILURES = {
@@ -212,7 +214,9 @@ def small_disk(tmp_path):
     """Return a folder that is a disk of one mebibyte."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("no disk may be mounted here")
     yield folder

@@ -110,7 +110,7 @@ def one_byte_of_a_checkpoint(path):
 
 def other_version(path):
     written(path)
-    execute(path, """UPDATE meta SET value = replace(value, '"version":"', '"version":"0.0.') WHERE name = 'served'""")
+    execute(path, """UPDATE meta SET value = replace(value, 'version":"', 'version":"0.') WHERE name = 'served'""")
 
 
 def other_contract(path):
@@ -135,13 +135,13 @@ def other_scenario(path):
 FILES = {
     text: "is no SQLite file. Name another file with --store.",
     others: "is the SQLite file of another program. Name another file with --store.",
-    newer: "was written by a newer version of Bulkproof (format 2). Use that version, or name another file with --store.",
+    newer: "was written by a newer version of Bulkproof (format 2). Use that version, or name another file",
     half: BEGIN_ANEW,
     overwritten: BEGIN_ANEW,
     one_byte_of_a_call: "is damaged: call 9 is not as it was written.",
     one_byte_of_a_checkpoint: BEGIN_ANEW,
     other_version: f"by a server that was killed. {AS_IT_WAS}",
-    other_contract: f"has calls that were served with another contract of things, by a server that was killed. {AS_IT_WAS}",
+    other_contract: f"served with another contract of things, by a server that was killed. {AS_IT_WAS}",
     other_options: "served with other options (clock, seed)",
     other_scenario: "served with another scenario mine and other options (scenarios)",
     Path.mkdir: "is no file. Name a file with --store.",
