@@ -242,6 +242,30 @@ def growth(options: Options) -> None:
         compared("9000 exchanges in the journal more")
 
 
+def durable(options: Options) -> None:
+    """What it costs to store each request before it is carried out, against the same server in memory."""
+    requests = {
+        "a GET": (request("/genero/api/v1/block/none", method="GET"), 4000),
+        "100 items": (request(BLOCKS, orjson.dumps(blocks(100))), COUNTS[100]),
+        "5000 items": (request(BLOCKS, orjson.dumps(blocks(5000))), COUNTS[5000]),
+    }
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        kinds = {"memory": ()} | {
+            sync: ("--store", f"{folder}/{sync}.db", "--sync", sync) for sync in ("normal", "full")
+        }
+        servers = {
+            name: stack.enter_context(running(Sandbox("--clock", "frozen", *words))) for name, words in kinds.items()
+        }
+        for title, (sent, number) in requests.items():
+
+            def work(server: Server, sent: bytes = sent, number: int = number) -> Work:
+                return server, number, lambda: load(server.port, [sent], number, refusable=True)
+
+            costs = rounds(title, {name: work(server) for name, server in servers.items()}, options)
+            for name, goal in (("normal", "<= 1.6" if title == "5000 items" else "-"), ("full", "-")):
+                row(f"{title}: cost with --sync {name} / in memory", ratio(costs, name, "memory"), goal)
+
+
 def starting(options: Options) -> None:
     """From the command to the first answer, against an empty aiohttp application with the same packages imported."""
 
@@ -400,6 +424,7 @@ ROWS: dict[str, Callable[[Options], None]] = {
     "refused": refused,
     "linear": linear,
     "growth": growth,
+    "durable": durable,
     "start": starting,
     "memory": memory,
     "hostile": hostile,
@@ -413,6 +438,7 @@ ALONE = {
     "refused",
     "linear",
     "growth",
+    "durable",
     "memory",
     "hostile",
     "flat",
