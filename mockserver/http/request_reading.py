@@ -216,3 +216,21 @@ def _pairs(query: str) -> tuple[tuple[str, str], ...]:
 
 def _decoded(text: str) -> str:
     return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
+
+
+def incoming_call(
+    api: str, target: RequestTarget, method: str, headers: Headers, body: BodyResult, prefix: str
+) -> IncomingCall:
+    """Return a call of an API; it is refused where its target or its body could not be read."""
+    refusal = body if isinstance(body, Refusal) else None
+    if target.fault:
+        refusal = Refusal(status=HTTPStatus.BAD_REQUEST, kind="malformed", detail=target.fault)
+    request = Request(
+        method=method,
+        path=target.path,
+        query=target.query,
+        headers=headers,
+        body=b"" if isinstance(body, Refusal) else body,
+        prefix=prefix,
+    )
+    return IncomingCall(api, request, refusal)

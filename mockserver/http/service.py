@@ -24,7 +24,7 @@ from mockserver.domain.clock_and_ids import ClockMode
 from mockserver.engine import pipeline
 from mockserver.engine.scenario_execution import Continuation, DeferredResponse
 from mockserver.http.cors import answer_options, with_cors
-from mockserver.http.request_reading import IncomingCall, RequestTarget, read_target
+from mockserver.http.request_reading import IncomingCall, RequestTarget, incoming_call, read_target
 from mockserver.http.turns import Turns
 from mockserver.journal.journal import JournalEntry
 from mockserver.sandbox import sandboxes
@@ -247,7 +247,7 @@ class Service:
     ) -> DeferredResponse:
         """Return the response to a request, with the delays and faults that its scenario asks for."""
         started = perf_counter()
-        sandbox, call = place.sandbox, _call(place, method, headers, body)
+        sandbox, call = place.sandbox, incoming_call(place.api.name, place.target, method, headers, body, place.prefix)
         if self.log is None:
             played = self.carry_out(sandbox, place.api, call, sandbox.now(real))
         else:
@@ -334,23 +334,6 @@ def _both(
             other(entry)
 
     return first if other is None else tell
-
-
-def _call(place: Destination, method: str, headers: Headers, body: bytes | Refusal) -> IncomingCall:
-    """Return a call of the API at its destination; it is refused where its target or its body cannot be read."""
-    target = place.target
-    refusal = body if isinstance(body, Refusal) else None
-    if target.fault:
-        refusal = Refusal(status=HTTPStatus.BAD_REQUEST, kind="malformed", detail=target.fault)
-    request = Request(
-        method=method,
-        path=target.path,
-        query=target.query,
-        headers=headers,
-        body=b"" if isinstance(body, Refusal) else body,
-        prefix=place.prefix,
-    )
-    return IncomingCall(place.api.name, request, refusal)
 
 
 def _by_name(apis: Iterable[Api]) -> dict[str, Api]:
