@@ -79,6 +79,7 @@ MAX_MODULES = (
     # records written by columns, columns of items, connections of HTTP/1.1,
     # what is kept of a message, long work in slices, turns of calls, who may call the control API,
     # snapshots (6: the document, an API in it, its journal, typed values, single values, the command),
+    # durable servers (3: the file, the log of calls, recovery)
 )
 MAX_MODULES_OF_A_FOLDER = 20
 MAX_LINES = 400

@@ -159,22 +159,29 @@ class DurableLog:
     ) -> DeferredResponse:
         """Log a call and carry it out; a problem document when it cannot be stored. The control API logs its own."""
         if call.api == CONTROL_NAME:
-            self._controlled = None
-            name, seq = "", 0
-        elif sandbox.is_dropped:
+            return self._play_control(carry_out)
+        if sandbox.is_dropped:
             return carry_out()
-        else:
-            name = sandbox.name
-            try:
-                seq = self._append(name, real, "call", call)
-            except NotStoredError as error:
-                return DeferredResponse(response=_refused(error))
+        try:
+            seq = self._append(sandbox.name, real, "call", call)
+        except NotStoredError as error:
+            return DeferredResponse(response=_refused(error))
         started = perf_counter()
         played = carry_out()
-        unsaved = self.unsaved.get(name if self._controlled is None else self._controlled[0])
+        self._spend(sandbox.name, started)
+        return played if played.continuation is None else self.hold(sandbox, seq, played)
+
+    def _play_control(self, carry_out: Callable[[], DeferredResponse]) -> DeferredResponse:
+        self._controlled, started = None, perf_counter()
+        played = carry_out()
+        if self._controlled is not None:
+            self._spend(self._controlled[0], started)
+        return played
+
+    def _spend(self, name: str, started: float) -> None:
+        unsaved = self.unsaved.get(name)
         if unsaved is not None:
             unsaved.seconds += perf_counter() - started
-        return played if played.continuation is None else self.hold(sandbox, seq, played)
 
     def hold(self, sandbox: Sandbox, seq: int, played: DeferredResponse) -> DeferredResponse:
         """Return a response whose rest is logged when it is carried out."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from contracts.errors import MisuseError
-from contracts.messages import Headers, Request, Response
+from contracts.messages import Headers, Response
 from contracts.syntax.text import merge_patch
 from mockserver.api.model import Api, Refusal, problem
 from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS
@@ -247,14 +247,15 @@ class Service:
     ) -> DeferredResponse:
         """Return the response to a request, with the delays and faults that its scenario asks for."""
         started = perf_counter()
-        sandbox, call = place.sandbox, incoming_call(place.api.name, place.target, method, headers, body, place.prefix)
+        sandbox, api = place.sandbox, place.api
+        call = incoming_call(api.name, place.target, method, headers, body, prefix=place.prefix)
         if self.log is None:
-            played = self.carry_out(sandbox, place.api, call, sandbox.now(real))
+            played = self.carry_out(sandbox, api, call, sandbox.now(real))
         else:
-            carry_out = partial(self.carry_out, sandbox, place.api, call, sandbox.now(real))
+            carry_out = partial(self.carry_out, sandbox, api, call, sandbox.now(real))
             played = self.log.play(sandbox, call, real, carry_out)
-        self.metrics.observe(place.api.name, perf_counter() - started)
-        if self._options.cors and place.api.plain:
+        self.metrics.observe(api.name, perf_counter() - started)
+        if self._options.cors and api.plain:
             played = played.map_response(partial(with_cors, headers))
         return played.map_response(partial(_with_prefixed_links, place)) if place.prefix else played
 
