@@ -9,11 +9,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from contracts.messages import Request, Response
+from contracts.messages import Response
 from contracts.syntax.json_text import MAX_BODY_DEPTH
 from contracts.syntax.text import merge_patch
 from mockserver.api.model import Api, ApiState
@@ -21,6 +21,7 @@ from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import ClockMode, IdSource, VirtualClock
 from mockserver.journal.journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_EXCHANGES, Journal, JournalEntry, notify_all
 from mockserver.scenarios.loading import Catalogue
+from mockserver.stores.interface import SandboxLog
 from mockserver.stores.memory import MemoryStore
 from mockserver.stores.spooled_bodies import Spool
 
@@ -123,9 +124,7 @@ MAX_SANDBOXES: Final = 1000
 MIN_IDLE: Final = timedelta(minutes=10)  # a sandbox used since then is never dropped to make room
 JOURNALS_STEP_BYTES: Final = 4 * MEBIBYTE  # recorded between two looks at what all journals take
 MIN_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
-MAX_INSTANT: Final = datetime(
-    9000, 1, 1, tzinfo=UTC
-)  # a thousand years before Python's calendar ends: jobs and tokens last
+MAX_INSTANT: Final = datetime(9000, 1, 1, tzinfo=UTC)  # before Python's calendar ends: jobs and tokens last
 
 
 class SandboxesFullError(Exception):
@@ -139,10 +138,6 @@ class SandboxesFullError(Exception):
 def is_name(text: str) -> bool:
     """Tell whether a text is a valid sandbox name: 1 to 64 letters, digits, `.`, `_` and `-`."""
     return SANDBOX_NAME.fullmatch(text) is not None
-
-
-def _ignore(entry: JournalEntry) -> None:
-    del entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +154,7 @@ class SandboxTemplate:
     seed: int = 0
     mode: ClockMode = "system"
     factor: float = 1.0
-    on_exchange: Callable[[JournalEntry], None] = _ignore
+    on_exchange: Callable[[JournalEntry], None] = field(default=lambda _: None)
     catalogue: Catalogue = field(default_factory=Catalogue)
     scenarios: tuple[str, ...] = ()
     allows_preferences: bool = True
@@ -279,27 +274,13 @@ class Sandbox:
 
     def replace_contract(self, api: Api) -> None:
         """Serve a changed contract from now on: records are kept and indexed anew."""
-        api_state = self.api_states.get(api.name)
-        if api_state is None:
+        if (api_state := self.api_states.get(api.name)) is None:
             return
         old, new = api_state.store, MemoryStore(prepared(api).indexes)
         for collection in old.collections():
             for record in old.scan(collection):
                 new.put(collection, record)
         api_state.store = new
-
-
-class SandboxLog(Protocol):
-    """What is told of sandboxes before it happens, so that it is stored. Each raises NotStoredError: it must not."""
-
-    def create(self, name: str, real: datetime) -> None:
-        """Store that a sandbox is created at the real time `real`."""
-
-    def drop(self, name: str) -> None:
-        """Store that a sandbox is dropped."""
-
-    def control(self, name: str, request: Request, real: datetime) -> None:
-        """Store a call of the control API that changes a sandbox."""
 
 
 class Sandboxes:

@@ -1,14 +1,16 @@
-"""The interface of record storage: `View` is the Protocol of every store and every overlay."""
+"""The interfaces of storage: `View` of every store and overlay of records, `SandboxLog` of what makes them durable."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import NamedTuple, Protocol, TypeAlias
 
+from contracts.messages import Request
+
 Key: TypeAlias = str | int
 Index: TypeAlias = tuple[str, ...]
 
-__all__ = ["Collection", "Index", "Key", "NotStoredError", "Record", "View", "key_order"]
+__all__ = ["Collection", "Index", "Key", "NotStoredError", "Record", "SandboxLog", "View", "key_order"]
 
 
 class NotStoredError(Exception):
@@ -17,6 +19,19 @@ class NotStoredError(Exception):
     def __init__(self, status: int, detail: str) -> None:
         self.status, self.detail = status, detail
         super().__init__(detail)
+
+
+class SandboxLog(Protocol):
+    """What is told of sandboxes before it happens, so that it is stored. Each raises NotStoredError: it must not."""
+
+    def create(self, name: str, real: datetime) -> None:
+        """Store that a sandbox is created at the real time `real`."""
+
+    def drop(self, name: str) -> None:
+        """Store that a sandbox is dropped."""
+
+    def control(self, name: str, request: Request, real: datetime) -> None:
+        """Store a call of the control API that changes a sandbox."""
 
 
 class Collection(NamedTuple):
