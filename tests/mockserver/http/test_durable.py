@@ -26,11 +26,15 @@ BATCH = "/onkey/api/tenants/contoso/sandbox/modules/risk/assetimportances/batch"
 TRADES = "/onkey/api/tenants/contoso/sandbox/modules/res/trades"
 CODES = st.sampled_from("ABCDE")
 CLOCKS = ({"mode": "scaled", "factor": 7.3}, {"mode": "frozen"}, {"mode": "system"}, {"mode": "scaled", "factor": 60})
+HOLDING = (
+    {"then": {"delay": "3s", "at": "before-commit"}, "when": {"method": "POST"}, "times": 1},
+    {"then": {"delay": "1m", "on": "clock", "at": "before-commit"}, "when": {"method": "POST"}, "times": 1},
+    {"then": {"delay": "3s", "at": "during-commit"}, "when": {"method": "POST"}, "times": 1},
+    {"then": {"dribble": {"chunks": 2, "over_ms": 9}, "at": "before-commit"}, "when": {"method": "POST"}, "times": 1},
+)
 SCENARIOS = (
     {"then": {"delay": "3s"}, "times": 2},
-    {"then": {"delay": "1m", "on": "clock", "at": "before-commit"}, "times": 1},
-    {"then": {"delay": "3s", "at": "during-commit"}, "when": {"method": "POST"}},
-    {"then": {"dribble": {"chunks": 2, "over_ms": 9}, "at": "before-commit"}, "when": {"chance": 0.5}},
+    *HOLDING,
     {"then": {"fault": "CONNECTION_RESET_BY_PEER", "at": "during-commit"}, "when": {"method": "POST"}, "times": 3},
     {"then": {"status": 503}, "when": {"chance": 0.3}},
     {"items": {"ratio": 0.4}, "then": {"fail": {"message": "no"}}},
@@ -92,7 +96,7 @@ class SideBySide(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.path = Path(self.folder.name) / "sandbox.db"
         self.now, self.held, self.polls = NOW, [], defaultdict(list)
-        self.options = Options(settings={"conduct": "observe"})
+        self.options = Options(mode="scaled", factor=2.0)  # so that the instant of its creation shows in a sandbox
         self.memory = Service(apis(), self.options, NOW)
         self.durable = self.opened()
 
@@ -111,10 +115,13 @@ class SideBySide(RuleBasedStateMachine):
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()
         self.now += timedelta(milliseconds=17)
-        pair = []
-        for service in (self.memory, self.durable):
-            place = service.find(target, fields, self.now)
-            pair.append((place.sandbox, service.play(place, method, fields, body, self.now), place.sandbox.reset_count))
+        services = (self.memory, self.durable)
+        places = [service.find(target, fields, self.now) for service in services]
+        self.now += timedelta(milliseconds=3)  # until the body has arrived
+        pair = [
+            (place.sandbox, service.play(place, method, fields, body, self.now), place.sandbox.reset_count)
+            for service, place in zip(services, places, strict=True)
+        ]
         (one, first, era), (other, second, its_era) = pair
         assert first._replace(continuation=None) == second._replace(continuation=None)
         assert (first.continuation is None) == (second.continuation is None)
@@ -183,10 +190,27 @@ class SideBySide(RuleBasedStateMachine):
         self.now += timedelta(seconds=seconds)
 
     @rule(name=sandboxes, rules=st.lists(st.sampled_from(SCENARIOS), max_size=2))
+    def scenarios(self, name, rules):
+        self.play(name, rules)
+
     def play(self, name, rules):
         scenarios = [{"name": f"s{n}", "rules": [one]} for n, one in enumerate(rules)]
         response = self.control("PUT", f"{name}/scenarios", {"scenarios": scenarios})
         assert response.status == HTTPStatus.OK, response.body
+
+    @rule(
+        name=sandboxes,
+        one=st.sampled_from(HOLDING),
+        path=st.sampled_from(sorted(POSTS)),
+        code=CODES,
+        twice=st.booleans(),
+    )
+    def hold(self, name, one, path, code, *, twice):
+        """Let a scenario hold a call, with another one before it is completed, or not."""
+        self.play(name, [one])
+        self.post(name, path, [code])
+        if twice:
+            self.post(name, path, [code])
 
     @rule(name=sandboxes, conduct=st.sampled_from(["observe", "enforce"]), most=st.integers(2, 9))
     def settings(self, name, conduct, most):
@@ -205,7 +229,7 @@ class SideBySide(RuleBasedStateMachine):
         self.control("GET", f"{name}/{what}")
 
     @rule(name=sandboxes)
-    def refused_control_calls(self, name):
+    def other_control_calls(self, name):
         self.control("PUT", f"{name}/scenarios", {"scenarios": ["no such"]})
         self.control("PATCH", f"{name}/settings", {"no": "such"})
         self.control("DELETE", f"{name}/exchanges")
