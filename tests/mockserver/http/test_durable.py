@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
@@ -284,3 +285,31 @@ def test_memory_and_file_agree():
         SideBySide,
         settings=settings(stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]),
     )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/things/boxes",
+        pytest.param("/things/boxes/jobs", marks=pytest.mark.slow),
+        pytest.param(f"{BATCH}?mode=AllOrNone", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("holding", HOLDING, ids=["delay", "clock", "half", "dribble"])
+def test_held_calls_survive(holding, path):
+    """A call that a scenario holds is there after a crash, before and after its completion, as far as it was told."""
+    for steps in ("", "complete", "advance complete", "complete checkpoint", "reset complete", "drop complete"):
+        machine = SideBySide()
+        machine.hold("a", holding, path, "A", twice=True)
+        for step in steps.split():
+            {
+                "complete": lambda one: one.held and one.complete(0),
+                "advance": lambda one: one.advance("a", {"by": "P3D"}),
+                "checkpoint": lambda one: one.checkpoint("a"),
+                "reset": lambda one: one.reset("a", 1),
+                "drop": lambda one: one.drop("a"),
+            }[step](machine)
+        machine.crash_and_start()
+        machine.look("a")
+        machine.crash_and_start()
+        machine.teardown()
