@@ -266,7 +266,10 @@ def _reload_scenario(service: Service, path: Path, name: str, say: Callable[[str
         say(f"The scenario {name} is unchanged: its file now names it {changed.name}, which needs a restart.")
         return
     try:
-        service.change_scenario(changed)
+        with service.changing():
+            service.sandboxes.template.catalogue.add(changed)
+            for sandbox in service.sandboxes:
+                sandbox.player.replace(changed)
     except NotStoredError as error:
         say(f"The scenario {name} is unchanged: {error}")
         return

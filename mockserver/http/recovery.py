@@ -110,7 +110,7 @@ def _restore(service: Service, log: DurableLog) -> None:
     for one in log.file.checkpoints():
         document, started = orjson.loads(one.document), perf_counter()
         try:
-            restore(service.sandboxes.use(one.sandbox, one.real), document, one.real)
+            restore(service.sandboxes.use(one.sandbox, one.real), document, one.real, is_own=True)
         except BulkproofError as error:
             cure = "Serve what it was made with, or name another file."
             raise MisuseError(

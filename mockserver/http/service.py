@@ -33,7 +33,6 @@ from mockserver.scenarios.loading import Catalogue
 
 if TYPE_CHECKING:
     from mockserver.http.durable_log import DurableLog
-    from mockserver.scenarios.model import Scenario
 
 CONTROL_PATH: Final = "/_sandbox"
 SANDBOXES_PATH: Final = f"{CONTROL_PATH}/sandboxes"
@@ -165,21 +164,15 @@ class Service:
         """Replace the contract of an API; stored state stays. Raises MisuseError (mount in use) or NotStoredError."""
         if not api.mount and (api.name in self.at_their_names or self._is_root_taken(but_by=api.name)):
             api = _at_its_name(api)
-        with self._changing():
+        with self.changing():
             self._mounts = _mounts({**self.apis, api.name: api}.values())
             self._places.clear()
             self.apis[api.name] = api
             for sandbox in self.sandboxes:
                 sandbox.replace_contract(api)
 
-    def change_scenario(self, scenario: "Scenario") -> None:
-        """Replace the scenario of that name, also where it is active. Raises NotStoredError."""
-        with self._changing():
-            self._options.catalogue.add(scenario)
-            for sandbox in self.sandboxes:
-                sandbox.player.replace(scenario)
-
-    def _changing(self) -> AbstractContextManager[None]:
+    def changing(self) -> AbstractContextManager[None]:
+        """Change what is served, or sandboxes beside calls: see `DurableLog.changing`."""
         return nullcontext() if self.log is None else self.log.changing()
 
     def find(self, raw: str, headers: Headers, real: datetime) -> Destination | Response:
@@ -222,10 +215,8 @@ class Service:
 
     def turn(self, place: Destination) -> AbstractAsyncContextManager[None]:
         """Return what waits for a request's turn; a snapshot concerns its sandbox alone."""
-        if place.is_snapshot:
-            name = unquote(place.target.path.split("/")[-2])
-            found = next((one for one in self.sandboxes if one.name == name), None)
-            return self.turns.of_all() if found is None else self.turns.of(found)
+        if place.is_snapshot and (found := self.sandboxes.get(unquote(place.target.path.split("/")[-2]))):
+            return self.turns.of(found)
         return self.turns.of_all() if place.api.name == CONTROL_NAME else self.turns.of(place.sandbox)
 
     def takes_long(self, place: Destination, size: int, real: datetime) -> bool:

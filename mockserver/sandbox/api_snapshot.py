@@ -109,7 +109,10 @@ def _is_json(value: Any) -> bool:
 
 
 def restored_api(api: Api, form: Mapping[str, Any], ids: IdSource, settings: dict[str, Any], spool: Spool) -> ApiState:
-    """Return the state that `api_form` has written; `ids` has the seed. Raises SnapshotError."""
+    """Return the state that `api_form` has written; `ids` has the seed. Raises SnapshotError.
+
+    Whether the contract allows it is another question: see `require_fit`.
+    """
     at, codec = f"/apis/{escape(api.name)}", ValueCodec(api.contract.resources, spool)
     types = {**MEMORY_TYPES, **api.memory_types}
     expiring = codec.read(form.get("expiring", []), EXPIRING, f"{at}/expiring")
@@ -118,7 +121,7 @@ def restored_api(api: Api, form: Mapping[str, Any], ids: IdSource, settings: dic
         store=_restored_store(api, form.get("records", {}), f"{at}/records"),
         ids=replace(ids, counters=dict(form.get("counters", {}))),
         settings=settings,
-        jobs=_restored_jobs(api, codec, {name: form[name] for name in OF_JOBS if name in form}, at),
+        jobs=_restored_jobs(codec, {name: form[name] for name in OF_JOBS if name in form}, at),
         memory={
             kind: codec.read(value, types.get(kind, object), f"{at}/memory/{escape(kind)}")
             for kind, value in form.get("memory", {}).items()
@@ -138,17 +141,12 @@ def _instant(text: str, at: str) -> datetime:
         raise SnapshotError("it must be an instant such as 2026-01-01T00:00:00Z.", where=at) from None
 
 
-def _restored_jobs(api: Api, codec: ValueCodec, form: Any, at: str) -> JobRegistry:
+def _restored_jobs(codec: ValueCodec, form: Any, at: str) -> JobRegistry:
     registry: JobRegistry = codec.read(form, JobRegistry, at)
-    plans = prepared(api).plans
     for name, job in registry.jobs.items():
         place = f"{at}/jobs/{escape(name)}"
         if job.id != name:
             raise SnapshotError(f"the job must have the id '{name[:80]}'.", where=f"{place}/id")
-        if job.operation not in plans:
-            cure = f"It has {listed(plans)}." if plans else ""
-            fact = f"the contract has no bulk operation '{job.operation[:80]}'."
-            raise SnapshotError(fact, where=f"{place}/operation", cure=cure)
     queues = {
         "dueQueue": [one[3] for one in registry.due_queue],
         "unfinished": registry.unfinished,
@@ -169,7 +167,6 @@ def _restored_store(api: Api, form: Mapping[str, Any], at: str) -> MemoryStore:
         for kind, rows in kinds.items():
             place = f"{at}/{escape(scope)}/{escape(kind)}"
             records = _restored_rows(rows, place)
-            _require_fit(api, kind, records, place)
             store.table(Collection(scope, kind))
             for first in range(0, len(records), RECORDS_STEP):
                 some = records[first : first + RECORDS_STEP]
@@ -178,7 +175,20 @@ def _restored_store(api: Api, form: Mapping[str, Any], at: str) -> MemoryStore:
     return store
 
 
-def _require_fit(api: Api, kind: str, records: Sequence[Record], at: str) -> None:
+def require_fit(api: Api, state: ApiState) -> None:
+    """Raise SnapshotError for a job or a record that the contract does not allow."""
+    at, plans = f"/apis/{escape(api.name)}", prepared(api).plans
+    for name, job in state.jobs.jobs.items():
+        if job.operation not in plans:
+            cure = f"It has {listed(plans)}." if plans else ""
+            fact = f"the contract has no bulk operation '{job.operation[:80]}'."
+            raise SnapshotError(fact, where=f"{at}/jobs/{escape(name)}/operation", cure=cure)
+    for scope, kind in state.store.collections():
+        records = tuple(state.store.scan(Collection(scope, kind)))
+        _require_fitting_records(api, kind, records, f"{at}/records/{escape(scope)}/{escape(kind)}")
+
+
+def _require_fitting_records(api: Api, kind: str, records: Sequence[Record], at: str) -> None:
     """Raise SnapshotError for a resource that the contract has not, and for a record that its schema does not allow."""
     rules = prepared(api).record_rules
     if kind not in rules:

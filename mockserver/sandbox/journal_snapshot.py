@@ -63,8 +63,13 @@ def journal_form(sandbox: Sandbox) -> dict[str, Any]:
     return {"last": last, "settings": settings, "exchanges": entries}
 
 
-def restored_entries(form: Mapping[str, Any], template: SandboxTemplate, in_force: Settings) -> list[JournalEntry]:
-    """Return the exchanges of a journal; `in_force` are the settings now. Raises SnapshotError."""
+def restored_entries(
+    form: Mapping[str, Any], template: SandboxTemplate, in_force: Settings, *, is_own: bool
+) -> list[JournalEntry]:
+    """Return the exchanges of a journal; `in_force` are the settings now. Raises SnapshotError.
+
+    In a journal of this server itself (`is_own`), exchanges with operations that are no longer served keep fewer facts.
+    """
     apis, codec = template.apis, ValueCodec({}, template.spool)
     entries: list[JournalEntry] = []
     for n, given in enumerate(form["exchanges"]):
@@ -79,7 +84,12 @@ def restored_entries(form: Mapping[str, Any], template: SandboxTemplate, in_forc
             if unread.settings is not None and not 0 <= unread.settings < len(form["settings"]):
                 raise SnapshotError("there are no settings of that number.", where=f"{at}/toRead/settings")
             settings = in_force if unread.settings is None else form["settings"][unread.settings]
-            facts = _facts(unread, apis.get(entry.api), settings, f"{at}/toRead")
+            is_served = entry.api in apis and unread.operation in prepared(apis[entry.api]).plans
+            facts = (
+                unread.known
+                if is_own and not is_served
+                else _facts(unread, apis.get(entry.api), settings, f"{at}/toRead")
+            )
         entries.append(replace(entry, recorded_facts=facts))
     numbers = [entry.n for entry in entries]
     if numbers != list(range(form["last"] - len(numbers) + 1, form["last"] + 1)):

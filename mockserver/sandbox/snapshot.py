@@ -22,7 +22,7 @@ from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import did_you_mean, escape, format_duration, listed, parse_iso_duration
 from mockserver.api.model import ApiState
 from mockserver.domain.clock_and_ids import IdSource, VirtualClock
-from mockserver.sandbox.api_snapshot import api_form, restored_api
+from mockserver.sandbox.api_snapshot import api_form, require_fit, restored_api
 from mockserver.sandbox.sandboxes import (
     MAX_INSTANT,
     MAX_SNAPSHOT_DEPTH,
@@ -120,11 +120,12 @@ def _scenarios(sandbox: Sandbox) -> dict[str, Any]:
     }
 
 
-def restore(sandbox: Sandbox, document: object, real: datetime) -> None:
+def restore(sandbox: Sandbox, document: object, real: datetime, *, is_own: bool = False) -> None:
     """Put the state of a snapshot into a sandbox; its clock goes on at the real time `real`.
 
-    What the sandbox was before is gone, its journal too. Raises SnapshotError, and changes nothing, for a document that
-    is no snapshot of this format, or does not fit the served APIs.
+    What the sandbox was before is gone, its journal too. A snapshot that this server has made itself (`is_own`) may
+    have what the contract does not allow, such as records of a contract before. Raises SnapshotError, and changes
+    nothing, for a document that is no snapshot of this format, or does not fit the served APIs.
     """
     given = _valid(document)
     apis = sandbox.template.apis
@@ -139,12 +140,15 @@ def restore(sandbox: Sandbox, document: object, real: datetime) -> None:
         name: restored_api(apis[name], one, IdSource(seed=given["seed"]), settings, sandbox.template.spool)
         for name, one in given["apis"].items()
     }
+    if not is_own:
+        for name, state in states.items():
+            require_fit(apis[name], state)
     _move_jobs(states.values(), given["sandbox"], sandbox.name)
     entries = None
     if "journal" in given:
         from mockserver.sandbox.journal_snapshot import restored_entries  # noqa: PLC0415 - fixtures have no journal
 
-        entries = restored_entries(given["journal"], sandbox.template, settings)
+        entries = restored_entries(given["journal"], sandbox.template, settings, is_own=is_own)
     sandbox.reset(real, seed=given["seed"])
     sandbox.clock = clock
     sandbox.api_states = states

@@ -136,7 +136,10 @@ def test_a_changed_scenario_is_active_after_a_kill(path):
         call(service, "PUT", "/_sandbox/sandboxes/default/scenarios", {"scenarios": [scenario]})
         assert post(service, "a").status == 503
         changed = load({"name": "busy", "rules": [{"then": {"status": 429}}]})
-        service.change_scenario(changed)
+        with service.changing():  # as `watch_scenarios` does
+            service.sandboxes.template.catalogue.add(changed)
+            for sandbox in service.sandboxes:
+                sandbox.player.replace(changed)
         assert post(service, "a").status == 429
         options = {"catalogue": service.sandboxes.template.catalogue}
     with opened(path, **options) as service:
@@ -183,3 +186,18 @@ def test_a_restart_takes_no_longer_than_its_calls(path, monkeypatch):
         assert list(log.due()) == []
     with opened(path) as service:
         assert total(service) == 1
+
+
+def test_records_that_do_not_fit_the_contract_are_there(path):
+    """They were stored, by a request that was excused or under another contract, and so they come back."""
+    with opened(path) as service:
+        post(service, "a")
+        assert call(service, "POST", "/things/boxes/jobs", [{"id": f"b{n}"} for n in range(300)]).status == 202
+        service.log.checkpoint_all()
+    contract = apis()[0].contract
+    resource = replace(contract.resources["boxes"], required=("id", "name"))
+    narrower = replace(contract, resources={"boxes": resource}, operations=contract.operations[:1])
+    with opened(path, [replace(apis()[0], contract=narrower)]) as service:
+        assert total(service) == 1
+        for what in ("jobs", "exchanges", "exchanges/2", "verdict", "snapshot"):
+            assert call(service, "GET", f"/_sandbox/sandboxes/default/{what}").status == 200, what
