@@ -1,14 +1,10 @@
 """`bulkproof snapshot`: write the whole state of a sandbox of a running server to a file, and put it back."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from mockserver.cli.options import Command, server_options
-
-if TYPE_CHECKING:
-    from mockserver.testing.transports import RemoteTransport
 
 
 @click.group()
@@ -31,10 +27,12 @@ def export_snapshot(*, name: str, url: str, control_token: str, output: Path | N
     """Write the state of the sandbox NAME, by default that of `default`; its tokens are part of it."""
     from contracts.errors import MisuseError
     from mockserver.sandbox.snapshot import snapshot_text
-    from mockserver.testing.transports import ask
+    from mockserver.testing.transports import ask, require_sandbox, server_at
 
+    server = server_at(url, control_token)
+    require_sandbox(server, name)
     query = "?journal=true" if journal else ""
-    text = snapshot_text(ask(_server(url, control_token), "GET", f"{_path(name)}{query}"))
+    text = snapshot_text(ask(server, "GET", f"{_path(name)}{query}"))
     if output is None:
         click.echo(text.decode(), nl=False)
         return
@@ -53,11 +51,11 @@ def export_snapshot(*, name: str, url: str, control_token: str, output: Path | N
 def import_snapshot(*, file: Path, url: str, control_token: str, sandbox: str | None) -> None:
     """Replace the state of a sandbox by that of a snapshot; the sandbox is made when there is none."""
     from mockserver.sandbox.snapshot import read_snapshot
-    from mockserver.testing.transports import ask
+    from mockserver.testing.transports import ask, server_at
 
     document = read_snapshot(file)
     name = str(document.get("sandbox", "default")) if sandbox is None else sandbox
-    told = ask(_server(url, control_token), "PUT", _path(name), document)
+    told = ask(server_at(url, control_token), "PUT", _path(name), document)
     click.echo(f"{url.rstrip('/')}/@{told['name']} has the state of {file}.")
 
 
@@ -65,13 +63,3 @@ def _path(name: str) -> str:
     from urllib.parse import quote
 
     return f"/sandboxes/{quote(name, safe='')}/snapshot"
-
-
-def _server(url: str, token: str) -> "RemoteTransport":
-    from contracts.errors import MisuseError
-    from mockserver.testing.transports import RemoteTransport
-
-    if not url.startswith(("http://", "https://")):
-        raise MisuseError(f"'{url}' is not the URL of a server.", cure="It must start with http:// or https://.")
-    cure = "Start one with `bulkproof serve`, or give its URL with --url."
-    return RemoteTransport(url.rstrip("/"), token, cure)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from generators.reports.model import Report
 
 FORMATS = ("table", "json", "jsonl", "junit", "sarif", "html")
-REQUEST_TIMEOUT_SECONDS = 30
 EXIT_FAILED = 1
 
 
@@ -35,59 +34,15 @@ def verdict(*, url: str, sandbox: str, form: str, output: Path | None, control_t
 
 
 def _fetched(url: str, sandbox: str, token: str) -> dict[str, Any]:
-    """Return the body of the verdict from the server. Raises MisuseError."""
-    from http.client import HTTPException
-    from urllib.error import HTTPError, URLError
-    from urllib.parse import quote, urlsplit
-    from urllib.request import Request, urlopen
+    """Return the body of the verdict from the server, in current words. Raises MisuseError."""
+    from urllib.parse import quote
 
-    from contracts.errors import MisuseError
-
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise MisuseError(f"'{url}' is not the URL of a server.", cure="It must start with http:// or https://.")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    target = f"{url}/_sandbox/sandboxes/{quote(sandbox, safe='')}/verdict"
-    try:
-        with urlopen(Request(target, headers=headers), timeout=REQUEST_TIMEOUT_SECONDS) as response:  # noqa: S310 - its scheme was checked
-            return _verdict(response.read())
-    except HTTPError as error:
-        with error:
-            refusal = _refused(url, error.code, error.read())
-        raise MisuseError(refusal, cure=CURES_BY_STATUS.get(error.code, "")) from None
-    except (URLError, OSError, HTTPException) as error:
-        why = getattr(error, "reason", error)
-        cure = "Start one with `bulkproof serve`, or give its URL with --url."
-        raise MisuseError(f"no server responds at {url} ({why}).", cure=cure) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        cure = "Give the sandbox's URL with --url."
-        raise MisuseError(f"the server at {url} is not a Bulkproof sandbox.", cure=cure) from None
-
-
-def _verdict(body: bytes) -> dict[str, Any]:
-    """Return a verdict body in current words. Raises ValueError, KeyError or TypeError for another body."""
-    import json
-
+    from mockserver.testing.transports import ask, require_sandbox, server_at
     from mockserver.verdicts.verdict import with_current_names
 
-    verdict_body = with_current_names(json.loads(body))
-    if isinstance(verdict_body["failed"], int) and all(one["status"] for one in verdict_body["laws"]):
-        return verdict_body
-    raise ValueError
-
-
-CURES_BY_STATUS: Mapping[int, str] = {
-    401: "Give the control token with --control-token.",
-    404: "Give the sandbox's URL with --url.",
-}
-
-
-def _refused(url: str, status: int, body: bytes) -> str:
-    import json
-
-    try:
-        return f"{url} answered {status}: {json.loads(body)['detail']}"
-    except (ValueError, KeyError, TypeError):
-        return f"{url} answered {status}."
+    server = server_at(url, token)
+    require_sandbox(server, sandbox)
+    return with_current_names(ask(server, "GET", f"/sandboxes/{quote(sandbox, safe='')}/verdict"))
 
 
 def _rendered(form: str, verdict_body: Mapping[str, Any], url: str, *, to_terminal: bool) -> bytes:

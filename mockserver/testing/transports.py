@@ -14,7 +14,8 @@ import orjson
 
 from contracts.errors import MisuseError
 from contracts.messages import Headers, Response
-from contracts.syntax.text import format_duration
+from contracts.syntax.text import did_you_mean, format_duration
+from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, is_name
 
 if TYPE_CHECKING:
     from mockserver.http.lifecycle import Running
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 CONTROL_PATH: Final = "/_sandbox"
 TIMEOUT_SECONDS: Final = 30.0
+CURE_OF_401: Final = "Give it with --control-token, or in the variable BULKPROOF_CONTROL_TOKEN."
+MAX_NAMES: Final = 8  # of sandboxes, in a message
 JSON_FIELDS: Final = {"Content-Type": "application/json"}  # asked for also where there is no body
 
 
@@ -40,8 +43,22 @@ def ask(transport: Transport, method: str, path: str, body: object = None) -> An
     """Return the body of the control API's response. Raises MisuseError with the response's detail: it refuses."""
     status, data = transport.send(method, CONTROL_PATH + path, b"" if body is None else orjson.dumps(body))
     if status >= HTTPStatus.BAD_REQUEST:
-        raise MisuseError(str(data.get("detail", data)) if isinstance(data, dict) else str(data))
+        detail = str(data.get("detail", data)) if isinstance(data, dict) else str(data)
+        raise MisuseError(detail, cure=CURE_OF_401 if status == HTTPStatus.UNAUTHORIZED else "")
     return data
+
+
+def require_sandbox(transport: Transport, name: str) -> None:
+    """Raise MisuseError when a server has no sandbox of that name, as asking for its state would make it."""
+    try:
+        names = [str(one["name"]) for one in ask(transport, "GET", "/sandboxes")["sandboxes"]]
+    except (KeyError, TypeError):
+        cure = "Give the URL of a Bulkproof server."
+        raise MisuseError(f"the server at {transport.url} is not Bulkproof's.", cure=cure) from None
+    if is_name(name) and name not in {*names, DEFAULT_SANDBOX}:
+        some = ", ".join(sorted(names)[:MAX_NAMES]) or DEFAULT_SANDBOX
+        cure = did_you_mean(name, names) or f"Sandboxes there: {some}{' ...' if len(names) > MAX_NAMES else ''}."
+        raise MisuseError(f"{transport.url} has no sandbox '{name}'.", cure=cure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +109,7 @@ class RemoteTransport:
         try:
             return self._sent(method, path, body, headers)
         except (OSError, HTTPException) as error:
-            raise MisuseError(f"no Bulkproof server responds at {self.url}: {error}.", cure=self.cure) from None
+            raise MisuseError(f"no server responds at {self.url} ({error}).", cure=self.cure) from None
         except ValueError:
             raise MisuseError(f"the server at {self.url} is not Bulkproof's.", cure=self.cure) from None
 
@@ -104,6 +121,14 @@ class RemoteTransport:
             response = connection.getresponse()
             data = response.read()
         return response.status, orjson.loads(data) if data else None
+
+
+def server_at(url: str, token: str) -> RemoteTransport:
+    """Return the server that a command speaks to. Raises MisuseError: its URL is none."""
+    if not url.startswith(("http://", "https://")):
+        raise MisuseError(f"'{url}' is not the URL of a server.", cure="It must start with http:// or https://.")
+    cure = "Start one with `bulkproof serve`, or give its URL with --url."
+    return RemoteTransport(url.rstrip("/"), token, cure)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The verdict by the control API and by the command line: the same in every form."""
 
 import json
+from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -33,6 +34,7 @@ def command(*words):
 
 
 def judge(client, *words):
+    client.running.service.sandboxes.use(client.sandbox, datetime.now(UTC))  # it is there, whatever it was used for
     return command("--url", client.running.url, "--sandbox", client.sandbox, *words)
 
 
@@ -139,6 +141,7 @@ def test_a_file_is_written_instead(client, tmp_path):
         (["--format", "word"], "word"),
         (["--output", "/no/such/folder/x"], "cannot write /no/such/folder/x"),
         (["--sandbox", "a b"], "is no name of a sandbox"),
+        (["--sandbox", "nobody-made-it"], "has no sandbox 'nobody-made-it'"),
     ],
 )
 def test_misuse_is_told_in_one_sentence(client, words, says):
