@@ -1,7 +1,9 @@
 """`bulkproof serve`: serve the APIs as a mock server."""
 
 import gc
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from contracts.errors import Fault
     from mockserver.api.model import Api
     from mockserver.apis.sources import Source
+    from mockserver.http.json_log import JsonLog
     from mockserver.http.lifecycle import Running, ScenarioFile
     from mockserver.http.service import Options, Service
     from mockserver.journal.journal import JournalEntry
@@ -74,6 +77,13 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
 @click.option("--errors", is_flag=True, help="Answer 500 where a document's own answer breaks its contract.")
 @click.option("--dynamic", "-d", is_flag=True, help="Generate a document's answers even where it has examples.")
 @click.option("--log", is_flag=True, help="Print a line for each request, with what was wrong.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: everything that is told, and each request, is a JSON object on a line of its own.",
+)
 @click.option("--cors/--no-cors", default=True, show_default=True, help="Let browsers of any origin use a document.")
 @click.option(
     "--clock",
@@ -180,9 +190,22 @@ def _serve(
 
     async def run(ended: "asyncio.Event") -> None:
         service = _service(loaded, _options(given, chosen, host), given["store"], given["sync"])
-        await _run(service, host, port, WatchedFiles(watched, files), ended, seconds=given["graceful_timeout"])
+        await _run(service, host, port, WatchedFiles(watched, files), ended, seconds=given["graceful_timeout"], log=log)
 
-    serve_until_signal(run)
+    if given["log_format"] == "text":
+        log = None
+        serve_until_signal(run)
+        return
+    from mockserver.http.json_log import JsonLog, logging_to
+
+    log = JsonLog(_print_line)
+    with logging_to(log):
+        serve_until_signal(run)
+
+
+def _print_line(line: str) -> None:
+    with suppress(OSError):  # without a reader, lines are lost, but no responses
+        click.echo(line)
 
 
 class SelectedScenarios(NamedTuple):
@@ -239,7 +262,7 @@ def _options(given: Mapping[str, Any], chosen: SelectedScenarios, host: str) -> 
             "dynamic": given["dynamic"],
         },
         cors=given["cors"],
-        on_exchange=print_exchange if given["log"] else None,
+        on_exchange=print_exchange if given["log"] and given["log_format"] == "text" else None,
         seed=given["seed"],
         mode=mode,
         factor=factor,
@@ -271,46 +294,71 @@ def print_exchange(entry: "JournalEntry") -> None:
 
 
 async def _run(
-    service: "Service", host: str, port: int, watched: WatchedFiles, ended: "asyncio.Event", *, seconds: float
+    service: "Service",
+    host: str,
+    port: int,
+    watched: WatchedFiles,
+    ended: "asyncio.Event",
+    *,
+    seconds: float,
+    log: "JsonLog | None",
 ) -> None:
     """Serve until `ended` is set, then finish requests under way for at most `seconds`."""
     import asyncio
 
     from mockserver.http.lifecycle import return_memory, start, tune_collector
 
-    running = await start(service, host=host, port=port)
-    _print_start(running)
+    running = await start(service, host=host, port=port, log=log)
+    if log is None:
+        _print_start(running)
+    else:
+        _log_start(running, log)
     tune_collector()
+    say = click.echo if log is None else log.say
     beside = [
         return_memory(running.server),
-        *(_watching(service, watched) if any(watched) else ()),
-        *_storing(service),
+        *(_watching(service, watched, log) if any(watched) else ()),
+        *_storing(service, say),
     ]
     tasks = [asyncio.create_task(one) for one in beside]
     await ended.wait()
+    if log is not None:
+        log.event("info", "stopping", seconds=seconds)
     for task in tasks:
         task.cancel()
     await running.stop(seconds)
+    if log is not None:
+        log.event("info", "stopped")
 
 
-def _storing(service: "Service") -> "Iterator[Coroutine[Any, Any, None]]":
+def _storing(service: "Service", say: Callable[[str], None]) -> "Iterator[Coroutine[Any, Any, None]]":
     if service.log is not None:
         from mockserver.http.recovery import keep_checkpoints
 
-        yield keep_checkpoints(service, click.echo)
+        yield keep_checkpoints(service, say)
 
 
-def _watching(service: "Service", watched: WatchedFiles) -> "Iterator[Coroutine[Any, Any, None]]":
+def _watching(
+    service: "Service", watched: WatchedFiles, log: "JsonLog | None"
+) -> "Iterator[Coroutine[Any, Any, None]]":
     from mockserver.http.lifecycle import watch, watch_scenarios
 
+    say = click.echo if log is None else log.say
+    tell = _tell_new_repairs if log is None else partial(_log_new_repairs, log)
     if watched.sources:
-        yield watch(service, watched.sources, click.echo, _tell_new_repairs)
+        yield watch(service, watched.sources, say, tell)
     if watched.scenarios:
-        yield watch_scenarios(service, watched.scenarios, click.echo)
+        yield watch_scenarios(service, watched.scenarios, say)
 
 
 def _tell_new_repairs(source: "Source", repairs: "Sequence[Fault]") -> None:
     tell_repairs(repairs, str(source.document), limit=MAX_REPAIRS)
+
+
+def _log_new_repairs(log: "JsonLog", source: "Source", repairs: "Sequence[Fault]") -> None:
+    del source
+    for fault in repairs:
+        log.say(str(fault), "warning")
 
 
 def _print_start(running: "Running") -> None:
@@ -335,5 +383,18 @@ def _print_start(running: "Running") -> None:
     line = next((one for one in examples if one is not None), f"curl -sS {url}/_sandbox/apis")
     click.echo("\n".join([*lines, f"  {line}"]))
     if running.server.local_control:
-        says = f"it listens on {running.host} without --control-token: its control API answers this machine only."
-        click.echo(f"Warning: {says}", err=True)
+        click.echo(f"Warning: {_local_control(running)}", err=True)
+
+
+def _log_start(running: "Running", log: "JsonLog") -> None:
+    from mockserver import VERSION
+
+    urls = {name: f"{running.url}{api.mount}" for name, api in running.service.apis.items()}
+    store = {} if running.service.log is None else {"store": str(running.service.log.file.path)}
+    log.event("info", "started", version=VERSION, apis=urls, control=f"{running.url}/_sandbox", **store)
+    if running.server.local_control:
+        log.say(_local_control(running), "warning")
+
+
+def _local_control(running: "Running") -> str:
+    return f"it listens on {running.host} without --control-token: its control API answers this machine only."

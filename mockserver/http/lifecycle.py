@@ -28,6 +28,7 @@ from mockserver.api.model import Api
 from mockserver.apis.sources import Source
 from mockserver.control.access import is_loopback
 from mockserver.engine import pipeline
+from mockserver.http.json_log import JsonLog
 from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS
 from mockserver.http.server import HttpServer
 from mockserver.http.service import Options, Service
@@ -66,14 +67,22 @@ class Running:
 
 
 async def start(
-    service: Service, *, host: str = "127.0.0.1", port: int = 0, body_seconds: float = BODY_TIMEOUT_SECONDS
+    service: Service,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    body_seconds: float = BODY_TIMEOUT_SECONDS,
+    log: JsonLog | None = None,
 ) -> Running:
     """Listen on `host` and `port` (0: any free one). Raises MisuseError: port in use, forbidden, or unknown host.
 
-    Beyond loopback, and without a control token, the control API answers this machine only.
+    Beyond loopback, and without a control token, the control API answers this machine only. `log` gets every request.
     """
     server = HttpServer(
-        service, body_seconds=body_seconds, local_control=not (service.has_control_token or is_loopback(host))
+        service,
+        body_seconds=body_seconds,
+        local_control=not (service.has_control_token or is_loopback(host)),
+        log=log,
     )
     try:
         listening = await asyncio.get_running_loop().create_server(server, host, port, backlog=1024)
@@ -163,14 +172,18 @@ def trim_heap() -> bool:
 
 @contextmanager
 def in_thread(
-    apis: Iterable[Api], options: Options | None = None, *, body_seconds: float = BODY_TIMEOUT_SECONDS
+    apis: Iterable[Api],
+    options: Options | None = None,
+    *,
+    body_seconds: float = BODY_TIMEOUT_SECONDS,
+    log: JsonLog | None = None,
 ) -> Iterator[Running]:
     """Serve on a free port from a thread of this process, until the block ends."""
     ready: Future[tuple[Running, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     service = Service(apis, options or Options(), datetime.now(UTC))
 
     async def serve() -> None:
-        running = await start(service, body_seconds=body_seconds)
+        running = await start(service, body_seconds=body_seconds, log=log)
         ended = asyncio.Event()
         ready.set_result((running, asyncio.get_running_loop(), ended))
         await ended.wait()

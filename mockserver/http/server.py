@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache, partial
 from http import HTTPStatus
+from time import perf_counter
 from typing import Final, NamedTuple
 
 from aiohttp.http_exceptions import LineTooLong
@@ -30,6 +31,7 @@ from mockserver.api.model import Refusal, problem
 from mockserver.control.access import is_loopback
 from mockserver.domain.slices import SlicedWork
 from mockserver.engine.scenario_execution import DeferredResponse
+from mockserver.http.json_log import JsonLog
 from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS, arrived_body, read_body
 from mockserver.http.service import Destination, Service
 from mockserver.http.wire_faults import ClientConnection, deliver, stream
@@ -56,14 +58,20 @@ _log: Final = logging.getLogger("bulkproof")
 class HttpServer(Server):
     """The connections of one server. `active_requests` is the number of requests being answered.
 
-    With `local_control` the control API answers clients on this machine only.
+    With `local_control` the control API answers clients on this machine only. `log` gets every request.
     """
 
     def __init__(
-        self, service: Service, *, body_seconds: float = BODY_TIMEOUT_SECONDS, local_control: bool = False
+        self,
+        service: Service,
+        *,
+        body_seconds: float = BODY_TIMEOUT_SECONDS,
+        local_control: bool = False,
+        log: JsonLog | None = None,
     ) -> None:
         super().__init__(self._answer)
         self.service = service
+        self.json_log = log
         self.local_control = local_control
         self.body_seconds = body_seconds
         self.active_requests = 0
@@ -115,10 +123,10 @@ class HttpServer(Server):
         """Serve a request once its body has arrived, or without one where that is refused before."""
         headers, real = _headers(request.headers.items()), datetime.now(UTC)
         place = self.service.find(request.raw_path, headers, real)
+        if not isinstance(place, Response) and self._is_remote_control(place, request.remote):
+            place = problem(LOCAL_ONLY)
         if isinstance(place, Response):
-            return Served(None, DeferredResponse(response=place), real)
-        if self._is_remote_control(place, request.remote):
-            return Served(None, DeferredResponse(response=problem(LOCAL_ONLY)), real)
+            return self._refused(request.method, request.raw_path, headers, place, real)
         expects = headers.get("Expect")
         if expects and expects.lower() != "100-continue":
             detail = f"The expectation '{expects[:80]}' cannot be met; only 100-continue can."
@@ -146,7 +154,7 @@ class HttpServer(Server):
             return None
         place = self.service.find(message.path, headers, real)
         if isinstance(place, Response):
-            return Served(None, DeferredResponse(response=place), real)
+            return self._refused(message.method, message.path, headers, place, real)
         if self.local_control and place.is_guarded:
             return None  # the client's address is looked at
         if not self.service.is_free(place, message.method) or self.service.takes_long(place, content.total_bytes, real):
@@ -156,8 +164,17 @@ class HttpServer(Server):
     def _play(
         self, place: Destination, method: str, headers: Headers, body: bytes | Refusal, real: datetime
     ) -> "Served":
+        started = 0.0 if self.json_log is None else perf_counter()
         played = self.service.play(place, method, headers, body, real)
+        if self.json_log is not None:
+            played = self.json_log.follow(place, method, headers, started, played)
         return Served(place, played, real if isinstance(played.response, LiveResponse) else place.sandbox.now(real))
+
+    def _refused(self, method: str, raw: str, headers: Headers, response: Response, real: datetime) -> "Served":
+        """Return the response to a request that reaches no sandbox."""
+        if self.json_log is not None:
+            self.json_log.refused(method, raw, headers, response)
+        return Served(None, DeferredResponse(response=response), real)
 
     async def _deliver(self, request: BaseRequest, place: Destination, played: DeferredResponse) -> StreamResponse:
         """Send a response with the delays and faults of its scenario."""
@@ -297,6 +314,8 @@ class ServerProtocol(RequestHandler):
             raise ConnectionError("An answer has been begun already.")
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.error("Internal error while handling a request", exc_info=exc)
+        if self._server.json_log is not None:
+            self._server.json_log.unreadable(status)
         outgoing = _response(problem(_unreadable(status, exc)), datetime.now(UTC))
         outgoing.force_close()
         return outgoing

@@ -220,6 +220,23 @@ def test_a_second_signal_ends_at_once(ends):
             assert process.wait(timeout=HANGS) == -ends[1]
 
 
+@pytest.mark.slow
+def test_every_line_of_a_json_log_is_an_event():
+    """From the start to the end, what is cut off included; and nothing is on stderr."""
+    command = [*BULKPROOF, "serve", str(THINGS), "--port", "0", "--log-format", "json", "--graceful-timeout", "0"]
+    with child(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        started = json.loads(process.stdout.readline())
+        assert started["event"] == "started"
+        with in_flight(urlsplit(started["apis"]["things"]).port):
+            assert fetch(f"{started['control']}/ready")[0] == 200
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=HANGS) == 0
+        events = [json.loads(line) for line in process.stdout.read().splitlines()]
+        assert [one["event"] for one in events] == ["request", "stopping", "log", "stopped"]
+        assert events[2]["message"] == "Cut off 1 unfinished requests"
+        assert process.stderr.read() == ""
+
+
 @contextmanager
 def in_flight(port):
     """Yield a connection on which the first byte of a body of ten was sent, and waited for."""
