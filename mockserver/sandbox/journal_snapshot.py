@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
+import orjson
+
 from contracts.syntax.text import listed
 from mockserver.api.model import Api
 from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.slices import breathe
 from mockserver.journal.exchange_summary import DeferredSummary, ExchangeSummary
+from mockserver.journal.facts import SentItems, marks_in, unpack
 from mockserver.journal.journal import JournalEntry
 from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
 from mockserver.sandbox.value_codec import ValueCodec
@@ -78,7 +81,7 @@ def restored_entries(
         entry: JournalEntry = codec.read(inner, JournalEntry, at)
         facts: ExchangeSummary | DeferredSummary | None = None
         if "facts" in given:
-            facts = codec.read(given["facts"], ExchangeSummary, f"{at}/facts")
+            facts = _packed(codec.read(given["facts"], ExchangeSummary, f"{at}/facts"), f"{at}/facts")
         elif "toRead" in given:
             unread = codec.read(given["toRead"], FactsToRead, f"{at}/toRead")
             if unread.settings is not None and not 0 <= unread.settings < len(form["settings"]):
@@ -97,6 +100,20 @@ def restored_entries(
     return entries
 
 
+def _packed(facts: ExchangeSummary, at: str) -> ExchangeSummary:
+    """Return facts whose packed lists can be read. Raises SnapshotError for others."""
+    items = facts.items or SentItems(size=0)
+    try:
+        named_by = map(str.encode, orjson.loads(items.referenced_keys or "{}").values())
+        lists = (facts.targets, facts.stale_targets, facts.failed_keys, facts.read_keys, items.keys, items.deleted_keys)
+        for packed in (*lists, *named_by):
+            unpack(packed)
+        marks_in(items.marks)
+    except (AttributeError, TypeError, ValueError):
+        raise SnapshotError("its lists are not as they are written.", where=at) from None
+    return facts
+
+
 def _facts(unread: FactsToRead, api: Api | None, settings: Settings, at: str) -> DeferredSummary:
     plans = {} if api is None else prepared(api).plans
     if api is None or unread.operation not in plans:
@@ -104,7 +121,7 @@ def _facts(unread: FactsToRead, api: Api | None, settings: Settings, at: str) ->
         fact = f"no bulk operation '{unread.operation[:80]}' is served."
         raise SnapshotError(fact, where=f"{at}/operation", cure=cure)
     return DeferredSummary(
-        known=unread.known,
+        known=_packed(unread.known, f"{at}/known"),
         api=api,
         plan=plans[unread.operation],
         scope=unread.scope,

@@ -130,7 +130,7 @@ def _by_key(history: ClientHistory, failures: list[Failure]) -> Mapping[ItemLoca
 
 def no_unchanged_retry(history: ClientHistory) -> LawResult:
     """Judge whether a failed whole is not sent again unchanged; other writes in between excuse it."""
-    failures = [one for one in _failures(history) if not _is_partial(one.request)]
+    failures = [one for one in _failures(history) if one.request.items is not None and not _is_partial(one.request)]
     if not failures:
         return not_run("No call failed as a whole.")
     again = list(_unchanged(history, failures))

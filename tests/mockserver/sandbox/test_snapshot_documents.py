@@ -131,6 +131,11 @@ REFUSALS = [
     ("/journal/last", 2, "/journal: the exchanges must be numbered"),
     ("/journal/exchanges/0/status", "200", '/journal/exchanges/0/status: it must be an integer, not "200".'),
     (
+        "/journal/exchanges/1/toRead/known",
+        {"targets": {"json": 5}},
+        "/journal/exchanges/1/toRead/known: its lists are not",
+    ),
+    (
         "/journal/exchanges/1/toRead/settings",
         9,
         "/journal/exchanges/1/toRead/settings: there are no settings of that number.",

@@ -57,8 +57,8 @@ class Twins:
         self.swap()
         reply = self._both(method, target, headers, body)
         if method != "DELETE":
-            for what in SHOWN:
-                self._both("GET", f"/_sandbox/sandboxes/{self.name}/{what}")
+            told = [self._both("GET", f"/_sandbox/sandboxes/{self.name}/{what}") for what in SHOWN]
+            assert {one.status for one in told} == {200}
         return reply
 
     def swap(self) -> str:

@@ -145,6 +145,14 @@ def single_task(client):
     client.call("POST", "/res/trades", body, f"{VENDOR}entity+json", Prefer="respond-async")
 
 
+def repeats_a_single_task(client):
+    for _ in range(2):
+        body = {"properties": {"description": "no code"}}
+        reply = client.call("POST", "/res/trades", body, f"{VENDOR}entity+json", Prefer="respond-async")
+        client.wait(seconds=5)
+        client.call("GET", f"/system/backgroundtasks/{reply.headers.get('OnKey-Request-Id')}/steps")
+
+
 CLIENTS = {
     "unique-user-ids": (different_ids, same_ids, nothing),
     "resent-only-failed": (resends_the_failed, resends_everything, resends_nothing),
@@ -167,6 +175,7 @@ MORE = [
     ("re-read-after-conflict", "not-run", different_ids),
     ("no-unchanged-retry", "passed", isolates_the_fault),
     ("no-unchanged-retry", "passed", supplies_what_lacked),
+    ("no-unchanged-retry", "not-run", repeats_a_single_task),
     ("polled-to-end", "passed", cancels),
     ("polled-to-end", "failed", task),
     ("polled-to-end", "failed", single_task),
