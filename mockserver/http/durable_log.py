@@ -35,6 +35,7 @@ MIN_SPENT_SECONDS: Final = 2.0  # of calls that are not yet in a checkpoint: wha
 SHARE: Final = 4.0  # of the cost of a checkpoint, which calls take before the next one
 CHUNK_BYTES: Final = 1024 * 1024  # of a document that are compressed in one go
 REFUSAL_MEMBERS: Final = ("status", "kind", "detail")  # of a body that could not be read, beside header fields
+FILE: Final = "store"  # among the impediments
 CREDENTIALS: Final = ("Authorization", "Cookie")  # of the control API: its calls have been admitted
 _log: Final = logging.getLogger("bulkproof")
 
@@ -112,10 +113,13 @@ class HeldCall:
 
 
 class DurableLog:
-    """The log of all sandboxes of a server. `held` are the calls that scenarios hold, `unsaved` is by sandbox."""
+    """The log of all sandboxes of a server. `held` are the calls that scenarios hold, `unsaved` is by sandbox.
 
-    def __init__(self, file: CallLog, sandboxes: Sandboxes, *, cors: bool) -> None:
-        self.file, self.sandboxes, self.cors = file, sandboxes, cors
+    `impediments` are the server's: a file that cannot be written is one.
+    """
+
+    def __init__(self, file: CallLog, sandboxes: Sandboxes, impediments: dict[str, str], *, cors: bool) -> None:
+        self.file, self.sandboxes, self.impediments, self.cors = file, sandboxes, impediments, cors
         self.unsaved: dict[str, Unsaved] = {}
         self.held: WeakValueDictionary[int, HeldCall] = WeakValueDictionary()
         self._controlled: tuple[str, datetime] | None = None
@@ -236,12 +240,27 @@ class DurableLog:
         return self._write(name, real, kind, row_of(call), call.request.body)
 
     def _write(self, name: str, real: datetime, kind: Kind, head: str = "", body: bytes = b"") -> int:
-        if self._description is not None:
-            self.file.describe(self._description)
-            self._description = None
-        seq = self.file.append(name, real, kind, head, body)
+        try:
+            if self._description is not None:
+                self.file.describe(self._description)
+                self._description = None
+            seq = self.file.append(name, real, kind, head, body)
+        except NotStoredError as error:
+            self.impediments[FILE] = error.detail
+            raise
         self.unsaved.setdefault(name, Unsaved()).rows.append(seq)
         return seq
+
+    def look(self) -> None:
+        """Look whether the file is at its place, and whether one that could not be written can be now."""
+        self.file.look()
+        if FILE in self.impediments or not self.file.is_there:
+            try:
+                self.file.touch()
+            except NotStoredError as error:
+                self.impediments[FILE] = error.detail
+            else:
+                self.impediments.pop(FILE, None)
 
     def due(self) -> Iterator[Sandbox]:
         """Yield the sandboxes that need a checkpoint: a restart would take long. One with a held call waits."""

@@ -50,7 +50,7 @@ def open_service(apis: Iterable[Api], options: Options, path: Path, real: dateti
     echo = _Echo(options.on_exchange)
     service = Service(apis, options if options.on_exchange is None else replace(options, on_exchange=echo), real)
     file = CallLog(path, sync=sync)
-    log = DurableLog(file, service.sandboxes, cors=options.cors)
+    log = DurableLog(file, service.sandboxes, service.impediments, cors=options.cors)
     try:
         held = _recover(service, log)
     except BulkproofError:
@@ -174,7 +174,7 @@ async def keep_checkpoints(service: Service, say: Callable[[str], None]) -> None
     log = service.log
     while log is not None:
         await asyncio.sleep(CHECKPOINT_INTERVAL_SECONDS)
-        log.file.look()
+        log.look()
         for sandbox in log.due():
             async with service.turns.of(sandbox):
                 work = SlicedWork(partial(log.checkpoint, sandbox))

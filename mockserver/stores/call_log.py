@@ -30,6 +30,7 @@ TABLES: Final = (
 )
 INSERT: Final = "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)"
 Statement: TypeAlias = tuple[str, tuple[object, ...]]  # and its parameters
+OPENED: Final[Statement] = ("INSERT OR REPLACE INTO meta VALUES ('opened', datetime('now'))", ())
 Kind: TypeAlias = Literal["create", "call", "control", "completion"]
 
 
@@ -95,6 +96,10 @@ class CallLog:
         """Replace the rows of a sandbox by a document that has what came of them, compressed by zlib."""
         document = ("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", (sandbox, real.isoformat(), packed))
         self._write(*map(_deletion, rows), document)
+
+    def touch(self) -> None:
+        """Write something of no meaning."""
+        self._write(OPENED)
 
     def describe(self, description: str) -> None:
         """Store what the log is to be replayed with."""
@@ -186,7 +191,7 @@ def _connect(path: Path, sync: Sync) -> sqlite3.Connection:
         database.execute(statement)
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.execute(f"PRAGMA user_version = {FORMAT}")
-    database.execute("INSERT OR REPLACE INTO meta VALUES ('opened', datetime('now'))")
+    database.execute(*OPENED)
     database.execute("COMMIT")
     return database
 

@@ -110,7 +110,6 @@ def moved(service):
     service.log.file.look()
     yield
     aside.rename(path)
-    service.log.file.look()
 
 
 FAILURES = {
@@ -144,6 +143,12 @@ def test_nothing_is_done_that_cannot_be_stored(service, path, failure):
             assert call(service, "DELETE", "/_sandbox/sandboxes/default").status == status
         assert call(service, "GET", "/_sandbox/sandboxes/default/clock").status == 200
         assert [one.name for one in service.sandboxes] == ["default"]
+        assert call(service, "GET", "/_sandbox/ready").status == 503
+        service.log.look()  # as every half second
+        ready = call(service, "GET", "/_sandbox/ready")
+        assert ready.status == (200 if failure == "full" else 503)  # a file has room for what it had before
+    service.log.look()
+    assert call(service, "GET", "/_sandbox/ready").status == 200
     for one in (memory, service):
         assert post(one, "c").status == 200
     assert ids(service) == ids(memory) == ["a", "c"]
