@@ -89,6 +89,7 @@ class Request:
 
     `path` is percent-encoded, begins with `/` and is relative to the API's mount (the server URL of its contract);
     `query` holds decoded pairs in order; `body` is b"" when there is none. `prefix` stood before the mount: `/@name`.
+    `scheme` is `http` or `https`.
     """
 
     method: str
@@ -97,6 +98,7 @@ class Request:
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
     prefix: str = ""
+    scheme: str = "http"
 
     def parameter(self, name: str, default: str = "") -> str:
         """Return the first value of the query parameter `name`, or `default`."""
@@ -105,7 +107,13 @@ class Request:
     def with_body(self, body: bytes) -> "Request":
         """Return a copy with another body."""
         return Request(
-            method=self.method, path=self.path, query=self.query, headers=self.headers, body=body, prefix=self.prefix
+            method=self.method,
+            path=self.path,
+            query=self.query,
+            headers=self.headers,
+            body=body,
+            prefix=self.prefix,
+            scheme=self.scheme,
         )
 
 

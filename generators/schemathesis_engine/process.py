@@ -142,6 +142,8 @@ class SchemathesisProcess:
     def __init__(self) -> None:
         command = [sys.executable, "-m", "generators.schemathesis_engine.process"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(one for one in sys.path if one)}
+        if "SSL_CERT_FILE" in os.environ:
+            environment["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"]  # the name that its client knows
         self._errors = TemporaryFile()  # noqa: SIM115 - `close` closes it
         self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors

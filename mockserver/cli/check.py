@@ -12,7 +12,17 @@ import click
 
 from mockserver.cli.options import Command, RenamedOption, reading_of, reading_options
 from mockserver.cli.outputs import report_options, reporting, tell
-from mockserver.cli.target import ASSUMPTIONS, OUTPUT, api_of, assumptions_of, name_prefix, place_of, seconds, target
+from mockserver.cli.target import (
+    ASSUMPTIONS,
+    OUTPUT,
+    api_of,
+    assumptions_of,
+    name_prefix,
+    place_of,
+    require_server,
+    seconds,
+    target,
+)
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -104,6 +114,7 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
         known = read_baseline(baseline) if baseline is not None and not update else frozenset()
         place = place_of(url, given)
         contract, plan = _planned(api, mount, place, given)
+        require_server(url, given["timeout"])
         has_sandboxes, note = control_note(contract, place, needs_sandboxes=False)
         if note:
             click.echo(note, err=True)

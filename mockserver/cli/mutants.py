@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command, reading_of, reading_options
-from mockserver.cli.serve import clock
+from mockserver.cli.options import Command, clock, reading_of, reading_options
 
 if TYPE_CHECKING:
     from generators.reports.model import Report, Status

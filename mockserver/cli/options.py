@@ -1,4 +1,4 @@
-"""Options that commands share: how documents are read, which server is spoken to, and those with a former name.
+"""Options that commands share: how documents are read, the clock of a server, and those with a former name.
 
 A former name (`RenamedOption`) still works, is not in `--help`, and prints a line on stderr.
 """
@@ -8,7 +8,7 @@ from copy import copy
 from functools import reduce
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import click
 
@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from contracts.openapi.loading import LoadOptions
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+Clock: TypeAlias = tuple[str, float]
+MAX_CLOCK_FACTOR: Final = 86_400.0  # a day in a second
+
+
+def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clock:
+    """Parse `frozen`, `system`, or `x60` (60 times as fast) to mode and factor."""
+    if value in {"frozen", "system"}:
+        return value, 1.0
+    try:
+        factor = float(value[1:]) if value.startswith("x") else 0.0
+    except ValueError:
+        factor = 0.0
+    if not 0.0 < factor <= MAX_CLOCK_FACTOR:
+        says = f"'{value}' is not frozen, system, or xFACTOR with a factor up to {MAX_CLOCK_FACTOR:g}, such as x60."
+        raise click.BadParameter(says, context, parameter)
+    return "scaled", factor
 
 
 def ref_map(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> dict[str, Path]:

@@ -5,14 +5,15 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from mockserver.cli.options import MAX_REPAIRS, Command, reading_of, reading_options, tell_repairs
+from mockserver.cli.options import MAX_REPAIRS, Command, clock, reading_of, reading_options, tell_repairs
 
 if TYPE_CHECKING:
     import asyncio
+    from ssl import SSLContext
 
     from contracts.errors import Fault
     from mockserver.api.model import Api
@@ -23,23 +24,7 @@ if TYPE_CHECKING:
     from mockserver.journal.journal import JournalEntry
     from mockserver.scenarios.loading import Catalogue
     from mockserver.stores.call_log import Sync
-
-Clock: TypeAlias = tuple[str, float]
-MAX_CLOCK_FACTOR: Final = 86_400.0  # a day in a second
-
-
-def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clock:
-    """Parse `frozen`, `system`, or `x60` (60 times as fast) to mode and factor."""
-    if value in {"frozen", "system"}:
-        return value, 1.0
-    try:
-        factor = float(value[1:]) if value.startswith("x") else 0.0
-    except ValueError:
-        factor = 0.0
-    if not 0.0 < factor <= MAX_CLOCK_FACTOR:
-        says = f"'{value}' is not frozen, system, or xFACTOR with a factor up to {MAX_CLOCK_FACTOR:g}, such as x60."
-        raise click.BadParameter(says, context, parameter)
-    return "scaled", factor
+FILE = click.Path(path_type=Path)
 
 
 @click.command(cls=Command)
@@ -125,6 +110,8 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
     metavar="NAME[:PORT]",
     help="Host name, beside loopback's, by which the control API may be called, also from its pages; repeatable.",
 )
+@click.option("--tls-cert", type=FILE, metavar="FILE", help="Serve https with this certificate (PEM, with its chain).")
+@click.option("--tls-key", type=FILE, metavar="FILE", help="Key of the certificate (PEM, without a passphrase).")
 @click.option(
     "--max-sandboxes",
     type=click.IntRange(1),
@@ -142,7 +129,7 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
 )
 @click.option(
     "--store",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Keep all sandboxes in this file, made when it is missing: they are there again after a restart or a crash.",
 )
@@ -176,7 +163,9 @@ def _serve(
 
     Thread(target=import_module, args=("aiohttp",), daemon=True).start()  # it reads all certificates meanwhile
     from mockserver.apis.sources import BUNDLED, find_sources
+    from mockserver.http.tls import context_of
 
+    tls = context_of(given["tls_cert"], given["tls_key"])
     names = apis or tuple(BUNDLED)
     sources = find_sources(names, reading_of(given))
     loaded = [source.load() for source in sources]
@@ -189,7 +178,7 @@ def _serve(
     files = chosen.files if watch else ()
 
     async def run(ended: "asyncio.Event") -> None:
-        service = _service(loaded, _options(given, chosen, host), given["store"], given["sync"])
+        service = _service(loaded, _options(given, chosen, host, tls), given["store"], given["sync"])
         await _run(service, host, port, WatchedFiles(watched, files), ended, seconds=given["graceful_timeout"], log=log)
 
     if given["log_format"] == "text":
@@ -245,7 +234,7 @@ def _chosen(words: tuple[str, ...], apis: "list[Api]") -> SelectedScenarios:
     return SelectedScenarios(names, catalogue, files)
 
 
-def _options(given: Mapping[str, Any], chosen: SelectedScenarios, host: str) -> "Options":
+def _options(given: Mapping[str, Any], chosen: SelectedScenarios, host: str, tls: "SSLContext | None") -> "Options":
     from mockserver.control.access import allowed_hosts
     from mockserver.http.service import Options
 
@@ -271,6 +260,7 @@ def _options(given: Mapping[str, Any], chosen: SelectedScenarios, host: str) -> 
         hosts=allowed_hosts(host, given["allowed_hosts"]),
         catalogue=chosen.catalogue,
         scenarios=chosen.names,
+        tls=tls,
     )
 
 

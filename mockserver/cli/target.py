@@ -12,6 +12,8 @@ import click
 from mockserver.cli.options import tell_repairs
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from contracts.openapi.loading import LoadOptions
     from contracts.openapi.model import Contract
     from generators.client.environments import TargetOptions
@@ -84,7 +86,7 @@ def server_url(context: click.Context, parameter: click.Parameter, value: str | 
 
 
 def require_server(url: str, timeout: float) -> None:
-    """Raise MisuseError when no server listens at a URL."""
+    """Raise MisuseError when no server listens at a URL, or one whose certificate is not trusted."""
     from socket import create_connection
     from urllib.parse import urlsplit
 
@@ -93,9 +95,24 @@ def require_server(url: str, timeout: float) -> None:
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        create_connection((parts.hostname or "", port), timeout).close()
+        with create_connection((parts.hostname or "", port), timeout) as plain:
+            if parts.scheme == "https":
+                _shake_hands(plain, parts.hostname or "", url)
     except (OSError, ValueError) as error:
         raise MisuseError(f"no server responds at {url} ({error}).", cure="Give the URL of a running server.") from None
+
+
+def _shake_hands(plain: "socket", host: str, url: str) -> None:
+    from ssl import SSLCertVerificationError, create_default_context
+
+    from contracts.errors import MisuseError
+
+    try:
+        create_default_context().wrap_socket(plain, server_hostname=host).close()
+    except SSLCertVerificationError as error:
+        why = f"the certificate of {url} is not trusted ({error.verify_message})."
+        cure = "Name a file with its certificate authority in the variable SSL_CERT_FILE."
+        raise MisuseError(why, cure=cure) from None
 
 
 def assumptions_of(given: Mapping[str, Any], *, is_sandbox: bool) -> "Assumptions":

@@ -20,7 +20,7 @@ ANY_API = "any"  # the API of scenarios that apply to every one
 
 def list_scenarios(control: ControlContext, context: RequestContext) -> Response:
     """List the scenarios that can be selected by name."""
-    base = f"http://{context.request.headers.get('Host') or '127.0.0.1:8080'}"
+    base = f"{context.request.scheme}://{context.request.headers.get('Host') or '127.0.0.1:8080'}"
     served = [one for one in control.catalogue if one.api in {"", *control.apis}]
     told = [
         {"name": one.name, "summary": one.summary, "api": one.api or ANY_API, "select": ways_to_select(one.name, base)}

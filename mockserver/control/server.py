@@ -82,7 +82,7 @@ def get_exchange_as(control: ControlContext, context: RequestContext) -> Respons
         raise RefusedError(HTTPStatus.NOT_FOUND, detail, kind="not-found")
     headers = context.request.headers
     host = headers.get("Host")
-    base = f"http://{host if HOST_PATTERN.fullmatch(host) else '127.0.0.1:8080'}"
+    base = f"{context.request.scheme}://{host if HOST_PATTERN.fullmatch(host) else '127.0.0.1:8080'}"
     prerequisites = prerequisites_of(
         control.sandbox(context), control.apis, entry, base, guarded="Authorization" in headers
     )

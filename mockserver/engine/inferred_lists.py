@@ -226,7 +226,7 @@ def _url(context: RequestContext, name: str, value: object) -> str:
     """Return the URL of the request with another value of one parameter."""
     pairs = [(one, text) for one, text in context.request.query if one != name]
     host = context.request.headers.get("Host")
-    base = f"http://{host}" if host else ""
+    base = f"{context.request.scheme}://{host}" if host else ""
     path = context.request.prefix + context.api.mount.rstrip("/") + context.request.path
     return f"{base}{path}?{urlencode([*pairs, (name, str(value))])}"
 

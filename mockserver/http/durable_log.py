@@ -50,6 +50,7 @@ def row_of(call: IncomingCall) -> str:
         "query": request.query,
         "headers": request.headers.pairs,
         "prefix": request.prefix,
+        "scheme": request.scheme,
     }
     if refusal is not None:
         members["refusal"] = {name: getattr(refusal, name) for name in REFUSAL_MEMBERS}
@@ -68,6 +69,7 @@ def call_of(row: str, body: bytes) -> IncomingCall:
         headers=Headers(_pairs(members["headers"])),
         body=body,
         prefix=members["prefix"],
+        scheme=members.get("scheme", "http"),
     )
     refusal = None if refused is None else Refusal(**refused, headers=Headers(_pairs(members["refusalHeaders"])))
     return IncomingCall(members["api"], request, refusal)

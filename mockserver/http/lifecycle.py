@@ -36,10 +36,11 @@ from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
 from mockserver.stores.interface import NotStoredError
 
 MEMORY_INTERVAL_SECONDS: Final = 5.0  # a heap of 150 MB takes some 5 ms
+HANDSHAKE_SECONDS: Final = 10.0  # of TLS, until the connection is closed
 GRACE_SECONDS: Final = 30.0  # for requests under way when the server stops
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Running:
     """A running server. `port` is the port that it listens on."""
 
@@ -51,9 +52,10 @@ class Running:
 
     @property
     def url(self) -> str:
-        """Return the base URL, such as `http://127.0.0.1:8080`."""
+        """Return the base URL, such as `http://127.0.0.1:8080`, or with `https` where TLS is asked for."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104 - what was bound to
-        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+        name = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return f"{self.service.scheme}://{name}:{self.port}"
 
     async def stop(self, seconds: float = GRACE_SECONDS) -> None:
         """Close the listening socket, finish requests under way for at most `seconds`, and close all connections.
@@ -81,15 +83,17 @@ async def start(
     server = HttpServer(
         service,
         body_seconds=body_seconds,
-        local_control=not (service.has_control_token or is_loopback(host)),
+        local_control=not (service.options.control_token or is_loopback(host)),
         log=log,
     )
+    tls = service.options.tls
     try:
-        listening = await asyncio.get_running_loop().create_server(server, host, port, backlog=1024)
+        listening = await asyncio.get_running_loop().create_server(
+            server, host, port, backlog=1024, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None
+        )
     except (OSError, OverflowError, UnicodeError) as error:
         raise _cannot_listen(host, port, error) from None
-    real_port: int = listening.sockets[0].getsockname()[1]
-    return Running(service=service, server=server, listening=listening, host=host, port=real_port)
+    return Running(service, server, listening, host, listening.sockets[0].getsockname()[1])
 
 
 def _cannot_listen(host: str, port: int, error: Exception) -> MisuseError:

@@ -219,7 +219,7 @@ def _decoded(text: str) -> str:
 
 
 def incoming_call(
-    api: str, target: RequestTarget, method: str, headers: Headers, body: BodyResult, *, prefix: str
+    api: str, target: RequestTarget, method: str, headers: Headers, body: BodyResult, *, prefix: str, scheme: str
 ) -> IncomingCall:
     """Return a call of an API; it is refused where its target or its body could not be read."""
     refusal = body if isinstance(body, Refusal) else None
@@ -232,5 +232,6 @@ def incoming_call(
         headers=headers,
         body=b"" if isinstance(body, Refusal) else body,
         prefix=prefix,
+        scheme=scheme,
     )
     return IncomingCall(api, request, refusal)

@@ -32,6 +32,8 @@ from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, MAX_SANDBOXES, Sandbox
 from mockserver.scenarios.loading import Catalogue
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from mockserver.http.durable_log import DurableLog
 
 CONTROL_PATH: Final = "/_sandbox"
@@ -54,7 +56,7 @@ class Options:
     that are active in every fresh sandbox. `max_sandboxes` bounds their number. `control_token`, when not empty, is
     required of every control request. `hosts` are the host names, beside loopback's, by which the control API may be
     called. `cors` lets browsers of any origin use plain documents.
-    `on_exchange` is called with every recorded exchange.
+    `on_exchange` is called with every recorded exchange. With `tls` it is served by https.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Options:
     hosts: frozenset[str] = frozenset()
     cors: bool = True
     on_exchange: Callable[[JournalEntry], None] | None = None
+    tls: "SSLContext | None" = None
 
 
 class Destination(NamedTuple):
@@ -134,13 +137,9 @@ class Service:
         self._places: dict[str, _Place] = {}
         self.turns = Turns()
         self.log: DurableLog | None = None
-        self._options = options
+        self.options = options
+        self.scheme = "https" if options.tls else "http"
         self._begun = real
-
-    @property
-    def has_control_token(self) -> bool:
-        """Whether control requests need a token."""
-        return bool(self._options.control_token)
 
     @cached_property
     def control(self) -> Api:
@@ -149,11 +148,11 @@ class Service:
             apis=self.apis,
             sandboxes=self.sandboxes,
             metrics=self.metrics,
-            catalogue=self._options.catalogue,
+            catalogue=self.options.catalogue,
             settle=pipeline.run_due_jobs,
             impediments=self.impediments,
         )
-        return control_api(control, ControlAccess(self._options.control_token, self._options.hosts))
+        return control_api(control, ControlAccess(self.options.control_token, self.options.hosts))
 
     @cached_property
     def backstage(self) -> Sandbox:
@@ -239,14 +238,14 @@ class Service:
         """Return the response to a request, with the delays and faults that its scenario asks for."""
         started = perf_counter()
         sandbox, api = place.sandbox, place.api
-        call = incoming_call(api.name, place.target, method, headers, body, prefix=place.prefix)
+        call = incoming_call(api.name, place.target, method, headers, body, prefix=place.prefix, scheme=self.scheme)
         if self.log is None:
             played = self.carry_out(sandbox, api, call, sandbox.now(real))
         else:
             carry_out = partial(self.carry_out, sandbox, api, call, sandbox.now(real))
             played = self.log.play(sandbox, call, real, carry_out)
         self.metrics.observe(api.name, perf_counter() - started)
-        if self._options.cors and api.plain:
+        if self.options.cors and api.plain:
             played = played.map_response(partial(with_cors, headers))
         return played.map_response(partial(_with_prefixed_links, place)) if place.prefix else played
 
@@ -259,7 +258,7 @@ class Service:
         """Return the response to a call as of `now` on the sandbox's clock; the call is not logged."""
         request, refusal = call.request, call.refusal
         try:
-            if self._options.cors and api.plain and (allowed := answer_options(api, request)) is not None:
+            if self.options.cors and api.plain and (allowed := answer_options(api, request)) is not None:
                 return DeferredResponse(response=allowed)
             if refusal is not None:
                 return DeferredResponse(response=pipeline.refuse(sandbox, api, request, now, refusal))

@@ -169,7 +169,7 @@ def test_without_schemathesis_its_cases_are_not_run(genero, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--url", "http://127.0.0.1:1"), "Connection refused. Give the URL of a running server."),
+        (("--url", "http://127.0.0.1:1"), "Connection refused). Give the URL of a running server."),
         (("--url", "nonsense"), "Invalid value for '--url': 'nonsense' is not a URL such as http://127.0.0.1:8080."),
         (
             ("--url", "{url}/wrong"),
