@@ -2,12 +2,13 @@
 
 import asyncio
 import gc
+import os
 import shlex
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from errno import EACCES, EADDRINUSE
@@ -37,6 +38,7 @@ from mockserver.stores.interface import NotStoredError
 
 MEMORY_INTERVAL_SECONDS: Final = 5.0  # a heap of 150 MB takes some 5 ms
 HANDSHAKE_SECONDS: Final = 10.0  # of TLS, until the connection is closed
+SIGNALLED: Final = 128  # and the number of a signal: the exit status, as shells tell it
 GRACE_SECONDS: Final = 30.0  # for requests under way when the server stops
 
 
@@ -121,7 +123,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
 
 
 def serve_until_signal(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run `serve` in an event loop of its own; SIGINT and SIGTERM set the event that it gets, a second one kills."""
+    """Run `serve` in an event loop of its own; SIGINT and SIGTERM set the event that it gets, a second one exits."""
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_with_signals(serve))
 
@@ -129,20 +131,19 @@ def serve_until_signal(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None
 async def _with_signals(serve: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
 
-    def end() -> None:
+    def listen(handler: Callable[[int], object]) -> None:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(name, handler, name)
+            except NotImplementedError:  # Windows
+                signal.signal(name, lambda number, _: loop.call_soon_threadsafe(handler, number))
+
+    def end(_: int) -> None:
         ended.set()
-        for name in signals:
-            with suppress(NotImplementedError):
-                loop.remove_signal_handler(name)
-            signal.signal(name, signal.SIG_DFL)
+        listen(lambda number: os._exit(SIGNALLED + number))  # the first process of a container has no default action
 
-    for name in signals:
-        try:
-            loop.add_signal_handler(name, end)
-        except NotImplementedError:  # Windows
-            signal.signal(name, lambda *_: loop.call_soon_threadsafe(end))
+    listen(end)
     await serve(ended)
 
 
