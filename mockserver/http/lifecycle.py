@@ -38,7 +38,6 @@ from mockserver.stores.interface import NotStoredError
 
 MEMORY_INTERVAL_SECONDS: Final = 5.0  # a heap of 150 MB takes some 5 ms
 HANDSHAKE_SECONDS: Final = 10.0  # of TLS, until the connection is closed
-SIGNALLED: Final = 128  # and the number of a signal: the exit status, as shells tell it
 GRACE_SECONDS: Final = 30.0  # for requests under way when the server stops
 
 
@@ -141,7 +140,7 @@ async def _with_signals(serve: Callable[[asyncio.Event], Coroutine[Any, Any, Non
 
     def end(_: int) -> None:
         ended.set()
-        listen(lambda number: os._exit(SIGNALLED + number))  # the first process of a container has no default action
+        listen(lambda number: os._exit(128 + number))  # as shells tell it; a container's first process has no default
 
     listen(end)
     await serve(ended)
