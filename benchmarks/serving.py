@@ -20,12 +20,14 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import hostile_traffic
 import orjson
 from load import ENVIRONMENT, HERE, Sandbox, Server, bare, interleaved, load, ratio, request, row, running
 from peers import BLOCKS, DOCUMENT, PLAIN, Installed, blocks, free_port
 
 from contracts.openapi.loading import load_bundled
+
+sys.path.append(str(HERE.parent / "tests" / "hostile"))
+from traffic import send
 
 ONKEY = "/onkey/api/tenants/contoso/sandbox/modules/risk/assetimportances/batch?mode=PerRecord"
 COLLECTION = "application/vnd.onkey.entitycollection+json"
@@ -329,7 +331,7 @@ def hostile(options: Options) -> None:
                 sent = [request(f"/@s{n}{path}?turn={turn}", body) for n in range(1000)]
                 load(server.port, sent, 1000, refusable=True)
                 print(f"  hostile: {server.megabytes():>6.0f} MB after {name}", flush=True)
-        hostile_traffic.send(server.port, calls=options.rounds * 1000)
+        send(server.port, calls=options.rounds * 1000)
         print(f"  hostile: {server.megabytes():>6.0f} MB after {options.rounds * 1000} of all kinds", flush=True)
         row(f"resident after {options.rounds * 4000} hostile requests", server.megabytes(), "<= 150", unit="MB")
 

@@ -60,7 +60,7 @@ LOOSE_MODULES = {  # modules beside the folders of a package: its public face
     "mockserver": {"__main__", "pytest_plugin"},
 }
 MAX_MODULES = (
-    347  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
+    348  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
     # answers of plain documents (6), items as text, items as HTTP requests (2), references between items (2),
     # raw items, items written as HTTP requests, idempotency keys (2), limits, members of x-bulk that are not served,
     # presets, words of bulk paths, x-bulk in words, `explain`,
@@ -79,7 +79,8 @@ MAX_MODULES = (
     # records written by columns, columns of items, connections of HTTP/1.1,
     # what is kept of a message, long work in slices, turns of calls, who may call the control API, TLS,
     # snapshots (6: the document, an API in it, its journal, typed values, single values, the command),
-    # durable servers (3: the file, the log of calls, recovery), structured logs
+    # durable servers (3: the file, the log of calls, recovery), structured logs,
+    # limits of connections
 )
 MAX_MODULES_OF_A_FOLDER = 20
 MAX_LINES = 400

@@ -23,7 +23,6 @@ from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from aiohttp.web_request import BaseRequest
 from aiohttp.web_response import REASON_PHRASES, StreamResponse
 from aiohttp.web_response import Response as AiohttpResponse
-from aiohttp.web_server import Server
 
 from contracts.messages import Headers, Response
 from mockserver import VERSION
@@ -31,6 +30,7 @@ from mockserver.api.model import Refusal, problem
 from mockserver.control.access import is_loopback
 from mockserver.domain.slices import SlicedWork
 from mockserver.engine.scenario_execution import DeferredResponse
+from mockserver.http.connections import GuardedConnection, GuardedServer, most_connections
 from mockserver.http.json_log import JsonLog
 from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS, arrived_body, read_body
 from mockserver.http.service import Destination, Service
@@ -55,10 +55,11 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 _log: Final = logging.getLogger("bulkproof")
 
 
-class HttpServer(Server):
+class HttpServer(GuardedServer):
     """The connections of one server. `active_requests` is the number of requests being answered.
 
-    With `local_control` the control API answers clients on this machine only. `log` gets every request.
+    With `local_control` the control API answers clients on this machine only. `log` gets every request. The head of a
+    request and its body may each take `body_seconds`.
     """
 
     def __init__(
@@ -73,7 +74,8 @@ class HttpServer(Server):
         self.service = service
         self.json_log = log
         self.local_control = local_control
-        self.body_seconds = body_seconds
+        self.body_seconds = self.head_seconds = body_seconds
+        self.most_connections = most_connections()
         self.active_requests = 0
         self.closing = False
         self.idle = asyncio.Event()
@@ -216,7 +218,7 @@ class Served(NamedTuple):
     at: datetime
 
 
-class ServerProtocol(RequestHandler):
+class ServerProtocol(GuardedConnection):
     """A connection that answers malformed requests with problem documents (RFC 9457), and does not log them."""
 
     __slots__ = ("_gone", "_served", "_server")
@@ -266,14 +268,22 @@ class ServerProtocol(RequestHandler):
             request = self._current_request
             if self._messages and request is not None and not request.content.is_eof():
                 request.content.set_exception(RequestPayloadError("its transfer coding is broken"))
+            self.note_head(was_answered=False)
             return
+        self._parse(data, waiter)
+        self.note_head(was_answered=bool(self._messages))
+        while self._messages and self._answer_first():
+            if self._buffer_paused and not self._messages:
+                self._parse(b"", waiter)  # what the parser held back as its queue was full
+        if self._buffer_paused and not self._messages:
+            self._resume_reading_for_buffer()
+        if self._messages:
+            waiter.set_result(None)
+
+    def _parse(self, data: bytes, waiter: asyncio.Future[None]) -> None:
         self._waiter = None  # so that aiohttp's task, which waits for a request, sleeps on
         super().data_received(data)
         self._waiter = waiter
-        while self._messages and self._answer_first():
-            pass
-        if self._messages:
-            waiter.set_result(None)
 
     def _answer_first(self) -> bool:
         """Serve the first message and answer it; false where aiohttp's task has to answer it."""
