@@ -3,6 +3,7 @@
 Begin with `mend_shape`, `mend_linked` and `check_meaning`. Each mistake is one Fault; what can be mended is, in place.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from contracts.schemas.published import META_SCHEMA, PublishedSchema
 from contracts.schemas.schema_set import compiled, is_pure_reference
 from contracts.syntax.text import did_you_mean, escape, look_up, pointer_of, split_ref
 
+FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 SCHEMA_FOLDER: Final = Path(__file__).parent.parent
 
 
@@ -61,6 +63,8 @@ def finish(documents: Documents) -> None:
     """Check the `x-` declarations of linked documents, and mend their paths; add the mistakes to `documents.faults`."""
     for place in documents.with_extensions:
         documents.faults += _check_declarations(documents, place)
+    for place in documents.with_headers:
+        _mend_headers(documents, place)
     if "x-source" in documents.mentions:
         names = {uri: documents.shown(uri) for uri in documents.loaded}
         documents.faults += check_provenance(documents.root, documents.loaded, names)
@@ -156,6 +160,17 @@ def _check_declarations(documents: Documents, place: DocumentObject) -> Iterator
         if name in place.node:
             shown, tokens = documents.shown(place.uri), (*place.tokens, name)
             yield from _declaration_schema(name).faults(place.node[name], shown=shown, tokens=tokens)
+
+
+def _mend_headers(documents: Documents, place: DocumentObject) -> None:
+    """Leave out the header fields of a response whose names HTTP cannot carry (RFC 9110, 5.1)."""
+    fields = place.node.get("headers") if isinstance(place.node, Mapping) else None
+    if not isinstance(fields, dict):
+        return
+    for name in [one for one in fields if not FIELD_NAME.fullmatch(one)]:
+        inner = place._replace(tokens=(*place.tokens, "headers", name))
+        documents.fault(inner, f"{name!r} is no name of a header field.", "Write it as in X-Name.", mended=LEFT_OUT)
+        del fields[name]
 
 
 def _mend_keywords(schema: object, shown: str, tokens: tuple[str, ...]) -> Iterator[Fault]:

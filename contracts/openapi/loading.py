@@ -45,7 +45,7 @@ class LoadOptions:
     """How a document is read: the overlays (files or URLs) that change it, in turn; presets for operations that fit.
 
     `strict` refuses a document with mistakes, which are mended otherwise. `allow_remote` follows references to other
-    hosts than this machine.
+    hosts than this machine, `ref_root` those to files in this folder and below; else to the document's own.
     """
 
     overlays: tuple[Path | str, ...] = ()
@@ -53,6 +53,7 @@ class LoadOptions:
     strict: bool = False
     allow_remote: bool = False
     ref_map: Mapping[str, Path] = field(default_factory=dict, hash=False)
+    ref_root: Path | None = None
 
 
 DEFAULT_OPTIONS: Final = LoadOptions()
@@ -167,7 +168,7 @@ def _overlaid(source: Path | str, name: str | None, options: LoadOptions) -> tup
     """Return the documents of a contract, the root changed by its overlays, and the files of those overlays."""
     root: Path | str = str(source) if is_url(str(source)) else Path(source)
     path = Path(source)
-    reading: Any = {"allow_remote": options.allow_remote, "ref_map": options.ref_map}
+    reading: Any = {"allow_remote": options.allow_remote, "ref_map": options.ref_map, "ref_root": options.ref_root}
     documents = Documents(root, name=name or path.stem or "contract", **reading)
     overlays = [*options.overlays]
     while is_overlay(_read_root(documents)):

@@ -4,7 +4,8 @@ Begin with `Documents` and `link`. References follow RFC 3986, RFC 6901 and JSON
 """
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from os.path import abspath  # links in a folder are its owner's, and not followed
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
@@ -17,6 +18,7 @@ from contracts.schemas.identity import (
     SCHEME,
     Identifiers,
     SchemaResource,
+    anchored,
     follow_moved,
     joined,
     mapped_file,
@@ -39,28 +41,34 @@ TEXT_SUFFIXES: Final = (".csv", ".ndjson", ".txt", ".xml")
 class Documents:
     """The documents of one contract, each read when first referred to; `ref_map` are local files of absolute URIs.
 
+    URLs in files, and of other hosts, need `allow_remote`; files are in the document's folder or in `ref_root`.
     `link` collects mistakes in `faults`, outermost schemas and targets of references in `roots`, the objects that are
-    references in `links`, and those with `x-` declarations in `with_extensions`.
+    references in `links`, those with `x-` declarations in `with_extensions`, and responses in `with_headers`.
     """
 
     def __init__(
-        self, root: Path | str, *, name: str, allow_remote: bool = False, ref_map: Mapping[str, Path] = NO_MAP
+        self,
+        root: Path | str,
+        *,
+        name: str,
+        allow_remote: bool = False,
+        ref_map: Mapping[str, Path] = NO_MAP,
+        ref_root: Path | None = None,
     ) -> None:
         self.url = root if isinstance(root, str) else ""
         path = Path(urlsplit(root).path if isinstance(root, str) else root)
         self.folder = path.parent
-        self.ref_map = ref_map
+        self.ref_map, self.ref_root = ref_map, abspath(ref_root or self.folder)  # noqa: PTH100 - see its import
         self.identifiers: Identifiers | None = None
-        self.unscanned: set[str] = set()
+        self.unscanned = set[str]()
         self.followed: dict[tuple[str, str, str], str] = {}
-        self.name = name
+        self.name, self.allow_remote = name, allow_remote
         self.root = f"{SCHEME}/{name}/{path.name or path}"
-        self.allow_remote = allow_remote
         self.loaded: dict[str, object] = {}
         self.faults: list[Fault] = []
         self.roots: list[DocumentObject] = []
         self.links: list[DocumentObject] = []
-        self.with_extensions: list[DocumentObject] = []
+        self.with_extensions, self.with_headers = list[DocumentObject](), list[DocumentObject]()
         self.mentions: set[str] = set()  # the words of `SCANNED` that a text has
 
     def shown(self, uri: str) -> str:
@@ -174,19 +182,21 @@ class Documents:
         self.faults.append(Fault(file=self.shown(place.uri), pointer=pointer, fact=fact, cure=cure, mended=mended))
 
     def _remote(self, url: str, fragment: str) -> str:
-        if not self.allow_remote and not is_loopback(url):
+        if not self.allow_remote and not (self.url and is_loopback(url)):
             raise ValueError("Name a file that holds it with --ref-map, or allow it with --allow-remote.")
         uri = self.root if url == self.url else url
         return f"{uri}#{self._pointer(uri, unquote(fragment))}"
 
     def _join(self, base: str, file: str) -> str:
-        folder = posixpath.dirname(self.shown(base))
-        return f"{SCHEME}/{self.name}/{posixpath.normpath(posixpath.join(folder, file))}"
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(self.shown(base)), file))
+        if not self.url and not Path(abspath(self.folder / path)).is_relative_to(self.ref_root):  # noqa: PTH100 - see its import
+            raise ValueError("It is outside of the document's folder: name a folder around both with --ref-root.")
+        return f"{SCHEME}/{self.name}/{path}"
 
     def _pointer(self, uri: str, fragment: str) -> str:
         if not fragment or fragment.startswith("/"):
             return fragment
-        found = next(_anchors(self.read(uri), fragment, ()), None)
+        found = next(anchored(self.read(uri), fragment, ()), None)
         if found is None:
             raise ValueError(
                 f"Write a JSON Pointer that begins with '/', or an existing $anchor: '#{fragment}' is neither."
@@ -208,6 +218,7 @@ def link(documents: Documents) -> None:
         seen.add((place.kind, id(node)))
         if place.kind in EXTENSION_MEMBERS and not EXTENSION_MEMBERS[place.kind].isdisjoint(node):
             documents.with_extensions.append(place)
+        documents.with_headers += [place] if place.kind == "response" and "headers" in node else []
         targets = _outgoing(documents, place, node)
         inner = [*members(place)]
         documents.roots += targets
@@ -387,14 +398,3 @@ def _inline_example(documents: Documents, place: DocumentObject, node: dict[str,
         documents.fault(place, f"'externalValue: {external}' cannot be read.", str(error), mended=LEFT_OUT)
     except UnreadableError as error:
         documents.fault(place, f"'externalValue: {external}': {error.fault.fact}", error.fault.cure, mended=LEFT_OUT)
-
-
-def _anchors(value: object, name: str, at: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if isinstance(value, Mapping):
-        if name in {value.get("$anchor"), value.get("$dynamicAnchor")}:
-            yield at
-        for key, one in value.items():
-            yield from _anchors(one, name, (*at, key))
-    elif isinstance(value, list):
-        for n, one in enumerate(value):
-            yield from _anchors(one, name, (*at, str(n)))

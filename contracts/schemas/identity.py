@@ -168,3 +168,15 @@ def follow_moved(referring: Iterable[object], documents: Mapping[str, object]) -
 
 def _listed(value: object) -> list[object]:
     return value if isinstance(value, list) else []
+
+
+def anchored(value: object, name: str, at: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the tokens of the schemas in a value that have an anchor of that name; `at` are the value's own."""
+    if isinstance(value, Mapping):
+        if name in {value.get("$anchor"), value.get("$dynamicAnchor")}:
+            yield at
+        for key, one in value.items():
+            yield from anchored(one, name, (*at, key))
+    elif isinstance(value, list):
+        for n, one in enumerate(value):
+            yield from anchored(one, name, (*at, str(n)))

@@ -128,6 +128,11 @@ def _pattern(broken: SchemaError) -> FactsAndCures:
     return [(f"{short(broken.value)} has not the right form.", broken.cure or f"It must match {broken.expected}.")]
 
 
+def _name(broken: SchemaError) -> FactsAndCures:
+    name = broken.error.kind.value.instance
+    return [(f"{short(name)} is no name that can be here.", broken.cure or "Write another one.")]
+
+
 def _other(broken: SchemaError) -> FactsAndCures:
     shown = "it" if broken.value is ABSENT else short(broken.value)
     fact = f"{shown} {keyword_check(broken.keyword, broken.expected).predicate}."
@@ -139,6 +144,7 @@ EXPLAIN_KEYWORD: Final[Mapping[str, Callable[[SchemaError], FactsAndCures]]] = {
     "const": _const,
     "enum": _enum,
     "pattern": _pattern,
+    "propertyNames": _name,
     "required": _missing,
     "type": _type,
 }

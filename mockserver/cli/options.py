@@ -78,7 +78,9 @@ READING_OPTIONS: Final = (
         "stricter reading where a vendor's documentation contradicts itself.",
     ),
     click.option(
-        "--allow-remote", is_flag=True, help="Read documents and follow references at other hosts than this machine."
+        "--allow-remote",
+        is_flag=True,
+        help="Read documents at other hosts than this machine, and follow references to URLs.",
     ),
     click.option(
         "--ref-map",
@@ -87,6 +89,12 @@ READING_OPTIONS: Final = (
         callback=ref_map,
         metavar="URI=FILE",
         help="Local file of a URI that references name; one ending with / maps all below it to a folder; repeatable.",
+    ),
+    click.option(
+        "--ref-root",
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        help="Folder whose files references may lead to. Default: the document's own.",
     ),
 )
 MAX_REPAIRS: Final = 20
@@ -101,7 +109,7 @@ def reading_of(given: Mapping[str, Any]) -> "LoadOptions":
     """Return how documents are read, from the options of `reading_options`."""
     from contracts.openapi.loading import LoadOptions
 
-    names = ("overlays", "presets", "strict", "allow_remote", "ref_map")
+    names = ("overlays", "presets", "strict", "allow_remote", "ref_map", "ref_root")
     return LoadOptions(**{name: given[name] for name in names})
 
 

@@ -361,7 +361,11 @@ def _response(response: Response, at: datetime) -> AiohttpResponse:
 
 def _fields(response: Response, at: datetime) -> list[tuple[str, str]]:
     return [
-        *((name, value if value.isprintable() else _printable(value)) for name, value in response.headers.pairs),
+        *(
+            (name, value if value.isprintable() else _printable(value))
+            for name, value in response.headers.pairs
+            if name.isprintable()
+        ),
         ("Date", _http_date(int(at.timestamp()))),
         ("Server", SERVER_FIELD),
     ]

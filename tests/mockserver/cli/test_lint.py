@@ -132,7 +132,7 @@ def documents():
 
 
 def test_a_document_at_a_url_is_read_with_all_that_it_refers_to(file):
-    """References are relative to the URL; a local document may refer to this machine's server."""
+    """References are relative to the URL; a file refers to URLs on wish alone."""
     with documents() as base:
         assert run("lint", f"{base}/api/toy.yaml?x=1")[0] == 0
         contract = load(f"{base}/api/toy.yaml")
@@ -141,7 +141,11 @@ def test_a_document_at_a_url_is_read_with_all_that_it_refers_to(file):
         assert header.schema.raw == {"type": "integer"}
         assert load(f"{base}/to//docs").title == "T"
         local = file(SOUND.replace("description: It.", f"$ref: '{base}/api/parts/it.yaml#/It'"))
-        assert load(local).operations[0].response(200).description == "It."
+        assert [one.cure for one in load(local).repairs if "cannot be followed" in one.fact] == [
+            "Name a file that holds it with --ref-map, or allow it with --allow-remote."
+        ]
+        allowed = load(local, options=LoadOptions(allow_remote=True))
+        assert allowed.operations[0].response(200).description == "It."
 
 
 def test_other_hosts_are_not_asked_without_a_word(file):
