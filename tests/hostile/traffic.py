@@ -289,7 +289,7 @@ def _chunked(random: Random, name: str) -> Call:
 
 def _pipelined(random: Random, name: str) -> Call:
     count = random.randrange(2, 20)
-    parts = tuple(_ordinary(random, name).parts[0] for _ in range(count))
+    parts = tuple(ordinary(random, name).parts[0] for _ in range(count))
     return Call(parts=(b"".join(parts),), answers=count, kept=True)
 
 
@@ -342,7 +342,7 @@ def _controlled(random: Random, name: str) -> Call:
     return Call(parts=(kept_message(method, path, body),), kept=True)
 
 
-def _ordinary(random: Random, name: str) -> Call:
+def ordinary(random: Random, name: str) -> Call:
     """Do what a client does: small batches, single records, lists, jobs, over both APIs and the plain document."""
     customer = f"{GENERO}/customer"
     method, path, body, media = random.choice(
@@ -382,6 +382,6 @@ KINDS: Final[dict[Callable[[Random, str], Call], int]] = {
     _slow: 1,
     _dropped: 2,
     _controlled: 8,
-    _ordinary: 30,
+    ordinary: 30,
     _large: 1,
 }
