@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
 SBOM = ROOT / "build" / "sbom.cdx.json"
 REFUSED = "GNU General Public;GNU Affero;GPL-2;GPL-3;AGPL"
+UNREACHED = ("requests.exceptions.", "Could not connect", "Connection timed out", "ConnectionError")
 HEAD = """# Licences
 
 Bulkproof is Apache-2.0. These are the licences of all that `pip install 'bulkproof[campaign,scale]'`
@@ -69,7 +70,7 @@ def verdict(status: int, report: str, said: str) -> tuple[int, str]:
     """
     if not report:
         last = said.strip().rpartition("\n")[2]
-        if "ConnectionError" in said or "Could not connect" in said or "timed out" in said or "HTTPError" in said:
+        if any(one in said for one in UNREACHED):
             return 0, f"NOT CHECKED, the service of vulnerabilities cannot be reached: {last[:300]}"
         return 1, f"it failed with {status}: {last[:300]}"
     every = json.loads(report)["dependencies"]

@@ -25,7 +25,8 @@ def script():
 CLEAN = {"name": "a", "version": "1", "vulns": []}
 SKIPPED = {"name": "b", "skip_reason": "not found"}
 BAD = {"name": "c", "version": "2", "vulns": [{"id": "PYSEC-1"}]}
-UNREACHED = "requests.exceptions.ConnectionError: no such host"
+UNREACHED = "Traceback ...\nrequests.exceptions.ConnectionError: no such host"
+UNTRUSTED = "Traceback ...\nrequests.exceptions.SSLError: certificate verify failed"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,7 @@ UNREACHED = "requests.exceptions.ConnectionError: no such host"
         (0, [SKIPPED], "No known vulnerabilities found", (0, "NOT CHECKED, the service")),
         (1, [CLEAN, BAD, SKIPPED], "", (1, "known vulnerabilities: c 2: PYSEC-1")),
         (1, None, UNREACHED, (0, "NOT CHECKED, the service of vulnerabilities cannot be reached")),
+        (1, None, UNTRUSTED, (0, "NOT CHECKED, the service of vulnerabilities cannot be reached")),
         (1, None, "ERROR: invalid requirement", (1, "it failed with 1: ERROR: invalid requirement")),
         (0, None, "", (1, "it failed with 0")),
     ],
