@@ -33,7 +33,8 @@ class GuardedConnection(RequestHandler):
 
     def note_head(self, *, was_answered: bool) -> None:
         """Note that bytes were received, and whether they ended a request."""
-        if was_answered or self._messages or not self.is_idle:
+        is_waiting = self.is_idle or not self._request_count  # the first bytes may come before it is waited for them
+        if was_answered or self._messages or not is_waiting:
             self._head_since = None
         elif self._head_since is None:
             self._head_since = self._loop.time()

@@ -24,8 +24,13 @@ SECONDS = 0.5  # for a head, and for a body
 
 
 @pytest.fixture
-def port(serving):
-    return serving("genero", body_seconds=SECONDS).running.port
+def running(serving):
+    return serving("genero", body_seconds=SECONDS).running
+
+
+@pytest.fixture
+def port(running):
+    return running.port
 
 
 def connect(port):
@@ -118,24 +123,33 @@ def test_every_pipelined_request_is_answered(port, count):
     assert talk(port, HEALTH * (count - 1) + LAST) == [200] * count
 
 
+@pytest.mark.parametrize("trickles", [True, False])
 @pytest.mark.parametrize("begun", [b"", b"\r\n" * 20, b"GET / HT", HEALTH[:-2], HEALTH + HEALTH[:-2]])
-def test_a_head_that_does_not_come_ends_the_connection(port, begun):
+def test_a_head_that_does_not_come_ends_the_connection(port, begun, trickles):
     """Also of the first request, and of one whose bytes come one by one; a connection that was used may rest."""
     with connect(port) as slow:
         slow.sendall(begun)
         if begun.startswith(HEALTH):
             assert slow.recv(65536).startswith(b"HTTP/1.1 200 ")
             slow.sendall(b"X")
-        ended = eventually(partial(is_closed, slow))
+        ended = eventually(partial(is_closed, slow, b"X" if trickles else b""), 60)
         assert ended
         assert talk(port, LAST) == [200]
 
 
-def is_closed(connection):
-    """Send a byte more of a head, and tell whether the server has closed."""
+def test_a_head_that_begins_with_its_connection_and_does_not_come(running):
+    """The server learns of the connection and of its first bytes in one go."""
+    running.server._loop.call_soon_threadsafe(time.sleep, 0.1)  # noqa: SLF001 - the loop is to be late, for once
+    with connect(running.port) as slow:
+        slow.sendall(HEALTH[:-1])
+        assert eventually(partial(is_closed, slow, b""), 60)
+
+
+def is_closed(connection, more):
+    """Send more of a head, and tell whether the server has closed."""
     connection.settimeout(0.05)
     try:
-        connection.sendall(b"X")
+        connection.sendall(more)
         return connection.recv(65536) == b""
     except TimeoutError:
         return False
@@ -185,7 +199,7 @@ def test_a_client_that_reads_nothing_is_left(port, monkeypatch):
         except TimeoutError:
             pass
         assert talk(port, LAST) == [200]
-        assert eventually(partial(is_reset, deaf))
+        assert eventually(partial(is_reset, deaf), 60)
 
 
 def is_reset(connection):
