@@ -4,6 +4,7 @@ HAR 1.2: http://www.softwareishard.com/blog/har-12-spec/. HTTP files:
 https://www.jetbrains.com/help/idea/exploring-http-syntax.html.
 """
 
+import re
 import shlex
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
@@ -89,6 +90,10 @@ def _content(message: StoredMessage) -> dict[str, str]:
     return {"mimeType": media, "text": message.body.decode("utf-8", "replace"), **cut}
 
 
+VARIABLE: Final = "{{"  # of an HTTP file
+SYNTAX: Final = re.compile(r"\{\{|^[ \t]*(?:###|//|[#<>])|[\x00-\x08\x0b-\x1f\x7f]|\A\s|\s\Z", re.MULTILINE)
+
+
 def as_http(prerequisites: Prerequisites) -> str:
     """Return an HTTP file; its last request is the exchange."""
     return "\n".join(_http_lines(prerequisites)) + "\n"
@@ -98,6 +103,7 @@ def _http_lines(prerequisites: Prerequisites) -> Iterator[str]:
     yield f"# {prerequisites.title}."
     yield f"# {prerequisites.setting}."
     yield from (f"# {note}" for note in prerequisites.notes)
+    yield from _http_notes(prerequisites)
     for setting in prerequisites.settings:
         yield from _http_setting(prerequisites, setting)
     at = prerequisites.steps[0].at
@@ -120,12 +126,31 @@ def _http_setting(prerequisites: Prerequisites, setting: Setting) -> Iterator[st
 
 def _http_request(prerequisites: Prerequisites, step: Step) -> Iterator[str]:
     yield from ("", f"### Exchange {step.entry.n}")
-    yield f"{step.entry.method} {prerequisites.base}{step.path} HTTP/1.1"
-    yield from (f"{name}: {value}" for name, value in step.headers)
-    if step.file:
-        yield from ("", f"< ./{step.file}")
+    path = step.path.replace(VARIABLE, "%7B%7B")
+    yield f"{step.entry.method} {prerequisites.base}{path} HTTP/1.1"
+    yield from (f"{name}: {value}" for name, value in step.headers if VARIABLE not in value)
+    if step.file or _is_syntax(step.body):
+        yield from ("", f"< ./exchange-{step.entry.n}.body")
     elif step.body:
-        yield from ("", step.body.decode("utf-8", "replace"))
+        yield from ("", step.body.decode())
+
+
+def _is_syntax(body: bytes) -> bool:
+    """Tell whether a body cannot stand in an HTTP file: a part of it would be read as something else."""
+    try:
+        return SYNTAX.search(body.decode()) is not None
+    except UnicodeDecodeError:
+        return True
+
+
+def _http_notes(prerequisites: Prerequisites) -> Iterator[str]:
+    """Yield what an HTTP file cannot say by itself: bodies and header fields that it would take for its own signs."""
+    for step in prerequisites.steps:
+        if not step.file and _is_syntax(step.body):
+            file, text = f"exchange-{step.entry.n}.body", b64encode(step.body).decode()
+            yield f"# Write the body of exchange {step.entry.n} into a file: printf %s {text} | base64 -d > {file}"
+        for name in [name for name, value in step.headers if VARIABLE in value]:
+            yield f"# The field {name} of exchange {step.entry.n} is left out: it would be read as a variable."
 
 
 MAX_ARGUMENT_CHARS: Final = 100_000  # characters of one argument; Linux takes 128 KiB
@@ -204,7 +229,7 @@ CONTROL_TOKEN = os.environ.get("BULKPROOF_CONTROL_TOKEN")
 def send(method, path, headers, body=None, token=None):
     if token:
         headers = {{**headers, "Authorization": f"Bearer {{token}}"}}
-    with closing(HTTPConnection(SERVER, timeout={seconds})) as connection:
+    with closing({connection}(SERVER, timeout={seconds})) as connection:
         connection.request(method, path, body, headers)
         reply = connection.getresponse()
         return reply.status, reply.read()
@@ -225,6 +250,7 @@ def as_pytest(prerequisites: Prerequisites) -> str:
     helpers = TEST_PREAMBLE.format(
         base=prerequisites.base,
         seconds=REQUEST_TIMEOUT_SECONDS,
+        connection=_connection(prerequisites),
         name=prerequisites.name,
         number=prerequisites.last.entry.n,
     )
@@ -242,10 +268,14 @@ def as_pytest(prerequisites: Prerequisites) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _connection(prerequisites: Prerequisites) -> str:
+    return "HTTPSConnection" if prerequisites.base.startswith("https:") else "HTTPConnection"
+
+
 def _imports(prerequisites: Prerequisites) -> Iterator[str]:
     yield from ("import json", "import os", "from contextlib import closing")
     error = "" if _was_delivered(prerequisites.last.entry) else ", HTTPException"
-    yield f"from http.client import HTTPConnection{error}"
+    yield f"from http.client import {_connection(prerequisites)}{error}"
     if any(step.file for step in prerequisites.steps):
         yield "from pathlib import Path"
     yield "from urllib.parse import urlsplit"
@@ -275,9 +305,10 @@ def _test_request(step: Step) -> str:
     headers: dict[str, str] = {}
     for name, value in step.headers:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    sent = {name: value if value.isascii() else value.encode() for name, value in headers.items()}
     body = f"Path({step.file!r}).read_bytes()" if step.file else repr(step.body) if step.body else "None"
     token = ", TOKEN" if any(name.lower() == "authorization" for name in step.secrets) else ""
-    return f"send({step.entry.method!r}, {step.path!r}, {headers!r}, {body}{token})"
+    return f"send({step.entry.method!r}, {step.path!r}, {sent!r}, {body}{token})"
 
 
 def _test_assertions(step: Step) -> Iterator[str]:
