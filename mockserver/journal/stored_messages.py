@@ -17,9 +17,10 @@ SPOOLED_BYTES_PER_BYTE: Final = 4  # in a file, so that no more exchanges are ke
 SPOOLED_BYTES: Final = 320  # what is kept in memory of what is in a file
 HIDDEN: Final = "***"
 SCHEME_ONLY: Final = frozenset(("authorization", "proxy-authorization"))
-SECRET_HEADERS: Final = frozenset(("api-key", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
+SECRET_HEADERS: Final = frozenset(("api-key", "apikey", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
 _SECRET: Final = SCHEME_ONLY | SECRET_HEADERS
 SECRET_NAMES: Final = ("access_token", "client_secret", "id_token", "password", "refresh_token")
+SECRET_PARAMETERS: Final = frozenset((*SECRET_NAMES, "api-key", "api_key", "apikey"))  # of a query
 _JSON: Final = re.compile(rb'("(?:' + "|".join(SECRET_NAMES).encode() + rb')"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _FORM: Final = re.compile(rb"((?:^|[&?])(?:" + "|".join(SECRET_NAMES).encode() + rb")=)[^&\s]*")
 
@@ -59,7 +60,7 @@ def _may_have_secret(body: bytes) -> bool:
 
 def redact_query(query: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return query parameters with the values of secret ones hidden."""
-    return tuple((name, HIDDEN if name in SECRET_NAMES else value) for name, value in query)
+    return tuple((name, HIDDEN if name.lower() in SECRET_PARAMETERS else value) for name, value in query)
 
 
 def fingerprint(credentials: str) -> str:
