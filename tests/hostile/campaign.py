@@ -8,6 +8,7 @@ traceback in the log, an answer that took more than five seconds, open files or 
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from traffic import Tally, send
 
 ROOT = Path(__file__).parents[2]
 APIS = ("genero", "onkey", str(ROOT / "examples" / "any-api" / "tickets.yaml"))
-SETTLED = 100_000  # requests after which memory is compared
+SETTLED = 200_000  # requests after which memory is compared: journals are full, and every sandbox was reset twice
 GROWTH = 1.05
 START_SECONDS = 60.0
 SETTLING_SECONDS = 6.0  # a server gives memory back every five seconds
@@ -107,7 +108,10 @@ def run(*, seed: int, requests: int, share: int, sandboxes: int, say: Callable[[
     with served() as server:
         for number, first in enumerate(range(0, requests, share)):
             calls = min(share, requests - first)
-            findings.tally.add(send(server.port, calls=calls, sandboxes=sandboxes, seed=f"{seed}/{number}"))
+            seen = send(server.port, calls=calls, sandboxes=sandboxes, seed=f"{seed}/{number}")
+            findings.tally.add(seen)
+            for one in [*seen.faults, *seen.hangs][:10]:
+                say(one)
             time.sleep(SETTLING_SECONDS if requests > share else 0.2)
             findings.memory.append(server.megabytes())
             findings.files.append(server.open_files())
@@ -130,6 +134,7 @@ def main() -> int:
     parser.add_argument("--share", type=int, default=20_000, help="requests between two looks at the server")
     parser.add_argument("--sandboxes", type=int, default=990)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server is ended too
     findings = run(
         seed=given.seed,
         requests=given.requests,

@@ -110,14 +110,14 @@ class _Client:
         try:
             received = self._exchange_kept(call) if call.kept else self._exchange(call)
         except TimeoutError:
-            self.tally.hangs.append(f"no answer to {_shown(call)}")
+            self.tally.hangs.append(f"{time.strftime('%X')}: no answer to {_shown(call)}")
             self.close()
             return
         except OSError:
             self.close()
             return
         if time.monotonic() - began > HANG_SECONDS:
-            self.tally.hangs.append(f"late answer to {_shown(call)}")
+            self.tally.hangs.append(f"{time.strftime('%X')}: late answer to {_shown(call)}")
         if not call.drops:
             self._look(call, received)
 
