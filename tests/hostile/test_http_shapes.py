@@ -76,14 +76,14 @@ def test_a_body_of_two_lengths_hides_no_request(port, fields, line_end):
         ("2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n", 400),
         (f"2\r\n{{}}\r\n0\r\n{'X: y' * 9}\r\n" * 200, 400),
         ("fffffffffffffffff\r\n{}", 400),
-        ("ffffffffffffffff\r\n{}", 408),
-        ("7fffffffffffffff\r\n{}\r\n0\r\n\r\n", 408),
-        ("2;" + "x" * 50_000, 408),
+        pytest.param("ffffffffffffffff\r\n{}", 408, marks=pytest.mark.slow),
+        pytest.param("7fffffffffffffff\r\n{}\r\n0\r\n\r\n", 408, marks=pytest.mark.slow),
+        pytest.param("2;" + "x" * 50_000, 408, marks=pytest.mark.slow),
         ("", 408),
     ],
 )
 def test_chunks_of_every_shape_are_answered(port, chunks, status):
-    """A size that is none is refused, one that never comes is given up; `{}` is no list."""
+    """A size that is none is refused, a chunk that never comes is given up, after lingering; `{}` is no list."""
     assert talk(port, f"{CHUNKED}{chunks}".encode()) == [status]
 
 
