@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from http.client import HTTPConnection
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -84,8 +84,8 @@ def _send_file(text, folder):
         connection = HTTPConnection(place.netloc, timeout=30)
         connection.putrequest(method, url.partition(place.netloc)[2], skip_accept_encoding=True)
         for field in fields:
-            name, _, value = field.partition(": ")
-            connection.putheader(name, value.encode())
+            name, _, value = field.partition(":")
+            connection.putheader(name, value.removeprefix(" ").encode())
         if data:
             connection.putheader("Content-Length", str(len(data)))
         connection.endheaders(data or None)
@@ -99,7 +99,7 @@ def told(client, sandbox, n, form):
     call, reply = one["call"], one["reply"]
     own = [value for name, value in call["headers"].items() if name.lower() in {"x-said", "content-type"}]
     own = [value for value in own if form != "http" or "{{" not in value]  # which no HTTP file can have
-    return one["method"], one["path"], call["query"], own, call.get("body"), one["status"], reply.get("body")
+    return one["method"], unquote(one["path"]), call["query"], own, call.get("body"), one["status"], reply.get("body")
 
 
 @pytest.mark.slow
