@@ -1,9 +1,10 @@
 """Read lists as a whole, compare parts of them with it, also while others write, and find records in them.
 
 Begin with `whole_list` and `judge_whole`. What a part shows is judged when the whole list is the same before and after,
-and is reported when it was seen twice. `find_rows` finds records.
+and is reported when it was seen several times. `find_rows` finds records.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -25,6 +26,7 @@ from generators.requests.single import RecordSite, list_request, page_size
 MAX_WHOLE: Final = 5000  # records of a list that is read as a whole
 MAX_REPEATED: Final = 50  # records of a list that stand twice, before it is left
 ATTEMPTS: Final = 8  # readings of a list that others change meanwhile
+SIGHTINGS: Final = 3  # of a fault, before it is told
 
 Fault: TypeAlias = tuple[str, str, tuple[Exchange, ...]]  # shape, what is wrong, evidence
 
@@ -162,19 +164,22 @@ def _faults_of_whole(whole: WholeList) -> Iterator[Fault]:
 
 
 def _confirmed(context: SiteContext, law: str, probe: Probe) -> Iterator[Finding]:
-    """Yield faults that were seen twice in a list that was the same before and after."""
-    seen: set[str] = set()
+    """Yield faults that were seen three times, in the same words, in a list that was the same before and after.
+
+    A record that others delete and create again comes between two equal readings now and then.
+    """
+    seen = Counter[tuple[str, str]]()
     for _ in range(ATTEMPTS):
         whole = whole_list(context.session, context.site)
         found = list(probe(whole))
         if not found:
             return
         if whole_list(context.session, context.site).keys == whole.keys:
-            again = {one[0]: one for one in found if one[0] in seen}
+            seen.update({one[:2] for one in found})
+            again = {one[0]: one for one in found if seen[one[:2]] >= SIGHTINGS}
             if again:
                 yield from (list_finding(context, law, *one) for one in again.values())
                 return
-            seen |= {one[0] for one in found}
 
 
 def list_finding(context: SiteContext, law: str, shape: str, says: str, evidence: tuple[Exchange, ...]) -> Finding:

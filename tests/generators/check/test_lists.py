@@ -97,3 +97,26 @@ def test_where_new_records_stand_anywhere_lists_are_read_whole():
     session.keys.insert(0, "left behind")
     assert find(session, ["left behind"], []) == ({"left behind": 1}, True)
     assert set(session.begins) == {0}
+
+
+@pytest.mark.parametrize(
+    ("totals", "is_told"),
+    [
+        ([6] * 9, True),
+        ([6, 6, 5, 6, 6, 6, 6], False),  # right in between: others change the list meanwhile
+        ([6, 7, 8, 9, 10, 11, 12, 13, 14], False),  # another one each time
+        ([6, 7, 6, 6, 6], True),
+    ],
+)
+def test_a_fault_of_a_list_is_told_when_three_readings_show_it(totals, is_told, monkeypatch):
+    """A record that others delete and create again comes between two readings, and a total differs now and then."""
+    told, context = iter(totals), SimpleNamespace(session=None, site=None, operation=SimpleNamespace(id="list"))
+
+    def probe(_):
+        total = next(told, 5)
+        return iter(() if total == 5 else (("another total", f"the list has 5 records but reports {total}", ()),))
+
+    whole = lists.WholeList(keys=("a",), bodies={}, pages=())
+    monkeypatch.setattr(lists, "whole_list", lambda *_: whole)
+    found = [one.shape for one in lists.judge_whole(context, "listing", [probe])]
+    assert found == ["another total"] * is_told
