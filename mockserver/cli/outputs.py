@@ -1,6 +1,6 @@
-"""The report files of a command that judges: they are written however the run ends.
+"""What commands write to files: reports of those that judge, however the run ends, and other output.
 
-Begin with `REPORT_OPTIONS` and `reporting`.
+Begin with `report_options`, `reporting` and `write_output`.
 """
 
 import sys
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -79,3 +80,17 @@ def tell(report: "Report", given: Mapping[str, Any], *, brief: bool) -> None:
     write_files(report, given)
     width = get_terminal_size((100, 24)).columns
     click.echo(table(report, width=width, colour=sys.stdout.isatty(), brief=brief), nl=False)
+
+
+def write_output(text: bytes, output: Path | None) -> None:
+    """Write text to a file, to stdout where there is none. Raises MisuseError: the file cannot be written."""
+    from contracts.errors import MisuseError
+
+    if output is None:
+        click.echo(text.decode(), nl=not text.endswith(b"\n"))
+        return
+    try:
+        output.write_bytes(text)
+    except OSError as error:
+        cure = "Choose another file with --output."
+        raise MisuseError(f"cannot write {output}: {error.strerror}.", cure=cure) from None

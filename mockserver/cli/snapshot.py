@@ -25,7 +25,7 @@ def snapshot() -> None:
 @click.option("--journal", is_flag=True, help="Include the recorded exchanges, for later verdicts.")
 def export_snapshot(*, name: str, url: str, control_token: str, output: Path | None, journal: bool) -> None:
     """Write the state of the sandbox NAME, by default that of `default`; its tokens are part of it."""
-    from contracts.errors import MisuseError
+    from mockserver.cli.outputs import write_output
     from mockserver.sandbox.snapshot import snapshot_text
     from mockserver.testing.transports import ask, require_sandbox, server_at
 
@@ -33,15 +33,7 @@ def export_snapshot(*, name: str, url: str, control_token: str, output: Path | N
     require_sandbox(server, name)
     query = "?journal=true" if journal else ""
     text = snapshot_text(ask(server, "GET", f"{_path(name)}{query}"))
-    if output is None:
-        click.echo(text.decode(), nl=False)
-        return
-    try:
-        output.write_bytes(text)
-    except OSError as error:
-        raise MisuseError(
-            f"cannot write {output}: {error.strerror}.", cure="Choose another file with --output."
-        ) from None
+    write_output(text, output)
 
 
 @snapshot.command(name="import", cls=Command)

@@ -29,7 +29,9 @@ def verdict(*, url: str, sandbox: str, form: str, output: Path | None, control_t
     Exit code: 0 no law failed, 1 a law failed, 2 the sandbox cannot be reached.
     """
     verdict_body = _fetched(url.rstrip("/"), sandbox, control_token)
-    _write(_rendered(form, verdict_body, url, to_terminal=output is None), output)
+    from mockserver.cli.outputs import write_output
+
+    write_output(_rendered(form, verdict_body, url, to_terminal=output is None), output)
     return EXIT_FAILED if verdict_body["failed"] else 0
 
 
@@ -37,12 +39,17 @@ def _fetched(url: str, sandbox: str, token: str) -> dict[str, Any]:
     """Return the body of the verdict from the server, in current words. Raises MisuseError."""
     from urllib.parse import quote
 
+    from contracts.errors import MisuseError
     from mockserver.testing.transports import ask, require_sandbox, server_at
     from mockserver.verdicts.verdict import with_current_names
 
     server = server_at(url, token)
     require_sandbox(server, sandbox)
-    return with_current_names(ask(server, "GET", f"/sandboxes/{quote(sandbox, safe='')}/verdict"))
+    try:
+        return with_current_names(ask(server, "GET", f"/sandboxes/{quote(sandbox, safe='')}/verdict"))
+    except (KeyError, TypeError, AttributeError):
+        cure = "Use the version of Bulkproof that serves there."
+        raise MisuseError(f"the verdict of {server.url} cannot be read.", cure=cure) from None
 
 
 def _rendered(form: str, verdict_body: Mapping[str, Any], url: str, *, to_terminal: bool) -> bytes:
@@ -60,17 +67,3 @@ def _rendered(form: str, verdict_body: Mapping[str, Any], url: str, *, to_termin
         return json.dumps(verdict_body, indent=2, ensure_ascii=False).encode() + b"\n"
     writers: Mapping[str, Callable[[Report], bytes]] = {**WRITERS, "table": as_table}
     return writers[form](report_of(verdict_body, [("server", url)] if form != "table" else []))
-
-
-def _write(text: bytes, output: Path | None) -> None:
-    from contracts.errors import MisuseError
-
-    if output is None:
-        click.echo(text.decode(), nl=not text.endswith(b"\n"))
-        return
-    try:
-        output.write_bytes(text)
-    except OSError as error:
-        raise MisuseError(
-            f"cannot write {output}: {error.strerror}.", cure="Choose another file with --output."
-        ) from None

@@ -99,7 +99,8 @@ def test_others_are_served_while_a_large_snapshot_is_made(genero):
     sandbox = next(one for one in service.sandboxes if one.name == genero.sandbox)
     state = sandbox.api_states["genero"]
     born = sandbox.clock.at
-    rows = [Record(f"k{n:06}", 1, False, {"blockId": f"k{n:06}", "name": "N"}, born, born) for n in range(60_000)]  # noqa: FBT003
+    gone, numbers = False, range(60_000)
+    rows = [Record(f"k{n:06}", 1, gone, {"blockId": f"k{n:06}", "name": "N"}, born, born) for n in numbers]
     state.store.put_all(Collection("publicapitest", "block"), rows)
     ends: dict[str, float] = {}
 

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from mockserver.cli import main
 from mockserver.testing.exchanges import verdict_of
+from mockserver.testing.transports import RemoteTransport
 from mockserver.verdicts.verdict import with_current_names
 
 FORMS = ("table", "json", "jsonl", "junit", "sarif", "html")
@@ -163,3 +164,12 @@ def test_what_is_no_sandbox_is_told(serving):
     client = serving("genero")
     code, text = command("--url", f"{client.running.url}/genero/api/v1/block?x=")
     assert (code, text.count("\n")) == (2, 1), text
+
+
+@pytest.mark.parametrize("body", [{}, {"laws": 1}, []])
+def test_a_verdict_that_cannot_be_read_is_told(monkeypatch, body):
+    """A server with other words than any version had: one sentence, exit code 2."""
+    answers = {"/_sandbox/sandboxes": {"sandboxes": []}}
+    monkeypatch.setattr(RemoteTransport, "send", lambda *words: (200, answers.get(words[2], body)))
+    code, text = command()
+    assert (code, text.count("\n"), "cannot be read" in text) == (2, 1, True), text
