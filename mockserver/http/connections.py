@@ -31,10 +31,9 @@ class GuardedConnection(RequestHandler):
         self._unsent_bytes, self._unsent_since = 0, 0.0
         super().connection_made(transport)
 
-    def note_head(self, *, was_answered: bool) -> None:
-        """Note that bytes were received, and whether they ended a request."""
-        is_waiting = self.is_idle or not self._request_count  # the first bytes may come before it is waited for them
-        if was_answered or self._messages or not is_waiting:
+    def note_head(self, *, was_other: bool) -> None:
+        """Note that bytes were received; `was_other`: they ended a request, or belong to the body of one."""
+        if was_other or self._messages:
             self._head_since = None
         elif self._head_since is None:
             self._head_since = self._loop.time()

@@ -264,14 +264,15 @@ class ServerProtocol(GuardedConnection):
         """
         waiter = self._waiter
         if waiter is None or waiter.done() or self._messages:
-            super().data_received(data)
             request = self._current_request
+            was_body = request is not None and not request.content.is_eof()
+            super().data_received(data)
             if self._messages and request is not None and not request.content.is_eof():
                 request.content.set_exception(RequestPayloadError("its transfer coding is broken"))
-            self.note_head(was_answered=False)
+            self.note_head(was_other=was_body)
             return
         self._parse(data, waiter)
-        self.note_head(was_answered=bool(self._messages))
+        self.note_head(was_other=bool(self._messages))
         while self._messages and self._answer_first():
             if self._buffer_paused and not self._messages:
                 self._parse(b"", waiter)  # what the parser held back as its queue was full

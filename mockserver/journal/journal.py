@@ -86,7 +86,7 @@ def results_of(outcomes: Sequence[Outcome]) -> ItemResults:
 
 
 DEFAULT_MAX_EXCHANGES: Final = 10_000
-DEFAULT_MAX_BYTES: Final = 64 * 1024 * 1024
+DEFAULT_MAX_BYTES: Final = 32 * 1024 * 1024
 ENTRY_BYTES: Final = 800  # what an entry takes beside its texts, measured with tracemalloc
 SCENARIO_TRACE_BYTES: Final = 400  # what a scenario did
 RESULT_BYTES: Final = 72  # what an item's key takes, measured the same way

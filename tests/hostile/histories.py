@@ -16,6 +16,7 @@ from campaign import APIS
 from traffic import GENERO, JSON, ordinary
 
 from contracts.messages import Headers
+from mockserver.api.model import Api
 from mockserver.apis.sources import find_sources
 from mockserver.http.service import Options, Service
 
@@ -39,9 +40,14 @@ def history(seed: object, name: str, steps: int = 30) -> list[Step]:
     return [_control(random, name) if random.random() < 0.4 else _call(random, name) for _ in range(steps)]
 
 
+def loaded() -> list[Api]:
+    """Return both APIs and the plain document."""
+    return [source.load() for source in find_sources(APIS)]
+
+
 def service() -> Service:
     """Return a service that no history has been played on."""
-    return Service([source.load() for source in find_sources(APIS)], Options(**OPTIONS), REAL)
+    return Service(loaded(), Options(**OPTIONS), REAL)
 
 
 def play(on: Service, step: Step, real: datetime = REAL) -> bytes:

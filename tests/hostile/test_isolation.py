@@ -13,11 +13,13 @@ from random import Random
 import pytest
 from campaign import APIS
 from children import HANGS, run
-from histories import OPTIONS, REAL, digest, history, play, service
+from histories import OPTIONS, REAL, digest, history, loaded, play, service
 from traffic import COLLECTION, ONKEY
 
 from mockserver.domain import slices
 from mockserver.http import service as service_module
+from mockserver.http.recovery import open_service
+from mockserver.http.service import Options
 from mockserver.sandbox import sandboxes
 
 SCRIPT = Path(__file__).with_name("histories.py")
@@ -42,6 +44,26 @@ def test_a_history_among_others_goes_as_it_goes_alone(seed):
         got[name].append(play(shared, left[name].pop()))
     for name in names:
         assert got[name] == alone(f"{seed}/{name}", name)
+
+
+@pytest.mark.slow
+def test_a_history_goes_on_among_others_after_restarts(tmp_path):
+    """What is read back from the log of all is each sandbox's own; the process ends without notice three times."""
+    apis, options, path = loaded(), Options(**OPTIONS), tmp_path / "sandbox.db"
+    names = [f"s{n}" for n in range(6)]
+    left = {name: history(f"4/{name}", name)[::-1] for name in names}
+    got, random = {name: [] for name in names}, Random(4)
+    shared = open_service(apis, options, path, REAL, sync="normal")
+    restarts = sorted(random.sample(range(6 * 30), 3))
+    for n in range(6 * 30):
+        if n in restarts:
+            shared.log.file.close()
+            shared = open_service(apis, options, path, REAL, sync="normal")
+        name = random.choice([name for name in names if left[name]])
+        got[name].append(play(shared, left[name].pop()))
+    shared.log.file.close()
+    for name in names:
+        assert got[name] == alone(f"4/{name}", name)
 
 
 @pytest.mark.slow
