@@ -16,18 +16,26 @@ POLL = 5  # minutes between two looks at a job
 GIVE_UP = 30  # minutes after which a job may be taken for lost
 
 
-def call(method: str, path: str, body: object = None) -> dict:
+def call(method: str, path: str, body: object = None) -> dict | list:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(URL + path, data=data, method=method, headers={"Content-Type": "application/json"})
-    for wait in (1, 2, 4, None):
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return json.load(reply)
+    except urllib.error.HTTPError:
+        raise
+    except OSError as error:
+        raise ConnectionError(f"no response to {method} {path}") from error
+
+
+def get(path: str) -> dict | list:
+    """Read, and try again after longer and longer waits: reading twice does no harm."""
+    for wait in (1, 2, 4):
         try:
-            with urllib.request.urlopen(request, timeout=10) as reply:
-                return json.load(reply)
-        except (ConnectionError, urllib.error.URLError) as error:
-            if wait is None or isinstance(error, urllib.error.HTTPError):
-                raise
+            return call("GET", path)
+        except ConnectionError:
             time.sleep(wait * MINUTE)
-    raise AssertionError("not reached")
+    return call("GET", path)
 
 
 def sync(blocks: list[dict]) -> dict | None:
@@ -35,16 +43,30 @@ def sync(blocks: list[dict]) -> dict | None:
     job = call("POST", "/api/v1/block/postJob", blocks)["correlationId"]
     for _ in range(GIVE_UP // POLL + 1):
         time.sleep(POLL * MINUTE)
-        status = call("GET", f"/api/v1/block/jobStatus/{job}")
+        status = get(f"/api/v1/block/jobStatus/{job}")
         if status["batchJobStatus"] != "InProgress":
             return status
     return None
 
 
+def missing(blocks: list[dict]) -> list[dict]:
+    """Return the blocks that are not stored as they are."""
+    stored = {one["blockId"]: one for one in get("/api/v1/block")}
+    return [block for block in blocks if not block.items() <= stored.get(block["blockId"], {}).items()]
+
+
 def main() -> None:
     blocks = BLOCKS
     for _ in range(3):
-        status = sync(blocks)
+        try:
+            status = sync(blocks)
+        except ConnectionError:
+            time.sleep(POLL * MINUTE)
+            blocks = missing(blocks)
+            print(f"no response; {len(blocks)} blocks are not stored")
+            if not blocks:
+                return
+            continue
         if status is None:
             print("the job was given up, the same again")
             continue

@@ -16,7 +16,7 @@ from contracts.openapi.grammar import METHODS, DocumentObject
 from contracts.openapi.operations import default_operation_id
 from contracts.openapi.references import Documents
 from contracts.syntax.documents import read_document
-from contracts.syntax.text import did_you_mean, listed, look_up, merge_patch, pointer_of, split_ref, tokens_of
+from contracts.syntax.text import listed, look_up, merge_patch, names_hint, pointer_of, split_ref, tokens_of
 
 FILE: Final = Path(__file__).parent.parent / "presets.yaml"
 Preset = Mapping[str, Any]
@@ -50,7 +50,7 @@ def apply_presets(documents: Documents, names: Sequence[str]) -> None:
 def _known(documents: Documents, name: object, place: DocumentObject) -> Preset | None:
     found = presets().get(str(name))
     if found is None:
-        cure = did_you_mean(str(name), presets()) or f"Presets are {listed(presets())}."
+        cure = names_hint(str(name), presets(), "Presets")
         documents.fault(place, f"there is no preset '{name}'.", cure)
     return found
 

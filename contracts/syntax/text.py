@@ -26,6 +26,23 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"Did you mean '{hint}'?" if hint else ""
 
 
+MAX_NAMES: Final = 8  # that a message lists
+MAX_NEAREST_NAMES: Final = 3  # that a message lists of more than those
+
+
+def names_hint(name: str, known: Iterable[str], label: str = "Known") -> str:
+    """Return a cure for an unknown name: the similar one, else all that are known, of many the three nearest."""
+    names = list(dict.fromkeys(known))
+    if (meant := did_you_mean(name, names)) or not names:
+        return meant
+    if len(names) <= MAX_NAMES:
+        return f"{label}: {', '.join(names)}."
+    from difflib import get_close_matches  # noqa: PLC0415 - only faults need it
+
+    near = get_close_matches(name[:100], names, n=MAX_NEAREST_NAMES, cutoff=0.1) or names[:MAX_NEAREST_NAMES]
+    return f"Nearest of {len(names)}: {', '.join(near)}."
+
+
 MAX_INDEX_DIGITS: Final = 20  # of the largest number of 64 bits
 MAX_SHORT_CHARS: Final = 80  # of a rendering
 TYPE_NAMES: Final = ((bool, "boolean"), (str, "string"), (int, "integer"), (float, "number"), (dict, "object"))

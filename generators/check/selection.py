@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.errors import MisuseError
 from contracts.openapi.model import Contract
-from contracts.syntax.text import did_you_mean
+from contracts.syntax.text import names_hint
 from generators.check import warm_up
 from generators.check.laws.catalogue import CHECK_NAMES, laws_for
 from generators.client.environments import SandboxClient
@@ -64,7 +64,7 @@ def selection(contract: Contract, only: Sequence[str], skip: Sequence[str], own:
     for name in (*only, *skip):
         if name not in names and name not in operations:
             known = (*names, *operations)
-            cure = did_you_mean(name, known) or f"Known: {', '.join(known)}."
+            cure = names_hint(name, known)
             raise MisuseError(f"'{name}' is neither a check nor an operationId of {contract.title}.", cure=cure)
     asked = (*only, response_laws.CHECK) if warm_up.EXAMPLES_CHECK in only else only
     if reference_model.CHECK in only and not any(law.name in only for law in every):

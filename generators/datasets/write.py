@@ -17,7 +17,7 @@ from contracts.errors import MisuseError
 from contracts.exchange.locations import is_outside, put
 from contracts.openapi.model import Contract, Operation
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import did_you_mean, tokens_of
+from contracts.syntax.text import names_hint, tokens_of
 from generators.data.compile import compile_schema
 from generators.data.mutation import invalid_variant
 from generators.data.plan import ValueProfile
@@ -236,7 +236,7 @@ def data_source(
     if name in schemas:
         return values_of(name, schemas[name], profile)
     known = [*(one.id for one in contract.operations if one.body is not None), *contract.resources, *schemas]
-    cure = did_you_mean(name, known) or f"It has {', '.join(known)}."
+    cure = names_hint(name, known, "It has")
     raise MisuseError(f"{contract.name} has no operation, resource or schema '{name}'.", cure=cure)
 
 
@@ -244,7 +244,7 @@ def _check_given(operation: Operation, given: Mapping[str, str]) -> None:
     known = [one.name for one in operation.parameters]
     for name in given:
         if name not in known:
-            cure = did_you_mean(name, known) or f"It has {', '.join(known) or 'none'}."
+            cure = names_hint(name, known, "It has") or "It has none."
             raise MisuseError(f"{operation.id} has no parameter '{name}'.", cure=cure)
 
 

@@ -69,12 +69,12 @@ def explain(*, api: str, wanted: tuple[str, ...], form: str, **reading: Any) -> 
 
 def _selected(contract: "Contract", wanted: tuple[str, ...]) -> "tuple[Operation, ...]":
     from contracts.errors import MisuseError
-    from contracts.syntax.text import did_you_mean
+    from contracts.syntax.text import names_hint
 
     known = [one.id for one in contract.operations]
     for name in wanted:
         if name not in known:
-            cure = did_you_mean(name, known) or "Name an operationId."
+            cure = names_hint(name, known)
             raise MisuseError(f"there is no operation '{name}'.", cure=cure)
     return tuple(one for one in contract.operations if not wanted or one.id in wanted)
 

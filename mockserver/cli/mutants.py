@@ -99,14 +99,14 @@ def _loaded(names: tuple[str, ...], given: Mapping[str, Any]) -> "list[Api]":
 def _chosen(apis: "Sequence[Api]", only: tuple[str, ...]) -> "list[Bug]":
     """Return the applicable bugs that the options select. Raises MisuseError: a name matches none."""
     from contracts.errors import MisuseError
-    from contracts.syntax.text import did_you_mean
+    from contracts.syntax.text import names_hint
     from mockserver.bugs.table import bugs_for
 
     bugs = list(bugs_for(api.contract for api in apis))
     names = [bug.name for bug in bugs]
     for pattern in only:
         if not any(fnmatchcase(name, pattern) for name in names):
-            cure = did_you_mean(pattern, names) or f"Available: {', '.join(names)}."
+            cure = names_hint(pattern.replace("*", ""), names)
             raise MisuseError(f"there is no applicable bug named '{pattern}'.", cure=cure)
     return [bug for bug in bugs if not only or any(fnmatchcase(bug.name, pattern) for pattern in only)]
 

@@ -117,7 +117,7 @@ def _plans(context: click.Context, api: str | None, given: Mapping[str, Any]) ->
 
 def _require_known(only: Sequence[str], contracts: "Sequence[Contract]") -> None:
     from contracts.errors import MisuseError
-    from contracts.syntax.text import did_you_mean
+    from contracts.syntax.text import names_hint
     from mockserver.mutation_testing.fuzzer import counted_bugs, uncounted_bugs
     from mockserver.mutation_testing.run import matches_any
 
@@ -126,7 +126,7 @@ def _require_known(only: Sequence[str], contracts: "Sequence[Contract]") -> None
     for name in (one for one in only if not any(matches_any(known, (one,)) for known in names)):
         if name in why:
             raise MisuseError(f"bug '{name}' is not part of the self-test: {why[name]}.")
-        cure = did_you_mean(name, names) or f"Available: {', '.join(names)}."
+        cure = names_hint(name.replace("*", ""), names)
         raise MisuseError(f"there is no applicable bug named '{name}'.", cure=cure)
 
 

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 from contracts.messages import Headers, Response
 from contracts.openapi.loading import load
 from contracts.openapi.validation import Violation
-from contracts.syntax.text import did_you_mean
+from contracts.syntax.text import names_hint
 from mockserver.api.model import Api, Refusal, RequestContext, problem
 from mockserver.control.access import ControlAccess
 from mockserver.control.metrics import Metrics
@@ -70,7 +70,7 @@ class ControlContext:
     def named(self, name: str) -> Api:
         """Return the API of that name. Raises RefusedError (404)."""
         if name not in self.apis:
-            hint = did_you_mean(name, self.apis) or f"Served: {', '.join(self.apis)}."
+            hint = names_hint(name, self.apis, "Served")
             raise RefusedError(HTTPStatus.NOT_FOUND, f"No API '{name[:80]}' is served. {hint}", kind="not-found")
         return self.apis[name]
 

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from contracts.bulk.model import Resource
 from contracts.messages import ABSENT, Response
-from contracts.syntax.text import did_you_mean, escape, look_up
+from contracts.syntax.text import escape, look_up, names_hint
 from mockserver.api.model import Api, ApiState, ItemRun, RequestContext
 from mockserver.bulk.execution import populate_scope
 from mockserver.control.routes import ControlContext, RefusedError, instant
@@ -105,7 +105,7 @@ def kind_of(api: Api, name: str) -> str:
     known = api.contract.resources
     found = name if name in known else next((one for one in known if one.casefold() == name.casefold()), None)
     if found is None:
-        hint = did_you_mean(name, known) or f"It has: {', '.join(known)}."
+        hint = names_hint(name, known, "It has")
         detail = f"{api.contract.title} has no kind of record '{name[:80]}'. {hint}"
         raise RefusedError(HTTPStatus.NOT_FOUND, detail, kind="not-found")
     return found

@@ -84,6 +84,7 @@ class ExchangeSummary(NamedTuple):
     `targets` are the records that a request with versions names, `stale_targets` those whose version was not the stored
     one, as `Resource/key`. `job_id` is the job that was polled or cancelled, `job_state` the reported class of state,
     `failed_keys` the keys of items reported as not done, `read_keys` the keys of records in the response to a read.
+    `lost_jobs` were created although no response with their handles was sent.
     """
 
     items: SentItems | None = None
@@ -94,13 +95,14 @@ class ExchangeSummary(NamedTuple):
     job_state: str = ""
     failed_keys: bytes = b""
     read_keys: bytes = b""
+    lost_jobs: tuple[CreatedJob, ...] = ()
 
     @property
     def size(self) -> int:
         """Return the approximate size in memory, in bytes."""
         lists = len(self.targets) + len(self.stale_targets) + len(self.failed_keys) + len(self.read_keys)
         items = sum(len(one) for one in self.items if isinstance(one, bytes)) if self.items else 0
-        return SUMMARY_BYTES + lists + items + CREATED_JOB_BYTES * len(self.created_jobs)
+        return SUMMARY_BYTES + lists + items + CREATED_JOB_BYTES * (len(self.created_jobs) + len(self.lost_jobs))
 
 
 EMPTY_SUMMARY: Final = ExchangeSummary()
@@ -129,9 +131,7 @@ class DeferredSummary(NamedTuple):
         """Return the facts of the exchange that the journal's entry records."""
         context = _restore_context(self, entry)
         context.data = reread_body(context)
-        return _request_summary(context, self.plan)._replace(
-            stale_targets=self.known.stale_targets, created_jobs=self.known.created_jobs
-        )
+        return _with_response(_request_summary(context, self.plan), self.known)
 
 
 def summarise(
@@ -139,8 +139,8 @@ def summarise(
 ) -> ExchangeSummary | DeferredSummary | None:
     """Return the facts of an exchange; None when no law needs more than the journal's entry.
 
-    A response that was not `delivered` contributes no facts. With `whole`, the body is kept, and the items of a bulk
-    request are read on demand.
+    A response that was not `delivered` contributes no facts but the jobs that are lost with it. With `whole`, the body
+    is kept, and the items of a bulk request are read on demand.
     """
     operation = context.operation
     if operation is None:
@@ -154,7 +154,7 @@ def summarise(
                 created_jobs=_created_jobs(context, response, ready, plan),
             )
             if delivered
-            else EMPTY_SUMMARY
+            else ExchangeSummary(lost_jobs=tuple(CreatedJob(job.id, "", job.due) for job in context.jobs))
         )
         if whole and context.data is not ABSENT:
             return DeferredSummary(
@@ -166,9 +166,7 @@ def summarise(
                 context.variables,
                 context.query,
             )
-        return _request_summary(context, plan)._replace(
-            stale_targets=response_facts.stale_targets, created_jobs=response_facts.created_jobs
-        )
+        return _with_response(_request_summary(context, plan), response_facts)
     declared = _job_declaration(ready, operation.id)
     if declared is not None:
         return _job_summary(context, response, operation, declared, delivered=delivered)
@@ -204,6 +202,13 @@ def _request_summary(context: RequestContext, plan: BulkPlan) -> ExchangeSummary
         return ExchangeSummary()
     raws = raw_items(plan.bulk, context)
     return ExchangeSummary(items=items_of(context, plan, raws), targets=pack(targets_of(context, plan, raws)))
+
+
+def _with_response(request: ExchangeSummary, response: ExchangeSummary) -> ExchangeSummary:
+    """Return the facts of a bulk request with those of its response."""
+    return request._replace(
+        stale_targets=response.stale_targets, created_jobs=response.created_jobs, lost_jobs=response.lost_jobs
+    )
 
 
 def _created_jobs(

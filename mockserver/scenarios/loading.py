@@ -10,7 +10,7 @@ import orjson
 
 from contracts.errors import Fault, MisuseError, ScenarioError
 from contracts.syntax.documents import UnreadableError, parse_document, read_text
-from contracts.syntax.text import did_you_mean
+from contracts.syntax.text import names_hint
 
 if TYPE_CHECKING:
     from contracts.schemas.published import PublishedSchema
@@ -130,7 +130,7 @@ class Catalogue:
             return self.loaded[name]
         if name in _files():
             return bundled(name)
-        cure = did_you_mean(name, self.names()) or "GET /_sandbox/scenarios lists the scenarios."
+        cure = names_hint(name, self.names())
         raise MisuseError(f"there is no scenario named '{name}'.", cure=cure)
 
     def names(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from contracts.errors import Fault, ScenarioError
 from contracts.exchange.locations import choose
 from contracts.messages import ABSENT
 from contracts.openapi.model import Contract, Operation
-from contracts.syntax.text import did_you_mean, escape, listed, pointer_of, short
+from contracts.syntax.text import escape, listed, names_hint, pointer_of, short
 from mockserver.scenarios.building import BODY_SOURCES, ITEM_KINDS, JOB_WORDS, TENANT_WORDS, WIRE_FAULTS, bad_references
 from mockserver.scenarios.model import (
     DURATION_SAMPLES,
@@ -157,9 +157,6 @@ def _texts(rule: CheckRule) -> Iterator[Mistake]:
 CHECKS: Final = (_alone, _needs, _replaced, _lengths, _tests, _texts)
 
 
-MAX_NAMES_IN_CURE: Final = 12  # names that a cure lists
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownNames:
     """What rules may name: the served contracts by the name of their API, and the planted bugs that they can have."""
@@ -219,7 +216,7 @@ def _names(
     ids = [one.id for contract in contracts for one in contract.operations]
     for name in when.words.get("operation", ()) if contracts else ():
         if name not in ids:
-            yield f"{at}/operation", f"there is no operation named '{name}'.", _cure(name, ids)
+            yield f"{at}/operation", f"there is no operation named '{name}'.", names_hint(name, sorted(ids))
     inner = [(f"all/{n}", one) for n, one in enumerate(when.all)] + [
         (f"any/{n}", one) for n, one in enumerate(when.any)
     ]
@@ -230,7 +227,7 @@ def _names(
 def _api(at: str, names: Iterable[str], known: KnownNames) -> Iterator[tuple[str, str, str]]:
     for name in names:
         if name not in known.contracts:
-            yield at, f"there is no API named '{name}'.", _cure(name, known.contracts)
+            yield at, f"there is no API named '{name}'.", names_hint(name, sorted(known.contracts))
 
 
 def _example(at: str, rule: Rule, operations: Sequence[Operation]) -> Iterator[tuple[str, str, str]]:
@@ -242,7 +239,7 @@ def _example(at: str, rule: Rule, operations: Sequence[Operation]) -> Iterator[t
         yield (
             f"{at}/then/example",
             f"no answer of the calls that are meant has an example '{name}'.",
-            _cure(name, names),
+            names_hint(name, sorted(names)),
         )
 
 
@@ -256,7 +253,7 @@ def examples(operation: Operation) -> Iterator[str]:
 def _bug(at: str, rule: Rule, known: KnownNames) -> Iterator[tuple[str, str, str]]:
     name = rule.then.bug
     if name is not None and name not in known.bugs:
-        yield f"{at}/then/bug", f"there is no applicable bug named '{name}'.", _cure(name, known.bugs)
+        yield f"{at}/then/bug", f"there is no applicable bug named '{name}'.", names_hint(name, sorted(known.bugs))
 
 
 def _left(at: str, rule: Rule, operations: Sequence[Operation]) -> Iterator[tuple[str, str, str]]:
@@ -301,11 +298,3 @@ def _literals(test: ValueTest | None) -> list[object]:
     if test is None or test.word not in {"equals", "in"}:
         return []
     return list(test.value) if test.word == "in" else [test.value]
-
-
-def _cure(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    hint = did_you_mean(name, names)
-    if hint or not names:
-        return hint
-    return f"Known: {listed(names)}." if len(names) <= MAX_NAMES_IN_CURE else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from contracts.errors import MisuseError
-from contracts.syntax.text import did_you_mean
+from contracts.syntax.text import names_hint
 from mockserver.testing.exchanges import Exchanges, Verdict, exchanges_of, verdict_of
 from mockserver.testing.expectations import Expectation, condition
 from mockserver.testing.stored_records import StoredRecordReader, StoredRecords, unlike
@@ -47,7 +47,7 @@ class Bulkproof:
     def api(self, name: str) -> "Mock":
         """Return the API of that name, which need not be an identifier. Raises MisuseError: it is not served."""
         if name not in self._mounts:
-            cure = did_you_mean(name, self._mounts) or f"Served: {', '.join(self._mounts)}."
+            cure = names_hint(name, self._mounts, "Served")
             raise MisuseError(f"no API '{name}' is served, and a sandbox has no such attribute.", cure=cure)
         return Mock(self, self._transport, self._reader, name, self.url + self._mounts[name])
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar, overload
 
 import orjson
 
-from contracts.syntax.text import clipped, did_you_mean
+from contracts.syntax.text import clipped, names_hint
 from mockserver.testing.transports import Transport, ask
 from mockserver.verdicts.verdict import with_current_names
 
@@ -261,7 +261,7 @@ class Verdict:
         found = [one for one in self.laws if one.id == law and api in {"", one.api}]
         if not found:
             known = {one.id for one in self.laws}
-            hint = did_you_mean(law, known) or f"There are {', '.join(sorted(known))}."
+            hint = names_hint(law, sorted(known))
             raise AssertionError(f"There is no law '{law}' here. {hint}")
         return found
 

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from contracts.errors import MisuseError
-from contracts.syntax.text import did_you_mean
+from contracts.syntax.text import names_hint
 from mockserver.testing.transports import Transport, ask
 
 Key: TypeAlias = str | int
@@ -86,7 +86,7 @@ class StoredRecords:
         found = next((member for one in members for member in one if _is_plural(name, member)), None)
         if found is None and members:
             known = sorted({member for one in members for member in one})
-            hint = did_you_mean(name, known) or f"They have {', '.join(known)}."
+            hint = names_hint(name, known, "They have")
             raise AttributeError(f"No {self.kind} has a member of which '{name}' is the plural. {hint}")
         values = [one[found] for one in members if found is not None and one.get(found) is not None]
         return values if any(isinstance(value, dict | list) for value in values) else set(values)

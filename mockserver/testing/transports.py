@@ -14,7 +14,7 @@ import orjson
 
 from contracts.errors import MisuseError
 from contracts.messages import Headers, Response
-from contracts.syntax.text import did_you_mean, format_duration
+from contracts.syntax.text import format_duration, names_hint
 from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, is_name
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 CONTROL_PATH: Final = "/_sandbox"
 TIMEOUT_SECONDS: Final = 30.0
 CURE_OF_401: Final = "Give it with --control-token, or in the variable BULKPROOF_CONTROL_TOKEN."
-MAX_NAMES: Final = 8  # of sandboxes, in a message
 JSON_FIELDS: Final = {"Content-Type": "application/json"}  # asked for also where there is no body
 
 
@@ -56,8 +55,7 @@ def require_sandbox(transport: Transport, name: str) -> None:
         cure = "Give the URL of a Bulkproof server."
         raise MisuseError(f"the server at {transport.url} is not Bulkproof's.", cure=cure) from None
     if is_name(name) and name not in {*names, DEFAULT_SANDBOX}:
-        some = ", ".join(sorted(names)[:MAX_NAMES]) or DEFAULT_SANDBOX
-        cure = did_you_mean(name, names) or f"Sandboxes there: {some}{' ...' if len(names) > MAX_NAMES else ''}."
+        cure = names_hint(name, sorted({*names, DEFAULT_SANDBOX}), "Sandboxes there")
         raise MisuseError(f"{transport.url} has no sandbox '{name}'.", cure=cure)
 
 

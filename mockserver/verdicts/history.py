@@ -4,7 +4,7 @@ What a response reports of a job is read by `contracts.exchange.job_traces` at t
 combines the packed facts, since the bodies are not kept.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -174,10 +174,14 @@ def _is_poll(observed: ObservedExchange, declared: BulkJob) -> bool:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClientHistory:
-    """Exchanges in the order of their numbers, and the jobs that clients created or polled."""
+    """Exchanges in the order of their numbers, and the jobs that clients created or polled.
+
+    `lost_jobs` were created by requests whose response did not arrive; no client knows their ids.
+    """
 
     observations: tuple[ObservedExchange, ...]
     jobs: tuple[ObservedJob, ...]
+    lost_jobs: tuple[ObservedJob, ...] = ()
 
     @cached_property
     def by_id(self) -> Mapping[str, ObservedJob]:
@@ -186,9 +190,9 @@ class ClientHistory:
 
     @cached_property
     def by_post(self) -> Mapping[int, tuple[ObservedJob, ...]]:
-        """The jobs by the number of the request that created them."""
+        """The jobs, lost ones too, by the number of the request that created them."""
         found: dict[int, list[ObservedJob]] = {}
-        for job in self.jobs:
+        for job in (*self.jobs, *self.lost_jobs):
             if job.post is not None:
                 found.setdefault(job.post.n, []).append(job)
         return {n: tuple(jobs) for n, jobs in found.items()}
@@ -211,14 +215,20 @@ def history_of(contract: Contract, entries: Iterable[JournalEntry]) -> ClientHis
     """Return the history of the clients of one API."""
     operations = {one.id: one for one in contract.operations}
     observations = tuple(ObservedExchange(entry=one, operation=operations.get(one.operation or "")) for one in entries)
-    return ClientHistory(observations=observations, jobs=_jobs(contract, observations))
+    jobs = _jobs(contract, observations)
+    lost = _lost_jobs(observations, {job.id for job in jobs})
+    return ClientHistory(observations=observations, jobs=jobs, lost_jobs=tuple(lost))
 
 
 def merged_history(histories: Iterable[ClientHistory]) -> ClientHistory:
     """Return several histories as one."""
     every = tuple(histories)
     observations = sorted((observed for one in every for observed in one.observations), key=lambda observed: observed.n)
-    return ClientHistory(observations=tuple(observations), jobs=tuple(job for one in every for job in one.jobs))
+    return ClientHistory(
+        observations=tuple(observations),
+        jobs=tuple(job for one in every for job in one.jobs),
+        lost_jobs=tuple(job for one in every for job in one.lost_jobs),
+    )
 
 
 def _jobs(contract: Contract, observations: Sequence[ObservedExchange]) -> tuple[ObservedJob, ...]:
@@ -230,6 +240,15 @@ def _jobs(contract: Contract, observations: Sequence[ObservedExchange]) -> tuple
             asked.setdefault(observed.summary.job_id, []).append(observed)
     watches = (_observed_job(name, made.get(name), calls, declared) for name, calls in asked.items())
     return tuple(one for one in watches if one is not None)
+
+
+def _lost_jobs(observations: Sequence[ObservedExchange], known: Collection[str]) -> Iterator[ObservedJob]:
+    """Yield the jobs of lost responses that no client has learned of in another way."""
+    for observed in observations:
+        declared = None if observed.bulk is None else observed.bulk.job
+        for made in observed.summary.lost_jobs if declared is not None else ():
+            if made.id not in known and declared is not None:
+                yield ObservedJob(id=made.id, target=made.target, declared=declared, post=observed, due=made.due)
 
 
 def _observed_job(

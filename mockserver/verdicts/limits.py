@@ -24,9 +24,9 @@ def active_jobs(history: ClientHistory) -> LawResult:
         others = _running_posts(history, mine, observed, active.max)
         if len(others) >= active.max:
             breaches.append((others, observed, active))
-        if observed.summary.created_jobs:
+        if _jobs_made(observed):
             mine.append(observed)
-    made = [observed for observed, _ in posts if observed.summary.created_jobs]
+    made = [observed for observed, _ in posts if _jobs_made(observed)]
     if breaches:
         others, observed, active = breaches[0]
         return failed(
@@ -36,7 +36,13 @@ def active_jobs(history: ClientHistory) -> LawResult:
         )
     if not made:
         return not_run("No job was made.")
-    return passed(f"{count_text(len(made), 'job')}, never more at a time than allowed.", made)
+    lost = sum(1 for observed in made if observed.summary.lost_jobs)
+    untold = f", {lost} of which the client was not told of," if lost else ","
+    return passed(f"{count_text(len(made), 'job')}{untold} never more at a time than allowed.", made)
+
+
+def _jobs_made(observed: ObservedExchange) -> bool:
+    return bool(observed.summary.created_jobs or observed.summary.lost_jobs)
 
 
 def _active_limit(observed: ObservedExchange) -> ActiveJobs | None:
@@ -44,11 +50,7 @@ def _active_limit(observed: ObservedExchange) -> ActiveJobs | None:
     job = None if observed.bulk is None else observed.bulk.job
     if job is None or job.active is None:
         return None
-    return (
-        job.active
-        if observed.summary.created_jobs or observed.status in {HTTPStatus.CONFLICT, job.active.breach}
-        else None
-    )
+    return job.active if _jobs_made(observed) or observed.status in {HTTPStatus.CONFLICT, job.active.breach} else None
 
 
 def _running_posts(

@@ -66,7 +66,9 @@ def polled_to_end(history: ClientHistory) -> LawResult:
     if not jobs:
         return not_run("No job was made.")
     if not left:
-        return passed(f"{count_text(len(jobs), 'job')}, each polled to its end.", (post for _, post in jobs))
+        more = f"; {count_text(len(history.lost_jobs), 'other job')} ran of which no response told"
+        lost = more if history.lost_jobs else ""
+        return passed(f"{count_text(len(jobs), 'job')}, each polled to its end{lost}.", (post for _, post in jobs))
     job, post = left[0]
     last = f"last asked for in #{job.requests[-1].n}" if job.requests else "never asked for"
     return failed(

@@ -4,11 +4,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from heapq import nsmallest
+from http import HTTPStatus
 from typing import Final, NamedTuple, TypeAlias
 
 from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.locations import choose
+from contracts.messages import ABSENT
 from mockserver.journal.facts import unpack
-from mockserver.verdicts.history import ClientHistory, ObservedExchange
+from mockserver.verdicts.history import ClientHistory, ObservedExchange, header_of
 from mockserver.verdicts.law import LawResult, count_text, failed, not_run, passed
 
 SKETCH_SIZE: Final = 64  # hashes that represent a large post: the smallest, equal for similar posts
@@ -206,3 +209,113 @@ def _failure(request: ObservedExchange, report: ObservedExchange, targets: froze
         undone=undone,
         keys=frozenset(key for n, key in enumerate(request.keys) if n in places),
     )
+
+
+REPEATABLE_ACTIONS: Final = frozenset(("delete", "read", "replace", "update", "upsert"))  # twice is as once
+IDEMPOTENCY_FIELD: Final = "header:Idempotency-Key"  # IETF draft httpapi-idempotency-key-header
+ABSENT_STATUSES: Final = frozenset((HTTPStatus.NOT_FOUND, HTTPStatus.GONE))  # they answer a look, too
+
+
+class Repost(NamedTuple):
+    """A POST that got no response, the next one with some of its content, and the look at its effect in between."""
+
+    lost: ObservedExchange
+    later: ObservedExchange
+    look: ObservedExchange | None
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the client neither looked nor sent an idempotency key."""
+        return self.look is None and not _have_same_key(self.lost, self.later)
+
+
+def no_blind_repost(history: ClientHistory) -> LawResult:
+    """Judge whether a POST that got no response is not sent again before its effect was looked for.
+
+    RFC 9110, 9.2.2: a client should not retry a request that is not idempotent, unless it knows that the first one was
+    not applied. An idempotency key makes any POST repeatable.
+    """
+    lost = [observed for observed in history.observations if _may_be_done_twice(observed)]
+    again = list(_reposts(history, lost)) if lost else []
+    blind = [one for one in again if one.is_blind]
+    if blind:
+        first = blind[0]
+        return failed(
+            f"#{first.later.n} posted again what #{first.lost.n} had posted and got no response to, without a look at "
+            "whether it had been done; read back what is stored first, or send an idempotency key.",
+            (observed for one in blind for observed in (one.lost, one.later)),
+        )
+    if again:
+        return passed(
+            "What got no response was posted again only after a look, or with its idempotency key.",
+            (observed for one in again for observed in (one.lost, one.look or one.later, one.later)),
+        )
+    if lost:
+        return not_run(f"#{lost[0].n} got no response, and what it had posted was not posted again.")
+    return not_run("No POST that must not be done twice was left without a response.")
+
+
+def _may_be_done_twice(observed: ObservedExchange) -> bool:
+    """Return whether a request is a POST without response of which it is known that two do more than one."""
+    operation = observed.operation
+    if observed.delivered or operation is None or operation.method != "POST":
+        return False
+    if operation.bulk is None:
+        return operation.record is not None and operation.record.action.constant == "create"
+    action = operation.bulk.effect.action
+    return operation.bulk.job is not None or (not action.source and action.constant not in REPEATABLE_ACTIONS)
+
+
+def _reposts(history: ClientHistory, lost: Sequence[ObservedExchange]) -> Iterator[Repost]:
+    shared, same = PostIndex(history), {one.n: group for group in history.repeats for one in group}
+    looks: dict[tuple[str, str], list[ObservedExchange]] = {}
+    for observed in history.observations:
+        if _is_look(observed):
+            looks.setdefault((observed.entry.api, observed.client), []).append(observed)
+    for one in lost:
+        found = same.get(one.n, ()) if one.items is None else shared.after(one, one.targets, one.n)
+        later = next((other for other in found if other.n > one.n and other.entry.api == one.entry.api), None)
+        if later is not None and timedelta(0) <= later.at - one.at < RETRY_WINDOW:
+            mine = looks.get((one.entry.api, one.client), [])
+            first, end = (bisect_right(mine, n, key=lambda observed: observed.n) for n in (one.n, later.n))
+            between = (mine[place] for place in range(first, end))
+            yield Repost(one, later, next((look for look in between if _may_show(look, one)), None))
+
+
+def _is_look(observed: ObservedExchange) -> bool:
+    """Return whether a request reads, and its response told something."""
+    reads = observed.entry.method in READ_METHODS and observed.operation is not None
+    return reads and observed.delivered and (observed.status in SUCCESS_STATUS or observed.status in ABSENT_STATUSES)
+
+
+def _may_show(look: ObservedExchange, post: ObservedExchange) -> bool:
+    """Return whether a read may tell what came of a post: of its job, or of a resource that is not another one."""
+    operation, job = look.operation, None if post.bulk is None else post.bulk.job
+    if operation is not None and job is not None and operation.id in job.operations:
+        return True
+    read, written = _resource(look), _resource(post)
+    return read is None or written is None or read == written
+
+
+def _resource(observed: ObservedExchange) -> str | None:
+    """Return the resource that a request is about, None where that is unknown, or differs from item to item."""
+    if observed.items is not None:
+        return observed.items.resource or None
+    record = None if observed.operation is None else observed.operation.record
+    if observed.operation is None or record is None:
+        return None
+    where, _, name = record.resource.source.partition(":")
+    if not where:
+        return record.resource.constant or None
+    parts = zip(observed.operation.path.split("/"), observed.entry.path.split("/"), strict=False)
+    return choose(record.resource, dict(parts).get(f"{{{name}}}", ABSENT)) if where == "path" else None
+
+
+def _have_same_key(one: ObservedExchange, other: ObservedExchange) -> bool:
+    """Return whether both requests have the same idempotency key; equal content has equal keys in it."""
+    declared = None if one.bulk is None else one.bulk.guard.idempotency
+    where, _, name = (IDEMPOTENCY_FIELD if declared is None else declared.key).partition(":")
+    if where != "header":
+        return True
+    given = header_of(one.entry.request, name)
+    return bool(given) and given == header_of(other.entry.request, name)

@@ -29,7 +29,7 @@ from mockserver.verdicts.polling import (
     polled_to_end,
     stopped_polling,
 )
-from mockserver.verdicts.resending import no_unchanged_retry, resent_only_failed
+from mockserver.verdicts.resending import no_blind_repost, no_unchanged_retry, resent_only_failed
 
 
 def _declares(predicate: Callable[[Bulk], object]) -> Callable[[Contract], bool]:
@@ -79,6 +79,11 @@ SHARED_LAWS: Final = (
     ConductLaw(id="backed-off", says="Waits before trying a failed call again, longer each time.", judge=backed_off),
     ConductLaw(id="kept-sizes", says="Sends no more items or bytes than are declared.", judge=kept_sizes),
     ConductLaw(id="followed-location", says="Requests the Location of a 202.", judge=followed_location),
+    ConductLaw(
+        id="no-blind-repost",
+        says="Looks whether a POST without a response was done before it posts again.",
+        judge=no_blind_repost,
+    ),
 )
 
 
@@ -103,10 +108,11 @@ class JudgedLaw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxVerdict:
-    """The results of all laws in one sandbox."""
+    """The results of all laws in one sandbox, from its number of recorded `exchanges`."""
 
     sandbox: str
     laws: tuple[JudgedLaw, ...]
+    exchanges: int = 0
 
     def count(self, status: Status) -> int:
         """Return the number of laws with that status."""
@@ -133,7 +139,8 @@ def judge(sandbox: str, apis: Iterable[Api], entries: Iterable[JournalEntry]) ->
     ]
     whole = merged_history(histories.values())
     shared = [JudgedLaw(api=EVERY_API, law=law, ruling=law.judge(whole)) for law in SHARED_LAWS]
-    return SandboxVerdict(sandbox=sandbox, laws=(*own, *shared))
+    number = sum(map(len, by_api.values()))
+    return SandboxVerdict(sandbox=sandbox, laws=(*own, *shared), exchanges=number)
 
 
 def as_json(verdict: SandboxVerdict) -> dict[str, Any]:
@@ -154,7 +161,7 @@ def as_json(verdict: SandboxVerdict) -> dict[str, Any]:
         "failed": verdict.count("failed"),
         "notRun": verdict.count("not-run"),
     }
-    return {"sandbox": verdict.sandbox, "laws": laws, **counts}
+    return {"sandbox": verdict.sandbox, "exchanges": verdict.exchanges, "laws": laws, **counts}
 
 
 def with_current_names(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,10 @@ def behaves(client):
     client.call("GET", "/genero/api/v1/block")
 
 
+def posts(client):
+    client.call("POST", "/genero/api/v1/block/postJob", [{"blockId": "a", "name": "A"}])
+
+
 def command(*words):
     done = CliRunner().invoke(main, ["verdict", *map(str, words)], standalone_mode=True)
     return done.exit_code, done.output
@@ -61,7 +65,7 @@ def test_a_verdict_of_an_older_server_is_read(client):
         "broken": told["failed"],
         "notExercised": told["notRun"],
     }
-    assert with_current_names(old) == told == with_current_names(told)
+    assert with_current_names(old) | {"exchanges": told["exchanges"]} == told == with_current_names(told)
     assert verdict_of(old, ()).laws == verdict_of(told, ()).laws
 
 
@@ -118,6 +122,29 @@ def test_the_exit_code_says_whether_a_law_was_broken(client, form, acts, code):
     assert judge(client, "--format", form)[0] == code
 
 
+@pytest.mark.parametrize(
+    ("acts", "words", "code"),
+    [
+        (None, ["--require"], 1),
+        (None, [], 0),
+        (behaves, ["--require"], 1),
+        (posts, ["--require"], 0),
+        (posts, ["--require", "kept-sizes"], 0),
+        (posts, ["--require", "stopped-polling"], 1),
+        (posts, ["--require", "kept-sizes", "--require", "stopped-polling"], 1),
+    ],
+)
+@pytest.mark.parametrize("form", ["table", "junit"])
+def test_what_is_required_must_have_been_exercised(client, form, acts, words, code):
+    """A verdict about nothing says so, and fails where that is asked for; a report says the same as the exit code."""
+    if acts is not None:
+        acts(client)
+    got, text = judge(client, "--format", form, *words)
+    assert got == code, text
+    assert ("No law was exercised" in text) == (acts is not posts)
+    assert ("<failure" in text) == (form == "junit" and code == 1)
+
+
 def test_the_table_names_every_law_on_a_screen(client):
     """Each law has a line, in no more lines than a screen has."""
     breaks_a_law(client)
@@ -129,8 +156,9 @@ def test_the_table_names_every_law_on_a_screen(client):
 
 def test_a_file_is_written_instead(client, tmp_path):
     """With --output the terminal stays empty."""
+    breaks_a_law(client)
     code, text = judge(client, "--format", "sarif", "-o", tmp_path / "v.sarif")
-    assert (code, text) == (0, "")
+    assert (code, text) == (1, "")
     assert json.loads((tmp_path / "v.sarif").read_bytes())["version"] == "2.1.0"
 
 
@@ -143,6 +171,7 @@ def test_a_file_is_written_instead(client, tmp_path):
         (["--output", "/no/such/folder/x"], "cannot write /no/such/folder/x"),
         (["--sandbox", "a b"], "is no name of a sandbox"),
         (["--sandbox", "nobody-made-it"], "has no sandbox 'nobody-made-it'"),
+        (["--require", "stoped-polling"], "Did you mean 'stopped-polling'?"),
     ],
 )
 def test_misuse_is_told_in_one_sentence(client, words, says):

@@ -120,9 +120,12 @@ def test_a_document_has_the_laws_that_it_gives_a_hold_for(parcels):
 
 
 def test_a_client_never_told_of_its_job_is_not_blamed(parcels):
-    """When the answer to a post was lost, posting again at once gives nothing up and leaves no job unpolled."""
+    """When the answer to a post was lost, posting again at once gives nothing up and leaves no job unpolled.
+
+    That it was done at once, and blindly, is told.
+    """
     parcels.scenario({"when": {"operation": "postLoad"}, "then": {"fault": "EMPTY_RESPONSE"}, "times": 1})
     parcels.call("POST", "/loads", [{"ref": "r", "parcel": {"id": "a", "weight": 1}}])
     look(parcels, load(parcels, ("a", 1)), minutes=1)
     laws = parcels.control("GET", "verdict")["laws"]
-    assert [one["id"] for one in laws if one["status"] == "failed"] == ["backed-off"]
+    assert [one["id"] for one in laws if one["status"] == "failed"] == ["backed-off", "no-blind-repost"]

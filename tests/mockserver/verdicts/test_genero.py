@@ -278,5 +278,5 @@ def test_polls_are_too_soon_exactly_when_a_wait_is_shorter_than_five_minutes_les
 def test_genero_has_the_laws_that_its_conduct_asks(genero):
     """The laws and their order are those that are documented, with those for every API after them."""
     laws = [(one["api"], one["id"]) for one in genero.control("GET", "verdict")["laws"]]
-    every = ["honoured-retry-after", "backed-off", "kept-sizes", "followed-location"]
+    every = ["honoured-retry-after", "backed-off", "kept-sizes", "followed-location", "no-blind-repost"]
     assert laws == [*(("genero", law) for law in CLIENTS), *(("any", law) for law in every)]
