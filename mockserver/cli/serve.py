@@ -365,7 +365,7 @@ def _print_start(running: "Running") -> None:
         lines.append(
             f"  {listed(sorted(service.at_their_names))} have no path in 'servers': each is served at its name."
         )
-    lines += [f"  {'control':<9} {url}/_sandbox"]
+    lines += [f"  {'control':<9} {url}/_sandbox", f"  {'dashboard':<9} {url}/_sandbox/ui"]
     if service.log is not None:
         lines.append(f"  {'store':<9} {service.log.file.path}")
     lines.append("Try:")

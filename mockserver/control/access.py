@@ -22,6 +22,8 @@ PROBES: Final = frozenset(("getHealth", "getReady"))
 """What load balancers and containers ask, without a token."""
 PUBLIC_OPERATIONS: Final = PROBES | {"getApiDocument", "getControlDocument"}
 """What says nothing about a sandbox: load balancers know no host names, and contracts are no secrets."""
+PAGES: Final = frozenset(("getDashboard", "getDashboardFile", "getDashboardModule"))
+"""The files of the dashboard, which hold no secret: a browser cannot send a token with the address of a page."""
 FORM_TYPES: Final = frozenset(("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"))
 """The media types of requests that a browser sends to another origin without asking; "" is none."""
 
@@ -41,6 +43,8 @@ class ControlAccess:
         headers, named = context.request.headers, "" if context.operation is None else context.operation.id
         if named in PROBES:
             return None
+        if named in PAGES:
+            return self._foreign(headers)
         if self.token and not compare_digest(headers.get("Authorization").encode(), f"Bearer {self.token}".encode()):
             detail = "Control calls need the token that the server was started with: 'Authorization: Bearer TOKEN'."
             challenge = Headers((("WWW-Authenticate", "Bearer"),))

@@ -100,6 +100,16 @@ def instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def clock_of(sandbox: Sandbox, real: datetime) -> dict[str, object]:
+    """Return a sandbox's clock at the real time `real`, in the shape in which it is read."""
+    factor = float(sandbox.clock.factor)
+    return {
+        "now": instant(sandbox.now(real)),
+        "mode": sandbox.clock.mode,
+        "factor": int(factor) if factor.is_integer() else factor,
+    }
+
+
 CONTROL_NAME: Final = "_sandbox"
 DOCUMENT: Final = Path(__file__).parent / "openapi.yaml"
 CAPITAL: Final = re.compile("[A-Z]")
@@ -131,6 +141,9 @@ HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
     "server": (
         "getApiDocument",
         "getControlDocument",
+        "getDashboard",
+        "getDashboardFile",
+        "getDashboardModule",
         "getExchangeAs",
         "getHealth",
         "getMetrics",

@@ -11,7 +11,7 @@ from contracts.openapi.validation import Violation, validate_value
 from contracts.schemas.schema_set import Schema, SchemaSet
 from contracts.syntax.text import merge_patch, parse_iso_duration
 from mockserver.api.model import RequestContext
-from mockserver.control.routes import ControlContext, RefusedError, instant
+from mockserver.control.routes import ControlContext, RefusedError, clock_of, instant
 from mockserver.domain.clock_and_ids import VirtualClock
 from mockserver.sandbox import sandboxes
 from mockserver.sandbox.clock_control import (
@@ -80,11 +80,7 @@ def advance_clock(control: ControlContext, context: RequestContext) -> Response:
 
 
 def _clock_response(sandbox: Sandbox, real: datetime, events: Sequence[ClockEvent]) -> Response:
-    factor = float(sandbox.clock.factor)
-    clock = {
-        "now": instant(sandbox.now(real)),
-        "mode": sandbox.clock.mode,
-        "factor": int(factor) if factor.is_integer() else factor,
+    clock = clock_of(sandbox, real) | {
         "events": [
             {"at": instant(event.at), "kind": event.kind, "id": event.id, "says": event.text} for event in events
         ],

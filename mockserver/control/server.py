@@ -1,4 +1,4 @@
-"""Control requests about the server: health, metrics, documents, planted bugs, live events, exports, verdicts.
+"""Control requests about the server: health, metrics, documents, the dashboard, live events, exports, verdicts.
 
 Live events follow the WHATWG's server-sent events, https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
@@ -25,10 +25,11 @@ from mockserver.api.model import RequestContext
 from mockserver.bugs.table import BUGS, bugs_for
 from mockserver.control.exchanges import entry_of, summary
 from mockserver.control.metrics import MEDIA_TYPE, exposition
-from mockserver.control.routes import ControlContext, RefusedError, instant
+from mockserver.control.routes import ControlContext, RefusedError, clock_of, instant
+from mockserver.dashboard.files import INDEX, file_response
 from mockserver.export.formats import as_curl, as_har, as_http, as_pytest
 from mockserver.export.prerequisites import Prerequisites, prerequisites_of
-from mockserver.sandbox.sandboxes import EventReader, LiveResponse
+from mockserver.sandbox.live_events import EventReader, LiveResponse
 from mockserver.verdicts.verdict import as_json, judge, report_of
 
 
@@ -51,12 +52,11 @@ FIRST_EVENT: Final = b"retry: 1000\n\n"  # milliseconds before an event source c
 
 
 def stream_events(control: ControlContext, context: RequestContext) -> Response:
-    """Stream the journal as server-sent events; `Last-Event-ID` or `?after=` says where to begin."""
+    """Stream exchanges, resets and changes of the clock; `Last-Event-ID` or `?after=` says where to begin."""
     sandbox = control.sandbox(context)
     last, known = sandbox.journal.last, _last_seen(context)
     after = last if known is None else 0 if known > last else known  # a number yet to come is from before a reset
-    show = partial(summary, control)
-    reader = EventReader(sandbox, after, show)
+    reader = EventReader(sandbox, after, partial(summary, control), clock_of)
     return LiveResponse(status=200, headers=STREAM_HEADERS, body=FIRST_EVENT, reader=reader)
 
 
@@ -129,6 +129,28 @@ def get_metrics(control: ControlContext, context: RequestContext) -> Response:
     del context
     text = exposition(control.metrics, control.sandboxes)
     return Response(status=200, headers=Headers((("Content-Type", MEDIA_TYPE),)), body=text.encode())
+
+
+def get_dashboard(control: ControlContext, context: RequestContext) -> Response:
+    """Return the dashboard's page."""
+    del control
+    return _file(context, INDEX)
+
+
+def get_dashboard_file(control: ControlContext, context: RequestContext) -> Response:
+    """Return a file of the dashboard. Raises RefusedError (404)."""
+    del control
+    return _file(context, "/".join(context.variables[name] for name in ("folder", "file") if name in context.variables))
+
+
+get_dashboard_module = get_dashboard_file
+
+
+def _file(context: RequestContext, name: str) -> Response:
+    found = file_response(name, context.request.headers.get("If-None-Match"))
+    if found is None:
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"The dashboard has no file '{name[:80]}'.", kind="not-found")
+    return found
 
 
 REPORT_WRITERS: Final[Mapping[str, tuple[str, Callable[[Report], bytes]]]] = {

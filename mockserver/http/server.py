@@ -35,7 +35,7 @@ from mockserver.http.json_log import JsonLog
 from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS, arrived_body, read_body
 from mockserver.http.service import Destination, Service
 from mockserver.http.wire_faults import ClientConnection, deliver, stream
-from mockserver.sandbox.sandboxes import LiveResponse
+from mockserver.sandbox.live_events import LiveResponse
 
 SERVER_FIELD: Final = f"bulkproof/{VERSION}"
 MAX_LINE_BYTES: Final = 16 * 1024  # of a request line; On Key's batch reads carry a thousand ids in it
@@ -124,7 +124,7 @@ class HttpServer(GuardedServer):
     async def _serve(self, request: BaseRequest) -> "Served":
         """Serve a request once its body has arrived, or without one where that is refused before."""
         headers, real = _headers(request.headers.items()), datetime.now(UTC)
-        place = self.service.find(request.raw_path, headers, real)
+        place = self.service.find(request.raw_path, headers, real, request.method)
         if not isinstance(place, Response) and self._is_remote_control(place, request.remote):
             place = problem(LOCAL_ONLY)
         if isinstance(place, Response):
@@ -154,7 +154,7 @@ class HttpServer(GuardedServer):
         headers, real = _headers(message.headers.items()), datetime.now(UTC)
         if "Expect" in headers or "Content-Encoding" in headers:
             return None
-        place = self.service.find(message.path, headers, real)
+        place = self.service.find(message.path, headers, real, message.method)
         if isinstance(place, Response):
             return self._refused(message.method, message.path, headers, place, real)
         if self.local_control and place.is_guarded:

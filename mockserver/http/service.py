@@ -20,6 +20,7 @@ from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS
 from mockserver.control.access import ControlAccess
 from mockserver.control.metrics import Metrics
 from mockserver.control.routes import CONTROL_NAME, ControlContext, RefusedError, control_api, find_sandbox
+from mockserver.dashboard.files import ALIASES, redirect
 from mockserver.domain.clock_and_ids import ClockMode
 from mockserver.engine import pipeline
 from mockserver.engine.scenario_execution import Continuation, DeferredResponse
@@ -174,8 +175,10 @@ class Service:
         """Change what is served, or sandboxes beside calls: see `DurableLog.changing`."""
         return nullcontext() if self.log is None else self.log.changing()
 
-    def find(self, raw: str, headers: Headers, real: datetime) -> Destination | Response:
-        """Return the destination of a request, or the problem document for a target that matches none."""
+    def find(self, raw: str, headers: Headers, real: datetime, method: str = "GET") -> Destination | Response:
+        """Return the destination of a request, or the response where there is none: a problem, a redirect."""
+        if raw in ALIASES and (page := redirect(method, headers.get("Accept"))) and not self._declares(raw):
+            return page
         place = self._places.get(raw) or self._place(raw)
         if not isinstance(place, _Place):
             return place
@@ -184,6 +187,9 @@ class Service:
         except RefusedError as refused:
             return problem(refused.refusal)
         return Destination(sandbox, place.api, place.target, place.prefix)
+
+    def _declares(self, path: str) -> bool:
+        return any(one.path == path for mount, api in self._mounts if not mount for one in api.contract.operations)
 
     def _place(self, raw: str) -> "_Place | Destination | Response":
         """Return the API and the target of a request, which are kept; the destination of a call of the control API."""
@@ -290,12 +296,7 @@ class Service:
 
     def _is_control(self, path: str) -> bool:
         """Say whether a path is the control API's: it wins over an API at the root, whose own `/metrics` wins."""
-        return _is_control(path) and not (
-            path == METRICS_PATH
-            and any(
-                one.path == METRICS_PATH for mount, api in self._mounts if not mount for one in api.contract.operations
-            )
-        )
+        return _is_control(path) and not (path == METRICS_PATH and self._declares(path))
 
     def _is_root_taken(self, *, but_by: str) -> bool:
         return any(not one.mount for one in self.apis.values() if one.name != but_by)

@@ -22,7 +22,8 @@ from aiohttp.web_response import StreamResponse
 
 from contracts.messages import Response
 from mockserver.engine.scenario_execution import DeferredResponse
-from mockserver.sandbox.sandboxes import EventReader, LiveResponse, Sandbox
+from mockserver.sandbox.live_events import EventReader, LiveResponse, server_sent_event
+from mockserver.sandbox.sandboxes import Sandbox
 
 if TYPE_CHECKING:
     from mockserver.scenarios.model import WireFault
@@ -265,11 +266,13 @@ async def _wait_for(end: asyncio.Event) -> None:
 async def _write_events(outgoing: StreamResponse, reader: EventReader) -> None:
     sandbox, changed = reader.sandbox, asyncio.Event()
     notify = _from_any_thread(changed)
-    sandbox.journal_listeners.add(notify)
+    told_by = (sandbox.journal_listeners, sandbox.clock_listeners)
+    for listeners in told_by:
+        listeners.add(notify)
     try:
         while not sandbox.is_dropped:
             changed.clear()
-            if events := reader.read():
+            if events := reader.read(datetime.now(UTC)):
                 await outgoing.write(events)
                 continue
             try:
@@ -277,8 +280,10 @@ async def _write_events(outgoing: StreamResponse, reader: EventReader) -> None:
                     await changed.wait()
             except TimeoutError:
                 await outgoing.write(HEARTBEAT)
+        await outgoing.write(server_sent_event("dropped", {}))
     finally:
-        sandbox.journal_listeners.discard(notify)
+        for listeners in told_by:
+            listeners.discard(notify)
 
 
 def _from_any_thread(event: asyncio.Event) -> Callable[[], object]:

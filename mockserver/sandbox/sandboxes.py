@@ -1,7 +1,6 @@
 """Isolated sandboxes: each has its own state, clock, journal, seed and settings. Main entry: `Sandboxes.use`.
 
-Settings are changed by JSON Merge Patch (RFC 7396). `EventReader` streams a journal as server-sent events (WHATWG HTML,
-section 9.2).
+Settings are changed by JSON Merge Patch (RFC 7396).
 """
 
 import re
@@ -11,9 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
-from contracts.messages import Response
 from contracts.syntax.json_text import MAX_BODY_DEPTH
 from contracts.syntax.text import merge_patch
 from mockserver.api.model import Api, ApiState
@@ -358,43 +354,3 @@ class Sandboxes:
             if wait > timedelta(0):
                 raise SandboxesFullError(wait)
             self.drop(idle.name)
-
-
-@dataclass(slots=True)
-class EventReader:
-    """Reads a sandbox's journal on as server-sent events: exchanges with numbers above `after`, and resets from now on.
-
-    Exchanges dropped meanwhile are skipped. `render` returns the JSON value of an exchange.
-    """
-
-    sandbox: Sandbox
-    after: int
-    render: Callable[[JournalEntry], Any]
-    reset_count: int = 0
-
-    def __post_init__(self) -> None:
-        self.reset_count = self.sandbox.reset_count
-
-    def read(self, most: int = 100) -> bytes:
-        """Return the next events, at most `most`, b"" when there are none yet."""
-        sandbox, reset = self.sandbox, b""
-        if self.reset_count != sandbox.reset_count:
-            self.reset_count, self.after = sandbox.reset_count, 0
-            reset = server_sent_event("reset", {"seed": sandbox.seed})
-        entries = list(sandbox.journal.after(self.after, most))
-        if entries:
-            self.after = entries[-1].n
-        return reset + b"".join(server_sent_event("exchange", self.render(entry), entry.n) for entry in entries)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveResponse(Response):
-    """A response whose body continues with the events of `reader`."""
-
-    reader: EventReader
-
-
-def server_sent_event(name: str, data: object, number: int | None = None) -> bytes:
-    """Return one server-sent event."""
-    head = b"" if number is None else b"id: %d\n" % number
-    return b"%sevent: %s\ndata: %s\n\n" % (head, name.encode(), orjson.dumps(data))

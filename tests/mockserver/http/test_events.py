@@ -119,7 +119,21 @@ def test_a_dropped_sandbox_ends_its_stream(client, listen):
     stream = listen()
     stream.chunk()
     client.control("DELETE")
+    assert stream.events(1) == [(None, "dropped", {})]
     assert stream.chunk() == b""
+
+
+def test_a_changed_clock_is_told(client, listen):
+    """A listener hears of a clock that was set or advanced; a reset, which restores it too, is told alone."""
+    stream = listen()
+    stream.chunk()
+    client.control("PUT", "clock", {"mode": "frozen", "now": "2026-05-01T00:00:00Z"})
+    assert stream.events(1) == [(None, "clock", {"now": "2026-05-01T00:00:00Z", "mode": "frozen", "factor": 1})]
+    client.control("POST", "clock/advance", {"by": "PT5M"})
+    assert stream.events(1)[0][2]["now"] == "2026-05-01T00:05:00Z"
+    client.control("POST", "reset", {"clock": {"mode": "scaled", "factor": 60}})
+    client.call("GET", BLOCKS)
+    assert [name for _, name, _ in stream.events(2)] == ["reset", "exchange"]
 
 
 def test_a_bad_number_is_refused(client):
