@@ -29,7 +29,7 @@ from contracts.bulk.model import (
     RecordAct,
     Resource,
 )
-from contracts.syntax.text import parse_iso_duration, pointer_of
+from contracts.syntax.text import parse_duration, pointer_of
 
 Json: TypeAlias = Mapping[str, Any]
 TestWord: TypeAlias = Literal["is", "not", "exists"]
@@ -133,7 +133,7 @@ def read_resource(name: str, data: Json, *, schema: str | None) -> Resource:
     extras = {word: value for word, value in data.items() if word.startswith("x-") and word != "x-source"}
     given = {word: value for word, value in data.items() if not word.startswith("x-") and word != "schema"}
     pairs: dict[str, Callable[[Any], Any]] = {
-        "consistency": lambda one: parse_iso_duration(one["within"]),
+        "consistency": lambda one: parse_duration(one["within"]),
         "has_counter": "counter".__eq__,
         "unique": lambda sets: tuple(map(tuple, sets)),
         "required": tuple,
@@ -194,7 +194,7 @@ def _read_job(data: Json, *, http: Mapping[str, str]) -> BulkJob:
     split = {name: word for word, name in results.items()} if isinstance(results, Mapping) else {}
     steps = dict(given.pop("steps", {}))
     step_test = steps.pop("failedIf", None)
-    lengths: dict[str, Callable[[Any], Any]] = dict.fromkeys(("every", "timeout", "keep"), parse_iso_duration)
+    lengths: dict[str, Callable[[Any], Any]] = dict.fromkeys(("every", "timeout", "keep"), parse_duration)
     return BulkJob(
         state_at=state["at"],
         words=state["map"],
@@ -211,7 +211,7 @@ def _read_job(data: Json, *, http: Mapping[str, str]) -> BulkJob:
             results=lambda one: tuple(split) or _words(one),
             outcomes=partial(_read_outcomes, http=http),
             active=lambda one: ActiveJobs(**one),
-            takes=lambda one: JobDuration(**_arguments(one, base=parse_iso_duration, per_item=parse_iso_duration)),
+            takes=lambda one: JobDuration(**_arguments(one, base=parse_duration, per_item=parse_duration)),
             **lengths,
         ),
     )
@@ -227,14 +227,14 @@ def read_quotas(data: Iterable[Json]) -> tuple[Quota, ...]:
 
 
 def _read_quotas(data: Iterable[Json]) -> tuple[Quota, ...]:
-    return tuple(Quota(**_arguments(one, per=parse_iso_duration)) for one in data)
+    return tuple(Quota(**_arguments(one, per=parse_duration)) for one in data)
 
 
 def _read_guard(data: Json) -> BulkGuard:
     retry, faults = data.get("retry", {}), data.get("faults", {})
     return BulkGuard(
         refuse=data.get("refuse", {}),
-        idempotency=Idempotency(**_arguments(data["idempotency"], keep=parse_iso_duration))
+        idempotency=Idempotency(**_arguments(data["idempotency"], keep=parse_duration))
         if "idempotency" in data
         else None,
         unprocessed=retry.get("unprocessed"),

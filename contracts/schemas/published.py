@@ -14,7 +14,16 @@ from contracts.errors import Fault
 from contracts.messages import ABSENT
 from contracts.schemas.schema_set import compiled
 from contracts.schemas.wording import keyword_check, type_words
-from contracts.syntax.text import did_you_mean, listed, look_up, pointer_of, short, type_name
+from contracts.syntax.text import (
+    DURATION_PATTERN,
+    did_you_mean,
+    duration_fault,
+    listed,
+    look_up,
+    pointer_of,
+    short,
+    type_name,
+)
 
 META_SCHEMA: Final = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
 FactsAndCures: TypeAlias = Iterable[tuple[str, str]]
@@ -125,6 +134,8 @@ def _const(broken: SchemaError) -> FactsAndCures:
 
 
 def _pattern(broken: SchemaError) -> FactsAndCures:
+    if broken.expected == DURATION_PATTERN:
+        return [duration_fault(broken.value)]
     return [(f"{short(broken.value)} has not the right form.", broken.cure or f"It must match {broken.expected}.")]
 
 

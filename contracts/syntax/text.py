@@ -1,4 +1,4 @@
-"""JSON Pointers and merge patches, ISO 8601 durations, renderings of values, closest names, words in patterns."""
+"""JSON Pointers and merge patches, durations, renderings of values, closest names, words in patterns."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -100,26 +100,50 @@ def _count(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-DURATION_NUMBER: Final = r"\d+(?:\.\d+)?"
-DURATION_PATTERN: Final = (
-    rf"^P(?=.)(?:(?P<weeks>{DURATION_NUMBER})W)?(?:(?P<days>{DURATION_NUMBER})D)?"
-    rf"(?:T(?=.)(?:(?P<hours>{DURATION_NUMBER})H)?(?:(?P<minutes>{DURATION_NUMBER})M)?(?:(?P<seconds>{DURATION_NUMBER})S)?)?$"
+_NUMBER: Final = r"\d+(?:[.,]\d+)?"
+DURATION_PATTERN: Final = (  # as schemas have it, where \d is a digit of ASCII
+    rf"^(?:P(?=.)(?:{_NUMBER}W)?(?:{_NUMBER}D)?(?:T(?=.)(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?"
+    rf"|(?=\d)(?:{_NUMBER}w)?(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?)$"
 )
-_COMPILED: Final = re.compile(DURATION_PATTERN, re.ASCII)
+DURATION_SAMPLES: Final = "90s, 1h30m, 300ms or PT5M"
+DURATION_UNITS: Final = {
+    "w": "weeks",
+    "d": "days",
+    "h": "hours",
+    "m": "minutes",
+    "s": "seconds",
+    "ms": "milliseconds",
+}
+_DURATION: Final = re.compile(DURATION_PATTERN, re.ASCII)
+_DURATION_PARTS: Final = re.compile(rf"({_NUMBER})(ms|[wdhms])", re.ASCII | re.IGNORECASE)
+_CALENDAR_DURATION: Final = re.compile(rf"P(?:{_NUMBER}[YM])+", re.ASCII)
 
 
-def parse_iso_duration(text: str) -> timedelta:
-    """Return the length of an ISO 8601 duration.
+def parse_duration(text: str) -> timedelta:
+    """Return the length of a duration: `90s`, `1h30m`, `300ms`, or in ISO 8601 `PT5M`.
 
-    Raises ValueError: no duration, one in years or months, or one over 999,999,999 days.
+    Raises ValueError, a fact and a cure: no duration, one in years or months, or one over 999,999,999 days.
     """
-    found = _COMPILED.match(text)
-    if found is None or text.endswith("\n"):
-        raise ValueError(f"{text!r} is not a duration such as PT5M or P7D")
+    shown = repr(clipped(text))
+    if _DURATION.match(text) is None or text.endswith("\n"):
+        if _CALENDAR_DURATION.match(text):
+            raise ValueError(f"{shown} has years or months, whose length is not fixed. Count in weeks or days.")
+        raise ValueError(f"{shown} is not a duration. Write it like {DURATION_SAMPLES}.")
+    parts = _DURATION_PARTS.findall(text)
     try:
-        return timedelta(**{unit: float(number) for unit, number in found.groupdict().items() if number})
+        return timedelta(**{DURATION_UNITS[unit.lower()]: float(number.replace(",", ".")) for number, unit in parts})
     except OverflowError:
-        raise ValueError(f"{text!r} is too long") from None
+        raise ValueError(f"{shown} is too long. Write a shorter one.") from None
+
+
+def duration_fault(text: str) -> tuple[str, str]:
+    """Return what is wrong with a text that is no duration, and the cure; two empty texts when it is one."""
+    try:
+        parse_duration(text)
+    except ValueError as error:
+        fact, _, cure = str(error).rpartition(". ")
+        return f"{fact}.", cure
+    return "", ""
 
 
 def format_duration(length: timedelta) -> str:

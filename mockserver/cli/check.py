@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import click
 
-from mockserver.cli.options import Command, RenamedOption, reading_of, reading_options
+from mockserver.cli.options import Command, Duration, RenamedOption, reading_of, reading_options
 from mockserver.cli.outputs import report_options, reporting, tell
 from mockserver.cli.target import (
     ASSUMPTIONS,
@@ -20,7 +20,6 @@ from mockserver.cli.target import (
     name_prefix,
     place_of,
     require_server,
-    seconds,
     target,
 )
 
@@ -79,7 +78,7 @@ class CheckRun:
 )
 @click.option(
     "--max-time",
-    callback=seconds,
+    type=Duration(),
     default="60s",
     show_default=True,
     help="Time limit, such as 90s or 5m; checks that did not fit are reported as not run.",

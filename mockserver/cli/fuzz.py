@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command, reading_of, reading_options
+from mockserver.cli.options import Command, Duration, reading_of, reading_options
 from mockserver.cli.outputs import RunSoFar, report_options, reporting, tell
 from mockserver.cli.self_test import require_no_self_test, run_self_tests, self_test
-from mockserver.cli.target import ASSUMPTIONS, api_of, assumptions_of, place_of, require_server, seconds, target
+from mockserver.cli.target import ASSUMPTIONS, api_of, assumptions_of, place_of, require_server, target
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract
@@ -39,7 +39,7 @@ FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 @reading_options
 @partial(target, needs_url=False)
 @click.option(
-    "--max-time", callback=seconds, default="10m", show_default=True, help="Time limit, such as 90s, 10m or 8h."
+    "--max-time", type=Duration(), default="10m", show_default=True, help="Time limit, such as 90s, 10m or 8h."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all generated data.")
 @click.option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command, clock, reading_of, reading_options
+from mockserver.cli.options import Command, Duration, clock, reading_of, reading_options
 
 if TYPE_CHECKING:
     from generators.reports.model import Report, Status
@@ -34,8 +34,7 @@ STATUS_TEXT: Final = {
 @click.option("--only", multiple=True, metavar="BUG", help="Only bugs whose name matches; * is a wildcard; repeatable.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
+    type=Duration(),
     help="Time limit of each run; default: ten times the run without a bug, plus ten seconds.",
 )
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit XML report.")

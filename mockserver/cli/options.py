@@ -3,6 +3,7 @@
 A former name (`RenamedOption`) still works, is not in `--help`, and prints a line on stderr.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import reduce
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Clock: TypeAlias = tuple[str, float]
+PLAIN_NUMBER: Final = re.compile(r"\d*\.?\d+(?:e\d{1,2})?", re.ASCII)
 MAX_CLOCK_FACTOR: Final = 86_400.0  # a day in a second
 
 
@@ -33,6 +35,33 @@ def clock(context: click.Context, parameter: click.Parameter, value: str) -> Clo
         says = f"'{value}' is not frozen, system, or xFACTOR with a factor up to {MAX_CLOCK_FACTOR:g}, such as x60."
         raise click.BadParameter(says, context, parameter)
     return "scaled", factor
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg] # generic from Click 8.4 on
+    """A duration such as `90s`, `1h30m` or `PT5M`, or a number of seconds; its value is in seconds.
+
+    It is more than zero, or at least `least`, and at most `most`.
+    """
+
+    name = "duration"
+
+    def __init__(self, *, least: float | None = None, most: float = float("inf")) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number of seconds. Fails when it is no duration, or out of bounds."""
+        from contracts.syntax.text import parse_duration
+
+        text = str(value)
+        try:
+            length = float(text) if PLAIN_NUMBER.fullmatch(text) else parse_duration(text).total_seconds()
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if length > self.most:
+            self.fail(f"'{value}' is more than {self.most:g} seconds.", param, ctx)
+        if length < (self.least or 0) or (self.least is None and not length):
+            self.fail(f"'{value}' is too short.", param, ctx)
+        return length
 
 
 def ref_map(context: click.Context, parameter: click.Parameter, words: tuple[str, ...]) -> dict[str, Path]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from mockserver.cli.options import RenamedOption
-from mockserver.cli.target import OUTPUT, seconds
+from mockserver.cli.options import Duration, RenamedOption
+from mockserver.cli.target import OUTPUT
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract
@@ -29,7 +29,7 @@ OPTIONS: Final = (
         help="Self-test: only bugs whose name matches; * is a wildcard; repeatable.",
     ),
     click.option(
-        "--healthy-time", callback=seconds, help="Self-test: time for the sandbox without bugs; default: --max-time."
+        "--healthy-time", type=Duration(), help="Self-test: time for the sandbox without bugs; default: --max-time."
     ),
     click.option(
         "--compare-schemathesis",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from mockserver.cli.options import MAX_REPAIRS, Command, clock, reading_of, reading_options, tell_repairs
+from mockserver.cli.options import MAX_REPAIRS, Command, Duration, clock, reading_of, reading_options, tell_repairs
 
 if TYPE_CHECKING:
     import asyncio
@@ -121,10 +121,9 @@ FILE = click.Path(path_type=Path)
 )
 @click.option(
     "--graceful-timeout",
-    type=click.FloatRange(0, 3600),
-    default=30.0,
+    type=Duration(least=0, most=3600),
+    default="30s",
     show_default=True,
-    metavar="SECONDS",
     help="Time to finish requests under way after SIGTERM or Ctrl-C; a second signal ends at once.",
 )
 @click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
-from mockserver.cli.options import tell_repairs
+from mockserver.cli.options import Duration, tell_repairs
 
 if TYPE_CHECKING:
     from socket import socket
@@ -21,21 +21,9 @@ if TYPE_CHECKING:
     from mockserver.api.model import Api
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-DURATION_UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 URL_PATTERN: Final = re.compile(r"https?://[^/?#\s]+")
 NAMED_CREDENTIALS: Final = re.compile(r"([a-z][a-z0-9-]*)=([^=].*)", re.DOTALL)
 SALT: Final = re.compile("[0-9a-z]{5}")
-DURATION_PATTERN: Final = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
-
-
-def seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    """Parse a duration, `90`, `90s`, `10m` or `1h`, to seconds."""
-    if value is None:
-        return None
-    found = DURATION_PATTERN.fullmatch(value)
-    if found is None or not float(found[1]):
-        raise click.BadParameter(f"'{value}' is not a duration such as 90s, 10m or 1h.", context, parameter)
-    return float(found[1]) * DURATION_UNITS[found[2]]
 
 
 def headers(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -220,7 +208,7 @@ OPTIONS: Final = (
         show_envvar=True,
         help="Control token of the server, if it is a Bulkproof sandbox.",
     ),
-    click.option("--timeout", callback=seconds, default="30s", show_default=True, help="Time limit of each response."),
+    click.option("--timeout", type=Duration(), default="30s", show_default=True, help="Time limit of each response."),
     click.option(
         "--rate",
         type=click.FloatRange(min=0, min_open=True),

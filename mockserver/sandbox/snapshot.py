@@ -19,7 +19,7 @@ from contracts.openapi.validation import validate_value
 from contracts.schemas.published import PublishedSchema
 from contracts.schemas.schema_set import SchemaSet
 from contracts.syntax.json_text import JsonFault, read_json
-from contracts.syntax.text import did_you_mean, escape, format_duration, listed, parse_iso_duration
+from contracts.syntax.text import did_you_mean, escape, format_duration, listed, parse_duration
 from mockserver.api.model import ApiState
 from mockserver.domain.clock_and_ids import IdSource, VirtualClock
 from mockserver.sandbox.api_snapshot import api_form, require_fit, restored_api
@@ -189,7 +189,7 @@ def _published() -> PublishedSchema:
 
 def _restored_clock(form: Mapping[str, Any], real: datetime) -> VirtualClock:
     try:
-        at, elapsed = instant_of(form["at"]), parse_iso_duration(form.get("elapsed", "PT0S"))
+        at, elapsed = instant_of(form["at"]), parse_duration(form.get("elapsed", "PT0S"))
         clock = VirtualClock(mode=form["mode"], at=at, real=real - elapsed, factor=form["factor"])
         now = clock.now(real)
     except (ValueError, OverflowError):

@@ -15,7 +15,7 @@ import orjson
 
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Absent
-from contracts.syntax.text import format_duration, parse_iso_duration, short, type_name, with_article
+from contracts.syntax.text import format_duration, parse_duration, short, type_name, with_article
 
 
 class SnapshotError(MisuseError):
@@ -60,7 +60,7 @@ def _duration_text(length: timedelta) -> str:
 
 
 def _duration(text: str) -> timedelta:
-    return -parse_iso_duration(text[1:]) if text.startswith("-") else parse_iso_duration(text)
+    return -parse_duration(text[1:]) if text.startswith("-") else parse_duration(text)
 
 
 def _base64(content: bytes) -> str:

@@ -22,7 +22,7 @@ from mockserver.scenarios.model import (
     as_test,
     as_text,
     as_text_test,
-    parse_duration,
+    scenario_duration,
 )
 
 Document = Mapping[str, Any]
@@ -128,7 +128,7 @@ def _item(document: Document) -> ItemEffect | None:
 
 
 def _job(document: Document) -> JobEffect:
-    lengths = {name: parse_duration(document[name]) for name in ("duration", "gone-after") if name in document}
+    lengths = {name: scenario_duration(document[name]) for name in ("duration", "gone-after") if name in document}
     return JobEffect(
         duration=lengths.get("duration"),
         never_ends=document.get("never-ends", False),
@@ -157,7 +157,7 @@ def _response(document: Document) -> ResponseEffect:
 def _delay(document: Document) -> Delay:
     said, on_clock = document["delay"], "on" in document
     if isinstance(said, str):
-        return Delay(kind="fixed", a=parse_duration(said) / timedelta(milliseconds=1), on_clock=on_clock)
+        return Delay(kind="fixed", a=scenario_duration(said) / timedelta(milliseconds=1), on_clock=on_clock)
     if "uniform" in said:
         bounds = said["uniform"]
         return Delay(kind="uniform", a=bounds["lower_ms"], b=bounds["upper_ms"], on_clock=on_clock)

@@ -1,6 +1,6 @@
 """Scenarios as frozen values: `Scenario`, its rules, their conditions (`RequestCondition`) and `Effects`.
 
-Regular expressions are those of Rust's `regex` crate, which match in linear time; durations are short forms such as
+Regular expressions are those of Rust's `regex` crate, which match in linear time; durations are texts such as
 `300ms`, or ISO 8601.
 """
 
@@ -20,7 +20,7 @@ from contracts.messages import ABSENT
 from contracts.schemas.equality import equal
 from contracts.schemas.patterns import TextPredicate, linear_regex
 from contracts.schemas.schema_set import compiled
-from contracts.syntax.text import parse_iso_duration
+from contracts.syntax.text import parse_duration
 from mockserver.domain.values import ItemEffect
 
 GLOB_EXPRESSIONS: Final = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -39,19 +39,12 @@ def glob(text: str) -> TextPredicate:
     )
 
 
-DURATION_UNITS: Final = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
-SHORT_DURATION: Final = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h)", re.ASCII)
 MAX_DURATION: Final = timedelta(days=36_525)  # a hundred years: far from the end of a sandbox's calendar
-DURATION_SAMPLES: Final = "300ms, 2s, 5m, 1h or PT5M"
 
 
-def parse_duration(text: str) -> timedelta:
+def scenario_duration(text: str) -> timedelta:
     """Return the duration that `text` states. Raises ValueError when it is none, or longer than a hundred years."""
-    short = SHORT_DURATION.fullmatch(text)
-    try:
-        length = timedelta(**{DURATION_UNITS[short[2]]: float(short[1])}) if short else parse_iso_duration(text)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is not a duration.") from None
+    length = parse_duration(text)
     if length > MAX_DURATION:
         raise ValueError(f"{text!r} is longer than a hundred years.")
     return length

@@ -16,18 +16,18 @@ from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import escape, listed, names_hint, pointer_of, short
 from mockserver.scenarios.building import BODY_SOURCES, ITEM_KINDS, JOB_WORDS, TENANT_WORDS, WIRE_FAULTS, bad_references
 from mockserver.scenarios.model import (
-    DURATION_SAMPLES,
     RequestCondition,
     Rule,
     Scenario,
     ValueTest,
     as_test,
     glob,
-    parse_duration,
+    scenario_duration,
 )
 
 CheckRule: TypeAlias = Mapping[str, Any]
 Mistake: TypeAlias = tuple[str, str, str]  # pointer inside the rule, fact, cure
+SHORTER: Final = "Write a shorter one."
 CONNECTION_HEADERS: Final = ("content-length", "transfer-encoding", "connection")
 RE2_CURE: Final = "Write it in RE2's syntax, without look-around and back-references."
 
@@ -83,8 +83,8 @@ def _lengths(rule: CheckRule) -> Iterator[Mistake]:
     """Refuse durations that cannot be read, and bounds in the wrong order."""
     then = rule["then"]
     for name in ("duration", "gone-after", "delay"):
-        if isinstance(then.get(name), str) and (fact := _error_of(parse_duration, then[name])):
-            yield f"/then/{name}", fact, f"Write it like {DURATION_SAMPLES}."
+        if isinstance(then.get(name), str) and (fact := _error_of(scenario_duration, then[name])):
+            yield f"/then/{name}", fact.removesuffix(f" {SHORTER}"), SHORTER
     delay = then.get("delay")
     bounds = delay.get("uniform") if isinstance(delay, Mapping) else None
     if bounds and bounds["lower_ms"] > bounds["upper_ms"]:

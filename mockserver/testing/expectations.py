@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal, Self, TypeAlias
 
-from contracts.syntax.text import format_duration
+from contracts.syntax.text import format_duration, parse_duration
 
 CommitPoint: TypeAlias = Literal["before-commit", "during-commit", "after-commit"]
 WireFault: TypeAlias = Literal[
@@ -17,7 +17,7 @@ ALL_ITEMS: Final = {"every": 1}
 class Expectation:
     """One rule, active from its first effect on; each further method replaces it, and its counts start again.
 
-    Durations are timedeltas, or texts such as `300ms`, `2s`, `PT5M`.
+    Durations are timedeltas, or texts such as `90s`, `1h30m`, `300ms`, `PT5M`.
     """
 
     def __init__(self, name: str, when: Mapping[str, Any], begin: Callable[[Mapping[str, Any]], object]) -> None:
@@ -111,9 +111,10 @@ class Expectation:
         """Send a share (0 to 1) of the body, then close the connection."""
         return self._then(**_given({"truncate": share, "at": at}))
 
-    def dribble(self, chunks: int, over: timedelta) -> Self:
+    def dribble(self, chunks: int, over: Duration) -> Self:
         """Send the body in chunks, spread over a time."""
-        return self._then(dribble={"chunks": chunks, "over_ms": round(over / timedelta(milliseconds=1))})
+        length = parse_duration(over) if isinstance(over, str) else over
+        return self._then(dribble={"chunks": chunks, "over_ms": round(length / timedelta(milliseconds=1))})
 
     def count(self, name: str) -> Self:
         """Increment a named counter."""

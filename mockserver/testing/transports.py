@@ -145,9 +145,10 @@ class ClockControl:
         """Set the clock to an instant; its mode is unchanged."""
         self._ask("PUT", body={"now": _instant(at)})
 
-    def advance(self, by: timedelta | None = None, **length: float) -> list[str]:
-        """Advance the clock by a timedelta or its parts such as `minutes=5`; return the events in between."""
-        return self._moved({"by": format_duration(timedelta(**length) if by is None else by)})
+    def advance(self, by: timedelta | str | None = None, **length: float) -> list[str]:
+        """Advance the clock by a timedelta, a text such as `1h30m`, or parts such as `minutes=5`; return the events."""
+        span = timedelta(**length) if by is None else by
+        return self._moved({"by": span if isinstance(span, str) else format_duration(span)})
 
     def to_next_event(self) -> list[str]:
         """Advance the clock until a job begins or ends."""

@@ -1,5 +1,7 @@
 """Pointers, durations, life cycles, media types, hints and the package's face."""
 
+import json
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -10,21 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import contracts
+import mockserver
 from contracts.bulk.jobs import FINAL_STATES, JOB_STATES, JOB_TRANSITIONS, is_legal_transition
 from contracts.messages import ABSENT
 from contracts.openapi.model import is_json
 from contracts.syntax.text import (
+    DURATION_PATTERN,
     closest,
     did_you_mean,
     format_duration,
     look_up,
     parse_digits,
-    parse_iso_duration,
+    parse_duration,
     pointer_of,
     short,
     step,
     tokens_of,
 )
+
+PATTERN = re.compile(r'"pattern": ("(?:[^"\\\\]|\\\\.)*\\\\d(?:[^"\\\\]|\\\\.)*")')
 
 
 @given(st.lists(st.text()))
@@ -51,7 +57,7 @@ def test_a_pointer_to_nothing_is_absent(pointer):
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=10**6)))
 def test_durations_are_read_as_written(length):
     """A length written by ISO 8601 is read back exactly."""
-    assert parse_iso_duration(format_duration(length)) == length
+    assert parse_duration(format_duration(length)) == length
 
 
 @pytest.mark.parametrize(
@@ -61,20 +67,60 @@ def test_durations_are_read_as_written(length):
         ("P7D", timedelta(days=7)),
         ("P1W2DT3H4M5.5S", timedelta(weeks=1, days=2, hours=3, minutes=4, seconds=5.5)),
         ("PT0.001S", timedelta(milliseconds=1)),
+        ("PT0,5S", timedelta(milliseconds=500)),
+        ("90s", timedelta(seconds=90)),
+        ("300ms", timedelta(milliseconds=300)),
+        ("1h30m", timedelta(minutes=90)),
+        ("1.5h", timedelta(minutes=90)),
+        ("1w2d3h4m5s6ms", timedelta(weeks=1, days=2, hours=3, minutes=4, seconds=5, milliseconds=6)),
+        ("0s", timedelta(0)),
     ],
 )
 def test_durations_mean_what_they_say(text, length):
     """Weeks, days, hours, minutes and seconds add up."""
-    assert parse_iso_duration(text) == length
+    assert parse_duration(text) == length
 
 
 @pytest.mark.parametrize(
-    "text", ["", "P", "PT", "P1Y", "P1M", "5M", "PT5m", "P1DT", "-PT1S", "PT5M\n", "P9999999999D", "PT٣S"]
+    "text",
+    [
+        *("", "P", "PT", "P1Y", "P1M", "5M", "PT5m", "P1DT", "-PT1S", "PT5M\n", "P9999999999D", "PT٣S", "9999999999d"),
+        *(
+            "5",
+            "90 s",
+            "30m1h",
+            "5s5s",
+            "1h30",
+            "5S",
+            "1e3s",
+            "5 minutes",
+            "٣s",
+            "5s\n",
+            "-5s",
+            ".5s",
+            "s",
+            "9" * 400 + "s",
+        ),
+    ],
 )
 def test_what_is_no_duration(text):
     """Years, months, signs, empty parts and other text are refused."""
-    with pytest.raises(ValueError, match=r"is not a duration|is too long"):
-        parse_iso_duration(text)
+    with pytest.raises(ValueError, match=r"is not a duration\. |is too long\. |has years or months"):
+        parse_duration(text)
+
+
+SCHEMAS = [
+    *(Path(contracts.__file__).parent.glob("x-*.schema.json")),
+    Path(mockserver.__file__).parent / "scenarios" / "scenario.schema.json",
+]
+
+
+def test_every_schema_takes_the_same_durations():
+    """What a document, a scenario and the command line take for a duration is one thing."""
+    patterns = [found for path in SCHEMAS for found in PATTERN.findall(path.read_text())]
+    durations = [json.loads(one) for one in patterns if "[.,]" in one or "P" in one]
+    assert len(durations) == 4
+    assert set(durations) == {DURATION_PATTERN}
 
 
 def test_final_states_are_absorbing():

@@ -229,10 +229,10 @@ def test_the_document_to_be_broken_is_sound(tmp_path):
         ),
         (
             f"{BULK}/job/every",
-            "5m",
+            "5 minutes",
             f"{BULK}/job/every",
-            '"5m" has not the right form.',
-            "A duration of fixed length in ISO 8601, such as PT5M or P7D.",
+            "'5 minutes' is not a duration.",
+            "Write it like 90s, 1h30m, 300ms or PT5M.",
         ),
         (
             "/paths/~1things/post/x-record",

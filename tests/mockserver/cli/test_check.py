@@ -5,6 +5,7 @@ import re
 from xml.etree import ElementTree as ET
 
 import pytest
+from click import BadParameter
 from click.testing import CliRunner
 
 from contracts.errors import MisuseError
@@ -12,7 +13,8 @@ from contracts.openapi.security import authorization_field
 from generators.check import run as run_module
 from generators.client.http import HttpClient
 from mockserver.cli import main
-from mockserver.cli.target import assumptions_of, credentials, seconds
+from mockserver.cli.options import Duration
+from mockserver.cli.target import assumptions_of, credentials
 
 BUG = {"scenarios": [{"name": "too-long", "rules": [{"then": {"bug": "overlong-accepted"}}]}]}
 ASSUMED_BUG = {"scenarios": [{"name": "blames", "rules": [{"then": {"bug": "neighbour-fails"}}]}]}
@@ -181,7 +183,7 @@ def test_without_schemathesis_its_cases_are_not_run(genero, monkeypatch):
         ),
         (("--url", "{url}", "--only", "atmic"), "Did you mean 'atomic'?"),
         (("--url", "{url}", "--only", "coverge"), "Did you mean 'coverage'?"),
-        (("--url", "{url}", "--max-time", "soon"), "'soon' is not a duration such as 90s, 10m or 1h."),
+        (("--url", "{url}", "--max-time", "soon"), "'soon' is not a duration. Write it like 90s, 1h30m, 300ms or PT5M."),
         (("--url", "{url}", "--name-prefix", "x"), "'x' is not 5 characters of 0-9 and a-z."),
         (("--url", "{url}", "--header", "x"), "'x' is not NAME: VALUE."),
         (("--url", "{url}", "--param", "x"), "'x' is not NAME=VALUE."),
@@ -211,7 +213,13 @@ def test_a_broken_contract_is_misuse(tmp_path):
 
 def test_how_lengths_and_credentials_are_written():
     """Lengths have a unit or are seconds; credentials are a pair, a token, or what is written."""
-    assert [seconds(None, None, text) for text in ("90", "90s", "1.5m", "2h")] == [90.0, 90.0, 90.0, 7200.0]
+    lengths = [
+        Duration().convert(text, None, None) for text in ("90", "90s", "1.5m", "2h", "1h30m", "PT5M", "300ms", ".5")
+    ]
+    assert lengths == [90.0, 90.0, 90.0, 7200.0, 5400.0, 300.0, 0.3, 0.5]
+    for text in ("0", "0s", "-1", "nan", "inf", "1h 30m"):
+        with pytest.raises(BadParameter):
+            Duration().convert(text, None, None)
     told = [authorization_field(text) for text in ("", "abc", "me:secret", "Digest abc")]
     assert told == ["", "Bearer abc", "Basic bWU6c2VjcmV0", "Digest abc"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.errors import ScenarioError
 from mockserver.scenarios.loading import load, load_file, load_text
-from mockserver.scenarios.model import parse_duration
+from mockserver.scenarios.model import scenario_duration
 
 SPEC = """
 name: second-record-fails
@@ -136,11 +136,11 @@ def test_files_that_cannot_be_read_are_faults(tmp_path):
 )
 def test_lengths_of_time_are_read_in_both_ways_of_writing(text, length):
     """Short forms and ISO 8601 mean the same lengths."""
-    assert parse_duration(text) == length
+    assert scenario_duration(text) == length
 
 
 @pytest.mark.parametrize("text", ["", "5", "2 s", "-2s", "P", "PT", "1e3s", "2s\n", "99999999999h"])
 def test_what_is_no_length_of_time_is_refused(text):
     """Anything else raises ValueError."""
     with pytest.raises(ValueError, match="is"):
-        parse_duration(text)
+        scenario_duration(text)
