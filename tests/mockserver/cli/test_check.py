@@ -183,7 +183,10 @@ def test_without_schemathesis_its_cases_are_not_run(genero, monkeypatch):
         ),
         (("--url", "{url}", "--only", "atmic"), "Did you mean 'atomic'?"),
         (("--url", "{url}", "--only", "coverge"), "Did you mean 'coverage'?"),
-        (("--url", "{url}", "--max-time", "soon"), "'soon' is not a duration. Write it like 90s, 1h30m, 300ms or PT5M."),
+        (
+            ("--url", "{url}", "--max-time", "soon"),
+            "'soon' is not a duration. Write it like 90s, 1h30m, 300ms or PT5M.",
+        ),
         (("--url", "{url}", "--name-prefix", "x"), "'x' is not 5 characters of 0-9 and a-z."),
         (("--url", "{url}", "--header", "x"), "'x' is not NAME: VALUE."),
         (("--url", "{url}", "--param", "x"), "'x' is not NAME=VALUE."),
