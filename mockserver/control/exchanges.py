@@ -63,10 +63,16 @@ def _line(control: ControlContext, entry: JournalEntry) -> dict[str, Any]:
         "method": entry.method,
         "path": entry.path if api is None else api.mount + entry.path,
         "status": entry.status,
+        "delivery": _delivery(entry),
         "tenant": entry.tenant,
         "client": entry.client,
         "rules": [] if entry.scenario_trace is None else list(entry.scenario_trace.rules),
     }
+
+
+def _delivery(entry: JournalEntry) -> dict[str, Any]:
+    fate, sent = entry.delivery
+    return {"fate": fate} if sent is None else {"fate": fate, "bytes": sent}
 
 
 def summary(control: ControlContext, entry: JournalEntry) -> dict[str, Any]:

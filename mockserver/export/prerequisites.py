@@ -173,6 +173,7 @@ def _notes(sandbox: Sandbox, steps: tuple[Step, ...], before: int) -> Iterator[s
         yield "The Authorization that was sent is hidden; set TOKEN to send a bearer token."
     if HIDDEN.encode() in steps[-1].body:
         yield f"Secrets in the body are hidden; put them where {HIDDEN} stands."
-    staged = steps[-1].entry.scenario_trace
-    if staged is not None and not staged.is_delivered:
-        yield f"Its reply was cut off on the wire ({staged.wire_fault})."
+    last = steps[-1].entry
+    if got := last.delivery.words:
+        fault = "" if last.scenario_trace is None else last.scenario_trace.wire_fault
+        yield f"What the client got: {got}{f' ({fault})' if fault else ''}."

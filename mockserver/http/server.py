@@ -6,11 +6,9 @@ sent at once is written there; every other response is sent by aiohttp's task of
 
 import asyncio
 import logging
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from email.utils import format_datetime
-from functools import lru_cache, partial
+from functools import partial
 from http import HTTPStatus
 from time import perf_counter
 from typing import Final, NamedTuple
@@ -21,11 +19,10 @@ from aiohttp.http_writer import HttpVersion11
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 from aiohttp.web_request import BaseRequest
-from aiohttp.web_response import REASON_PHRASES, StreamResponse
 from aiohttp.web_response import Response as AiohttpResponse
+from aiohttp.web_response import StreamResponse
 
 from contracts.messages import Headers, Response
-from mockserver import VERSION
 from mockserver.api.model import Refusal, problem
 from mockserver.control.access import is_loopback
 from mockserver.domain.slices import SlicedWork
@@ -33,25 +30,22 @@ from mockserver.engine.scenario_execution import DeferredResponse
 from mockserver.http.connections import GuardedConnection, GuardedServer, most_connections
 from mockserver.http.json_log import JsonLog
 from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS, arrived_body, read_body
+from mockserver.http.response_writing import outgoing_response, printable, response_fields, whole_message
 from mockserver.http.service import Destination, Service
-from mockserver.http.wire_faults import ClientConnection, deliver, stream
+from mockserver.http.wire_faults import GONE, ClientConnection, deliver, stream
+from mockserver.journal.journal import Receipt
 from mockserver.sandbox.live_events import LiveResponse
 
-SERVER_FIELD: Final = f"bulkproof/{VERSION}"
 MAX_LINE_BYTES: Final = 16 * 1024  # of a request line; On Key's batch reads carry a thousand ids in it
 MAX_FIELD_BYTES: Final = 16 * 1024
 MAX_FIELDS: Final = 128
 LINGER_SECONDS: Final = 3.0  # for a client that still sends what was refused, so that it can read why
-BODILESS_METHODS: Final = frozenset(("HEAD", "CONNECT"))
-BODILESS_STATUSES: Final = frozenset((204, 304, *range(100, 200)))
-FRAMING_FIELDS: Final = ("Content-Length", "Transfer-Encoding", "Connection")
 LOCAL_ONLY: Final = Refusal(
     status=HTTPStatus.FORBIDDEN,
     kind="forbidden",
     detail="The control API answers clients on its own machine only. Start the server with --control-token TOKEN to "
     "call it from elsewhere.",
 )
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 _log: Final = logging.getLogger("bulkproof")
 
 
@@ -113,13 +107,16 @@ class HttpServer(GuardedServer):
         served = protocol.take_served() if isinstance(protocol, ServerProtocol) else None
         if served is None:
             served = await self._serve(request)
-        place, played, at = served
+        place, played, at, receipt = served
         if isinstance(played.response, LiveResponse):
             return await self._stream(request, played.response, at)
         if played.response is not None and played.is_plain:
+            if isinstance(protocol, ServerProtocol):
+                protocol.watched = receipt
             return self._response_of(request, played.response, at)
         assert place is not None  # noqa: S101 - what is sent from nowhere is sent at once
-        return await self._deliver(request, place, played)
+        assert receipt is not None  # noqa: S101 - as above
+        return await self._deliver(request, place, played, receipt)
 
     async def _serve(self, request: BaseRequest) -> "Served":
         """Serve a request once its body has arrived, or without one where that is refused before."""
@@ -167,10 +164,13 @@ class HttpServer(GuardedServer):
         self, place: Destination, method: str, headers: Headers, body: bytes | Refusal, real: datetime
     ) -> "Served":
         started = 0.0 if self.json_log is None else perf_counter()
+        journal = place.sandbox.journal
+        last = journal.last
         played = self.service.play(place, method, headers, body, real)
         if self.json_log is not None:
             played = self.json_log.follow(place, method, headers, started, played)
-        return Served(place, played, real if isinstance(played.response, LiveResponse) else place.sandbox.now(real))
+        at = real if isinstance(played.response, LiveResponse) else place.sandbox.now(real)
+        return Served(place, played, at, Receipt.since(journal, last))
 
     def _refused(self, method: str, raw: str, headers: Headers, response: Response, real: datetime) -> "Served":
         """Return the response to a request that reaches no sandbox."""
@@ -178,11 +178,17 @@ class HttpServer(GuardedServer):
             self.json_log.refused(method, raw, headers, response)
         return Served(None, DeferredResponse(response=response), real)
 
-    async def _deliver(self, request: BaseRequest, place: Destination, played: DeferredResponse) -> StreamResponse:
+    async def _deliver(
+        self, request: BaseRequest, place: Destination, played: DeferredResponse, receipt: Receipt
+    ) -> StreamResponse:
         """Send a response with the delays and faults of its scenario."""
 
         def respond(response: Response) -> AiohttpResponse:
             return self._response_of(request, response, place.sandbox.now(datetime.now(UTC)))
+
+        def watch(receipt: Receipt) -> None:
+            if isinstance(protocol, ServerProtocol):
+                protocol.watched = receipt
 
         protocol = request.protocol
         gone = protocol.gone() if isinstance(protocol, ServerProtocol) else asyncio.Event()
@@ -193,6 +199,8 @@ class HttpServer(GuardedServer):
             ending=self.ending,
             respond=respond,
             turn=partial(self.service.turn, place),
+            receipt=receipt,
+            watch=watch,
         )
         return await deliver(connection, played)
 
@@ -200,28 +208,29 @@ class HttpServer(GuardedServer):
         """Send a streaming response until the client disconnects or the server stops."""
         protocol = request.protocol
         gone = protocol.gone() if isinstance(protocol, ServerProtocol) else asyncio.Event()
-        outgoing = StreamResponse(status=live.status, headers=_fields(live, at))
+        outgoing = StreamResponse(status=live.status, headers=response_fields(live, at))
         return await stream(request, live, outgoing, gone, self.ending)
 
     def _response_of(self, request: BaseRequest, response: Response, at: datetime) -> AiohttpResponse:
-        outgoing = _response(response, at)
+        outgoing = outgoing_response(response, at)
         if self.closing or not request.content.is_eof() or request.content.exception() is not None:
             outgoing.force_close()
         return outgoing
 
 
 class Served(NamedTuple):
-    """A request that was served: where, None for nowhere, and the time of its response."""
+    """A request that was served: where, None for nowhere, the time of its response, and who is told of its sending."""
 
     place: Destination | None
     played: DeferredResponse
     at: datetime
+    receipt: Receipt | None = None
 
 
 class ServerProtocol(GuardedConnection):
     """A connection that answers malformed requests with problem documents (RFC 9457), and does not log them."""
 
-    __slots__ = ("_gone", "_served", "_server")
+    __slots__ = ("_gone", "_served", "_server", "watched")
 
     def __init__(self, server: HttpServer) -> None:
         super().__init__(
@@ -236,6 +245,7 @@ class ServerProtocol(GuardedConnection):
         )
         self._server = server
         self._served: Served | None = None
+        self.watched: Receipt | None = None  # of the response that is being sent
 
     def take_served(self) -> Served | None:
         """Return the request that was served already and now is to be answered, None when there is none."""
@@ -253,6 +263,8 @@ class ServerProtocol(GuardedConnection):
         """Set `gone`, and drop a request that has not been started."""
         if hasattr(self, "_gone"):
             self._gone.set()
+        if self._served is not None and self._served.receipt is not None:
+            self._served.receipt.tell(GONE)
         if self._messages and self._current_request is None and self._task_handler is not None:
             self._task_handler.cancel()  # it would take the request up without a connection, which aiohttp cannot
         super().connection_lost(exc)
@@ -301,8 +313,11 @@ class ServerProtocol(GuardedConnection):
         ):
             return False
         self._served = served = self._server.serve_arrived(message, content)
-        sent, transport = None if served is None else _message(message.method, served), self.transport
-        if served is None or sent is None or self._parser is None or transport is None or transport.is_closing():
+        response = None if served is None or not served.played.is_plain else served.played.response
+        if served is None or response is None or isinstance(response, LiveResponse) or self._parser is None:
+            return False
+        sent, transport = whole_message(message.method, response, served.at), self.transport
+        if sent is None or transport is None or transport.is_closing():
             return False
         self._served = None
         self._messages.popleft()
@@ -311,6 +326,16 @@ class ServerProtocol(GuardedConnection):
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         transport.write(sent)
         return True
+
+    async def finish_response(
+        self, request: BaseRequest, resp: StreamResponse, start_time: float | None
+    ) -> tuple[StreamResponse, bool]:
+        """Send a response; the journal is told when the client had gone before all of it was sent."""
+        outgoing, is_lost = await super().finish_response(request, resp, start_time)
+        if is_lost and self.watched is not None:
+            self.watched.tell(GONE)
+        self.watched = None
+        return outgoing, is_lost
 
     def handle_error(
         self,
@@ -327,7 +352,7 @@ class ServerProtocol(GuardedConnection):
             _log.error("Internal error while handling a request", exc_info=exc)
         if self._server.json_log is not None:
             self._server.json_log.unreadable(status)
-        outgoing = _response(problem(_unreadable(status, exc)), datetime.now(UTC))
+        outgoing = outgoing_response(problem(_unreadable(status, exc)), datetime.now(UTC))
         outgoing.force_close()
         return outgoing
 
@@ -338,7 +363,7 @@ def _unreadable(status: int, exc: BaseException | None) -> Refusal:
         return Refusal(status=HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, kind="too-big", detail=detail)
     if status == HTTPStatus.BAD_REQUEST:
         why = str(getattr(exc, "message", "") or exc or "").partition("\n")[0].strip(" :.")
-        detail = f"The request is no valid HTTP: {_printable(why[:200]) or 'it cannot be read'}."
+        detail = f"The request is no valid HTTP: {printable(why[:200]) or 'it cannot be read'}."
         return Refusal(status=status, kind="malformed", detail=detail)
     return Refusal(status=status, kind="fault", detail="Internal error of Bulkproof; see the server's log.")
 
@@ -354,47 +379,3 @@ def _text(value: str) -> str:
     except UnicodeEncodeError:
         return value.encode("utf-8", "surrogateescape").decode("latin-1")
     return value
-
-
-def _response(response: Response, at: datetime) -> AiohttpResponse:
-    return AiohttpResponse(status=response.status, headers=_fields(response, at), body=response.body)
-
-
-def _fields(response: Response, at: datetime) -> list[tuple[str, str]]:
-    return [
-        *(
-            (name, value if value.isprintable() else _printable(value))
-            for name, value in response.headers.pairs
-            if name.isprintable()
-        ),
-        ("Date", _http_date(int(at.timestamp()))),
-        ("Server", SERVER_FIELD),
-    ]
-
-
-def _message(method: str, served: Served) -> bytes | None:
-    """Return the bytes of a response that is sent whole and at once, as aiohttp writes them; None for others."""
-    response = served.played.response
-    if response is None or not served.played.is_plain or isinstance(response, LiveResponse):
-        return None
-    headers, body = response.headers, response.body
-    plain = method not in BODILESS_METHODS and response.status not in BODILESS_STATUSES
-    if not plain or any(name in headers for name in FRAMING_FIELDS) or (body and "Content-Type" not in headers):
-        return None
-    lines = [f"{name}: {value}\r\n" for name, value in _fields(response, served.at)]
-    text = f"{_status_line(response.status)}{''.join(lines)}Content-Length: {len(body)}\r\n\r\n"
-    return text.encode() + body
-
-
-@lru_cache(maxsize=128)
-def _status_line(status: int) -> str:
-    return f"HTTP/1.1 {status} {REASON_PHRASES.get(status, '')}\r\n"
-
-
-def _printable(value: str) -> str:
-    return _CONTROLS.sub(" ", value).encode("utf-8", "replace").decode()
-
-
-@lru_cache(maxsize=16)
-def _http_date(seconds: int) -> str:
-    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)

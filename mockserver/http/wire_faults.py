@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
@@ -21,7 +21,9 @@ from aiohttp.web_response import Response as AiohttpResponse
 from aiohttp.web_response import StreamResponse
 
 from contracts.messages import Response
-from mockserver.engine.scenario_execution import DeferredResponse
+from mockserver.engine.scenario_execution import Continuation, DeferredResponse
+from mockserver.journal.delivery import Delivery
+from mockserver.journal.journal import Receipt
 from mockserver.sandbox.live_events import EventReader, LiveResponse, server_sent_event
 from mockserver.sandbox.sandboxes import Sandbox
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 Respond: TypeAlias = Callable[[Response], AiohttpResponse]
 GARBAGE_BYTES: Final = 64  # bytes
+GONE: Final = Delivery("client-gone", None)
+WAITING: Final = Delivery("waiting")
 LINGER_RESET: Final = struct.pack("ii", 1, 0)  # closing sends a reset, and nothing that is still to be sent
 
 
@@ -38,11 +42,19 @@ class SandboxResetError(Exception):
     """The sandbox was reset or dropped while a request waited for its clock."""
 
 
+@dataclass(slots=True)
+class SentBytes:
+    """How many bytes of a body have been sent."""
+
+    sent: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConnection:
     """The connection of a response. `gone` is set when the client disconnects, `ending` when the server stops.
 
-    `turn` waits for the sandbox's other calls that run in slices.
+    `turn` waits for the sandbox's other calls that run in slices. `receipt` tells the journal what became of it, and
+    `watch` gets that of a response that is still to be sent.
     """
 
     request: BaseRequest
@@ -51,6 +63,9 @@ class ClientConnection:
     ending: asyncio.Event
     respond: Respond
     turn: Callable[[], AbstractAsyncContextManager[None]]
+    receipt: Receipt
+    watch: Callable[[Receipt], None]
+    progress: SentBytes = field(default_factory=SentBytes)
 
     @property
     def limit(self) -> float:
@@ -64,21 +79,40 @@ class ClientConnection:
 
 
 async def deliver(connection: ClientConnection, played: DeferredResponse) -> StreamResponse:
-    """Send a response with its scenario's delay and fault, then run the rest of the request."""
+    """Send a response with its scenario's delay and fault, then run the rest of the request.
+
+    The journal is told what the client gets: nothing while it waits, in the end what the scenario made of it, unless
+    the client had gone.
+    """
+    receipt, planned = connection.receipt, connection.receipt.planned
+    receipt.tell(WAITING)
     try:
         await _delay(connection, played)
     except SandboxResetError:
         return _close(connection)
     if played.wire_fault is None:
         async with connection.turn():
-            return connection.respond(played.complete(connection.now()))
-    response = played.response
-    assert response is not None  # noqa: S101 - what is cut is known before
-    outgoing = await FAULTS.get(played.wire_fault.kind, _dribble)(connection, response, played.wire_fault)
+            response, late = _carried_out(connection, played.complete)
+        receipt.tell(planned)
+        connection.watch(late if late.n else receipt)
+        return connection.respond(response)
+    cut = played.response
+    assert cut is not None  # noqa: S101 - what is cut is known before
+    outgoing = await FAULTS.get(played.wire_fault.kind, _dribble)(connection, cut, played.wire_fault)
+    is_lost = connection.gone.is_set() and connection.progress.sent < len(cut.body)
     if played.continuation is not None:
         async with connection.turn():
-            played.continuation(connection.now())
+            _, receipt = _carried_out(connection, played.continuation)
+        planned = receipt.planned
+    receipt.tell(Delivery("client-gone", connection.progress.sent) if is_lost else planned)
     return outgoing
+
+
+def _carried_out(connection: ClientConnection, rest: Continuation) -> tuple[Response, Receipt]:
+    """Carry out the rest of a request; return its response, and the receipt of what was recorded meanwhile."""
+    journal = connection.sandbox.journal
+    last = journal.last
+    return rest(connection.now()), Receipt.since(journal, last)
 
 
 async def _delay(connection: ClientConnection, played: DeferredResponse) -> None:
@@ -208,6 +242,7 @@ async def _dribble(connection: ClientConnection, response: Response, cut: "WireF
         for piece in _pieces(response.body, cut.chunks):
             await _wait(cut.duration.total_seconds() / cut.chunks, connection.ending, connection.gone)
             await outgoing.write(piece)
+            connection.progress.sent += len(piece)
     except ConnectionError:
         return _close(connection)
     return outgoing

@@ -5,7 +5,7 @@ What is kept of each message is in `mockserver.journal.stored_messages`.
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from itertools import islice
@@ -17,6 +17,7 @@ from mockserver.api.model import RequestContext
 from mockserver.bulk.outcome_rendering import message_of
 from mockserver.domain.columns import outcome_keys, result_words
 from mockserver.domain.values import Outcome
+from mockserver.journal.delivery import Delivery, planned_delivery
 from mockserver.journal.exchange_summary import DeferredSummary, ExchangeSummary, summarise
 from mockserver.journal.stored_messages import (
     MAX_WHOLE_BODY_BYTES,
@@ -87,6 +88,7 @@ def results_of(outcomes: Sequence[Outcome]) -> ItemResults:
 
 DEFAULT_MAX_EXCHANGES: Final = 10_000
 DEFAULT_MAX_BYTES: Final = 32 * 1024 * 1024
+MAX_CHANGED: Final = 1000  # numbers of changed exchanges that are kept for who reads the journal live
 ENTRY_BYTES: Final = 800  # what an entry takes beside its texts, measured with tracemalloc
 SCENARIO_TRACE_BYTES: Final = 400  # what a scenario did
 RESULT_BYTES: Final = 72  # what an item's key takes, measured the same way
@@ -110,7 +112,7 @@ class ScenarioTrace(NamedTuple):
 
     @property
     def is_delivered(self) -> bool:
-        """Tell whether the whole response was sent."""
+        """Tell whether the scenario let the whole response be sent."""
         return self.wire_fault in {"", "dribble"}
 
 
@@ -119,7 +121,8 @@ class JournalEntry:
     """One recorded exchange; `n` counts from 1 and is not reused until a reset.
 
     `path` is relative to the API's mount. `violations` are the request's, and those of a response that was not sent.
-    `recorded_facts` is the summary that the laws of client conduct need, or what it is computed from.
+    `recorded_facts` is the summary that the laws of client conduct need, or what it is computed from. `told_delivery`
+    is what became of the response, None when all of it was sent.
     """
 
     n: int
@@ -139,6 +142,12 @@ class JournalEntry:
     response: StoredMessage
     scenario_trace: ScenarioTrace | None = None
     recorded_facts: ExchangeSummary | DeferredSummary | None = None
+    told_delivery: Delivery | None = None
+
+    @property
+    def delivery(self) -> Delivery:
+        """Return what became of the response."""
+        return self.told_delivery or Delivery("sent", self.response.size)
 
     @property
     def summary(self) -> ExchangeSummary | None:
@@ -172,7 +181,8 @@ class Journal:
     """The exchanges of one sandbox, oldest first.
 
     `tell` is called with each new entry, each of `listeners` without argument, `on_bytes` with the size of what was
-    recorded. What is long is stored in `spool`.
+    recorded. What is long is stored in `spool`. `changed` has the numbers of the last entries that were changed after
+    they had been recorded, of `changes` in all.
     """
 
     __slots__ = (
@@ -182,6 +192,8 @@ class Journal:
         "_spool",
         "_tell",
         "bytes",
+        "changed",
+        "changes",
         "last",
         "max_bytes",
         "max_exchanges",
@@ -203,6 +215,8 @@ class Journal:
         self.max_exchanges, self.max_bytes = exchanges, max_bytes
         self.bytes = 0
         self.last = 0
+        self.changes = 0
+        self.changed: deque[int] = deque(maxlen=MAX_CHANGED)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -221,6 +235,16 @@ class Journal:
         self._tell(entry)
         if self._listeners:
             notify_all(self._listeners)
+
+    def deliver(self, n: int, delivery: Delivery | None) -> None:
+        """Say what became of the response of exchange `n`, None when all of it was sent; one dropped is passed over."""
+        entry = self.get(n)
+        if entry is None or entry.told_delivery == delivery:
+            return
+        self._entries[n - self._entries[0].n] = replace(entry, told_delivery=delivery)
+        self.changed.append(n)
+        self.changes += 1
+        notify_all(self._listeners)
 
     def set_limits(self, *, exchanges: int, max_bytes: int) -> None:
         """Set the limits, and drop the oldest exchanges beyond them."""
@@ -259,6 +283,28 @@ class Journal:
         return before - self.bytes
 
 
+class Receipt(NamedTuple):
+    """Tells a journal what becomes of a response: that of its exchange `n`, 0 where none was recorded."""
+
+    journal: Journal
+    n: int
+
+    @classmethod
+    def since(cls, journal: Journal, last: int) -> "Receipt":
+        """Return the receipt of what was recorded since the last exchange was number `last`."""
+        return cls(journal, journal.last if journal.last != last else 0)
+
+    @property
+    def planned(self) -> Delivery | None:
+        """Return what a scenario makes of the response, None when it is sent whole."""
+        entry = self.journal.get(self.n)
+        return None if entry is None else entry.told_delivery
+
+    def tell(self, delivery: Delivery | None) -> None:
+        """Say what became of the response, None when all of it was sent."""
+        self.journal.deliver(self.n, delivery)
+
+
 def _entry(n: int, context: RequestContext, response: Response, spool: Spool) -> JournalEntry:
     request, results = context.request, results_of(context.outcomes)
     again = _is_read_again(context, response)
@@ -281,7 +327,13 @@ def _entry(n: int, context: RequestContext, response: Response, spool: Spool) ->
         response=stored_message(response.headers, response.body, spool),
         scenario_trace=staged,
         recorded_facts=summarise(context, response, delivered=staged is None or staged.is_delivered, whole=again),
+        told_delivery=None if staged is None else _planned(context.decision, response),
     )
+
+
+def _planned(decision: "Decision | None", response: Response) -> Delivery | None:
+    fault = None if decision is None else decision.effects.wire_fault
+    return None if fault is None else planned_delivery(fault.kind, int(len(response.body) * fault.fraction))
 
 
 def _scenario_trace(decision: "Decision | None", bugs: Sequence[str]) -> ScenarioTrace:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar, overload
 import orjson
 
 from contracts.syntax.text import clipped, names_hint
+from mockserver.journal.delivery import Delivery
 from mockserver.testing.transports import Transport, ask
 from mockserver.verdicts.verdict import with_current_names
 
@@ -22,7 +23,8 @@ class Exchange:
     """One request with its response, from the journal; members that the journal's list lacks are fetched on access.
 
     `done`, `failed` and `not_run` count the items, `violations` those of the contract in request and response; `rules`
-    names the scenarios that decided and, as `bug:NAME`, the planted bugs that changed the response.
+    names the scenarios that decided and, as `bug:NAME`, the planted bugs that changed the response. `status` is that of
+    the response as it was meant, `delivery` what the client got of it.
     """
 
     n: int
@@ -39,6 +41,7 @@ class Exchange:
     not_run: int
     violations: int
     rules: tuple[str, ...]
+    delivery: Delivery
     _transport: Transport = field(repr=False, compare=False)
     _sandbox: str = field(repr=False, compare=False)
 
@@ -79,7 +82,9 @@ class Exchange:
         counts = {"done": self.done, "failed": self.failed, "not run": self.not_run}
         items = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
         rules = f"  [{', '.join(self.rules)}]" if self.rules else ""
-        return f"#{self.n} {self.method} {self.path} -> {self.status}{f'  ({items})' if items else ''}{rules}"
+        got = self.delivery.words
+        answer = f"{got} (meant: {self.status})" if got else str(self.status)
+        return f"#{self.n} {self.method} {self.path} -> {answer}{f'  ({items})' if items else ''}{rules}"
 
     def __str__(self) -> str:
         details = self.details
@@ -145,6 +150,7 @@ def _exchange(transport: Transport, sandbox: str, body: dict[str, Any]) -> Excha
         failed=outcomes["failed"],
         not_run=outcomes["notRun"],
         rules=tuple(body["rules"]),
+        delivery=Delivery(body["delivery"]["fate"], body["delivery"].get("bytes")),
         _transport=transport,
         _sandbox=sandbox,
     )

@@ -66,7 +66,7 @@ class ObservedExchange:
     @property
     def delivered(self) -> bool:
         """Whether the whole response was sent."""
-        return self.entry.scenario_trace is None or self.entry.scenario_trace.is_delivered
+        return self.entry.delivery.is_whole
 
     @property
     def succeeded(self) -> bool:

@@ -136,6 +136,24 @@ def test_a_changed_clock_is_told(client, listen):
     assert [name for _, name, _ in stream.events(2)] == ["reset", "exchange"]
 
 
+def test_what_became_of_an_answer_is_told_later(client, listen):
+    """An exchange is told as it is recorded, and again once its answer was sent."""
+    rule = {"when": {"method": "GET"}, "then": {"delay": "5m", "on": "clock"}}
+    client.control("PUT", "scenarios", {"scenarios": [{"name": "slow", "rules": [rule]}]})
+    stream = listen()
+    stream.chunk()
+    with socket.create_connection(("127.0.0.1", client.running.port), timeout=HANGS) as line:
+        line.sendall(f"GET /@{client.sandbox}{BLOCKS} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        told = stream.events(1)
+        client.control("POST", "clock/advance", {"by": "PT5M"})
+        assert line.recv(12) == b"HTTP/1.1 200"
+    told += [one for one in stream.events(2) if one[1] != "clock"]
+    assert [(name, one["n"], one["delivery"]["fate"]) for _, name, one in told] == [
+        ("exchange", 1, "waiting"),
+        ("update", 1, "sent"),
+    ]
+
+
 def test_a_bad_number_is_refused(client):
     """What is no number of an exchange is said to be none."""
     reply = client.control("GET", "events", headers={"Last-Event-ID": "many"})

@@ -310,6 +310,96 @@ def test_a_stalled_client_holds_no_other_call_up(onkey):
     waits(lambda: onkey.running.server.active_requests == 0)
 
 
+FATES = {
+    "EMPTY_RESPONSE": "closed",
+    "MALFORMED_RESPONSE_CHUNK": "garbled",
+    "RANDOM_DATA_THEN_CLOSE": "garbled",
+    "CONNECTION_RESET_BY_PEER": "reset",
+}
+
+
+def delivery(client, n=1):
+    """Return what the journal says that the client got."""
+    return client.control("GET", f"exchanges/{n}").data["delivery"]
+
+
+@pytest.mark.parametrize("at", POINTS)
+@pytest.mark.parametrize(("fault", "fate"), FATES.items())
+def test_the_journal_says_what_a_fault_made_of_the_answer(onkey, fault, fate, at):
+    """The status is what was meant; beside it stands what came, wherever the commit was."""
+    play(onkey, {"fault": fault, "at": at})
+    with asking(onkey, BATCH, FIVE) as line:
+        delivered(line)
+    assert onkey.control("GET", "exchanges/1").data["status"] == 200
+    assert delivery(onkey) == {"fate": fate, "bytes": 0}
+
+
+def test_the_journal_says_how_much_was_sent(onkey):
+    """Of an answer that was cut off, and of one that came whole."""
+    play(onkey, {"truncate": 0.25})
+    with asking(onkey, BATCH, FIVE) as line:
+        body = delivered(line)[1].partition(HEAD_END)[2]
+    assert delivery(onkey) == {"fate": "cut", "bytes": len(body)}
+    answer = onkey.call("GET", TRADES)
+    assert delivery(onkey, 2) == {"fate": "sent", "bytes": len(answer.body)}
+
+
+def test_a_time_out_is_told_as_what_it_is(onkey, pauses):
+    """The server closed the connection at last."""
+    play(onkey, {"timeout": True})
+    with asking(onkey, BATCH, FIVE) as line:
+        delivered(line)
+    assert delivery(onkey) == {"fate": "closed", "bytes": 0}
+    assert pauses
+
+
+@pytest.mark.parametrize("then", [{"timeout": True}, {"delay": "5m", "on": "clock"}, {"delay": "50m"}])
+def test_a_client_that_gives_up_is_told(onkey, then):
+    """Nothing came as long as the client waited, and nothing came in the end."""
+    onkey.control("PATCH", "settings", {"limits": {"timeoutSeconds": 3600}})
+    play(onkey, then)
+    with asking(onkey, BATCH, FIVE):
+        waits(lambda: onkey.running.server.active_requests == 1)
+        assert delivery(onkey) == {"fate": "waiting", "bytes": 0}
+    waits(lambda: delivery(onkey)["fate"] == "client-gone")
+
+
+@pytest.mark.parametrize("at", POINTS)
+def test_a_delayed_answer_is_told_once_it_was_sent(onkey, at):
+    """It waits where it is recorded already, and has come after the delay."""
+    play(onkey, {"delay": "5m", "on": "clock", "at": at})
+    with asking(onkey, BATCH, FIVE) as line:
+        waits(lambda: len(sandbox_of(onkey).clock_listeners) == 1)
+        if at == "after-commit":
+            assert delivery(onkey)["fate"] == "waiting"
+        onkey.control("POST", "clock/advance", {"by": "PT5M"})
+        delivered(line, whole=True)
+    assert delivery(onkey)["fate"] == "sent"
+
+
+@pytest.mark.parametrize("at", POINTS)
+def test_a_dribble_that_nobody_reads_to_its_end_is_told(onkey, held, at):
+    """The journal says how much came before the client had gone."""
+    play(onkey, {"dribble": {"chunks": 4, "over_ms": 400}, "at": at})
+    with asking(onkey, BATCH, FIVE) as line:
+        until_head(line)
+        held.release()
+        first = line.recv(65536)
+    waits(lambda: sandbox_of(onkey).journal.last or held.release())
+    waits(lambda: held.release() or delivery(onkey)["fate"] == "client-gone")
+    assert delivery(onkey)["bytes"] >= len(first)
+
+
+def test_a_client_that_gave_up_on_a_large_batch_is_told(onkey):
+    """No scenario is needed: who hangs up while the batch is carried out gets nothing."""
+    many = [{"userObjectId": f"r{n}", "properties": {"code": f"C{n}", "description": "D" * 90}} for n in range(1000)]
+    with asking(onkey, BATCH, many):
+        pass
+    waits(lambda: sandbox_of(onkey).journal.last == 1)
+    waits(lambda: delivery(onkey) == {"fate": "client-gone"})
+    assert stored(onkey) == 1000
+
+
 def sandbox_of(client):
     return client.running.service.sandboxes.use(client.sandbox, datetime.now(UTC))
 
