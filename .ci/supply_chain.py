@@ -22,8 +22,8 @@ REFUSED = "GNU General Public;GNU Affero;GPL-2;GPL-3;AGPL"
 UNREACHED = ("requests.exceptions.", "Could not connect", "Connection timed out", "ConnectionError")
 HEAD = """# Licences
 
-Bulkproof is Apache-2.0. These are the licences of all that `pip install 'bulkproof[campaign,scale]'`
-installs beside it, as the packages themselves say; nothing of it is part of Bulkproof's own files.
+Bulkproof is Apache-2.0. These are the licences of all that is installed beside it
+with its extras `campaign` and `scale`, as the packages themselves say; nothing of it is part of Bulkproof's own files.
 The dashboard has one file of others: htm with Preact, `mockserver/dashboard/static/vendor`, Apache-2.0 and MIT.
 Python before 3.12 needs `importlib_metadata` and `zipp`; Windows does without `uvloop`.
 Written by `python .ci/supply_chain.py --write`.

@@ -118,7 +118,7 @@ def dask_setup(worker: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-INSTALL_HINT: Final = "pip install 'bulkproof[scale]'"
+INSTALL_HINT: Final = "install bulkproof[scale]"
 EVENT_POLL_INTERVAL: Final = 0.2  # seconds between two checks for finished shards
 END_TIMEOUT: Final = 8.0  # seconds to end by itself after the time limit
 CONNECT_TIMEOUT: Final = 10.0  # seconds to reach a scheduler, and for it to have a worker

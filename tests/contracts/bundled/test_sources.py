@@ -1,18 +1,12 @@
 """`x-source` of the bundled contracts: true to what the vendors' pages say, and told in `SOURCES.md`."""
 
-import importlib.util
 import json
 import re
-from pathlib import Path
 
 import pytest
+from writers import sources
 
 from contracts.openapi.loading import BUNDLED, bundled_path, load, load_bundled
-
-ROOT = Path(__file__).parents[3]
-_spec = importlib.util.spec_from_file_location("write_sources", ROOT / "docs" / "write_sources.py")
-write_sources = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(write_sources)
 
 FACTS = {  # places of a contract, and who says what is there
     "genero": {
@@ -97,7 +91,7 @@ def reference(contract, place):
 @pytest.mark.parametrize("api", BUNDLED)
 def test_the_sources_are_current(api):
     """`SOURCES.md` is what its writer makes of the contract."""
-    assert bundled_path(api).with_name("SOURCES.md").read_text("utf-8") == write_sources.page(api)
+    assert bundled_path(api).with_name("SOURCES.md").read_text("utf-8") == sources.page(api)
 
 
 @pytest.mark.parametrize("api", BUNDLED)
@@ -151,7 +145,7 @@ def test_every_contradiction_of_the_pages_is_told(api, count):
     """The places where a vendor's page contradicts itself are facts of the document, in a table of their own."""
     facts = load_bundled(api).provenance.facts
     assert len([one for one in facts if one.says == "contradicted" and one.note and one.page]) == count
-    part = write_sources.page(api).partition("## Where the pages contradict themselves")[2]
+    part = sources.page(api).partition("## Where the pages contradict themselves")[2]
     assert part.count("| contradicted (") == count
 
 

@@ -1,16 +1,17 @@
 """The pages about scenarios: none is missing, none is stale."""
 
-import runpy
 from pathlib import Path
+
+from writers import scenarios
 
 from mockserver.scenarios.loading import bundled_names, schema
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = runpy.run_path(str(DOCS / "write_scenarios.py"))["pages"]()
+PAGES = scenarios.pages()
 
 
 def test_the_pages_are_what_the_data_says():
-    """Run `python docs/write_scenarios.py` when this fails."""
+    """Run `python docs/write.py` when this fails."""
     stale = [path for path, text in PAGES.items() if not (DOCS / path).is_file() or (DOCS / path).read_text() != text]
     assert stale == []
 

@@ -1,26 +1,14 @@
-"""Write `scenarios.md` and `scenarios/*.md` from the schema of scenarios, the bundled ones, and their cases.
-
-Run `python docs/write_scenarios.py`. A test requires the files to be current.
-"""
+"""`scenarios.md` and `scenarios/*.md`, from the schema of scenarios, the bundled ones, and their cases."""
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+from mockserver.scenarios.loading import BUNDLED, bundled, bundled_names, schema, ways_to_select
+
+HERE = Path(__file__).parents[1]
 ROOT = HERE.parent
-sys.path.insert(0, str(ROOT))
-
-from mockserver.scenarios.loading import (
-    BUNDLED,
-    bundled,
-    bundled_names,
-    schema,
-    ways_to_select,
-)
-
 CASES = ROOT / "tests" / "cases" / "scenarios"
 FOLDERS = {"any": "For any API", "genero": "For Genero", "onkey": "For On Key"}
 SECTIONS = {
@@ -36,7 +24,7 @@ WAYS = {
     "pytest": "for a test, with the pytest plug-in",
     "control": "for a sandbox of a running server",
 }
-NOTE = "<!-- Written by docs/write_scenarios.py; change the scenario, its case or the schema instead. -->\n\n"
+NOTE = "<!-- Written by docs/write.py; change the scenario, its case or the schema instead. -->\n\n"
 
 
 def pages() -> dict[str, str]:
@@ -167,18 +155,3 @@ KINDS = {
     "object": "map",
     "string": "text",
 }
-
-
-def main() -> None:
-    """Write the pages, and delete those of removed scenarios."""
-    wanted = pages()
-    (HERE / "scenarios").mkdir(exist_ok=True)
-    for old in (HERE / "scenarios").glob("*.md"):
-        if old.relative_to(HERE).as_posix() not in wanted:
-            old.unlink()
-    for path, text in wanted.items():
-        (HERE / path).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

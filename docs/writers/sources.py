@@ -1,27 +1,19 @@
-"""Write the `SOURCES.md` of each bundled contract from its `x-source`; a test checks that they are current.
-
-Run it from anywhere: `python docs/write_sources.py`.
-"""
+"""The `SOURCES.md` of each bundled contract, from its `x-source`."""
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
-
 from contracts.openapi.grammar import DocumentObject
-from contracts.openapi.loading import BUNDLED, bundled_path, load_bundled
+from contracts.openapi.loading import load_bundled
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.provenance import FactSource
 from contracts.schemas.keywords import children
 from contracts.syntax.text import escape
 
-NOTE = "<!-- Written by docs/write_sources.py; change x-source in openapi.yaml and schemas/ instead. -->"
+NOTE = "<!-- Written by docs/write.py; change x-source in openapi.yaml and schemas/ instead. -->"
 HEAD = """# Where each fact comes from
 
 Each row is a fact of `openapi.yaml` or `schemas/`, and who says it:
@@ -150,8 +142,3 @@ def _source(one: FactSource) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
-
-
-if __name__ == "__main__":
-    for api in BUNDLED:
-        bundled_path(api).with_name("SOURCES.md").write_text(page(api), encoding="utf-8")

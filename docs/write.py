@@ -1,0 +1,52 @@
+"""Write the pages that are made from the program: those in the repository, or with `--site DIR` the whole site.
+
+`python docs/write.py` writes `bugs.md`, `scenarios.md`, `scenarios/*.md`, `SOURCES.md` of each bundled contract, and
+has all pages install Bulkproof as `writers/installing.py` says; tests require them to be current.
+`python docs/write.py --site build/site` builds the documentation site, which has a page for every command, law and bug,
+and the calls of the control API beside them; it needs the extra `docs`.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from writers import bugs, installing, scenarios, sources
+
+from contracts.openapi.loading import BUNDLED, bundled_path
+
+
+def main(arguments: list[str]) -> int:
+    """Return the exit status: 1 for a site with a fault."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--site", metavar="DIR", type=Path, help="build the documentation site in this folder")
+    where = options.parse_args(arguments).site
+    if where is not None:
+        from writers import site  # noqa: PLC0415 - the other pages do without the extra `docs`
+
+        return site.build(where)
+    write_pages()
+    return 0
+
+
+def write_pages() -> None:
+    """Write the pages of the repository, and delete those of removed scenarios."""
+    wanted = {**scenarios.pages(), "bugs.md": bugs.page()}
+    for old in (HERE / "scenarios").glob("*.md"):
+        if old.relative_to(HERE).as_posix() not in wanted:
+            old.unlink()
+    for path, text in wanted.items():
+        (HERE / path).write_text(text, encoding="utf-8")
+    for page in [HERE.parent / "README.md", *HERE.rglob("*.md")]:
+        text = page.read_text(encoding="utf-8")
+        wanted_text = installing.installed_as(text, published=installing.PUBLISHED)
+        if wanted_text != text:
+            page.write_text(wanted_text, encoding="utf-8")
+    for api in BUNDLED:
+        bundled_path(api).with_name("SOURCES.md").write_text(sources.page(api), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
