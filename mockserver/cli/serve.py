@@ -355,7 +355,7 @@ def _print_start(running: "Running") -> None:
 
     from contracts.syntax.text import listed
     from mockserver import VERSION
-    from mockserver.http.lifecycle import curl_line
+    from mockserver.export.first_call import curl_line
 
     service, url = running.service, running.url
     lines = [f"Bulkproof {VERSION} serves"]

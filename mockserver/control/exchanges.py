@@ -101,7 +101,8 @@ def _full_exchange(control: ControlContext, entry: JournalEntry) -> dict[str, An
 
 
 def _near_miss(miss: "NearMiss") -> dict[str, Any]:
-    return {"scenario": miss.scenario, "rule": miss.rule, "unmet": [one._asdict() for one in miss.unmet]}
+    unmet = [{**one._asdict(), "says": one.says} for one in miss.unmet]
+    return {"scenario": miss.scenario, "rule": miss.rule, "unmet": unmet}
 
 
 def _wire(entry: JournalEntry) -> dict[str, Any]:

@@ -3,37 +3,26 @@
 import asyncio
 import gc
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from errno import EACCES, EADDRINUSE
-from http import HTTPStatus
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final, NamedTuple, TypeAlias
-from urllib.parse import urlencode
-
-import orjson
 
 from contracts.errors import BulkproofError, Fault, MisuseError
-from contracts.messages import ABSENT, Headers, Request
-from contracts.openapi.model import Operation, Parameter, is_json
-from contracts.openapi.routing import expand
-from contracts.openapi.security import with_credentials
 from mockserver.api.model import Api
 from mockserver.apis.sources import Source
 from mockserver.control.access import is_loopback
-from mockserver.engine import pipeline
 from mockserver.http.json_log import JsonLog
 from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS
 from mockserver.http.server import HttpServer
 from mockserver.http.service import Options, Service
-from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
 from mockserver.stores.interface import NotStoredError
 
 MEMORY_INTERVAL_SECONDS: Final = 5.0  # a heap of 150 MB takes some 5 ms
@@ -312,89 +301,3 @@ async def _reload(
     else:
         tell(source, [one for one in service.apis[name].contract.repairs if one not in before])
         say(f"{name}: the changed contract is served; stored records stay.")
-
-
-MAX_EXAMPLE_BYTES: Final = 600  # bytes of a body that one would still paste
-FORM_MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
-
-
-def curl_line(api: Api, template: SandboxTemplate, url: str, real: datetime) -> str | None:
-    """Return a `curl` command whose request succeeds in a fresh sandbox; None when no example gives one.
-
-    `url` is the server's base URL.
-    """
-    template = replace(template, on_exchange=lambda _: None)
-    asks = template.settings["auth"] == "strict" and api.plain
-    for operation in sorted(api.contract.operations, key=_example_rank):
-        for drawn in _requests(operation):
-            request = with_credentials(api.contract, operation, drawn) if asks else drawn
-            sandbox = Sandbox("example", template, real)
-            if pipeline.handle(sandbox, api, request, sandbox.now(real)).status < HTTPStatus.BAD_REQUEST:
-                return _command(api, request, url)
-    return None
-
-
-def _example_rank(operation: Operation) -> tuple[bool, bool]:
-    return operation.bulk is None, operation.method != "POST"
-
-
-def _requests(operation: Operation) -> Iterator[Request]:
-    """Yield the requests that the contract's examples give, one for each example of the body."""
-    values = {(one.where, one.name): _example(one) for one in operation.parameters if one.required}
-    if any(value is ABSENT for value in values.values()):
-        return
-    path = expand(operation.path, {name: _text(value) for (where, name), value in values.items() if where == "path"})
-    query, headers = [], []
-    for (where, name), value in values.items():
-        text = _text(value)
-        if where == "query":
-            query.append((name, text))
-        elif where == "header":
-            headers.append((name, text))
-    for media, body in _bodies(operation):
-        fields = (*headers, ("Content-Type", media)) if media else tuple(headers)
-        yield Request(method=operation.method, path=path, query=tuple(query), headers=Headers(fields), body=body)
-
-
-def _example(parameter: Parameter) -> object:
-    raw: Mapping[str, object] = parameter.schema.raw if parameter.schema is not None else {}
-    listed = [raw[name] for name in ("examples", "enum") if raw.get(name)]
-    own = [one for some in listed if isinstance(some, list) for one in some]
-    single = [raw[name] for name in ("example", "const", "default") if name in raw]
-    return next(iter([*parameter.examples.values(), *single, *own]), ABSENT)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _bodies(operation: Operation) -> Iterator[tuple[str, bytes]]:
-    if operation.body is None:
-        yield "", b""
-        return
-    for media in operation.body.content:
-        for value in media.examples.values():
-            body = _body(media.media_range, value)
-            if body is not None and len(body) <= MAX_EXAMPLE_BYTES:
-                yield media.media_range, body
-
-
-def _body(media: str, value: object) -> bytes | None:
-    if is_json(media):
-        return orjson.dumps(value)
-    if media == FORM_MEDIA_TYPE and isinstance(value, Mapping):
-        return urlencode(value).encode()
-    return value.encode() if isinstance(value, str) else None
-
-
-def _command(api: Api, request: Request, url: str) -> str:
-    query = f"?{urlencode(request.query)}" if request.query else ""
-    words = [
-        "curl",
-        "-sS",
-        *(() if request.method == "GET" else ("-X", request.method)),
-        f"{url}{api.mount}{request.path}{query}",
-    ]
-    for name, value in request.headers:
-        words += ["-H", f"{name}: {value}"]
-    return shlex.join(words + (["-d", request.body.decode()] if request.body else []))

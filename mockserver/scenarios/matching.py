@@ -6,9 +6,13 @@ from math import floor
 from random import Random
 from typing import Final, NamedTuple, Protocol
 
+import orjson
+
 from contracts.messages import ABSENT, Headers
-from contracts.syntax.text import look_up
+from contracts.syntax.text import clipped, listed, look_up
 from mockserver.scenarios.model import ItemSelection, RequestCondition, ValueTest, as_text, glob
+
+MAX_VALUES_SHOWN: Final = 5  # values of a member that a near miss names
 
 
 class MatchedItem(Protocol):
@@ -33,6 +37,24 @@ class Unmet(NamedTuple):
     field: str
     wanted: object
     got: object
+
+    @property
+    def says(self) -> str:
+        """Return the condition and what the request has, in words."""
+        if self.field == "times":
+            limit, used = (f"{number} time{'' if number == 1 else 's'}" for number in (self.wanted, self.got))
+            return f"it was to fire {limit} and has fired {used}: it is used up"
+        if self.field == "nth" and self.got is not None:
+            return f"it is for request {_shown(self.wanted)} that fits, and this is request {self.got}"
+        return f"{self.field} must be {_shown(self.wanted)}, and it is {_shown(self.got)}"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "absent"
+    if isinstance(value, list | tuple) and value and len(value) <= MAX_VALUES_SHOWN:
+        return listed(map(_shown, value), "or")
+    return value if isinstance(value, str) else clipped(orjson.dumps(value, default=str).decode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,9 +273,6 @@ MATCHERS: Final[tuple[Callable[[RequestCondition, RequestFacts, DrawSource], Ite
     _nth,
     _chance,
 )
-
-
-MAX_VALUES_SHOWN: Final = 5  # values of a member that a near miss names
 
 
 def select_items(picks: ItemSelection, items: Sequence[MatchedItem], chance: Random) -> tuple[MatchedItem, ...]:

@@ -88,7 +88,8 @@ class Exchange:
 
     def __str__(self) -> str:
         details = self.details
-        lines = [self.head, *_message(">", details["call"]), *_message("<", details["reply"])]
+        came = "<" if self.delivery.is_whole else "< not received:"
+        lines = [self.head, *_message(">", details["call"]), *_message(came, details["reply"])]
         failed = [one for one in details["outcomes"] if one["result"] != "done"]
         lines += [f"  item {one['key']}: {one['result']}, {one['error']}" for one in failed[:MAX_SHOWN]]
         lines += [f"  violation: {_violation(one)}" for one in details["violations"][:MAX_SHOWN]]
@@ -171,7 +172,7 @@ def _violation(one: dict[str, Any]) -> str:
 
 
 def _near_miss(one: dict[str, Any]) -> str:
-    unmet = "; ".join(f"{part['field']}: wanted {part['wanted']}, got {part['got']}" for part in one["unmet"])
+    unmet = "; ".join(part["says"] for part in one["unmet"])
     return f"rule {one['rule']} of '{one['scenario']}' did not fit: {unmet}"
 
 

@@ -65,12 +65,23 @@ def test_passes(bulkproof):
 
 def test_fails_without_a_call(bulkproof):
     assert not bulkproof
+
+def test_fails_after_a_reset(bulkproof):
+    bulkproof.genero.expect("listEntities").fault("CONNECTION_RESET_BY_PEER").times(1)
+    try:
+        get(bulkproof.genero.url + "/api/v1/block")
+    except OSError:
+        get(bulkproof.genero.url + "/api/v1/block")
+    assert not bulkproof
 """
     told, code = run(tmp_path, text)
     assert code == 1
     assert "#1 GET /genero/api/v1/block -> 200" in told
     assert "/api/v1/chain" not in told
     assert "The client sent no request." in told
+    assert "-> no response, the connection was reset (meant: 200)" in told
+    assert "< not received: []" in told
+    assert "it was to fire 1 time and has fired 1 time: it is used up" in told
 
 
 @pytest.mark.slow

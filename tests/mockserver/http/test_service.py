@@ -10,7 +10,7 @@ import pytest
 from contracts.errors import MisuseError
 from contracts.messages import Headers
 from mockserver.apis.sources import BUNDLED, find_sources
-from mockserver.http.lifecycle import curl_line
+from mockserver.export.first_call import curl_line
 from mockserver.http.service import Options, Service
 
 THINGS = Path(__file__).parent / "data" / "things.yaml"
@@ -177,6 +177,23 @@ def test_bundled_names_are_the_project_files():
     """The two ways to the bundled APIs, by name and by entry point, lead to the same functions."""
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["entry-points"]["bulkproof.apis"] == BUNDLED
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("genero", "curl -sS -X POST http://h:1/genero/api/v1/block/postJob "),
+        (
+            "onkey",
+            "curl -sS -X POST 'http://h:1/onkey/api/tenants/contoso/sandbox/modules/risk/assetimportances/batch?",
+        ),
+    ],
+)
+def test_the_first_call_to_a_bundled_api_creates_records(name, begins):
+    """A new user's first command adds something, in a batch; it takes away nothing that is there."""
+    api = find_sources([name])[0].load()
+    line = curl_line(api, Service([api], Options(), NOW).sandboxes.template, "http://h:1", NOW)
+    assert line.startswith(begins), line
 
 
 def test_the_curl_line_is_a_call_that_works(things):

@@ -1,9 +1,10 @@
 """Each law on the clients of any API: one client that keeps it, one that breaks it, one that gives it no occasion."""
 
 import json
-from contextlib import suppress
-from http.client import HTTPException
+from contextlib import closing, suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -188,6 +189,20 @@ def test_a_single_create_is_looked_for_too(serving, tmp_path, look, word):
     assert client.call("POST", "/orders", {"article": "a"}).status < 300
     laws = {one["id"]: one for one in client.control("GET", "verdict").data["laws"]}
     assert laws["no-blind-repost"]["status"] == word, laws["no-blind-repost"]
+
+
+def test_a_client_that_gave_up_waiting_must_look_too(serving):
+    """A response that came too late for the client is lost like any other."""
+    client = serving(TOY)
+    rule = {"when": {"operation": "postLoad"}, "then": {"delay": "5s"}, "times": 1}
+    client.control("PUT", "scenarios", {"scenarios": [{"name": "late", "rules": [rule]}]})
+    url = urlsplit(f"{client.running.url}/@{client.sandbox}/parcels/loads")
+    with closing(HTTPConnection(url.hostname, url.port, timeout=0.1)) as impatient, suppress(TimeoutError):
+        impatient.request("POST", url.path, json.dumps([spooled_body("a")]), {"Content-Type": "application/json"})
+        impatient.getresponse()
+    client.call("POST", "/parcels/loads", [spooled_body("a")])
+    laws = {one["id"]: one for one in client.control("GET", "verdict").data["laws"]}
+    assert laws["no-blind-repost"]["status"] == "failed", laws["no-blind-repost"]
 
 
 def test_jobs_of_lost_responses_are_counted(parcels):
