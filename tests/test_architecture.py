@@ -61,7 +61,7 @@ LOOSE_MODULES = {  # modules beside the folders of a package: its public face
     "mockserver": {"__main__", "pytest_plugin"},
 }
 MAX_MODULES = (
-    354  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
+    355  # 250, and published schemas, schemas by direction, ECMA-262 patterns, overlays,
     # the first call that is shown,
     # answers of plain documents (6), items as text, items as HTTP requests (2), references between items (2),
     # raw items, items written as HTTP requests, idempotency keys (2), limits, members of x-bulk that are not served,
@@ -84,7 +84,7 @@ MAX_MODULES = (
     # durable servers (3: the file, the log of calls, recovery), structured logs,
     # limits of connections, files of the dashboard (2: the folder, what serves them),
     # live events apart from sandboxes, responses in bytes apart from connections,
-    # what clients got of responses
+    # what clients got of responses, exchanges as scenarios
 )
 MAX_MODULES_OF_A_FOLDER = 20
 MAX_LINES = 400

@@ -20,7 +20,7 @@ from mockserver.domain.clock_and_ids import IdSource
 from mockserver.domain.jobs import Job, JobRegistry
 from mockserver.domain.values import FanOutTarget, HalfCommit, Item, ItemEffect, ItemFault, Outcome, Resolution
 from mockserver.stores.interface import Key, Record, View
-from mockserver.stores.memory import MemoryStore, Overlay
+from mockserver.stores.memory import MemoryStore, Overlay, Undo
 from mockserver.stores.spooled_bodies import Spool, SpooledBody
 
 if TYPE_CHECKING:
@@ -262,6 +262,7 @@ class RequestContext:
 
     `excused` says that the request cannot be served with state, and is answered from the document: it is invalid and
     the settings allow that, or its body cannot be read as data. `in_json` prefers JSON where `Accept` does not decide.
+    `writes` are those to the store that were kept.
     """
 
     api: Api
@@ -287,6 +288,7 @@ class RequestContext:
     excused: bool = False
     in_json: bool = False
     spooled_body: SpooledBody | None = None
+    writes: Sequence[Undo] = ()
 
     def spool_body(self) -> SpooledBody:
         """Return the request's body as it waits to be read again; it is stored once."""

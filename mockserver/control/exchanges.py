@@ -20,9 +20,16 @@ if TYPE_CHECKING:
 
 
 def list_exchanges(control: ControlContext, context: RequestContext) -> Response:
-    """List summaries of exchanges after number `after` (default 0), oldest first, at most `limit` (default 1000)."""
+    """List summaries of exchanges after number `after` (default 0), oldest first, at most `limit` (default 1000).
+
+    With `before`, those of lower numbers alone, the last of them.
+    """
     after, limit = _number(context.query.get("after"), 0), _number(context.query.get("limit"), 1000)
-    entries = list(control.sandbox(context).journal.after(after, limit))
+    journal = control.sandbox(context).journal
+    before = min(_number(context.query.get("before"), 0), journal.last + 1)
+    if before:
+        after, limit = max(after, before - 1 - limit), min(limit, before - 1 - after)
+    entries = list(journal.after(after, max(0, limit)))
     summaries = [summary(control, one) for one in entries]
     return Response.of(200, {"exchanges": summaries, "next": entries[-1].n if entries else after})
 
@@ -95,6 +102,8 @@ def _full_exchange(control: ControlContext, entry: JournalEntry) -> dict[str, An
             else [_near_miss(one) for one in entry.scenario_trace.near_misses],
             "call": {**_message(entry.request), "query": entry.query},
             "reply": _message(entry.response),
+            "writes": [] if entry.writes is None else entry.writes.records,
+            "written": 0 if entry.writes is None else entry.writes.total,
         }
         | _wire(entry)
     )

@@ -29,6 +29,7 @@ from mockserver.control.routes import ControlContext, RefusedError, clock_of, in
 from mockserver.dashboard.files import INDEX, file_response
 from mockserver.export.formats import as_curl, as_har, as_http, as_pytest
 from mockserver.export.prerequisites import Prerequisites, prerequisites_of
+from mockserver.export.scenario import as_scenario
 from mockserver.sandbox.live_events import EventReader, LiveResponse
 from mockserver.verdicts.verdict import as_json, judge, report_of
 
@@ -71,11 +72,12 @@ EXPORT_FORMATS: Final[Mapping[str, tuple[str, Callable[[Prerequisites], str]]]] 
     "curl": ("text/plain; charset=utf-8", as_curl),
     "http": ("text/plain; charset=utf-8", as_http),
     "pytest": ("text/x-python; charset=utf-8", as_pytest),
+    "scenario": ("application/yaml", as_scenario),
 }
 
 
 def get_exchange_as(control: ControlContext, context: RequestContext) -> Response:
-    """Export one exchange with its prerequisites as curl, HTTP file, pytest or HAR."""
+    """Export one exchange with its prerequisites as curl, HTTP file, pytest or HAR; or as a scenario."""
     entry = entry_of(control, context)
     if entry.api not in control.apis:
         detail = f"Exchange {entry.n} is with '{entry.api}', which is no longer served."

@@ -175,6 +175,7 @@ def _cut_after_first_half(sandbox: Sandbox, context: RequestContext, deferred: D
 def _commit_first_half(context: RequestContext) -> HalfCommit:
     halves = context.half_commit = HalfCommit()
     _carry_out(context)
+    context.writes = tuple(context.api_state.store.undo or ())
     return halves
 
 
@@ -188,7 +189,7 @@ def _complete(
     assert context.decision is not None  # noqa: S101 - it has been taken
     _apply_decision(again, context.decision)
     if halves is not None:
-        halves.is_second, again.half_commit = True, halves
+        halves.is_second, again.half_commit, again.writes = True, halves, context.writes
     response = _carry_out(again, refusal)
     if early is None:
         return finish_and_record(sandbox, again, response)

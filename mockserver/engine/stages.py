@@ -141,6 +141,8 @@ def finish_response(context: RequestContext, response: Response) -> Response:
     What was written is kept, unless the reply breaks the contract.
     """
     last = _validate_response(context, context.api.hooks.finish(context, response))
+    if context.api_state.store.undo:
+        context.writes = (*context.writes, *context.api_state.store.undo)
     context.api_state.commit()
     return conventions.with_conventions(context, last) if context.api.plain else last
 

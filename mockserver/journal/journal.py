@@ -22,9 +22,11 @@ from mockserver.journal.exchange_summary import DeferredSummary, ExchangeSummary
 from mockserver.journal.stored_messages import (
     MAX_WHOLE_BODY_BYTES,
     StoredMessage,
+    StoredWrites,
     redact_body,
     redact_query,
     stored_message,
+    stored_writes,
 )
 from mockserver.stores.spooled_bodies import Spool
 
@@ -122,7 +124,7 @@ class JournalEntry:
 
     `path` is relative to the API's mount. `violations` are the request's, and those of a response that was not sent.
     `recorded_facts` is the summary that the laws of client conduct need, or what it is computed from. `told_delivery`
-    is what became of the response, None when all of it was sent.
+    is what became of the response, None when all of it was sent. `writes` is what was written to the store.
     """
 
     n: int
@@ -143,6 +145,7 @@ class JournalEntry:
     scenario_trace: ScenarioTrace | None = None
     recorded_facts: ExchangeSummary | DeferredSummary | None = None
     told_delivery: Delivery | None = None
+    writes: StoredWrites | None = None
 
     @property
     def delivery(self) -> Delivery:
@@ -160,6 +163,7 @@ class JournalEntry:
     def size(self) -> int:
         """Return the approximate size in memory, in bytes."""
         texts = self.request.memory + self.response.memory + len(self.path)
+        texts += 0 if self.writes is None else self.writes.memory
         texts += sum(len(name) + len(value) for name, value in self.query) if self.query else 0
         staged = 0 if self.scenario_trace is None else SCENARIO_TRACE_BYTES
         facts = 0 if self.recorded_facts is None else self.recorded_facts.size
@@ -328,6 +332,7 @@ def _entry(n: int, context: RequestContext, response: Response, spool: Spool) ->
         scenario_trace=staged,
         recorded_facts=summarise(context, response, delivered=staged is None or staged.is_delivered, whole=again),
         told_delivery=None if staged is None else _planned(context.decision, response),
+        writes=stored_writes(context.writes, context.api_state.store, spool) if context.writes else None,
     )
 
 

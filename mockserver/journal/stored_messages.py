@@ -1,14 +1,20 @@
 """What is kept of a message: header fields and body without secrets, long ones in a file. See `stored_message`.
 
+`stored_writes` keeps what a request wrote to the store.
+
 Secrets are credentials, cookies, tokens and passwords: they are hidden before anything is kept.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import orjson
 
 from contracts.messages import Headers
+from mockserver.stores.interface import Collection, Key, Record, View
+from mockserver.stores.memory import Undo
 from mockserver.stores.spooled_bodies import MAX_BYTES_IN_MEMORY, Spool, SpooledBody
 
 MAX_WHOLE_BODY_BYTES: Final = 64 * 1024  # bytes; a larger body is kept as digest and head
@@ -128,6 +134,59 @@ def stored_message(
         return StoredMessage(fields, _kept(body if again else redact_body(body), spool), size)
     head = redact_body(body[: 2 * BODY_HEAD_BYTES])[:BODY_HEAD_BYTES]
     return StoredMessage(fields, head, size, sha256(body).hexdigest())
+
+
+MAX_WRITES: Final = 20  # records of which is kept how they were before and after a request
+
+
+class StoredWrites(NamedTuple):
+    """What a request wrote to the store: a list of JSON for the first `MAX_WRITES` records, and how many there were."""
+
+    kept: bytes | SpooledBody
+    total: int
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Return the records written: `kind`, `scope`, `key`, and version and body `before` and `after`, or null."""
+        found: list[dict[str, Any]] = orjson.loads(self.kept if isinstance(self.kept, bytes) else self.kept.read())
+        return found
+
+    @property
+    def memory(self) -> int:
+        """Return the approximate size in memory, in bytes."""
+        return _memory(self.kept)
+
+
+def stored_writes(writes: Sequence[Undo], store: View, spool: Spool) -> StoredWrites | None:
+    """Return what is kept of writes, each record as it was before the first and after the last of them; None of none.
+
+    Secrets are hidden; a record that has been deleted, with or without a trace, is null.
+    """
+    total = sum(len(keys) for _, keys, _ in writes)
+    first: dict[tuple[Collection, Key], Record | None] = {}
+    for collection, keys, before in writes:
+        for key, record in zip(keys, before, strict=True):
+            if len(first) >= MAX_WRITES:
+                break
+            first.setdefault((collection, key), record)
+    shown = [
+        {
+            "kind": collection.resource,
+            "scope": collection.scope,
+            "key": key,
+            "before": _version(record),
+            "after": _version(store.get(collection, key)),
+        }
+        for (collection, key), record in first.items()
+    ]
+    if not shown:
+        return None
+    text = orjson.dumps(shown, default=str, option=orjson.OPT_NON_STR_KEYS)
+    return StoredWrites(_kept(redact_body(text), spool), max(len(shown), total if total > MAX_WRITES else 0))
+
+
+def _version(record: Record | None) -> dict[str, object] | None:
+    return None if record is None or record.deleted else {"version": record.version, "body": record.body}
 
 
 def _memory(part: str | bytes | SpooledBody) -> int:

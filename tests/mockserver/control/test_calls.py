@@ -466,3 +466,59 @@ def test_calls_that_do_not_fit_the_control_contract(things):
     is_problem(things.control("POST", "reset", b"{", {"Content-Type": "application/json"}), 400)
     is_problem(things.control("PUT", "clock", b"now", {"Content-Type": "text/plain"}), 415)
     is_problem(things.control("PUT", "clock", b"", {"Content-Type": "application/json"}), 400)
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("before=9007199254740991&limit=2", [4, 5]),
+        ("before=4&limit=2", [2, 3]),
+        ("before=2&limit=2", [1]),
+        ("before=1", []),
+        ("before=5&after=2", [3, 4]),
+        ("before=5&after=2&limit=1", [4]),
+        ("before=2&after=4", []),
+    ],
+)
+def test_the_journal_is_read_backwards(serving, query, numbers):
+    """`before` gives the last exchanges below a number, in their order."""
+    client = serving("genero")
+    for _ in range(5):
+        client.call("GET", "/genero/api/v1/block")
+    assert [one["n"] for one in client.control("GET", f"exchanges?{query}").data["exchanges"]] == numbers
+
+
+RECORD = "/onkey/api/tenants/contoso/sandbox/modules/risk/assetimportances"
+
+
+def test_the_journal_shows_what_a_call_wrote(serving):
+    """Each record as it was stored before and after; a refused or rolled back call wrote nothing."""
+    client = serving("onkey", mode="frozen")
+    collection = {"Content-Type": "application/vnd.onkey.entitycollection+json"}
+    two = [{"userObjectId": code, "properties": {"code": code, "description": "One"}} for code in ("A", "B")]
+    made = client.call("POST", f"{RECORD}/batch?mode=PerRecord", two, collection).data["messages"]
+    wrote = client.control("GET", "exchanges/1").data
+    assert wrote["written"] == 2
+    assert [(one["kind"], one["scope"], str(one["key"])) for one in wrote["writes"]] == [
+        ("AssetImportance", "contoso/sandbox", one["objectId"]) for one in made
+    ]
+    assert [one["before"] for one in wrote["writes"]] == [None, None]
+    assert [one["after"]["version"] for one in wrote["writes"]] == [1, 1]
+    client.call("POST", f"{RECORD}/batch?mode=AllOrNone", [*two, {"userObjectId": "x", "properties": {}}], collection)
+    gone = {"Content-Type": "application/vnd.onkey.entitydelete+json"}
+    client.call("DELETE", f"{RECORD}/{made[0]['objectId']}", {"version": 1}, gone)
+    client.call("GET", RECORD)
+    found = [client.control("GET", f"exchanges/{n}").data for n in (2, 3, 4)]
+    assert [one["written"] for one in found] == [0, 1, 0]
+    assert found[1]["writes"][0]["before"]["version"] == 1
+    assert found[1]["writes"][0]["after"] is None
+
+
+def test_of_many_writes_the_first_are_shown(serving):
+    """Twenty records are shown, all are counted."""
+    client = serving("onkey")
+    many = [{"userObjectId": f"r{n}", "properties": {"code": f"C{n}", "description": "D"}} for n in range(50)]
+    collection = {"Content-Type": "application/vnd.onkey.entitycollection+json"}
+    client.call("POST", f"{RECORD}/batch?mode=PerRecord", many, collection)
+    wrote = client.control("GET", "exchanges/1").data
+    assert (wrote["written"], len(wrote["writes"])) == (50, 20)
