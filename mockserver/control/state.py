@@ -1,6 +1,7 @@
 """Control requests about state: records, jobs, snapshots; comparing a client's records with the stored ones."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -11,9 +12,12 @@ from mockserver.api.model import Api, ApiState, ItemRun, RequestContext
 from mockserver.bulk.execution import populate_scope
 from mockserver.control.routes import ControlContext, RefusedError, instant
 from mockserver.sandbox.clock_control import JobView, jobs_of
+from mockserver.sandbox.sandboxes import Sandbox
 from mockserver.sandbox.snapshot import restore, schema, snapshot_of
 from mockserver.sandbox.value_forms import SnapshotError
 from mockserver.stores.interface import Collection, Key, Record, key_order
+from mockserver.verdicts.history import ObservedJob, history_of
+from mockserver.verdicts.polling import early_polls
 
 
 def list_jobs(control: ControlContext, context: RequestContext) -> Response:
@@ -22,6 +26,7 @@ def list_jobs(control: ControlContext, context: RequestContext) -> Response:
     now = sandbox.now(context.now)
     control.settle(sandbox, now)
     sandbox.drop_expired(now)
+    conduct = _conduct(sandbox) if context.query.get("polls") else None
     jobs = [
         {
             "id": view.job.id,
@@ -34,6 +39,7 @@ def list_jobs(control: ControlContext, context: RequestContext) -> Response:
             "due": None if view.job.due is None else instant(view.job.due),
             "plan": _plan(view),
             "items": view.job.items,
+            **({} if conduct is None else _lane(view, now, conduct.get(view.job.id))),
         }
         for view in jobs_of(sandbox)
     ]
@@ -42,6 +48,32 @@ def list_jobs(control: ControlContext, context: RequestContext) -> Response:
 
 def _plan(view: JobView) -> list[dict[str, str]]:
     return [{"at": instant(at), "state": word} for at, word in view.changes()]
+
+
+def _conduct(sandbox: Sandbox) -> dict[str, ObservedJob]:
+    """Return the jobs that the journal knows of, by their ids."""
+    found: dict[str, ObservedJob] = {}
+    for name, api_state in sandbox.api_states.items():
+        if api_state.jobs.jobs:
+            entries = (entry for entry in sandbox.journal.after(0, sandbox.journal.last) if entry.api == name)
+            history = history_of(sandbox.template.apis[name].contract, entries)
+            found |= {job.id: job for job in (*history.jobs, *history.lost_jobs)}
+    return found
+
+
+def _lane(view: JobView, now: datetime, observed: ObservedJob | None) -> dict[str, object]:
+    """Return what a picture of a job needs: its stage, where that changed, and what its client did."""
+    job = view.job
+    end = job.cancelled or (job.due if job.due is not None and job.due <= now else None)
+    early = {} if observed is None else early_polls(observed)
+    polls = () if observed is None else observed.polls
+    return {
+        "stage": view.stage(now),
+        "begins": instant(job.begins),
+        "ended": None if end is None else instant(end),
+        "exchange": None if observed is None or observed.post is None else observed.post.n,
+        "polls": [{"n": one.n, "at": instant(one.at), "tooSoon": early.get(one.n, "")} for one in polls],
+    }
 
 
 def get_snapshot(control: ControlContext, context: RequestContext) -> Response:

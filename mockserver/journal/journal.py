@@ -160,6 +160,11 @@ class JournalEntry:
         )
 
     @property
+    def response_facts(self) -> ExchangeSummary | None:
+        """Return the facts without those that a body would have to be read again for: jobs are among them."""
+        return self.recorded_facts.known if isinstance(self.recorded_facts, DeferredSummary) else self.recorded_facts
+
+    @property
     def size(self) -> int:
         """Return the approximate size in memory, in bytes."""
         texts = self.request.memory + self.response.memory + len(self.path)

@@ -54,9 +54,13 @@ class JobView:
         declared = self.declared
         return state_class if declared is None else text_of(state_word(declared, state_class))
 
+    def stage(self, now: datetime) -> str:
+        """Return the class of state at `now`, the same words for all APIs."""
+        return job_state(self.job, self.book.results.get(self.job.id), now)
+
     def state(self, now: datetime) -> str:
         """Return the API's word for the state at `now`."""
-        return self.state_word(job_state(self.job, self.book.results.get(self.job.id), now))
+        return self.state_word(self.stage(now))
 
     def changes(self) -> list[tuple[datetime, str]]:
         """Return the instants at which the state changes, with the API's word for the new state."""

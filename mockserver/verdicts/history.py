@@ -54,6 +54,11 @@ class ObservedExchange:
         return self.entry.summary or EMPTY_SUMMARY
 
     @property
+    def response_facts(self) -> ExchangeSummary:
+        """The facts that were recorded of the response, such as jobs; no body is read again for them."""
+        return self.entry.response_facts or EMPTY_SUMMARY
+
+    @property
     def bulk(self) -> Bulk | None:
         """The bulk declaration of the operation, None when it is no bulk operation."""
         return None if self.operation is None else self.operation.bulk
@@ -205,10 +210,15 @@ class ClientHistory:
     @cached_property
     def repeats(self) -> tuple[tuple[ObservedExchange, ...], ...]:
         """The requests that were made more than once, each with its repetitions."""
-        found: dict[tuple[object, ...], list[ObservedExchange]] = {}
-        for observed in self.observations:
-            found.setdefault(observed.identity, []).append(observed)
-        return tuple(tuple(same) for same in found.values() if len(same) > 1)
+        return repeated(self.observations)
+
+
+def repeated(observations: Iterable[ObservedExchange]) -> tuple[tuple[ObservedExchange, ...], ...]:
+    """Return the requests that were made more than once, each with its repetitions."""
+    found: dict[tuple[object, ...], list[ObservedExchange]] = {}
+    for observed in observations:
+        found.setdefault(observed.identity, []).append(observed)
+    return tuple(tuple(same) for same in found.values() if len(same) > 1)
 
 
 def history_of(contract: Contract, entries: Iterable[JournalEntry]) -> ClientHistory:
@@ -233,11 +243,11 @@ def merged_history(histories: Iterable[ClientHistory]) -> ClientHistory:
 
 def _jobs(contract: Contract, observations: Sequence[ObservedExchange]) -> tuple[ObservedJob, ...]:
     declared = _declared(contract)
-    made = {one.id: (one, observed) for observed in observations for one in observed.summary.created_jobs}
+    made = {one.id: (one, observed) for observed in observations for one in observed.response_facts.created_jobs}
     asked: dict[str, list[ObservedExchange]] = {name: [] for name in made}
     for observed in observations:
-        if observed.summary.job_id:
-            asked.setdefault(observed.summary.job_id, []).append(observed)
+        if observed.response_facts.job_id:
+            asked.setdefault(observed.response_facts.job_id, []).append(observed)
     watches = (_observed_job(name, made.get(name), calls, declared) for name, calls in asked.items())
     return tuple(one for one in watches if one is not None)
 
@@ -246,7 +256,7 @@ def _lost_jobs(observations: Sequence[ObservedExchange], known: Collection[str])
     """Yield the jobs of lost responses that no client has learned of in another way."""
     for observed in observations:
         declared = None if observed.bulk is None else observed.bulk.job
-        for made in observed.summary.lost_jobs if declared is not None else ():
+        for made in observed.response_facts.lost_jobs if declared is not None else ():
             if made.id not in known and declared is not None:
                 yield ObservedJob(id=made.id, target=made.target, declared=declared, post=observed, due=made.due)
 

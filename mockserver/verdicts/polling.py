@@ -1,6 +1,6 @@
 """Laws of client conduct on polling: intervals, final states, time-outs, Retry-After (RFC 9110, 10.2.3), backoff."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from contracts.bulk.jobs import FINAL_STATES
-from mockserver.verdicts.history import ClientHistory, ObservedExchange, ObservedJob
+from mockserver.verdicts.history import ClientHistory, ObservedExchange, ObservedJob, repeated
 from mockserver.verdicts.law import LawResult, count_text, duration_text, failed, not_run, passed
 from mockserver.verdicts.resending import PostIndex
 
@@ -42,6 +42,28 @@ def _gaps(job: ObservedJob) -> Iterator[tuple[ObservedExchange, ObservedExchange
 
 def _is_early(every: timedelta, before: ObservedExchange, poll: ObservedExchange) -> bool:
     return timedelta(0) <= poll.at - before.at < every * (1 - INTERVAL_TOLERANCE)
+
+
+def early_polls(job: ObservedJob) -> dict[int, str]:
+    """Return why polls of a job came too soon by the laws of this module, by their numbers.
+
+    The laws are those of the declared interval and of Retry-After.
+    """
+    every = job.declared.every
+    hasty = [pair for pair in _gaps(job) if every is not None and _is_early(every, *pair)]
+    found = {
+        poll.n: f"{duration_text(poll.at - before.at)} after #{before.n}; wait {duration_text(every)}."
+        for before, poll in hasty
+        if every is not None
+    }
+    for one in [*_repeats_after(repeated(job.requests)), *_polls_after((job,))]:
+        if one.next_request.at < one.until:
+            waited, wait = one.next_request.at - one.response.at, one.until - one.response.at
+            found[one.next_request.n] = (
+                f"{duration_text(waited)} after #{one.response.n}, whose Retry-After asked for {duration_text(wait)}."
+            )
+    polled = {poll.n for poll in job.polls}
+    return {n: why for n, why in found.items() if n in polled}
 
 
 def stopped_polling(history: ClientHistory) -> LawResult:
@@ -165,7 +187,7 @@ class RetryAfter(NamedTuple):
 def honoured_retry_after(history: ClientHistory) -> LawResult:
     """Judge whether a request, or a poll after a 202, is not sent before `Retry-After` allows it."""
     advised = [observed for observed in history.observations if observed.delivered and observed.header("Retry-After")]
-    again = [*_repeats_after(history), *_polls_after(history)]
+    again = [*_repeats_after(history.repeats), *_polls_after(history.jobs)]
     early = [one for one in again if one.next_request.at < one.until]
     if early:
         first = early[0]
@@ -185,16 +207,16 @@ def honoured_retry_after(history: ClientHistory) -> LawResult:
     return not_run("No reply had Retry-After.")
 
 
-def _repeats_after(history: ClientHistory) -> Iterator[RetryAfter]:
-    for same in history.repeats:
+def _repeats_after(repeats: Iterable[Sequence[ObservedExchange]]) -> Iterator[RetryAfter]:
+    for same in repeats:
         for before, after in pairwise(same):
             until = _earliest_retry(before)
             if until is not None and after.at >= before.at:
                 yield RetryAfter(before, until, after)
 
 
-def _polls_after(history: ClientHistory) -> Iterator[RetryAfter]:
-    for job in history.jobs:
+def _polls_after(jobs: Iterable[ObservedJob]) -> Iterator[RetryAfter]:
+    for job in jobs:
         until = None if job.post is None else _earliest_retry(job.post)
         if job.post is not None and until is not None and job.requests:
             yield RetryAfter(job.post, until, job.requests[0])
