@@ -18,6 +18,7 @@ import { render, useCallback, useEffect, useMemo, useRef, useState } from "./ven
 /** The pages in the order of the navigation. */
 const PAGES = [
   { name: "journal", title: "Journal", load: () => import("./pages/journal.js") },
+  { name: "jobs", title: "Jobs", hasStyle: true, load: () => import("./pages/jobs.js") },
 ];
 
 const TICK_MS = 500;

@@ -274,6 +274,30 @@ def test_jobs_move_with_the_clock(things):
     assert things.control("GET", "jobs").data["jobs"][0]["state"] == "FINE"
 
 
+def test_jobs_tell_their_polls(things):
+    """With `polls` a job has its stage, its exchange and its polls; without, it is what it was."""
+    location = post_job(things, "a", "b")
+    things.send("GET", location)
+    things.control("POST", "clock/advance", {"by": "PT1H"})
+    things.send("GET", location)
+    (plain,) = things.control("GET", "jobs").data["jobs"]
+    (job,) = things.control("GET", "jobs?polls=true").data["jobs"]
+    assert plain == {name: value for name, value in job.items() if name in plain}
+    assert {name: value for name, value in job.items() if name not in plain} == {
+        "stage": "done",
+        "begins": "2026-01-01T00:00:05.001000Z",
+        "ended": "2026-01-01T00:00:10.002000Z",
+        "exchange": 1,
+        "polls": [
+            {"n": 2, "at": EPOCH, "tooSoon": ""},
+            {"n": 3, "at": "2026-01-01T01:00:00Z", "tooSoon": ""},
+        ],
+    }
+    things.control("DELETE", "exchanges")
+    (job,) = things.control("GET", "jobs?polls=true").data["jobs"]
+    assert (job["exchange"], job["polls"]) == (None, [])
+
+
 def test_a_job_is_final_at_the_very_instant(things):
     """One microsecond before its time a job is not over; at its time it is."""
     location = post_job(things, "a")

@@ -222,3 +222,17 @@ def test_a_body_that_is_too_large_is_a_breach_of_size(serving):
     assert client.call("POST", "/parcels/loads", [spooled_body("a")]).status == 413
     laws = {one["id"]: one for one in client.control("GET", "verdict").data["laws"]}
     assert (laws["kept-sizes"]["status"], laws["kept-sizes"]["evidence"]) == ("failed", [1])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "why"),
+    [
+        (59, "59 s after #1, whose Retry-After asked for 1 min."),
+        (60, ""),
+    ],
+)
+def test_a_job_says_which_poll_came_before_retry_after(parcels, seconds, why):
+    """What the law of Retry-After breaks on is told at the poll itself."""
+    waits_as_told_by_a_202(parcels, seconds)
+    (job,) = parcels.control("GET", "jobs?polls=true")["jobs"]
+    assert [one["tooSoon"] for one in job["polls"]] == [why]

@@ -1,0 +1,23 @@
+/** Lists that follow what happens in a sandbox: loaded again after its events, but not more often than they can be. */
+
+import { useLive } from "./shell.js";
+import { useLoaded } from "./ui.js";
+import { useEffect, useState } from "./vendor/htm-preact.js";
+
+const PAUSE_MS = 150; // between two loads, so that a busy client does not make a busy page
+
+/**
+ * Load as `useLoaded` does, and again after events: every exchange, reset and change of the clock.
+ * @param {(signal: AbortSignal) => Promise<any>} load
+ */
+export function useFollowed(load, inputs) {
+  const found = useLoaded(load, inputs);
+  const [isStale, setStale] = useState(false);
+  useLive((events) => { if (events.some((one) => one.name !== "dropped")) setStale(true); });
+  useEffect(() => {
+    if (!isStale || found.isLoading) return undefined;
+    const timer = setTimeout(() => { setStale(false); found.reload(); }, PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [isStale, found.isLoading]);
+  return found;
+}
