@@ -25,7 +25,8 @@ KINDS = [(), *((name,) for name in SWITCHES), *TOGETHER] if ALL else TOGETHER
 KINDS_AND_SEEDS = [
     pytest.param(kinds, seed, id=f"{'+'.join(kinds) or 'plain'}-{seed}") for kinds in KINDS for seed in SEEDS
 ]
-FUZZ_SECONDS = 8 if ALL else 6
+FUZZ_SECONDS = 8 if ALL else 4
+CHECK_SECONDS = 60 if ALL else 6
 
 
 def said(command, kinds, seed, folder, *options):
@@ -45,7 +46,7 @@ def said(command, kinds, seed, folder, *options):
 def test_check_accuses_a_right_server_of_nothing(kinds, seed, tmp_path):
     """What a document leaves open is no finding."""
     more = ("--skip", "coverage") if seed else ()  # its cases depend on no seed
-    code, says = said(check, kinds, seed, tmp_path, "--max-time", "60s" if ALL else "12s", *more)
+    code, says = said(check, kinds, seed, tmp_path, "--max-time", f"{CHECK_SECONDS}s", *more)
     assert code == 0, says
     assert " failed" not in says
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from sampling import ALL
 
 from generators.data.compile import compile_schema, stream
 from generators.data.mutation import invalid_variant, invalid_variants
@@ -109,7 +110,7 @@ def test_a_schema_drawn_around_a_value_is_satisfied():
     given_up = []
 
     @given(data=st.data())
-    @settings(max_examples=100, deadline=None, derandomize=True)
+    @settings(max_examples=100 if ALL else 40, deadline=None, derandomize=True)
     def drawn(data):
         value = data.draw(json_values)
         schema = data.draw(schemas_of(value))

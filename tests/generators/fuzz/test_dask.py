@@ -18,7 +18,7 @@ from contracts.errors import MisuseError
 from contracts.openapi.loading import bundled_path
 from generators.client.environments import TargetOptions
 from generators.client.http import NoAnswerError
-from generators.fuzz import executors
+from generators.fuzz import executors, shards
 from generators.fuzz.coordinator import Campaign
 from generators.fuzz.executors import DaskExecutor, LocalExecutor
 from generators.fuzz.shards import CampaignConfig, Shard
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 
 CONTRACT_ONLY = Path(__file__).parents[2] / "cases" / "contract_only"
 CONTRACT = find_sources(("genero",))[0].load().contract
-BUDGET = 100.0  # its shards take a tenth of it, and the campaign ends with the first
+BUDGET = 100.0  # far more than a campaign needs that ends as soon as it has shown what it is to show
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,13 @@ def cluster():
     """Return a scheduler with two worker processes that somebody else has started."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as started:
         yield started
+
+
+@pytest.fixture
+def _short_shards(monkeypatch):
+    """Divide a campaign of any length into shards of two seconds."""
+    for name in ("MIN_SHARD_SECONDS", "MAX_SHARD_SECONDS"):
+        monkeypatch.setattr(shards, name, 2.0)
 
 
 def job_at(url):
@@ -115,9 +122,9 @@ def first_findings(executor, *rounds):
             first.setdefault(event["shard"], orjson.dumps({**to_json(event["finding"]), "seconds": None}))
 
     try:
-        for shards in rounds:
-            names = {one.name for one in shards}
-            executor.run(shards, hear, lambda names=names: names <= first.keys())
+        for some in rounds:
+            names = {one.name for one in some}
+            executor.run(some, hear, lambda names=names: names <= first.keys())
     finally:
         executor.stop()
     return first
@@ -165,6 +172,7 @@ class RecordingExecutor(EndingExecutor):
         super().run((self.shards.append(one) or one for one in shards), hear, is_over)
 
 
+@pytest.mark.usefixtures("_short_shards")
 def test_a_killed_worker_costs_its_shard_only(url, tmp_path):
     """What was found stays, the campaign goes on with a new worker, and no process is left."""
     executor = EndingExecutor(job_at(url), workers=2)
@@ -216,6 +224,7 @@ def test_a_shard_that_cannot_go_on_ends_the_campaign(cluster):
         executor.stop()
 
 
+@pytest.mark.usefixtures("_short_shards")
 def test_a_worker_that_cannot_run_shards_is_put_aside(url, cluster, tmp_path, monkeypatch):
     """One does not find the API's file: the campaign goes on with the other, and what was lost is run again."""
     (tmp_path / "api.yaml").write_text(bundled_path("genero").read_text())

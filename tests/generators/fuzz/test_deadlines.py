@@ -111,7 +111,7 @@ def test_a_shard_does_not_wait_for_an_answer_that_does_not_come(silent):
         CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url=silent, timeout=10 * HANGS)),
         [],
     )
-    run_shard(job, Shard(number=0, part="bulk", seconds=3.0), events.append)
+    run_shard(job, Shard(number=0, part="bulk", seconds=1.5), events.append)
     assert events[-1]["kind"] == "ended"
 
 

@@ -44,20 +44,20 @@ def sick():
 
 
 @contextmanager
-def started(api, bug):
+def started(bug):
     """Run a server of others' with a bug, where time is real; give its address."""
-    server = ROOT / "tests" / "independent_servers" / f"{api}_server.py"
+    server = ROOT / "tests" / "independent_servers" / "genero_server.py"
     command = [sys.executable, str(server), "--port", "0", "--bug", bug]
     with child(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         yield process.stdout.readline().strip()
 
 
-def start(url, corpus, *words, api="genero"):
+def start(url, corpus, *words):
     """Run a campaign that has far more time than any test waits for it."""
     options = ("--url", url, "--corpus", corpus, "--no-schemathesis", "--max-time", f"{10 * HANGS:.0f}s")
     return module(
         "mockserver",
-        *("fuzz", api, *options, *words),
+        *("fuzz", "genero", *options, *words),
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -161,7 +161,7 @@ def test_the_time_is_kept(sick, tmp_path, monkeypatch):
 
 def test_the_time_is_kept_where_it_is_real(tmp_path, monkeypatch):
     """Whatever waits, runs in other lanes or is made small: when the time is over at most what others began goes on."""
-    with started("genero", "trimmed") as url:
+    with started("trimmed") as url:
         clock, job = Clock(monkeypatch), CampaignConfig(contract=load_bundled("genero"), place=TargetOptions(url=url))
         corpus, listener = Corpus(folder=tmp_path), PlainProgress(lambda _: None)
         run = Campaign(
@@ -175,7 +175,7 @@ def test_the_time_is_kept_where_it_is_real(tmp_path, monkeypatch):
 
 def test_the_first_finding_ends_it_soon(tmp_path):
     """With `--stop-at-first` nothing but making that finding small goes on once it is there, however much time."""
-    with started("onkey", "trimmed") as url, start(url, tmp_path, *FIRST, api="onkey") as process:
+    with started("fanout-empty") as url, start(url, tmp_path, *FIRST) as process:
         first_told(process)
         process.communicate(timeout=HANGS)
     found = [from_json(one, where="a test") for one in kept_in(tmp_path).values()]
@@ -227,7 +227,7 @@ class Dying(BaseHTTPRequestHandler):
 def test_a_server_that_dies_is_told_in_a_sentence(tmp_path):
     """When nothing answers any more the campaign ends with 2, and says so once."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Dying)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         with start(f"http://127.0.0.1:{server.server_port}", tmp_path) as process:
             _, said = process.communicate(timeout=HANGS)

@@ -11,6 +11,7 @@ from mockserver.cli.check import check
 from mockserver.cli.fuzz import fuzz
 
 pytestmark = pytest.mark.slow
+TWO_SHAPES = {"member reads otherwise at /starts", "member reads otherwise at /price"}
 CALLS_AFTER = 300  # a deletion: by then the fuzzer has read what it knows again
 
 
@@ -27,6 +28,21 @@ def fuzzed(url, corpus, *options, time="6s", schemathesis=False):
     return told_by(fuzz, url, "--corpus", str(corpus), "--max-time", time, *own, *options)
 
 
+@pytest.fixture
+def until(monkeypatch):
+    """Return a function that has campaigns end, from now on, as soon as something holds."""
+    run = executors.LocalExecutor.run
+
+    def end_when(holds):
+        monkeypatch.setattr(
+            executors.LocalExecutor,
+            "run",
+            lambda executor, some, emit, is_over: run(executor, some, emit, lambda: is_over() or holds()),
+        )
+
+    return end_when
+
+
 def shapes_in(corpus):
     return {json.loads(one.read_text())["shape"] for one in corpus.glob("findings/*/finding.json")}
 
@@ -34,35 +50,39 @@ def shapes_in(corpus):
 def test_a_right_server_is_accused_of_nothing(tmp_path):
     """The server itself keeps what it declares."""
     with serving() as (url, _):
-        assert fuzzed(url, tmp_path)[0] == 0
+        assert fuzzed(url, tmp_path, time="4s")[0] == 0
 
 
-def test_two_bugs_in_one_operation_are_two_findings(tmp_path):
+def test_two_bugs_in_one_operation_are_two_findings(tmp_path, until):
     """Each is told in a line of its own, with its member, and stands in the table."""
+    until(lambda: shapes_in(tmp_path) >= TWO_SHAPES)
     with serving("starts-cut", "price-cut") as (url, _):
-        code, says = fuzzed(url, tmp_path, time="10s")
+        code, says = fuzzed(url, tmp_path, time="60s")
     assert code == 1
-    assert shapes_in(tmp_path) == {"member reads otherwise at /starts", "member reads otherwise at /price"}
+    assert shapes_in(tmp_path) == TWO_SHAPES
     assert "distinct bugs: 2" in says
     for member in ("starts", "price"):
         assert f"'{member}' of the events" in says
 
 
 @pytest.mark.parametrize("command", ["check", "fuzz"])
-def test_a_known_noise_hides_no_new_bug(command, tmp_path):
+def test_a_known_noise_hides_no_new_bug(command, tmp_path, until):
     """With a baseline of one member a bug of another one fails the run, and is told; the known one does not."""
-    known = tmp_path / "known.json"
+    known, shapes = tmp_path / "known.json", sorted(TWO_SHAPES, reverse=True)
 
-    def run(url, *options):
+    def run(url, count, *options):
+        """Judge until so many of the bugs are found."""
         if command == "check":
-            return told_by(check, url, "--only", "effect", *options)
-        return fuzzed(url, tmp_path, *options, time="4s")
+            return told_by(check, url, "--only", "effect", "--baseline", str(known), *options)
+        corpus = tmp_path / f"{count}{len(options)}"
+        until(lambda: shapes_in(corpus) >= set(shapes[:count]))
+        return fuzzed(url, corpus, "--baseline", str(known), *options, time="60s")
 
     with serving("starts-cut") as (url, _):
-        assert run(url, "--baseline", str(known), "--baseline-update")[0] == 0
-        assert run(url, "--baseline", str(known))[0] == 0
+        assert run(url, 1, "--baseline-update")[0] == 0
+        assert run(url, 1)[0] == 0
     with serving("starts-cut", "price-cut") as (url, _):
-        code, says = run(url, "--baseline", str(known))
+        code, says = run(url, 2)
     assert code == 1
     assert "'price'" in says
     assert "1 known" in says
@@ -96,11 +116,11 @@ def test_a_flaky_finding_ends_no_campaign(tmp_path):
 def test_where_only_flaky_findings_are_the_campaign_has_its_time(tmp_path):
     """It ends when the time is up, not at what never shows again, and with the exit code of a run without findings."""
     with serving("first") as (url, _):
-        code, says = fuzzed(url, tmp_path, "--stop-at-first", "--seed", "0", time="10s")
+        code, says = fuzzed(url, tmp_path, "--stop-at-first", "--seed", "0", time="6s")
     assert code == 0, says
     assert [line for line in says.splitlines() if "reproduced 0/3, flaky" in line]
     seconds = next(float(line.split()[1]) for line in says.splitlines() if line.startswith("seconds: "))
-    assert seconds >= 8
+    assert seconds >= 5
 
 
 PARTS = ["clock", "settings", "scenarios", "reset", "delete"]
@@ -131,21 +151,17 @@ def test_what_a_control_api_lacks_is_done_without(control, lacks, command, tmp_p
     assert lacks is None or lacks in says
 
 
-def test_what_schemathesis_deletes_is_not_missed(tmp_path, monkeypatch):
+def test_what_schemathesis_deletes_is_not_missed(tmp_path, monkeypatch, until):
     """It deletes the record that the contract has as an example; the fuzzer, which saw it before, accuses nobody."""
-    deleted, run = ("DELETE", f"{ROOT}/1"), executors.LocalExecutor.run
+    deleted = ("DELETE", f"{ROOT}/1")
     for name in ("MIN_SHARD_SECONDS", "MAX_SHARD_SECONDS"):
-        monkeypatch.setattr(shards, name, 4.0)
+        monkeypatch.setattr(shards, name, 3.0)
     with serving("stock") as (url, events):
 
         def is_enough():
             return deleted in events.calls and len(events.calls) > events.calls.index(deleted) + CALLS_AFTER
 
-        monkeypatch.setattr(
-            executors.LocalExecutor,
-            "run",
-            lambda executor, some, emit, is_over: run(executor, some, emit, lambda: is_over() or is_enough()),
-        )
+        until(is_enough)
         code, says = fuzzed(url, tmp_path, time="120s", schemathesis=True)
     assert is_enough()
     assert code == 0, says

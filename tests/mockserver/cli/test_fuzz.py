@@ -17,6 +17,7 @@ from mockserver.cli.fuzz import fuzz
 from mockserver.cli.replay import replay
 from mockserver.testing import running
 
+OWN = ("--no-schemathesis", "--corpus")
 FORMS = {"finding.json", "replay.sh", "test_finding.py"}
 
 
@@ -36,7 +37,7 @@ def test_a_planted_bug_is_found_kept_and_shows_again(sandbox, tmp_path):
     """The exit code says that something was found; each finding stands in three forms and is replayed."""
     bulkproof, url = sandbox
     bulkproof.bug("processed-over")
-    done = run(fuzz, "genero", "--url", url, "--max-time", "8s", "--no-schemathesis", "--corpus", str(tmp_path))
+    done = run(fuzz, "genero", "--url", url, "--max-time", "60s", "--stop-at-first", *OWN, str(tmp_path))
     assert done.return_value == 1, done.output
     found = sorted((tmp_path / "findings").iterdir())
     assert found
@@ -48,7 +49,7 @@ def test_a_planted_bug_is_found_kept_and_shows_again(sandbox, tmp_path):
 def test_a_healthy_sandbox_gives_no_alarm(sandbox, tmp_path):
     """Nothing is found, and nothing is kept."""
     _, url = sandbox
-    done = run(fuzz, "genero", "--url", url, "--max-time", "5s", "--no-schemathesis", "--corpus", str(tmp_path))
+    done = run(fuzz, "genero", "--url", url, "--max-time", "3s", *OWN, str(tmp_path))
     assert done.return_value == 0, done.output
     assert not list(tmp_path.glob("findings/*"))
 

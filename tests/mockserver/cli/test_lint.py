@@ -121,7 +121,7 @@ class Documents(BaseHTTPRequestHandler):
 @contextmanager
 def documents():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Documents)
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -10,6 +10,7 @@ from http.client import HTTPConnection
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from children import HANGS, run
 
 CANARY = "pwned"
 TEXTS = [
@@ -33,11 +34,6 @@ TEXTS = [
 ]
 
 
-@pytest.fixture
-def client(serving):
-    return serving("genero")
-
-
 def calls():
     """Yield calls that have each text wherever a client can put it."""
     for text in TEXTS:
@@ -51,21 +47,24 @@ def calls():
     yield "POST", "/genero/api/v1/block/postJob", {}, b'["\\ud800"]'
 
 
-def repeated(form, text, folder):
-    """Run a pasted exchange in a folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    if form == "http":
-        return _send_file(text, folder)
-    if form == "curl":
-        words = ["sh", "-u"]
-        return subprocess.run(words, cwd=folder, input=text.encode(), capture_output=True, check=False, timeout=60)
-    (folder / "test_pasted.py").write_text(text)
-    words = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "test_pasted.py"]
-    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stdout
-    return done
+def repeat(form, texts, folder):
+    """Run pasted exchanges in a folder, each in one of its own but for tests, which one run of pytest has."""
+    for n, text in enumerate(texts):
+        place = folder / str(n)
+        place.mkdir()
+        if form == "http":
+            _send_file(text, place)
+        elif form == "curl":
+            subprocess.run(
+                ["sh", "-u"], cwd=place, input=text.encode(), capture_output=True, check=False, timeout=HANGS
+            )
+        else:
+            (place / f"test_pasted_{n}.py").write_text(text)
+    if form == "pytest":
+        words = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
+        done = run(words, cwd=folder, env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+        assert done.returncode == 0, done.stdout
+        assert f"{len(texts)} passed" in done.stdout
 
 
 def _send_file(text, folder):
@@ -104,20 +103,25 @@ def told(client, sandbox, n, form):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["curl", "pytest", "http"])
-def test_a_pasted_exchange_sends_the_same_and_does_nothing_else(client, tmp_path, form):
+def test_a_pasted_exchange_sends_the_same_and_does_nothing_else(serving, tmp_path, form):
     """Each is run where a file would show that a part of it was taken for a command."""
     if form == "curl" and shutil.which("curl") is None:
         pytest.skip("there is no curl here")
+    made, texts = [], []
     for method, path, fields, body in calls():
+        client = serving("genero")  # a sandbox for each
         client.control("POST", "reset", {"clock": {"mode": "frozen", "now": "2026-05-04T03:02:01Z"}})
         data = body if body is None or isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
         named = {name: value.encode() for name, value in fields.items()}
         client.call(method, path, data, {"Content-Type": "application/json", **named} if data else named)
         (n,) = [one["n"] for one in client.control("GET", "exchanges").data["exchanges"]]
-        pasted = client.control("GET", f"exchanges/{n}/as/{form}").body.decode()
-        repeated(form, pasted, tmp_path / "run")
-        made = f"{client.sandbox}.{n}"
-        assert told(client, made, n, form) == told(client, client.sandbox, n, form)
-        left = {one.name for one in (tmp_path / "run").iterdir()}
-        assert left <= {"test_pasted.py", f"exchange-{n}.body"}
-        client.send("DELETE", f"/_sandbox/sandboxes/{made}")
+        made.append((client.sandbox, n))
+        texts.append(client.control("GET", f"exchanges/{n}/as/{form}").body.decode())
+    repeat(form, texts, tmp_path)
+    reader = serving("genero")
+    for sandbox, n in made:
+        assert told(reader, f"{sandbox}.{n}", n, form) == told(reader, sandbox, n, form)
+    left = {str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*") if not one.is_dir()}
+    assert left <= {
+        f"{k}/{file}" for k, (_, n) in enumerate(made) for file in (f"test_pasted_{k}.py", f"exchange-{n}.body")
+    }

@@ -237,7 +237,9 @@ def test_pipelined_requests_are_answered_in_order(port):
     assert both.index(b"200 OK") < both.index(b"404 Not Found")
 
 
-DROP = b"DELETE /_sandbox/sandboxes/b HTTP/1.1\r\nContent-Type: application/json\r\n" + HOST + b"\r\n"
+DROP = (
+    b"DELETE /_sandbox/sandboxes/b HTTP/1.1\r\nContent-Type: application/json\r\nConnection: close\r\n" + HOST + b"\r\n"
+)
 CLOSING = b"GET /nowhere HTTP/1.1\r\nConnection: close\r\n" + HOST + b"\r\n"
 
 

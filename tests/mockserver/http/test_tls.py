@@ -18,6 +18,7 @@ from children import module, run
 from cryptography.hazmat.primitives import serialization as form
 
 from mockserver.apis.sources import find_sources
+from mockserver.http import server as http_server
 from mockserver.http.lifecycle import in_thread
 from mockserver.http.service import Options
 from mockserver.http.tls import server_context
@@ -118,8 +119,9 @@ FAULTS = ("EMPTY_RESPONSE", "MALFORMED_RESPONSE_CHUNK", "CONNECTION_RESET_BY_PEE
 
 
 @pytest.mark.parametrize("kind", MESSAGES)
-def test_the_same_bytes_come_by_tls(urls, certificates, kind):
+def test_the_same_bytes_come_by_tls(urls, certificates, kind, monkeypatch):
     """Each answer is the same to the byte, whatever carries it."""
+    monkeypatch.setattr(http_server, "LINGER_SECONDS", 0.2)
     message = MESSAGES[kind].replace(b"%s", kind.replace(" ", "-").encode())
     one, other = (exchanged(running, certificates.authority, message) for running in urls)
     assert one == other != b""

@@ -83,10 +83,10 @@ def test_a_run_that_hangs_has_noticed_the_bug(command, monkeypatch):
         return execute(words, environment, log, None if len(limits) == 1 else limit)  # the healthy run may take long
 
     monkeypatch.setattr(user_tests, "_exit_code", patient)
-    result = hunt("--only", "outcome-lost", "--timeout", "5", command=command("hang"))
+    result = hunt("--only", "outcome-lost", "--timeout", "2", command=command("hang"))
     assert told_of(result, "outcome-lost") == "killed"
     assert "ran out of time" in result.output
-    assert limits == [5.0, 5.0]
+    assert limits == [2.0, 2.0]
 
 
 def test_what_was_found_is_written_as_junit(command, tmp_path):

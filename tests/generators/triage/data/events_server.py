@@ -168,7 +168,7 @@ def serving(*bugs, control=()):
     events = Events(bugs, control)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler_of(events)) as server:
         server.daemon_threads, server.handle_error = True, lambda *_: None  # a campaign that ends hangs up
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}/events-api", events
         finally:
