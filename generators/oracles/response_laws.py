@@ -39,7 +39,7 @@ def check_response(contract: Contract, exchange: Exchange) -> Iterator[Finding]:
     if operation is None:
         return
     if exchange.response.status >= SERVER_FAULT:
-        says = f"The server answered {exchange.response.status} to {exchange.request.method} {exchange.request.path}."
+        says = f"The server answered {exchange.response.status} to {operation.id}."
         yield _finding(exchange, f"status {exchange.response.status}", says)
         return
     status = exchange.response.status

@@ -1,6 +1,7 @@
 """`bulkproof mutants`: run the user's tests once per planted bug, and report which bugs they detect."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mockserver.bugs.table import Bug
     from mockserver.mutation_testing.user_tests import MutantRun, MutationTest
 
+NO_WITNESS: Final = "It shows neither in an answer nor in what is stored when the requests are sent again."
 EXIT_SURVIVED: Final = 1
 WIDTH: Final = 24
 REPORT_STATUS: "Final[dict[str, Status]]" = {"killed": "passed", "survived": "failed", "not reached": "not-run"}
@@ -80,13 +82,25 @@ def mutants(command: tuple[str, ...], *, apis: tuple[str, ...], only: tuple[str,
         f"Without a bug the tests pass: {healthy.calls} requests in {healthy.seconds:.1f} s. {len(bugs)} bugs to run."
     )
     results = []
+    _tell_progress(0, bugs)
     for bug, run in mutation_test.mutation_test(bugs, healthy):
         results.append((bug, run))
+        _tell_progress(None, bugs)
         click.echo(f"{run.word:<12} {bug.name:<{WIDTH}} {bug.law:<16} {run.seconds:5.1f} s  {run.end}")
+        _tell_progress(len(results), bugs)
     _sum_up(results)
     if given["junit"] is not None:
         _write(given["junit"], results)
     return EXIT_SURVIVED if any(run.word == "survived" for _, run in results) else 0
+
+
+def _tell_progress(done: int | None, bugs: "Sequence[Bug]") -> None:
+    """Show on stderr which bug is being run, in a line that is rewritten on a terminal; None wipes that line out."""
+    is_terminal = sys.stderr.isatty()
+    if is_terminal and done is None:
+        click.echo("\r\x1b[K", nl=False, err=True)
+    elif done is not None and done < len(bugs):
+        click.echo(f"bug {done + 1} of {len(bugs)}: {bugs[done].name}", nl=not is_terminal, err=True)
 
 
 def _loaded(names: tuple[str, ...], given: Mapping[str, Any]) -> "list[Api]":
@@ -121,6 +135,10 @@ def _mutation_test(command: tuple[str, ...], apis: "Sequence[Api]", given: dict[
 
 
 def _sum_up(results: "Sequence[tuple[Bug, MutantRun]]") -> None:
+    from textwrap import indent
+
+    from mockserver.mutation_testing.witness import helper_text
+
     words = [run.word for _, run in results]
     killed, survived = words.count("killed"), words.count("survived")
     reached = killed + survived
@@ -128,7 +146,12 @@ def _sum_up(results: "Sequence[tuple[Bug, MutantRun]]") -> None:
     click.echo(f"{killed} killed, {survived} survived, {words.count('not reached')} not reached.{share}")
     for bug, run in results:
         if run.word == "survived":
-            click.echo(f"  {bug.name}: {bug.description}")
+            click.echo(f"\n{bug.name}: {bug.description}")
+            for line in (NO_WITNESS,) if run.witness is None else run.witness.lines:
+                click.echo(indent(line, "  "))
+    helper = helper_text(run.witness for _, run in results if run.witness is not None)
+    if helper:
+        click.echo(f"\nThe tests use\n\n{indent(helper, '    ')}", nl=False)
 
 
 def _write(path: Path, results: "Sequence[tuple[Bug, MutantRun]]") -> None:
@@ -147,8 +170,14 @@ def _report(results: "Sequence[tuple[Bug, MutantRun]]") -> "Report":
             group=bug.law,
             says=bug.description,
             status=REPORT_STATUS[run.word],
-            detail=f"{STATUS_TEXT[run.word]} ({run.end}).",
+            detail="\n".join(_details(run)),
         )
         for bug, run in results
     )
     return Report(title="Planted bugs", version=VERSION, rows=rows)
+
+
+def _details(run: "MutantRun") -> "Iterator[str]":
+    yield f"{STATUS_TEXT[run.word]} ({run.end})."
+    if run.witness is not None:
+        yield from run.witness.lines

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -22,6 +22,7 @@ from mockserver.bugs.table import Bug
 from mockserver.http.lifecycle import Running, in_thread
 from mockserver.http.service import Options
 from mockserver.mutants.planting import planted
+from mockserver.mutation_testing.witness import RunRecorder, Witness, witness_of
 
 MutantStatus: TypeAlias = Literal["killed", "survived", "not reached"]
 INVALID_VARIABLE_CHARS: Final = re.compile(r"[^A-Za-z0-9]")
@@ -35,7 +36,7 @@ class MutantRun:
     """One run of the command: its end, duration and last output.
 
     `code` is the exit code, None after the time limit. `calls` counts the requests to the sandbox, `fired` is whether
-    the bug changed any response.
+    the bug changed any response; `witness` shows what a bug that survived did.
     """
 
     code: int | None
@@ -43,6 +44,7 @@ class MutantRun:
     calls: int
     fired: bool
     output: str
+    witness: Witness | None = None
 
     @property
     def word(self) -> MutantStatus:
@@ -89,11 +91,24 @@ class MutationTest:
     def _run(self, bug: Bug | None, timeout: float | None) -> MutantRun:
         fired: set[str] = set()
         apis = [api if bug is None else planted(api, bug.name, fired=fired.add) for api in self.apis]
-        with in_thread(apis, self.options) as running, TemporaryDirectory() as folder:
+        recorder = RunRecorder()
+        options = replace(self.options, on_exchange=None if bug is None else recorder.tell)
+        with in_thread(apis, options) as running, TemporaryDirectory() as folder:
+            recorder.running = running
             began, log = monotonic(), Path(folder) / "output"
             code = _exit_code(self.command, {**os.environ, **variables(running)}, log, timeout)
-            seconds = monotonic() - began
-            return MutantRun(code=code, seconds=seconds, calls=_requests(running), fired=bool(fired), output=_tail(log))
+            run = MutantRun(
+                code=code,
+                seconds=monotonic() - began,
+                calls=_requests(running),
+                fired=bool(fired),
+                output=_tail(log),
+            )
+            if bug is None or run.word != "survived":
+                return run
+            record = recorder.marked(bug.name)
+            template = running.service.sandboxes.template
+            return run if record is None else replace(run, witness=witness_of(bug, self.apis, record, template))
 
 
 def variables(running: Running) -> dict[str, str]:

@@ -252,7 +252,7 @@ def known_by_name(context: SiteContext) -> Iterator[Finding]:
 
 def _judge_unknown(asked: Exchange, sent: Exchange, what: str) -> Iterator[Finding]:
     if asked.response.status in SUCCESS_STATUS:
-        says = f"{asked.request.method} {asked.request.path}, the name {what}, is answered with {asked.response.status}"
+        says = f"{asked.operation} under the name {what} is answered with {asked.response.status}"
         yield trial_finding("job-name", f"known by the name {what}", says, sent, asked)
 
 

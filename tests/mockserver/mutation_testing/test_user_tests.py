@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from click.testing import CliRunner
@@ -9,7 +10,7 @@ from click.testing import CliRunner
 from contracts.errors import MisuseError
 from mockserver.cli.mutants import mutants
 from mockserver.mutation_testing import user_tests
-from mockserver.testing import connected
+from mockserver.testing import connected, running
 
 BOOKS = str(Path(__file__).parents[2] / "cases/contract_only/books.yaml")
 CLIENT = '''
@@ -71,6 +72,28 @@ def test_tests_that_look_kill_and_tests_that_do_not_let_survive(command):
     assert told_of(careless, "stops-at-failure") == "survived"
     assert "Score: 50 %" in careless.output
     assert careless.return_value == 1
+
+
+@pytest.mark.slow
+def test_a_survivor_is_shown_with_a_test_that_notices_it(command):
+    """The exchange, what differs, and a test that passes on a sandbox without the bug and fails on one with it."""
+    bugs = ("outcome-lost", "failure-hidden", "stops-at-failure")
+    result = hunt(*[word for bug in bugs for word in ("--only", bug)], command=command())
+    assert result.stderr.splitlines() == [f"bug {n} of 3: {bug}" for n, bug in enumerate(bugs, 1)]
+    helper = dedent(result.stdout.partition("The tests use\n")[2])
+    for bug, shows in zip(bugs, ("len(answer['results']): 2 instead of 3", "status: 200", "stored books"), strict=True):
+        told = result.stdout.partition(f"\n{bug}: ")[2].partition("\n\n")[0]
+        assert "request  POST /books/bulk-each of books, request 1 of sandbox 'default'" in told
+        assert shows in told
+        names = {}
+        exec(helper + "\n\n" + dedent(told.partition("notices it:\n")[2]), names)  # noqa: S102 - what we printed ourselves
+        (check,) = (one for name, one in names.items() if name.startswith("test_"))
+        with running(BOOKS) as bulkproof:
+            check(bulkproof)
+        with running(BOOKS) as bulkproof:
+            bulkproof.bug(bug)
+            with pytest.raises(AssertionError):
+                check(bulkproof)
 
 
 @pytest.mark.slow
