@@ -124,6 +124,7 @@ HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
         "dropSandbox",
         "getClock",
         "getSettings",
+        "getSettingsSchema",
         "listSandboxes",
         "patchSettings",
         "putSettings",

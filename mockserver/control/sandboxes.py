@@ -1,6 +1,6 @@
 """Control requests about sandboxes: list, reset, drop, settings, and clocks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +11,7 @@ from contracts.schemas.schema_set import Schema, SchemaSet
 from contracts.syntax.text import merge_patch, parse_duration
 from mockserver.api.model import RequestContext
 from mockserver.control.routes import ControlContext, RefusedError, clock_of, instant
+from mockserver.control.state import tables_of
 from mockserver.domain.clock_and_ids import VirtualClock
 from mockserver.sandbox import sandboxes
 from mockserver.sandbox.clock_control import (
@@ -112,8 +113,7 @@ def _out_of_time() -> RefusedError:
 
 def list_sandboxes(control: ControlContext, context: RequestContext) -> Response:
     """List the sandboxes."""
-    del context
-    return Response.of(200, {"sandboxes": [_summary(one) for one in control.sandboxes]})
+    return Response.of(200, {"sandboxes": [_summary(one, context.now) for one in control.sandboxes]})
 
 
 def drop_sandbox(control: ControlContext, context: RequestContext) -> Response:
@@ -193,10 +193,32 @@ def _explained(schema: Schema, violation: Violation) -> str:
     return f"{violation.pointer}: {violation.detail} {meaning}".rstrip()
 
 
-def _summary(sandbox: Sandbox) -> dict[str, object]:
+def get_settings_schema(control: ControlContext, context: RequestContext) -> Response:
+    """Return the JSON Schema of settings, each with what a fresh sandbox has as its default."""
+    del context
+    whole = _defaulted(sandboxes.settings_schema(control.apis.values()), control.sandboxes.template.settings)
+    return Response.of(200, whole, media_type="application/schema+json")
+
+
+def _defaulted(schema: Mapping[str, Any], fresh: Any) -> dict[str, Any]:
+    """Return a schema with a default at each value that is no object with members of its own."""
+    own = schema.get("properties")
+    if own is None:
+        return {**schema, "default": fresh}
+    members = {name: _defaulted(one, fresh[name]) if name in fresh else one for name, one in own.items()}
+    return {**schema, "properties": members}
+
+
+def _summary(sandbox: Sandbox, real: datetime) -> dict[str, object]:
+    """Return a sandbox as the list shows it; nothing is run for it that is due."""
+    states = sandbox.api_states.values()
     return {
         "name": sandbox.name,
         "seed": sandbox.seed,
         "used": instant(sandbox.used),
+        "clock": clock_of(sandbox, real),
+        "records": sum(len(table.rows) for state in states for table in tables_of(state).values()),
+        "jobs": sum(len(state.jobs.jobs) for state in states),
+        "unfinished": sum(len(state.jobs.unfinished) for state in states),
         "exchanges": len(sandbox.journal),
     }

@@ -16,6 +16,7 @@ from mockserver.sandbox.sandboxes import Sandbox
 from mockserver.sandbox.snapshot import restore, schema, snapshot_of
 from mockserver.sandbox.value_forms import SnapshotError
 from mockserver.stores.interface import Collection, Key, Record, key_order
+from mockserver.stores.memory import MemoryStore, Table
 from mockserver.verdicts.history import ObservedJob, history_of
 from mockserver.verdicts.polling import early_polls
 
@@ -123,6 +124,12 @@ def run_in(control: ControlContext, context: RequestContext, api: Api, scope: ob
     run = ItemRun(api=api, api_state=api_state, scope=_scope(api_state, scope), now=now)
     populate_scope(run)
     return run
+
+
+def tables_of(api_state: ApiState) -> Mapping[Collection, Table]:
+    """Return the stored records by collection; between two calls a store is never an overlay."""
+    store = api_state.store
+    return store.tables if isinstance(store, MemoryStore) else {}
 
 
 def _entities(run: ItemRun, kind: str) -> Iterator[dict[str, object]]:

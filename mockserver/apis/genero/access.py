@@ -55,7 +55,12 @@ SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "maxItems": {"type": "integer", "minimum": 1, "maximum": MAX_BATCH_ITEMS},
+        "maxItems": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_BATCH_ITEMS,
+            "description": "How many items a batch may have.",
+        },
         "defaultTenant": {"type": "string", "description": "The tenant of a call of `multi` that names none."},
         "tenants": {
             "type": "object",

@@ -66,11 +66,15 @@ async function errorOf(answer) {
 }
 
 async function send(method, path, body, { signal } = {}) {
+  return sendText(method, path, body === undefined ? undefined : JSON.stringify(body), { signal });
+}
+
+async function sendText(method, path, text, { signal } = {}) {
   const changes = method !== "GET";
   const answer = await call(path, {
     method,
     signal,
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body: text,
     headers: changes ? { "Content-Type": "application/json" } : { Accept: "application/json" },
   });
   if (!answer.ok) throw await errorOf(answer);
@@ -83,6 +87,9 @@ export const put = (path, body, options) => send("PUT", path, body, options);
 export const post = (path, body, options) => send("POST", path, body, options);
 export const patch = (path, body, options) => send("PATCH", path, body, options);
 export const del = (path, options) => send("DELETE", path, undefined, options);
+
+/** PUT JSON that is text already, such as a snapshot: its numbers are kept as they are written. */
+export const putText = (path, text, options) => sendText("PUT", path, text, options);
 
 /** GET text, such as an exchange as curl. */
 export async function getText(path, { signal } = {}) {

@@ -19,6 +19,7 @@ import { render, useCallback, useEffect, useMemo, useRef, useState } from "./ven
 const PAGES = [
   { name: "journal", title: "Journal", load: () => import("./pages/journal.js") },
   { name: "jobs", title: "Jobs", hasStyle: true, load: () => import("./pages/jobs.js") },
+  { name: "sandboxes", title: "Sandboxes", hasStyle: true, load: () => import("./pages/sandboxes.js") },
 ];
 
 const TICK_MS = 500;

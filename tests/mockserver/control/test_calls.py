@@ -414,6 +414,35 @@ def test_wrong_settings_are_refused_whole(things, patch, says):
     assert things.control("GET", "settings").data == fresh
 
 
+def test_the_schema_of_settings_has_this_servers_defaults(serving):
+    """Each setting has a default: what a fresh sandbox has."""
+    client = serving("genero")
+    answer = client.send("GET", "/_sandbox/settings.schema.json")
+    assert answer.headers["content-type"].startswith("application/schema+json")
+    assert _defaults(answer.data) == client.control("GET", "settings").data
+
+
+def _defaults(schema):
+    own = schema.get("properties")
+    return schema["default"] if own is None else {name: _defaults(one) for name, one in own.items()}
+
+
+def test_the_list_of_sandboxes_tells_what_each_holds(things):
+    """Clock, records, jobs and exchanges are told as they are; nothing is run for it."""
+    post_job(things, "a", "b")
+    things.call("PUT", "/things/boxes/c", {"id": "c"})
+    (mine,) = [
+        one for one in things.send("GET", "/_sandbox/sandboxes").data["sandboxes"] if one["name"] == things.sandbox
+    ]
+    assert mine["clock"] == {"now": EPOCH, "mode": "frozen", "factor": 1}
+    assert {name: mine[name] for name in ("records", "jobs", "unfinished", "exchanges")} == {
+        "records": 1,
+        "jobs": 1,
+        "unfinished": 1,
+        "exchanges": 2,
+    }
+
+
 def test_settings_take_effect(things):
     """A limit that was set holds for the next call of that sandbox, and for no other."""
     things.control("PATCH", "settings", {"limits": {"bodyBytes": 20, "journalExchanges": 2}})
