@@ -17,7 +17,7 @@ import { render, useCallback, useEffect, useMemo, useRef, useState } from "./ven
 
 /** The pages in the order of the navigation. */
 const PAGES = [
-  { name: "journal", title: "Journal", load: () => import("./pages/journal.js") },
+  { name: "journal", title: "Journal", hasStyle: true, load: () => import("./pages/journal.js") },
   { name: "jobs", title: "Jobs", hasStyle: true, load: () => import("./pages/jobs.js") },
   { name: "sandboxes", title: "Sandboxes", hasStyle: true, load: () => import("./pages/sandboxes.js") },
 ];
@@ -94,15 +94,18 @@ function Page({ page, route }) {
 }
 
 async function loaded(page) {
-  const href = `ui/pages/${page.name}.css`;
-  if (page.hasStyle && !document.querySelector(`link[href="${href}"]`)) {
-    await new Promise((resolve) => {
-      const link = Object.assign(document.createElement("link"), { rel: "stylesheet", onload: resolve, onerror: resolve });
-      link.setAttribute("href", href);
-      document.head.append(link);
-    });
-  }
-  return (await page.load()).default;
+  const [module] = await Promise.all([page.load(), page.hasStyle && styled(page.name)]);
+  return module.default;
+}
+
+function styled(name) {
+  const href = `ui/pages/${name}.css`;
+  if (document.querySelector(`link[href="${href}"]`)) return undefined;
+  return new Promise((resolve) => {
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", onload: resolve, onerror: resolve });
+    link.setAttribute("href", href);
+    document.head.append(link);
+  });
 }
 
 function Dropped({ sandbox, onAgain }) {

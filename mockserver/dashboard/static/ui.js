@@ -109,18 +109,20 @@ export function Table({ caption, columns, rows, rowKey, onOpen, isCurrent, empty
       <table>
         <caption class="hidden">${caption}</caption>
         <thead><tr>${columns.map((one, n) => html`
-          <th key=${n} scope="col" class=${one.align}><span class=${one.hidden ? "hidden" : ""}>${one.title}</span></th>`)}
+          <th key=${n} scope="col" class=${classOf(one)}><span class=${one.hidden ? "hidden" : ""}>${one.title}</span></th>`)}
         </tr></thead>
         <tbody>${rows.map((row, n) => html`
           <tr key=${rowKey ? rowKey(row, n) : n} class=${open ? "opens" : ""} onClick=${open && ((event) => open(event, row))}
             aria-current=${isCurrent?.(row) ? "true" : null}>
             ${columns.map((one, place) => html`
-              <td key=${place} class=${[one.align, one.wide && "wide"].filter(Boolean).join(" ")}>${one.render(row, n)}</td>`)}
+              <td key=${place} class=${classOf(one)}>${one.render(row, n)}</td>`)}
           </tr>`)}
         </tbody>
       </table>
     </div>`;
 }
+
+const classOf = ({ align, wide }) => [align, wide && "wide"].filter(Boolean).join(" ");
 
 /** A modal dialog; Escape and its button close it. What had the focus gets it back. */
 export function Dialog({ title, onClose, isWide = false, children }) {
@@ -170,8 +172,8 @@ export function Tabs({ label, tabs, chosen, onChoose }) {
     </div>`;
 }
 
-/** A button that copies `text`, or what `load()` resolves to. */
-export function CopyButton({ text, load, label = "Copy" }) {
+/** A button that copies `text`, or what `load()` resolves to; `name` is what screen readers call it. */
+export function CopyButton({ text, load, label = "Copy", name = label }) {
   const [told, setTold] = useState("");
   useEffect(() => {
     if (!told) return undefined;
@@ -188,7 +190,7 @@ export function CopyButton({ text, load, label = "Copy" }) {
   };
   return html`
     <span class="copy">
-      <button type="button" onClick=${copy}>${label}</button><span class="told" role="status">${told}</span>
+      <button type="button" aria-label=${name} onClick=${copy}>${told === "Copied" ? "Copied" : label}</button><span class=${told === "Copied" ? "hidden" : "told"} role="status">${told}</span>
     </span>`;
 }
 

@@ -1,33 +1,149 @@
-/** The journal: every exchange of the sandbox as it happens, the newest first. */
+/** The journal: every exchange of the sandbox as it happens, the newest first, and one of them in full. */
 
-import { get, ofSandbox } from "../api.js";
-import { useLive } from "../shell.js";
-import { Badge, Count, Empty, ErrorMessage, Instant, Loading, OutcomeBar, PageHead, StatusBadge, Table, html, useLoaded } from "../ui.js";
-import { useState } from "../vendor/htm-preact.js";
+import { del, ofSandbox } from "../api.js";
+import { hrefOf } from "../shell.js";
+import { number } from "../format.js";
+import { Badge, Empty, ErrorMessage, Instant, Loading, OutcomeBar, PageHead, StatusBadge, Told, html } from "../ui.js";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
+import Exchange from "./exchange.js";
+import { FATES, FILTERS, NO_FILTER, fits, isFiltered, operationsOf } from "./journal-filters.js";
+import { useExchanges } from "./journal-data.js";
+
+const ROW = 29; // pixels, as in journal.css
+const BEYOND = 15; // rows that are drawn above and below what is seen
 
 const COLUMNS = [
-  { title: "No.", align: "end", render: (one) => html`<span class="data">${one.n}</span>` },
-  { title: "Time", render: (one) => html`<${Instant} at=${one.at} />` },
-  { title: "Operation", wide: true, render: (one) => html`${one.operation ?? "–"} <code class="muted">${one.method} ${one.path}</code>` },
-  { title: "Status", render: (one) => html`<${StatusBadge} status=${one.status} />` },
-  { title: "Outcomes", render: (one) => html`<${OutcomeBar} ...${one.outcomes} />` },
-  { title: "Scenario", render: (one) => one.rules.map((name) => html`<${Badge} key=${name}>${name}<//> `) },
-  { title: "Violations", align: "end", render: (one) => (one.violations ? html`<span class="data warn">${one.violations}</span>` : "") },
+  ["n", "No.", (one) => one.n],
+  ["at", "Time", (one) => html`<${Instant} at=${one.at} />`],
+  ["operation", "Operation", (one, href) => html`
+    <a href=${href}>${one.operation ?? "no operation"}</a> <span class="path">${one.method} ${one.path}</span>`],
+  ["answer", "Answer", (one) => html`<${Answer} exchange=${one} />`],
+  ["items", "Outcomes", (one) => html`<${OutcomeBar} ...${one.outcomes} />`],
+  ["rules", "Scenario", (one) => one.rules.join(", ")],
+  ["violations", "Violations", (one) => (one.violations ? number(one.violations) : "")],
 ];
 
-export default function Journal({ sandbox }) {
-  const { data, error, reload } = useLoaded((signal) => get(`${ofSandbox(sandbox, "exchanges")}?limit=10000`, { signal }), [sandbox]);
-  const [news, setNews] = useState([]);
-  useLive((events) => {
-    if (events.some((one) => one.name === "reset")) { setNews([]); reload(); return; }
-    const told = events.filter((one) => one.name === "exchange").map((one) => one.data);
-    if (told.length) setNews((before) => [...before, ...told]);
-  });
-  if (error) return html`<${ErrorMessage} error=${error} onRetry=${reload} />`;
-  if (!data) return html`<${Loading} />`;
-  const rows = [...new Map([...data.exchanges, ...news].map((one) => [one.n, one])).values()].reverse();
+/** The status of an answer as it was meant, struck out where the client got something else, and what it got. */
+function Answer({ exchange: { status, delivery } }) {
+  const got = FATES[delivery.fate];
+  const badge = html`<${StatusBadge} status=${status} />`;
+  if (!got) return badge;
+  return html`${got.isLost ? html`<s title=${`${status} was meant`}>${badge}</s>` : badge} <${Badge} kind=${got.kind}>${got.short}<//>`;
+}
+
+export default function Journal({ sandbox, rest: [chosen], query, go }) {
+  const journal = useExchanges(sandbox);
+  const [filter, setFilter] = useState({ ...NO_FILTER, ...Object.fromEntries(query) });
+  const left = useRef(0);
+  const shown = useMemo(
+    () => (isFiltered(filter) ? journal.entries.filter((one) => fits(one, filter)) : journal.entries),
+    [journal.entries, journal.version, filter],
+  );
+  const isOpen = chosen !== undefined;
+  useLayoutEffect(() => {
+    if (isOpen) scrollTo(0, 0);
+    else scrollTo(0, left.current);
+  }, [isOpen]);
+  const open = useCallback((n) => { left.current = scrollY; go(n); }, [go]);
+  const clear = async () => {
+    await del(ofSandbox(sandbox, "exchanges"));
+    journal.reload();
+  };
+  if (journal.error) return html`<${ErrorMessage} error=${journal.error} onRetry=${journal.reload} />`;
+  if (!journal.entries) return html`<${Loading} />`;
   return html`
-    <${PageHead} title="Journal"><${Count} count=${rows.length} noun="exchange" /><//>
-    <${Table} caption="Exchanges, the newest first" columns=${COLUMNS} rows=${rows} rowKey=${(one) => one.n}
-      empty=${html`<${Empty} title="Nothing has been asked of this sandbox yet." />`} />`;
+    ${isOpen && html`<${Exchange} key=${chosen} sandbox=${sandbox} n=${Number(chosen)} last=${journal.last} update=${journal.find(Number(chosen))} />`}
+    <div hidden=${isOpen}>
+      <${PageHead} title="Journal">
+        <${Shown} shown=${shown.length} all=${journal.entries.length} isComplete=${journal.isComplete} />
+        <button type="button" onClick=${clear} disabled=${!journal.entries.length}>Clear</button>
+      <//>
+      ${journal.entries.length > 0 && html`<${Filters} filter=${filter} onChange=${setFilter} operations=${operationsOf(journal.entries)} />`}
+      ${shown.length > 0 && !isOpen && html`<${Rows} sandbox=${sandbox} entries=${shown} onOpen=${open} />`}
+      ${shown.length === 0 && (journal.entries.length
+        ? html`<${Empty} title="No exchange fits."><button type="button" onClick=${() => setFilter(NO_FILTER)}>Show all<//><//>`
+        : html`<${Empty} title="Nothing has been asked of this sandbox yet.">
+            <p>Send a request to one of its APIs: it is shown here at once.</p><//>`)}
+    </div>`;
+}
+
+function Shown({ shown, all, isComplete }) {
+  const text = shown === all ? number(all) : `${number(shown)} of ${number(all)}`;
+  return html`<span class="count">${text}${isComplete ? "" : "…"} exchanges</span>`;
+}
+
+function Filters({ filter, onChange, operations }) {
+  const set = (name) => (event) => onChange({ ...filter, [name]: event.currentTarget.value });
+  return html`
+    <form class="journal-filters" role="search" aria-label="Filter the journal" onSubmit=${(event) => event.preventDefault()}>
+      <input type="search" aria-label="Text" placeholder="Path, operation, scenario, client…" value=${filter.text} onInput=${set("text")} />
+      <select aria-label="Operation" value=${filter.operation} onChange=${set("operation")}>
+        <option value="">Any operation</option>
+        ${operations.map((name) => html`<option key=${name} value=${name} selected=${name === filter.operation}>${name}</option>`)}
+      </select>
+      ${FILTERS.map(({ name, label, choices }) => html`
+        <select key=${name} aria-label=${label} value=${filter[name]} onChange=${set(name)}>
+          ${choices.map(([value, text]) => html`<option key=${value} value=${value} selected=${value === filter[name]}>${text}</option>`)}
+        </select>`)}
+      ${isFiltered(filter) && html`<button type="button" class="quiet" onClick=${() => onChange(NO_FILTER)}>Show all</button>`}
+    </form>`;
+}
+
+/** The rows that are seen, and some beyond; the page is as high as if all were there. Entries are oldest first. */
+function Rows({ sandbox, entries, onOpen }) {
+  const body = useRef(null);
+  const [seen, setSeen] = useState({ from: 0, to: 40 });
+  const count = entries.length;
+  const newest = entries[count - 1].n;
+  const before = useRef(newest);
+  useEffect(() => {
+    const look = () => {
+      const from = Math.max(0, Math.floor(-body.current.getBoundingClientRect().top / ROW) - BEYOND);
+      const to = from + Math.ceil(innerHeight / ROW) + 2 * BEYOND;
+      setSeen((old) => (old.from === from && old.to === to ? old : { from, to }));
+    };
+    look();
+    addEventListener("scroll", look, { passive: true });
+    addEventListener("resize", look);
+    return () => { removeEventListener("scroll", look); removeEventListener("resize", look); };
+  }, []);
+  useLayoutEffect(() => {
+    const added = newest - before.current;
+    before.current = newest;
+    if (added > 0 && body.current.getBoundingClientRect().top < 0) scrollBy(0, added * ROW); // what is read stays in place
+  }, [newest]);
+  const from = Math.min(seen.from, Math.max(0, count - 1));
+  const rows = entries.slice(Math.max(0, count - seen.to), count - from).reverse();
+  const move = (event) => {
+    const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
+    const link = step && event.target.closest("tr")?.[step]?.querySelector("a");
+    if (!link) return;
+    event.preventDefault();
+    link.focus();
+  };
+  return html`
+    <table class="journal" aria-rowcount=${count + 1}>
+      <caption class="hidden">Exchanges, the newest first</caption>
+      <thead><tr aria-rowindex="1">${COLUMNS.map(([name, title]) => html`<th key=${name} scope="col" class=${name}>${title}</th>`)}</tr></thead>
+      <tbody ref=${body} onKeyDown=${move}>
+        ${from > 0 && html`<tr key="above" aria-hidden="true" style=${{ height: `${from * ROW}px` }}><td colspan=${COLUMNS.length}></td></tr>`}
+        ${rows.map((one, place) => html`
+          <${Row} key=${one.n} exchange=${one} index=${from + place + 2} href=${hrefOf(sandbox, "journal", one.n)} onOpen=${onOpen} />`)}
+        ${count > seen.to && html`
+          <tr key="below" aria-hidden="true" style=${{ height: `${(count - seen.to) * ROW}px` }}><td colspan=${COLUMNS.length}></td></tr>`}
+      </tbody>
+    </table>
+    <${Told}>${`Exchange ${newest} is the newest.`}<//>`;
+}
+
+function Row({ exchange, index, href, onOpen }) {
+  const open = (event) => {
+    if (event.ctrlKey || event.metaKey || getSelection().toString()) return;
+    event.preventDefault();
+    onOpen(exchange.n);
+  };
+  return html`
+    <tr class="opens" aria-rowindex=${index} onClick=${open}>
+      ${COLUMNS.map(([name, , render]) => html`<td key=${name} class=${name}>${render(exchange, href)}</td>`)}
+    </tr>`;
 }

@@ -1,0 +1,57 @@
+/** Which exchanges the journal shows, and the words for what clients got. */
+
+/** What a client got of an answer that did not come whole: a short word, a sentence, and its colour. */
+export const FATES = {
+  waiting: { short: "waiting", says: "nothing yet: the answer is delayed", kind: "idle" },
+  cut: { short: "cut off", says: "a part of the answer, then the connection was closed", kind: "bad", isLost: true },
+  garbled: { short: "garbled", says: "bytes that are no answer, then the connection was closed", kind: "bad", isLost: true },
+  reset: { short: "reset", says: "no answer: the connection was reset", kind: "bad", isLost: true },
+  closed: { short: "closed", says: "no answer: the connection was closed", kind: "bad", isLost: true },
+  "client-gone": { short: "client gone", says: "no whole answer: it had closed the connection before", kind: "warn", isLost: true },
+};
+
+/** The filters that are chosen from a list. */
+export const FILTERS = [
+  { name: "status", label: "Status", choices: [
+    ["", "Any status"], ["2", "2xx"], ["3", "3xx"], ["4", "4xx"], ["5", "5xx"]] },
+  { name: "outcome", label: "Outcome", choices: [
+    ["", "Any outcome"], ["failed", "With failed items"], ["not-run", "With items not run"], ["done", "All items done"],
+    ["none", "Without items"]] },
+  { name: "fault", label: "Fault", choices: [
+    ["", "Whole or not"], ["wire", "Not received whole"], ["scenario", "By a scenario"], ["violations", "With violations"]] },
+];
+
+export const NO_FILTER = { text: "", operation: "", status: "", outcome: "", fault: "" };
+
+/** Tell whether a filter leaves anything out. */
+export const isFiltered = (filter) => Object.keys(NO_FILTER).some((name) => filter[name]);
+
+const OUTCOMES = {
+  failed: ({ failed }) => failed > 0,
+  "not-run": ({ notRun }) => notRun > 0,
+  done: ({ done, failed, notRun }) => done > 0 && !failed && !notRun,
+  none: ({ done, failed, notRun }) => !done && !failed && !notRun,
+};
+const FAULTS = {
+  wire: (one) => one.delivery.fate !== "sent",
+  scenario: (one) => one.rules.length > 0,
+  violations: (one) => one.violations > 0,
+};
+
+/** Tell whether an exchange fits a filter. */
+export function fits(one, { text, operation, status, outcome, fault }) {
+  return (!operation || (one.operation ?? NO_OPERATION) === operation)
+    && (!status || String(one.status).startsWith(status))
+    && (!outcome || OUTCOMES[outcome](one.outcomes))
+    && (!fault || FAULTS[fault](one))
+    && (!text || textOf(one).includes(text.toLowerCase()));
+}
+
+const NO_OPERATION = "no operation";
+
+const textOf = (one) =>
+  [one.n, one.method, one.path, one.operation ?? NO_OPERATION, one.api, one.tenant, one.client, one.status, one.delivery.fate, ...one.rules]
+    .join(" ").toLowerCase();
+
+/** The operations of exchanges, sorted. */
+export const operationsOf = (entries) => [...new Set(entries.map((one) => one.operation ?? NO_OPERATION))].sort();
