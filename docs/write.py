@@ -1,7 +1,7 @@
 """Write the pages that are made from the program: those in the repository, or with `--site DIR` the whole site.
 
-`python docs/write.py` writes `bugs.md`, `scenarios.md`, `scenarios/*.md`, `SOURCES.md` of each bundled contract, and
-has all pages install Bulkproof as `writers/installing.py` says; tests require them to be current.
+`python docs/write.py` writes `bugs.md`, `commands.md`, `scenarios.md`, `scenarios/*.md`, and `SOURCES.md` of each
+bundled contract, and has all pages install Bulkproof as `writers/installing.py` says; tests require them to be current.
 `python docs/write.py --site build/site` builds the documentation site, which has a page for every command, law and bug,
 and the calls of the control API beside them; it needs the extra `docs`.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from writers import bugs, installing, scenarios, sources
+from writers import bugs, commands, installing, scenarios, sources
 
 from contracts.openapi.loading import BUNDLED, bundled_path
 
@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
 
 def write_pages() -> None:
     """Write the pages of the repository, and delete those of removed scenarios."""
-    wanted = {**scenarios.pages(), "bugs.md": bugs.page()}
+    wanted = {**scenarios.pages(), "bugs.md": bugs.page(), "commands.md": commands.page()}
     for old in (HERE / "scenarios").glob("*.md"):
         if old.relative_to(HERE).as_posix() not in wanted:
             old.unlink()

@@ -1,4 +1,4 @@
-"""The configurations of `examples/scaled` keep each sandbox at one of two servers, whatever names it."""
+"""The configurations of `examples/scaled`, told in `docs/scaling.md`, keep each sandbox at one of two servers."""
 
 import http.client
 import json

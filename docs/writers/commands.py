@@ -20,18 +20,41 @@ GUIDES = {  # command: page that explains it at length
     "serve": "sandbox.md",
     "snapshot": "sandbox.md#snapshots",
     "verdict": "verdicts.md",
+    "wait": "sandbox.md",
 }
 
 
+NOTE = "<!-- Written by docs/write.py; change the commands' own help instead. -->\n\n"
+HEAD = """# Commands
+
+`bulkproof COMMAND --help` tells all about a command. Exit codes are the same for all: 0 done, or nothing found; 1
+something was found or has failed; 2 it could not run, and says why in one sentence."""
+
+
+def page() -> str:
+    """Return `commands.md`, the list of commands."""
+    rows = [f"| `bulkproof {name}` | {_short(one)} | {_guide(name)} |" for name, one in _commands().items()]
+    return f"{NOTE}{HEAD}\n\n| command | purpose | guide |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
 def pages() -> dict[str, str]:
-    """Return the page of each command by its path below `docs/`, and the list of them."""
+    """Return the page of each command by its path below `docs/`."""
     context = click.Context(main, info_name="bulkproof")
-    names = main.list_commands(context)
-    found = {name: _loaded(context, name) for name in names}
-    rows = [f"| [`{name}`]({name}.md) | {one.get_short_help_str(120)} |" for name, one in found.items()]
-    index = "# Commands\n\n| command | purpose |\n|---|---|\n" + "\n".join(rows) + "\n"
-    texts = {f"commands/{name}.md": "\n\n".join(_page(context, name, one)) + "\n" for name, one in found.items()}
-    return {"commands/index.md": index, **texts}
+    return {f"commands/{name}.md": "\n\n".join(_page(context, name, one)) + "\n" for name, one in _commands().items()}
+
+
+def _commands() -> dict[str, click.Command]:
+    context = click.Context(main, info_name="bulkproof")
+    return {name: _loaded(context, name) for name in main.list_commands(context)}
+
+
+def _short(command: click.Command) -> str:
+    return _cell(command.get_short_help_str(200).rstrip("."))
+
+
+def _guide(name: str) -> str:
+    page = GUIDES.get(name, "")
+    return f"[{page.partition('#')[0].removesuffix('.md').replace('-', ' ')}]({page})" if page else ""
 
 
 def _loaded(context: click.Context, name: str) -> click.Command:
@@ -52,7 +75,7 @@ def _page(parent: click.Context, name: str, command: click.Command) -> Iterator[
                 yield f"## bulkproof {name} {inner}"
                 yield from _described(own, inner, one)
     if name in GUIDES:
-        yield f"More: [the guide](../{GUIDES[name]}). [All commands](index.md)"
+        yield f"More: [the guide](../{GUIDES[name]}). [All commands](../commands.md)"
 
 
 def _described(parent: click.Context, name: str, command: click.Command) -> Iterator[str]:

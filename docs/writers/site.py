@@ -30,6 +30,7 @@ NAV: Mapping[str, list[str]] = {  # pages below `docs/` that no line names are h
     "Tutorial": ["tutorial.md"],
     "How-to": [],
     "Reference": [
+        "commands.md",
         "commands",
         "sandbox.md",
         "control",
@@ -45,6 +46,7 @@ NAV: Mapping[str, list[str]] = {  # pages below `docs/` that no line names are h
         "../CHANGELOG.md",
     ],
     "Explanation": [
+        "what-it-does.md",
         "../ARCHITECTURE.md",
         "decisions",
         "performance.md",
@@ -117,12 +119,11 @@ def _title(file: Path) -> str:
 def _linked(page: Path, text: str, written: Mapping[str, str]) -> str:
     """Lead links to folders to their lists, and the first words of tables to the pages of what they name."""
     text = LINK.sub(lambda found: found[0] if not (page.parent / found[0]).is_dir() else _index(found[0]), text)
-    kinds = {"README.md": "commands", "bugs.md": "bugs", "laws.md": "laws", "verdicts.md": "conduct"}
+    kinds = {"commands.md": "commands", "bugs.md": "bugs", "laws.md": "laws", "verdicts.md": "conduct"}
     kind = kinds.get(page.name)
-    if kind is None or page.parent not in {ROOT, ROOT / "docs"}:
+    if kind is None or page.parent != ROOT / "docs":
         return text
-    before = "docs/" if page.parent == ROOT else ""
-    rows = {path.split("/")[1].removesuffix(".md"): before + path for path in written if path.startswith(f"{kind}/")}
+    rows = {path.split("/")[1].removesuffix(".md"): path for path in written if path.startswith(f"{kind}/")}
     return ROW.sub(lambda found: f"| [{found[1]}]({rows[found[2]]})" if found[2] in rows else found[0], text)
 
 

@@ -25,6 +25,7 @@ COMMANDS: Final = (
     "serve",
     "snapshot",
     "verdict",
+    "wait",
 )
 ALIASES: Final = {"mock": "serve"}
 EXIT_MISUSE: Final = 2

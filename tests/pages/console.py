@@ -42,6 +42,18 @@ def _command(lines: list[str]) -> tuple[list[str], list[str]]:
     raise ValueError(lines)
 
 
+def split_command(text: str) -> tuple[str, list[str]]:
+    """Return a command as it is typed, without the prompts of its further lines, and the lines below it."""
+    lines = text.splitlines()
+    count = 1
+    while lines[count - 1].endswith("\\"):
+        count += 1
+    count = max(count, len(lines) - len(_command(["\n".join(lines[:count]), *lines[count:]])[1]))
+    while count < len(lines) and lines[count].startswith("> "):
+        count += 1
+    return "\n".join([lines[0], *(one.removeprefix("> ") for one in lines[1:count])]), lines[count:]
+
+
 @dataclass
 class Asked:
     """A `curl` command: what it sends, and what of the answer it prints."""

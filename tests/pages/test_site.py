@@ -27,9 +27,14 @@ def staged(tmp_path_factory):
 def test_every_command_law_and_bug_has_a_page(staged):
     """What the program has, the site has."""
     found = {kind: {one.stem for one in (staged / "docs" / kind).glob("*.md")} for kind in ("commands", "laws", "bugs")}
-    assert found["commands"] == {*COMMANDS, "index"}
+    assert found["commands"] == {*COMMANDS}
     assert found["laws"] == {law.name for law in ALL_LAWS}
     assert found["bugs"] == {bug.name for bug in BUGS}
+
+
+def test_the_list_of_commands_is_what_they_say():
+    """Run `python docs/write.py` when this fails."""
+    assert (DOCS / "commands.md").read_text("utf-8") == commands.page()
 
 
 def test_every_option_is_told_on_its_commands_page():
