@@ -1,6 +1,8 @@
 """What tests of a running sandbox share: a server in a thread, and a client with a sandbox of its own."""
 
+import gc
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,6 +32,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(import_module("mockserver.pytest_plugin"), "bulkproof")
     if "not slow" in config.option.markexpr:
         settings.load_profile("quick")
+
+
+def pytest_collection_finish() -> None:
+    """Put aside what was collected and imported: no collection of garbage looks through it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one process more than there are processors: many tests wait for processes, answers and time limits."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

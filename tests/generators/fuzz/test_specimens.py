@@ -15,7 +15,7 @@ from generators.data.mutation import invalid_variants
 from mockserver.apis.sources import find_sources
 from mockserver.cli.fuzz import fuzz
 
-OPTIONS = ("--no-schemathesis", "--seed", "1")
+OPTIONS = ("--no-schemathesis", "--seed", "3")
 
 
 def fuzzed(bug, corpus, *options):

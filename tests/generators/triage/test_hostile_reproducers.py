@@ -1,6 +1,7 @@
 """What a finding says in curl, as a script and as a test sends hostile strings as they were, and does nothing else."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from shlex import quote
 
 import pytest
+from children import run
 from example_findings import asking, kept
 
 from generators.reports.calls import curl
@@ -55,6 +57,11 @@ def heard():
             server.shutdown()
 
 
+def codes(came):
+    """Return the code of the first item of each request."""
+    return [json.loads(body)[0]["properties"]["code"] for body, _ in came]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 def test_a_command_sends_what_was_sent(tmp_path):
@@ -74,24 +81,25 @@ def test_a_command_sends_what_was_sent(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", TEXTS)
-def test_a_stored_finding_runs_nothing_but_its_requests(tmp_path, text):
+def test_a_stored_finding_runs_nothing_but_its_requests(tmp_path):
     """Its script and its test send the step; whatever the texts of the finding say, no file is made."""
+    tests = []
     with heard() as (url, came):
-        given = {"says": text, "shape": text, "law": text, "operation": text, "url": url, "mount": ""}
-        step = asking(
-            text, headers=(("X-Said", "v"), ("X-Evil", "".join(one if " " <= one <= "~" else "_" for one in text)))
-        )
-        folder = Corpus(folder=tmp_path / "corpus").store(kept("a", steps=(step,), **given))
-        run = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 120}
-        done = subprocess.run(["sh", str(folder / SHELL_FILE), url], check=False, **run)
-        assert done.returncode in {0, 1, 2}, done.stderr
-        words = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null"]
-        done = subprocess.run([*words, str(folder / PYTEST_FILE)], check=False, **run)
+        for n, text in enumerate(TEXTS):
+            given = {"says": text, "shape": text, "law": text, "operation": text, "url": url, "mount": ""}
+            evil = "".join(one if " " <= one <= "~" else "_" for one in text)
+            step = asking(text, headers=(("X-Said", "v"), ("X-Evil", evil)))
+            folder = Corpus(folder=tmp_path / f"corpus{n}").store(kept("a", steps=(step,), **given))
+            done = run(["sh", folder / SHELL_FILE, url], cwd=tmp_path)
+            assert done.returncode in {0, 1, 2}, done.stderr
+            assert codes(came) == [text] * len(came)
+            assert came
+            came.clear()
+            tests.append(folder / PYTEST_FILE)
+        words = ("pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--import-mode=importlib")
+        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        done = run([sys.executable, "-B", "-m", *words, *tests], cwd=tmp_path, env=environment)
         assert "SyntaxError" not in done.stdout
         assert done.returncode in {0, 1}, done.stdout
+        assert list(dict.fromkeys(codes(came))) == TEXTS
     assert not list(tmp_path.rglob(CANARY))
-    assert not list(folder.parent.rglob(CANARY))
-    sent = [json.loads(body) for body, _ in came]
-    assert len(sent) >= 2
-    assert all(items[0]["properties"]["code"] == text for items in sent)

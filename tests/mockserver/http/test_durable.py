@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from sampling import ALL
 
 from contracts.messages import Headers
 from mockserver.apis.sources import BUNDLED, find_sources
@@ -41,6 +42,7 @@ SCENARIOS = (
     {"items": {"ratio": 0.4}, "then": {"fail": {"message": "no"}}},
     {"then": {"duration": "PT20M", "progress": "stepped"}},
 )
+EXAMPLES = 100 if ALL else 20
 LOOKS = ("jobs", "exchanges", "clock", "settings", "scenarios", "verdict")
 
 
@@ -283,7 +285,7 @@ def test_memory_and_file_agree():
     """One history of calls, control calls, scenarios, waits, restarts and crashes; every answer is the same."""
     run_state_machine_as_test(
         SideBySide,
-        settings=settings(stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]),
+        settings=settings(max_examples=EXAMPLES, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]),
     )
 
 

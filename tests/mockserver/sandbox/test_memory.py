@@ -34,16 +34,6 @@ def apis():
     return [source.load() for source in find_sources(("genero", "onkey"))]
 
 
-@pytest.fixture(autouse=True)
-def _only_what_is_new_is_collected(apis):
-    """Put all that is there by now aside, so that a collection does not look through the whole process."""
-    del apis
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @contextmanager
 def traced():
     """Yield a list that gets the bytes of Python's memory that the block took and did not give back."""
