@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 from contracts.messages import Headers, Response
 from contracts.openapi.loading import load
+from contracts.openapi.model import Contract
 from contracts.openapi.validation import Violation
 from contracts.syntax.text import names_hint
 from mockserver.api.model import Api, Refusal, RequestContext, problem
@@ -163,11 +164,16 @@ def control_api(control: ControlContext, access: ControlAccess) -> Api:
     """Return the control API over a server's state."""
     return Api(
         name=CONTROL_NAME,
-        contract=load(DOCUMENT, name=CONTROL_NAME, check=False),
+        contract=_contract(),
         behaviours={name: partial(_behave, home, name, control) for home, names in HANDLERS.items() for name in names},
         hooks=replace(DEFAULT_HOOKS, authenticate=access),
         plain=False,
     )
+
+
+@cache
+def _contract() -> Contract:
+    return load(DOCUMENT, name=CONTROL_NAME, check=False)
 
 
 def handler_of(home: str, operation_id: str) -> Handler:

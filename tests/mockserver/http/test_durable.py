@@ -281,6 +281,7 @@ class SideBySide(RuleBasedStateMachine):
         self.durable = self.opened()
 
 
+@pytest.mark.slow
 def test_memory_and_file_agree():
     """One history of calls, control calls, scenarios, waits, restarts and crashes; every answer is the same."""
     run_state_machine_as_test(
