@@ -58,6 +58,7 @@ def told_of(result, bug):
     return line.partition(bug)[0].strip()
 
 
+@pytest.mark.slow
 def test_tests_that_look_kill_and_tests_that_do_not_let_survive(command):
     """A bug that the tests' client met is killed or survives; one that it never met is not reached."""
     only = ["--only", "outcome-lost", "--only", "tail-lost", "--only", "stops-*"]
@@ -112,6 +113,7 @@ def test_a_run_that_hangs_has_noticed_the_bug(command, monkeypatch):
     assert limits == [2.0, 2.0]
 
 
+@pytest.mark.slow
 def test_what_was_found_is_written_as_junit(command, tmp_path):
     """Survivors are failures, what was not reached is skipped."""
     file = tmp_path / "mutants.xml"
