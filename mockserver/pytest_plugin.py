@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mockserver.testing.bulkproof import Server
 
 SHOWN = 20  # exchanges that a failed test shows
+SANDBOX: "pytest.StashKey[Bulkproof]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,16 +40,35 @@ def bulkproof_server(pytestconfig: pytest.Config) -> "Iterator[Server]":
 @pytest.fixture
 def bulkproof(bulkproof_server: "Server", request: pytest.FixtureRequest) -> "Iterator[Bulkproof]":
     """Return a fresh sandbox; the client's base URL of an API is `bulkproof.onkey.url`."""
-    sandbox = bulkproof_server.sandbox(request.node.name)
+    sandbox = request.node.stash[SANDBOX] = bulkproof_server.sandbox(request.node.name)
     yield sandbox
     sandbox.drop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that has passed although an expectation never fired, or has no effect."""
+    result = yield
+    sandbox = item.stash.get(SANDBOX, None)
+    fault = "" if sandbox is None else _fault_of_expectations(sandbox)
+    if fault:
+        pytest.fail(fault, pytrace=False)
+    return result
+
+
+def _fault_of_expectations(sandbox: "Bulkproof") -> str:
+    try:
+        sandbox.assert_expectations_fired()
+    except AssertionError as error:
+        return str(error)
+    return ""
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the client's exchanges to the report of a failed test."""
     report = yield
-    sandbox = getattr(item, "funcargs", {}).get("bulkproof")
+    sandbox = item.stash.get(SANDBOX, None)
     if sandbox is not None and report.when == "call" and report.failed:
         report.sections.append(("bulkproof exchanges", _told(sandbox)))
     return report

@@ -17,6 +17,8 @@ from mockserver.testing.expectations import Expectation, condition
 from mockserver.testing.stored_records import StoredRecordReader, StoredRecords, unlike
 from mockserver.testing.transports import CONTROL_PATH, ClockControl, LocalTransport, RemoteTransport, Transport, ask
 
+__tracebackhide__ = True
+MAX_SHOWN: Final = 20  # exchanges that are searched for a near miss
 EXPECTATION: Final = "expectation-"  # and its number: the name of the scenario that it is
 EXPECTATION_NAME: Final = re.compile(EXPECTATION + r"[0-9]{1,9}", re.ASCII)
 
@@ -34,6 +36,8 @@ class Bulkproof:
         self.url = f"{transport.url}/@{sandbox}"
         self.clock = ClockControl(transport, sandbox)
         self._transport, self._mounts, self._reader, self._numbers = transport, mounts, reader, count(1)
+        self._expectations: list[Expectation] = []
+        self._fired: set[str] = set()
 
     def __getattr__(self, name: str) -> "Mock":
         """Return the API of that name. Raises AttributeError: it is not served."""
@@ -51,11 +55,52 @@ class Bulkproof:
             raise MisuseError(f"no API '{name}' is served, and a sandbox has no such attribute.", cure=cure)
         return Mock(self, self._transport, self._reader, name, self.url + self._mounts[name])
 
-    def expect(self, operation: str | Sequence[str] | None = None, **when: Any) -> Expectation:
+    def expect(
+        self, operation: str | Sequence[str] | None = None, *, allow_unused: bool = False, **when: Any
+    ) -> Expectation:
         """Return an expectation on requests of an operation of any API; see `Mock.expect`."""
-        return Expectation(
-            f"{EXPECTATION}{next(self._numbers)}", condition({"operation": operation, **when}), self._begin
-        )
+        name, words = f"{EXPECTATION}{next(self._numbers)}", condition({"operation": operation, **when})
+        self._expectations.append(Expectation(name, words, self._begin, allow_unused=allow_unused))
+        return self._expectations[-1]
+
+    def assert_expectations_fired(self) -> None:
+        """Fail unless each expectation has an effect and has fired; those with `allow_unused` need not have fired.
+
+        The fixture does so after each test that has passed.
+        """
+        if not self._expectations:
+            return
+        self._note_fired()
+        idle = [f"{one!r} has no effect." for one in self._expectations if not one.has_effect]
+        unused = [
+            f"{one!r} never fired.{self._nearest(one.name)}"
+            for one in self._expectations
+            if one.is_active and not one.allow_unused and one.name not in self._fired
+        ]
+        cures = [
+            *(["Give it an effect, such as fail, reply or delay."] if idle else []),
+            *(["Drop what is not needed, or write expect(..., allow_unused=True)."] if unused else []),
+        ]
+        if idle or unused:
+            raise AssertionError("\n".join([*idle, *unused, *cures]))
+
+    def _note_fired(self) -> None:
+        """Remember which expectations have fired: a reset forgets the counts and the exchanges."""
+        if self._expectations:
+            self._fired |= {one["name"] for one in self._active() if any(rule["used"] for rule in one["rules"])}
+            self._fired |= {rule for one in self.exchanges for rule in one.rules}
+
+    def _nearest(self, name: str) -> str:
+        """Return how the last request that nearly fitted an expectation did not fit, "" where none did."""
+        for exchange in reversed(self.exchanges[-MAX_SHOWN:]):
+            for miss in exchange.details["nearMisses"]:
+                if miss["scenario"] == name:
+                    return f" Request #{exchange.n} did not fit: {'; '.join(one['says'] for one in miss['unmet'])}."
+        return ""
+
+    def _active(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._ask("GET", "scenarios")["scenarios"]
+        return found
 
     def scenario(self, *scenarios: str | Mapping[str, Any] | Path) -> None:
         """Activate scenarios in addition to the active ones: by name, as documents, or from files."""
@@ -87,7 +132,8 @@ class Bulkproof:
 
     def seed(self, seed: int) -> None:
         """Reset the sandbox with another seed; the active scenarios and expectations start again."""
-        active = [_without_use_counts(one) for one in self._ask("GET", "scenarios")["scenarios"]]
+        self._note_fired()
+        active = [_without_use_counts(one) for one in self._active()]
         self._ask("POST", "reset", {"seed": seed})
         self._ask("PUT", "scenarios", {"scenarios": active})
 
@@ -95,9 +141,10 @@ class Bulkproof:
         """Give the sandbox the state of a snapshot, a file or a document; what it was before is gone."""
         from mockserver.sandbox.snapshot import read_snapshot  # noqa: PLC0415 - only files need it
 
+        self._note_fired()
         document = snapshot if isinstance(snapshot, Mapping) else read_snapshot(Path(snapshot))
         self._ask("PUT", "snapshot", document)
-        names = [one["name"] for one in self._ask("GET", "scenarios")["scenarios"]]
+        names = [one["name"] for one in self._active()]
         taken = [int(name[len(EXPECTATION) :]) for name in names if EXPECTATION_NAME.fullmatch(name)]
         self._numbers = count(max(taken, default=0) + 1)
 
@@ -108,6 +155,7 @@ class Bulkproof:
 
     def reset(self) -> None:
         """Reset state, journal, scenarios, settings and clock."""
+        self._note_fired()
         self._ask("POST", "reset")
 
     def drop(self) -> None:
@@ -133,13 +181,15 @@ class Mock:
         self.name, self.url = name, url
         self._bulkproof, self._transport, self._reader = bulkproof, transport, reader
 
-    def expect(self, operation: str | Sequence[str] | None = None, **when: Any) -> Expectation:
+    def expect(
+        self, operation: str | Sequence[str] | None = None, *, allow_unused: bool = False, **when: Any
+    ) -> Expectation:
         """Return an expectation on requests of one operation or several, None for every one.
 
         `when` are the other conditions of a scenario's rule: method, path, tenant, client, header, query, body, nth,
-        chance, counter.
+        chance, counter. It must fire before the test ends, unless `allow_unused` says otherwise.
         """
-        return self._bulkproof.expect(operation, api=self.name, **when)
+        return self._bulkproof.expect(operation, api=self.name, allow_unused=allow_unused, **when)
 
     def stored(self, kind: str, *, tenant: str | None = None, seeded: bool = False) -> StoredRecords:
         """Return the stored records of a kind, without unchanged records that every fresh sandbox has.
@@ -237,6 +287,8 @@ def _server(transport: Transport) -> Server:
 
 @contextmanager
 def running(*apis: str, **options: Any) -> Iterator[Bulkproof]:
-    """Serve APIs as `served` does, and yield a sandbox."""
+    """Serve APIs as `served` does, and yield a sandbox; at the end its expectations must have fired."""
     with served(*apis, **options) as server:
-        yield server.sandbox()
+        bulkproof = server.sandbox()
+        yield bulkproof
+        bulkproof.assert_expectations_fired()

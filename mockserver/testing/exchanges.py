@@ -13,6 +13,7 @@ from mockserver.journal.delivery import Delivery
 from mockserver.testing.transports import Transport, ask
 from mockserver.verdicts.verdict import with_current_names
 
+__tracebackhide__ = True
 PAGE_SIZE: Final = 1000  # exchanges that are fetched at a time
 MAX_BODY_CHARS: Final = 600  # characters of a body that are shown
 MAX_SHOWN: Final = 20  # exchanges, and items of one, that are shown
@@ -219,7 +220,6 @@ class Verdict:
 
         Without a name: fail when any law failed. `api` selects one where several APIs have a law of that name.
         """
-        __tracebackhide__ = True
         for law in laws:
             self._assert(law, "passed", api)
         if not laws and self.failed:
@@ -227,7 +227,6 @@ class Verdict:
 
     def assert_failed(self, *laws: str, api: str = "") -> None:
         """Fail unless each of these laws has failed."""
-        __tracebackhide__ = True
         for law in laws:
             self._assert(law, "failed", api)
 
@@ -248,23 +247,19 @@ class Verdict:
 
     def assert_kept(self, *laws: str, api: str = "") -> None:
         """Do as `assert_passed`. Deprecated: the name will go in 1.0."""
-        __tracebackhide__ = True
         _renamed("Verdict.assert_kept", "Verdict.assert_passed", self.assert_passed)(*laws, api=api)
 
     def assert_broken(self, *laws: str, api: str = "") -> None:
         """Do as `assert_failed`. Deprecated: the name will go in 1.0."""
-        __tracebackhide__ = True
         _renamed("Verdict.assert_broken", "Verdict.assert_failed", self.assert_failed)(*laws, api=api)
 
     def _assert(self, law: str, wanted: Status, api: str) -> None:
-        __tracebackhide__ = True
         found = self._found(law, api)
         words = {one.status for one in found}
         if wanted not in words or (wanted == "passed" and "failed" in words):
             raise AssertionError(self._explanation(found))
 
     def _found(self, law: str, api: str) -> list[Ruling]:
-        __tracebackhide__ = True
         found = [one for one in self.laws if one.id == law and api in {"", one.api}]
         if not found:
             known = {one.id for one in self.laws}

@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal, Self, TypeAlias
 
+from contracts.errors import MisuseError
 from contracts.syntax.text import format_duration, parse_duration
+
+__tracebackhide__ = True
 
 CommitPoint: TypeAlias = Literal["before-commit", "during-commit", "after-commit"]
 WireFault: TypeAlias = Literal[
@@ -20,8 +23,15 @@ class Expectation:
     Durations are timedeltas, or texts such as `90s`, `1h30m`, `300ms`, `PT5M`.
     """
 
-    def __init__(self, name: str, when: Mapping[str, Any], begin: Callable[[Mapping[str, Any]], object]) -> None:
-        self.name = name
+    def __init__(
+        self,
+        name: str,
+        when: Mapping[str, Any],
+        begin: Callable[[Mapping[str, Any]], object],
+        *,
+        allow_unused: bool = False,
+    ) -> None:
+        self.name, self.allow_unused, self.is_active = name, allow_unused, False
         self._rule: dict[str, Any] = {"when": dict(when), "then": {}} if when else {"then": {}}
         self._begin = begin
 
@@ -29,6 +39,11 @@ class Expectation:
     def document(self) -> dict[str, Any]:
         """Return the scenario document."""
         return {"name": self.name, "rules": [self._rule]}
+
+    @property
+    def has_effect(self) -> bool:
+        """Tell whether it does anything; it is active unless the server has refused it."""
+        return bool(self._rule["then"])
 
     def items(
         self,
@@ -40,25 +55,25 @@ class Expectation:
         ratio: float | None = None,
         first: int | None = None,
     ) -> Self:
-        """Select items: by members with values or conditions, by key, index, share or number. Default: all."""
+        """Select items: by members with values or conditions, by key, index, share or number; all without any."""
         members = {"where": where, "key": key, "index": index, "every": every, "ratio": ratio, "first": first}
-        return self._with(items=_given(members))
+        return self._with(items=_given(members) or ALL_ITEMS)
 
     def times(self, number: int) -> Self:
         """Apply to the first `number` requests only."""
         return self._with(times=number)
 
     def fail(self, code: str | None = None, message: str | None = None, *, properties: Sequence[str] = ()) -> Self:
-        """Fail the items that `items` selects."""
+        """Fail the items that `items` has selected."""
         members = _given({"code": code, "message": message, "properties": list(properties) or None})
         return self._of_items(fail=members)
 
     def lose(self) -> Self:
-        """Report the items as done, and do not apply them."""
+        """Report the selected items as done, and do not apply them."""
         return self._of_items(lose=True)
 
     def skip(self) -> Self:
-        """Apply the items, and leave them out of the response."""
+        """Apply the selected items, and leave them out of the response."""
         return self._of_items(skip=True)
 
     def job(
@@ -125,7 +140,10 @@ class Expectation:
         return self._then(bug=name)
 
     def _of_items(self, **effect: Any) -> Self:
-        self._rule.setdefault("items", ALL_ITEMS)
+        if "items" not in self._rule:
+            (word,) = effect
+            cure = f"Write items(first=3).{word}(...), or items().{word}(...) for all of them."
+            raise MisuseError(f"{word}() is about items, and none are selected.", cure=cure)
         return self._then(**effect)
 
     def _then(self, **effect: Any) -> Self:
@@ -134,7 +152,9 @@ class Expectation:
     def _with(self, **words: Any) -> Self:
         self._rule = {**self._rule, **words}
         if self._rule["then"]:
+            self.is_active = False
             self._begin(self.document)
+            self.is_active = True
         return self
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from contracts.syntax.text import names_hint
 from mockserver.testing.transports import Transport, ask
 
 Key: TypeAlias = str | int
+__tracebackhide__ = True
 PRISTINE_NAME: Final = "bulkproof-pristine"  # a sandbox, and a data set, without requests
 NO_SCOPE_TEXT: Final = "None has been used yet"  # in the control API's response where no data set is in use
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mockserver.http.lifecycle import Running
 
 
+__tracebackhide__ = True
 CONTROL_PATH: Final = "/_sandbox"
 TIMEOUT_SECONDS: Final = 30.0
 CURE_OF_401: Final = "Give it with --control-token, or in the variable BULKPROOF_CONTROL_TOKEN."

@@ -85,6 +85,85 @@ def test_fails_after_a_reset(bulkproof):
 
 
 @pytest.mark.slow
+def test_an_expectation_must_fire(tmp_path):
+    """A test that passes although one never fired, or has no effect, fails in words, and frames of ours are hidden."""
+    text = """
+import asyncio
+import unittest
+import pytest
+
+def test_unused(bulkproof):
+    bulkproof.genero.expect("postJob").reply(503)
+    get(bulkproof.genero.url + "/api/v1/block")
+
+def test_without_effect(bulkproof):
+    bulkproof.genero.expect("listEntities").times(1)
+    get(bulkproof.genero.url + "/api/v1/block")
+
+def test_allowed(bulkproof):
+    bulkproof.genero.expect("postJob", allow_unused=True).reply(503)
+
+def test_failed_before(bulkproof):
+    bulkproof.genero.expect("postJob").reply(503)
+    assert bulkproof.exchanges
+
+def test_misused(bulkproof):
+    bulkproof.genero.expect("postJob").fail()
+
+class Tests(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def _sandbox(self, bulkproof):
+        self.bulkproof = bulkproof
+
+    def test_unit(self):
+        self.bulkproof.genero.expect("listEntities").reply(200, []).times(1)
+        self.assertEqual(get(self.bulkproof.genero.url + "/api/v1/block"), 200)
+
+    def test_unit_unused(self):
+        self.bulkproof.genero.expect("postJob").reply(503)
+"""
+    told, code = run(tmp_path, text)
+    assert (code, "5 failed, 2 passed" in told) == (1, True), told
+    for name in (" test_unused ", ".test_unit_unused "):
+        assert "never fired" in told.partition(name)[2].partition("\n____")[0], told
+    assert "operation must be postJob, and it is listEntities" in told
+    assert "has no effect" in told
+    assert told.count("never fired") == 2, told
+    assert "expectations.py" not in told
+    assert "bulkproof.py:" not in told
+
+
+@pytest.mark.slow
+def test_it_stands_beside_other_plug_ins(tmp_path):
+    """Coroutines as tests, in a random order, on several workers."""
+    for name in ("pytest_asyncio", "pytest_randomly", "xdist"):
+        pytest.importorskip(name)
+    text = """
+import asyncio
+import pytest
+
+async def fetch(url):
+    return await asyncio.to_thread(get, url)
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("n", range(4))
+async def test_in_a_loop(bulkproof, n):
+    bulkproof.genero.expect("listEntities").delay("20ms").times(1)
+    urls = [bulkproof.genero.url + "/api/v1/block"] * (n + 1)
+    assert await asyncio.gather(*map(fetch, urls)) == [200] * len(urls)
+    assert len(bulkproof.exchanges) == n + 1
+
+@pytest.mark.asyncio
+async def test_unused(bulkproof):
+    bulkproof.genero.expect("postJob").reply(503)
+"""
+    plug_ins = [word for name in ("pytest_asyncio.plugin", "xdist") for word in ("-p", name)]
+    told, code = run(tmp_path, text, *plug_ins, "-p", "pytest_randomly", "-n", "2")
+    assert (code, "1 failed, 4 passed" in told) == (1, True), told
+    assert "never fired" in told
+
+
+@pytest.mark.slow
 def test_tests_stay_apart_under_xdist(tmp_path):
     """Each worker has a server, each test a sandbox: none sees another's calls."""
     pytest.importorskip("xdist")

@@ -4,12 +4,13 @@ import asyncio
 import json
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection
+from http.client import HTTPConnection, IncompleteRead
 from urllib.parse import urlsplit
 
 import pytest
 
 from contracts.errors import MisuseError
+from mockserver.testing import running
 
 COLLECTION = "application/vnd.onkey.entitycollection+json"
 BASE = "/api/tenants/contoso/sandbox/modules/risk/assetimportances"
@@ -152,6 +153,8 @@ def test_every_effect_can_be_expected(bulkproof):
     genero.expect("getEntity").delay("20ms").times(1)
     genero.expect("getEntity").truncate(0.5).times(1)
     assert call("GET", f"{genero.url}/api/v1/block/y")[0] == 200
+    with pytest.raises(IncompleteRead):
+        call("GET", f"{genero.url}/api/v1/block/y")
     assert bulkproof.exchanges.of("getEntity").last.done == 0
 
 
@@ -161,7 +164,7 @@ def test_planted_bugs_can_be_asked_for(bulkproof):
     twice = [{"blockId": "a", "name": "first"}, {"blockId": "a", "name": "second"}]
     assert call("POST", f"{bulkproof.genero.url}/api/v1/block/postJob", twice)[0] == 200
     assert bulkproof.exchanges.last.rules == ("bug-duplicate-accepted", "bug:duplicate-accepted")
-    bulkproof.onkey.expect("batchCreate").bug("outcome-doubled")
+    bulkproof.onkey.expect("batchCreate", allow_unused=True).bug("outcome-doubled")
     with pytest.raises(MisuseError, match="there is no applicable bug named"):
         bulkproof.onkey.expect("batchCreate").bug("outcome-double")
 
@@ -248,3 +251,64 @@ def test_an_asyncio_client_is_served_while_the_test_looks_on(bulkproof):
 
     assert [status for status, _ in asyncio.run(client())] == [404] * 4
     assert len(bulkproof.exchanges) == 4
+
+
+@pytest.mark.parametrize("word", ["fail", "lose", "skip"])
+def test_what_is_about_items_needs_some(bulkproof, word):
+    """As in a scenario, nothing is guessed: without `items` it is refused; `items()` is all of them."""
+    expectation = bulkproof.genero.expect("postJob", allow_unused=True)
+    with pytest.raises(MisuseError, match=f"{word}\\(\\) is about items, and none are selected"):
+        getattr(expectation, word)()
+    assert getattr(expectation.items(), word)().document["rules"][0]["items"] == {"every": 1}
+
+
+def test_durations_are_texts_or_timedeltas(bulkproof):
+    """Whatever takes a duration takes both, and refuses what is none."""
+    bulkproof.clock.freeze(datetime(2026, 3, 1, tzinfo=UTC))
+    bulkproof.clock.advance("1h30m")
+    bulkproof.clock.advance("PT30M")
+    assert bulkproof.clock.now == datetime(2026, 3, 1, 2, tzinfo=UTC)
+    api = bulkproof.genero
+    for one in (api.expect("getEntity", allow_unused=True).dribble(2, over="20ms"),):
+        assert one.document["rules"][0]["then"]["dribble"] == {"chunks": 2, "over_ms": 20}
+    for refused in (lambda: bulkproof.clock.advance("soon"), lambda: api.expect("getEntity").delay("soon")):
+        with pytest.raises(MisuseError, match=r"is not a duration\. Write it like 90s, 1h30m, 300ms or PT5M"):
+            refused()
+
+
+def never_fires(own):
+    own.genero.expect("getEntity").delay("1ms").times(1)
+    own.genero.expect("putEntity", allow_unused=True).reply(503)
+    call("GET", f"{own.genero.url}/api/v1/block")
+
+
+def is_reset(own):
+    own.genero.expect("listEntities").delay("1ms")
+    call("GET", f"{own.genero.url}/api/v1/block")
+    own.seed(3)
+    own.reset()
+
+
+def has_no_effect(own):
+    own.genero.expect("listEntities").times(2)
+
+
+@pytest.mark.parametrize(
+    ("acts", "says"),
+    [
+        (never_fires, ["'delay': '1ms'}, 'times': 1}) never fired. Request #1", "it is listEntities"]),
+        (is_reset, []),
+        (has_no_effect, ["has no effect"]),
+    ],
+)
+def test_an_expectation_that_never_fires_is_told_with_the_nearest_request(acts, says):
+    """At the end of `running` too; what fired before a reset has fired."""
+    told = ""
+    try:
+        with running("genero") as own:
+            acts(own)
+    except AssertionError as error:
+        told = str(error)
+    assert all(one in told for one in says), told
+    assert bool(told) == bool(says)
+    assert "putEntity" not in told
