@@ -20,6 +20,7 @@ const PAGES = [
   { name: "journal", title: "Journal", hasStyle: true, load: () => import("./pages/journal.js") },
   { name: "jobs", title: "Jobs", hasStyle: true, load: () => import("./pages/jobs.js") },
   { name: "sandboxes", title: "Sandboxes", hasStyle: true, load: () => import("./pages/sandboxes.js") },
+  { name: "verdict", title: "Verdict", hasStyle: true, load: () => import("./pages/verdict.js") },
 ];
 
 const TICK_MS = 500;

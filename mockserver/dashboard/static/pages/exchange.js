@@ -7,7 +7,7 @@ import {
   Badge, Code, CopyButton, Dialog, ErrorMessage, Loading, OutcomeBar, ResultBadge, StatusBadge, Table, download, html, useLoaded,
 } from "../ui.js";
 import { useEffect, useState } from "../vendor/htm-preact.js";
-import { FATES } from "./journal-filters.js";
+import { FATES } from "./answer.js";
 import { Writes } from "./exchange-writes.js";
 
 const MANY = 100; // items that are listed before more are asked for

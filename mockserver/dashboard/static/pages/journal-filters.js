@@ -1,14 +1,4 @@
-/** Which exchanges the journal shows, and the words for what clients got. */
-
-/** What a client got of an answer that did not come whole: a short word, a sentence, and its colour. */
-export const FATES = {
-  waiting: { short: "waiting", says: "nothing yet: the answer is delayed", kind: "idle" },
-  cut: { short: "cut off", says: "a part of the answer, then the connection was closed", kind: "bad", isLost: true },
-  garbled: { short: "garbled", says: "bytes that are no answer, then the connection was closed", kind: "bad", isLost: true },
-  reset: { short: "reset", says: "no answer: the connection was reset", kind: "bad", isLost: true },
-  closed: { short: "closed", says: "no answer: the connection was closed", kind: "bad", isLost: true },
-  "client-gone": { short: "client gone", says: "no whole answer: it had closed the connection before", kind: "warn", isLost: true },
-};
+/** Which exchanges the journal shows. */
 
 /** The filters that are chosen from a list. */
 export const FILTERS = [

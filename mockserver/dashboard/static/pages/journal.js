@@ -3,10 +3,11 @@
 import { del, ofSandbox } from "../api.js";
 import { hrefOf } from "../shell.js";
 import { number } from "../format.js";
-import { Badge, Empty, ErrorMessage, Instant, Loading, OutcomeBar, PageHead, StatusBadge, Told, html } from "../ui.js";
+import { Empty, ErrorMessage, Instant, Loading, OutcomeBar, PageHead, Told, html } from "../ui.js";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
 import Exchange from "./exchange.js";
-import { FATES, FILTERS, NO_FILTER, fits, isFiltered, operationsOf } from "./journal-filters.js";
+import { Answer } from "./answer.js";
+import { FILTERS, NO_FILTER, fits, isFiltered, operationsOf } from "./journal-filters.js";
 import { useExchanges } from "./journal-data.js";
 
 const ROW = 29; // pixels, as in journal.css
@@ -22,14 +23,6 @@ const COLUMNS = [
   ["rules", "Scenario", (one) => one.rules.join(", ")],
   ["violations", "Violations", (one) => (one.violations ? number(one.violations) : "")],
 ];
-
-/** The status of an answer as it was meant, struck out where the client got something else, and what it got. */
-function Answer({ exchange: { status, delivery } }) {
-  const got = FATES[delivery.fate];
-  const badge = html`<${StatusBadge} status=${status} />`;
-  if (!got) return badge;
-  return html`${got.isLost ? html`<s title=${`${status} was meant`}>${badge}</s>` : badge} <${Badge} kind=${got.kind}>${got.short}<//>`;
-}
 
 export default function Journal({ sandbox, rest: [chosen], query, go }) {
   const journal = useExchanges(sandbox);
