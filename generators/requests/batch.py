@@ -19,7 +19,7 @@ from generators.requests.item_planner import DraftItem, ItemPlanner
 from generators.requests.items import ItemContent
 from generators.requests.known_records import NO_MEMBERS, KnownRecords, RecordContext, record_context
 from generators.requests.options import Option
-from generators.requests.profiles import PROFILES, ItemIntent, Profile
+from generators.requests.profiles import PROFILES, ItemIntent, Profile, without_payload_defects
 
 GROUP_COUNT: Final = 3
 UNGROUPED_SHARE: Final = 0.1
@@ -176,7 +176,7 @@ class _Batch:
         self.choices: list[tuple[Option, Option]] = []
         self.draft_items: list[DraftItem] = []
         shared = design.bulk.effect.payload in design.bulk.items.shared
-        own = replace(profile, invalid=0.0, incomplete=0.0, dangling=0.0, taken=0.0) if shared else profile
+        own = without_payload_defects(profile) if shared else profile
         planner = ItemPlanner(bulk=design.bulk, writable=design.writable, profile=own, context=context)
         for _ in range(size):
             self._add_item(planner)

@@ -179,24 +179,34 @@ class ValidRequest(NamedTuple):
 
 
 MAX_TRIES: Final = 4
+NOTHING_GIVEN: Final[Mapping[str, str]] = {}
 
 
-def valid_request(contract: Contract, operation: Operation, seed: int = 0) -> ValidRequest:
+def valid_request(
+    contract: Contract, operation: Operation, seed: int = 0, given: Mapping[str, str] = NOTHING_GIVEN
+) -> ValidRequest:
     """Return a valid request of an operation: its required parameters, a body if it takes one, made-up credentials.
 
-    Examples come first; what they lack is drawn from the schemas by the seed. A key in the path is also the one in the
-    body.
+    `given` are values of parameters by name. Otherwise examples come first; what they lack is drawn from the schemas by
+    the seed. A key in the path is also the one in the body.
     """
-    tries = (_drawn(contract, operation, seed + n, shown=n == 0) for n in range(MAX_TRIES))
+    tries = (_drawn(contract, operation, seed + n, given, shown=n == 0) for n in range(MAX_TRIES))
     first = next(tries)
     return first if not first.warning else next((one for one in tries if not one.warning), first)
 
 
-def _drawn(contract: Contract, operation: Operation, seed: int, *, shown: bool) -> ValidRequest:
+def _drawn(
+    contract: Contract, operation: Operation, seed: int, given: Mapping[str, str], *, shown: bool
+) -> ValidRequest:
     made = RequestDraft(operation=operation, media=body_media(operation))
-    values = {(one.where, one.name): parameter_value(one, seed, shown=shown) for one in operation.parameters}
+    values = {
+        (one.where, one.name): read_text(given[one.name], one.schema)
+        if one.name in given
+        else parameter_value(one, seed, shown=shown)
+        for one in operation.parameters
+    }
     for one in operation.parameters:
-        if one.required or one.where == "path":
+        if one.required or one.where == "path" or one.name in given:
             made.set_parameter(one, values[one.where, one.name])
     if made.media is not None:
         made.data = _body_value(made.media, seed, shown=shown)

@@ -55,7 +55,7 @@ class ItemPlanner:
 
     def plan(self, action: str, maker: RecordFactory, draft_items: Sequence[DraftItem]) -> DraftItem:
         """Return an item; it is valid when the drawn defect is not possible for it."""
-        intent = self.profile.intent(self.context.rng)
+        intent = self.profile.intent(self.context.rng, len(draft_items))
         if intent in NEW_ITEM_DEFECTS:
             return NEW_ITEM_DEFECTS[intent](self, action, maker, draft_items) or self.plan_valid(action, maker)
         draft_item = self.plan_valid(action, maker)

@@ -4,7 +4,7 @@ Begin with `PROFILES` and `draw_profile`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, Literal, TypeAlias
 
@@ -40,7 +40,7 @@ class Profile:
 
     Of the batches: `bad_unit` ones ask for an unknown unit, `deferred` ones ask for a job, `grouped` ones ask for
     their groups to run in order. `unknown_target` is the share of a fan-out's targets. `units` are the units to ask
-    for; empty means all.
+    for; empty means all. `intents` are the defects of all items in turn, instead of shares; empty means none is set.
     """
 
     name: str
@@ -61,15 +61,27 @@ class Profile:
     grouped: float = 0.5
     unknown_target: float = 0.0
     units: tuple[str, ...] = ()
+    intents: tuple[ItemIntent, ...] = ()
 
-    def intent(self, rng: Random) -> ItemIntent:
-        """Draw the defect of one item, `good` for none."""
+    def intent(self, rng: Random, index: int) -> ItemIntent:
+        """Return the defect of the item with this index, `good` for none: the one that is set, else a drawn one."""
+        if self.intents:
+            return self.intents[index]
         r = rng.random()
         for word in DEFECTS:
             r -= getattr(self, word)
             if r < 0:
                 return word
         return "good"
+
+
+PAYLOAD_DEFECTS: Final = frozenset(("invalid", "incomplete", "dangling", "taken"))
+
+
+def without_payload_defects(profile: Profile) -> Profile:
+    """Return a profile whose items have payloads without defects, for items that share one."""
+    intents: tuple[ItemIntent, ...] = tuple("good" if one in PAYLOAD_DEFECTS else one for one in profile.intents)
+    return replace(profile, invalid=0.0, incomplete=0.0, dangling=0.0, taken=0.0, intents=intents)
 
 
 def _by_name(*profiles: Profile) -> Mapping[str, Profile]:

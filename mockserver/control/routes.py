@@ -119,6 +119,7 @@ Handler: TypeAlias = Callable[[ControlContext, RequestContext], Response]
 __all__ = ["ControlContext", "control_api"]
 
 HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "contract": ("explainApi", "makeRequest"),
     "exchanges": ("clearExchanges", "getExchange", "listExchanges"),
     "sandboxes": (
         "advanceClock",

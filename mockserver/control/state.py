@@ -41,10 +41,17 @@ def list_jobs(control: ControlContext, context: RequestContext) -> Response:
             "plan": _plan(view),
             "items": view.job.items,
             **({} if conduct is None else _lane(view, now, conduct.get(view.job.id))),
+            **({} if conduct is None else {"outcomes": _tally(sandbox, view)}),
         }
         for view in jobs_of(sandbox)
     ]
     return Response.of(200, {"jobs": jobs})
+
+
+def _tally(sandbox: Sandbox, view: JobView) -> dict[str, int] | None:
+    """Return the number of items by outcome, None before the job has run."""
+    result = sandbox.api_states[view.api.name].jobs.results.get(view.job.id)
+    return None if result is None else {"done": result.done, "failed": result.failed, "notRun": result.not_run}
 
 
 def _plan(view: JobView) -> list[dict[str, str]]:

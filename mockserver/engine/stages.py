@@ -117,6 +117,12 @@ def validate_request(context: RequestContext) -> Refusal | None:
     return None
 
 
+def find_scope(context: RequestContext) -> Refusal | None:
+    """Set the operation, client, parameters and scope of a request, or refuse it; nothing is counted."""
+    stages: tuple[Stage, ...] = (route, _admit, check_parameters, _scope)
+    return next((refusal for stage in stages if (refusal := stage(context)) is not None), None)
+
+
 def call_handler(context: RequestContext) -> Response:
     """Call the operation's handler and return its response; what it writes is taken back if that is not valid."""
     operation = _operation(context)

@@ -21,6 +21,7 @@ const PAGES = [
   { name: "jobs", title: "Jobs", hasStyle: true, load: () => import("./pages/jobs.js") },
   { name: "sandboxes", title: "Sandboxes", hasStyle: true, load: () => import("./pages/sandboxes.js") },
   { name: "verdict", title: "Verdict", hasStyle: true, load: () => import("./pages/verdict.js") },
+  { name: "contract", title: "Contract", hasStyle: true, load: () => import("./pages/contract.js") },
 ];
 
 const TICK_MS = 500;

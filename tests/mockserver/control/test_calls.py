@@ -287,6 +287,7 @@ def test_jobs_tell_their_polls(things):
         "stage": "done",
         "begins": "2026-01-01T00:00:05.001000Z",
         "ended": "2026-01-01T00:00:10.002000Z",
+        "outcomes": {"done": 2, "failed": 0, "notRun": 0},
         "exchange": 1,
         "polls": [
             {"n": 2, "at": EPOCH, "tooSoon": ""},
