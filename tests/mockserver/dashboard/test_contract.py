@@ -51,7 +51,8 @@ def test_a_first_partial_success_is_one_click_away(server, page):
 
 def test_a_batch_that_becomes_a_job_is_followed_to_its_end(server, page):
     """The job is named; one button moves the clock to its end, polls it, and shows the outcomes."""
-    page.goto(server.address("contract") + "?first")
+    page.goto(server.address("journal"))
+    page.get_by_role("link", name="Send a batch of 10 with 2 bad items").click()
     page.get_by_text("It became the job").wait_for()
     page.get_by_role("button", name="Advance the clock to its end, and poll it").click()
     page.get_by_text("8 done, 2 failed").wait_for()

@@ -56,6 +56,7 @@ export default function Journal({ sandbox, rest: [chosen], query, go }) {
       ${shown.length === 0 && (journal.entries.length
         ? html`<${Empty} title="No exchange fits."><button type="button" onClick=${() => setFilter(NO_FILTER)}>Show all<//><//>`
         : html`<${Empty} title="Nothing has been asked of this sandbox yet.">
+            <p><a href=${`${hrefOf(sandbox, "contract")}?first`}>Send a batch of 10 with 2 bad items</a></p>
             <p>Send a request to one of its APIs: it is shown here at once.</p><//>`)}
     </div>`;
 }
