@@ -95,7 +95,7 @@ def test_a_request_is_copied_as_curl(server, page):
     page.goto(server.address("contract", "onkey", "batchCreate", "try"))
     page.get_by_label("Body", exact=True).fill('[{"it\'s": 1}]')
     page.get_by_role("button", name="Copy as curl").click()
-    page.get_by_text("Copied").wait_for()
+    page.get_by_role("status").filter(has_text="Copied").wait_for(state="attached")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(f"curl -sS -i -X POST '{server.running.url}/@{server.sandbox}/onkey/api/")
     assert copied.endswith("""--data-binary '[{"it'\\''s": 1}]'""")
