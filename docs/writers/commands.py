@@ -9,6 +9,7 @@ from mockserver.cli import main
 
 GUIDES = {  # command: page that explains it at length
     "check": "checking.md",
+    "completion": "editors.md#completion-in-a-shell",
     "data": "data.md",
     "diff": "diff.md",
     "explain": "any-api.md#explain",
@@ -17,6 +18,7 @@ GUIDES = {  # command: page that explains it at length
     "lint": "any-api.md#documents-with-mistakes",
     "mutants": "bugs.md",
     "replay": "fuzzing.md",
+    "schema": "editors.md",
     "serve": "sandbox.md",
     "snapshot": "sandbox.md#snapshots",
     "verdict": "verdicts.md",

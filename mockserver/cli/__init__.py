@@ -14,6 +14,7 @@ from mockserver import VERSION
 
 COMMANDS: Final = (
     "check",
+    "completion",
     "data",
     "diff",
     "explain",
@@ -22,6 +23,7 @@ COMMANDS: Final = (
     "lint",
     "mutants",
     "replay",
+    "schema",
     "serve",
     "snapshot",
     "verdict",
