@@ -124,7 +124,7 @@ def test_a_broken_contract_names_each_fault(tmp_path):
 
 @pytest.mark.slow
 def test_both_bundled_apis_are_served_and_the_shown_call_works():
-    """Without a name both bundled APIs and the dashboard are there, under the printed URLs; the printed call succeeds."""
+    """Without a name both bundled APIs and the dashboard are there, under the printed URLs; the call succeeds."""
     with served() as process:
         assert set(process.urls) == {"genero", "onkey", "control", "dashboard"}
         _, _, _, method, url, _, header, _, body = shlex.split(process.curl)
