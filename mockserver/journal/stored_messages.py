@@ -8,6 +8,7 @@ Secrets are credentials, cookies, tokens and passwords: they are hidden before a
 import re
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -136,7 +137,7 @@ def stored_message(
     return StoredMessage(fields, head, size, sha256(body).hexdigest())
 
 
-MAX_WRITES: Final = 20  # records of which is kept how they were before and after a request
+MAX_WRITES: Final = 5  # records of which is kept how they were before and after a request
 
 
 class StoredWrites(NamedTuple):
@@ -162,13 +163,10 @@ def stored_writes(writes: Sequence[Undo], store: View, spool: Spool) -> StoredWr
 
     Secrets are hidden; a record that has been deleted, with or without a trace, is null.
     """
-    total = sum(len(keys) for _, keys, _ in writes)
     first: dict[tuple[Collection, Key], Record | None] = {}
-    for collection, keys, before in writes:
-        for key, record in zip(keys, before, strict=True):
-            if len(first) >= MAX_WRITES:
-                break
-            first.setdefault((collection, key), record)
+    each = ((collection, *one) for collection, keys, before in writes for one in zip(keys, before, strict=True))
+    for collection, key, record in islice(each, MAX_WRITES):
+        first.setdefault((collection, key), record)
     shown = [
         {
             "kind": collection.resource,
@@ -182,7 +180,8 @@ def stored_writes(writes: Sequence[Undo], store: View, spool: Spool) -> StoredWr
     if not shown:
         return None
     text = orjson.dumps(shown, default=str, option=orjson.OPT_NON_STR_KEYS)
-    return StoredWrites(_kept(redact_body(text), spool), max(len(shown), total if total > MAX_WRITES else 0))
+    total = sum([len(keys) for _, keys, _ in writes])
+    return StoredWrites(_kept(redact_body(text), spool), len(shown) if total <= MAX_WRITES else total)
 
 
 def _version(record: Record | None) -> dict[str, object] | None:
