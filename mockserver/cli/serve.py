@@ -276,7 +276,7 @@ def _service(apis: "list[Api]", options: "Options", store: Path | None, sync: "S
 
 
 def print_exchange(entry: "JournalEntry") -> None:
-    """Print a line with a request, its status, what a scenario made of it, its operation, and what was wrong with it."""
+    """Print a line with a request, its status, what the client got instead, its operation, and what was wrong."""
     wrong = "; ".join(f"{one.where}{one.pointer} {one.detail}" for one in entry.violations[:3])
     got = f" ({entry.delivery.words})" if entry.delivery.words else ""
     line = f"{entry.method} {entry.path[:200]} {entry.status}{got} {entry.operation or '-'} {wrong}".rstrip()
