@@ -23,6 +23,7 @@ COMMANDS: Final = (
     "lint",
     "mutants",
     "replay",
+    "run",
     "schema",
     "serve",
     "snapshot",

@@ -142,6 +142,69 @@ def reading_of(given: Mapping[str, Any]) -> "LoadOptions":
     return LoadOptions(**{name: given[name] for name in names})
 
 
+SANDBOX_OPTIONS: Final = (
+    click.option(
+        "--auth",
+        type=click.Choice(["open", "strict"]),
+        help="Whether requests need valid credentials. Default: strict where only documents are served, else open.",
+    ),
+    click.option(
+        "--conduct",
+        type=click.Choice(["observe", "enforce"]),
+        default="observe",
+        show_default=True,
+        help="Record breaches of the rules of client conduct, or refuse them.",
+    ),
+    click.option("--lenient-json", is_flag=True, help="Accept trailing commas in JSON."),
+    click.option(
+        "--validate-requests",
+        type=click.Choice(["error", "warn", "off"]),
+        default="error",
+        show_default=True,
+        help="Whether invalid requests of a document are refused, answered with a warning header, or answered.",
+    ),
+    click.option("--errors", is_flag=True, help="Answer 500 where a document's own answer breaks its contract."),
+    click.option("--dynamic", "-d", is_flag=True, help="Generate a document's answers even where it has examples."),
+    click.option(
+        "--cors/--no-cors", default=True, show_default=True, help="Let browsers of any origin use a document."
+    ),
+    click.option(
+        "--clock",
+        callback=clock,
+        default="system",
+        metavar="frozen|system|xFACTOR",
+        show_default=True,
+        help="Clock of the sandboxes.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(0, 2**53 - 1),
+        default=0,
+        show_default=True,
+        help="Seed of ids and random choices.",
+    ),
+    click.option(
+        "--scenario",
+        "scenarios",
+        multiple=True,
+        metavar="NAME|FILE",
+        help="Activate a scenario in every new sandbox; repeatable.",
+    ),
+    click.option(
+        "--max-sandboxes",
+        type=click.IntRange(1),
+        default=1000,
+        show_default=True,
+        help="Maximum number of sandboxes; the one idle longest is dropped first.",
+    ),
+)
+
+
+def sandbox_options(command: Decorated) -> Decorated:
+    """Add the options of how sandboxes behave, and which scenarios are active in each, to a command that serves."""
+    return reduce(lambda made, option: option(made), reversed(SANDBOX_OPTIONS), command)
+
+
 SERVER_OPTIONS: Final = (
     click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="URL of the server."),
     click.option(

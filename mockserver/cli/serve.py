@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from mockserver.cli.options import MAX_REPAIRS, Command, Duration, clock, reading_of, reading_options, tell_repairs
+from mockserver.cli.options import (
+    MAX_REPAIRS,
+    Command,
+    Duration,
+    reading_of,
+    reading_options,
+    sandbox_options,
+    tell_repairs,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,28 +47,7 @@ FILE = click.Path(path_type=Path)
     help="Port to listen on; 0 chooses a free one.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--auth",
-    type=click.Choice(["open", "strict"]),
-    help="Whether requests need valid credentials. Default: strict where only documents are served, else open.",
-)
-@click.option(
-    "--conduct",
-    type=click.Choice(["observe", "enforce"]),
-    default="observe",
-    show_default=True,
-    help="Record breaches of the rules of client conduct, or refuse them.",
-)
-@click.option("--lenient-json", is_flag=True, help="Accept trailing commas in JSON.")
-@click.option(
-    "--validate-requests",
-    type=click.Choice(["error", "warn", "off"]),
-    default="error",
-    show_default=True,
-    help="Whether invalid requests of a document are refused, answered with a warning header, or answered.",
-)
-@click.option("--errors", is_flag=True, help="Answer 500 where a document's own answer breaks its contract.")
-@click.option("--dynamic", "-d", is_flag=True, help="Generate a document's answers even where it has examples.")
+@sandbox_options
 @click.option("--log", is_flag=True, help="Print a line for each request, with what was wrong.")
 @click.option(
     "--log-format",
@@ -68,29 +55,6 @@ FILE = click.Path(path_type=Path)
     default="text",
     show_default=True,
     help="json: everything that is told, and each request, is a JSON object on a line of its own.",
-)
-@click.option("--cors/--no-cors", default=True, show_default=True, help="Let browsers of any origin use a document.")
-@click.option(
-    "--clock",
-    callback=clock,
-    default="system",
-    metavar="frozen|system|xFACTOR",
-    show_default=True,
-    help="Clock of the sandboxes.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**53 - 1),
-    default=0,
-    show_default=True,
-    help="Seed of ids and random choices.",
-)
-@click.option(
-    "--scenario",
-    "scenarios",
-    multiple=True,
-    metavar="NAME|FILE",
-    help="Activate a scenario in every new sandbox; repeatable.",
 )
 @click.option(
     "--watch", is_flag=True, help="Reload contracts and scenarios when their files change; stored records stay."
@@ -112,13 +76,6 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--tls-cert", type=FILE, metavar="FILE", help="Serve https with this certificate (PEM, with its chain).")
 @click.option("--tls-key", type=FILE, metavar="FILE", help="Key of the certificate (PEM, without a passphrase).")
-@click.option(
-    "--max-sandboxes",
-    type=click.IntRange(1),
-    default=1000,
-    show_default=True,
-    help="Maximum number of sandboxes; the one idle longest is dropped first.",
-)
 @click.option(
     "--graceful-timeout",
     type=Duration(least=0, most=3600),
@@ -170,14 +127,14 @@ def _serve(
     loaded = [source.load() for source in sources]
     for name, one in zip(names, loaded, strict=True):
         tell_repairs(one.contract.repairs, name, limit=MAX_REPAIRS)
-    chosen = _chosen(scenarios, loaded)
+    chosen = choose_scenarios(scenarios, loaded)
     from mockserver.http.lifecycle import serve_until_signal
 
     watched = {api.name: source for api, source in zip(loaded, sources, strict=True)} if watch else {}
     files = chosen.files if watch else ()
 
     async def run(ended: "asyncio.Event") -> None:
-        service = _service(loaded, _options(given, chosen, host, tls), given["store"], given["sync"])
+        service = _service(loaded, options_of(given, chosen, host, tls), given["store"], given["sync"])
         await _run(service, host, port, WatchedFiles(watched, files), ended, seconds=given["graceful_timeout"], log=log)
 
     if given["log_format"] == "text":
@@ -211,7 +168,7 @@ class WatchedFiles(NamedTuple):
     scenarios: "Sequence[ScenarioFile]"
 
 
-def _chosen(words: tuple[str, ...], apis: "list[Api]") -> SelectedScenarios:
+def choose_scenarios(words: tuple[str, ...], apis: "list[Api]") -> SelectedScenarios:
     """Return the scenarios that the command line names. Raises ScenarioError and MisuseError."""
     from mockserver.scenarios.loading import Catalogue
 
@@ -233,7 +190,8 @@ def _chosen(words: tuple[str, ...], apis: "list[Api]") -> SelectedScenarios:
     return SelectedScenarios(names, catalogue, files)
 
 
-def _options(given: Mapping[str, Any], chosen: SelectedScenarios, host: str, tls: "SSLContext | None") -> "Options":
+def options_of(given: Mapping[str, Any], chosen: SelectedScenarios, host: str, tls: "SSLContext | None") -> "Options":
+    """Return the configuration of a server from the options of the command line, which need not be all there."""
     from mockserver.control.access import allowed_hosts
     from mockserver.http.service import Options
 
@@ -250,13 +208,13 @@ def _options(given: Mapping[str, Any], chosen: SelectedScenarios, host: str, tls
             "dynamic": given["dynamic"],
         },
         cors=given["cors"],
-        on_exchange=print_exchange if given["log"] and given["log_format"] == "text" else None,
+        on_exchange=print_exchange if given.get("log") and given["log_format"] == "text" else None,
         seed=given["seed"],
         mode=mode,
         factor=factor,
         max_sandboxes=given["max_sandboxes"],
-        control_token=given["control_token"],
-        hosts=allowed_hosts(host, given["allowed_hosts"]),
+        control_token=given.get("control_token", ""),
+        hosts=allowed_hosts(host, given.get("allowed_hosts", ())),
         catalogue=chosen.catalogue,
         scenarios=chosen.names,
         tls=tls,

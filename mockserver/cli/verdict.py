@@ -81,7 +81,8 @@ def unexercised_text(verdict_body: Mapping[str, Any]) -> str:
     sandbox, number = verdict_body["sandbox"], verdict_body.get("exchanges")
     if number == 0:
         return f"No law was exercised: no client has sent a request to sandbox '{sandbox}'."
-    return f"No law was exercised: none is about the requests in sandbox '{sandbox}'."
+    where = f"{sandbox} sandboxes" if isinstance(sandbox, int) else f"sandbox '{sandbox}'"
+    return f"No law was exercised: none is about the requests in {where}."
 
 
 def tell_unexercised(verdict_body: Mapping[str, Any]) -> None:

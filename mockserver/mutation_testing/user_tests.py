@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final, Literal, TypeAlias
 
 from contracts.errors import MisuseError
@@ -27,6 +27,7 @@ from mockserver.mutation_testing.witness import RunRecorder, Witness, witness_of
 MutantStatus: TypeAlias = Literal["killed", "survived", "not reached"]
 INVALID_VARIABLE_CHARS: Final = re.compile(r"[^A-Za-z0-9]")
 TAIL_LINES: Final = 30  # lines of the command's output that are kept
+POLL_SECONDS: Final = 0.02  # between two looks at what is being ended
 TIMEOUT_FACTOR: Final = 10  # as long as the healthy run may a run take, by default
 TIMEOUT_EXTRA_SECONDS: Final = 10.0  # seconds beside that
 
@@ -145,17 +146,33 @@ def _exit_code(command: Sequence[str], environment: Mapping[str, str], log: Path
         except subprocess.TimeoutExpired:
             return None
         finally:
-            _end(process)
+            end_session(process, grace=0.0)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a process that still runs, with its children."""
-    if process.poll() is None:
-        if sys.platform == "win32":
-            process.kill()
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+def end_session(process: "subprocess.Popen[bytes]", *, grace: float = 2.0) -> None:
+    """End a process that leads a session, with all that it has left running there: at once, or after `grace` seconds.
+
+    What has begun a session of its own goes on.
+    """
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        end = monotonic() + grace
+        if grace and _signalled(process, signal.SIGTERM):
+            while monotonic() < end and _signalled(process, 0):
+                process.poll()  # a process that has ended and is not waited for is still there
+                sleep(POLL_SECONDS)
+        _signalled(process, signal.SIGKILL)
+    process.wait()
+
+
+def _signalled(process: "subprocess.Popen[bytes]", number: int) -> bool:
+    """Send a signal to all of a session's first group; return whether anything is there."""
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def _tail(log: Path) -> str:

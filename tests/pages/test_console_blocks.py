@@ -152,6 +152,7 @@ NOT_RUN = {
     "README.md": ["it makes what the tests run in", TESTS],
     "docs/editors.md": ["it writes to the reader's home"],
     "docs/any-api.md": [OWN, OWN, OWN, OWN],
+    "docs/javascript.md": ["npm fetches packages"],
     "docs/checking.md": [
         "the server is the reader's",
         "it takes long; tests/mockserver/cli/test_check.py has baselines",
