@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from contracts.errors import Fault
 from contracts.syntax.flaws import MAX_DIGITS, Notes, parse_flawed_json, settle_numbers
 from contracts.syntax.json_text import MAX_INTEGER, MIN_INTEGER, JsonFault, read_json
+from contracts.syntax.text import tokens_of
 
 if TYPE_CHECKING:
     from yaml import Event, Mark
@@ -47,6 +48,7 @@ class YamlError(ValueError):
     """Text that is not YAML, or not a JSON value: line, column and problem."""
 
     def __init__(self, mark: "Mark | _Position | None", problem: str) -> None:
+        self.place = (mark.line + 1, mark.column + 1) if mark else None
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         super().__init__(f"{where}{problem}.")
 
@@ -266,10 +268,10 @@ def _number(event: Any, text: str) -> Any:
 
 
 class UnreadableError(Exception):
-    """A file that cannot be read; `fault` says why."""
+    """A file that cannot be read; `fault` says why, `place` in which line and column, where that is known."""
 
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
+    def __init__(self, fault: Fault, place: tuple[int, int] | None = None) -> None:
+        self.fault, self.place = fault, place
         super().__init__(str(fault))
 
 
@@ -334,17 +336,41 @@ def _parsed(text: str, shown: str, notes: Notes | None) -> object:
                 notes.facts[0] = (place, notes.facts[0][1])
             return mended
         if is_json and notes is None:
-            raise _unreadable(shown, place, "Mend the JSON.")
+            raise _unreadable(shown, place, "Mend the JSON.", (value.line, value.column))
     try:
         value = parse_yaml(text, notes)
     except YamlError as error:
-        raise _unreadable(
-            shown, place if is_json else str(error), f"Mend the {'JSON' if is_json else 'YAML'}."
-        ) from None
+        fact, at = (place, None) if is_json else (str(error), error.place)
+        raise _unreadable(shown, fact, f"Mend the {'JSON' if is_json else 'YAML'}.", at) from None
     if is_json and notes is not None:
         notes.facts.append((place, "It is read as YAML."))
     return value
 
 
-def _unreadable(shown: str, fact: str, cure: str) -> UnreadableError:
-    return UnreadableError(Fault(file=shown, pointer="", fact=fact, cure=cure))
+def _unreadable(shown: str, fact: str, cure: str, place: tuple[int, int] | None = None) -> UnreadableError:
+    return UnreadableError(Fault(file=shown, pointer="", fact=fact, cure=cure), place)
+
+
+def place_in(text: str, pointer: str) -> tuple[int, int] | None:
+    """Return line and column, from 1, of what a JSON Pointer names in YAML or JSON text; None for any other text.
+
+    A member begins with its name. What is not there has the place of what lacks it.
+    """
+    import yaml  # noqa: PLC0415 - only YAML needs it
+
+    try:
+        node = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError:
+        return None
+    mark = None if node is None else node.start_mark
+    for token in tokens_of(pointer):
+        if isinstance(node, yaml.MappingNode):
+            members = {key.value: (key.start_mark, value) for key, value in node.value if isinstance(key.value, str)}
+        elif isinstance(node, yaml.SequenceNode):
+            members = {str(n): (value.start_mark, value) for n, value in enumerate(node.value)}
+        else:
+            members = {}
+        if token not in members:
+            break
+        mark, node = members[token]
+    return None if mark is None else (mark.line + 1, mark.column + 1)

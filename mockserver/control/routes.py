@@ -11,14 +11,14 @@ from functools import cache, partial
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from contracts.messages import Headers, Response
 from contracts.openapi.loading import load
 from contracts.openapi.model import Contract
 from contracts.openapi.validation import Violation
 from contracts.syntax.text import names_hint
-from mockserver.api.model import Api, Refusal, RequestContext, problem
+from mockserver.api.model import PROBLEM_MEDIA_TYPE, Api, Refusal, RequestContext, problem
 from mockserver.control.access import ControlAccess
 from mockserver.control.metrics import Metrics
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
@@ -26,9 +26,14 @@ from mockserver.sandbox.sandboxes import Sandbox, Sandboxes, SandboxesFullError,
 from mockserver.scenarios.loading import Catalogue
 from mockserver.stores.interface import NotStoredError
 
+Place: TypeAlias = tuple[int, int]  # line and column in a text, from 1
+
 
 class RefusedError(Exception):
-    """A control request that is refused; `refusal` is its problem document."""
+    """A control request that is refused; `refusal` is its problem document.
+
+    `places` has the place of violations in a text, by their pointers.
+    """
 
     def __init__(
         self,
@@ -39,9 +44,11 @@ class RefusedError(Exception):
         headers: Headers | None = None,
         violations: Sequence[Violation] = (),
         total: int = 0,
+        places: "Mapping[str, Place] | None" = None,
     ) -> None:
         own = headers or Headers()
         self.refusal = Refusal(status=status, kind=kind, detail=detail, headers=own, violations=violations, total=total)
+        self.places = places or {}
         super().__init__(detail)
 
 
@@ -136,9 +143,11 @@ HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
     "scenarios": (
         "addScenarios",
         "clearScenarios",
+        "getScenario",
         "getScenarioSchema",
         "getScenarios",
         "listScenarios",
+        "orderScenarios",
         "putScenarios",
     ),
     "server": (
@@ -193,7 +202,19 @@ def _behave(home: str, operation_id: str, control: ControlContext, context: Requ
     except NotStoredError as error:
         return problem(Refusal(status=error.status, kind="fault", detail=error.detail))
     except RefusedError as refused:
-        return problem(refused.refusal)
+        return _located(problem(refused.refusal), refused.places)
+
+
+def _located(response: Response, places: Mapping[str, Place]) -> Response:
+    """Return a problem document whose errors have the line and column of their pointers."""
+    body: Any = response.data
+    if not places:
+        return response
+    errors = [
+        one | dict(zip(("line", "column"), places[one["pointer"]], strict=True)) if one["pointer"] in places else one
+        for one in body["errors"]
+    ]
+    return Response.of(response.status, {**body, "errors": errors}, media_type=PROBLEM_MEDIA_TYPE)
 
 
 def _is_logged(operation_id: str, context: RequestContext) -> bool:

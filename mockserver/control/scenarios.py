@@ -1,20 +1,25 @@
 """Control requests about scenarios: the catalogue, the active ones, and how often each rule has matched."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from contracts.errors import Fault, MisuseError, ScenarioError
 from contracts.messages import Response
 from contracts.openapi.validation import Violation
+from contracts.syntax.documents import UnreadableError, place_in
+from contracts.syntax.text import escape, names_hint
 from mockserver.api.model import RequestContext
-from mockserver.control.routes import ControlContext, RefusedError
+from mockserver.control.routes import ControlContext, Place, RefusedError
 from mockserver.sandbox.sandboxes import Sandbox
-from mockserver.scenarios.loading import load, schema, ways_to_select
+from mockserver.scenarios.loading import load, load_text, schema, ways_to_select
 from mockserver.scenarios.model import Scenario
 from mockserver.scenarios.player import ScenarioPlayer
 from mockserver.scenarios.validation import KnownNames, known_names, require_fitting
 
+UNKNOWN_MEMBER: Final = re.compile(r"'(.+?)' is not known here")
+TEXT_MEMBER = "yaml"  # of a scenario that is given as text
 ANY_API = "any"  # the API of scenarios that apply to every one
 
 
@@ -22,11 +27,42 @@ def list_scenarios(control: ControlContext, context: RequestContext) -> Response
     """List the scenarios that can be selected by name."""
     base = f"{context.request.scheme}://{context.request.headers.get('Host') or '127.0.0.1:8080'}"
     served = [one for one in control.catalogue if one.api in {"", *control.apis}]
-    told = [
-        {"name": one.name, "summary": one.summary, "api": one.api or ANY_API, "select": ways_to_select(one.name, base)}
-        for one in served
-    ]
+    told = [{**_line(control, one), "select": ways_to_select(one.name, base)} for one in served]
     return Response.of(200, {"scenarios": told})
+
+
+def get_scenario(control: ControlContext, context: RequestContext) -> Response:
+    """Return one scenario as text: the active one of that name, else the one that can be selected by it."""
+    name = context.variables["name"]
+    sandbox = control.sandbox(context)
+    active = {one.name: one for one in sandbox.player.scenarios} if sandbox.is_playing else {}
+    try:
+        scenario = active[name] if name in active else control.catalogue.get(name)
+    except MisuseError as error:
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"{error.fact} {error.cure}".strip(), kind="not-found") from None
+    told = {**_line(control, scenario), "active": name in active, "yaml": scenario.source or _written(scenario)}
+    return Response.of(200, told)
+
+
+def _line(control: ControlContext, scenario: Scenario) -> dict[str, str]:
+    """Return what every list says of a scenario; its origin is `sandbox` where no file has it as it is."""
+    origin = "sandbox"
+    if scenario.name in control.catalogue.names() and control.catalogue.get(scenario.name) == scenario:
+        origin = "file" if scenario.name in control.catalogue.loaded else "bundled"
+    return {
+        "name": scenario.name,
+        "summary": scenario.summary,
+        "api": scenario.api or ANY_API,
+        "origin": origin,
+    }
+
+
+def _written(scenario: Scenario) -> str:
+    """Return a scenario that was given as a document in YAML."""
+    import yaml  # noqa: PLC0415 - only who wants to read a scenario needs it
+
+    text: str = yaml.safe_dump(scenario.document, sort_keys=False, allow_unicode=True, width=110)
+    return text
 
 
 def get_scenario_schema(control: ControlContext, context: RequestContext) -> Response:
@@ -50,6 +86,19 @@ def add_scenarios(control: ControlContext, context: RequestContext) -> Response:
     return _activate(control, context, ScenarioPlayer.add)
 
 
+def order_scenarios(control: ControlContext, context: RequestContext) -> Response:
+    """Keep the active scenarios that the body names, in its order, each where it is; end the others."""
+    wanted: Any = context.data
+    sandbox = control.sandbox(context)
+    active = [one.name for one in sandbox.player.scenarios]
+    for n, name in enumerate(wanted["order"]):
+        if name not in active:
+            detail = f"/order/{n}: no scenario '{name[:80]}' is active. {names_hint(name, active, 'Active')}".strip()
+            raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
+    sandbox.player.arrange(wanted["order"])
+    return _scenarios_response(sandbox)
+
+
 def _activate(
     control: ControlContext, context: RequestContext, begin: Callable[[ScenarioPlayer, Sequence[Scenario]], None]
 ) -> Response:
@@ -63,16 +112,42 @@ def _activate(
 def scenarios_of(control: ControlContext, given: Sequence[Any]) -> tuple[Scenario, ...]:
     """Return the scenarios of a request, each a name or a document. Raises RefusedError."""
     faults: list[Fault] = []
+    places: dict[str, Place] = {}
     scenarios: dict[int, Scenario] = {}
     for n, one in enumerate(given):
+        text = _text_of(one)
+        at = f"/scenarios/{n}" if text is None else f"/scenarios/{n}/{TEXT_MEMBER}"
         try:
-            scenarios[n] = _scenario(control, one, f"/scenarios/{n}")
+            scenarios[n] = _scenario(control, one if text is None else text, at, is_text=text is not None)
         except ScenarioError as error:
             faults += error.faults
+            places |= _places(text, error)
     faults += _repeated(scenarios)
     if faults:
-        raise _refused(faults)
+        raise _refused(faults, places)
     return tuple(scenarios.values())
+
+
+def _text_of(given: object) -> str | None:
+    """Return the text of a scenario that is given as text, None for a name or a document."""
+    if isinstance(given, Mapping) and given.keys() == {TEXT_MEMBER} and isinstance(given[TEXT_MEMBER], str):
+        return str(given[TEXT_MEMBER])
+    return None
+
+
+def _places(text: str | None, error: ScenarioError) -> dict[str, Place]:
+    """Return line and column of each fault in a text, by its pointer."""
+    if text is None:
+        return {}
+    unread = error.__cause__.place if isinstance(error.__cause__, UnreadableError) else None
+    found = {fault.file + fault.pointer: unread or place_in(text, _member(fault)) for fault in error.faults}
+    return {pointer: place for pointer, place in found.items() if place is not None}
+
+
+def _member(fault: Fault) -> str:
+    """Return the pointer of what a fault is about: of an unknown member that, not the object that has it."""
+    found = UNKNOWN_MEMBER.match(fault.fact)
+    return fault.pointer if found is None else f"{fault.pointer}/{escape(found[1])}"
 
 
 def clear_scenarios(control: ControlContext, context: RequestContext) -> Response:
@@ -86,9 +161,11 @@ def served_names(control: ControlContext) -> KnownNames:
     return known_names({name: api.contract for name, api in control.apis.items()})
 
 
-def _scenario(control: ControlContext, given: object, at: str) -> Scenario:
-    """Return one scenario, a name or a document. Raises ScenarioError."""
-    if isinstance(given, str):
+def _scenario(control: ControlContext, given: object, at: str, *, is_text: bool) -> Scenario:
+    """Return one scenario, a name, a document or a text. Raises ScenarioError."""
+    if is_text:
+        scenario = load_text(str(given), shown=at)
+    elif isinstance(given, str):
         try:
             scenario = control.catalogue.get(given)
         except MisuseError as error:
@@ -107,7 +184,7 @@ def _repeated(scenarios: Mapping[int, Scenario]) -> list[Fault]:
     ]
 
 
-def _refused(faults: list[Fault]) -> RefusedError:
+def _refused(faults: list[Fault], places: Mapping[str, Place]) -> RefusedError:
     violations = [
         Violation(
             side="call",
@@ -123,7 +200,7 @@ def _refused(faults: list[Fault]) -> RefusedError:
     first = violations[0]
     more = f" There are {len(faults) - 1} more faults." if len(faults) > 1 else ""
     detail = f"{first.pointer}: {first.detail}{more}"
-    return RefusedError(HTTPStatus.BAD_REQUEST, detail, violations=violations, total=len(faults))
+    return RefusedError(HTTPStatus.BAD_REQUEST, detail, violations=violations, total=len(faults), places=places)
 
 
 def _scenarios_response(sandbox: Sandbox) -> Response:

@@ -1,7 +1,7 @@
 """Load scenarios from files, texts and values (`load`), one Fault for each mistake; find them by name (`Catalogue`)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -40,9 +40,9 @@ def load(document: object, *, shown: str = "scenario") -> "Scenario":
 def load_text(text: str, *, shown: str = "scenario") -> "Scenario":
     """Return the scenario of YAML or JSON text. Raises ScenarioError."""
     try:
-        return load(parse_document(text, shown=shown), shown=shown)
+        return replace(load(parse_document(text, shown=shown), shown=shown), source=text)
     except UnreadableError as error:
-        raise ScenarioError((error.fault,)) from None
+        raise ScenarioError((error.fault,)) from error
 
 
 def load_file(path: Path) -> "Scenario":
@@ -57,8 +57,9 @@ def load_trusted(path: Path) -> "Scenario":
     """Return the scenario of a bundled file, without validation."""
     from mockserver.scenarios.building import build_scenario  # noqa: PLC0415 - most servers play nothing
 
-    document: Any = parse_document(path.read_text(encoding="utf-8"), shown=path.name)
-    return build_scenario(document)
+    text = path.read_text(encoding="utf-8")
+    document: Any = parse_document(text, shown=path.name)
+    return replace(build_scenario(document), source=text)
 
 
 def _faults(document: object, shown: str) -> Iterator[Fault]:

@@ -308,10 +308,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A named list of rules; `api` is the only API that it applies to, "" for all."""
+    """A named list of rules; `api` is the only API that it applies to, "" for all; `source` its text, "" for none."""
 
     name: str
     summary: str
     api: str
     rules: tuple[Rule, ...]
     document: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
+    source: str = field(default="", compare=False, repr=False)

@@ -81,6 +81,17 @@ class ScenarioPlayer:
             else:
                 self.scenarios = (*self.scenarios, one)
 
+    def arrange(self, names: Sequence[str]) -> None:
+        """Keep the active scenarios of these names, in this order, each with its counts; end the others.
+
+        Raises KeyError, and changes nothing, for a name that is not active.
+        """
+        active = {one.name: one for one in self.scenarios}
+        self.scenarios = tuple([active[name] for name in names])
+        for counts in (self.times_applied, self.times_matched):
+            for place in [one for one in counts if one[0] in active and one[0] not in names]:
+                del counts[place]
+
     def replace(self, changed: Scenario) -> None:
         """Replace an active scenario of the same name, with its counts at 0."""
         self.scenarios = tuple(changed if one.name == changed.name else one for one in self.scenarios)

@@ -83,3 +83,69 @@ def test_sandboxes_do_not_share_scenarios(serving):
     one, other = serving("genero", mode="frozen"), serving("genero", mode="frozen")
     put(one, {"name": "mine", "rules": [{"then": {"status": 503}}]})
     assert (one.call("GET", STATUS).status, other.call("GET", STATUS).status) == (503, 404)
+
+
+TEXT = """\
+# A comment that is kept.
+name: mine
+rules:
+  - when: {operation: jobStatus}
+    then: {status: 404}
+    times: 3
+"""
+
+
+def test_a_scenario_given_as_text_is_kept_as_text(genero):
+    """It becomes active, and is told as it was written; a document is written in YAML."""
+    assert put(genero, {"yaml": TEXT}, {"name": "other", "rules": RULES}).status == 200
+    told = genero.control("GET", "scenarios/mine").data
+    assert told == {"name": "mine", "summary": "", "api": "any", "origin": "sandbox", "active": True, "yaml": TEXT}
+    other = genero.control("GET", "scenarios/other").data["yaml"]
+    assert put(genero, {"yaml": other}).data["scenarios"] == [
+        {"name": "other", "rules": [{**RULES[0], "used": 0}]},
+    ]
+    bundled = genero.control("GET", "scenarios/never-ends").data
+    assert (bundled["origin"], bundled["active"]) == ("bundled", False)
+    assert "never-ends: true" in bundled["yaml"]
+    missing = genero.control("GET", "scenarios/never-end")
+    assert missing.status == 404
+    assert "Did you mean 'never-ends'?" in missing.data["detail"]
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        (TEXT.replace("404", "4"), [("/rules/0/then/status", 5, 12)]),
+        (TEXT.replace("status", "statsu"), [("/rules/0/then", 5, 12)]),
+        (TEXT.replace("times", "time"), [("/rules/0", 6, 5)]),
+        (TEXT.replace("jobStatus", "nothing"), [("/rules/0/when/operation", 4, 12)]),
+        (TEXT.replace("name: mine\n", ""), [("", 2, 1)]),
+        (TEXT.replace("mine", "[mine"), [("", 3, 6)]),
+        ('{"name": "mine",\n "rules": [{"then": {"status": 4}}]}', [("/rules/0/then/status", 2, 22)]),
+        ('{"name": "mine",\n "rules": }', [("/rules", 2, 2)]),
+        ("", [("", None, None)]),
+    ],
+)
+def test_faults_in_a_text_have_their_lines(genero, text, places):
+    """A member that is wrong is found at its name, one that is missing at what lacks it, a flaw of YAML where it is."""
+    answer = put(genero, {"yaml": text})
+    assert answer.status == 400
+    found = [(one["pointer"], one.get("line"), one.get("column")) for one in answer.data["errors"]]
+    assert found == [(f"/scenarios/0/yaml{pointer}", line, column) for pointer, line, column in places]
+
+
+def test_active_scenarios_are_put_in_order_and_go_on(genero):
+    """Those that are named keep their counts; those that are not are ended, and begin again when they come back."""
+    one, two = {"name": "one", "rules": RULES}, {"name": "two", "rules": RULES}
+    put(genero, one, two)
+    genero.call("GET", STATUS)
+    ordered = genero.control("PATCH", "scenarios", {"order": ["two", "one"]}).data["scenarios"]
+    assert [(each["name"], each["rules"][0]["used"]) for each in ordered] == [("two", 0), ("one", 1)]
+    refused = genero.control("PATCH", "scenarios", {"order": ["two", "three"]})
+    assert refused.status == 400
+    assert "/order/1: no scenario 'three' is active" in refused.data["detail"]
+    assert genero.control("PATCH", "scenarios", {"order": ["two", "two"]}).status == 400
+    left = genero.control("PATCH", "scenarios", {"order": ["two"]}).data["scenarios"]
+    assert [each["name"] for each in left] == ["two"]
+    again = genero.control("POST", "scenarios", {"scenarios": [one]}).data["scenarios"]
+    assert [(each["name"], each["rules"][0]["used"]) for each in again] == [("two", 0), ("one", 0)]

@@ -179,14 +179,14 @@ function Exports({ path }) {
     </span>`;
 }
 
-function MakeScenario({ path }) {
+function MakeScenario({ path, sandbox }) {
   const [isOpen, setOpen] = useState(false);
   return html`
     <button type="button" class="primary" onClick=${() => setOpen(true)}>Make a scenario of this</button>
-    ${isOpen && html`<${ScenarioDialog} path=${path} onClose=${() => setOpen(false)} />`}`;
+    ${isOpen && html`<${ScenarioDialog} path=${path} sandbox=${sandbox} onClose=${() => setOpen(false)} />`}`;
 }
 
-function ScenarioDialog({ path, onClose }) {
+function ScenarioDialog({ path, sandbox, onClose }) {
   const { data, error } = useLoaded(() => getText(`${path}/as/scenario`), [path]);
   return html`
     <${Dialog} title="A scenario that gives this answer" onClose=${onClose} isWide>
@@ -197,6 +197,7 @@ function ScenarioDialog({ path, onClose }) {
         <${Code} value=${data} label="Scenario" />
         <p></p>
         <div class="actions">
+          <a href=${`${hrefOf(sandbox, "scenarios", "new")}?exchange=${path.split("/").at(-1)}`}>Open it in the editor</a>
           <${CopyButton} text=${data} />
           <button type="button" onClick=${() => download(`${/^name: (.*)$/m.exec(data)?.[1] ?? "scenario"}.yaml`, data, "application/yaml")}>
             Download</button>
