@@ -128,7 +128,10 @@ class Expectation:
 
     def dribble(self, chunks: int, over: Duration) -> Self:
         """Send the body in chunks, spread over a time."""
-        length = parse_duration(over) if isinstance(over, str) else over
+        try:
+            length = parse_duration(over) if isinstance(over, str) else over
+        except ValueError as error:
+            raise MisuseError(str(error)) from None
         return self._then(dribble={"chunks": chunks, "over_ms": round(length / timedelta(milliseconds=1))})
 
     def count(self, name: str) -> Self:

@@ -271,7 +271,11 @@ def test_durations_are_texts_or_timedeltas(bulkproof):
     api = bulkproof.genero
     for one in (api.expect("getEntity", allow_unused=True).dribble(2, over="20ms"),):
         assert one.document["rules"][0]["then"]["dribble"] == {"chunks": 2, "over_ms": 20}
-    for refused in (lambda: bulkproof.clock.advance("soon"), lambda: api.expect("getEntity").delay("soon")):
+    for refused in (
+        lambda: bulkproof.clock.advance("soon"),
+        lambda: api.expect("getEntity").delay("soon"),
+        lambda: api.expect("getEntity", allow_unused=True).delay("1s").dribble(2, over="soon"),
+    ):
         with pytest.raises(MisuseError, match=r"is not a duration\. Write it like 90s, 1h30m, 300ms or PT5M"):
             refused()
 

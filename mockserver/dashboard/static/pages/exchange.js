@@ -148,7 +148,7 @@ function NearMisses({ misses }) {
     <section aria-label="Near misses">
       <h2>Near misses</h2>
       ${misses.map((miss, place) => html`
-        <p key=${place}>Rule ${miss.rule + 1} of <code>${miss.scenario}</code> nearly applied: ${miss.unmet.map((one) => one.says).join(" ")}</p>`)}
+        <p key=${place}>Rule ${miss.rule + 1} of <code>${miss.scenario}</code> nearly applied: ${miss.unmet.map((one) => one.says).join("; ")}</p>`)}
     </section>`;
 }
 
