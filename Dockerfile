@@ -1,11 +1,13 @@
 # syntax=docker/dockerfile:1
 FROM python:3.13-slim AS build
+# such as campaign, for `check` and `fuzz` with all that they can do
+ARG EXTRAS=""
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY contracts contracts
 COPY generators generators
 COPY mockserver mockserver
-RUN python -m venv /opt/bulkproof && /opt/bulkproof/bin/pip install --no-cache-dir -c constraints.txt .
+RUN python -m venv /opt/bulkproof && /opt/bulkproof/bin/pip install --no-cache-dir -c constraints.txt ".${EXTRAS:+[$EXTRAS]}"
 WORKDIR /
 # the bytecode and the loaded contracts, which nobody can write later
 RUN /opt/bulkproof/bin/python -c "import contracts; [*map(contracts.load_bundled, contracts.BUNDLED)]" \

@@ -15,13 +15,13 @@ EXIT_REFUSED: Final = 2
 
 
 @click.command(cls=Command)
-@click.argument("file", metavar="FILE|URL")
+@click.argument("files", metavar="FILE|URL...", nargs=-1, required=True)
 @reading_options
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
 )
-def lint(*, file: str, form: str, **given: Any) -> int:
-    """List the mistakes of an OpenAPI document, each with its place, what is done about it, and the cure.
+def lint(*, files: tuple[str, ...], form: str, **given: Any) -> int:
+    """List the mistakes of OpenAPI documents, each with its place, what is done about it, and the cure.
 
     Exit code: 0 no mistakes; 1 mistakes, all of which are mended when the document is served; 2 it cannot be read, or
     has mistakes that nothing mends. With --strict nothing is mended: every mistake refuses the document.
@@ -30,16 +30,24 @@ def lint(*, file: str, form: str, **given: Any) -> int:
 
     bulkproof lint openapi.yaml --format json
     """
+    every = {file: _mistakes(file, given) for file in files}
+    if form == "json":
+        lists = {file: _as_values(found) for file, (found, _) in every.items()}
+        click.echo(_as_json(lists if len(files) > 1 else lists[files[0]]))
+    for file, (found, _) in every.items() if form == "text" else ():
+        click.echo(f"{file}: {_as_text(found)}" if len(files) > 1 else _as_text(found))
+    return max(EXIT_REFUSED if refused else EXIT_FINDINGS if found else 0 for found, refused in every.values())
+
+
+def _mistakes(file: str, given: dict[str, Any]) -> "tuple[Sequence[Fault], bool]":
+    """Return the mistakes of a document, and whether it is refused for them."""
     from contracts.errors import ContractError
     from mockserver.apis.sources import find_sources
 
-    refused = False
     try:
-        found: Sequence[Fault] = find_sources((file,), reading_of(given))[0].load().contract.repairs
+        return find_sources((file,), reading_of(given))[0].load().contract.repairs, False
     except ContractError as error:
-        found, refused = error.faults, True
-    click.echo(_as_json(found) if form == "json" else _as_text(found))
-    return EXIT_REFUSED if refused else EXIT_FINDINGS if found else 0
+        return error.faults, True
 
 
 def _as_text(faults: "Sequence[Fault]") -> str:
@@ -47,8 +55,13 @@ def _as_text(faults: "Sequence[Fault]") -> str:
     return "\n".join([*map(str, faults), f"{count}."])
 
 
-def _as_json(faults: "Sequence[Fault]") -> str:
-    import json
+def _as_values(faults: "Sequence[Fault]") -> list[dict[str, Any]]:
     from dataclasses import asdict
 
-    return json.dumps([asdict(one) for one in faults], indent=2, ensure_ascii=False)
+    return [asdict(one) for one in faults]
+
+
+def _as_json(value: object) -> str:
+    import json
+
+    return json.dumps(value, indent=2, ensure_ascii=False)

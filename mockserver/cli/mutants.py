@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from mockserver.cli.options import Command, Duration, clock, reading_of, reading_options
+from mockserver.cli.outputs import report_options, reporting
 
 if TYPE_CHECKING:
     from generators.reports.model import Report, Status
@@ -39,7 +39,7 @@ STATUS_TEXT: Final = {
     type=Duration(),
     help="Time limit of each run; default: ten times the run without a bug, plus ten seconds.",
 )
-@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write a JUnit XML report.")
+@report_options
 @click.option(
     "--clock",
     callback=clock,
@@ -74,23 +74,25 @@ def mutants(command: tuple[str, ...], *, apis: tuple[str, ...], only: tuple[str,
 
     Exit code: 0 no bug survived, 1 a bug survived, 2 the tests could not run.
     """
-    loaded = _loaded(apis, given)
-    bugs = _chosen(loaded, only)
-    mutation_test = _mutation_test(command, loaded, given)
-    healthy = mutation_test.healthy()
-    click.echo(
-        f"Without a bug the tests pass: {healthy.calls} requests in {healthy.seconds:.1f} s. {len(bugs)} bugs to run."
-    )
-    results = []
-    _tell_progress(0, bugs)
-    for bug, run in mutation_test.mutation_test(bugs, healthy):
-        results.append((bug, run))
-        _tell_progress(None, bugs)
-        click.echo(f"{run.word:<12} {bug.name:<{WIDTH}} {bug.law:<16} {run.seconds:5.1f} s  {run.end}")
-        _tell_progress(len(results), bugs)
+    from generators.reports.console import write_files
+
+    results: list[tuple[Bug, MutantRun]] = []
+    with reporting("Planted bugs", given) as so_far:
+        so_far.report = lambda: _report(results)
+        loaded = _loaded(apis, given)
+        bugs = _chosen(loaded, only)
+        mutation_test = _mutation_test(command, loaded, given)
+        healthy = mutation_test.healthy()
+        requests = f"{healthy.calls} requests in {healthy.seconds:.1f} s"
+        click.echo(f"Without a bug the tests pass: {requests}. {len(bugs)} bugs to run.")
+        _tell_progress(0, bugs)
+        for bug, run in mutation_test.mutation_test(bugs, healthy):
+            results.append((bug, run))
+            _tell_progress(None, bugs)
+            click.echo(f"{run.word:<12} {bug.name:<{WIDTH}} {bug.law:<16} {run.seconds:5.1f} s  {run.end}")
+            _tell_progress(len(results), bugs)
     _sum_up(results)
-    if given["junit"] is not None:
-        _write(given["junit"], results)
+    write_files(_report(results), given)
     return EXIT_SURVIVED if any(run.word == "survived" for _, run in results) else 0
 
 
@@ -152,12 +154,6 @@ def _sum_up(results: "Sequence[tuple[Bug, MutantRun]]") -> None:
     helper = helper_text(run.witness for _, run in results if run.witness is not None)
     if helper:
         click.echo(f"\nThe tests use\n\n{indent(helper, '    ')}", nl=False)
-
-
-def _write(path: Path, results: "Sequence[tuple[Bug, MutantRun]]") -> None:
-    from generators.reports.junit_sarif import junit_xml
-
-    path.write_bytes(junit_xml(_report(results)))
 
 
 def _report(results: "Sequence[tuple[Bug, MutantRun]]") -> "Report":

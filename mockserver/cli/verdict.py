@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mockserver.cli.options import Command, server_options
+from mockserver.cli.outputs import report_options, reporting
 
 if TYPE_CHECKING:
     from generators.reports.model import Report
@@ -33,18 +34,31 @@ EXIT_FAILED: Final = 1
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
 )
+@report_options
 def verdict(
-    *, url: str, sandbox: str, required: tuple[str, ...], form: str, output: Path | None, control_token: str
+    *,
+    url: str,
+    sandbox: str,
+    required: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    control_token: str,
+    **files: Path | None,
 ) -> int:
     """Check the clients of a running sandbox against the laws of client conduct.
 
     Exit code: 0 no law failed, 1 a law failed or what --require asks for was not exercised, 2 there is no such
     sandbox, server or law.
     """
-    verdict_body = judged(_fetched(url.rstrip("/"), sandbox, control_token), required)
+    from generators.reports.console import write_files
     from mockserver.cli.outputs import write_output
 
+    with reporting(f"Conduct of the clients of sandbox {sandbox}", files):
+        verdict_body = judged(_fetched(url.rstrip("/"), sandbox, control_token), required)
     write_output(_rendered(form, verdict_body, url, to_terminal=output is None), output)
+    from mockserver.verdicts.verdict import report_of
+
+    write_files(report_of(verdict_body), files)
     tell_unexercised(verdict_body)
     return EXIT_FAILED if verdict_body["failed"] else 0
 

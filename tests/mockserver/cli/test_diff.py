@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import pytest
 from click.testing import CliRunner
@@ -100,7 +101,7 @@ def test_fail_on_says_what_counts(newer):
             ("genero", "genero", "--format", "xml"),
             "Error: Invalid value for '--format': 'xml' is not one of 'text', 'markdown', 'json'.\n",
         ),
-        (("genero",), "Error: Missing argument 'NEW'.\n"),
+        (("genero",), "Error: Give two versions, OLD and NEW, or files with --since.\n"),
     ],
 )
 def test_misuse_is_one_sentence(words, says):
@@ -122,3 +123,45 @@ def test_an_overlay_changes_both_versions(tmp_path):
     assert run(str(old), str(new), "--overlay", str(overlay))[:2] == (0, "T 1 → T 1\n\nNo changes.\n")
     with pytest.raises(MisuseError, match="overlays and presets are for OpenAPI files"):
         find_sources(["genero"], LoadOptions(overlays=(overlay,)))
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """Return a folder whose Git repository has a document that refers to a file beside it."""
+    (tmp_path / "shop.yaml").write_text(SHOP)
+    (tmp_path / "order.yaml").write_text("{type: object, properties: {number: {type: string, maxLength: 9}}}")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(tmp_path)]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *words], check=True, capture_output=True)
+    return tmp_path
+
+
+SHOP = """
+openapi: 3.1.0
+info: {title: Shop, version: "1"}
+paths:
+  /orders:
+    post:
+      operationId: order
+      requestBody: {content: {application/json: {schema: {$ref: order.yaml}}}}
+      responses: {"204": {description: done}}
+"""
+
+
+def test_a_file_is_compared_with_itself_at_a_revision(repository):
+    """What it refers to is that of the revision, too; a file that is new breaks nothing."""
+    shop, new = str(repository / "shop.yaml"), repository / "new.yaml"
+    assert run("--since", "HEAD", shop)[0] == 0
+    (repository / "order.yaml").write_text("{type: object, properties: {number: {type: string, maxLength: 3}}}")
+    new.write_text(SHOP)
+    code, out, err = run("--since", "HEAD", shop, str(new))
+    assert (code, "at most 3 characters, not 9" in out) == (1, True)
+    assert "new.yaml is new: HEAD has no such file." in err
+
+
+def test_a_revision_that_is_none_is_told(repository):
+    """In Git's words, with what to do."""
+    code, _, err = run("--since", "nowhere", str(repository / "shop.yaml"))
+    assert code == 2
+    assert err.startswith("Error: Git: fatal: ")
+    assert err.endswith("Give --since a revision of the file's repository.\n")

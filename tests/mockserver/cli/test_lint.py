@@ -76,6 +76,18 @@ def test_a_wrong_declaration_is_refused_with_its_place(file):
     assert {one["mended"] for one in found} == {""}
 
 
+def test_several_documents_are_looked_at_in_turn(tmp_path):
+    """Each is named, and the exit code is the worst."""
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("openapi: 3.1.0\ninfo: {title: a, version: '1'}\npaths: {}\n")
+    bad.write_text("openapi: 3.1.0\ninfo: {title: a}\npaths: {}\n")
+    code, out, _ = run("lint", good, bad)
+    assert (code, out.splitlines()[0]) == (1, f"{good}: No mistakes.")
+    assert out.splitlines()[1].startswith(f"{bad}: ")
+    told = json.loads(run("lint", good, bad, "--format", "json")[1])
+    assert {file: len(found) for file, found in told.items()} == {str(good): 0, str(bad): 1}
+
+
 def test_no_such_file_is_one_sentence(tmp_path):
     """A name that is no document's is misuse."""
     code, out, error = run("lint", tmp_path / "nobody.yaml")
