@@ -16,7 +16,7 @@ from children import child, eventually, module, run
 pytestmark = pytest.mark.slow
 
 SCALED = Path(__file__).parent.parent / "examples" / "scaled"
-NAMES = [f"team-{n}" for n in range(12)]
+NAMES = [f"team-{n}" for n in range(24)]
 DOWN = {"nginx.conf": 502, "haproxy.cfg": 503}  # what a balancer answers for a server that is down
 COMMANDS = {"nginx.conf": ["nginx", "-p", ".", "-c", "nginx.conf"], "haproxy.cfg": ["haproxy", "-f", "haproxy.cfg"]}
 
