@@ -18,6 +18,7 @@ GUIDES = {  # command: page that explains it at length
     "lint": "any-api.md#documents-with-mistakes",
     "mutants": "bugs.md",
     "replay": "fuzzing.md",
+    "report": "checking.md#in-a-browser",
     "run": "run.md",
     "schema": "editors.md",
     "serve": "sandbox.md",

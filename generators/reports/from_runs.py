@@ -168,7 +168,9 @@ def campaign_report(
     )
     rows = (*_findings(state, FactFinder(contract), given), *_passed_rows(state))
     ordered = sorted(rows, key=lambda row: _operation_index(contract, row.group))
-    return Report(title=f"{contract.title} {contract.version}", version=version, rows=tuple(ordered), facts=facts)
+    title = f"{contract.title} {contract.version}"
+    coverage = {(law, operation, word): n for (law, operation, word), n in state.laws.items()}
+    return Report(title=title, version=version, rows=tuple(ordered), facts=facts, coverage=coverage)
 
 
 def _operation_index(contract: Contract, name: str) -> int:

@@ -5,8 +5,8 @@ Begin with `Report` and `Row`.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
 
 import orjson
 
@@ -76,7 +76,8 @@ class Row:
 class Report:
     """Rows in reading order. `facts` are names and values shown above them.
 
-    `failure` is the reason why the run ended before its time; its rows are what was found until then.
+    `failure` is the reason why the run ended before its time; its rows are what was found until then. `coverage` counts
+    what was exercised, by law, operation and outcome class; empty where that is not counted.
     """
 
     title: str
@@ -84,6 +85,7 @@ class Report:
     rows: tuple[Row, ...]
     facts: tuple[tuple[str, str], ...] = ()
     failure: str = ""
+    coverage: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
 
     @property
     def counts(self) -> Mapping[Status, int]:
@@ -161,11 +163,23 @@ ROW_FIELDS: Final = (
 
 def json_lines(report: Report) -> bytes:
     """Return one JSON object per line: first the report's title and counts, then each row."""
-    head = {"report": report.title, "version": report.version, "facts": dict(report.facts), "counts": report.counts}
+    head: dict[str, Any] = {
+        "report": report.title,
+        "version": report.version,
+        "facts": dict(report.facts),
+        "counts": report.counts,
+    }
     head |= {"error": report.failure} if report.failure else {}
+    head |= {"coverage": _coverage(report)} if report.coverage else {}
     head |= {"summary": f"{summary_text(report)}. {sources_text(report)}".strip()}
     rows = ({"row": row.id, **{name: getattr(row, name) for name in ROW_FIELDS}, **_breaks(row)} for row in report.rows)
     return b"".join(orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in (head, *rows))
+
+
+def _coverage(report: Report) -> list[dict[str, str | int]]:
+    """Return how often each law was exercised on each operation with each outcome class, as JSON."""
+    names = ("law", "operation", "outcome")
+    return [{**dict(zip(names, cell, strict=True)), "times": n} for cell, n in sorted(report.coverage.items())]
 
 
 def _breaks(row: Row) -> dict[str, list[dict[str, str]]]:

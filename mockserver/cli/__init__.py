@@ -23,6 +23,7 @@ COMMANDS: Final = (
     "lint",
     "mutants",
     "replay",
+    "report",
     "run",
     "schema",
     "serve",

@@ -19,6 +19,8 @@ ALIASES: Final = frozenset(("/", f"{PATH}/"))
 
 STATIC: Final = Path(__file__).parent / "static"
 INDEX: Final = "index.html"
+REPORT_INDEX: Final = "report.html"
+"""The page that shows reports alone, without a sandbox."""
 MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",

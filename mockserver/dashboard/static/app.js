@@ -23,6 +23,7 @@ const PAGES = [
   { name: "sandboxes", title: "Sandboxes", hasStyle: true, load: () => import("./pages/sandboxes.js") },
   { name: "verdict", title: "Verdict", hasStyle: true, load: () => import("./pages/verdict.js") },
   { name: "contract", title: "Contract", hasStyle: true, load: () => import("./pages/contract.js") },
+  { name: "report", title: "Report", hasStyle: true, load: () => import("./pages/report.js") },
 ];
 
 const TICK_MS = 500;

@@ -16,8 +16,9 @@ WITNESS = re.compile(r"^( +)(accepted before, rejected now|impossible before, po
 
 
 def options_of(name):
-    """Return the long options of a command, without former names."""
-    every = main.get_command(None, name).params
+    """Return the long options of a command and of those in it, without former names."""
+    command = main.get_command(None, name)
+    every = [one for found in (command, *getattr(command, "commands", {}).values()) for one in found.params]
     former = {option.was for option in every if isinstance(option, RenamedOption)}
     return {one for option in every for one in option.opts if one.startswith("--")} - SHARED - former
 

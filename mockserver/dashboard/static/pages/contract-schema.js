@@ -16,7 +16,7 @@ export function SourceBadge({ source, isPlain = false }) {
   if (!source) return null;
   const label = source.page ? `${SAYS[source.says]}: ${source.title || hostOf(source.page)}` : SAYS[source.says];
   const why = WHY[source.says] + (source.note ? `: ${source.note}` : "");
-  const kind = `contract-source ${source.says}`;
+  const kind = `source ${source.says}`;
   return !isPlain && /^https?:/.test(source.page)
     ? html`<a class=${kind} href=${source.page} title=${why} target="_blank" rel="noreferrer">${label}</a>`
     : html`<span class=${kind} title=${why}>${label}</span>`;
