@@ -165,6 +165,36 @@ def test_a_scenario_is_made_of_an_exchange(server, journal):
     journal.get_by_role("dialog").wait_for(state="detached")
 
 
+def test_a_scenario_made_of_an_exchange_opens_in_the_editor(server, journal):
+    """There it can be changed, and activated: the same request is answered as it was."""
+    meant = post(server, GOOD, BAD)
+    journal.locator("tbody tr.opens").click()
+    journal.get_by_role("button", name="Make a scenario of this").click()
+    journal.get_by_role("link", name="Open it in the editor").click()
+    journal.get_by_role("heading", name="New scenario").wait_for()
+    journal.get_by_role("button", name="Activate", exact=True).click()
+    journal.get_by_role("heading", name="Scenarios", exact=True).wait_for()
+    assert post(server, GOOD, BAD).body == meant.body
+    assert server.control("GET", "exchanges/2").data["rules"] == ["as-exchange-1"]
+
+
+def test_of_a_large_batch_those_that_failed_are_shown(server, journal):
+    """The few that were not done are not lost among the many; all can be shown."""
+    post(
+        server,
+        BAD,
+        *({**GOOD, "userObjectId": f"r{n}", "properties": {"code": f"C{n}", "description": "D"}} for n in range(99)),
+    )
+    journal.locator("tbody tr.opens").click()
+    items = journal.get_by_role("region", name="Items")
+    items.get_by_role("row", name="0 record2 failed").wait_for()
+    assert items.get_by_role("row").count() == 2
+    items.get_by_role("button", name="Only those not done").click()
+    assert items.get_by_role("row").count() == 21
+    items.get_by_role("button", name="Show more of 100 items").click()
+    assert items.get_by_role("row").count() == 101
+
+
 def test_hostile_texts_are_texts(server, journal):
     """Markup, quotes, letters from right to left and endless words are shown as they are, and widen nothing."""
     server.call("GET", "/genero/api/v1/block/%3Cscript%3Ealert(1)%3C%2Fscript%3E")

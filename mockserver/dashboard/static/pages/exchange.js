@@ -10,7 +10,7 @@ import { useEffect, useState } from "../vendor/htm-preact.js";
 import { FATES } from "./answer.js";
 import { Writes } from "./exchange-writes.js";
 
-const MANY = 100; // items that are listed before more are asked for
+const MANY = 20; // items that are listed before more are asked for, of many those alone that were not done
 const FORMS = [["curl", "curl"], ["pytest", "pytest"], ["http", "HTTP"], ["har", "HAR"]];
 
 /** Exchange `n`; `update` is what the list has of it, which changes when its answer was sent. */
@@ -114,7 +114,7 @@ function Body({ message, label }) {
 }
 
 function Items({ results }) {
-  const [onlyBad, setOnlyBad] = useState(false);
+  const [onlyBad, setOnlyBad] = useState(results.length > MANY && results.some((one) => one.result !== "done"));
   const [most, setMost] = useState(MANY);
   if (!results.length) return null;
   const indexed = results.map((one, index) => ({ ...one, index }));
@@ -131,7 +131,7 @@ function Items({ results }) {
       </div>
       <${Table} caption="Items" rows=${shown.slice(0, most)} rowKey=${(one) => one.index} columns=${ITEM_COLUMNS} />
       ${shown.length > most && html`
-        <p><button type="button" onClick=${() => setMost(most + 10 * MANY)}>Show more of ${counted(shown.length, "item")}</button></p>`}
+        <p><button type="button" onClick=${() => setMost(10 * most)}>Show more of ${counted(shown.length, "item")}</button></p>`}
     </section>`;
 }
 
@@ -148,7 +148,7 @@ function NearMisses({ misses }) {
     <section aria-label="Near misses">
       <h2>Near misses</h2>
       ${misses.map((miss, place) => html`
-        <p key=${place}>Rule ${miss.rule + 1} of <code>${miss.scenario}</code> nearly applied: ${miss.unmet.map((one) => one.says).join("; ")}</p>`)}
+        <p key=${place}>Rule ${miss.rule + 1} of <code>${miss.scenario}</code> nearly applied: ${miss.unmet.map((one) => one.says).join("; ")}.</p>`)}
     </section>`;
 }
 
@@ -191,16 +191,15 @@ function ScenarioDialog({ path, sandbox, onClose }) {
   return html`
     <${Dialog} title="A scenario that gives this answer" onClose=${onClose} isWide>
       <p>It answers the same request as this exchange was answered, and stores nothing.
-        Keep it as a file for <code>bulkproof serve --scenario FILE</code>.</p>
+        Keep it as a file for <code>bulkproof serve --scenario FILE</code>, or change and activate it in the editor.</p>
       <${ErrorMessage} error=${error} />
       ${data && html`
         <${Code} value=${data} label="Scenario" />
-        <p></p>
         <div class="actions">
-          <a href=${`${hrefOf(sandbox, "scenarios", "new")}?exchange=${path.split("/").at(-1)}`}>Open it in the editor</a>
           <${CopyButton} text=${data} />
           <button type="button" onClick=${() => download(`${/^name: (.*)$/m.exec(data)?.[1] ?? "scenario"}.yaml`, data, "application/yaml")}>
             Download</button>
+          <a class="button primary" href=${`${hrefOf(sandbox, "scenarios", "new")}?exchange=${path.split("/").at(-1)}`}>Open it in the editor</a>
         </div>`}
     <//>`;
 }
