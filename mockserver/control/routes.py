@@ -165,9 +165,17 @@ HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
         "listBugs",
         "streamEvents",
     ),
-    "state": ("getSnapshot", "getSnapshotSchema", "listEntities", "listJobs", "putSnapshot", "reconcile"),
+    "state": (
+        "getSnapshot",
+        "getSnapshotSchema",
+        "listCollections",
+        "listEntities",
+        "listJobs",
+        "putSnapshot",
+        "reconcile",
+    ),
 }
-SETTLING_READS: Final = frozenset(("listEntities", "listJobs"))  # they run what is due
+SETTLING_READS: Final = frozenset(("listCollections", "listEntities", "listJobs"))  # they run what is due
 
 
 def control_api(control: ControlContext, access: ControlAccess) -> Api:

@@ -1,6 +1,6 @@
 """Control requests about state: records, jobs, snapshots; comparing a client's records with the stored ones."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -111,12 +111,37 @@ def get_snapshot_schema(control: ControlContext, context: RequestContext) -> Res
 
 
 def list_entities(control: ControlContext, context: RequestContext) -> Response:
-    """Return the records of one resource in one scope (tenant or data set)."""
-    api = control.api(context)
+    """Return the records of one resource in one scope, tenant or data set; with `key`, those that have it in theirs."""
+    api, query = control.api(context), context.query
     kind = kind_of(api, context.variables["kind"])
-    run = run_in(control, context, api, context.query.get("tenant", context.query.get("dataset")))
-    entities = list(_entities(run, kind))
-    return Response.of(200, {"entities": entities, "total": len(entities)})
+    run = run_in(control, context, api, query.get("tenant", query.get("dataset")))
+    wanted, records = str(query.get("key", "")).casefold(), run.api_state.store.scan(Collection(run.scope, kind))
+    found = sorted((one for one in records if wanted in str(one.key).casefold()), key=key_order)
+    first, limit = query.get("offset"), query.get("limit")
+    begin = first if isinstance(first, int) else 0
+    part = found[begin : begin + limit] if isinstance(limit, int) else found[begin:]
+    return Response.of(200, {"entities": list(_entities(run, kind, part)), "total": len(found)})
+
+
+def list_collections(control: ControlContext, context: RequestContext) -> Response:
+    """List what records are stored, by API, kind and scope, with how many; all that is due has run."""
+    sandbox = control.sandbox(context)
+    control.settle(sandbox, sandbox.now(context.now))
+    found = [
+        {
+            "api": name,
+            "kind": collection.resource,
+            "tenant": collection.scope,
+            "key": resources[collection.resource].key,
+            "records": sum(1 for record in table.rows.values() if not record.deleted),
+            "deleted": sum(1 for record in table.rows.values() if record.deleted),
+        }
+        for name, api_state in sandbox.api_states.items()
+        if (resources := sandbox.template.apis[name].contract.resources)
+        for collection, table in sorted(tables_of(api_state).items())
+        if table.rows and collection.resource in resources
+    ]
+    return Response.of(200, {"collections": found})
 
 
 def run_in(control: ControlContext, context: RequestContext, api: Api, scope: object) -> ItemRun:
@@ -139,9 +164,9 @@ def tables_of(api_state: ApiState) -> Mapping[Collection, Table]:
     return store.tables if isinstance(store, MemoryStore) else {}
 
 
-def _entities(run: ItemRun, kind: str) -> Iterator[dict[str, object]]:
+def _entities(run: ItemRun, kind: str, records: Iterable[Record]) -> Iterator[dict[str, object]]:
     resource, render = run.api.contract.resources[kind], run.api.hooks.render
-    for record in sorted(run.api_state.store.scan(Collection(run.scope, kind)), key=key_order):
+    for record in records:
         body = render(run, resource, record)
         yield {"key": record.key, "version": record.version, "deleted": record.deleted, "body": body}
 

@@ -20,6 +20,7 @@ const PAGES = [
   { name: "journal", title: "Journal", hasStyle: true, load: () => import("./pages/journal.js") },
   { name: "jobs", title: "Jobs", hasStyle: true, load: () => import("./pages/jobs.js") },
   { name: "scenarios", title: "Scenarios", hasStyle: true, load: () => import("./pages/scenarios.js") },
+  { name: "state", title: "State", hasStyle: true, load: () => import("./pages/state.js") },
   { name: "sandboxes", title: "Sandboxes", hasStyle: true, load: () => import("./pages/sandboxes.js") },
   { name: "verdict", title: "Verdict", hasStyle: true, load: () => import("./pages/verdict.js") },
   { name: "contract", title: "Contract", hasStyle: true, load: () => import("./pages/contract.js") },

@@ -299,6 +299,32 @@ def test_jobs_tell_their_polls(things):
     assert (job["exchange"], job["polls"]) == (None, [])
 
 
+def test_collections_are_listed_and_records_are_found_in_parts(things):
+    """What is stored is told with its numbers; records are searched by key, and read part by part."""
+    assert things.control("GET", "entities").data == {"collections": []}
+    for key in ("b1", "a2", "B3"):
+        things.call("PUT", f"/things/boxes/{key}", {"id": key})
+    (boxes,) = things.control("GET", "entities").data["collections"]
+    assert {name: boxes[name] for name in ("api", "kind", "key", "records", "deleted")} == {
+        "api": "things",
+        "kind": "boxes",
+        "key": "id",
+        "records": 3,
+        "deleted": 0,
+    }
+
+    def found(query):
+        data = things.control("GET", f"entities/things/boxes?tenant={boxes['tenant']}{query}").data
+        return [one["key"] for one in data["entities"]], data["total"]
+
+    everything = found("")
+    assert (sorted(everything[0]), everything[1]) == (["B3", "a2", "b1"], 3)
+    assert found("&offset=1&limit=1") == (everything[0][1:2], 3)
+    assert found("&offset=9") == ([], 3)
+    assert (sorted(found("&key=b")[0]), found("&key=b")[1]) == (["B3", "b1"], 2)
+    assert things.control("GET", "entities/things/boxes?limit=0").status == 400
+
+
 def test_a_job_is_final_at_the_very_instant(things):
     """One microsecond before its time a job is not over; at its time it is."""
     location = post_job(things, "a")
