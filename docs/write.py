@@ -1,7 +1,8 @@
 """Write the pages that are made from the program: those in the repository, or with `--site DIR` the whole site.
 
-`python docs/write.py` writes `bugs.md`, `commands.md`, `scenarios.md`, `scenarios/*.md`, and `SOURCES.md` of each
-bundled contract, and has all pages install Bulkproof as `writers/installing.py` says; tests require them to be current.
+`python docs/write.py` writes `bugs.md`, `commands.md`, `scenarios.md`, `scenarios/*.md`, `SOURCES.md` of each bundled
+contract and the drawings of `ARCHITECTURE.md`, and has all pages install Bulkproof as `writers/installing.py` says;
+tests require them to be current.
 `python docs/write.py --site build/site` builds the documentation site, which has a page for every command, law and bug,
 and the calls of the control API beside them; it needs the extra `docs`.
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from writers import bugs, commands, installing, scenarios, sources
+from writers import bugs, commands, diagrams, installing, scenarios, sources
 
 from contracts.openapi.loading import BUNDLED, bundled_path
 
@@ -37,7 +38,8 @@ def write_pages() -> None:
     for old in (HERE / "scenarios").glob("*.md"):
         if old.relative_to(HERE).as_posix() not in wanted:
             old.unlink()
-    for path, text in wanted.items():
+    for path, text in {**wanted, **diagrams.pictures()}.items():
+        (HERE / path).parent.mkdir(exist_ok=True)
         (HERE / path).write_text(text, encoding="utf-8")
     for page in [HERE.parent / "README.md", *HERE.rglob("*.md")]:
         text = page.read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
+from writers import diagrams
 
 ROOT = Path(__file__).parent.parent
 
@@ -139,6 +140,14 @@ def imports():
 def _part(module):
     """Return the folder or module of a package that a module is, or lies in; empty for the package itself."""
     return module.split(".")[1] if "." in module else ""
+
+
+def test_the_drawings_show_what_the_page_says():
+    """Run `python docs/write.py` after a change of the tables or the pipeline of `ARCHITECTURE.md`."""
+    drawn = diagrams.pictures()
+    assert {path for path, text in drawn.items() if (ROOT / "docs" / path).read_text("utf-8") != text} == set()
+    assert all(f"docs/{path}" in (ROOT / "ARCHITECTURE.md").read_text("utf-8") for path in drawn)
+    assert all(f">{package}<" in drawn["pictures/packages.svg"] for package in PACKAGES)
 
 
 def test_imports_are_found():
