@@ -126,6 +126,10 @@ def server_at(url: str, token: str) -> RemoteTransport:
     """Return the server that a command speaks to. Raises MisuseError: its URL is none."""
     if not url.startswith(("http://", "https://")):
         raise MisuseError(f"'{url}' is not the URL of a server.", cure="It must start with http:// or https://.")
+    root, at, sandbox = url.partition("/@")
+    if at:
+        name = sandbox.partition("/")[0]
+        raise MisuseError(f"'{url}' is the URL of a sandbox.", cure=f"Give the server's, {root}, and the name {name}.")
     cure = "Start one with `bulkproof serve`, or give its URL with --url."
     return RemoteTransport(url.rstrip("/"), token, cure)
 

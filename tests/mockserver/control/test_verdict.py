@@ -167,6 +167,7 @@ def test_a_file_is_written_instead(client, tmp_path):
     [
         (["--url", "http://127.0.0.1:1"], "no server responds at http://127.0.0.1:1"),
         (["--url", "localhost:8080"], "It must start with http://"),
+        (["--url", "http://h:1/@mine/genero"], "Give the server's, http://h:1, and the name mine."),
         (["--format", "word"], "word"),
         (["--output", "/no/such/folder/x"], "cannot write /no/such/folder/x"),
         (["--sandbox", "a b"], "is no name of a sandbox"),
