@@ -17,6 +17,8 @@ AXE_OPTIONS = {
     "resultTypes": ["violations"],
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]},
 }
+COLOUR_RULES = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+SCHEMES = {"light": AXE_OPTIONS, "dark": {**AXE_OPTIONS, "runOnly": COLOUR_RULES}}  # what differs are colours
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def browser() -> Iterator["Browser"]:
     if CHROMIUM is None:
         pytest.skip("there is no chromium (Debian's package `chromium`)")
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield found
         found.close()
 
@@ -69,9 +71,9 @@ def accessible() -> Callable[["Page"], list[str]]:
 
     def findings(page: "Page") -> list[str]:
         found = []
-        for scheme in ("light", "dark"):
+        for scheme, options in SCHEMES.items():
             page.emulate_media(color_scheme=scheme)
-            for one in Axe().run(page, options=AXE_OPTIONS).response["violations"]:
+            for one in Axe().run(page, options=options).response["violations"]:
                 targets = "; ".join(str(node["target"]) for node in one["nodes"][:3])
                 found.append(f"{scheme}: {one['id']}: {one['help']}: {targets}")
         page.emulate_media(color_scheme="light")
