@@ -146,6 +146,7 @@ def _run(command: list[str], running: "Running", variables: Mapping[str, str]) -
 
 def _supervised(command: list[str], environment: Mapping[str, str]) -> int:
     """Run a command in a session of its own, which is ended after it; pass signals on to all that is in it."""
+    import os
     import signal
     import subprocess
 
@@ -162,7 +163,16 @@ def _supervised(command: list[str], environment: Mapping[str, str]) -> int:
         else:
             _send(process, number)
 
+    def suspend(number: int, frame: object) -> None:
+        del number, frame
+        if process is not None:
+            _send(process, signal.SIGSTOP)  # a session without a terminal does not hear SIGTSTP
+            os.kill(os.getpid(), signal.SIGSTOP)
+            _send(process, signal.SIGCONT)
+
     former = {number: signal.signal(number, pass_on) for number in _passed_signals()}
+    if sys.platform != "win32":
+        former[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, suspend)
     try:
         process = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603 - the user's own
         for number in early:

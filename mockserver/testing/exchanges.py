@@ -15,6 +15,7 @@ from mockserver.verdicts.verdict import with_current_names
 
 __tracebackhide__ = True
 PAGE_SIZE: Final = 1000  # exchanges that are fetched at a time
+NOTHING_EXERCISED: Final = "No law was exercised: nothing is known of the client's conduct."
 MAX_BODY_CHARS: Final = 600  # characters of a body that are shown
 MAX_SHOWN: Final = 20  # exchanges, and items of one, that are shown
 
@@ -218,12 +219,15 @@ class Verdict:
     def assert_passed(self, *laws: str, api: str = "") -> None:
         """Fail unless each of these laws has passed; one that was not run has not.
 
-        Without a name: fail when any law failed. `api` selects one where several APIs have a law of that name.
+        Without a name: fail when any law failed, and warn when none was exercised. `api` selects one where several
+        APIs have a law of that name.
         """
         for law in laws:
             self._assert(law, "passed", api)
         if not laws and self.failed:
             raise AssertionError(self._explanation([one for one in self.laws if one.status == "failed"]))
+        if not laws and not self.passed:
+            warnings.warn(f"{NOTHING_EXERCISED} Name the laws that must pass.", stacklevel=2)
 
     def assert_failed(self, *laws: str, api: str = "") -> None:
         """Fail unless each of these laws has failed."""

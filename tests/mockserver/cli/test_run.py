@@ -3,10 +3,11 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from subprocess import PIPE
 
 import pytest
-from children import HANGS, module
+from children import HANGS, eventually, module
 from children import run as run_process
 from click.testing import CliRunner
 
@@ -146,3 +147,32 @@ time.sleep(100)
         process.send_signal(number)
         _, told = process.communicate(timeout=HANGS)
     assert (process.returncode, "No law was exercised" in told) == (7, True), told
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no job control")
+def test_it_is_stopped_and_goes_on_with_its_command():
+    """Ctrl-Z stops both, and both go on."""
+    code = """
+import os, sys, time
+print(os.getpid(), flush=True)
+sys.stdin.readline()
+"""
+    words = ("run", "genero", "--", sys.executable, "-c", code)
+    with module("mockserver", *words, stdin=PIPE, stdout=PIPE, stderr=PIPE) as process:
+        inner = int(process.stdout.readline())
+        process.send_signal(signal.SIGTSTP)
+        assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
+        assert eventually(lambda: _state(inner) == "T")
+        process.send_signal(signal.SIGCONT)
+        assert eventually(lambda: _state(inner) == "S")
+        process.communicate("\n", timeout=HANGS)
+    assert process.returncode == 0
+
+
+def _state(process):
+    """Return the state of a process, a letter; this is Linux's."""
+    file = Path(f"/proc/{process}/stat")
+    if not file.is_file():
+        pytest.skip("there is no /proc")
+    return file.read_text().rpartition(")")[2].split()[0]

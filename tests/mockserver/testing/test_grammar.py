@@ -72,7 +72,8 @@ def test_a_law_that_was_not_run_has_not_passed(bulkproof):
         bulkproof.verdict().assert_passed("stopped-polling")
     with pytest.raises(AssertionError, match="Did you mean 'stopped-polling'"):
         bulkproof.verdict().assert_passed("stoped-polling")
-    bulkproof.verdict().assert_passed()
+    with pytest.warns(UserWarning, match="No law was exercised"):
+        bulkproof.verdict().assert_passed()
 
 
 def test_the_old_names_of_a_verdict_still_work(bulkproof):
