@@ -74,8 +74,13 @@ function skip(event) {
 }
 
 function Navigation({ sandbox, current }) {
+  const box = useRef(null);
+  useEffect(() => {
+    const link = box.current.querySelector("[aria-current]");
+    if (link) box.current.scrollLeft = link.offsetLeft - box.current.offsetLeft - (box.current.clientWidth - link.clientWidth) / 2;
+  }, [current]);
   return html`
-    <nav aria-label="Pages">
+    <nav aria-label="Pages" ref=${box}>
       ${PAGES.map((one) => html`
         <a key=${one.name} href=${hrefOf(sandbox, one.name)} aria-current=${one === current ? "page" : null}>
           ${one.title}
@@ -162,11 +167,16 @@ function useStream(sandbox) {
   const [round, setRound] = useState(0);
   useEffect(() => {
     const ended = new AbortController();
+    let wasLost = false;
     setState("connecting");
     setDropped(null);
     stream(ofSandbox(sandbox, "events"), {
       signal: ended.signal,
-      onState: setState,
+      onState: (now) => {
+        setState(now);
+        if (now === "live" && wasLost) listeners.forEach((listen) => listen([{ name: "reconnected", data: {} }]));
+        wasLost = now === "lost";
+      },
       onEvents: (events) => {
         listeners.forEach((listen) => listen(events));
         if (!events.some((one) => one.name === "dropped")) return true;

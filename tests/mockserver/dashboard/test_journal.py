@@ -226,6 +226,40 @@ def test_a_journal_that_is_emptied_or_reset_is_empty(server, journal):
     journal.get_by_text("Nothing has been asked").wait_for()
 
 
+def test_a_filter_is_part_of_the_address(server, journal):
+    """Who gets the address sees the same rows."""
+    post(server, GOOD, BAD)
+    server.call("GET", "/genero/api/v1/block")
+    journal.get_by_text("2 exchanges").wait_for()
+    journal.get_by_label("Outcome", exact=True).select_option(label="With failed items")
+    journal.reload()
+    journal.get_by_text("1 of 2 exchanges").wait_for()
+    assert [one[0] for one in rows(journal)] == ["1"]
+
+
+def test_a_lost_connection_is_told_and_made_up_for(server, journal):
+    """When it is back, the journal is what it is now, whatever happened meanwhile."""
+    for _ in range(3):
+        server.call("GET", "/genero/api/v1/block")
+    journal.get_by_text("3 exchanges").wait_for()
+    http = server.running.server
+
+    def cut():
+        for one in list(http.connections):
+            if one.transport is not None:
+                one.transport.abort()
+
+    server.running.listening.get_loop().call_soon_threadsafe(cut)
+    journal.get_by_text("not connected", exact=True).wait_for()
+    server.close()
+    server.control("POST", "reset", {})
+    server.call("GET", "/genero/api/v1/block/after")
+    journal.get_by_text("live", exact=True).wait_for()
+    journal.get_by_text("1 exchanges", exact=True).wait_for()
+    assert "block/after" in rows(journal)[0]
+    journal.errors[:] = [one for one in journal.errors if "net::ERR" not in one]  # the browser's own word for the cut
+
+
 @pytest.mark.parametrize("width", [1280, 360])
 def test_the_journal_is_accessible(server, journal, accessible, width):
     """Rows, filters, an exchange and its dialog: axe finds nothing, and a phone does not scroll sideways."""

@@ -36,7 +36,7 @@ export function useExchanges(sandbox) {
   }, [sandbox, round]);
 
   useLive((events) => {
-    if (events.some((one) => one.name === "reset")) { waiting.current = []; reload(); return; }
+    if (events.some((one) => one.name === "reset" || one.name === "reconnected")) { waiting.current = []; reload(); return; }
     const told = events.filter((one) => one.name === "exchange" || one.name === "update").map((one) => one.data);
     if (!told.length) return;
     waiting.current.push(...told);

@@ -11,6 +11,7 @@ import { FILTERS, NO_FILTER, fits, isFiltered, operationsOf } from "./journal-fi
 import { useExchanges } from "./journal-data.js";
 
 const ROW = 29; // pixels, as in journal.css
+const TELL_MS = 3000; // between two words about new exchanges
 const BEYOND = 15; // rows that are drawn above and below what is seen
 
 const COLUMNS = [
@@ -29,7 +30,7 @@ export default function Journal({ sandbox, rest: [chosen], query, go }) {
   const [filter, setFilter] = useState({ ...NO_FILTER, ...Object.fromEntries(query) });
   const left = useRef(0);
   const shown = useMemo(
-    () => (isFiltered(filter) ? journal.entries.filter((one) => fits(one, filter)) : journal.entries),
+    () => (isFiltered(filter) ? (journal.entries ?? []).filter((one) => fits(one, filter)) : journal.entries),
     [journal.entries, journal.version, filter],
   );
   const isOpen = chosen !== undefined;
@@ -38,6 +39,11 @@ export default function Journal({ sandbox, rest: [chosen], query, go }) {
     else scrollTo(0, left.current);
   }, [isOpen]);
   const open = useCallback((n) => { left.current = scrollY; go(n); }, [go]);
+  const choose = useCallback((next) => {
+    setFilter(next);
+    const words = new URLSearchParams(Object.entries(next).filter(([, value]) => value)).toString();
+    history.replaceState(null, "", hrefOf(sandbox, "journal") + (words && `?${words}`));
+  }, [sandbox]);
   const clear = async () => {
     await del(ofSandbox(sandbox, "exchanges"));
     journal.reload();
@@ -51,10 +57,10 @@ export default function Journal({ sandbox, rest: [chosen], query, go }) {
         <${Shown} shown=${shown.length} all=${journal.entries.length} isComplete=${journal.isComplete} />
         <button type="button" onClick=${clear} disabled=${!journal.entries.length}>Clear</button>
       <//>
-      ${journal.entries.length > 0 && html`<${Filters} filter=${filter} onChange=${setFilter} operations=${operationsOf(journal.entries)} />`}
+      ${journal.entries.length > 0 && html`<${Filters} filter=${filter} onChange=${choose} operations=${operationsOf(journal.entries)} />`}
       ${shown.length > 0 && !isOpen && html`<${Rows} sandbox=${sandbox} entries=${shown} onOpen=${open} />`}
       ${shown.length === 0 && (journal.entries.length
-        ? html`<${Empty} title="No exchange fits."><button type="button" onClick=${() => setFilter(NO_FILTER)}>Show all<//><//>`
+        ? html`<${Empty} title="No exchange fits."><button type="button" onClick=${() => choose(NO_FILTER)}>Show all<//><//>`
         : html`<${Empty} title="Nothing has been asked of this sandbox yet.">
             <p><a href=${`${hrefOf(sandbox, "contract")}?first`}>Send a batch of 10 with 2 bad items</a></p>
             <p>Send a request to one of its APIs: it is shown here at once.</p><//>`)}
@@ -127,7 +133,19 @@ function Rows({ sandbox, entries, onOpen }) {
           <tr key="below" aria-hidden="true" style=${{ height: `${(count - seen.to) * ROW}px` }}><td colspan=${COLUMNS.length}></td></tr>`}
       </tbody>
     </table>
-    <${Told}>${`Exchange ${newest} is the newest.`}<//>`;
+    <${Newest} n=${newest} />`;
+}
+
+/** Tells screen readers of new exchanges, not of each one while many come. */
+function Newest({ n }) {
+  const [told, setTold] = useState(n);
+  const latest = useRef(n);
+  latest.current = n;
+  useEffect(() => {
+    const timer = setInterval(() => setTold(latest.current), TELL_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return html`<${Told}>${`Exchange ${told} is the newest.`}<//>`;
 }
 
 function Row({ exchange, index, href, onOpen }) {
