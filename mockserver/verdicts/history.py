@@ -121,6 +121,11 @@ class ObservedExchange:
         body = entry.request.digest or (entry.request.body if self.items is None else self.items.marks)
         return (entry.api, entry.client, entry.method, entry.path, entry.query, body)
 
+    @cached_property
+    def retry_after(self) -> str:
+        """The header field Retry-After of the response, "" when it is missing."""
+        return self.header("Retry-After") if "retry-after" in self.entry.response.headers.lower() else ""
+
     def header(self, name: str) -> str:
         """Return a header field of the response, "" when it is missing."""
         return header_of(self.entry.response, name)

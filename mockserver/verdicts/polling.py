@@ -37,7 +37,7 @@ def _gaps(job: ObservedJob) -> Iterator[tuple[ObservedExchange, ObservedExchange
     """Yield pairs of consecutive exchanges; after a response with Retry-After another law applies."""
     polls = [poll for poll in job.polls if poll.n <= job.ended_before]
     pairs = pairwise([*([job.post] if job.post is not None else []), *polls])
-    return (pair for pair in pairs if not pair[0].header("Retry-After"))
+    return (pair for pair in pairs if not pair[0].retry_after)
 
 
 def _is_early(every: timedelta, before: ObservedExchange, poll: ObservedExchange) -> bool:
@@ -56,7 +56,8 @@ def early_polls(job: ObservedJob) -> dict[int, str]:
         for before, poll in hasty
         if every is not None
     }
-    for one in [*_repeats_after(repeated(job.requests)), *_polls_after((job,))]:
+    advised = any(one.retry_after for one in (*(() if job.post is None else (job.post,)), *job.requests))
+    for one in [*_repeats_after(repeated(job.requests)), *_polls_after((job,))] if advised else ():
         if one.next_request.at < one.until:
             waited, wait = one.next_request.at - one.response.at, one.until - one.response.at
             found[one.next_request.n] = (
@@ -186,7 +187,7 @@ class RetryAfter(NamedTuple):
 
 def honoured_retry_after(history: ClientHistory) -> LawResult:
     """Judge whether a request, or a poll after a 202, is not sent before `Retry-After` allows it."""
-    advised = [observed for observed in history.observations if observed.delivered and observed.header("Retry-After")]
+    advised = [observed for observed in history.observations if observed.delivered and observed.retry_after]
     again = [*_repeats_after(history.repeats), *_polls_after(history.jobs)]
     early = [one for one in again if one.next_request.at < one.until]
     if early:
@@ -224,7 +225,7 @@ def _polls_after(jobs: Iterable[ObservedJob]) -> Iterator[RetryAfter]:
 
 def _earliest_retry(observed: ObservedExchange) -> datetime | None:
     """Return the instant before which a response asks for no further request, None when it does not."""
-    text = observed.header("Retry-After") if observed.delivered else ""
+    text = observed.retry_after if observed.delivered else ""
     try:
         if text.isdecimal() and text.isascii():
             return observed.at + timedelta(seconds=int(text))

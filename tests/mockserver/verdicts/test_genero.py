@@ -273,6 +273,8 @@ def test_polls_are_too_soon_exactly_when_a_wait_is_shorter_than_five_minutes_les
         poll(genero, job)
     word = "not-run" if not waits else "failed" if min(waits) < 270 else "passed"
     assert genero.judged("poll-interval", "genero")["status"] == word
+    (told,) = genero.control("GET", "jobs?polls=true")["jobs"]
+    assert [one["tooSoon"] != "" for one in told["polls"]] == [seconds < 270 for seconds in waits]
 
 
 def test_genero_has_the_laws_that_its_conduct_asks(genero):
