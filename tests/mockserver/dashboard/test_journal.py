@@ -125,6 +125,24 @@ def test_an_exchange_is_shown_whole(server, journal):
     assert '+ after: /code: "ABC"' in " ".join(changes.inner_text().split())
 
 
+def test_a_change_of_a_record_is_shown_as_a_diff(server, journal):
+    """The member as it was and as it is, and no other; a deleted record was there before."""
+    made = post(server, GOOD).data["messages"][0]["objectId"]
+    change = {"version": 1, "operations": [{"op": "replace", "path": "description", "value": "Two"}]}
+    item = f"{ASSETS}/{made}"
+    server.call("PATCH", item, change, {"Content-Type": "application/vnd.onkey.entitypatch+json"})
+    server.call("DELETE", item, {"version": 2}, {"Content-Type": "application/vnd.onkey.entitydelete+json"})
+    journal.get_by_text("3 exchanges").wait_for()
+    journal.goto(server.address("journal", 2))
+    lines = journal.get_by_role("region", name="State changes").locator(".line").all_inner_texts()
+    assert [" ".join(one.split()) for one in lines] == [
+        '- before: /description: "One"',
+        '+ after: /description: "Two"',
+    ]
+    journal.goto(server.address("journal", 3))
+    journal.get_by_text("deleted, was version 2").wait_for()
+
+
 def test_what_did_not_fit_is_told_in_words(server, journal):
     """A rule that nearly applied says why not; a lost answer says what the client got instead."""
     lose(server)
@@ -217,8 +235,9 @@ def test_hostile_texts_are_texts(server, journal):
 def test_a_journal_that_is_emptied_or_reset_is_empty(server, journal):
     """By its button, and by whoever resets the sandbox."""
     post(server, GOOD)
-    journal.get_by_text("1 exchanges").wait_for()
+    journal.get_by_text("1 exchange").wait_for()
     journal.get_by_role("button", name="Clear").click()
+    journal.get_by_role("button", name="Clear the journal").click()
     journal.get_by_text("Nothing has been asked").wait_for()
     post(server, GOOD)
     journal.locator("tbody tr.opens").wait_for()
@@ -255,7 +274,7 @@ def test_a_lost_connection_is_told_and_made_up_for(server, journal):
     server.control("POST", "reset", {})
     server.call("GET", "/genero/api/v1/block/after")
     journal.get_by_text("live", exact=True).wait_for()
-    journal.get_by_text("1 exchanges", exact=True).wait_for()
+    journal.get_by_text("1 exchange", exact=True).wait_for()
     assert "block/after" in rows(journal)[0]
     journal.errors[:] = [one for one in journal.errors if "net::ERR" not in one]  # the browser's own word for the cut
 

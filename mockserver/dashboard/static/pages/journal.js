@@ -2,8 +2,8 @@
 
 import { del, ofSandbox } from "../api.js";
 import { hrefOf } from "../shell.js";
-import { number } from "../format.js";
-import { Empty, ErrorMessage, Instant, Loading, OutcomeBar, PageHead, Told, html } from "../ui.js";
+import { counted, number } from "../format.js";
+import { Dialog, Empty, ErrorMessage, Instant, Loading, OutcomeBar, PageHead, Told, html } from "../ui.js";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
 import Exchange from "./exchange.js";
 import { Answer } from "./answer.js";
@@ -44,10 +44,6 @@ export default function Journal({ sandbox, rest: [chosen], query, go }) {
     const words = new URLSearchParams(Object.entries(next).filter(([, value]) => value)).toString();
     history.replaceState(null, "", hrefOf(sandbox, "journal") + (words && `?${words}`));
   }, [sandbox]);
-  const clear = async () => {
-    await del(ofSandbox(sandbox, "exchanges"));
-    journal.reload();
-  };
   if (journal.error) return html`<${ErrorMessage} error=${journal.error} onRetry=${journal.reload} />`;
   if (!journal.entries) return html`<${Loading} />`;
   return html`
@@ -55,7 +51,7 @@ export default function Journal({ sandbox, rest: [chosen], query, go }) {
     <div hidden=${isOpen}>
       <${PageHead} title="Journal">
         <${Shown} shown=${shown.length} all=${journal.entries.length} isComplete=${journal.isComplete} />
-        <button type="button" onClick=${clear} disabled=${!journal.entries.length}>Clear</button>
+        <${Clear} sandbox=${sandbox} isEmpty=${!journal.entries.length} onCleared=${journal.reload} />
       <//>
       ${journal.entries.length > 0 && html`<${Filters} filter=${filter} onChange=${choose} operations=${operationsOf(journal.entries)} />`}
       ${shown.length > 0 && !isOpen && html`<${Rows} sandbox=${sandbox} entries=${shown} onOpen=${open} />`}
@@ -68,8 +64,30 @@ export default function Journal({ sandbox, rest: [chosen], query, go }) {
 }
 
 function Shown({ shown, all, isComplete }) {
-  const text = shown === all ? number(all) : `${number(shown)} of ${number(all)}`;
-  return html`<span class="count">${text}${isComplete ? "" : "…"} exchanges</span>`;
+  const text = shown === all ? counted(all, "exchange") : `${number(shown)} of ${counted(all, "exchange")}`;
+  return html`<span class="count">${text}${isComplete ? "" : "…"}</span>`;
+}
+
+function Clear({ sandbox, isEmpty, onCleared }) {
+  const [isAsking, setAsking] = useState(false);
+  const [error, setError] = useState(null);
+  const clear = async () => {
+    try {
+      await del(ofSandbox(sandbox, "exchanges"));
+      setAsking(false);
+      onCleared();
+    } catch (caught) {
+      setError(caught);
+    }
+  };
+  return html`
+    <button type="button" disabled=${isEmpty} onClick=${() => setAsking(true)}>Clear</button>
+    ${isAsking && html`
+      <${Dialog} title="Clear the journal?" onClose=${() => setAsking(false)}>
+        <p>Its exchanges are forgotten, and the verdict judges what comes afterwards. Records and jobs stay.</p>
+        <${ErrorMessage} error=${error} />
+        <div class="actions"><button type="button" class="danger" onClick=${clear}>Clear the journal</button></div>
+      <//>`}`;
 }
 
 function Filters({ filter, onChange, operations }) {

@@ -4,7 +4,7 @@ import { get, getText, ofSandbox } from "../api.js";
 import { counted } from "../format.js";
 import { hrefOf, useLive } from "../shell.js";
 import {
-  Empty, ErrorMessage, Folded, Instant, Loading, PageHead, ResultBadge, Table, Told, download, html, useLoaded,
+  Empty, ErrorMessage, Folded, Instant, Loading, PageHead, Table, Told, download, html, useLoaded,
 } from "../ui.js";
 import { useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { Answer } from "./answer.js";
@@ -114,7 +114,6 @@ function Laws({ caption, laws, sandbox }) {
   const columns = [
     { title: "Law", render: (one) => html`<code>${one.id}</code>` },
     { title: "API", render: (one) => (one.api === "any" ? "" : one.api) },
-    { title: "Result", render: (one) => html`<${ResultBadge} result=${one.status} />` },
     { title: "What a client must do", wide: true, render: (one) => one.says },
     { title: "What was observed", wide: true, render: (one) => html`${one.detail}${one.evidence.slice(0, SHOWN).map((n) => html`
       ${" "}<a key=${n} href=${hrefOf(sandbox, "journal", n)}>${n}</a>`)}` },
