@@ -161,10 +161,8 @@ def _http(value: Axis, _: Axis) -> str:
 
 def _key(value: str, key: Axis) -> str:
     at = key.get("at")
-    told = MATCHING[value]
-    if at is not None:
-        told += ", the name in the map" if at == "" else f", at {place(at)}"
-    return f"by {told}"
+    where = "" if at is None else ", the name in the map" if at == "" else f", at {place(at)}"
+    return f"by {MATCHING[value]}{where}"
 
 
 def _rolled_back(value: str, unit: Axis) -> str:
@@ -216,12 +214,16 @@ def _outcomes(value: Axis, _: Axis) -> str:
     text += ", several for an item where need be" if value.get("many") else ""
     text += ", with every fault of an item" if value.get("every") else ""
     text += f"; an entry is a failure where {_test(value['failedIf'])}" if "failedIf" in value else ""
-    inside = [
-        f"{name} at {place(one)}" if isinstance(one, str) else f"{name} {orjson.dumps(one).decode()}"
-        for name, one in value.items()
-        if name not in known
-    ]
+    inside = [f"{name} {_detail(name, one)}" for name, one in value.items() if name not in known]
     return f"{text}; in an entry {listed(inside)}" if inside else text
+
+
+def _detail(name: str, value: Any) -> str:
+    """Return a location in words, what is told by kind of fault, and all else as written."""
+    if name not in {"codes", "names"}:
+        return f"at {place(value)}" if isinstance(value, str) else orjson.dumps(value).decode()
+    told = (f"{kind}: {', '.join(map(str, one)) if isinstance(one, list) else one}" for kind, one in value.items())
+    return f"by fault ({'; '.join(told)})"
 
 
 def _set(value: Axis, _: Axis) -> str:

@@ -55,7 +55,7 @@ def _explained(ready: PreparedApi, operation: Operation) -> Explained:
         "says": says,
     }
     about |= {"sources": [*_sources(contract, operation)]} if contract.provenance else {}
-    return about | (_bulk(ready, operation, operation.bulk) if operation.bulk is not None and kind == "bulk" else {})
+    return about | (_bulk(ready, operation, operation.bulk) if operation.bulk is not None else {})
 
 
 def _sources(contract: Contract, operation: Operation) -> Iterator[Mapping[str, Any]]:

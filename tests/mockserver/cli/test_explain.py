@@ -146,3 +146,12 @@ def test_sources_are_told(tmp_path):
     told = CliRunner().invoke(main, ["explain", str(file), "--format", "json"]).output
     found = next(one for one in json.loads(told)["operations"] if one["id"] == operation["operationId"])["sources"]
     assert {"of": ["unit"], "says": "assumed", "page": "", "title": "", "note": "one by one"} in found
+
+
+def test_operations_of_an_apis_own_code_are_explained_too():
+    """Who answers an operation says nothing of what its batch means; errors are told by kind of fault."""
+    found = explained("onkey")["import"]
+    assert found["answered"] == "own"
+    assert found["axes"]["items"][0] == "An array, the whole body."
+    assert "codes by fault (" in " ".join(found["axes"]["reply"])
+    assert "length: Core_LengthValidator" in " ".join(found["axes"]["reply"])

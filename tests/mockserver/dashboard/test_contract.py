@@ -146,6 +146,11 @@ def test_schemas_open_on_demand(serving, page, tmp_path: Path):
         if depth > 1:  # the first two levels are open
             tree.get_by_role("button", name="Open children").last.click()
         tree.get_by_role("button", name="Open Tree").last.click()
+    page.goto(f"{client.running.url}/_sandbox/ui#/contract/trees")
+    page.locator("summary", has_text="Schemas").click()
+    page.get_by_role("list", name="Schemas").get_by_role("button", name="Open Tree").click()
+    page.get_by_role("list", name="Schemas").get_by_text("What it is called.").wait_for()
+    page.goto(f"{client.running.url}/_sandbox/ui#/contract/trees/plant")
     page.get_by_text("Example: example").click()
     page.get_by_role("region", name="Example example").get_by_text("oak").wait_for()
 

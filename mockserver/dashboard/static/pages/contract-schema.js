@@ -46,13 +46,21 @@ export const SchemaTree = ({ document, place, label }) => html`
     <${Node} document=${document} place=${place} name="" trail=${[]} />
   </ul>`;
 
+/** The named schemas of the document, each closed until it is asked for. */
+export const NamedSchemas = ({ document, names }) => html`
+  <ul class="contract-tree" aria-label="Schemas">
+    ${names.map((name) => html`
+      <${Node} key=${name} document=${document} name="" trail=${[]} isClosed
+        place=${{ node: { $ref: `#/components/schemas/${encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"))}` }, pointer: "" }} />`)}
+  </ul>`;
+
 /** One member: its line, and what is inside of it, which is drawn once it is opened. */
-function Node({ document, place, name, required = false, trail, note = "" }) {
+function Node({ document, place, name, required = false, trail, note = "", isClosed = false }) {
   const found = document.resolved(place);
   const { node } = found;
   const isAgain = trail.includes(found.pointer);
   const inner = node && typeof node === "object" ? innerOf(document, found) : [];
-  const [isOpen, setOpen] = useState(!isAgain && trail.length < 2 && inner.length <= 30);
+  const [isOpen, setOpen] = useState(!isClosed && !isAgain && trail.length < 2 && inner.length <= 30);
   const about = { ...(typeof node === "object" ? node : {}), ...found.beside };
   const source = document.source(place.pointer);
   const outer = trail.length && document.source(parentOf(place.pointer));

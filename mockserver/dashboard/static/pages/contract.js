@@ -3,11 +3,11 @@
 import { get } from "../api.js";
 import { counted } from "../format.js";
 import { hrefOf } from "../shell.js";
-import { Count, Empty, ErrorMessage, Folded, Loading, PageHead, html, useLoaded } from "../ui.js";
+import { Empty, ErrorMessage, Folded, Loading, PageHead, html, useLoaded } from "../ui.js";
 import { useEffect, useMemo, useState } from "../vendor/htm-preact.js";
 import { documentOf } from "./contract-document.js";
 import { Operation } from "./contract-operation.js";
-import { Prose, SourceBadge, coded } from "./contract-schema.js";
+import { NamedSchemas, Prose, SourceBadge, coded } from "./contract-schema.js";
 
 /** The operation that a first batch is sent to: a bulk operation, one that creates records if there is one. */
 export const firstBatch = (operations) => {
@@ -86,7 +86,7 @@ function Operations({ sandbox, api, id }) {
                 title=${`${one.method} ${one.path}`}>
                 <span class="contract-method">${one.method}</span>
                 <span class="contract-name">${one.id}</span>
-                ${one.answered === "bulk" && html`<span class="badge contract-bulk">bulk</span>`}
+                ${one.node["x-bulk"] && html`<span class="badge contract-bulk">bulk</span>`}
               </a>
             </li>`)}
           </ul>
@@ -107,8 +107,9 @@ function grouped({ operations, document }, sought) {
 
 function Overview({ sandbox, api }) {
   const first = firstBatch(api.operations);
-  const { info } = api.document.root;
-  const bulk = api.operations.filter((one) => one.answered === "bulk").length;
+  const { info, components } = api.document.root;
+  const schemas = Object.keys(components?.schemas ?? {}).sort();
+  const bulk = api.operations.filter((one) => one.node["x-bulk"]).length;
   return html`
     <h2 class="contract-title">${api.title} <span class="count">${api.version}</span></h2>
     <p class="muted">${counted(api.operations.length, "operation")}, ${bulk} of them bulk.</p>
@@ -127,5 +128,6 @@ function Overview({ sandbox, api }) {
         <ul class="contract-facts">${api.clients.map((one) => html`
           <li key=${one.name}><code>${one.name}</code>${!one.admitted && " is refused"}</li>`)}</ul>
       <//>`}
-    <${Count} count=${Object.keys(api.document.root.components?.schemas ?? {}).length} noun="schema" />`;
+    ${schemas.length > 0 && html`
+      <${Folded} title="Schemas" count=${schemas.length}><${NamedSchemas} document=${api.document} names=${schemas} /><//>`}`;
 }

@@ -10,15 +10,18 @@ import { Finding } from "./report-finding.js";
 const FINDINGS = ["failed", "warning", "flaky", "known"];
 const STATUSES = [...FINDINGS, "passed", "not-run", "not-applicable"];
 
+let kept = []; // the files that were opened last, for whoever comes back to the page
+
 /** The page; `given` are the files that it begins with. */
 export default function Report({ given = [] }) {
-  const [files, setFiles] = useState(given);
+  const [files, setFiles] = useState(given.length ? given : kept);
   const [chosen, setChosen] = useState(0);
   const [isOver, setOver] = useState(false);
   const { reports, errors } = useMemo(() => readReports(files), [files]);
   const open = async (list) => {
     const found = await Promise.all([...list].map(async (one) => ({ name: one.webkitRelativePath || one.name, text: await one.text() })));
     if (!found.length) return;
+    kept = found;
     setFiles(found);
     setChosen(0);
   };
