@@ -3,7 +3,7 @@
 Begin with `Composer`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
@@ -112,8 +112,9 @@ class Composer:
     """Composes requests of one bulk operation.
 
     `given` maps parameter names to values, such as the tenant in the path; other parameters take an example's
-    value. `values` is the spread of members' values. Raises MisuseError for an operation without `x-bulk`, or whose
-    items are neither an array nor a map.
+    value. `values` is the spread of members' values. Items have these `actions` alone where the operation has one of
+    them; empty means any. Raises MisuseError for an operation without `x-bulk`, or whose items are neither an array nor
+    a map.
     """
 
     __slots__ = ("_design",)
@@ -125,8 +126,11 @@ class Composer:
         *,
         given: Mapping[str, str] | None = None,
         values: ValueProfile = "realistic",
+        actions: Collection[str] = (),
     ) -> None:
-        self._design = operation_spec(contract, operation, given or {}, values)
+        design = operation_spec(contract, operation, given or {}, values)
+        chosen = tuple(one for one in design.actions if one.meaning in actions)
+        self._design = replace(design, actions=chosen) if chosen else design
 
     @property
     def design(self) -> OperationSpec:

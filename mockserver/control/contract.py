@@ -1,6 +1,6 @@
 """Control requests about contracts: an API in words, and made-up requests of its operations, bad items included."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from itertools import islice
 from random import Random
@@ -26,6 +26,7 @@ from mockserver.stores.interface import Collection
 
 KNOWN_RECORDS: Final = 200  # of a resource, for items to change, delete and refer to
 CLIENT_FIELDS: Final = frozenset(("content-length", "host"))  # that whoever sends it writes
+CREATING_ACTIONS: Final = frozenset(("create", "upsert"))
 FAULTS: Final[tuple[ItemIntent, ...]] = (
     *("invalid", "incomplete", "dangling", "unknown", "taken", "stale", "referenced", "duplicate", "malformed"),
 )
@@ -100,9 +101,9 @@ class _RequestMaker:
             raise RefusedError(HTTPStatus.BAD_REQUEST, f"Of {number} items {bad} cannot be bad.")
         refused: dict[str, Any] | None = None
         error: NotApplicableError | None = None
-        for given in self._choices():
+        for composer in self._composers():
             try:
-                told, is_refused = self._batch(Composer(self._api.contract, self._operation, given=given), number, bad)
+                told, is_refused = self._batch(composer, number, bad)
             except NotApplicableError as found:
                 error = error or found
                 continue
@@ -112,6 +113,15 @@ class _RequestMaker:
         if refused is None:
             raise error or NotApplicableError("it has no resource to write")
         return refused
+
+    def _composers(self) -> Iterator[Composer]:
+        """Yield what makes requests: of any action, and where there are several of those alone that create records."""
+        for given in self._choices():
+            composer = Composer(self._api.contract, self._operation, given=given)
+            yield composer
+            actions = {word.meaning for word in composer.design.actions}
+            if len(actions) > 1 and actions & CREATING_ACTIONS:
+                yield Composer(self._api.contract, self._operation, given=given, actions=CREATING_ACTIONS)
 
     def _choices(self) -> list[dict[str, str]]:
         """Return values of parameters: the given ones, with each resource that they leave open."""
@@ -155,7 +165,7 @@ class _RequestMaker:
 
     def _why_not(self, composer: Composer, fault: ItemIntent, bad: int, number: int) -> str:
         actions = {word.meaning for word in composer.design.actions}
-        if fault == "good" or not actions & {"create", "upsert"}:
+        if fault == "good" or not actions & CREATING_ACTIONS:
             return "there are too few records for its items to change or delete. Create some first."
         cure = "Ask for more items, or for fewer bad ones."
         return f"{bad} of {number} are more than can be bad so: one that {DEFECTS[fault]}. {cure}"

@@ -140,3 +140,11 @@ def test_a_stored_finding_keeps_its_facts():
     assert from_json(data, where="here") == ASSUMED
     del data["places"], data["assumed"]
     assert from_json(data, where="here") == replace(ASSUMED, places=(), assumed=False)
+
+
+def test_what_a_campaign_exercised_is_in_its_report():
+    """The report counts laws by operation and outcome as the campaign did."""
+    state = state_of(FIRST)
+    state.laws[("count", "batchCreate", "allOk")] += 2
+    told = campaign_report(state, load_bundled("onkey"), version="1", url="http://x", seed=0)
+    assert told.coverage[("count", "batchCreate", "allOk")] == state.laws["count", "batchCreate", "allOk"] >= 2

@@ -78,6 +78,14 @@ def test_json_lines_give_back_every_row(given_report):
     assert tuple(told) == given_report.rows
 
 
+def test_json_lines_tell_coverage():
+    """The head has how often each law was exercised on each operation with each outcome; without counts, nothing."""
+    told = {("count", "bulk", "allOk"): 3, ("count", "bulk", "someFailed"): 1}
+    head = json.loads(json_lines(Report(title="", version="", rows=(), coverage=told)))
+    assert {(one["law"], one["operation"], one["outcome"]): one["times"] for one in head["coverage"]} == told
+    assert "coverage" not in json.loads(json_lines(Report(title="", version="", rows=())))
+
+
 STRUCTURE = frozenset(("div", "footer", "html", "link", "main", "meta", "section", "style", "title"))
 PROSE = frozenset(("code", "dd", "dl", "dt", "h1", "h2", "li", "p", "pre", "small", "span", "ul"))
 PLAIN = STRUCTURE | PROSE | {"details", "fieldset", "input", "label", "legend", "summary"}

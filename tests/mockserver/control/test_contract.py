@@ -69,6 +69,8 @@ def test_items_are_about_the_records_of_the_sandbox(serving):
     assert refused.status == 409
     assert "Create some first." in refused.data["detail"]
     sent(client, made(client, api="onkey", operation="batchCreate", items=20))
+    imported = made(client, api="onkey", operation="import")  # its items can do anything: here they create
+    assert {one["action"] for one in imported["items"]} <= {"create", "upsert"}
     request = made(client, api="onkey", operation="batchUpdate", items=10, bad=2)
     assert sent(client, request).status == 200
     assert outcomes(client).count("failed") == 2
