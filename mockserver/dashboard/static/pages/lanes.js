@@ -22,6 +22,8 @@ const STEPS = [
 export function Lanes({ sandbox, jobs, clock, span }) {
   const now = useNow(clock);
   const axis = useAxis(jobs, now, span);
+  const lane = (job, at) => html`<${Lane} key=${job.id} sandbox=${sandbox} job=${job} axis=${axis} now=${at} />`;
+  const ended = useMemo(() => new Map(jobs.filter((one) => one.end !== null).map((one) => [one, lane(one, null)])), [jobs, axis]);
   return html`
     <div class="jobs-lanes">
       <div class="jobs-axis" aria-hidden="true">
@@ -33,7 +35,7 @@ export function Lanes({ sandbox, jobs, clock, span }) {
         ${now !== null && now >= axis.from && now <= axis.to && html`<i class="now" style=${{ left: percent(axis, now) }}></i>`}
       </div>
       <ol aria-label="Jobs, the newest first">
-        ${jobs.map((one) => html`<${Lane} key=${one.id} sandbox=${sandbox} job=${one} axis=${axis} now=${now} />`)}
+        ${jobs.map((one) => ended.get(one) ?? lane(one, now))}
       </ol>
     </div>
     <p class="jobs-legend" aria-hidden="true">${LEGEND.map(([name, words]) => html`<span key=${name}><i class=${name}></i>${words}</span>`)}</p>`;
