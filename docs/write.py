@@ -4,7 +4,8 @@
 contract and the drawings of `ARCHITECTURE.md`, and has all pages install Bulkproof as `writers/installing.py` says;
 tests require them to be current.
 `python docs/write.py --site build/site` builds the documentation site, which has a page for every command, law and bug,
-and the calls of the control API beside them; it needs the extra `docs`.
+and the calls of the control API beside them; it needs the extra `docs`. `python docs/write.py --pictures` has Chromium
+show the dashboard, and writes `pictures/*.png`; it needs the extra `test`.
 """
 
 import argparse
@@ -23,7 +24,14 @@ def main(arguments: list[str]) -> int:
     """Return the exit status: 1 for a site with a fault."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--site", metavar="DIR", type=Path, help="build the documentation site in this folder")
-    where = options.parse_args(arguments).site
+    options.add_argument("--pictures", action="store_true", help="write the pictures of the dashboard")
+    given = options.parse_args(arguments)
+    where = given.site
+    if given.pictures:
+        from writers import screenshots  # noqa: PLC0415 - the other pages need no browser
+
+        screenshots.write()
+        return 0
     if where is not None:
         from writers import site  # noqa: PLC0415 - the other pages do without the extra `docs`
 
