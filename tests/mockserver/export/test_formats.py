@@ -175,12 +175,14 @@ def test_a_reply_that_was_cut_off_is_cut_off_again(client, tmp_path):
     with pytest.raises(RemoteDisconnected):
         client.call("GET", "/genero/api/v1/block")
     text = paste(client, 1, "pytest")
+    told = "What the client got: no response, the connection was closed (EMPTY_RESPONSE)."
+    assert all(told in " ".join(paste(client, 1, form).replace("#", "").split()) for form in ("curl", "http", "har"))
     assert "EMPTY_RESPONSE" in text
     run_pytest(text, tmp_path)
 
 
 def test_an_unknown_form_is_refused(client):
-    """What can be pasted is one of four things."""
+    """What can be pasted is one of five things."""
     client.call("GET", "/genero/api/v1/block")
     assert client.control("GET", "exchanges/1/as/word").status in {400, 404}
     assert client.control("GET", "exchanges/2/as/curl").status == 404
