@@ -139,8 +139,10 @@ def _places(text: str | None, error: ScenarioError) -> dict[str, Place]:
     """Return line and column of each fault in a text, by its pointer."""
     if text is None:
         return {}
-    unread = error.__cause__.place if isinstance(error.__cause__, UnreadableError) else None
-    found = {fault.file + fault.pointer: unread or place_in(text, _member(fault)) for fault in error.faults}
+    unread = error.__cause__
+    if isinstance(unread, UnreadableError):
+        return {} if unread.place is None else {unread.fault.file: unread.place}
+    found = {fault.file + fault.pointer: place_in(text, _member(fault)) for fault in error.faults}
     return {pointer: place for pointer, place in found.items() if place is not None}
 
 

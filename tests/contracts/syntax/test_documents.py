@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.syntax.documents import YamlError, parse_yaml
+from contracts.syntax.documents import YamlError, parse_yaml, place_in
 
 TEXTS = st.text(st.characters(exclude_categories=["C", "Z"], include_characters=" \n"))
 VALUES = st.recursive(
@@ -166,3 +166,26 @@ def test_what_a_parser_refuses_elsewhere_keeps_its_words(monkeypatch):
     monkeypatch.setattr(yaml, "CSafeLoader", ReadingAhead)
     with pytest.raises(YamlError, match="line 1, column 598: exceeded maximum nesting depth"):
         parse_yaml("[" + "[ ]," * 200 + "]")
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer", "place"),
+    [
+        ("a: 1\nb:\n  - c: 2\n", "", (1, 1)),
+        ("a: 1\nb:\n  - c: 2\n", "/b", (2, 1)),
+        ("a: 1\nb:\n  - c: 2\n", "/b/0", (3, 5)),
+        ("a: 1\nb:\n  - c: 2\n", "/b/0/c", (3, 5)),
+        ("a: 1\nb:\n  - c: 2\n", "/b/0/d", (3, 5)),
+        ("a: 1\nb:\n  - c: 2\n", "/b/7", (2, 1)),
+        ("a: 1\nb:\n  - c: 2\n", "/a/x/y", (1, 1)),
+        ("x/y: {~: 1}\n", "/x~1y/~0", (1, 7)),
+        ("one: &it {a: 1}\ntwo: *it\n", "/two/a", (1, 11)),
+        ("one: &it {a: 1}\ntwo:\n  <<: *it\n", "/two/a", (2, 1)),
+        ('{"a":\n [true, {"b": 1}]}', "/a/1/b", (2, 10)),
+        ("a: [", "/a", None),
+        ("", "", None),
+    ],
+)
+def test_what_a_pointer_names_has_a_line(text, pointer, place):
+    """A member is found at its name, an item at its beginning, what is missing at what lacks it."""
+    assert place_in(text, pointer) == place

@@ -124,6 +124,7 @@ def test_a_scenario_given_as_text_is_kept_as_text(genero):
         ('{"name": "mine",\n "rules": [{"then": {"status": 4}}]}', [("/rules/0/then/status", 2, 22)]),
         ('{"name": "mine",\n "rules": }', [("/rules", 2, 2)]),
         ("", [("", None, None)]),
+        ("[" * 10_000, [("", 1, 101)]),
     ],
 )
 def test_faults_in_a_text_have_their_lines(genero, text, places):

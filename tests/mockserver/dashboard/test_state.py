@@ -87,6 +87,7 @@ def test_agreement_and_what_cannot_be_read_are_told(state, tmp_path):
         ('blockId,name\n"x,X\n', "A quotation mark is not closed."),
         ("blockId\nx,X\n", "Row 2 has 2 values, the first row 1 names."),
         ("[3]", "Record 1 is no object."),
+        ('[{"blockId": "x", "name": [9007199254740993]}]', "is too large for a browser to compare"),
         ('[{"name": "X"}]', "it has no key; give its 'blockId'"),
     ):
         state.get_by_label("What the client believes").fill(text)

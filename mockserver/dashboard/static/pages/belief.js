@@ -12,12 +12,21 @@ export function readBelief(text, key) {
   const [known, doubled, kept] = [new Set(), new Set(), []];
   records.forEach((one, n) => {
     if (one === null || typeof one !== "object" || Array.isArray(one)) throw new Error(`Record ${n + 1} is no object.`);
+    requireExact(one);
     const own = String(one[key]);
     if (one[key] !== undefined && known.has(own)) doubled.add(own);
     else kept.push(one);
     known.add(own);
   });
   return { records: kept, doubled: [...doubled], isText };
+}
+
+/** Refuse integers that a browser rounds: a difference of the last digit would not be seen. */
+function requireExact(value) {
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw new Error(`The number ${value} is too large for a browser to compare; ask the control API itself.`);
+  }
+  if (value !== null && typeof value === "object") Object.values(value).forEach(requireExact);
 }
 
 /** A list, an object that has one (such as an answer with an envelope), one record, or a record a line. */
