@@ -43,6 +43,7 @@ def journal(server, page):
 def test_exchanges_are_shown_as_they_happen(server, journal):
     """An empty journal says so; then each exchange is a row, the newest first, with its outcomes."""
     journal.get_by_text("Nothing has been asked of this sandbox yet.").wait_for()
+    journal.get_by_text(f"{server.running.url}/@{server.sandbox}/genero", exact=True).wait_for()
     post(server, GOOD, BAD)
     journal.get_by_role("link", name="batchCreate").wait_for()
     server.call("GET", "/genero/api/v1/block")

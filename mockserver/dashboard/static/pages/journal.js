@@ -1,9 +1,11 @@
 /** The journal: every exchange of the sandbox as it happens, the newest first, and one of them in full. */
 
-import { del, ofSandbox } from "../api.js";
+import { baseOf, del, get, ofSandbox } from "../api.js";
 import { hrefOf } from "../shell.js";
 import { counted, number } from "../format.js";
-import { Dialog, Empty, ErrorMessage, Instant, Loading, OutcomeBar, PageHead, Told, html } from "../ui.js";
+import {
+  CopyButton, Dialog, Empty, ErrorMessage, Instant, Loading, OutcomeBar, PageHead, Told, html, useLoaded,
+} from "../ui.js";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/htm-preact.js";
 import Exchange from "./exchange.js";
 import { Answer } from "./answer.js";
@@ -57,10 +59,25 @@ export default function Journal({ sandbox, rest: [chosen], query, go }) {
       ${shown.length > 0 && !isOpen && html`<${Rows} sandbox=${sandbox} entries=${shown} onOpen=${open} />`}
       ${shown.length === 0 && (journal.entries.length
         ? html`<${Empty} title="No exchange fits."><button type="button" onClick=${() => choose(NO_FILTER)}>Show all<//><//>`
-        : html`<${Empty} title="Nothing has been asked of this sandbox yet.">
-            <p><a href=${`${hrefOf(sandbox, "contract")}?first`}>Send a batch of 10 with 2 bad items</a></p>
-            <p>Send a request to one of its APIs: it is shown here at once.</p><//>`)}
+        : html`<${Nothing} sandbox=${sandbox} />`)}
     </div>`;
+}
+
+/** What an empty journal says: where requests are to be sent. */
+function Nothing({ sandbox }) {
+  const { data } = useLoaded((signal) => get("apis", { signal }), []);
+  return html`
+    <${Empty} title="Nothing has been asked of this sandbox yet.">
+      <p><a href=${`${hrefOf(sandbox, "contract")}?first`}>Send a batch of 10 with 2 bad items</a></p>
+      <p>or a request of your own to one of the APIs: it is shown here at once.</p>
+      ${data && html`
+        <dl class="journal-apis">
+          ${data.apis.map(({ name, mount }) => {
+            const address = baseOf(sandbox) + mount.replace(/\/$/, "");
+            return html`<div key=${name}><dt>${name}</dt><dd><code>${address}</code> <${CopyButton} text=${address} name=${`Copy the address of ${name}`} /></dd></div>`;
+          })}
+        </dl>`}
+    <//>`;
 }
 
 function Shown({ shown, all, isComplete }) {
@@ -126,9 +143,11 @@ function Rows({ sandbox, entries, onOpen }) {
     return () => { removeEventListener("scroll", look); removeEventListener("resize", look); };
   }, []);
   useLayoutEffect(() => {
-    const added = newest - before.current;
+    let added = 0; // rows, of those that fit the filter
+    while (added < count && entries[count - 1 - added].n > before.current) added += 1;
     before.current = newest;
-    if (added > 0 && body.current.getBoundingClientRect().top < 0) scrollBy(0, added * ROW); // what is read stays in place
+    const isRead = added > 0 && added < count && body.current.getBoundingClientRect().top < 0;
+    if (isRead) scrollBy(0, added * ROW); // what is read stays in place
   }, [newest]);
   const from = Math.min(seen.from, Math.max(0, count - 1));
   const rows = entries.slice(Math.max(0, count - seen.to), count - from).reverse();
