@@ -99,6 +99,9 @@ class _RequestMaker:
         number, bad = self._wanted.get("items", 10), self._wanted.get("bad", 0)
         if bad > number:
             raise RefusedError(HTTPStatus.BAD_REQUEST, f"Of {number} items {bad} cannot be bad.")
+        mode = self._operation.bulk.unit.of.source.partition(":")[2] if self._operation.bulk is not None else ""
+        if mode and mode in self._given:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, f"'{mode}' is said by 'unit': item, group or whole.")
         refused: dict[str, Any] | None = None
         error: NotApplicableError | None = None
         for composer in self._composers():

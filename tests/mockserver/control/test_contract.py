@@ -129,11 +129,12 @@ def test_any_document_has_requests(serving):
         ({"api": "genero", "operation": "postJob", "items": 1, "bad": 2}, 400, "Of 1 items 2 cannot be bad."),
         ({"api": "genero", "operation": "getEntity", "bad": 1}, 400, "getEntity is no bulk operation"),
         ({"api": "genero", "operation": "postJob", "bad": 1, "fault": "stale"}, 409, "no item that names a version"),
+        ({"api": "onkey", "operation": "batchCreate", "parameters": {"mode": "x"}}, 400, "'mode' is said by 'unit'"),
         ({"api": "genero", "operation": "postJob", "items": 1001}, 400, "1000"),
         ({"api": "genero", "operation": "postJob", "itmes": 1}, 400, "itmes"),
     ],
 )
 def test_a_wish_that_cannot_be_fulfilled_is_refused(serving, wish, status, says):
     """The refusal says what is wrong and what there is instead."""
-    refused = serving("genero").control("POST", "requests", wish)
+    refused = serving("genero", "onkey").control("POST", "requests", wish)
     assert (refused.status, says in json.dumps(refused.data, ensure_ascii=False)) == (status, True), refused.data

@@ -2,7 +2,7 @@
 
 import { ofSandbox, post } from "../api.js";
 import { hrefOf } from "../shell.js";
-import { CopyButton, ErrorMessage, Field, html, useLoaded } from "../ui.js";
+import { CopyButton, ErrorMessage, Field, Folded, html, useLoaded } from "../ui.js";
 import { useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { parametersOf, placeOf } from "./contract-document.js";
 import { Result, requestOf, useSender } from "./contract-result.js";
@@ -46,22 +46,42 @@ const withoutEmpty = (wish) => Object.fromEntries(Object.entries(wish).filter(([
 
 /** What is editable of a made request, as texts. */
 const draftOf = ({ method, path, headers, body }) => ({
-  method, path, body: pretty(body), headers: Object.entries(headers).map(([name, value]) => `${name}: ${value}`).join("\n"),
+  method, path, body: pretty(body, headers), headers: Object.entries(headers).map(([name, value]) => `${name}: ${value}`).join("\n"),
 });
 
-/** JSON with a line for each item and member; what is no JSON stays as it is. */
-function pretty(text) {
-  if (!/^\s*[[{]/.test(text)) return text;
-  try {
-    const value = JSON.parse(text);
-    return JSON.stringify(value) === text ? JSON.stringify(value, null, 2) : text; // numbers that JavaScript changes stay
-  } catch { return text; }
+const TOKENS = /"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/g;
+
+/** JSON with a line for each member and element, its numbers and texts as they are written; other texts as they are. */
+function pretty(text, headers) {
+  const type = Object.entries(headers).find(([name]) => name.toLowerCase() === "content-type")?.[1] ?? "";
+  if (!/[/+]json(;|$)/i.test(type) || !isJson(text)) return text;
+  const tokens = text.match(TOKENS) ?? [];
+  let [depth, done] = [0, ""];
+  const line = () => `\n${"  ".repeat(depth)}`;
+  tokens.forEach((token, n) => {
+    if (/^[[{]$/.test(token)) {
+      depth += 1;
+      done += token + (/^[\]}]$/.test(tokens[n + 1]) ? "" : line());
+    } else if (/^[\]}]$/.test(token)) {
+      depth -= 1;
+      done += (/^[[{]$/.test(tokens[n - 1]) ? "" : line()) + token;
+    } else {
+      done += { ",": `,${line()}`, ":": ": " }[token] ?? token;
+    }
+  });
+  return done;
+}
+
+function isJson(text) {
+  try { JSON.parse(text); return true; } catch { return false; }
 }
 
 function Wish({ api, operation, wish, made, onChange, isBulk }) {
   const { item, own } = placeOf(api.document, operation);
-  const parameters = parametersOf(api.document, item, own).filter(({ node }) => node.in !== "cookie");
   const bulk = operation.node["x-bulk"] ?? {};
+  const mode = bulk.unit?.of?.from; // what the choice of the mode writes
+  const parameters = parametersOf(api.document, item, own)
+    .filter(({ node }) => node.in !== "cookie" && `${node.in}:${node.name}` !== mode);
   const number = (name, most) => (event) => {
     const value = Math.trunc(Number(event.currentTarget.value));
     if (event.currentTarget.value !== "" && value >= 0 && value <= most) onChange({ [name]: value });
@@ -103,13 +123,13 @@ function Wish({ api, operation, wish, made, onChange, isBulk }) {
           </select>
         <//>`}
       ${parameters.length > 0 && html`
-        <fieldset><legend>Parameters</legend>
+        <${Folded} title="Parameters" count=${parameters.length}>
           ${parameters.map(({ node }) => html`
             <${Field} key=${`${node.in}:${node.name}`} label=${`${node.name} (${node.in})`}>
               <input value=${wish.parameters?.[node.name] ?? ""} placeholder="from the contract"
                 onChange=${(event) => set(node.name, event.currentTarget.value)} />
             <//>`)}
-        </fieldset>`}
+        <//>`}
     </form>`;
 }
 
