@@ -139,7 +139,8 @@ def test_signals_are_passed_on(number):
 import signal, sys, time
 signal.signal({int(number)}, lambda *_: sys.exit(7))
 print("ready", flush=True)
-time.sleep(100)
+while True:
+    time.sleep(0.1)
 """
     words = ("run", "genero", "--", sys.executable, "-c", code)
     with module("mockserver", *words, stdout=PIPE, stderr=PIPE) as process:
