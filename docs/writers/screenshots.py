@@ -107,7 +107,8 @@ def morning(client: Client) -> None:
     client.call("POST", f"{IMPORTANCES}/batch?mode=AllOrNone", importances, RECORDS)
     client.advance("30s")
     client.control("PUT", "scenarios", {"scenarios": ["connection-reset-once"]})
-    client.call("POST", f"{IMPORTANCES}/batch?mode=PerRecord", importances[2:3], RECORDS)
+    mended = [{**importances[2], "properties": {"code": "HIGH", "description": "High"}}]
+    client.call("POST", f"{IMPORTANCES}/batch?mode=PerRecord", mended, RECORDS)
     client.control("PUT", "scenarios", {"scenarios": ["one-item-fails"]})
     more = [
         {**one, "properties": {"code": f"PLANT-{n}", "description": f"Plant {n}"}} for n, one in enumerate(importances)
