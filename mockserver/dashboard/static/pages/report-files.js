@@ -154,7 +154,7 @@ function ofFindings(found, files) {
     status: finding.tries > 0 && finding.confirmed === 0 ? "flaky" : finding.assumed ? "warning" : "failed",
     fingerprint: finding.fingerprint, cause: finding.group ?? "", since: finding.first_seen ? `First seen on ${finding.first_seen}.` : "",
     calls: (finding.steps ?? []).map(stepLine), breaks: (finding.places ?? []).map(ofPlace),
-    evidence: (finding.steps ?? []).filter((one) => "json" in one).map((one) => `${stepLine(one)}\n${JSON.stringify(one.json, null, 2)}`),
+    evidence: (finding.steps ?? []).map((one) => ("json" in one ? `${stepLine(one)}\n${JSON.stringify(one.json, null, 2)}` : stepLine(one))),
     scripts: { pytest: beside(name, "test_finding.py"), shell: beside(name, "replay.sh") },
   }));
   const [{ finding }] = found;

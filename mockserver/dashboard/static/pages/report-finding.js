@@ -43,12 +43,11 @@ function Actions({ row }) {
 /** The calls in turn; with their responses where the report has them. */
 function Calls({ row }) {
   const exchanges = row.evidence.map(exchangeOf);
-  const isWhole = exchanges.length > 0 && exchanges.every((one) => one.title.includes(" → "));
-  const lines = isWhole ? [] : row.calls;
+  const lines = exchanges.length >= row.calls.length ? [] : row.calls; // else each call is an exchange
   return html`
     ${(lines.length > 0 || exchanges.length > 0) && html`<p><b>${row.calls.length > 1 ? "Steps" : "Call"}</b></p>`}
-    ${lines.length > 0 && html`<ol class="report-calls">${lines.map((one, n) => html`<li key=${n}><code>${one}</code></li>`)}</ol>`}
-    ${exchanges.map((one, n) => html`
+    ${lines.length > 0 && html`<ol class="report-calls">${lines.map((one, n) => html`<li key=${n}><code>${one.replace(/^\d+\. /, "")}</code></li>`)}</ol>`}
+    ${exchanges.map((one, n) => !one.command && !one.rest ? html`<p key=${n} class="report-exchange"><code>${one.title}</code></p>` : html`
       <details key=${n} class="report-exchange">
         <summary><code>${one.title}</code></summary>
         ${one.command && html`<${Code} label="Request" value=${one.command} />`}

@@ -72,13 +72,16 @@ function Shown({ report }) {
     ${report.error && html`<div class="error"><p>The run ended before its time: ${report.error}</p></div>`}
     <p class="report-counts">${STATUSES.map((one) => {
       const count = report.rows.filter((row) => row.status === one).length;
-      return count > 0 && html`<${Badge} key=${one} kind=${KINDS[one]}>${count} ${one === "not-applicable" ? "not applicable" : WORDS[one] ?? one}<//>`;
+      return count > 0 && html`<${Badge} key=${one} kind=${KINDS[one]}>${count} ${wordOf(one, count)}<//>`;
     })}</p>
     ${report.summary && html`<p>${breaksOf(report.summary)}</p>`}
     ${report.facts.length > 0 && html`
       <dl class="report-facts">${report.facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
     <${Tabs} label="Parts of the report" tabs=${tabs} />`;
 }
+
+const wordOf = (status, count) =>
+  ({ "not-applicable": "not applicable", warning: count === 1 ? "warning" : "warnings" })[status] ?? WORDS[status] ?? status;
 
 /** What a summary says beside the counts, which stand above it. */
 const breaksOf = (summary) => summary.slice(summary.search(/\bBreaks\b/) >= 0 ? summary.search(/\bBreaks\b/) : summary.length);
