@@ -125,9 +125,13 @@ def test_each_format_is_read(page, write):
 
 
 def test_findings_of_a_campaign_have_their_scripts(page):
-    """A folder of findings is one report; each has its steps, and its test and shell script to copy."""
+    """A folder of findings is one report; each has its steps, its test to copy, and what runs its script."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    files = [("f/finding.json", orjson.dumps(FINDING).decode()), ("f/test_finding.py", "def test(): ...")]
+    files = [
+        ("f/finding.json", orjson.dumps(FINDING).decode()),
+        ("f/test_finding.py", "def test(): ..."),
+        ("f/replay.sh", "#"),
+    ]
     with shown(*files) as url:
         page.goto(url)
         page.get_by_text("It stays. Reproduced 3/3.").wait_for()
@@ -135,6 +139,8 @@ def test_findings_of_a_campaign_have_their_scripts(page):
         page.get_by_role("button", name="Copy as pytest").click()
         page.get_by_role("status").filter(has_text="Copied").wait_for(state="attached")
         assert page.evaluate("navigator.clipboard.readText()") == "def test(): ..."
+        page.get_by_role("button", name="Copy the command").click()
+        page.wait_for_function("async () => (await navigator.clipboard.readText()) === \"sh 'f/replay.sh'\"")
 
 
 @pytest.mark.parametrize(

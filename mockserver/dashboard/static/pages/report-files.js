@@ -155,7 +155,7 @@ function ofFindings(found, files) {
     fingerprint: finding.fingerprint, cause: finding.group ?? "", since: finding.first_seen ? `First seen on ${finding.first_seen}.` : "",
     calls: (finding.steps ?? []).map(stepLine), breaks: (finding.places ?? []).map(ofPlace),
     evidence: (finding.steps ?? []).map((one) => ("json" in one ? `${stepLine(one)}\n${JSON.stringify(one.json, null, 2)}` : stepLine(one))),
-    scripts: { pytest: beside(name, "test_finding.py"), shell: beside(name, "replay.sh") },
+    scripts: { folder: name.replace(/\/?[^/]*$/, ""), pytest: beside(name, "test_finding.py"), hasShell: beside(name, "replay.sh") !== undefined },
   }));
   const [{ finding }] = found;
   return {

@@ -30,14 +30,16 @@ export function Finding({ row, isOpen = false }) {
 }
 
 function Actions({ row }) {
-  const { pytest, shell } = row.scripts;
-  if (!row.command && !pytest && !shell) return null;
+  const { pytest, hasShell, folder } = row.scripts;
+  if (!row.command && !pytest && !hasShell) return null;
   return html`
     <p class="report-actions">
       ${row.command && html`<${CopyButton} label="Copy as curl" text=${row.command} />`}
       ${pytest && html`<${CopyButton} label="Copy as pytest" text=${pytest} />`}
-      ${shell && html`<${CopyButton} label="Copy as shell script" text=${shell} />`}
-    </p>`;
+      ${hasShell && html`<${CopyButton} label="Copy the command" text=${`sh '${folder || "."}/replay.sh'`} />`}
+    </p>
+    ${(pytest || hasShell) && html`
+      <p class="muted">Test and script need <code>replay.py</code>, which is beside them${folder && html` in <code>${folder}</code>`}.</p>`}`;
 }
 
 /** The calls in turn; with their responses where the report has them. */
