@@ -36,7 +36,7 @@ function Actions({ row }) {
     <p class="report-actions">
       ${row.command && html`<${CopyButton} label="Copy as curl" text=${row.command} />`}
       ${pytest && html`<${CopyButton} label="Copy as pytest" text=${pytest} />`}
-      ${hasShell && html`<${CopyButton} label="Copy the command" text=${`sh '${folder || "."}/replay.sh'`} />`}
+      ${hasShell && html`<${CopyButton} label="Copy the command" text=${`sh '${(folder || ".").replaceAll("'", "'\\''")}/replay.sh'`} />`}
     </p>
     ${(pytest || hasShell) && html`
       <p class="muted">Test and script need <code>replay.py</code>, which is beside them${folder && html` in <code>${folder}</code>`}.</p>`}`;
