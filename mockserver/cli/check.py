@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import click
 
-from mockserver.cli.options import Command, Duration, RenamedOption, reading_of, reading_options
-from mockserver.cli.outputs import report_options, reporting, tell
-from mockserver.cli.target import (
+from mockserver.cli.shared.options import Command, Duration, RenamedOption, reading_of, reading_options
+from mockserver.cli.shared.outputs import report_options, reporting, tell
+from mockserver.cli.shared.target import (
     ASSUMPTIONS,
     OUTPUT,
     api_of,

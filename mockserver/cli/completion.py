@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from mockserver.cli.options import Command
+from mockserver.cli.shared.options import Command
 
 COMPLETE_VARIABLE: Final = "_BULKPROOF_COMPLETE"
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from mockserver.cli.options import Command, reading_of, reading_options, tell_repairs
-from mockserver.cli.target import pairs
+from mockserver.cli.shared.options import Command, reading_of, reading_options, tell_repairs
+from mockserver.cli.shared.target import pairs
 
 if TYPE_CHECKING:
     from generators.data.plan import ValueProfile

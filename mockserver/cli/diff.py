@@ -9,8 +9,8 @@ from zipfile import ZipFile
 
 import click
 
-from mockserver.cli.options import Command, reading_of, reading_options, tell_repairs
-from mockserver.cli.outputs import report_options, reporting
+from mockserver.cli.shared.options import Command, reading_of, reading_options, tell_repairs
+from mockserver.cli.shared.outputs import report_options, reporting
 
 if TYPE_CHECKING:
     from contracts.diff.model import Change, Diff, Severity

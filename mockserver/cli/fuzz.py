@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command, Duration, reading_of, reading_options
-from mockserver.cli.outputs import RunSoFar, report_options, reporting, tell
 from mockserver.cli.self_test import require_no_self_test, run_self_tests, self_test
-from mockserver.cli.target import ASSUMPTIONS, api_of, assumptions_of, place_of, require_server, target
+from mockserver.cli.shared.options import Command, Duration, reading_of, reading_options
+from mockserver.cli.shared.outputs import RunSoFar, report_options, reporting, tell
+from mockserver.cli.shared.target import ASSUMPTIONS, api_of, assumptions_of, place_of, require_server, target
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract

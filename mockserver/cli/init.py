@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command, reading_of, reading_options
-from mockserver.cli.target import OUTPUT
+from mockserver.cli.shared.options import Command, reading_of, reading_options
+from mockserver.cli.shared.target import OUTPUT
 
 if TYPE_CHECKING:
     from contracts.drafts.bulk_drafts import BulkDraft

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command, reading_of, reading_options
+from mockserver.cli.shared.options import Command, reading_of, reading_options
 
 if TYPE_CHECKING:
     from contracts.errors import Fault

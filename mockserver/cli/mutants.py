@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command, Duration, clock, reading_of, reading_options
-from mockserver.cli.outputs import report_options, reporting
+from mockserver.cli.shared.options import Command, Duration, clock, reading_of, reading_options
+from mockserver.cli.shared.outputs import report_options, reporting
 
 if TYPE_CHECKING:
     from generators.reports.model import Report, Status

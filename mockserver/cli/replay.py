@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command, reading_of, reading_options
-from mockserver.cli.target import api_of, place_of, target
+from mockserver.cli.shared.options import Command, reading_of, reading_options
+from mockserver.cli.shared.target import api_of, place_of, target
 
 if TYPE_CHECKING:
     from generators.triage.stored_finding import StoredFinding

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command
+from mockserver.cli.shared.options import Command
 
 if TYPE_CHECKING:
     from http.server import ThreadingHTTPServer

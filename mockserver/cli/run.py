@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import MAX_REPAIRS, Command, reading_of, reading_options, sandbox_options, tell_repairs
-from mockserver.cli.outputs import report_options
+from mockserver.cli.shared.options import (
+    MAX_REPAIRS,
+    Command,
+    reading_of,
+    reading_options,
+    sandbox_options,
+    tell_repairs,
+)
+from mockserver.cli.shared.outputs import report_options
 
 if TYPE_CHECKING:
     from mockserver.api.model import Api

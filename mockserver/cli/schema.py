@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from mockserver.cli.options import Command
+from mockserver.cli.shared.options import Command
 
 EXTENSIONS: Final = ("x-bulk", "x-quota", "x-record")  # of an operation
 AT_ROOT: Final = ("x-resources",)
@@ -58,7 +58,7 @@ def schema(*, name: str | None, output: Path | None, folder: Path | None) -> Non
     elif name is None:
         raise click.UsageError("--output needs the name of a schema.")
     else:
-        from mockserver.cli.outputs import write_output
+        from mockserver.cli.shared.outputs import write_output
 
         write_output(_text(schema_named(name)), output)
 
@@ -143,7 +143,7 @@ def _moved(node: Any, name: str, *, names: bool = False) -> Any:
 
 
 def _write_all(folder: Path) -> None:
-    from mockserver.cli.outputs import write_output
+    from mockserver.cli.shared.outputs import write_output
 
     folder.mkdir(parents=True, exist_ok=True)
     for name in SCHEMAS:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from mockserver.cli.options import Duration, RenamedOption
-from mockserver.cli.target import OUTPUT
+from mockserver.cli.shared.options import Duration, RenamedOption
+from mockserver.cli.shared.target import OUTPUT
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from mockserver.cli.options import (
+from mockserver.cli.shared.options import (
     MAX_REPAIRS,
     Command,
     Duration,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mockserver.cli.options import Command, server_options
+from mockserver.cli.shared.options import Command, server_options
 
 
 @click.group()
@@ -25,7 +25,7 @@ def snapshot() -> None:
 @click.option("--journal", is_flag=True, help="Include the recorded exchanges, for later verdicts.")
 def export_snapshot(*, name: str, url: str, control_token: str, output: Path | None, journal: bool) -> None:
     """Write the state of the sandbox NAME, by default that of `default`; its tokens are part of it."""
-    from mockserver.cli.outputs import write_output
+    from mockserver.cli.shared.outputs import write_output
     from mockserver.sandbox.snapshot import snapshot_text
     from mockserver.testing.transports import ask, require_sandbox, server_at
 

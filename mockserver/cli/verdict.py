@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.options import Command, server_options
-from mockserver.cli.outputs import report_options, reporting
+from mockserver.cli.shared.options import Command, server_options
+from mockserver.cli.shared.outputs import report_options, reporting
 
 if TYPE_CHECKING:
     from generators.reports.model import Report
@@ -51,7 +51,7 @@ def verdict(
     sandbox, server or law.
     """
     from generators.reports.console import write_files
-    from mockserver.cli.outputs import write_output
+    from mockserver.cli.shared.outputs import write_output
 
     with reporting(f"Conduct of the clients of sandbox {sandbox}", files):
         verdict_body = judged(_fetched(url.rstrip("/"), sandbox, control_token), required)

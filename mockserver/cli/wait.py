@@ -2,7 +2,7 @@
 
 import click
 
-from mockserver.cli.options import SERVER_OPTIONS, Command, Duration
+from mockserver.cli.shared.options import SERVER_OPTIONS, Command, Duration
 
 SECONDS_BETWEEN = 0.05
 

@@ -13,8 +13,8 @@ from contracts.openapi.security import authorization_field
 from generators.check import run as run_module
 from generators.client.http import HttpClient
 from mockserver.cli import main
-from mockserver.cli.options import Duration
-from mockserver.cli.target import assumptions_of, credentials
+from mockserver.cli.shared.options import Duration
+from mockserver.cli.shared.target import assumptions_of, credentials
 
 BUG = {"scenarios": [{"name": "too-long", "rules": [{"then": {"bug": "overlong-accepted"}}]}]}
 ASSUMED_BUG = {"scenarios": [{"name": "blames", "rules": [{"then": {"bug": "neighbour-fails"}}]}]}

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from console import DOCS, commands
 
 from mockserver.cli import main
-from mockserver.cli.options import RenamedOption
+from mockserver.cli.shared.options import RenamedOption
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 SHARED = {"--help", "--nthreads", "--nworkers"}  # of every command, and of `dask worker`

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
-from mockserver.cli.options import Duration, tell_repairs
+from mockserver.cli.shared.options import Duration, tell_repairs
 
 if TYPE_CHECKING:
     from socket import socket

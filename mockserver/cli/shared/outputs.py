@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from mockserver.cli.target import OUTPUT
+from mockserver.cli.shared.target import OUTPUT
 
 if TYPE_CHECKING:
     from generators.reports.model import Report
