@@ -135,8 +135,9 @@ def test_a_change_of_a_record_is_shown_as_a_diff(server, journal):
     server.call("DELETE", item, {"version": 2}, {"Content-Type": "application/vnd.onkey.entitydelete+json"})
     journal.get_by_text("3 exchanges").wait_for()
     journal.goto(server.address("journal", 2))
-    lines = journal.get_by_role("region", name="State changes").locator(".line").all_inner_texts()
-    assert [" ".join(one.split()) for one in lines] == [
+    lines = journal.get_by_role("region", name="State changes").locator(".line")
+    lines.first.wait_for()
+    assert [" ".join(one.split()) for one in lines.all_inner_texts()] == [
         '- before: /description: "One"',
         '+ after: /description: "Two"',
     ]
