@@ -117,7 +117,8 @@ def _serve(
     from importlib import import_module
     from threading import Thread
 
-    Thread(target=import_module, args=("aiohttp",), daemon=True).start()  # it reads all certificates meanwhile
+    # It reads all certificates; a process that ends within libcrypto crashes, so its end waits for this thread.
+    Thread(target=import_module, args=("aiohttp",)).start()
     from mockserver.apis.sources import BUNDLED, find_sources
     from mockserver.http.tls import context_of
 
