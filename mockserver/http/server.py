@@ -32,7 +32,8 @@ from mockserver.http.json_log import JsonLog
 from mockserver.http.request_reading import BODY_TIMEOUT_SECONDS, arrived_body, read_body
 from mockserver.http.response_writing import outgoing_response, printable, response_fields, whole_message
 from mockserver.http.service import Destination, Service
-from mockserver.http.wire_faults import GONE, ClientConnection, deliver, stream
+from mockserver.http.wire_faults import GONE, WAITING, ClientConnection, deliver, stream
+from mockserver.journal.delivery import Delivery
 from mockserver.journal.journal import Receipt
 from mockserver.sandbox.live_events import LiveResponse
 
@@ -107,7 +108,7 @@ class HttpServer(GuardedServer):
         served = protocol.take_served() if isinstance(protocol, ServerProtocol) else None
         if served is None:
             served = await self._serve(request)
-        place, played, at, receipt = served
+        place, played, at, receipt, planned = served
         if isinstance(played.response, LiveResponse):
             return await self._stream(request, played.response, at)
         if played.response is not None and played.is_plain:
@@ -116,7 +117,7 @@ class HttpServer(GuardedServer):
             return self._response_of(request, played.response, at)
         assert place is not None  # noqa: S101 - what is sent from nowhere is sent at once
         assert receipt is not None  # noqa: S101 - as above
-        return await self._deliver(request, place, played, receipt)
+        return await self._deliver(request, place, played, receipt, planned)
 
     async def _serve(self, request: BaseRequest) -> "Served":
         """Serve a request once its body has arrived, or without one where that is refused before."""
@@ -170,7 +171,11 @@ class HttpServer(GuardedServer):
         if self.json_log is not None:
             played = self.json_log.follow(place, method, headers, started, played)
         at = real if isinstance(played.response, LiveResponse) else place.sandbox.now(real)
-        return Served(place, played, at, Receipt.since(journal, last))
+        receipt = Receipt.since(journal, last)
+        planned = None if played.is_plain else receipt.planned
+        if not played.is_plain:
+            receipt.tell(WAITING)  # now, so that nobody reads of a response that is still to be sent
+        return Served(place, played, at, receipt, planned)
 
     def _refused(self, method: str, raw: str, headers: Headers, response: Response, real: datetime) -> "Served":
         """Return the response to a request that reaches no sandbox."""
@@ -179,7 +184,12 @@ class HttpServer(GuardedServer):
         return Served(None, DeferredResponse(response=response), real)
 
     async def _deliver(
-        self, request: BaseRequest, place: Destination, played: DeferredResponse, receipt: Receipt
+        self,
+        request: BaseRequest,
+        place: Destination,
+        played: DeferredResponse,
+        receipt: Receipt,
+        planned: Delivery | None,
     ) -> StreamResponse:
         """Send a response with the delays and faults of its scenario."""
 
@@ -200,6 +210,7 @@ class HttpServer(GuardedServer):
             respond=respond,
             turn=partial(self.service.turn, place),
             receipt=receipt,
+            planned=planned,
             watch=watch,
         )
         return await deliver(connection, played)
@@ -219,12 +230,16 @@ class HttpServer(GuardedServer):
 
 
 class Served(NamedTuple):
-    """A request that was served: where, None for nowhere, the time of its response, and who is told of its sending."""
+    """A request that was served: where, None for nowhere, the time of its response, and who is told of its sending.
+
+    `planned` is what a scenario makes of a response that is still to be sent.
+    """
 
     place: Destination | None
     played: DeferredResponse
     at: datetime
     receipt: Receipt | None = None
+    planned: Delivery | None = None
 
 
 class ServerProtocol(GuardedConnection):

@@ -53,8 +53,8 @@ class SentBytes:
 class ClientConnection:
     """The connection of a response. `gone` is set when the client disconnects, `ending` when the server stops.
 
-    `turn` waits for the sandbox's other calls that run in slices. `receipt` tells the journal what became of it, and
-    `watch` gets that of a response that is still to be sent.
+    `turn` waits for the sandbox's other calls that run in slices. `receipt` tells the journal what became of it, which
+    is `planned` unless the client goes; `watch` gets that of a response that is still to be sent.
     """
 
     request: BaseRequest
@@ -64,6 +64,7 @@ class ClientConnection:
     respond: Respond
     turn: Callable[[], AbstractAsyncContextManager[None]]
     receipt: Receipt
+    planned: Delivery | None
     watch: Callable[[Receipt], None]
     progress: SentBytes = field(default_factory=SentBytes)
 
@@ -81,11 +82,10 @@ class ClientConnection:
 async def deliver(connection: ClientConnection, played: DeferredResponse) -> StreamResponse:
     """Send a response with its scenario's delay and fault, then run the rest of the request.
 
-    The journal is told what the client gets: nothing while it waits, in the end what the scenario made of it, unless
-    the client had gone.
+    The journal has it as waiting; it is told what the client got in the end: what the scenario made of it, unless the
+    client had gone.
     """
-    receipt, planned = connection.receipt, connection.receipt.planned
-    receipt.tell(WAITING)
+    receipt, planned = connection.receipt, connection.planned
     try:
         await _delay(connection, played)
     except SandboxResetError:
