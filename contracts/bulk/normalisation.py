@@ -12,6 +12,8 @@ Rule: TypeAlias = str | Mapping[str, int]
 """One of `TEXT_RULES`, or `{"round": DIGITS}`."""
 Rules: TypeAlias = Mapping[str, Sequence[Rule]]
 """Rules of members, in the order in which they apply."""
+Fits: TypeAlias = Callable[[str, object], bool]
+"""Tells whether the schema of a member, by its name, allows a value: lower case, say, can be longer than upper case."""
 ASCII_BLANKS: Final = " \t\n\v\f\r"
 TEXT_RULES: Final[Mapping[str, tuple[Callable[[str], str], ...]]] = {
     "trim": (str.strip, lambda text: text.strip(ASCII_BLANKS), lambda text: text.strip(" ")),
@@ -25,21 +27,28 @@ HALVES: Final = (ROUND_HALF_UP, ROUND_HALF_EVEN)
 EXACT: Final = Context(prec=400)  # enough for the digits before and after the point of any number
 
 
-def normaliser(rules: Rules) -> Callable[[Mapping[str, object]], Mapping[str, object]]:
-    """Return a function that returns members as a server stores them."""
+def normaliser(rules: Rules, fits: Fits) -> Callable[[Mapping[str, object]], Mapping[str, object]]:
+    """Return a function that returns members as a server stores them: as sent where the normal form does not fit."""
+
+    def stored(name: str, value: object) -> object:
+        form = _first(rules[name], value)
+        return form if form == value or fits(name, form) else value
 
     def normalised(members: Mapping[str, object]) -> Mapping[str, object]:
-        return {name: _first(rules[name], value) if name in rules else value for name, value in members.items()}
+        return {name: stored(name, value) if name in rules else value for name, value in members.items()}
 
     return normalised
 
 
-def stored_forms(rules: Rules, name: str, value: object) -> Sequence[object]:
-    """Return all forms in which a member may be stored that was written as `value`."""
+def stored_forms(rules: Rules, name: str, value: object, fits: Fits | None = None) -> Sequence[object]:
+    """Return all forms in which a member may be stored that was written as `value`.
+
+    With `fits` that is also as it was written, where one of its normal forms does not fit.
+    """
     forms: list[object] = [value]
     for rule in rules.get(name, ()):
         forms = [form for one in forms for form in _forms(rule, one)]
-    return forms
+    return forms if fits is None or all(fits(name, form) for form in forms) else [*forms, value]
 
 
 def _first(rules: Sequence[Rule], value: object) -> object:

@@ -82,7 +82,7 @@ class RecordType:
         """Return whether a member that was written as one value may be read as another one, in any notation."""
         if name not in self.resource.normalize:
             return self.is_equivalent(name, written, read)
-        forms = stored_forms(self.resource.normalize, name, written)
+        forms = stored_forms(self.resource.normalize, name, written, self.accepts)
         return any(self.is_equivalent(name, form, read) for form in forms)
 
     def storing_note(self, name: str, written: object) -> str:

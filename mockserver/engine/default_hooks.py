@@ -149,10 +149,13 @@ def _changes(payload: object) -> Members:
 
 def prepare(run: ItemRun, resource: Resource) -> Prepare | None:
     """Return what normalises the members of a resource before they are stored, None where they are stored as sent."""
-    del run
     if not resource.normalize:
         return None
-    normalised = normaliser(resource.normalize)
+    schema = prepared(run.api).record_rules[resource.name].payloads.schema
+    members = {} if schema is None else schema.members()
+    normalised = normaliser(
+        resource.normalize, lambda name, value: name not in members or members[name].validator.is_valid(value)
+    )
     return lambda _, changes: list(map(normalised, changes))
 
 

@@ -325,6 +325,11 @@ def _judge_done(
     trial: Trial, trial_item: TrialItem, done: TrialResult, initial: Snapshot, after: Snapshot
 ) -> Iterator[Finding]:
     case = trial_item.case
+    schemas = trial.maker.members
+
+    def fits(member: str, form: object) -> bool:
+        return member not in schemas or schemas[member].is_valid(form)
+
     if case.defect in MUST_FAIL:
         says = f"item {trial_item.slot} ({case}) is reported as done"
         yield trial_finding(EFFECT, f"{case} is done", says, done, after)
@@ -335,12 +340,12 @@ def _judge_done(
     elif case.action != "delete" and after.members is not None:
         for name, wanted in _expected_members(trial, trial_item, initial).items():
             got = after.members.get(name)
-            forms = stored_forms(trial.context.resource.normalize, name, wanted)
-            if not any(equivalent(trial.maker.members.get(name), got, form) for form in forms):
+            forms = stored_forms(trial.context.resource.normalize, name, wanted, fits)
+            if not any(equivalent(schemas.get(name), got, form) for form in forms):
                 says = (
                     f"item {trial_item.slot} ({case}) is done, and '{name}' reads {short(got)}, not {short(forms[0])}"
                 )
-                pointer = f"{pointer_of((name,))}{difference_at(trial.maker.members.get(name), got, wanted)}"
+                pointer = f"{pointer_of((name,))}{difference_at(schemas.get(name), got, wanted)}"
                 shape = shape_at(f"{case.action} stores something else", pointer)
                 yield trial_finding(EFFECT, shape, says, done, initial, after)
 

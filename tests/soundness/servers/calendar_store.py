@@ -67,7 +67,12 @@ class Store:
         given = {one: members[one] for one in members if one in known and not known[one].get("readOnly")}
         if not self.valid[name](given):
             raise RefusedError(400, "a member is not valid")
-        return self.normalised(given) if self.is_on("normalised") else given
+        return self.fitting(name, given) if self.is_on("normalised") else given
+
+    def fitting(self, name, given):
+        """Return members in normal form, those as they were sent that their schema allows in no other."""
+        forms = self.normalised(given)
+        return {one: form if self.valid[name]({**given, one: form}) else given[one] for one, form in forms.items()}
 
     def normalised(self, members):
         """Return members as they are stored; of what the rules leave open, one way or the other by the seed."""
