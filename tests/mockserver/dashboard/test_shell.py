@@ -42,7 +42,9 @@ def test_the_sandbox_is_chosen_by_the_header(server, page):
 def test_a_dropped_sandbox_is_not_made_again_by_looking_at_it(server, page):
     """The page says that it was dropped, and makes it again only when asked to."""
     page.goto(server.address("journal"))
-    page.get_by_text("live", exact=True).wait_for()
+    for text in ("live", "frozen"):  # the page has read all that it wants to know
+        page.get_by_text(text, exact=True).wait_for()
+    page.get_by_text("Nothing has been asked of this sandbox yet.").wait_for()
     server.control("DELETE")
     page.get_by_text("was dropped").wait_for()
     assert server.sandbox not in str(server.send("GET", "/_sandbox/sandboxes").data)
