@@ -147,6 +147,7 @@ def test_a_head_that_does_not_come_ends_the_connection(port):
         assert talk(port, LAST) == [200]
 
 
+@pytest.mark.slow
 def test_a_head_that_begins_with_its_connection_and_does_not_come(running):
     """The server learns of the connection and of its first bytes in one go."""
     running.server._loop.call_soon_threadsafe(time.sleep, 0.1)  # noqa: SLF001 - the loop is to be late, for once
@@ -167,6 +168,7 @@ def is_closed(connection, more):
         return True
 
 
+@pytest.mark.slow
 def test_a_used_connection_may_rest(port):
     """Nothing was begun on it: it is there for the next request."""
     with connect(port) as resting:
@@ -196,6 +198,7 @@ def test_a_body_that_trickles_is_given_up(port):
         assert statuses(received[0]) == [408]
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_nothing_is_left(port, monkeypatch):
     """Its responses are not kept for ever, and what it sends ahead is not read."""
     monkeypatch.setattr(connections, "UNREAD_SECONDS", 0.5)

@@ -200,6 +200,7 @@ def test_no_reader_sees_half_of_all_or_none(client):
     assert {value for one in every for value, _ in one}.isdisjoint({"3", "6", "9", "12"})
 
 
+@pytest.mark.slow
 def test_no_update_is_lost_among_sixteen_writers(client):
     """Each that was told of success is a version; whoever came late was told, and tried again."""
     [record_id] = created(client, 1)

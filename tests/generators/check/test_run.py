@@ -267,6 +267,7 @@ def test_records_in_long_lists_are_told_by_creating_them_again():
     assert {one.word for one in answers(run(broken, only=["atomic", "createBooks"]))} == {"failed"}
 
 
+@pytest.mark.slow
 def test_jobs_in_real_time_are_waited_for_as_long_as_the_last_one_took():
     """Without a clock to move few polls are made, and every law on jobs is still run."""
 

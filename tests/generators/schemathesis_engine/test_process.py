@@ -45,6 +45,7 @@ def test_it_ends_when_its_time_is_over():
     assert next(asked) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [(), ("sent",)], ids=["it waits for a task", "it has one"])
 def test_it_ends_with_the_process_that_wanted_it(task):
     """A campaign that is killed leaves nothing behind."""

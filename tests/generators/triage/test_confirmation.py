@@ -27,6 +27,7 @@ def found(url, target):
     return [triager.confirm(triager.store(one, seconds=0.0, seed=1, url=url)) for one in seen[-1:]]
 
 
+@pytest.mark.slow
 def test_what_comes_again_is_confirmed():
     """A server that spoils the neighbours of each refused item does so in each replay."""
     with serving("hasty") as (url, _):

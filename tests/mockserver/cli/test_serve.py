@@ -98,6 +98,7 @@ def test_misuse_is_one_sentence_and_exit_code_2(arguments, says):
     assert told.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_process_says_the_same_of_misuse():
     """The program as it is installed ends as the command does: one sentence, exit code 2."""
     ended = bulkproof("serve", "gnero")

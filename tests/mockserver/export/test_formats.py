@@ -100,6 +100,7 @@ def test_a_pasted_script_gives_the_recorded_answer(client, tmp_path, n):
     assert json.loads(run_shell(script, tmp_path)) == recorded(client, n)
 
 
+@pytest.mark.slow
 def test_a_pasted_test_passes(client, tmp_path):
     """The test asserts the recorded status and answer, and leaves the sandbox that it came from alone."""
     n = bad_day(client)
@@ -146,6 +147,7 @@ def test_bytes_that_are_no_text_are_sent_as_they_were(client, tmp_path):
     run_pytest(paste(client, 1, "pytest"), tmp_path)
 
 
+@pytest.mark.slow
 def test_hidden_credentials_are_asked_for(serving, tmp_path):
     """What was hidden is not in the paste; with the token set, the call is who it was."""
     client = serving("genero")

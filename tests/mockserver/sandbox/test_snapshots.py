@@ -243,6 +243,7 @@ def play_steps(twins: Twins, steps: list[tuple[str, str, Any]]) -> None:
     twins.swap()
 
 
+@pytest.mark.slow
 @given(HISTORIES)
 def test_any_history_goes_on_after_a_restore(apis, steps):
     """Calls, jobs that wait and that ended, half-played scenarios, clocks of every mode: at every point."""

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -118,7 +119,7 @@ class Stores(RuleBasedStateMachine):
 
 
 Stores.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
-TestStores = Stores.TestCase
+TestStores = pytest.mark.slow(Stores.TestCase)
 
 
 def test_true_is_not_one():

@@ -109,6 +109,7 @@ def check(reply):
         assert all(list(one) == sorted(one) for one in messages)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(CALLS)), st.data(), QUERIES)
 def test_a_body_of_any_shape_is_answered(operation, data, query):
