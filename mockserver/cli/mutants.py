@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.shared.options import Command, Duration, clock, reading_of, reading_options
+from mockserver.cli.shared.options import CLOCK_OPTION, SEED_OPTION, Command, Duration, reading_of, reading_options
 from mockserver.cli.shared.outputs import report_options, reporting
 
 if TYPE_CHECKING:
@@ -40,17 +40,8 @@ STATUS_TEXT: Final = {
     help="Time limit of each run; default: ten times the run without a bug, plus ten seconds.",
 )
 @report_options
-@click.option(
-    "--clock",
-    callback=clock,
-    default="system",
-    metavar="frozen|system|xFACTOR",
-    show_default=True,
-    help="Clock of the sandboxes.",
-)
-@click.option(
-    "--seed", type=click.IntRange(0, 2**53 - 1), default=0, show_default=True, help="Seed of ids and random choices."
-)
+@CLOCK_OPTION
+@SEED_OPTION
 @click.option(
     "--conduct",
     type=click.Choice(["observe", "enforce"]),

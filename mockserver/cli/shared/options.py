@@ -142,6 +142,21 @@ def reading_of(given: Mapping[str, Any]) -> "LoadOptions":
     return LoadOptions(**{name: given[name] for name in names})
 
 
+CLOCK_OPTION: Final = click.option(
+    "--clock",
+    callback=clock,
+    default="system",
+    metavar="frozen|system|xFACTOR",
+    show_default=True,
+    help="Clock of the sandboxes.",
+)
+SEED_OPTION: Final = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**53 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of ids and random choices.",
+)
 SANDBOX_OPTIONS: Final = (
     click.option(
         "--auth",
@@ -168,21 +183,8 @@ SANDBOX_OPTIONS: Final = (
     click.option(
         "--cors/--no-cors", default=True, show_default=True, help="Let browsers of any origin use a document."
     ),
-    click.option(
-        "--clock",
-        callback=clock,
-        default="system",
-        metavar="frozen|system|xFACTOR",
-        show_default=True,
-        help="Clock of the sandboxes.",
-    ),
-    click.option(
-        "--seed",
-        type=click.IntRange(0, 2**53 - 1),
-        default=0,
-        show_default=True,
-        help="Seed of ids and random choices.",
-    ),
+    CLOCK_OPTION,
+    SEED_OPTION,
     click.option(
         "--scenario",
         "scenarios",
@@ -205,16 +207,17 @@ def sandbox_options(command: Decorated) -> Decorated:
     return reduce(lambda made, option: option(made), reversed(SANDBOX_OPTIONS), command)
 
 
+CONTROL_TOKEN_OPTION: Final = click.option(
+    "--control-token",
+    default="",
+    metavar="TOKEN",
+    envvar="BULKPROOF_CONTROL_TOKEN",
+    show_envvar=True,
+    help="Control token of the server, where that is a sandbox with one.",
+)
 SERVER_OPTIONS: Final = (
     click.option("--url", default="http://127.0.0.1:8080", show_default=True, help="URL of the server."),
-    click.option(
-        "--control-token",
-        default="",
-        metavar="TOKEN",
-        envvar="BULKPROOF_CONTROL_TOKEN",
-        show_envvar=True,
-        help="The server's control token.",
-    ),
+    CONTROL_TOKEN_OPTION,
 )
 
 

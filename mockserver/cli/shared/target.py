@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
-from mockserver.cli.shared.options import Duration, tell_repairs
+from mockserver.cli.shared.options import CONTROL_TOKEN_OPTION, Duration, tell_repairs
 
 if TYPE_CHECKING:
     from socket import socket
@@ -200,14 +200,7 @@ OPTIONS: Final = (
         metavar="NAME=VALUE",
         help="Value of a parameter, instead of the contract's example; repeatable.",
     ),
-    click.option(
-        "--control-token",
-        default="",
-        metavar="TOKEN",
-        envvar="BULKPROOF_CONTROL_TOKEN",
-        show_envvar=True,
-        help="Control token of the server, if it is a Bulkproof sandbox.",
-    ),
+    CONTROL_TOKEN_OPTION,
     click.option("--timeout", type=Duration(), default="30s", show_default=True, help="Time limit of each response."),
     click.option(
         "--rate",
