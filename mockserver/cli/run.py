@@ -227,12 +227,10 @@ class UsedJournals:
         """Keep the journal that an exchange was recorded in: most often that of the exchange before."""
         if self._last is not None and self._last.get(entry.n) is entry:
             return
-        sandboxes = [] if self.running is None else [*self.running.service.sandboxes]
-        for sandbox in reversed(sandboxes):
-            if sandbox.journal.get(entry.n) is entry:
-                self._last = sandbox.journal
-                self._found[id(sandbox.journal)] = (sandbox.name, sandbox.journal)
-                return
+        found = None if self.running is None else self.running.service.sandboxes.that_recorded(entry)
+        if found is not None:
+            self._last = found.journal
+            self._found[id(found.journal)] = (found.name, found.journal)
 
     def verdict(self) -> dict[str, Any]:
         """Return the verdict on all of them, in the form of the control API."""

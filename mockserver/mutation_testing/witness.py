@@ -75,8 +75,7 @@ class RunRecorder:
 
     def tell(self, entry: JournalEntry) -> None:
         """Add an exchange; it is the last of the sandbox that was used last."""
-        sandboxes = [] if self.running is None else [*self.running.service.sandboxes]
-        found = next((one for one in reversed(sandboxes) if one.journal.get(entry.n) is entry), None)
+        found = None if self.running is None else self.running.service.sandboxes.that_recorded(entry)
         if found is None:
             return
         record = self._records.setdefault(id(found), SandboxRecord(found.name, found.seed, found.settings))

@@ -303,6 +303,10 @@ class Sandboxes:
         """Yield every sandbox, the one idle longest first."""
         return iter(tuple(self._by_name.values()))
 
+    def that_recorded(self, entry: JournalEntry) -> Sandbox | None:
+        """Return the sandbox whose journal has this exchange, None when it was dropped from there."""
+        return next((one for one in reversed([*self]) if one.journal.get(entry.n) is entry), None)
+
     def use(self, name: str, real: datetime) -> Sandbox:
         """Return the sandbox of that name, created if need be, and mark it as used at `real`.
 
