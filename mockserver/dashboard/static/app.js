@@ -10,7 +10,7 @@
  */
 
 import { get, ofSandbox, onTokenNeeded, stream } from "./api.js";
-import { ClockContext, LiveContext, hrefOf, readHash } from "./shell.js";
+import { ClockContext, LiveContext, hrefOf, readHash, useNow } from "./shell.js";
 import { Dialog, Empty, ErrorMessage, Field, Loading, html, useLoaded } from "./ui.js";
 import { dateOf, instantOf, timeOf } from "./format.js";
 import { render, useCallback, useEffect, useMemo, useRef, useState } from "./vendor/htm-preact.js";
@@ -143,14 +143,9 @@ function Switcher({ sandbox, page, live }) {
 }
 
 function Clock({ clock }) {
-  const [, tick] = useState(0);
-  useEffect(() => {
-    if (!clock || clock.mode === "frozen") return undefined;
-    const timer = setInterval(() => tick((count) => count + 1), TICK_MS);
-    return () => clearInterval(timer);
-  }, [clock]);
+  const time = useNow(clock, TICK_MS);
   if (!clock) return null;
-  const now = instantOf(clock.at());
+  const now = instantOf(time);
   const pace = { frozen: "frozen", system: "real time", scaled: `× ${clock.factor}` }[clock.mode];
   return html`
     <span class="clock" title="The sandbox's clock, in UTC">

@@ -1,6 +1,6 @@
 /** What the shell gives to pages: addresses, the sandbox's live events, its clock. */
 
-import { createContext, useContext, useEffect, useRef } from "./vendor/htm-preact.js";
+import { createContext, useContext, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 
 export const LiveContext = createContext(null);
 export const ClockContext = createContext(null);
@@ -44,3 +44,14 @@ export function useLive(onEvents) {
 
 /** The sandbox's clock `{mode, factor, at()}`: `at()` is its time in milliseconds; null while it is read. */
 export const useClock = () => useContext(ClockContext);
+
+/** The time on the sandbox's clock, in milliseconds; drawn anew every so many `ms` where the clock runs. */
+export function useNow(clock, ms) {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    if (!clock || clock.mode === "frozen") return undefined;
+    const timer = setInterval(() => tick((count) => count + 1), ms);
+    return () => clearInterval(timer);
+  }, [clock, ms]);
+  return clock ? clock.at() : null;
+}

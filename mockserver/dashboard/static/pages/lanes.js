@@ -1,9 +1,9 @@
 /** Lanes: one a job on an axis of the sandbox's clock, drawn with SVG; what they show is said in words beside them. */
 
 import { counted, dateOf, timeOf } from "../format.js";
-import { hrefOf } from "../shell.js";
+import { hrefOf, useNow } from "../shell.js";
 import { html } from "../ui.js";
-import { useEffect, useMemo, useState } from "../vendor/htm-preact.js";
+import { useMemo } from "../vendor/htm-preact.js";
 import { ExchangeLink, Stage, told } from "./job.js";
 
 const WIDTH = 1000; // units of a lane's picture; it is stretched to what there is
@@ -20,7 +20,7 @@ const STEPS = [
 
 /** `jobs` with their instants in milliseconds; `span` is how much of the past is shown, 0 for all. */
 export function Lanes({ sandbox, jobs, clock, span }) {
-  const now = useNow(clock);
+  const now = useNow(clock, TICK_MS);
   const axis = useAxis(jobs, now, span);
   const lane = (job, at) => html`<${Lane} key=${job.id} sandbox=${sandbox} job=${job} axis=${axis} now=${at} />`;
   const ended = useMemo(() => new Map(jobs.filter((one) => one.end !== null).map((one) => [one, lane(one, null)])), [jobs, axis]);
@@ -42,17 +42,6 @@ export function Lanes({ sandbox, jobs, clock, span }) {
 }
 
 const percent = ({ from, to }, at) => `${((at - from) / (to - from)) * 100}%`;
-
-/** The time on the sandbox's clock, which ticks where the clock runs. */
-function useNow(clock) {
-  const [, tick] = useState(0);
-  useEffect(() => {
-    if (!clock || clock.mode === "frozen") return undefined;
-    const timer = setInterval(() => tick((count) => count + 1), TICK_MS);
-    return () => clearInterval(timer);
-  }, [clock]);
-  return clock ? clock.at() : null;
-}
 
 /** The part of the time that is shown. It grows in steps, so that lanes are not drawn anew at each tick of the clock. */
 function useAxis(jobs, now, span) {
