@@ -23,6 +23,7 @@ settings.register_profile("whole", settings.get_profile("patient"), max_examples
 settings.register_profile("quick", settings.get_profile("patient"), max_examples=25)
 settings.load_profile("patient" if ALL else "whole")
 MAX_ID_CHARS = 80  # of a parameter in the id of a test
+TELLING = {"BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "PYTEST_ADDOPTS", "PY_COLORS"}
 _numbers = count(1)
 
 
@@ -44,6 +45,17 @@ def pytest_collection_finish() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Return one process more than there are processors: many tests wait for processes, answers and time limits."""
     return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _surroundings() -> Iterator[None]:
+    """Take from the environment what makes the programs under test print, or do, something else than anywhere."""
+    own = {"BULKPROOF_CASES_URL", "BULKPROOF_SOUNDNESS_SEEDS", "BULKPROOF_TEST_ALL"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name in set(os.environ) - own:
+            if name in TELLING or name.startswith(("BULKPROOF_", "GITHUB_")):
+                patch.delenv(name)
+        yield
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -26,7 +26,7 @@ def run(folder, text, *options, **environment):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "mockserver.pytest_plugin", "-p", "no:cacheprovider"]
     command += ["-c", os.devnull, "--rootdir", str(folder)]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("BULKPROOF", "PYTEST", "COV"))}
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
     plain["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     done = subprocess.run(
         [*command, *options, str(folder / "test_own.py")],
