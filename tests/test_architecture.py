@@ -25,7 +25,7 @@ LAYERS = {  # packages, and the folders and modules of each, lowest first: each 
         "oracles",
         "schemathesis_engine",
         "check",
-        "compare",
+        "contract_diff",
         "datasets",
         "triage",
         "fuzz",
@@ -58,7 +58,7 @@ LAYERS = {  # packages, and the folders and modules of each, lowest first: each 
 PACKAGES = tuple(LAYERS)
 LOOSE_MODULES = {  # modules beside the folders of a package: its public face
     "contracts": {"errors", "messages"},
-    "generators": {"compare", "errors"},
+    "generators": {"contract_diff", "errors"},
     "mockserver": {"__main__", "pytest_plugin"},
 }
 MAX_MODULES = (

@@ -6,8 +6,8 @@ from pathlib import Path
 from contracts.openapi.loading import BUNDLED, load_bundled
 from contracts.openapi.model import Contract
 from generators.check.laws.catalogue import ALL_LAWS
+from mockserver.bugs.catalogue import BUGS, Bug
 from mockserver.bugs.requirements import REQUIREMENTS, bulk_sites
-from mockserver.bugs.table import BUGS, Bug
 
 HERE = Path(__file__).parents[1]
 NOTE = "<!-- Written by docs/write.py; change bugs.head.md or the table of bugs instead. -->\n\n"

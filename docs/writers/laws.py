@@ -12,8 +12,8 @@ from generators.check.laws.catalogue import laws_for
 from generators.oracles.findings import Law
 from mockserver.apis.sources import BUNDLED as BUNDLED_APIS
 from mockserver.apis.sources import find_sources
-from mockserver.bugs.table import BUGS
-from mockserver.verdicts.law import ConductLaw
+from mockserver.bugs.catalogue import BUGS
+from mockserver.verdicts.conduct_law import ConductLaw
 from mockserver.verdicts.verdict import DECLARED_LAWS, SHARED_LAWS, laws_of
 
 HERE = Path(__file__).parents[1]

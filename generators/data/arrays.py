@@ -9,7 +9,7 @@ from typing import Final
 
 from generators.data.normalise import Flat, conjunction
 from generators.data.plan import Draw, DrawPlan, Planner, PlanNode
-from generators.data.wide import log_size
+from generators.data.wide_scalars import log_size
 from generators.errors import ContradictionError, UnsatisfiableError
 
 MAX_EXTRA_ELEMENTS: Final = 4  # elements beyond the required ones

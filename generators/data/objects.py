@@ -10,7 +10,7 @@ from generators.data.formats import kind_of
 from generators.data.normalise import Flat, conjunction
 from generators.data.plan import Draw, DrawPlan, Planner, PlanNode, ValueProfile, pattern_predicate
 from generators.data.scalars import NAMES
-from generators.data.wide import log_size
+from generators.data.wide_scalars import log_size
 from generators.errors import ContradictionError, UnsatisfiableError
 
 OPTIONAL_MEMBER_SHARE: Final = 0.7  # share of objects that have an optional member

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Final, TypeAlias
 
 from generators.data.plan import pattern_predicate
-from generators.data.wide import REGEX_CHARS
+from generators.data.wide_scalars import REGEX_CHARS
 from generators.errors import ContradictionError
 
 PRINTABLE_ASCII: Final = tuple(map(chr, range(0x20, 0x7F)))

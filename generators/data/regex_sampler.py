@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Final, TypeAlias
 
 from generators.data.regex_parser import PRINTABLE_ASCII, Alt, Anchor, BackReference, Chars, Group, Repeat, Seq, Tree
-from generators.data.wide import REGEX_CHARS, USUAL_TEXT, log_size
+from generators.data.wide_scalars import REGEX_CHARS, USUAL_TEXT, log_size
 
 Groups: TypeAlias = MutableMapping[str, str]
 Sample: TypeAlias = Callable[[Random, int, Groups], str]

@@ -23,7 +23,7 @@ from generators.data.normalise import Flat
 from generators.data.plan import Draw, DrawPlan, Planner, Predicate
 from generators.data.regex_parser import parse_regex
 from generators.data.regex_sampler import is_exact, length_range, sampler
-from generators.data.wide import (
+from generators.data.wide_scalars import (
     FORMAT_BOUNDS,
     INTEROPERABLE,
     WIDE_FORMATS,

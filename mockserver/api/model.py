@@ -197,7 +197,7 @@ class Hooks:
 
 
 class ClientLaw(Protocol):
-    """A law of client conduct: see `mockserver.verdicts.law`."""
+    """A law of client conduct: see `mockserver.verdicts.conduct_law`."""
 
     @property
     def id(self) -> str:

@@ -1,1 +1,1 @@
-"""The planted bugs as data: what each breaks, and what a contract must declare for it. Begin with `table` (`BUGS`)."""
+"""The planted bugs as data: what each breaks, what a contract must declare for it. Begin with `catalogue` (`BUGS`)."""

@@ -15,7 +15,7 @@ from contracts.bulk.model import Bulk, Idempotency
 from contracts.exchange.locations import find, text_of
 from contracts.messages import ABSENT
 from mockserver.api.model import ItemRun
-from mockserver.bulk.sequence import Apply
+from mockserver.bulk.dependent_items import Apply
 from mockserver.domain.values import Item, ItemFault, Outcome
 from mockserver.stores.interface import Collection
 from mockserver.stores.memory import MemoryStore, Overlay

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from contracts.bulk.model import Bulk
 from mockserver.api.model import ItemEffects, ItemRun
+from mockserver.bulk.dependent_items import Apply, Progress
 from mockserver.bulk.item_keys import ItemKeys
 from mockserver.bulk.record_columns import apply_all, apply_together
 from mockserver.bulk.record_service import RecordRules, RecordService
-from mockserver.bulk.sequence import Apply, Progress
 from mockserver.domain.columns import resources_of, undone
 from mockserver.domain.jobs import Job
 from mockserver.domain.values import (

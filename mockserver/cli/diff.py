@@ -54,7 +54,7 @@ def diff(*, files: tuple[str, ...], since: str | None, form: str, fail_on: "Seve
 
     bulkproof diff --since origin/main openapi.yaml
     """
-    from generators.compare import render_diff
+    from generators.contract_diff import render_diff
     from generators.reports.console import write_files
 
     if since is None and len(files) != PAIR:
@@ -70,7 +70,7 @@ def diff(*, files: tuple[str, ...], since: str | None, form: str, fail_on: "Seve
 
 def _compared(old: str, new: str, given: dict[str, Any]) -> "Diff":
     from contracts.diff.compare import compare
-    from generators.compare import find_witness
+    from generators.contract_diff import find_witness
     from mockserver.apis.sources import find_sources
 
     before, after = (source.load().contract for source in find_sources((old, new), reading_of(given)))

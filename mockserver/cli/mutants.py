@@ -13,7 +13,7 @@ from mockserver.cli.shared.outputs import report_options, reporting
 if TYPE_CHECKING:
     from generators.reports.model import Report, Status
     from mockserver.api.model import Api
-    from mockserver.bugs.table import Bug
+    from mockserver.bugs.catalogue import Bug
     from mockserver.mutation_testing.user_tests import MutantRun, MutationTest
 
 NO_WITNESS: Final = "It shows neither in an answer nor in what is stored when the requests are sent again."
@@ -106,7 +106,7 @@ def _chosen(apis: "Sequence[Api]", only: tuple[str, ...]) -> "list[Bug]":
     """Return the applicable bugs that the options select. Raises MisuseError: a name matches none."""
     from contracts.errors import MisuseError
     from contracts.syntax.text import names_hint
-    from mockserver.bugs.table import bugs_for
+    from mockserver.bugs.catalogue import bugs_for
 
     bugs = list(bugs_for(api.contract for api in apis))
     names = [bug.name for bug in bugs]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mockserver.http.service import Options, Service
     from mockserver.journal.journal import JournalEntry
     from mockserver.scenarios.loading import Catalogue
-    from mockserver.stores.call_log import Sync
+    from mockserver.stores.sqlite_log import Sync
 FILE = click.Path(path_type=Path)
 
 

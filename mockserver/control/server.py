@@ -22,7 +22,7 @@ from generators.reports.junit_sarif import junit_xml, sarif_log
 from generators.reports.model import Report
 from mockserver import VERSION
 from mockserver.api.model import RequestContext
-from mockserver.bugs.table import BUGS, bugs_for
+from mockserver.bugs.catalogue import BUGS, bugs_for
 from mockserver.control.exchanges import entry_of, summary
 from mockserver.control.metrics import MEDIA_TYPE, exposition
 from mockserver.control.routes import ControlContext, RefusedError, clock_of, instant

@@ -28,8 +28,8 @@ from mockserver.engine.scenario_execution import Continuation, DeferredResponse
 from mockserver.http.request_reading import IncomingCall
 from mockserver.sandbox.sandboxes import Sandbox, Sandboxes
 from mockserver.sandbox.snapshot import snapshot_of
-from mockserver.stores.call_log import CallLog, Kind
 from mockserver.stores.interface import NotStoredError
+from mockserver.stores.sqlite_log import CallLog, Kind
 
 MIN_SPENT_SECONDS: Final = 2.0  # of calls that are not yet in a checkpoint: what a restart takes at least
 SHARE: Final = 4.0  # of the cost of a checkpoint, which calls take before the next one

@@ -25,8 +25,8 @@ from mockserver.http.service import Options, Service
 from mockserver.journal.journal import JournalEntry
 from mockserver.sandbox.sandboxes import Sandbox
 from mockserver.sandbox.snapshot import restore
-from mockserver.stores.call_log import CallLog, LoggedCall, Sync
 from mockserver.stores.interface import NotStoredError
+from mockserver.stores.sqlite_log import CallLog, LoggedCall, Sync
 
 CHECKPOINT_INTERVAL_SECONDS: Final = 0.5  # between two looks at what a restart would take
 

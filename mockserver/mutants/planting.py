@@ -1,7 +1,7 @@
 """Plant bugs in an API: `planted` returns a variant that breaks one law in one way (mutation testing).
 
-A variant is an `Api` like any other, and the engine serves it as such. `mockserver.bugs.table` describes the bugs; the
-code of each is found by its name in `BREAKS`.
+A variant is an `Api` like any other, and the engine serves it as such. `mockserver.bugs.catalogue` describes the bugs;
+the code of each is found by its name in `BREAKS`.
 """
 
 from collections.abc import Callable, Mapping

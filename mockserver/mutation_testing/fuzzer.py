@@ -12,8 +12,8 @@ from generators.fuzz.executors import LocalExecutor
 from generators.fuzz.progress import CampaignState
 from generators.fuzz.shards import CampaignConfig
 from generators.triage.stored_finding import StoredFinding
+from mockserver.bugs.catalogue import BUGS, Bug
 from mockserver.bugs.requirements import bulk_sites
-from mockserver.bugs.table import BUGS, Bug
 from mockserver.mutation_testing.variants import Variants
 
 JudgeStatus: TypeAlias = Literal["found", "missed", "not reached", "false alarm"]

@@ -10,7 +10,7 @@ from contracts.openapi.model import Contract
 from generators.client.environments import TargetOptions
 from generators.fuzz.shards import CampaignConfig
 from mockserver.apis.reference_model import sandbox_model
-from mockserver.bugs.table import Bug
+from mockserver.bugs.catalogue import Bug
 from mockserver.control.server import bundled
 from mockserver.mutation_testing import fuzzer, schemathesis
 from mockserver.mutation_testing.fuzzer import BugResult, JudgeRun, SelfTestResult, counted_bugs, uncounted_bugs

@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias
 
 from contracts.errors import MisuseError
 from mockserver.api.model import Api
-from mockserver.bugs.table import Bug
+from mockserver.bugs.catalogue import Bug
 from mockserver.http.lifecycle import Running, in_thread
 from mockserver.http.service import Options
 from mockserver.mutants.planting import planted

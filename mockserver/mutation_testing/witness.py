@@ -17,7 +17,7 @@ import orjson
 from contracts.messages import ABSENT, Headers, Request, Response
 from contracts.syntax.text import clipped, format_duration, short
 from mockserver.api.model import Api
-from mockserver.bugs.table import Bug
+from mockserver.bugs.catalogue import Bug
 from mockserver.engine import pipeline
 from mockserver.http.lifecycle import Running
 from mockserver.journal.journal import JournalEntry

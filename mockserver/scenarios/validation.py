@@ -166,7 +166,7 @@ class KnownNames:
     @property
     def bugs(self) -> frozenset[str]:
         """Return the names of the planted bugs that at least one of the contracts can have."""
-        from mockserver.bugs.table import bugs_for  # noqa: PLC0415 - it is large, and few scenarios name any
+        from mockserver.bugs.catalogue import bugs_for  # noqa: PLC0415 - it is large, and few scenarios name any
 
         return frozenset(bug.name for bug in bugs_for(self.contracts.values()))
 

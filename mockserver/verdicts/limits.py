@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 from contracts.bulk.jobs import ActiveJobs
 from contracts.bulk.model import Quota
 from mockserver.journal.facts import unpack
+from mockserver.verdicts.conduct_law import LawResult, count_text, duration_text, failed, not_run, passed
 from mockserver.verdicts.history import REFUSED_STATUSES, ClientHistory, ObservedExchange, ObservedJob
-from mockserver.verdicts.law import LawResult, count_text, duration_text, failed, not_run, passed
 
 TOO_LARGE: Final = HTTPStatus.REQUEST_ENTITY_TOO_LARGE  # such a request has no operation in the journal
 

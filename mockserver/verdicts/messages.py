@@ -9,8 +9,8 @@ import orjson
 
 from contracts.openapi.model import Operation
 from mockserver.journal.facts import unpack
+from mockserver.verdicts.conduct_law import LawResult, count_text, failed, names_text, not_run, passed
 from mockserver.verdicts.history import ClientHistory, ObservedExchange, ObservedJob, header_of
-from mockserver.verdicts.law import LawResult, count_text, failed, names_text, not_run, passed
 
 URL_FIELDS: Final = ("Location", "Operation-Location", "Content-Location")
 WRITE_METHODS: Final = frozenset(("POST", "PUT"))

@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from contracts.bulk.jobs import FINAL_STATES
+from mockserver.verdicts.conduct_law import LawResult, count_text, duration_text, failed, not_run, passed
 from mockserver.verdicts.history import ClientHistory, ObservedExchange, ObservedJob, repeated
-from mockserver.verdicts.law import LawResult, count_text, duration_text, failed, not_run, passed
 from mockserver.verdicts.resending import PostIndex
 
 INTERVAL_TOLERANCE: Final = 0.1  # of the interval: how much sooner a poll may come

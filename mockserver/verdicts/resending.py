@@ -11,8 +11,8 @@ from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import choose
 from contracts.messages import ABSENT
 from mockserver.journal.facts import unpack
+from mockserver.verdicts.conduct_law import LawResult, count_text, failed, not_run, passed
 from mockserver.verdicts.history import ClientHistory, ObservedExchange, header_of
-from mockserver.verdicts.law import LawResult, count_text, failed, not_run, passed
 
 SKETCH_SIZE: Final = 64  # hashes that represent a large post: the smallest, equal for similar posts
 Sender: TypeAlias = tuple[str, str]  # a client, and a tenant or data set

@@ -10,8 +10,8 @@ from generators.reports.model import Report, Row, Status
 from mockserver import VERSION
 from mockserver.api.model import Api
 from mockserver.journal.journal import JournalEntry
+from mockserver.verdicts.conduct_law import ConductLaw, LawResult, applies_always
 from mockserver.verdicts.history import history_of, merged_history
-from mockserver.verdicts.law import ConductLaw, LawResult, applies_always
 from mockserver.verdicts.limits import active_jobs, kept_sizes, quota, re_read_after_conflict
 from mockserver.verdicts.messages import (
     followed_location,

@@ -9,7 +9,7 @@ from writers import commands, control, installing, site
 
 from contracts.syntax.documents import read_document
 from generators.check.laws.catalogue import ALL_LAWS
-from mockserver.bugs.table import BUGS
+from mockserver.bugs.catalogue import BUGS
 from mockserver.cli import COMMANDS, main
 from mockserver.control.routes import DOCUMENT
 

@@ -14,7 +14,9 @@ from contracts.exchange.bulk_request import target_parameters
 from contracts.exchange.job_traces import handle_id
 from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
-from generators.check.elsewhere import (
+from generators.check.laws.metamorphic import known_targets
+from generators.check.records import CreatedRecord, find_records, read_record
+from generators.check.separate_places import (
     Answers,
     Elsewhere,
     at_values,
@@ -26,8 +28,6 @@ from generators.check.elsewhere import (
     law_finding,
     similar_id,
 )
-from generators.check.laws.metamorphic import known_targets
-from generators.check.records import CreatedRecord, find_records, read_record
 from generators.check.specimens import item_kinds
 from generators.check.trial_setup import SHARED_SLOT, ItemCase, Trial, prepare_trial, trial_item
 from generators.check.trials import TrialResult, perform, send, trial_request

@@ -11,8 +11,8 @@ from contracts.messages import Headers, Response
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.apis.genero.access import max_batch_items
 from mockserver.domain.jobs import Job, is_final
+from mockserver.verdicts.conduct_law import ConductLaw, LawResult, count_text, duration_text, failed, not_run, passed
 from mockserver.verdicts.history import ClientHistory, ObservedExchange
-from mockserver.verdicts.law import ConductLaw, LawResult, count_text, duration_text, failed, not_run, passed
 from mockserver.verdicts.limits import active_jobs, quota
 from mockserver.verdicts.messages import referred_first, right_target
 from mockserver.verdicts.polling import gave_up_early, gave_up_late, poll_interval, stopped_polling

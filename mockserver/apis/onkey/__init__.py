@@ -7,7 +7,7 @@ from contracts.openapi.loading import load_bundled
 from mockserver.api.model import Api, Behaviour, RequestContext
 from mockserver.apis.onkey import data_set, lists, messages, resource_types, scope, tasks, writes
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
-from mockserver.verdicts.law import ConductLaw
+from mockserver.verdicts.conduct_law import ConductLaw
 from mockserver.verdicts.limits import re_read_after_conflict
 from mockserver.verdicts.messages import ordered_stated, right_content_type, stated_mode, unique_keys
 from mockserver.verdicts.polling import polled_to_end

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.diff.compare import compare
 from contracts.openapi.loading import load
-from generators.compare import find_witness
+from generators.contract_diff import find_witness
 
 JSON = "application/json"
 TEXT = {"type": "string"}

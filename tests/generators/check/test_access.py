@@ -8,8 +8,8 @@ import pytest
 from in_process import InProcess
 
 from contracts.messages import Headers, Request, Response
-from generators.check.elsewhere import similar_id
 from generators.check.run import FindingFound, LawAnswered, run_checks
+from generators.check.separate_places import similar_id
 from generators.client.session import Budget, Session
 from mockserver.apis.sources import find_sources
 

@@ -18,7 +18,7 @@ from generators.client.environments import TargetOptions
 from generators.fuzz.shards import CampaignConfig
 from generators.schemathesis_engine.process import SchemathesisTask, settings
 from mockserver.apis.sources import find_sources
-from mockserver.bugs.table import BUGS
+from mockserver.bugs.catalogue import BUGS
 from mockserver.cli import main
 from mockserver.cli.fuzz import fuzz
 from mockserver.mutation_testing import schemathesis

@@ -13,7 +13,7 @@ from contracts.syntax.text import format_duration
 from generators.check.laws.catalogue import LAWS
 from generators.check.run import FindingFound, run_checks
 from mockserver.apis.sources import find_sources
-from mockserver.bugs.table import BUGS
+from mockserver.bugs.catalogue import BUGS
 from mockserver.http.service import Options, Service
 from mockserver.mutants.planting import planted
 

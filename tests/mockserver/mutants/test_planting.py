@@ -21,8 +21,8 @@ from generators.fuzz.targets import discover_targets
 from generators.fuzz.tasks import run_sequence
 from generators.oracles.oracle import OracleFactory
 from mockserver.apis.sources import find_sources
+from mockserver.bugs.catalogue import BUG_BY_NAME, BUGS
 from mockserver.bugs.requirements import REQUIREMENTS
-from mockserver.bugs.table import BUG_BY_NAME, BUGS
 from mockserver.http.service import Options, Service
 from mockserver.mutants.planting import BREAKS, planted
 

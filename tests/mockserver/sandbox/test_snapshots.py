@@ -25,7 +25,7 @@ from mockserver.api.model import Api
 from mockserver.apis.genero import api as genero_api
 from mockserver.apis.onkey import api as onkey_api
 from mockserver.apis.sources import find_sources
-from mockserver.bugs.table import bugs_for
+from mockserver.bugs.catalogue import bugs_for
 from mockserver.domain.slices import Pausing
 from mockserver.http.service import Options, Service
 from mockserver.sandbox.journal_snapshot import journal_form

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.exchange.locations import reader
 from mockserver.journal.facts import MAX_ITEMS_STORED, column, marks_in, marks_of, pack, unpack
-from mockserver.verdicts.law import count_text, duration_text, names_text
+from mockserver.verdicts.conduct_law import count_text, duration_text, names_text
 
 JSON = st.recursive(
     st.none()

@@ -8,7 +8,7 @@ from contracts.diff.compatibility import SchemaComparer
 from contracts.diff.structure import edits
 from contracts.messages import ABSENT
 from contracts.schemas.schema_set import SchemaSet
-from generators.compare import find_witness
+from generators.contract_diff import find_witness
 from generators.data.compile import compile_schema
 from generators.errors import UnsatisfiableError
 
