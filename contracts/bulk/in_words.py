@@ -14,16 +14,6 @@ Axis: TypeAlias = Mapping[str, Any]
 Words: TypeAlias = Callable[[Any, Axis], str | None]
 
 AXES: Final = ("items", "effect", "key", "unit", "order", "reply", "job", "guard")
-QUESTIONS: Final = {
-    "items": "where the items are",
-    "effect": "what an item wants",
-    "key": "how an outcome is matched to its item",
-    "unit": "what succeeds or fails together",
-    "order": "in which order",
-    "reply": "how outcomes are said",
-    "job": "when",
-    "guard": "what refuses the whole request",
-}
 ABSENT_AXES: Final = {
     "order": ("Items may run in any order.",),
     "job": ("At once: the response has the outcomes.",),

@@ -21,18 +21,14 @@ from generators.oracles.reference_model import CHECK as MODEL
 from generators.oracles.response_laws import CHECK as RESPONSE
 from generators.triage.parametrise import id_captures, parametrise
 from generators.triage.replay import Replayer, Reproduction
-from generators.triage.script import (
-    RequestStep,
+from generators.triage.response_signature import (
     ResponseSignature,
-    Script,
-    Step,
-    captured_value,
     common_signature,
     marks_of,
     rename_signature,
     signature_of,
-    tidy_script,
 )
+from generators.triage.script import RequestStep, Script, Step, captured_value, tidy_script
 from generators.triage.shrink import Draft, Shrinker, related, slices, without_waits
 from generators.triage.stored_finding import (
     FORMAL_LAWS,

@@ -18,7 +18,7 @@ from contracts.openapi.routing import split_path
 from contracts.openapi.security import PLACEHOLDER, WRONG_CREDENTIALS
 from contracts.syntax.text import tokens_of
 from generators.client.environments import NUMBERS_PER_ENVIRONMENT, Environment
-from generators.client.session import TraceEvent, settling_times
+from generators.client.session import TraceEvent, retry_after, settling_times
 from generators.requests.known_records import FIRST_NUMBER
 from generators.triage.script import (
     BRACES_VARIABLE,
@@ -144,6 +144,7 @@ class Parametriser:
             query=tuple((name, self._text(value)) for name, value in request.query),
             headers=tuple((name, self._text(value)) for name, value in request.headers if self._is_kept(name, value)),
             settle=self.settling.get(exchange.operation or "", timedelta(0)).total_seconds(),
+            once=retry_after(exchange.response, exchange.at) is not None,
             data=ABSENT if data is ABSENT else self._with_variables(data, is_id=False),
             raw=raw_bytes(self._text(request.body.decode("utf-8", "surrogateescape"))) if data is ABSENT else b"",
         )

@@ -17,7 +17,8 @@ from generators.oracles.findings import Finding
 from generators.oracles.oracle import Oracle, OracleFactory
 from generators.oracles.reference_model import CHECK as MODEL
 from generators.oracles.response_laws import unanswered
-from generators.triage.script import ReplayResult, ResponseSignature, marks_of, matches, replay_script, signature_of
+from generators.triage.response_signature import ResponseSignature, marks_of, matches, signature_of
+from generators.triage.script import ReplayResult, replay_script
 from generators.triage.stored_finding import StoredFinding
 
 ENVIRONMENT_PURPOSE: Final = "again"

@@ -25,7 +25,9 @@ BLANK = re.compile(r"\{\{([a-z]+\d*)(:number)?\}\}")
 DELAYS = (0.1, 0.2, 0.4, 0.8, 1.6, *(2.0,) * 9)  # seconds between two polls of unfinished work
 TRAVELLING = frozenset(("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"))
 DIGITS = 20  # of a text that becomes a number
-RETRIES = 8  # repetitions of a request that is answered with 429 and Retry-After
+RETRY_LATER = (429, 503)  # with a Retry-After (RFC 9110, section 10.2.3) they say when to send the request again
+RETRIES = 8  # repetitions of such a request
+MAX_WAIT = 60  # seconds that a Retry-After is obeyed
 NOBODY = "$BULKPROOF_AUTH_NONE"  # a field that is not sent, although others have one
 ABSENT = object()  # the JSON value of a body that is none
 Response = tuple[int, Mapping[str, str], Any]
@@ -78,8 +80,15 @@ def responses(server: Any, step: Mapping[str, Any], names: dict[str, str]) -> It
 
 
 def send(server: Any, step: Mapping[str, Any], names: dict[str, str]) -> Response:
-    """Send a request and give values of its response a name."""
-    response: Response = server.send(step["method"], *request_of(step, names))
+    """Send a request, later again where its response asks for that, and give values of the response a name."""
+    settle = step.get("settle")
+    response: Response = server.send(step["method"], *request_of(step, names), settle=settle)
+    for _ in range(0 if step.get("once") else RETRIES):
+        seconds = retry_after(response)
+        if seconds is None:
+            break
+        server.wait(seconds)
+        response = server.send(step["method"], *request_of(step, names), settle=settle)
     for capture in step.get("learn", []):
         value = value_of(capture, response, names)
         if value is not None:
@@ -107,9 +116,20 @@ class Server:
         self.netloc, self.path = parts.netloc, parts.path.rstrip("/")
         self.written = time.monotonic()
 
-    def send(self, method: str, path: str, query: Pairs, headers: Pairs, body: bytes) -> Response:
-        """Send a request to a path of the API and return its response. Raises OSError, HTTPException."""
-        return self.exchange(method, f"{self.path}{path}", urlencode(query), dict(headers), body)
+    def send(
+        self, method: str, path: str, query: Pairs, headers: Pairs, body: bytes, *, settle: Any = None
+    ) -> Response:
+        """Send a request to a path of the API and return its response. Raises OSError, HTTPException.
+
+        `settle` are the seconds that must have passed since the last write; None for a write.
+        """
+        left = 0 if settle is None else settle - (time.monotonic() - self.written)
+        if left > 0:
+            self.wait(left)
+        response = self.exchange(method, f"{self.path}{path}", urlencode(query), dict(headers), body)
+        if settle is None:
+            self.written = time.monotonic()
+        return response
 
     def exchange(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Send a request to a path of the server and return its response. Raises OSError, HTTPException."""
@@ -125,12 +145,6 @@ class Server:
         except ValueError:
             return response.status, fields, ABSENT
 
-    def settle(self, seconds: float) -> None:
-        """Wait until so many seconds have passed since the last write."""
-        left = seconds - (time.monotonic() - self.written)
-        if left > 0:
-            self.wait(left)
-
     def wait(self, seconds: float) -> None:
         """Advance the clock of a Bulkproof sandbox; wait when the server is another one."""
         sandbox = re.match(r"/@([^/]+)/", f"{self.path}/")
@@ -140,17 +154,19 @@ class Server:
             time.sleep(seconds)
 
 
-def seconds_of(retry_after: str) -> float:
-    """Return the seconds that a Retry-After field asks to wait, which has them or a date; at most a minute."""
+def retry_after(response: Response) -> Any:
+    """Return the seconds that a refusal asks to wait, at most a minute; None for other responses."""
+    status, fields, _ = response
+    asked = fields.get("retry-after", "").strip()
+    if status not in RETRY_LATER or not asked:
+        return None
     try:
-        until = (
-            time.time() + int(retry_after)
-            if retry_after.isdecimal()
-            else parsedate_to_datetime(retry_after).timestamp()
-        )
-    except ValueError:
-        return 1.0
-    return min(max(until - time.time(), 0.0) + 0.1, 60.0)
+        if asked.isdecimal():
+            return min(int(asked[:DIGITS]), MAX_WAIT)
+        now = parsedate_to_datetime(fields["date"]).timestamp() if "date" in fields else time.time()
+        return min(max(parsedate_to_datetime(asked).timestamp() - now, 0) + 1, MAX_WAIT)
+    except (TypeError, ValueError):
+        return None
 
 
 def secret_of(value: str) -> str:

@@ -12,16 +12,8 @@ from contracts.syntax.text import tokens_of
 from generators.client.environments import Environment
 from generators.client.session import TraceEvent
 from generators.oracles.findings import Finding, general_shape, member_at
-from generators.triage.script import (
-    Capture,
-    PollCondition,
-    RequestStep,
-    ResponseSignature,
-    Script,
-    Step,
-    WaitStep,
-    step_json,
-)
+from generators.triage.response_signature import ResponseSignature
+from generators.triage.script import Capture, PollCondition, RequestStep, Script, Step, WaitStep, step_json
 
 MAX_MISSES: Final = 3  # campaigns in a row that do not reproduce a finding before it is retired
 FORMAT: Final = "bulkproof-finding/1"
@@ -170,6 +162,7 @@ def _step(data: Mapping[str, Any]) -> Step:
         captures=tuple(map(_capture, data.get("learn", ()))),
         busy=_busy(data["busy"]) if "busy" in data else None,
         settle=data.get("settle", 0.0),
+        once=data.get("once", False),
     )
 
 

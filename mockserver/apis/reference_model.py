@@ -73,7 +73,6 @@ class SandboxModel:
     initial_ids: set[str] = field(default_factory=set)
     gave_up: bool = False
     _now: datetime = FROZEN_EPOCH
-    _n: int = 0
     _versions: frozenset[str] | None = None
     _job_exchanges: list[tuple[Exchange, Exchange]] = field(default_factory=list)
     _overtaken: set[str] = field(default_factory=set)  # jobs that end with another here, and perhaps later there
@@ -163,7 +162,6 @@ class SandboxModel:
 
     def _replay(self, exchange: Exchange) -> Exchange:
         """Return the exchange that the model makes of a request."""
-        self._n += 1
         request = self._translated(exchange.request, self.api.contract.operation(exchange.operation or ""))
         response = handle(self.sandbox, self.api, request, self._now)
         self.sandbox.journal.clear()

@@ -249,4 +249,3 @@ BUGS: Final = (
     _bug("list-ends-early", "listing", "list", "The last record of a list of several is missing."),
 )
 BUG_BY_NAME: Final[Mapping[str, Bug]] = {bug.name: bug for bug in BUGS}
-BUG_NAMES: Final = frozenset(BUG_BY_NAME)

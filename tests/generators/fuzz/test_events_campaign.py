@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from events_server import DOCUMENT, ROOT, serving
 
-from generators.fuzz import executors, shards
+from generators.fuzz import executors, shards, worker
 from mockserver.cli.check import check
 from mockserver.cli.fuzz import fuzz
 
@@ -162,7 +162,7 @@ def test_what_schemathesis_deletes_is_not_missed(tmp_path, monkeypatch, until):
             return deleted in events.calls and len(events.calls) > events.calls.index(deleted) + CALLS_AFTER
 
         until(is_enough)
-        code, says = fuzzed(url, tmp_path, time="120s", schemathesis=True)
+        code, says = fuzzed(url, tmp_path, time="600s", schemathesis=True)
     assert is_enough()
     assert code == 0, says
 
@@ -170,10 +170,11 @@ def test_what_schemathesis_deletes_is_not_missed(tmp_path, monkeypatch, until):
 @pytest.mark.parametrize(
     ("bug", "member", "value"), [("dear", "price", 11), ("long", "note", "xxxxx")], ids=["number", "text"]
 )
-def test_a_finding_has_one_item_with_the_simplest_value(bug, member, value, tmp_path):
+def test_a_finding_has_one_item_with_the_simplest_value(bug, member, value, tmp_path, monkeypatch):
     """Of thousands of prices above ten, and of long texts, the plainest stands in two steps, confirmed."""
+    monkeypatch.setattr(worker, "MAX_SHRINK_SECONDS", 300.0)  # a busy machine takes its time
     with serving(bug) as (url, _):
-        assert fuzzed(url, tmp_path, "--stop-at-first", time="60s")[0] == 1
+        assert fuzzed(url, tmp_path, "--stop-at-first", time="600s")[0] == 1
     kept = [json.loads(one.read_text()) for one in tmp_path.glob("findings/*/finding.json")]
     (one,) = [one for one in kept if one["tries"]]
     assert (one["confirmed"], one["small"], len(one["steps"])) == (3, True, 2)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from contracts.messages import Exchange, Headers, Request, Response
 from contracts.openapi.loading import load_bundled
 from generators.triage.parametrise import id_captures
-from generators.triage.script import ReplayResult, captured_value, matches, signature_of
+from generators.triage.response_signature import matches, signature_of
+from generators.triage.script import ReplayResult, captured_value
 
 CONTRACT = load_bundled("onkey")
 AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.loading import load_bundled
-from generators.triage.script import MAX_AMBIGUOUS_CHARS, common_signature, marks_of, matches, signature_of
+from generators.triage.response_signature import MAX_AMBIGUOUS_CHARS, common_signature, marks_of, matches, signature_of
 
 words = st.sampled_from(["done", "failed", "b00000item-1", "id-4711", "2026-01-01T00:00:00Z", "x"])
 leaves = st.none() | st.booleans() | st.integers(0, 10**9) | words

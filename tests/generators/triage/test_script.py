@@ -10,8 +10,17 @@ from contracts.messages import ABSENT, Exchange, Headers, Request, Response
 from contracts.openapi.loading import load_bundled
 from generators.client.environments import NUMBERS_PER_ENVIRONMENT, Environment
 from generators.client.session import Session
+from generators.triage import standalone
 from generators.triage.parametrise import parametrise
-from generators.triage.script import build_request, captured_value, replay_script
+from generators.triage.script import (
+    Capture,
+    PollCondition,
+    RequestStep,
+    build_request,
+    captured_value,
+    replay_script,
+    step_json,
+)
 from generators.triage.standalone import DELAYS
 
 CONTRACT = load_bundled("onkey")
@@ -175,3 +184,108 @@ def test_a_body_that_says_a_name_twice_is_sent_as_it_was():
     script = parametrise([sent], CONTRACT, HERE)
     request = build_request(script.steps[0], script.names(THERE.prefix, THERE.base))
     assert request.body == text.replace(b"b00000", b"bzzzzz")
+
+
+class Noting(dict):
+    """A step as JSON that notes which of its members were asked for."""
+
+    def __init__(self, step):
+        super().__init__(step_json(step))
+        self.read = set()
+
+    def __getitem__(self, name):
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name):
+        self.read.add(name)
+        return super().__contains__(name)
+
+    def get(self, name, default=None):
+        return self[name] if name in self else default  # noqa: SIM401 - so that each is noted
+
+
+class Elsewhere(standalone.Server):
+    """A server that is asked without a network; time passes only when somebody waits."""
+
+    def __init__(self, *refusals):
+        super().__init__("http://127.0.0.1:1", "")
+        self.refusals, self.sent, self.waits = list(refusals), [], []
+
+    def exchange(self, method, path, *_rest):
+        self.sent.append((method, path))
+        return (*self.refusals.pop(0), standalone.ABSENT) if self.refusals else (200, {}, {"id": "7"})
+
+    def wait(self, seconds):
+        self.waits.append(round(seconds))
+
+
+POINT = Capture(name="id1", path=("id",))
+FULL = RequestStep(
+    operation="list",
+    method="POST",
+    path=("rows",),
+    query=(("q", "1"),),
+    headers=(("X-A", "b"),),
+    data={"a": 1},
+    captures=(POINT,),
+    busy=PollCondition(at=POINT, words=("8",)),
+    settle=5.0,
+    once=True,
+)
+
+
+@pytest.mark.parametrize("step", [FULL, replace(FULL, data=ABSENT, raw=b"text")], ids=["json", "text"])
+def test_all_that_a_step_says_is_done_by_the_lone_program(step):
+    """No member of a step is written for nothing: only the operation's name is for readers."""
+    told = Noting(step)
+    list(standalone.responses(Elsewhere(), told, {}))
+    assert told.keys() - told.read == {"operation"}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "waits"),
+    [
+        ((429, {"retry-after": "3"}), [3, 3]),
+        ((503, {"retry-after": "600"}), [60, 60]),
+        ((503, {"retry-after": "Sun, 06 Nov 1994 08:49:41 GMT", "date": "Sun, 06 Nov 1994 08:49:37 GMT"}), [5, 5]),
+        ((429, {}), []),
+        ((429, {"retry-after": "soon"}), []),
+        ((400, {"retry-after": "3"}), []),
+    ],
+)
+def test_a_replay_obeys_retry_after(refusal, waits):
+    """A busy server's refusal is no other response; where the refusal was what was recorded, it is not sent again."""
+    for once in (False, True):
+        server = Elsewhere(refusal, refusal)
+        step = step_json(replace(FULL, busy=None, settle=0.0, once=once))
+        *_, last = standalone.responses(server, step, {})
+        assert server.waits == ([] if once else waits)
+        assert last[0] == (200 if waits and not once else refusal[0])
+
+
+def test_a_replay_waits_until_a_read_shows_what_was_written():
+    """A read that may lag behind waits as long as its contract declares, counted from the last write."""
+    server = Elsewhere()
+    read = step_json(replace(FULL, method="GET", busy=None))
+    for step in (step_json(replace(FULL, busy=None, settle=0.0)), read, read):
+        list(standalone.responses(server, step, {}))
+    assert server.waits == [5, 5]
+
+
+def test_a_session_replays_past_a_refusal_for_now():
+    """What is confirmed in a campaign obeys Retry-After as the program beside a finding does."""
+
+    class Busy(Slow):
+        def send(self, call):
+            if self.waited:
+                return super().send(call)
+            return Response(status=429, headers=Headers((("Retry-After", "2"),)), body=b"")
+
+    script, server = parametrise([poll(1, "InProgress")], GENERO, HERE), Busy()
+    (done,) = replay_script(script, script.names(THERE.prefix, THERE.base), Session(GENERO, server))
+    assert (done.exchange.response.status, round(server.waited)) == (200, 2)
+    refused = replace(poll(1, ""), response=Busy().send(None))
+    script = parametrise([refused], GENERO, HERE)
+    (done,) = replay_script(script, script.names(THERE.prefix, THERE.base), Session(GENERO, Busy()))
+    assert done.exchange.response.status == 429

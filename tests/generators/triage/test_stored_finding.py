@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Headers, Response
+from generators.triage.response_signature import ResponseSignature
 from generators.triage.script import (
     Capture,
     PollCondition,
     RequestStep,
-    ResponseSignature,
     Script,
     UnknownNameError,
     WaitStep,

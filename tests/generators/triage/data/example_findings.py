@@ -1,6 +1,7 @@
 """What tests of the campaign make findings of."""
 
-from generators.triage.script import RequestStep, ResponseSignature, Script
+from generators.triage.response_signature import ResponseSignature
+from generators.triage.script import RequestStep, Script
 from generators.triage.stored_finding import StoredFinding
 
 PLACE = ("api", "resources", "batch")
