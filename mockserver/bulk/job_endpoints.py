@@ -19,7 +19,7 @@ from mockserver.api.model import Api, ApiState, Batch, Refusal, RequestContext, 
 from mockserver.bulk.execution import run_batch, run_of, start_job
 from mockserver.bulk.guards import make_batch
 from mockserver.bulk.items import reread_body
-from mockserver.bulk.job_status import status_body
+from mockserver.bulk.job_status import status_body, told_result
 from mockserver.bulk.outcome_entries import declared_entry
 from mockserver.bulk.outcome_rendering import (
     message_of,
@@ -197,6 +197,11 @@ def restore_request(api: Api, api_state: ApiState, job: Job) -> tuple[RequestCon
     return context, batch
 
 
+def reread(api: Api, api_state: ApiState, job: Job) -> Batch:
+    """Return the items of a job that waits, read as when it runs. Raises what that raises."""
+    return restore_request(_with_bugs_of(api, job), api_state, job)[1]
+
+
 def _with_bugs_of(api: Api, job: Job) -> Api:
     """Return the API as it was for the call that made the job: a scenario may have planted a bug in it."""
     names = [name for name in job.extra.get(BUGS_OF_REQUEST, ()) if name not in api.bugs]
@@ -330,7 +335,7 @@ def results_of(context: RequestContext) -> tuple[Outcomes, Sequence[object] | Ma
         return _unknown(context)
     context.jobs = (job,)
     outcomes = declared.outcomes or Outcomes(at="")
-    result = context.api_state.jobs.results.get(job.id)
+    result = told_result(context, job)
     which = declared.results_of.get(context.operation.id)
     found = None if result is None else result.entries_of(which)
     if found is None:

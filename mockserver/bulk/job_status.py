@@ -32,6 +32,11 @@ def plan_of(context: RequestContext, job: Job) -> BulkPlan:
     return prepared(context.api).plans[job.operation]
 
 
+def told_result(context: RequestContext, job: Job) -> JobResult | None:
+    """Return the result of a job that has ended, else None: a clock that was set back may stand before the end."""
+    return context.api_state.jobs.results.get(job.id) if is_final(job, context.now) else None
+
+
 def status_body(context: RequestContext, job: Job, *, accepted: bool = False) -> Any:
     """Return a job's status as its operation declares it; `accepted` for the response to the request that made it.
 
@@ -40,7 +45,7 @@ def status_body(context: RequestContext, job: Job, *, accepted: bool = False) ->
     declared = _declared(context, job)
     if accepted and not context.api.plain:
         return _with_handle(declared, declared.handle, job)
-    result = context.api_state.jobs.results.get(job.id)
+    result = told_result(context, job)
     state = job_state(job, result, context.now)
     members: dict[Location, object] = {declared.state_at: state_word(declared, state)}
     for name, place in declared.progress.items():

@@ -11,6 +11,7 @@ from contracts.syntax.text import escape, look_up, names_hint
 from mockserver.api.model import Api, ApiState, ItemRun, RequestContext
 from mockserver.bulk.execution import populate_scope
 from mockserver.control.routes import ControlContext, RefusedError, instant
+from mockserver.engine.rehearsal import rehearse
 from mockserver.sandbox.clock_control import JobView, jobs_of
 from mockserver.sandbox.sandboxes import Sandbox
 from mockserver.sandbox.snapshot import restore, schema, snapshot_of
@@ -98,7 +99,7 @@ def put_snapshot(control: ControlContext, context: RequestContext) -> Response:
     """Replace the whole state of the sandbox by that of a snapshot. Raises RefusedError, and changes nothing."""
     sandbox = control.sandbox(context)
     try:
-        restore(sandbox, context.data, context.now)
+        restore(sandbox, context.data, context.now, rehearse=rehearse)
     except SnapshotError as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
     return Response.of(200, {"name": sandbox.name, "seed": sandbox.seed})

@@ -59,24 +59,33 @@ def row_of(call: IncomingCall) -> str:
 
 
 def call_of(row: str, body: bytes) -> IncomingCall:
-    """Return the call of a row."""
-    members: dict[str, Any] = orjson.loads(row)
-    refused = members.get("refusal")
-    request = Request(
-        method=members["method"],
-        path=members["path"],
-        query=_pairs(members["query"]),
-        headers=Headers(_pairs(members["headers"])),
-        body=body,
-        prefix=members["prefix"],
-        scheme=members.get("scheme", "http"),
-    )
-    refusal = None if refused is None else Refusal(**refused, headers=Headers(_pairs(members["refusalHeaders"])))
-    return IncomingCall(members["api"], request, refusal)
+    """Return the call of a row. Raises ValueError: it is not as `row_of` writes it."""
+    try:
+        members: dict[str, Any] = orjson.loads(row)
+        refused = members.get("refusal")
+        request = Request(
+            method=_text(members["method"]),
+            path=_text(members["path"]),
+            query=_pairs(members["query"]),
+            headers=Headers(_pairs(members["headers"])),
+            body=body,
+            prefix=_text(members["prefix"]),
+            scheme=_text(members.get("scheme", "http")),
+        )
+        refusal = None if refused is None else Refusal(**refused, headers=Headers(_pairs(members["refusalHeaders"])))
+        return IncomingCall(_text(members["api"]), request, refusal)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"no call: {error}") from None
 
 
-def _pairs(values: list[list[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple([(name, value) for name, value in values])
+def _pairs(values: list[list[object]]) -> tuple[tuple[str, str], ...]:
+    return tuple([(_text(name), _text(value)) for name, value in values])
+
+
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise TypeError(type(value))
+    return value
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from contracts.errors import BulkproofError, MisuseError
+from contracts.syntax.text import short
 from mockserver.api.model import Api
 from mockserver.domain.slices import SlicedWork
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
@@ -23,7 +24,7 @@ from mockserver.engine.scenario_execution import DeferredResponse
 from mockserver.http.durable_log import DurableLog, Unsaved, call_of
 from mockserver.http.service import Options, Service
 from mockserver.journal.journal import JournalEntry
-from mockserver.sandbox.sandboxes import Sandbox
+from mockserver.sandbox.sandboxes import Sandbox, is_name
 from mockserver.sandbox.snapshot import restore
 from mockserver.stores.interface import NotStoredError
 from mockserver.stores.sqlite_log import CallLog, LoggedCall, Sync
@@ -66,7 +67,7 @@ def open_service(apis: Iterable[Api], options: Options, path: Path, real: dateti
 
 def _recover(service: Service, log: DurableLog) -> Mapping[int, Held]:
     if not log.file.is_empty:
-        _require_same(log.file.path, log.file.description, log.description)
+        _require_same(log.file, log.description)
     most, service.sandboxes.most = service.sandboxes.most, sys.maxsize
     _restore(service, log)
     held = _Replay(service, log).run()
@@ -85,15 +86,19 @@ class _Echo:
             self.tell(entry)
 
 
-def _require_same(path: Path, before: str, now: str) -> None:
+def _require_same(file: CallLog, now: str) -> None:
+    before = file.description
     if before == now:
         return
-    was, served = orjson.loads(before or "{}"), orjson.loads(now)
-    if was.get("version") != served["version"]:
-        other = f"Bulkproof {was.get('version')}"
-    else:
-        other = " and ".join(_differences(was, served)) or "other options"
-    raise MisuseError(f"{path} has calls that were served with {other}, by a server that was killed.", cure=_CURE)
+    try:
+        was, served = orjson.loads(before or "{}"), orjson.loads(now)
+        if was.get("version") != served["version"]:
+            other = f"Bulkproof {was.get('version')}"
+        else:
+            other = " and ".join(_differences(was, served)) or "other options"
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise file.damaged("what its calls were served with cannot be read") from None
+    raise MisuseError(f"{file.path} has calls that were served with {other}, by a server that was killed.", cure=_CURE)
 
 
 def _differences(was: dict[str, Any], served: dict[str, Any]) -> Iterator[str]:
@@ -108,7 +113,12 @@ def _differences(was: dict[str, Any], served: dict[str, Any]) -> Iterator[str]:
 
 def _restore(service: Service, log: DurableLog) -> None:
     for one in log.file.checkpoints():
-        document, started = orjson.loads(one.document), perf_counter()
+        started = perf_counter()
+        _require_name(log.file, one.sandbox)
+        try:
+            document = orjson.loads(one.document)
+        except ValueError as error:
+            raise log.file.damaged(error) from None
         try:
             restore(service.sandboxes.use(one.sandbox, one.real), document, one.real, is_own=True)
         except BulkproofError as error:
@@ -117,6 +127,11 @@ def _restore(service: Service, log: DurableLog) -> None:
                 f"the sandbox {one.sandbox} of {log.file.path} cannot be restored: {error}", cure=cure
             ) from None
         log.unsaved[one.sandbox] = Unsaved(checkpoint_seconds=perf_counter() - started)
+
+
+def _require_name(file: CallLog, name: str) -> None:
+    if not is_name(name):
+        raise file.damaged(f"{short(name)} is no name of a sandbox")
 
 
 class _Replay:
@@ -136,12 +151,17 @@ class _Replay:
         for row in self.log.file.calls():
             started = perf_counter()
             unsaved = self.log.unsaved.setdefault(row.sandbox, Unsaved())
-            self._step(row)
+            try:
+                self._step(row)
+            except (KeyError, ValueError):
+                raise self.log.file.damaged(f"call {row.seq} is not as it was written") from None
             unsaved.rows.append(row.seq)
             unsaved.seconds += perf_counter() - started
         return self.held
 
     def _step(self, row: LoggedCall) -> None:
+        if row.sandbox or row.kind != "control":  # such as a call about all of them
+            _require_name(self.log.file, row.sandbox)
         if row.kind == "completion":
             held = self.held.pop(int(row.head), None)
             if held is not None:

@@ -15,13 +15,16 @@ from contracts.syntax.text import did_you_mean, escape, listed, short
 from mockserver.api.model import Api, ApiState
 from mockserver.bulk.idempotency import IdempotencyRecord
 from mockserver.bulk.item_keys import KeptItem
+from mockserver.bulk.job_endpoints import BUGS_OBSERVED, BUGS_OF_REQUEST
 from mockserver.bulk.prepared_api import prepared
+from mockserver.bulk.set_members import REQUEST_VALUES
+from mockserver.bulk.units import ITEM_EFFECTS_KEY, ITEM_ERRORS_KEY
 from mockserver.domain.clock_and_ids import IdSource
-from mockserver.domain.jobs import JobRegistry
+from mockserver.domain.jobs import IS_OPEN, Job, JobRegistry
 from mockserver.domain.slices import breathe
-from mockserver.domain.values import Outcome
+from mockserver.domain.values import ItemEffect, Outcome
 from mockserver.sandbox.value_codec import ValueCodec, members_of
-from mockserver.sandbox.value_forms import SnapshotError, instant_of, instant_text
+from mockserver.sandbox.value_forms import SnapshotError, instant_of, instant_text, require_in_calendar
 from mockserver.stores.interface import Collection, Key, Record, View, key_order
 from mockserver.stores.memory import MemoryStore
 from mockserver.stores.spooled_bodies import Spool
@@ -36,6 +39,13 @@ MEMORY_TYPES: Final[Mapping[str, Any]] = {
     "bugs/early": dict[str, Sequence[Outcome]],
 }
 """What is kept in `ApiState.memory` for every API, by kind."""
+EXTRA_TYPES: Final[Mapping[str, Any]] = {
+    IS_OPEN: bool,
+    ITEM_EFFECTS_KEY: dict[int, ItemEffect],
+    ITEM_ERRORS_KEY: dict[str, str],
+    REQUEST_VALUES: dict[str, object],
+}
+"""What is kept in a job's `extra`, beside the names of planted bugs."""
 EXPIRING: Final = list[tuple[datetime, int, str, object]]
 OF_JOBS: Final = tuple(one.said for one in members_of(JobRegistry))
 
@@ -108,14 +118,17 @@ def _is_json(value: Any) -> bool:
     return (kinds <= PLAIN and float not in kinds) or all(map(_is_json, inner))
 
 
-def restored_api(api: Api, form: Mapping[str, Any], ids: IdSource, settings: dict[str, Any], spool: Spool) -> ApiState:
+def restored_api(
+    api: Api, form: Mapping[str, Any], ids: IdSource, settings: dict[str, Any], spool: Spool, *, is_own: bool
+) -> ApiState:
     """Return the state that `api_form` has written; `ids` has the seed. Raises SnapshotError.
 
     Whether the contract allows it is another question: see `require_fit`.
     """
-    at, codec = f"/apis/{escape(api.name)}", ValueCodec(api.contract.resources, spool)
+    at, codec = f"/apis/{escape(api.name)}", ValueCodec(api.contract.resources, spool, is_own=is_own)
     types = {**MEMORY_TYPES, **api.memory_types}
     expiring = codec.read(form.get("expiring", []), EXPIRING, f"{at}/expiring")
+    _require_keys(expiring, f"{at}/expiring")
     heapify(expiring)
     return ApiState(
         store=_restored_store(api, form.get("records", {}), f"{at}/records"),
@@ -134,11 +147,21 @@ def restored_api(api: Api, form: Mapping[str, Any], ids: IdSource, settings: dic
     )
 
 
+def _require_keys(expiring: Sequence[tuple[datetime, int, str, object]], at: str) -> None:
+    for n, (_, _, kind, key) in enumerate(expiring):
+        try:
+            hash(key)
+        except TypeError:
+            raise SnapshotError(f"it must be a key of '{kind[:80]}' in `memory`.", where=f"{at}/{n}/3") from None
+
+
 def _instant(text: str, at: str) -> datetime:
     try:
-        return instant_of(text)
+        found = instant_of(text)
     except ValueError:
         raise SnapshotError("it must be an instant such as 2026-01-01T00:00:00Z.", where=at) from None
+    require_in_calendar(found, at)
+    return found
 
 
 def _restored_jobs(codec: ValueCodec, form: Any, at: str) -> JobRegistry:
@@ -147,6 +170,7 @@ def _restored_jobs(codec: ValueCodec, form: Any, at: str) -> JobRegistry:
         place = f"{at}/jobs/{escape(name)}"
         if job.id != name:
             raise SnapshotError(f"the job must have the id '{name[:80]}'.", where=f"{place}/id")
+        _require_extra(codec, form["jobs"][name].get("extra", {}), job, f"{place}/extra")
     queues = {
         "dueQueue": [one[3] for one in registry.due_queue],
         "unfinished": registry.unfinished,
@@ -156,9 +180,29 @@ def _restored_jobs(codec: ValueCodec, form: Any, at: str) -> JobRegistry:
         unknown = next((name for name in names if name not in registry.jobs), None)
         if unknown is not None:
             raise SnapshotError(f"there is no job '{unknown[:80]}'.", where=f"{at}/{word}")
+    _require_due(registry, at)
     heapify(registry.due_queue)
     heapify(registry.expiry_queue)
     return registry
+
+
+def _require_extra(codec: ValueCodec, form: Mapping[str, Any], job: Job, at: str) -> None:
+    for name in EXTRA_TYPES.keys() & form.keys():
+        codec.read(form[name], EXTRA_TYPES[name], f"{at}/{name}")
+    for name in (BUGS_OF_REQUEST, BUGS_OBSERVED):
+        names = job.extra.get(name, ())
+        if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
+            raise SnapshotError("it must be an array of strings.", where=f"{at}/{name}")
+
+
+def _require_due(registry: JobRegistry, at: str) -> None:
+    """Require that the queue has each job that waits for its end, and when that is."""
+    queued = {one[3]: one[0] for one in registry.due_queue}
+    for name in registry.unfinished:
+        due = registry.jobs[name].due
+        if queued.get(name) != due:
+            told = "it has no end" if due is None else f"it is due at {instant_text(due)}"
+            raise SnapshotError(f"of the job '{name[:80]}' the queue must say that {told}.", where=f"{at}/dueQueue")
 
 
 def _restored_store(api: Api, form: Mapping[str, Any], at: str) -> MemoryStore:
@@ -224,6 +268,8 @@ def _restored_rows(rows: list[dict[str, Any]], at: str) -> list[Record]:
             born, changed = instant_of(row["created"]), instant_of(row["modified"])
         except ValueError:
             raise SnapshotError("its times must be such as 2026-01-01T00:00:00Z.", where=f"{at}/{n}") from None
+        require_in_calendar(min(born, changed), f"{at}/{n}")
+        require_in_calendar(max(born, changed), f"{at}/{n}")
         keys.add(row["key"])
         if len(keys) == n:
             raise SnapshotError(f"the key {short(row['key'])} was there before.", where=f"{at}/{n}/key")

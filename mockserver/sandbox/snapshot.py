@@ -5,12 +5,12 @@ published in `snapshot.schema.json`. After `restore(snapshot_of(sandbox))` every
 byte. The same state gives the same document. Its clock goes on from the instant of the snapshot.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import orjson
 
@@ -20,7 +20,7 @@ from contracts.schemas.published import PublishedSchema
 from contracts.schemas.schema_set import SchemaSet
 from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import did_you_mean, escape, format_duration, listed, parse_duration
-from mockserver.api.model import ApiState
+from mockserver.api.model import Api, ApiState
 from mockserver.domain.clock_and_ids import IdSource, VirtualClock
 from mockserver.sandbox.api_snapshot import api_form, require_fit, restored_api
 from mockserver.sandbox.sandboxes import (
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mockserver.scenarios.model import Scenario
 
 FORMAT: Final = 1  # the version of the document's form
+Rehearse: TypeAlias = Callable[[Api, ApiState, datetime], None]
 SCHEMA_FILE: Final = Path(__file__).parent / "snapshot.schema.json"
 
 
@@ -120,12 +121,15 @@ def _scenarios(sandbox: Sandbox) -> dict[str, Any]:
     }
 
 
-def restore(sandbox: Sandbox, document: object, real: datetime, *, is_own: bool = False) -> None:
+def restore(
+    sandbox: Sandbox, document: object, real: datetime, *, is_own: bool = False, rehearse: Rehearse | None = None
+) -> None:
     """Put the state of a snapshot into a sandbox; its clock goes on at the real time `real`.
 
     What the sandbox was before is gone, its journal too. A snapshot that this server has made itself (`is_own`) may
     have what the contract does not allow, such as records of a contract before. Raises SnapshotError, and changes
-    nothing, for a document that is no snapshot of this format, or does not fit the served APIs.
+    nothing, for a document that is no snapshot of this format, or does not fit the served APIs. `rehearse` raises it
+    for the state of an API that it cannot go on from.
     """
     given = _valid(document)
     apis = sandbox.template.apis
@@ -137,12 +141,16 @@ def restore(sandbox: Sandbox, document: object, real: datetime, *, is_own: bool 
     settings = _restored_settings(sandbox, given["settings"])
     scenarios = _restored_scenarios(given["scenarios"]["active"])
     states = {
-        name: restored_api(apis[name], one, IdSource(seed=given["seed"]), settings, sandbox.template.spool)
+        name: restored_api(
+            apis[name], one, IdSource(seed=given["seed"]), settings, sandbox.template.spool, is_own=is_own
+        )
         for name, one in given["apis"].items()
     }
     if not is_own:
         for name, state in states.items():
             require_fit(apis[name], state)
+            if rehearse is not None:
+                rehearse(apis[name], state, clock.now(real))
     _move_jobs(states.values(), given["sandbox"], sandbox.name)
     entries = None
     if "journal" in given:

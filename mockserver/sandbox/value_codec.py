@@ -31,6 +31,8 @@ from mockserver.sandbox.value_forms import (
     SnapshotError,
     is_json_scalar,
     read_form,
+    require_in_calendar,
+    require_sendable,
     write_form,
     wrong,
 )
@@ -139,12 +141,15 @@ CLASSES: Final = (
 
 
 class ValueCodec:
-    """Writes and reads the values of one API: `write` and `read`. Both raise SnapshotError, with a JSON Pointer."""
+    """Writes and reads the values of one API: `write` and `read`. Both raise SnapshotError, with a JSON Pointer.
 
-    __slots__ = ("_resources", "_spool")
+    What this server itself has not written (not `is_own`) may have no instants or durations beyond all use.
+    """
 
-    def __init__(self, resources: Mapping[str, Resource], spool: Spool) -> None:
-        self._resources, self._spool = resources, spool
+    __slots__ = ("_is_own", "_resources", "_spool")
+
+    def __init__(self, resources: Mapping[str, Resource], spool: Spool, *, is_own: bool = True) -> None:
+        self._resources, self._spool, self._is_own = resources, spool, is_own
 
     def write(self, value: object, annotation: Any = object, at: str = "") -> Any:
         """Return the JSON value of a value; `at` is its place."""
@@ -297,7 +302,10 @@ class ValueCodec:
 
     def _read_class(self, data: Any, kind: Any, at: str) -> Any:
         if kind in FORMS:
-            return read_form(data, FORMS[kind], at)
+            value = read_form(data, FORMS[kind], at)
+            if not self._is_own:
+                require_in_calendar(value, at)
+            return value
         if kind in {tuple, set, frozenset}:
             return self._read_group(data, kind, at)
         if kind is Headers:
@@ -342,6 +350,8 @@ class ValueCodec:
                 f"'{unknown[:80]}' is not known here.", where=at, cure=f"Known: {listed(sorted(known))}."
             )
         found = kind(**values)
+        if kind is Response:
+            require_sendable(found, at)
         if extra:
             found.response = self._read(data.get("response"), RESPONSE, f"{at}/response")
             found.path = self._read(data.get("path"), Shape(str), f"{at}/path")

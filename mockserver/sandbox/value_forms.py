@@ -3,9 +3,10 @@
 Begin with `FORMS`. What cannot be written or read is a `SnapshotError`, with its place.
 """
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
@@ -14,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import orjson
 
 from contracts.errors import MisuseError
-from contracts.messages import ABSENT, Absent
+from contracts.messages import ABSENT, Absent, Response
 from contracts.syntax.text import format_duration, parse_duration, short, type_name, with_article
 
 
@@ -25,6 +26,11 @@ class SnapshotError(MisuseError):
 NONE_TYPE: Final = type(None)
 SCALARS: Final = frozenset((str, int, float, bool, NONE_TYPE))
 INT64: Final = range(-(2**63), 2**64)
+FIRST_INSTANT: Final = datetime(1000, 1, 1, tzinfo=UTC)
+LAST_INSTANT: Final = datetime(9500, 1, 1, tzinfo=UTC)  # a clock ends in 9000, and what begins then may last a century
+LONGEST: Final = timedelta(days=100_000)
+STATUSES: Final = range(200, 600)
+FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 Read: TypeAlias = Callable[[Any], Any]
 
 
@@ -53,6 +59,23 @@ def instant_of(text: str) -> datetime:
     if at.tzinfo is None:
         raise ValueError(text)
     return at
+
+
+def require_in_calendar(value: object, at: str) -> None:
+    """Require that instants can be counted on from, and durations added. Raises SnapshotError."""
+    if isinstance(value, datetime) and not FIRST_INSTANT <= value <= LAST_INSTANT:
+        raise SnapshotError("it must be an instant of the years 1000 to 9499.", where=at)
+    if isinstance(value, timedelta) and abs(value) > LONGEST:
+        raise SnapshotError(f"it must be a duration of at most {LONGEST.days} days.", where=at)
+
+
+def require_sendable(response: Response, at: str) -> None:
+    """Require that a response can be sent: a status from 200 to 599, fields on one line. Raises SnapshotError."""
+    if response.status not in STATUSES:
+        raise SnapshotError(f"it must be a status code from 200 to 599, not {response.status}.", where=f"{at}/status")
+    for name, value in response.headers.pairs:
+        if not FIELD_NAME.fullmatch(name) or not value.isprintable() or not is_json_scalar(value):
+            raise SnapshotError(f"{short(f'{name}: {value}')} is no header field.", where=f"{at}/headers")
 
 
 def _duration_text(length: timedelta) -> str:

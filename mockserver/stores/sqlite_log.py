@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from contracts.errors import MisuseError
 from mockserver.stores.interface import NotStoredError
@@ -32,6 +32,8 @@ INSERT: Final = "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)"
 Statement: TypeAlias = tuple[str, tuple[object, ...]]  # and its parameters
 OPENED: Final[Statement] = ("INSERT OR REPLACE INTO meta VALUES ('opened', datetime('now'))", ())
 Kind: TypeAlias = Literal["create", "call", "control", "completion"]
+KINDS: Final = get_args(Kind)
+YEARS: Final = range(1970, 9001)  # of a clock
 
 
 class LoggedCall(NamedTuple):
@@ -108,7 +110,10 @@ class CallLog:
     @property
     def description(self) -> str:
         """Return what the log was written with, "" when nothing has been. Raises MisuseError: the file is damaged."""
-        return "".join(text for (text,) in self._rows("SELECT value FROM meta WHERE name = 'served'"))
+        found = [value for (value,) in self._rows("SELECT value FROM meta WHERE name = 'served'")]
+        if not all(isinstance(value, str) for value in found):
+            raise self.damaged("what its calls were served with cannot be read")
+        return "".join(found)
 
     @property
     def is_empty(self) -> bool:
@@ -120,16 +125,23 @@ class CallLog:
         for (name,) in list(self._rows("SELECT sandbox FROM checkpoints ORDER BY real")):
             for real, packed in self._rows("SELECT real, document FROM checkpoints WHERE sandbox = ?", name):
                 try:
-                    yield Checkpoint(name, datetime.fromisoformat(real), zlib.decompress(packed))
-                except zlib.error as error:
-                    raise _damaged(self.path, error) from None
+                    found = Checkpoint(_text(name), _instant(real), zlib.decompress(packed))
+                except (TypeError, ValueError, zlib.error) as error:
+                    raise self.damaged(error) from None
+                yield found
 
     def calls(self) -> Iterator[LoggedCall]:
         """Yield every row in order. Raises MisuseError: the file is damaged."""
-        for seq, sandbox, real, kind, head, body, digest in self._rows("SELECT * FROM calls ORDER BY seq"):
-            if digest != _digest(sandbox, head, body):
-                raise _damaged(self.path, f"call {seq} is not as it was written")
-            yield LoggedCall(seq, sandbox, datetime.fromisoformat(real), kind, head, body)
+        for row in self._rows("SELECT * FROM calls ORDER BY seq"):
+            try:
+                found = _call(row)
+            except (TypeError, ValueError):
+                raise self.damaged(f"call {row[0]} is not as it was written") from None
+            yield found
+
+    def damaged(self, what: object) -> MisuseError:
+        """Return the error that says what is wrong with the file."""
+        return _damaged(self.path, what)
 
     def _rows(self, query: str, *parameters: object) -> Iterator[Any]:
         try:
@@ -165,6 +177,28 @@ class CallLog:
                 if self.database.in_transaction:
                     self.database.execute("ROLLBACK")
             raise _not_stored(self.path, error) from None
+
+
+def _call(row: tuple[Any, ...]) -> LoggedCall:
+    """Return the call of a row. Raises TypeError or ValueError: it is not as it was written."""
+    seq, sandbox, real, kind, head, body, digest = row
+    if kind not in KINDS or digest != _digest(_text(sandbox), _text(head), body):
+        raise ValueError(kind)
+    return LoggedCall(seq, _text(sandbox), _instant(real), kind, _text(head), body)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.80} is no text")
+    return value
+
+
+def _instant(value: object) -> datetime:
+    """Return an instant that a clock may have. Raises TypeError or ValueError."""
+    at = datetime.fromisoformat(_text(value))
+    if at.tzinfo is None or at.year not in YEARS:
+        raise ValueError(f"{at} is no time of a call")
+    return at
 
 
 def _connect(path: Path, sync: Sync) -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+import zlib
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import cache
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from contracts.errors import BulkproofError
 from contracts.messages import Headers
 from mockserver.apis.sources import find_sources
 from mockserver.cli import main
@@ -209,3 +211,60 @@ def test_a_copy_is_a_store(tmp_path):
     service = opened(Path(shutil.copy(path, tmp_path / "copy.db")))
     assert len(service.sandboxes) == 1
     service.log.close()
+
+
+ODD = [None, "", "x", "{}", "[]", 5, -1, 1.5, b"", b"{}", b"\xff", "2026-03-01", "9999-12-31T23:59:59+00:00", "a/b"]
+COLUMNS = {
+    "meta": ["name", "value"],
+    "checkpoints": ["sandbox", "real", "document"],
+    "calls": ["seq", "sandbox", "real", "kind", "head", "body", "digest"],
+}
+CHANGE = "UPDATE {0} SET {1} = ? WHERE rowid = (SELECT max(rowid) FROM {0})"
+PLACES = [(table, column) for table, columns in COLUMNS.items() for column in columns]
+
+
+def with_its_digest(database, table):
+    """Give the calls the digests that they should have, as one would who forges them."""
+    if table == "calls":
+        for seq, sandbox, head, body in database.execute("SELECT seq, sandbox, head, body FROM calls").fetchall():
+            if isinstance(sandbox, str) and isinstance(head, str) and isinstance(body, bytes):
+                digest = zlib.crc32(body, zlib.crc32(f"{sandbox}\n{head}".encode()))
+                database.execute("UPDATE calls SET digest = ? WHERE seq = ?", (digest, seq))
+
+
+@pytest.mark.parametrize(("table", "column"), PLACES, ids=[".".join(place) for place in PLACES])
+def test_a_row_that_was_changed(table, column, tmp_path, caplog):
+    """The server is not started, and a sentence says why; or it is started and serves."""
+    whole, path = tmp_path / "whole.db", tmp_path / "sandbox.db"
+    written(whole, is_stopped=table == "checkpoints", calls=3)
+    for value in [*ODD, *(packed() if column == "document" else ())]:
+        shutil.copy(whole, path)
+        with closing(sqlite3.connect(path, isolation_level=None)) as database:
+            try:
+                database.execute(CHANGE.format(table, column), (value,))
+            except sqlite3.IntegrityError:
+                continue
+            if column != "digest":
+                with_its_digest(database, table)
+        service, refused_by = opened_or_not(path)
+        if service is None:
+            assert str(path) in refused_by, value
+            assert "\n" not in refused_by, value
+        else:
+            answer = service.handle("GET", "/things/boxes", TYPE, b"", NOW)
+            assert answer.status < 500, (value, answer.body)
+            service.log.close()
+    assert not [one for one in caplog.records if one.exc_info], caplog.text
+
+
+def opened_or_not(path):
+    """Return the server of a file, or None and why it is refused."""
+    try:
+        return opened(path), ""
+    except BulkproofError as error:
+        return None, str(error)
+
+
+def packed():
+    """Return documents that are no snapshots, compressed as checkpoints are."""
+    return [zlib.compress(one) for one in (b"", b"[]", b"{}", b"\xff", b'{"format": 9}', b"[" * 100_000)]

@@ -2,14 +2,14 @@
 
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from math import ceil
 from typing import Final, NamedTuple
 from urllib.parse import parse_qs
 
 from contracts.bulk.model import Quota
-from contracts.messages import Headers, Response
+from contracts.messages import Response
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.apis.genero.access import max_batch_items
+from mockserver.bulk.limits import retry_after
 from mockserver.domain.jobs import Job, is_final
 from mockserver.verdicts.conduct_law import ConductLaw, LawResult, count_text, duration_text, failed, not_run, passed
 from mockserver.verdicts.history import ClientHistory, ObservedExchange
@@ -84,8 +84,7 @@ def _check_poll(context: RequestContext, job: Job) -> Refusal | None:
 
 
 def _too_soon(detail: str, wait: timedelta) -> Refusal:
-    after = str(ceil(wait.total_seconds()))
-    return Refusal(status=429, kind="quota", detail=detail, headers=Headers((("Retry-After", after),)))
+    return Refusal(status=429, kind="quota", detail=detail, headers=retry_after(wait))
 
 
 def _polls(context: RequestContext) -> dict[str, LastPoll]:

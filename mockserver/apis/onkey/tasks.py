@@ -12,6 +12,7 @@ from mockserver.apis.onkey.lists import BAD_ID_TEXT
 from mockserver.apis.onkey.messages import Message, invalid, not_found
 from mockserver.apis.onkey.resource_types import key_of, stamp
 from mockserver.bulk.job_endpoints import find_job
+from mockserver.bulk.job_status import told_result
 from mockserver.domain.jobs import Job, is_final, job_state, processed_items, state_changes
 
 TASK: Final = "BackgroundTask"
@@ -65,8 +66,8 @@ def _asked_for(context: RequestContext) -> Job | Response:
 
 def _task(context: RequestContext, job: Job) -> Entity:
     """Return a task as an entity; its version rises by one with each change of its status."""
-    result = context.api_state.jobs.results.get(job.id)
-    moves = [(at, word) for at, word in state_changes(job) if at <= context.now]
+    result = told_result(context, job)
+    moves = [(at, word) for at, word in state_changes(job) if at <= context.now] or [(job.posted, "queued")]
     begun = [at for at, word in moves if word == "running"]
     ended = bool(moves) and moves[-1][1] == "done"
     properties = {
@@ -95,7 +96,7 @@ def _completed(job: Job, now: datetime) -> int:
 
 
 def _steps(context: RequestContext, job: Job) -> list[Entity]:
-    result = context.api_state.jobs.results.get(job.id)
+    result = told_result(context, job)
     by_step = cast("list[list[Message]]", result.entries) if result is not None else [[] for _ in range(job.items)]
     if job.unit != "item":
         by_step = [[message for messages in by_step for message in messages]]

@@ -334,6 +334,31 @@ def test_a_job_is_final_at_the_very_instant(things):
     assert things.send("GET", location).data["state"] == "FINE"
 
 
+@pytest.mark.parametrize("back", ["2025-12-31T00:00:00Z", "2026-01-01T00:00:01Z"])
+def test_a_job_whose_end_lies_ahead_again_tells_no_results(serving, back):
+    """A clock may be set back: a poll is answered as before the job ended, and as after it once it has."""
+    genero, onkey = serving("genero", mode="frozen"), serving("onkey", mode="frozen")
+    id_ = genero.call("POST", "/genero/api/v1/block/postJob", [{"blockId": "a"}]).data["correlationId"]
+    system = "/onkey/api/tenants/contoso/sandbox/modules/system"
+    trade = [{"entityType": "Trade", "action": "Insert", "userObjectId": "1", "properties": {}}]
+    media = {"Content-Type": "application/vnd.onkey.entityimportcollection+json"}
+    made = onkey.call("POST", f"{system}/imports?mode=PerRecord&async=true", trade, media)
+    task = f"{system}/backgroundtasks/{made.headers['onkey-request-id']}"
+    told = {}
+    for client, paths in ((genero, (f"/genero/api/v1/block/jobStatus/{id_}",)), (onkey, (task, f"{task}/steps"))):
+        before = [client.call("GET", path).data for path in paths]
+        client.control("POST", "clock/advance", {"by": "PT10M"})
+        told[client] = [client.call("GET", path).data for path in paths]
+        assert told[client] != before
+        client.control("PUT", "clock", {"now": back})
+        again = [client.call("GET", path) for path in paths]
+        assert {one.status for one in again} == {200}
+        assert again[-1].data == before[-1]
+        client.control("POST", "clock/advance", {"by": "P2D"})
+        after = [client.call("GET", path) for path in paths]
+        assert [one.data for one in after if one.status == 200] in ([], told[client])
+
+
 def test_passed_events_come_in_order(things):
     """Events of several jobs are told in the order in which they happened."""
     post_job(things, "a")
