@@ -50,6 +50,7 @@ class ApiState:
     """The mutable state of one API in one sandbox. `settings` are the sandbox's, shared by its APIs.
 
     `memory` belongs to the API's hooks (tokens, quotas). `populated` are the scopes that hold their initial records.
+    `on_job_end` is called with each job that ran, and the outcomes of its items.
     `undo` takes back what a request in progress changed beside the store.
     """
 
@@ -63,6 +64,7 @@ class ApiState:
     created: datetime
     expiring: list[tuple[datetime, int, str, Hashable]] = field(default_factory=list)
     remember_count: int = 0
+    on_job_end: Callable[[Job, Sequence[Outcome]], object] | None = None
     undo: list[Callable[[], object]] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -253,7 +255,8 @@ class RequestContext:
     """One request on its way through the pipeline, whose stages fill it in; `now` is the sandbox's time of its arrival.
 
     `variables` are the percent-decoded path parameters; `query` has the parsed query parameters by name, with defaults;
-    `data` is the parsed body. `client` identifies the client, `scope` the data set or tenant. `violations` are the
+    `data` is the parsed body. `client` identifies the client, `scope` the data set or tenant. `targets` are those of a
+    fan-out that was carried out, `outcomes` and `jobs` what came of its items. `violations` are the
     request's, and those of an own response that was not sent because it breaks the contract.
 
     A scenario sets `decision`, `item_effects` and `half_commit`; `arrived_at` is the arrival when that was before
@@ -277,6 +280,7 @@ class RequestContext:
     scope: str = ""
     outcomes: Sequence[Outcome] = ()
     jobs: Sequence[Job] = ()
+    targets: Mapping[str, FanOutTarget] = field(default_factory=dict)
     violations: Sequence[Violation] = ()
     decision: "Decision | None" = None
     item_effects: ItemEffects | None = None

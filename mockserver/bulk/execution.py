@@ -146,7 +146,8 @@ def _serve_fan_out(context: RequestContext, batch: Batch, declared: FanOut) -> R
     succeeded: dict[str, Any] = {}
     failed: dict[str, Any] = {}
     every: list[Outcome] = []
-    for name, target in targets(context, declared).items():
+    context.targets = targets(context, declared)
+    for name, target in context.targets.items():
         if target.problems:
             failed[name] = list(target.problems)
             continue
@@ -188,7 +189,8 @@ def accept_jobs(context: RequestContext, admission: Admission, declared: BulkJob
     succeeded: dict[str, Any] = {}
     failed: dict[str, Any] = {}
     jobs: list[Job] = []
-    for name, target in targets(context, fan_out).items():
+    context.targets = targets(context, fan_out)
+    for name, target in context.targets.items():
         if target.problems:
             failed[name] = list(target.problems)
             continue

@@ -106,8 +106,8 @@ def run_due_jobs(api: Api, api_state: ApiState, now: datetime) -> list[Job]:
             _run(api, api_state, job)
         except Exception:  # noqa: BLE001 - the last resort: a job ends in its failed state, and the fault is logged
             _log.exception("The job %s of %s %s met a fault of Bulkproof's own", job.id, api.name, job.operation)
-            api_state.jobs.results[job.id] = _failed_result(api, api_state, job)
-            api_state.jobs.end(job)
+            result, outcomes = _failed_result(api, api_state, job)
+            _end(api_state, job, result, outcomes)
         ran.append(job)
         breathe()
     return ran
@@ -129,9 +129,15 @@ def _run(maker: Api, api_state: ApiState, job: Job) -> None:
         if declared is None
         else reported_outcomes(declared, outcomes, whole_failed=whole_failed, rolled_back=rolled_back)
     )
-    api_state.jobs.results[job.id] = _result(context, batch, job, outcomes, reported)
     extra = {**job.extra, BUGS_OBSERVED: tuple(context.bugs)} if context.bugs else job.extra
-    api_state.jobs.end(replace(job, extra=extra))
+    _end(api_state, replace(job, extra=extra), _result(context, batch, job, outcomes, reported), outcomes)
+
+
+def _end(api_state: ApiState, job: Job, result: JobResult, outcomes: Sequence[Outcome]) -> None:
+    api_state.jobs.results[job.id] = result
+    api_state.jobs.end(job)
+    if api_state.on_job_end is not None:
+        api_state.on_job_end(job, outcomes)
 
 
 def _result(
@@ -176,14 +182,14 @@ def job_results_apart(bulk: Bulk, result: str = "failed") -> bool:
     return bulk.job is not None and result in bulk.job.results_of.values()
 
 
-def _failed_result(api: Api, api_state: ApiState, job: Job) -> JobResult:
+def _failed_result(api: Api, api_state: ApiState, job: Job) -> tuple[JobResult, Sequence[Outcome]]:
     """Return the result of a job that could not be carried out, with its items named as far as they can be read."""
     if job.operation not in prepared(api).plans:
-        return JobResult(done=0, failed=job.items, not_run=0, status=500, entries=None, is_internal_fault=True)
+        return JobResult(done=0, failed=job.items, not_run=0, status=500, entries=None, is_internal_fault=True), ()
     context = _context(api, api_state, job)
     with suppress(Exception):  # it has been logged, and is why the job failed
         context.data = _data(context, job)
-    return broken_result(context, job)
+    return broken_result(context, job), context.outcomes
 
 
 def restore_request(api: Api, api_state: ApiState, job: Job) -> tuple[RequestContext, Batch]:

@@ -1,5 +1,6 @@
 """Control requests about the journal: the list of exchanges, and one exchange in full."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from contracts.syntax.json_text import MAX_BODY_DEPTH, is_deeper
 from contracts.syntax.text import format_duration
 from mockserver.api.model import RequestContext
 from mockserver.control.routes import ControlContext, RefusedError, instant
+from mockserver.journal.item_results import PartResult, results_by_item
 from mockserver.journal.journal import JournalEntry
 from mockserver.journal.stored_messages import StoredMessage
 
@@ -84,18 +86,30 @@ def _delivery(entry: JournalEntry) -> dict[str, Any]:
 
 def summary(control: ControlContext, entry: JournalEntry) -> dict[str, Any]:
     """Return an exchange as the list shows it: its line, the number of items by outcome, and of violations."""
-    tally = entry.tally
+    tally = entry.whole_tally
     return _line(control, entry) | {
-        "outcomes": {"done": tally.done, "failed": tally.failed, "notRun": tally.not_run},
+        "outcomes": {
+            "done": tally.done,
+            "failed": tally.failed,
+            "notRun": tally.not_run,
+            "waiting": tally.waiting,
+        },
         "violations": sum(one.items for one in entry.violations),
+        **_due(entry),
     }
+
+
+def _due(entry: JournalEntry) -> dict[str, str]:
+    """Return when the next of the jobs ends that a request waits for, {} when none will."""
+    dues = [part.due for part in entry.parts if part.is_waiting and part.due is not None]
+    return {"due": instant(min(dues))} if dues else {}
 
 
 def _full_exchange(control: ControlContext, entry: JournalEntry) -> dict[str, Any]:
     return (
         _line(control, entry)
         | {
-            "outcomes": [result._asdict() for result in entry.results],
+            "outcomes": [_outcome(one) for one in results_by_item(entry.results, entry.parts, _item_keys(entry))],
             "violations": [_violation(one) for one in entry.violations],
             "nearMisses": []
             if entry.scenario_trace is None
@@ -107,6 +121,17 @@ def _full_exchange(control: ControlContext, entry: JournalEntry) -> dict[str, An
         }
         | _wire(entry)
     )
+
+
+def _outcome(one: PartResult) -> dict[str, object]:
+    told: dict[str, object] = {"key": one.key, "result": one.result, "error": one.error}
+    return told | {name: value for name, value in (("target", one.target), ("job", one.job)) if value}
+
+
+def _item_keys(entry: JournalEntry) -> Sequence[object]:
+    """Return the keys of the items of a bulk request that were not run, none where not every item has one."""
+    items = entry.summary.items if entry.parts and entry.summary is not None else None
+    return () if items is None or not items.keys else tuple(orjson.loads(items.keys))
 
 
 def _near_miss(miss: "NearMiss") -> dict[str, Any]:

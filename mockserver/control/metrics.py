@@ -40,7 +40,7 @@ class Metrics:
         """Count an exchange and its items."""
         self.requests[entry.api, entry.operation or "", entry.status] += 1
         if entry.results:
-            for outcome, number in zip(("done", "failed", "not-run"), entry.tally, strict=True):
+            for outcome, number in zip(("done", "failed", "not-run"), entry.tally[:3], strict=True):
                 self.items[entry.api, outcome] += number
 
     def observe(self, api: str, seconds: float) -> None:

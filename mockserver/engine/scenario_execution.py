@@ -216,6 +216,7 @@ def copied_state(api_state: ApiState) -> ApiState:
         memory=deepcopy(api_state.memory),
         expiring=list(api_state.expiring),
         populated=set(api_state.populated),
+        on_job_end=None,
     )
 
 

@@ -4,7 +4,7 @@ What is kept of each message is in `mockserver.journal.stored_messages`.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from contracts.messages import ABSENT, Response
 from contracts.openapi.validation import Violation
 from mockserver.api.model import RequestContext
-from mockserver.bulk.outcome_rendering import message_of
-from mockserver.domain.columns import outcome_keys, result_words
-from mockserver.domain.values import Outcome
 from mockserver.journal.delivery import Delivery, planned_delivery
 from mockserver.journal.exchange_summary import DeferredSummary, ExchangeSummary, summarise
+from mockserver.journal.item_results import ItemCounts, ItemResults, Part, parts_of, results_of, tally_of
 from mockserver.journal.stored_messages import (
     MAX_WHOLE_BODY_BYTES,
     StoredMessage,
@@ -34,60 +32,6 @@ if TYPE_CHECKING:
     from mockserver.scenarios.player import Decision, NearMiss
 
 
-class ItemCounts(NamedTuple):
-    """The number of items that were done, failed, and were not run."""
-
-    done: int = 0
-    failed: int = 0
-    not_run: int = 0
-
-
-class ItemResult(NamedTuple):
-    """The result of one item: `done`, `failed` or `not-run`, with its error text."""
-
-    key: object
-    result: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class ItemResults:
-    """The results of a request's items, in their order. `undone` are those that are not `done`, by index."""
-
-    keys: tuple[object, ...]
-    undone: Mapping[int, ItemResult]
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def __iter__(self) -> Iterator[ItemResult]:
-        undone = self.undone
-        return (undone[n] if n in undone else ItemResult(key, "done", "") for n, key in enumerate(self.keys))
-
-    @property
-    def tally(self) -> ItemCounts:
-        """Return the number of items by result."""
-        failed = sum(1 for one in self.undone.values() if one.result == "failed")
-        return ItemCounts(len(self.keys) - len(self.undone), failed, len(self.undone) - failed)
-
-
-NO_RESULTS: Final = ItemResults((), {})
-
-
-def results_of(outcomes: Sequence[Outcome]) -> ItemResults:
-    """Return the results of items."""
-    if not outcomes:
-        return NO_RESULTS
-    keys = outcome_keys(outcomes)
-    if None in keys:
-        keys = [outcome.item.index if key is None else key for outcome, key in zip(outcomes, keys, strict=True)]
-    words = result_words(outcomes)
-    if words.count("done") == len(words):
-        return ItemResults(tuple(keys), {})
-    bad = [n for n, word in enumerate(words) if word != "done"]
-    return ItemResults(tuple(keys), {n: ItemResult(keys[n], words[n], message_of(outcomes[n])) for n in bad})
-
-
 DEFAULT_MAX_EXCHANGES: Final = 10_000
 DEFAULT_MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_CHANGED: Final = 1000  # numbers of changed exchanges that are kept for who reads the journal live
@@ -96,6 +40,7 @@ SCENARIO_TRACE_BYTES: Final = 400  # what a scenario did
 RESULT_BYTES: Final = 72  # what an item's key takes, measured the same way
 VIOLATION_BYTES: Final = 680  # what a violation takes with its texts, measured the same way
 UNDONE_BYTES: Final = 240  # what is said of an item that was not done
+PART_BYTES: Final = 240  # what is said of a part of a request, such as a job
 
 
 class ScenarioTrace(NamedTuple):
@@ -125,6 +70,9 @@ class JournalEntry:
     `path` is relative to the API's mount. `violations` are the request's, and those of a response that was not sent.
     `recorded_facts` is the summary that the laws of client conduct need, or what it is computed from. `told_delivery`
     is what became of the response, None when all of it was sent. `writes` is what was written to the store.
+
+    `results` are those of items that were run at once, `tally` counts them. `parts` are there for a bulk request whose
+    items went elsewhere: to jobs, to several targets, or nowhere, as it was refused.
     """
 
     n: int
@@ -146,11 +94,17 @@ class JournalEntry:
     recorded_facts: ExchangeSummary | DeferredSummary | None = None
     told_delivery: Delivery | None = None
     writes: StoredWrites | None = None
+    parts: tuple[Part, ...] = ()
 
     @property
     def delivery(self) -> Delivery:
         """Return what became of the response."""
         return self.told_delivery or Delivery("sent", self.response.size)
+
+    @property
+    def whole_tally(self) -> ItemCounts:
+        """Return the number of items by outcome, those of jobs and targets too."""
+        return tally_of(self.tally, self.parts) if self.parts else self.tally
 
     @property
     def summary(self) -> ExchangeSummary | None:
@@ -172,8 +126,13 @@ class JournalEntry:
         texts += sum(len(name) + len(value) for name, value in self.query) if self.query else 0
         staged = 0 if self.scenario_trace is None else SCENARIO_TRACE_BYTES
         facts = 0 if self.recorded_facts is None else self.recorded_facts.size
-        results = RESULT_BYTES * len(self.results) + UNDONE_BYTES * len(self.results.undone)
+        results = _size_of(self.results)
+        results += sum(PART_BYTES + (0 if one.results is None else _size_of(one.results)) for one in self.parts)
         return ENTRY_BYTES + texts + results + VIOLATION_BYTES * len(self.violations) + staged + facts
+
+
+def _size_of(results: ItemResults) -> int:
+    return RESULT_BYTES * len(results) + UNDONE_BYTES * len(results.undone)
 
 
 def _ignore(entry: JournalEntry) -> None:
@@ -191,7 +150,7 @@ class Journal:
 
     `tell` is called with each new entry, each of `listeners` without argument, `on_bytes` with the size of what was
     recorded. What is long is stored in `spool`. `changed` has the numbers of the last entries that were changed after
-    they had been recorded, of `changes` in all.
+    they had been recorded, of `changes` in all; `clears` counts how often it was emptied.
     """
 
     __slots__ = (
@@ -200,9 +159,11 @@ class Journal:
         "_on_bytes",
         "_spool",
         "_tell",
+        "_waiting",
         "bytes",
         "changed",
         "changes",
+        "clears",
         "last",
         "max_bytes",
         "max_exchanges",
@@ -224,7 +185,8 @@ class Journal:
         self.max_exchanges, self.max_bytes = exchanges, max_bytes
         self.bytes = 0
         self.last = 0
-        self.changes = 0
+        self.changes = self.clears = 0
+        self._waiting: dict[tuple[str, str], int] = {}  # exchanges by API and id of a job that they made, unfinished
         self.changed: deque[int] = deque(maxlen=MAX_CHANGED)
 
     def __len__(self) -> int:
@@ -241,6 +203,10 @@ class Journal:
             self.shed(self.max_bytes)
         if self._on_bytes is not None:
             self._on_bytes(size)
+        self._await_jobs(entry)
+        for job in context.jobs:
+            if job.cancelled is not None:
+                self.end_job(entry.api, job.id, error="The job was cancelled.")
         self._tell(entry)
         if self._listeners:
             notify_all(self._listeners)
@@ -250,10 +216,31 @@ class Journal:
         entry = self.get(n)
         if entry is None or entry.told_delivery == delivery:
             return
-        self._entries[n - self._entries[0].n] = replace(entry, told_delivery=delivery)
-        self.changed.append(n)
+        self._change(replace(entry, told_delivery=delivery))
+
+    def end_job(self, api: str, job: str, results: ItemResults | None = None, *, error: str = "") -> None:
+        """Say what became of the items of a job: their results, or why none was run."""
+        entry = self.get(self._waiting.pop((api, job), 0))
+        if entry is None:
+            return
+        parts = tuple([one._replace(results=results, error=error) if one.job == job else one for one in entry.parts])
+        changed = replace(entry, parts=parts)
+        grown = changed.size - entry.size
+        self.bytes += grown
+        self._change(changed)
+        if self._on_bytes is not None:
+            self._on_bytes(grown)
+
+    def _change(self, entry: JournalEntry) -> None:
+        self._entries[entry.n - self._entries[0].n] = entry
+        self.changed.append(entry.n)
         self.changes += 1
         notify_all(self._listeners)
+
+    def _await_jobs(self, entry: JournalEntry) -> None:
+        for part in entry.parts:
+            if part.is_waiting:
+                self._waiting[entry.api, part.job] = entry.n
 
     def set_limits(self, *, exchanges: int, max_bytes: int) -> None:
         """Set the limits, and drop the oldest exchanges beyond them."""
@@ -264,6 +251,8 @@ class Journal:
         """Take these exchanges in the place of all others; the next number is the one after `last`."""
         self._entries, self.last = deque(entries), last
         self.bytes = sum(entry.size for entry in self._entries)
+        for entry in self._entries:
+            self._await_jobs(entry)
         self.shed(self.max_bytes)
         if self._on_bytes is not None:
             self._on_bytes(self.bytes)
@@ -271,7 +260,10 @@ class Journal:
     def clear(self) -> None:
         """Drop every exchange; numbering continues."""
         self._entries.clear()
+        self._waiting.clear()
         self.bytes = 0
+        self.clears += 1
+        notify_all(self._listeners)
 
     def get(self, n: int) -> JournalEntry | None:
         """Return the exchange of that number, None when it never existed or was dropped."""
@@ -288,7 +280,10 @@ class Journal:
         """Drop the oldest exchanges beyond `max_bytes` and the limit of their number; return the bytes dropped."""
         entries, before = self._entries, self.bytes
         while entries and (self.bytes > max_bytes or len(entries) > self.max_exchanges):
-            self.bytes -= entries.popleft().size
+            dropped = entries.popleft()
+            self.bytes -= dropped.size
+            for part in dropped.parts:
+                self._waiting.pop((dropped.api, part.job), None)
         return before - self.bytes
 
 
@@ -338,6 +333,7 @@ def _entry(n: int, context: RequestContext, response: Response, spool: Spool) ->
         recorded_facts=summarise(context, response, delivered=staged is None or staged.is_delivered, whole=again),
         told_delivery=None if staged is None else _planned(context.decision, response),
         writes=stored_writes(context.writes, context.api_state.store, spool) if context.writes else None,
+        parts=parts_of(context, response, results),
     )
 
 

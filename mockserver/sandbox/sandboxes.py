@@ -5,9 +5,10 @@ Settings are changed by JSON Merge Patch (RFC 7396).
 
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from contracts.syntax.json_text import MAX_BODY_DEPTH
@@ -15,6 +16,9 @@ from contracts.syntax.text import merge_patch
 from mockserver.api.model import Api, ApiState
 from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import ClockMode, IdSource, VirtualClock
+from mockserver.domain.jobs import Job
+from mockserver.domain.values import Outcome
+from mockserver.journal.item_results import results_of
 from mockserver.journal.journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_EXCHANGES, Journal, JournalEntry, notify_all
 from mockserver.scenarios.loading import Catalogue
 from mockserver.stores.interface import SandboxLog
@@ -260,8 +264,17 @@ class Sandbox:
                 spool=self.template.spool,
                 created=now,
             )
-            self.api_states[api.name] = found
+            self.adopt({**self.api_states, api.name: found})
         return found
+
+    def adopt(self, api_states: dict[str, ApiState]) -> None:
+        """Take these as the states of the APIs, and note in the journal what their jobs do."""
+        self.api_states = api_states
+        for name, api_state in api_states.items():
+            api_state.on_job_end = partial(self._note_job, name)
+
+    def _note_job(self, api: str, job: Job, outcomes: Sequence[Outcome]) -> None:
+        self.journal.end_job(api, job.id, results_of(outcomes))
 
     def drop_expired(self, now: datetime) -> None:
         """Drop what has expired by `now` from every API: ended jobs, tokens, keys."""

@@ -159,7 +159,7 @@ def restore(
         entries = restored_entries(given["journal"], sandbox.template, settings, is_own=is_own)
     sandbox.reset(real, seed=given["seed"])
     sandbox.clock = clock
-    sandbox.api_states = states
+    sandbox.adopt(states)
     if sandbox.is_playing or any(given["scenarios"].values()):
         _play_on(sandbox, scenarios, given["scenarios"])
     sandbox.apply_settings(settings)

@@ -66,17 +66,17 @@ const STATUS_KINDS = { 1: "idle", 2: "good", 3: "idle", 4: "warn", 5: "bad" };
 export const StatusBadge = ({ status }) => html`
   <span class=${`status ${STATUS_KINDS[Math.floor(status / 100)] ?? "plain"}`}>${status}</span>`;
 
-const RESULTS = { passed: "good", failed: "bad", done: "good", "not-run": "idle" };
+const RESULTS = { passed: "good", failed: "bad", done: "good", "not-run": "idle", waiting: "plain" };
 
 /** A result as a badge: `passed`, `done`, `failed`, `not-run`. */
 export const ResultBadge = ({ result }) => html`
   <${Badge} kind=${RESULTS[result] ?? "plain"}>${result === "not-run" ? "not run" : result}<//>`;
 
 /** The outcomes of items as a bar with its numbers; nothing where there are no items. */
-export function OutcomeBar({ done = 0, failed = 0, notRun = 0 }) {
-  const all = done + failed + notRun;
+export function OutcomeBar({ done = 0, failed = 0, notRun = 0, waiting = 0 }) {
+  const all = done + failed + notRun + waiting;
   if (!all) return null;
-  const parts = [["done", done, "done"], ["failed", failed, "failed"], ["not-run", notRun, "not run"]]
+  const parts = [["done", done, "done"], ["failed", failed, "failed"], ["not-run", notRun, "not run"], ["waiting", waiting, "waiting for their job"]]
     .filter(([, count]) => count);
   return html`
     <span class="outcomes" title=${parts.map(([, count, word]) => `${count} ${word}`).join(", ")}>

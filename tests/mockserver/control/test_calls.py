@@ -393,7 +393,7 @@ def test_the_journal_tells_what_happened(things):
     listed = things.control("GET", "exchanges").data
     first, second = listed["exchanges"]
     assert (first["n"], first["operation"], first["path"], first["status"]) == (1, "createBoxes", "/things/boxes", 200)
-    assert first["outcomes"] == {"done": 1, "failed": 1, "notRun": 0}
+    assert first["outcomes"] == {"done": 1, "failed": 1, "notRun": 0, "waiting": 0}
     assert (second["violations"], second["status"], listed["next"]) == (1, 400, 2)
     whole = things.control("GET", "exchanges/1").data
     assert [(one["key"], one["result"]) for one in whole["outcomes"]] == [("a", "done"), ("a", "failed")]

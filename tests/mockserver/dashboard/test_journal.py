@@ -54,6 +54,24 @@ def test_exchanges_are_shown_as_they_happen(server, journal):
     assert journal.locator(".bar i.done, .bar i.failed").count() == 2
 
 
+def test_items_of_a_job_are_shown_as_soon_as_it_ran(server, journal):
+    """The row of a fan-out has its bar at once, and outcomes when the job has run; the exchange has them by item."""
+    blocks = [{"blockId": "a", "name": "One"}, {"blockId": "b"}]
+    fan_out = {"generoTenantIds": ["publicapitest", "nobody"], "data": blocks}
+    server.call("POST", "/genero/api/v1/block/multitenant/postJob", fan_out)
+    journal.get_by_role("link", name="postMultiTenantJob").click()
+    items = journal.get_by_role("region", name="Items")
+    items.get_by_text("waiting for their job, due").wait_for()
+    server.control("PUT", "clock", {"mode": "scaled", "factor": 3600})
+    items.locator(".numbers .failed").wait_for()
+    told = [" ".join(one.split()) for one in items.locator("tbody tr").all_inner_texts()]
+    assert told[0].startswith("0 publicapitest a done")
+    assert told[1].startswith("1 publicapitest b failed name is required")
+    assert told[3].startswith("1 nobody b not run Unable to find tenant")
+    journal.get_by_role("link", name="Journal").last.click()
+    assert "1 done 1 failed 2 not run" in rows(journal)[0]
+
+
 def test_what_the_client_got_is_told(server, journal):
     """A reset is no 200, nor is an answer that waits, which is told once it has come."""
     lose(server)

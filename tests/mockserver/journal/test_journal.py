@@ -114,7 +114,7 @@ def test_outcomes_are_told_per_item():
     journal = Journal()
     journal.record(context(outcomes=outcomes), OK)
     entry = journal.get(1)
-    assert entry.tally == (1, 1, 1)
+    assert entry.tally == (1, 1, 1, 0)
     assert [tuple(one) for one in entry.results] == [
         ("a", "done", ""),
         ("b", "failed", "name is required"),

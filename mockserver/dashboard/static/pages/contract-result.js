@@ -56,6 +56,9 @@ export function useSender(sandbox, api, operation) {
       const headers = made && Object.entries(made.headers).map(([name, value]) => `${name}: ${value}`).join("\n");
       const result = made ? await sent({ ...made, headers }, made) : {};
       const [ended] = (await jobsOf(sandbox, job.id)).filter((one) => one.id === job.id);
+      const { n } = state.result;
+      const whole = n && await get(ofSandbox(sandbox, "exchanges", n)).catch(() => null);
+      if (whole) setState((before) => ({ ...before, result: { ...before.result, outcomes: whole.outcomes } }));
       setFollow({ isRunning: false, error: null, result: { ...result, job: ended ?? job } });
     } catch (error) {
       setFollow({ isRunning: false, error, result: null });
@@ -112,7 +115,7 @@ function pollOf(api, operation, draft, job) {
 export function Result({ sandbox, sender, onAnother }) {
   const { result, error, follow } = sender;
   const section = useRef(null);
-  useEffect(() => section.current?.scrollIntoView({ block: "start" }), [result]);
+  useEffect(() => section.current?.scrollIntoView({ block: "start" }), [result?.n]);
   if (error) return html`<${ErrorMessage} error=${error} />`;
   if (!result) return null;
   return html`
@@ -156,10 +159,11 @@ function Answer({ sandbox, result, title, job }) {
 
 function tallyOf(outcomes) {
   const count = (word) => outcomes.filter((one) => one.result === word).length;
-  return { done: count("done"), failed: count("failed"), notRun: outcomes.length - count("done") - count("failed") };
+  return { done: count("done"), failed: count("failed"), notRun: count("not-run"), waiting: count("waiting") };
 }
 
-const inWords = ({ done, failed, notRun }) => {
+const inWords = ({ done, failed, notRun, waiting = 0 }) => {
+  if (waiting) return `${counted(waiting, "item")} waiting for the job`;
   if (!(done + failed + notRun)) return "";
   return [`${done} done`, failed && `${failed} failed`, notRun && `${notRun} not run`].filter(Boolean).join(", ");
 };

@@ -13,10 +13,10 @@ import { Writes } from "./exchange-writes.js";
 const MANY = 20; // items that are listed before more are asked for, of many those alone that were not done
 const FORMS = [["curl", "curl"], ["pytest", "pytest"], ["http", "HTTP"], ["har", "HAR"]];
 
-/** Exchange `n`; `update` is what the list has of it, which changes when its answer was sent. */
+/** Exchange `n`; `update` is what the list has of it, which changes when its answer was sent, or its job ran. */
 export default function Exchange({ sandbox, n, last, update }) {
   const path = ofSandbox(sandbox, "exchanges", n);
-  const { data, error, reload } = useLoaded((signal) => get(path, { signal }), [path, update?.delivery.fate]);
+  const { data, error, reload } = useLoaded((signal) => get(path, { signal }), [path, update?.delivery.fate, update?.outcomes.waiting]);
   useEffect(() => {
     document.getElementById("exchange-title")?.focus();
   }, [n, !data]);
@@ -30,7 +30,7 @@ export default function Exchange({ sandbox, n, last, update }) {
       <//>
       <p class="exchange-line">${data.method} ${addressOf(data)}</p>
       <${Facts} one=${data} />
-      <${Items} results=${data.outcomes} />
+      <${Items} sandbox=${sandbox} results=${data.outcomes} due=${update?.due} />
       <${NearMisses} misses=${data.nearMisses} />
       <${Violations} violations=${data.violations} />
       <div class="exchange-sides">
@@ -113,33 +113,48 @@ function Body({ message, label }) {
   return html`<${Code} value=${message.body} label=${label} />`;
 }
 
-function Items({ results }) {
-  const [onlyBad, setOnlyBad] = useState(results.length > MANY && results.some((one) => one.result !== "done"));
+function Items({ sandbox, results, due }) {
+  const [onlyBad, setOnlyBad] = useState(results.length > MANY && results.some(isBad));
   const [most, setMost] = useState(MANY);
   if (!results.length) return null;
-  const indexed = results.map((one, index) => ({ ...one, index }));
-  const bad = indexed.filter((one) => one.result !== "done");
+  const indexed = numbered(results);
+  const bad = indexed.filter(isBad);
   const shown = onlyBad ? bad : indexed;
   const count = (word) => results.filter((one) => one.result === word).length;
   return html`
     <section aria-label="Items">
       <div class="section-head">
         <h2>Items</h2>
-        <${OutcomeBar} done=${count("done")} failed=${count("failed")} notRun=${count("not-run")} />
+        <${OutcomeBar} done=${count("done")} failed=${count("failed")} notRun=${count("not-run")} waiting=${count("waiting")} />
+        ${count("waiting") > 0 && html`<span class="muted">${due ? `waiting for their job, due ${dateOf(due)} ${timeOf(due)}` : "waiting for their job"}</span>`}
         ${bad.length > 0 && bad.length < results.length && html`
           <button type="button" aria-pressed=${String(onlyBad)} onClick=${() => setOnlyBad(!onlyBad)}>Only those not done</button>`}
       </div>
-      <${Table} caption="Items" rows=${shown.slice(0, most)} rowKey=${(one) => one.index} columns=${ITEM_COLUMNS} />
+      <${Table} caption="Items" rows=${shown.slice(0, most)} rowKey=${(one) => one.place} columns=${columnsOf(sandbox, results)} />
       ${shown.length > most && html`
         <p><button type="button" onClick=${() => setMost(10 * most)}>Show more of ${counted(shown.length, "item")}</button></p>`}
     </section>`;
 }
 
-const ITEM_COLUMNS = [
+/** Items with their index in the request; those of each target begin anew. */
+function numbered(results) {
+  let index = 0;
+  return results.map((one, place) => {
+    index = place && one.target !== results[place - 1].target ? 0 : index;
+    return { ...one, place, index: index++ };
+  });
+}
+
+const isBad = ({ result }) => result === "failed" || result === "not-run";
+
+/** The columns of items; those for target and job only where there are any. */
+const columnsOf = (sandbox, results) => [
   { title: "Index", align: "end", render: (one) => html`<span class="data">${one.index}</span>` },
+  ...(results.some((one) => one.target) ? [{ title: "Target", render: (one) => html`<span class="data">${one.target}</span>` }] : []),
   { title: "Key", render: (one) => html`<span class="data">${String(one.key)}</span>` },
   { title: "Outcome", render: (one) => html`<${ResultBadge} result=${one.result} />` },
   { title: "Error", wide: true, render: (one) => one.error },
+  ...(results.some((one) => one.job) ? [{ title: "Job", render: (one) => one.job && html`<a class="data" href=${hrefOf(sandbox, "jobs", one.job)} title=${one.job}>${one.job.slice(0, 8)}</a>` }] : []),
 ];
 
 function NearMisses({ misses }) {

@@ -5,7 +5,7 @@ export const FILTERS = [
   { name: "status", label: "Status", choices: [
     ["", "Any status"], ["2", "2xx"], ["3", "3xx"], ["4", "4xx"], ["5", "5xx"]] },
   { name: "outcome", label: "Outcome", choices: [
-    ["", "Any outcome"], ["failed", "With failed items"], ["not-run", "With items not run"], ["done", "All items done"],
+    ["", "Any outcome"], ["failed", "With failed items"], ["not-run", "With items not run"], ["waiting", "With items waiting"], ["done", "All items done"],
     ["none", "Without items"]] },
   { name: "fault", label: "Fault", choices: [
     ["", "Whole or not"], ["wire", "Not received whole"], ["scenario", "By a scenario"], ["violations", "With violations"]] },
@@ -19,8 +19,9 @@ export const isFiltered = (filter) => Object.keys(NO_FILTER).some((name) => filt
 const OUTCOMES = {
   failed: ({ failed }) => failed > 0,
   "not-run": ({ notRun }) => notRun > 0,
-  done: ({ done, failed, notRun }) => done > 0 && !failed && !notRun,
-  none: ({ done, failed, notRun }) => !done && !failed && !notRun,
+  waiting: ({ waiting }) => waiting > 0,
+  done: ({ done, failed, notRun, waiting }) => done > 0 && !failed && !notRun && !waiting,
+  none: ({ done, failed, notRun, waiting }) => !done && !failed && !notRun && !waiting,
 };
 const FAULTS = {
   wire: (one) => one.delivery.fate !== "sent",

@@ -1,7 +1,7 @@
 /** The journal: every exchange of the sandbox as it happens, the newest first, and one of them in full. */
 
 import { baseOf, del, get, ofSandbox } from "../api.js";
-import { hrefOf } from "../shell.js";
+import { hrefOf, useClock } from "../shell.js";
 import { counted, number } from "../format.js";
 import {
   CopyButton, Dialog, Empty, ErrorMessage, Instant, Loading, OutcomeBar, PageHead, Told, html, useLoaded,
@@ -13,6 +13,7 @@ import { FILTERS, NO_FILTER, fits, isFiltered, operationsOf } from "./journal-fi
 import { useExchanges } from "./journal-data.js";
 
 const ROW = 29; // pixels, as in journal.css
+const LOOK_MS = 500; // how often a running clock is compared with the jobs that are due
 const TELL_MS = 3000; // between two words about new exchanges
 const BEYOND = 15; // rows that are drawn above and below what is seen
 
@@ -30,6 +31,7 @@ const COLUMNS = [
 export default function Journal({ sandbox, rest: [chosen], query, go }) {
   const journal = useExchanges(sandbox);
   const [filter, setFilter] = useState({ ...NO_FILTER, ...Object.fromEntries(query) });
+  useDueJobs(sandbox, journal);
   const left = useRef(0);
   const shown = useMemo(
     () => (isFiltered(filter) ? (journal.entries ?? []).filter((one) => fits(one, filter)) : journal.entries),
@@ -61,6 +63,17 @@ export default function Journal({ sandbox, rest: [chosen], query, go }) {
         ? html`<${Empty} title="No exchange fits."><button type="button" onClick=${() => choose(NO_FILTER)}>Show all<//><//>`
         : html`<${Nothing} sandbox=${sandbox} />`)}
     </div>`;
+}
+
+/** Have the jobs run that are due on a running clock: nothing else would, and their rows wait for them. */
+function useDueJobs(sandbox, { entries, version }) {
+  const clock = useClock();
+  const next = useMemo(() => Math.min(...(entries ?? []).filter((one) => one.due).map((one) => Date.parse(one.due))), [entries, version]);
+  useEffect(() => {
+    if (!clock || clock.mode === "frozen" || !Number.isFinite(next)) return undefined;
+    const timer = setInterval(() => { if (clock.at() >= next) get(ofSandbox(sandbox, "entities")).catch(() => {}); }, LOOK_MS);
+    return () => clearInterval(timer);
+  }, [sandbox, clock, next]);
 }
 
 /** What an empty journal says: where requests are to be sent. */
