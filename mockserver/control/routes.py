@@ -68,8 +68,14 @@ class ControlContext:
     impediments: Mapping[str, str] = field(default_factory=dict)
 
     def sandbox(self, context: RequestContext) -> Sandbox:
-        """Return the sandbox that the path names, created when missing. Raises RefusedError."""
-        return find_sandbox(self.sandboxes, context.variables["sandbox"], context.now)
+        """Return the sandbox that the path names. Raises RefusedError.
+
+        One that is missing is created, unless it is only looked at: then it is as a fresh one would be.
+        """
+        name = context.variables["sandbox"]
+        if context.request.method in READING and self.sandboxes.get(name) is None and is_name(name):
+            return Sandbox(name, self.sandboxes.template, context.now)
+        return find_sandbox(self.sandboxes, name, context.now)
 
     def api(self, context: RequestContext) -> Api:
         """Return the API that the path names. Raises RefusedError."""
@@ -118,6 +124,7 @@ def clock_of(sandbox: Sandbox, real: datetime) -> dict[str, object]:
     }
 
 
+READING: Final = frozenset(("GET", "HEAD"))  # methods that create no sandbox
 CONTROL_NAME: Final = "_sandbox"
 DOCUMENT: Final = Path(__file__).parent / "openapi.yaml"
 CAPITAL: Final = re.compile("[A-Z]")
@@ -204,7 +211,7 @@ def handler_of(home: str, operation_id: str) -> Handler:
 def _behave(home: str, operation_id: str, control: ControlContext, context: RequestContext) -> Response:
     log = control.sandboxes.log
     try:
-        if log is not None and _is_logged(operation_id, context):
+        if log is not None and _is_logged(operation_id, control, context):
             log.control(context.variables["sandbox"], context.request, context.now)
         return handler_of(home, operation_id)(control, context)
     except NotStoredError as error:
@@ -225,12 +232,9 @@ def _located(response: Response, places: Mapping[str, Place]) -> Response:
     return Response.of(response.status, {**body, "errors": errors}, media_type=PROBLEM_MEDIA_TYPE)
 
 
-def _is_logged(operation_id: str, context: RequestContext) -> bool:
+def _is_logged(operation_id: str, control: ControlContext, context: RequestContext) -> bool:
     """Tell whether a request changes a sandbox in a way that calls of its APIs would not; one that drops it is told."""
-    changes = context.request.method not in {"GET", "HEAD"} or operation_id in SETTLING_READS
-    return (
-        changes
-        and "sandbox" in context.variables
-        and is_name(context.variables["sandbox"])
-        and operation_id != "dropSandbox"
-    )
+    name = context.variables.get("sandbox", "")
+    if context.request.method in READING:
+        return operation_id in SETTLING_READS and control.sandboxes.get(name) is not None
+    return is_name(name) and operation_id != "dropSandbox"

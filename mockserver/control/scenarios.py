@@ -12,6 +12,7 @@ from contracts.syntax.documents import UnreadableError, place_in
 from contracts.syntax.text import escape, names_hint
 from mockserver.api.model import RequestContext
 from mockserver.control.routes import ControlContext, Place, RefusedError
+from mockserver.journal.journal import notify_all
 from mockserver.sandbox.sandboxes import Sandbox
 from mockserver.scenarios.loading import load, load_text, schema, ways_to_select
 from mockserver.scenarios.model import Scenario
@@ -96,6 +97,7 @@ def order_scenarios(control: ControlContext, context: RequestContext) -> Respons
             detail = f"/order/{n}: no scenario '{name[:80]}' is active. {names_hint(name, active, 'Active')}".strip()
             raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
     sandbox.player.arrange(wanted["order"])
+    notify_all(sandbox.journal_listeners)
     return _scenarios_response(sandbox)
 
 
@@ -106,6 +108,7 @@ def _activate(
     scenarios = scenarios_of(control, wanted["scenarios"])
     sandbox = control.sandbox(context)
     begin(sandbox.player, scenarios)
+    notify_all(sandbox.journal_listeners)
     return _scenarios_response(sandbox)
 
 
@@ -154,7 +157,9 @@ def _member(fault: Fault) -> str:
 
 def clear_scenarios(control: ControlContext, context: RequestContext) -> Response:
     """Deactivate all scenarios."""
-    control.sandbox(context).player.activate(())
+    sandbox = control.sandbox(context)
+    sandbox.player.activate(())
+    notify_all(sandbox.journal_listeners)
     return Response(status=204)
 
 

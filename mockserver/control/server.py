@@ -53,11 +53,11 @@ FIRST_EVENT: Final = b"retry: 1000\n\n"  # milliseconds before an event source c
 
 
 def stream_events(control: ControlContext, context: RequestContext) -> Response:
-    """Stream exchanges, resets and changes of the clock; `Last-Event-ID` or `?after=` says where to begin."""
+    """Stream exchanges, resets and other changes; `Last-Event-ID` or `?after=` says where to begin."""
     sandbox = control.sandbox(context)
     last, known = sandbox.journal.last, _last_seen(context)
     after = last if known is None else 0 if known > last else known  # a number yet to come is from before a reset
-    reader = EventReader(sandbox, after, partial(summary, control), clock_of)
+    reader = EventReader(sandbox, control.sandboxes, after, partial(summary, control), clock_of)
     return LiveResponse(status=200, headers=STREAM_HEADERS, body=FIRST_EVENT, reader=reader)
 
 

@@ -24,7 +24,7 @@ from contracts.messages import Response
 from mockserver.engine.scenario_execution import Continuation, DeferredResponse
 from mockserver.journal.delivery import Delivery
 from mockserver.journal.journal import Receipt
-from mockserver.sandbox.live_events import EventReader, LiveResponse, server_sent_event
+from mockserver.sandbox.live_events import EventReader, Listeners, LiveResponse, server_sent_event
 from mockserver.sandbox.sandboxes import Sandbox
 
 if TYPE_CHECKING:
@@ -299,14 +299,13 @@ async def _wait_for(end: asyncio.Event) -> None:
 
 
 async def _write_events(outgoing: StreamResponse, reader: EventReader) -> None:
-    sandbox, changed = reader.sandbox, asyncio.Event()
+    changed = asyncio.Event()
     notify = _from_any_thread(changed)
-    told_by = (sandbox.journal_listeners, sandbox.clock_listeners)
-    for listeners in told_by:
-        listeners.add(notify)
+    told_by: Listeners = ()  # another sandbox's once one was made of that name
     try:
-        while not sandbox.is_dropped:
+        while not reader.sandbox.is_dropped:
             changed.clear()
+            told_by = _listen(notify, told_by, reader.sources)
             if events := reader.read(datetime.now(UTC)):
                 await outgoing.write(events)
                 continue
@@ -319,6 +318,14 @@ async def _write_events(outgoing: StreamResponse, reader: EventReader) -> None:
     finally:
         for listeners in told_by:
             listeners.discard(notify)
+
+
+def _listen(notify: Callable[[], object], before: Listeners, now: Listeners) -> Listeners:
+    for listeners in before:
+        listeners.discard(notify)
+    for listeners in now:
+        listeners.add(notify)
+    return now
 
 
 def _from_any_thread(event: asyncio.Event) -> Callable[[], object]:

@@ -26,6 +26,7 @@ from mockserver.stores.memory import MemoryStore
 from mockserver.stores.spooled_bodies import Spool
 
 if TYPE_CHECKING:
+    from mockserver.scenarios.model import Scenario
     from mockserver.scenarios.player import ScenarioPlayer
 
 
@@ -166,8 +167,8 @@ class Sandbox:
     """One isolated sandbox. `settings` is replaced, never changed in place; `used` is the real time of its last use.
 
     `on_bytes` is called with the size of each exchange that is recorded. `reset_count` counts resets. `clock_listeners`
-    are called when the clock was set or advanced, `journal_listeners` when an exchange was recorded, at a reset, and
-    when the sandbox is dropped.
+    are called when the clock was set or advanced, `journal_listeners` when an exchange was recorded, when settings or
+    scenarios were changed, at a reset, and when the sandbox is dropped.
     """
 
     name: str
@@ -251,6 +252,12 @@ class Sandbox:
             api_state.settings = settings
         limits = settings["limits"]
         self.journal.set_limits(exchanges=limits["journalExchanges"], max_bytes=limits["journalBytes"])
+        notify_all(self.journal_listeners)
+
+    @property
+    def scenarios(self) -> "tuple[Scenario, ...]":
+        """Return the active scenarios; another tuple each time that they are changed."""
+        return () if self._player is None else self._player.scenarios
 
     def api_state(self, api: Api, now: datetime) -> ApiState:
         """Return the state of an API, created as of `now` on first use."""
@@ -295,7 +302,8 @@ class Sandbox:
 class Sandboxes:
     """The sandboxes of a server by name, created on first use; `log` is that of a durable server.
 
-    The cost of a request does not depend on their number.
+    `listeners` are called when one was created or dropped, `changes` counts how often. The cost of a request does not
+    depend on their number.
     """
 
     def __init__(self, template: SandboxTemplate, *, most: int = MAX_SANDBOXES) -> None:
@@ -303,6 +311,8 @@ class Sandboxes:
         self.most = most
         self.log: SandboxLog | None = None
         self._by_name: OrderedDict[str, Sandbox] = OrderedDict()
+        self.listeners: set[Callable[[], object]] = set()
+        self.changes = 0
         self._unsettled_bytes = 0
 
     def __len__(self) -> int:
@@ -331,6 +341,7 @@ class Sandboxes:
             if self.log is not None:
                 self.log.create(name, real)
             found = self._by_name[name] = Sandbox(name, self.template, real, self._count_bytes)
+            self._notify()
         else:
             self._by_name.move_to_end(name)
             found.used = real
@@ -343,7 +354,12 @@ class Sandboxes:
         dropped = self._by_name.pop(name, None)
         if dropped is not None:
             dropped.close()
+            self._notify()
         return dropped is not None
+
+    def _notify(self) -> None:
+        self.changes += 1
+        notify_all(self.listeners)
 
     def _count_bytes(self, recorded: int) -> None:
         self._unsettled_bytes += recorded

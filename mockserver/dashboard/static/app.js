@@ -9,8 +9,8 @@
  * calls are in `api.js`; nothing else is loaded, from nowhere.
  */
 
-import { get, ofSandbox, onTokenNeeded, stream } from "./api.js";
-import { ClockContext, LiveContext, hrefOf, readHash, useNow } from "./shell.js";
+import { get, ofSandbox, onTokenNeeded, post, stream } from "./api.js";
+import { ClockContext, LiveContext, hrefOf, readHash, useLive, useNow } from "./shell.js";
 import { Dialog, Empty, ErrorMessage, Field, Loading, html, useLoaded } from "./ui.js";
 import { dateOf, instantOf, timeOf } from "./format.js";
 import { render, useCallback, useEffect, useMemo, useRef, useState } from "./vendor/htm-preact.js";
@@ -119,9 +119,11 @@ function styled(name) {
 }
 
 function Dropped({ sandbox, onAgain }) {
+  const [error, setError] = useState(null);
   return html`
     <${Empty} title=${`The sandbox “${sandbox}” was dropped.`}>
-      <button type="button" onClick=${onAgain}>Create it again</button>
+      <${ErrorMessage} error=${error} />
+      <button type="button" onClick=${() => onAgain().catch(setError)}>Create it again</button>
     <//>`;
 }
 
@@ -131,6 +133,7 @@ function Switcher({ sandbox, page, live }) {
     get("sandboxes").then((found) => setNames(found.sandboxes.map((one) => one.name).sort()), () => {});
   }, []);
   useEffect(load, [sandbox, live.state]);
+  useLive((events) => { if (events.some((one) => one.name === "sandboxes")) load(); });
   const every = names.includes(sandbox) ? names : [sandbox, ...names];
   return html`
     <label class="switcher">
@@ -182,7 +185,7 @@ function useStream(sandbox) {
     });
     return () => ended.abort();
   }, [sandbox, round]);
-  const again = useCallback(() => setRound((count) => count + 1), []);
+  const again = useCallback(() => post(ofSandbox(sandbox, "reset"), {}).then(() => setRound((count) => count + 1)), [sandbox]);
   return { listeners, state, isDropped: droppedName === sandbox, again };
 }
 

@@ -27,8 +27,7 @@ function unescaped(text) {
 
 /**
  * Call `onEvents` with what happens in the sandbox: a list of `{name, data}` for all that came in one go. The names
- * are `exchange`, `update`, `clock`, `reset` and `dropped`, and `reconnected` after a gap of which nothing is known: the
- * server may be another one. Returns the state of the connection.
+ * are those of the control API, and `reconnected` after a gap of which nothing is known: the server may be another one. Returns the state of the connection.
  */
 export function useLive(onEvents) {
   const live = useContext(LiveContext);

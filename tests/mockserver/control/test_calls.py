@@ -141,8 +141,8 @@ def test_a_refused_reset_changes_nothing(things, wanted):
 
 
 def test_a_control_call_makes_a_sandbox(things):
-    """Asking about a sandbox that does not exist makes it, as any first use does."""
-    assert things.control("GET", "clock").status == 200
+    """A call that changes a sandbox makes it where it does not exist, as a call of an API does."""
+    assert things.control("PUT", "clock", {"mode": "frozen"}).status == 200
     names = [one["name"] for one in things.send("GET", "/_sandbox/sandboxes").data["sandboxes"]]
     assert things.sandbox in names
 

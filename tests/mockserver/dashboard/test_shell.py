@@ -30,7 +30,7 @@ def test_the_clock_is_that_of_the_sandbox(server, page):
 def test_the_sandbox_is_chosen_by_the_header(server, page):
     """The switcher lists the sandboxes, and leads to the same page of another one."""
     for name in ("default", "other-one"):
-        server.send("GET", f"/_sandbox/sandboxes/{name}/clock")
+        server.send("POST", f"/_sandbox/sandboxes/{name}/reset", {})
     page.goto(server.address("journal"))
     page.get_by_text("live", exact=True).wait_for()
     page.get_by_label("Sandbox").select_option("other-one")
@@ -41,6 +41,7 @@ def test_the_sandbox_is_chosen_by_the_header(server, page):
 
 def test_a_dropped_sandbox_is_not_made_again_by_looking_at_it(server, page):
     """The page says that it was dropped, and makes it again only when asked to."""
+    server.control("POST", "reset", {})
     page.goto(server.address("journal"))
     for text in ("live", "frozen"):  # the page has read all that it wants to know
         page.get_by_text(text, exact=True).wait_for()
@@ -51,6 +52,25 @@ def test_a_dropped_sandbox_is_not_made_again_by_looking_at_it(server, page):
     page.get_by_role("button", name="Create it again").click()
     page.get_by_text("live", exact=True).wait_for()
     assert server.sandbox in str(server.send("GET", "/_sandbox/sandboxes").data)
+
+
+def test_pages_follow_what_another_client_changes(server, page):
+    """Scenarios, settings, an emptied journal, and sandboxes that come and go, without a reload."""
+    page.goto(server.address("scenarios"))
+    page.get_by_text("None: every call is answered").wait_for()
+    server.control("PUT", "scenarios", {"scenarios": ["never-ends"]})
+    page.get_by_role("button", name="Deactivate never-ends").wait_for()
+    page.goto(server.address("sandboxes", "settings"))
+    page.get_by_label("lenientJson").wait_for()
+    server.control("PATCH", "settings", {"lenientJson": True})
+    page.locator("input[type=checkbox]:checked").first.wait_for()
+    server.call("GET", "/genero/api/v1/block")
+    page.goto(server.address("journal"))
+    page.get_by_text("1 exchange", exact=True).wait_for()
+    server.control("DELETE", "exchanges")
+    page.get_by_text("Nothing has been asked of this sandbox yet.").wait_for()
+    server.send("POST", f"/_sandbox/sandboxes/{server.sandbox}-new/reset", {})
+    page.get_by_label("Sandbox").locator(f"option[value='{server.sandbox}-new']").wait_for(state="attached")
 
 
 def test_the_token_is_asked_for(serving, page):
@@ -81,5 +101,6 @@ def test_the_shell_is_accessible(server, page, accessible, width):
     page.set_viewport_size({"width": width, "height": 700})
     page.goto(server.address("journal"))
     page.get_by_text("live", exact=True).wait_for(state="attached")
+    page.get_by_role("heading", name="Journal").wait_for()
     assert accessible(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

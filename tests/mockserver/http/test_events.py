@@ -35,13 +35,13 @@ class Stream:
         self.file.readline()
         return data
 
-    def events(self, number):
-        """Return the next events as (id, name, data)."""
+    def events(self, number, *, server_wide=False):
+        """Return the next events as (id, name, data), without those of the sandboxes of others by default."""
         found = []
         while len(found) < number:
             for part in self.chunk().decode().split("\n\n"):
                 fields = dict(line.split(": ", 1) for line in part.splitlines() if ": " in line and line[0] != ":")
-                if "event" in fields:
+                if "event" in fields and (server_wide or fields["event"] != "sandboxes"):
                     found.append((fields.get("id"), fields["event"], json.loads(fields["data"])))
         return found
 
@@ -116,6 +116,7 @@ def test_what_was_forgotten_is_passed_over(client, listen):
 
 def test_a_dropped_sandbox_ends_its_stream(client, listen):
     """The stream ends properly when there is nothing more to tell."""
+    client.control("POST", "reset", {})
     stream = listen()
     stream.chunk()
     client.control("DELETE")
@@ -134,6 +135,62 @@ def test_a_changed_clock_is_told(client, listen):
     client.control("POST", "reset", {"clock": {"mode": "scaled", "factor": 60}})
     client.call("GET", BLOCKS)
     assert [name for _, name, _ in stream.events(2)] == ["reset", "exchange"]
+
+
+BUSY = {"name": "busy", "rules": [{"then": {"status": 503}}]}
+CHANGES = {
+    "settings": ("PATCH", "settings", {"strict": True}, "settings", lambda data: data["strict"] is True),
+    "scenarios": ("PUT", "scenarios", {"scenarios": [BUSY]}, "scenarios", lambda data: data == {"active": ["busy"]}),
+    "a scenario": ("POST", "scenarios", {"scenarios": [BUSY]}, "scenarios", lambda data: data == {"active": ["busy"]}),
+    "a journal": ("DELETE", "exchanges", None, "journal", lambda data: data == {"exchanges": 0}),
+    "a snapshot": ("PUT", "snapshot", ..., "reset", lambda data: data == {"seed": 0}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_whatever_another_client_changes_is_told(client, listen, name):
+    """Settings, scenarios, an emptied journal, a snapshot: each is an event with what is the case now."""
+    method, what, body, event, fits = CHANGES[name]
+    client.control("POST", "reset", {})
+    stream = listen()
+    stream.chunk()
+    kept = client.control("GET", "snapshot").data if body is ... else body
+    assert client.control(method, what, kept).status < 300
+    ((_, told, data),) = stream.events(1)
+    assert (told, fits(data)) == (event, True)
+
+
+def test_scenarios_that_end_are_told(client, listen):
+    """By an order that leaves some out, and by deactivating all of them."""
+    client.control("PUT", "scenarios", {"scenarios": [BUSY, {**BUSY, "name": "busier"}]})
+    stream = listen()
+    stream.chunk()
+    client.control("PATCH", "scenarios", {"order": ["busier"]})
+    assert stream.events(1)[0][2] == {"active": ["busier"]}
+    client.control("DELETE", "scenarios")
+    assert stream.events(1)[0][2] == {"active": []}
+
+
+def test_sandboxes_that_come_and_go_are_told(client, listen):
+    """To whoever listens to any sandbox; the events of one that does not exist begin once it is made."""
+    stream = listen()
+    stream.chunk()
+    assert client.sandbox not in str(client.send("GET", "/_sandbox/sandboxes").data)
+    client.call("GET", BLOCKS)
+    seen = [name for _, name, _ in stream.events(2, server_wide=True)]
+    assert {"sandboxes", "exchange"} <= {*seen}
+    client.send("POST", f"/_sandbox/sandboxes/{client.sandbox}-2/reset", {})
+    assert stream.events(1, server_wide=True)[0][1] == "sandboxes"
+
+
+def test_what_became_of_items_of_a_job_is_told_later(client, listen):
+    """When the job has run; where more jobs ran than are told one by one, the journal is to be read again."""
+    client.call("POST", f"{BLOCKS}/postJob", [{"blockId": "a", "name": "One"}])
+    stream = listen()
+    stream.chunk()
+    client.control("POST", "clock/advance", {"to": "idle"})
+    told = {name: data for _, name, data in stream.events(2)}
+    assert told["update"]["outcomes"] == {"done": 1, "failed": 0, "notRun": 0, "waiting": 0}
 
 
 def test_what_became_of_an_answer_is_told_later(client, listen):

@@ -7,6 +7,7 @@ import { useCallback, useEffect, useRef, useState } from "../vendor/htm-preact.j
 const FIRST = 200; // exchanges that are read before anything is shown
 const STEP = 1000; // that are read in one go afterwards
 const MOST = 10_000; // that are kept
+const REREAD = new Set(["reset", "journal", "reconnected"]); // events after which all is read again
 const END = Number.MAX_SAFE_INTEGER;
 
 /**
@@ -36,7 +37,7 @@ export function useExchanges(sandbox) {
   }, [sandbox, round]);
 
   useLive((events) => {
-    if (events.some((one) => one.name === "reset" || one.name === "reconnected")) { waiting.current = []; reload(); return; }
+    if (events.some((one) => REREAD.has(one.name))) { waiting.current = []; reload(); return; }
     const told = events.filter((one) => one.name === "exchange" || one.name === "update").map((one) => one.data);
     if (!told.length) return;
     waiting.current.push(...told);

@@ -3,13 +3,13 @@
 import { del, get, ofSandbox, post } from "../api.js";
 import { counted, number } from "../format.js";
 import { useFollowed } from "../reload.js";
-import { hrefOf } from "../shell.js";
+import { hrefOf, useLive } from "../shell.js";
 import { Count, Dialog, ErrorMessage, Field, Instant, Loading, PageHead, Table, html } from "../ui.js";
 import { useEffect, useState } from "../vendor/htm-preact.js";
 import { Settings } from "./settings.js";
 import { Snapshot } from "./snapshot.js";
 
-const REFRESH_MS = 3000; // events tell of one sandbox alone
+const REFRESH_MS = 3000; // events tell what happens in one sandbox alone
 
 export default function Sandboxes({ sandbox, rest, go }) {
   return rest[0] === "settings"
@@ -20,6 +20,7 @@ export default function Sandboxes({ sandbox, rest, go }) {
 function List({ sandbox }) {
   const { data, error, reload } = useFollowed((signal) => get("sandboxes", { signal }), [sandbox]);
   const [open, setOpen] = useState(null); // {kind, name}
+  useLive((events) => { if (events.some((one) => one.name === "sandboxes")) reload(); });
   useEffect(() => {
     const timer = setInterval(() => { if (!document.hidden) reload(); }, REFRESH_MS);
     return () => clearInterval(timer);

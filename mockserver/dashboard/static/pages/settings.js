@@ -6,10 +6,12 @@ import { useLive } from "../shell.js";
 import { ErrorMessage, Field, Loading, PageHead, html, useLoaded } from "../ui.js";
 import { useState } from "../vendor/htm-preact.js";
 
+const CHANGES = new Set(["reset", "settings", "reconnected"]);
+
 export function Settings({ sandbox, back }) {
   const schema = useLoaded((signal) => get("settings.schema.json", { signal }), []);
   const settings = useLoaded((signal) => get(ofSandbox(sandbox, "settings"), { signal }), [sandbox]);
-  useLive((events) => { if (events.some((one) => one.name === "reset")) settings.reload(); });
+  useLive((events) => { if (events.some((one) => CHANGES.has(one.name))) settings.reload(); });
   const error = schema.error ?? settings.error;
   if (error) return html`<${ErrorMessage} error=${error} onRetry=${() => { schema.reload(); settings.reload(); }} />`;
   if (!schema.data || !settings.data) return html`<${Loading} />`;

@@ -46,6 +46,8 @@ export default function Verdict({ sandbox }) {
       <${Folded} title="Not run" count=${notRun.length}><${Laws} caption="Laws that were not run" laws=${notRun} sandbox=${sandbox} /><//>`}`;
 }
 
+const JUDGED = new Set(["exchange", "update", "reset", "journal", "reconnected"]); // events after which it may be another
+
 /** The verdict, judged again a moment after something happened; the last one stays meanwhile. */
 function useVerdict(sandbox) {
   const took = useRef(0);
@@ -57,7 +59,7 @@ function useVerdict(sandbox) {
     return found;
   }, [sandbox]);
   useLive((events) => {
-    if (timer.current || !events.some((one) => one.name !== "dropped")) return;
+    if (timer.current || !events.some((one) => JUDGED.has(one.name))) return;
     timer.current = setTimeout(() => { timer.current = 0; reload(); }, Math.max(PAUSE_MS, SHARE * took.current));
   });
   useEffect(() => () => clearTimeout(timer.current), []);
