@@ -90,6 +90,14 @@ FILE = click.Path(path_type=Path)
     help="Keep all sandboxes in this file, made when it is missing: they are there again after a restart or a crash.",
 )
 @click.option(
+    "--snapshot",
+    "snapshots",
+    type=FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Begin with this snapshot, in the sandbox that it names; repeatable. What --store has goes first.",
+)
+@click.option(
     "--sync",
     type=click.Choice(["full", "normal"]),
     help="With --store: answer once a request is on the disk (full, the default), or once the system has it (normal).",
@@ -136,6 +144,7 @@ def _serve(
 
     async def run(ended: "asyncio.Event") -> None:
         service = _service(loaded, options_of(given, chosen, host, tls), given["store"], given["sync"])
+        _put_snapshots(service, given["snapshots"], log)
         await _run(service, host, port, WatchedFiles(watched, files), ended, seconds=given["graceful_timeout"], log=log)
 
     if given["log_format"] == "text":
@@ -232,6 +241,21 @@ def _service(apis: "list[Api]", options: "Options", store: Path | None, sync: "S
     from mockserver.http.recovery import open_service
 
     return open_service(apis, options, store, datetime.now(UTC), sync=sync or "full")
+
+
+def _put_snapshots(service: "Service", files: Sequence[Path], log: "JsonLog | None") -> None:
+    """Put snapshots into the sandboxes that they name; tell of those that a store has already."""
+    if not files:
+        return
+    from datetime import UTC, datetime
+
+    from mockserver.http.recovery import put_snapshots
+
+    for line in put_snapshots(service, files, datetime.now(UTC)):
+        if log is None:
+            click.echo(line, err=True)
+        else:
+            log.say(line)
 
 
 def print_exchange(entry: "JournalEntry") -> None:

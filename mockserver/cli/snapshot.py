@@ -23,17 +23,22 @@ def snapshot() -> None:
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
 )
 @click.option("--journal", is_flag=True, help="Include the recorded exchanges, for later verdicts.")
-def export_snapshot(*, name: str, url: str, control_token: str, output: Path | None, journal: bool) -> None:
+@click.option(
+    "--without-secrets", is_flag=True, help="Leave out tokens, and hide credentials in the requests of jobs that wait."
+)
+def export_snapshot(
+    *, name: str, url: str, control_token: str, output: Path | None, journal: bool, without_secrets: bool
+) -> None:
     """Write the state of the sandbox NAME, by default that of `default`; its tokens are part of it."""
     from mockserver.cli.shared.outputs import write_output
-    from mockserver.sandbox.snapshot import snapshot_text
+    from mockserver.sandbox.snapshot import snapshot_text, without_tokens
     from mockserver.testing.transports import ask, require_sandbox, server_at
 
     server = server_at(url, control_token)
     require_sandbox(server, name)
     query = "?journal=true" if journal else ""
-    text = snapshot_text(ask(server, "GET", f"{_path(name)}{query}"))
-    write_output(text, output)
+    document = ask(server, "GET", f"{_path(name)}{query}")
+    write_output(snapshot_text(without_tokens(document) if without_secrets else document), output)
 
 
 @snapshot.command(name="import", cls=Command)

@@ -6,9 +6,12 @@ calls do it, on a copy. What would be an internal error later is refused now, wi
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
+
+import orjson
 
 from contracts.bulk.model import Resource
 from contracts.messages import Request
@@ -16,13 +19,15 @@ from contracts.openapi.model import Operation, is_json
 from contracts.openapi.routing import last_variable
 from contracts.openapi.validation import validate_response, validate_value
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import escape
+from contracts.syntax.text import escape, short
 from mockserver.api.model import Api, ApiState, ItemRun, RequestContext
 from mockserver.bulk.idempotency import IdempotencyRecord
+from mockserver.bulk.item_keys import MEMORY
 from mockserver.bulk.job_endpoints import reread
 from mockserver.bulk.prepared_api import PreparedApi, prepared
 from mockserver.domain.jobs import IS_OPEN, Job
 from mockserver.domain.slices import breathe
+from mockserver.domain.values import Outcome
 from mockserver.engine.handlers import handler_for
 from mockserver.engine.scenario_execution import copied_state
 from mockserver.engine.stages import finish_response
@@ -30,6 +35,7 @@ from mockserver.sandbox.value_forms import SnapshotError
 from mockserver.stores.interface import Collection, Record
 
 T = TypeVar("T")
+Key: TypeAlias = tuple[str, ...]  # of what is kept for a repeated call
 SHOWN_AT_ONCE: Final = 500  # records
 SERVER_ERROR: Final = 500
 
@@ -43,8 +49,15 @@ def rehearse(api: Api, state: ApiState, now: datetime) -> None:
     for job in state.jobs.jobs.values():
         breathe()
         _rehearse_job(api, copy, job, now, at)
-    for (operation, *_), kept in state.memory.get("idempotency", {}).items():
-        _require_answer(api, operation, kept, f"{at}/memory/idempotency")
+    repeated: dict[Key, IdempotencyRecord] = state.memory.get("idempotency", {})
+    for key, kept in repeated.items():
+        _require_answer(api, key, kept, f"{at}/memory/idempotency")
+    told: list[tuple[str, Key, Sequence[Outcome]]]
+    told = [(MEMORY, key, (one.outcome,)) for key, one in state.memory.get(MEMORY, {}).items()]
+    told += [("idempotency", key, one.outcomes) for key, one in repeated.items()]
+    for kind, key, outcomes in told:
+        run = ItemRun(api=api, api_state=copy, scope="", now=now)
+        _tell_outcomes(run, (key, outcomes), f"{at}/memory/{escape(kind)}")
 
 
 def _attempt(act: Callable[[], T], what: str, at: str) -> T:
@@ -147,13 +160,29 @@ def _shown_schema(api: Api, resource: Resource) -> Schema | None:
     return None
 
 
-def _require_answer(api: Api, name: str, kept: IdempotencyRecord, at: str) -> None:
+def _kept_of(api: Api, key: Key, at: str) -> Operation:
+    """Return the operation of a call that has left something under a key of its own."""
+    operation = api.contract.operation(key[0] if key else "")
+    if operation is None or operation.bulk is None:
+        raise SnapshotError(f"the contract has no bulk operation {short(key[0] if key else '')}.", where=at)
+    return operation
+
+
+def _require_answer(api: Api, key: Key, kept: IdempotencyRecord, at: str) -> None:
     """Require that a response that is kept for a repeated request may be sent."""
-    operation = api.contract.operation(name)
-    if operation is None:
-        raise SnapshotError(f"the contract has no operation '{name[:80]}'.", where=at)
-    if kept.response.status < SERVER_ERROR and operation.response(kept.response.status) is None:
+    operation = _kept_of(api, key, at)
+    if operation.response(kept.response.status) is None and kept.response.status < SERVER_ERROR:
         return
-    broken = validate_response(operation, kept.response).violations
+    what = f"a response of {operation.id} cannot be sent"
+    broken = _attempt(lambda: validate_response(operation, kept.response).violations, what, at)
     if broken:
-        raise SnapshotError(f"a response of {name} cannot be sent: {broken[0].detail}", where=at)
+        raise SnapshotError(f"{what}: {broken[0].detail}", where=at)
+
+
+def _tell_outcomes(plain: ItemRun, kept: tuple[Key, Sequence[Outcome]], at: str) -> None:
+    """Render outcomes that are kept, as the answer to a repeated call does it."""
+    key, outcomes = kept
+    operation = _kept_of(plain.api, key, at)
+    run = replace(plain, scope=key[1] if len(key) > 1 else "", operation=operation)
+    what = f"{operation.id} cannot tell what came of an item"
+    _attempt(lambda: orjson.dumps(run.api.hooks.entries(run)(outcomes)), what, at)

@@ -6,11 +6,17 @@ whose client reads nothing of its response. Where the process may open no more f
 
 import asyncio
 import sys
+from http import HTTPStatus
 from typing import Final
 
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import HttpVersion10, HttpVersion11
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from aiohttp.web_server import Server
 
+VERSIONS: Final = (HttpVersion11, HttpVersion10)
 UNREAD_SECONDS: Final = 120.0  # for a client that reads nothing of what it is sent
 SWEEP_SECONDS: Final = 5.0  # between two looks at all connections
 RESERVED_FILES: Final = 64  # that are no connections: the listening socket, spooled bodies, contracts
@@ -30,6 +36,14 @@ class GuardedConnection(RequestHandler):
         self._head_since = self._loop.time()
         self._unsent_bytes, self._unsent_since = 0, 0.0
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was received; a request without a version, or with another than is served, cannot be read."""
+        super().data_received(data)
+        for n, (message, _) in enumerate(self._messages):
+            if isinstance(message, RawRequestMessage) and message.version not in VERSIONS:
+                fault = BadHttpMessage("its version is not served; begin with a line such as GET / HTTP/1.1")
+                self._messages[n] = _ErrInfo(HTTPStatus.BAD_REQUEST, fault, fault.message), EMPTY_PAYLOAD
 
     def note_head(self, *, was_other: bool) -> None:
         """Note that bytes were received; `was_other`: they ended a request, or belong to the body of one."""

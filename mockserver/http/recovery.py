@@ -20,12 +20,14 @@ from contracts.syntax.text import short
 from mockserver.api.model import Api
 from mockserver.domain.slices import SlicedWork
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
+from mockserver.engine.rehearsal import rehearse
 from mockserver.engine.scenario_execution import DeferredResponse
 from mockserver.http.durable_log import DurableLog, Unsaved, call_of
 from mockserver.http.service import Options, Service
 from mockserver.journal.journal import JournalEntry
-from mockserver.sandbox.sandboxes import Sandbox, is_name
-from mockserver.sandbox.snapshot import restore
+from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, Sandbox, SandboxesFullError, is_name
+from mockserver.sandbox.snapshot import read_snapshot, restore
+from mockserver.sandbox.value_forms import SnapshotError
 from mockserver.stores.interface import NotStoredError
 from mockserver.stores.sqlite_log import CallLog, LoggedCall, Sync
 
@@ -63,6 +65,44 @@ def open_service(apis: Iterable[Api], options: Options, path: Path, real: dateti
     log.describe()
     _complete(log, held, real)
     return service
+
+
+def put_snapshots(service: Service, files: Iterable[Path], real: datetime) -> list[str]:
+    """Put snapshots into the sandboxes that they name, which are made; those that a store has stay as they are.
+
+    Return what is to be told of the latter. Raises MisuseError: a file that cannot be put, or a second one for a
+    sandbox; then no sandbox is made, and the store is closed.
+    """
+    stored, put, kept = {one.name for one in service.sandboxes}, dict[str, Path](), list[str]()
+    try:
+        for file in files:
+            document = read_snapshot(file)
+            name = str(document.get("sandbox"))
+            if name in put:
+                cure = "Name another sandbox in one of them."
+                raise MisuseError(f"{file} and {put[name]} are both of the sandbox '{name[:80]}'.", cure=cure)
+            put[name] = file
+            if name in stored:
+                kept.append(f"The sandbox {name} is in the store already, and stays as it is: {file} was not put.")
+            else:
+                _put(service, file, document, name if is_name(name) else DEFAULT_SANDBOX, real)
+    except BulkproofError:
+        for one in {sandbox.name for sandbox in service.sandboxes} - stored:
+            service.sandboxes.drop(one)
+        if service.log is not None:
+            service.log.close()
+        raise
+    return kept
+
+
+def _put(service: Service, file: Path, document: object, name: str, real: datetime) -> None:
+    try:
+        sandbox = service.sandboxes.use(name, real)
+        restore(sandbox, document, real, rehearse=rehearse)
+        if service.log is not None:
+            service.log.checkpoint(sandbox)
+    except (NotStoredError, SandboxesFullError, SnapshotError) as error:
+        raise MisuseError(f"{file} cannot be put: {error}") from None
 
 
 def _recover(service: Service, log: DurableLog) -> Mapping[int, Held]:

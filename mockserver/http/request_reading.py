@@ -6,6 +6,7 @@ Targets follow RFC 9112, section 3.2; content codings RFC 9110, section 8.4.1.
 import asyncio
 import re
 import zlib
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote, unquote_plus, unquote_to_bytes
@@ -18,12 +19,28 @@ from aiohttp.web_request import BaseRequest
 from contracts.messages import Headers, Request
 from mockserver.api.model import Refusal
 
+CONTROL_PATH: Final = "/_sandbox"
+METRICS_PATH: Final = "/metrics"
+SANDBOXES_PATH: Final = f"{CONTROL_PATH}/sandboxes"
+SNAPSHOT_PATH: Final = re.compile(f"{SANDBOXES_PATH}/[^/]+/snapshot")
+MAX_SNAPSHOT_BYTES: Final = 64 * 1024 * 1024  # of a snapshot that is put: some 300,000 records, read in one go
+SNAPSHOT_TOO_BIG: Final = (
+    f"A snapshot of more than {MAX_SNAPSHOT_BYTES // 1024**2} MiB cannot be put. Start a server with it: "
+    "bulkproof serve --snapshot FILE."
+)
 BODY_TIMEOUT_SECONDS: Final = 30.0  # a body that takes longer to arrive is given up
 CONTENT_CODINGS: Final = ("gzip", "deflate")
 _UTF_8: Final = frozenset(("utf-8", "utf8", "us-ascii", "ascii"))
 _CHARSET: Final = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]*)", re.IGNORECASE)
 _GZIP_OR_ZLIB: Final = 47  # zlib's number for: look at the header which of the two it is
 BodyResult: TypeAlias = bytes | Refusal
+
+
+def is_control_path(path: str) -> bool:
+    """Tell whether a path is the control API's."""
+    return path == METRICS_PATH or (
+        path.startswith(CONTROL_PATH) and path[len(CONTROL_PATH) : len(CONTROL_PATH) + 1] in {"", "/"}
+    )
 
 
 class IncomingCall(NamedTuple):
@@ -223,6 +240,8 @@ def incoming_call(
 ) -> IncomingCall:
     """Return a call of an API; it is refused where its target or its body could not be read."""
     refusal = body if isinstance(body, Refusal) else None
+    if refusal is not None and refusal.kind == "too-big" and SNAPSHOT_PATH.fullmatch(target.path):
+        refusal = replace(refusal, detail=SNAPSHOT_TOO_BIG)
     if target.fault:
         refusal = Refusal(status=HTTPStatus.BAD_REQUEST, kind="malformed", detail=target.fault)
     request = Request(

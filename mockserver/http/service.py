@@ -1,7 +1,6 @@
 """The server without its sockets: the served APIs, their sandboxes, and routing. Begin with `Service`."""
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,18 @@ from mockserver.domain.clock_and_ids import ClockMode
 from mockserver.engine import pipeline
 from mockserver.engine.scenario_execution import Continuation, DeferredResponse
 from mockserver.http.cors import answer_options, with_cors
-from mockserver.http.request_reading import IncomingCall, RequestTarget, incoming_call, read_target
+from mockserver.http.request_reading import (
+    CONTROL_PATH,
+    MAX_SNAPSHOT_BYTES,
+    METRICS_PATH,
+    SANDBOXES_PATH,
+    SNAPSHOT_PATH,
+    IncomingCall,
+    RequestTarget,
+    incoming_call,
+    is_control_path,
+    read_target,
+)
 from mockserver.http.turns import Turns
 from mockserver.journal.journal import JournalEntry
 from mockserver.sandbox import sandboxes
@@ -37,12 +47,7 @@ if TYPE_CHECKING:
 
     from mockserver.http.durable_log import DurableLog
 
-CONTROL_PATH: Final = "/_sandbox"
-SANDBOXES_PATH: Final = f"{CONTROL_PATH}/sandboxes"
-SNAPSHOT_PATH: Final = re.compile(f"{SANDBOXES_PATH}/[^/]+/snapshot")
-MAX_SNAPSHOT_BYTES: Final = 64 * 1024 * 1024  # of a snapshot that is put: some 300,000 records, read in one go
 LONG_BODY_BYTES: Final = 64 * 1024  # of a body whose request is served in slices
-METRICS_PATH: Final = "/metrics"
 PROBE_PATHS: Final = frozenset((f"{CONTROL_PATH}/health", f"{CONTROL_PATH}/ready"))
 DOCUMENT_PATH: Final = "/openapi.json"
 LINK_FIELDS: Final = frozenset(("content-location", "location", "operation-location"))
@@ -296,7 +301,7 @@ class Service:
 
     def _is_control(self, path: str) -> bool:
         """Say whether a path is the control API's: it wins over an API at the root, whose own `/metrics` wins."""
-        return _is_control(path) and not (path == METRICS_PATH and self._declares(path))
+        return is_control_path(path) and not (path == METRICS_PATH and self._declares(path))
 
     def _is_root_taken(self, *, but_by: str) -> bool:
         return any(not one.mount for one in self.apis.values() if one.name != but_by)
@@ -351,18 +356,12 @@ def _mounts(apis: Iterable[Api]) -> tuple[tuple[str, Api], ...]:
                 f"'{api.name}' and '{found[mount].name}' are both served at {api.mount or '/'}.",
                 cure="Change a server URL.",
             )
-        if _is_control(mount) or mount.startswith("/@"):
+        if is_control_path(mount) or mount.startswith("/@"):
             raise MisuseError(
                 f"'{api.name}' cannot be served at {mount}, which is taken.", cure="Change its server URL."
             )
         found[mount] = api
     return tuple(sorted(found.items(), key=lambda one: -len(one[0])))
-
-
-def _is_control(path: str) -> bool:
-    return path == METRICS_PATH or (
-        path.startswith(CONTROL_PATH) and path[len(CONTROL_PATH) : len(CONTROL_PATH) + 1] in {"", "/"}
-    )
 
 
 def _control_template(control: Api, metrics: Metrics) -> SandboxTemplate:

@@ -22,6 +22,7 @@ from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import did_you_mean, escape, format_duration, listed, parse_duration
 from mockserver.api.model import Api, ApiState
 from mockserver.domain.clock_and_ids import IdSource, VirtualClock
+from mockserver.journal.stored_messages import redact_header, redact_query
 from mockserver.sandbox.api_snapshot import api_form, require_fit, restored_api
 from mockserver.sandbox.sandboxes import (
     MAX_INSTANT,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1  # the version of the document's form
 Rehearse: TypeAlias = Callable[[Api, ApiState, datetime], None]
+TOKENS: Final = "tokens"  # in the memory of APIs that issue some
 SCHEMA_FILE: Final = Path(__file__).parent / "snapshot.schema.json"
 
 
@@ -73,6 +75,32 @@ def snapshot_of(sandbox: Sandbox, real: datetime, *, journal: bool = False) -> d
 def snapshot_text(document: Mapping[str, Any]) -> bytes:
     """Return a snapshot as it is kept in a repository: indented, and with a final line feed."""
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def without_tokens(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a snapshot without tokens, and with the credentials hidden in header fields and queries of its jobs.
+
+    Clients have to ask for tokens again. Bodies are as they are, and what hooks keep under other names than `tokens`.
+    """
+    return {**document, "apis": {name: _without_tokens(api) for name, api in document["apis"].items()}}
+
+
+def _without_tokens(api: Mapping[str, Any]) -> dict[str, Any]:
+    memory = {kind: kept for kind, kept in api.get("memory", {}).items() if kind != TOKENS}
+    expiring = [one for one in api.get("expiring", ()) if one[2] != TOKENS]
+    jobs = {name: _without_credentials(job) for name, job in api.get("jobs", {}).items()}
+    rest = {name: one for name, one in api.items() if name not in {"memory", "expiring", "jobs"}}
+    found = {"jobs": jobs, "memory": memory, "expiring": expiring}
+    return {**rest, **{name: one for name, one in found.items() if one}}
+
+
+def _without_credentials(job: Mapping[str, Any]) -> dict[str, Any]:
+    request = dict(job.get("request", {}))
+    if "headers" in request:
+        request["headers"] = [[name, redact_header(name, value)] for name, value in request["headers"]]
+    if "query" in request:
+        request["query"] = [list(pair) for pair in redact_query(request["query"])]
+    return {**job, "request": request} if request else dict(job)
 
 
 def read_snapshot(file: Path) -> dict[str, Any]:

@@ -301,3 +301,74 @@ def test_watch_reloads_and_keeps_state(tmp_path):
         wait_for(process, "changed contract is served")
         assert fetch(f"{url}/boxes/b", "PUT", {"id": "b", "name": "too long"})[0] == 400
         assert fetch(f"{url}/boxes/a") == (200, {"id": "a", "name": "kept"})
+
+
+def seed(file, sandbox, *names):
+    """Write a snapshot with blocks of these names to a file."""
+    instant = "2026-01-01T00:00:00Z"
+    blocks = [
+        {
+            "key": name,
+            "version": 1,
+            "created": instant,
+            "modified": instant,
+            "body": {"blockId": name, "name": "N", "deleted": False},
+        }
+        for name in names
+    ]
+    document = {
+        "format": 1,
+        "sandbox": sandbox,
+        "seed": 0,
+        "clock": {"mode": "frozen", "factor": 1.0, "at": instant},
+        "settings": {},
+        "scenarios": {"active": [], "counters": {}, "played": []},
+        "apis": {"genero": {"created": instant, "records": {"publicapitest": {"block": blocks}}}},
+    }
+    file.write_text(json.dumps(document))
+    return file
+
+
+def test_it_begins_with_snapshots(tmp_path):
+    """Each is in the sandbox that it names; with a store, what is stored stays, and that is told."""
+    own, other = seed(tmp_path / "own.json", "default", "a"), seed(tmp_path / "other.json", "mine", "b", "c")
+    store, words = tmp_path / "sandbox.db", ("genero", "--snapshot", own, "--snapshot", other)
+    for more, told in (((), 1), (("--store", store), 1), (("--store", store), 2)):
+        with served(*words, *more) as process:
+            url = process.urls["genero"]
+            assert [one["blockId"] for one in fetch(f"{url}/api/v1/block")[1]] == ["a", "new"][:told]
+            mine = fetch(f"{url}/api/v1/block", headers={"Sandbox": "mine"})[1]
+            assert [one["blockId"] for one in mine] == ["b", "c"]
+            fetch(f"{url}/api/v1/block/new", "PUT", {"blockId": "new", "name": "N"})
+            process.send_signal(signal.SIGTERM)
+            said = process.communicate(timeout=HANGS)[1]
+            assert process.returncode == 0
+        kept = "is in the store already, and stays as it is:"
+        assert said.count(kept) == (2 if told == 2 else 0), said
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (None, "seed.json: cannot be read: No such file or directory."),
+        ("[]", "seed.json: it must be a snapshot, a JSON object."),
+        ({"sandbox": "no name"}, "seed.json cannot be put: /sandbox: "),
+        ({"format": 2}, "seed.json cannot be put: /format: the format 2 is not known; it must be 1."),
+        ({"apis": {"generö": {}}}, "seed.json cannot be put: /apis/generö: 'created' is missing."),
+        ({}, "are both of the sandbox 'default'. Name another sandbox in one of them."),
+    ],
+)
+def test_a_snapshot_that_cannot_be_put_is_one_sentence(tmp_path, changed, says):
+    """With its file and its place; and no store is left behind that would be taken for the begun one."""
+    good, file = seed(tmp_path / "good.json", "default", "a"), tmp_path / "seed.json"
+    if changed is not None:
+        whole = changed if isinstance(changed, str) else json.dumps({**json.loads(good.read_text()), **changed})
+        file.write_text(whole)
+    store = tmp_path / "sandbox.db"
+    words = ("serve", "genero", "--port", "0", "--store", store, "--snapshot", file, "--snapshot", good)
+    told = refused(*words)
+    assert says in told
+    assert told.count("\n") == 1
+    with served("genero", "--store", store, "--snapshot", good) as process:
+        blocks = fetch(f"{process.urls['genero']}/api/v1/block")[1]
+    assert [one["blockId"] for one in blocks] == ["a"]

@@ -1,6 +1,7 @@
 """Control calls about snapshots, `bulkproof snapshot`, and what a test loads."""
 
 import json
+import socket
 from http.client import HTTPConnection
 from threading import Thread
 from time import monotonic
@@ -79,6 +80,37 @@ def test_a_snapshot_may_be_larger_than_other_bodies(genero):
     answer = genero.control("PUT", "snapshot", b"{" + b" " * (33 * 1024 * 1024) + b"}", JSON_FIELDS)
     assert (answer.status, answer.data["detail"]) == (400, "snapshot: 'format' is missing. Add it.")
     assert genero.control("PUT", "settings", b"{" + b" " * (33 * 1024 * 1024) + b"}", JSON_FIELDS).status == 413
+
+
+def test_a_snapshot_may_be_too_large(genero):
+    """Then it is refused before it is read, with what to do instead; the connection is not cut in the middle."""
+    place = f"/_sandbox/sandboxes/{genero.sandbox}/snapshot"
+    with socket.create_connection(("127.0.0.1", genero.running.port), timeout=60) as connection:
+        head = f"PUT {place} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        connection.sendall(f"{head}Content-Length: {64 * 1024 * 1024 + 1}\r\n\r\n".encode())
+        answer = connection.recv(1 << 16).decode()
+    assert answer.startswith("HTTP/1.1 413 ")
+    assert answer.endswith(
+        '"detail":"A snapshot of more than 64 MiB cannot be put. Start a server with it: '
+        'bulkproof serve --snapshot FILE."}'
+    )
+
+
+def test_an_export_without_secrets(genero, tmp_path):
+    """Tokens are left out, and hidden are credentials in what waits; the rest is put back, and jobs run."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    credentials = b"grant_type=client_credentials&client_id=multi&client_secret=sandbox"
+    token = genero.call("POST", "/genero/oauth/token", credentials, form).data["access_token"]
+    genero.call("POST", POST, BLOCKS, {**JSON_FIELDS, "Authorization": f"Bearer {token}"})
+    url, file = f"http://127.0.0.1:{genero.running.port}", tmp_path / "seed.json"
+    assert token in command("export", genero.sandbox, "--url", url)[0]
+    assert command("export", genero.sandbox, "--url", url, "--without-secrets", "-o", file) == ("", 0)
+    assert token not in file.read_text()
+    assert "Bearer ***" in file.read_text()
+    assert command("import", file, "--url", url)[1] == 0
+    assert genero.call("GET", "/genero/api/v1/block", b"", {"Authorization": f"Bearer {token}"}).status == 401
+    genero.control("POST", "clock/advance", {"to": "idle"})
+    assert len(genero.call("GET", "/genero/api/v1/block").data) == 2
 
 
 def test_what_cannot_be_written_is_409_and_named(filled):

@@ -120,6 +120,19 @@ def test_each_request_has_its_answer(port, request_bytes, status):
     assert read(talk(port, GET))[0] == 200
 
 
+@pytest.mark.parametrize("line", [b"GET /", b"GET /_sandbox/health", b"GET / HTTP/0.9", b"GET / HTTP/2.0"])
+def test_another_version_of_http_is_told(port, line):
+    """A line without a version is that of HTTP/0.9, which is not served; the answer has a version that is."""
+    for before in (b"", GET):
+        received = talk(port, before + line + b"\r\n" + HOST + b"\r\n", answers=9)
+        *_, last = received.split(b"\r\n\r\n")
+        assert b"HTTP/1.0 400 Bad Request\r\n" in received, received
+        assert json.loads(last)["detail"] == (
+            "The request is no valid HTTP: its version is not served; begin with a line such as GET / HTTP/1.1."
+        )
+        assert (b"HTTP/1.1 200" in received) is bool(before)
+
+
 def test_head_has_no_body(port):
     """An answer to HEAD is its headers alone."""
     body = b'[{"id":"a"}]'
