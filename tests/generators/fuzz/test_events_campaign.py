@@ -162,7 +162,7 @@ def test_what_schemathesis_deletes_is_not_missed(tmp_path, monkeypatch, until):
             return deleted in events.calls and len(events.calls) > events.calls.index(deleted) + CALLS_AFTER
 
         until(is_enough)
-        code, says = fuzzed(url, tmp_path, time="600s", schemathesis=True)
+        code, says = fuzzed(url, tmp_path, time="500s", schemathesis=True)
     assert is_enough()
     assert code == 0, says
 
@@ -174,7 +174,7 @@ def test_a_finding_has_one_item_with_the_simplest_value(bug, member, value, tmp_
     """Of thousands of prices above ten, and of long texts, the plainest stands in two steps, confirmed."""
     monkeypatch.setattr(worker, "MAX_SHRINK_SECONDS", 300.0)  # a busy machine takes its time
     with serving(bug) as (url, _):
-        assert fuzzed(url, tmp_path, "--stop-at-first", time="600s")[0] == 1
+        assert fuzzed(url, tmp_path, "--stop-at-first", time="500s")[0] == 1
     kept = [json.loads(one.read_text()) for one in tmp_path.glob("findings/*/finding.json")]
     (one,) = [one for one in kept if one["tries"]]
     assert (one["confirmed"], one["small"], len(one["steps"])) == (3, True, 2)
