@@ -3,15 +3,22 @@
 `page` fails its test when the browser reports an error or a breach of the Content Security Policy.
 """
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
+HERE = Path(__file__).parent
+DESKTOP = {"width": 1280, "height": 800}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE_OPTIONS = {
     "resultTypes": ["violations"],
@@ -21,20 +28,59 @@ COLOUR_RULES = {"type": "rule", "values": ["color-contrast", "link-in-text-block
 SCHEMES = {"light": AXE_OPTIONS, "dark": {**AXE_OPTIONS, "runOnly": COLOUR_RULES}}  # what differs are colours
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    """Return a headless Chromium; skip where there is none.
+@dataclass
+class Tab:
+    """A browser with one page that all tests of this folder use, one after the other: each start costs a second."""
 
-    Playwright's event loop runs as long as it is there, and tests of other modules have loops of their own.
-    """
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - other tests need no browser
+    stack: ExitStack = field(default_factory=ExitStack)
+    page: "Page | None" = None
 
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium (Debian's package `chromium`)")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield found
-        found.close()
+    def open(self) -> "Page":
+        """Return the page, of a headless Chromium that is started the first time; skip where there is none."""
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - other tests need no browser
+
+        if CHROMIUM is None:
+            pytest.skip("there is no chromium (Debian's package `chromium`)")
+        if self.page is None:
+            playwright = self.stack.enter_context(sync_playwright())
+            arguments = ["--no-sandbox", "--disable-gpu"]
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+            self.stack.callback(browser.close)
+            page = browser.new_context(viewport=DESKTOP, reduced_motion="reduce").new_page()
+            page.set_default_timeout(10_000)
+            page.errors = []
+            page.on("pageerror", lambda error: page.errors.append(str(error)))
+            page.on("console", lambda one: page.errors.append(one.text) if one.type == "error" else None)
+            self.page = page
+        return self.page
+
+    def clear(self, *, is_served: bool) -> None:
+        """Forget what a test has left: its page, its viewport, what is stored, and what was permitted.
+
+        Another page of a server that goes on costs less than one of nobody, for which Chromium starts a process.
+        """
+        self.page.evaluate("sessionStorage.clear(); localStorage.clear()")
+        self.page.goto(urljoin(self.page.url, "/_sandbox/health") if is_served else "about:blank")
+        self.page.context.clear_permissions()
+        self.page.context.clear_cookies()
+        self.page.set_viewport_size(DESKTOP)
+        self.page.emulate_media(color_scheme="light")
+
+    def close(self) -> None:
+        """End the browser."""
+        self.page = None
+        self.stack.close()
+
+
+TAB = Tab()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[None]:
+    """End the browser after the last test here: its event loop runs until then, and other tests have their own."""
+    yield
+    if nextitem is None or not nextitem.path.is_relative_to(HERE):
+        TAB.close()
 
 
 @pytest.fixture
@@ -51,29 +97,28 @@ def server(serving: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture
-def page(browser: "Browser") -> Iterator["Page"]:
-    """Return a fresh page of a desktop's size; errors in its console fail the test, `page.errors` has them."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-    found = context.new_page()
-    found.set_default_timeout(10_000)
-    found.errors = []
-    found.on("pageerror", lambda error: found.errors.append(str(error)))
-    found.on("console", lambda one: found.errors.append(one.text) if one.type == "error" else None)
+def page(request: pytest.FixtureRequest) -> Iterator["Page"]:
+    """Return an empty page of a desktop's size; errors in its console fail the test, `page.errors` has them."""
+    found = TAB.open()
+    found.errors.clear()
     yield found
-    context.close()
-    assert found.errors == []
+    errors = list(found.errors)
+    TAB.clear(is_served="serving" in request.fixturenames)
+    assert errors == []
 
 
 @pytest.fixture
 def accessible() -> Callable[["Page"], list[str]]:
     """Return a function that runs axe-core on a page in light and dark, and returns what it finds."""
-    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 - other tests need no browser
+    from axe_playwright_python.base import AXE_SCRIPT  # noqa: PLC0415 - other tests need no browser
 
     def findings(page: "Page") -> list[str]:
         found = []
+        if page.evaluate("typeof axe") == "undefined":
+            page.evaluate(AXE_SCRIPT)
         for scheme, options in SCHEMES.items():
             page.emulate_media(color_scheme=scheme)
-            for one in Axe().run(page, options=options).response["violations"]:
+            for one in page.evaluate(f"axe.run({json.dumps(options)})")["violations"]:
                 targets = "; ".join(str(node["target"]) for node in one["nodes"][:3])
                 found.append(f"{scheme}: {one['id']}: {one['help']}: {targets}")
         page.emulate_media(color_scheme="light")

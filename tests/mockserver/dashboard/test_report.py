@@ -171,11 +171,16 @@ def test_the_dashboard_opens_files(server, page, tmp_path):
     page.goto(server.address("report"))
     page.get_by_text("drop its file here").wait_for()
     asked = []
-    page.on("request", lambda one: asked.append(one.url))
+
+    def note(one):
+        asked.append(one.url)
+
+    page.on("request", note)
     page.get_by_label("Files of reports").set_input_files(path)
     page.get_by_text("Item 2 has no outcome.").wait_for()
     page.evaluate(DROP, junit_xml(REPORT).decode().replace("Item 2", "Item 3"))
     page.get_by_text("Item 3 has no outcome.").wait_for()
+    page.remove_listener("request", note)
     assert asked == []
 
 

@@ -86,10 +86,15 @@ def test_a_sandbox_is_kept_as_a_file(server, listed, tmp_path):
 def settings(server, page):
     """Return the page of a sandbox's settings; `page.sent` has the bodies of what it sends."""
     page.sent = []
-    page.on("request", lambda one: page.sent.append(one.post_data_json) if one.method == "PATCH" else None)
+
+    def note(one):
+        page.sent += [one.post_data_json] if one.method == "PATCH" else []
+
+    page.on("request", note)
     page.goto(server.address("sandboxes", "settings"))
     page.get_by_label("conduct").wait_for()
-    return page
+    yield page
+    page.remove_listener("request", note)
 
 
 def test_only_changed_settings_are_sent(server, settings):
