@@ -85,15 +85,11 @@ def _delivery(entry: JournalEntry) -> dict[str, Any]:
 
 
 def summary(control: ControlContext, entry: JournalEntry) -> dict[str, Any]:
-    """Return an exchange as the list shows it: its line, the number of items by outcome, and of violations."""
-    tally = entry.whole_tally
+    """Return an exchange as the list shows it: its line, the numbers of outcomes and of items, and of violations."""
+    told, every = entry.tally, entry.whole_tally
     return _line(control, entry) | {
-        "outcomes": {
-            "done": tally.done,
-            "failed": tally.failed,
-            "notRun": tally.not_run,
-            "waiting": tally.waiting,
-        },
+        "outcomes": {"done": told.done, "failed": told.failed, "notRun": told.not_run},
+        "items": {"done": every.done, "failed": every.failed, "notRun": every.not_run, "waiting": every.waiting},
         "violations": sum(one.items for one in entry.violations),
         **_due(entry),
     }
@@ -109,7 +105,8 @@ def _full_exchange(control: ControlContext, entry: JournalEntry) -> dict[str, An
     return (
         _line(control, entry)
         | {
-            "outcomes": [_outcome(one) for one in results_by_item(entry.results, entry.parts, _item_keys(entry))],
+            "outcomes": [result._asdict() for result in entry.results],
+            "items": [_item(one) for one in results_by_item(entry.results, entry.parts, _item_keys(entry))],
             "violations": [_violation(one) for one in entry.violations],
             "nearMisses": []
             if entry.scenario_trace is None
@@ -123,7 +120,7 @@ def _full_exchange(control: ControlContext, entry: JournalEntry) -> dict[str, An
     )
 
 
-def _outcome(one: PartResult) -> dict[str, object]:
+def _item(one: PartResult) -> dict[str, object]:
     told: dict[str, object] = {"key": one.key, "result": one.result, "error": one.error}
     return told | {name: value for name, value in (("target", one.target), ("job", one.job)) if value}
 

@@ -70,10 +70,10 @@ class ControlContext:
     def sandbox(self, context: RequestContext) -> Sandbox:
         """Return the sandbox that the path names. Raises RefusedError.
 
-        One that is missing is created, unless it is only looked at: then it is as a fresh one would be.
+        One that is missing is created, unless the call only looks: then it is as a fresh one would be.
         """
         name = context.variables["sandbox"]
-        if context.request.method in READING and self.sandboxes.get(name) is None and is_name(name):
+        if only_looks(context) and self.sandboxes.get(name) is None and is_name(name):
             return Sandbox(name, self.sandboxes.template, context.now)
         return find_sandbox(self.sandboxes, name, context.now)
 
@@ -124,7 +124,7 @@ def clock_of(sandbox: Sandbox, real: datetime) -> dict[str, object]:
     }
 
 
-READING: Final = frozenset(("GET", "HEAD"))  # methods that create no sandbox
+READING: Final = frozenset(("GET", "HEAD"))
 CONTROL_NAME: Final = "_sandbox"
 DOCUMENT: Final = Path(__file__).parent / "openapi.yaml"
 CAPITAL: Final = re.compile("[A-Z]")
@@ -232,9 +232,16 @@ def _located(response: Response, places: Mapping[str, Place]) -> Response:
     return Response.of(response.status, {**body, "errors": errors}, media_type=PROBLEM_MEDIA_TYPE)
 
 
+def only_looks(context: RequestContext) -> bool:
+    """Tell whether a request creates no sandbox: one that reads, with `Sandbox-Create: false`."""
+    headers = context.request.headers
+    return context.request.method in READING and headers.get("Sandbox-Create").strip().lower() == "false"
+
+
 def _is_logged(operation_id: str, control: ControlContext, context: RequestContext) -> bool:
     """Tell whether a request changes a sandbox in a way that calls of its APIs would not; one that drops it is told."""
     name = context.variables.get("sandbox", "")
-    if context.request.method in READING:
-        return operation_id in SETTLING_READS and control.sandboxes.get(name) is not None
-    return is_name(name) and operation_id != "dropSandbox"
+    if only_looks(context) and control.sandboxes.get(name) is None:
+        return False
+    changes = context.request.method not in READING or operation_id in SETTLING_READS
+    return changes and is_name(name) and operation_id != "dropSandbox"

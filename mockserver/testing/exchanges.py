@@ -24,9 +24,9 @@ MAX_SHOWN: Final = 20  # exchanges, and items of one, that are shown
 class Exchange:
     """One request with its response, from the journal; members that the journal's list lacks are fetched on access.
 
-    `done`, `failed`, `not_run` and `waiting` count the items, those of jobs too as soon as they ran, `violations` those
-    of the contract in request and response; `rules` names the scenarios that decided and, as `bug:NAME`, the planted
-    bugs that changed the response. `status` is that of the response as it was meant, `delivery` what the client got.
+    `done`, `failed` and `not_run` count the items, `violations` those of the contract in request and response; `rules`
+    names the scenarios that decided and, as `bug:NAME`, the planted bugs that changed the response. `status` is that of
+    the response as it was meant, `delivery` what the client got of it.
     """
 
     n: int
@@ -41,7 +41,6 @@ class Exchange:
     done: int
     failed: int
     not_run: int
-    waiting: int
     violations: int
     rules: tuple[str, ...]
     delivery: Delivery
@@ -76,13 +75,13 @@ class Exchange:
 
     @property
     def outcomes(self) -> dict[Any, str]:
-        """Return the result of each item by its key: `done`, `failed` or `not-run`; `waiting` until its job has run."""
+        """Return the result of each item by its key: `done`, `failed` or `not-run`."""
         return {one["key"]: one["result"] for one in self.details["outcomes"]}
 
     @property
     def head(self) -> str:
         """Return the exchange in one line."""
-        counts = {"done": self.done, "failed": self.failed, "not run": self.not_run, "waiting": self.waiting}
+        counts = {"done": self.done, "failed": self.failed, "not run": self.not_run}
         items = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
         rules = f"  [{', '.join(self.rules)}]" if self.rules else ""
         got = self.delivery.words
@@ -93,7 +92,7 @@ class Exchange:
         details = self.details
         came = "<" if self.delivery.is_whole else "< not received:"
         lines = [self.head, *_message(">", details["call"]), *_message(came, details["reply"])]
-        lines += _failed_items(details["outcomes"])
+        lines += _failed_items(details["items"])
         lines += [f"  violation: {_violation(one)}" for one in details["violations"][:MAX_SHOWN]]
         lines += [f"  near miss: {_near_miss(one)}" for one in details["nearMisses"]]
         return "\n".join(lines)
@@ -152,7 +151,6 @@ def _exchange(transport: Transport, sandbox: str, body: dict[str, Any]) -> Excha
         done=outcomes["done"],
         failed=outcomes["failed"],
         not_run=outcomes["notRun"],
-        waiting=outcomes["waiting"],
         rules=tuple(body["rules"]),
         delivery=Delivery(body["delivery"]["fate"], body["delivery"].get("bytes")),
         _transport=transport,
@@ -169,11 +167,11 @@ def _message(mark: str, message: dict[str, Any]) -> Iterator[str]:
         yield f"  {mark} {clipped(digest['head'], MAX_BODY_CHARS)} ({digest['bytes']} bytes)"
 
 
-def _failed_items(outcomes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _failed_items(items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield a line for each item that failed or was not run, one for all of them where none was, for one reason."""
-    failed = [one for one in outcomes if one["result"] in {"failed", "not-run"}]
+    failed = [one for one in items if one["result"] in {"failed", "not-run"}]
     reasons = {(one["result"], one["error"]) for one in failed}
-    if len(reasons) == 1 and len(failed) == len(outcomes) and ("not-run", failed[0]["error"]) in reasons:
+    if len(reasons) == 1 and len(failed) == len(items) and ("not-run", failed[0]["error"]) in reasons:
         yield f"  no item was run: {failed[0]['error']}"
         return
     yield from (f"  item {one['key']}: {one['result']}, {one['error']}" for one in failed[:MAX_SHOWN])

@@ -49,7 +49,7 @@ def ask(transport: Transport, method: str, path: str, body: object = None) -> An
 
 
 def require_sandbox(transport: Transport, name: str) -> None:
-    """Raise MisuseError when a server has no sandbox of that name, which would be shown as a fresh one."""
+    """Raise MisuseError when a server has no sandbox of that name, as asking for its state would make it."""
     try:
         names = [str(one["name"]) for one in ask(transport, "GET", "/sandboxes")["sandboxes"]]
     except (KeyError, TypeError):

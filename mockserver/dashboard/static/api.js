@@ -43,7 +43,8 @@ async function call(path, options) {
     const sent = authorization();
     let answer;
     try {
-      answer = await fetch(addressOf(path), { ...options, headers: { ...options.headers, ...sent } });
+      const looking = options.method === "GET" && { "Sandbox-Create": "false" };
+      answer = await fetch(addressOf(path), { ...options, headers: { ...options.headers, ...looking, ...sent } });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new ApiError("The server does not answer. Is it still running?");

@@ -15,12 +15,12 @@ TITLES = [{"isbn": "1", "title": "One"}, {"isbn": "2"}]
 def counts(client, n=1):
     """Return the numbers of items of an exchange: done, failed, not run, waiting."""
     (line,) = client.control("GET", f"exchanges?after={n - 1}&limit=1").data["exchanges"]
-    return tuple(line["outcomes"][name] for name in ("done", "failed", "notRun", "waiting"))
+    return tuple(line["items"][name] for name in ("done", "failed", "notRun", "waiting"))
 
 
 def items(client, n=1):
     """Return target, key and result of each item of an exchange."""
-    told = client.control("GET", f"exchanges/{n}").data["outcomes"]
+    told = client.control("GET", f"exchanges/{n}").data["items"]
     return [(one.get("target", ""), one["key"], one["result"]) for one in told]
 
 
@@ -36,7 +36,7 @@ def test_items_of_a_job_are_told_as_soon_as_it_ran(serving):
     genero.control("POST", "clock/advance", {"to": "idle"})
     assert counts(genero) == (1, 1, 0, 0)
     assert items(genero) == [("", "a", "done"), ("", "b", "failed")]
-    whole = genero.control("GET", "exchanges/1").data["outcomes"]
+    whole = genero.control("GET", "exchanges/1").data["items"]
     assert [(bool(one["error"]), one["job"]) for one in whole] == [(False, job["id"]), (True, job["id"])]
     assert "due" not in genero.control("GET", "exchanges").data["exchanges"][0]
 
@@ -54,7 +54,7 @@ def test_items_of_a_fan_out_are_told_by_target(serving):
         ("nobody", "a", "not-run"),
         ("nobody", "b", "not-run"),
     ]
-    assert "nobody" in genero.control("GET", "exchanges/1").data["outcomes"][3]["error"]
+    assert "nobody" in genero.control("GET", "exchanges/1").data["items"][3]["error"]
 
 
 def test_a_fan_out_that_is_run_at_once_is_told_by_target(serving):
@@ -71,7 +71,7 @@ def test_a_request_that_was_refused_ran_none_of_its_items(serving):
     genero = serving("genero", mode="frozen")
     assert genero.call("POST", POST, [{"blockId": 1}]).status == 400
     assert (counts(genero), items(genero)) == ((0, 0, 1, 0), [("", 1, "not-run")])
-    assert "refused with 400" in genero.control("GET", "exchanges/1").data["outcomes"][0]["error"]
+    assert "refused with 400" in genero.control("GET", "exchanges/1").data["items"][0]["error"]
     genero.call("GET", "/genero/api/v1/block")
     assert counts(genero, 2) == (0, 0, 0, 0)
 
@@ -84,7 +84,7 @@ def test_items_of_a_job_that_is_cancelled_were_not_run(serving):
     (job,) = books.control("GET", "jobs").data["jobs"]
     assert books.call("DELETE", f"/books-api/books/jobs/{job['id']}").status == 200
     assert counts(books) == (0, 0, 2, 0)
-    assert "cancelled" in books.control("GET", "exchanges/1").data["outcomes"][0]["error"]
+    assert "cancelled" in books.control("GET", "exchanges/1").data["items"][0]["error"]
 
 
 @pytest.mark.parametrize("advance_first", [True, False])

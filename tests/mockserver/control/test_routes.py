@@ -23,12 +23,13 @@ NAMES = {"{api}": "genero", "{kind}": "block", "{n}": "1", "{form}": "curl", "{n
 
 @pytest.mark.parametrize("path", LOOKS)
 def test_looking_at_a_sandbox_does_not_make_it(serving, path):
-    """A sandbox that does not exist is shown as a fresh one, and there is none afterwards."""
+    """With `Sandbox-Create: false`, one that does not exist is shown as a fresh one, and there is none afterwards."""
     client = serving("genero", mode="frozen")
     for variable, value in NAMES.items():
         path = path.replace(variable, value)
     query = "?tenant=publicapitest" if path.endswith("block") else ""
     wanted = 404 if "exchanges/1" in path else 200
-    assert client.control("GET", f"{path[1:]}{query}").status == wanted
+    only = {"Sandbox-Create": "false"}
+    assert client.control("GET", f"{path[1:]}{query}", headers=only).status == wanted
     named = {one["name"] for one in client.send("GET", "/_sandbox/sandboxes").data["sandboxes"]}
     assert client.sandbox not in named

@@ -36,7 +36,7 @@ export function useSender(sandbox, api, operation) {
     const line = await exchange;
     const whole = line && await get(ofSandbox(sandbox, "exchanges", line.n)).catch(() => null);
     const jobs = answer.status < 400 && operation.node["x-bulk"]?.job ? await jobsOf(sandbox, answer.text) : [];
-    return { ...answer, draft, made, n: line?.n ?? null, outcomes: whole?.outcomes ?? [], jobs };
+    return { ...answer, draft, made, n: line?.n ?? null, outcomes: whole?.items ?? [], jobs };
   };
   const send = async (draft, made) => {
     setState({ isSending: true, result: null, error: null });
@@ -58,7 +58,7 @@ export function useSender(sandbox, api, operation) {
       const [ended] = (await jobsOf(sandbox, job.id)).filter((one) => one.id === job.id);
       const { n } = state.result;
       const whole = n && await get(ofSandbox(sandbox, "exchanges", n)).catch(() => null);
-      if (whole) setState((before) => ({ ...before, result: { ...before.result, outcomes: whole.outcomes } }));
+      if (whole) setState((before) => ({ ...before, result: { ...before.result, outcomes: whole.items } }));
       setFollow({ isRunning: false, error: null, result: { ...result, job: ended ?? job } });
     } catch (error) {
       setFollow({ isRunning: false, error, result: null });

@@ -16,7 +16,7 @@ const FORMS = [["curl", "curl"], ["pytest", "pytest"], ["http", "HTTP"], ["har",
 /** Exchange `n`; `update` is what the list has of it, which changes when its answer was sent, or its job ran. */
 export default function Exchange({ sandbox, n, last, update }) {
   const path = ofSandbox(sandbox, "exchanges", n);
-  const { data, error, reload } = useLoaded((signal) => get(path, { signal }), [path, update?.delivery.fate, update?.outcomes.waiting]);
+  const { data, error, reload } = useLoaded((signal) => get(path, { signal }), [path, update?.delivery.fate, update?.items.waiting]);
   useEffect(() => {
     document.getElementById("exchange-title")?.focus();
   }, [n, !data]);
@@ -30,7 +30,7 @@ export default function Exchange({ sandbox, n, last, update }) {
       <//>
       <p class="exchange-line">${data.method} ${addressOf(data)}</p>
       <${Facts} one=${data} />
-      <${Items} sandbox=${sandbox} results=${data.outcomes} due=${update?.due} />
+      <${Items} sandbox=${sandbox} results=${data.items} due=${update?.due} />
       <${NearMisses} misses=${data.nearMisses} />
       <${Violations} violations=${data.violations} />
       <div class="exchange-sides">

@@ -33,7 +33,7 @@ const FAULTS = {
 export function fits(one, { text, operation, status, outcome, fault }) {
   return (!operation || (one.operation ?? NO_OPERATION) === operation)
     && (!status || String(one.status).startsWith(status))
-    && (!outcome || OUTCOMES[outcome](one.outcomes))
+    && (!outcome || OUTCOMES[outcome](one.items))
     && (!fault || FAULTS[fault](one))
     && (!text || textOf(one).includes(text.toLowerCase()));
 }

@@ -23,7 +23,7 @@ const COLUMNS = [
   ["operation", "Operation", (one, href) => html`
     <a href=${href}>${one.operation ?? "no operation"}</a> <span class="path">${one.method} ${one.path}</span>`],
   ["answer", "Answer", (one) => html`<${Answer} exchange=${one} />`],
-  ["items", "Outcomes", (one) => html`<${OutcomeBar} ...${one.outcomes} />`],
+  ["items", "Outcomes", (one) => html`<${OutcomeBar} ...${one.items} />`],
   ["rules", "Scenario", (one) => one.rules.join(", ")],
   ["violations", "Violations", (one) => (one.violations ? number(one.violations) : "")],
 ];
