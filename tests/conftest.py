@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ settings.register_profile("whole", settings.get_profile("patient"), max_examples
 settings.register_profile("quick", settings.get_profile("patient"), max_examples=25)
 settings.load_profile("patient" if ALL else "whole")
 MAX_ID_CHARS = 80  # of a parameter in the id of a test
+MANY_OBJECTS = (20_000, 20, 20)  # made between two collections of garbage, which are a twentieth of the time otherwise
 TELLING = {"BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "PYTEST_ADDOPTS", "PY_COLORS"}
 _numbers = count(1)
 
@@ -33,12 +35,30 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(import_module("mockserver.pytest_plugin"), "bulkproof")
     if "not slow" in config.option.markexpr:
         settings.load_profile("quick")
+    if sys.dont_write_bytecode and not sys.pycache_prefix and hasattr(config, "cache"):
+        _keep_bytecode(str(config.cache.mkdir("bytecode")))
+
+
+def _keep_bytecode(folder: str) -> None:
+    """Let processes that tests start, workers among them, keep bytecode in the cache of pytest, if Python keeps none.
+
+    Each of hundreds would compile the whole program anew.
+    """
+    del os.environ["PYTHONDONTWRITEBYTECODE"]
+    os.environ["PYTHONPYCACHEPREFIX"] = folder
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with slow tests: short ones fill up the time until the last worker is done."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_collection_finish() -> None:
     """Put aside what was collected and imported: no collection of garbage looks through it again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*MANY_OBJECTS)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -78,7 +78,7 @@ def _listed(paths):
     ("command", "middle"),
     [
         (("check", "--only", "isolated", "--max-time", "20s"), "generators/check/run.py"),
-        (("fuzz", "--no-schemathesis", "--max-time", "4s"), "generators/fuzz/worker.py"),
+        (("fuzz", "--no-schemathesis", "--max-time", "1s"), "generators/fuzz/worker.py"),
     ],
     ids=["check", "fuzz"],
 )

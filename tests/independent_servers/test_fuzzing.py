@@ -10,7 +10,7 @@ from sampling import ALL
 
 pytestmark = pytest.mark.slow
 
-HEALTHY_SECONDS = 12 if ALL else 4
+HEALTHY_SECONDS = 12 if ALL else 3
 LIMIT = 40  # seconds: ten times what a bug needs on a quiet machine; a campaign ends with its first finding
 BUGS = [
     ("genero", "fanout-empty"),

@@ -25,7 +25,7 @@ KINDS = [(), *((name,) for name in SWITCHES), *TOGETHER] if ALL else TOGETHER
 KINDS_AND_SEEDS = [
     pytest.param(kinds, seed, id=f"{'+'.join(kinds) or 'plain'}-{seed}") for kinds in KINDS for seed in SEEDS
 ]
-FUZZ_SECONDS = 8 if ALL else 4
+FUZZ_SECONDS = 8 if ALL else 2.5
 CHECK_SECONDS = 60 if ALL else 6
 
 

@@ -21,7 +21,7 @@ from mockserver.cli.fuzz import fuzz
 SERVERS = Path(__file__).parents[1] / "independent_servers"
 SEEDS = range(int(os.environ.get("BULKPROOF_SOUNDNESS_SEEDS", "1")))
 KINDS = [(), *((name,) for name in SWITCHES), SWITCHES]
-FUZZ_SECONDS = 12 if ALL else 4
+FUZZ_SECONDS = 12 if ALL else 2.5
 CHECK_SECONDS = 60 if ALL else 6
 FREEDOMS = ["district-again"]  # what a right server of Genero may do or not
 CASES = [

@@ -12,7 +12,6 @@ from pathlib import Path
 import orjson
 import pytest
 from children import HANGS, eventually, module
-from distributed import Client, LocalCluster
 
 from contracts.errors import MisuseError
 from contracts.openapi.loading import bundled_path
@@ -46,8 +45,15 @@ def url():
 @pytest.fixture(scope="module")
 def cluster():
     """Return a scheduler with two worker processes that somebody else has started."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as started:
+    with started_cluster(n_workers=2, threads_per_worker=1) as started:
         yield started
+
+
+def started_cluster(**options):
+    """Return a cluster that ends with its context."""
+    from distributed import LocalCluster  # noqa: PLC0415 - half a second, also of processes that run other tests
+
+    return LocalCluster(dashboard_address="127.0.0.1:0", silence_logs=50, **options)
 
 
 @pytest.fixture
@@ -145,7 +151,7 @@ def test_a_scheduler_of_others_is_left_as_it_was(url, cluster):
         executor.run([shard(0), shard(1)], heard.append, lambda: bool(heard))
     finally:
         executor.stop()
-    with Client(cluster.scheduler_address, set_as_default=False) as client:
+    with cluster.get_client() as client:
         busy = eventually(lambda: not any(client.run(lambda dask_worker: len(dask_worker.state.executing)).values()))
         assert busy
         assert len(client.nthreads()) == 2
@@ -258,7 +264,7 @@ def test_a_worker_with_another_version_is_put_aside(url, tmp_path):
     words = ("--no-nanny", "--host", "127.0.0.1", "--no-dashboard", "--nthreads", "1")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     with (
-        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0", silence_logs=50) as started,
+        started_cluster(n_workers=0) as started,
         module("distributed.cli.dask_worker", started.scheduler_address, *words, env=environment),
     ):
         with pytest.raises(MisuseError, match=says):
@@ -284,7 +290,7 @@ def test_an_api_travels_with_the_work(name):
 
 def test_the_threads_of_a_worker_are_counted_and_share_the_rate(url):
     """A worker with four threads has four shards, each with a quarter of the rate."""
-    with LocalCluster(n_workers=1, threads_per_worker=4, dashboard_address="127.0.0.1:0", silence_logs=50) as started:
+    with started_cluster(n_workers=1, threads_per_worker=4, processes=False) as started:
         job = replace(job_at(url), place=TargetOptions(url=url, rate=100.0))
         executor, given = DaskExecutor(job, address=started.scheduler_address), []
         submit = executor.client.submit

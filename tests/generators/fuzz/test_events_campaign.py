@@ -50,7 +50,7 @@ def shapes_in(corpus):
 def test_a_right_server_is_accused_of_nothing(tmp_path):
     """The server itself keeps what it declares."""
     with serving() as (url, _):
-        assert fuzzed(url, tmp_path, time="4s")[0] == 0
+        assert fuzzed(url, tmp_path, time="2s")[0] == 0
 
 
 def test_two_bugs_in_one_operation_are_two_findings(tmp_path, until):
@@ -116,11 +116,11 @@ def test_a_flaky_finding_ends_no_campaign(tmp_path):
 def test_where_only_flaky_findings_are_the_campaign_has_its_time(tmp_path):
     """It ends when the time is up, not at what never shows again, and with the exit code of a run without findings."""
     with serving("first") as (url, _):
-        code, says = fuzzed(url, tmp_path, "--stop-at-first", "--seed", "0", time="6s")
+        code, says = fuzzed(url, tmp_path, "--stop-at-first", "--seed", "0", time="4s")
     assert code == 0, says
     assert [line for line in says.splitlines() if "reproduced 0/3, flaky" in line]
     seconds = next(float(line.split()[1]) for line in says.splitlines() if line.startswith("seconds: "))
-    assert seconds >= 5
+    assert seconds >= 3
 
 
 PARTS = ["clock", "settings", "scenarios", "reset", "delete"]
@@ -142,7 +142,7 @@ def test_what_a_control_api_lacks_is_done_without(control, lacks, command, tmp_p
     """A server with a part of the control API is judged; one line says what it does not have."""
     with serving(control=["health", *control]) as (url, _):
         if command == "fuzz":
-            code, says = fuzzed(url, tmp_path, time="2s")
+            code, says = fuzzed(url, tmp_path, time="1s")
         else:
             code, says = told_by(check, url, "--skip", "coverage")
             lacks = None if lacks is None or "clock" in control else "no clock"

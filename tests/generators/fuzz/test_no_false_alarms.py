@@ -12,7 +12,7 @@ from mockserver.testing import running
 pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).parents[2]
-BUNDLED = [(api, seed) for api in ("genero", "onkey") for seed in range(5 if ALL else 2)]
+BUNDLED = [(api, seed) for api in ("genero", "onkey") for seed in (range(5) if ALL else [1])]
 TOYS = [
     "cases/contract_only/books.yaml",
     "cases/contract_only/queue.yaml",
@@ -44,6 +44,6 @@ def test_a_bundled_api_is_accused_of_nothing(api, seed, tmp_path):
 @pytest.mark.parametrize("toy", TOYS)
 def test_a_contract_alone_is_served_without_a_fault(toy, tmp_path):
     """What is served from nothing but a document keeps all that the document declares."""
-    code, says = told_of_a_healthy_sandbox(str(TESTS / toy), tmp_path, "--max-time", "2s")
+    code, says = told_of_a_healthy_sandbox(str(TESTS / toy), tmp_path, "--max-time", "1s")
     assert code == 0, says
     assert " passed" in says

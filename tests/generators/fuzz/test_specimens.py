@@ -33,7 +33,7 @@ def fuzzed(bug, corpus, *options):
 @pytest.mark.parametrize("kind", LEEWAY)
 def test_a_server_that_keeps_what_is_declared_gives_no_finding(kind, tmp_path):
     """Every valid value is kept, every invalid one refused; what is open may be done either way."""
-    code, says, kept = fuzzed(kind, tmp_path, "--max-time", "8s" if ALL else "3s")
+    code, says, kept = fuzzed(kind, tmp_path, "--max-time", "8s" if ALL else "2s")
     assert (code, kept) == (0, []), says
 
 

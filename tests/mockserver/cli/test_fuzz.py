@@ -49,7 +49,7 @@ def test_a_planted_bug_is_found_kept_and_shows_again(sandbox, tmp_path):
 def test_a_healthy_sandbox_gives_no_alarm(sandbox, tmp_path):
     """Nothing is found, and nothing is kept."""
     _, url = sandbox
-    done = run(fuzz, "genero", "--url", url, "--max-time", "3s", *OWN, str(tmp_path))
+    done = run(fuzz, "genero", "--url", url, "--max-time", "2s", *OWN, str(tmp_path))
     assert done.return_value == 0, done.output
     assert not list(tmp_path.glob("findings/*"))
 

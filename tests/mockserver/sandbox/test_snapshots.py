@@ -15,10 +15,11 @@ import orjson
 import pytest
 from case_inside import REAL, api_of
 from case_run import Answer, Pairs, new_sandbox, run_case
-from case_text import Case, read_cases
+from case_text import read_cases
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from sampling import mostly_slow
 
 from contracts.messages import Headers
 from mockserver.api.model import Api
@@ -79,23 +80,11 @@ class Twins:
         return first
 
 
-def play(case: Case) -> None:
-    """Run a case by twins."""
-    api, name = api_of(case), new_sandbox()
-    run_case(case, Twins([api], name), api.mount, sandbox=name)
-
-
-@pytest.mark.parametrize("case", CASES[::20], ids=lambda case: case.id)
+@pytest.mark.parametrize("case", mostly_slow(CASES, lambda n, _: n % 20 == 0), ids=lambda case: case.id)
 def test_a_restored_sandbox_answers_as_the_original(case):
     """At any point of a case: each reply, the journal, and the verdict are the same."""
-    play(case)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_a_restored_sandbox_answers_as_the_original_in_every_case(case):
-    """The same for all of them."""
-    play(case)
+    api, name = api_of(case), new_sandbox()
+    run_case(case, Twins([api], name), api.mount, sandbox=name)
 
 
 PETS = """
@@ -354,23 +343,14 @@ BUGGY: list[tuple[str, str, Any]] = [
 ]
 
 
-def play_bug(apis: list[Api], name: str) -> None:
-    """Make calls while a bug is planted."""
+KEEPING = {"cancel-ignored", "job-acts-early", "job-goes-backwards", "processed-falls"}
+
+
+@pytest.mark.parametrize("name", mostly_slow(BUGS, lambda _, name: name in KEEPING))
+def test_a_planted_bug_goes_on_after_a_restore(apis, name):
+    """The outcomes of a job that acted early, and how often it was told, are there after a restore, and all else."""
     planted = {"scenarios": [{"name": "planted", "rules": [{"then": {"bug": name}}]}]}
     play_steps(Twins(apis), [("PUT", "scenarios", planted), *BUGGY])
-
-
-@pytest.mark.parametrize("name", ["cancel-ignored", "job-acts-early", "job-goes-backwards", "processed-falls"])
-def test_what_a_planted_bug_keeps_is_part_of_it(apis, name):
-    """The outcomes of a job that acted early, and how often it was told, are there after a restore."""
-    play_bug(apis, name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BUGS)
-def test_planted_bugs_go_on_after_a_restore(apis, name):
-    """The same for all of them."""
-    play_bug(apis, name)
 
 
 def test_another_sandbox_may_take_the_state(apis):
