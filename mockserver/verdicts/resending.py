@@ -111,8 +111,8 @@ def _resent(history: ClientHistory, failures: list[Failure]) -> Iterator[tuple[F
     """Yield failures with the first post of some of their items, and the number of those that had been done."""
     shared, by_key = PostIndex(history), _by_key(history, failures)
     for one in failures:
-        same_key = (late for place in one.locations for late in by_key.get(place, ()) if late.n > one.report.n)
-        found = [*shared.after(one.request, one.targets, one.report.n)[:1], *same_key]
+        same_key = (_next_after(by_key.get(place, []), one.report) for place in one.locations)
+        found = [*shared.after(one.request, one.targets, one.report.n)[:1], *(late for late in same_key if late)]
         later = min(found, key=lambda observed: observed.n, default=None)
         if later is not None and timedelta(0) <= later.at - one.report.at < RETRY_WINDOW:
             yield one, later, len(one.done.intersection(later.marks))

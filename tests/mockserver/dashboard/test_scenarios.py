@@ -88,12 +88,32 @@ def test_faults_stand_beside_their_lines(server, scenarios):
     text.fill(WRITTEN)
     scenarios.get_by_role("button", name="Activate").click()
     scenarios.get_by_role("button", name="Deactivate written").click()
-    scenarios.get_by_text("made here, not active").wait_for()
+    scenarios.get_by_text("draft in this browser").wait_for()
     assert active(server) == ["once", "never-ends"]
     scenarios.get_by_role("button", name="Activate written").click()
     scenarios.get_by_role("button", name="Deactivate written").wait_for()
     assert server.control("GET", "scenarios/written").data["yaml"] == WRITTEN
     scenarios.errors[:] = [one for one in scenarios.errors if "400" not in one]  # the browser's word for a refused call
+
+
+def test_what_is_written_is_not_lost(server, scenarios):
+    """It is kept as a draft, also when it was never active, or another client made it; until it is forgotten."""
+    scenarios.get_by_role("link", name="New scenario").click()
+    scenarios.get_by_label("Scenario in YAML").fill(WRITTEN)
+    scenarios.get_by_role("button", name="Keep as a draft").click()
+    row = scenarios.get_by_role("row").filter(has_text="written")
+    row.get_by_text("draft in this browser").wait_for()
+    scenarios.get_by_role("button", name="Activate written").click()
+    scenarios.get_by_role("button", name="Deactivate written").wait_for()
+    for name in ("once", "written"):
+        scenarios.get_by_role("button", name=f"Deactivate {name}", exact=True).click()
+        scenarios.get_by_role("button", name=f"Activate {name}").wait_for()
+    assert active(server) == ["never-ends"]
+    scenarios.get_by_role("button", name="Activate once").click()
+    scenarios.get_by_role("button", name="Deactivate once").wait_for()
+    assert active(server) == ["never-ends", "once"]
+    scenarios.get_by_role("button", name="Forget written").click()
+    scenarios.get_by_role("button", name="Activate written").wait_for(state="detached")
 
 
 def test_a_bundled_scenario_is_read_and_changed_for_this_sandbox(server, scenarios):

@@ -1,20 +1,25 @@
 /** What an exchange wrote to the store, as a diff of each record. */
 
 import { counted } from "../format.js";
+import { hrefOf } from "../shell.js";
 import { html } from "../ui.js";
 
 /** The records that were written, each with the members that changed. */
-export function Writes({ writes, written }) {
+export function Writes({ sandbox, api, writes, written }) {
   if (!writes.length) return null;
+  const more = written - writes.length;
+  const places = [...new Map(writes.map((one) => [`${one.kind}/${one.scope}`, one])).values()];
   return html`
     <section aria-label="State changes">
       <div class="section-head">
         <h2>State changes</h2>
-        <span class="count">${counted(written, "record")}${written > writes.length ? `, the first ${writes.length} are shown` : ""}</span>
+        <span class="count">${counted(written, "record")}</span>
       </div>
       <div class="exchange-diff">
         ${writes.map((one, place) => html`<${Write} key=${place} one=${one} />`)}
       </div>
+      ${more > 0 && html`<p>… and ${counted(more, "more record")}, as they are now: ${places.map((one, n) => html`${n > 0 && ", "}<a
+        key=${n} href=${hrefOf(sandbox, "state", api, one.kind, one.scope)}>${one.kind}${one.scope && ` of ${one.scope}`}</a>`)}</p>`}
     </section>`;
 }
 

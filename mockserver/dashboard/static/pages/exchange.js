@@ -37,7 +37,7 @@ export default function Exchange({ sandbox, n, last, update }) {
         <${Side} title="Request" message=${data.call} />
         <${Side} title="Response" message=${data.reply} note=${notWhole(data)} />
       </div>
-      <${Writes} writes=${data.writes} written=${data.written} />
+      <${Writes} sandbox=${sandbox} api=${data.api} writes=${data.writes} written=${data.written} />
     </article>`;
 }
 

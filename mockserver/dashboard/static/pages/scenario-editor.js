@@ -5,7 +5,7 @@ import { counted } from "../format.js";
 import { hrefOf } from "../shell.js";
 import { CopyButton, ErrorMessage, Loading, PageHead, download, html, useId, useLoaded } from "../ui.js";
 import { useRef, useState } from "../vendor/htm-preact.js";
-import { draftsOf, keepDraft } from "./drafts.js";
+import { draftsOf, keepDraft, nameIn } from "./drafts.js";
 
 const START = `name: my-scenario
 summary: What goes wrong.
@@ -43,12 +43,16 @@ function Editor({ sandbox, name, given, onDone }) {
     event.preventDefault();
     try {
       await post(ofSandbox(sandbox, "scenarios"), { scenarios: [{ yaml: text }] });
-      const own = /^"?name"?:\s*["']?([\w.-]+)/m.exec(text)?.[1];
-      if (own && text !== given.yaml) keepDraft(sandbox, own, text);
+      if (isOwn) keepDraft(sandbox, nameIn(text), text);
       onDone();
     } catch (error) {
       setFailure(error);
     }
+  };
+  const isOwn = nameIn(text) && (text !== given.yaml || given.origin === undefined || given.origin === "sandbox");
+  const keep = () => {
+    keepDraft(sandbox, nameIn(text), text);
+    onDone();
   };
   const faults = (failure?.problem?.errors ?? []).map((one) => ({ ...one, pointer: one.pointer.replace("/scenarios/0/yaml", "") || "/" }));
   const about = given.origin && `${{ bundled: "Bundled", file: "From a file", sandbox: "Made in this sandbox" }[given.origin]}${given.active ? ", active" : ""}.`;
@@ -60,9 +64,10 @@ function Editor({ sandbox, name, given, onDone }) {
       <${Lines} text=${text} faults=${faults} onType=${(typed) => { setText(typed); setFailure(null); }} />
       <div class="scenarios-save">
         <button type="submit" class="primary">${given.active ? "Activate again" : "Activate"}</button>
+        <button type="button" disabled=${!isOwn} onClick=${keep}>Keep as a draft</button>
         <${CopyButton} text=${text} />
-        <button type="button" onClick=${() => download(`${name || "scenario"}.yaml`, text, "application/yaml")}>Download</button>
-        <span class="muted">${given.active && "Its counts begin at 0 again."}</span>
+        <button type="button" onClick=${() => download(`${nameIn(text) || name || "scenario"}.yaml`, text, "application/yaml")}>Download</button>
+        <span class="muted">${given.active && "Its counts begin at 0 again. "}Drafts stay in this browser; a download can be served with <code>--scenario FILE</code>.</span>
       </div>
     </form>`;
 }

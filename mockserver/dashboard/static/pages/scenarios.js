@@ -6,10 +6,10 @@ import { useFollowed } from "../reload.js";
 import { hrefOf } from "../shell.js";
 import { Badge, Count, Empty, ErrorMessage, Loading, PageHead, Table, Told, html, useLoaded } from "../ui.js";
 import { useState } from "../vendor/htm-preact.js";
-import { draftsOf } from "./drafts.js";
+import { draftsOf, forgetDraft, keepDraft, summaryIn } from "./drafts.js";
 import { ScenarioEditor } from "./scenario-editor.js";
 
-const ORIGINS = { bundled: "bundled", file: "from a file", sandbox: "made here", draft: "made here, not active" };
+const ORIGINS = { bundled: "bundled", file: "from a file", sandbox: "made here", draft: "draft in this browser" };
 
 export default function Scenarios({ sandbox, rest, query, go }) {
   if (rest[0] === "new" || (rest[0] === "edit" && rest[1])) {
@@ -41,7 +41,11 @@ function Overview({ sandbox }) {
   const running = active.data.scenarios;
   const names = running.map((one) => one.name);
   const order = (wanted, words) => run(words, () => (wanted.length ? patch(path, { order: wanted }) : del(path)));
-  const stop = (name) => order(names.filter((one) => one !== name), `${name} is not active any more.`);
+  const stop = async (name) => {
+    if (!known.data.scenarios.some((one) => one.name === name)) await keep(sandbox, name).catch(setFailure);
+    await order(names.filter((one) => one !== name), `${name} is not active any more.`);
+  };
+  const forget = (name) => { forgetDraft(sandbox, name); setTold(`${name} is forgotten.`); };
   const start = (one) => run(`${one.name} is active.`,
     () => post(path, { scenarios: [one.origin === "draft" ? { yaml: one.yaml } : one.name] }));
   return html`
@@ -52,16 +56,22 @@ function Overview({ sandbox }) {
     ${running.length ? html`<${Active} sandbox=${sandbox} scenarios=${running} onOrder=${order} onStop=${stop} />`
       : html`<p class="muted">None: every call is answered as the contract says. The first rule that fits a call decides it.</p>`}
     <${Every} sandbox=${sandbox} scenarios=${everyOf(sandbox, known.data.scenarios, running)} active=${names}
-      onStart=${start} onStop=${stop} />`;
+      onStart=${start} onStop=${stop} onForget=${forget} />`;
 }
 
-/** All that can be selected: of the server, made in this sandbox, and drafts of this tab; one of a name counts. */
+/** Keep the text of a scenario that the server forgets when it is not active. */
+async function keep(sandbox, name) {
+  if (name in draftsOf(sandbox)) return;
+  keepDraft(sandbox, name, (await get(ofSandbox(sandbox, "scenarios", name))).yaml);
+}
+
+/** All that can be selected: of the server, made in this sandbox, and drafts of this browser; one of a name counts. */
 function everyOf(sandbox, known, running) {
   const own = running.filter((one) => !known.some((other) => other.name === one.name))
     .map((one) => ({ name: one.name, summary: one.summary ?? "", api: one.api ?? "any", origin: "sandbox" }));
   const taken = new Set([...known, ...own].map((one) => one.name));
   const drafts = Object.entries(draftsOf(sandbox)).filter(([name]) => !taken.has(name))
-    .map(([name, yaml]) => ({ name, yaml, summary: "", api: "any", origin: "draft" }));
+    .map(([name, yaml]) => ({ name, yaml, summary: summaryIn(yaml), api: "any", origin: "draft" }));
   return [...own, ...drafts, ...known];
 }
 
@@ -109,7 +119,7 @@ function Use({ used, times }) {
     used >= times && html` <${Badge} kind="warn">used up<//>`}`;
 }
 
-function Every({ sandbox, scenarios, active, onStart, onStop }) {
+function Every({ sandbox, scenarios, active, onStart, onStop, onForget }) {
   const [wanted, setWanted] = useState({ text: "", api: "" });
   const set = (name) => (event) => setWanted({ ...wanted, [name]: event.currentTarget.value });
   const words = wanted.text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -124,7 +134,7 @@ function Every({ sandbox, scenarios, active, onStart, onStop }) {
     { title: "Origin", render: (one) => html`<span class="muted">${ORIGINS[one.origin]}</span>` },
     { title: "Activate", hidden: true, align: "end", render: (one) => (active.includes(one.name)
       ? html`<button type="button" aria-pressed="true" aria-label=${`${one.name} is active; deactivate it`} onClick=${() => onStop(one.name)}>Active</button>`
-      : html`<button type="button" aria-label=${`Activate ${one.name}`} onClick=${() => onStart(one)}>Activate</button>`) },
+      : html`${one.origin === "draft" && html`<button type="button" class="quiet" aria-label=${`Forget ${one.name}`} onClick=${() => onForget(one.name)}>Forget</button> `}<button type="button" aria-label=${`Activate ${one.name}`} onClick=${() => onStart(one)}>Activate</button>`) },
   ];
   return html`
     <div class="page-head scenarios-all">

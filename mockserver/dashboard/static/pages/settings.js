@@ -5,8 +5,10 @@ import { counted } from "../format.js";
 import { useLive } from "../shell.js";
 import { ErrorMessage, Field, Loading, PageHead, html, useLoaded } from "../ui.js";
 import { useState } from "../vendor/htm-preact.js";
+import { difference, fieldsOf, namesOf, pointerOf, putInto, textOf, valueOf } from "./settings-fields.js";
 
 const CHANGES = new Set(["reset", "settings", "reconnected"]);
+const NO_EDITS = { texts: {}, added: {}, removed: [] }; // what was typed, by pointer; entries of maps
 
 export function Settings({ sandbox, back }) {
   const schema = useLoaded((signal) => get("settings.schema.json", { signal }), []);
@@ -19,37 +21,36 @@ export function Settings({ sandbox, back }) {
 }
 
 function Form({ sandbox, schema, settings, onSaved, back }) {
-  const [texts, setTexts] = useState({}); // what was typed, by pointer
+  const [edits, setEdits] = useState(NO_EDITS);
   const [outcome, setOutcome] = useState({});
-  const fields = fieldsOf(schema, settings);
-  const changed = fields.filter((one) => one.pointer in texts && texts[one.pointer] !== textOf(one, one.value));
-  const type = (pointer, text) => { setTexts({ ...texts, [pointer]: text }); setOutcome({}); };
+  const fields = fieldsOf({ schema, value: settings, edits });
+  const changed = fields.filter((one) => one.isNew || (one.pointer in edits.texts && edits.texts[one.pointer] !== textOf(one, one.value)));
+  const count = changed.filter((one) => !one.isNew).length + new Set(changed.filter((one) => one.isNew).map((one) => `${one.map}/${one.entry}`)).size
+    + edits.removed.length;
+  const edit = (changes) => { setEdits({ ...edits, ...changes }); setOutcome({}); };
   const save = async (event) => {
     event.preventDefault();
-    const unread = {};
-    const body = {};
-    for (const one of changed) {
-      try {
-        put(body, one.path, difference(one.value, valueOf(one, texts[one.pointer])));
-      } catch {
-        unread[one.pointer] = "This is no JSON.";
-      }
-    }
+    const { body, unread } = patchOf(changed, edits, fields);
     if (Object.keys(unread).length) { setOutcome({ unread }); return; }
     try {
       await patch(ofSandbox(sandbox, "settings"), body);
-      setTexts({});
-      setOutcome({ told: `Saved ${counted(changed.length, "setting")}.` });
+      setEdits(NO_EDITS);
+      setOutcome({ told: `Saved ${counted(count, "setting")}.` });
       onSaved();
     } catch (error) {
       setOutcome({ error });
     }
   };
   const faults = outcome.error?.problem?.errors ?? [];
-  const faultAt = ({ pointer }) => outcome.unread?.[pointer]
-    ?? faults.filter((one) => one.pointer === pointer || one.pointer.startsWith(`${pointer}/`))
+  const faultAt = ({ pointer, kind }) => outcome.unread?.[pointer]
+    ?? faults.filter((one) => one.pointer === pointer || (kind === "json" && one.pointer.startsWith(`${pointer}/`)))
       .map((one) => (one.pointer === pointer ? one.detail : `${one.pointer}: ${one.detail}`)).join(" ");
-  const groups = [...new Set(fields.map((one) => one.group))];
+  const row = (one) => html`
+    <${Setting} key=${one.pointer} field=${one} fault=${faultAt(one)} isChanged=${changed.includes(one)}
+      text=${edits.texts[one.pointer] ?? textOf(one, one.value)}
+      onType=${(text) => edit({ texts: { ...edits.texts, [one.pointer]: text } })} />`;
+  const own = fields.filter((one) => !one.map);
+  const groups = [...new Set(own.map((one) => one.group))];
   return html`
     <${PageHead} title=${`Settings of ${sandbox}`}><a href=${back}>All sandboxes</a><//>
     ${outcome.error && !fields.some(faultAt) && html`<${ErrorMessage} error=${outcome.error} />`}
@@ -57,64 +58,91 @@ function Form({ sandbox, schema, settings, onSaved, back }) {
       ${groups.map((group) => html`
         <fieldset key=${group}>
           <legend>${group || "general"}</legend>
-          ${fields.filter((one) => one.group === group).map((one) => html`
-            <${Setting} key=${one.pointer} field=${one} fault=${faultAt(one)} isChanged=${changed.includes(one)}
-              text=${texts[one.pointer] ?? textOf(one, one.value)} onType=${(text) => type(one.pointer, text)} />`)}
+          ${own.filter((one) => one.group === group).map((one) => (one.kind === "map"
+            ? html`<${MapSetting} key=${one.pointer} map=${one} fields=${fields.filter((other) => other.map === one.pointer)} row=${row}
+                changed=${changed} fault=${faultAt(one)} edits=${edits} onEdit=${edit} hasFault=${(other) => Boolean(faultAt(other))} />`
+            : row(one)))}
         </fieldset>`)}
       <div class="settings-save">
-        <button type="submit" class="primary" disabled=${!changed.length}>Save</button>
-        ${changed.length > 0 && html`<button type="button" onClick=${() => { setTexts({}); setOutcome({}); }}>Discard</button>`}
-        <span role="status">${changed.length ? `${counted(changed.length, "change")}, not saved` : outcome.told}</span>
+        <button type="submit" class="primary" disabled=${!count}>Save</button>
+        ${count > 0 && html`<button type="button" onClick=${() => { setEdits(NO_EDITS); setOutcome({}); }}>Discard</button>`}
+        <span role="status">${count ? `${counted(count, "change")}, not saved` : outcome.told}</span>
       </div>
     </form>`;
 }
 
-/** The settings as fields: those that are objects with members of their own become groups. */
-function fieldsOf(schema, value, path = []) {
-  return Object.entries(schema.properties).flatMap(([name, one]) => {
-    const here = [...path, name];
-    if (one.properties) return fieldsOf(one, value[name] ?? {}, here);
-    const pointer = here.map((token) => `/${token.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
-    return [{ name, path: here, pointer, group: path.join("."), schema: one, value: value[name], kind: kindOf(one) }];
-  });
-}
-
-const kindOf = ({ enum: words, type }) =>
-  words ? "choice" : { boolean: "switch", integer: "number", number: "number", string: "text" }[type] ?? "json";
-
-const textOf = ({ kind }, value) => (kind === "json" ? JSON.stringify(value, null, 2) : String(value ?? ""));
-
-function valueOf({ kind, schema }, text) {
-  if (kind === "json") return JSON.parse(text);
-  if (kind === "switch") return text === "true";
-  if (kind === "number") return text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);
-  return kind === "choice" ? schema.enum.find((one) => String(one) === text) : text;
-}
-
-function put(body, [name, ...rest], value) {
-  if (rest.length) put((body[name] ??= {}), rest, value);
-  else body[name] = value;
-}
-
-/** The JSON Merge Patch (RFC 7396) that makes `after` of `before`. */
-function difference(before, after) {
-  if (!isObject(before) || !isObject(after)) return after;
-  const found = Object.fromEntries(Object.keys(before).filter((name) => !(name in after)).map((name) => [name, null]));
-  for (const [name, value] of Object.entries(after)) {
-    if (JSON.stringify(before[name]) !== JSON.stringify(value)) found[name] = name in before ? difference(before[name], value) : value;
+/** The JSON Merge Patch of what was changed, and what cannot be read, by pointer. */
+function patchOf(changed, { texts, removed }, fields) {
+  const [body, unread] = [{}, {}];
+  for (const one of fields.filter((other) => other.kind === "map")) {
+    for (const name of Object.keys(one.value ?? {})) {
+      if (removed.includes(pointerOf([...one.path, name]))) putInto(body, [...one.path, name], null);
+    }
   }
-  return found;
+  for (const one of changed) {
+    try {
+      const value = valueOf(one, texts[one.pointer] ?? textOf(one, one.value));
+      putInto(body, one.path, one.isNew ? value : difference(one.value, value));
+    } catch {
+      unread[one.pointer] = "This is no JSON.";
+    }
+  }
+  return { body, unread };
 }
 
-const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+/** A map: an entry for each name, folded away, with its fields; entries are added, and removed but for those of a fresh sandbox. */
+function MapSetting({ map, fields, row, changed, fault, edits, onEdit, hasFault }) {
+  const [name, setName] = useState("");
+  const [error, setError] = useState("");
+  const names = namesOf(map, edits);
+  const added = edits.added[map.pointer] ?? [];
+  const add = () => {
+    if (!name.trim()) { setError("Give it a name."); return; }
+    if (names.includes(name)) { setError("There is an entry of this name."); return; }
+    onEdit({
+      added: { ...edits.added, [map.pointer]: [...added, name] },
+      removed: edits.removed.filter((one) => one !== pointerOf([...map.path, name])),
+    });
+    setName("");
+    setError("");
+  };
+  const remove = (gone) => onEdit(added.includes(gone)
+    ? { added: { ...edits.added, [map.pointer]: added.filter((one) => one !== gone) } }
+    : { removed: [...edits.removed, pointerOf([...map.path, gone])] });
+  const onKey = (event) => { if (event.key === "Enter") { event.preventDefault(); add(); } };
+  return html`
+    <div class="settings-map" role="group" aria-label=${map.name}>
+      <p class="settings-map-head"><code>${map.name}</code> <span class="muted">${map.schema.description}</span></p>
+      ${fault && html`<p class="field-error" role="alert">${fault}</p>`}
+      ${names.map((one) => {
+        const own = fields.filter((field) => field.entry === one);
+        const isChanged = own.some((field) => changed.includes(field));
+        return html`
+          <div key=${one} class="settings-entry">
+            <details open=${added.includes(one) || own.some(hasFault)}>
+              <summary><code>${one}</code>${isChanged && html` <span class="muted">${added.includes(one) ? "new" : "changed"}</span>`}</summary>
+              ${own.map(row)}
+            </details>
+            ${!(one in (map.fresh ?? {})) && html`
+              <button type="button" class="more" aria-label=${`Remove ${one}`} onClick=${() => remove(one)}>Remove</button>`}
+          </div>`;
+      })}
+      <div class="settings-add">
+        <${Field} label=${`New entry of ${map.name}`} error=${error}>
+          <input type="text" value=${name} autocomplete="off" onInput=${(event) => { setName(event.currentTarget.value); setError(""); }} onKeyDown=${onKey} />
+        <//>
+        <button type="button" onClick=${add}>Add</button>
+      </div>
+    </div>`;
+}
 
 function Setting({ field, text, fault, isChanged, onType }) {
   const { name, schema, kind } = field;
-  const fresh = textOf(field, schema.default);
-  const about = [schema.description, kind !== "json" && `Default: ${fresh || "empty"}.`].filter(Boolean).join(" ");
+  const fresh = field.fresh === undefined ? undefined : textOf(field, field.fresh);
+  const about = [schema.description, fresh !== undefined && kind !== "json" && `Default: ${fresh || "empty"}.`].filter(Boolean).join(" ");
   const input = (event) => onType(event.currentTarget.value);
   const control = {
-    choice: () => html`<select value=${text} onChange=${input}>${schema.enum.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select>`,
+    choice: () => html`<select value=${text} onChange=${input}>${schema.enum.map((one) => html`<option key=${one} value=${one}>${one === "" ? "(empty)" : one}</option>`)}</select>`,
     switch: () => html`<input type="checkbox" role="switch" checked=${text === "true"} onChange=${(event) => onType(String(event.currentTarget.checked))} />`,
     number: () => html`<input type="number" inputmode="numeric" step="any" value=${text} onInput=${input} />`,
     text: () => html`<input type="text" value=${text} onInput=${input} />`,
@@ -123,7 +151,7 @@ function Setting({ field, text, fault, isChanged, onType }) {
   return html`
     <div class=${`settings-row ${kind} ${isChanged ? "changed" : ""}`}>
       <${Field} label=${name} hint=${about} error=${fault}>${control}<//>
-      ${text !== fresh && html`<button type="button" class="more" onClick=${() => onType(fresh)}
+      ${fresh !== undefined && text !== fresh && html`<button type="button" class="more" onClick=${() => onType(fresh)}
         aria-label=${`Reset ${name} to its default`}>Reset to default</button>`}
     </div>`;
 }
