@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import click
 
-from mockserver.cli.shared.options import Command, Duration, RenamedOption, reading_of, reading_options
-from mockserver.cli.shared.outputs import report_options, reporting, tell
+from mockserver.cli.shared.options import Duration, RenamedOption, reading_of, reading_options
+from mockserver.cli.shared.outputs import ReportingCommand, report_options, reporting, tell
 from mockserver.cli.shared.target import (
     ASSUMPTIONS,
     OUTPUT,
@@ -59,7 +59,7 @@ class CheckRun:
         return [*self.answers, *(pending if self.finished is None else ())]
 
 
-@click.command(cls=Command)
+@click.command(cls=ReportingCommand)
 @click.argument("api", metavar="API|FILE")
 @reading_options
 @target

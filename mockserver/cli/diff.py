@@ -9,8 +9,8 @@ from zipfile import ZipFile
 
 import click
 
-from mockserver.cli.shared.options import Command, reading_of, reading_options, tell_repairs
-from mockserver.cli.shared.outputs import report_options, reporting
+from mockserver.cli.shared.options import reading_of, reading_options, tell_repairs
+from mockserver.cli.shared.outputs import ReportingCommand, report_options, reporting
 
 if TYPE_CHECKING:
     from contracts.diff.model import Change, Diff, Severity
@@ -20,7 +20,7 @@ EXIT_BREAKING: Final = 1
 PAIR: Final = 2
 
 
-@click.command(cls=Command)
+@click.command(cls=ReportingCommand)
 @click.argument("files", metavar="OLD NEW | FILE...", nargs=-1, required=True)
 @reading_options
 @click.option(

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mockserver.cli.self_test import require_no_self_test, run_self_tests, self_test
-from mockserver.cli.shared.options import Command, Duration, reading_of, reading_options
-from mockserver.cli.shared.outputs import RunSoFar, report_options, reporting, tell
+from mockserver.cli.shared.options import Duration, reading_of, reading_options
+from mockserver.cli.shared.outputs import ReportingCommand, RunSoFar, report_options, reporting, tell
 from mockserver.cli.shared.target import ASSUMPTIONS, api_of, assumptions_of, place_of, require_server, target
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ FILE: Final = click.Path(dir_okay=False, path_type=Path)
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
 
-@click.command(cls=Command)
+@click.command(cls=ReportingCommand)
 @click.argument("api", metavar="API|FILE", required=False)
 @reading_options
 @partial(target, needs_url=False)

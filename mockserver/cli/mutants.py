@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.shared.options import CLOCK_OPTION, SEED_OPTION, Command, Duration, reading_of, reading_options
-from mockserver.cli.shared.outputs import report_options, reporting
+from mockserver.cli.shared.options import CLOCK_OPTION, SEED_OPTION, Duration, reading_of, reading_options
+from mockserver.cli.shared.outputs import ReportingCommand, report_options, reporting
 
 if TYPE_CHECKING:
     from generators.reports.model import Report, Status
@@ -27,7 +27,7 @@ STATUS_TEXT: Final = {
 }
 
 
-@click.command(cls=Command)
+@click.command(cls=ReportingCommand)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
 @click.option(
     "--api", "apis", multiple=True, metavar="API|FILE", help="API to serve; default: all bundled ones; repeatable."

@@ -8,13 +8,12 @@ import click
 
 from mockserver.cli.shared.options import (
     MAX_REPAIRS,
-    Command,
     reading_of,
     reading_options,
     sandbox_options,
     tell_repairs,
 )
-from mockserver.cli.shared.outputs import report_options
+from mockserver.cli.shared.outputs import ReportingCommand, report_options
 
 if TYPE_CHECKING:
     from mockserver.api.model import Api
@@ -26,7 +25,7 @@ EXIT_FAILED: Final = 1
 COMMAND: Final = "bulkproof.command"  # in the context: what stands after `--`
 
 
-class RunCommand(Command):
+class RunCommand(ReportingCommand):
     """A command whose arguments after `--` are another command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

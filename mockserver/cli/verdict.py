@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.shared.options import Command, server_options
-from mockserver.cli.shared.outputs import report_options, reporting
+from mockserver.cli.shared.options import server_options
+from mockserver.cli.shared.outputs import ReportingCommand, report_options, reporting
 
 if TYPE_CHECKING:
     from generators.reports.model import Report
@@ -18,7 +18,7 @@ ANY_LAW: Final = "any"
 EXIT_FAILED: Final = 1
 
 
-@click.command(cls=Command)
+@click.command(cls=ReportingCommand)
 @server_options
 @click.option("--sandbox", default="default", show_default=True, help="Name of the sandbox.")
 @click.option(

@@ -95,7 +95,7 @@ class MutationTest:
         recorder = RunRecorder()
         options = replace(self.options, on_exchange=None if bug is None else recorder.tell)
         with in_thread(apis, options) as running, TemporaryDirectory() as folder:
-            recorder.running = running
+            recorder.watch(running)
             began, log = monotonic(), Path(folder) / "output"
             code = _exit_code(self.command, {**os.environ, **variables(running)}, log, timeout)
             run = MutantRun(

@@ -23,6 +23,7 @@ from mockserver.http.lifecycle import Running
 from mockserver.journal.journal import JournalEntry
 from mockserver.mutants.planting import planted
 from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
+from mockserver.sandbox.snapshot import restore
 from mockserver.scenarios.model import Scenario
 from mockserver.stores.interface import Collection
 from mockserver.verdicts.history import header_of
@@ -52,11 +53,16 @@ def send(url, method, body=None, media="application/json"):
 
 @dataclass(slots=True)
 class SandboxRecord:
-    """The exchanges of one sandbox, with what its set-up was at the last of them."""
+    """The exchanges of one sandbox, with what its set-up was at the last of them.
+
+    `life` is its name with the number of its resets; `snapshot` is what it began with, None for nothing.
+    """
 
     name: str
     seed: int
     settings: dict[str, Any]
+    life: tuple[str, int] = ("", 0)
+    snapshot: object = None
     scenarios: tuple[Scenario, ...] = ()
     entries: list[JournalEntry] = field(default_factory=list)
 
@@ -72,15 +78,26 @@ class RunRecorder:
     def __init__(self) -> None:
         self.running: Running | None = None
         self._records: dict[int, SandboxRecord] = {}
+        self._snapshots: dict[tuple[str, int], object] = {}
+
+    def watch(self, running: Running) -> None:
+        """Take down what the sandboxes of a server are given and asked."""
+        self.running, sandboxes = running, running.service.sandboxes
+        sandboxes.template = replace(sandboxes.template, on_restore=self._keep)
+
+    def _keep(self, sandbox: Sandbox, snapshot: object) -> None:
+        self._snapshots[sandbox.name, sandbox.reset_count] = snapshot
 
     def tell(self, entry: JournalEntry) -> None:
         """Add an exchange; it is the last of the sandbox that was used last."""
         found = None if self.running is None else self.running.service.sandboxes.that_recorded(entry)
         if found is None:
             return
-        record = self._records.setdefault(id(found), SandboxRecord(found.name, found.seed, found.settings))
-        if record.name != found.name or entry.n == 1:
-            record = self._records[id(found)] = SandboxRecord(found.name, found.seed, found.settings)
+        life = found.name, found.reset_count
+        record = self._records.get(id(found))
+        if record is None or record.life != life or entry.n == 1:
+            begun = SandboxRecord(found.name, found.seed, found.settings, life, self._snapshots.get(life))
+            record = self._records[id(found)] = begun
         record.seed, record.settings = found.seed, found.settings
         record.scenarios = found.player.scenarios if found.is_playing else ()
         record.entries.append(entry)
@@ -157,12 +174,19 @@ def _replayed(
     """Return the responses of a fresh sandbox to the requests of a record, and the sandbox after them."""
     plain = replace(template, apis=apis, on_exchange=lambda _: None, seed=record.seed)
     sandbox = Sandbox("witness", plain, record.entries[0].at)
-    sandbox.apply_settings(record.settings)
-    if record.scenarios:
+    if record.snapshot is not None:
+        restore(sandbox, record.snapshot, record.entries[0].at)
+    sandbox.apply_settings({**record.settings, "auth": "open"} if _are_hidden(record.entries) else record.settings)
+    if record.scenarios and record.snapshot is None:
         sandbox.player.activate(record.scenarios)
     responses = [pipeline.handle(sandbox, apis[one.api], _request(one), one.at) for one in record.entries]
     pipeline.run_due_jobs(sandbox, record.entries[-1].at)
     return responses, sandbox
+
+
+def _are_hidden(entries: Iterable[JournalEntry]) -> bool:
+    """Tell whether a request had credentials, which the journal hides: it is sent again without them."""
+    return any("\nauthorization: " in f"\n{entry.request.headers.lower()}" for entry in entries)
 
 
 def _request(entry: JournalEntry) -> Request:
@@ -266,7 +290,7 @@ def _witness(bug: Bug, record: SandboxRecord, n: int, answers: tuple[Response, R
         answer=_answer_text(answers[1]),
         right_answer=_answer_text(answers[0]),
         differences=tuple(shown.differences[:MAX_DIFFERENCES]),
-        test=_test(bug, record.entries[: n + 1], shown.checks),
+        test=_test(bug, record.entries[: n + 1], shown.checks, begins_empty=record.snapshot is None),
     )
 
 
@@ -278,12 +302,15 @@ def _target(entry: JournalEntry) -> str:
     return f"{entry.path}{f'?{urlencode(entry.query)}' if entry.query else ''}"
 
 
-def _test(bug: Bug, entries: Sequence[JournalEntry], checks: Sequence[str]) -> str:
-    """Return a test with the fixture `bulkproof` that fails with the bug; of long or many requests the checks alone."""
+def _test(bug: Bug, entries: Sequence[JournalEntry], checks: Sequence[str], *, begins_empty: bool) -> str:
+    """Return a test with the fixture `bulkproof` that fails with the bug; of long or many requests the checks alone.
+
+    So it is where the sandbox did not begin empty: the snapshot is the user's.
+    """
     kept = [one for one in entries[:-1] if one.method not in READ_METHODS] + [entries[-1]]
     sends = [_send(one) for one in kept]
     name = f"def test_{NO_NAME.sub('_', bug.name)}_is_noticed(bulkproof):"
-    if len(kept) > MAX_EARLIER + 1 or not all(sends):
+    if not begins_empty or len(kept) > MAX_EARLIER + 1 or not all(sends):
         found = f"bulkproof.exchanges[{len(entries) - 1}]"
         lines = ["...  # what your test sends", f"status, answer = {found}.status, {found}.response", *checks]
         return "\n".join([name, *(f"    {line}" for line in lines)])

@@ -143,7 +143,7 @@ def is_name(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxTemplate:
-    """The defaults of a new sandbox, from the command line.
+    """The defaults of a new sandbox, from the command line; `on_restore` is called with each snapshot that it is given.
 
     `apis` are the served APIs by name; they change when a contract is reloaded. `on_exchange` is called with every
     journal entry. `catalogue` has the scenarios by name, `scenarios` the names of the active ones; `allows_preferences`
@@ -156,6 +156,7 @@ class SandboxTemplate:
     mode: ClockMode = "system"
     factor: float = 1.0
     on_exchange: Callable[[JournalEntry], None] = field(default=lambda _: None)
+    on_restore: "Callable[[Sandbox, object], object] | None" = None
     catalogue: Catalogue = field(default_factory=Catalogue)
     scenarios: tuple[str, ...] = ()
     allows_preferences: bool = True

@@ -194,6 +194,8 @@ def restore(
     if entries is not None:
         sandbox.journal.restore(entries, given["journal"]["last"])
     sandbox.notify_clock_change()
+    if sandbox.template.on_restore is not None:
+        sandbox.template.on_restore(sandbox, document)
 
 
 def _move_jobs(states: Iterable[ApiState], was: str, now: str) -> None:

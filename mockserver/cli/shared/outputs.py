@@ -1,18 +1,20 @@
 """What commands write to files: reports of those that judge, however the run ends, and other output.
 
-Begin with `report_options`, `reporting` and `write_output`.
+Begin with `report_options`, `ReportingCommand`, `reporting` and `write_output`.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from mockserver.cli.shared.options import Command
 from mockserver.cli.shared.target import OUTPUT
 
 if TYPE_CHECKING:
@@ -50,6 +52,32 @@ def reporting(title: str, given: Mapping[str, Any]) -> "Iterator[RunSoFar]":
         if any(given[name] is not None for name in REPORT_FORMATS):
             _write_failure(title, given, so_far, _reason(error))
         raise
+
+
+class ReportingCommand(Command):
+    """A command with `report_options`: where its command line is wrong, the reports that it asks for say so."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse the arguments; what follows `--` is not the command's own."""
+        words = args[: args.index("--")] if "--" in args else [*args]
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            _refuse_arguments(info_name or "", words, error)
+            raise
+
+
+def _refuse_arguments(name: str, words: Sequence[str], error: click.UsageError) -> None:
+    given: dict[str, Path | None] = dict.fromkeys(REPORT_FORMATS)
+    known = {f"--{one}": one for one in REPORT_FORMATS}
+    for word, after in zip_longest(words, words[1:], fillvalue=""):
+        option, _, value = word.partition("=")
+        if option in known and (value or (after and not after.startswith("-"))):
+            given[known[option]] = Path(value or after)
+    if any(given.values()):
+        _write_failure(f"bulkproof {name}", given, RunSoFar(), error.format_message())
 
 
 def _reason(error: BaseException) -> str:

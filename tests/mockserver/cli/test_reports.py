@@ -45,6 +45,37 @@ def test_a_run_that_fails_says_so_in_its_reports(words, tmp_path):
     assert run["invocations"][0]["executionSuccessful"] is False
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["verdict", "--urll", "http://127.0.0.1:9"],
+        ["diff", OLD, NEW, "--strcit"],
+        ["mutants", "--timeout", "soon", "--", "true"],
+        ["mutants"],
+        ["check", "--clients", "many"],
+        ["fuzz", "--time", "soon"],
+        ["run", "--seed", "x", "--", "true"],
+        ["run"],
+    ],
+    ids=" ".join,
+)
+def test_a_command_line_that_is_wrong_says_so_in_its_reports(words, tmp_path):
+    """Exit code 2, and a report with the reason: an upload in CI does not show that all is well."""
+    done, tree, run = written(tmp_path, *words)
+    assert done.exit_code == 2
+    (error,) = tree.iter("error")
+    said = done.stderr.removeprefix("Error: ").strip()
+    assert said.split(".")[0] in error.get("message", "") + str(error.text)
+    assert run["invocations"][0]["executionSuccessful"] is False
+
+
+def test_what_follows_two_dashes_asks_for_no_report(tmp_path):
+    """It is the command's that is run."""
+    file = tmp_path / "report.xml"
+    assert CliRunner().invoke(main, ["mutants", "--nope", "--", "pytest", "--junit", str(file)]).exit_code == 2
+    assert not file.exists()
+
+
 def test_changes_of_a_contract_are_reported(tmp_path):
     """Breaking ones are failures in JUnit and errors in SARIF."""
     done, tree, run = written(tmp_path, "diff", OLD, NEW)

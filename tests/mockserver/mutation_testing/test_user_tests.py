@@ -1,6 +1,7 @@
 """`bulkproof mutants`: a user's own tests, run once per bug."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -8,9 +9,18 @@ import pytest
 from click.testing import CliRunner
 
 from contracts.errors import MisuseError
+from mockserver.apis.sources import find_sources
+from mockserver.bugs.catalogue import BUGS
 from mockserver.cli.mutants import mutants
+from mockserver.http.lifecycle import in_thread
+from mockserver.http.service import Options
+from mockserver.mutants.planting import planted
 from mockserver.mutation_testing import user_tests
+from mockserver.mutation_testing.witness import RunRecorder, witness_of
 from mockserver.testing import connected, running
+from tests.conftest import Client
+
+POST_JOB = "/genero/api/v1/block/postJob"
 
 BOOKS = str(Path(__file__).parents[2] / "cases/contract_only/books.yaml")
 CLIENT = '''
@@ -188,3 +198,34 @@ def test_a_sandbox_elsewhere_is_spoken_to_in_the_same_words(serving):
     bulkproof = connected(f"http://127.0.0.1:{client.running.port}", token="T").sandbox("mine")
     bulkproof.clock.freeze()
     assert bulkproof.exchanges.every == ()
+
+
+@pytest.mark.parametrize("begins_with", ["a snapshot", "credentials"])
+def test_a_survivor_is_shown_whatever_its_sandbox_began_with(begins_with):
+    """The exchange and the difference are told where a test loads a snapshot first, and where it has to log in."""
+    (api,) = [source.load() for source in find_sources(["genero"])]
+    bug = next(one for one in BUGS if one.name == "failure-hidden")
+    recorder = RunRecorder()
+    settings = {"auth": "strict"} if begins_with == "credentials" else {}
+    options = Options(mode="frozen", settings=settings)
+    headers, items = {"Authorization": "Bearer sandbox-multi"}, [{"blockId": "a", "name": "Uno"}, {"blockId": "b"}]
+    with in_thread([api], options) as server:
+        client = Client(server)
+        job = client.call("POST", POST_JOB, items, headers).data
+        kept = client.control("GET", "snapshot").data  # in which the job waits
+        client.close()
+    with in_thread([planted(api, bug.name)], replace(options, on_exchange=recorder.tell)) as server:
+        recorder.watch(server)
+        client = Client(server)
+        if begins_with == "a snapshot":
+            assert client.control("PUT", "snapshot", kept).status == 200
+        else:
+            job = client.call("POST", POST_JOB, items, headers).data
+        client.control("POST", "clock/advance", {"to": "idle"})
+        client.call("GET", f"/genero/api/v1/block/jobStatus/{job['correlationId']}", headers=headers)
+        record = recorder.marked(bug.name)
+        witness = witness_of(bug, [api], record, server.service.sandboxes.template)
+        client.close()
+    assert "jobStatus" in witness.exchange
+    assert witness.differences
+    assert ("what your test sends" in witness.test) == (begins_with == "a snapshot")
