@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import ConsoleMessage, Page
 
 HERE = Path(__file__).parent
 DESKTOP = {"width": 1280, "height": 800}
@@ -50,7 +50,7 @@ class Tab:
             page.set_default_timeout(10_000)
             page.errors = []
             page.on("pageerror", lambda error: page.errors.append(str(error)))
-            page.on("console", lambda one: page.errors.append(one.text) if one.type == "error" else None)
+            page.on("console", lambda one: page.errors.append(one.text) if _is_error(one) else None)
             self.page = page
         return self.page
 
@@ -70,6 +70,11 @@ class Tab:
         """End the browser."""
         self.page = None
         self.stack.close()
+
+
+def _is_error(message: "ConsoleMessage") -> bool:
+    """Tell whether a message is an error of a page under test; that between two tests has no icon."""
+    return message.type == "error" and not message.location["url"].endswith("/favicon.ico")
 
 
 TAB = Tab()
