@@ -62,8 +62,14 @@ class Server:
 
     def call(self, method: str, path: str, body: object = None, media_type: str = JSON, **headers: str) -> bytes:
         sent = body if isinstance(body, bytes | None) else orjson.dumps(body)
-        self.connection.request(method, path, sent, {"Content-Type": media_type, **headers})
-        reply = self.connection.getresponse()
+        fields = {"Content-Type": media_type, **headers}
+        try:
+            self.connection.request(method, path, sent, fields)
+            reply = self.connection.getresponse()
+        except ConnectionError:  # it had been idle for so long that the server closed it
+            self.connection.close()
+            self.connection.request(method, path, sent, fields)
+            reply = self.connection.getresponse()
         return reply.read()
 
     def tree(self) -> list[Path]:

@@ -28,11 +28,12 @@ from mockserver.engine.scenario_execution import Continuation, DeferredResponse
 from mockserver.http.request_reading import IncomingCall
 from mockserver.sandbox.sandboxes import Sandbox, Sandboxes
 from mockserver.sandbox.snapshot import snapshot_of
+from mockserver.sandbox.value_forms import quick_content_form
 from mockserver.stores.interface import NotStoredError
 from mockserver.stores.sqlite_log import CallLog, Kind
 
 MIN_SPENT_SECONDS: Final = 2.0  # of calls that are not yet in a checkpoint: what a restart takes at least
-SHARE: Final = 4.0  # of the cost of a checkpoint, which calls take before the next one
+SHARE: Final = 8.0  # of the cost of a checkpoint, which calls take before the next one
 CHUNK_BYTES: Final = 1024 * 1024  # of a document that are compressed in one go
 REFUSAL_MEMBERS: Final = ("status", "kind", "detail")  # of a body that could not be read, beside header fields
 FILE: Final = "store"  # among the impediments
@@ -286,7 +287,7 @@ class DurableLog:
         real, unsaved, started = sandbox.used, self.unsaved.setdefault(sandbox.name, Unsaved()), perf_counter()
         unsaved.seconds = 0.0  # when it fails, it is tried again after as much as now
         try:
-            packed = _compressed(orjson.dumps(snapshot_of(sandbox, real, journal=True)))
+            packed = _compressed(orjson.dumps(snapshot_of(sandbox, real, journal=True, content=quick_content_form)))
             if sandbox.is_dropped:
                 return
             self.file.checkpoint(sandbox.name, real, packed, unsaved.rows)

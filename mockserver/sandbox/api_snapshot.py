@@ -24,7 +24,7 @@ from mockserver.domain.jobs import IS_OPEN, Job, JobRegistry
 from mockserver.domain.slices import breathe
 from mockserver.domain.values import ItemEffect, Outcome
 from mockserver.sandbox.value_codec import ValueCodec, members_of
-from mockserver.sandbox.value_forms import SnapshotError, instant_of, instant_text, require_in_calendar
+from mockserver.sandbox.value_forms import Content, SnapshotError, instant_of, instant_text, require_in_calendar
 from mockserver.stores.interface import Collection, Key, Record, View, key_order
 from mockserver.stores.memory import MemoryStore
 from mockserver.stores.spooled_bodies import Spool
@@ -50,9 +50,9 @@ EXPIRING: Final = list[tuple[datetime, int, str, object]]
 OF_JOBS: Final = tuple(one.said for one in members_of(JobRegistry))
 
 
-def api_form(api: Api, state: ApiState) -> dict[str, Any]:
-    """Return the state of an API as JSON. Raises SnapshotError."""
-    at, codec = f"/apis/{escape(api.name)}", ValueCodec(api.contract.resources, state.spool)
+def api_form(api: Api, state: ApiState, content: Content) -> dict[str, Any]:
+    """Return the state of an API as JSON; `content` writes bytes. Raises SnapshotError."""
+    at, codec = f"/apis/{escape(api.name)}", ValueCodec(api.contract.resources, state.spool, content=content)
     types = {**MEMORY_TYPES, **api.memory_types}
     jobs = state.jobs
     registry = replace(

@@ -18,7 +18,7 @@ from mockserver.journal.facts import SentItems, marks_in, unpack
 from mockserver.journal.journal import JournalEntry
 from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
 from mockserver.sandbox.value_codec import ValueCodec
-from mockserver.sandbox.value_forms import SnapshotError
+from mockserver.sandbox.value_forms import Content, SnapshotError, content_form
 
 Settings: TypeAlias = dict[str, Any]
 
@@ -37,9 +37,9 @@ class FactsToRead(NamedTuple):
     settings: int | None = None
 
 
-def journal_form(sandbox: Sandbox) -> dict[str, Any]:
-    """Return the journal of a sandbox as JSON. Raises SnapshotError."""
-    journal, codec = sandbox.journal, ValueCodec({}, sandbox.template.spool)
+def journal_form(sandbox: Sandbox, content: Content = content_form) -> dict[str, Any]:
+    """Return the journal of a sandbox as JSON; `content` writes bytes. Raises SnapshotError."""
+    journal, codec = sandbox.journal, ValueCodec({}, sandbox.template.spool, content=content)
     settings: list[dict[str, Any]] = []
     entries: list[dict[str, Any]] = []
     last, exchanges = journal.last, tuple(journal.after(0, len(journal)))  # other sandboxes may make it lose some

@@ -32,7 +32,7 @@ from mockserver.sandbox.sandboxes import (
     settings_schema,
     with_defaults,
 )
-from mockserver.sandbox.value_forms import SnapshotError, instant_of, instant_text
+from mockserver.sandbox.value_forms import Content, SnapshotError, content_form, instant_of, instant_text
 from mockserver.scenarios.loading import load
 
 if TYPE_CHECKING:
@@ -51,9 +51,12 @@ def schema() -> Mapping[str, Any]:
     return found
 
 
-def snapshot_of(sandbox: Sandbox, real: datetime, *, journal: bool = False) -> dict[str, Any]:
+def snapshot_of(
+    sandbox: Sandbox, real: datetime, *, journal: bool = False, content: Content = content_form
+) -> dict[str, Any]:
     """Return the state of a sandbox at the real time `real`, as JSON; with its journal, for later verdicts.
 
+    `content` writes bodies: `content_form` as they are read best, `quick_content_form` in the least time.
     Raises SnapshotError: something in it has no written form, such as a value that a plug-in keeps.
     """
     document: dict[str, Any] = {
@@ -63,12 +66,14 @@ def snapshot_of(sandbox: Sandbox, real: datetime, *, journal: bool = False) -> d
         "clock": _clock(sandbox, real),
         "settings": _settings(sandbox),
         "scenarios": _scenarios(sandbox),
-        "apis": {name: api_form(sandbox.template.apis[name], state) for name, state in sandbox.api_states.items()},
+        "apis": {
+            name: api_form(sandbox.template.apis[name], state, content) for name, state in sandbox.api_states.items()
+        },
     }
     if journal:
         from mockserver.sandbox.journal_snapshot import journal_form  # noqa: PLC0415 - fixtures have no journal
 
-        document["journal"] = journal_form(sandbox)
+        document["journal"] = journal_form(sandbox, content)
     return document
 
 

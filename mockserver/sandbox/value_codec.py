@@ -28,11 +28,14 @@ from mockserver.sandbox.value_forms import (
     FORMS,
     NONE_TYPE,
     SCALARS,
+    Content,
     SnapshotError,
+    content_form,
     is_json_scalar,
     read_form,
     require_in_calendar,
     require_sendable,
+    unwritable,
     write_form,
     wrong,
 )
@@ -143,13 +146,16 @@ CLASSES: Final = (
 class ValueCodec:
     """Writes and reads the values of one API: `write` and `read`. Both raise SnapshotError, with a JSON Pointer.
 
-    What this server itself has not written (not `is_own`) may have no instants or durations beyond all use.
+    What this server itself has not written (not `is_own`) may have no instants or durations beyond all use. `content`
+    writes bytes.
     """
 
-    __slots__ = ("_is_own", "_resources", "_spool")
+    __slots__ = ("_content", "_is_own", "_resources", "_spool")
 
-    def __init__(self, resources: Mapping[str, Resource], spool: Spool, *, is_own: bool = True) -> None:
-        self._resources, self._spool, self._is_own = resources, spool, is_own
+    def __init__(
+        self, resources: Mapping[str, Resource], spool: Spool, *, is_own: bool = True, content: Content = content_form
+    ) -> None:
+        self._resources, self._spool, self._is_own, self._content = resources, spool, is_own, content
 
     def write(self, value: object, annotation: Any = object, at: str = "") -> Any:
         """Return the JSON value of a value; `at` is its place."""
@@ -176,7 +182,7 @@ class ValueCodec:
         if kind is shape.kind:
             return data
         if tag not in TAGS or TAGS[tag] is not kind:
-            raise _unwritable(value, at)
+            raise unwritable(value, at)
         return {tag: data}
 
     def _write_list(self, value: Sequence[Any], shape: Shape, at: str) -> Any:
@@ -198,10 +204,10 @@ class ValueCodec:
 
     def _written(self, value: Any, kind: type, at: str) -> tuple[str, Any]:
         """Return the tag of a value that is neither a JSON value nor a tuple, and how it is written."""
+        if kind is bytes or kind is SpooledBody:
+            return ("$bytes", self._content(value)) if kind is bytes else ("$body", self._content(value.read()))
         if kind in FORMS:
             return FORMS[kind].tag, write_form(value, FORMS[kind], at)
-        if kind is SpooledBody:
-            return "$body", FORMS[bytes].write(value.read())
         if kind is Headers:
             return "$headers", self._write_list(value.pairs, HEADERS, at)
         if kind is Resource:
@@ -211,7 +217,7 @@ class ValueCodec:
             return f"${kind.__name__}", sorted(some, key=orjson.dumps)
         if is_dataclass(kind) or hasattr(kind, "_field_defaults"):
             return f"${kind.__name__}", self._write_members(value, kind, at)
-        raise _unwritable(value, at)
+        raise unwritable(value, at)
 
     def _write_members(self, value: Any, kind: type, at: str) -> dict[str, Any]:
         data: dict[str, Any] = {}
@@ -392,9 +398,3 @@ def _meant(shape: Shape) -> str:
 
 
 KIND_WORDS: Final = {str: "a string", int: "an integer", float: "a number", bool: "true or false", NONE_TYPE: "null"}
-
-
-def _unwritable(value: object, at: str) -> SnapshotError:
-    kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    cure = "Keep JSON values, tuples, sets, bytes and instants, or name its class in the Api's `memory_types`."
-    return SnapshotError(f"a value of {kind} cannot be written.", where=at, cure=cure)

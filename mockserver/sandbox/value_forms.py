@@ -32,6 +32,7 @@ LONGEST: Final = timedelta(days=100_000)
 STATUSES: Final = range(200, 600)
 FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 Read: TypeAlias = Callable[[Any], Any]
+Content: TypeAlias = Callable[[bytes], Any]
 
 
 class Form(NamedTuple):
@@ -104,6 +105,11 @@ def content_form(content: bytes) -> dict[str, Any]:
             return {"json": value}
     except ValueError:
         pass
+    return quick_content_form(content)
+
+
+def quick_content_form(content: bytes) -> dict[str, Any]:
+    """Return bytes as `text`, else as `base64`: in a twentieth of the time, for what nobody reads."""
     try:
         return {"text": content.decode()}
     except ValueError:
@@ -168,3 +174,10 @@ def wrong(data: Any, meant: str, at: str) -> SnapshotError:
     """Return the error that a place must have something else."""
     got = with_article(type_name(data)) if isinstance(data, dict | list) else short(data)
     return SnapshotError(f"it must be {meant}, not {got}.", where=at)
+
+
+def unwritable(value: object, at: str) -> SnapshotError:
+    """Return the error that a value has no written form."""
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    cure = "Keep JSON values, tuples, sets, bytes and instants, or name its class in the Api's `memory_types`."
+    return SnapshotError(f"a value of {kind} cannot be written.", where=at, cure=cure)

@@ -141,7 +141,8 @@ class SideBySide(RuleBasedStateMachine):
         """Compare everything that can be seen of a sandbox."""
         for what in LOOKS:
             self.control("GET", f"{name}/{what}")
-        for entry in self.memory.sandboxes.use(name, self.now).journal.after(0, 10_000):
+        sandbox = self.memory.sandboxes.get(name)
+        for entry in () if sandbox is None else sandbox.journal.after(0, 10_000):
             self.control("GET", f"{name}/exchanges/{entry.n}")
         self.control("GET", f"{name}/entities/genero/block?tenant=publicapitest")
         self.control("GET", f"{name}/entities/onkey/AssetImportance?dataset=contoso/sandbox")
