@@ -218,12 +218,12 @@ MAKERS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("uri", FILES)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=16, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_both_validators_agree(uri, data):
     """On any value near a schema both validators say yes or both say no, and what is refused is explained."""
     first, second, _ = opinions(uri)
-    value = data.draw(values_of(uri, data.draw(st.sampled_from([0, 0, 4, 12, 40]))))
+    value = data.draw(values_of(uri, data.draw(st.sampled_from([0, 5, 25]))))
     assert first.is_valid(value) == second.is_valid(value) == first.are_valid([value, value])
     report = validate_value(first, value)
     assert bool(report) != first.is_valid(value)

@@ -137,7 +137,7 @@ def test_each_form_tells_the_bug_from_a_healthy_server(api, bug, wanted, tmp_pat
 
 
 BUGS = [(api, bug.name) for api in ("genero", "onkey") for bug in counted_bugs(load_bundled(api))]
-SHRINK_SECONDS = 1.0  # a finding need not be small for its forms to agree
+SHRINK_SECONDS = 0.2  # a finding need not be small for its forms to agree
 
 
 @pytest.mark.slow
