@@ -21,7 +21,7 @@ from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.guards import admit
 from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.engine.conventions import PREFERENCE_PREFIX
-from mockserver.journal.stored_messages import HIDDEN, SECRET_NAMES, redact_header
+from mockserver.journal.stored_messages import HIDDEN, SECRET_NAMES, is_secret, redact_header, redact_value
 from mockserver.sandbox.sandboxes import Sandbox
 from mockserver.scenarios.matching import MatchedItem, RequestFacts, RequestPurpose, Unmet
 from mockserver.scenarios.model import Effects, ResponseEffect, Scenario
@@ -221,8 +221,8 @@ def _redacted(unmet: Unmet) -> Unmet:
     got = unmet.got
     if kind.endswith("header") and got is not None:
         got = redact_header(name, got) if isinstance(got, str) else HIDDEN
-    elif unmet.field.endswith(SECRET_NAMES) and got is not None:
-        got = HIDDEN
+    elif got is not None:
+        got = HIDDEN if is_secret(unmet.field) or unmet.field.endswith(SECRET_NAMES) else redact_value(got)
     return unmet._replace(wanted=_short(unmet.wanted), got=_short(got))
 
 

@@ -23,6 +23,7 @@ from mockserver.journal.stored_messages import (
     StoredWrites,
     redact_body,
     redact_query,
+    redact_violation,
     stored_message,
     stored_writes,
 )
@@ -326,7 +327,7 @@ def _entry(n: int, context: RequestContext, response: Response, spool: Spool) ->
         client=context.client,
         tally=results.tally,
         results=results,
-        violations=tuple(context.violations),
+        violations=tuple(map(redact_violation, context.violations)) if context.violations else (),
         request=stored_message(request.headers, request.body, spool, again=again, stored=context.spooled_body),
         response=stored_message(response.headers, response.body, spool),
         scenario_trace=staged,

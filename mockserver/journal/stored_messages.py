@@ -7,6 +7,7 @@ Secrets are credentials, cookies, tokens and passwords: they are hidden before a
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from contracts.messages import Headers
+from contracts.schemas.violations import Violation
 from mockserver.stores.interface import Collection, Key, Record, View
 from mockserver.stores.memory import Undo
 from mockserver.stores.spooled_bodies import MAX_BYTES_IN_MEMORY, Spool, SpooledBody
@@ -29,6 +31,7 @@ _SECRET: Final = SCHEME_ONLY | SECRET_HEADERS
 SECRET_NAMES: Final = ("access_token", "client_secret", "id_token", "password", "refresh_token")
 SECRET_PARAMETERS: Final = frozenset((*SECRET_NAMES, "api-key", "api_key", "apikey"))  # of a query
 _JSON: Final = re.compile(rb'("(?:' + "|".join(SECRET_NAMES).encode() + rb')"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_PLACE: Final = re.compile(r"[./: ]")  # what stands between the names in a place
 _FORM: Final = re.compile(rb"((?:^|[&?])(?:" + "|".join(SECRET_NAMES).encode() + rb")=)[^&\s]*")
 
 
@@ -68,6 +71,28 @@ def _may_have_secret(body: bytes) -> bool:
 def redact_query(query: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return query parameters with the values of secret ones hidden."""
     return tuple((name, HIDDEN if name.lower() in SECRET_PARAMETERS else value) for name, value in query)
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether what has this name, or the place that ends with it, is hidden: `header:X-API-Key`, `/a/password`."""
+    last = _PLACE.split(name.lower())[-1]
+    return last in _SECRET or last in SECRET_PARAMETERS or name.startswith("cookie")
+
+
+def redact_value(value: object) -> object:
+    """Return a value of a request, or a text about it, with secret members hidden."""
+    if isinstance(value, str):
+        return redact_body(value.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+    if isinstance(value, dict | list):
+        return orjson.loads(redact_body(orjson.dumps(value, default=str)))
+    return value
+
+
+def redact_violation(violation: Violation) -> Violation:
+    """Return a violation that quotes no secret."""
+    if is_secret(violation.where) or is_secret(violation.pointer) or is_secret(violation.field):
+        return replace(violation, got=HIDDEN)
+    return replace(violation, got=str(redact_value(violation.got)), detail=str(redact_value(violation.detail)))
 
 
 def fingerprint(credentials: str) -> str:

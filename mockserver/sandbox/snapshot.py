@@ -22,7 +22,7 @@ from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import did_you_mean, escape, format_duration, listed, parse_duration
 from mockserver.api.model import Api, ApiState
 from mockserver.domain.clock_and_ids import IdSource, VirtualClock
-from mockserver.journal.stored_messages import redact_header, redact_query
+from mockserver.journal.stored_messages import HIDDEN, is_secret, redact_header, redact_query
 from mockserver.sandbox.api_snapshot import api_form, require_fit, restored_api
 from mockserver.sandbox.sandboxes import (
     MAX_INSTANT,
@@ -87,7 +87,18 @@ def without_tokens(document: Mapping[str, Any]) -> dict[str, Any]:
 
     Clients have to ask for tokens again. Bodies are as they are, and what hooks keep under other names than `tokens`.
     """
-    return {**document, "apis": {name: _without_tokens(api) for name, api in document["apis"].items()}}
+    changed = {**document, "apis": {name: _without_tokens(api) for name, api in document["apis"].items()}}
+    if "journal" in document:  # its exchanges are without, but for what they are to be read again with
+        exchanges = [_without_parameters(one) for one in document["journal"]["exchanges"]]
+        changed["journal"] = {**document["journal"], "exchanges": exchanges}
+    return changed
+
+
+def _without_parameters(exchange: Mapping[str, Any]) -> dict[str, Any]:
+    if "toRead" not in exchange:
+        return dict(exchange)
+    query = {name: HIDDEN if is_secret(name) else value for name, value in exchange["toRead"].get("query", {}).items()}
+    return {**exchange, "toRead": {**exchange["toRead"], "query": query}}
 
 
 def _without_tokens(api: Mapping[str, Any]) -> dict[str, Any]:

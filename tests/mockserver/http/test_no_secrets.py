@@ -100,3 +100,90 @@ def test_no_secret_is_kept_told_or_printed(tmp_path, form):
         everything["what it printed"] = printed + server.stdout.read()
     everything |= {one.name: one.read_bytes().decode("latin-1") for one in tmp_path.iterdir() if one.is_file()}
     assert {(place, one) for place, text in everything.items() for one in SECRETS if one in text} == set()
+
+
+LONG = {"type": "string", "maxLength": 4}
+LOGIN = {
+    "openapi": "3.1.0",
+    "info": {"title": "Login", "version": "1"},
+    "paths": {
+        "/login": {
+            "post": {
+                "operationId": "login",
+                "parameters": [
+                    {"name": "api_key", "in": "query", "schema": LONG},
+                    {"name": "X-API-Key", "in": "header", "schema": LONG},
+                    {"name": "session", "in": "cookie", "schema": LONG},
+                ],
+                "requestBody": {
+                    "content": {
+                        "application/json": {
+                            "schema": {
+                                "type": "object",
+                                "properties": {
+                                    "password": LONG,
+                                    "inner": {"type": "object", "properties": {"access_token": {"type": "integer"}}},
+                                    "whole": {"type": "string"},
+                                },
+                            }
+                        }
+                    }
+                },
+                "responses": {"200": {"description": "It."}, "422": {"description": "No."}},
+            }
+        }
+    },
+}
+WRONG = [
+    ("/login", {}, {"password": PASSWORD}),
+    ("/login", {}, {"inner": {"access_token": PASSWORD}}),
+    ("/login", {}, {"whole": {"password": PASSWORD}}),
+    (f"/login?api_key={KEY}", {}, {}),
+    ("/login", {"X-API-Key": KEY}, {}),
+    ("/login", {"Cookie": f"session={COOKIE}"}, {}),
+]
+CONDITIONS = [
+    {"header": {"Authorization": "Bearer other"}},
+    {"header": {"X-API-Key": "other"}},
+    {"header": {"Cookie": "session=other"}},
+    {"query": {"api_key": "other"}},
+    {"body": [{"pointer": "/password", "test": {"equals": "other"}}]},
+    {"body": [{"pointer": "/whole", "test": {"equals": "other"}}]},
+]
+
+
+@pytest.fixture
+def login(serving, tmp_path):
+    """Return a client of a document whose requests can be wrong in each place that has secrets."""
+    (tmp_path / "login.json").write_text(json.dumps(LOGIN))
+    return serving(tmp_path / "login.json", mode="frozen")
+
+
+def shown(client):
+    """Return all that the journal of a client's sandbox shows, as text."""
+    listed = client.control("GET", "exchanges").data["exchanges"]
+    paths = [f"exchanges/{one['n']}{form}" for one in listed for form in ("", "/as/curl", "/as/pytest", "/as/scenario")]
+    return [client.control("GET", path).body.decode() for path in ("exchanges", "verdict", *paths)]
+
+
+@pytest.mark.parametrize(("path", "fields", "body"), WRONG)
+def test_what_is_wrong_with_a_secret_is_told_without_it(login, path, fields, body):
+    """The place and the rule are, and the value is hidden; the client is told what it sent."""
+    assert login.call("POST", path, body, fields).status == 422
+    texts = shown(login)
+    assert "***" in texts[2]
+    assert [one for one in texts if any(secret in one for secret in SECRETS)] == []
+
+
+@pytest.mark.parametrize("when", CONDITIONS, ids=str)
+def test_a_rule_that_nearly_matched_is_told_without_secrets(login, when):
+    """It says what it wanted, and hides what came."""
+    rule = {"when": when, "then": {"status": 503}}
+    assert login.control("PUT", "scenarios", {"scenarios": [{"name": "own", "rules": [rule]}]}).status == 200
+    body = {"password": PASSWORD, "whole": {"password": PASSWORD}}
+    fields = {"Authorization": f"Bearer {BEARER}", "X-API-Key": KEY, "Cookie": f"session={COOKIE}"}
+    login.call("POST", f"/login?api_key={KEY}", body, fields)
+    texts = shown(login)
+    assert "***" in texts[2]
+    assert '"unmet":[' in texts[2]
+    assert [one for one in texts if any(secret in one for secret in SECRETS)] == []
