@@ -8,10 +8,10 @@ import orjson
 
 from contracts.messages import Response
 from contracts.openapi.model import is_json
-from contracts.openapi.validation import Violation
+from contracts.openapi.validation import Violation, validate_response
 from contracts.syntax.json_text import MAX_BODY_DEPTH, is_deeper
 from contracts.syntax.text import format_duration
-from mockserver.api.model import RequestContext
+from mockserver.api.model import Api, RequestContext
 from mockserver.control.routes import ControlContext, RefusedError, instant
 from mockserver.journal.item_results import PartResult, results_by_item
 from mockserver.journal.journal import JournalEntry
@@ -39,6 +39,24 @@ def list_exchanges(control: ControlContext, context: RequestContext) -> Response
 def get_exchange(control: ControlContext, context: RequestContext) -> Response:
     """Return one exchange with its request, response, outcomes and violations."""
     return Response.of(200, _full_exchange(control, entry_of(control, context)))
+
+
+def require_shown(control: ControlContext, own: Api, entry: JournalEntry) -> None:
+    """Require that an exchange that somebody wrote can be shown and judged; `own` is the control API.
+
+    Raises anything, ValueError where a view would break the control API's contract.
+    """
+    assert entry.summary is None or entry.summary.size >= 0  # noqa: S101 - it is read, which may raise
+    views = (("getExchange", _full_exchange(control, entry)), ("listExchanges", _listed(control, entry)))
+    for name, view in views:
+        operation = own.contract.operation(name)
+        broken = validate_response(operation, Response.of(200, view)).violations if operation is not None else ()
+        if broken:
+            raise ValueError(broken[0].detail)
+
+
+def _listed(control: ControlContext, entry: JournalEntry) -> dict[str, Any]:
+    return {"exchanges": [summary(control, entry)], "next": entry.n}
 
 
 def entry_of(control: ControlContext, context: RequestContext) -> JournalEntry:

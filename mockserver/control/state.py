@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -10,6 +11,7 @@ from contracts.messages import ABSENT, Response
 from contracts.syntax.text import escape, look_up, names_hint
 from mockserver.api.model import Api, ApiState, ItemRun, RequestContext
 from mockserver.bulk.execution import populate_scope
+from mockserver.control.exchanges import require_shown
 from mockserver.control.routes import ControlContext, RefusedError, instant
 from mockserver.engine.rehearsal import rehearse
 from mockserver.sandbox.clock_control import JobView, jobs_of
@@ -99,7 +101,8 @@ def put_snapshot(control: ControlContext, context: RequestContext) -> Response:
     """Replace the whole state of the sandbox by that of a snapshot. Raises RefusedError, and changes nothing."""
     sandbox = control.sandbox(context)
     try:
-        restore(sandbox, context.data, context.now, rehearse=rehearse)
+        look = partial(require_shown, control, context.api)
+        restore(sandbox, context.data, context.now, rehearse=rehearse, look=look)
     except SnapshotError as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
     return Response.of(200, {"name": sandbox.name, "seed": sandbox.seed})

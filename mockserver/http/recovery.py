@@ -16,18 +16,19 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from contracts.errors import BulkproofError, MisuseError
+from contracts.messages import Headers, Request
 from contracts.syntax.text import short
 from mockserver.api.model import Api
+from mockserver.control.routes import CONTROL_NAME
 from mockserver.domain.slices import SlicedWork
 from mockserver.engine.default_hooks import DEFAULT_HOOKS
-from mockserver.engine.rehearsal import rehearse
 from mockserver.engine.scenario_execution import DeferredResponse
 from mockserver.http.durable_log import DurableLog, Unsaved, call_of
+from mockserver.http.request_reading import SANDBOXES_PATH, IncomingCall
 from mockserver.http.service import Options, Service
 from mockserver.journal.journal import JournalEntry
-from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, Sandbox, SandboxesFullError, is_name
+from mockserver.sandbox.sandboxes import DEFAULT_SANDBOX, Sandbox, is_name
 from mockserver.sandbox.snapshot import read_snapshot, restore
-from mockserver.sandbox.value_forms import SnapshotError
 from mockserver.stores.interface import NotStoredError
 from mockserver.stores.sqlite_log import CallLog, LoggedCall, Sync
 
@@ -86,23 +87,27 @@ def put_snapshots(service: Service, files: Iterable[Path], real: datetime) -> li
                 kept.append(f"The sandbox {name} is in the store already, and stays as it is: {file} was not put.")
             else:
                 _put(service, file, document, name if is_name(name) else DEFAULT_SANDBOX, real)
-    except BulkproofError:
+    except (BulkproofError, NotStoredError) as error:
         for one in {sandbox.name for sandbox in service.sandboxes} - stored:
             service.sandboxes.drop(one)
         if service.log is not None:
             service.log.close()
-        raise
+        raise MisuseError(str(error)) if isinstance(error, NotStoredError) else error from None
     return kept
 
 
 def _put(service: Service, file: Path, document: object, name: str, real: datetime) -> None:
-    try:
-        sandbox = service.sandboxes.use(name, real)
-        restore(sandbox, document, real, rehearse=rehearse)
-        if service.log is not None:
-            service.log.checkpoint(sandbox)
-    except (NotStoredError, SandboxesFullError, SnapshotError) as error:
-        raise MisuseError(f"{file} cannot be put: {error}") from None
+    """Put a snapshot as the control API does, and store the sandbox."""
+    path, fields = f"{SANDBOXES_PATH}/{name}/snapshot", Headers((("Content-Type", "application/json"),))
+    request = Request(method="PUT", path=path, headers=fields, body=orjson.dumps(document))
+    control = replace(service.control, hooks=DEFAULT_HOOKS)
+    played = service.carry_out(service.backstage, control, IncomingCall(CONTROL_NAME, request, None), real)
+    answer: Any = played.complete(real).data
+    if "detail" in answer:
+        raise MisuseError(f"{file} cannot be put: {answer['detail']}")
+    sandbox = service.sandboxes.use(name, real)
+    if service.log is not None:
+        service.log.checkpoint(sandbox)
 
 
 def _recover(service: Service, log: DurableLog) -> Mapping[int, Held]:

@@ -24,7 +24,7 @@ from mockserver.domain.jobs import IS_OPEN, Job, JobRegistry
 from mockserver.domain.slices import breathe
 from mockserver.domain.values import ItemEffect, Outcome
 from mockserver.sandbox.value_codec import ValueCodec, members_of
-from mockserver.sandbox.value_forms import Content, SnapshotError, instant_of, instant_text, require_in_calendar
+from mockserver.sandbox.value_forms import Content, SnapshotError, instant_of, instant_text, require_in_range
 from mockserver.stores.interface import Collection, Key, Record, View, key_order
 from mockserver.stores.memory import MemoryStore
 from mockserver.stores.spooled_bodies import Spool
@@ -160,7 +160,7 @@ def _instant(text: str, at: str) -> datetime:
         found = instant_of(text)
     except ValueError:
         raise SnapshotError("it must be an instant such as 2026-01-01T00:00:00Z.", where=at) from None
-    require_in_calendar(found, at)
+    require_in_range(found, at)
     return found
 
 
@@ -268,8 +268,8 @@ def _restored_rows(rows: list[dict[str, Any]], at: str) -> list[Record]:
             born, changed = instant_of(row["created"]), instant_of(row["modified"])
         except ValueError:
             raise SnapshotError("its times must be such as 2026-01-01T00:00:00Z.", where=f"{at}/{n}") from None
-        require_in_calendar(min(born, changed), f"{at}/{n}")
-        require_in_calendar(max(born, changed), f"{at}/{n}")
+        require_in_range(min(born, changed), f"{at}/{n}")
+        require_in_range(max(born, changed), f"{at}/{n}")
         keys.add(row["key"])
         if len(keys) == n:
             raise SnapshotError(f"the key {short(row['key'])} was there before.", where=f"{at}/{n}/key")

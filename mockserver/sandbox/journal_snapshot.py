@@ -73,7 +73,7 @@ def restored_entries(
 
     In a journal of this server itself (`is_own`), exchanges with operations that are no longer served keep fewer facts.
     """
-    apis, codec = template.apis, ValueCodec({}, template.spool)
+    apis, codec = template.apis, ValueCodec({}, template.spool, is_own=is_own)
     entries: list[JournalEntry] = []
     for n, given in enumerate(form["exchanges"]):
         at = f"/journal/exchanges/{n}"

@@ -22,6 +22,8 @@ from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import did_you_mean, escape, format_duration, listed, parse_duration
 from mockserver.api.model import Api, ApiState
 from mockserver.domain.clock_and_ids import IdSource, VirtualClock
+from mockserver.domain.slices import breathe
+from mockserver.journal.journal import JournalEntry
 from mockserver.journal.stored_messages import HIDDEN, is_secret, redact_header, redact_query
 from mockserver.sandbox.api_snapshot import api_form, require_fit, restored_api
 from mockserver.sandbox.sandboxes import (
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1  # the version of the document's form
 Rehearse: TypeAlias = Callable[[Api, ApiState, datetime], None]
+Look: TypeAlias = Callable[[JournalEntry], None]
 TOKENS: Final = "tokens"  # in the memory of APIs that issue some
 SCHEMA_FILE: Final = Path(__file__).parent / "snapshot.schema.json"
 
@@ -166,14 +169,20 @@ def _scenarios(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def restore(
-    sandbox: Sandbox, document: object, real: datetime, *, is_own: bool = False, rehearse: Rehearse | None = None
+    sandbox: Sandbox,
+    document: object,
+    real: datetime,
+    *,
+    is_own: bool = False,
+    rehearse: Rehearse | None = None,
+    look: Look | None = None,
 ) -> None:
     """Put the state of a snapshot into a sandbox; its clock goes on at the real time `real`.
 
     What the sandbox was before is gone, its journal too. A snapshot that this server has made itself (`is_own`) may
     have what the contract does not allow, such as records of a contract before. Raises SnapshotError, and changes
     nothing, for a document that is no snapshot of this format, or does not fit the served APIs. `rehearse` raises it
-    for the state of an API that it cannot go on from.
+    for the state of an API that it cannot go on from, `look` anything for an exchange that cannot be shown.
     """
     given = _valid(document)
     apis = sandbox.template.apis
@@ -196,11 +205,7 @@ def restore(
             if rehearse is not None:
                 rehearse(apis[name], state, clock.now(real))
     _move_jobs(states.values(), given["sandbox"], sandbox.name)
-    entries = None
-    if "journal" in given:
-        from mockserver.sandbox.journal_snapshot import restored_entries  # noqa: PLC0415 - fixtures have no journal
-
-        entries = restored_entries(given["journal"], sandbox.template, settings, is_own=is_own)
+    entries = _restored_journal(sandbox, given, settings, look, is_own=is_own)
     sandbox.reset(real, seed=given["seed"])
     sandbox.clock = clock
     sandbox.adopt(states)
@@ -212,6 +217,25 @@ def restore(
     sandbox.notify_clock_change()
     if sandbox.template.on_restore is not None:
         sandbox.template.on_restore(sandbox, document)
+
+
+def _restored_journal(
+    sandbox: Sandbox, given: Mapping[str, Any], settings: dict[str, Any], look: Look | None, *, is_own: bool
+) -> "list[JournalEntry] | None":
+    """Return the exchanges of a snapshot, None where it has no journal."""
+    if "journal" not in given:
+        return None
+    from mockserver.sandbox.journal_snapshot import restored_entries  # noqa: PLC0415 - fixtures have no journal
+
+    entries = restored_entries(given["journal"], sandbox.template, settings, is_own=is_own)
+    for n, entry in enumerate(entries if look is not None else ()):
+        breathe()
+        try:
+            look(entry)  # type: ignore[misc] # there is none to look at without it
+        except Exception as error:  # noqa: BLE001 - what anybody wrote may break a view in any way
+            words = " ".join(str(error).split())[:160].rstrip(".")
+            raise SnapshotError(f"it cannot be shown: {words}.", where=f"/journal/exchanges/{n}") from None
+    return entries
 
 
 def _move_jobs(states: Iterable[ApiState], was: str, now: str) -> None:

@@ -33,7 +33,7 @@ from mockserver.sandbox.value_forms import (
     content_form,
     is_json_scalar,
     read_form,
-    require_in_calendar,
+    require_in_range,
     require_sendable,
     unwritable,
     write_form,
@@ -247,6 +247,8 @@ class ValueCodec:
     def _read_scalar(self, data: Any, shape: Shape, at: str) -> Any:
         if type(data) is not shape.kind and (shape.kind is not float or type(data) is not int):
             raise wrong(data, _meant(shape), at)
+        if not self._is_own:
+            require_in_range(data, at)
         return data
 
     def _read_word(self, data: Any, shape: Shape, at: str) -> Any:
@@ -308,10 +310,7 @@ class ValueCodec:
 
     def _read_class(self, data: Any, kind: Any, at: str) -> Any:
         if kind in FORMS:
-            value = read_form(data, FORMS[kind], at)
-            if not self._is_own:
-                require_in_calendar(value, at)
-            return value
+            return read_form(data, FORMS[kind], at, is_own=self._is_own)
         if kind in {tuple, set, frozenset}:
             return self._read_group(data, kind, at)
         if kind is Headers:

@@ -28,6 +28,7 @@ SCALARS: Final = frozenset((str, int, float, bool, NONE_TYPE))
 INT64: Final = range(-(2**63), 2**64)
 FIRST_INSTANT: Final = datetime(1000, 1, 1, tzinfo=UTC)
 LAST_INSTANT: Final = datetime(9500, 1, 1, tzinfo=UTC)  # a clock ends in 9000, and what begins then may last a century
+LARGEST: Final = 2**53 - 1  # of what is counted
 LONGEST: Final = timedelta(days=100_000)
 STATUSES: Final = range(200, 600)
 FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
@@ -62,10 +63,12 @@ def instant_of(text: str) -> datetime:
     return at
 
 
-def require_in_calendar(value: object, at: str) -> None:
-    """Require that instants can be counted on from, and durations added. Raises SnapshotError."""
+def require_in_range(value: object, at: str) -> None:
+    """Require that instants and numbers can be counted on from, and durations added. Raises SnapshotError."""
     if isinstance(value, datetime) and not FIRST_INSTANT <= value <= LAST_INSTANT:
         raise SnapshotError("it must be an instant of the years 1000 to 9499.", where=at)
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise SnapshotError(f"it must be a number of at most {LARGEST}.", where=at)
     if isinstance(value, timedelta) and abs(value) > LONGEST:
         raise SnapshotError(f"it must be a duration of at most {LONGEST.days} days.", where=at)
 
@@ -153,12 +156,15 @@ def write_form(value: Any, form: Form, at: str) -> Any:
         raise SnapshotError(f"{error}.", where=at) from None
 
 
-def read_form(data: Any, form: Form, at: str) -> Any:
-    """Return the value that is written in a form. Raises SnapshotError."""
+def read_form(data: Any, form: Form, at: str, *, is_own: bool = True) -> Any:
+    """Return the value that is written in a form, of another's document one in range. Raises SnapshotError."""
     try:
-        return form.read(data)
+        value = form.read(data)
     except (ArithmeticError, AttributeError, TypeError, ValueError):
         raise wrong(data, form.meant, at) from None
+    if not is_own:
+        require_in_range(value, at)
+    return value
 
 
 def is_json_scalar(value: Any) -> bool:

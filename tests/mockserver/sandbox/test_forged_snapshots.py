@@ -202,7 +202,21 @@ def shapes(document: Any) -> dict[str, list[str]]:
     return found
 
 
-SCALARS = [None, True, 0, -1, 2**40, 1.5, "", "x", "2026-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "PT5M", "P9999999D"]
+SCALARS = [
+    None,
+    True,
+    0,
+    -1,
+    2**40,
+    2**64 - 1,
+    1.5,
+    "",
+    "x",
+    "2026-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+    "PT5M",
+    "P9999999D",
+]
 TAGGED = [
     {"$tuple": [1]},
     {"$instant": "2026-01-01T00:00:00Z"},
@@ -262,6 +276,48 @@ def test_what_is_as_it_was_written_is_put(service, sandbox, caplog):
     """The tour itself is answered, and the journal is part of the document."""
     assert require_harmless(service, sandbox, sandbox.document, caplog)
     assert len(shapes(sandbox.document)) > 300
+
+
+FORGED = [
+    ("/apis/onkey/results/*/entries", "x", "/apis/onkey/results/*: listTaskSteps cannot tell of the job (TypeError: "),
+    ("/apis/onkey/results/*/entries", [], "/apis/onkey/results/*: listTaskSteps cannot tell of the job: "),
+    ("/apis/onkey/results/*/entries/0/0/severity", 5, "/apis/onkey/results/*: listTaskSteps cannot tell of the job: "),
+    ("/apis/genero/results/*/entries", {"$set": [1]}, "/apis/genero/results/*: jobStatus cannot tell of the job ("),
+    ("/apis/genero/results/*/entries", {}, "/apis/genero/results/*: jobStatus cannot tell of the job: "),
+    ("/apis/messages/results/*/entries", {"$tuple": [{"$set": []}]}, "/apis/messages/results/*: readJob cannot tell"),
+    ("/apis/genero/jobs/*/due", "9999-12-31T23:59:59Z", "/due: it must be an instant of the years 1000 to 9499."),
+    ("/apis/genero/jobs/*/retention", "P9999999D", "/retention: it must be a duration of at most 100000 days."),
+    ("/apis/genero/jobs/-/due", None, "/apis/genero/dueQueue: of the job '"),
+    ("/apis/genero/jobs/-/items", 9, "/items: the body has 2 items, and the job says 9."),
+    ("/apis/genero/jobs/-/body", None, "/body: the job has not ended, and no body waits."),
+    ("/apis/genero/jobs/-/body", {"text": "["}, ": the job cannot be run (ValueError: "),
+    ("/apis/genero/jobs/-/extra/acts", {"$map": [[1, 2]]}, "/extra/acts/$map/0/1: it must be an object, not 2."),
+    ("/apis/genero/jobs/-/extra/bugs", [5], "/extra/bugs: it must be an array of strings."),
+    ("/apis/genero/expiring/0/3", [], "/apis/genero/expiring/0/3: it must be a key of 'tokens' in `memory`."),
+    ("/apis/onkey/records/contoso~1sandbox/Trade/0/key", -1, "/Trade/0: the record cannot be shown: 'id' must be"),
+    (
+        "/apis/genero/counters/jobs",
+        2**63,
+        "/apis/genero/counters/jobs: 9223372036854775808 must be at most 9007199254740991.",
+    ),
+    ("/seed", -1, "/seed: -1 must be at least 0."),
+    ("/journal/exchanges/0/response/size", -1, "/journal/exchanges/0: it cannot be shown: "),
+]
+
+
+@pytest.mark.parametrize(("pointer", "value", "says"), FORGED, ids=[f"{at} {value}" for at, value, _ in FORGED])
+def test_what_would_break_a_later_call_is_refused(service, sandbox, pointer, value, says):
+    """`*` is the first job, `-` the last one; nothing is changed."""
+    ids = next((jobs for api, jobs in sandbox.jobs.items() if f"/{api}/" in pointer), [""])
+    places_of = {"*": ids[0], "-": ids[-1]}
+    pointer, says = (
+        "/".join(places_of.get(one, one) for one in text.split("/"))
+        for text in (pointer, says.replace("/*:", f"/{ids[0]}:"))
+    )
+    before = send(service, Call("GET", f"{CONTROL}/snapshot?journal=true")).body
+    answer = send(service, Call("PUT", f"{CONTROL}/snapshot", put(sandbox.document, pointer, value)))
+    assert (answer.status, says in answer.data["detail"]) == (400, True), answer.data["detail"]
+    assert send(service, Call("GET", f"{CONTROL}/snapshot?journal=true")).body == before
 
 
 @pytest.mark.slow
