@@ -5,6 +5,7 @@ Hash indexes serve uniqueness and references.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from types import NoneType
 from typing import TypeAlias
 
@@ -108,8 +109,12 @@ def _more(held: Key | dict[Key, None], key: Key) -> dict[Key, None]:
     return held
 
 
+@lru_cache(maxsize=1024)
 def index_reader(index: Index) -> Read:
-    """Return a function that reads an index's members from a body as a hashable value, None when all are null."""
+    """Return a function that reads an index's members from a body as a hashable value, None when all are null.
+
+    All tables with such an index have the same.
+    """
     if len(index) == 1:
         (member,) = index
 

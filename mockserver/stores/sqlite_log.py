@@ -216,6 +216,7 @@ def _connect(path: Path, sync: Sync) -> sqlite3.Connection:
     if version > FORMAT:
         cure = "Use that version, or name another file with --store."
         raise MisuseError(f"{path} was written by a newer version of Bulkproof (format {version}).", cure=cure)
+    _make_private(path)
     database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     database.execute("PRAGMA journal_mode = WAL")
     database.execute(f"PRAGMA synchronous = {sync.upper()}")
@@ -228,6 +229,14 @@ def _connect(path: Path, sync: Sync) -> sqlite3.Connection:
     database.execute(*OPENED)
     database.execute("COMMIT")
     return database
+
+
+def _make_private(path: Path) -> None:
+    """Let nobody but its owner read a file that somebody made or copied, and SQLite's log beside it."""
+    for one in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):  # there is none, or it is not ours to change
+            if one.stat().st_mode & 0o077:
+                one.chmod(0o600)
 
 
 def _require_place(path: Path) -> None:

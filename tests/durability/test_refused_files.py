@@ -192,6 +192,22 @@ def test_a_file_is_its_owner_s(tmp_path):
     service.log.close()
 
 
+@pytest.mark.parametrize("content", [b"", None])
+def test_a_file_becomes_its_owner_s(tmp_path, content):
+    """One that somebody made, or copied from a server that was killed, is read by nobody else either."""
+    path = tmp_path / "sandbox.db"
+    if content is None:
+        written(path)
+    else:
+        path.write_bytes(content)
+    for one in tmp_path.iterdir():
+        one.chmod(0o644)
+    service = opened(path)
+    service.handle("GET", "/things/boxes/a", TYPE, b"", NOW)
+    assert {one.stat().st_mode & 0o777 for one in tmp_path.iterdir()} == {0o600}
+    service.log.close()
+
+
 def test_after_a_stop_anything_may_change(tmp_path, monkeypatch):
     """A server that was stopped leaves no calls: another version, contract or option takes its sandboxes over."""
     path = tmp_path / "sandbox.db"

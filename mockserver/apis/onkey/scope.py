@@ -123,11 +123,13 @@ SEEDS: Final = (
 
 
 def stock(run: ItemRun, view: View) -> None:
-    """Put the initial records into a fresh data set."""
-    born = run.api_state.created
+    """Put the initial records into a fresh data set; all data sets share their bodies."""
+    born, bodies = run.api_state.created, run.api.memo.setdefault("seeds", {})
     for seed in SEEDS:
-        defaults = run.api.contract.resources[seed.resource].defaults
-        body = {**defaults, "code": seed.code, "description": seed.description}
+        body = bodies.get(seed.id)
+        if body is None:
+            defaults = run.api.contract.resources[seed.resource].defaults
+            body = bodies[seed.id] = {**defaults, "code": seed.code, "description": seed.description}
         record = Record(seed.id, seed.version, deleted=False, body=body, created=born, modified=born)
         view.put(Collection(run.scope, seed.resource), record)
 
