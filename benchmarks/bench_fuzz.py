@@ -19,7 +19,6 @@ from load import ENVIRONMENT, HERE, Server, row
 FUZZER = ("-m", "mockserver", "fuzz")
 SCHEMATHESIS = ("-m", "schemathesis.cli", "run")
 SECONDS = {"seconds": "second", "own": "second of its own CPU"}
-CLIENT, SERVER = {0}, {1}  # a core each, where there are two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,37 +43,28 @@ class Run:
 @contextmanager
 def counted(api: str) -> Iterator[Server]:
     server = Server(sys.executable, str(HERE / "counted_server.py"), api)
-    pin(server.process.pid, SERVER)
     try:
         yield server
     finally:
         server.stop()
 
 
-def pin(pid: int, cores: set[int]) -> None:
-    if hasattr(os, "sched_setaffinity") and os.cpu_count() == 2:
-        os.sched_setaffinity(pid, cores)
-
-
-def measured(server: Server, command: tuple[str, ...], *, pinned: bool = True) -> Run:
+def measured(server: Server, command: tuple[str, ...]) -> Run:
     """Run a client to its end and return its counts."""
     with TemporaryDirectory(prefix="bulkproof-bench-") as folder:
         server.call("GET", "/_counts")
         before, spent = server.cpu(), os.times()
-        run(command, folder, pinned=pinned)
+        run(command, folder)
     told, now = orjson.loads(server.call("GET", "/_counts")), os.times()
     seconds = told.pop("seconds") or 1e-9
     own = now.children_user + now.children_system - spent.children_user - spent.children_system
     return Run(seconds=seconds, counts=told, own=own, server=server.cpu() - before)
 
 
-def run(command: tuple[str, ...], folder: str, *, pinned: bool) -> None:
+def run(command: tuple[str, ...], folder: str) -> None:
     environment = {**ENVIRONMENT, "PYTHONPATH": str(HERE.parent)}
     quiet = subprocess.DEVNULL
-    client = subprocess.Popen([sys.executable, *command], cwd=folder, env=environment, stdout=quiet, stderr=quiet)
-    if pinned:
-        pin(client.pid, CLIENT)
-    client.wait()
+    subprocess.run([sys.executable, *command], cwd=folder, env=environment, stdout=quiet, stderr=quiet, check=False)
 
 
 def fuzzer(api: str, server: Server, seconds: float, *more: str) -> tuple[str, ...]:
@@ -109,7 +99,7 @@ def median(runs: list[Run], name: str, *, by: str = "seconds") -> float:
 
 
 def alone(api: str, seconds: float, rounds: int) -> None:
-    """Compare the bulk fuzzer with plain schemathesis: one process each, the same server, the same time."""
+    """Compare the bulk fuzzer as it comes with plain schemathesis: the same server, the same time."""
     ours, theirs = [], []
     with counted(api) as server:
         for _ in range(rounds):
@@ -130,11 +120,10 @@ def workers(api: str, seconds: float, rounds: int) -> None:
     """Compare two Dask workers with one. Where cores are scarce, CPU seconds per request say more."""
     runs: dict[int, list[Run]] = {1: [], 2: []}
     with counted(api) as server:
-        pin(server.process.pid, CLIENT | SERVER)
         for _ in range(rounds):
             for number, found in runs.items():
                 command = fuzzer(api, server, seconds, "--workers", str(number))
-                found.append(measured(server, command, pinned=False))
+                found.append(measured(server, command))
                 told(f"{api}: {number} worker{'s' * (number > 1)}", found[-1])
     row(f"{api}: calls/s of two local workers / of one", median(runs[2], "calls") / median(runs[1], "calls"), ">= 1.6")
     many = median(runs[2], "calls", by="spent") / median(runs[1], "calls", by="spent")

@@ -49,12 +49,12 @@ class Counted(Service):
         bulk = [one for api in self.apis.values() for one in api.contract.operations if one.bulk is not None]
         self.places = {one.id: places(one) for one in bulk}
 
-    def find(self, raw: str, headers: Headers, real: datetime):
+    def find(self, raw: str, *given: object):
         if raw == COUNTS:
             told = {**self.counts, "seconds": self.last - self.first, "cpu": time.process_time()}
             self.counts, self.first = Counter(), 0.0
             return Response(status=200, headers=Headers(), body=orjson.dumps(told))
-        return super().find(raw, headers, real)
+        return super().find(raw, *given)
 
     def play(self, place, method: str, headers: Headers, body: object, real: datetime):
         played = super().play(place, method, headers, body, real)

@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from contracts.errors import BulkproofError, MisuseError
 from generators.client.http import NoAnswerError
+from generators.fuzz.lane_process import LaneProcess
 from generators.fuzz.shards import CampaignConfig, Emit, Shard
 from generators.fuzz.worker import run_shard
 from generators.triage.stored_finding import from_json, to_json
@@ -40,10 +41,14 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """Runs the fuzzer's shards here, one after the other, and those of schemathesis in a thread beside them."""
+    """Runs the fuzzer's shards here, one after the other, and those of schemathesis in a thread beside them.
 
-    def __init__(self, job: CampaignConfig) -> None:
+    With `two_processes` one lane of each shard is played in another process; the target must have sandboxes.
+    """
+
+    def __init__(self, job: CampaignConfig, *, two_processes: bool = False) -> None:
         self._job = job
+        self._beside = LaneProcess(job) if two_processes else None
         self._threads: list[Thread] = []
         self._stopped = False
 
@@ -56,8 +61,10 @@ class LocalExecutor:
                 self._start(shard, emit, is_over)
                 if shard.alone:
                     self._wait(is_over)
-            else:
+            elif self._beside is None or self._beside.is_dead:
                 run_shard(self._job, shard, emit, is_over)
+            else:
+                self._beside.run(shard, emit, is_over)
         self._wait(is_over)
 
     def _wait(self, is_over: IsOver) -> None:
@@ -88,8 +95,10 @@ class LocalExecutor:
             emit_unless_stopped({"kind": "lost", "shard": shard.name, "says": str(error)})
 
     def stop(self) -> None:
-        """Stop forwarding events of schemathesis; it ends by itself."""
+        """Stop forwarding events of schemathesis, which ends by itself; end the other process."""
         self._stopped = True
+        if self._beside is not None:
+            self._beside.stop()
 
 
 def work_shard(job: CampaignConfig, shard: Shard, topic: str, most: float) -> None:

@@ -63,7 +63,8 @@ class Shard:
     findings to be replayed and shrunk. `covered` are the cells (law, operation, outcome class) that the campaign has
     exercised so far. `reserved` is the share of the time for shrinking when there are findings. In the last `closing`
     seconds nothing is looked for, and the shard ends when no finding waits for its replays. While a shard of
-    schemathesis runs `alone` there is no other one.
+    schemathesis runs `alone` there is no other one. Of the `lanes`, environments that are used at a time, only those
+    named are played where each is a sandbox; all when there are none.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Shard:
     reserved: float = SHRINK_SHARE
     closing: float = 0.0
     alone: bool = False
+    lanes: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:

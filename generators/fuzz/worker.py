@@ -5,6 +5,7 @@ Begin with `run_shard` (`FuzzWorker`).
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -51,14 +52,24 @@ STOP_TIMEOUT: Final = 1.0  # seconds to wait for a thread after the time limit
 Agenda: TypeAlias = Iterator[tuple[int, Task]]
 
 
-def run_shard(job: CampaignConfig, shard: Shard, emit: Emit, is_over: Callable[[], bool] = lambda: False) -> None:
-    """Run a shard and pass its events to `emit`. Raises MisuseError when the server does not respond."""
-    target = open_target(job.contract, job.place, f"{job.label}-{shard.name}", first_environment(job, shard))
+def run_shard(
+    job: CampaignConfig,
+    shard: Shard,
+    emit: Emit,
+    is_over: Callable[[], bool] = lambda: False,
+    elsewhere: AbstractSet[str] = frozenset(),
+) -> None:
+    """Run a shard and pass its events to `emit`. Raises MisuseError when the server does not respond.
+
+    `elsewhere` are fingerprints of findings that are dealt with elsewhere; it may grow.
+    """
+    label = f"{job.label}-{shard.name}{''.join(f'-{one}' for one in shard.lanes)}"
+    target = open_target(job.contract, job.place, label, first_environment(job, shard))
     try:
         if shard.part == "schemas":
             run_schemathesis(job, shard, target, emit, is_over)
         else:
-            FuzzWorker(job, shard, target, emit, is_over).run()
+            FuzzWorker(job, shard, target, emit, is_over, elsewhere).run()
     finally:
         target.close()
     emit({"kind": "ended", "shard": shard.name})
@@ -73,6 +84,7 @@ class FuzzWorker:
     target: Target
     emit: Emit
     is_over: Callable[[], bool]
+    elsewhere: AbstractSet[str] = frozenset()
     oracle_factories: list[OracleFactory] = field(init=False)
     coverages: list[PropertyCoverage] = field(init=False)
     budget: Budget = field(init=False)
@@ -146,17 +158,14 @@ class FuzzWorker:
 
         Where requests are answered at once, one of the threads is this one.
         """
+        lanes = [n for n in range(len(agendas)) if not self.target.controlled or n in (self.shard.lanes or (n,))]
         own = 1 if self.target.controlled else 0
-        threads = [
-            Thread(target=self._run_thread, args=(tasks, targets, n), daemon=True)
-            for n, tasks in enumerate(agendas)
-            if n >= own
-        ]
+        threads = [Thread(target=self._run_thread, args=(agendas[n], targets, n), daemon=True) for n in lanes[own:]]
         for one in threads:
             one.start()
         try:
-            for n, tasks in enumerate(agendas[:own]):
-                self._run_thread(tasks, targets, n)
+            for n in lanes[:own]:
+                self._run_thread(agendas[n], targets, n)
             self._wait_for(threads)
         except BaseException:
             self.is_closed = True
@@ -245,7 +254,8 @@ class FuzzWorker:
         mark = seen.finding.fingerprint
         with self._state:
             old = self.found.get(mark)
-            if mark in self.shard.known or (old is not None and not self.is_worth_retrying(old)):
+            is_known = mark in self.shard.known or mark in self.elsewhere
+            if is_known or (old is not None and not self.is_worth_retrying(old)):
                 return
             triager = Triager(oracle_factory=self.oracle_factories[thread], target=self.target)
             kept = triager.store(seen, seconds=self.budget.spent, seed=self.job.seed, url=self.job.place.url)

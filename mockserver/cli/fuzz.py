@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mockserver.api.model import Api
 
 EXIT_FINDINGS: Final = 1
+MIN_SECONDS_OF_TWO: Final = 15.0  # shortest campaign that plays its lanes in two processes: one takes 1 s to start
 COLLECTED_OBJECTS: Final = 10_000  # new objects between two runs of the garbage collector
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
@@ -46,7 +47,7 @@ FOLDER: Final = click.Path(file_okay=False, path_type=Path)
     "--workers",
     type=click.IntRange(0),
     help="Number of worker processes on this machine, 0 for none beside this one. Default: one less than its cores, "
-    "with Dask where that is two or more.",
+    "with Dask where that is two or more; else two processes for a sandbox, one for any other server.",
 )
 @click.option("--cluster", default="", metavar="ADDRESS", help="Run on the workers of this Dask scheduler.")
 @click.option(
@@ -87,6 +88,7 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
     require_no_self_test(context)
     from contracts.errors import MisuseError
     from generators.client.http import NoAnswerError
+    from mockserver.apis.sources import PYTHON_PLACE
 
     with reporting(api or "fuzz", given) as so_far:
         if api is None or url is None:
@@ -94,14 +96,14 @@ def fuzz(context: click.Context, /, *, api: str | None, url: str | None, mount: 
         served = api_of(api, mount, place_of(url, given), reading_of(given))
         require_server(url, given["timeout"])
         try:
-            state = _campaign(served, url, given, so_far)
+            state = _campaign(served, url, given, so_far, may_travel=PYTHON_PLACE.fullmatch(api) is None)
         except NoAnswerError as error:
             cure = "Findings are stored in the corpus; run the same command again to continue."
             raise MisuseError(f"the server stopped responding: {error}.", cure=cure) from None
     return EXIT_FINDINGS if state.broken else 0
 
 
-def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar) -> "CampaignState":
+def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar, *, may_travel: bool) -> "CampaignState":
     from contracts.errors import MisuseError
     from generators.client.environments import is_sandbox
     from generators.fuzz.coordinator import Campaign
@@ -114,16 +116,17 @@ def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar) 
     job = job_of(api, url, given)
     progress = progress_listener(is_terminal=sys.stderr.isatty(), say=lambda text: click.echo(text, err=True))
     corpus = Corpus(folder=given["corpus"])
+    on_sandbox = is_sandbox(api.contract, job.place)
     state = CampaignState(
         today=datetime.now(UTC).date().isoformat(),
         first_seen={one.fingerprint: one.first_seen for one in corpus.findings(lambda _: None)},
         known=read_baseline(baseline) if baseline is not None and not update else frozenset(),
-        assumptions=assumptions_of(given, is_sandbox=is_sandbox(api.contract, job.place)),
+        assumptions=assumptions_of(given, is_sandbox=on_sandbox),
     )
     so_far.report = lambda: _report(api.contract, url, state, given)
     campaign = Campaign(
         job=job,
-        executor=_executor(job, given),
+        executor=_executor(job, given, on_sandbox=on_sandbox and may_travel),
         listener=progress,
         seconds=given["max_time"],
         corpus=corpus,
@@ -188,7 +191,7 @@ def job_of(api: "Api", url: str, given: Mapping[str, Any]) -> "CampaignConfig":
     )
 
 
-def _executor(job: "CampaignConfig", given: Mapping[str, Any]) -> "Executor":
+def _executor(job: "CampaignConfig", given: Mapping[str, Any], *, on_sandbox: bool) -> "Executor":
     from contracts.errors import MisuseError
     from generators.fuzz.executors import LocalExecutor
 
@@ -196,7 +199,8 @@ def _executor(job: "CampaignConfig", given: Mapping[str, Any]) -> "Executor":
         raise MisuseError("--workers and --cluster exclude each other.", cure="Give one of them.")
     workers = _default_workers() if given["workers"] is None and not given["cluster"] else given["workers"]
     if not workers and not given["cluster"]:
-        return LocalExecutor(job)
+        pays = _core_count() > 1 and given["max_time"] >= MIN_SECONDS_OF_TWO and not job.place.rate
+        return LocalExecutor(job, two_processes=pays and on_sandbox and given["workers"] is None)
     from generators.fuzz.executors import DaskExecutor
 
     return DaskExecutor(job, workers=workers or 0, address=given["cluster"])
@@ -204,8 +208,13 @@ def _executor(job: "CampaignConfig", given: Mapping[str, Any]) -> "Executor":
 
 def _default_workers() -> int:
     """Return the number of worker processes that pay on this machine: 0 below two, or without Dask."""
-    free = (os.cpu_count() or 1) - 1
+    free = _core_count() - 1
     return free if free > 1 and find_spec("distributed") is not None else 0
+
+
+def _core_count() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _report(contract: "Contract", url: str, state: "CampaignState", given: Mapping[str, Any]) -> "Report":
