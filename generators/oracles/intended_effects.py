@@ -127,6 +127,11 @@ class RecordTypes(dict[str, RecordType]):
         super().__init__({name: _resource_type(contract, resource) for name, resource in contract.resources.items()})
         self.contract = contract
         self.routes = {one.id: one for one in contract.operations}
+        self._scopes = {one.id: _scoping(contract, one) for one in contract.operations}
+
+    def scope_of(self, sent: ParsedRequest, target: str | None = None) -> str:
+        """Return the data set that a request addresses; `target` is one target of a fan-out."""
+        return scope_of(self.contract, sent, target, self._scopes[sent.operation.id])
 
     def canonical(self, resource: str, name: str, value: object) -> object:
         """Return a value of a resource's member in the one form that all of its notations share."""
@@ -235,7 +240,7 @@ def effect_of_request(record_types: RecordTypes, sent: ParsedRequest) -> Intende
         action, members = "delete", {} if is_complete and _fit_each(record_type, members) else None
     return IntendedEffect(
         action=action,
-        where=RecordSet(scope_of(record_types.contract, sent), resource.name),
+        where=RecordSet(record_types.scope_of(sent), resource.name),
         record_type=record_type,
         key=key,
         members=members,
@@ -273,36 +278,35 @@ def _canonical(members: dict[str, object], record_type: RecordType) -> Mapping[s
     return {record_type.names.get(name.lower(), name): value for name, value in members.items()}
 
 
-def scope_of(contract: Contract, sent: ParsedRequest, target: str | None = None) -> str:
+Scoping = tuple[set[str], tuple[str, ...]]
+
+
+def scope_of(contract: Contract, sent: ParsedRequest, target: str | None = None, scoping: Scoping | None = None) -> str:
     """Return the data set that a request addresses; `target` is one target of a fan-out."""
-    skipped = _skipped_variables(contract, sent.operation)
+    skipped, tenants = scoping or _scoping(contract, sent.operation)
     plain = "&".join(
         f"{name}={value.lower() if contract.ignore_case else value}"
         for name, value in sent.variables.items()
         if name not in skipped
     )
-    return f"{plain}/{(_tenant(contract, sent) if target is None else target) or ''}"
+    if target is None:
+        target = next((value for one in tenants for name, value in sent.request.query if name == one), "")
+    return f"{plain}/{target}"
 
 
-def _skipped_variables(contract: Contract, operation: Operation) -> set[str]:
-    """Return the path variables that name a resource or a record, and those of a resource's `x-` members."""
+def _scoping(contract: Contract, operation: Operation) -> Scoping:
+    """Return the path variables of an operation that name no data set, and the query parameters that name a tenant.
+
+    The variables are those of a resource or a record, and those of a resource's `x-` members.
+    """
     record, bulk = operation.record, operation.bulk
     choices = [record.resource if record is not None else None, bulk.effect.resource if bulk is not None else None]
     found = {one.source.partition(":")[2] for one in choices if one is not None and is_outside(one.source)}
     if record is not None and record.key is not None:
         found.add(record.key.partition(":")[2])
-    return found | {name.removeprefix("x-") for one in contract.resources.values() for name in one.extras}
-
-
-def _tenant(contract: Contract, sent: ParsedRequest) -> str | None:
-    for one in contract.operations:
-        fan_out = one.bulk.items.fan_out if one.bulk is not None else None
-        if fan_out is not None:
-            for name in target_parameters(sent.operation, fan_out.over, ""):
-                given = next((value for key, value in sent.request.query if key == name), None)
-                if given is not None:
-                    return given
-    return None
+    found |= {name.removeprefix("x-") for one in contract.resources.values() for name in one.extras}
+    over = [one.bulk.items.fan_out.over for one in contract.operations if one.bulk and one.bulk.items.fan_out]
+    return found, tuple(name for one in over for name in target_parameters(operation, one, ""))
 
 
 LookupResult = tuple[RecordSet, str, frozenset[str]]

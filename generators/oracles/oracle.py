@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from contracts.exchange.bulk_exchange import BulkExchange, JobTracker, OutcomeReport, TrackedJob, bulk_exchanges
@@ -23,7 +23,6 @@ from generators.oracles.intended_effects import (
     RecordTypes,
     effect_of_request,
     resolve_lookups,
-    scope_of,
 )
 from generators.oracles.outcome_oracle import CHECK, OutcomeOracle, forbid_names
 from generators.oracles.read_oracle import ReadOracle
@@ -146,7 +145,7 @@ class Oracle:
 
     def _outcome_oracle(self, view: BulkExchange, target: str | None) -> OutcomeOracle:
         name = (view.exchange.n, target or "")
-        scope = scope_of(self.contract, view.request.sent, target)
+        scope = self.record_types.scope_of(view.request.sent, target)
         outcome_oracle = OutcomeOracle(
             self.state_model, self.record_types, view, scope, effects=self._effects.get(name)
         )
@@ -182,11 +181,11 @@ class Oracle:
             )
             unknown = RecordState(where=effect.where, key=effect.key, present=False if fresh else None)
             entry = self.state_model.find(effect.where, effect.key) or unknown
-            self.state_model.put(replace(entry, jobs=entry.jobs | {n}))
+            self.state_model.put(entry.with_jobs(entry.jobs | {n}))
             self.state_model.mark_aliases_unknown(effect.where, effect.key)
         elif isinstance(effect.key, Mapping):
             for entry in self.state_model.entries(effect.where):
-                self.state_model.put(replace(entry, jobs=entry.jobs | {n}))
+                self.state_model.put(entry.with_jobs(entry.jobs | {n}))
 
     def _about_job(self, tracked: TrackedJob, exchange: Exchange) -> Iterator[Finding]:
         found = [one for law in VIEW_LAWS for one in law(tracked.view) if one.fingerprint not in tracked.observed]
@@ -238,7 +237,7 @@ class Oracle:
                 self.state_model.entries(effect.where) if isinstance(effect.key, Mapping) else [named] if named else []
             )
             for entry in [one for one in some if tracked.n in one.jobs]:
-                self.state_model.put(replace(entry, jobs=entry.jobs - {tracked.n}))
+                self.state_model.put(entry.with_jobs(entry.jobs - {tracked.n}))
                 touched = entry.at is not None and entry.at.n > tracked.n
                 if touched or entry.jobs - {tracked.n}:
                     self.state_model.mark_unknown(effect.where, entry.key)

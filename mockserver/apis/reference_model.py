@@ -30,13 +30,12 @@ from mockserver.api.model import Api, ItemRun, RequestContext
 from mockserver.bulk.prepared_api import prepared
 from mockserver.domain.clock_and_ids import FROZEN_EPOCH
 from mockserver.engine.pipeline import handle
+from mockserver.journal.journal import Journal
 from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate, default_settings
 from mockserver.stores.interface import Key, View
 
 MODEL_SEED: Final = 0x6D6F64656C  # unlikely for a sandbox, so that the model's ids differ from the implementation's
-FIRST_MODEL_ID: Final = (
-    9_007_100_000_000_000  # ids of ours where ids are numbers; the last that doubles hold are a little above
-)
+FIRST_MODEL_ID: Final = 9_007_100_000_000_000  # where ids are numbers; the last that doubles hold are near
 JOB_ID_STEP: Final = 10_000  # between ids of jobs, whose parts may have ids of their own
 NOT_FOUND: Final = 404
 UNPREDICTED_STATUSES: Final = frozenset((401, 403, 408, 413, 429, 503))
@@ -53,6 +52,13 @@ def sandbox_model(name: str) -> "SandboxModel":
 
 
 _LOADED_APIS: Final[dict[str, Api]] = {}
+
+
+class _NoJournal(Journal):
+    """A journal that nobody reads."""
+
+    def record(self, context: RequestContext, response: Response) -> None:
+        """Record nothing."""
 
 
 @dataclass(slots=True)
@@ -87,6 +93,7 @@ class SandboxModel:
             allows_preferences=False,
         )
         self.sandbox = Sandbox("model", template, FROZEN_EPOCH)
+        self.sandbox.journal = _NoJournal()
 
     def predict(self, exchange: Exchange) -> Prediction | None:
         """Return the expected response to a request, None when it is unknown."""
@@ -164,7 +171,6 @@ class SandboxModel:
         """Return the exchange that the model makes of a request."""
         request = self._translated(exchange.request, self.api.contract.operation(exchange.operation or ""))
         response = handle(self.sandbox, self.api, request, self._now)
-        self.sandbox.journal.clear()
         return replace(exchange, request=request, response=replace(response, data=json_of(response.body)))
 
     def _translated(self, request: Request, operation: Operation | None) -> Request:
