@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 import trustme
 from children import module, run
+from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization as form
 
 from mockserver.apis.sources import find_sources
+from mockserver.cli import main
 from mockserver.http import server as http_server
 from mockserver.http.lifecycle import in_thread
 from mockserver.http.service import Options
@@ -175,9 +177,7 @@ def test_what_is_not_tls_gets_no_answer(urls):
         context.wrap_socket(plain)
 
 
-def serve(*words, **more):
-    """Run `bulkproof serve` to its end."""
-    return run([sys.executable, "-m", "mockserver", "serve", "genero", "--port", "0", *map(str, words)], **more)
+SERVE = ("serve", "genero", "--port", "0")
 
 
 def _damaged(path, target):
@@ -214,17 +214,22 @@ def _locked(key, folder):
     return path
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", UNUSABLE)
 def test_what_tls_cannot_use_is_one_sentence(certificates, tmp_path, kind):
     """A file that is missing, or does not fit, is said before anything is served; the exit code is 2."""
     words, told = UNUSABLE[kind]
-    ended = serve(*words(certificates, tmp_path))
-    assert ended.returncode == 2
-    assert ended.stdout == ""
+    ended = CliRunner().invoke(main, [*SERVE, *map(str, words(certificates, tmp_path))])
+    assert (ended.exit_code, ended.stdout) == (2, "")
     assert told in ended.stderr
-    assert "Traceback" not in ended.stderr
     assert len(ended.stderr.strip().splitlines()) <= 2
+
+
+@pytest.mark.slow
+def test_a_process_says_the_same_of_what_tls_cannot_use(certificates):
+    """It ends by itself, with that sentence and exit code."""
+    words = [*SERVE, "--tls-cert", str(certificates.certificate), "--tls-key", str(certificates.other_key)]
+    ended, here = run([sys.executable, "-m", "mockserver", *words]), CliRunner().invoke(main, words)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", here.stderr)
 
 
 @pytest.mark.slow
