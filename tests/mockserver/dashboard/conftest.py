@@ -43,7 +43,7 @@ class Tab:
             pytest.skip("there is no chromium (Debian's package `chromium`)")
         if self.page is None:
             playwright = self.stack.enter_context(sync_playwright())
-            arguments = ["--no-sandbox", "--disable-gpu"]
+            arguments = ["--no-sandbox", "--disable-gpu", "--in-process-gpu"]
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
             self.stack.callback(browser.close)
             page = browser.new_context(viewport=DESKTOP, reduced_motion="reduce").new_page()
