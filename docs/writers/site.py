@@ -57,6 +57,12 @@ NAV: Mapping[str, list[str]] = {  # pages below `docs/` that no line names are h
 }
 
 
+FOLDERS = {
+    "commands": "Each command",
+    "control": "Control API",
+}  # what a folder is called beside pages of the same name
+
+
 def build(where: Path) -> int:
     """Build the site in a folder, and return the exit status: 1 when a link leads nowhere."""
     with TemporaryDirectory() as work:
@@ -154,7 +160,7 @@ def _entry(pages: Path, path: str) -> Any:
     if not (pages / path).is_dir():
         return path
     names = sorted((one.name for one in (pages / path).glob("*.md")), key=lambda name: (name != "index.md", name))
-    return {Path(path).name.capitalize(): [f"{path}/{name}" for name in names]}
+    return {FOLDERS.get(Path(path).name, Path(path).name.capitalize()): [f"{path}/{name}" for name in names]}
 
 
 def _toml(value: Any) -> str:

@@ -115,7 +115,7 @@ export function Table({ caption, columns, rows, rowKey, onOpen, isCurrent, empty
           <tr key=${rowKey ? rowKey(row, n) : n} class=${open ? "opens" : ""} onClick=${open && ((event) => open(event, row))}
             aria-current=${isCurrent?.(row) ? "true" : null}>
             ${columns.map((one, place) => html`
-              <td key=${place} class=${classOf(one)}>${one.render(row, n)}</td>`)}
+              <td key=${place} class=${classOf(one)} data-title=${one.wide ? one.title : null}>${one.render(row, n)}</td>`)}
           </tr>`)}
         </tbody>
       </table>

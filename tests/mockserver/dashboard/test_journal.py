@@ -66,9 +66,11 @@ def test_items_of_a_job_are_shown_as_soon_as_it_ran(server, journal):
     items.locator(".numbers .failed").wait_for()
     told = [" ".join(one.split()) for one in items.locator("tbody tr").all_inner_texts()]
     assert told[0].startswith("0 publicapitest a done")
-    assert told[1].startswith("1 publicapitest b failed name is required")
+    assert told[1].startswith("1 publicapitest b failed ")
+    assert told[1].endswith(" name is required")
     assert told[3].startswith("1 nobody b not run Unable to find tenant")
     journal.get_by_role("link", name="Journal").last.click()
+    journal.get_by_role("link", name="postMultiTenantJob").wait_for()
     assert "1 done 1 failed 2 not run" in rows(journal)[0]
 
 

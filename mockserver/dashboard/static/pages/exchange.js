@@ -153,8 +153,8 @@ const columnsOf = (sandbox, results) => [
   ...(results.some((one) => one.target) ? [{ title: "Target", render: (one) => html`<span class="data">${one.target}</span>` }] : []),
   { title: "Key", render: (one) => html`<span class="data">${String(one.key)}</span>` },
   { title: "Outcome", render: (one) => html`<${ResultBadge} result=${one.result} />` },
-  { title: "Error", wide: true, render: (one) => one.error },
   ...(results.some((one) => one.job) ? [{ title: "Job", render: (one) => one.job && html`<a class="data" href=${hrefOf(sandbox, "jobs", one.job)} title=${one.job}>${one.job.slice(0, 8)}</a>` }] : []),
+  { title: "Error", wide: true, render: (one) => one.error },
 ];
 
 function NearMisses({ misses }) {

@@ -8,7 +8,7 @@ export const FILTERS = [
     ["", "Any outcome"], ["failed", "With failed items"], ["not-run", "With items not run"], ["waiting", "With items waiting"], ["done", "All items done"],
     ["none", "Without items"]] },
   { name: "fault", label: "Fault", choices: [
-    ["", "Whole or not"], ["wire", "Not received whole"], ["scenario", "By a scenario"], ["violations", "With violations"]] },
+    ["", "With or without faults"], ["wire", "Not received whole"], ["scenario", "By a scenario"], ["violations", "With violations"]] },
 ];
 
 export const NO_FILTER = { text: "", operation: "", status: "", outcome: "", fault: "" };

@@ -109,7 +109,7 @@ function columnsOf(of, rows, open) {
     { title: of.key, render: (one) => html`
       <button type="button" class="more data" onClick=${() => open(one.key)}>${one.key}</button> <${Marks} of=${one} />` },
     ...[...names].slice(0, MEMBERS).map((name) => ({
-      title: name, wide: true, render: (one) => html`<span class=${one.deleted ? "data muted" : "data"}>${short(flat.get(one)[name])}</span>`,
+      title: name, render: (one) => html`<span class=${one.deleted ? "data muted" : "data"}>${short(flat.get(one)[name])}</span>`,
     })),
     { title: "Version", align: "end", render: (one) => html`<span class="data">${one.version}</span>` },
   ];
