@@ -25,7 +25,7 @@ from generators.requests.calls import body_schema
 from generators.triage.stored_finding import StoredFinding, root_causes
 
 SAMPLING_INTERVAL: Final = 40  # one of so many exchanges is evaluated by keyword
-MAX_SAMPLED_BYTES: Final = 20_000  # of both bodies of an evaluated exchange
+MAX_SAMPLED_BYTES: Final = 6_000  # of both bodies of an evaluated exchange
 EXPERIMENT: Final = "experiment"  # the outcome class of a cell that an experiment exercises
 NOT_APPLICABLE: Final = "not-applicable"  # of one that an experiment would exercise, if it were possible here
 NOT_KEYWORDS: Final = frozenset(("", "$defs", "$ref"))

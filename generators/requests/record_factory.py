@@ -45,6 +45,7 @@ class RecordFactory:
         "_profile",
         "_required",
         "_resources",
+        "_sure_lookups",
         "free",
         "members",
         "resource",
@@ -63,6 +64,7 @@ class RecordFactory:
     ) -> None:
         named = resource.schema if resource is not None else None
         self.resource, self._resources, self._profile = resource, contract.resources, profile
+        self._sure_lookups = {name: one.sure_lookups for name, one in contract.resources.items()}
         schema = contract.schemas.schema(named) if named is not None else fallback
         self.schema = schema.request if schema is not None else None
         unsent = self.schema.unsent if self.schema is not None else frozenset()
@@ -196,9 +198,8 @@ class RecordFactory:
 
     def _reference_to(self, named: str, key: StoredKey, context: RecordContext, schema: Schema | None) -> object:
         """Return a record's key, or with probability `LOOKUP_SHARE` a lookup that this batch does not change."""
-        resource, live = self._resources.get(named), context.known.find(named, key)
-        sure = resource.sure_lookups if resource is not None else ()
-        if resource is None or live is None or not sure or context.rng.random() >= LOOKUP_SHARE:
+        sure, live = self._sure_lookups.get(named), context.known.find(named, key)
+        if live is None or not sure or context.rng.random() >= LOOKUP_SHARE:
             return key
         found = fill_lookup(context.choose(sure), live.values)
         if found is None or (named, key) in context.used or (schema is not None and not schema.is_valid(found)):
