@@ -123,8 +123,10 @@ def _full_exchange(control: ControlContext, entry: JournalEntry) -> dict[str, An
     return (
         _line(control, entry)
         | {
-            "outcomes": [result._asdict() for result in entry.results],
-            "items": [_item(one) for one in results_by_item(entry.results, entry.parts, _item_keys(entry))],
+            "outcomes": [{**result._asdict(), "key": _key(result.key)} for result in entry.results],
+            "items": [
+                _item(n, one) for n, one in enumerate(results_by_item(entry.results, entry.parts, _item_keys(entry)))
+            ],
             "violations": [_violation(one) for one in entry.violations],
             "nearMisses": []
             if entry.scenario_trace is None
@@ -138,8 +140,13 @@ def _full_exchange(control: ControlContext, entry: JournalEntry) -> dict[str, An
     )
 
 
-def _item(one: PartResult) -> dict[str, object]:
-    told: dict[str, object] = {"key": one.key, "result": one.result, "error": one.error}
+def _key(key: object) -> object:
+    """Return the key of an item as it is shown: a key that is neither text nor number, as its JSON text."""
+    return key if isinstance(key, str | int | float) and not isinstance(key, bool) else orjson.dumps(key).decode()
+
+
+def _item(n: int, one: PartResult) -> dict[str, object]:
+    told: dict[str, object] = {"key": n if one.key is None else _key(one.key), "result": one.result, "error": one.error}
     return told | {name: value for name, value in (("target", one.target), ("job", one.job)) if value}
 
 

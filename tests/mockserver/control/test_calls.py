@@ -406,6 +406,16 @@ def test_the_journal_tells_what_happened(things):
     assert (violation["side"], violation["pointer"], violation["hint"]) == ("call", "/0/nmae", "name")
 
 
+def test_keys_that_are_no_texts_are_shown(serving):
+    """An item may have anything for its key: it is shown as JSON text, and where there is none its index is."""
+    genero = serving("genero", mode="frozen")
+    keys = [[], {"a": 1}, True, None, 1.5, "own"]
+    assert genero.call("POST", "/genero/api/v1/block/postJob", [{"blockId": key} for key in keys]).status == 400
+    shown = genero.control("GET", "exchanges/1")
+    assert shown.status == 200, shown.body
+    assert [one["key"] for one in shown.data["items"]] == ["[]", '{"a":1}', "true", 3, 1.5, "own"]
+
+
 def test_the_journal_is_paged_and_cleared(things):
     """`after` and `limit` cut pages; clearing empties the journal and numbers go on."""
     for _ in range(5):
