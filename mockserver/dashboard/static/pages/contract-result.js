@@ -58,7 +58,8 @@ export function useSender(sandbox, api, operation) {
       const [ended] = (await jobsOf(sandbox, job.id)).filter((one) => one.id === job.id);
       const { n } = state.result;
       const whole = n && await get(ofSandbox(sandbox, "exchanges", n)).catch(() => null);
-      if (whole) setState((before) => ({ ...before, result: { ...before.result, outcomes: whole.items } }));
+      const jobs = state.result.jobs.map((one) => (one.id === ended?.id ? ended : one));
+      setState((before) => ({ ...before, result: { ...before.result, jobs, outcomes: whole?.items ?? before.result.outcomes } }));
       setFollow({ isRunning: false, error: null, result: { ...result, job: ended ?? job } });
     } catch (error) {
       setFollow({ isRunning: false, error, result: null });

@@ -4,7 +4,7 @@ import { get, ofSandbox, patch } from "../api.js";
 import { counted } from "../format.js";
 import { useLive } from "../shell.js";
 import { ErrorMessage, Field, Loading, PageHead, html, useLoaded } from "../ui.js";
-import { useState } from "../vendor/htm-preact.js";
+import { useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { difference, fieldsOf, namesOf, pointerOf, putInto, textOf, valueOf } from "./settings-fields.js";
 
 const CHANGES = new Set(["reset", "settings", "reconnected"]);
@@ -94,6 +94,8 @@ function patchOf(changed, { texts, removed }, fields) {
 function MapSetting({ map, fields, row, changed, fault, edits, onEdit, hasFault }) {
   const [name, setName] = useState("");
   const [error, setError] = useState("");
+  const box = useRef(null);
+  useEffect(() => { if (error) box.current.scrollIntoView({ block: "nearest" }); }, [error]);
   const names = namesOf(map, edits);
   const added = edits.added[map.pointer] ?? [];
   const add = () => {
@@ -127,7 +129,7 @@ function MapSetting({ map, fields, row, changed, fault, edits, onEdit, hasFault 
               <button type="button" class="more" aria-label=${`Remove ${one}`} onClick=${() => remove(one)}>Remove</button>`}
           </div>`;
       })}
-      <div class="settings-add">
+      <div class="settings-add" ref=${box}>
         <${Field} label=${`New entry of ${map.name}`} error=${error}>
           <input type="text" value=${name} autocomplete="off" onInput=${(event) => { setName(event.currentTarget.value); setError(""); }} onKeyDown=${onKey} />
         <//>
@@ -139,7 +141,8 @@ function MapSetting({ map, fields, row, changed, fault, edits, onEdit, hasFault 
 function Setting({ field, text, fault, isChanged, onType }) {
   const { name, schema, kind } = field;
   const fresh = field.fresh === undefined ? undefined : textOf(field, field.fresh);
-  const about = [schema.description, fresh !== undefined && kind !== "json" && `Default: ${fresh || "empty"}.`].filter(Boolean).join(" ");
+  const isTold = fresh !== undefined && kind !== "json" && (schema.description || text !== fresh);
+  const about = [schema.description, isTold && `Default: ${fresh || "empty"}.`].filter(Boolean).join(" ");
   const input = (event) => onType(event.currentTarget.value);
   const control = {
     choice: () => html`<select value=${text} onChange=${input}>${schema.enum.map((one) => html`<option key=${one} value=${one}>${one === "" ? "(empty)" : one}</option>`)}</select>`,
