@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
 
 from contracts.syntax.json_text import MAX_BODY_DEPTH
 from contracts.syntax.text import merge_patch
@@ -163,7 +164,7 @@ class SandboxTemplate:
     spool: Spool = field(default_factory=Spool)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Sandbox:
     """One isolated sandbox. `settings` is replaced, never changed in place; `used` is the real time of its last use.
 
@@ -276,13 +277,13 @@ class Sandbox:
         return found
 
     def adopt(self, api_states: dict[str, ApiState]) -> None:
-        """Take these as the states of the APIs, and note in the journal what their jobs do."""
+        """Take these as the states of the APIs, and note in the journal what their jobs do.
+
+        They refer to the sandbox weakly: once it is dropped, its files are deleted with it, and not by a collection.
+        """
         self.api_states = api_states
         for name, api_state in api_states.items():
-            api_state.on_job_end = partial(self._note_job, name)
-
-    def _note_job(self, api: str, job: Job, outcomes: Sequence[Outcome]) -> None:
-        self.journal.end_job(api, job.id, results_of(outcomes))
+            api_state.on_job_end = partial(_note_job, ref(self), name)
 
     def drop_expired(self, now: datetime) -> None:
         """Drop what has expired by `now` from every API: ended jobs, tokens, keys."""
@@ -298,6 +299,11 @@ class Sandbox:
             for record in old.scan(collection):
                 new.put(collection, record)
         api_state.store = new
+
+
+def _note_job(sandbox: "ref[Sandbox]", api: str, job: Job, outcomes: Sequence[Outcome]) -> None:
+    if (found := sandbox()) is not None:
+        found.journal.end_job(api, job.id, results_of(outcomes))
 
 
 class Sandboxes:

@@ -267,6 +267,7 @@ def test_a_worker_with_another_version_is_put_aside(url, tmp_path):
         started_cluster(n_workers=0) as started,
         module("distributed.cli.dask_worker", started.scheduler_address, *words, env=environment),
     ):
+        started.wait_for_workers(1)
         with pytest.raises(MisuseError, match=says):
             DaskExecutor(job_at(url), address=started.scheduler_address)
         started.scale(1)
