@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 DESKTOP = {"width": 1280, "height": 800}
+PHONE = 360  # its width
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE_OPTIONS = {
     "resultTypes": ["violations"],
@@ -114,19 +115,29 @@ def page(request: pytest.FixtureRequest) -> Iterator["Page"]:
 
 @pytest.fixture
 def accessible() -> Callable[["Page"], list[str]]:
-    """Return a function that runs axe-core on a page in light and dark, and returns what it finds."""
+    """Return a function that looks at a page as wide as a desktop's and a phone's, and returns what is wrong.
+
+    That is what axe-core finds in light and dark, and that the page scrolls sideways.
+    """
     from axe_playwright_python.base import AXE_SCRIPT  # noqa: PLC0415 - other tests need no browser
 
     def findings(page: "Page") -> list[str]:
-        found = []
         if page.evaluate("typeof axe") == "undefined":
             page.evaluate(AXE_SCRIPT)
+        found = [one for width in (DESKTOP["width"], PHONE) for one in findings_at(page, width)]
+        page.set_viewport_size(DESKTOP)
+        return found
+
+    def findings_at(page: "Page", width: int) -> list[str]:
+        page.set_viewport_size({**DESKTOP, "width": width})
+        found = []
         for scheme, options in SCHEMES.items():
             page.emulate_media(color_scheme=scheme)
             for one in page.evaluate(f"axe.run({json.dumps(options)})")["violations"]:
                 targets = "; ".join(str(node["target"]) for node in one["nodes"][:3])
-                found.append(f"{scheme}: {one['id']}: {one['help']}: {targets}")
+                found.append(f"{width} {scheme}: {one['id']}: {one['help']}: {targets}")
         page.emulate_media(color_scheme="light")
-        return found
+        is_wider = page.evaluate("document.documentElement.scrollWidth") > width
+        return [*found, f"{width}: it scrolls sideways"] if is_wider else found
 
     return findings
