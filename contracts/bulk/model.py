@@ -260,9 +260,9 @@ class BulkJob:
     step_failed_if: OutcomeTest | None = None
 
     @property
-    def operations(self) -> frozenset[str]:
-        """Return the ids of the operations on one job: poll, cancel, results."""
-        return frozenset(name for name in (self.poll, self.cancel, *self.results) if name and name != "here")
+    def operations(self) -> tuple[str, ...]:
+        """Return the ids of the operations on one job in this order: poll, cancel, results; each once."""
+        return tuple(dict.fromkeys(name for name in (self.poll, self.cancel, *self.results) if name and name != "here"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

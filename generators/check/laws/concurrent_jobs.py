@@ -236,7 +236,7 @@ def known_by_name(context: SiteContext) -> Iterator[Finding]:
     if not view.traces:
         raise NotApplicableError(f"the request was answered {sent.response.status}, without a job")
     trace = view.traces[0]
-    for name in (job.poll, *(one for one in job.operations if one != job.poll)):
+    for name in job.operations:
         operation = session.contract.operation(name)
         if operation is not None and not GONE_STATUSES.isdisjoint(operation.responses):
             unknown = _other_id(

@@ -9,7 +9,7 @@ import yaml
 
 from contracts.bulk.declarations import read_bulk
 from contracts.bulk.jobs import ActiveJobs, JobDuration
-from contracts.bulk.model import Choice, FanOut, OutcomeTest, Quota
+from contracts.bulk.model import BulkJob, Choice, FanOut, OutcomeTest, Quota
 from contracts.openapi.document_checks import published_schema
 
 DATA = Path(__file__).parents[1] / "data"
@@ -129,3 +129,10 @@ def test_published_schemas_are_plain_json():
         schema = json.loads(json.dumps(published_schema(name)))
         assert schema["$schema"].endswith("2020-12/schema")
         assert schema["title"]
+
+
+def test_the_operations_of_a_job_are_in_one_order():
+    """What is sent by them depends on the seed alone, and not on how a process hashes texts."""
+    results = ("steps", "here", "poll", "log")
+    job = BulkJob(when=("always",), handle="/id", poll="poll", cancel="stop", results=results, state_at="/s", words={})
+    assert job.operations == ("poll", "stop", "steps", "log")
