@@ -76,9 +76,14 @@ def send(trial: Trial, options: SendOptions) -> Exchange:
     status = exchange.response.status
     if status in UNAUTHORIZED_STATUSES and status not in trial.context.bulk.guard.refuse.values():
         raise NotApplicableError(f"access was denied ({status})")
-    if retry_after(exchange.response, exchange.at) is not None:
-        raise NotApplicableError(f"the server asks to come again later ({status}), and there is no time for that")
+    require_verdict(exchange)
     return exchange
+
+
+def require_verdict(exchange: Exchange) -> None:
+    """Raise NotApplicableError when a server still asks to come again later: that is no verdict on the request."""
+    if retry_after(exchange.response, exchange.at) is not None:
+        raise NotApplicableError(f"the server asks to come again later ({exchange.response.status})")
 
 
 def perform(trial: Trial, options: SendOptions) -> TrialResult:

@@ -181,14 +181,17 @@ class Session:
         return self.client.controlled
 
     def send(self, request: Request) -> Exchange:
-        """Send a request; repeat one that is answered 429 or 503 after its Retry-After, at most `RETRIES` times."""
+        """Send a request; repeat one that is answered 429 or 503 after its Retry-After, at most `RETRIES` times.
+
+        Raises NotApplicableError when there is no time to wait for that: such a refusal says nothing of the request.
+        """
         return self._obeying(self.exchange, request)
 
     def _obeying(self, send_once: Callable[[Request], Exchange], request: Request) -> Exchange:
         exchange = send_once(request)
         for _ in range(RETRIES):
             wait = retry_after(exchange.response, self.client.now())
-            if wait is None or not self._can_wait(wait):
+            if wait is None:
                 break
             self.wait(wait)
             self._forget(exchange)

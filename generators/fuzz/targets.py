@@ -112,11 +112,15 @@ def known_targets(session: Session) -> tuple[str, ...]:
     ]
     if not asked:
         return first
-    replies = {
-        name: session.send(draft(one, _tenant_values(contract, one, name)).request()).response.status
-        for one, name in asked
-    }
-    return tuple(name for name, status in replies.items() if status in SUCCESS_STATUS) or first
+    return tuple(name for one, name in asked if _is_listed(session, one, name)) or first
+
+
+def _is_listed(session: Session, lister: Operation, name: str) -> bool:
+    try:
+        exchange = session.send(draft(lister, _tenant_values(session.contract, lister, name)).request())
+    except NotApplicableError:
+        return False
+    return exchange.response.status in SUCCESS_STATUS
 
 
 def _named_targets(contract: Contract) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -141,6 +141,24 @@ def test_a_call_that_is_told_to_come_later_does():
     assert (exchange.response.status, exchange.n, client.at - START) == (200, 3, timedelta(seconds=60))
 
 
+@pytest.mark.parametrize("turn", range(4))
+def test_a_refusal_for_now_is_no_verdict(turn):
+    """Where there is no time to come again later, nothing is said of what was refused: no law is broken by it."""
+
+    class Limited(Shelves):
+        controlled, calls = False, 0
+
+        def send(self, call):
+            self.calls += 1
+            if self.calls > 60 and self.calls % 4 == turn:
+                return Response(status=429, headers=Headers((("Retry-After", "30"),)))
+            return super().send(call)
+
+    events = run(Limited(), budget=Budget(seconds=20, clock=lambda: 0.0))
+    assert [event.finding for event in events if isinstance(event, FindingFound)] == []
+    assert any("would pass the time budget" in one.reason for one in answers(events))
+
+
 def test_a_server_that_does_not_answer_at_all_is_misuse():
     """Nothing can be said of what is not there: one sentence, and no answers."""
 
