@@ -15,7 +15,6 @@ from contracts.syntax.text import pointer_of, short
 from generators.check.records import UNKNOWN, Snapshot, find_records, read_record
 from generators.check.trial_setup import Trial, TrialItem
 from generators.client.polling import follow
-from generators.client.session import retry_after
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
@@ -76,14 +75,7 @@ def send(trial: Trial, options: SendOptions) -> Exchange:
     status = exchange.response.status
     if status in UNAUTHORIZED_STATUSES and status not in trial.context.bulk.guard.refuse.values():
         raise NotApplicableError(f"access was denied ({status})")
-    require_verdict(exchange)
     return exchange
-
-
-def require_verdict(exchange: Exchange) -> None:
-    """Raise NotApplicableError when a server still asks to come again later: that is no verdict on the request."""
-    if retry_after(exchange.response, exchange.at) is not None:
-        raise NotApplicableError(f"the server asks to come again later ({exchange.response.status})")
 
 
 def perform(trial: Trial, options: SendOptions) -> TrialResult:

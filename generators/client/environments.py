@@ -283,7 +283,7 @@ class PlainTarget:
 
     def close(self) -> None:
         """Close the connections."""
-        for client in self._clients.values():
+        for client in list(self._clients.values()):  # threads that are left behind may open others
             client.close()
 
 
@@ -316,7 +316,7 @@ class SandboxTarget:
 
     def close(self) -> None:
         """Delete the sandboxes and close the connections."""
-        for name, client in self._clients.items():
+        for name, client in list(self._clients.items()):  # threads that are left behind may open others
             self._control.drop(name)
             client.close()
         self._control.close()

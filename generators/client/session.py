@@ -183,7 +183,8 @@ class Session:
     def send(self, request: Request) -> Exchange:
         """Send a request; repeat one that is answered 429 or 503 after its Retry-After, at most `RETRIES` times.
 
-        Raises NotApplicableError when there is no time to wait for that: such a refusal says nothing of the request.
+        Raises NotApplicableError when there is no time for that, or when it is refused for now again and again: such a
+        refusal says nothing of the request.
         """
         return self._obeying(self.exchange, request)
 
@@ -192,10 +193,12 @@ class Session:
         for _ in range(RETRIES):
             wait = retry_after(exchange.response, self.client.now())
             if wait is None:
-                break
+                return exchange
             self.wait(wait)
             self._forget(exchange)
             exchange = send_once(request)
+        if retry_after(exchange.response, self.client.now()) is not None:
+            raise NotApplicableError(f"the server asks to come again later ({exchange.response.status})")
         return exchange
 
     def _forget(self, refused: Exchange) -> None:

@@ -1,4 +1,4 @@
-"""A process beside this one that plays a lane of every shard, so that one campaign uses two cores.
+"""A process beside this one that plays half of the lanes of every shard, so that one campaign uses two cores.
 
 Begin with `LaneProcess`. What a lane sends depends on the seed alone, wherever it is played. It needs a target with
 sandboxes.
@@ -19,19 +19,19 @@ from typing import Any, Final, TypeAlias
 from contracts.errors import BulkproofError
 from generators.client.http import NoAnswerError
 from generators.fuzz.shards import CampaignConfig, Emit, Shard
-from generators.fuzz.worker import run_shard
+from generators.fuzz.worker import LANE_COUNT, run_shard
 
 COLLECTED_OBJECTS: Final = 10_000  # new objects between two runs of the garbage collector
-END_TIMEOUT: Final = 1.0  # seconds for a lane, and for the process, to end by itself
-HERE, THERE = (0,), (1,)  # the lanes of a shard that this process plays, and those of the other
-DIED: Final = "The process of the second lane died; the first one goes on alone."
+END_TIMEOUT: Final = 1.0  # seconds for its lanes, and for the process, to end by itself
+HERE, THERE = tuple(range(0, LANE_COUNT, 2)), tuple(range(1, LANE_COUNT, 2))  # the lanes that each process plays
+DIED: Final = "The second process of the campaign died; the first one goes on alone."
 Message: TypeAlias = tuple[str, Any]  # "shard" with one to play, "found" with a fingerprint, "end" of a shard, "quit"
 
 
 class LaneProcess:
-    """Plays one lane of a shard while this process plays the other; the events of both are emitted here.
+    """Plays half of the lanes of a shard while this process plays the others; all their events are emitted here.
 
-    The process takes a second to start: its lane joins the first shard late. When it dies, the other lane goes on.
+    The process takes a second to start: its lanes join the first shard late. When it dies, the others go on.
     """
 
     def __init__(self, job: CampaignConfig) -> None:
@@ -67,7 +67,7 @@ class LaneProcess:
         self._thread.start()
 
     def _forward(self, shard: Shard, emit: Emit, before: Thread | None, begun: float) -> None:
-        """Send a shard once the process is ready for it, and emit the events of its lane until that ends."""
+        """Send a shard once the process is ready for it, and emit the events of its lanes until they end."""
         if before is not None:
             before.join()
         try:
@@ -104,7 +104,7 @@ class LaneProcess:
             self._send(("found", event["finding"].fingerprint))
 
     def _end(self) -> None:
-        """End the lane of the other process, which has the same time limit, and wait for it a little."""
+        """End the lanes of the other process, which has the same time limit, and wait for it a little."""
         self._is_open = False
         self._send(("end", None))
         if self._thread is not None:

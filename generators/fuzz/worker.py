@@ -42,7 +42,7 @@ from generators.triage.stored_finding import Observation, StoredFinding, is_expl
 PROGRESS_INTERVAL: Final = 0.5  # seconds between two progress events
 MAX_LOST_REQUESTS: Final = 3  # consecutive requests without response before the server is given up
 THREAD_COUNT: Final = 8  # environments used at a time, where waiting takes real time
-LANE_COUNT: Final = 2  # the same of sandboxes, so that one is played in while another's server works
+LANE_COUNT: Final = 4  # the same of sandboxes: some are played in while the server works for others
 CONFLICT_STATUSES: Final = frozenset((409, 423, 425, 429, 503))
 MAX_CONFLICTS: Final = 12  # bulk requests refused for concurrency before one environment is used
 MAX_RETRIES: Final = 3  # times that a finding which was not reproduced is tried again
