@@ -67,8 +67,8 @@ def job_at(url):
     return CampaignConfig(contract=CONTRACT, place=TargetOptions(url=url), seed=3, shrinks=False)
 
 
-def shard(number, seconds=HANGS):
-    return Shard(number=number, part="bulk", seconds=seconds)
+def shard(number, seconds=HANGS, lanes=()):
+    return Shard(number=number, part="bulk", seconds=seconds, lanes=lanes)
 
 
 class Listener:
@@ -137,9 +137,10 @@ def first_findings(executor, *rounds):
 
 
 def test_the_same_seed_plays_the_same_shards_here_and_on_workers(url, cluster):
-    """What a shard finds first, and the calls that led there, do not depend on where it is done."""
-    here = first_findings(LocalExecutor(job_at(url)), [shard(0)], [shard(1)])
-    there = first_findings(DaskExecutor(job_at(url), address=cluster.scheduler_address), [shard(0), shard(1)])
+    """What a lane of a shard finds first, and the calls that led there, do not depend on where it is done."""
+    shards = [shard(0, lanes=(0,)), shard(1, lanes=(1,))]
+    here = first_findings(LocalExecutor(job_at(url)), *([one] for one in shards))
+    there = first_findings(DaskExecutor(job_at(url), address=cluster.scheduler_address), shards)
     assert set(here) == {"bulk-000000", "bulk-000001"}
     assert there == here
 
