@@ -64,7 +64,7 @@ def test_all_scenarios_are_searched_and_activated(server, scenarios):
     table = scenarios.get_by_role("table", name="All scenarios")
     table.get_by_role("row").nth(2).wait_for(state="detached")
     assert table.get_by_role("link").all_inner_texts() == ["rate-limit"]
-    scenarios.get_by_role("button", name="Activate rate-limit").click()
+    scenarios.get_by_role("button", name="Activate rate-limit", exact=True).click()
     scenarios.get_by_role("button", name="Deactivate rate-limit").wait_for()
     assert active(server) == ["once", "never-ends", "rate-limit"]
     scenarios.get_by_label("Search").fill("nothing like it")
@@ -90,7 +90,7 @@ def test_faults_stand_beside_their_lines(server, scenarios):
     scenarios.get_by_role("button", name="Deactivate written").click()
     scenarios.get_by_text("draft in this browser").wait_for()
     assert active(server) == ["once", "never-ends"]
-    scenarios.get_by_role("button", name="Activate written").click()
+    scenarios.get_by_role("button", name="Activate written", exact=True).click()
     scenarios.get_by_role("button", name="Deactivate written").wait_for()
     assert server.control("GET", "scenarios/written").data["yaml"] == WRITTEN
     scenarios.errors[:] = [one for one in scenarios.errors if "400" not in one]  # the browser's word for a refused call
@@ -103,17 +103,17 @@ def test_what_is_written_is_not_lost(server, scenarios):
     scenarios.get_by_role("button", name="Keep as a draft").click()
     row = scenarios.get_by_role("row").filter(has_text="written")
     row.get_by_text("draft in this browser").wait_for()
-    scenarios.get_by_role("button", name="Activate written").click()
+    scenarios.get_by_role("button", name="Activate written", exact=True).click()
     scenarios.get_by_role("button", name="Deactivate written").wait_for()
     for name in ("once", "written"):
         scenarios.get_by_role("button", name=f"Deactivate {name}", exact=True).click()
-        scenarios.get_by_role("button", name=f"Activate {name}").wait_for()
+        scenarios.get_by_role("button", name=f"Activate {name}", exact=True).wait_for()
     assert active(server) == ["never-ends"]
-    scenarios.get_by_role("button", name="Activate once").click()
+    scenarios.get_by_role("button", name="Activate once", exact=True).click()
     scenarios.get_by_role("button", name="Deactivate once").wait_for()
     assert active(server) == ["never-ends", "once"]
     scenarios.get_by_role("button", name="Forget written").click()
-    scenarios.get_by_role("button", name="Activate written").wait_for(state="detached")
+    scenarios.get_by_role("button", name="Activate written", exact=True).wait_for(state="detached")
 
 
 def test_a_bundled_scenario_is_read_and_changed_for_this_sandbox(server, scenarios):

@@ -15,6 +15,7 @@ import pytest
 from case_inside import REAL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sampling import ALL
 
 from contracts.messages import ABSENT, Headers, Response
 from mockserver.apis.sources import find_sources
@@ -321,7 +322,7 @@ def test_what_would_break_a_later_call_is_refused(service, sandbox, pointer, val
 
 
 @pytest.mark.slow
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400 if ALL else 60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_is_changed_is_refused_or_harmless(service, sandbox, caplog, data):
     """Any part: left out, of another type, or another value of the same type."""
