@@ -329,6 +329,7 @@ def seed(file, sandbox, *names):
     return file
 
 
+@pytest.mark.slow
 def test_it_begins_with_snapshots(tmp_path):
     """Each is in the sandbox that it names; with a store, what is stored stays, and that is told."""
     own, other = seed(tmp_path / "own.json", "default", "a"), seed(tmp_path / "other.json", "mine", "b", "c")
@@ -347,6 +348,7 @@ def test_it_begins_with_snapshots(tmp_path):
         assert said.count(kept) == (2 if told == 2 else 0), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
