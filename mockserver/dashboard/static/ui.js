@@ -1,6 +1,6 @@
 /** What all pages are made of: tables, badges, bars, dialogs, tabs, code, fields, errors. */
 
-import { counted, dateOf, duration, timeOf } from "./format.js";
+import { counted, dateOf, timeOf } from "./format.js";
 import {
   html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState,
 } from "./vendor/htm-preact.js";
@@ -93,9 +93,6 @@ export function OutcomeBar({ done = 0, failed = 0, notRun = 0, waiting = 0 }) {
 /** An instant of the sandbox's clock: its time, the date in front with `dated`. */
 export const Instant = ({ at, dated = false }) => at ? html`
   <time class="instant" datetime=${at} title=${at}>${dated && `${dateOf(at)} `}${timeOf(at)}</time>` : "–";
-
-/** Milliseconds in words. */
-export const Duration = ({ ms }) => html`<span class="duration">${duration(ms)}</span>`;
 
 /**
  * A table. `columns` are `{title, render(row, n), align?: "end", wide?: true, hidden?: true}`; `hidden` hides the title
