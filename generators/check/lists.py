@@ -20,8 +20,8 @@ from contracts.syntax.text import short
 from generators.client.session import Session
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
-from generators.oracles.findings import Finding
-from generators.requests.single import RecordSite, list_request, page_size
+from generators.oracles.findings import Finding, new_finding
+from generators.requests.single import NOTHING_ASKED, RecordSite, list_request, page_size
 
 MAX_WHOLE: Final = 5000  # records of a list that is read as a whole
 MAX_REPEATED: Final = 50  # records of a list that stand twice, before it is left
@@ -139,7 +139,12 @@ def walk(session: Session, site: RecordSite, size: int | None) -> Iterator[tuple
 
 
 def list_page(
-    session: Session, site: RecordSite, *, skip: int = 0, take: int | None = None, asked: Mapping[str, object]
+    session: Session,
+    site: RecordSite,
+    *,
+    skip: int = 0,
+    take: int | None = None,
+    asked: Mapping[str, object] = NOTHING_ASKED,
 ) -> tuple[Exchange, Sequence[object]]:
     """Send a request for a list, with values of further parameters, and return the records that it shows.
 
@@ -184,8 +189,7 @@ def _confirmed(context: SiteContext, law: str, probe: Probe) -> Iterator[Finding
 
 def list_finding(context: SiteContext, law: str, shape: str, says: str, evidence: tuple[Exchange, ...]) -> Finding:
     """Return the finding of a fault."""
-    sentence = f"{says[:1].upper()}{says[1:]}."
-    return Finding(law=law, operation=context.operation.id, shape=shape, says=sentence, evidence=evidence)
+    return new_finding(law, context.operation.id, shape, says, evidence)
 
 
 def is_after(one: Mapping[str, object], other: Mapping[str, object], steps: Sequence[tuple[str, bool]]) -> bool:

@@ -147,7 +147,7 @@ def create_parents(session: Session, site: RecordSite, names: Names, slot: str) 
 
 
 def _create_parent(session: Session, name: str, names: Names, slot: str) -> object:
-    site = next(iter(experiment_site(session, name)), None)
+    site = experiment_site(session, name)
     if site is None:
         raise NotApplicableError(f"a {name} to refer to cannot be made")
     members = new_record_members(session, site, names, slot, session.rng("parent", name))
@@ -321,7 +321,7 @@ def change_version(context: SiteContext, known: CreatedRecord, names: Names, slo
     That a version moves is looked at once for each site.
     """
     session, site, rng = context.session, context.site, context.session.rng("bump", slot)
-    action = next((name for name in ("update", "upsert", "replace") if name in site.operations), None)
+    action = site.changing_action
     if action is None:
         raise NotApplicableError(f"no call changes one {site.resource.name}, so that its version would move")
     maker = record_factory_of(session, site.resource)

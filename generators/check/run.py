@@ -28,7 +28,6 @@ from generators.oracles.findings import CheckResult, CheckStatus, Experiment, Fi
 from generators.schemathesis_engine import coverage
 from generators.schemathesis_engine.process import SchemathesisProcess, SchemathesisTask
 
-SAFE_METHODS: Final = frozenset(("GET", "HEAD"))
 COVERAGE_SECONDS: Final = 20.0  # reserved for the coverage phase, at most a third of the time limit
 
 
@@ -332,7 +331,7 @@ class _CheckRun:
         )
 
     def _coverable(self, operations: Sequence[Operation]) -> Sequence[Operation]:
-        return [one for one in operations if one.method in SAFE_METHODS or not self._read_only]
+        return [one for one in operations if one.method in warm_up.SAFE_METHODS or not self._read_only]
 
     def _begin_coverage(self, process: SchemathesisProcess) -> None:
         """Let the coverage phase begin in a sandbox of its own, where the server makes one."""

@@ -13,10 +13,10 @@ from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Exchange, essence
 from contracts.openapi.model import ClientIdentity, Contract, Operation
 from contracts.schemas.equality import declared_part
-from contracts.schemas.schema_set import Schema
 from generators.check.records import CreatedRecord, Snapshot, create_records, new_record_members
 from generators.client.session import Session
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, new_finding
+from generators.oracles.response_laws import declared_schema
 from generators.requests.known_records import Names
 from generators.requests.single import RecordSite
 
@@ -187,17 +187,11 @@ def _parts(contract: Contract, exchange: Exchange, words: Sequence[str]) -> dict
     for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, "7" * len(word) if word.isdecimal() else "~")
     data = json_of(text.encode())
-    schema = _schema_of(contract, exchange)
+    operation = contract.operation(exchange.operation or "")
+    schema = declared_schema(operation, response) if operation is not None else None
     shown = declared_part(schema, data) if schema is not None and data is not ABSENT else data
     body = dict(_leaves(shown, "the body")) if data is not ABSENT else {"the body": text}
     return {"status": response.status, "media type": essence(response.headers.get("Content-Type")), **body}
-
-
-def _schema_of(contract: Contract, exchange: Exchange) -> Schema | None:
-    operation = contract.operation(exchange.operation or "")
-    declared = operation.response(exchange.response.status) if operation is not None else None
-    media = declared.media(exchange.response.headers.get("Content-Type")) if declared is not None else None
-    return media.schema if media is not None else None
 
 
 def _leaves(value: object, at: str) -> Iterator[tuple[str, object]]:
@@ -214,11 +208,9 @@ def changed_from_elsewhere(
     """Yield when a record is not as it was; `states` are those before and after the `cause`."""
     before, after = states
     if before.differs(after, names):
-        shown = [after.exchange] if after.exchange else []
-        yield law_finding(operation, "is changed from elsewhere", f"{what} was changed", cause, *shown)
+        yield law_finding(operation, "is changed from elsewhere", f"{what} was changed", cause, after.exchange)
 
 
-def law_finding(operation: Operation, shape: str, says: str, *evidence: Exchange) -> Finding:
+def law_finding(operation: Operation, shape: str, says: str, *evidence: Exchange | None) -> Finding:
     """Return a finding of the law."""
-    sentence = f"{says[:1].upper()}{says[1:]}."
-    return Finding(law=LAW, operation=operation.id, shape=shape, says=sentence, evidence=evidence)
+    return new_finding(LAW, operation.id, shape, says, evidence)

@@ -22,7 +22,6 @@ from generators.errors import NotApplicableError
 from generators.requests.calls import valid_request
 from generators.requests.envelope import SendOptions, unsupported_reason
 from generators.requests.known_records import Names
-from generators.requests.options import units_of
 from generators.requests.single import RecordSite, record_request, write_request
 
 ITEM_COUNT: Final = 2
@@ -116,7 +115,7 @@ def item_kinds(session: Session, operation: Operation) -> list[tuple[SiteContext
 def _bulk_specimen(context: SiteContext, case: ItemCase) -> Specimen:
     trial = prepare_trial(context, [case] * min(ITEM_COUNT, context.bulk.items.max or ITEM_COUNT))
     targets = known_targets(context)
-    options = SendOptions(unit=units_of(context.bulk)[0], targets=targets[:1])
+    options = SendOptions(unit=context.unit, targets=targets[:1])
     look = _looking_at(trial, targets[0] if targets else None)
     return Specimen(request=trial_request(trial, options), names=trial.names, before=look(), look=look)
 
@@ -136,13 +135,12 @@ def _single(session: Session, operation: Operation) -> Iterator[Specimen]:
         raise NotApplicableError("it acts on no records")
     reason = "no resource was found to test it on"
     for name in session.contract.resources:
-        for site in experiment_site(session, name):
-            action = record.action.constant or ""
-            if site.operations.get(action) is operation:
-                try:
-                    yield _single_specimen(session, site, action)
-                except NotApplicableError as error:
-                    reason = str(error)
+        site, action = experiment_site(session, name), record.action.constant or ""
+        if site is not None and site.operations.get(action) is operation:
+            try:
+                yield _single_specimen(session, site, action)
+            except NotApplicableError as error:
+                reason = str(error)
     raise NotApplicableError(reason)
 
 

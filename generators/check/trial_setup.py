@@ -31,6 +31,7 @@ VARIANTS: Final[Mapping[str, str]] = {
     "cleared": "sets a member to null",
     "wide": "writes more than one member",
 }
+VARIANTS_OF: Final = {True: ("padded", "cleared", "wide"), False: ("edge", "padded")}  # by whether the record exists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,9 +125,19 @@ class Trial:
         """The record factory of the resource."""
         return record_factory_of(self.context.session, self.context.resource)
 
+    def can_have(self, members: Members) -> bool:
+        """Say whether an item can have these members; the cells of a row have texts alone."""
+        return self.context.spec.sendable(self.context.resource.name, members) == members
+
     def record_context(self, slot: str) -> RecordContext:
         """Return the record context of a slot."""
         return record_context_of(self.names, self.rng(slot))
+
+    def with_members(self, trial_item: TrialItem, members: Members) -> TrialItem:
+        """Return an item of the trial with other members, written anew."""
+        content = replace(trial_item.content, members=members)
+        raw = self.context.item(content, self.rng(f"raw{trial_item.slot}"))
+        return replace(trial_item, content=content, raw=raw)
 
     def changed(self, slot: str) -> Members:
         """Return a member with a fresh value, preferably one that the operation's examples set."""
@@ -155,13 +166,8 @@ def _invalid(trial: Trial, slot: str, case: ItemCase, members: Members) -> Membe
     spared = {trial.context.resource.key, own_key_member(trial.context.bulk) or "", *trial.maker.unique}
     words = (case.keyword,) if case.keyword else DEFAULT_KEYWORDS
     found = trial.maker.broken_members(members, trial.record_context(slot).rng, spared=spared, keywords=words)
-    broken = (one.value for one in found if isinstance(one.value, dict) and _can_be_sent(trial, one.value))
+    broken = (one.value for one in found if isinstance(one.value, dict) and trial.can_have(one.value))
     return next((one for one in broken if all(one[name] is not None or name in spared for name in one)), None)
-
-
-def _can_be_sent(trial: Trial, members: Members) -> bool:
-    """Say whether an item can have these members; the cells of a row have texts alone."""
-    return trial.context.spec.sendable(trial.context.resource.name, members) == members
 
 
 def _padded(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members | None:
@@ -276,9 +282,7 @@ def fits_request(trial: Trial, case: ItemCase, raw: object) -> bool:
     bulk = trial.context.bulk
     if not trial.context.spec.encoder.fits(raw):
         return False
-    is_record = not (bulk.effect.payload or bulk.effect.http) and (
-        case.action != "delete" or bool(bulk.effect.tombstone)
-    )
+    is_record = not (bulk.effect.payload or bulk.effect.http) and (case.action != "delete" or bulk.effect.tombstone)
     judged = "malformedItem" in bulk.guard.refuse and is_record and isinstance(raw, dict)
     return not judged or trial.maker.fits(raw, partial=False)  # type: ignore[arg-type] # asked before
 
@@ -375,15 +379,11 @@ def variant_cases(context: SiteContext) -> tuple[tuple[ItemCase, ...], tuple[Ite
         return known
     right, _ = available_cases(context)
     writing = [one for one in right if one.action != "delete"]
-    odd = [replace(one, variant=word) for one in writing for word in _variants(one)]
+    odd = [replace(one, variant=word) for one in writing for word in VARIANTS_OF[one.existing]]
     bad = [replace(one, defect="invalid", keyword=word) for one in writing for word in BREAKABLE_KEYWORDS]
     found = (tuple(_makeable(context, odd)), tuple(_makeable(context, bad, fitting=False)))
     context.session.cache[name] = found
     return found
-
-
-def _variants(case: ItemCase) -> Sequence[str]:
-    return ("padded", "cleared", "wide") if case.existing else ("edge", "padded")
 
 
 def _makeable(context: SiteContext, cases: Sequence[ItemCase], *, fitting: bool = True) -> list[ItemCase]:

@@ -16,7 +16,7 @@ from generators.check.records import UNKNOWN, Snapshot, find_records, read_recor
 from generators.check.trial_setup import Trial, TrialItem
 from generators.client.polling import follow
 from generators.errors import NotApplicableError
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, new_finding
 from generators.requests.envelope import SendOptions
 from generators.requests.known_records import Names
 from generators.requests.single import RecordSite, write_request
@@ -171,8 +171,7 @@ def trial_finding(law: str, shape: str, says: str, *evidence: TrialResult | Exch
         elif isinstance(part, Exchange):
             operation = operation or part.operation or ""
             shown[part.n] = part
-    sentence = f"{says[:1].upper()}{says[1:]}."
-    return Finding(law=law, operation=operation, shape=shape, says=sentence, evidence=tuple(shown.values()))
+    return new_finding(law, operation, shape, says, shown.values())
 
 
 def _exchanges(done: TrialResult) -> list[Exchange]:
@@ -193,6 +192,12 @@ def reported_keys(done: TrialResult, target: str | None = None) -> dict[int, obj
     """Return the keys that the server reported for its records, by slot."""
     outcomes = _outcomes(done, target).items()
     return {slot: one.id for slot, one in outcomes if one.result == "done" and isinstance(one.id, str | int)}
+
+
+def record_keys(done: TrialResult) -> dict[int, object]:
+    """Return the key of each slot's record: its own, else the one that was reported, None where none was."""
+    told = reported_keys(done)
+    return {one.slot: told.get(one.slot) if one.key is None else one.key for one in done.trial.items}
 
 
 def _outcomes(done: TrialResult, target: str | None) -> Mapping[int, ReportedOutcome]:

@@ -4,13 +4,14 @@ Begin with `replay_examples`, `crud_smoke`, `run_warm_up` and `run_job_warm_up`.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
 from contracts.exchange.bulk_exchange import BulkExchange, with_history
 from contracts.exchange.locations import read_response
 from contracts.exchange.outcomes import listed_records
-from contracts.messages import ABSENT, Exchange, ExchangeHistory
+from contracts.messages import ABSENT, ExchangeHistory
 from contracts.openapi.model import Operation, Parameter
 from generators.check.laws.metamorphic import batched, invalid_cases, known_targets, mixed_cases, valid_cases
 from generators.check.lists import tells_total
@@ -21,6 +22,7 @@ from generators.check.records import (
     new_record_members,
     read_record,
 )
+from generators.check.specimens import send_and_follow
 from generators.check.trial_setup import ItemCase, prepare_trial
 from generators.check.trials import perform, send
 from generators.client.polling import follow, request_jobs, request_results
@@ -46,7 +48,7 @@ def replay_examples(session: Session, operation: Operation, *, read_only: bool) 
         return
     for made in _drafts(session, operation):
         try:
-            _follow_jobs(session, operation, session.send(made.request()))
+            send_and_follow(session, made.request())
         except NotApplicableError:
             continue
 
@@ -77,21 +79,15 @@ def _body_examples(operation: Operation) -> Iterator[object]:
         yield from one.examples.values()
 
 
-def _follow_jobs(session: Session, operation: Operation, exchange: Exchange) -> None:
-    if operation.bulk is not None and operation.bulk.job is not None:
-        follow(session, exchange)
-
-
 CHANGING_ACTIONS: Final = ("upsert", "replace", "update")
 
 
 def crud_smoke(session: Session, name: str) -> Iterator[Finding]:
     """Create, read, list, update and delete one record; then read, update and delete it when it no longer exists."""
-    for site in experiment_site(session, name):
-        try:
+    site = experiment_site(session, name)
+    if site is not None:
+        with suppress(NotApplicableError):
             yield from _crud_round(session, site)
-        except NotApplicableError:
-            continue
 
 
 def _crud_round(session: Session, site: RecordSite) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from generators.requests.envelope import OperationSpec, SendOptions, operation_s
 from generators.requests.item_requests import item_resources
 from generators.requests.items import ItemContent
 from generators.requests.known_records import KnownRecords, Names, RecordContext
-from generators.requests.options import option_for
+from generators.requests.options import option_for, units_of
 from generators.requests.record_factory import RecordFactory
 from generators.requests.single import RecordSite, record_operations
 
@@ -52,6 +52,11 @@ class SiteContext:
     def resource(self) -> Resource:
         """The resource of the site."""
         return self.site.resource
+
+    @property
+    def unit(self) -> str:
+        """The first of the units that a request can have: `item` where that is one of them."""
+        return units_of(self.bulk)[0]
 
     @property
     def spec(self) -> OperationSpec:
@@ -144,18 +149,17 @@ def record_context_of(names: Names, rng: Random) -> RecordContext:
 
 def experiment_sites(session: Session, operation: Operation) -> Sequence[RecordSite]:
     """Return the sites at which an operation can be tested, those that allow most experiments first."""
-    found = [one for name in _resources(session.contract, operation) for one in experiment_site(session, name)]
-    fitting = [one for one in found if _accepts(operation, one)]
+    found = [experiment_site(session, name) for name in _resources(session.contract, operation)]
+    fitting = [one for one in found if one is not None and _accepts(operation, one)]
     return sorted(fitting, key=lambda one: -_score(one))
 
 
-def experiment_site(session: Session, name: str) -> Sequence[RecordSite]:
-    """Return the site of a resource in a sequence; empty when no parameter values were found."""
-    known = session.cache.get(("experiment_site", name))
-    if not isinstance(known, tuple):
-        known = tuple(_probe(session, session.contract.resources[name]))
-        session.cache["experiment_site", name] = known
-    return known
+def experiment_site(session: Session, name: str) -> RecordSite | None:
+    """Return the site of a resource, None when no parameter values were found; looked for once in a session."""
+    if ("experiment_site", name) not in session.cache:
+        session.cache["experiment_site", name] = _probe(session, session.contract.resources[name])
+    known = session.cache["experiment_site", name]
+    return known if isinstance(known, RecordSite) else None
 
 
 def _score(one: RecordSite) -> int:
@@ -186,15 +190,15 @@ def _parameter(operation: Operation, name: str) -> Parameter | None:
     return next((one for one in operation.parameters if one.name == name), None)
 
 
-def _probe(session: Session, resource: Resource) -> Iterator[RecordSite]:
-    """Yield the first site whose list operation responds with success, else the first site of the examples."""
+def _probe(session: Session, resource: Resource) -> RecordSite | None:
+    """Return the first site whose list operation responds with success, else the first site of the examples."""
     operations = record_operations(session.contract, resource)
     speaking = [*operations.values(), *(one for one in session.contract.operations if one.bulk is not None)]
     places = list(islice(_places(session, resource, operations, speaking), MAX_PROBED_SITES))
     lister = operations.get("list")
     if lister is not None and len(places) > 1:
-        places = [one for one in places if _responds(session, lister, one)][:1]
-    yield from (RecordSite(resource=resource, values=values, operations=operations) for values in places[:1])
+        places = [one for one in places if _responds(session, lister, one)]
+    return RecordSite(resource=resource, values=places[0], operations=operations) if places else None
 
 
 def _places(

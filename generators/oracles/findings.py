@@ -1,7 +1,7 @@
 """Findings, check results, laws, and the interface of a reference model. Begin with `Finding` and `Law`."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
@@ -74,6 +74,13 @@ class Finding:
     def fingerprint(self) -> str:
         """The finding's stable id, `fingerprint_of` law, operation and shape."""
         return fingerprint_of(self.law, self.operation, self.shape)
+
+
+def new_finding(law: str, operation: str, shape: str, says: str, evidence: Iterable[Exchange | None]) -> Finding:
+    """Return a finding. `says` is made a sentence: a capital letter and a full stop are added; None is no evidence."""
+    sentence = f"{says[:1].upper()}{says[1:]}."
+    shown = tuple(one for one in evidence if one is not None)
+    return Finding(law=law, operation=operation, shape=shape, says=sentence, evidence=shown)
 
 
 def is_accepted(known: Collection[str], law: str, operation: str, shape: str) -> bool:

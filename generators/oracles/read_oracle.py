@@ -13,7 +13,7 @@ from contracts.exchange.outcomes import RepresentationReader, page_total
 from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import key_text
 from contracts.syntax.text import parse_digits, pointer_of, short
-from generators.oracles.findings import Finding, shape_at
+from generators.oracles.findings import Finding, new_finding, shape_at
 from generators.oracles.intended_effects import IntendedEffect, RecordTypes
 from generators.oracles.state_model import ANY_VALUE, REVIVAL, PreviousValues, RecordSet, RecordState, StateModel
 
@@ -392,8 +392,7 @@ def _query_number(exchange: Exchange, at: str | None, otherwise: int | None) -> 
 
 
 def _new_finding(operation: str, shape: str, says: str, evidence: Sequence[Exchange]) -> Finding:
-    sentence = f"{says[:1].upper()}{says[1:]}."
-    return Finding(law=CHECK, operation=operation, shape=shape, says=sentence, evidence=tuple(evidence))
+    return new_finding(CHECK, operation, shape, says, evidence)
 
 
 def _record_text(entry: RecordState) -> str:

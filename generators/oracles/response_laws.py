@@ -21,7 +21,7 @@ from contracts.schemas.schema_set import Schema
 from contracts.schemas.violations import Violation
 from contracts.syntax.text import short
 from generators.client.http import NoAnswerError
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, new_finding
 
 CHECK: Final = "response"
 STATEMENT: Final = "Every response matches the contract: status, headers, content type and schema."
@@ -252,8 +252,7 @@ def view_finding(law: str, view: BulkExchange, shape: str, says: str, *shown: Ou
     """Return a finding about a bulk exchange; its evidence is the request and the exchanges in `shown`."""
     more = [one for part in shown for one in (part.evidence if isinstance(part, OutcomeReport) else (part,))]
     evidence = (view.exchange, *(one for one in more if one is not view.exchange))
-    sentence = f"{says[:1].upper()}{says[1:]}."
-    return Finding(law=law, operation=view.operation.id, shape=shape, says=sentence, evidence=evidence)
+    return new_finding(law, view.operation.id, shape, says, evidence)
 
 
 def _items_text(view: BulkExchange, places: list[int]) -> str:

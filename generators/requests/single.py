@@ -50,6 +50,11 @@ class RecordSite:
         record = self.operations["list"].record if "list" in self.operations else None
         return record.page if record is not None else Pagination()
 
+    @property
+    def changing_action(self) -> str | None:
+        """The action that changes a part of a record, else one that writes all of it; None without any."""
+        return next((one for one in ("update", "upsert", "replace") if one in self.operations), None)
+
     def at_target(self, overs: Collection[str], target: str) -> "RecordSite | None":
         """Return the site of one fan-out target's records, None when no operation has a parameter for targets.
 

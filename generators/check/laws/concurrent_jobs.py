@@ -37,7 +37,7 @@ from generators.oracles.findings import Finding
 from generators.oracles.request_oracle import refusal_fault
 from generators.requests.calls import sample_value
 from generators.requests.envelope import SendOptions
-from generators.requests.options import job_setting_of, units_of
+from generators.requests.options import job_setting_of
 
 MAX_STARTED_JOBS: Final = 40  # largest limit that is tested
 
@@ -46,7 +46,7 @@ def active(context: SiteContext) -> Iterator[Finding]:
     """Start as many jobs as may be active, and one more; then follow each of them to its end."""
     declared = _limit(context)
     bulk = context.bulk
-    options = SendOptions(unit=units_of(bulk)[0], as_job=job_setting_of(bulk), targets=known_targets(context))
+    options = SendOptions(unit=context.unit, as_job=job_setting_of(bulk), targets=known_targets(context))
     sizes = [1 + n % 3 for n in range(declared.max + 1)]
     trials = [prepare_trial(context, valid_cases(context, size)) for size in sizes]
     sent = [send(trial, options) for trial in trials]
@@ -122,9 +122,7 @@ def overlap(context: SiteContext) -> Iterator[Finding]:
     job = context.bulk.job
     if job is None:
         return
-    options = SendOptions(
-        unit=units_of(context.bulk)[0], as_job=job_setting_of(context.bulk), targets=known_targets(context)
-    )
+    options = SendOptions(unit=context.unit, as_job=job_setting_of(context.bulk), targets=known_targets(context))
     yield from _side_by_side(context, options)
     if job.cancel is not None:
         yield from _judge_cancellation(context, options, job)
@@ -228,9 +226,7 @@ def known_by_name(context: SiteContext) -> Iterator[Finding]:
     assert job is not None  # noqa: S101 - the law applies
     more = _own_values(context, job)
     targets = known_targets(context)[:1]
-    options = SendOptions(
-        unit=units_of(context.bulk)[0], as_job=job_setting_of(context.bulk), targets=targets, more=more
-    )
+    options = SendOptions(unit=context.unit, as_job=job_setting_of(context.bulk), targets=targets, more=more)
     sent = send(prepare_trial(context, valid_cases(context, 1)), options)
     view = follow(session, sent)
     if not view.traces:

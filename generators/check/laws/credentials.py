@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final, TypeGuard
+from typing import Final
 from urllib.parse import urlsplit
 
 from contracts.exchange.job_traces import SUCCESS_STATUS
@@ -21,7 +21,7 @@ from generators.check.laws.quotas import let_pass
 from generators.check.specimens import carry_out, specimen_of, specimen_or_request
 from generators.client.session import Session
 from generators.errors import NotApplicableError
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import SERVER_FAULT
 
 LAW: Final = "credentials"
@@ -118,7 +118,8 @@ def issues_tokens(contract: Contract, operation: Operation) -> bool:
 def _guarded(contract: Contract, operation: Operation) -> Iterator[Operation]:
     """Yield the operations that a token is asked for, and that change nothing, those that list records first."""
     flows = {name: one.get("flows") for name, one in contract.security_schemes.items() if one.get("type") == "oauth2"}
-    urls = {name: flow.get("clientCredentials", {}).get("tokenUrl") for name, flow in flows.items() if _is_map(flow)}
+    grants = {name: one.get("clientCredentials", {}) for name, one in flows.items() if isinstance(one, Mapping)}
+    urls = {name: grant.get("tokenUrl") for name, grant in grants.items()}
     path = contract.mount + operation.path
     own = {name for name, url in urls.items() if operation.method == "POST" and urlsplit(str(url)).path == path}
     reading = [one for one in contract.operations if one.method == "GET" and one.security]
@@ -126,10 +127,6 @@ def _guarded(contract: Contract, operation: Operation) -> Iterator[Operation]:
     for one in sorted(reading, key=lambda one: not is_list[one.id]):
         if any(name in own for wanted in one.security for name in wanted):
             yield one
-
-
-def _is_map(value: object) -> TypeGuard[Mapping[str, Any]]:
-    return isinstance(value, Mapping)
 
 
 def expiry(session: Session, operation: Operation) -> Iterator[Finding]:
@@ -159,7 +156,7 @@ def expiry(session: Session, operation: Operation) -> Iterator[Finding]:
 def _fetched(session: Session, operation: Operation) -> tuple[str, timedelta]:
     """Return a new token with its lifetime. Raises NotApplicableError."""
     response = session.send(specimen_or_request(session, operation).request).response
-    if response.status not in SUCCESS_STATUS or not _is_map(response.data):
+    if response.status not in SUCCESS_STATUS or not isinstance(response.data, Mapping):
         raise NotApplicableError(f"no token is handed out ({response.status})")
     token, seconds = response.data.get("access_token"), response.data.get("expires_in")
     if not isinstance(token, str) or not isinstance(seconds, int) or not 0 < seconds <= MAX_LIFETIME:
@@ -177,5 +174,4 @@ def _schemes_in(challenge: str) -> set[str]:
 
 
 def _finding(operation: Operation, shape: str, says: str, exchange: Exchange, law: str = LAW) -> Finding:
-    sentence = f"{says[:1].upper()}{says[1:]}."
-    return Finding(law=law, operation=operation.id, shape=shape, says=sentence, evidence=(exchange,))
+    return new_finding(law, operation.id, shape, says, [exchange])

@@ -157,11 +157,10 @@ def _with_faults(trial: Trial, trial_item: TrialItem, kinds: Sequence[str]) -> t
     for kind in kinds:
         fault = _spoil(trial, trial_item, members, kind, {one.member for one in found})
         found += [fault] if fault is not None else []
-    content = replace(content, members=members)
-    raw = trial.context.item(content, trial.rng(f"raw{trial_item.slot}"))
-    sent = find(raw, bulk.effect.payload)  # what an item must have may have been filled in again
+    spoiled = trial.with_members(trial_item, members)
+    sent = find(spoiled.raw, bulk.effect.payload)  # what an item must have may have been filled in again
     kept = [one for one in found if one.kind != "missing" or not (isinstance(sent, dict) and one.member in sent)]
-    return replace(trial_item, content=content, raw=raw), kept
+    return spoiled, kept
 
 
 def _spoil(
@@ -206,7 +205,7 @@ def _break_value(trial: Trial, slot: int, members: dict[str, Any], kind: str, us
             new = mutation.value
             if mutation.keyword == "maxLength" and isinstance(new, str) and not {"format", "pattern"} & raw.keys():
                 new = f"{new[:-1]}é"  # two bytes, one character
-            if new is None or mutation.pointer or trial.context.spec.sendable(maker.name, {name: new}) != {name: new}:
+            if new is None or mutation.pointer or not trial.can_have({name: new}):
                 continue
             members[name] = new
             limits = {word: raw.get(word) for word in ("minLength", "maxLength")}

@@ -28,7 +28,6 @@ from generators.oracles.findings import Finding
 from generators.oracles.request_oracle import mismatch_fault, replay_fault
 from generators.oracles.response_laws import comparable_reply
 from generators.requests.envelope import SendOptions
-from generators.requests.options import units_of
 
 ITEM_COUNT: Final = 4
 MANY_ITEMS: Final = 100
@@ -40,7 +39,7 @@ def idempotent(context: SiteContext) -> Iterator[Finding]:
     assert declared is not None  # noqa: S101 - the law applies
     cases = valid_cases(context, ITEM_COUNT)
     trial = _with_item_keys(prepare_trial(context, cases), declared)
-    options = SendOptions(unit=units_of(context.bulk)[0], more=_request_key(trial, declared))
+    options = SendOptions(unit=context.unit, more=_request_key(trial, declared))
     first = perform(trial, options)
     if first.refused:
         raise NotApplicableError(f"the whole request was refused ({first.status})")
@@ -110,7 +109,7 @@ def unprocessed(context: SiteContext) -> Iterator[Finding]:
     bulk = context.bulk
     size = min(bulk.items.max or MANY_ITEMS, MANY_ITEMS)
     trial = prepare_trial(context, [_creating_case(context)] * size)
-    exchange = send(trial, SendOptions(unit=units_of(bulk)[0]))
+    exchange = send(trial, SendOptions(unit=context.unit))
     if exchange.response.status not in SUCCESS_STATUS:
         raise NotApplicableError(f"{size} items were refused ({exchange.response.status})")
     left = _unprocessed_items(trial, exchange)
@@ -135,7 +134,7 @@ def _resend_until_done(trial: Trial, first: Exchange, left: Any) -> Iterator[Fin
     for _ in range(MAX_RESENDS):
         if not left:
             break
-        last = send(_trial_of(trial, left), SendOptions(unit=units_of(trial.context.bulk)[0]))
+        last = send(_trial_of(trial, left), SendOptions(unit=trial.context.unit))
         left = _unprocessed_items(trial, last)
     if left:
         says = f"after {MAX_RESENDS} rounds {len(left)} items are still reported as not processed"

@@ -4,17 +4,18 @@ Begin with `isolation`. Scopes and tenants are declared (`x-scopes`, `x-test-cli
 answer about what belongs elsewhere is that about what never existed, and what it belongs to is as it was.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Final, TypeAlias
 
 from contracts.exchange.bulk_request import target_parameters
 from contracts.exchange.job_traces import handle_id
 from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
-from generators.check.laws.metamorphic import known_targets
+from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.records import CreatedRecord, find_records, read_record
 from generators.check.separate_places import (
     Answers,
@@ -38,7 +39,7 @@ from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
 from generators.requests.known_records import Names
-from generators.requests.options import job_setting_of, units_of
+from generators.requests.options import job_setting_of
 from generators.requests.single import RecordSite, list_request, record_request, write_request
 
 JUDGED_ACTIONS: Final = frozenset(("read", "update", "delete"))
@@ -74,32 +75,25 @@ def isolation(session: Session, operation: Operation) -> Iterator[Finding]:
         session.identity = before
 
 
-def _run_each(experiments: Iterator[Callable[[], Iterator[Finding]]]) -> Iterator[Finding]:
-    """Yield the findings of experiments. Raises NotApplicableError when none of them could run."""
-    reasons: list[str] = []
-    done = 0
-    for experiment in experiments:
-        try:
-            yield from experiment()
-            done += 1
-        except NotApplicableError as error:
-            reasons.append(str(error))
-    if not done:
-        raise NotApplicableError(reasons[0] if reasons else "nothing is apart from it")
-
-
 def _single(session: Session, operation: Operation) -> Iterator[Finding]:
     """Judge a single-record operation from each of the other places."""
     action = operation.record.action.constant or "" if operation.record is not None else ""
-    sites = [site for name in session.contract.resources for site in experiment_site(session, name)]
-    sites = [site for site in sites if action in site.operations]
+    probed = [experiment_site(session, name) for name in session.contract.resources]
+    sites = [site for site in probed if site is not None and action in site.operations]
     found = [site for site in sites if site.operations[action] is operation]
     if not found:
         raise NotApplicableError("no resource was found to test it on")
     site = min(found, key=lambda one: len(set(one.resource.required) & set(one.resource.references)))
     places = [one for one in elsewheres(session, [operation], site, sites) if not one.is_kind]
     judge = _listed if action == "list" else _called
-    yield from _run_each(partial(judge, session, operation, site, place) for place in places)
+    yield from run_each(_some(places), partial(judge, session, operation, site))
+
+
+def _some(places: Sequence[Elsewhere]) -> Sequence[Elsewhere]:
+    """Return the places when there are any. Raises NotApplicableError."""
+    if not places:
+        raise NotApplicableError("nothing is apart from it")
+    return places
 
 
 def _called(session: Session, operation: Operation, site: RecordSite, place: Elsewhere) -> Iterator[Finding]:
@@ -180,7 +174,7 @@ def _bulk(session: Session, operation: Operation) -> Iterator[Finding]:
     others = experiment_sites(session, operation) if chosen is not None and chosen.source.startswith("path:") else ()
     places = list(elsewheres(session, [*operations, *([polled] if polled else [])], context.site, others))
     experiments = (_existing, _references, _unique, _job, _fan_out)
-    yield from _run_each(partial(one, context, place) for place in places for one in experiments)
+    yield from run_each(product(_some(places), experiments), lambda pair: pair[1](context, pair[0]))
 
 
 def _cases(context: SiteContext, *, existing: bool) -> list[ItemCase]:
@@ -236,7 +230,7 @@ def _options(context: SiteContext, values: object, as_job: str | None = None) ->
     for act in context.site.operations.values() if fan_out is not None else ():
         named = target_parameters(act, fan_out.over, "") if fan_out is not None else {}
         targets = next(([known[name]] for name in named if name in known), targets)
-    return SendOptions(unit=units_of(context.bulk)[0], targets=targets, as_job=as_job)
+    return SendOptions(unit=context.unit, targets=targets, as_job=as_job)
 
 
 def _references(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
@@ -251,14 +245,14 @@ def _references(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
 
 def _referred(context: SiteContext, place: Elsewhere, case: ItemCase, member: str) -> Iterator[Finding]:
     session, name = context.session, context.resource.references[member]
-    site = next(iter(experiment_site(session, name)), None)
+    site = experiment_site(session, name)
     if site is None:
         raise NotApplicableError(f"no {name} can be made")
     session.identity = place.owner
     parent = created_record(session, place.own_site(site), session.names())
     session.identity = place.caller
     trial = prepare_trial(replace(context, site=place.other_site(context.site)), [case])
-    _set_member(trial, member, parent.key)
+    _set_members(trial, {member: parent.key})
     done = perform(trial, _options(context, place.there))
     if done.result(0) == "done":
         says = f"an item that refers to a {name} that does not belong to {place.what} is done"
@@ -276,19 +270,17 @@ def _unique(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
     session.identity = place.caller
     there = replace(context, site=place.other_site(context.site))
     trial = prepare_trial(there, cases[:1])
-    for member in group:
-        _set_member(trial, member, known.members.get(member))
+    _set_members(trial, {member: known.members.get(member) for member in group})
     done, plain = perform(trial, _options(context, place.there)), _performed(there, place, cases[0])
     if done.result(0) == "failed" and plain.result(0) == "done":
         says = f"a value that is in use elsewhere is refused at {place.what}"
         yield law_finding(context.operation, "a value in use elsewhere is refused", says, done.view.exchange)
 
 
-def _set_member(trial: Trial, member: str, value: object) -> None:
-    """Give the only item of a trial another value of one member."""
+def _set_members(trial: Trial, members: Mapping[str, object]) -> None:
+    """Give the only item of a trial other values of some members."""
     item = trial.items[0]
-    content = replace(item.content, members={**item.content.values, member: value})
-    trial.items[0] = replace(item, content=content, raw=trial.context.item(content, trial.rng("raw0")))
+    trial.items[0] = trial.with_members(item, {**item.content.values, **members})
 
 
 def _job(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ Begin with `looks_up_at_run`. Something is made, deleted or changed while the jo
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -81,7 +81,7 @@ def _changed_late(context: SiteContext) -> Iterator[Finding]:
 def _between(context: SiteContext, prepare: Callable[[int], LateChange]) -> tuple[TrialResult, Exchange]:
     """Post a job, make the change while nothing is processed, and follow the job. Raises NotApplicableError."""
     session = context.session
-    unit = "item" if "item" in units_of(context.bulk) else units_of(context.bulk)[0]
+    unit = "item" if "item" in units_of(context.bulk) else context.unit
     options = SendOptions(unit=unit, as_job=job_setting_of(context.bulk))
     for filler in FILLERS[:1] if session.controlled else FILLERS:
         late = prepare(filler)
@@ -122,7 +122,7 @@ def _refer(context: SiteContext, filler: int, *, is_late: bool) -> LateChange:
     trial = _prepared(context, _valid_case(context, existing=False), filler)
     named = context.resource.references
     for name in (one for one in named if one in trial.maker.members):
-        site = next(iter(experiment_site(context.session, named[name])), None)
+        site = experiment_site(context.session, named[name])
         if site is not None and (is_late or "delete" in site.operations):
             made = _late(context, trial, name, site) if is_late else _doomed(context, trial, name, site)
             if made is not None:
@@ -171,11 +171,8 @@ def _set(trial: Trial, name: str, value: Any) -> bool:
 
 def _write(trial: Trial, members: Members) -> bool:
     """Let the first item write these members, and say whether the contract takes it."""
-    trial_item = trial.items[0]
-    content = replace(trial_item.content, members=members)
-    raw = trial.context.item(content, trial.rng("raw0"))
-    trial.items[0] = replace(trial_item, content=content, raw=raw)
-    return fits_request(trial, trial_item.case, raw)
+    trial.items[0] = trial.with_members(trial.items[0], members)
+    return fits_request(trial, trial.items[0].case, trial.items[0].raw)
 
 
 def _change(context: SiteContext, filler: int, changed: dict[str, Any]) -> LateChange:

@@ -57,12 +57,12 @@ def _judge_empty(context: SiteContext) -> Iterator[Finding]:
     trial = prepare_trial(context, [])
     if context.bulk.effect.payload in context.bulk.items.shared:
         trial.shared = prepare_trial(context, valid_cases(context, 1)).shared
-    exchange = send(trial, SendOptions(unit=units_of(context.bulk)[0]))
+    exchange = send(trial, SendOptions(unit=context.unit))
     yield from _judge_refusal("boundary", "empty", "a request without items", trial, exchange)
 
 
 def _judge_maximum(context: SiteContext, most: int) -> Iterator[Finding]:
-    case, unit = _simplest_case(context), units_of(context.bulk)[0]
+    case, unit = _simplest_case(context), context.unit
     trial = prepare_trial(context, [case] * (most + 1))
     sample = sorted({most // 2, most - 1, *(slot for slot in TELLING_SLOTS if slot < most)})
     initial = snapshots_before(trial, sample)
@@ -92,7 +92,7 @@ def _judge_largest_page(context: SiteContext) -> Iterator[Finding]:
     if page.take is None or page.max is None or page.max > MAX_TRIED_ITEMS or not tells_total(session, site):
         return
     with suppress(NotApplicableError):
-        exchange, bodies = list_page(session, site, take=page.max, asked={})
+        exchange, bodies = list_page(session, site, take=page.max)
         total = page_total(page, exchange.response)
         if total is not None and len(bodies) < min(page.max, total):
             listing = site.operations["list"].id

@@ -36,14 +36,13 @@ from generators.check.records import (
     read_record,
 )
 from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
-from generators.check.trials import perform, reported_keys
+from generators.check.trials import perform, record_keys
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_sites, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions, unsupported_reason
 from generators.requests.known_records import Names
-from generators.requests.options import units_of
 from generators.requests.single import RecordSite, write_request
 
 LAW: Final = "listing"
@@ -142,7 +141,7 @@ def _window_fault(
     """Yield how a page differs; it begins at a number, counted from the end if negative, or at a share of the list."""
     count = len(whole.keys)
     skip = max(int(begins * count if 0 < begins < 1 else begins + count if begins < 0 else begins), 0)
-    exchange, bodies = list_page(session, site, skip=skip, take=take, asked={})
+    exchange, bodies = list_page(session, site, skip=skip, take=take)
     size = site.page.default if take is None else take
     assert size is not None  # noqa: S101 - asked before
     keys = tuple(key_text(site.reader.key(body)) for body in bodies)
@@ -209,9 +208,10 @@ def _members(site: RecordSite, body: object) -> Mapping[str, object]:
 def _judge_single_changes(context: SiteContext, known: Sequence[CreatedRecord], names: Names) -> Iterator[Finding]:
     """Change one record and delete another by single requests: the list shows it."""
     site, session = context.site, context.session
-    changing = next((name for name in ("update", "upsert", "replace") if name in site.operations), None)
     touched: list[object] = []
-    for n, action in enumerate(one for one in (changing, "delete") if one is not None and one in site.operations):
+    for n, action in enumerate(
+        one for one in (site.changing_action, "delete") if one is not None and one in site.operations
+    ):
         record = known[n + 1]
         members: dict[str, Any] = {}
         if action != "delete":
@@ -229,12 +229,10 @@ def _judge_bulk_changes(context: SiteContext, bulk: SiteContext) -> Iterator[Fin
         cases = available_cases(bulk)[0]
         trial = prepare_trial(bulk, cases)
         whole_list(context.session, context.site)
-        done = perform(trial, SendOptions(unit=units_of(bulk.bulk)[0]))
+        done = perform(trial, SendOptions(unit=bulk.unit))
     except NotApplicableError:
         return
-    told = reported_keys(done)
-    keys = {one.slot: told.get(one.slot) if one.key is None else one.key for one in trial.items}
-    yield from _judge_agreement(context, list(keys.values()), bulk.operation.id)
+    yield from _judge_agreement(context, list(record_keys(done).values()), bulk.operation.id)
     yield from _judge_revival(context, bulk)
 
 
@@ -250,13 +248,13 @@ def _judge_revival(context: SiteContext, bulk: SiteContext) -> Iterator[Finding]
     try:
         trial = prepare_trial(bulk, [ItemCase(action=action)])
         _revived(trial)
-        perform(trial, SendOptions(unit=units_of(bulk.bulk)[0]))
+        perform(trial, SendOptions(unit=bulk.unit))
         key = trial.items[0].key
         session.send(
             write_request(site, "delete", {}, key=key, version=read_record(session, site, key).known_version).request()
         )
         whole_list(session, site)
-        perform(trial, SendOptions(unit=units_of(bulk.bulk)[0]))
+        perform(trial, SendOptions(unit=bulk.unit))
     except NotApplicableError:
         return
     yield from _judge_agreement(context, [key], bulk.operation.id)

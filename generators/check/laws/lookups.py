@@ -19,7 +19,7 @@ from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.calls import fill_lookup
 from generators.requests.envelope import SendOptions
-from generators.requests.options import actions_of, units_of
+from generators.requests.options import actions_of
 from generators.requests.single import Members, RecordSite, write_request
 
 LAW: Final = "lookup"
@@ -63,7 +63,7 @@ def _filled(template: Any, text: str) -> object:
 def _cases(context: SiteContext, resource: Resource) -> Iterator[LookupCase]:
     """Create records of a resource, change and delete some, and yield lookups of them."""
     session = context.session
-    site = next(iter(experiment_site(session, resource.name)), None)
+    site = experiment_site(session, resource.name)
     if site is None:
         raise NotApplicableError(f"a {resource.name} to look up cannot be made")
     names, factory = session.names(), record_factory_of(session, resource)
@@ -107,7 +107,7 @@ def _unique_cases(
 
 def _renamed(context: SiteContext, site: RecordSite, known: CreatedRecord, member: str) -> str | None:
     """Give a record another unique value, and return it; None when that is not possible."""
-    action = next((name for name in ("update", "upsert", "replace") if name in site.operations), None)
+    action = site.changing_action
     text = f"{known.members[member]}r"
     if action is None:
         return None
@@ -144,8 +144,7 @@ def _judge_references(context: SiteContext) -> Iterator[Finding]:
     cases = list(_cases(context, named))
     trial = prepare_trial(context, [ItemCase(action=action, existing=action == "update")] * len(cases))
     for n, (one, case) in enumerate(zip(trial.items, cases, strict=True)):
-        members = {**one.content.values, member: case.value}
-        trial.items[n] = _with_content(trial, one, replace(one.content, members=members))
+        trial.items[n] = trial.with_members(one, {**one.content.values, member: case.value})
     for done, slots in _sent(trial):
         yield from _judge_outcomes(done, cases, slots)
         after = stored_records(done, slots=[n for n in slots if cases[n].key is not None and done.result(n) == "done"])
@@ -175,7 +174,7 @@ def _judge_targets(context: SiteContext) -> Iterator[Finding]:
 def _judge_same_request(context: SiteContext) -> Iterator[Finding]:
     """Let an item refer by lookup to what an item before it creates."""
     member, named = _reference(context)
-    bulk, site = context.bulk, next(iter(experiment_site(context.session, named.name)), None)
+    bulk, site = context.bulk, experiment_site(context.session, named.name)
     is_inside = bulk.effect.resource is not None and not is_outside(bulk.effect.resource.source or "header:")
     action = next((one for one in CREATING if one in actions_of(bulk)), None)
     if bulk.order.run == "any" or action is None or site is None or not (is_inside or named is context.resource):
@@ -189,9 +188,8 @@ def _judge_same_request(context: SiteContext) -> Iterator[Finding]:
     value = next((fill_lookup(one, first.content.values) for one in named.sure_lookups), None)
     if value is None:
         raise NotApplicableError(f"a {named.name} has no value by which it is looked up")
-    content = replace(second.content, members={**second.content.values, member: value})
-    trial.items = [replace(first, slot=0), _with_content(trial, second, content)]
-    done = perform(trial, SendOptions(unit=units_of(bulk)[0], grouped=grouped))
+    trial.items = [replace(first, slot=0), trial.with_members(second, {**second.content.values, member: value})]
+    done = perform(trial, SendOptions(unit=context.unit, grouped=grouped))
     if done.result(0) != "done" and not done.refused:
         return
     if done.refused or done.result(1) not in {"done", "untold"}:
@@ -207,11 +205,6 @@ def _judge_same_request(context: SiteContext) -> Iterator[Finding]:
         yield trial_finding(LAW, "an earlier item is taken for another", says, done, after)
 
 
-def _with_content(trial: Trial, one: TrialItem, content: Any) -> TrialItem:
-    raw = trial.context.item(content, trial.rng(f"raw{one.slot}"))
-    return replace(one, content=content, raw=raw)
-
-
 def _with_target(trial: Trial, n: int, value: object) -> TrialItem:
     """Return an item that names its record by lookup, without a version."""
     one = trial.items[n]
@@ -221,7 +214,7 @@ def _with_target(trial: Trial, n: int, value: object) -> TrialItem:
 
 def _sent(trial: Trial) -> Iterator[tuple[TrialResult, Sequence[int]]]:
     """Send items that fail by themselves in one request, others one by one; yield results with their slots."""
-    unit, every = units_of(trial.context.bulk)[0], range(len(trial.items))
+    unit, every = trial.context.unit, range(len(trial.items))
     for slots in [every] if unit == "item" else [[slot] for slot in every]:
         yield perform(trial, SendOptions(unit=unit, order=slots)), slots
 

@@ -21,7 +21,7 @@ from contracts.syntax.text import escape
 from generators.check.specimens import Specimen, carry_out, send_and_follow, specimen_of, specimen_or_request
 from generators.client.session import Session
 from generators.errors import NotApplicableError
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import SERVER_FAULT
 from generators.requests.calls import body_schema
 
@@ -304,9 +304,7 @@ def _judged(operation: Operation, variant: Variant, exchange: Exchange) -> Itera
 
 
 def _finding(exchange: Exchange, shape: str, says: str, *more: Exchange | None) -> Finding:
-    evidence = (exchange, *(one for one in more if one is not None))
-    sentence = f"{says[:1].upper()}{says[1:]}."
-    return Finding(law=LAW, operation=exchange.operation or "", shape=shape, says=sentence, evidence=evidence)
+    return new_finding(LAW, exchange.operation or "", shape, says, [exchange, *more])
 
 
 def _equal_media_types(session: Session, operation: Operation, control: Exchange) -> Iterator[Finding]:

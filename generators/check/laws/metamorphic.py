@@ -112,7 +112,7 @@ def batched(things: Sequence[Element], most: int) -> Iterator[Sequence[Element]]
 
 def max_independent_items(context: SiteContext) -> int:
     """Return how many items can be sent together without affecting one another."""
-    apart = units_of(context.bulk)[0] == "item" and not stops_at_failure(context.bulk)
+    apart = context.unit == "item" and not stops_at_failure(context.bulk)
     return (context.bulk.items.max or MAX_ITEMS) if apart else 1
 
 
@@ -208,7 +208,7 @@ def _with_repeats(context: SiteContext, cases: list[ItemCase]) -> list[ItemCase]
 
 def permuted(context: SiteContext) -> Iterator[Finding]:
     """Send a list in other orders."""
-    cases, unit = mixed_cases(context), units_of(context.bulk)[0]
+    cases, unit = mixed_cases(context), context.unit
     slots = list(range(len(cases)))
     first = require_outcomes(perform(prepare_trial(context, cases), SendOptions(unit=unit)))
     shuffled = context.session.rng("permuted", context.operation.id).sample(slots, len(slots))
@@ -239,36 +239,36 @@ def async_is_sync(context: SiteContext) -> Iterator[Finding]:
 def fan_out(context: SiteContext) -> Iterator[Finding]:
     """Send the same list for several targets and for each alone."""
     cases, targets = mixed_cases(context), known_targets(context)
-    max_independent_items = perform(prepare_trial(context, cases), SendOptions(unit="item", targets=targets))
-    live = [name for name in targets if name in max_independent_items.by_target]
+    together = perform(prepare_trial(context, cases), SendOptions(unit="item", targets=targets))
+    live = [name for name in targets if name in together.by_target]
     if len(targets) < 2 or not live:  # noqa: PLR2004 - it takes two to be together
         raise NotApplicableError("fewer than two targets are known, or none of them works")
-    yield from _unreported_targets(max_independent_items)
+    yield from _unreported_targets(together)
     for target in live:
         alone = perform(prepare_trial(context, cases), SendOptions(unit="item", targets=[target]))
         if target not in alone.by_target:
             says = f"the target {target} is served with others and refused alone"
-            yield trial_finding("fan-out", "refused alone", says, max_independent_items, alone)
+            yield trial_finding("fan-out", "refused alone", says, together, alone)
             continue
         how = f"with other targets and for {target} alone"
         slots = range(len(cases))
         yield from compare_trials(
-            "fan-out", _for_target(max_independent_items, target), _for_target(alone, target), slots, how, target=target
+            "fan-out", _for_target(together, target), _for_target(alone, target), slots, how, target=target
         )
         yield from _other_targets_changed(alone, [one for one in live if one != target])
 
 
-def _unreported_targets(max_independent_items: TrialResult) -> Iterator[Finding]:
+def _unreported_targets(together: TrialResult) -> Iterator[Finding]:
     """Yield a target that is neither served nor reported as failed."""
     told = {
-        *max_independent_items.by_target,
-        *(trace.target for trace in max_independent_items.view.traces),
-        *(max_independent_items.view.failed_targets or ()),
+        *together.by_target,
+        *(trace.target for trace in together.view.traces),
+        *(together.view.failed_targets or ()),
     }
-    missing = [name for name in max_independent_items.view.request.targets or () if name not in told]
+    missing = [name for name in together.view.request.targets or () if name not in told]
     if missing:
         yield trial_finding(
-            "fan-out", "target not told", f"no result is reported for the target {missing[0]}", max_independent_items
+            "fan-out", "target not told", f"no result is reported for the target {missing[0]}", together
         )
 
 
@@ -337,7 +337,7 @@ def _case_groups(context: SiteContext) -> tuple[Sequence[ItemCase], Sequence[Ite
 
 
 def _compare_with_single(context: SiteContext, cases: Sequence[ItemCase]) -> Iterator[Finding]:
-    unit = units_of(context.bulk)[0]
+    unit = context.unit
     many = perform(prepare_trial(context, cases, fitting=False), SendOptions(unit=unit))
     trial = prepare_trial(context, cases, fitting=False)
     calls = [send_singly(trial, trial_item) for trial_item in trial.items]

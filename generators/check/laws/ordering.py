@@ -15,7 +15,7 @@ from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
-from generators.requests.options import actions_of, units_of
+from generators.requests.options import actions_of
 
 GROUP_PAIRS = ((1, 2), (9, 10))  # the second pair sorts differently as numbers and as texts
 
@@ -52,7 +52,7 @@ def _same_record_changed(context: SiteContext, small: int, large: int) -> Iterat
     trial = _with_successive_versions(
         prepare_trial(context, [first, ItemCase(action=action, existing=True, group=large, twin=0)])
     )
-    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0], grouped=True, order=[1, 0]))
+    done = perform(trial, SendOptions(unit=context.unit, grouped=True, order=[1, 0]))
     if done.slots("done") == [0] and trial.items[1].content.version is not None:
         says = f"group {large} is listed before group {small}, and does not see the version that {small} made"
         yield trial_finding("grouped", f"groups {small} and {large} in the wrong order", says, done)
@@ -72,7 +72,7 @@ def _same_record_changed(context: SiteContext, small: int, large: int) -> Iterat
 def _many_groups(context: SiteContext) -> Iterator[Finding]:
     """Change many records once in each of several groups, the largest listed first: its changes must remain."""
     action = next(one for one in ("update", "upsert") if one in actions_of(context.bulk))
-    count, unit = GROUP_SIZE * len(MANY_GROUPS), units_of(context.bulk)[0]
+    count, unit = GROUP_SIZE * len(MANY_GROUPS), context.unit
     if (context.bulk.items.max or count) < count or "duplicateTarget" in context.bulk.guard.refuse:
         raise NotApplicableError(f"a request cannot have {count} items that change records repeatedly")
     cases = [
@@ -111,7 +111,7 @@ def _with_successive_versions(trial: Trial, *, by: int = 1) -> Trial:
 
 def _same_record_created(context: SiteContext, small: int, large: int) -> Iterator[Finding]:
     """Create in both groups what can exist once: the smaller group succeeds, the larger one fails."""
-    unit = units_of(context.bulk)[0]
+    unit = context.unit
     if unit != "item" or not _exists_once(context):
         return
     trial = _pair(context, small, large)
@@ -131,7 +131,7 @@ def _pair(context: SiteContext, small: int, large: int) -> Trial:
 
 def _exists_once(context: SiteContext) -> bool:
     """Return whether the second of two equal creations in two requests fails."""
-    trial, unit = _pair(context, *GROUP_PAIRS[0]), units_of(context.bulk)[0]
+    trial, unit = _pair(context, *GROUP_PAIRS[0]), context.unit
     halves = [perform(trial, SendOptions(unit=unit, order=[slot])) for slot in (0, 1)]
     return halves[0].result(0) == "done" and halves[1].result(1) == "failed"
 
@@ -142,7 +142,7 @@ def broken_reference(context: SiteContext) -> Iterator[Finding]:
     cases = [right, replace(right, awaits=(0,)), wrong, replace(right, awaits=(2,))]
     trial = prepare_trial(context, cases)
     initial = snapshots_before(trial)[3]
-    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
+    done = perform(trial, SendOptions(unit=context.unit))
     if 2 not in done.slots("failed"):  # noqa: PLR2004 - the place of the one that is wrong
         raise NotApplicableError("the item that another one waits for did not fail")
     after = stored_records(done, slots=[3])[3]

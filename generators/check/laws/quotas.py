@@ -17,7 +17,7 @@ from contracts.syntax.text import format_duration
 from generators.check.specimens import specimen_or_request
 from generators.client.session import MAX_WAIT, Session, retry_after
 from generators.errors import NotApplicableError
-from generators.oracles.findings import Finding
+from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import SERVER_FAULT
 
 LAW: Final = "quota"
@@ -119,5 +119,4 @@ class _Filling:
         return self._finding("too many accepted", says, exchange)
 
     def _finding(self, shape: str, says: str, exchange: Exchange) -> Finding:
-        sentence = f"{says[:1].upper()}{says[1:]}."
-        return Finding(law=LAW, operation=self.operation.id, shape=shape, says=sentence, evidence=(exchange,))
+        return new_finding(LAW, self.operation.id, shape, says, [exchange])

@@ -22,9 +22,7 @@ from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
 from generators.requests.items import own_key_member
-from generators.requests.options import units_of
 
-KEYWORDS: Final = ("type", "maxLength", "minLength")
 PLANS: Final[Mapping[int, tuple[tuple[str, int], ...]]] = {
     1: (("type", 0), ("maxLength", 1)),
     2: (("type", 0),),
@@ -64,7 +62,7 @@ def _findings(context: SiteContext, wrong: Sequence[int]) -> Iterator[Finding]:
     trial = prepare_trial(context, cases)
     places = [place for n, plan in plans.items() for place in _spoil(trial, n, plan)]
     if places:
-        exchange = send(trial, SendOptions(unit=units_of(bulk)[0], targets=known_targets(context)[:1]))
+        exchange = send(trial, SendOptions(unit=context.unit, targets=known_targets(context)[:1]))
         if exchange.response.status == guard.refuse["malformedItem"]:
             yield from _judge(context, exchange, places)
     elif len(wrong) > 1:

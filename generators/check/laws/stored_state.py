@@ -116,13 +116,13 @@ def _judge_increment(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
     """Change one record: its version increments by one."""
     trial = prepare_trial(context, [case])
     initial = snapshots_before(trial)
-    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
+    done = perform(trial, SendOptions(unit=context.unit))
     if done.result(0) == "done":
         yield from _judge_current_items(done, {0: initial[0]}, stored_records(done), case.action)
 
 
 def _judge_stale_item(context: SiteContext, action: str) -> Iterator[Finding]:
-    unit = units_of(context.bulk)[0]
+    unit = context.unit
     live = ItemCase(action=action, existing=True)
     trial = prepare_trial(context, [live, replace(live, defect="stale"), live])
     initial = snapshots_before(trial)
@@ -160,7 +160,7 @@ def _judge_repeated_version(context: SiteContext, action: str) -> Iterator[Findi
     """State one version in two items on one record, in a list that runs in order: the second is stale."""
     bulk = context.bulk
     once = "duplicateTarget" in bulk.guard.refuse or names_target(bulk)
-    if bulk.order.run != "listed" or once or units_of(bulk)[0] != "item":
+    if bulk.order.run != "listed" or once or context.unit != "item":
         return
     live = ItemCase(action=action, existing=True)
     trial = prepare_trial(context, [live, replace(live, twin=0)])
@@ -180,7 +180,7 @@ MUST_FAIL: Final = frozenset(("invalid", "incomplete", "taken", "unknown"))
 
 def reuse(context: SiteContext) -> Iterator[Finding]:
     """Let new records fail, then create records with the same unique values in another request."""
-    unit, (right, wrong) = units_of(context.bulk)[0], available_cases(context)
+    unit, (right, wrong) = context.unit, available_cases(context)
     failing = [one for one in wrong if not one.existing and one.defect not in {"taken", "unknown"}]
     valid = next((one for one in right if not one.existing), None)
     if valid is None or not failing:
@@ -191,7 +191,7 @@ def reuse(context: SiteContext) -> Iterator[Finding]:
 
 
 def _judge_reuse(context: SiteContext, valid: ItemCase, case: ItemCase) -> Iterator[Finding]:
-    unit = units_of(context.bulk)[0]
+    unit = context.unit
     trial = prepare_trial(context, [case, replace(valid, twin=0)])
     first = perform(trial, SendOptions(unit=unit, order=[0]))
     if not first.refused and first.result(0) != "failed":
@@ -238,7 +238,7 @@ def _is_allowed(operation: Operation, key: str) -> bool:
 
 def _judge_near_items(context: SiteContext, known: CreatedRecord, absent: Sequence[int]) -> Iterator[Finding]:
     """Yield items that name absent keys near that of a record, and are done or change the record."""
-    right, unit = available_cases(context)[0], units_of(context.bulk)[0]
+    right, unit = available_cases(context)[0], context.unit
     case = next((one for one in right if one.existing and one.action in {"update", "delete"}), None)
     if case is None or not absent or not (context.bulk.effect.target or names_target(context.bulk)):
         return
@@ -291,8 +291,7 @@ def _unlike_stored(trial: Trial) -> None:
         raise NotApplicableError("no value is stored otherwise than it is sent")
     for n, one in enumerate(trial.items):
         if one.case.action != "delete":
-            content = replace(one.content, members={**one.content.values, **samples})
-            trial.items[n] = replace(one, content=content, raw=trial.context.item(content, trial.rng(f"raw{n}")))
+            trial.items[n] = trial.with_members(one, {**one.content.values, **samples})
 
 
 def _judge_effects(
@@ -301,7 +300,7 @@ def _judge_effects(
     trial = prepare_trial(context, cases)
     prepare(trial)
     initial = snapshots_before(trial)
-    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
+    done = perform(trial, SendOptions(unit=context.unit))
     after = stored_records(done)
     for trial_item in trial.items:
         one, other, result = initial[trial_item.slot], after[trial_item.slot], done.result(trial_item.slot)

@@ -6,7 +6,6 @@ Begin with `uniform`. The items of a request differ in fresh names alone, so tha
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from itertools import cycle, islice
 from typing import Final
 
@@ -16,12 +15,12 @@ from generators.check.laws.limits import TELLING_SLOTS
 from generators.check.lists import whole_list
 from generators.check.records import Snapshot, snapshot_of
 from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
-from generators.check.trials import TrialResult, perform, reported_keys, stored_records, trial_finding
+from generators.check.trials import TrialResult, perform, record_keys, stored_records, trial_finding
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
-from generators.requests.options import actions_of, units_of
+from generators.requests.options import actions_of
 
 LAW: Final = "uniform"
 MANY: Final = 17  # items of a request that has many
@@ -46,7 +45,7 @@ def uniform(context: SiteContext) -> Iterator[Finding]:
 
 def _judge_size(context: SiteContext, case: ItemCase, size: int) -> Iterator[Finding]:
     trial = _marked(prepare_trial(context, [case] * size, alike=True))
-    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
+    done = perform(trial, SendOptions(unit=context.unit))
     if done.refused or not done.slots("done"):
         raise NotApplicableError(f"a request of {size} valid items was not carried out ({done.status})")
     others = [slot for slot in range(size) if done.result(slot) not in {"done", "untold"}]
@@ -64,15 +63,13 @@ def _marked(trial: Trial) -> Trial:
             change = trial.maker.fresh_change(trial.record_context(f"u{n}"), f"u{n}")
         except NotApplicableError:
             return trial
-        content = replace(one.content, members={**one.content.values, **change})
-        trial.items[n] = replace(one, content=content, raw=trial.context.item(content, trial.rng(n)))
+        trial.items[n] = trial.with_members(one, {**one.content.values, **change})
     return trial
 
 
 def _stored(done: TrialResult) -> Mapping[int, Snapshot]:
     """Return the records of all items from a list, or else of some from single reads."""
-    context, told = done.trial.context, reported_keys(done)
-    keys = {one.slot: told.get(one.slot) if one.key is None else one.key for one in done.trial.items}
+    context, keys = done.trial.context, record_keys(done)
     try:
         whole = whole_list(context.session, context.site)
     except NotApplicableError:
@@ -132,7 +129,7 @@ def _can_be_many(context: SiteContext, case: ItemCase) -> bool:
 
 def _judge_failures(context: SiteContext, size: int) -> Iterator[Finding]:
     """Let each kind of new record that fails alone fail many times beside valid ones."""
-    right, wrong = available_cases(context) if units_of(context.bulk)[0] == "item" else ((), ())
+    right, wrong = available_cases(context) if context.unit == "item" else ((), ())
     cases = [one for one in wrong if not one.existing and one.defect != "taken"]
     valid = next((one for one in right if not one.existing), None)
     if not cases or valid is None:
