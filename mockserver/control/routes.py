@@ -156,6 +156,7 @@ HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
         "listScenarios",
         "orderScenarios",
         "putScenarios",
+        "validateScenarios",
     ),
     "server": (
         "getApiDocument",
@@ -217,11 +218,12 @@ def _behave(home: str, operation_id: str, control: ControlContext, context: Requ
     except NotStoredError as error:
         return problem(Refusal(status=error.status, kind="fault", detail=error.detail))
     except RefusedError as refused:
-        return _located(problem(refused.refusal), refused.places)
+        return refused_response(refused)
 
 
-def _located(response: Response, places: Mapping[str, Place]) -> Response:
-    """Return a problem document whose errors have the line and column of their pointers."""
+def refused_response(refused: RefusedError) -> Response:
+    """Return the problem document of a refusal; its errors have the line and column of their pointers."""
+    response, places = problem(refused.refusal), refused.places
     body: Any = response.data
     if not places:
         return response

@@ -11,7 +11,7 @@ from contracts.openapi.validation import Violation
 from contracts.syntax.documents import UnreadableError, place_in
 from contracts.syntax.text import escape, names_hint
 from mockserver.api.model import RequestContext
-from mockserver.control.routes import ControlContext, Place, RefusedError
+from mockserver.control.routes import ControlContext, Place, RefusedError, refused_response
 from mockserver.journal.journal import notify_all
 from mockserver.sandbox.sandboxes import Sandbox
 from mockserver.scenarios.loading import load, load_text, schema, ways_to_select
@@ -70,6 +70,17 @@ def get_scenario_schema(control: ControlContext, context: RequestContext) -> Res
     """Return the JSON Schema of scenario documents."""
     del control, context
     return Response.of(200, schema(), media_type="application/schema+json")
+
+
+def validate_scenarios(control: ControlContext, context: RequestContext) -> Response:
+    """Tell the faults of scenarios, as activating them would, and change nothing."""
+    wanted: Any = context.data
+    try:
+        scenarios_of(control, wanted["scenarios"])
+    except RefusedError as refused:
+        told: Any = refused_response(refused).data
+        return Response.of(200, {name: told[name] for name in ("errors", "total")})
+    return Response.of(200, {"errors": [], "total": 0})
 
 
 def get_scenarios(control: ControlContext, context: RequestContext) -> Response:

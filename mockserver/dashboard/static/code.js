@@ -62,3 +62,6 @@ const isShort = (members) =>
   members.length <= 4 &&
   members.every(([, one]) => one === null || typeof one !== "object") &&
   members.reduce((sum, [name, one]) => sum + (name?.length ?? 0) + String(one).length + 6, 0) <= 70;
+
+/** A text whose `code` is code. */
+export const coded = (text) => text.split("`").map((one, n) => (n % 2 ? html`<code>${one}</code>` : one));

@@ -6,7 +6,7 @@ import {
 } from "./vendor/htm-preact.js";
 
 export { html } from "./vendor/htm-preact.js";
-export { Code } from "./code.js";
+export { Code, coded } from "./code.js";
 
 let ids = 0;
 

@@ -72,6 +72,19 @@ def test_every_fault_is_told_with_its_place_and_nothing_changes(genero):
     assert [one["name"] for one in genero.control("GET", "scenarios").data["scenarios"]] == ["never-ends"]
 
 
+def test_validating_tells_the_same_faults_and_changes_nothing(genero):
+    """What would be refused is told as a result, with lines; what would be accepted does not become active."""
+    put(genero, "never-ends")
+    wrong = [{"yaml": TEXT.replace("404", "4")}, "never-end"]
+    told = genero.send("POST", "/_sandbox/scenarios/validate", {"scenarios": wrong})
+    assert told.status == 200
+    assert told.data["errors"] == put(genero, *wrong).data["errors"]
+    assert [one.get("line") for one in told.data["errors"]] == [5, None]
+    right = genero.send("POST", "/_sandbox/scenarios/validate", {"scenarios": [{"yaml": TEXT}, "slow-job"]})
+    assert (right.status, right.data) == (200, {"errors": [], "total": 0})
+    assert [one["name"] for one in genero.control("GET", "scenarios").data["scenarios"]] == ["never-ends"]
+
+
 @pytest.mark.parametrize("body", [None, {}, [], {"scenarios": 3}, {"scenarios": [3]}, {"scenarios": [], "x": 1}])
 def test_what_is_no_choice_of_scenarios_is_refused(genero, body):
     """The control API keeps to its own contract."""

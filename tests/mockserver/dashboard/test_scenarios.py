@@ -76,7 +76,10 @@ def test_faults_stand_beside_their_lines(server, scenarios):
     scenarios.get_by_role("link", name="New scenario").click()
     text = scenarios.get_by_label("Scenario in YAML")
     text.fill(WRITTEN.replace("503", "5").replace("postJob", "postJobs"))
+    scenarios.get_by_role("button", name="Line 5").click()  # while it is typed
+    assert scenarios.get_by_text("nothing was changed").count() == 0
     scenarios.get_by_role("button", name="Activate").click()
+    scenarios.get_by_role("alert").get_by_text("1 fault; nothing was changed.").wait_for()
     scenarios.get_by_role("button", name="Line 5").click()
     assert scenarios.evaluate("getSelection().toString()") == "    then: {status: 5}"
     assert scenarios.locator(".scenarios-numbers .bad").all_inner_texts() == ["5"]

@@ -1,8 +1,8 @@
 /** One operation: what it means in words, what it takes and gives, who says so. */
 
-import { Badge, Folded, Table, Tabs, html } from "../ui.js";
+import { Badge, Folded, Table, Tabs, coded, html } from "../ui.js";
 import { inside, parametersOf, placeOf } from "./contract-document.js";
-import { Examples, Prose, SchemaTree, SourceBadge, coded, limitsOf } from "./contract-schema.js";
+import { Examples, Prose, SchemaTree, SourceBadge, limitsOf } from "./contract-schema.js";
 import { TryIt } from "./contract-try.js";
 
 const AXES = {

@@ -1,6 +1,6 @@
 /** A schema as a tree: each member with its type, its limits in words, what it is for, and who says so. */
 
-import { Code, html } from "../ui.js";
+import { Code, coded, html } from "../ui.js";
 import { useState } from "../vendor/htm-preact.js";
 import { inside } from "./contract-document.js";
 
@@ -36,9 +36,6 @@ export function Prose({ text }) {
       : html`<p key=${n}>${coded(block)}</p>`;
   })}</div>`;
 }
-
-/** A text whose `code` is code. */
-export const coded = (text) => text.split("`").map((one, n) => (n % 2 ? html`<code>${one}</code>` : one));
 
 /** The tree of the schema at a place; `place` is `{node, pointer}`. */
 export const SchemaTree = ({ document, place, label }) => html`

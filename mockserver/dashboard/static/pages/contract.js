@@ -3,11 +3,11 @@
 import { get } from "../api.js";
 import { counted } from "../format.js";
 import { hrefOf } from "../shell.js";
-import { Empty, ErrorMessage, Folded, Loading, PageHead, html, useLoaded } from "../ui.js";
+import { Empty, ErrorMessage, Folded, Loading, PageHead, coded, html, useLoaded } from "../ui.js";
 import { useEffect, useMemo, useState } from "../vendor/htm-preact.js";
 import { documentOf } from "./contract-document.js";
 import { Operation } from "./contract-operation.js";
-import { NamedSchemas, Prose, SourceBadge, coded } from "./contract-schema.js";
+import { NamedSchemas, Prose, SourceBadge } from "./contract-schema.js";
 
 /** The operation that a first batch is sent to: a bulk operation, one that creates records if there is one. */
 export const firstBatch = (operations) => {

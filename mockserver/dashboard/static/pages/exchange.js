@@ -181,7 +181,7 @@ const VIOLATION_COLUMNS = [
   { title: "Place", render: (one) => html`<code>${one.pointer || "/"}</code>` },
   { title: "Rule", render: (one) => html`<code>${one.rule}</code>` },
   { title: "Expected", wide: true, render: (one) => one.expected },
-  { title: "Got", wide: true, render: (one) => html`${one.got}${one.hint && html` <span class="muted">${one.hint}</span>`}` },
+  { title: "Got", wide: true, render: (one) => html`${one.got}${one.hint && html` <span class="muted">Did you mean ${one.hint}?</span>`}` },
   { title: "Items", align: "end", render: (one) => one.items },
 ];
 

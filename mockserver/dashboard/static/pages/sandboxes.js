@@ -89,7 +89,7 @@ function Fresh({ name: known, current, names, onClose }) {
         ${isElsewhere && html`<${ErrorMessage} error=${error} />`}
         ${!known && html`
           <${Field} label="Name" hint="1 to 64 letters, digits, “.”, “_” and “-”" error=${isTaken ? "There is a sandbox of this name." : ""}>
-            <input required maxlength="64" pattern="[A-Za-z0-9._\\-]+" autocomplete="off" value=${form.name} onInput=${set("name")} />
+            <input required maxlength="64" pattern="[A-Za-z0-9._\\-]+" title="1 to 64 letters, digits, “.”, “_” and “-”" autocomplete="off" value=${form.name} onInput=${set("name")} />
           <//>`}
         <${Field} label="Seed" hint="Ids and random choices follow from it. Empty: the server's." error=${at("/seed")}>
           <input type="number" min="0" max="9007199254740991" step="1" value=${form.seed} onInput=${set("seed")} />

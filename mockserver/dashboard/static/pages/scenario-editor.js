@@ -4,7 +4,7 @@ import { get, getText, ofSandbox, post } from "../api.js";
 import { counted } from "../format.js";
 import { hrefOf } from "../shell.js";
 import { CopyButton, ErrorMessage, Loading, PageHead, download, html, useId, useLoaded } from "../ui.js";
-import { useRef, useState } from "../vendor/htm-preact.js";
+import { useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { draftsOf, keepDraft, nameIn } from "./drafts.js";
 
 const START = `name: my-scenario
@@ -16,6 +16,7 @@ rules:
     times: 1
 `;
 const LINE = 18; // pixels, as in the style
+const PAUSE = 300; // milliseconds without a key, before what is typed is validated
 
 export function ScenarioEditor({ sandbox, name, exchange, onDone }) {
   const { data, error, reload } = useLoaded((signal) => textOf(sandbox, name, exchange, signal), [sandbox, name, exchange]);
@@ -39,6 +40,18 @@ async function textOf(sandbox, name, exchange, signal) {
 function Editor({ sandbox, name, given, onDone }) {
   const [text, setText] = useState(given.yaml);
   const [failure, setFailure] = useState(null);
+  const [isRefused, setRefused] = useState(false); // by activation, not while it is typed
+  useEffect(() => {
+    if (text === given.yaml) return undefined;
+    const stop = new AbortController();
+    const timer = setTimeout(async () => {
+      try {
+        const { errors } = await post("scenarios/validate", { scenarios: [{ yaml: text }] }, { signal: stop.signal });
+        if (errors.length) setFailure({ problem: { errors } });
+      } catch { /* without an answer nothing is known; activating tells why */ }
+    }, PAUSE);
+    return () => { clearTimeout(timer); stop.abort(); };
+  }, [text]);
   const activate = async (event) => {
     event.preventDefault();
     try {
@@ -47,6 +60,7 @@ function Editor({ sandbox, name, given, onDone }) {
       onDone();
     } catch (error) {
       setFailure(error);
+      setRefused(true);
     }
   };
   const isOwn = nameIn(text) && (text !== given.yaml || given.origin === undefined || given.origin === "sandbox");
@@ -61,7 +75,7 @@ function Editor({ sandbox, name, given, onDone }) {
     <p class="muted">${about} ${about && "What you change counts in this sandbox alone."}</p>
     ${failure && !faults.length && html`<${ErrorMessage} error=${failure} />`}
     <form onSubmit=${activate}>
-      <${Lines} text=${text} faults=${faults} onType=${(typed) => { setText(typed); setFailure(null); }} />
+      <${Lines} text=${text} faults=${faults} isRefused=${isRefused} onType=${(typed) => { setText(typed); setFailure(null); setRefused(false); }} />
       <div class="scenarios-save">
         <button type="submit" class="primary">${given.active ? "Activate again" : "Activate"}</button>
         <button type="button" disabled=${!isOwn} onClick=${keep}>Keep as a draft</button>
@@ -73,7 +87,7 @@ function Editor({ sandbox, name, given, onDone }) {
 }
 
 /** A text with the numbers of its lines, and its faults beside them. */
-function Lines({ text, faults, onType }) {
+function Lines({ text, faults, isRefused, onType }) {
   const area = useRef(null);
   const name = useId("faults");
   const count = text.split("\n").length;
@@ -95,8 +109,8 @@ function Lines({ text, faults, onType }) {
         <p key=${line} class="bad" style=${{ top: `${(line - 1) * LINE}px` }} title=${found.map((one) => one.detail).join("\n")}>
           ${found.map((one) => one.detail).join(" ")}</p>`)}</div>
     </div>
-    <div role="alert" id=${name}>${faults.length > 0 && html`
-      <p class="bad">${counted(faults.length, "fault")}; nothing was changed.</p>
+    <div role=${isRefused ? "alert" : "status"} id=${name}>${faults.length > 0 && html`
+      <p class="bad">${counted(faults.length, "fault")}${isRefused && "; nothing was changed"}.</p>
       <ul class="scenarios-faults">${faults.map((one, n) => html`
         <li key=${n}>${one.line && html`<button type="button" class="more" onClick=${() => goTo(one.line)}>Line ${one.line}</button> `}
           <code>${one.pointer}</code> ${one.detail}</li>`)}</ul>`}</div>`;

@@ -3,7 +3,7 @@
 import { get, ofSandbox, patch } from "../api.js";
 import { counted } from "../format.js";
 import { useLive } from "../shell.js";
-import { ErrorMessage, Field, Loading, PageHead, html, useLoaded } from "../ui.js";
+import { ErrorMessage, Field, Loading, PageHead, coded, html, useLoaded } from "../ui.js";
 import { useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { difference, fieldsOf, namesOf, pointerOf, putInto, textOf, valueOf } from "./settings-fields.js";
 
@@ -114,7 +114,7 @@ function MapSetting({ map, fields, row, changed, fault, edits, onEdit, hasFault 
   const onKey = (event) => { if (event.key === "Enter") { event.preventDefault(); add(); } };
   return html`
     <div class="settings-map" role="group" aria-label=${map.name}>
-      <p class="settings-map-head"><code>${map.name}</code> <span class="muted">${map.schema.description}</span></p>
+      <p class="settings-map-head"><code>${map.name}</code> <span class="muted">${coded(map.schema.description ?? "")}</span></p>
       ${fault && html`<p class="field-error" role="alert">${fault}</p>`}
       ${names.map((one) => {
         const own = fields.filter((field) => field.entry === one);
@@ -153,7 +153,7 @@ function Setting({ field, text, fault, isChanged, onType }) {
   }[kind]();
   return html`
     <div class=${`settings-row ${kind} ${isChanged ? "changed" : ""}`}>
-      <${Field} label=${name} hint=${about} error=${fault}>${control}<//>
+      <${Field} label=${name} hint=${about && coded(about)} error=${fault}>${control}<//>
       ${fresh !== undefined && text !== fresh && html`<button type="button" class="more" onClick=${() => onType(fresh)}
         aria-label=${`Reset ${name} to its default`}>Reset to default</button>`}
     </div>`;
