@@ -5,7 +5,8 @@ Begin with `read_bulk_request`; `KeyIndex` matches the keys of outcomes to items
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Protocol, TypeVar
 
 from contracts.bulk.model import Bulk, Choice, Location
 from contracts.exchange.http_items import action_of, identified, identifies_records, request_of, route_item, target_of
@@ -329,3 +330,39 @@ def dependencies(bulk: Bulk, items: Sequence[BulkItem]) -> tuple[tuple[int, ...]
         return tuple(place for some in places for place in some if place != item.index)
 
     return tuple(map(awaited, items))
+
+
+class Grouped(Protocol):
+    """An item that may have a group: the order in which `x-bulk.order.run: grouped` runs it."""
+
+    @property
+    def group(self) -> object:
+        """The group, ABSENT or None for none."""
+
+
+GroupedItem = TypeVar("GroupedItem", bound=Grouped)
+
+
+def in_group_order(items: Sequence[GroupedItem]) -> list[GroupedItem]:
+    """Return the items in ascending order of their group, those without a group last.
+
+    Groups are compared as numbers when all of them are numbers, else as texts.
+    """
+    names = {str(item.group) for item in items if item.group is not ABSENT and item.group is not None}
+    numbers = {name: number for name in names if (number := _decimal(name)) is not None}
+    are_numbers = len(numbers) == len(names)
+
+    def rank(item: GroupedItem) -> tuple[bool, Decimal | str]:
+        if item.group is ABSENT or item.group is None:
+            return True, Decimal(0) if are_numbers else ""
+        return False, numbers[str(item.group)] if are_numbers else str(item.group)
+
+    return sorted(items, key=rank)
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from contracts.syntax.text import clipped, listed, short, words_of
+from contracts.syntax.text import clipped, counted, listed, short, words_of
 
 ARTICLES: Final = {
     "array": "an array",
@@ -99,7 +99,7 @@ def type_words(types: Any) -> str:
 
 
 def _counted(bound: str, noun: str) -> Callable[[Any], str]:
-    return lambda n: f"{bound} {n} {noun}" if n == 1 else f"{bound} {n} {noun}s"
+    return lambda n: f"{bound} {counted(n, noun)}"
 
 
 BE_KEYWORDS: Final = frozenset(

@@ -63,9 +63,9 @@ def type_name(value: object) -> str:
 def short(value: object) -> str:
     """Return a JSON value as text of at most 80 characters; arrays and objects are shown by their size."""
     if isinstance(value, dict):
-        return f"an object of {_count(len(value), 'member')}"
+        return f"an object of {counted(len(value), 'member')}"
     if isinstance(value, list | tuple):
-        return f"an array of {_count(len(value), 'element')}"
+        return f"an array of {counted(len(value), 'element')}"
     if isinstance(value, str):
         return _quoted(value)
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else orjson.dumps(value).decode()
@@ -96,8 +96,10 @@ def _quoted(text: str) -> str:
     )
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+def counted(number: int, noun: str) -> str:
+    """Return `1 poll`, `3 polls`, `2 batches`."""
+    ending = "" if number == 1 else "es" if noun.endswith(("ch", "s", "sh", "x")) else "s"
+    return f"{number} {noun}{ending}"
 
 
 _NUMBER: Final = r"\d+(?:[.,]\d+)?"

@@ -22,20 +22,20 @@ from generators.requests.known_records import FIRST_NUMBER
 PREFIX_LETTER: Final = "b"
 NUMBERS_PER_ENVIRONMENT: Final = 10**8
 DEFAULT_SANDBOX: Final = "default"
-SALT_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
-SALT_SIZE: Final = 5
-SALT_COUNT: Final = len(SALT_DIGITS) ** SALT_SIZE
+PREFIX_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+PREFIX_SIZE: Final = 5
+PREFIX_COUNT: Final = len(PREFIX_DIGITS) ** PREFIX_SIZE
 FROZEN_CLOCK: Final = {"mode": "frozen", "now": "2026-01-01T00:00:00Z"}
-SANDBOX_SALT: Final = "0" * SALT_SIZE
+SANDBOX_PREFIX: Final = "0" * PREFIX_SIZE
 Admitted: TypeAlias = Callable[[Request], Request]  # returns a request with the credentials that are asked for
 
 
-def salt_text(number: int) -> str:
+def prefix_text(number: int) -> str:
     """Return a number modulo 36^5 as a name prefix: five characters of 0-9 and a-z."""
     text = ""
-    for _ in range(SALT_SIZE):
-        number, digit = divmod(number, len(SALT_DIGITS))
-        text = SALT_DIGITS[digit] + text
+    for _ in range(PREFIX_SIZE):
+        number, digit = divmod(number, len(PREFIX_DIGITS))
+        text = PREFIX_DIGITS[digit] + text
     return text
 
 
@@ -112,8 +112,9 @@ class TargetOptions:
         for place in dict.fromkeys((root, "/".join(root.split("/", 3)[:3]))):
             control = ControlApi(place, token=self.control_token, timeout=self.timeout)
             if control.answers():
-                control.probe(header or (name.partition("/")[0] if at else "") or DEFAULT_SANDBOX)
-                return control, header or (name.partition("/")[0] if at else "") or DEFAULT_SANDBOX
+                sandbox = header or (name.partition("/")[0] if at else "") or DEFAULT_SANDBOX
+                control.probe(sandbox)
+                return control, sandbox
             control.close()
         return None, ""
 
@@ -271,7 +272,7 @@ class PlainTarget:
 
     def __init__(self, contract: Contract, place: TargetOptions, first: int | None = None) -> None:
         self._base, self._place = base_url_of(contract, place.url), place
-        self._numbers = count(randbelow(SALT_COUNT) if first is None else first)
+        self._numbers = count(randbelow(PREFIX_COUNT) if first is None else first)
         self._clients: dict[int, HttpClient] = {}
 
     def fresh(self, purpose: str = "") -> Environment:
@@ -279,7 +280,7 @@ class PlainTarget:
         del purpose
         if (thread := get_ident()) not in self._clients:
             self._clients[thread] = self._place.client(self._base)
-        return Environment(client=self._clients[thread], name_prefix=salt_text(next(self._numbers)))
+        return Environment(client=self._clients[thread], name_prefix=prefix_text(next(self._numbers)))
 
     def close(self) -> None:
         """Close the connections."""
@@ -312,7 +313,7 @@ class SandboxTarget:
             self._clients[name] = SandboxClient(
                 http, self._control, sandbox=name, admitted=self._admitted, is_open=is_open
             )
-        return Environment(client=self._clients[name], name_prefix=SANDBOX_SALT)
+        return Environment(client=self._clients[name], name_prefix=SANDBOX_PREFIX)
 
     def close(self) -> None:
         """Delete the sandboxes and close the connections."""
@@ -330,4 +331,4 @@ def _without_counts(scenario: dict[str, Any]) -> dict[str, Any]:
 
 def new_name_prefix() -> str:
     """Return a random name prefix, so that the names of runs differ, those that begin at one moment too."""
-    return salt_text(randbelow(SALT_COUNT))
+    return prefix_text(randbelow(PREFIX_COUNT))

@@ -14,6 +14,7 @@ from typing import Final, Protocol, TypeAlias
 
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange
+from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.messages import Exchange, ExchangeHistory, Request, Response
 from contracts.openapi.model import ClientIdentity, Contract, Operation, Route
 from contracts.openapi.routing import Router
@@ -76,7 +77,6 @@ class Observer(Protocol):
 
 MIN_REFUSALS: Final = 25  # responses that must all be one refusal before the run is given up
 MIN_REFUSALS_AT_END: Final = 5  # the same at the end of a run
-SUCCESS: Final = range(200, 300)
 NOT_FOUND: Final = 404
 REFUSALS: Final = {
     404: ("the API was not found there", "Give the server's root URL with --url, or the API's base path with --mount."),
@@ -111,7 +111,7 @@ class AccessGuard:
     def require_access(self) -> None:
         """Raise MisuseError when no response was a success, and mostly or only one refusal was received."""
         total = self._seen.total()
-        if total < MIN_REFUSALS_AT_END or any(status in SUCCESS for status in self._seen):
+        if total < MIN_REFUSALS_AT_END or any(status in SUCCESS_STATUS for status in self._seen):
             return
         status, number = self._seen.most_common(1)[0]
         if status == NOT_FOUND and (number < total or self._may_be_missing):

@@ -154,6 +154,14 @@ def experiment_sites(session: Session, operation: Operation) -> Sequence[RecordS
     return sorted(fitting, key=lambda one: -_score(one))
 
 
+def known_sites(session: Session, operation: Operation) -> Sequence[RecordSite]:
+    """Return what `experiment_sites` does; none where it cannot be found out."""
+    try:
+        return experiment_sites(session, operation)
+    except NotApplicableError:
+        return ()
+
+
 def experiment_site(session: Session, name: str) -> RecordSite | None:
     """Return the site of a resource, None when no parameter values were found; looked for once in a session."""
     if ("experiment_site", name) not in session.cache:

@@ -180,7 +180,7 @@ class SequenceRunner:
             self.finish()
         target = target or self.rng.choice(self.targets.bulk)
         bulk = target.operation.bulk
-        assert bulk is not None  # noqa: S101 - a ground is of a bulk operation
+        assert bulk is not None  # noqa: S101 - a target is of a bulk operation
         size = draw_size(bulk, self.rng, mean=self.style.mean) if size is None else size
         batch = self.compose(target, size, profile or draw_profile(self.rng))
         kind = self.run.oracle.record_types.get(self.rng.choice(target.resources))

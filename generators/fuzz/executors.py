@@ -22,11 +22,9 @@ from contracts.errors import BulkproofError, MisuseError
 from generators.client.http import NoAnswerError
 from generators.fuzz.lane_process import LaneProcess
 from generators.fuzz.shards import CampaignConfig, Emit, Shard
-from generators.fuzz.worker import run_shard
+from generators.fuzz.worker import POLL_INTERVAL, STOP_TIMEOUT, run_shard
 from generators.triage.stored_finding import from_json, to_json
 
-POLL_INTERVAL: Final = 0.1  # seconds between two checks whether the run is over
-STOP_TIMEOUT: Final = 1.0  # seconds to wait for a thread after the time limit
 IsOver = Callable[[], bool]
 
 
@@ -185,7 +183,8 @@ class DaskExecutor:
             raise
         except (OSError, ValueError) as error:
             self.stop()
-            raise MisuseError(_unreachable_text(error), where=address, cure="Start `dask scheduler`.") from None
+            says = f"no scheduler responds: {error}."
+            raise MisuseError(says, where=address, cure="Start `dask scheduler`.") from None
 
     def _connect(self, workers: int) -> None:
         from dask import config  # noqa: PLC0415 - heavy
@@ -282,8 +281,8 @@ class DaskExecutor:
                 future.cancel()
         return fit
 
-    def _forward_events(self, emit: Emit, *, seconds: float = EVENT_POLL_INTERVAL) -> None:
-        until = monotonic() + seconds
+    def _forward_events(self, emit: Emit) -> None:
+        until = monotonic() + EVENT_POLL_INTERVAL
         while (left := until - monotonic()) > 0:
             try:
                 event = self._events.get(timeout=left)
@@ -346,10 +345,6 @@ def _decoded(event: Mapping[str, Any]) -> Mapping[str, Any]:
     if "finding" not in event:
         return event
     return {**event, "finding": from_json(event["finding"], where="a shard")}
-
-
-def _unreachable_text(error: Exception) -> str:
-    return f"no scheduler responds: {error}."
 
 
 def _error_text(error: BaseException) -> str:

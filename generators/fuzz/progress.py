@@ -16,11 +16,12 @@ from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Contract, Operation
 from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import counted
 from generators.oracles.facts import Assumptions
 from generators.oracles.findings import is_accepted
 from generators.oracles.oracle import Oracle
 from generators.oracles.outcome_oracle import CHECK as VERDICT
-from generators.oracles.response_laws import class_of
+from generators.oracles.response_laws import class_of, declared_schema
 from generators.requests.calls import body_schema
 from generators.triage.stored_finding import StoredFinding, root_causes
 
@@ -85,10 +86,8 @@ class PropertyCoverage:
         if len(exchange.request.body) + len(exchange.response.body) > MAX_SAMPLED_BYTES:
             return
         self._evaluate(f"{operation.id} request", body_schema(operation), json_of(exchange.request.body))
-        response = operation.response(exchange.response.status)
-        media = response.media(exchange.response.headers.get("Content-Type")) if response is not None else None
-        place = f"{operation.id} {exchange.response.status}"
-        self._evaluate(place, media.schema if media is not None else None, exchange.response.data)
+        place, schema = f"{operation.id} {exchange.response.status}", declared_schema(operation, exchange.response)
+        self._evaluate(place, schema, exchange.response.data)
 
     def _evaluate(self, place: str, schema: Schema | None, value: object) -> None:
         if schema is None or value is ABSENT:
@@ -285,7 +284,7 @@ def progress_line(state: CampaignState, before: tuple[float, int, int] = (0.0, 0
         f"{state.seconds:.0f} s",
         f"{(state.calls - calls) / span:.0f} requests/s",
         f"{(state.items - items) / span:.0f} items/s",
-        f"{_count_text(len(state.findings), 'finding')}, {_count_text(len(state.groups), 'distinct bug')} ({since})",
+        f"{counted(len(state.findings), 'finding')}, {counted(len(state.groups), 'distinct bug')} ({since})",
         f"coverage: {state.cells} property cells",
         f"{len({key[:2] for key in state.keywords})} schema keywords",
     )
@@ -385,8 +384,4 @@ def finding_line(kept: StoredFinding, folder: Path | None) -> str:
 def confirmation_line(kept: StoredFinding) -> str:
     """Return the result of replaying a finding in one line."""
     shown = f"reproduced {kept.confirmed}/{kept.tries}" + (", flaky" if kept.is_flaky else "")
-    return f"           {kept.fingerprint[:8]}  {_count_text(len(kept.script.steps), 'step')}, {shown}"
-
-
-def _count_text(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"           {kept.fingerprint[:8]}  {counted(len(kept.script.steps), 'step')}, {shown}"

@@ -22,6 +22,7 @@ from generators.fuzz.progress import PropertyCoverage
 from generators.fuzz.targets import FuzzTarget, FuzzTargets
 from generators.oracles.findings import Finding, Law
 from generators.oracles.intended_effects import RecordType
+from generators.oracles.response_laws import TOO_MANY_REQUESTS
 from generators.requests.batch import PlannedBatch
 
 EDGE_CASES: Final[tuple[Callable[[str], str], ...]] = (
@@ -158,7 +159,6 @@ def draw_action(weights: Mapping[str, float], rng: Random) -> str:
     return rng.choices(names, [weights[name] for name in names])[0]
 
 
-TOO_MANY_REQUESTS: Final = "429"
 LARGE_EXPERIMENTS: Final = ("boundary",)  # experiments with the maximum number of items: `LimitsTask` does the same
 COSTLY_LAWS: Final = ("uniform", "listing", "atomic", "async-is-sync")  # of some 100 requests, or as many items
 LAWS_PER_SEQUENCE: Final = 3  # experiments between two sequences of the first round
@@ -329,7 +329,7 @@ def _rate_limit_tasks(contract: Contract) -> list[RateLimitTask]:
     return [
         RateLimitTask(operation=one)
         for one in contract.operations
-        if TOO_MANY_REQUESTS in one.responses and one.bulk is None
+        if str(TOO_MANY_REQUESTS) in one.responses and one.bulk is None
     ]
 
 

@@ -13,7 +13,7 @@ from contracts.exchange.locations import parse_request
 from contracts.openapi.model import Contract, NoRoute, Operation
 from contracts.openapi.routing import Router
 from generators.client.session import Session
-from generators.client.sites import experiment_sites
+from generators.client.sites import known_sites
 from generators.errors import NotApplicableError
 from generators.oracles.intended_effects import scope_of
 from generators.oracles.state_model import RecordSet
@@ -80,7 +80,7 @@ def discover_targets(session: Session) -> FuzzTargets:
     tenants = known_targets(session)
     for operation in contract.operations:
         if operation.bulk is not None and unsupported_reason(operation, groups=False) is None:
-            for site in _sites(session, operation):
+            for site in known_sites(session, operation):
                 found += _targets(contract, operation, site, tenants)
                 places |= _places(contract, site, tenants)
     return FuzzTargets(bulk=tuple(found), sites=places, related=_related_types(contract))
@@ -90,13 +90,6 @@ def _related_types(contract: Contract) -> Mapping[str, frozenset[str]]:
     pairs = {(name, other) for name, one in contract.resources.items() for other in one.references.values()}
     near = pairs | {(other, name) for name, other in pairs}
     return {name: frozenset({name, *(other for one, other in near if one == name)}) for name in contract.resources}
-
-
-def _sites(session: Session, operation: Operation) -> Sequence[RecordSite]:
-    try:
-        return experiment_sites(session, operation)
-    except NotApplicableError:
-        return ()
 
 
 def known_targets(session: Session) -> tuple[str, ...]:

@@ -20,12 +20,12 @@ from generators.fuzz.schedule import (
 )
 from generators.fuzz.shards import TaskRun
 from generators.fuzz.targets import FuzzTarget, FuzzTargets
+from generators.oracles.response_laws import TOO_MANY_REQUESTS
 from generators.oracles.state_model import RecordSet
 from generators.requests.calls import draft
 from generators.requests.profiles import PROFILES
 
 MAX_PROBES: Final = 12
-TOO_MANY_REQUESTS: Final = 429
 MAX_LIMIT_ITEMS: Final = 10_000  # largest maximum that is tested
 
 

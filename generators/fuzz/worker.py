@@ -49,7 +49,7 @@ MAX_RETRIES: Final = 3  # times that a finding which was not reproduced is tried
 POLL_INTERVAL: Final = 0.1  # seconds between two checks whether the run is over
 STOP_TIMEOUT: Final = 1.0  # seconds to wait for a thread after the time limit
 
-Agenda: TypeAlias = Iterator[tuple[int, Task]]
+TaskQueue: TypeAlias = Iterator[tuple[int, Task]]
 
 
 def run_shard(
@@ -124,7 +124,7 @@ class FuzzWorker:
         with suppress(DeadlineExceededError):
             targets = discover_targets(self._task_run("survey", 0).session)
             if targets.bulk:
-                self._run_all(self._agendas(targets), targets)
+                self._run_all(self._task_queues(targets), targets)
             else:
                 self._emit({"kind": "nothing-to-fuzz", "shard": self.shard.name})
         self._progress(final=True)
@@ -132,40 +132,40 @@ class FuzzWorker:
         if self.is_lost:
             raise MisuseError("the server stopped responding.", where=self.job.place.url)
 
-    def _agendas(self, targets: FuzzTargets) -> list[Agenda]:
+    def _task_queues(self, targets: FuzzTargets) -> list[TaskQueue]:
         """Return the numbered tasks of each thread.
 
         In sandboxes each thread has tasks of its own, and learns nothing of the others': what is sent depends on the
         seed alone. On a shared server whoever is free takes the next task.
         """
 
-        def agenda() -> Agenda:
+        def queue() -> TaskQueue:
             rng, covered = Random(f"{shard_seed(self.job, self.shard)}/agenda"), self.shard.covered
             coverage = PropertyCoverage(self.job.contract, covered)
             return enumerate(scheduled_tasks(self.job.contract, targets, rng, coverage, ordinal=self.shard.ordinal))
 
         if not self.target.controlled:
-            return [agenda()] * self.thread_count
-        return [islice(agenda(), n, None, self.thread_count) for n in range(self.thread_count)]
+            return [queue()] * self.thread_count
+        return [islice(queue(), n, None, self.thread_count) for n in range(self.thread_count)]
 
-    def _run_all(self, agendas: Sequence[Agenda], targets: FuzzTargets) -> None:
+    def _run_all(self, queues: Sequence[TaskQueue], targets: FuzzTargets) -> None:
         """Run tasks, shrink findings, and run more tasks when shrinking took less time than reserved."""
         while not self._is_over() and not self.is_lost and (self.waiting or self.budget.left >= self.shard.closing):
-            self._run_in_threads(agendas, targets)
+            self._run_in_threads(queues, targets)
 
-    def _run_in_threads(self, agendas: Sequence[Agenda], targets: FuzzTargets) -> None:
+    def _run_in_threads(self, queues: Sequence[TaskQueue], targets: FuzzTargets) -> None:
         """Run tasks in several environments at a time, so that answers and jobs are waited for concurrently.
 
         Where requests are answered at once, one of the threads is this one.
         """
-        lanes = [n for n in range(len(agendas)) if not self.target.controlled or n in (self.shard.lanes or (n,))]
+        lanes = [n for n in range(len(queues)) if not self.target.controlled or n in (self.shard.lanes or (n,))]
         own = 1 if self.target.controlled else 0
-        threads = [Thread(target=self._run_thread, args=(agendas[n], targets, n), daemon=True) for n in lanes[own:]]
+        threads = [Thread(target=self._run_thread, args=(queues[n], targets, n), daemon=True) for n in lanes[own:]]
         for one in threads:
             one.start()
         try:
             for n in lanes[:own]:
-                self._run_thread(agendas[n], targets, n)
+                self._run_thread(queues[n], targets, n)
             self._wait_for(threads)
         except BaseException:
             self.is_closed = True
@@ -174,7 +174,7 @@ class FuzzWorker:
             self.is_closed = True
             raise self.failures[0]
 
-    def _run_thread(self, tasks: Agenda, targets: FuzzTargets, thread: int) -> None:
+    def _run_thread(self, tasks: TaskQueue, targets: FuzzTargets, thread: int) -> None:
         """Run tasks in one thread; its failure ends the others."""
         try:
             self._run_tasks(tasks, targets, thread)
@@ -193,7 +193,7 @@ class FuzzWorker:
             self._progress(final=True)
             self.is_closed = True
 
-    def _run_tasks(self, tasks: Agenda, targets: FuzzTargets, thread: int) -> None:
+    def _run_tasks(self, tasks: TaskQueue, targets: FuzzTargets, thread: int) -> None:
         lost = 0
         while not self._is_task_time_over() and not self.is_lost and not self.is_idle(thread):
             with self._state:

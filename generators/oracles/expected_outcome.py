@@ -182,10 +182,8 @@ def _kept_references(state: StateView, effect: IntendedEffect) -> Iterator[Expec
 
 
 def _uniqueness(state: StateView, effect: IntendedEffect, present: Presence) -> Iterator[ExpectedOutcome]:
-    members, own = (
-        effect.members or {},
-        state.state_model.find(effect.where, effect.key) if effect.key is not ABSENT else None,
-    )
+    members = effect.members or {}
+    own = state.state_model.find(effect.where, effect.key) if effect.key is not ABSENT else None
     for names in effect.resource.unique:
         if not any(name in members for name in names):
             continue

@@ -62,11 +62,13 @@ ROOT_PLACES: Final = {
 """The members of the document that a law rests on."""
 OPERATION_PLACES: Final = {"malformed": "/responses", "quota": "/x-quota"}
 """The members of an operation that a law rests on where its `x-bulk` says nothing of it."""
+ACCEPTED_SHAPE: Final = re.compile(r"(?P<word>\w+) (?:is )?accepted")
+REFUSED_SHAPE: Final = re.compile(r"(?P<word>\w+) refused (?:otherwise|with \d+)")
 SHAPE_PLACES: Final = (
     (re.compile(r"job ended as "), ("job/state",)),
     (re.compile(r"(?P<word>\w+) answered \d+"), ("reply/status/{word}",)),
-    (re.compile(r"(?P<word>\w+) (?:is )?accepted"), ("guard/refuse",)),
-    (re.compile(r"(?P<word>\w+) refused (?:otherwise|with \d+)"), ("guard/refuse/{word}",)),
+    (ACCEPTED_SHAPE, ("guard/refuse",)),
+    (REFUSED_SHAPE, ("guard/refuse/{word}",)),
     (re.compile(r"a refused request leaves a trace"), ("guard/refuse",)),
     (re.compile(r"most are refused"), ("items/max",)),
     (re.compile(r"posted (?:changes|is wrong)"), ("job/progress/posted",)),
@@ -229,7 +231,7 @@ class FactFinder:
     def _state_places(self, operation: Operation, finding: Finding) -> Iterator[str]:
         shape, member = general_shape(finding.shape), member_at(finding.shape)
         if operation.bulk is not None:
-            refused = SHAPE_PLACES[2][0].fullmatch(shape) or SHAPE_PLACES[3][0].fullmatch(shape)
+            refused = ACCEPTED_SHAPE.fullmatch(shape) or REFUSED_SHAPE.fullmatch(shape)
             if refused is not None and refused["word"] in operation.bulk.guard.refuse:
                 yield from (self._at(operation, f"/x-bulk/{one}") for one in _law_places(operation, finding))
                 return

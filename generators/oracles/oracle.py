@@ -28,7 +28,7 @@ from generators.oracles.outcome_oracle import CHECK, OutcomeOracle, forbid_names
 from generators.oracles.read_oracle import ReadOracle
 from generators.oracles.reference_model import differences
 from generators.oracles.request_oracle import UNRELATED_REFUSALS, IdempotencyOracle, refusal_findings
-from generators.oracles.response_laws import TOO_MANY_REQUESTS, check_response
+from generators.oracles.response_laws import SERVER_FAULT, TOO_MANY_REQUESTS, check_response
 from generators.oracles.state_model import RecordState, StateModel
 from generators.requests.calls import body_schema
 
@@ -41,7 +41,7 @@ VIEW_LAWS: Final[tuple[Callable[[BulkExchange], Iterator[Finding]], ...]] = (
     job_laws.job_moves,
     job_laws.job_progress,
 )
-SERVER_FAULT: Final = 500
+ACCEPTED: Final = 202
 FAILURE_STATUSES: Final = frozenset((400, 404, 409, 410, 412, 422))
 
 
@@ -296,9 +296,6 @@ class Oracle:
         if effect.action in CREATING_ACTIONS and effect.resource.assigned:
             return created_key(self.contract, self.router, reader, response)
         return reader.key(response.data)
-
-
-ACCEPTED: Final = 202
 
 
 def _is_valid_request(sent: ParsedRequest) -> bool:

@@ -6,17 +6,16 @@ Begin with `OutcomeOracle`.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from contracts.exchange.bulk_exchange import BulkExchange, OutcomeReport
-from contracts.exchange.bulk_request import BulkItem, dependencies
+from contracts.exchange.bulk_request import BulkItem, dependencies, in_group_order
 from contracts.exchange.outcomes import ReportedOutcome
 from contracts.exchange.references import references_of
 from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import key_text
 from contracts.syntax.text import with_article
-from generators.oracles.expected_outcome import DONE, OPEN, ExpectedOutcome, apply_effect, expected_outcome
+from generators.oracles.expected_outcome import OPEN, ExpectedOutcome, apply_effect, expected_outcome
 from generators.oracles.findings import Finding, shape_at
 from generators.oracles.intended_effects import IntendedEffect, RecordTypes, effect_of_item, resolve_lookups
 from generators.oracles.response_laws import view_finding
@@ -162,9 +161,9 @@ class OutcomeOracle:
             return ExpectedOutcome("failed", "that waits for one that was not done")
         if self._is_order_dependent(item) or any(place > item.index for place in self._dependencies[item.index]):
             return OPEN
-        view_finding = expected_outcome(self._state_model, effect, since=self._since)
-        self.plain |= {item.index} if view_finding.is_only_reason else set()
-        return view_finding
+        expected = expected_outcome(self._state_model, effect, since=self._since)
+        self.plain |= {item.index} if expected.is_only_reason else set()
+        return expected
 
     def _is_order_dependent(self, item: BulkItem) -> bool:
         """Return whether an item's outcome depends on an undeclared order, or its key is ambiguous."""
@@ -177,7 +176,7 @@ class OutcomeOracle:
 
     def _run_order(self) -> Sequence[BulkItem]:
         items = self._view.request.items
-        return sort_by_group(items) if self._view.request.grouped else items
+        return in_group_order(items) if self._view.request.grouped else items
 
     def _apply(self, effect: IntendedEffect, outcome: ReportedOutcome, report: OutcomeReport) -> None:
         at = report.evidence[-1]
@@ -238,32 +237,3 @@ def forbid_names(state_model: StateModel, effect: IntendedEffect, at: Exchange) 
     for value in (effect.members or {}).values():
         if isinstance(value, str | int) and not isinstance(value, bool) and state_model.is_generated(value):
             state_model.forbidden.setdefault(value, at)
-
-
-def sort_by_group(items: Sequence[BulkItem]) -> Sequence[BulkItem]:
-    """Return the items by group, as numbers when all groups are numbers, else as texts; those without a group last."""
-    names = {str(item.group) for item in items if item.group is not ABSENT and item.group is not None}
-    numbers = {name: _decimal(name) for name in names}
-    plain = all(one is not None for one in numbers.values())
-
-    def rank(item: BulkItem) -> tuple[bool, Decimal, str]:
-        if item.group is ABSENT or item.group is None:
-            return True, Decimal(0), ""
-        return (
-            False,
-            (numbers[str(item.group)] or Decimal(0)) if plain else Decimal(0),
-            "" if plain else str(item.group),
-        )
-
-    return sorted(items, key=rank)
-
-
-def _decimal(text: str) -> Decimal | None:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
-
-
-__all__ = ["CHECK", "DONE", "STATEMENT", "OutcomeOracle", "forbid_names", "sort_by_group"]

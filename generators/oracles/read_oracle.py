@@ -308,23 +308,24 @@ class ReadOracle:
         What a record that comes back takes of a member, only a change of that member in another record by the same
         operation can tell.
         """
+        record_type = self._record_types[entry.where.resource]
         before, by = entry.before.get(name, PreviousValues((), entry.by))
         observation = (CHANGED, entry.by if by == REVIVAL else by, entry.where.resource, name)
         stuck = (UNCHANGED, by, *observation[2:])
-        same = partial(self._record_types[entry.where.resource].is_equivalent, name)
-        if self._record_types[entry.where.resource].reads_as(name, wanted, got):
+        same = partial(record_type.is_equivalent, name)
+        if record_type.reads_as(name, wanted, got):
             is_change = before and by != REVIVAL and not any(one is ANY_VALUE or same(one, got) for one in before)
             if is_change and observation not in self._observations:
                 self._observations[observation] = got, exchange
                 yield from self._stuck_findings(entry, name, stuck)
             return
-        pointer = self._record_types[entry.where.resource].pointer(name, wanted, got)
+        pointer = record_type.pointer(name, wanted, got)
         is_old = any(one is ANY_VALUE or same(one, got) for one in before)
         if is_old and observation not in self._observations:
             self._observations.setdefault(stuck, (got, exchange))
             return
         shape = UNCHANGED_SHAPE if is_old else "member is lost" if got is None else "member reads otherwise"
-        note = self._record_types[entry.where.resource].storing_note(name, wanted)
+        note = record_type.storing_note(name, wanted)
         says = f"'{name}' of {_record_text(entry)} is {short(got)}, but {short(wanted)} was written{note}"
         yield self._finding(entry, shape_at(shape, pointer), says, exchange)
 

@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 
 import orjson
 
-from contracts.exchange.locations import find
+from contracts.exchange.locations import find, json_of
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Contract
 from contracts.openapi.security import PLACEHOLDER
-from contracts.syntax.text import clipped
+from contracts.syntax.text import clipped, counted
 from generators.triage.corpus import step_target
 from generators.triage.script import RequestStep, Script, Step, raw_bytes
 from generators.triage.standalone import BLANK, fill
@@ -62,19 +62,12 @@ def answer_text(exchange: Exchange) -> str:
 
 def _size_text(exchange: Exchange, contract: Contract | None) -> str:
     operation = contract.operation(exchange.operation or "") if contract is not None else None
-    data = _json_of(exchange.request.body)
+    data = json_of(exchange.request.body)
     for place in operation.bulk.items.places if operation is not None and operation.bulk is not None else ():
         items = find(data, place) if data is not ABSENT and place[:1] in {"", "/"} else ABSENT
         if isinstance(items, list | dict):
-            return f"{len(items)} item{'' if len(items) == 1 else 's'}"
+            return counted(len(items), "item")
     return f"a body of {len(exchange.request.body)} bytes"
-
-
-def _json_of(body: bytes) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return ABSENT
 
 
 def _exchange_lines(exchange: Exchange, base: str, contract: Contract | None, given: Sequence[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from contracts.openapi.model import Contract
-from contracts.syntax.text import listed
+from contracts.syntax.text import counted, listed
 from generators.check import warm_up
 from generators.check.laws.catalogue import ALL_LAWS
 from generators.fuzz.progress import CampaignState
@@ -139,8 +139,7 @@ def _in_group(row: Row, cause: str, others: Mapping[str, Sequence[Finding]]) -> 
     here = [one.shape for one in more if one.operation == row.group]
     elsewhere = listed(dict.fromkeys(one.operation for one in more if one.operation != row.group))
     named = "; ".join([*here, *([f"the same on {elsewhere}"] if elsewhere else [])])
-    noun = "finding" if len(more) == 1 else "findings"
-    return replace(row, detail=f"{row.detail} {len(more)} more {noun} of this cause: {named}.")
+    return replace(row, detail=f"{row.detail} {counted(len(more), 'more finding')} of this cause: {named}.")
 
 
 def _sentence(reason: str) -> str:
@@ -202,7 +201,7 @@ def _findings(state: CampaignState, finder: FactFinder, given: Sequence[str]) ->
 
 def _detail(kept: StoredFinding, more: int) -> str:
     same = f" Same bug as {kept.group[:8]}." if kept.group else ""
-    others = f" {more} more {'finding' if more == 1 else 'findings'} of the same bug." if more > 0 else ""
+    others = f" {counted(more, 'more finding')} of the same bug." if more > 0 else ""
     return f"{kept.says} {_confidence(kept)}{same}{others}"
 
 
@@ -217,7 +216,7 @@ def _confidence(kept: StoredFinding) -> str:
 def _replay_steps(kept: StoredFinding, given: Sequence[str]) -> Iterator[str]:
     """Yield the steps that reproduce a finding."""
     steps = [step_text(n, step, kept.script, kept.url, given) for n, step in enumerate(kept.script.steps, 1)]
-    yield "\n".join([f"{len(steps)} {'step' if len(steps) == 1 else 'steps'} to reproduce", *steps])
+    yield "\n".join([f"{counted(len(steps), 'step')} to reproduce", *steps])
 
 
 def _step_lines(kept: StoredFinding) -> Iterator[str]:

@@ -236,9 +236,8 @@ class RecordFactory:
         key: StoredKey = context.names.fresh_value(self._keys[0] if self._keys else None, context.slot())
         texts: list[str] = []
         if awkward and isinstance(key, str):
-            texts = list(self._other_case_keys(context) if context.rng.random() < OTHER_CASE_SHARE else ()) or list(
-                _awkward_keys(key)
-            )
+            texts = list(self._other_case_keys(context)) if context.rng.random() < OTHER_CASE_SHARE else []
+            texts = texts or [*_awkward_keys(key)]
         fitting = [text for text in texts if all(schema.is_valid(text) for schema in self._keys)]
         if fitting:
             key = context.names.register(context.choose(fitting), context.slot())
@@ -370,8 +369,8 @@ class RecordFactory:
         return draw_member(self.members, name, context.rng, needed=True, edges=0.0, profile=self._profile)
 
 
-def _awkward_keys(key: str) -> Iterator[str]:
-    yield from (
+def _awkward_keys(key: str) -> tuple[str, ...]:
+    return (
         f"{key}/1",
         f"{key} x",
         f"{key}%41",
@@ -389,5 +388,5 @@ def _awkward_keys(key: str) -> Iterator[str]:
         f"{key}:x@y",
         f"{key}~'!$(*)",
         key.upper(),
+        key.ljust(50, "x"),
     )
-    yield key.ljust(50, "x")

@@ -207,9 +207,6 @@ def read_finding(path: Path) -> StoredFinding:
     return from_json(data, where=str(file))
 
 
-__all__ = ["FINDING_FILE", "PYTEST_FILE", "SHELL_FILE", "Corpus", "read_finding", "write_atomically"]
-
-
 JSON_OPTIONS: Final = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 BASELINE_HINT: Final = "Write one with --baseline-update."
 

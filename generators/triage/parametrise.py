@@ -22,6 +22,7 @@ from generators.client.session import TraceEvent, retry_after, settling_times
 from generators.requests.known_records import FIRST_NUMBER
 from generators.triage.script import (
     BRACES_VARIABLE,
+    BUILT_IN_VARIABLES,
     CAPITAL_PREFIX_VARIABLE,
     PREFIX_VARIABLE,
     UPPER_PREFIX_VARIABLE,
@@ -317,11 +318,6 @@ def _element_token(elements: list[Any], own: set[object], n: int) -> Token:
             if len(alike) == 1:
                 return {name: value}
     return n
-
-
-BUILT_IN_VARIABLES: Final = frozenset(
-    (PREFIX_VARIABLE, UPPER_PREFIX_VARIABLE, CAPITAL_PREFIX_VARIABLE, BRACES_VARIABLE)
-)  # blanks that every script knows
 
 
 def id_captures(

@@ -3,7 +3,7 @@
 Begin with `Replayer`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
@@ -12,7 +12,7 @@ from contracts.messages import Exchange
 from contracts.openapi.model import Contract
 from generators.client.environments import Target
 from generators.client.http import NoAnswerError
-from generators.client.session import DeadlineExceededError, Session
+from generators.client.session import READING_ACTIONS, DeadlineExceededError, Session
 from generators.oracles.findings import Finding
 from generators.oracles.oracle import Oracle, OracleFactory
 from generators.oracles.reference_model import CHECK as MODEL
@@ -22,7 +22,6 @@ from generators.triage.script import ReplayResult, replay_script
 from generators.triage.stored_finding import StoredFinding
 
 ENVIRONMENT_PURPOSE: Final = "again"
-READING_ACTIONS: Final = ("list", "read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +99,7 @@ class Replayer:
         found: dict[str, Finding] = {}
         results: list[ReplayResult] = []
         outline: list[str] = []
+        unanswered_steps = 0
         try:
             for one in replay_script(kept.script, names, session):
                 results.append(replace(one, names=dict(one.names)))
@@ -111,16 +111,14 @@ class Replayer:
         except NoAnswerError as error:
             lost = unanswered(session.last_operation, error)
             found.setdefault(lost.fingerprint, lost)
-            done = _steps_done(results) + 1
+            unanswered_steps = 1
         except DeadlineExceededError:
-            done = _steps_done(results)
-        else:
-            done = _steps_done(results)
+            pass  # what was found by then counts
         return Reproduction(
             findings=tuple(found.values()),
             results=tuple(results),
             outline=tuple(kind for kind, _ in groupby(outline)),
-            done=done,
+            done=(results[-1].index + 1 if results else 0) + unanswered_steps,
             contract=self.oracle_factory.contract,
         )
 
@@ -135,11 +133,6 @@ class Replayer:
             yield "look" if operation.record.action.constant in READING_ACTIONS else "write"
         else:
             yield "other"
-
-
-def _steps_done(results: Sequence[ReplayResult]) -> int:
-    """Return the number of steps that were run."""
-    return results[-1].index + 1 if results else 0
 
 
 def _matches(signature: ResponseSignature, results: ReplayResult | None) -> bool:

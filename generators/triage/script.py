@@ -15,6 +15,9 @@ PREFIX_VARIABLE: Final = "prefix"
 UPPER_PREFIX_VARIABLE: Final = "capitals"  # the name prefix in upper case
 CAPITAL_PREFIX_VARIABLE: Final = "capital"  # the name prefix with an upper-case first letter
 BRACES_VARIABLE: Final = "braces"  # two opening braces, which a text may have without being a variable
+BUILT_IN_VARIABLES: Final = frozenset(  # that every script knows
+    (PREFIX_VARIABLE, UPPER_PREFIX_VARIABLE, CAPITAL_PREFIX_VARIABLE, BRACES_VARIABLE)
+)
 
 
 class UnknownNameError(Exception):

@@ -29,7 +29,7 @@ from generators.data.shrink import (
 )
 from generators.requests.calls import item_media
 from generators.requests.serialisation import encode_items
-from generators.triage.script import RequestStep, Script, Step, WaitStep, texts_of
+from generators.triage.script import BUILT_IN_VARIABLES, RequestStep, Script, Step, WaitStep, texts_of
 
 MANY_ITEMS: Final = 100  # from so many on only whole chunks of items are removed, and no members
 MAX_LARGE_TRIES: Final = 6  # replays for shrinking a request with that many items
@@ -256,7 +256,7 @@ def _with_values(draft: Draft, at: int, places: frozenset[Path], new: object) ->
 
 
 MAX_SLICE_ROUNDS: Final = 4  # steps of indirection between variables that are followed
-BUILT_IN_TOKENS: Final = frozenset(("{{prefix}}", "{{capital}}", "{{capitals}}", "{{braces}}"))
+BUILT_IN_TOKENS: Final = frozenset(f"{{{{{name}}}}}" for name in BUILT_IN_VARIABLES)
 
 
 def slices(script: Script, shown: Sequence[int], contract: Contract) -> Iterator[Script]:

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from contracts.bulk.model import Bulk
+from contracts.exchange.bulk_request import in_group_order
 from mockserver.api.model import ItemEffects, ItemRun
 from mockserver.bulk.dependent_items import Apply, Progress
 from mockserver.bulk.item_keys import ItemKeys
@@ -22,7 +23,6 @@ from mockserver.domain.values import (
     ItemEffect,
     ItemFault,
     Outcome,
-    in_group_order,
     index_of,
     is_unprocessed,
     transaction_units,

@@ -6,11 +6,11 @@ Main entries: `Item`, `ItemFault`, `Outcome`, and `PayloadValidator`, which vali
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from operator import eq
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from contracts.bulk.model import Resource
+from contracts.exchange.bulk_request import in_group_order
 from contracts.exchange.preconditions import Version
 from contracts.messages import ABSENT, Response
 from contracts.schemas.schema_set import Schema
@@ -260,31 +260,6 @@ def merge_patched(
 RunItems: TypeAlias = Callable[[Sequence[Item], frozenset[object]], list[Outcome]]
 UNPROCESSED: Final = ItemFault("unprocessed", facts={"message": "it was not processed; it may be sent again"})
 NOT_APPLIED: Final = ItemFault("cut-off", facts={"message": "the connection broke before it was applied"})
-
-
-def in_group_order(items: Sequence[Item]) -> Sequence[Item]:
-    """Return the items in ascending order of their group; items without a group come last.
-
-    Groups are compared as numbers when all of them are numbers, else as text.
-    """
-    names = {str(item.group) for item in items if item.group is not None}
-    numbers = {name: number for name in names if (number := _number(name)) is not None}
-
-    def rank(item: Item) -> tuple[bool, Decimal | str]:
-        name = str(item.group)
-        if item.group is None:
-            return True, Decimal(0) if len(numbers) == len(names) else ""
-        return False, numbers[name] if len(numbers) == len(names) else name
-
-    return sorted(items, key=rank)
-
-
-def _number(text: str) -> Decimal | None:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
 
 
 def transaction_units(unit: str, items: Sequence[Item]) -> Iterable[Sequence[Item]]:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
+from contracts.exchange.bulk_request import in_group_order
 from mockserver.api.model import Batch, Perform, RequestContext
 from mockserver.bugs.requirements import LONG_LIST_ITEMS
-from mockserver.domain.values import Item, Outcome, in_group_order, index_of
+from mockserver.domain.values import Item, Outcome, index_of
 from mockserver.mutants.hooks import BrokenHooks, Outcomes, by_index, dry_run, mutate_batch, overlay_store, without
 from mockserver.stores.memory import Overlay
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from contracts.openapi.model import Contract
+from contracts.syntax.text import counted
 from mockserver.verdicts.history import ClientHistory, ObservedExchange
 
 if TYPE_CHECKING:
@@ -80,14 +81,8 @@ def duration_text(length: timedelta) -> str:
         if number or parts:
             parts.append((number, name))
     return " ".join(
-        count_text(number, name) if name == "day" else f"{number} {name}" for number, name in parts[:2] if number
+        counted(number, name) if name == "day" else f"{number} {name}" for number, name in parts[:2] if number
     )
-
-
-def count_text(number: int, noun: str) -> str:
-    """Return `1 poll`, `3 polls`, `2 batches`."""
-    ending = "es" if noun.endswith(("ch", "s", "sh", "x")) else "s"
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}{ending}"
 
 
 def names_text(names: Sequence[str]) -> str:

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 
 from contracts.bulk.jobs import ActiveJobs
 from contracts.bulk.model import Quota
+from contracts.syntax.text import counted
 from mockserver.journal.facts import unpack
-from mockserver.verdicts.conduct_law import LawResult, count_text, duration_text, failed, not_run, passed
+from mockserver.verdicts.conduct_law import LawResult, duration_text, failed, not_run, passed
 from mockserver.verdicts.history import REFUSED_STATUSES, ClientHistory, ObservedExchange, ObservedJob
 
 TOO_LARGE: Final = HTTPStatus.REQUEST_ENTITY_TOO_LARGE  # such a request has no operation in the journal
@@ -31,14 +32,14 @@ def active_jobs(history: ClientHistory) -> LawResult:
         others, observed, active = breaches[0]
         return failed(
             f"#{observed.n} posted a job while that of #{others[-1].n} was unfinished; wait for its end, "
-            f"{count_text(active.max, 'job')} at a time.",
+            f"{counted(active.max, 'job')} at a time.",
             (one for others, observed, _ in breaches for one in (*others, observed)),
         )
     if not made:
         return not_run("No job was made.")
     lost = sum(1 for observed in made if observed.summary.lost_jobs)
     untold = f", {lost} of which the client was not told of," if lost else ","
-    return passed(f"{count_text(len(made), 'job')}{untold} never more at a time than allowed.", made)
+    return passed(f"{counted(len(made), 'job')}{untold} never more at a time than allowed.", made)
 
 
 def _jobs_made(observed: ObservedExchange) -> bool:
@@ -102,7 +103,7 @@ def quota(history: ClientHistory) -> LawResult:
             (other for _, recent, observed in breaches for other in (*recent, observed)),
         )
     return passed(
-        f"{count_text(len(held), 'post')} that a quota counts, none too many.", (observed for observed, _ in held)
+        f"{counted(len(held), 'post')} that a quota counts, none too many.", (observed for observed, _ in held)
     )
 
 
@@ -136,7 +137,7 @@ def kept_sizes(history: ClientHistory) -> LawResult:
         return failed(f"#{observed.n} {excess}; split what is larger.", (observed for observed, _ in large))
     if not calls:
         return not_run("No bulk call was made.")
-    return passed(f"{count_text(len(calls), 'bulk request')}, none larger than declared.", calls)
+    return passed(f"{counted(len(calls), 'bulk request')}, none larger than declared.", calls)
 
 
 def _excess_texts(observed: ObservedExchange) -> Iterable[str]:

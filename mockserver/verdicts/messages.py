@@ -8,8 +8,9 @@ from urllib.parse import unquote, urlsplit
 import orjson
 
 from contracts.openapi.model import Operation
+from contracts.syntax.text import counted
 from mockserver.journal.facts import unpack
-from mockserver.verdicts.conduct_law import LawResult, count_text, failed, names_text, not_run, passed
+from mockserver.verdicts.conduct_law import LawResult, failed, names_text, not_run, passed
 from mockserver.verdicts.history import ClientHistory, ObservedExchange, ObservedJob, header_of
 
 URL_FIELDS: Final = ("Location", "Operation-Location", "Content-Location")
@@ -28,7 +29,7 @@ def unique_keys(history: ClientHistory) -> LawResult:
         member = _key_name(wrong[0])
         return failed(f"#{wrong[0].n} has the same {member} twice; give each item of a call its own.", wrong)
     return (
-        passed(f"{count_text(len(calls), 'call')}, no key twice.", calls)
+        passed(f"{counted(len(calls), 'call')}, no key twice.", calls)
         if calls
         else not_run("No call had keys of its own.")
     )
@@ -48,7 +49,7 @@ def stated_mode(history: ClientHistory) -> LawResult:
         where, _, name = source.rpartition(":")
         place = f" in the {where}" if where else ""
         return failed(f"#{silent[0].n} left it to the default; state {name}{place} in each call.", silent)
-    return passed(f"Stated in {count_text(len(calls), 'call')}.", calls) if calls else not_run("No bulk call was made.")
+    return passed(f"Stated in {counted(len(calls), 'call')}.", calls) if calls else not_run("No bulk call was made.")
 
 
 def ordered_stated(history: ClientHistory) -> LawResult:
@@ -60,7 +61,7 @@ def ordered_stated(history: ClientHistory) -> LawResult:
         group = ((order.group_by or "") if order is not None else "").rpartition("/")[2]
         name = ((order.when or "") if order is not None else "").rpartition(":")[2].partition("=")[0]
         return failed(f"#{loose[0].n} has {group} and did not send {name}=true, so it was ignored; send it.", loose)
-    return passed(f"Sent with {count_text(len(calls), 'call')}.", calls) if calls else not_run("No item named a group.")
+    return passed(f"Sent with {counted(len(calls), 'call')}.", calls) if calls else not_run("No item named a group.")
 
 
 def right_content_type(history: ClientHistory) -> LawResult:
@@ -77,9 +78,7 @@ def right_content_type(history: ClientHistory) -> LawResult:
         got = header_of(observed.entry.request, "Content-Type")[:80] or "nothing"
         return failed(f"#{observed.n} sent {of.id} as {got}; send {known}.", (observed for observed, _ in wrong))
     if calls:
-        return passed(
-            f"{count_text(len(calls), 'call')}, each of a declared type.", (observed for observed, _ in calls)
-        )
+        return passed(f"{counted(len(calls), 'call')}, each of a declared type.", (observed for observed, _ in calls))
     return not_run("No call had a body.")
 
 

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from contracts.bulk.jobs import FINAL_STATES
-from mockserver.verdicts.conduct_law import LawResult, count_text, duration_text, failed, not_run, passed
+from contracts.syntax.text import counted
+from mockserver.verdicts.conduct_law import LawResult, duration_text, failed, not_run, passed
 from mockserver.verdicts.history import ClientHistory, ObservedExchange, ObservedJob, repeated
 from mockserver.verdicts.resending import PostIndex
 
@@ -23,12 +24,12 @@ def poll_interval(history: ClientHistory) -> LawResult:
         return not_run("No job was polled.")
     early = [(every, before, poll) for every, before, poll in gaps if _is_early(every, before, poll)]
     if not early:
-        return passed(f"{count_text(len(gaps), 'poll')}, none too soon.", (poll for _, _, poll in gaps))
+        return passed(f"{counted(len(gaps), 'poll')}, none too soon.", (poll for _, _, poll in gaps))
     every, before, poll = early[0]
     return failed(
         f"#{poll.n} polled {duration_text(poll.at - before.at)} after #{before.n}; wait "
         f"{duration_text(every)} after the post and after "
-        f"each poll ({len(early)} of {count_text(len(gaps), 'poll')} came too soon).",
+        f"each poll ({len(early)} of {counted(len(gaps), 'poll')} came too soon).",
         (observed for _, *pair in early for observed in pair),
     )
 
@@ -74,7 +75,7 @@ def stopped_polling(history: ClientHistory) -> LawResult:
     if not ended:
         return not_run("No job was seen to end.")
     if not after:
-        return passed(f"{count_text(len(ended), 'job')} seen to end and left alone.", (end for _, end in ended))
+        return passed(f"{counted(len(ended), 'job')} seen to end and left alone.", (end for _, end in ended))
     end, poll = after[0]
     return failed(
         f"#{poll.n} polled a job again whose end #{end.n} had reported; stop polling once a status is final.",
@@ -89,9 +90,9 @@ def polled_to_end(history: ClientHistory) -> LawResult:
     if not jobs:
         return not_run("No job was made.")
     if not left:
-        more = f"; {count_text(len(history.lost_jobs), 'other job')} ran of which no response told"
+        more = f"; {counted(len(history.lost_jobs), 'other job')} ran of which no response told"
         lost = more if history.lost_jobs else ""
-        return passed(f"{count_text(len(jobs), 'job')}, each polled to its end{lost}.", (post for _, post in jobs))
+        return passed(f"{counted(len(jobs), 'job')}, each polled to its end{lost}.", (post for _, post in jobs))
     job, post = left[0]
     last = f"last asked for in #{job.requests[-1].n}" if job.requests else "never asked for"
     return failed(
@@ -201,7 +202,7 @@ def honoured_retry_after(history: ClientHistory) -> LawResult:
         )
     if again:
         return passed(
-            f"{count_text(len(again), 'time')} with Retry-After, each waited for.", (one.next_request for one in again)
+            f"{counted(len(again), 'time')} with Retry-After, each waited for.", (one.next_request for one in again)
         )
     if advised:
         return not_run(f"#{advised[0].n} had Retry-After, and the request was not repeated.")
@@ -242,7 +243,7 @@ def backed_off(history: ClientHistory) -> LawResult:
     hasty = [(chain, fault) for chain in tries if (fault := _hasty_retry(chain))]
     if not hasty:
         return passed(
-            f"{count_text(len(tries), 'failed request')} tried again after a pause.", (chain[-1] for chain in tries)
+            f"{counted(len(tries), 'failed request')} tried again after a pause.", (chain[-1] for chain in tries)
         )
     chain, fault = hasty[0]
     return failed(
@@ -284,6 +285,6 @@ def _hasty_retry(chain: Sequence[ObservedExchange]) -> str:
     first, *later = waits or [LONG_PAUSE]
     if not later or first >= LONG_PAUSE:
         return ""
-    pace = f"{count_text(len(waits), 'time')} at a pace of {duration_text(first)} that did not slow down"
+    pace = f"{counted(len(waits), 'time')} at a pace of {duration_text(first)} that did not slow down"
     steady = all(first / MIN_GROWTH <= wait <= first * MIN_GROWTH for wait in later)
     return pace if steady or (len(later) > 1 and max(later) <= first * MIN_GROWTH) else ""

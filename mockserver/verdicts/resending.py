@@ -10,8 +10,9 @@ from typing import Final, NamedTuple, TypeAlias
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import choose
 from contracts.messages import ABSENT
+from contracts.syntax.text import counted
 from mockserver.journal.facts import unpack
-from mockserver.verdicts.conduct_law import LawResult, count_text, failed, not_run, passed
+from mockserver.verdicts.conduct_law import LawResult, failed, not_run, passed
 from mockserver.verdicts.history import ClientHistory, ObservedExchange, header_of
 
 SKETCH_SIZE: Final = 64  # hashes that represent a large post: the smallest, equal for similar posts
@@ -89,7 +90,7 @@ def resent_only_failed(history: ClientHistory) -> LawResult:
     if wrong:
         one, later, number = wrong[0]
         return failed(
-            f"#{later.n} sent {count_text(number, 'item')} of #{one.request.n} again that had been done; send only "
+            f"#{later.n} sent {counted(number, 'item')} of #{one.request.n} again that had been done; send only "
             f"what failed.",
             (observed for one, later, _ in wrong for observed in (*one.evidence, later)),
         )

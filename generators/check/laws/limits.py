@@ -25,10 +25,9 @@ from generators.errors import NotApplicableError
 from generators.oracles.facts import LARGEST_PAGE
 from generators.oracles.findings import Finding
 from generators.oracles.request_oracle import refusal_fault
+from generators.oracles.response_laws import TOO_MANY_REQUESTS
 from generators.requests.envelope import SendOptions
 from generators.requests.options import units_of
-
-TOO_MANY_REQUESTS: Final = 429  # RFC 6585, 4
 
 MAX_TRIED_ITEMS: Final = 20_000  # largest maximum that is tested
 ITEM_COUNT: Final = 3

@@ -38,7 +38,7 @@ from generators.check.records import (
 from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
 from generators.check.trials import perform, record_keys
 from generators.client.session import Session
-from generators.client.sites import SiteContext, experiment_sites, record_context_of, record_factory_of
+from generators.client.sites import SiteContext, known_sites, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions, unsupported_reason
@@ -70,17 +70,10 @@ def listing(context: SiteContext) -> Iterator[Finding]:
     yield from _judge_single_changes(context, known, names)
     for operation in session.contract.operations:
         if operation.bulk is not None and operation.bulk.items.fan_out is None:
-            writable = unsupported_reason(operation, groups=False) is None and site in _sites(session, operation)
+            writable = unsupported_reason(operation, groups=False) is None and site in known_sites(session, operation)
             if writable:
                 yield from _judge_bulk_changes(context, SiteContext(session=session, operation=operation, site=site))
     yield from judge_whole(context, LAW, [])
-
-
-def _sites(session: Session, operation: Any) -> Sequence[RecordSite]:
-    try:
-        return experiment_sites(session, operation)
-    except NotApplicableError:
-        return ()
 
 
 def _created(session: Session, site: RecordSite, names: Names) -> list[CreatedRecord]:

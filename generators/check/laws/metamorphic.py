@@ -285,10 +285,8 @@ def _other_targets_changed(alone: TrialResult, others: Sequence[str]) -> Iterato
     ]
     target = alone.options.targets[0]
     for other in others:
-        own, foreign = (
-            stored_records(alone, target=target, slots=fresh),
-            stored_records(alone, target=other, slots=fresh),
-        )
+        own = stored_records(alone, target=target, slots=fresh)
+        foreign = stored_records(alone, target=other, slots=fresh)
         leaked = [slot for slot in fresh if foreign[slot].present and not _is_same(own[slot], foreign[slot])]
         if leaked:
             says = f"item {leaked[0]}, sent for {target} alone, is stored for {other} too"

@@ -7,11 +7,12 @@ from urllib.parse import parse_qs
 
 from contracts.bulk.model import Quota
 from contracts.messages import Response
+from contracts.syntax.text import counted
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.apis.genero.access import max_batch_items
 from mockserver.bulk.limits import retry_after
 from mockserver.domain.jobs import Job, is_final
-from mockserver.verdicts.conduct_law import ConductLaw, LawResult, count_text, duration_text, failed, not_run, passed
+from mockserver.verdicts.conduct_law import ConductLaw, LawResult, duration_text, failed, not_run, passed
 from mockserver.verdicts.history import ClientHistory, ObservedExchange
 from mockserver.verdicts.limits import active_jobs, quota
 from mockserver.verdicts.messages import referred_first, right_target
@@ -122,7 +123,7 @@ def token_quota(history: ClientHistory) -> LawResult:
             f"keep it.",
             (observed for observed, _, _ in breaches),
         )
-    return passed(f"{count_text(len(fetches), 'token')} fetched, within the quotas.", fetches)
+    return passed(f"{counted(len(fetches), 'token')} fetched, within the quotas.", fetches)
 
 
 def _is_fetch(observed: ObservedExchange) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 URL_PATTERN: Final = re.compile(r"https?://[^/?#\s]+")
 NAMED_CREDENTIALS: Final = re.compile(r"([a-z][a-z0-9-]*)=([^=].*)", re.DOTALL)
-SALT: Final = re.compile("[0-9a-z]{5}")
+NAME_PREFIX: Final = re.compile("[0-9a-z]{5}")
 
 
 def headers(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def pairs(context: click.Context, parameter: click.Parameter, values: tuple[str,
 
 def name_prefix(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Validate the prefix of generated names: five of 0-9 and a-z."""
-    if value is not None and SALT.fullmatch(value) is None:
+    if value is not None and NAME_PREFIX.fullmatch(value) is None:
         raise click.BadParameter(f"'{value}' is not 5 characters of 0-9 and a-z.", context, parameter)
     return value
 

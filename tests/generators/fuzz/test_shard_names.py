@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.openapi.model import Contract
-from generators.client.environments import SALT_COUNT, TargetOptions, open_target, salt_text
+from generators.client.environments import PREFIX_COUNT, TargetOptions, open_target, prefix_text
 from generators.fuzz.shards import ENVIRONMENTS_PER_SHARD, CampaignConfig, Shard, first_environment
 from mockserver.apis.sources import find_sources
 
@@ -15,12 +15,12 @@ LEASES = st.builds(Shard, number=st.integers(0, 6000), part=st.sampled_from(["bu
 def prefixes(job, shard):
     first = first_environment(job, shard)
     return {
-        salt_text(n % SALT_COUNT)
+        prefix_text(n % PREFIX_COUNT)
         for n in (first, first + ENVIRONMENTS_PER_SHARD // 2, first + ENVIRONMENTS_PER_SHARD - 1)
     }
 
 
-@given(name_prefix=st.integers(0, SALT_COUNT - 1), one=LEASES, other=LEASES)
+@given(name_prefix=st.integers(0, PREFIX_COUNT - 1), one=LEASES, other=LEASES)
 def test_no_two_shards_share_a_prefix(name_prefix, one, other):
     """The prefixes of different shards of a campaign are different, those of a shard lie in its own range."""
     job = CampaignConfig(contract=CONTRACT, place=TargetOptions(url="http://127.0.0.1:1"), name_prefix=name_prefix)

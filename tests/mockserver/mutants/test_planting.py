@@ -13,7 +13,7 @@ import pytest
 
 from contracts.messages import Headers
 from contracts.syntax.text import format_duration
-from generators.client.environments import SANDBOX_SALT, Environment
+from generators.client.environments import SANDBOX_PREFIX, Environment
 from generators.client.session import Budget
 from generators.fuzz.schedule import DEEP, WIDE
 from generators.fuzz.shards import TaskRun
@@ -281,7 +281,7 @@ def fuzzed(name, seed):
     client, contract = Recorder(api_of(name)), api_of(name).contract
     run = TaskRun(
         OracleFactory(contract=contract),
-        Environment(client=client, name_prefix=SANDBOX_SALT),
+        Environment(client=client, name_prefix=SANDBOX_PREFIX),
         seed=seed,
         budget=Budget(),
         given={},

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.exchange.locations import reader
+from contracts.syntax.text import counted
 from mockserver.journal.facts import MAX_ITEMS_STORED, column, marks_in, marks_of, pack, unpack
-from mockserver.verdicts.conduct_law import count_text, duration_text, names_text
+from mockserver.verdicts.conduct_law import duration_text, names_text
 
 JSON = st.recursive(
     st.none()
@@ -117,7 +118,7 @@ def test_lengths_of_time_are_said_shortly(length, text):
 
 def test_numbers_and_names_are_said_in_words():
     """Singular and plural, and a list that does not run on."""
-    assert [count_text(n, noun) for n, noun in ((1, "batch"), (2, "batch"), (0, "poll"))] == [
+    assert [counted(n, noun) for n, noun in ((1, "batch"), (2, "batch"), (0, "poll"))] == [
         "1 batch",
         "2 batches",
         "0 polls",
