@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -113,6 +114,8 @@ class Client:
         is_plain = body is None and not target.startswith("/_sandbox/")
         fields = {} if is_plain else {"Content-Type": "application/json"}
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        if self._connection.sock is not None and select.select([self._connection.sock], [], [], 0)[0]:
+            self._connection.close()  # the server has closed it, since it was idle
         self._connection.request(method, target, data, {**fields, **(headers or {})})
         reply = self._connection.getresponse()
         found = {name.lower(): value for name, value in reply.getheaders()}

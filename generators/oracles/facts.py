@@ -130,6 +130,16 @@ class BrokenFact:
         return f"Breaks {self.place}, stated at {self.source.page}{note}."
 
 
+def fact_sentences(facts: Sequence[BrokenFact]) -> tuple[str, ...]:
+    """Return the facts of one finding as sentences.
+
+    Beside an assumption, what is stated need not be broken: the assumption may be what is wrong.
+    """
+    if not any(one.assumed for one in facts):
+        return tuple(map(str, facts))
+    return tuple(re.sub("^Breaks ", "Rests on ", str(one)) for one in facts)
+
+
 class FactFinder:
     """Finds the facts that findings of one contract break."""
 

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import orjson
 
+from generators.oracles.facts import fact_sentences
 from generators.reports.model import STATUS_TEXTS, Evidence, Report, Row, evidence_text, fact_json
 
 NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -67,7 +68,7 @@ def _add_case(suite: Element, row: Row) -> None:
 
 def _skip_reason(row: Row) -> str:
     if row.status in FINDING_STATUSES:
-        return " ".join([f"{row.status}: {row.detail or row.says}", *map(str, row.facts)])
+        return " ".join([f"{row.status}: {row.detail or row.says}", *fact_sentences(row.facts)])
     return row.detail or STATUS_TEXTS[row.status]
 
 
@@ -129,7 +130,7 @@ def _result(row: Row, rule: int) -> dict[str, Any]:
         "ruleIndex": rule,
         "kind": SARIF_KINDS[row.status],
         "level": SARIF_LEVELS.get(row.status, "none"),
-        "message": {"text": " ".join([row.detail or row.says, *map(str, row.facts)])},
+        "message": {"text": " ".join([row.detail or row.says, *fact_sentences(row.facts)])},
     }
     if row.status not in FINDING_STATUSES:
         return result

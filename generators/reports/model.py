@@ -12,7 +12,7 @@ import orjson
 
 from contracts.openapi.provenance import FactSource
 from contracts.syntax.text import listed
-from generators.oracles.facts import BrokenFact
+from generators.oracles.facts import BrokenFact, fact_sentences
 
 Status: TypeAlias = Literal["passed", "failed", "warning", "flaky", "known", "not-run", "not-applicable"]
 Evidence: TypeAlias = int | str
@@ -65,7 +65,7 @@ class Row:
         labelled = [
             *(("sent", one) for one in shown),
             ("expected", self.says if self.calls else ""),
-            *(("why", str(one)) for one in self.facts),
+            *(("why", sentence) for sentence in fact_sentences(self.facts)),
             ("since", self.since),
             ("try", self.command),
         ]

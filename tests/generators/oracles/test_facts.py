@@ -8,7 +8,7 @@ import pytest
 from contracts.messages import Exchange, Headers, Request, Response
 from contracts.openapi.loading import load, load_bundled
 from generators.check.laws.catalogue import ALL_LAWS
-from generators.oracles.facts import LAW_PLACES, FactFinder
+from generators.oracles.facts import LAW_PLACES, FactFinder, fact_sentences
 from generators.oracles.findings import Finding
 
 BOOKS = Path(__file__).parents[2] / "cases" / "contract_only" / "books.yaml"
@@ -177,3 +177,11 @@ def test_a_fact_is_told_as_a_sentence():
     )
     assumed = str(facts_of("genero", "isolated", "postJob", "x")[0])
     assert assumed == "Departs from an assumption of the contract, x-bulk/unit of postJob."
+
+
+def test_beside_an_assumption_no_statement_is_said_to_be_broken():
+    """A finding that rests on both counts as a departure from the assumption, and its sentences say the same."""
+    facts = facts_of("genero", "duplicate", "postJob", "empty accepted")
+    assert fact_sentences(facts) == tuple(map(str, facts))
+    both = facts_of("genero", "isolated", "postJob", "x") + facts
+    assert [one.split()[0] for one in fact_sentences(both)] == ["Departs", "Rests", "Rests"]

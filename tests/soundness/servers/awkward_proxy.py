@@ -6,6 +6,7 @@ and then a request is answered 429 with Retry-After. `proxy` runs it in this pro
 
 import json
 import random
+import select
 import threading
 import time
 from contextlib import contextmanager
@@ -67,6 +68,8 @@ class Proxy:
         if connection is None:
             connection = self.local.connection = HTTPConnection(self.netloc, timeout=60)
             self.connections.append(connection)
+        if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
+            connection.close()  # the server has closed it, since it was idle
         sent = {name: value for name, value in headers.items() if name.lower() not in {"host", "connection"}}
         connection.request(method, target, body or None, sent)
         response = connection.getresponse()

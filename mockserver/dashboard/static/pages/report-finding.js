@@ -17,7 +17,7 @@ export function Finding({ row, isOpen = false }) {
         ${row.says && html`<p><b>Law</b> ${row.says}</p>`}
         ${row.shape && html`<p><b>Kind</b> ${row.shape}</p>`}
         ${row.breaks.length > 0 && html`
-          <p><b>Breaks</b></p>
+          <p><b>${row.breaks.some((one) => one.says === "assumed" || one.says === "contradicted") ? "Rests on" : "Breaks"}</b></p>
           <ul>${row.breaks.map((one, n) => html`
             <li key=${n}><code>${one.place}</code>${one.note && ` ${one.note}`} <${SourceBadge} source=${one.says ? { title: "", ...one } : null} /></li>`)}
           </ul>`}
