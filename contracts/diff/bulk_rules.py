@@ -39,17 +39,17 @@ def any_change(severity: Severity = "error") -> CompareValues:
     return compare
 
 
-def upper_limit(what: str, *, severity: Severity = "error") -> CompareValues:
-    """Compare upper limits, None when unlimited: a lower one has `severity`, a higher one is `info`."""
-    return _limit("most", what, severity, lambda old, new: new is not None and (old is None or new < old))
+def upper_limit(what: str) -> CompareValues:
+    """Compare upper limits, None when unlimited: a lower one is an `error`, a higher one `info`."""
+    return _limit("most", what, lambda old, new: new is not None and (old is None or new < old))
 
 
-def lower_limit(what: str, *, severity: Severity = "error") -> CompareValues:
-    """Compare lower limits, None when unlimited: a higher one has `severity`, a lower one is `info`."""
-    return _limit("least", what, severity, lambda old, new: new is not None and (old is None or new > old))
+def lower_limit(what: str) -> CompareValues:
+    """Compare lower limits, None when unlimited: a higher one is an `error`, a lower one `info`."""
+    return _limit("least", what, lambda old, new: new is not None and (old is None or new > old))
 
 
-def _limit(word: str, what: str, severity: Severity, is_tighter: Callable[[Any, Any], bool]) -> CompareValues:
+def _limit(word: str, what: str, is_tighter: Callable[[Any, Any], bool]) -> CompareValues:
     def compare(old: Any, new: Any) -> Iterator[RatedChange]:
         if old == new:
             return
@@ -57,7 +57,7 @@ def _limit(word: str, what: str, severity: Severity, is_tighter: Callable[[Any, 
             yield "info", f"{what} have no limit any more, which was at {word} {render_value(old)}"
         else:
             was = "any" if old is None else render_value(old)
-            yield severity if is_tighter(old, new) else "info", f"at {word} {render_value(new)} {what}, not {was}"
+            yield "error" if is_tighter(old, new) else "info", f"at {word} {render_value(new)} {what}, not {was}"
 
     return compare
 
@@ -87,10 +87,8 @@ def flag(*, on: Severity = "info", off: Severity = "info") -> CompareValues:
     return compare
 
 
-def optional_member(
-    *, removed: Severity = "error", changed: Severity = "error", added: Severity = "info"
-) -> CompareValues:
-    """Compare locations or names; None and () mean that the member is not declared."""
+def optional_member(*, removed: Severity = "error", added: Severity = "info") -> CompareValues:
+    """Compare locations or names, where another one is an `error`; None and () mean that the member is not declared."""
 
     def compare(old: Any, new: Any) -> Iterator[RatedChange]:
         if old == new:
@@ -100,7 +98,7 @@ def optional_member(
         elif _is_absent(old):
             yield added, f"it is declared now: {render_value(new)}"
         else:
-            yield changed, f"it is {render_value(new)}, not {render_value(old)}"
+            yield "error", f"it is {render_value(new)}, not {render_value(old)}"
 
     return compare
 

@@ -340,8 +340,6 @@ def _compare_contains(pair: SchemaPair) -> Differences:
         yield pair.edit(KeywordChange("contains", "widened", says, in_old=violating(old, "contains")))
 
 
-__all__ = ["edits"]
-
 COMPARERS = (compare_members, compare_elements, compare_branches)
 
 

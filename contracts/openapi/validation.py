@@ -83,14 +83,14 @@ def validate_value(
     return Report(violations=found.violations(side=side, where=where), total=found.total, bad_items=found.bad_items)
 
 
-def validate_items(schema: Schema, items: Sequence[object], *, at: str = "", most: int = MAX_GROUPS) -> Report:
+def validate_items(schema: Schema, items: Sequence[object], *, at: str = "") -> Report:
     """Validate each of `items`, the elements of the array at the pointer `at` of a request's body."""
     schema = schema.request
     if schema.are_valid(items):
         return NO_VIOLATIONS
     fits = schema.validator.is_valid
     bad = [n for n, item in enumerate(items) if not fits(item)]
-    found = Findings(most=most)
+    found = Findings()
     parent: Path = None
     for token in tokens_of(at):
         parent = (parent, token)
@@ -136,11 +136,8 @@ def parse_parameters(
     return values, tuple(violations)
 
 
-def validate_response(operation: Operation, response: Response, *, most: int = MAX_GROUPS) -> Report:
-    """Validate a response: status code, header fields, content type, body.
-
-    At most `most` groups are listed for the body.
-    """
+def validate_response(operation: Operation, response: Response) -> Report:
+    """Validate a response: status code, header fields, content type, body."""
     documented = operation.response(response.status)
     if documented is None:
         expected, got = listed(sorted(operation.responses), "or"), str(response.status)
@@ -148,7 +145,7 @@ def validate_response(operation: Operation, response: Response, *, most: int = M
             "reply", "status", "status", f"Status {got} is not declared.", expected=expected, got=got
         )
     broken = [found for one in documented.headers if (found := _check_header(one, response))]
-    content = _check_content(operation, documented, response, most)
+    content = _check_content(operation, documented, response)
     return sum(broken, NO_VIOLATIONS) + content if broken else content
 
 
@@ -217,7 +214,7 @@ def _check_header(header: HeaderField, response: Response) -> Report:
     return NO_VIOLATIONS
 
 
-def _check_content(operation: Operation, documented: DeclaredResponse, response: Response, most: int) -> Report:
+def _check_content(operation: Operation, documented: DeclaredResponse, response: Response) -> Report:
     if not documented.content or response.status in NO_CONTENT_STATUS or operation.method == "HEAD":
         return NO_VIOLATIONS
     sent = response.headers.get("content-type")
@@ -233,7 +230,7 @@ def _check_content(operation: Operation, documented: DeclaredResponse, response:
         return NO_VIOLATIONS
     outcomes = operation.bulk.reply.outcomes if operation.bulk else None
     items_at = (outcomes.at,) if outcomes else ()
-    return validate_value(media.schema.response, value, side="reply", items_at=items_at, most=most)
+    return validate_value(media.schema.response, value, side="reply", items_at=items_at)
 
 
 def _is_lines(content_type: str) -> bool:

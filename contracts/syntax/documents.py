@@ -275,13 +275,13 @@ class UnreadableError(Exception):
         super().__init__(str(fault))
 
 
-def read_document(path: Path, *, shown: str, mended: list[Fault] | None = None) -> object:
+def read_document(path: Path, *, shown: str) -> object:
     """Return the JSON value of a YAML or JSON file; `shown` is the file's name in faults.
 
     Raises UnreadableError: no such file, a directory, not UTF-8, neither YAML nor JSON, or too large with its aliases
-    expanded. What can be mended is, and is added to `mended`, when it is given.
+    expanded.
     """
-    return parse_document(read_text(path, shown=shown), shown=shown, mended=mended)
+    return parse_document(read_text(path, shown=shown), shown=shown)
 
 
 def read_text(path: Path, *, shown: str) -> str:

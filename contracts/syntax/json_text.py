@@ -186,8 +186,6 @@ READERS: Final[dict[str, Callable[[str, int], Found]]] = {
     **dict.fromkeys(LITERALS, _literal),
 }
 
-__all__ = ["Flaw", "first_flaw"]
-
 
 Kind: TypeAlias = Literal["bom", "depth", "duplicate", "empty", "encoding", "number", "surrogate", "syntax"]
 STRING: Final = r'"[^"\\]*(?:\\.[^"\\]*)*"'

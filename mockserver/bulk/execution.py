@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from contracts.bulk.model import Bulk, BulkJob, FanOut
 from contracts.exchange.bulk_request import becomes_job
@@ -23,6 +23,8 @@ from mockserver.bulk.set_members import REQUEST_VALUES, completed, request_facts
 from mockserver.bulk.units import run_items, with_job_effect
 from mockserver.domain.jobs import IS_OPEN, Job, schedule
 from mockserver.domain.values import FanOutTarget, Item, Outcome, is_unprocessed
+
+UNKNOWN_JOB: Final = Refusal(status=404, kind="not-found", detail="No job has this id.")
 
 
 def serve_bulk(context: RequestContext) -> Response:
@@ -227,10 +229,16 @@ def _job(context: RequestContext, admission: Admission, declared: BulkJob, scope
     if context.decision is not None or context.item_effects is not None:
         planned = None if context.decision is None else context.decision.effects.job
         job = with_job_effect(job, planned, context.item_effects)
-    api_state.jobs.arrivals += 1
-    api_state.jobs.add(job, context.api.hooks.precedence(job))
-    api_state.on_roll_back(lambda: api_state.jobs.withdraw(job))
+    register_job(context, job)
     return job
+
+
+def register_job(context: RequestContext, job: Job) -> None:
+    """Add a new job to the API's state; it is withdrawn when its request is rolled back."""
+    jobs = context.api_state.jobs
+    jobs.arrivals += 1
+    jobs.add(job, context.api.hooks.precedence(job))
+    context.api_state.on_roll_back(lambda: jobs.withdraw(job))
 
 
 def _fill_job(context: RequestContext, admission: Admission, declared: BulkJob) -> Response:
@@ -238,11 +246,10 @@ def _fill_job(context: RequestContext, admission: Admission, declared: BulkJob) 
     operation, jobs = admission.plan.operation, context.api_state.jobs
     job = jobs.jobs.get(context.variables.get(last_variable(operation.path) or "", ""))
     if job is None or job.scope != context.scope or job.operation != operation.id:
-        return context.api.hooks.refuse(context, Refusal(status=404, kind="not-found", detail="No job has this id."))
+        return context.api.hooks.refuse(context, UNKNOWN_JOB)
     if not job.extra.get(IS_OPEN) or job.spooled_body is not None or job.cancelled is not None:
-        return context.api.hooks.refuse(
-            context, Refusal(status=409, kind="conflict", detail="The job is not open, or has its items.")
-        )
+        refusal = Refusal(status=409, kind="conflict", detail="The job is not open, or has its items.")
+        return context.api.hooks.refuse(context, refusal)
     filled = replace(
         job,
         items=admission.size,

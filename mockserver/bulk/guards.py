@@ -15,7 +15,7 @@ from contracts.exchange.preconditions import CONDITIONS, IF_MATCH, IF_NONE_MATCH
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.model import Operation
 from contracts.openapi.validation import Violation, validate_items
-from contracts.syntax.text import closest, listed, look_up, parse_digits
+from contracts.syntax.text import closest, did_you_mean, listed, look_up, parse_digits
 from mockserver.api.model import Batch, Refusal, RequestContext
 from mockserver.bulk.prepared_api import BulkPlan, prepared
 from mockserver.domain.columns import ItemColumns, resources_of
@@ -137,8 +137,7 @@ def _mode_refusal(context: RequestContext, bulk: Bulk) -> Refusal:
     source = bulk.unit.of.source
     given = locate(context, source) if source else ABSENT
     known = " or ".join(bulk.unit.of.words)
-    hint = closest(str(given), bulk.unit.of.words)
-    suggestion = f" Did you mean '{hint}'?" if hint else ""
+    suggestion = did_you_mean(str(given), bulk.unit.of.words)
     where, _, name = source.rpartition(":")
     violation = Violation(
         side="call",
@@ -147,10 +146,11 @@ def _mode_refusal(context: RequestContext, bulk: Bulk) -> Refusal:
         rule="enum",
         expected=known,
         got=str(given)[:80],
-        hint=hint,
-        detail=f"{name} must be {known}.{suggestion}",
+        hint=closest(str(given), bulk.unit.of.words),
+        detail=f"{name} must be {known}. {suggestion}".rstrip(),
     )
-    return _refusal(bulk, "badMode", f"{name} must be {known}; got '{str(given)[:80]}'.{suggestion}", violation)
+    detail = f"{name} must be {known}; got '{str(given)[:80]}'. {suggestion}".rstrip()
+    return _refusal(bulk, "badMode", detail, violation)
 
 
 def _size_refusal(context: RequestContext, plan: BulkPlan, kind: str, limit: int, size: int) -> Refusal:
@@ -204,8 +204,6 @@ def _check_words(context: RequestContext, plan: BulkPlan) -> Refusal | None:
     given = ABSENT if not source else locate(context, source) if is_outside(source) else look_up(raw, source)
     known = tuple(choice.words) if choice is not None else ()
     what, got = "kind of record" if resource is None else "action", "nothing" if given is ABSENT else str(given)[:80]
-    hint = closest(got, known)
-    suggestion = f" Did you mean '{hint}'?" if hint else ""
     violation = Violation(
         side="call",
         where=source if is_outside(source) else "body",
@@ -213,8 +211,8 @@ def _check_words(context: RequestContext, plan: BulkPlan) -> Refusal | None:
         rule="enum",
         expected=listed(known, "or"),
         got=got,
-        hint=hint,
-        detail=f"'{got}' is no {what} that is known here.{suggestion}",
+        hint=closest(got, known),
+        detail=f"'{got}' is no {what} that is known here. {did_you_mean(got, known)}".rstrip(),
     )
     return _refusal(plan.bulk, "malformedItem", violation.detail, violation)
 

@@ -16,7 +16,7 @@ from contracts.exchange.locations import locate, text_of
 from contracts.messages import ABSENT, Response
 from contracts.openapi.routing import variables_of
 from mockserver.api.model import Api, ApiState, Batch, Refusal, RequestContext, json_response
-from mockserver.bulk.execution import run_batch, run_of, start_job
+from mockserver.bulk.execution import UNKNOWN_JOB, register_job, run_batch, run_of, start_job
 from mockserver.bulk.guards import make_batch
 from mockserver.bulk.items import reread_body
 from mockserver.bulk.job_status import status_body, told_result
@@ -240,7 +240,7 @@ def serve_poll(context: RequestContext) -> Response:
     """Respond with the state of a job."""
     job = find_job(context)
     if job is None:
-        return context.api.hooks.refuse(context, _unknown(context))
+        return context.api.hooks.refuse(context, UNKNOWN_JOB)
     context.jobs = (job,)
     refusal = context.api.hooks.check_conduct(context, 0)
     if refusal is not None:
@@ -257,7 +257,7 @@ def serve_cancel(context: RequestContext) -> Response:
     """Cancel an unfinished job; 409 for one that has ended."""
     job = find_job(context)
     if job is None:
-        return context.api.hooks.refuse(context, _unknown(context))
+        return context.api.hooks.refuse(context, UNKNOWN_JOB)
     if is_final(job, context.now):
         return context.api.hooks.refuse(context, Refusal(status=409, kind="conflict", detail="The job has ended."))
     jobs = context.api_state.jobs
@@ -309,9 +309,7 @@ def serve_open(context: RequestContext) -> Response:
         retention=declared.keep,
         extra={IS_OPEN: True, REQUEST_VALUES: taken},
     )
-    api_state.jobs.arrivals += 1
-    api_state.jobs.add(job, context.api.hooks.precedence(job))
-    api_state.on_roll_back(lambda: api_state.jobs.withdraw(job))
+    register_job(context, job)
     context.jobs = (job,)
     status = min((int(one) for one in context.operation.responses if one in {"200", "201", "202"}), default=200)
     body = completed(context, status, status_body(context, job), job.posted, f"job/{job.id}")
@@ -323,7 +321,7 @@ def serve_start(context: RequestContext) -> Response:
     job = find_job(context)
     declared = None if job is None else prepared(context.api).plans[job.operation].bulk.job
     if job is None or declared is None:
-        return context.api.hooks.refuse(context, _unknown(context))
+        return context.api.hooks.refuse(context, UNKNOWN_JOB)
     if declared.words.get(text_of(locate(context, declared.state_at))) == "cancelled":
         return serve_cancel(context)
     if not job.extra.get(IS_OPEN) or job.spooled_body is None or job.cancelled is not None:
@@ -338,7 +336,7 @@ def results_of(context: RequestContext) -> tuple[Outcomes, Sequence[object] | Ma
     assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
     declared = None if job is None else prepared(context.api).plans[job.operation].bulk.job
     if job is None or declared is None:
-        return _unknown(context)
+        return UNKNOWN_JOB
     context.jobs = (job,)
     outcomes = declared.outcomes or Outcomes(at="")
     result = told_result(context, job)
@@ -377,8 +375,3 @@ def _folded(context: RequestContext, word: str) -> str:
 def _expired(job: Job, now: datetime) -> bool:
     until = [at for at in (retention_end(job), job.forget_at) if at is not None]
     return bool(until) and min(until) <= now
-
-
-def _unknown(context: RequestContext) -> Refusal:
-    del context
-    return Refusal(status=404, kind="not-found", detail="No job has this id.")

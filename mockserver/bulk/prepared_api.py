@@ -144,6 +144,3 @@ def _by(plans: Mapping[str, BulkPlan], role: str) -> dict[str, tuple[BulkPlan, .
             if name not in {None, "here"}:
                 found.setdefault(name, []).append(plan)
     return {name: tuple(some) for name, some in found.items()}
-
-
-__all__ = ["MAX_KEPT", "MAX_KEPT_CHARS", "BulkPlan", "PreparedApi", "prepared", "share_prepared"]

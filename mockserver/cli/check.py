@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import click
 
 from mockserver.cli.shared.options import Duration, RenamedOption, reading_of, reading_options
-from mockserver.cli.shared.outputs import ReportingCommand, report_options, reporting, tell
+from mockserver.cli.shared.outputs import ReportingCommand, baseline_of, report_options, reporting, tell
 from mockserver.cli.shared.target import (
     ASSUMPTIONS,
     OUTPUT,
@@ -102,15 +102,11 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
     """
     from contextlib import ExitStack
 
-    from contracts.errors import MisuseError
     from generators.client.environments import connect, control_note, is_sandbox
-    from generators.triage.corpus import broad_baseline_note, read_baseline, write_baseline
+    from generators.triage.corpus import broad_baseline_note, write_baseline
 
-    baseline, update = given["baseline"], given["baseline_update"]
     with reporting(api, given) as so_far:
-        if update and baseline is None:
-            raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
-        known = read_baseline(baseline) if baseline is not None and not update else frozenset()
+        known = baseline_of(given)
         place = place_of(url, given)
         contract, plan = _planned(api, mount, place, given)
         require_server(url, given["timeout"])
@@ -127,8 +123,8 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
             if has_sandboxes and not plan.read_only and not plan.rate:
                 plan = replace(plan, beside=partial(_sandbox_beside, contract, place, stack))
             _play(contract, client, plan, run)
-        if update:
-            write_baseline(baseline, run.findings)
+        if given["baseline_update"]:
+            write_baseline(given["baseline"], run.findings)
             known = frozenset(one.fingerprint for one in run.findings)
         report = _report(contract, plan, run, known, assumptions)
     tell(report, given, brief=not given["verbose"])
@@ -231,22 +227,19 @@ class CheckProgress:
 
     def show(self, event: "Event", run: CheckRun) -> None:
         """Show the state of a run after an event."""
+        from contracts.syntax.text import counted
         from generators.check.events import StepBegun
 
         now = monotonic()
         if isinstance(event, StepBegun):
-            self._doing = f", {_count(event.calls, 'request')}, now {event.doing}"
+            self._doing = f", {counted(event.calls, 'request')}, now {event.doing}"
         every = REDRAW_INTERVAL if self._is_terminal else LINE_INTERVAL
         if now - self._shown < every:
             return
         self._shown = now
-        counts = f"{_count(len(run.answers), 'result')}, {_count(len(run.findings), 'finding')}"
+        counts = f"{counted(len(run.answers), 'result')}, {counted(len(run.findings), 'finding')}"
         line = f"{now - self._began:.0f} s, {counts}{self._doing}"
         if self._is_terminal:
             click.echo(f"\r\x1b[K{line[: get_terminal_size((100, 24)).columns - 1]}", err=True, nl=False)
         else:
             click.echo(line, err=True)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.shared.options import Command, reading_of, reading_options
+from mockserver.cli.shared.options import TEXT_OR_JSON, Command, reading_of, reading_options
 
 if TYPE_CHECKING:
     from contracts.openapi.model import Contract, Operation
@@ -26,14 +26,7 @@ WIDTH: Final = 10  # of the names of axes, and of what stands below them
 @click.argument("api", metavar="API|FILE")
 @reading_options
 @click.option("--operation", "wanted", multiple=True, metavar="OPERATION", help="Only this operation; repeatable.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output format.",
-)
+@TEXT_OR_JSON
 def explain(*, api: str, wanted: tuple[str, ...], form: str, **reading: Any) -> None:
     """Explain an API: who answers each operation, and what each bulk operation means.
 

@@ -17,7 +17,7 @@ import click
 
 from mockserver.cli.self_test import require_no_self_test, run_self_tests, self_test
 from mockserver.cli.shared.options import Duration, reading_of, reading_options
-from mockserver.cli.shared.outputs import ReportingCommand, RunSoFar, report_options, reporting, tell
+from mockserver.cli.shared.outputs import ReportingCommand, RunSoFar, baseline_of, report_options, reporting, tell
 from mockserver.cli.shared.target import ASSUMPTIONS, api_of, assumptions_of, place_of, require_server, target
 
 if TYPE_CHECKING:
@@ -108,11 +108,9 @@ def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar, 
     from generators.client.environments import is_sandbox
     from generators.fuzz.coordinator import Campaign
     from generators.fuzz.progress import CampaignState, progress_listener
-    from generators.triage.corpus import Corpus, broad_baseline_note, read_baseline, write_baseline
+    from generators.triage.corpus import Corpus, broad_baseline_note, write_baseline
 
-    baseline, update = given["baseline"], given["baseline_update"]
-    if update and baseline is None:
-        raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
+    known = baseline_of(given)
     job = job_of(api, url, given)
     progress = progress_listener(is_terminal=sys.stderr.isatty(), say=lambda text: click.echo(text, err=True))
     corpus = Corpus(folder=given["corpus"])
@@ -120,7 +118,7 @@ def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar, 
     state = CampaignState(
         today=datetime.now(UTC).date().isoformat(),
         first_seen={one.fingerprint: one.first_seen for one in corpus.findings(lambda _: None)},
-        known=read_baseline(baseline) if baseline is not None and not update else frozenset(),
+        known=known,
         assumptions=assumptions_of(given, is_sandbox=on_sandbox),
     )
     so_far.report = lambda: _report(api.contract, url, state, given)
@@ -144,8 +142,8 @@ def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar, 
     if not (state.calls or state.findings or state.replays or campaign.interrupted):
         raise MisuseError("the campaign ended before it sent a request.", cure="Give it more --max-time.")
     findings = list(map(_finding, state.findings.values()))
-    if update:
-        write_baseline(baseline, findings)
+    if given["baseline_update"]:
+        write_baseline(given["baseline"], findings)
         state.known = frozenset(one.fingerprint for one in findings)
     tell(_report(api.contract, url, state, given), given, brief=True)
     click.echo(broad_baseline_note(state.known, findings), err=True, nl=False)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.shared.options import Command, reading_of, reading_options
+from mockserver.cli.shared.options import TEXT_OR_JSON, Command, reading_of, reading_options
 
 if TYPE_CHECKING:
     from contracts.errors import Fault
@@ -17,9 +17,7 @@ EXIT_REFUSED: Final = 2
 @click.command(cls=Command)
 @click.argument("files", metavar="FILE|URL...", nargs=-1, required=True)
 @reading_options
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
-)
+@TEXT_OR_JSON
 def lint(*, files: tuple[str, ...], form: str, **given: Any) -> int:
     """List the mistakes of OpenAPI documents, each with its place, what is done about it, and the cure.
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.shared.options import CLOCK_OPTION, SEED_OPTION, Duration, reading_of, reading_options
+from mockserver.cli.shared.options import (
+    CLOCK_OPTION,
+    CONDUCT_OPTION,
+    SEED_OPTION,
+    Duration,
+    reading_of,
+    reading_options,
+)
 from mockserver.cli.shared.outputs import ReportingCommand, report_options, reporting
 
 if TYPE_CHECKING:
@@ -42,13 +49,7 @@ STATUS_TEXT: Final = {
 @report_options
 @CLOCK_OPTION
 @SEED_OPTION
-@click.option(
-    "--conduct",
-    type=click.Choice(["observe", "enforce"]),
-    default="observe",
-    show_default=True,
-    help="Record breaches of the rules of client conduct, or refuse them.",
-)
+@CONDUCT_OPTION
 @click.option(
     "--auth",
     type=click.Choice(["open", "strict"]),

@@ -14,6 +14,7 @@ from mockserver.cli.shared.options import (
     tell_repairs,
 )
 from mockserver.cli.shared.outputs import ReportingCommand, report_options
+from mockserver.cli.verdict import REQUIRED_LAWS, as_table, judged, tell_unexercised
 
 if TYPE_CHECKING:
     from mockserver.api.model import Api
@@ -49,15 +50,7 @@ class RunCommand(ReportingCommand):
     metavar="NAME[=API]",
     help="Environment variable that the command reads the base URL of an API from; repeatable.",
 )
-@click.option(
-    "--require",
-    "required",
-    multiple=True,
-    is_flag=False,
-    flag_value="any",
-    metavar="[LAW]",
-    help="Fail unless this law has passed; without a name, unless any law was exercised. Repeatable.",
-)
+@REQUIRED_LAWS
 @report_options
 @click.pass_context
 def run(
@@ -132,7 +125,6 @@ def _variables(words: Iterable[str], apis: "Iterable[Api]") -> dict[str, str]:
 
 def _require_laws(required: Iterable[str], apis: "Iterable[Api]") -> None:
     """Raise MisuseError before anything is run when a required law does not exist."""
-    from mockserver.cli.verdict import judged
     from mockserver.verdicts.verdict import as_json, judge
 
     judged(as_json(judge("default", apis, ())), required)
@@ -266,7 +258,6 @@ def _tell_verdict(journals: UsedJournals, required: Iterable[str], given: Mappin
     from dataclasses import replace
 
     from generators.reports.console import write_files
-    from mockserver.cli.verdict import as_table, judged, tell_unexercised
     from mockserver.verdicts.verdict import report_of
 
     body = judged(journals.verdict(), required)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from mockserver.cli.shared.options import Command
+from mockserver.cli.shared.outputs import OUTPUT_FILE, write_output
 
 EXTENSIONS: Final = ("x-bulk", "x-quota", "x-record")  # of an operation
 AT_ROOT: Final = ("x-resources",)
@@ -33,9 +34,7 @@ Schema = Mapping[str, Any]
 
 @click.command(cls=Command)
 @click.argument("name", required=False, type=click.Choice(tuple(SCHEMAS)), metavar="[NAME]")
-@click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
-)
+@OUTPUT_FILE
 @click.option(
     "--all",
     "folder",
@@ -58,8 +57,6 @@ def schema(*, name: str | None, output: Path | None, folder: Path | None) -> Non
     elif name is None:
         raise click.UsageError("--output needs the name of a schema.")
     else:
-        from mockserver.cli.shared.outputs import write_output
-
         write_output(_text(schema_named(name)), output)
 
 
@@ -143,8 +140,6 @@ def _moved(node: Any, name: str, *, names: bool = False) -> Any:
 
 
 def _write_all(folder: Path) -> None:
-    from mockserver.cli.shared.outputs import write_output
-
     folder.mkdir(parents=True, exist_ok=True)
     for name in SCHEMAS:
         write_output(_text(schema_named(name)), folder / f"{name}.schema.json")

@@ -1,13 +1,12 @@
 """`bulkproof fuzz --self-test`: run the fuzzer on sandboxes with one planted bug each."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import reduce
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.shared.options import Duration, RenamedOption
+from mockserver.cli.shared.options import Decorated, Duration, RenamedOption, with_options
 from mockserver.cli.shared.target import OUTPUT
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from mockserver.mutation_testing.fuzzer import SelfTestResult
     from mockserver.mutation_testing.run import SelfTestPlan
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 EXIT_NOT_DETECTED: Final = 1
 DEFAULT_SECONDS_PER_BUG: Final = 60.0  # seconds a bug
 OPTIONS: Final = (
@@ -48,9 +46,9 @@ SELF_TEST_OPTIONS: Final = ("only", "healthy_time", "beside_schemathesis", "json
 ALLOWED_OPTIONS: Final = (*SELF_TEST_OPTIONS, "self_test", "api", "max_time", "seed", "no_model", "no_schemathesis")
 
 
-def self_test(command: Command) -> Command:
+def self_test(command: Decorated) -> Decorated:
     """Add the options of the self-test to a command."""
-    return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
+    return with_options(command, OPTIONS)
 
 
 def require_no_self_test(context: click.Context) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from mockserver.cli.shared.options import Command, server_options
+from mockserver.cli.shared.outputs import OUTPUT_FILE, write_output
 
 
 @click.group()
@@ -19,9 +20,7 @@ def snapshot() -> None:
 @snapshot.command(name="export", cls=Command)
 @click.argument("name", default="default")
 @server_options
-@click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
-)
+@OUTPUT_FILE
 @click.option("--journal", is_flag=True, help="Include the recorded exchanges, for later verdicts.")
 @click.option(
     "--without-secrets", is_flag=True, help="Leave out tokens, and hide credentials in the requests of jobs that wait."
@@ -30,7 +29,6 @@ def export_snapshot(
     *, name: str, url: str, control_token: str, output: Path | None, journal: bool, without_secrets: bool
 ) -> None:
     """Write the state of the sandbox NAME, by default that of `default`; its tokens are part of it."""
-    from mockserver.cli.shared.outputs import write_output
     from mockserver.sandbox.snapshot import snapshot_text, without_tokens
     from mockserver.testing.transports import ask, require_sandbox, server_at
 

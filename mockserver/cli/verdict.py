@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mockserver.cli.shared.options import server_options
-from mockserver.cli.shared.outputs import ReportingCommand, report_options, reporting
+from mockserver.cli.shared.outputs import OUTPUT_FILE, ReportingCommand, report_options, reporting, write_output
 
 if TYPE_CHECKING:
     from generators.reports.model import Report
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 FORMATS: Final = ("table", "json", "jsonl", "junit", "sarif", "html")
 ANY_LAW: Final = "any"
 EXIT_FAILED: Final = 1
-
-
-@click.command(cls=ReportingCommand)
-@server_options
-@click.option("--sandbox", default="default", show_default=True, help="Name of the sandbox.")
-@click.option(
+REQUIRED_LAWS: Final = click.option(
     "--require",
     "required",
     multiple=True,
@@ -30,10 +25,14 @@ EXIT_FAILED: Final = 1
     metavar="[LAW]",
     help="Fail unless this law has passed; without a name, unless any law was exercised. Repeatable.",
 )
+
+
+@click.command(cls=ReportingCommand)
+@server_options
+@click.option("--sandbox", default="default", show_default=True, help="Name of the sandbox.")
+@REQUIRED_LAWS
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="Output format.")
-@click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
-)
+@OUTPUT_FILE
 @report_options
 def verdict(
     *,
@@ -51,7 +50,6 @@ def verdict(
     sandbox, server or law.
     """
     from generators.reports.console import write_files
-    from mockserver.cli.shared.outputs import write_output
 
     with reporting(f"Conduct of the clients of sandbox {sandbox}", files):
         verdict_body = judged(_fetched(url.rstrip("/"), sandbox, control_token), required)

@@ -130,7 +130,6 @@ DOCUMENT: Final = Path(__file__).parent / "openapi.yaml"
 CAPITAL: Final = re.compile("[A-Z]")
 Handler: TypeAlias = Callable[[ControlContext, RequestContext], Response]
 
-__all__ = ["ControlContext", "control_api"]
 
 HANDLERS: Final[Mapping[str, tuple[str, ...]]] = {
     "contract": ("explainApi", "makeRequest"),

@@ -359,8 +359,6 @@ def serve_results(context: RequestContext) -> Response:
 
 Handler: TypeAlias = Callable[[RequestContext], Response]
 
-__all__ = ["handler_for", "serve_bulk", "serve_cancel", "serve_poll", "serve_record", "serve_results"]
-
 
 def handler_for(ready: PreparedApi, operation_id: str) -> Handler:
     """Return the handler of an operation: the API's own, else what its declarations say, else the document's answer."""

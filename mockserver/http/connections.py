@@ -126,6 +126,3 @@ def most_connections() -> int:
         return sys.maxsize
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return sys.maxsize if soft == resource.RLIM_INFINITY else max(soft // 2, soft - RESERVED_FILES)
-
-
-__all__ = ["GuardedConnection", "GuardedServer", "most_connections"]

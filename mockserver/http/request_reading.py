@@ -163,9 +163,6 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or ["the connection ended"])[0][:200].rstrip(".:")
 
 
-__all__ = ["BODY_TIMEOUT_SECONDS", "IncomingCall", "arrived_body", "read_body"]
-
-
 _ORIGIN: Final = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 SANDBOX_PREFIX: Final = "/@"

@@ -25,8 +25,6 @@ BREAKS: Final[Mapping[str, BrokenHooks]] = {
 }
 _VARIANTS: "WeakKeyDictionary[Api, dict[str, Api]]" = WeakKeyDictionary()
 
-__all__ = ["BREAKS", "planted"]
-
 
 def planted(api: Api, *names: str, fired: Fired | None = None) -> Api:
     """Return a variant of `api` with these bugs; `fired` is called with a bug's name whenever it changed a result.

@@ -261,6 +261,10 @@ def _row(row: BugResult) -> dict[str, Any]:
 
 
 UNDECLARED: Final = "this contract does not declare what the bug needs"
+ACTIVE_LIMIT_BUG: Final = "active-limit-ignored"
+ALLOWED: Final = (
+    "this contract makes its limit on active jobs a rule for clients, so that a server may do what the bug does"
+)
 
 
 def counted_bugs(contract: Contract) -> tuple[Bug, ...]:
@@ -281,27 +285,13 @@ def uncounted_bugs(contract: Contract) -> Mapping[str, tuple[Bug, ...]]:
 def _exclusion_reason(bug: Bug, contract: Contract) -> str | None:
     if not bug.fits(contract):
         return UNDECLARED
-    is_allowed, why = EXCLUSIONS.get(bug.name, (_never, ""))
-    return why if is_allowed(contract) else None
+    return ALLOWED if bug.name == ACTIVE_LIMIT_BUG and _is_conduct(contract) else None
 
 
 def _is_conduct(contract: Contract) -> bool:
     """Return whether no limit on active jobs is declared with a status code of refusal."""
     jobs = (place.bulk.job for place in bulk_sites(contract))
     return not any(job is not None and job.active and isinstance(job.active.breach, int) for job in jobs)
-
-
-def _never(contract: Contract) -> bool:
-    del contract
-    return False
-
-
-EXCLUSIONS: Final[Mapping[str, tuple[Callable[[Contract], bool], str]]] = {
-    "active-limit-ignored": (
-        _is_conduct,
-        "this contract makes its limit on active jobs a rule for clients, so that a server may do what the bug does",
-    ),
-}
 
 
 class SilentListener:

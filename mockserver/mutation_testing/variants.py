@@ -44,10 +44,6 @@ def _write_line(**message: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-if __name__ == "__main__":
-    main()
-
-
 GRACE_SECONDS: Final = 5.0  # seconds for it to end by itself
 EXITED_TEXT: Final = "the sandbox under test exited."
 
@@ -101,3 +97,7 @@ def _end(process: "Popen[bytes]") -> None:
     except TimeoutExpired:
         process.kill()
         process.communicate()
+
+
+if __name__ == "__main__":
+    main()

@@ -10,8 +10,6 @@ from contracts.messages import Request
 Key: TypeAlias = str | int
 Index: TypeAlias = tuple[str, ...]
 
-__all__ = ["Collection", "Index", "Key", "NotStoredError", "Record", "SandboxLog", "View", "key_order"]
-
 
 class NotStoredError(Exception):
     """A store on disk does not take what is to be written; nothing was changed. `status` is 507 or 503."""

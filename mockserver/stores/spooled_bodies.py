@@ -103,6 +103,3 @@ class Spool:
             for body in [one() for one in file.bodies]:
                 if body is not None and body.spool_file is file:
                     self._append(body, body.read())
-
-
-__all__ = ["MAX_BYTES_IN_MEMORY", "Spool", "SpoolFile", "SpooledBody"]

@@ -129,9 +129,14 @@ READING_OPTIONS: Final = (
 MAX_REPAIRS: Final = 20
 
 
+def with_options(command: Decorated, options: Sequence[Callable[[Any], Any]]) -> Decorated:
+    """Return a command with options, which `--help` lists in this order."""
+    return reduce(lambda made, option: option(made), reversed(options), command)
+
+
 def reading_options(command: Decorated) -> Decorated:
     """Add the options of how a document is read to a command: overlays, presets, strict, allow_remote."""
-    return reduce(lambda made, option: option(made), reversed(READING_OPTIONS), command)
+    return with_options(command, READING_OPTIONS)
 
 
 def reading_of(given: Mapping[str, Any]) -> "LoadOptions":
@@ -157,19 +162,23 @@ SEED_OPTION: Final = click.option(
     show_default=True,
     help="Seed of ids and random choices.",
 )
+CONDUCT_OPTION: Final = click.option(
+    "--conduct",
+    type=click.Choice(["observe", "enforce"]),
+    default="observe",
+    show_default=True,
+    help="Record breaches of the rules of client conduct, or refuse them.",
+)
+TEXT_OR_JSON: Final = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
+)
 SANDBOX_OPTIONS: Final = (
     click.option(
         "--auth",
         type=click.Choice(["open", "strict"]),
         help="Whether requests need valid credentials. Default: strict where only documents are served, else open.",
     ),
-    click.option(
-        "--conduct",
-        type=click.Choice(["observe", "enforce"]),
-        default="observe",
-        show_default=True,
-        help="Record breaches of the rules of client conduct, or refuse them.",
-    ),
+    CONDUCT_OPTION,
     click.option("--lenient-json", is_flag=True, help="Accept trailing commas in JSON."),
     click.option(
         "--validate-requests",
@@ -204,7 +213,7 @@ SANDBOX_OPTIONS: Final = (
 
 def sandbox_options(command: Decorated) -> Decorated:
     """Add the options of how sandboxes behave, and which scenarios are active in each, to a command that serves."""
-    return reduce(lambda made, option: option(made), reversed(SANDBOX_OPTIONS), command)
+    return with_options(command, SANDBOX_OPTIONS)
 
 
 CONTROL_TOKEN_OPTION: Final = click.option(
@@ -223,7 +232,7 @@ SERVER_OPTIONS: Final = (
 
 def server_options(command: Decorated) -> Decorated:
     """Add the options of the server that a command speaks to: url, control_token."""
-    return reduce(lambda made, option: option(made), reversed(SERVER_OPTIONS), command)
+    return with_options(command, SERVER_OPTIONS)
 
 
 def tell_repairs(repairs: "Sequence[Fault]", source: str, *, limit: int = 0) -> None:

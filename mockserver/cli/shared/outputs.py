@@ -7,20 +7,18 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import reduce
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mockserver.cli.shared.options import Command
+from mockserver.cli.shared.options import Command, Decorated, with_options
 from mockserver.cli.shared.target import OUTPUT
 
 if TYPE_CHECKING:
     from generators.reports.model import Report
 
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 REPORT_FORMATS: Final = {"junit": "a JUnit XML", "jsonl": "a JSON Lines", "sarif": "a SARIF", "html": "an HTML"}
 
 
@@ -29,7 +27,23 @@ def report_options(command: Decorated) -> Decorated:
     made = [
         click.option(f"--{name}", type=OUTPUT, help=f"Write {words} report.") for name, words in REPORT_FORMATS.items()
     ]
-    return reduce(lambda done, option: option(done), reversed(made), command)
+    return with_options(command, made)
+
+
+OUTPUT_FILE: Final = click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout."
+)
+
+
+def baseline_of(given: Mapping[str, Any]) -> frozenset[str]:
+    """Return the fingerprints of known findings; none where the baseline is to be written. Raises MisuseError."""
+    from contracts.errors import MisuseError
+    from generators.triage.corpus import read_baseline
+
+    baseline, update = given["baseline"], given["baseline_update"]
+    if update and baseline is None:
+        raise MisuseError("--baseline-update needs a file.", cure="Name it with --baseline.")
+    return read_baseline(baseline) if baseline is not None and not update else frozenset()
 
 
 @dataclass(slots=True)

@@ -2,14 +2,13 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from functools import reduce
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from mockserver.cli.shared.options import CONTROL_TOKEN_OPTION, Duration, tell_repairs
+from mockserver.cli.shared.options import CONTROL_TOKEN_OPTION, Decorated, Duration, tell_repairs, with_options
 
 if TYPE_CHECKING:
     from socket import socket
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from generators.oracles.facts import Assumptions
     from mockserver.api.model import Api
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 URL_PATTERN: Final = re.compile(r"https?://[^/?#\s]+")
 NAMED_CREDENTIALS: Final = re.compile(r"([a-z][a-z0-9-]*)=([^=].*)", re.DOTALL)
 NAME_PREFIX: Final = re.compile("[0-9a-z]{5}")
@@ -213,8 +211,8 @@ OPTIONS: Final = (
 )
 
 
-def target(command: Command, *, needs_url: bool = True) -> Command:
+def target(command: Decorated, *, needs_url: bool = True) -> Decorated:
     """Add the options of a target to a command: url, mount, auth, headers, given, control_token, timeout, rate."""
     says = "Root URL of the server, or base URL of the API."
     url = click.option("--url", required=needs_url, callback=server_url, help=says)
-    return reduce(lambda made, option: option(made), reversed((url, *OPTIONS)), command)
+    return with_options(command, (url, *OPTIONS))
