@@ -29,7 +29,7 @@ from contracts.bulk.model import (
     RecordAct,
     Resource,
 )
-from contracts.syntax.text import parse_duration, pointer_of
+from contracts.syntax.text import as_mapping, parse_duration, pointer_of, text_of
 
 Json: TypeAlias = Mapping[str, Any]
 TestWord: TypeAlias = Literal["is", "not", "exists"]
@@ -100,7 +100,7 @@ def _as_pointers(value: Any) -> Any:
 def _read_effect(data: Json, *, beside: bool) -> BulkEffect:
     """Return the effect; `beside`: an item's payload is the line after it, `~payload` of the item."""
     given = data.get("payload", "")
-    special = given if isinstance(given, Mapping) else {}
+    special = as_mapping(given)
     root = PAYLOAD_LINE if beside else ""
     others = {name: value for name, value in data.items() if name != "payload"}
     return BulkEffect(
@@ -150,7 +150,7 @@ def read_choice(data: str | Json) -> Choice:
     return Choice(
         source=data["from"],
         words=data.get("map", {}),
-        default=None if default is None else _word(default),
+        default=None if default is None else text_of(default),
         ignore_case=data.get("ignoreCase", False),
     )
 
@@ -158,10 +158,6 @@ def read_choice(data: str | Json) -> Choice:
 def _arguments(data: Json, **readers: Callable[[Any], Any]) -> dict[str, Any]:
     given = {ATTRIBUTE_NAMES.get(word, word): value for word, value in data.items()}
     return {word: readers[word](value) if word in readers else value for word, value in given.items()}
-
-
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _read_like(value: str | list[str] | Mapping[str, str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from contracts.syntax.text import listed
+from contracts.syntax.text import listed, text_of
 
 Axis: TypeAlias = Mapping[str, Any]
 Words: TypeAlias = Callable[[Any, Axis], str | None]
@@ -104,11 +104,7 @@ def choice(value: Any, words: Mapping[str, str]) -> str:
     text += f" ({', '.join(means)})" if means else ""
     text += " in any case of letters" if value.get("ignoreCase") else ""
     default = value.get("default")
-    return text if default is None else f"{text}, {_word(default)!r} without it"
-
-
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return text if default is None else f"{text}, {text_of(default)!r} without it"
 
 
 def _collection(at: str, items: Axis) -> str:
@@ -192,7 +188,7 @@ def _test(test: Axis) -> str:
     at = place(test["at"])
     if "exists" in test:
         return f"{at} is {'there' if test['exists'] else 'missing'}"
-    return f"{at} is {_word(test['is'])}" if "is" in test else f"{at} is not {_word(test['not'])}"
+    return f"{at} is {text_of(test['is'])}" if "is" in test else f"{at} is not {text_of(test['not'])}"
 
 
 def _outcomes(value: Axis, _: Axis) -> str:

@@ -22,7 +22,7 @@ from contracts.diff.model import (
 from contracts.messages import ABSENT
 from contracts.schemas.directions import HIDING_KEYWORDS
 from contracts.schemas.schema_set import Schema, compiled
-from contracts.syntax.text import listed, short, tokens_of
+from contracts.syntax.text import as_mapping, listed, short, tokens_of
 
 Pairs = Sequence[tuple[Schema | None, Schema | None]]
 CONDITION_KEYWORDS: Final = ("if", "then", "else")
@@ -177,8 +177,7 @@ def compare_members(pair: SchemaPair) -> Differences:
 
 
 def _keyword_map(schema: Schema, keyword: str) -> Mapping[str, object]:
-    found = schema.raw.get(keyword)
-    return found if isinstance(found, Mapping) else {}
+    return as_mapping(schema.raw.get(keyword))
 
 
 def _compare_property(pair: SchemaPair, name: str) -> Differences:

@@ -33,7 +33,7 @@ from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.routing import Router
 from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import parse_digits, pointer_of, tokens_of
+from contracts.syntax.text import as_list, parse_digits, pointer_of, tokens_of
 
 KEYLESS_MATCHING: Final = frozenset(("index", "order"))
 """The words of `x-bulk.key.by` for items that have no key of their own."""
@@ -110,8 +110,7 @@ def becomes_job(bulk: Bulk, values: RequestValues) -> bool:
 def _targets(bulk: Bulk, sent: ParsedRequest) -> tuple[str, ...] | None:
     if bulk.items.fan_out is None:
         return None
-    named = locate(sent, bulk.items.fan_out.over)
-    return tuple(dict.fromkeys(map(str, named))) if isinstance(named, list) else ()
+    return tuple(dict.fromkeys(map(str, as_list(locate(sent, bulk.items.fan_out.over)))))
 
 
 def target_parameters(operation: Operation, over: str, target: str) -> Mapping[str, str]:

@@ -11,11 +11,12 @@ from urllib.parse import unquote, urlsplit
 
 from contracts.bulk.jobs import FINAL_STATES
 from contracts.bulk.model import Bulk, BulkJob
-from contracts.exchange.locations import ParsedRequest, read_response, text_of
+from contracts.exchange.locations import ParsedRequest, read_response
 from contracts.messages import ABSENT, Exchange, Response
 from contracts.openapi import routing
 from contracts.openapi.model import Contract, Operation, Route
 from contracts.openapi.routing import Router
+from contracts.syntax.text import text_of
 
 SUCCESS_STATUS: Final = range(200, 300)
 GONE_STATUS: Final = frozenset((404, 410))

@@ -18,7 +18,7 @@ from contracts.exchange.item_text import is_text, read_item_text, row_schema, ty
 from contracts.messages import ABSENT, Request, Response
 from contracts.openapi.model import Operation
 from contracts.syntax.json_text import JsonFault
-from contracts.syntax.text import look_up, step, tokens_of
+from contracts.syntax.text import look_up, step, text_of, tokens_of
 
 Reader: TypeAlias = Callable[[object], object]
 OUTSIDE_BODY: Final = frozenset(("header", "path", "query"))
@@ -203,11 +203,6 @@ def condition_holds(values: RequestValues, condition: str | None) -> bool:
         return expresses_preference(values, condition)
     given = locate(values, condition)
     return given is True or given == "true"
-
-
-def text_of(value: object) -> str:
-    """Return a value as it is written in a URL or a map of words: `true`, not `True`."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def chooser(choice: Choice) -> Callable[[object], str | None]:

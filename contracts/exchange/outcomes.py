@@ -12,12 +12,12 @@ from contracts.bulk.lists import Pagination
 from contracts.bulk.model import Bulk, Location, Outcomes, Resource
 from contracts.exchange.bulk_request import KEYLESS_MATCHING, BulkItem, KeyIndex, dependencies, item_index
 from contracts.exchange.job_traces import route_of
-from contracts.exchange.locations import chosen_by, find, find_all, holds, locate, parse_request, read_response, text_of
+from contracts.exchange.locations import chosen_by, find, find_all, holds, locate, parse_request, read_response
 from contracts.messages import ABSENT, Request, Response
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.routing import Router
 from contracts.schemas.equality import equal
-from contracts.syntax.text import parse_digits
+from contracts.syntax.text import is_text_or_integer, parse_digits, text_of
 
 Result: TypeAlias = Literal["done", "failed", "left", "not-run", "untold"]
 
@@ -169,7 +169,9 @@ class _EntryReader:
         marks = (self._bulk.unit.marked_as, self._bulk.order.on_broken if waiting else None)
         test = self._declared.failed_if
         reported = {
-            text_of(value) for value in (error, None if test is None else find(raw, test.at)) if _is_word(value)
+            text_of(value)
+            for value in (error, None if test is None else find(raw, test.at))
+            if is_text_or_integer(value)
         }
         return any(text_of(mark) in reported for mark in marks if mark is not None)
 
@@ -200,10 +202,6 @@ def _is_failure(declared: Outcomes, raw: object, error: object) -> bool:
 
 def _optional(raw: object, at: str | None) -> object:
     return ABSENT if at is None else find(raw, at)
-
-
-def _is_word(value: object) -> bool:
-    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def entries_by_item(entries: Sequence[OutcomeEntry], size: int) -> tuple[tuple[OutcomeEntry, ...], ...]:

@@ -16,7 +16,7 @@ from contracts.openapi.grammar import METHODS, DocumentObject
 from contracts.openapi.operations import default_operation_id
 from contracts.openapi.references import Documents
 from contracts.syntax.documents import read_document
-from contracts.syntax.text import listed, look_up, merge_patch, names_hint, pointer_of, split_ref, tokens_of
+from contracts.syntax.text import as_mapping, listed, look_up, merge_patch, names_hint, pointer_of, split_ref, tokens_of
 
 FILE: Final = Path(__file__).parent.parent / "presets.yaml"
 Preset = Mapping[str, Any]
@@ -81,8 +81,7 @@ def _told(fits: Mapping[str, str]) -> str:
 def _operations(documents: Documents) -> Iterator[DocumentObject]:
     """Yield the operations of the root document's paths; the last two tokens are path and method as they are there."""
     root: Any = documents.loaded[documents.root]
-    paths = root.get("paths")
-    for path, item in (paths if isinstance(paths, Mapping) else {}).items():
+    for path, item in as_mapping(root.get("paths")).items():
         target = _followed(documents, item)
         for method in METHODS:
             if isinstance(target, Mapping) and isinstance(target.get(method), dict):

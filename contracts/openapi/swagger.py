@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from contracts.openapi.grammar import METHODS
 from contracts.schemas.keywords import children
-from contracts.syntax.text import look_up
+from contracts.syntax.text import as_list, look_up
 
 Object = dict[str, Any]
 FORM: Final = "application/x-www-form-urlencoded"
@@ -50,10 +50,6 @@ def _mapping(value: object) -> Object:
     return value if isinstance(value, dict) else {}
 
 
-def _listed(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def _extensions(value: Mapping[str, Any]) -> Object:
     return {name: one for name, one in value.items() if name.startswith("x-")}
 
@@ -63,7 +59,7 @@ def _servers(root: Mapping[str, Any]) -> list[Object]:
     base = f"/{base.strip('/')}" if base.strip("/") else ""
     if not isinstance(host, str):
         return [{"url": base or "/"}]
-    schemes = [one for one in _listed(root.get("schemes")) if isinstance(one, str)] or ["https"]
+    schemes = [one for one in as_list(root.get("schemes")) if isinstance(one, str)] or ["https"]
     return [{"url": f"{scheme}://{host}{base}"} for scheme in schemes]
 
 
@@ -126,7 +122,7 @@ def _style(value: Mapping[str, Any]) -> Object:
 
 
 def _media_types(value: object, otherwise: Sequence[str]) -> list[str]:
-    return [one for one in _listed(value) if isinstance(one, str)] or list(otherwise)
+    return [one for one in as_list(value) if isinstance(one, str)] or list(otherwise)
 
 
 def _security_scheme(value: object) -> Any:
@@ -177,7 +173,7 @@ class _Source:
 
     def _parameters(self, value: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
         """Yield the parameters of an operation or path, as they are to be written, and as they are known."""
-        for one in _listed(value.get("parameters")):
+        for one in as_list(value.get("parameters")):
             ref = one.get("$ref") if isinstance(one, dict) else None
             known = look_up(self._root, ref[1:]) if isinstance(ref, str) and ref.startswith("#/") else one
             is_shared = isinstance(ref, str) and ref.startswith("#/parameters/")

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from contracts.messages import ABSENT
 from contracts.schemas.keywords import children
-from contracts.syntax.text import look_up, split_ref
+from contracts.syntax.text import as_list, as_mapping, look_up, split_ref
 
 Direction: TypeAlias = Literal["request", "response"]
 ValueAt: TypeAlias = Callable[[str], object]
@@ -113,7 +113,7 @@ class DirectedSchemas:
         return frozenset(
             name
             for form in self._forms(schema, lists)
-            for name, one in _mapping(form.get("properties")).items()
+            for name, one in as_mapping(form.get("properties")).items()
             if self._is_hidden(one)
         )
 
@@ -124,8 +124,7 @@ class DirectedSchemas:
         """Return the members that a schema declares or requires, in any of its parts."""
         found: set[str] = set()
         for form in self._forms({"$ref": ref}, IN_PLACE_LISTS):
-            required = form.get("required")
-            found.update(required if isinstance(required, list) else (), _mapping(form.get("properties")))
+            found.update(as_list(form.get("required")), as_mapping(form.get("properties")))
         return frozenset(found)
 
     def _forms(self, schema: object, lists: Iterable[str]) -> Iterator[Mapping[str, object]]:
@@ -140,8 +139,7 @@ class DirectedSchemas:
             if isinstance(one.get("$ref"), str):
                 waiting.append(self._target(str(one["$ref"])))
             for keyword in lists:
-                parts = one.get(keyword)
-                waiting += parts if isinstance(parts, list) else ()
+                waiting += as_list(one.get(keyword))
 
     def _target(self, ref: str) -> object:
         try:
@@ -182,10 +180,6 @@ def _nested(schema: object) -> Iterator[Mapping[str, object]]:
 def _only_requires(schema: object) -> bool:
     """Say whether a branch is told from the others by nothing but the members that it requires."""
     return isinstance(schema, Mapping) and set(schema) <= {"required", "type", "title", "description"}
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _written(names: Names) -> str:

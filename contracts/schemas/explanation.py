@@ -15,7 +15,7 @@ from contracts.schemas.keywords import is_annotation
 from contracts.schemas.schema_set import Schema, compiled
 from contracts.schemas.violations import Explain, ExplainerOf, Findings, Path
 from contracts.schemas.wording import keyword_check, missing_dependent, missing_member, unknown_member
-from contracts.syntax.text import step
+from contracts.syntax.text import as_list, as_mapping, step
 
 RuleMaker: TypeAlias = Callable[[Schema, ExplainerOf], Explain]
 SKIPPED_KEYWORDS: Final = frozenset(
@@ -94,7 +94,7 @@ def _compiled(schema: Schema, keyword: str) -> Draft202012Validator:
 
 def _required(schema: Schema, _: ExplainerOf) -> Explain:
     known = tuple(schema.members())
-    required = [(name, missing_member(name, known)) for name in _listed(schema.raw["required"])]
+    required = [(name, missing_member(name, known)) for name in as_list(schema.raw["required"])]
 
     def rule(value: Any, path: Path, found: Findings) -> None:
         if isinstance(value, dict):
@@ -106,7 +106,7 @@ def _required(schema: Schema, _: ExplainerOf) -> Explain:
 
 
 def _dependent_required(schema: Schema, _: ExplainerOf) -> Explain:
-    needs = _mapped(schema.raw["dependentRequired"])
+    needs = as_mapping(schema.raw["dependentRequired"])
     required = [(given, name, missing_dependent(name, given)) for given, names in needs.items() for name in names]
 
     def rule(value: Any, path: Path, found: Findings) -> None:
@@ -119,7 +119,7 @@ def _dependent_required(schema: Schema, _: ExplainerOf) -> Explain:
 
 
 def _dependent_schemas(schema: Schema, explain_of: ExplainerOf) -> Explain:
-    parts = {name: schema.inside("dependentSchemas", name) for name in _mapped(schema.raw["dependentSchemas"])}
+    parts = {name: schema.inside("dependentSchemas", name) for name in as_mapping(schema.raw["dependentSchemas"])}
 
     def rule(value: Any, path: Path, found: Findings) -> None:
         for name, part in parts.items():
@@ -168,14 +168,6 @@ def _explain_whole(schema: Schema, value: object, path: Path, found: Findings) -
                 found.add(unknown_member(known, error.kind.name), (at, name), step(error.instance, name))
         else:
             found.add(keyword_check(error.kind.name, error.kind.value), at, error.instance)
-
-
-def _listed(value: Any) -> list[str]:
-    return value if isinstance(value, list) else []
-
-
-def _mapped(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 RULE_MAKERS: Final[Mapping[str, RuleMaker]] = {

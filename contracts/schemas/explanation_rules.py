@@ -11,7 +11,7 @@ from contracts.messages import ABSENT
 from contracts.schemas.schema_set import Schema, compiled
 from contracts.schemas.violations import Explain, ExplainerOf, Findings, Path
 from contracts.schemas.wording import Check, check, keyword_check, known_words, missing_member, unknown_member
-from contracts.syntax.text import words_of
+from contracts.syntax.text import as_list, as_mapping, words_of
 
 SEVERAL_BRANCHES = check("oneOf", "fits more than one of its forms", "exactly one form")
 
@@ -149,8 +149,7 @@ def elements_rule(schema: Schema, explain_of: ExplainerOf) -> Explain:
 def names_rule(schema: Schema, _: ExplainerOf) -> Explain:
     """Return the rule of `propertyNames`."""
     names = schema.inside("propertyNames")
-    options = names.raw.get("enum")
-    listed = tuple(map(str, options)) if isinstance(options, list) else ()
+    listed = tuple(map(str, as_list(names.raw.get("enum"))))
     known = listed or known_words("const", names.raw.get("const")) or words_of(names.raw.get("pattern"), names.raw)
     broken = unknown_member(known, "propertyNames")
 
@@ -173,11 +172,14 @@ def _explain_at(explain: Explain, value: Any, path: Path, token: str | int, foun
 
 def _parts_by_name(schema: Schema, explain_of: ExplainerOf) -> Callable[[str], tuple[Part, ...]]:
     """Return a function from a member's name to the schemas that apply to it."""
-    known = {name: (_part(schema.inside("properties", name), explain_of),) for name in _names(schema, "properties")}
+    known = {
+        name: (_part(schema.inside("properties", name), explain_of),)
+        for name in as_mapping(schema.raw.get("properties"))
+    }
     others = _others(schema, explain_of, tuple(known))
     patterns = [
         (compiled({"pattern": pattern}).is_valid, _part(schema.inside("patternProperties", pattern), explain_of))
-        for pattern in _names(schema, "patternProperties")
+        for pattern in as_mapping(schema.raw.get("patternProperties"))
     ]
     if not patterns:
         return lambda name: known.get(name, others)
@@ -194,11 +196,6 @@ def _others(schema: Schema, explain_of: ExplainerOf, known: tuple[str, ...]) -> 
         found.add(broken, path, value)
 
     return ((lambda _: False, refuse),)
-
-
-def _names(schema: Schema, keyword: str) -> Mapping[str, Any]:
-    named = schema.raw.get(keyword)
-    return named if isinstance(named, Mapping) else {}
 
 
 def _part(schema: Schema, explain_of: ExplainerOf) -> Part:

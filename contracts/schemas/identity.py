@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from contracts.messages import ABSENT
 from contracts.schemas.keywords import DIALECTS, Rewrite, children, moved_pointer, without_validation
-from contracts.syntax.text import look_up, split_ref
+from contracts.syntax.text import as_list, look_up, split_ref
 
 SCHEME: Final = "contract:"
 Tokens = tuple[str, ...]
@@ -153,7 +153,7 @@ def follow_moved(referring: Iterable[object], documents: Mapping[str, object]) -
     known: dict[str, str] = {}
     for node in referring:
         assert isinstance(node, dict)  # noqa: S101 - only mappings refer
-        parts = [part for keyword in ("allOf", "anyOf") for part in _listed(node.get(keyword))[:1]]
+        parts = [part for keyword in ("allOf", "anyOf") for part in as_list(node.get(keyword))[:1]]
         holder = next((one for one in (node, *parts) if isinstance(one, dict) and "$ref" in one), None)
         if holder is None:
             continue
@@ -164,10 +164,6 @@ def follow_moved(referring: Iterable[object], documents: Mapping[str, object]) -
             moved = moved_pointer(document, pointer) if look_up(document, pointer) is ABSENT else None
             known[ref] = ref if moved is None else f"{uri}#{moved}"
         holder["$ref"] = known[ref]
-
-
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def anchored(value: object, name: str, at: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from contracts.messages import ABSENT
-from contracts.syntax.text import pointer_of, step, tokens_of
+from contracts.syntax.text import as_list, pointer_of, step, tokens_of
 
 SCHEMA_KEYWORDS: Final = frozenset(
     (
@@ -143,8 +143,7 @@ def from_31(schema: dict[str, object]) -> None:
     if isinstance(given, str) and given[:1] == "#":
         schema["$anchor"] = schema.pop("$id")[1:]  # type: ignore[index] # a string
     if "$ref" in schema and not all(keyword == "$ref" or is_annotation(keyword) for keyword in schema):
-        parts = schema.get("allOf")
-        schema["allOf"] = [{"$ref": schema.pop("$ref")}, *(parts if isinstance(parts, list) else ())]
+        schema["allOf"] = [{"$ref": schema.pop("$ref")}, *as_list(schema.get("allOf"))]
 
 
 def from_07(schema: dict[str, object]) -> None:

@@ -1,10 +1,10 @@
-"""JSON Pointers and merge patches, durations, renderings of values, closest names, words in patterns."""
+"""JSON values, pointers and merge patches, durations, renderings of values, closest names, words in patterns."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import orjson
 
@@ -58,6 +58,26 @@ def type_name(value: object) -> str:
     if value is None:
         return "null"
     return next((name for kind, name in TYPE_NAMES if isinstance(value, kind)), "array")
+
+
+def is_text_or_integer(value: object) -> TypeGuard[str | int]:
+    """Return whether a JSON value is a string or an integer, which keys and error codes are."""
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def as_list(value: object) -> list[Any]:
+    """Return a JSON value that is an array, an empty array for any other."""
+    return value if isinstance(value, list) else []
+
+
+def as_mapping(value: object) -> Mapping[str, Any]:
+    """Return a JSON value that is an object, an empty object for any other."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def text_of(value: object) -> str:
+    """Return a value as it is written in a URL or a map of words: `true`, not `True`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def short(value: object) -> str:
@@ -199,7 +219,7 @@ def merge_patch(target: Any, patch: Any) -> Any:
     """Return `target` with a JSON Merge Patch (RFC 7396) applied; neither is changed."""
     if not isinstance(patch, Mapping):
         return patch
-    kept = target if isinstance(target, Mapping) else {}
+    kept = as_mapping(target)
     changed = {name: merge_patch(kept.get(name), value) for name, value in patch.items() if value is not None}
     return {**{name: value for name, value in kept.items() if name not in patch or name in changed}, **changed}
 
@@ -232,8 +252,7 @@ def words_of(pattern: object, raw: Mapping[str, Any] | None = None) -> tuple[str
 
 
 def _spellings(raw: Mapping[str, Any]) -> Iterator[str]:
-    examples = raw.get("examples")
-    for one in (*(examples if isinstance(examples, list) else ()), raw.get("example"), raw.get("default")):
+    for one in (*as_list(raw.get("examples")), raw.get("example"), raw.get("default")):
         if isinstance(one, str):
             yield one
 

@@ -13,12 +13,13 @@ from contracts.bulk.model import Bulk, Resource
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.exchange.locations import is_outside, text_of
+from contracts.exchange.locations import is_outside
 from contracts.exchange.references import reference_text
 from contracts.messages import ABSENT, Request
 from contracts.openapi.inference import fallback_resource
 from contracts.openapi.model import Contract, Operation, Parameter
 from contracts.openapi.parameters import read_text
+from contracts.syntax.text import as_list, text_of
 from generators.client.session import Session
 from generators.errors import NotApplicableError
 from generators.requests.calls import draft, sample_value
@@ -247,7 +248,7 @@ def _resource_parameters(resource: Resource, speaking: Sequence[Operation]) -> d
 
 def _candidate_values(parameter: Parameter) -> Sequence[str]:
     words = parameter.schema.raw.get("enum") if parameter.schema is not None else None
-    others = map(text_of, words) if isinstance(words, list) else ()
+    others = map(text_of, as_list(words))
     return list(dict.fromkeys((sample_value(parameter), *others)))
 
 

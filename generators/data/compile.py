@@ -19,7 +19,7 @@ from contracts.messages import ABSENT
 from contracts.schemas.faker_names import KEYWORD as FAKER_KEYWORD
 from contracts.schemas.faker_names import provider_of
 from contracts.schemas.schema_set import Schema, SchemaSet, is_pure_reference
-from contracts.syntax.text import pointer_of
+from contracts.syntax.text import as_mapping, pointer_of
 from generators.data.arrays import plan_array
 from generators.data.formats import faked, kind_of
 from generators.data.normalise import TYPES, Flat, alternatives, flatten, form_of, resolve, shown_values
@@ -233,7 +233,7 @@ def _forgiving(is_valid: Predicate) -> Predicate:
 
 def _stand_in(compiler: Compiler, schema: object, at: tuple[str, str], rng: Random, fuel: int) -> object:
     """Draw what stands for a value of a schema that has none: one of the same form, else an empty one of its type."""
-    told = schema if isinstance(schema, Mapping) else {}
+    told = as_mapping(schema)
     try:
         given = [*shown_values(told), *told.get("enum", ())]
         form = form_of(told, compiler.schemas)

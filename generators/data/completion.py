@@ -6,7 +6,7 @@ call; else a value drawn by a seed, which is the same for the same seed and plac
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from contracts.messages import ABSENT
 from contracts.schemas.equality import equal
 from contracts.schemas.schema_set import Schema, SchemaSet
-from contracts.syntax.text import type_name
+from contracts.syntax.text import as_mapping, type_name
 from generators.data.normalise import Flat, alternatives, flatten
 from generators.data.plan import compile_predicate
 from generators.errors import ContradictionError, UnsatisfiableError
@@ -94,7 +94,7 @@ class _Shapes:
         if known is None:
             from generators.data.compile import compile_schema  # noqa: PLC0415 - most values are fitted without one
 
-            bound = self.schemas.enclosed(schema if isinstance(schema, Mapping) else {})
+            bound = self.schemas.enclosed(as_mapping(schema))
             made = compile_schema(bound, edges=0.0, profile="plain")
             known = self._generators[id(schema)] = (schema, made)
         return known[1]

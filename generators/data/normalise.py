@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from contracts.schemas.equality import equal
 from contracts.schemas.keywords import REFERENCES, is_annotation
 from contracts.schemas.schema_set import SchemaSet
+from contracts.syntax.text import as_list
 from generators.data.plan import pattern_predicate
 from generators.errors import ContradictionError
 
@@ -204,8 +205,7 @@ def _own_keywords(schema: Mapping[str, Any]) -> Flat:
 
 
 def _examples(schema: Mapping[str, Any]) -> list[object]:
-    listed = schema.get("examples")
-    return [*(listed if isinstance(listed, list) else ()), *([schema["example"]] if "example" in schema else ())]
+    return [*as_list(schema.get("examples")), *([schema["example"]] if "example" in schema else ())]
 
 
 def shown_values(schema: Mapping[str, Any]) -> list[object]:

@@ -15,6 +15,7 @@ from contracts.bulk.model import Bulk
 from contracts.exchange.locations import find, put
 from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
+from contracts.syntax.text import as_list
 from generators.check.laws.catalogue import CALL_LAWS, LAWS, LIST_LAWS
 from generators.check.laws.metamorphic import run_at_site
 from generators.client.session import Session
@@ -70,7 +71,7 @@ def _text_members(payload: object) -> Iterator[tuple[str, str]]:
     """Yield the text members of a payload, itself or a list of changes, with their values."""
     if isinstance(payload, dict):
         yield from ((name, value) for name, value in payload.items() if isinstance(value, str))
-    for one in payload if isinstance(payload, list) else ():
+    for one in as_list(payload):
         if isinstance(one, dict) and isinstance(one.get("value"), str) and isinstance(one.get("path"), str):
             yield one["path"].removeprefix("/"), one["value"]
 

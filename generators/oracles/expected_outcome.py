@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from contracts.exchange.preconditions import is_stale, next_version
 from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import key_text
+from contracts.syntax.text import is_text_or_integer
 from generators.oracles.intended_effects import IntendedEffect
 from generators.oracles.state_model import ANY_VALUE, REVIVAL, PreviousValues, RecordSet, RecordState, StateModel
 
@@ -82,7 +83,7 @@ def presence(state: StateView, effect: IntendedEffect) -> Presence:
 
 
 def _present(state: StateView, where: RecordSet, key: object) -> Presence:
-    if not isinstance(key, str | int) or isinstance(key, bool):
+    if not is_text_or_integer(key):
         return None
     entry = state.state_model.find(where, key)
     if entry is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges
 from contracts.messages import Exchange, ExchangeHistory
 from contracts.openapi.model import Contract, Operation
+from contracts.syntax.text import is_text_or_integer
 
 if TYPE_CHECKING:
     from generators.client.session import Session
@@ -34,7 +35,7 @@ def shape_at(shape: str, pointer: str = "", *errors: object) -> str:
 
 
 def _code_of(error: object) -> str:
-    text = str(error) if isinstance(error, int | str) and not isinstance(error, bool) else ""
+    text = str(error) if is_text_or_integer(error) else ""
     return text if len(text) <= MAX_CODE_CHARS and CODE.fullmatch(text) else ""
 
 

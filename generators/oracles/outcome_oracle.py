@@ -14,7 +14,7 @@ from contracts.exchange.outcomes import ReportedOutcome
 from contracts.exchange.references import references_of
 from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import key_text
-from contracts.syntax.text import with_article
+from contracts.syntax.text import is_text_or_integer, with_article
 from generators.oracles.expected_outcome import OPEN, ExpectedOutcome, apply_effect, expected_outcome
 from generators.oracles.findings import Finding, shape_at
 from generators.oracles.intended_effects import IntendedEffect, RecordTypes, effect_of_item, resolve_lookups
@@ -235,5 +235,5 @@ def _without_references(view: BulkExchange, effects: list[IntendedEffect | None]
 def forbid_names(state_model: StateModel, effect: IntendedEffect, at: Exchange) -> None:
     """Note the generated names of an effect that was not carried out: none of them may be stored."""
     for value in (effect.members or {}).values():
-        if isinstance(value, str | int) and not isinstance(value, bool) and state_model.is_generated(value):
+        if is_text_or_integer(value) and state_model.is_generated(value):
             state_model.forbidden.setdefault(value, at)

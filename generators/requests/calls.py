@@ -13,7 +13,7 @@ from urllib.parse import quote
 from contracts.bulk.lists import placeholder_of
 from contracts.bulk.model import Location, Resource
 from contracts.exchange.item_text import is_text
-from contracts.exchange.locations import find, is_outside, put, text_of
+from contracts.exchange.locations import find, is_outside, put
 from contracts.messages import ABSENT, Headers, Request
 from contracts.openapi.model import Contract, MediaType, Operation, Parameter, is_json
 from contracts.openapi.parameters import read_text, types_of
@@ -21,6 +21,7 @@ from contracts.openapi.routing import expand
 from contracts.openapi.security import with_credentials
 from contracts.openapi.validation import validate_request
 from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import is_text_or_integer, text_of
 from generators.data.best_effort import made_of
 from generators.data.compile import generator_of
 from generators.data.plan import ValueProfile
@@ -286,7 +287,7 @@ def fill_lookup(template: Any, members: Mapping[str, object]) -> Any:
     name = placeholder_of(template)
     if name is not None:
         value = members.get(name)
-        return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+        return value if is_text_or_integer(value) else None
     if isinstance(template, dict):
         made = {key: fill_lookup(inner, members) for key, inner in template.items()}
         return None if None in made.values() else made

@@ -14,7 +14,7 @@ from contracts.exchange.locations import find, find_all, is_outside
 from contracts.openapi.model import Operation
 from contracts.openapi.parameters import types_of
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import pointer_of, tokens_of
+from contracts.syntax.text import as_list, pointer_of, tokens_of
 from generators.data.compile import generator_of
 from generators.requests.calls import body_examples
 from generators.requests.known_records import Names
@@ -244,5 +244,4 @@ def _payloads(example: object, at: Location, payload: Location, *, shared: bool)
 def _member_names(payload: object) -> list[str]:
     if isinstance(payload, dict):
         return list(payload)
-    steps = payload if isinstance(payload, list) else []
-    return [str(one["path"]).removeprefix("/") for one in steps if isinstance(one, dict) and "path" in one]
+    return [str(one["path"]).removeprefix("/") for one in as_list(payload) if isinstance(one, dict) and "path" in one]

@@ -14,6 +14,7 @@ from uuid import NAMESPACE_DNS, uuid5
 from contracts.bulk.model import Resource
 from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
+from contracts.syntax.text import is_text_or_integer
 from generators.errors import NotApplicableError
 
 MAX_KEY_DRAWS: Final = 200
@@ -60,7 +61,7 @@ class Names:
 
     def is_fresh(self, value: object) -> bool:
         """Return whether a value was handed out here."""
-        return isinstance(value, str | int) and not isinstance(value, bool) and value in self.slots_by_value
+        return is_text_or_integer(value) and value in self.slots_by_value
 
     def normalise(self, value: object) -> object:
         """Return a JSON value with every fresh value replaced by its slot, so that equal trials compare equal."""

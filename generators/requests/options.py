@@ -11,12 +11,12 @@ from typing import Final, NamedTuple
 from contracts.bulk.model import Bulk, Choice
 from contracts.errors import MisuseError
 from contracts.exchange.bulk_request import target_parameters
-from contracts.exchange.locations import find, is_outside, text_of
+from contracts.exchange.locations import find, is_outside
 from contracts.openapi.inference import fallback_resource
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import read_text
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import did_you_mean, listed
+from contracts.syntax.text import did_you_mean, listed, text_of
 from generators.requests.calls import body_examples
 
 UNITS: Final = ("item", "whole", "group")

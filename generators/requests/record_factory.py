@@ -13,7 +13,7 @@ from contracts.openapi.model import Contract
 from contracts.schemas.equality import key_text
 from contracts.schemas.keywords import is_annotation
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import escape
+from contracts.syntax.text import as_list, escape
 from generators.data.mutation import Mutation, invalid_variants
 from generators.data.plan import ValueProfile
 from generators.errors import NotApplicableError
@@ -72,7 +72,7 @@ class RecordFactory:
         self.members = {name: one for name, one in members.items() if name not in unsent}
         self._required = tuple(resource.required) if resource is not None else ()
         listed = self.schema.raw.get("required") if self.schema is not None else None
-        self._needed = (*self._required, *(listed if isinstance(listed, list) else ()))
+        self._needed = (*self._required, *as_list(listed))
         own = self.members.get(resource.key) if resource is not None else None
         self._keys = tuple(schema for schema in (own, target_schema) if schema is not None)
 

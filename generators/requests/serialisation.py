@@ -15,11 +15,10 @@ import orjson
 
 from contracts.bulk.model import Bulk
 from contracts.exchange.item_text import MIXED
-from contracts.exchange.locations import text_of
 from contracts.openapi.model import MediaType, Operation, Parameter, is_json
 from contracts.openapi.parameters import SEPARATORS, read_text
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import tokens_of
+from contracts.syntax.text import text_of, tokens_of
 
 FORM_MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 MULTIPART_MEDIA_TYPE: Final = "multipart/form-data"

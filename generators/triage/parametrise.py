@@ -16,7 +16,7 @@ from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Contract
 from contracts.openapi.routing import split_path
 from contracts.openapi.security import PLACEHOLDER, WRONG_CREDENTIALS
-from contracts.syntax.text import tokens_of
+from contracts.syntax.text import is_text_or_integer, tokens_of
 from generators.client.environments import NUMBERS_PER_ENVIRONMENT, Environment
 from generators.client.session import TraceEvent, retry_after, settling_times
 from generators.requests.known_records import FIRST_NUMBER
@@ -293,7 +293,7 @@ def scalars(value: object) -> Iterator[object]:
     elif isinstance(value, list):
         for inner in value:
             yield from scalars(inner)
-    elif isinstance(value, str | int) and not isinstance(value, bool):
+    elif is_text_or_integer(value):
         yield value
 
 
@@ -305,7 +305,7 @@ def leaves(value: object, path: tuple[Token, ...], own: set[object]) -> Iterator
     elif isinstance(value, list):
         for n, inner in enumerate(value):
             yield from leaves(inner, (*path, _element_token(value, own, n)), own)
-    elif isinstance(value, str | int) and not isinstance(value, bool):
+    elif is_text_or_integer(value):
         yield path, value
 
 

@@ -294,6 +294,12 @@ class RequestContext:
     spooled_body: SpooledBody | None = None
     writes: Sequence[Undo] = ()
 
+    @property
+    def routed(self) -> Operation:
+        """Return the operation of a request that was routed to one, as are all that reach a behaviour."""
+        assert self.operation is not None  # noqa: S101 - behaviours are for routed requests only
+        return self.operation
+
     def spool_body(self) -> SpooledBody:
         """Return the request's body as it waits to be read again; it is stored once."""
         if self.spooled_body is None:

@@ -21,7 +21,7 @@ from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
 from contracts.exchange.locations import find, json_of, parse_request, put, read_response
 from contracts.messages import ABSENT, Exchange, ExchangeHistory, Headers, Request, Response
 from contracts.openapi.model import Operation, Route
-from contracts.syntax.text import tokens_of
+from contracts.syntax.text import is_text_or_integer, tokens_of
 from generators.oracles.findings import Prediction
 from generators.oracles.reference_model import are_refusals
 from generators.requests.calls import item_media
@@ -211,7 +211,7 @@ class SandboxModel:
             return {name: inner if name in kept else self._translated_value(inner) for name, inner in value.items()}
         if isinstance(value, list):
             return [self._translated_value(inner) for inner in value]
-        if isinstance(value, str | int) and not isinstance(value, bool) and str(value) in self.own:
+        if is_text_or_integer(value) and str(value) in self.own:
             ours = self.own[str(value)]
             return str(ours) if isinstance(value, str) else ours
         is_address = isinstance(value, str) and value.startswith(("/", "http://", "https://"))
@@ -378,7 +378,7 @@ def _translated_id(value: object, theirs: Mapping[str, str]) -> object:
         return {name: _translated_id(one, theirs) for name, one in value.items()}
     if isinstance(value, list):
         return [_translated_id(one, theirs) for one in value]
-    if isinstance(value, str | int) and not isinstance(value, bool) and str(value) in theirs:
+    if is_text_or_integer(value) and str(value) in theirs:
         other = theirs[str(value)]
         return int(other) if isinstance(value, int) and other.isdecimal() else other
     return value

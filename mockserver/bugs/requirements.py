@@ -5,6 +5,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from contracts.bulk.model import Bulk, Outcomes, Resource
 from contracts.openapi.model import Contract, Operation
+from contracts.syntax.text import as_list
 
 LONG_LIST_ITEMS: Final = 9  # items from which on a list counts as long
 
@@ -111,11 +112,7 @@ def _nullable(place: RequirementSite) -> bool:
 
 
 def _texts(place: RequirementSite) -> bool:
-    return any(one.get("type") == "string" or "string" in _listed(one.get("type")) for one in _members(place))
-
-
-def _listed(types: object) -> list[object]:
-    return types if isinstance(types, list) else []
+    return any(one.get("type") == "string" or "string" in as_list(one.get("type")) for one in _members(place))
 
 
 def _headers(place: RequirementSite) -> bool:

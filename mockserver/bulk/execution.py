@@ -12,6 +12,7 @@ from contracts.exchange.locations import is_outside, locate, put_at
 from contracts.exchange.raw_items import taken_items
 from contracts.messages import Headers, Response
 from contracts.openapi.routing import expand, last_variable
+from contracts.syntax.text import as_list
 from mockserver.api.model import Batch, ItemRun, Refusal, RequestContext, json_response
 from mockserver.bulk.guards import Admission, admit, check_item_preconditions, make_batch
 from mockserver.bulk.http_items import serve_http_item
@@ -29,8 +30,7 @@ UNKNOWN_JOB: Final = Refusal(status=404, kind="not-found", detail="No job has th
 
 def serve_bulk(context: RequestContext) -> Response:
     """Serve a bulk request that conforms to the contract."""
-    assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
-    plan = prepared(context.api).plans[context.operation.id]
+    plan = prepared(context.api).plans[context.routed.id]
     unmet = check_item_preconditions(context, plan)
     admission = unmet or check_quotas(context, plan) or admit(context, plan)
     if isinstance(admission, Refusal):
@@ -127,10 +127,9 @@ def populate_scope(run: ItemRun) -> None:
 
 def targets(context: RequestContext, declared: FanOut) -> dict[str, FanOutTarget]:
     """Return the fan-out targets that a request names, resolved, by name; duplicates count once."""
-    named = locate(context, declared.over)
-    every = named if isinstance(named, list) else []
     return {
-        str(name): _scenario_target(context, str(name)) or context.api.hooks.target(context, name) for name in every
+        str(name): _scenario_target(context, str(name)) or context.api.hooks.target(context, name)
+        for name in as_list(locate(context, declared.over))
     }
 
 

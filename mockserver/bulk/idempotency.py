@@ -37,13 +37,12 @@ class IdempotencyRecord:
 
 def serve_bulk_idempotently(context: RequestContext) -> Response:
     """Serve a bulk request; a repeated key gets the stored response, or is refused when the body differs."""
-    assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
-    plan = prepared(context.api).plans[context.operation.id]
+    plan = prepared(context.api).plans[context.routed.id]
     declared = plan.bulk.guard.idempotency
     given = ABSENT if declared is None else locate(context, declared.key)
     if declared is None or given is ABSENT or declared.scope != "request":
         return serve_bulk(context)
-    place = (context.operation.id, context.scope, context.client, str(given))
+    place = (context.routed.id, context.scope, context.client, str(given))
     memory: dict[tuple[str, ...], IdempotencyRecord] = context.api_state.memory.setdefault("idempotency", {})
     keep = declared.keep or DEFAULT_KEY_RETENTION
     before = memory.get(place)

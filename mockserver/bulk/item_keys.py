@@ -12,8 +12,9 @@ from typing import Final, NamedTuple, TypeAlias
 import orjson
 
 from contracts.bulk.model import Bulk, Idempotency
-from contracts.exchange.locations import find, text_of
+from contracts.exchange.locations import find
 from contracts.messages import ABSENT
+from contracts.syntax.text import text_of
 from mockserver.api.model import ItemRun
 from mockserver.bulk.dependent_items import Apply
 from mockserver.domain.values import Item, ItemFault, Outcome

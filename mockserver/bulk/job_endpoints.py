@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Final
 
 from contracts.bulk.model import Bulk, Outcomes, Resource
-from contracts.exchange.locations import locate, text_of
+from contracts.exchange.locations import locate
 from contracts.messages import ABSENT, Response
 from contracts.openapi.routing import variables_of
+from contracts.syntax.text import text_of
 from mockserver.api.model import Api, ApiState, Batch, Refusal, RequestContext, json_response
 from mockserver.bulk.execution import UNKNOWN_JOB, register_job, run_batch, run_of, start_job
 from mockserver.bulk.guards import make_batch
@@ -287,8 +288,7 @@ def _lists_what_was_not_run(bulk: Bulk) -> bool:
 
 def serve_open(context: RequestContext) -> Response:
     """Make a job that another operation fills, and respond with its status."""
-    assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
-    plan, api_state = prepared(context.api).opens[context.operation.id][0], context.api_state
+    plan, api_state = prepared(context.api).opens[context.routed.id][0], context.api_state
     declared = plan.bulk.job
     assert declared is not None  # noqa: S101 - it names this operation
     taken = request_values((declared.set_members, declared.set_in_state), request_facts(context))
@@ -311,7 +311,7 @@ def serve_open(context: RequestContext) -> Response:
     )
     register_job(context, job)
     context.jobs = (job,)
-    status = min((int(one) for one in context.operation.responses if one in {"200", "201", "202"}), default=200)
+    status = min((int(one) for one in context.routed.responses if one in {"200", "201", "202"}), default=200)
     body = completed(context, status, status_body(context, job), job.posted, f"job/{job.id}")
     return json_response(context, status, body)
 
@@ -333,14 +333,13 @@ def serve_start(context: RequestContext) -> Response:
 def results_of(context: RequestContext) -> tuple[Outcomes, Sequence[object] | Mapping[str, object]] | Refusal:
     """Return how the outcomes of a job are reported by the operation at hand, and the entries; none until it ends."""
     job = find_job(context)
-    assert context.operation is not None  # noqa: S101 - the engine calls this for a routed call only
     declared = None if job is None else prepared(context.api).plans[job.operation].bulk.job
     if job is None or declared is None:
         return UNKNOWN_JOB
     context.jobs = (job,)
     outcomes = declared.outcomes or Outcomes(at="")
     result = told_result(context, job)
-    which = declared.results_of.get(context.operation.id)
+    which = declared.results_of.get(context.routed.id)
     found = None if result is None else result.entries_of(which)
     if found is None:
         return outcomes, {} if outcomes.shape == "map" else []

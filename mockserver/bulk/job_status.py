@@ -13,7 +13,7 @@ from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import tokens_of
 from mockserver.api.model import RequestContext
 from mockserver.bulk.outcome_rendering import status_of
-from mockserver.bulk.prepared_api import BulkPlan, prepared
+from mockserver.bulk.prepared_api import prepared
 from mockserver.bulk.set_members import evaluate, job_facts
 from mockserver.domain.jobs import Job, JobResult, is_final, job_state, processed_items
 
@@ -25,11 +25,6 @@ NEAREST_STATE: Final = {
     "expired": "failed",
     "cancelled": "failed",
 }
-
-
-def plan_of(context: RequestContext, job: Job) -> BulkPlan:
-    """Return the plan of the operation that made a job."""
-    return prepared(context.api).plans[job.operation]
 
 
 def told_result(context: RequestContext, job: Job) -> JobResult | None:
@@ -118,7 +113,7 @@ def _stated(declared: BulkJob, wanted: str) -> str:
 
 def _declared(context: RequestContext, job: Job) -> BulkJob:
     """Return the declaration that shapes the poll's answer: a fan-out's handles are told in its own reply alone."""
-    bulk = plan_of(context, job).bulk
+    bulk = prepared(context.api).plans[job.operation].bulk
     assert bulk.job is not None  # noqa: S101 - it has made a job
     if bulk.items.fan_out is None or context.operation is None:
         return bulk.job

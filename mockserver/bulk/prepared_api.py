@@ -14,7 +14,7 @@ from contracts.openapi.inference import KeyType, fallback_resource, key_type, ke
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.routing import Router
 from contracts.schemas.schema_set import Schema
-from mockserver.api.model import Api
+from mockserver.api.model import Api, RequestContext
 from mockserver.bulk.items import ItemReader
 from mockserver.bulk.record_service import RecordRules
 from mockserver.stores.interface import Index
@@ -68,6 +68,11 @@ def prepared(api: Api) -> PreparedApi:
     if ready is None:
         ready = api.memo[_READY] = _make(api)
     return ready
+
+
+def plan_of(context: RequestContext) -> BulkPlan | None:
+    """Return the plan of a bulk request, None for any other request."""
+    return None if context.operation is None else prepared(context.api).plans.get(context.operation.id)
 
 
 def share_prepared(variant: Api, ready: PreparedApi) -> Api:

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from contracts.bulk.model import SetMembers
-from contracts.exchange.locations import find, json_of, put_at, text_of
+from contracts.exchange.locations import find, json_of, put_at
 from contracts.messages import ABSENT
 from contracts.openapi.model import is_json
+from contracts.syntax.text import text_of
 from generators.data.completion import fitted, time_text
 from mockserver.domain.jobs import Job
 

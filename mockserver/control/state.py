@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from contracts.bulk.model import Resource
 from contracts.messages import ABSENT, Response
-from contracts.syntax.text import escape, look_up, names_hint
+from contracts.syntax.text import escape, is_text_or_integer, look_up, names_hint
 from mockserver.api.model import Api, ApiState, ItemRun, RequestContext
 from mockserver.bulk.execution import populate_scope
 from mockserver.control.exchanges import require_shown
@@ -224,7 +224,7 @@ def _by_key(resource: Resource, records: list[dict[str, Any]]) -> dict[str, tupl
     found: dict[str, tuple[Key, dict[str, Any]]] = {}
     for n, record in enumerate(records):
         key = record.get(resource.key)
-        if isinstance(key, bool) or not isinstance(key, str | int):
+        if not is_text_or_integer(key):
             detail = f"/records/{n}: it has no key; give its '{resource.key}' as the API shows it."
             raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
         if str(key) in found:

@@ -16,7 +16,7 @@ import orjson
 from contracts.messages import essence
 from contracts.openapi.model import is_json
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import tokens_of
+from contracts.syntax.text import as_mapping, tokens_of
 
 LINES_TYPES: Final = frozenset(
     ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonl")
@@ -108,7 +108,7 @@ def _xml_name(schema: Schema | None) -> str:
 
 def _xml_object(schema: Schema | None) -> Mapping[str, object]:
     found = next((form.raw["xml"] for form in schema.forms() if "xml" in form.raw), {}) if schema is not None else {}
-    return found if isinstance(found, Mapping) else {}
+    return as_mapping(found)
 
 
 def _last_name(schema: Schema) -> str:

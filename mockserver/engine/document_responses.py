@@ -22,7 +22,7 @@ from contracts.openapi.model import (
 from contracts.openapi.parameters import read_text, types_of
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.json_text import JsonFault, read_json
-from contracts.syntax.text import clipped
+from contracts.syntax.text import as_list, clipped
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS, prepared
 from mockserver.engine.body_formats import header_text, write_body
@@ -197,8 +197,7 @@ def schema_example(schema: Schema | None) -> object:
     """Return the example in a schema if it is valid, else ABSENT."""
     if schema is None:
         return ABSENT
-    listed = schema.raw.get("examples")
-    given = listed if isinstance(listed, list) else []
+    given = as_list(schema.raw.get("examples"))
     if "example" in schema.raw:
         given = [*given, schema.raw["example"]]
     return next((one for one in given if schema.is_valid(one)), ABSENT)

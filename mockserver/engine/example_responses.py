@@ -66,9 +66,9 @@ def _from_body(context: RequestContext, effect: ResponseEffect) -> Response:
 
 def _raw_items(context: RequestContext) -> Sequence[object]:
     """Return the items of the call as they were sent; the whole body is the only one of a call that has none."""
-    from mockserver.bulk.prepared_api import prepared  # noqa: PLC0415 - only answers that speak of items need them
+    from mockserver.bulk.prepared_api import plan_of  # noqa: PLC0415 - only answers that speak of items need them
 
-    plan = None if context.operation is None else prepared(context.api).plans.get(context.operation.id)
+    plan = plan_of(context)
     if plan is not None:
         return [raw for _, raw in plan.item_reader.collection(context)]
     return () if context.data is ABSENT else (context.data,)

@@ -14,7 +14,7 @@ from contracts.openapi.inference import page_of
 from contracts.openapi.model import Operation, is_json
 from contracts.openapi.parameters import INTEGER
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import look_up
+from contracts.syntax.text import as_mapping, look_up
 from mockserver.api.model import ItemRun, Refusal, RequestContext, json_response
 from mockserver.bulk.execution import populate_scope, serve_bulk
 from mockserver.bulk.guards import (
@@ -44,7 +44,7 @@ from mockserver.engine.document_responses import (
 )
 from mockserver.engine.inferred_lists import asked_list, list_headers
 from mockserver.engine.inferred_records import serve_inferred
-from mockserver.engine.lists import list_window, records_of
+from mockserver.engine.lists import list_window, number_at, records_of
 from mockserver.stores.interface import Collection, Record
 from mockserver.stores.memory import Overlay
 
@@ -53,7 +53,7 @@ NOT_FOUND: Final = 404
 
 def serve_record(context: RequestContext) -> Response:
     """Serve a single-record operation: list, read, create, update, replace, upsert or delete."""
-    operation = _operation(context)
+    operation = context.routed
     act = operation.record
     assert act is not None  # noqa: S101 - the engine calls this for such an operation only
     rules = rules_of(context, act)
@@ -84,7 +84,7 @@ def _check_key_type(context: RequestContext, rules: RecordRules, act: RecordAct)
     if key is ABSENT or not is_outside(act.key or "") or rules.keys.kind.fits(key):
         return None
     detail = f"'{str(key)[:80]}' cannot be the {rules.resource.key} of a record of {rules.resource.name}."
-    status = declared_status(_operation(context), (404, 400, 422))
+    status = declared_status(context.routed, (404, 400, 422))
     return Refusal(status=status, kind="not-found" if status == NOT_FOUND else "invalid", detail=detail)
 
 
@@ -93,11 +93,6 @@ def declared_status(operation: Operation, choices: Sequence[int]) -> int:
     declared = operation.responses
     known = (one for one in choices if str(one) in declared or f"{one // 100}XX" in declared)
     return next(known, choices[0])
-
-
-def _operation(context: RequestContext) -> Operation:
-    assert context.operation is not None  # noqa: S101 - the engine calls behaviours for routed calls only
-    return context.operation
 
 
 def rules_of(context: RequestContext, act: RecordAct) -> RecordRules | None:
@@ -140,7 +135,7 @@ def _version(context: RequestContext, act: RecordAct) -> Version | None:
 
 def _action(context: RequestContext, rules: RecordRules, act: RecordAct, target: object) -> str:
     """Return what the call wants done: a replacement may create where the operation declares 201."""
-    creates = act.action.constant == "replace" and "201" in _operation(context).responses
+    creates = act.action.constant == "replace" and "201" in context.routed.responses
     return "create" if creates and stored_record(context, rules, target) is None else act.action.constant
 
 
@@ -175,7 +170,7 @@ def _serve_read(context: RequestContext, run: ItemRun, rules: RecordRules, act: 
     record = stored_record(context, rules, _key(context, rules, act))
     if record is None:
         return _not_found(context, rules, act)
-    operation = _operation(context)
+    operation = context.routed
     refusal = check_if_match(context, operation, record)
     if refusal is not None:
         return context.api.hooks.refuse(context, refusal)
@@ -210,7 +205,7 @@ def _check_key_in_body(context: RequestContext, rules: RecordRules, act: RecordA
         return None
     named = f"'{str(item.target)[:80]}', which {act.key} names"
     detail = f"{own} in the body must be {named}, or be left out; got '{str(shown)[:80]}'."
-    return Refusal(status=declared_status(_operation(context), (400, 409, 422)), kind="invalid", detail=detail)
+    return Refusal(status=declared_status(context.routed, (400, 409, 422)), kind="invalid", detail=detail)
 
 
 def _check_preconditions(context: RequestContext, rules: RecordRules, act: RecordAct, item: Item) -> Refusal | None:
@@ -218,7 +213,7 @@ def _check_preconditions(context: RequestContext, rules: RecordRules, act: Recor
     record = stored_record(context, rules, item.target)
     if (act.key is None and item.action == "create") or (record is None and item.action in ACTIONS_ON_EXISTING):
         return None
-    operation = _operation(context)
+    operation = context.routed
     refusal = check_if_match(context, operation, record)
     if refusal is None and matches_if_none_match(context, operation, record):
         refusal = if_none_match_failed(context)
@@ -242,7 +237,7 @@ def _apply_item(context: RequestContext, run: ItemRun, rules: RecordRules, item:
 
 def _failed_response(context: RequestContext, outcome: Outcome) -> Response:
     status = http_status(outcome)
-    known = _operation(context).responses
+    known = context.routed.responses
     if str(status) not in known and "default" not in known and f"{status // 100}XX" not in known:
         status = 400
     kind = "not-found" if status == 404 else "invalid"  # noqa: PLR2004 - HTTP's own number
@@ -253,12 +248,12 @@ def _written_response(
     context: RequestContext, run: ItemRun, rules: RecordRules, act: RecordAct, outcome: Outcome
 ) -> Response:
     assert outcome.record is not None  # noqa: S101 - a done item has a record
-    statuses = _operation(context).responses
+    statuses = context.routed.responses
     if outcome.action == "delete":
         return Response(status=204) if "204" in statuses else _deleted_response(context)
     status = 201 if outcome.action == "create" and "201" in statuses else 200
     shown = context.api.hooks.render(run, rules.resource, outcome.record)
-    return _shown(context, act, status, shown, etag_headers(_operation(context), status, outcome.record))
+    return _shown(context, act, status, shown, etag_headers(context.routed, status, outcome.record))
 
 
 def _deleted_response(context: RequestContext) -> Response:
@@ -287,7 +282,7 @@ def _shown(
     for at, value in beside.items():
         put_at(body, at, value)
     put_members(body, act.set_members, request_facts(context) if act.set_members else {})
-    full = completed(context, status, body, context.now, f"record/{_operation(context).id}")
+    full = completed(context, status, body, context.now, f"record/{context.routed.id}")
     return json_response(context, status, full, headers)
 
 
@@ -307,7 +302,7 @@ def _serve_list(context: RequestContext, run: ItemRun, rules: RecordRules, act: 
 
 def _list_body(context: RequestContext) -> Schema | None:
     """Return the schema of a list's response, None where it has none."""
-    response = _operation(context).response(200)
+    response = context.routed.response(200)
     media = None if response is None else next((one for one in response.content if is_json(one.media_range)), None)
     return None if media is None or media.schema is None else media.schema.response
 
@@ -318,11 +313,10 @@ def _serve_asked(context: RequestContext, run: ItemRun, rules: RecordRules, act:
     record = None if listed is None else listed.items()
 
     def shown(one: Record) -> Mapping[str, object]:
-        found = context.api.hooks.render(run, rules.resource, one)
-        return found if isinstance(found, Mapping) else {}
+        return as_mapping(context.api.hooks.render(run, rules.resource, one))
 
-    asked = asked_list(context, _operation(context), record, records_of(context, rules.resource), shown)
-    fields = list_headers(_operation(context), 200, asked)
+    asked = asked_list(context, context.routed, record, records_of(context, rules.resource), shown)
+    fields = list_headers(context.routed, 200, asked)
     beside = dict(asked.members(body, act.reply))
     if act.page.total is not None and act.page.total.startswith("header:"):
         fields.append((act.page.total.partition(":")[2], str(asked.facts["total"])))
@@ -331,22 +325,17 @@ def _serve_asked(context: RequestContext, run: ItemRun, rules: RecordRules, act:
     return _shown(context, act, 200, list(map(shown, asked.records)), Headers(tuple(fields)), beside=beside)
 
 
-def _number(context: RequestContext, place: str | None, default: int) -> int:
-    given = ABSENT if place is None else locate(context, place)
-    return given if isinstance(given, int) else default
-
-
 def serve_results(context: RequestContext) -> Response:
     """Respond with the outcomes of a job, a page of them where the operation has parameters for that."""
     found = results_of(context)
     if isinstance(found, Refusal):
         return context.api.hooks.refuse(context, found)
     declared, entries = found
-    operation = _operation(context)
+    operation = context.routed
     page = page_of(operation)
     if isinstance(entries, list):
-        skip = _number(context, page.skip, 0)
-        entries = entries[skip : skip + _number(context, page.take, len(entries))]
+        skip = number_at(context, page.skip, 0)
+        entries = entries[skip : skip + number_at(context, page.take, len(entries))]
     media = chosen_media(context, operation.response(200))
     if media is not None and not is_json(media.media_range.replace("*/*", "application/json")):
         return with_body(context, 200, entries, media.media_range, media.schema)

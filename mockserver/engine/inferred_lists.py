@@ -17,7 +17,7 @@ from contracts.openapi.model import Operation, Parameter
 from contracts.openapi.parameters import coerce, types_of
 from contracts.openapi.representations import COUNTS, MORE_FLAGS, fold
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import parse_digits, pointer_of, tokens_of
+from contracts.syntax.text import as_list, parse_digits, pointer_of, tokens_of
 from mockserver.api.model import RequestContext
 from mockserver.engine.lists import cursor_text, equals, position_of
 from mockserver.stores.interface import Record
@@ -82,7 +82,7 @@ class AskedList:
 def _told(
     holder: Schema, above: tuple[str, ...], facts: Mapping[str, object], but: str, depth: int
 ) -> Iterator[tuple[str, object]]:
-    required = {name for form in holder.forms() for name in _names(form.raw.get("required"))}
+    required = {name for form in holder.forms() for name in as_list(form.raw.get("required"))}
     for name, schema in holder.members().items():
         place, word = (*above, name), fold(name)
         if name == but or (word == "next" and schema.members() and not facts["more"]):
@@ -94,10 +94,6 @@ def _told(
             value = next((one for one in options if schema.is_valid(one)), ABSENT)
             if value is not ABSENT:
                 yield pointer_of(place), value
-
-
-def _names(value: object) -> Sequence[str]:
-    return value if isinstance(value, list) else ()
 
 
 def _values(facts: Mapping[str, object], word: str, *, is_required: bool) -> Iterator[object]:

@@ -137,14 +137,15 @@ def _sort_key(value: object) -> tuple[int, object]:
 def _window(context: RequestContext, page: Pagination, total: int) -> tuple[int, int]:
     """Return where a page begins, and its size at most."""
     default = total if not page.is_paged else SERVED_SIZE if page.default is None else page.default
-    size = _number(context, page.take, default)
+    size = number_at(context, page.take, default)
     if page.cursor is not None and (text := _given(context, page.cursor)):
         return _position(text), size
-    number = _number(context, page.number, 1)
-    return _number(context, page.skip, max(number - 1, 0) * size), size
+    number = number_at(context, page.number, 1)
+    return number_at(context, page.skip, max(number - 1, 0) * size), size
 
 
-def _number(context: RequestContext, at: Location | None, default: int) -> int:
+def number_at(context: RequestContext, at: Location | None, default: int) -> int:
+    """Return the integer at a location of a request, `default` when there is none."""
     given = ABSENT if at is None else locate(context, at)
     return given if isinstance(given, int) else default
 

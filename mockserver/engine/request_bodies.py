@@ -20,7 +20,7 @@ from contracts.syntax.text import escape, look_up
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.guards import check_malformed_items, check_size
 from mockserver.bulk.items import body_text
-from mockserver.bulk.prepared_api import BulkPlan, prepared
+from mockserver.bulk.prepared_api import BulkPlan, plan_of
 from mockserver.domain.values import ItemEffect
 from mockserver.engine import conventions
 
@@ -30,7 +30,7 @@ FEWER_ITEMS: Final = frozenset(("minItems", "minProperties"))  # what a list wit
 
 def read_body(context: RequestContext) -> Refusal | None:
     """Parse the body into the context, according to its declared media type."""
-    operation, request = _operation(context), context.request
+    operation, request = context.routed, context.request
     if operation.body is None or (not request.body and not operation.body.required):
         return None
     if context.api.plain and not request.body:
@@ -59,7 +59,7 @@ def _read_value(context: RequestContext, content_type: str, media: MediaType) ->
     context.data = body_text(content_type, context.request.body)
     if context.api.plain:
         context.data = coerce(context.data, media.schema)
-        context.excused = _operation(context).bulk is None and not describes_text(media.schema)
+        context.excused = context.routed.bulk is None and not describes_text(media.schema)
     return None
 
 
@@ -72,7 +72,7 @@ def _unfit(context: RequestContext, refusal: Refusal | None) -> Refusal | None:
     """Return the refusal of a body that cannot be read, for a plain document with a status that it declares."""
     if refusal is None or not context.api.plain:
         return refusal
-    declared = _operation(context).responses
+    declared = context.routed.responses
     other = 400 if refusal.status == 422 else 422  # noqa: PLR2004 - HTTP's own numbers
     if str(refusal.status) not in declared and str(other) in declared:
         refusal = replace(refusal, status=other)
@@ -93,11 +93,6 @@ def _read_form(context: RequestContext, content_type: str, media: MediaType) -> 
         for one in names
     )
     return Refusal(status=422, kind="invalid", detail=found[0].detail, violations=found, total=len(found))
-
-
-def _operation(context: RequestContext) -> Operation:
-    assert context.operation is not None  # noqa: S101 - the engine has routed the call
-    return context.operation
 
 
 def _wrong_media_type(body: Body, content_type: str) -> Refusal:
@@ -127,17 +122,17 @@ def _read_items(context: RequestContext, bulk: Bulk) -> Refusal | None:
     read = read_item_text(bulk, request.headers.get("Content-Type"), request.body, max_depth=most, lenient=lenient)
     if isinstance(read, JsonFault):
         return _unreadable(read)
-    schema = row_schema(_operation(context), request.headers.get("Content-Type"))
+    schema = row_schema(context.routed, request.headers.get("Content-Type"))
     context.data = typed_rows(read, schema) if bulk.items.shape == "rows" else read
     return None
 
 
 def check_body(context: RequestContext) -> Refusal | None:
     """Validate the body against its schema, a bulk request's number of items first."""
-    operation = _operation(context)
+    operation = context.routed
     if operation.body is None or context.data is ABSENT:
         return None
-    plan = prepared(context.api).plans.get(operation.id)
+    plan = plan_of(context)
     if plan is not None:
         refusal = check_size(context, plan) or check_malformed_items(context, plan)
         if refusal is not None:
@@ -224,7 +219,7 @@ def _bulk_status(bulk: Bulk, otherwise: int) -> int:
 
 def invalid_status(context: RequestContext) -> int:
     """Return what the operation answers to a call that does not fit: 400, or 422 where only that is declared."""
-    operation = _operation(context)
+    operation = context.routed
     if context.api.plain:
         return conventions.invalid_status(operation)
     return 422 if "422" in operation.responses and "400" not in operation.responses else 400

@@ -16,10 +16,10 @@ from contracts.errors import MisuseError
 from contracts.exchange.bulk_request import becomes_job
 from contracts.exchange.locations import is_outside, locate
 from contracts.messages import ABSENT, Request
-from contracts.syntax.text import clipped, short
+from contracts.syntax.text import as_list, clipped, short
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.guards import admit
-from mockserver.bulk.prepared_api import BulkPlan, prepared
+from mockserver.bulk.prepared_api import plan_of, prepared
 from mockserver.engine.conventions import PREFERENCE_PREFIX
 from mockserver.journal.stored_messages import HIDDEN, SECRET_NAMES, is_secret, redact_header, redact_value
 from mockserver.sandbox.sandboxes import Sandbox
@@ -173,12 +173,12 @@ def _facts(context: RequestContext, *, refused: bool) -> RequestFacts:
 
 def _work(context: RequestContext) -> RequestPurpose:
     """Return what the call would do if nothing happened to it."""
-    plan = _plan(context)
+    plan = plan_of(context)
     if plan is None or isinstance(admission := admit(context, plan), Refusal):
         return RequestPurpose(makes_job=plan is None and _is_deferred(context))
     fan_out = plan.bulk.items.fan_out
     named = locate(context, fan_out.over) if fan_out is not None else ()
-    tenants = tuple(map(str, named)) if isinstance(named, list) else ()
+    tenants = tuple(map(str, as_list(named)))
     return RequestPurpose(
         unit=admission.unit,
         makes_job=becomes_job(plan.bulk, context),
@@ -188,7 +188,7 @@ def _work(context: RequestContext) -> RequestPurpose:
 
 
 def _items(context: RequestContext) -> Sequence[MatchedItem]:
-    plan = _plan(context)
+    plan = plan_of(context)
     if plan is not None:
         return () if isinstance(admit(context, plan), Refusal) else plan.item_reader.items(context)
     act = None if context.operation is None else context.operation.record
@@ -196,10 +196,6 @@ def _items(context: RequestContext) -> Sequence[MatchedItem]:
         return ()
     key = locate(context, act.key) if act.key is not None and is_outside(act.key) else None
     return (SingleItem(0, key, context.data),)
-
-
-def _plan(context: RequestContext) -> BulkPlan | None:
-    return None if context.operation is None else prepared(context.api).plans.get(context.operation.id)
 
 
 def _is_deferred(context: RequestContext) -> bool:

@@ -32,7 +32,7 @@ def check_parameters(context: RequestContext) -> Refusal | None:
     A path parameter that violates its schema is refused with 405 where other methods accept it, else with 404; in a
     plain document like any other violation.
     """
-    operation = _operation(context)
+    operation = context.routed
     violations = _read_parameters(context, operation)
     if context.api.plain and context.api_state.settings["strict"]:
         violations += conventions.undeclared(context)
@@ -91,11 +91,6 @@ def method_not_allowed(method: str, allow: tuple[str, ...]) -> Refusal:
     return Refusal(status=405, kind="no-method", detail=f"{method} is not allowed here.", headers=headers)
 
 
-def _operation(context: RequestContext) -> Operation:
-    assert context.operation is not None  # noqa: S101 - the engine has routed the call
-    return context.operation
-
-
 Stage = Callable[[RequestContext], Refusal | None]
 
 
@@ -125,7 +120,7 @@ def find_scope(context: RequestContext) -> Refusal | None:
 
 def call_handler(context: RequestContext) -> Response:
     """Call the operation's handler and return its response; what it writes is taken back if that is not valid."""
-    operation = _operation(context)
+    operation = context.routed
     response = answer_from_document(context) if context.excused else _handle(context, operation)
     if operation.quota and response.status < HTTPStatus.BAD_REQUEST:
         count_call(context)
@@ -205,7 +200,7 @@ def _scope(context: RequestContext) -> Refusal | None:
 
 def _check_quota(context: RequestContext) -> Refusal | None:
     """Refuse a request too many; behaviours of an API's own ask for themselves."""
-    operation = _operation(context)
+    operation = context.routed
     return check_call_quotas(context) if operation.quota and operation.id not in context.api.behaviours else None
 
 

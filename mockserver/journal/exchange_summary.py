@@ -15,6 +15,7 @@ from contracts.exchange.raw_items import raw_items
 from contracts.messages import ABSENT, Headers, Request, Response
 from contracts.openapi.model import Operation
 from contracts.openapi.routing import last_variable
+from contracts.syntax.text import is_text_or_integer
 from mockserver.api.model import Api, ApiState, RequestContext
 from mockserver.bulk.items import reread_body
 from mockserver.bulk.prepared_api import BulkPlan, PreparedApi, prepared
@@ -24,7 +25,6 @@ from mockserver.journal.facts import (
     SentItems,
     created_jobs,
     failed_keys,
-    is_key,
     items_of,
     pack,
     read_keys,
@@ -240,7 +240,9 @@ def _job_summary(
 
 
 def _record_summary(context: RequestContext, response: Response, *, delivered: bool) -> ExchangeSummary:
-    named = pack(f"{one.item.resource.name}/{one.item.target}" for one in context.outcomes if is_key(one.item.target))
+    named = pack(
+        f"{one.item.resource.name}/{one.item.target}" for one in context.outcomes if is_text_or_integer(one.item.target)
+    )
     if not delivered:
         return ExchangeSummary(targets=named)
     jobs = context.jobs if response.status == HTTPStatus.ACCEPTED else ()

@@ -21,6 +21,7 @@ from contracts.exchange.job_traces import handle_id, response_handles
 from contracts.exchange.locations import chosen_by, column, condition_holds, is_fixed, is_outside, locate, reader
 from contracts.exchange.outcomes import raw_entries
 from contracts.messages import ABSENT, Response
+from contracts.syntax.text import as_list, is_text_or_integer
 from mockserver.bulk.prepared_api import BulkPlan, PreparedApi
 from mockserver.domain.columns import undone
 from mockserver.domain.values import Outcome
@@ -136,14 +137,9 @@ def targets_of(context: "RequestContext", plan: BulkPlan, raws: Sequence[object]
     places = [reader(at) for at in plan.bulk.effect.target if not is_outside(at)]
     for raw in raws:
         resource = plan.item_reader.resource(context, raw)
-        key = next((key for read in places if is_key(key := read(raw))), None)
+        key = next((key for read in places if is_text_or_integer(key := read(raw))), None)
         if resource is not None and key is not None:
             yield f"{resource.name}/{key}"
-
-
-def is_key(value: object) -> bool:
-    """Tell whether a JSON value can be a key."""
-    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _contents(context: "RequestContext", plan: BulkPlan, raws: Sequence[object]) -> dict[str, Any]:
@@ -251,7 +247,7 @@ def stale_targets(outcomes: Sequence[Outcome]) -> bytes:
     return pack(
         f"{one.item.resource.name}/{one.item.target}"
         for one in undone(outcomes)
-        if one.faults and any(map(_is_conflict, one.faults)) and is_key(one.item.target)
+        if one.faults and any(map(_is_conflict, one.faults)) and is_text_or_integer(one.item.target)
     )
 
 
@@ -260,17 +256,15 @@ def read_keys(ready: PreparedApi, response: Response) -> bytes:
     members = {one.key for one in ready.api.contract.resources.values() if one.version is not None}
     if not members or response.data is ABSENT:
         return b""
-    return pack(str(key) for one in _records(response.data) for name in members if is_key(key := one.get(name)))
-
-
-def _listed(value: object) -> Sequence[object]:
-    return value if isinstance(value, list) else ()
+    return pack(
+        str(key) for one in _records(response.data) for name in members if is_text_or_integer(key := one.get(name))
+    )
 
 
 def _records(data: object) -> Iterator[dict[str, object]]:
     """Yield the objects of an answer: itself, its elements, and the elements of its members."""
     outer = data if isinstance(data, list) else [data]
-    inner = [one for value in data.values() for one in _listed(value)] if isinstance(data, dict) else []
+    inner = [one for value in data.values() for one in as_list(value)] if isinstance(data, dict) else []
     yield from (one for one in (*outer, *inner) if isinstance(one, dict))
 
 

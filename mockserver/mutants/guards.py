@@ -18,7 +18,7 @@ from contracts.syntax.text import look_up
 from mockserver.api.model import Api, Batch, Behaviour, Hooks, Perform, Refusal, RequestContext, problem
 from mockserver.bulk.execution import run_batch, targets
 from mockserver.bulk.guards import admit, make_batch
-from mockserver.bulk.prepared_api import BulkPlan, prepared, share_prepared
+from mockserver.bulk.prepared_api import BulkPlan, plan_of, prepared, share_prepared
 from mockserver.engine import default_hooks
 from mockserver.engine.handlers import handler_for
 from mockserver.engine.scenario_execution import copied_state
@@ -37,11 +37,6 @@ from mockserver.mutants.hooks import (
     replace_refusal,
     with_value,
 )
-
-
-def plan_of(context: RequestContext) -> BulkPlan | None:
-    """Return the plan of a bulk request, None for any other request."""
-    return None if context.operation is None else prepared(context.api).plans.get(context.operation.id)
 
 
 def item_count(context: RequestContext, plan: BulkPlan) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from contracts.bulk.model import BulkJob
-from contracts.exchange.locations import text_of
+from contracts.syntax.text import text_of
 from mockserver.api.model import Api
 from mockserver.bulk.job_status import state_word
 from mockserver.domain.clock_and_ids import VirtualClock

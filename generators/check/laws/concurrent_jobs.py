@@ -14,9 +14,9 @@ from contracts.bulk.jobs import ActiveJobs
 from contracts.bulk.model import BulkJob
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
-from contracts.exchange.locations import text_of
 from contracts.messages import Exchange
 from contracts.openapi.model import Operation
+from contracts.syntax.text import as_list, text_of
 from generators.check.laws.metamorphic import invalid_cases, known_targets, valid_cases
 from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, prepare_trial
@@ -269,7 +269,7 @@ def _others(context: SiteContext, operation: Operation, location: str, target: s
         context.site.values.get(name, sample_value(parameter)) if where == "path" else target or sample_value(parameter)
     )
     words = parameter.schema.raw.get("enum") if parameter.schema is not None else None
-    known = [text_of(one) for one in (*parameter.examples.values(), *(words if isinstance(words, list) else ()))]
+    known = [text_of(one) for one in (*parameter.examples.values(), *as_list(words))]
     free = [f"{own}x"] if where == "path" and not isinstance(words, list) else []
     return [one for one in dict.fromkeys((*known, *free)) if one.casefold() != own.casefold()][:1]
 

@@ -17,7 +17,7 @@ from contracts.messages import ABSENT, Exchange, Request, essence
 from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.validation import validate_response
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import escape
+from contracts.syntax.text import as_list, escape
 from generators.check.specimens import Specimen, carry_out, send_and_follow, specimen_of, specimen_or_request
 from generators.client.session import Session
 from generators.errors import NotApplicableError
@@ -243,8 +243,7 @@ def _other_words(operation: Operation, request: Request) -> Iterator[Variant]:
     """Yield the request with words of the query in another case."""
     for one in operation.parameters:
         words = one.schema.raw.get("enum") if one.schema is not None and one.where == "query" else None
-        known = words if isinstance(words, list) else []
-        other = next((word.swapcase() for word in known if isinstance(word, str) and word), None)
+        other = next((word.swapcase() for word in as_list(words) if isinstance(word, str) and word), None)
         if other is None or one.schema is None or one.schema.is_valid(other):
             continue
         query = (*(pair for pair in request.query if pair[0] != one.name), (one.name, other))

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from contracts.exchange.locations import find, json_of
 from contracts.messages import Exchange
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import escape, short
+from contracts.syntax.text import as_list, escape, short
 from generators.check.laws.metamorphic import known_targets, valid_cases
 from generators.check.trial_setup import Trial, fits_request, prepare_trial
 from generators.check.trials import send, trial_finding
@@ -111,8 +111,7 @@ def _broken(raw: Mapping[str, Any], schemas: Mapping[str, Schema], keyword: str,
 
 def _judge(context: SiteContext, exchange: Exchange, places: list[Place]) -> Iterator[Finding]:
     declared, every, data = context.bulk.guard.faults, context.bulk.guard.every_fault, exchange.response.data
-    listed = find(data, declared["at"])
-    told = listed if isinstance(listed, list) else []
+    told = as_list(find(data, declared["at"]))
     if not told:
         yield trial_finding("errors", "refusal lists no fault", "a refusal for its items lists no fault", exchange)
         return
