@@ -28,17 +28,7 @@ from contracts.schemas.keywords import SCHEMA_LIST_KEYWORDS, dialect_rewriter, m
 from contracts.schemas.patterns import use_patterns
 from contracts.syntax.documents import UnreadableError, parse_document, read_text
 from contracts.syntax.remote import fetch_text, is_loopback, is_url
-from contracts.syntax.text import (
-    as_list,
-    as_mapping,
-    did_you_mean,
-    escape,
-    look_up,
-    pointer_of,
-    short,
-    split_ref,
-    tokens_of,
-)
+from contracts.syntax.text import did_you_mean, escape, look_up, pointer_of, short, split_ref, tokens_of
 
 IDENTIFIERS: Final = ("$id", "$anchor", "$dynamicAnchor")
 NO_MAP: Final[Mapping[str, Path]] = {}
@@ -248,7 +238,7 @@ def _identify(documents: Documents, root: object) -> None:
         except UnreadableError:
             return None
 
-    head = as_mapping(root)
+    head = root if isinstance(root, Mapping) else {}
     is_30 = str(head.get("openapi", "")).startswith("3.0")
     rewrite = dialect_rewriter(head)
     documents.identifiers = Identifiers(documents.root, rewrite, is_draft_4=is_30, metaschema_at=metaschema_at)
@@ -312,8 +302,8 @@ def _follow(documents: Documents, place: DocumentObject, node: dict[str, object]
 
 def _added_part(node: dict[str, object]) -> dict[str, object]:
     """Return a new part in the `allOf` of a schema."""
-    part = dict[str, object]()
-    node["allOf"] = [*as_list(node.get("allOf")), part]
+    parts, part = node.get("allOf"), dict[str, object]()
+    node["allOf"] = [*(parts if isinstance(parts, list) else ()), part]
     return part
 
 
