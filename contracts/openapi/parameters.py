@@ -7,7 +7,6 @@ style `deepObject`, and what most form libraries write.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -166,11 +165,14 @@ def _pairs(
     return None if len(words) % 2 else list(zip(words[::2], words[1::2], strict=True))
 
 
-@lru_cache(maxsize=10_000)
 def types_of(schema: Schema | None) -> frozenset[str]:
     """Return the values of `type` in all parts of a schema (see `Schema.forms`)."""
+    return schema.within.once((types_of, schema.ref), lambda: _types_of(schema)) if schema is not None else frozenset()
+
+
+def _types_of(schema: Schema) -> frozenset[str]:
     found: set[str] = set()
-    for form in schema.forms() if schema else ():
+    for form in schema.forms():
         types = form.raw.get("type", ())
         found.update([types] if isinstance(types, str) else types if isinstance(types, list) else ())
     return frozenset(found)

@@ -5,7 +5,7 @@ invalid items cost little.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from jsonschema_rs import Draft202012Validator
@@ -60,10 +60,9 @@ def explain(schema: Schema, value: object, path: Path, found: Findings) -> None:
             _explain_whole(schema, value, path, found)
 
 
-@lru_cache(maxsize=10_000)
 def explainer(schema: Schema) -> Explain:
     """Return the function that explains a schema, the same for equal schemas."""
-    return Explainer(schema).explain
+    return schema.within.once((explainer, schema.ref), lambda: Explainer(schema).explain)
 
 
 def _rules(schema: Schema) -> Iterator[Explain]:

@@ -4,9 +4,9 @@ Begin with `SchemaSet.schema`. Formats are asserted (JSON Schema Validation, 7.2
 fancy-regex reads them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from jsonschema_rs import Draft202012Validator, EmailOptions, FancyRegexOptions, ValidationError
 
@@ -37,10 +37,13 @@ def is_pure_reference(schema: object) -> bool:
     return isinstance(schema, Mapping) and "$ref" in schema and all(k == "$ref" or is_annotation(k) for k in schema)
 
 
+T = TypeVar("T")
+
+
 class SchemaSet:
     """The documents of a contract by URI; every `$ref` in them is absolute: `uri#pointer`."""
 
-    __slots__ = ("_directed", "_directed_refs", "_dynamic", "_forms", "_validators", "_values", "documents")
+    __slots__ = ("_directed", "_directed_refs", "_dynamic", "_forms", "_made", "_validators", "_values", "documents")
 
     def __init__(self, documents: Mapping[str, object]) -> None:
         self.documents = documents
@@ -49,6 +52,7 @@ class SchemaSet:
         self._dynamic: dict[str, bool] = {}
         self._forms: dict[str, tuple[Schema, ...]] = {}
         self._directed_refs: dict[tuple[str, Direction], Schema] = {}
+        self._made: dict[Hashable, object] = {}
         self._directed = {direction: DirectedSchemas(direction, self.value) for direction in HIDING_KEYWORDS}
 
     def __reduce__(self) -> tuple[type["SchemaSet"], tuple[Mapping[str, object]]]:
@@ -99,6 +103,16 @@ class SchemaSet:
                     waiting += reversed(list(one.parts_in_place()))
             known = self._forms[schema.ref] = tuple(found.values())
         return known
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` returns, which is called the first time that a key is asked for.
+
+        What others make of this set is forgotten with it; a cache of a module would keep contracts that were replaced.
+        """
+        found = self._made.get(key, ABSENT)
+        if found is ABSENT:
+            found = self._made[key] = make()
+        return cast("T", found)
 
     def directed(self, ref: str, direction: Direction) -> "Schema":
         """Return the schema at `ref` as it is for what requests, or responses, carry."""

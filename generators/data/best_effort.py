@@ -4,7 +4,6 @@ Begin with `made_of`. Schemas are compiled on first use and stay compiled; no sc
 """
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 from random import Random
 from typing import Final, NamedTuple
 
@@ -36,7 +35,8 @@ def made_of(schema: Schema, seed: int, *, name: str = "", typical: bool = True) 
     that the schema and its members give where they are valid, the first of alternatives, every optional member and one
     element of each array; without it the value is drawn at random.
     """
-    return _maker_of(schema, name, typical).made(seed)
+    key = (_Maker, schema.ref, name, typical)
+    return schema.within.once(key, lambda: _Maker(schema=schema, name=name, typical=typical)).made(seed)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,8 +100,3 @@ class _Maker:
         if not root.possible() and root.failed is not None and not is_lenient:
             raise root.failed
         return root.closure()
-
-
-@lru_cache(maxsize=10_000)
-def _maker_of(schema: Schema, name: str, typical: bool) -> _Maker:  # noqa: FBT001 - a part of the cache's key
-    return _Maker(schema=schema, name=name, typical=typical)

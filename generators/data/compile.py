@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from random import Random
 from typing import Final, TypeAlias
@@ -252,7 +252,6 @@ SchemaLike: TypeAlias = Schema | Mapping[str, object] | bool
 """A schema of a contract, or one as plain JSON."""
 
 VALUES_PER_SEED: Final = 64  # seeding costs as much as drawing one value
-MAX_COMPILERS: Final = 64
 MAX_FUEL: Final = 1000  # approximate maximum of optional objects and arrays in a value
 MAX_DRAWS: Final = 50
 COMPILE_SAMPLE: Final = 16  # values drawn when compiling, to report unsatisfiable schemas at once
@@ -307,27 +306,29 @@ def compile_schema(
     """
     bound = _bind(schema)
     share = DEFAULT_EDGE_SHARES[profile] if edges is None else edges
-    compiler = (compiler_of if bound is schema else Compiler)(schemas=bound.within, edges=share, profile=profile)
+    compiler = compiler_of(bound.within, edges=share, profile=profile)
     root = compiler.plan(bound.raw, bound.ref, kind_of(name))
     if not root.possible():
         raise root.failed or UnsatisfiableError(bound.ref, "$ref", ENDLESS)
     return _drawn_once(Generator(schema=bound, _draw=root.closure(), _is_valid=bound.validator.is_valid))
 
 
-@lru_cache(maxsize=MAX_COMPILERS)
 def compiler_of(
     schemas: SchemaSet, *, edges: float, profile: ValueProfile, typical: bool = False, lenient: bool = False
 ) -> Compiler:
     """Return the compiler of the schemas of a contract, the same object for the same arguments."""
-    return Compiler(schemas=schemas, edges=edges, profile=profile, typical=typical, lenient=lenient)
+    return schemas.once(
+        (Compiler, edges, profile, typical, lenient),
+        lambda: Compiler(schemas=schemas, edges=edges, profile=profile, typical=typical, lenient=lenient),
+    )
 
 
-@lru_cache(maxsize=1000)
 def generator_of(
     schema: Schema, name: str = "", edges: float | None = None, profile: ValueProfile = "realistic"
 ) -> Generator:
     """Return the compiled schema, the same object for the same arguments. Raises UnsatisfiableError."""
-    return compile_schema(schema, name=name, edges=edges, profile=profile)
+    key = (Generator, schema.ref, name, edges, profile)
+    return schema.within.once(key, lambda: compile_schema(schema, name=name, edges=edges, profile=profile))
 
 
 def _bind(schema: SchemaLike) -> Schema:

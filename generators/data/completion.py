@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,7 +39,8 @@ def fitted(schema: Schema, value: object, seed: str, now: datetime, *, replaces:
     """
     if schema.is_valid(value):
         return value
-    return _Fitter(_shapes(schema.within), seed, now, replaces=replaces).fit(schema.raw, value, "")
+    shapes = schema.within.once(_Shapes, lambda: _Shapes(schema.within))
+    return _Fitter(shapes, seed, now, replaces=replaces).fit(schema.raw, value, "")
 
 
 def time_text(now: datetime, kind: str = "date-time") -> str | int:
@@ -98,11 +98,6 @@ class _Shapes:
             made = compile_schema(bound, edges=0.0, profile="plain")
             known = self._generators[id(schema)] = (schema, made)
         return known[1]
-
-
-@lru_cache(maxsize=64)
-def _shapes(schemas: SchemaSet) -> _Shapes:
-    return _Shapes(schemas)
 
 
 class _Fitter:

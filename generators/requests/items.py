@@ -5,7 +5,7 @@ Begin with `ItemEncoder`.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from random import Random
 from typing import Any, Final, Literal, TypeAlias
 
@@ -25,19 +25,16 @@ Part: TypeAlias = Literal["target", "key", "version", "action", "resource", "gro
 
 def fill_required(value: Any, schema: Schema | None, rng: Random) -> Any:
     """Return an object with its missing required members drawn, at most 8 of them. Raises UnsatisfiableError."""
-    for _ in range(MAX_FILLED_MEMBERS if schema is not None and isinstance(value, dict) else 0):
-        error = next(iter(schema.validator.iter_errors(value)), None)  # type: ignore[union-attr] # asked above
+    if schema is None or not isinstance(value, dict):
+        return value
+    for _ in range(MAX_FILLED_MEMBERS):
+        error = next(iter(schema.validator.iter_errors(value)), None)
         if error is None or error.kind.name != "required" or error.instance_path:
             break
         name = error.kind.as_dict()["property"]
-        member = _member_of(schema, name)
+        member = schema.within.once((fill_required, schema.ref, name), partial(schema.member, name))
         value = {**value, name: generator_of(member, name).draw(rng) if member is not None else None}
     return value
-
-
-@lru_cache(maxsize=1000)
-def _member_of(schema: Schema, name: str) -> Schema | None:
-    return schema.member(name)
 
 
 def change_members(payload: Schema | None) -> Collection[str]:

@@ -100,7 +100,7 @@ def _draw_key(schema: Schema | None, taken: Iterable[object], rng: Random) -> ob
 
     used = set(taken)
     try:
-        values = (generator_of(schema).draw(rng) for _ in range(MAX_KEY_DRAWS if schema is not None else 0))
+        values = (generator_of(schema).draw(rng) for _ in range(MAX_KEY_DRAWS)) if schema is not None else iter(())
         return next(value for value in values if isinstance(value, str | int) and value not in used)
     except (UnsatisfiableError, StopIteration):
         raise NotApplicableError("no fresh key could be made for the key's schema") from None

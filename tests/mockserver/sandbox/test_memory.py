@@ -1,9 +1,11 @@
 """What a server keeps is bounded in bytes, over all its sandboxes, and what waits is on disk."""
 
 import gc
+import re
 import tracemalloc
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.messages import Headers, Request, Response
+from contracts.schemas.schema_set import SchemaSet
 from mockserver.api.model import RequestContext
 from mockserver.apis.sources import find_sources
 from mockserver.domain.clock_and_ids import FROZEN_EPOCH
@@ -27,6 +30,11 @@ KIBIBYTE = 1024
 JSON = Headers((("Content-Type", "application/json"),))
 STEP_BYTES = 4 * KIBIBYTE
 MOST_BYTES = 64 * KIBIBYTE
+ROOT = Path(__file__).parents[3]
+TICKETS = ROOT / "examples/any-api/tickets.yaml"
+PACKAGES = ("contracts", "generators", "mockserver")
+MANY = 40  # functions with a cache
+CALLS = (("POST", "/tickets"), ("GET", "/tickets"))
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +119,30 @@ def test_header_fields_that_never_come_again_are_forgotten(apis):
         for n in range(1, number):
             post(n)
     assert taken[0] < 300 * 32 * KIBIBYTE
+
+
+def test_a_contract_that_was_replaced_is_forgotten():
+    """What was worked out for its schemas goes with it: a server that reloads its documents often does not grow."""
+
+    def serve():
+        service = Service([find_sources([str(TICKETS)])[0].load()], Options(), REAL)
+        answers = [service.handle(*call, JSON, b'{"subject": 5}', REAL).status for call in CALLS]
+        assert answers == [422, 200]
+
+    serve()
+    while gc.collect():  # what is finalized lets go of more
+        pass
+    kept = [one for one in gc.get_objects() if isinstance(one, SchemaSet)]
+    assert [uri for one in kept for uri in one.documents if "tickets" in uri] == []
+
+
+def test_no_cache_of_a_function_holds_a_contract():
+    """A cache that asks for a schema would keep all of its contract: `SchemaSet.once` is there for it."""
+    cached = re.compile(r"^@(?:lru_)?cache\b.*\n(?:async )?def (\w+)\(([^)]*)\)", re.MULTILINE)
+    texts = [path.read_text(encoding="utf-8") for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    found = [one for text in texts for one in cached.findall(text)]
+    assert len(found) > MANY
+    assert [name for name, given in found if re.search(r"\b(?:Schema|SchemaSet|Contract|Operation|Api)\b", given)] == []
 
 
 def test_the_bodies_of_all_sandboxes_wait_in_one_file(apis):
