@@ -14,11 +14,10 @@ from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges
 from contracts.openapi.model import Contract, Operation
 from generators.check import warm_up
-from generators.check.events import Event, FindingFound, Finished, LawAnswered, Started, StepBegun
 from generators.check.laws.catalogue import LIST_LAWS
 from generators.check.laws.concurrent_jobs import overlap
 from generators.check.laws.metamorphic import run_at_site
-from generators.check.selection import CheckPlan, selection
+from generators.check.plan import CheckPlan, Event, FindingFound, Finished, LawAnswered, Started, StepBegun, selection
 from generators.client.environments import headers_for, new_name_prefix
 from generators.client.http import Client, NoAnswerError
 from generators.client.session import AccessGuard, Budget, Session

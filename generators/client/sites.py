@@ -24,12 +24,11 @@ from generators.client.session import Session
 from generators.errors import NotApplicableError
 from generators.requests.calls import draft, sample_value
 from generators.requests.envelope import OperationSpec, SendOptions, operation_spec
-from generators.requests.item_requests import item_resources
 from generators.requests.items import ItemContent
 from generators.requests.known_records import KnownRecords, Names, RecordContext
 from generators.requests.options import option_for, units_of
 from generators.requests.record_factory import RecordFactory
-from generators.requests.single import RecordSite, record_operations
+from generators.requests.single import RecordSite, item_resources, record_operations
 
 MAX_PROBED_SITES: Final = 24
 

@@ -74,11 +74,6 @@ class PlannedBatch:
     refusals: tuple[str, ...]
     targets: Mapping[str, bool] = field(default_factory=dict)
 
-    @property
-    def is_clean(self) -> bool:
-        """Whether the plan contains no defect and every target is known to exist."""
-        return not self.refusals and all(item.intent == "good" for item in self.items) and all(self.targets.values())
-
 
 def key_of(item: object, bulk: Bulk, resource: Resource | None, *, name: object, index: int) -> object:
     """Return the key that identifies an item's outcome, read from the item as it is sent; None when it has none."""

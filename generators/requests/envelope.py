@@ -17,7 +17,6 @@ from contracts.syntax.text import tokens_of
 from generators.data.plan import ValueProfile
 from generators.errors import NotApplicableError
 from generators.requests.calls import RequestDraft, body_examples, body_schema, draft, item_media, json_media
-from generators.requests.item_requests import item_actions, item_request, item_resources
 from generators.requests.items import ItemContent, ItemEncoder, Part, fill_required
 from generators.requests.known_records import RecordContext
 from generators.requests.options import (
@@ -34,6 +33,7 @@ from generators.requests.options import (
 from generators.requests.profiles import Profile
 from generators.requests.record_factory import RecordFactory
 from generators.requests.serialisation import is_cell
+from generators.requests.single import item_actions, item_request, item_resources
 
 
 def unsupported_reason(operation: Operation, *, groups: bool = True) -> str | None:

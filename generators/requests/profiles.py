@@ -127,15 +127,6 @@ def draw_profile(rng: Random) -> Profile:
     return PROFILES[names[int(rng.random() * len(names))]]
 
 
-def boundary_sizes(bulk: Bulk) -> tuple[int, ...]:
-    """Return the item counts around an operation's limits, ascending, from 0 to one above the maximum."""
-    least, most = bulk.items.min, bulk.items.max
-    around = {0, 1, 2, least - 1, least, least + 1}
-    if most is not None:
-        around |= {most - 1, most, most + 1}
-    return tuple(sorted(size for size in around if size >= 0))
-
-
 def draw_size(bulk: Bulk, rng: Random, *, mean: int = 16) -> int:
     """Draw an item count: exponentially distributed around `mean`, within the operation's limits."""
     most = bulk.items.max or 10 * mean

@@ -20,10 +20,6 @@ BUILT_IN_VARIABLES: Final = frozenset(  # that every script knows
 )
 
 
-class UnknownNameError(Exception):
-    """A variable without a value: the request that captures it was removed, or its response lacks the value."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
     """A variable for a value of a response: that of a header field, else the one at `path` in the body.
@@ -108,15 +104,6 @@ def _capture_json(capture: Capture) -> dict[str, Any]:
     made: dict[str, Any] = {"name": capture.name}
     made |= {"header": capture.header} if capture.header else {"path": list(capture.path)}
     return made | ({"is_address": True} if capture.is_address else {})
-
-
-def build_request(asking: RequestStep, names: Names) -> Request:
-    """Return the request of a step with its variables filled. Raises UnknownNameError."""
-    step = step_json(asking)
-    if standalone.lacks(step, names):
-        raise UnknownNameError(asking.operation)
-    path, query, headers, body = standalone.request_of(step, names)
-    return Request(method=asking.method, path=path, query=tuple(query), headers=Headers(headers), body=body)
 
 
 def raw_bytes(text: str) -> bytes:

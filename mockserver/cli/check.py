@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from contracts.openapi.model import Contract
-    from generators.check.events import Event, Finished
-    from generators.check.selection import CheckPlan
+    from generators.check.plan import CheckPlan, Event, Finished
     from generators.client.environments import SandboxClient, TargetOptions
     from generators.client.http import HttpClient
     from generators.oracles.facts import Assumptions
@@ -146,7 +145,7 @@ def _sandbox_beside(contract: "Contract", place: "TargetOptions", stack: "ExitSt
 def _planned(
     api: str, mount: str | None, place: "TargetOptions", given: Mapping[str, Any]
 ) -> "tuple[Contract, CheckPlan]":
-    from generators.check.selection import CheckPlan
+    from generators.check.plan import CheckPlan
     from generators.client.http import base_url_of
     from mockserver.control.server import bundled
 
@@ -172,7 +171,7 @@ def _planned(
 
 def _play(contract: "Contract", client: "SandboxClient | HttpClient", plan: "CheckPlan", run: CheckRun) -> None:
     """Run the check, collect its results, and show progress."""
-    from generators.check.events import FindingFound, Finished, LawAnswered
+    from generators.check.plan import FindingFound, Finished, LawAnswered
     from generators.check.run import check as events_of
 
     with CheckProgress() as progress:
@@ -228,7 +227,7 @@ class CheckProgress:
     def show(self, event: "Event", run: CheckRun) -> None:
         """Show the state of a run after an event."""
         from contracts.syntax.text import counted
-        from generators.check.events import StepBegun
+        from generators.check.plan import StepBegun
 
         now = monotonic()
         if isinstance(event, StepBegun):

@@ -17,7 +17,7 @@ from contracts.openapi.validation import validate_request
 from contracts.syntax.text import look_up
 from generators.requests.batch import Composer
 from generators.requests.known_records import KnownRecords
-from generators.requests.profiles import PROFILES, Profile, boundary_sizes, draw_profile, draw_size
+from generators.requests.profiles import PROFILES, Profile, draw_profile, draw_size
 
 CONTRACTS = {
     "genero": load_bundled("genero"),
@@ -86,7 +86,7 @@ def test_a_valid_batch_keeps_the_contract(api, operation):
         assert route.operation.id == operation
         assert not validate_request(route.operation, batch.request, route.variables, data=batch.body)
         assert all(fits(composer, item) for item in batch.items)
-        clean += batch.is_clean
+        clean += not batch.refusals and all(item.intent == "good" for item in batch.items)
     assert clean >= 20  # now and then nothing is left that may be deleted
 
 
@@ -195,10 +195,9 @@ def test_sizes_around_the_limits(api, operation):
     """Around the limits are none, one, the least, the greatest, and those beside; what the guard refuses is named."""
     composer = composer_of(api, operation)
     bulk = composer.design.bulk
-    around = boundary_sizes(bulk)
-    assert {0, 1, bulk.items.min, (bulk.items.max or 1), (bulk.items.max or 0) + 1} <= set(around)
+    least, most = bulk.items.min, bulk.items.max or 0
     known = known_to(api)
-    for size in around:
+    for size in sorted({0, 1, 2, least, least + 1, most - 1, most, most + 1} - {-1}):
         batch = composer.compose(seed=1, size=size, profile=PROFILES["valid"], known=known)
         assert len(batch.items) == size
         said = {"empty": size == 0, "tooMany": bulk.items.max is not None and size > bulk.items.max}

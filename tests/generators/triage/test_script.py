@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
+from example_findings import build_request
 
 from contracts.messages import ABSENT, Exchange, Headers, Request, Response
 from contracts.openapi.loading import load_bundled
@@ -16,7 +17,6 @@ from generators.triage.script import (
     Capture,
     PollCondition,
     RequestStep,
-    build_request,
     captured_value,
     replay_script,
     step_json,

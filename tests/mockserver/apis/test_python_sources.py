@@ -7,7 +7,7 @@ import pytest
 
 from contracts.errors import MisuseError
 from contracts.openapi.loading import LoadOptions
-from generators.check.selection import selection
+from generators.check.plan import selection
 from mockserver.apis.sources import find_sources
 
 ROOMS = Path(__file__).parents[3] / "examples" / "your-own-api" / "rooms.py"

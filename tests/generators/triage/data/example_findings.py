@@ -1,7 +1,9 @@
-"""What tests of the campaign make findings of."""
+"""What tests of the campaign make findings of, and requests of their steps."""
 
+from contracts.messages import Headers, Request
+from generators.triage import standalone
 from generators.triage.response_signature import ResponseSignature
-from generators.triage.script import RequestStep, Script
+from generators.triage.script import RequestStep, Script, step_json
 from generators.triage.stored_finding import StoredFinding
 
 PLACE = ("api", "resources", "batch")
@@ -11,6 +13,12 @@ def asking(*codes, operation="batchCreate", **given):
     """Return a bulk call of items with these codes."""
     items = [{"properties": {"code": one, "description": "some long text"}} for one in codes]
     return RequestStep(**{"operation": operation, "method": "POST", "path": PLACE, "data": items, **given})
+
+
+def build_request(step, names):
+    """Return the request of a step with its variables filled."""
+    path, query, headers, body = standalone.request_of(step_json(step), names)
+    return Request(method=step.method, path=path, query=tuple(query), headers=Headers(headers), body=body)
 
 
 def kept(fingerprint, *, law="count", shape="outcomes missing", steps=(), **given):

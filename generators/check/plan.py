@@ -1,8 +1,11 @@
-"""The options of a check, `CheckPlan`, and the checks and operations that they select by name, `selection`."""
+"""What a check is given, `CheckPlan`, the checks and operations that this selects, `selection`, and its events.
+
+Begin with `CheckPlan` and `Event`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from contracts.errors import MisuseError
 from contracts.openapi.model import Contract
@@ -11,7 +14,7 @@ from generators.check import warm_up
 from generators.check.laws.catalogue import CHECK_NAMES, laws_for
 from generators.client.environments import SandboxClient
 from generators.oracles import reference_model, response_laws
-from generators.oracles.findings import Law, Model
+from generators.oracles.findings import CheckResult, Finding, Law, Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +84,50 @@ def _selected(names: Sequence[str], only: Sequence[str], skip: Sequence[str]) ->
     """Return the names in `only`, or all names when it has none of them, without those in `skip`."""
     wanted = [name for name in names if name in only] or names
     return tuple(name for name in wanted if name not in skip)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The first event: the contract's title, its operations with `x-bulk`, and the checks to be reported."""
+
+    contract: str
+    version: str
+    operations: tuple[str, ...]
+    checks: tuple[str, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawAnswered:
+    """The result of one check on one operation."""
+
+    answer: CheckResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingFound:
+    """A finding; emitted once per fingerprint, as soon as it is known."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBegun:
+    """The check begins to do something, such as `isolated on createBooks`; `calls` were sent until then."""
+
+    doing: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The check has ended. `words` counts results by status, `calls` requests, `items` items; `seconds` are real."""
+
+    words: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    calls: int
+    items: int
+    seconds: float
+
+
+Event: TypeAlias = Started | StepBegun | LawAnswered | FindingFound | Finished
