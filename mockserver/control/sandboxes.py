@@ -217,7 +217,7 @@ def _summary(sandbox: Sandbox, real: datetime) -> dict[str, object]:
         "seed": sandbox.seed,
         "used": instant(sandbox.used),
         "clock": clock_of(sandbox, real),
-        "records": sum(len(table.rows) for state in states for table in tables_of(state).values()),
+        "records": sum(table.size for state in states for table in tables_of(state).values()),
         "jobs": sum(len(state.jobs.jobs) for state in states),
         "unfinished": sum(len(state.jobs.unfinished) for state in states),
         "exchanges": len(sandbox.journal),

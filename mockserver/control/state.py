@@ -137,13 +137,13 @@ def list_collections(control: ControlContext, context: RequestContext) -> Respon
             "kind": collection.resource,
             "tenant": collection.scope,
             "key": resources[collection.resource].key,
-            "records": sum(1 for record in table.rows.values() if not record.deleted),
-            "deleted": sum(1 for record in table.rows.values() if record.deleted),
+            "records": sum(1 for record in table.records() if not record.deleted),
+            "deleted": sum(1 for record in table.records() if record.deleted),
         }
         for name, api_state in sandbox.api_states.items()
         if (resources := sandbox.template.apis[name].contract.resources)
         for collection, table in sorted(tables_of(api_state).items())
-        if table.rows and collection.resource in resources
+        if table.size and collection.resource in resources
     ]
     return Response.of(200, {"collections": found})
 

@@ -158,7 +158,7 @@ def summarise(
         )
         if whole and context.data is not ABSENT:
             return DeferredSummary(
-                response_facts,
+                EMPTY_SUMMARY if response_facts == EMPTY_SUMMARY else response_facts,
                 context.api,
                 plan,
                 context.scope,

@@ -30,6 +30,9 @@ class ItemCounts(NamedTuple):
     waiting: int = 0
 
 
+NO_ITEMS: Final = ItemCounts()
+
+
 class ItemResult(NamedTuple):
     """The result of one item: `done`, `failed` or `not-run`, with its error text."""
 
@@ -55,6 +58,8 @@ class ItemResults:
     @property
     def tally(self) -> ItemCounts:
         """Return the number of items by result."""
+        if not self.keys:
+            return NO_ITEMS
         failed = sum(1 for one in self.undone.values() if one.result == "failed")
         return ItemCounts(len(self.keys) - len(self.undone), failed, len(self.undone) - failed)
 

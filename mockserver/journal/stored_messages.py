@@ -8,6 +8,7 @@ Secrets are credentials, cookies, tokens and passwords: they are hidden before a
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -24,6 +25,7 @@ MAX_WHOLE_BODY_BYTES: Final = 64 * 1024  # bytes; a larger body is kept as diges
 BODY_HEAD_BYTES: Final = 1024  # bytes kept of a larger body
 SPOOLED_BYTES_PER_BYTE: Final = 4  # in a file, so that no more exchanges are kept than with their facts
 SPOOLED_BYTES: Final = 320  # what is kept in memory of what is in a file
+MAX_SHARED: Final = 500  # header texts that are kept once for all messages with them
 HIDDEN: Final = "***"
 SCHEME_ONLY: Final = frozenset(("authorization", "proxy-authorization"))
 SECRET_HEADERS: Final = frozenset(("api-key", "apikey", "cookie", "set-cookie", "x-api-key", "x-auth-token"))
@@ -33,6 +35,12 @@ SECRET_PARAMETERS: Final = frozenset((*SECRET_NAMES, "api-key", "api_key", "apik
 _JSON: Final = re.compile(rb'("(?:' + "|".join(SECRET_NAMES).encode() + rb')"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _PLACE: Final = re.compile(r"[./: ]")  # what stands between the names in a place
 _FORM: Final = re.compile(rb"((?:^|[&?])(?:" + "|".join(SECRET_NAMES).encode() + rb")=)[^&\s]*")
+
+
+@lru_cache(maxsize=MAX_SHARED)
+def _shared(text: str) -> str:
+    """Return the text itself, or the equal one that was asked for before: clients send the same fields each time."""
+    return text
 
 
 def redact_headers(headers: Headers) -> str:
@@ -153,6 +161,7 @@ def stored_message(
 ) -> StoredMessage:
     """Return what is kept of a message; with `again` the whole body, which may be `stored` already."""
     text, size = redact_headers(headers), len(body)
+    text = _shared(text) if len(text) <= MAX_BYTES_IN_MEMORY else text
     fields = text if len(text) <= MAX_BYTES_IN_MEMORY else spool.store(text.encode("utf-8", "surrogatepass"))
     if again and stored is not None and stored.length:
         return StoredMessage(fields, stored, size)

@@ -113,16 +113,14 @@ def settings_schema(apis: Iterable[Api]) -> dict[str, Any]:
 
 def with_defaults(given: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings with absent ones taken from `fresh`."""
-    return {**fresh, **{name: _with_default(value, fresh.get(name)) for name, value in given.items()}}
-
-
-def _with_default(value: Any, fresh: Any) -> Any:
-    return with_defaults(value, fresh) if isinstance(value, Mapping) and isinstance(fresh, Mapping) else value
+    both = [name for name in given if isinstance(given[name], Mapping) and isinstance(fresh.get(name), Mapping)]
+    return {**fresh, **given, **{name: with_defaults(given[name], fresh[name]) for name in both}}
 
 
 DEFAULT_SANDBOX: Final = "default"
 SANDBOX_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 MAX_SANDBOXES: Final = 1000
+MAX_AWAKE: Final = 100  # sandboxes whose records are as they are used; those of all others are packed
 MIN_IDLE: Final = timedelta(minutes=10)  # a sandbox used since then is never dropped to make room
 JOURNALS_STEP_BYTES: Final = 4 * MEBIBYTE  # recorded between two looks at what all journals take
 MIN_INSTANT: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -296,8 +294,8 @@ class Sandbox:
             return
         old, new = api_state.store, MemoryStore(prepared(api).indexes)
         for collection in old.collections():
-            for record in old.scan(collection):
-                new.put(collection, record)
+            new.put_all(collection, [*old.scan(collection)])
+        new.pack()
         api_state.store = new
 
 
@@ -318,9 +316,9 @@ class Sandboxes:
         self.most = most
         self.log: SandboxLog | None = None
         self._by_name: OrderedDict[str, Sandbox] = OrderedDict()
+        self._awake: OrderedDict[str, None] = OrderedDict()
         self.listeners: set[Callable[[], object]] = set()
-        self.changes = 0
-        self._unsettled_bytes = 0
+        self.changes = self._unsettled_bytes = 0
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -342,8 +340,7 @@ class Sandboxes:
 
         Raises SandboxesFullError when there is no room for another, NotStoredError when it cannot be stored.
         """
-        found = self._by_name.get(name)
-        if found is None:
+        if (found := self._by_name.get(name)) is None:
             self._make_room(real)
             if self.log is not None:
                 self.log.create(name, real)
@@ -352,6 +349,11 @@ class Sandboxes:
         else:
             self._by_name.move_to_end(name)
             found.used = real
+        self._awake[name] = None
+        self._awake.move_to_end(name)
+        if len(self._awake) > MAX_AWAKE:
+            for state in self._by_name[self._awake.popitem(last=False)[0]].api_states.values():
+                state.store.pack()
         return found
 
     def drop(self, name: str) -> bool:
@@ -360,6 +362,7 @@ class Sandboxes:
             self.log.drop(name)
         dropped = self._by_name.pop(name, None)
         if dropped is not None:
+            self._awake.pop(name, None)
             dropped.close()
             self._notify()
         return dropped is not None

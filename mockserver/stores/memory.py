@@ -1,6 +1,6 @@
 """Records in memory: `MemoryStore`, and `Overlay`, a transaction over it.
 
-Hash indexes serve uniqueness and references.
+Hash indexes serve uniqueness and references. Records of sandboxes that are idle are packed: see `Table.pack`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,21 +10,47 @@ from types import NoneType
 from typing import TypeAlias
 
 from mockserver.stores.interface import Collection, Index, Key, Record
+from mockserver.stores.packed_records import PackedRecords
 
 
 class Table:
     """The records of one collection; each index maps the values of its members to the keys that have them.
 
     Records with null in every member of an index are not indexed. A value with one key maps to that key, a value with
-    several keys to a dictionary of them.
+    several keys to a dictionary of them. A table that was packed is unpacked when a record is looked up or written.
     """
 
-    __slots__ = ("_parts", "indexes", "rows")
+    __slots__ = ("_packed", "_parts", "_rows", "indexes")
 
     def __init__(self, indexes: Iterable[Index]) -> None:
-        self.rows: dict[Key, Record] = {}
+        self._rows: dict[Key, Record] = {}
+        self._packed: PackedRecords | None = None
         self.indexes: dict[Index, dict[object, Key | dict[Key, None]]] = {index: {} for index in indexes}
         self._parts = tuple((index_reader(index), entries) for index, entries in self.indexes.items())
+
+    @property
+    def rows(self) -> dict[Key, Record]:
+        """Return the records by their keys."""
+        if self._packed is not None:
+            self._unpack()
+        return self._rows
+
+    @property
+    def size(self) -> int:
+        """Return the number of records."""
+        return len(self._rows) if self._packed is None else self._packed.size
+
+    def records(self) -> Sequence[Record]:
+        """Return the records; what is packed stays so."""
+        return tuple(self._rows.values()) if self._packed is None else self._packed.records()
+
+    def pack(self) -> None:
+        """Pack the records, until one is looked up or written; those that cannot be packed stay."""
+        packed = PackedRecords.of(self._rows.values())
+        if packed is not None:
+            self._rows, self._packed = {}, packed
+            for _, entries in self._parts:
+                entries.clear()
 
     def put(self, record: Record) -> None:
         """Insert or replace a record."""
@@ -32,12 +58,13 @@ class Table:
 
     def put_all(self, keys: Sequence[Key], records: Sequence[Record], before: Sequence[Record | None]) -> None:
         """Insert records under their keys, or replace those `before`; each index is brought up to date once."""
+        rows = self.rows
         if self._parts:
             are_new = len(before) > 1 and not any(before)
             for index, (read, entries) in zip(self.indexes, self._parts, strict=True):
                 if not (are_new and len(index) == 1 and _take_in(entries, index[0], keys, records)):
                     _move_all(entries, read, before, records)
-        self.rows.update(zip(keys, records, strict=True))
+        rows.update(zip(keys, records, strict=True))
 
     def drop(self, key: Key) -> None:
         """Remove a record."""
@@ -48,12 +75,22 @@ class Table:
 
     def find(self, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
         """Return the keys of the records whose members `index` have these values."""
-        held = self.indexes[index].get(hashable(values[0]) if len(values) == 1 else tuple(map(hashable, values)))
+        held = self.index(index).get(hashable(values[0]) if len(values) == 1 else tuple(map(hashable, values)))
         return () if held is None else held if isinstance(held, dict) else (held,)
 
     def has_any(self, index: Index, values: AbstractSet[object]) -> bool:
         """Tell whether any record has one of these values in the only member of `index`."""
-        return not self.indexes[index].keys().isdisjoint(values)
+        return not self.index(index).keys().isdisjoint(values)
+
+    def index(self, members: Index) -> "Entries":
+        """Return the keys by the values of these members."""
+        if self._packed is not None:
+            self._unpack()
+        return self.indexes[members]
+
+    def _unpack(self) -> None:
+        records, self._packed = () if self._packed is None else self._packed.records(), None
+        self.put_all([record[0] for record in records], records, [None] * len(records))
 
 
 Read: TypeAlias = Callable[[Mapping[str, object]], object]
@@ -200,7 +237,7 @@ class MemoryStore:
 
     def scan(self, collection: Collection) -> Iterator[Record]:
         """Yield every record."""
-        return iter(tuple(self.table(collection).rows.values()))
+        return iter(self.table(collection).records())
 
     def find(self, collection: Collection, index: Index, values: tuple[object, ...]) -> Iterable[Key]:
         """Return the keys of the records whose members have these values. Only declared indexes can be searched."""
@@ -230,6 +267,11 @@ class MemoryStore:
     def collections(self) -> Iterable[Collection]:
         """Return the collections that hold or held a record."""
         return tuple(self.tables)
+
+    def pack(self) -> None:
+        """Pack the records of every collection, each until one of them is looked up or written."""
+        for table in self.tables.values():
+            table.pack()
 
 
 class Overlay:
@@ -307,6 +349,9 @@ class Overlay:
         del before  # the base's may be among them
         fresh, keys = self._table(collection), [record[0] for record in records]
         fresh.put_all(keys, records, list(map(fresh.rows.get, keys)))
+
+    def pack(self) -> None:
+        """Change nothing: an overlay is there for the time of a call."""
 
     def roll_back(self) -> None:
         """Drop every change."""

@@ -198,6 +198,33 @@ def test_a_sandbox_that_is_reset_frees_its_records_at_once(apis, path, media, bo
         gc.enable()
 
 
+def test_records_of_sandboxes_that_are_idle_are_packed(apis):
+    """Of those used before the last few, whatever their number; they answer as before, and are unpacked to do so."""
+    service, number = Service(apis, Options(mode="frozen"), REAL), 12
+
+    def call(n, method="GET", path="", body=b""):
+        return service.handle(method, f"/@s{n}/genero/api/v1/block{path}", JSON, body, REAL)
+
+    def held():
+        return sum(type(one) is Record and type(one.body) is dict and "blockId" in one.body for one in gc.get_objects())
+
+    with patch.object(module, "MAX_AWAKE", 3):
+        for n in range(number):
+            assert call(n, "POST", "/postJob", BLOCKS).status == 200
+            service.handle("POST", f"/_sandbox/sandboxes/s{n}/clock/advance", JSON, b'{"by": "PT1H"}', REAL)
+        gc.collect()
+        assert held() <= 4 * 40
+        listed = service.handle("GET", "/_sandbox/sandboxes", JSON, b"", REAL).data["sandboxes"]
+        assert [one["records"] for one in listed] == [40] * number
+        assert held() <= 4 * 40
+        answers = [call(n).body for n in range(number)]
+        assert len(set(answers)) == 1
+        assert len(orjson.loads(answers[0])) == 40
+        assert held() <= 4 * 40
+        assert service.sandboxes.drop("s11")
+        assert [call(n, "DELETE", "/b1").status for n in range(number)] == [*[204] * (number - 1), 404]
+
+
 def exchange(size):
     request = Request(method="POST", path="/x", body=b"x" * size)
     return RequestContext(api=SimpleNamespace(name="toy"), api_state=None, request=request, now=FROZEN_EPOCH)

@@ -1,15 +1,17 @@
 """The store and its overlays against a plain dictionary that does everything by looking at all it has."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mockserver.stores import spooled_bodies
+from mockserver.stores import packed_records, spooled_bodies
 from mockserver.stores.interface import Collection, Record
-from mockserver.stores.memory import MemoryStore, Overlay, hashable
+from mockserver.stores.memory import MemoryStore, Overlay, Table, hashable
 from mockserver.stores.spooled_bodies import MAX_BYTES_IN_MEMORY, Spool
 
 PEOPLE = Collection("one", "people")
@@ -34,6 +36,7 @@ class Stores(RuleBasedStateMachine):
     def begin(self):
         self.views = [MemoryStore(INDEXES)]
         self.models = [{}]
+        self.packs = False
 
     @property
     def view(self):
@@ -47,6 +50,11 @@ class Stores(RuleBasedStateMachine):
     def put(self, place, key, body):
         self.view.put(place, record(key, body))
         self.model[place, key] = record(key, body)
+
+    @rule(packs=st.booleans())
+    def pack_or_not(self, packs):
+        """Begin or cease to pack the records between two steps."""
+        self.packs = packs
 
     @rule(place=places, key=keys)
     def drop(self, place, key):
@@ -116,6 +124,9 @@ class Stores(RuleBasedStateMachine):
             assert {one.key: one for one in self.view.scan(place)} == wanted
             assert all(self.view.get(place, key) == wanted.get(key) for key in range(1, 7))
             assert self.view.get_all(place, range(1, 7)) == [wanted.get(key) for key in range(1, 7)]
+        if self.packs:
+            with patch.object(packed_records, "MIN_PACKED", 1):
+                self.views[0].pack()
 
 
 Stores.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
@@ -128,6 +139,31 @@ def test_true_is_not_one():
     store.put(PEOPLE, record(1, {"name": True}))
     assert list(store.find(PEOPLE, ("name",), (1,))) == []
     assert list(store.find(PEOPLE, ("name",), (True,))) == [1]
+
+
+class Word(str):
+    """A text of a class of its own, such as that of an enumeration."""
+
+    __slots__ = ()
+
+
+KEPT = [None, True, 1, 1.0, -0.0, 2**70, float("inf"), "é\ud800", ["x", {"y": []}], {"": {"a": "1"}}, b"b", (1,)]
+LEFT = [BORN, Decimal(1), Word("x"), {"in": [Decimal(1)]}]
+
+
+@pytest.mark.parametrize("value", KEPT + LEFT, ids=repr)
+def test_records_are_unpacked_as_they_were(value):
+    """In their order, with their types and instants; with what cannot be packed, a collection stays as it is."""
+    table, zone = Table((("name",),)), timezone(timedelta(hours=1))
+    born = [BORN, BORN.astimezone(zone), BORN + timedelta(1)]
+    rows = [Record(key, n, n == 2, {"name": value, "n": n}, born[n % 3], BORN) for n, key in enumerate("dbac")]
+    table.put_all([row.key for row in rows], rows, [None] * len(rows))
+    table.pack()
+    for _ in range(2):
+        assert (table.size, repr(list(table.records()))) == (4, repr(rows))
+    assert (table.records()[0] is rows[0]) is any(value is one for one in LEFT)
+    assert list(table.find(("name",), (value,))) == ([] if value is None else list("dbac"))
+    assert repr(list(table.rows.items())) == repr([(row.key, row) for row in rows])
 
 
 def test_parcels_come_back_whole():
