@@ -5,12 +5,13 @@ import json
 import os
 import select
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from importlib import import_module
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,7 @@ settings.load_profile("patient" if ALL else "whole")
 MAX_ID_CHARS = 80  # of a parameter in the id of a test
 MANY_OBJECTS = (20_000, 20, 20)  # made between two collections of garbage, which are a twentieth of the time otherwise
 TELLING = {"BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "PYTEST_ADDOPTS", "PY_COLORS"}
+UNUSED_PLUGINS = ("schemathesis", "faker", "anyio", "asyncio", "randomly")  # by pytest where tests start it: a second
 _numbers = count(1)
 
 
@@ -51,8 +53,26 @@ def _keep_bytecode(folder: str) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with slow tests: short ones fill up the time until the last worker is done."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Let every worker begin with slow tests: short ones fill up the time until the last worker is done.
+
+    Each is handed as many tests as any other, one row of them, and steals from the ends of the others' rows. Slow tests
+    of a file stay together, and so do those that use a browser.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow: dict[Any, list[pytest.Item]] = {}
+    short = deque[pytest.Item]()
+    for item in items:
+        if item.get_closest_marker("slow") is None:
+            short.append(item)
+        else:
+            slow.setdefault(item.path.parent if item.path.parent.name == "dashboard" else item.path, []).append(item)
+    rows, number = list(slow.values()), len(items)
+    items.clear()
+    for worker in range(workers):
+        end = len(items) + (number - len(items)) // (workers - worker)
+        items += chain.from_iterable(rows[worker::workers])
+        items += [short.popleft() for _ in range(min(len(short), end - len(items)))]
+    items += short
 
 
 def pytest_collection_finish() -> None:
@@ -76,6 +96,7 @@ def _surroundings() -> Iterator[None]:
         for name in set(os.environ) - own:
             if name in TELLING or name.startswith(("BULKPROOF_", "GITHUB_")):
                 patch.delenv(name)
+        patch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in UNUSED_PLUGINS))
         yield
 
 

@@ -10,6 +10,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from children import HANGS, module
 from click.testing import CliRunner
 
 from mockserver.cli import main
@@ -80,10 +81,10 @@ def test_what_cannot_be_shown_is_refused(tmp_path, name, content, says):
 def test_it_ends_by_ctrl_c(tmp_path):
     """The command prints the URL alone with --print-url, serves, and ends without a word about it."""
     (tmp_path / "one.jsonl").write_text('{"report": "One"}\n')
-    command = [sys.executable, "-m", "mockserver", "report", "open", str(tmp_path / "one.jsonl"), "--print-url"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    words = ("report", "open", tmp_path / "one.jsonl", "--print-url")
+    with module("mockserver", *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         url = running.stdout.readline().strip()
         assert status_of(url) == 200
         running.send_signal(signal.SIGINT)
-        assert running.wait(timeout=30) == 0
+        assert running.wait(timeout=HANGS) == 0
         assert running.stderr.read().strip() == ""
