@@ -158,14 +158,14 @@ def _whole(low: int, count: int, step: int, edges: float) -> Draw:
 
 def _continuous(flat: Flat, low: float, high: float, edges: float) -> Draw:
     edge_values = [value for value in (low, high) if _fits(value, flat)] or [(low + high) / 2]
-    digits = 2 if high - low >= 1 else None  # a span below one needs every digit
+    decimals = 2 if high - low >= 1 else None  # a span below one needs every digit
 
     def draw(rng: Random, _fuel: int) -> object:
         r = rng.random()
         if r < edges:
             return edge_values[int(r / edges * len(edge_values))]
         value = 2 * (low / 2 + rng.random() * (high / 2 - low / 2))  # halves, so that no span overflows
-        return min(max(round(value, digits) if digits else value, low), high)
+        return min(max(round(value, decimals) if decimals else value, low), high)
 
     return draw
 

@@ -218,9 +218,9 @@ DURATIONS: Final = (
 )
 
 
-def _filled(forms: Sequence[str], word: TextDraw) -> TextDraw:
+def _filled(forms: Sequence[str], draw_word: TextDraw) -> TextDraw:
     """Return a function that draws one of the forms with words in its braces."""
-    return lambda rng: forms[int(rng.random() * len(forms))].format(word(rng), word(rng), word(rng))
+    return lambda rng: forms[int(rng.random() * len(forms))].format(draw_word(rng), draw_word(rng), draw_word(rng))
 
 
 def _count(rng: Random) -> str:

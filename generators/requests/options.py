@@ -42,8 +42,8 @@ def options_of(choice: Choice, schema: Schema | None, meanings: Sequence[str] = 
     """Return the options of a choice that are valid at its location; by default the schema's enum values."""
     if not choice.source:
         return [Option(None, choice.constant)]
-    listed = schema.raw.get("enum") if schema is not None else None
-    own = {str(word): str(word) for word in listed} if isinstance(listed, list) else {word: word for word in meanings}
+    enum = schema.raw.get("enum") if schema is not None else None
+    own = {str(word): str(word) for word in (enum if isinstance(enum, list) else meanings)}
     found = [Option(word, meaning) for word, meaning in (choice.words or own).items()]
     return [word for word in found if schema is None or schema.is_valid(read_text(str(word.written), schema))]
 
@@ -92,8 +92,8 @@ def action_options(operation: Operation, element: Schema | None) -> list[Option]
 def writable_members(contract: Contract, operation: Operation) -> dict[str, tuple[str, ...]]:
     """Return the members that an operation may set, by resource, from the resource's `x-OPERATION` lists."""
     name = "x-" + CAPITAL_LETTER.sub(r"-\1", operation.id).lower()
-    listed = {resource.name: resource.extras.get(name) for resource in contract.resources.values()}
-    return {one: tuple(map(str, members)) for one, members in listed.items() if isinstance(members, list)}
+    lists = {resource.name: resource.extras.get(name) for resource in contract.resources.values()}
+    return {one: tuple(map(str, members)) for one, members in lists.items() if isinstance(members, list)}
 
 
 ACTIONS: Final = ("create", "upsert", "update", "replace", "delete")
@@ -131,8 +131,8 @@ def stops_at_failure(bulk: Bulk) -> bool:
 def example_targets(operation: Operation) -> list[list[str]]:
     """Return the target lists in the request examples of a fan-out; empty for another operation."""
     fan_out = operation.bulk.items.fan_out if operation.bulk is not None else None
-    listed = [find(example, fan_out.over) for example in body_examples(operation)] if fan_out is not None else []
-    return [[str(name) for name in names] for names in listed if isinstance(names, list)]
+    lists = [find(example, fan_out.over) for example in body_examples(operation)] if fan_out is not None else []
+    return [[str(name) for name in names] for names in lists if isinstance(names, list)]
 
 
 class NamedTargets(NamedTuple):

@@ -296,12 +296,12 @@ class Triager:
             for one in shown.findings
             if one.fingerprint != kept.fingerprint and not concern_other_members(one.shape, kept.shape)
         ]
-        related = (
+        found = (
             self._findings_on_evidence(kept, shown, others)
             if kept.judged == "signs"
             else self._dependent_findings(kept, others)
         )
-        beside = sorted((one.law, one.operation, one.shape) for one in related)
+        beside = sorted((one.law, one.operation, one.shape) for one in found)
         return kept if self.is_over() else replace(kept, beside=tuple(beside), outline=shown.outline)
 
     def _dependent_findings(self, kept: StoredFinding, others: Sequence[Finding]) -> Iterable[Finding]:

@@ -300,6 +300,10 @@ class RequestContext:
         assert self.operation is not None  # noqa: S101 - behaviours are for routed requests only
         return self.operation
 
+    def refuse(self, refusal: Refusal) -> Response:
+        """Return the response to the request when it is refused, in the API's own format."""
+        return self.api.hooks.refuse(self, refusal)
+
     def spool_body(self) -> SpooledBody:
         """Return the request's body as it waits to be read again; it is stored once."""
         if self.spooled_body is None:

@@ -35,7 +35,7 @@ def serve_bulk(context: RequestContext) -> Response:
     admission = unmet or check_quotas(context, plan) or admit(context, plan)
     if isinstance(admission, Refusal):
         context.violations = admission.violations
-        return context.api.hooks.refuse(context, admission)
+        return context.refuse(admission)
     count_in_quotas(context, plan)
     if plan.bulk.job is not None and becomes_job(plan.bulk, context):
         return accept_jobs(context, admission, plan.bulk.job)
@@ -179,7 +179,7 @@ def accept_jobs(context: RequestContext, admission: Admission, declared: BulkJob
         context, admission.plan.bulk, declared
     )
     if refusal is not None:
-        return context.api.hooks.refuse(context, refusal)
+        return context.refuse(refusal)
     if declared.open is not None:
         return _fill_job(context, admission, declared)
     fan_out = admission.plan.bulk.items.fan_out
@@ -245,10 +245,10 @@ def _fill_job(context: RequestContext, admission: Admission, declared: BulkJob) 
     operation, jobs = admission.plan.operation, context.api_state.jobs
     job = jobs.jobs.get(context.variables.get(last_variable(operation.path) or "", ""))
     if job is None or job.scope != context.scope or job.operation != operation.id:
-        return context.api.hooks.refuse(context, UNKNOWN_JOB)
+        return context.refuse(UNKNOWN_JOB)
     if not job.extra.get(IS_OPEN) or job.spooled_body is not None or job.cancelled is not None:
         refusal = Refusal(status=409, kind="conflict", detail="The job is not open, or has its items.")
-        return context.api.hooks.refuse(context, refusal)
+        return context.refuse(refusal)
     filled = replace(
         job,
         items=admission.size,

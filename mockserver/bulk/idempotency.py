@@ -80,4 +80,4 @@ def _declared_status(operation: Operation) -> int:
 def _refused(context: RequestContext, status: int | str | None, detail: str, otherwise: int) -> Response:
     code = status if isinstance(status, int) else otherwise
     message = f"{status}: {detail}" if isinstance(status, str) else detail
-    return context.api.hooks.refuse(context, Refusal(status=code, kind="conflict", detail=message))
+    return context.refuse(Refusal(status=code, kind="conflict", detail=message))

@@ -241,11 +241,11 @@ def serve_poll(context: RequestContext) -> Response:
     """Respond with the state of a job."""
     job = find_job(context)
     if job is None:
-        return context.api.hooks.refuse(context, UNKNOWN_JOB)
+        return context.refuse(UNKNOWN_JOB)
     context.jobs = (job,)
     refusal = context.api.hooks.check_conduct(context, 0)
     if refusal is not None:
-        return context.api.hooks.refuse(context, refusal)
+        return context.refuse(refusal)
     return _status_response(context, job)
 
 
@@ -258,9 +258,9 @@ def serve_cancel(context: RequestContext) -> Response:
     """Cancel an unfinished job; 409 for one that has ended."""
     job = find_job(context)
     if job is None:
-        return context.api.hooks.refuse(context, UNKNOWN_JOB)
+        return context.refuse(UNKNOWN_JOB)
     if is_final(job, context.now):
-        return context.api.hooks.refuse(context, Refusal(status=409, kind="conflict", detail="The job has ended."))
+        return context.refuse(Refusal(status=409, kind="conflict", detail="The job has ended."))
     jobs = context.api_state.jobs
     if _lists_what_was_not_run(prepared(context.api).plans[job.operation].bulk) and job.spooled_body is not None:
         restored, batch = restore_request(context.api, context.api_state, job)
@@ -321,12 +321,12 @@ def serve_start(context: RequestContext) -> Response:
     job = find_job(context)
     declared = None if job is None else prepared(context.api).plans[job.operation].bulk.job
     if job is None or declared is None:
-        return context.api.hooks.refuse(context, UNKNOWN_JOB)
+        return context.refuse(UNKNOWN_JOB)
     if declared.words.get(text_of(locate(context, declared.state_at))) == "cancelled":
         return serve_cancel(context)
     if not job.extra.get(IS_OPEN) or job.spooled_body is None or job.cancelled is not None:
         detail = "The job has no items yet." if job.extra.get(IS_OPEN) else "The job is not open."
-        return context.api.hooks.refuse(context, Refusal(status=409, kind="conflict", detail=detail))
+        return context.refuse(Refusal(status=409, kind="conflict", detail=detail))
     return _status_response(context, start_job(context, declared, job))
 
 

@@ -135,9 +135,9 @@ def _sandbox_beside(contract: "Contract", place: "TargetOptions", stack: "ExitSt
     """Return a client of a new sandbox that is like the one at an address; the stack deletes it."""
     from generators.client.environments import SandboxClient, new_name_prefix, open_target
 
-    target = open_target(contract, place, f"check-{new_name_prefix()}")
-    stack.callback(target.close)
-    client = target.fresh().client
+    sandboxes = open_target(contract, place, f"check-{new_name_prefix()}")
+    stack.callback(sandboxes.close)
+    client = sandboxes.fresh().client
     assert isinstance(client, SandboxClient)  # noqa: S101 - a server with sandboxes gives no other
     return client
 

@@ -48,9 +48,13 @@ def write_body(value: object, media_type: str, schema: Schema | None) -> bytes:
     if isinstance(value, str):
         return value.encode("utf-8", "replace")
     if name in LINES_TYPES:
-        return b"".join(json_bytes(one) + b"\n" for one in (value if isinstance(value, list) else [value]))
+        return b"".join(json_bytes(one) + b"\n" for one in _elements_of(value))
     writer = next((write for end, write in WRITERS.items() if name.endswith(end)), None)
     return json_bytes(value) if writer is None else writer(value, schema).encode("utf-8", "replace")
+
+
+def _elements_of(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def _form(value: object, schema: Schema | None) -> str:
@@ -61,16 +65,13 @@ def _form(value: object, schema: Schema | None) -> str:
 
 def _events(value: object, schema: Schema | None) -> str:
     del schema
-    return "".join(
-        f"data: {json_bytes(one).decode('utf-8', 'replace')}\n\n"
-        for one in (value if isinstance(value, list) else [value])
-    )
+    return "".join(f"data: {json_bytes(one).decode('utf-8', 'replace')}\n\n" for one in _elements_of(value))
 
 
 def _table(value: object, schema: Schema | None) -> str:
     """Return objects as lines of comma-separated values below a line of names (RFC 4180)."""
     del schema
-    rows = [one if isinstance(one, dict) else {"value": one} for one in (value if isinstance(value, list) else [value])]
+    rows = [one if isinstance(one, dict) else {"value": one} for one in _elements_of(value)]
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines = [names, *([plain_text(row.get(name)) for name in names] for row in rows)]
     return "".join(",".join(map(_cell, line)) + "\r\n" for line in lines)
@@ -94,6 +95,11 @@ def header_text(value: object) -> str:
     if isinstance(value, dict):
         return ",".join(f"{name},{plain_text(one)}" for name, one in value.items())
     return plain_text(value)
+
+
+def printable_ascii(text: str) -> str:
+    """Return a text as a header field can have it, with `?` for every other character."""
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in text)
 
 
 def _xml(value: object, schema: Schema | None) -> str:

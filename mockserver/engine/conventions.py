@@ -19,6 +19,7 @@ from contracts.schemas.violations import Violation
 from contracts.syntax.text import clipped, listed, tokens_of
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS, prepared
+from mockserver.engine.body_formats import printable_ascii
 
 SERVER_PREFERENCE: Final = "__server"
 PREFERENCE_PREFIX: Final = "__"  # of names in the query that speak to the mock server
@@ -161,18 +162,18 @@ def _warnings(context: RequestContext, operation: Operation) -> Iterator[Violati
 
 def _in_words(found: Sequence[Violation]) -> str:
     said = "; ".join(f"{one.where}{one.pointer} {one.detail}" for one in found)
-    return clipped("".join(one if one.isascii() and one.isprintable() else "?" for one in said), MAX_HEADER_CHARS)
+    return clipped(printable_ascii(said), MAX_HEADER_CHARS)
 
 
 def _as_json(found: Sequence[Violation]) -> str:
     """Return violations as Prism writes them, as many as the header holds."""
-    listed: list[str] = []
+    written: list[str] = []
     for one in found:
         text = json.dumps(_for_prism(one), separators=(",", ":"))
-        if sum(map(len, listed)) + len(text) > MAX_HEADER_CHARS:
+        if sum(map(len, written)) + len(text) > MAX_HEADER_CHARS:
             break
-        listed.append(text)
-    return f"[{','.join(listed)}]"
+        written.append(text)
+    return f"[{','.join(written)}]"
 
 
 def _for_prism(one: Violation) -> dict[str, object]:

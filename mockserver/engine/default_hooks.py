@@ -240,7 +240,7 @@ def entries(run: ItemRun) -> Entries:
 def dispatch(context: RequestContext) -> Response:
     """Serve a request that is an item of another one."""
     refusal = validate_request(context)
-    answer = call_handler(context) if refusal is None else context.api.hooks.refuse(context, refusal)
+    answer = call_handler(context) if refusal is None else context.refuse(refusal)
     return finish_response(context, answer)
 
 

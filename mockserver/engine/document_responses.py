@@ -25,7 +25,7 @@ from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import as_list, clipped
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.prepared_api import MAX_KEPT, MAX_KEPT_CHARS, prepared
-from mockserver.engine.body_formats import header_text, write_body
+from mockserver.engine.body_formats import header_text, printable_ascii, write_body
 
 STATUSES_WITHOUT_CONTENT: Final = frozenset((204, 205, 304))
 SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -332,6 +332,5 @@ def answer_header(context: RequestContext) -> tuple[str, str]:
     """Return the header field that says where an answer comes from, and what is wrong with it."""
     if not context.answer_warning:
         return ANSWER_HEADER, context.answer_origin
-    said = "".join(one if one.isascii() and one.isprintable() else "?" for one in context.answer_warning)
-    quoted = clipped(said, MAX_WARNING_CHARS).replace("\\", "/").replace('"', "'")
+    quoted = clipped(printable_ascii(context.answer_warning), MAX_WARNING_CHARS).replace("\\", "/").replace('"', "'")
     return ANSWER_HEADER, f'{context.answer_origin}; warning="{quoted}"'

@@ -49,7 +49,7 @@ def _refuse(context: RequestContext, refusal: Refusal) -> Response:
     """Refuse what was asked for, or with a status of failure refuse the call as was asked for."""
     if refusal.kind != "scenario" and context.decision is not None:
         context.decision = replace(context.decision, applied_preferences=())
-    return context.api.hooks.refuse(context, refusal)
+    return context.refuse(refusal)
 
 
 def _from_body(context: RequestContext, effect: ResponseEffect) -> Response:

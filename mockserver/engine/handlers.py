@@ -58,16 +58,14 @@ def serve_record(context: RequestContext) -> Response:
     assert act is not None  # noqa: S101 - the engine calls this for such an operation only
     rules = rules_of(context, act)
     if rules is None:
-        return context.api.hooks.refuse(
-            context, Refusal(status=404, kind="not-found", detail="No such kind of record.")
-        )
+        return context.refuse(Refusal(status=404, kind="not-found", detail="No such kind of record."))
     refusal = (
         check_precondition_syntax(context, operation)
         or check_precondition_given(context, operation)
         or _check_key_type(context, rules, act)
     )
     if refusal is not None:
-        return context.api.hooks.refuse(context, refusal)
+        return context.refuse(refusal)
     run = run_of(context)
     populate_scope(run)
     action = act.action.constant
@@ -173,7 +171,7 @@ def _serve_read(context: RequestContext, run: ItemRun, rules: RecordRules, act: 
     operation = context.routed
     refusal = check_if_match(context, operation, record)
     if refusal is not None:
-        return context.api.hooks.refuse(context, refusal)
+        return context.refuse(refusal)
     headers = etag_headers(operation, 200, record)
     if headers and matches_if_none_match(context, operation, record):
         return not_modified(headers)
@@ -182,14 +180,14 @@ def _serve_read(context: RequestContext, run: ItemRun, rules: RecordRules, act: 
 
 def _not_found(context: RequestContext, rules: RecordRules, act: RecordAct) -> Response:
     detail = f"No {rules.resource.name} has the key {str(locate(context, act.key or ''))[:80]}."
-    return context.api.hooks.refuse(context, Refusal(status=404, kind="not-found", detail=detail))
+    return context.refuse(Refusal(status=404, kind="not-found", detail=detail))
 
 
 def _serve_write(context: RequestContext, run: ItemRun, rules: RecordRules, act: RecordAct) -> Response:
     item = item_of(context, rules, act)
     refusal = _check_key_in_body(context, rules, act, item) or _check_preconditions(context, rules, act, item)
     if refusal is not None:
-        return context.api.hooks.refuse(context, refusal)
+        return context.refuse(refusal)
     outcome = _apply_item(context, run, rules, item)
     context.outcomes = (outcome,)
     if outcome.failed:
@@ -241,7 +239,7 @@ def _failed_response(context: RequestContext, outcome: Outcome) -> Response:
     if str(status) not in known and "default" not in known and f"{status // 100}XX" not in known:
         status = 400
     kind = "not-found" if status == 404 else "invalid"  # noqa: PLR2004 - HTTP's own number
-    return context.api.hooks.refuse(context, Refusal(status=status, kind=kind, detail=f"{message_of(outcome)}."))
+    return context.refuse(Refusal(status=status, kind=kind, detail=f"{message_of(outcome)}."))
 
 
 def _written_response(
@@ -329,7 +327,7 @@ def serve_results(context: RequestContext) -> Response:
     """Respond with the outcomes of a job, a page of them where the operation has parameters for that."""
     found = results_of(context)
     if isinstance(found, Refusal):
-        return context.api.hooks.refuse(context, found)
+        return context.refuse(found)
     declared, entries = found
     operation = context.routed
     page = page_of(operation)

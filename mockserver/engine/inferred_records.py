@@ -100,7 +100,7 @@ class InferredServer:
             return self._not_found()
         refusal = check_if_match(self.context, self.operation, record)
         if refusal is not None:
-            return self.context.api.hooks.refuse(self.context, refusal)
+            return self.context.refuse(refusal)
         headers = etag_headers(self.operation, self.reply.status, record)
         if headers and matches_if_none_match(self.context, self.operation, record):
             return not_modified(headers)
@@ -162,7 +162,7 @@ class InferredServer:
             return self._not_found()
         refusal = check_if_match(self.context, self.operation, existing)
         if refusal is not None:
-            return self.context.api.hooks.refuse(self.context, refusal)
+            return self.context.refuse(refusal)
         if (self.collection, self.key) in self._memory():
             self.store.drop(self.collection, self.key)
         else:
@@ -186,7 +186,7 @@ class InferredServer:
         if existing is not None:
             refusal = check_if_match(self.context, self.operation, existing)
             if refusal is not None:
-                return self.context.api.hooks.refuse(self.context, refusal)
+                return self.context.refuse(refusal)
         body = self._completed(payload, key)
         now, was = self.context.now, existing or Record(key, 0, False, {}, self.context.now, self.context.now)  # noqa: FBT003 - a new record is not deleted
         record = Record(key, was.version + 1, False, body, was.created, now)  # noqa: FBT003 - the same
@@ -369,7 +369,7 @@ class InferredServer:
         return self._refused(status, "conflict", f"A record with the key {str(key)[:80]} is there already.")
 
     def _refused(self, status: int, kind: str, detail: str) -> Response:
-        return self.context.api.hooks.refuse(self.context, Refusal(status=status, kind=kind, detail=detail))
+        return self.context.refuse(Refusal(status=status, kind=kind, detail=detail))
 
 
 def _location(operation: Operation, status: int, place: str) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from contracts.bulk.lists import SERVED_SIZE, FilterLanguage, ListRules, Pagination, Sorting
+from contracts.bulk.lists import SERVED_SIZE, ListRules, Pagination, Sorting
 from contracts.bulk.model import Location, RecordAct, Resource
 from contracts.exchange.filters import FilterError, holds, read_filter
 from contracts.exchange.locations import locate
@@ -37,7 +37,7 @@ def list_window(context: RequestContext, act: RecordAct, resource: Resource) -> 
         wanted = _ordered(context, act.rules, resource, _selected(context, act.rules, resource, every))
         begin, size = _window(context, act.page, len(wanted))
     except (ListQueryError, FilterError) as error:
-        return context.api.hooks.refuse(context, Refusal(status=400, kind="invalid", detail=f"{error}."))
+        return context.refuse(Refusal(status=400, kind="invalid", detail=f"{error}."))
     more = 0 < size < len(wanted) - begin
     return ListWindow(
         records=wanted[begin : begin + size], total=len(wanted), next=cursor_text(begin + size) if more else None
@@ -74,8 +74,10 @@ def _selected(
         wanted = locate(context, at)
         if wanted is not ABSENT:
             records = [one for one in records if equals(_members(resource, one).get(member), wanted)]
-    text = _given(context, rules.filter.at) if rules.filter is not None else None
-    return records if text is None else _filtered(context, rules.filter, resource, records, text)
+    if rules.filter is None or (text := _given(context, rules.filter.at)) is None:
+        return records
+    condition = read_filter(rules.filter, text, _names(context, resource))
+    return [one for one in records if holds(condition, _members(resource, one))]
 
 
 def equals(value: object, wanted: object) -> bool:
@@ -83,19 +85,6 @@ def equals(value: object, wanted: object) -> bool:
     if value is None or isinstance(value, bool):
         return str(value).lower() == str(wanted).lower() and value is not None
     return value == wanted or str(value) == wanted
-
-
-def _filtered(
-    context: RequestContext,
-    language: FilterLanguage | None,
-    resource: Resource,
-    records: Sequence[Record],
-    text: str,
-) -> Sequence[Record]:
-    if language is None:
-        return records
-    found = read_filter(language, text, _names(context, resource))
-    return [one for one in records if holds(found, _members(resource, one))]
 
 
 def _ordered(

@@ -34,7 +34,7 @@ def begin(sandbox: Sandbox, api: Api, request: Request, now: datetime) -> Deferr
     refusal = validate_request(context)
     return DeferredResponse(
         response=finish_and_record(
-            sandbox, context, call_handler(context) if refusal is None else api.hooks.refuse(context, refusal)
+            sandbox, context, call_handler(context) if refusal is None else context.refuse(refusal)
         )
     )
 
@@ -48,7 +48,7 @@ def refuse(sandbox: Sandbox, api: Api, request: Request, now: datetime, refusal:
     """Refuse a request that could not be read at all, in the API's own format."""
     context = make_context(sandbox, api, request, now)
     route(context)
-    return finish_and_record(sandbox, context, api.hooks.refuse(context, refusal))
+    return finish_and_record(sandbox, context, context.refuse(refusal))
 
 
 def run_due_jobs(sandbox: Sandbox, now: datetime) -> None:

@@ -71,9 +71,7 @@ def execute(sandbox: Sandbox, context: RequestContext) -> DeferredResponse:
     refusal = validate_request(context)
     decision = select_scenario(sandbox, context, refused=refusal is not None)
     if isinstance(decision, Refusal):
-        return DeferredResponse(
-            response=finish_and_record(sandbox, context, context.api.hooks.refuse(context, decision))
-        )
+        return DeferredResponse(response=finish_and_record(sandbox, context, context.refuse(decision)))
     _apply_decision(context, decision)
     effects = decision.effects
     deferred = DeferredResponse(
@@ -107,9 +105,7 @@ def _carry_out(context: RequestContext, refusal: Refusal | None = None) -> Respo
     assert decision is not None  # noqa: S101 - it has been taken
     effect = decision.effects.response
     if effect is None or not effect.replaces:
-        return _with_scenario_headers(
-            context, call_handler(context) if refusal is None else context.api.hooks.refuse(context, refusal)
-        )
+        return _with_scenario_headers(context, call_handler(context) if refusal is None else context.refuse(refusal))
     if refusal is None and not _replaces_handler(decision.effects):
         call_handler(context)
     from mockserver.engine.example_responses import make_response  # noqa: PLC0415 - most servers play nothing

@@ -247,7 +247,7 @@ def refuse_maximum(handler: Behaviour, context: RequestContext) -> Response | No
         violations=(violation,),
         total=1,
     )
-    return context.api.hooks.refuse(context, refusal)
+    return context.refuse(refusal)
 
 
 def crash_on_one(handler: Behaviour, context: RequestContext) -> Response | None:

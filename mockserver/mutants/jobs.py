@@ -74,7 +74,7 @@ def forget(context: RequestContext, response: Response) -> Response:
     found = polled_job(context, response)
     if found is None or not found.ended or count_report(context, "told", found.job) == 0:
         return response
-    gone = context.api.hooks.refuse(context, Refusal(status=404, kind="not-found", detail="No job has this id."))
+    gone = context.refuse(Refusal(status=404, kind="not-found", detail="No job has this id."))
     return replace(gone, headers=response.headers.with_(*gone.headers))
 
 

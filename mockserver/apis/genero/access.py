@@ -207,10 +207,10 @@ def fetch_token(context: RequestContext) -> Response:
     form = context.data if isinstance(context.data, dict) else {}
     client = str(form.get("client_id", ""))
     if client not in CLIENTS or form.get("client_secret") != CLIENTS[client]:
-        return context.api.hooks.refuse(context, _unauthenticated("Client id and secret do not fit."))
+        return context.refuse(_unauthenticated("Client id and secret do not fit."))
     wait = quota_wait(context)
     if wait is not None:
-        return context.api.hooks.refuse(context, _too_many(wait))
+        return context.refuse(_too_many(wait))
     token = context.api_state.ids.hex("genero.token", 40)
     context.api_state.drop_expired(context.now)
     until = context.now + TOKEN_LIFETIME

@@ -66,13 +66,13 @@ def put(context: RequestContext) -> Response:
     rules = prepared(context.api).record_rules[context.variables["entity"]]
     refusal = _malformed(context, rules)
     if refusal is not None:
-        return context.api.hooks.refuse(context, refusal)
+        return context.refuse(refusal)
     entity: dict[str, Any] = context.data  # type: ignore[assignment] # its schema says that it is an object
     key, deletes = context.variables["id"], entity.get("deleted", False)
     lives = stored_record(context, rules, key) is not None
     if deletes and not lives:
         text = NOT_FOUND.format(entity=ENTITY_WORDS[rules.resource.name], id=key)
-        return context.api.hooks.refuse(context, Refusal(status=404, kind="not-found", detail=text))
+        return context.refuse(Refusal(status=404, kind="not-found", detail=text))
     item = Item(0, key, "upsert", rules.resource, key, {**entity, "deleted": deletes}, None, None, entity)
     return _written(context, rules, item, CREATED if not lives else OK)
 
@@ -96,7 +96,7 @@ def _written(context: RequestContext, rules: RecordRules, item: Item, status: in
     outcome = rules.bind(run, context.api_state.store).apply(item)
     context.outcomes = (outcome,)
     if outcome.record is None:
-        return context.api.hooks.refuse(context, Refusal(status=400, kind="invalid", detail=text_of(outcome)))
+        return context.refuse(Refusal(status=400, kind="invalid", detail=text_of(outcome)))
     if outcome.record.deleted:
         return Response(status=204)
     return json_response(context, status, context.api.hooks.render(run, rules.resource, outcome.record))
@@ -170,8 +170,8 @@ def prepare(run: ItemRun, resource: Resource) -> Prepare | None:
     if not held and not filling:
         return None
 
-    def prepared(stored_record: Record | None, given: Members) -> Members:
-        if stored_record is None:
+    def prepared(stored: Record | None, given: Members) -> Members:
+        if stored is None:
             return given if not filling or given.get("deleted") is True else {**filling, **given}
         if held.isdisjoint(given):
             return given

@@ -193,7 +193,7 @@ def invalid(
     context.violations = (violation,)
     kind = "conflict" if status == 409 else "invalid"  # noqa: PLR2004 - HTTP's own number
     refusal = Refusal(status=status, kind=kind, detail=detail, violations=(violation,), total=1)
-    return context.api.hooks.refuse(context, refusal)
+    return context.refuse(refusal)
 
 
 def not_found(name: str, key: int) -> Response:

@@ -88,7 +88,7 @@ def fetch_token(context: RequestContext) -> Response:
         refusal = Refusal(
             status=401, kind="unauthenticated", detail="Wrong client_id or client_secret.", headers=CHALLENGE
         )
-        return context.api.hooks.refuse(context, refusal)
+        return context.refuse(refusal)
     token = context.api_state.ids.hex("token", 32)
     until = context.now + TOKEN_LIFETIME
     context.api_state.remember("tokens", token, until, until)
