@@ -20,6 +20,8 @@ class Absent(Enum):
 
 
 ABSENT: Final = Absent.ABSENT
+FORM_MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
+MULTIPART_MEDIA_TYPE: Final = "multipart/form-data"
 
 
 class Headers:

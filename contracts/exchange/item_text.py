@@ -13,7 +13,7 @@ from json import dumps
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contracts.bulk.model import Bulk
-from contracts.messages import ABSENT, essence
+from contracts.messages import ABSENT, MULTIPART_MEDIA_TYPE, essence
 from contracts.openapi.model import Operation
 from contracts.openapi.parameters import read_text
 from contracts.schemas.schema_set import Schema
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from email.message import Message
 
 TEXT_SHAPES: Final = frozenset(("line-pairs", "lines", "parts", "rows"))
-FORM: Final = "multipart/form-data"
 MIXED: Final = "multipart/mixed"
 _FOLD: Final = re.compile(rb"\r?\n[ \t]+")  # a header field may go on in the next line (RFC 5322, 2.2.3)
 BOUNDARY: Final = "batch-e2f1c0a4-part"  # of replies
@@ -44,7 +43,7 @@ def read_item_text(
     `group`, `method`, `url`, `headers` and `body`. Where the items are in a part of a form, the result is
     an object of its parts by name, in which that part is such a list and the others are text.
     """
-    if essence(content_type) != FORM or not bulk.items.at:
+    if essence(content_type) != MULTIPART_MEDIA_TYPE or not bulk.items.at:
         return _collection(bulk.items.shape, content_type, body, max_depth, lenient=lenient)
     try:
         form = dict(_form(content_type, body))

@@ -22,6 +22,11 @@ LIST_SEPARATOR: Final = re.compile(r"[ \t]*(?:,[ \t]*)*")
 DIGITS: Final = re.compile(r"[0-9]+")
 
 
+def is_if_match(location: str) -> bool:
+    """Say whether a location is the header field If-Match."""
+    return location.lower() == f"header:{IF_MATCH}".lower()
+
+
 class EntityTag(NamedTuple):
     """An entity tag without its quotes."""
 

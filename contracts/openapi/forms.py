@@ -10,13 +10,11 @@ from email.parser import BytesHeaderParser
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from contracts.messages import essence
+from contracts.messages import FORM_MEDIA_TYPE, MULTIPART_MEDIA_TYPE, essence
 from contracts.openapi.model import MediaType, is_json
 from contracts.openapi.parameters import coerce, grouped, nest, types_of
 from contracts.schemas.schema_set import Schema
 
-URLENCODED: Final = "application/x-www-form-urlencoded"
-MULTIPART: Final = "multipart/form-data"
 SEPARATORS: Final = {"form": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
 RESERVED: Final = re.compile(r"[:/?#\[\]@!$'(),;]")  # of RFC 3986, without what form serializers themselves write
 
@@ -35,7 +33,7 @@ class FormPart(NamedTuple):
 
 def is_form(content_type: str) -> bool:
     """Say whether a media type is a form."""
-    return essence(content_type) in {URLENCODED, MULTIPART}
+    return essence(content_type) in {FORM_MEDIA_TYPE, MULTIPART_MEDIA_TYPE}
 
 
 def read_form(content_type: str, body: bytes, media: MediaType | None = None) -> dict[str, Any]:
@@ -111,7 +109,7 @@ def boundary_of(content_type: str) -> str:
     """Return the boundary of a multipart form; "" where there is none."""
     message = Message()
     message["content-type"] = content_type
-    return str(message.get_param("boundary", "")) if essence(content_type) == MULTIPART else ""
+    return str(message.get_param("boundary", "")) if essence(content_type) == MULTIPART_MEDIA_TYPE else ""
 
 
 def _parameter_text(value: Any) -> str:

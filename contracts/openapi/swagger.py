@@ -8,13 +8,12 @@ mended afterwards. Files that it refers to stay as they are: only schemas in the
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from contracts.messages import FORM_MEDIA_TYPE, MULTIPART_MEDIA_TYPE
 from contracts.openapi.grammar import METHODS
 from contracts.schemas.keywords import children
 from contracts.syntax.text import as_list, look_up
 
 Object = dict[str, Any]
-FORM: Final = "application/x-www-form-urlencoded"
-MULTIPART: Final = "multipart/form-data"
 JSON: Final = ("application/json",)
 BINARY: Final = {"type": "string", "format": "binary"}
 REFERENCES: Final = {
@@ -208,10 +207,14 @@ class _Source:
         required = [str(one.get("name")) for one in parameters if one.get("required") is True]
         schema = {"type": "object", "properties": members, **({"required": required} if required else {})}
         has_file = any(one.get("type") == "file" for one in parameters)
-        forms = [one for one in consumes if one in {FORM, MULTIPART} and not (has_file and one == FORM)]
+        forms = [
+            one
+            for one in consumes
+            if one in {FORM_MEDIA_TYPE, MULTIPART_MEDIA_TYPE} and not (has_file and one == FORM_MEDIA_TYPE)
+        ]
         lists = {str(one.get("name")): _style(one) for one in parameters if one.get("type") == "array"}
         media_type = {"schema": schema, **({"encoding": lists} if lists else {})}
-        content = dict.fromkeys(forms or [MULTIPART if has_file else FORM], media_type)
+        content = dict.fromkeys(forms or [MULTIPART_MEDIA_TYPE if has_file else FORM_MEDIA_TYPE], media_type)
         return {"required": bool(required), "content": content}
 
     def _response(self, value: object, produces: list[str]) -> Any:

@@ -18,7 +18,7 @@ VALUE_KEYWORDS: Final = frozenset(("const", "enum", "pattern"))  # keywords that
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """How a request or a response violates its contract, and where it does so first.
+    """How a request or a response violates its contract, and where it does so first; a request's body by default.
 
     `where` is `body`, `status`, `content-type`, or `query:NAME`, `path:NAME`, `header:NAME`, `cookie:NAME`. `pointer`
     is a JSON Pointer into that value; a missing member points at the object that lacks it. `rule` is the JSON Schema
@@ -26,8 +26,8 @@ class Violation:
     violation, `field` is the last token of the pointer that is no index.
     """
 
-    side: Literal["call", "reply"]
-    where: str
+    side: Literal["call", "reply"] = "call"
+    where: str = "body"
     pointer: str
     rule: str
     expected: str

@@ -11,7 +11,7 @@ from typing import Final
 from contracts.exchange.bulk_exchange import BulkExchange, with_history
 from contracts.exchange.locations import read_response
 from contracts.exchange.outcomes import listed_records
-from contracts.messages import ABSENT, ExchangeHistory
+from contracts.messages import ABSENT, FORM_MEDIA_TYPE, ExchangeHistory
 from contracts.openapi.model import Operation, Parameter
 from generators.check.laws.metamorphic import batched, invalid_cases, known_targets, mixed_cases, valid_cases
 from generators.check.lists import tells_total
@@ -35,7 +35,6 @@ from generators.requests.calls import RequestDraft, draft, json_media
 from generators.requests.envelope import SendOptions
 from generators.requests.known_records import Names
 from generators.requests.options import job_setting_of, units_of
-from generators.requests.serialisation import FORM_MEDIA_TYPE
 from generators.requests.single import RecordSite, list_request, page_size, write_request
 
 EXAMPLES_CHECK: Final = "examples"

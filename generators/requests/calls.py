@@ -14,7 +14,7 @@ from contracts.bulk.lists import placeholder_of
 from contracts.bulk.model import Location, Resource
 from contracts.exchange.item_text import is_text
 from contracts.exchange.locations import find, is_outside, put
-from contracts.messages import ABSENT, Headers, Request
+from contracts.messages import ABSENT, MULTIPART_MEDIA_TYPE, Headers, Request
 from contracts.openapi.model import Contract, MediaType, Operation, Parameter, is_json
 from contracts.openapi.parameters import read_text, types_of
 from contracts.openapi.routing import expand
@@ -27,7 +27,6 @@ from generators.data.compile import generator_of
 from generators.data.plan import ValueProfile
 from generators.errors import NotApplicableError
 from generators.requests.serialisation import (
-    MULTIPART_MEDIA_TYPE,
     body_media,
     encode_body,
     encode_items,

@@ -15,13 +15,12 @@ import orjson
 
 from contracts.bulk.model import Bulk
 from contracts.exchange.item_text import MIXED
+from contracts.messages import FORM_MEDIA_TYPE, MULTIPART_MEDIA_TYPE
 from contracts.openapi.model import MediaType, Operation, Parameter, is_json
 from contracts.openapi.parameters import SEPARATORS, read_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import text_of, tokens_of
 
-FORM_MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
-MULTIPART_MEDIA_TYPE: Final = "multipart/form-data"
 OCTETS_MEDIA_TYPE: Final = "application/octet-stream"
 BOUNDARY: Final = "bulkproof-part"
 EXPLODED_SEPARATORS: Final = {"label": ".", "matrix": ";"}

@@ -16,7 +16,7 @@ from contracts.syntax.text import as_list
 from mockserver.api.model import Batch, ItemRun, Refusal, RequestContext, json_response
 from mockserver.bulk.guards import Admission, admit, check_item_preconditions, make_batch
 from mockserver.bulk.http_items import serve_http_item
-from mockserver.bulk.job_status import status_body
+from mockserver.bulk.job_status import job_response
 from mockserver.bulk.limits import check_active_jobs, check_quotas, count_in_quotas, leave_over_quota
 from mockserver.bulk.outcome_rendering import body_of, outcome_class, status_of
 from mockserver.bulk.prepared_api import BulkPlan, prepared
@@ -266,8 +266,7 @@ def _fill_job(context: RequestContext, admission: Admission, declared: BulkJob) 
     response = None if context.operation is None else context.operation.response(status)
     if response is None or not response.content:
         return Response(status=status)
-    body = status_body(context, context.jobs[0], accepted=True)
-    return json_response(context, status, completed(context, status, body, job.posted, f"job/{job.id}"))
+    return job_response(context, status, context.jobs[0], accepted=True)
 
 
 def start_job(context: RequestContext, declared: BulkJob, job: Job) -> Job:
@@ -285,8 +284,7 @@ def _accepted_response(context: RequestContext, plan: BulkPlan, declared: BulkJo
     if is_outside(declared.handle):
         name = declared.handle.partition(":")[2]
         return Response(status=status, headers=Headers(((name, poll_path(context, declared.poll, job)),)))
-    body = status_body(context, job, accepted=True)
-    return json_response(context, status, completed(context, status, body, job.posted, f"job/{job.id}"))
+    return job_response(context, status, job, accepted=True)
 
 
 def poll_path(context: RequestContext, poll: str, job: Job) -> str:

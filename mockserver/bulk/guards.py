@@ -38,13 +38,18 @@ def check_size(context: RequestContext, plan: BulkPlan) -> Refusal | None:
     items, size = plan.bulk.items, plan.item_reader.size(context)
     if plan.item_reader.location(context) is None:
         return None
-    allowed = context.api.hooks.max_items(context)
-    most = items.max if allowed is None else allowed if items.max is None else min(allowed, items.max)
+    most = max_items_of(context, plan)
     if size < items.min:
-        return _size_refusal(context, plan, "empty" if size == 0 else "tooFew", items.min, size)
+        return size_refusal(context, plan, "empty" if size == 0 else "tooFew", items.min, size)
     if most is not None and size > most:
-        return _size_refusal(context, plan, "tooMany", most, size)
+        return size_refusal(context, plan, "tooMany", most, size)
     return _check_bytes(context, plan)
+
+
+def max_items_of(context: RequestContext, plan: BulkPlan) -> int | None:
+    """Return the maximum number of items of a request, None without a limit."""
+    limits = (plan.bulk.items.max, context.api.hooks.max_items(context))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _check_bytes(context: RequestContext, plan: BulkPlan) -> Refusal | None:
@@ -67,8 +72,6 @@ def _check_bytes(context: RequestContext, plan: BulkPlan) -> Refusal | None:
 def _bytes_refusal(plan: BulkPlan, limit: int, size: int, what: str, pointer: str) -> Refusal:
     detail = f"{what} must have at most {limit} bytes; it has {size}."
     violation = Violation(
-        side="call",
-        where="body",
         pointer=pointer,
         rule="maxBytes",
         expected=f"at most {limit} bytes",
@@ -140,7 +143,6 @@ def _mode_refusal(context: RequestContext, bulk: Bulk) -> Refusal:
     suggestion = did_you_mean(str(given), bulk.unit.of.words)
     where, _, name = source.rpartition(":")
     violation = Violation(
-        side="call",
         where=source if where else "body",
         pointer="" if where else source,
         rule="enum",
@@ -153,12 +155,11 @@ def _mode_refusal(context: RequestContext, bulk: Bulk) -> Refusal:
     return _refusal(bulk, "badMode", detail, violation)
 
 
-def _size_refusal(context: RequestContext, plan: BulkPlan, kind: str, limit: int, size: int) -> Refusal:
+def size_refusal(context: RequestContext, plan: BulkPlan, kind: str, limit: int, size: int) -> Refusal:
+    """Return the refusal of a request of `size` items, which are more or fewer than the limit."""
     rule, word = ("maxItems", "at most") if kind == "tooMany" else ("minItems", "at least")
     detail = f"The list must have {word} {limit} items; it has {size}."
     violation = Violation(
-        side="call",
-        where="body",
         pointer=plan.item_reader.location(context) or "",
         rule=rule,
         expected=f"{word} {limit} items",
@@ -205,7 +206,6 @@ def _check_words(context: RequestContext, plan: BulkPlan) -> Refusal | None:
     known = tuple(choice.words) if choice is not None else ()
     what, got = "kind of record" if resource is None else "action", "nothing" if given is ABSENT else str(given)[:80]
     violation = Violation(
-        side="call",
         where=source if is_outside(source) else "body",
         pointer="" if is_outside(source) else f"{plan.item_reader.location(context) or ''}/{index}{source}",
         rule="enum",
@@ -252,8 +252,6 @@ def _duplicate_refusal(context: RequestContext, plan: BulkPlan, index: int, key:
     member = plan.bulk.key.at if kind == "duplicateKey" and plan.bulk.key.at else own
     detail = f"'{key}' occurs more than once in the list."
     violation = Violation(
-        side="call",
-        where="body",
         pointer=f"{plan.item_reader.location(context) or ''}/{index}{member}",
         rule="uniqueItems",
         expected="each key once",

@@ -1,7 +1,7 @@
 """Read the items of a bulk request as its `x-bulk` declares them. Main entry: `ItemReader`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 from contracts.bulk.model import Bulk, Choice, Resource
@@ -9,9 +9,9 @@ from contracts.exchange.bulk_request import KEYLESS_MATCHING
 from contracts.exchange.http_items import identified, identifies_records
 from contracts.exchange.item_text import is_text, read_item_text, row_schema, typed_rows
 from contracts.exchange.locations import Reader, chooser, column, is_fixed, is_outside, json_of, locate, reader
-from contracts.exchange.preconditions import IF_MATCH, Version, read_precondition, read_version
+from contracts.exchange.preconditions import IF_MATCH, Version, is_if_match, read_precondition, read_version
 from contracts.exchange.raw_items import collection_reader, named_items, raw_items_reader
-from contracts.messages import ABSENT, essence
+from contracts.messages import ABSENT, FORM_MEDIA_TYPE, essence
 from contracts.openapi.bulk_checks import RECORD_ACTIONS
 from contracts.openapi.inference import KeyType
 from contracts.openapi.model import is_json
@@ -24,7 +24,6 @@ from mockserver.bulk.http_items import http_item, unknown_method
 from mockserver.domain.columns import ItemColumns
 from mockserver.domain.values import Item
 
-FORM: Final = "application/x-www-form-urlencoded"
 Raws: TypeAlias = Sequence[tuple[object, object]]
 Chosen: TypeAlias = Callable[[object], str | None]
 
@@ -274,7 +273,7 @@ class ItemReader:
             return None
         given = (
             read_precondition(context.operation, context.request.headers, IF_MATCH)
-            if context.operation and _is_if_match(at)
+            if context.operation and is_if_match(at)
             else None
         )
         return given or read_version(locate(context, at))
@@ -328,10 +327,6 @@ def _or_none(value: object) -> object:
     return None if value is ABSENT else value
 
 
-def _is_if_match(location: str) -> bool:
-    return location.lower() == f"header:{IF_MATCH}".lower()
-
-
 def reread_body(context: RequestContext) -> object:
     """Return the JSON value of a body that was parsed before; limits that changed since then do not apply."""
     request = context.request
@@ -358,4 +353,4 @@ def _text_items(context: RequestContext) -> Bulk | None:
 def body_text(content_type: str, body: bytes) -> object:
     """Return the fields of a form as a dictionary, else the body as text."""
     text = body.decode("utf-8", "replace")
-    return dict(parse_qsl(text, keep_blank_values=True)) if essence(content_type) == FORM else text
+    return dict(parse_qsl(text, keep_blank_values=True)) if essence(content_type) == FORM_MEDIA_TYPE else text

@@ -16,11 +16,11 @@ from contracts.exchange.locations import locate
 from contracts.messages import ABSENT, Response
 from contracts.openapi.routing import variables_of
 from contracts.syntax.text import text_of
-from mockserver.api.model import Api, ApiState, Batch, Refusal, RequestContext, json_response
+from mockserver.api.model import Api, ApiState, Batch, Refusal, RequestContext
 from mockserver.bulk.execution import UNKNOWN_JOB, register_job, run_batch, run_of, start_job
 from mockserver.bulk.guards import make_batch
 from mockserver.bulk.items import reread_body
-from mockserver.bulk.job_status import status_body, told_result
+from mockserver.bulk.job_status import job_response, told_result
 from mockserver.bulk.outcome_entries import declared_entry
 from mockserver.bulk.outcome_rendering import (
     message_of,
@@ -32,7 +32,7 @@ from mockserver.bulk.outcome_rendering import (
     status_of,
 )
 from mockserver.bulk.prepared_api import BulkPlan, prepared
-from mockserver.bulk.set_members import REQUEST_VALUES, completed, request_facts, request_values
+from mockserver.bulk.set_members import REQUEST_VALUES, request_facts, request_values
 from mockserver.bulk.units import item_effects_of
 from mockserver.domain.columns import result_words, undone
 from mockserver.domain.jobs import IS_OPEN, Job, JobResult, is_final, retention_end
@@ -246,12 +246,7 @@ def serve_poll(context: RequestContext) -> Response:
     refusal = context.api.hooks.check_conduct(context, 0)
     if refusal is not None:
         return context.refuse(refusal)
-    return _status_response(context, job)
-
-
-def _status_response(context: RequestContext, job: Job) -> Response:
-    body = completed(context, 200, status_body(context, job), job.posted, f"job/{job.id}")
-    return json_response(context, 200, body)
+    return job_response(context, 200, job)
 
 
 def serve_cancel(context: RequestContext) -> Response:
@@ -277,7 +272,7 @@ def serve_cancel(context: RequestContext) -> Response:
     context.jobs = (cancelled,)
     if context.operation is not None and "204" in context.operation.responses:
         return Response(status=204)
-    return _status_response(context, cancelled)
+    return job_response(context, 200, cancelled)
 
 
 def _lists_what_was_not_run(bulk: Bulk) -> bool:
@@ -312,8 +307,7 @@ def serve_open(context: RequestContext) -> Response:
     register_job(context, job)
     context.jobs = (job,)
     status = min((int(one) for one in context.routed.responses if one in {"200", "201", "202"}), default=200)
-    body = completed(context, status, status_body(context, job), job.posted, f"job/{job.id}")
-    return json_response(context, status, body)
+    return job_response(context, status, job)
 
 
 def serve_start(context: RequestContext) -> Response:
@@ -327,7 +321,7 @@ def serve_start(context: RequestContext) -> Response:
     if not job.extra.get(IS_OPEN) or job.spooled_body is None or job.cancelled is not None:
         detail = "The job has no items yet." if job.extra.get(IS_OPEN) else "The job is not open."
         return context.refuse(Refusal(status=409, kind="conflict", detail=detail))
-    return _status_response(context, start_job(context, declared, job))
+    return job_response(context, 200, start_job(context, declared, job))
 
 
 def results_of(context: RequestContext) -> tuple[Outcomes, Sequence[object] | Mapping[str, object]] | Refusal:
@@ -348,8 +342,7 @@ def results_of(context: RequestContext) -> tuple[Outcomes, Sequence[object] | Ma
 
 def find_job(context: RequestContext) -> Job | None:
     """Return the job that the path names; None when it is unknown, of another client, or past its retention."""
-    operation = context.operation
-    assert operation is not None  # noqa: S101 - the engine calls this for a routed call only
+    operation = context.routed
     names = variables_of(operation.path)
     ready, jobs = prepared(context.api), context.api_state.jobs.jobs
     job = jobs.get(context.variables[names[-1]]) if names else None

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from contracts.bulk.model import BulkJob, Location, Outcomes
 from contracts.exchange.locations import is_outside, put_at
-from contracts.messages import ABSENT
+from contracts.messages import ABSENT, Response
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import tokens_of
-from mockserver.api.model import RequestContext
+from mockserver.api.model import RequestContext, json_response
 from mockserver.bulk.outcome_rendering import status_of
 from mockserver.bulk.prepared_api import prepared
-from mockserver.bulk.set_members import evaluate, job_facts
+from mockserver.bulk.set_members import completed, evaluate, job_facts
 from mockserver.domain.jobs import Job, JobResult, is_final, job_state, processed_items
 
 NEAREST_STATE: Final = {
@@ -30,6 +30,12 @@ NEAREST_STATE: Final = {
 def told_result(context: RequestContext, job: Job) -> JobResult | None:
     """Return the result of a job that has ended, else None: a clock that was set back may stand before the end."""
     return context.api_state.jobs.results.get(job.id) if is_final(job, context.now) else None
+
+
+def job_response(context: RequestContext, status: int, job: Job, *, accepted: bool = False) -> Response:
+    """Return a response that tells of a job; `accepted` for that to the request that made it."""
+    body = completed(context, status, status_body(context, job, accepted=accepted), job.posted, f"job/{job.id}")
+    return json_response(context, status, body)
 
 
 def status_body(context: RequestContext, job: Job, *, accepted: bool = False) -> Any:

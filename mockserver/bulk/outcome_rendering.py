@@ -246,8 +246,6 @@ def _violation(outcome: Outcome, fault: ItemFault, at: str, payload: str, items:
     inner = pointer_of((member,)) if member and not lacks and isinstance(outcome.item.payload, dict) else ""
     words = facts.get("words")
     return Violation(
-        side="call",
-        where="body",
         pointer=f"{at}/{outcome.item.index}{payload}{inner}",
         rule=_rule(fault),
         expected=listed(map(str, words), "or") if isinstance(words, tuple) else _expected(fault, member),

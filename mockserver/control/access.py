@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from contracts.messages import Headers, essence
+from contracts.messages import FORM_MEDIA_TYPE, MULTIPART_MEDIA_TYPE, Headers, essence
 from mockserver.api.model import Refusal, RequestContext
 
 WILDCARDS: Final = frozenset(("", "0.0.0.0", "::"))  # noqa: S104 - addresses that nobody is called by
@@ -24,7 +24,7 @@ PUBLIC_OPERATIONS: Final = PROBES | {"getApiDocument", "getControlDocument"}
 """What says nothing about a sandbox: load balancers know no host names, and contracts are no secrets."""
 PAGES: Final = frozenset(("getDashboard", "getDashboardFile", "getDashboardModule"))
 """The files of the dashboard, which hold no secret: a browser cannot send a token with the address of a page."""
-FORM_TYPES: Final = frozenset(("", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"))
+FORM_TYPES: Final = frozenset(("", FORM_MEDIA_TYPE, MULTIPART_MEDIA_TYPE, "text/plain"))
 """The media types of requests that a browser sends to another origin without asking; "" is none."""
 
 

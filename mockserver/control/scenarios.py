@@ -205,8 +205,6 @@ def _repeated(scenarios: Mapping[int, Scenario]) -> list[Fault]:
 def _refused(faults: list[Fault], places: Mapping[str, Place]) -> RefusedError:
     violations = [
         Violation(
-            side="call",
-            where="body",
             pointer=fault.file + fault.pointer,
             rule="scenario",
             expected=fault.cure,

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from contracts.messages import essence
+from contracts.messages import FORM_MEDIA_TYPE, essence
 from contracts.openapi.model import is_json
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_mapping, tokens_of
@@ -151,5 +151,5 @@ WRITERS: Final[Mapping[str, Callable[[object, Schema | None], str]]] = {
     "+xml": _xml,
     "text/csv": _table,
     "text/event-stream": _events,
-    "application/x-www-form-urlencoded": _form,
+    FORM_MEDIA_TYPE: _form,
 }

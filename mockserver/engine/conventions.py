@@ -57,9 +57,7 @@ def invalid(context: RequestContext, refusal: Refusal) -> Refusal | None:
 
 def violation(where: str, rule: str, detail: str, *, expected: str = "", pointer: str = "") -> Violation:
     """Return a violation of a request that no schema tells of."""
-    return Violation(
-        side="call", where=where, pointer=pointer, rule=rule, expected=expected, got="nothing", detail=detail
-    )
+    return Violation(where=where, pointer=pointer, rule=rule, expected=expected, got="nothing", detail=detail)
 
 
 def unacceptable(context: RequestContext) -> Refusal | None:

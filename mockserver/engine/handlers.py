@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from contracts.bulk.model import Location, RecordAct
 from contracts.exchange.locations import chosen_by, is_outside, locate, put_at
-from contracts.exchange.preconditions import IF_MATCH, Version, read_version
+from contracts.exchange.preconditions import Version, is_if_match, read_version
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.inference import page_of
 from contracts.openapi.model import Operation, is_json
@@ -126,7 +126,7 @@ def item_of(context: RequestContext, rules: RecordRules, act: RecordAct) -> Item
 
 def _version(context: RequestContext, act: RecordAct) -> Version | None:
     """Return the version that the call names; If-Match is looked at before, as the precondition that it is."""
-    if act.version is None or act.version.lower() == f"header:{IF_MATCH}".lower():
+    if act.version is None or is_if_match(act.version):
         return None
     return read_version(locate(context, act.version))
 
@@ -314,13 +314,11 @@ def _serve_asked(context: RequestContext, run: ItemRun, rules: RecordRules, act:
         return as_mapping(context.api.hooks.render(run, rules.resource, one))
 
     asked = asked_list(context, context.routed, record, records_of(context, rules.resource), shown)
-    fields = list_headers(context.routed, 200, asked)
+    fields = list_headers(context.routed, 200, asked, act.page.total)
     beside = dict(asked.members(body, act.reply))
-    if act.page.total is not None and act.page.total.startswith("header:"):
-        fields.append((act.page.total.partition(":")[2], str(asked.facts["total"])))
-    elif act.page.total is not None:
+    if act.page.total is not None and not is_outside(act.page.total):
         beside[act.page.total] = asked.facts["total"]
-    return _shown(context, act, 200, list(map(shown, asked.records)), Headers(tuple(fields)), beside=beside)
+    return _shown(context, act, 200, list(map(shown, asked.records)), fields, beside=beside)
 
 
 def serve_results(context: RequestContext) -> Response:

@@ -12,7 +12,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from contracts.bulk.lists import SERVED_SIZE
-from contracts.messages import ABSENT
+from contracts.bulk.model import Location
+from contracts.messages import ABSENT, Headers
 from contracts.openapi.model import Operation, Parameter
 from contracts.openapi.parameters import coerce, types_of
 from contracts.openapi.representations import COUNTS, MORE_FLAGS, fold
@@ -227,8 +228,10 @@ def _url(context: RequestContext, name: str, value: object) -> str:
     return f"{base}{path}?{urlencode([*pairs, (name, str(value))])}"
 
 
-def list_headers(operation: Operation, status: int, asked: AskedList) -> list[tuple[str, str]]:
-    """Return the `Link` header of a page where the document declares one."""
+def list_headers(operation: Operation, status: int, asked: AskedList, total: Location | None) -> Headers:
+    """Return the `Link` header of a page where the document declares one, and that of the total if it is at one."""
     declared = operation.response(status)
     names = [one.name for one in declared.headers if one.name.lower() == "link"] if declared is not None else []
-    return [(name, link) for name in names if (link := asked.link())]
+    fields = [(name, link) for name in names if (link := asked.link())]
+    where, _, name = (total or "").partition(":")
+    return Headers((*fields, *([(name, str(asked.facts["total"]))] if where == "header" else [])))

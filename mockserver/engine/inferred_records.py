@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from contracts.bulk.model import RecordAct
-from contracts.exchange.locations import put_at
+from contracts.exchange.locations import put, put_at
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.inference import KeyType
 from contracts.openapi.model import Operation, is_json
 from contracts.openapi.routing import last_segment_variable
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import look_up, tokens_of
+from contracts.syntax.text import look_up
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.guards import check_if_match, etag_headers, matches_if_none_match, not_modified
 from mockserver.bulk.outcome_rendering import message_of
@@ -86,10 +86,8 @@ class InferredServer:
             lambda one: self._fitted(shown.record, one.body, one.key),
         )
         values = [self._fitted(shown.record, one.body, one.key) for one in asked.records]
-        fields, page = list_headers(self.operation, self.reply.status, asked), self.act.page
-        if page.total is not None and page.total.startswith("header:"):
-            fields.append((page.total.partition(":")[2], str(asked.facts["total"])))
-        return self._response(self.reply, values, "list", Headers(tuple(fields)), asked=asked)
+        fields = list_headers(self.operation, self.reply.status, asked, self.act.page.total)
+        return self._response(self.reply, values, "list", fields, asked=asked)
 
     def read(self) -> Response | None:
         """Return the stored record; 404 for one that was deleted, else the imagined one."""
@@ -282,7 +280,7 @@ class InferredServer:
         found = look_up(response.data, shown.at) if shown is not None else ABSENT
         if not isinstance(found, dict) or shown is None or body is None or self.resource.key not in found:
             return response
-        value = _placed(response.data, shown.at, {**found, self.resource.key: self.key})
+        value = put(response.data, shown.at, {**found, self.resource.key: self.key})
         if self.reply.media is None or not body.is_valid(value):
             return response
         return with_body(self.context, response.status, value, concrete_media_type(self.reply.media), body)
@@ -376,11 +374,3 @@ def _location(operation: Operation, status: int, place: str) -> list[tuple[str, 
     declared = operation.response(status)
     names = [one.name for one in declared.headers if one.name.lower() == "location"] if declared is not None else []
     return [(name, place) for name in names]
-
-
-def _placed(whole: Any, pointer: str, value: object) -> Any:
-    """Return a copy of a JSON value with another one at a pointer, through objects alone."""
-    first, *rest = (*tokens_of(pointer), "")
-    if not pointer:
-        return value
-    return {**whole, first: _placed(whole[first], "".join(f"/{one}" for one in rest[:-1]), value)}

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import orjson
 
 from contracts.bulk.model import Choice
-from contracts.messages import ABSENT, Headers, Request
+from contracts.messages import ABSENT, FORM_MEDIA_TYPE, Headers, Request
 from contracts.openapi.model import Operation, Parameter, is_json
 from contracts.openapi.routing import expand
 from contracts.openapi.security import with_credentials
@@ -20,7 +20,6 @@ from mockserver.engine import pipeline
 from mockserver.sandbox.sandboxes import Sandbox, SandboxTemplate
 
 MAX_EXAMPLE_BYTES: Final = 600  # bytes of a body that one would still paste
-FORM_MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 
 
 def curl_line(api: Api, template: SandboxTemplate, url: str, real: datetime) -> str | None:

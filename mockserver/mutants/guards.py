@@ -13,11 +13,10 @@ from contracts.bulk.model import Bulk, Choice
 from contracts.exchange.bulk_request import becomes_job
 from contracts.exchange.locations import locate, put_at
 from contracts.messages import ABSENT, Response
-from contracts.openapi.validation import Violation
 from contracts.syntax.text import look_up
 from mockserver.api.model import Api, Batch, Behaviour, Hooks, Perform, Refusal, RequestContext, problem
 from mockserver.bulk.execution import run_batch, targets
-from mockserver.bulk.guards import admit, make_batch
+from mockserver.bulk.guards import admit, make_batch, max_items_of, size_refusal
 from mockserver.bulk.prepared_api import BulkPlan, plan_of, prepared, share_prepared
 from mockserver.engine import default_hooks
 from mockserver.engine.handlers import handler_for
@@ -42,12 +41,6 @@ from mockserver.mutants.hooks import (
 def item_count(context: RequestContext, plan: BulkPlan) -> int:
     """Return the number of items of a request."""
     return len(plan.item_reader.collection(context))
-
-
-def max_items_of(context: RequestContext, plan: BulkPlan) -> int | None:
-    """Return the maximum number of items of a request, None without a limit."""
-    limits = [limit for limit in (plan.bulk.items.max, context.api.hooks.max_items(context)) if limit is not None]
-    return min(limits, default=None)
 
 
 def handle_relaxed(context: RequestContext, plan: BulkPlan, change: Callable[[Bulk], Bulk], **hooks: Any) -> Response:
@@ -96,12 +89,6 @@ def omit_target(context: RequestContext, response: Response) -> Response:
         return response
     fewer, at = dict(list(succeeded.items())[:-1]), fan_out.succeeded
     return edit_data(response, lambda data: with_value(data, at, fewer))
-
-
-REQUEST_BREAKS: Final[Mapping[str, BrokenHooks]] = {
-    "target-leaks": mutate_batch(apply_to_all_targets),
-    "target-missing": mutate_response(omit_target),
-}
 
 
 DUPLICATE_KINDS: Final = ("duplicateKey", "duplicateTarget")
@@ -230,24 +217,7 @@ def refuse_maximum(handler: Behaviour, context: RequestContext) -> Response | No
     if plan is None or item_count(context, plan) != max_items_of(context, plan):
         return None
     size = item_count(context, plan)
-    violation = Violation(
-        side="call",
-        where="body",
-        pointer=plan.item_reader.location(context) or "",
-        rule="maxItems",
-        expected=f"at most {size - 1} items",
-        got=f"{size} items",
-        detail=f"The list must have at most {size - 1} items; it has {size}.",
-    )
-    status = plan.bulk.guard.refuse.get("tooMany", 400)
-    refusal = Refusal(
-        status=status if isinstance(status, int) else 400,
-        kind="tooMany",
-        detail=violation.detail,
-        violations=(violation,),
-        total=1,
-    )
-    return context.refuse(refusal)
+    return context.refuse(size_refusal(context, plan, "tooMany", size - 1, size))
 
 
 def crash_on_one(handler: Behaviour, context: RequestContext) -> Response | None:
@@ -320,7 +290,7 @@ def _set_aside(memory: MutableMapping[Any, Any], key: object) -> Iterator[None]:
 
 
 CRASH_REFUSAL: Final = Refusal(status=500, kind="fault", detail="Internal server error.")
-GUARD_BREAKS: Final[Mapping[str, BrokenHooks]] = {
+BREAKS: Final[Mapping[str, BrokenHooks]] = {
     "active-limit-ignored": replace_refusal(accept_another_job),
     "crash-on-one": replace_handling(crash_on_one),
     "duplicate-accepted": replace_refusal(accept_duplicates),
@@ -332,7 +302,7 @@ GUARD_BREAKS: Final[Mapping[str, BrokenHooks]] = {
     "overlong-accepted": replace_refusal(accept_one_more),
     "overlong-leaves-traces": replace_refusal(partial(leave_traces, ("tooMany",))),
     "refusal-leaves-traces": replace_refusal(partial(leave_traces, DUPLICATE_KINDS)),
+    "target-leaks": mutate_batch(apply_to_all_targets),
+    "target-missing": mutate_response(omit_target),
     "wrong-default-mode": BrokenHooks(behave=run_other_mode),
 }
-
-BREAKS: Final[Mapping[str, BrokenHooks]] = {**REQUEST_BREAKS, **GUARD_BREAKS}

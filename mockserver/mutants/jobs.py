@@ -8,8 +8,8 @@ from contracts.bulk.model import BulkJob
 from contracts.messages import ABSENT, Response
 from contracts.openapi.routing import last_variable
 from contracts.syntax.text import look_up
-from mockserver.api.model import Batch, Behaviour, Perform, Refusal, RequestContext
-from mockserver.bulk.execution import run_batch
+from mockserver.api.model import Batch, Behaviour, Perform, RequestContext
+from mockserver.bulk.execution import UNKNOWN_JOB, run_batch
 from mockserver.bulk.job_endpoints import restore_request
 from mockserver.bulk.job_status import state_word
 from mockserver.bulk.prepared_api import BulkPlan, prepared
@@ -74,7 +74,7 @@ def forget(context: RequestContext, response: Response) -> Response:
     found = polled_job(context, response)
     if found is None or not found.ended or count_report(context, "told", found.job) == 0:
         return response
-    gone = context.refuse(Refusal(status=404, kind="not-found", detail="No job has this id."))
+    gone = context.refuse(UNKNOWN_JOB)
     return replace(gone, headers=response.headers.with_(*gone.headers))
 
 

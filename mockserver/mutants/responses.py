@@ -139,19 +139,6 @@ def end_early(context: RequestContext, response: Response) -> Response:
     return edit_data(response, lambda found: found[:-1])
 
 
-RESPONSE_BREAKS: Final[Mapping[str, BrokenHooks]] = {
-    "all-failed-crash": mutate_response(crash),
-    "counter-off": mutate_response(miscount),
-    "empty-map-as-list": mutate_response(flatten),
-    "header-missing": mutate_response(drop_required_fields),
-    "list-ends-early": mutate_response(end_early),
-    "outcomes-null": mutate_response(nullify),
-    "retry-after-missing": mutate_response(drop_retry_after),
-    "status-of-success": mutate_response(succeed),
-    "type-missing": mutate_response(drop_content_type),
-}
-
-
 MISSING_KEY: Final = 1  # the key of a record that there is not
 VAGUE_FAULT: Final = ItemFault("vague", facts={"message": "An error has occurred"})
 
@@ -286,15 +273,22 @@ def vague(batch: Batch, every: list[Outcome]) -> list[Outcome]:
     return [one._replace(faults=(VAGUE_FAULT,)) if one.result == "failed" else one for one in every]
 
 
-OUTCOME_BREAKS: Final[Mapping[str, BrokenHooks]] = {
+BREAKS: Final[Mapping[str, BrokenHooks]] = {
+    "all-failed-crash": mutate_response(crash),
+    "counter-off": mutate_response(miscount),
+    "empty-map-as-list": mutate_response(flatten),
     "error-misplaced": mutate_outcomes(misplaced),
     "error-text-vague": mutate_outcomes(vague),
     "failure-hidden": mutate_outcomes(hidden),
     "good-item-blamed": mutate_outcomes(blamed),
+    "header-missing": mutate_response(drop_required_fields),
     "keys-swapped": mutate_outcomes(keys_swapped),
+    "list-ends-early": mutate_response(end_early),
     "outcome-doubled": mutate_outcomes(doubled),
     "outcome-lost": mutate_outcomes(lost),
+    "outcomes-null": mutate_response(nullify),
     "outcomes-swapped": mutate_outcomes(swapped),
+    "retry-after-missing": mutate_response(drop_retry_after),
+    "status-of-success": mutate_response(succeed),
+    "type-missing": mutate_response(drop_content_type),
 }
-
-BREAKS: Final[Mapping[str, BrokenHooks]] = {**RESPONSE_BREAKS, **OUTCOME_BREAKS}

@@ -59,14 +59,6 @@ def ignore_dependencies(handler: Perform, context: RequestContext, batch: Batch,
     return handler(context, replace(batch, bulk=free), scope)
 
 
-ORDER_BREAKS: Final[Mapping[str, BrokenHooks]] = {
-    "dependents-run": mutate_batch(ignore_dependencies),
-    "groups-blind": mutate_batch(run_groups_isolated),
-    "groups-descending": mutate_batch(run_groups_descending),
-    "groups-ignored": mutate_batch(run_in_request_order),
-}
-
-
 def keep_all(handler: Perform, context: RequestContext, batch: Batch, scope: str) -> Outcomes:
     """Roll nothing back when a whole fails."""
     outcomes = handler(context, batch, scope)
@@ -140,7 +132,11 @@ def batch_of(batch: Batch, unit: str) -> Batch:
     return replace(batch, unit=unit)
 
 
-UNIT_BREAKS: Final[Mapping[str, BrokenHooks]] = {
+BREAKS: Final[Mapping[str, BrokenHooks]] = {
+    "dependents-run": mutate_batch(ignore_dependencies),
+    "groups-blind": mutate_batch(run_groups_isolated),
+    "groups-descending": mutate_batch(run_groups_descending),
+    "groups-ignored": mutate_batch(run_in_request_order),
     "job-drops-last": mutate_batch(lose_last_of_job),
     "neighbour-fails": mutate_batch(pull_down),
     "rollback-missing": mutate_batch(keep_all),
@@ -148,5 +144,3 @@ UNIT_BREAKS: Final[Mapping[str, BrokenHooks]] = {
     "stops-at-failure": mutate_batch(stop_at_failure),
     "tail-lost": mutate_batch(lose_tail),
 }
-
-BREAKS: Final[Mapping[str, BrokenHooks]] = {**ORDER_BREAKS, **UNIT_BREAKS}

@@ -151,7 +151,6 @@ def _hinted(context: RequestContext, tenant: str, where: str, pointer: str) -> t
     known = listed(tenants(context.api_state), "or")
     return (
         Violation(
-            side="call",
             where=where,
             pointer=pointer,
             rule="enum",

@@ -187,9 +187,7 @@ def invalid(
     `got` is the unknown word there, `hint` the closest known one.
     """
     pointer, name = (where, "body") if where.startswith("/") else ("", where)
-    violation = Violation(
-        side="call", where=name, pointer=pointer, rule="onkey", expected="", got=got, hint=hint, detail=detail
-    )
+    violation = Violation(where=name, pointer=pointer, rule="onkey", expected="", got=got, hint=hint, detail=detail)
     context.violations = (violation,)
     kind = "conflict" if status == 409 else "invalid"  # noqa: PLR2004 - HTTP's own number
     refusal = Refusal(status=status, kind=kind, detail=detail, violations=(violation,), total=1)
