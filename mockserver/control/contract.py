@@ -49,20 +49,20 @@ def make_request(control: ControlContext, context: RequestContext) -> Response:
     if operation is None:
         hint = names_hint(wanted["operation"], [one.id for one in api.contract.operations])
         detail = f"{api.contract.title} has no operation '{wanted['operation'][:80]}'. {hint}"
-        raise RefusedError(HTTPStatus.NOT_FOUND, detail, kind="not-found")
+        raise RefusedError(detail, HTTPStatus.NOT_FOUND)
     given = wanted.get("parameters", {})
     known_names = [one.name for one in operation.parameters]
     for name in given:
         if name not in known_names:
             hint = names_hint(name, known_names, "It has")
-            raise RefusedError(HTTPStatus.BAD_REQUEST, f"{operation.id} has no parameter '{name[:80]}'. {hint}")
+            raise RefusedError(f"{operation.id} has no parameter '{name[:80]}'. {hint}")
     maker = _RequestMaker(control, context, api, operation, wanted)
     try:
         return Response.of(200, maker.single() if operation.bulk is None else maker.batch())
     except NotApplicableError as error:
-        raise RefusedError(HTTPStatus.CONFLICT, f"Such a request cannot be made: {error}", kind="conflict") from None
+        raise RefusedError(f"Such a request cannot be made: {error}", HTTPStatus.CONFLICT) from None
     except BulkproofError as error:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
+        raise RefusedError(str(error)) from None
 
 
 class _RequestMaker:
@@ -81,7 +81,7 @@ class _RequestMaker:
         """Return a valid request of an operation that is not bulk; it is about a stored record where there is one."""
         contract, operation, given = self._api.contract, self._operation, dict(self._given)
         if self._wanted.get("bad"):
-            raise RefusedError(HTTPStatus.BAD_REQUEST, f"{operation.id} is no bulk operation: it has no items.")
+            raise RefusedError(f"{operation.id} is no bulk operation: it has no items.")
         made = valid_request(contract, operation, self._seed, given)
         act = operation.record
         if act is not None and act.key is not None and act.action.constant in {"read", "update", "replace", "delete"}:
@@ -98,10 +98,10 @@ class _RequestMaker:
         """
         number, bad = self._wanted.get("items", 10), self._wanted.get("bad", 0)
         if bad > number:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, f"Of {number} items {bad} cannot be bad.")
+            raise RefusedError(f"Of {number} items {bad} cannot be bad.")
         mode = self._operation.bulk.unit.of.source.partition(":")[2] if self._operation.bulk is not None else ""
         if mode and mode in self._given:
-            raise RefusedError(HTTPStatus.BAD_REQUEST, f"'{mode}' is said by 'unit': item, group or whole.")
+            raise RefusedError(f"'{mode}' is said by 'unit': item, group or whole.")
         refused: dict[str, Any] | None = None
         error: NotApplicableError | None = None
         for composer in self._composers():
@@ -237,7 +237,7 @@ def _client(contract: Contract, name: str | None) -> ClientIdentity | None:
         found = next((one for one in known if one.name == name), None)
         if found is None:
             hint = names_hint(name, [one.name for one in known], "It has")
-            raise RefusedError(HTTPStatus.BAD_REQUEST, f"{contract.title} has no test client '{name[:80]}'. {hint}")
+            raise RefusedError(f"{contract.title} has no test client '{name[:80]}'. {hint}")
         return found
     return next((one for one in known if one.refused is None), None) if name is None else None
 

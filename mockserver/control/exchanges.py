@@ -67,7 +67,7 @@ def entry_of(control: ControlContext, context: RequestContext) -> JournalEntry:
     entry = journal.get(n)
     if entry is None:
         why = "has been forgotten" if 0 < n <= journal.last else "has not been made"
-        raise RefusedError(HTTPStatus.NOT_FOUND, f"Exchange {n} {why}.", kind="not-found")
+        raise RefusedError(f"Exchange {n} {why}.", HTTPStatus.NOT_FOUND)
     return entry
 
 

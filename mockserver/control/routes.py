@@ -37,17 +37,18 @@ class RefusedError(Exception):
 
     def __init__(
         self,
-        status: int,
         detail: str,
+        status: int = HTTPStatus.BAD_REQUEST,
         *,
-        kind: str = "invalid",
         headers: Headers | None = None,
         violations: Sequence[Violation] = (),
         total: int = 0,
         places: "Mapping[str, Place] | None" = None,
     ) -> None:
         own = headers or Headers()
-        self.refusal = Refusal(status=status, kind=kind, detail=detail, headers=own, violations=violations, total=total)
+        self.refusal = Refusal(
+            status=status, kind="invalid", detail=detail, headers=own, violations=violations, total=total
+        )
         self.places = places or {}
         super().__init__(detail)
 
@@ -77,6 +78,12 @@ class ControlContext:
             return Sandbox(name, self.sandboxes.template, context.now)
         return find_sandbox(self.sandboxes, name, context.now)
 
+    def settled_sandbox(self, context: RequestContext) -> Sandbox:
+        """Return the sandbox that the path names, after all that is due has run. Raises RefusedError."""
+        sandbox = self.sandbox(context)
+        self.settle(sandbox, sandbox.now(context.now))
+        return sandbox
+
     def api(self, context: RequestContext) -> Api:
         """Return the API that the path names. Raises RefusedError."""
         return self.named(context.variables["api"])
@@ -85,7 +92,7 @@ class ControlContext:
         """Return the API of that name. Raises RefusedError (404)."""
         if name not in self.apis:
             hint = names_hint(name, self.apis, "Served")
-            raise RefusedError(HTTPStatus.NOT_FOUND, f"No API '{name[:80]}' is served. {hint}", kind="not-found")
+            raise RefusedError(f"No API '{name[:80]}' is served. {hint}", HTTPStatus.NOT_FOUND)
         return self.apis[name]
 
 
@@ -96,17 +103,17 @@ def find_sandbox(sandboxes: Sandboxes, name: str, real: datetime) -> Sandbox:
     """
     if not is_name(name):
         detail = f"'{name[:80]}' is no name of a sandbox: 1 to 64 letters, digits, '.', '_' and '-'."
-        raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
+        raise RefusedError(detail)
     try:
         return sandboxes.use(name, real)
     except NotStoredError as error:
-        raise RefusedError(error.status, error.detail) from None
+        raise RefusedError(error.detail, error.status) from None
     except SandboxesFullError as full:
         detail = (
             f"There are {sandboxes.most} sandboxes, each used in the last 10 minutes. Drop one, or try again later."
         )
         headers = Headers((("Retry-After", str(int(full.wait.total_seconds()) + 1)),))
-        raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=headers) from None
+        raise RefusedError(detail, HTTPStatus.SERVICE_UNAVAILABLE, headers=headers) from None
 
 
 def instant(at: datetime) -> str:

@@ -92,23 +92,21 @@ def _instant(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise RefusedError(
-            HTTPStatus.BAD_REQUEST, f"now: '{text[:80]}' is no instant such as 2026-01-01T00:00:00Z."
-        ) from None
+        raise RefusedError(f"now: '{text[:80]}' is no instant such as 2026-01-01T00:00:00Z.") from None
 
 
 def _duration(text: str) -> timedelta:
     if text.startswith("-"):
         detail = "by: time does not run backwards here; set the clock with PUT to turn it back."
-        raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
+        raise RefusedError(detail)
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, f"by: {error}") from None
+        raise RefusedError(f"by: {error}") from None
 
 
 def _out_of_time() -> RefusedError:
-    return RefusedError(HTTPStatus.BAD_REQUEST, str(ClockRangeError()))
+    return RefusedError(str(ClockRangeError()))
 
 
 def list_sandboxes(control: ControlContext, context: RequestContext) -> Response:
@@ -120,7 +118,7 @@ def drop_sandbox(control: ControlContext, context: RequestContext) -> Response:
     """Delete a sandbox. Raises RefusedError (404)."""
     name = context.variables["sandbox"]
     if not control.sandboxes.drop(name):
-        raise RefusedError(HTTPStatus.NOT_FOUND, f"There is no sandbox '{name[:80]}'.", kind="not-found")
+        raise RefusedError(f"There is no sandbox '{name[:80]}'.", HTTPStatus.NOT_FOUND)
     return Response(status=204)
 
 
@@ -182,7 +180,7 @@ def _validated(control: ControlContext, sandbox: Sandbox, wanted: Any) -> dict[s
     report = validate_value(schema, whole)
     if report:
         detail = " ".join(_explained(schema, one) for one in report.violations[:3])
-        raise RefusedError(HTTPStatus.BAD_REQUEST, detail, violations=report.violations, total=report.total)
+        raise RefusedError(detail, violations=report.violations, total=report.total)
     return whole
 
 

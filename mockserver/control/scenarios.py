@@ -40,7 +40,7 @@ def get_scenario(control: ControlContext, context: RequestContext) -> Response:
     try:
         scenario = active[name] if name in active else control.catalogue.get(name)
     except MisuseError as error:
-        raise RefusedError(HTTPStatus.NOT_FOUND, f"{error.fact} {error.cure}".strip(), kind="not-found") from None
+        raise RefusedError(f"{error.fact} {error.cure}".strip(), HTTPStatus.NOT_FOUND) from None
     told = {**_line(control, scenario), "active": name in active, "yaml": scenario.source or _written(scenario)}
     return Response.of(200, told)
 
@@ -106,7 +106,7 @@ def order_scenarios(control: ControlContext, context: RequestContext) -> Respons
     for n, name in enumerate(wanted["order"]):
         if name not in active:
             detail = f"/order/{n}: no scenario '{name[:80]}' is active. {names_hint(name, active, 'Active')}".strip()
-            raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
+            raise RefusedError(detail)
     sandbox.player.arrange(wanted["order"])
     notify_all(sandbox.journal_listeners)
     return _scenarios_response(sandbox)
@@ -216,7 +216,7 @@ def _refused(faults: list[Fault], places: Mapping[str, Place]) -> RefusedError:
     first = violations[0]
     more = f" There are {len(faults) - 1} more faults." if len(faults) > 1 else ""
     detail = f"{first.pointer}: {first.detail}{more}"
-    return RefusedError(HTTPStatus.BAD_REQUEST, detail, violations=violations, total=len(faults), places=places)
+    return RefusedError(detail, violations=violations, total=len(faults), places=places)
 
 
 def _scenarios_response(sandbox: Sandbox) -> Response:

@@ -81,7 +81,7 @@ def get_exchange_as(control: ControlContext, context: RequestContext) -> Respons
     entry = entry_of(control, context)
     if entry.api not in control.apis:
         detail = f"Exchange {entry.n} is with '{entry.api}', which is no longer served."
-        raise RefusedError(HTTPStatus.NOT_FOUND, detail, kind="not-found")
+        raise RefusedError(detail, HTTPStatus.NOT_FOUND)
     headers = context.request.headers
     host = headers.get("Host")
     base = f"{context.request.scheme}://{host if HOST_PATTERN.fullmatch(host) else '127.0.0.1:8080'}"
@@ -105,7 +105,7 @@ def get_ready(control: ControlContext, context: RequestContext) -> Response:
     """Report that calls are served. Raises RefusedError (503): why they are not."""
     del context
     if control.impediments:
-        raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, " ".join(control.impediments.values()), kind="unavailable")
+        raise RefusedError(" ".join(control.impediments.values()), HTTPStatus.SERVICE_UNAVAILABLE)
     return Response.of(200, {"status": "ready", "version": VERSION})
 
 
@@ -151,7 +151,7 @@ get_dashboard_module = get_dashboard_file
 def _file(context: RequestContext, name: str) -> Response:
     found = file_response(name, context.request.headers.get("If-None-Match"))
     if found is None:
-        raise RefusedError(HTTPStatus.NOT_FOUND, f"The dashboard has no file '{name[:80]}'.", kind="not-found")
+        raise RefusedError(f"The dashboard has no file '{name[:80]}'.", HTTPStatus.NOT_FOUND)
     return found
 
 

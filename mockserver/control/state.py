@@ -26,9 +26,8 @@ from mockserver.verdicts.polling import early_polls
 
 def list_jobs(control: ControlContext, context: RequestContext) -> Response:
     """List every job of the sandbox with its planned times."""
-    sandbox = control.sandbox(context)
+    sandbox = control.settled_sandbox(context)
     now = sandbox.now(context.now)
-    control.settle(sandbox, now)
     sandbox.drop_expired(now)
     conduct = _conduct(sandbox) if context.query.get("polls") else None
     jobs = [
@@ -89,12 +88,11 @@ def _lane(view: JobView, now: datetime, observed: ObservedJob | None) -> dict[st
 
 def get_snapshot(control: ControlContext, context: RequestContext) -> Response:
     """Return the whole state of the sandbox, after all that is due has run."""
-    sandbox = control.sandbox(context)
-    control.settle(sandbox, sandbox.now(context.now))
+    sandbox = control.settled_sandbox(context)
     try:
         return Response.of(200, snapshot_of(sandbox, context.now, journal=bool(context.query.get("journal"))))
     except SnapshotError as error:
-        raise RefusedError(HTTPStatus.CONFLICT, str(error), kind="conflict") from None
+        raise RefusedError(str(error), HTTPStatus.CONFLICT) from None
 
 
 def put_snapshot(control: ControlContext, context: RequestContext) -> Response:
@@ -104,7 +102,7 @@ def put_snapshot(control: ControlContext, context: RequestContext) -> Response:
         look = partial(require_shown, control, context.api)
         restore(sandbox, context.data, context.now, rehearse=rehearse, look=look)
     except SnapshotError as error:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from None
+        raise RefusedError(str(error)) from None
     return Response.of(200, {"name": sandbox.name, "seed": sandbox.seed})
 
 
@@ -129,8 +127,7 @@ def list_entities(control: ControlContext, context: RequestContext) -> Response:
 
 def list_collections(control: ControlContext, context: RequestContext) -> Response:
     """List what records are stored, by API, kind and scope, with how many; all that is due has run."""
-    sandbox = control.sandbox(context)
-    control.settle(sandbox, sandbox.now(context.now))
+    sandbox = control.settled_sandbox(context)
     found = [
         {
             "api": name,
@@ -153,9 +150,8 @@ def run_in(control: ControlContext, context: RequestContext, api: Api, scope: ob
 
     `scope` may be None when only one is in use. Raises RefusedError.
     """
-    sandbox = control.sandbox(context)
+    sandbox = control.settled_sandbox(context)
     now = sandbox.now(context.now)
-    control.settle(sandbox, now)
     api_state = sandbox.api_state(api, now)
     run = ItemRun(api=api, api_state=api_state, scope=_scope(api_state, scope), now=now)
     populate_scope(run)
@@ -182,7 +178,7 @@ def kind_of(api: Api, name: str) -> str:
     if found is None:
         hint = names_hint(name, known, "It has")
         detail = f"{api.contract.title} has no kind of record '{name[:80]}'. {hint}"
-        raise RefusedError(HTTPStatus.NOT_FOUND, detail, kind="not-found")
+        raise RefusedError(detail, HTTPStatus.NOT_FOUND)
     return found
 
 
@@ -194,7 +190,7 @@ def _scope(api_state: ApiState, given: object) -> str:
     if len(known) == 1:
         return known[0]
     which = f"There are: {', '.join(known)}" if known else "None has been used yet"
-    raise RefusedError(HTTPStatus.BAD_REQUEST, f"Which data set? Name it as tenant or dataset. {which}."[:500])
+    raise RefusedError(f"Which data set? Name it as tenant or dataset. {which}."[:500])
 
 
 NUMBER_TYPES: Final = (int, float)
@@ -226,10 +222,10 @@ def _by_key(resource: Resource, records: list[dict[str, Any]]) -> dict[str, tupl
         key = record.get(resource.key)
         if not is_text_or_integer(key):
             detail = f"/records/{n}: it has no key; give its '{resource.key}' as the API shows it."
-            raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
+            raise RefusedError(detail)
         if str(key) in found:
             detail = f"/records/{n}: the key '{str(key)[:80]}' was there before; name each record once."
-            raise RefusedError(HTTPStatus.BAD_REQUEST, detail)
+            raise RefusedError(detail)
         found[str(key)] = key, record
     return found
 

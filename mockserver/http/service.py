@@ -382,9 +382,7 @@ def _sandbox_name(in_path: str | None, headers: Headers) -> str:
     if in_path is not None:
         named.add(in_path)
     if len(named) > 1:
-        raise RefusedError(
-            HTTPStatus.BAD_REQUEST, f"The call names different sandboxes: {', '.join(sorted(named))[:200]}."
-        )
+        raise RefusedError(f"The call names different sandboxes: {', '.join(sorted(named))[:200]}.")
     return next(iter(named), DEFAULT_SANDBOX)
 
 
