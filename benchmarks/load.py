@@ -7,6 +7,7 @@ another process, so that it is not part of it.
 import os
 import re
 import selectors
+import signal
 import socket
 import statistics
 import subprocess
@@ -23,6 +24,7 @@ import orjson
 
 HERE = Path(__file__).parent
 BYTECODE = TemporaryDirectory(prefix="bulkproof-bench-")  # all start from bytecode, as installed packages do
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # it is removed, and servers are ended
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 ENVIRONMENT["PYTHONPYCACHEPREFIX"] = BYTECODE.name
 ENVIRONMENT["PYTHONPATH"] = str(HERE.parent)

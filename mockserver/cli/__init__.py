@@ -3,8 +3,10 @@
 Built on Click, https://click.palletsprojects.com/.
 """
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
@@ -66,16 +68,37 @@ class Program(click.Group):
             return super().main(**given, standalone_mode=False)
         from contracts.errors import BulkproofError
 
+        ended: list[int] = []
         try:
-            sys.exit(super().main(**given, standalone_mode=False) or 0)
+            with _interrupted_by_sigterm(ended.append):
+                sys.exit(super().main(**given, standalone_mode=False) or 0)
         except click.ClickException as error:
             click.echo(f"Error: {error.format_message()}", err=True)
             sys.exit(EXIT_MISUSE)
         except click.Abort:
-            sys.exit(130)  # the exit code of Ctrl-C in a shell
+            sys.exit(128 + (ended or [2])[0])  # as a shell tells it: 130 for Ctrl-C, 143 for SIGTERM
         except BulkproofError as error:
             click.echo(f"Error: {error}", err=True)
             sys.exit(EXIT_MISUSE)
+
+
+@contextmanager
+def _interrupted_by_sigterm(tell: Callable[[int], object]) -> Iterator[None]:
+    """Handle SIGTERM like Ctrl-C in this block, so that nothing temporary is left behind; `tell` gets its number."""
+
+    def interrupt(number: int, _: object) -> None:
+        tell(number)
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # only the main thread hears of signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @click.group(cls=Program, no_args_is_help=False, invoke_without_command=True)

@@ -2,10 +2,8 @@
 
 import gc
 import os
-import signal
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
@@ -135,8 +133,7 @@ def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar, 
     gc.freeze()  # what was loaded is no garbage
     gc.set_threshold(COLLECTED_OBJECTS)
     try:
-        with _interrupted_by_sigterm():
-            campaign.run()
+        campaign.run()
     finally:
         progress.ended()
     if not (state.calls or state.findings or state.replays or campaign.interrupted):
@@ -148,20 +145,6 @@ def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar, 
     tell(_report(api.contract, url, state, given), given, brief=True)
     click.echo(broad_baseline_note(state.known, findings), err=True, nl=False)
     return state
-
-
-@contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Handle SIGTERM like Ctrl-C in this block."""
-    try:
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:  # only the main thread hears of signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _finding(kept: Any) -> Any:

@@ -33,9 +33,10 @@ from mockserver.journal.facts import (
 )
 from mockserver.stores.memory import MemoryStore
 
-SUMMARY_BYTES: Final = 400  # what a gist takes beside its packed lists
+SUMMARY_BYTES: Final = 120  # what a summary takes beside its lists, measured with those of items and jobs
+SENT_ITEMS_BYTES: Final = 320  # what the facts of items take beside their lists
 CREATED_JOB_BYTES: Final = 160  # what a job that was made takes
-DEFERRED_SUMMARY_BYTES: Final = 700  # what it takes to read a call again, beside its body
+DEFERRED_SUMMARY_BYTES: Final = 300  # what it takes to read a call again, beside its body
 
 
 class RecordedMessage(Protocol):
@@ -101,7 +102,7 @@ class ExchangeSummary(NamedTuple):
     def size(self) -> int:
         """Return the approximate size in memory, in bytes."""
         lists = len(self.targets) + len(self.stale_targets) + len(self.failed_keys) + len(self.read_keys)
-        items = sum(len(one) for one in self.items if isinstance(one, bytes)) if self.items else 0
+        items = SENT_ITEMS_BYTES + sum(len(one) for one in self.items if isinstance(one, bytes)) if self.items else 0
         return SUMMARY_BYTES + lists + items + CREATED_JOB_BYTES * (len(self.created_jobs) + len(self.lost_jobs))
 
 

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 
 DEFAULT_MAX_EXCHANGES: Final = 10_000
-DEFAULT_MAX_BYTES: Final = 32 * 1024 * 1024
+DEFAULT_MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_CHANGED: Final = 1000  # numbers of changed exchanges that are kept for who reads the journal live
-ENTRY_BYTES: Final = 800  # what an entry takes beside its texts, measured with tracemalloc
+ENTRY_BYTES: Final = 600  # what an entry takes beside its texts, measured with tracemalloc
 SCENARIO_TRACE_BYTES: Final = 400  # what a scenario did
 RESULT_BYTES: Final = 72  # what an item's key takes, measured the same way
-VIOLATION_BYTES: Final = 680  # what a violation takes with its texts, measured the same way
+VIOLATION_BYTES: Final = 500  # what a violation takes with its texts, measured the same way
 UNDONE_BYTES: Final = 240  # what is said of an item that was not done
 PART_BYTES: Final = 240  # what is said of a part of a request, such as a job
 
