@@ -141,7 +141,7 @@ SHRINK_SECONDS = 0.2  # a finding need not be small for its forms to agree
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("api", "bug"), some(BUGS, 8))
+@pytest.mark.parametrize(("api", "bug"), some(BUGS, 6))
 def test_the_forms_agree_on_every_planted_bug(api, bug, tmp_path, monkeypatch):
     """Whatever is found first of a bug: the command, the script and the test show it, and not on a healthy server."""
     with served(api, mode="frozen") as server:

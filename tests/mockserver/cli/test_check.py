@@ -7,7 +7,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from click import BadParameter
 from click.testing import CliRunner
+from sampling import some
 
+from contracts import load_bundled
 from contracts.errors import MisuseError
 from contracts.openapi.security import authorization_field
 from generators.check import run as run_module
@@ -44,9 +46,11 @@ def buggy(genero):
 
 @pytest.mark.slow
 def test_the_coverage_cases_of_on_key_raise_no_false_alarm(genero):
-    """All cases that the schemas of On Key define are answered as declared."""
-    code, text, _ = run("onkey", "--url", url_of(genero), "--only", "coverage", "--max-time", "100")
-    assert (code, text.splitlines()[-1]) == (0, "16 passed.")
+    """All cases that the schemas of an operation of On Key define are answered as declared."""
+    chosen = some([one.id for one in load_bundled("onkey").operations], 6)
+    words = [word for name in ("coverage", *chosen) for word in ("--only", name)]
+    code, text, _ = run("onkey", "--url", url_of(genero), *words, "--max-time", "100")
+    assert (code, text.splitlines()[-1]) == (0, f"{len(chosen)} passed.")
 
 
 @pytest.mark.slow
