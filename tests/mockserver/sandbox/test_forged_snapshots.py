@@ -9,16 +9,16 @@ import logging
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 import pytest
 from case_inside import REAL
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sampling import ALL
 
 from contracts.messages import ABSENT, Headers, Response
 from mockserver.apis.sources import find_sources
+from mockserver.http.recovery import open_service
 from mockserver.http.service import Options, Service
 
 MESSAGES = Path(__file__).parents[2] / "cases" / "contract_only" / "messages.yaml"
@@ -28,6 +28,9 @@ BLOCK = "/genero/api/v1/block"
 MODULES = "/onkey/api/tenants/contoso/sandbox/modules"
 IMPORTS = f"{MODULES}/system/imports"
 CONTROL = "/_sandbox/sandboxes/default"
+TOLD = ("snapshot?journal=true", "jobs?polls=true", "exchanges", "verdict", "entities", "settings", "scenarios")
+SEED = 5  # of the order in which parts are changed
+PARTS = 50  # in which all of them are tried
 TOKEN = b"grant_type=client_credentials&client_id=multi&client_secret=sandbox"
 FAILS = {"when": {"operation": ["import", "postJob"]}, "items": {"first": 1}, "then": {"fail": {"message": "No."}}}
 COUNTS = {"when": {"nth": 2}, "then": {"count": "seen"}}
@@ -90,10 +93,12 @@ WAITING = (
 )
 
 
+APIS = [source.load() for source in find_sources(("genero", "onkey", str(MESSAGES)))]
+
+
 def new_service() -> Service:
     """Return a server of both bundled APIs and one of a contract alone, on a clock that stands still."""
-    apis = [source.load() for source in find_sources(("genero", "onkey", str(MESSAGES)))]
-    return Service(apis, Options(mode="frozen"), REAL)
+    return Service(APIS, Options(mode="frozen"), REAL)
 
 
 class Sandbox(NamedTuple):
@@ -232,9 +237,8 @@ TAGGED = [
     {"$resource": ""},
     {"$ItemFault": {"kind": "missing"}},
 ]
-OTHERS = st.one_of(
-    st.just(ABSENT), st.sampled_from(SCALARS), st.sampled_from([[], {}, [5], [[]], [{}], {"a": 5}, *TAGGED])
-)
+OTHERS = [ABSENT, *SCALARS, [], {}, [5], [[]], [{}], {"a": 5}, *TAGGED]
+NAMES = ["publicapitest", "contoso/sandbox", "block", "Trade", "postJob", "batchImport", "a0", "A"]
 
 
 def alike(value: Any) -> list[Any]:
@@ -321,12 +325,48 @@ def test_what_would_break_a_later_call_is_refused(service, sandbox, pointer, val
     assert send(service, Call("GET", f"{CONTROL}/snapshot?journal=true")).body == before
 
 
+def forgeries(sandbox: Sandbox) -> list[tuple[str, int]]:
+    """Return every part of a snapshot, by its pointer, with the number of each value that it can be given."""
+    parts = [pointers[0] for _, pointers in sorted(shapes(sandbox.document).items())]
+    return [(pointer, n) for pointer in parts for n in range(len(values(sandbox, pointer)))]
+
+
+def values(sandbox: Sandbox, pointer: str) -> list[Any]:
+    """Return what to put at a place: nothing, another type, a value close to its own, what names something else."""
+    jobs = [name for names in sandbox.jobs.values() for name in names]
+    return [*OTHERS, *alike(at(sandbox.document, pointer)), *jobs[::3], *NAMES]
+
+
 @pytest.mark.slow
-@settings(max_examples=400 if ALL else 60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.data())
-def test_whatever_is_changed_is_refused_or_harmless(service, sandbox, caplog, data):
-    """Any part: left out, of another type, or another value of the same type."""
-    pointer = data.draw(st.sampled_from(sorted(shapes(sandbox.document))).map(shapes(sandbox.document).get))[0]
-    near = alike(at(sandbox.document, pointer))
-    value = data.draw(st.one_of(OTHERS, st.sampled_from(near)) if near else OTHERS)
-    require_harmless(service, sandbox, put(sandbox.document, pointer, value), caplog)
+@pytest.mark.parametrize("part", range(PARTS if ALL else 1))
+def test_whatever_is_changed_is_refused_or_harmless(service, sandbox, caplog, part):
+    """Any part: left out, of another type, another value of the same type, twice, or what leads elsewhere."""
+    every = forgeries(sandbox)
+    Random(SEED).shuffle(every)
+    assert len(every) > 20_000
+    for pointer, n in every[part::PARTS] if ALL else every[:80]:
+        changed = put(sandbox.document, pointer, values(sandbox, pointer)[n])
+        try:
+            require_harmless(service, sandbox, changed, caplog)
+        except AssertionError as error:
+            raise AssertionError(f"{pointer} is {values(sandbox, pointer)[n]!r}") from error
+
+
+@pytest.mark.slow
+def test_what_was_put_is_there_after_a_restart(service, sandbox, tmp_path):
+    """A durable server restores what it took, whatever that was, and tells the same of it."""
+    every, kept = forgeries(sandbox), 0
+    Random(SEED + 1).shuffle(every)
+    for pointer, n in every[: 2000 if ALL else 20]:
+        changed = put(sandbox.document, pointer, values(sandbox, pointer)[n])
+        if send(service, Call("PUT", f"{CONTROL}/snapshot", changed)).status == 400:
+            continue
+        kept, told = kept + 1, []
+        for _ in range(2):
+            durable = open_service(APIS, Options(mode="frozen"), tmp_path / f"{kept}.db", REAL, sync="normal")
+            if not told:
+                assert send(durable, Call("PUT", f"{CONTROL}/snapshot", changed)).status == 200
+            told.append([send(durable, Call("GET", f"{CONTROL}/{what}")).body for what in TOLD])
+            durable.log.close(whole=len(told) % 2 == kept % 2)
+        assert told[0] == told[1], pointer
+    assert kept > 3
