@@ -1,4 +1,4 @@
-"""The states of jobs (`JOB_STATES`), the transitions between them, how many there may be, and how long they take.
+"""The states of jobs (`JOB_TRANSITIONS`), the transitions between them, how many there may be, and how long they take.
 
 Begin with `is_legal_transition`.
 """
@@ -15,7 +15,6 @@ JOB_TRANSITIONS: Final[Mapping[str, frozenset[str]]] = {
     "running": FINAL_STATES,
     **dict.fromkeys(sorted(FINAL_STATES), frozenset()),
 }
-JOB_STATES: Final = tuple(JOB_TRANSITIONS)
 
 
 def is_legal_transition(before: str, after: str) -> bool:

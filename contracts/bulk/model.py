@@ -216,10 +216,10 @@ class BulkReply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkJob:
-    """When a request becomes a job, how the job is polled, and the words of its states.
+    """When a request becomes a job, how the job is polled, and the words of its states (of `JOB_TRANSITIONS`).
 
     `when` lists conditions of which any makes a job: `always`, `header:Prefer=respond-async`, `query:async=true`.
-    `handle` is the location of the job's id or URL in the response. `words` maps the API's state words to `JOB_STATES`.
+    `handle` is the location of the job's id or URL in the response. `words` maps the API's state words to ours.
     `open` makes a job that this request fills, `start` sets it going. `results` are the operations that return outcomes
     (`here`: the poll itself), `results_of` the result of each that has but one. `every` is the polling interval,
     `timeout` and `keep` how long a job may run and is kept. `id_at` is where the poll has the `handle`, `handle_as` the

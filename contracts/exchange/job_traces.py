@@ -24,7 +24,7 @@ GONE_STATUS: Final = frozenset((404, 410))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPoll:
-    """One poll. `word` is the API's state word, `state` the one of `JOB_STATES` that it means, None when undeclared.
+    """One poll. `word` is the state in the API's words, `state` what it means (`JOB_TRANSITIONS`), None if unknown.
 
     `progress` has the declared counters that are integers.
     """
@@ -181,7 +181,7 @@ def _is_handle(value: object) -> bool:
 
 
 def response_state(declared: BulkJob, response: Response) -> str | None:
-    """Return the job state in a response, one of `JOB_STATES`; None when its word is absent or undeclared."""
+    """Return the job state in a response, one of `JOB_TRANSITIONS`; None when its word is absent or undeclared."""
     return declared.words.get(text_of(read_response(response, declared.state_at)))
 
 

@@ -83,18 +83,20 @@ def read_operations(root: DocumentNode) -> tuple[Operation, ...]:
     security = _security(root.value.get("security", ()))
     return tuple(
         _operation(item, path, method, taken, security)
-        for path in root.value.get("paths", ())
-        if path.startswith("/")
-        for item in [root.inside("paths", path)]
+        for path, item in _path_items(root)
         for method in METHODS
         if method in item.value
     )
 
 
+def _path_items(root: DocumentNode) -> Iterator[tuple[str, DocumentNode]]:
+    """Yield the paths of a document, each with its path item."""
+    return ((path, root.inside("paths", path)) for path in root.value.get("paths", ()) if path.startswith("/"))
+
+
 def _given_ids(root: DocumentNode) -> Iterator[str]:
-    for path in root.value.get("paths", ()):
-        item = root.inside("paths", path).value if path.startswith("/") else {}
-        yield from (item[method].get("operationId", "") for method in METHODS if method in item)
+    for _, item in _path_items(root):
+        yield from (item.value[method].get("operationId", "") for method in METHODS if method in item.value)
 
 
 def default_operation_id(method: str, path: str) -> str:

@@ -49,7 +49,6 @@ class Shown:
 
     at: str
     record: Schema
-    is_list: bool = False
 
 
 def fold(name: str) -> str:
@@ -128,19 +127,19 @@ def shown_list(body: Schema, key: str, resource: str, *, depth: int = 1) -> Show
     """Return where a body has a list of records with the member `key`, None when that is not clear."""
     if "array" in types_of(body):
         items = body.items()
-        return Shown(at="", record=items, is_list=True) if items is not None and _fits_in_list(items, key) else None
+        return Shown(at="", record=items) if items is not None and _fits_in_list(items, key) else None
     members = body.members()
     lists = {name: one for name, one in members.items() if "array" in types_of(one) and "object" not in types_of(one)}
     names = _named(lists, LIST_ENVELOPES, resource) or (list(lists) if len(lists) == 1 else [])
     for name in names:
         items = lists[name].items()
         if items is not None and _fits_in_list(items, key):
-            return Shown(at=f"/{escape(name)}", record=items, is_list=True)
+            return Shown(at=f"/{escape(name)}", record=items)
     for name in _named(members, OUTER_ENVELOPES, resource) if depth else ():
         if _is_object(members[name]):
             inner = shown_list(members[name], key, resource, depth=depth - 1)
             if inner is not None:
-                return Shown(at=f"/{escape(name)}{inner.at}", record=inner.record, is_list=True)
+                return Shown(at=f"/{escape(name)}{inner.at}", record=inner.record)
     return None
 
 

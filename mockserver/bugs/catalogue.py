@@ -5,7 +5,7 @@
 the cause). `mockserver.mutants.planting` has the code of each. The approach is mutation testing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -248,4 +248,3 @@ BUGS: Final = (
     _bug("retry-after-missing", "conduct", "retry-after", "Retry-After is missing."),
     _bug("list-ends-early", "listing", "list", "The last record of a list of several is missing."),
 )
-BUG_BY_NAME: Final[Mapping[str, Bug]] = {bug.name: bug for bug in BUGS}

@@ -144,25 +144,28 @@ def _scenario_target(context: RequestContext, name: str) -> FanOutTarget | None:
 
 def _serve_fan_out(context: RequestContext, batch: Batch, declared: FanOut) -> Response:
     """Apply the batch to each target at once, and respond with the results by target."""
+    every: list[Outcome] = []
+
+    def run_in(scope: str) -> object:
+        outcomes = run_batch(context, batch, scope)
+        every.extend(outcomes)
+        return body_of(run_of(context, batch, scope), batch.bulk, batch.bulk.reply.outcomes, outcomes)
+
+    response = _by_target(context, batch.bulk, declared, run_in)
+    context.outcomes = every
+    return response
+
+
+def _by_target(context: RequestContext, bulk: Bulk, declared: FanOut, serve: Callable[[str], object]) -> Response:
+    """Respond with what `serve` returns for the scope of each target, and with the problems of those that have some."""
     succeeded: dict[str, Any] = {}
     failed: dict[str, Any] = {}
-    every: list[Outcome] = []
     context.targets = targets(context, declared)
     for name, target in context.targets.items():
         if target.problems:
             failed[name] = list(target.problems)
-            continue
-        outcomes = run_batch(context, batch, target.scope)
-        every += outcomes
-        run = run_of(context, batch, target.scope)
-        succeeded[name] = body_of(run, batch.bulk, batch.bulk.reply.outcomes, outcomes)
-    context.outcomes = every
-    return _fan_out_response(context, batch.bulk, declared, succeeded, failed)
-
-
-def _fan_out_response(
-    context: RequestContext, bulk: Bulk, declared: FanOut, succeeded: dict[str, Any], failed: dict[str, Any]
-) -> Response:
+        else:
+            succeeded[name] = serve(target.scope)
     body: dict[str, Any] = {}
     put_at(body, declared.succeeded, succeeded)
     put_at(body, declared.failed, failed)
@@ -187,18 +190,15 @@ def accept_jobs(context: RequestContext, admission: Admission, declared: BulkJob
         job = _job(context, admission, declared, context.scope)
         context.jobs = (job,)
         return _accepted_response(context, admission.plan, declared, job)
-    succeeded: dict[str, Any] = {}
-    failed: dict[str, Any] = {}
     jobs: list[Job] = []
-    context.targets = targets(context, fan_out)
-    for name, target in context.targets.items():
-        if target.problems:
-            failed[name] = list(target.problems)
-            continue
-        jobs.append(_job(context, admission, declared, target.scope))
-        succeeded[name] = jobs[-1].id
+
+    def make_job(scope: str) -> object:
+        jobs.append(_job(context, admission, declared, scope))
+        return jobs[-1].id
+
+    response = _by_target(context, admission.plan.bulk, fan_out, make_job)
     context.jobs = jobs
-    return _fan_out_response(context, admission.plan.bulk, fan_out, succeeded, failed)
+    return response
 
 
 def _job(context: RequestContext, admission: Admission, declared: BulkJob, scope: str) -> Job:

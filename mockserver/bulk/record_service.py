@@ -306,12 +306,13 @@ class RecordService:
 
     def _referring(self, key: Key) -> int:
         """Count the references to a record, its own to itself left out."""
-        scope, own = self.run.scope, (self.resource.name, key)
-        return sum(
-            sum(1 for other in self.view.find(Collection(scope, name), (member,), (one,)) if (name, other) != own)
-            for name, member in self.rules.referrers
-            for one in self.rules.keys.kind.spellings(key)
-        )
+        own, spellings = (self.resource.name, key), self.rules.keys.kind.spellings(key)
+        count = 0
+        for name, member in self.rules.referrers:
+            for one in spellings:
+                others = self.view.find(Collection(self.run.scope, name), (member,), (one,))
+                count += sum((name, other) != own for other in others)
+        return count
 
     _actions: ClassVar[Mapping[str, Callable[["RecordService", Item], Outcome]]] = {
         "create": _create,

@@ -4,7 +4,7 @@ Main entry: `run_items`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -125,9 +125,10 @@ def run_items(
     """Apply every item to the store and return the outcomes in the order of the request."""
     ordered = in_group_order(items) if grouped else items
     progress, once = Progress.of(run, bulk, ordered), ItemKeys.of(run, bulk)
+    application = _Application(run=run, record_rules=record_rules, progress=progress, once=once)
     done: list[Sequence[Outcome]] = []
     for unit in transaction_units(run.unit, ordered):
-        done.append(_run_unit(run, progress, unit, store, record_rules, once=once))
+        done.append(application.unit(unit, store))
         if progress is not None:
             progress.settle(done[-1])
         if once is not None:
@@ -137,80 +138,66 @@ def run_items(
     return sorted(outcomes, key=index_of) if is_moved else outcomes
 
 
-def _run_unit(
-    run: ItemRun,
-    progress: Progress | None,
-    items: Sequence[Item],
-    store: Store,
-    record_rules: Mapping[str, RecordRules],
-    *,
-    once: ItemKeys | None,
-) -> Sequence[Outcome]:
-    if run.unit == "item":
-        return _run_each(run, progress, items, store, record_rules, once=once)
-    if _are_alone(run, progress, once) and (service := _only_service(run, items, store, record_rules)) is not None:
-        done = apply_together(service, items)
-        if done is not None:
-            return done
-    overlay = Overlay(store)
-    outcomes = _run_each(run, progress, items, overlay, record_rules, once=once)
-    if run.item_effects is not None and any(map(is_unprocessed, outcomes)):
-        return list(map(unprocessed_outcome, items))
-    if undone(outcomes):
-        return [
-            Outcome(outcome.item, "not-run", outcome.action) if outcome.result == "done" else outcome
-            for outcome in outcomes
-        ]
-    overlay.commit()
-    return outcomes
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Application:
+    """How the items of a run are applied: by the rules of their resources, by what they wait for, by their keys."""
 
+    run: ItemRun
+    record_rules: Mapping[str, RecordRules]
+    progress: Progress | None
+    once: ItemKeys | None
 
-def _run_each(
-    run: ItemRun,
-    progress: Progress | None,
-    items: Sequence[Item],
-    store: Store,
-    record_rules: Mapping[str, RecordRules],
-    *,
-    once: ItemKeys | None,
-) -> Sequence[Outcome]:
-    if _are_alone(run, progress, once) and (service := _only_service(run, items, store, record_rules)) is not None:
-        return apply_all(service, items)
-    apply_one = _applying(run, items, store, record_rules)
-    if run.item_effects is not None:
+    def unit(self, items: Sequence[Item], store: Store) -> Sequence[Outcome]:
+        """Apply the items of one transaction: all of them, or none where one fails."""
+        if self.run.unit == "item":
+            return self._each(items, store)
+        if (service := self._only_service(items, store)) is not None:
+            done = apply_together(service, items)
+            if done is not None:
+                return done
+        overlay = Overlay(store)
+        outcomes = self._each(items, overlay)
+        if self.run.item_effects is not None and any(map(is_unprocessed, outcomes)):
+            return list(map(unprocessed_outcome, items))
+        if undone(outcomes):
+            return [
+                Outcome(outcome.item, "not-run", outcome.action) if outcome.result == "done" else outcome
+                for outcome in outcomes
+            ]
+        overlay.commit()
+        return outcomes
 
-        def try_one(item: Item) -> Outcome:
-            return _applying(run, (item,), Overlay(store), record_rules)(item)
+    def _each(self, items: Sequence[Item], store: Store) -> Sequence[Outcome]:
+        if (service := self._only_service(items, store)) is not None:
+            return apply_all(service, items)
+        apply_one = self._applying(items, store)
+        if self.run.item_effects is not None:
 
-        apply_one = with_item_effects(run.item_effects, apply_one, try_one)
-    if once is not None:
-        apply_one = once.once(apply_one, store)
-    return [apply_one(item) for item in items] if progress is None else progress.apply_all(items, apply_one)
+            def try_one(item: Item) -> Outcome:
+                return self._applying((item,), Overlay(store))(item)
 
+            apply_one = with_item_effects(self.run.item_effects, apply_one, try_one)
+        if self.once is not None:
+            apply_one = self.once.once(apply_one, store)
+        progress = self.progress
+        return [apply_one(item) for item in items] if progress is None else progress.apply_all(items, apply_one)
 
-def _are_alone(run: ItemRun, progress: Progress | None, once: ItemKeys | None) -> bool:
-    """Tell whether no item depends on another, on an earlier request, on a scenario, or is an HTTP request."""
-    return progress is None and once is None and run.item_effects is None and run.serve_item is None
+    def _only_service(self, items: Sequence[Item], store: Store) -> RecordService | None:
+        """Return the service of the items' only resource, by which they can be applied together.
 
+        None where there are several, or an item depends on another, on an earlier request, on a scenario, or is an
+        HTTP request.
+        """
+        run = self.run
+        if self.progress is not None or self.once is not None or run.item_effects is not None or run.serve_item:
+            return None
+        names = resources_of(items)
+        return self.record_rules[next(iter(names))].bind(run, store) if len(names) == 1 else None
 
-def _only_service(
-    run: ItemRun, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]
-) -> RecordService | None:
-    """Return the service of the items' only resource, None where there are several."""
-    names = resources_of(items)
-    return record_rules[next(iter(names))].bind(run, store) if len(names) == 1 else None
-
-
-def _services(
-    run: ItemRun, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]
-) -> dict[str, RecordService]:
-    return {name: record_rules[name].bind(run, store) for name in resources_of(items)}
-
-
-def _applying(run: ItemRun, items: Sequence[Item], store: Store, record_rules: Mapping[str, RecordRules]) -> Apply:
-    """Return the function that applies an item to a store; HTTP requests are sent to their operations."""
-    serve = run.serve_item
-    if serve is not None:
-        return lambda item: serve(item, store)
-    services = _services(run, items, store, record_rules)
-    return lambda item: services[item.resource.name].apply(item)
+    def _applying(self, items: Sequence[Item], store: Store) -> Apply:
+        """Return the function that applies an item to a store; HTTP requests are sent to their operations."""
+        serve = self.run.serve_item
+        if serve is not None:
+            return lambda item: serve(item, store)
+        services = {name: self.record_rules[name].bind(self.run, store) for name in resources_of(items)}
+        return lambda item: services[item.resource.name].apply(item)

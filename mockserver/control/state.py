@@ -1,5 +1,6 @@
 """Control requests about state: records, jobs, snapshots; comparing a client's records with the stored ones."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
@@ -127,22 +128,23 @@ def list_entities(control: ControlContext, context: RequestContext) -> Response:
 
 def list_collections(control: ControlContext, context: RequestContext) -> Response:
     """List what records are stored, by API, kind and scope, with how many; all that is due has run."""
-    sandbox = control.settled_sandbox(context)
-    found = [
-        {
-            "api": name,
-            "kind": collection.resource,
-            "tenant": collection.scope,
-            "key": resources[collection.resource].key,
-            "records": sum(1 for record in table.records() if not record.deleted),
-            "deleted": sum(1 for record in table.records() if record.deleted),
-        }
-        for name, api_state in sandbox.api_states.items()
-        if (resources := sandbox.template.apis[name].contract.resources)
-        for collection, table in sorted(tables_of(api_state).items())
-        if table.size and collection.resource in resources
-    ]
-    return Response.of(200, {"collections": found})
+    return Response.of(200, {"collections": list(_collections(control.settled_sandbox(context)))})
+
+
+def _collections(sandbox: Sandbox) -> Iterator[dict[str, object]]:
+    for name, api_state in sandbox.api_states.items():
+        resources = sandbox.template.apis[name].contract.resources
+        for collection, table in sorted(tables_of(api_state).items()):
+            if table.size and collection.resource in resources:
+                is_deleted = Counter(record.deleted for record in table.records())
+                yield {
+                    "api": name,
+                    "kind": collection.resource,
+                    "tenant": collection.scope,
+                    "key": resources[collection.resource].key,
+                    "records": is_deleted[False],
+                    "deleted": is_deleted[True],
+                }
 
 
 def run_in(control: ControlContext, context: RequestContext, api: Api, scope: object) -> ItemRun:

@@ -1,4 +1,4 @@
-"""Bound the connections of a server: `GuardedConnection` knows when one is overdue, `Connections` ends those that are.
+"""Bound a server's connections: `GuardedConnection` knows when one is overdue, `GuardedServer` ends those that are.
 
 Overdue is a connection on which the head of a request has begun, or the first one was never sent, and does not come, or
 whose client reads nothing of its response. Where the process may open no more files, the connection idle longest goes.

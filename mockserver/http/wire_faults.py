@@ -137,7 +137,7 @@ async def _wait(seconds: float, *events: asyncio.Event) -> None:
 
 
 async def _wait_until(connection: ClientConnection, instant: datetime, *ends: asyncio.Event) -> None:
-    """Wait until an instant of the sandbox's clock, or until one of the events is set. Raises ResetMeanwhileError."""
+    """Wait until an instant of the sandbox's clock, or until one of the events is set. Raises SandboxResetError."""
     sandbox, loop, moved = connection.sandbox, asyncio.get_running_loop(), asyncio.Event()
     era = sandbox.reset_count
 

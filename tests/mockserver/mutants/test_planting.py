@@ -21,12 +21,13 @@ from generators.fuzz.targets import discover_targets
 from generators.fuzz.tasks import run_sequence
 from generators.oracles.oracle import OracleFactory
 from mockserver.apis.sources import find_sources
-from mockserver.bugs.catalogue import BUG_BY_NAME, BUGS
+from mockserver.bugs.catalogue import BUGS
 from mockserver.bugs.requirements import REQUIREMENTS
 from mockserver.http.service import Options, Service
 from mockserver.mutants.planting import BREAKS, planted
 
 TESTS = Path(__file__).parents[2]
+BUG_BY_NAME = {bug.name: bug for bug in BUGS}
 REAL = datetime(2026, 1, 1, tzinfo=UTC)
 JSON = ("Content-Type", "application/json")
 LAWS = {
