@@ -33,6 +33,7 @@ WRONG_BY_SCHEME: Final[Mapping[str, str]] = {
     "": UNKNOWN,
 }
 """Credentials that nobody has, by authentication scheme; the last is a key."""
+MIN_TOKEN: Final = 4  # characters of a token or key that is changed
 WRONG_CREDENTIALS: Final = frozenset((EMPTY_TOKEN, *WRONG_BY_SCHEME.values()))
 CHALLENGES: Final[Mapping[str, str]] = {
     "basic": 'Basic realm="*"',
@@ -112,6 +113,24 @@ def client_of(contract: Contract, operation: Operation, request: Request) -> Cli
     for where, name in key_places(contract, operation):
         given |= {request.headers.get(name)} if where == "header" else {request.parameter(name)}
     return next((one for one in contract.clients if one.auth and one.auth in given), None)
+
+
+def similar_credentials(auth: str) -> dict[str, str]:
+    """Return credentials that are almost those of a client and nobody's, each by what it is: of tokens and keys alone.
+
+    Those of other schemes are encoded, and several texts may mean the same.
+    """
+    word, _, token = auth.rpartition(" ")
+    if PLACEHOLDER in auth or (word and word.lower() != "bearer") or len(token) < MIN_TOKEN:
+        return {}
+    forms = {"in another case": token.swapcase(), "cut by a character": token[:-1], "and a character": f"{token}7"}
+    return {what: f"{word} {one}".strip() for what, one in forms.items() if one != token}
+
+
+def public_credentials(contract: Contract) -> frozenset[str]:
+    """Return all credentials that may be shown: of the clients that the document names, and those similar to them."""
+    own = [one.auth for one in contract.clients if one.auth]
+    return frozenset((*own, *(similar for one in own for similar in similar_credentials(one).values())))
 
 
 def authorization_field(text: str) -> str:

@@ -173,8 +173,9 @@ def _type(site: MutationSite, _: Random) -> Iterator[Candidate]:
         if name in allowed or (name == "integer" and "number" in allowed):
             continue
         yield Candidate(sample, f"it is {name}, not {' or '.join(allowed)}")
-    if isinstance(site.value, int | float) and not isinstance(site.value, bool) and "string" not in allowed:
-        yield Candidate(str(site.value), "it is a number written as text")
+    if isinstance(site.value, int | float) and "string" not in allowed:
+        kind = "boolean" if isinstance(site.value, bool) else "number"
+        yield Candidate(str(site.value).lower(), f"it is a {kind} written as text")
     if isinstance(site.value, str | dict) and "array" not in allowed:
         yield Candidate([site.value], "it is wrapped into an array")
 

@@ -136,6 +136,7 @@ MAX_UNKNOWN_READS: Final = 4  # records in an unknown state that are read after 
 NEAR_FAULT_SHARE: Final = 0.5  # share of reads of records near a defect or at an end
 EDGE_CASE_SHARE: Final = 0.25
 PARTIAL_LIST_SHARE: Final = 0.5  # share of lists that are followed by a part of them
+SINGLE_SHARE: Final = 0.4  # share of single requests among those after a deletion
 LATE_CANCEL_SHARE: Final = 0.3  # share of cancellations after the job's end
 REFUSAL_STATUSES: Final = range(400, 500)
 
@@ -251,11 +252,11 @@ class SequenceRunner:
         while self.style.in_turn and self.jobs.running():
             self.finish()
 
-    def single(self) -> None:
+    def single(self, target: FuzzTarget | None = None, profile: Profile | None = None) -> None:
         """Apply to one record, by a single-record request, what an item would have applied."""
         self._finish_running()
-        target = self.rng.choice(self.targets.bulk)
-        item = self.compose(target, 1, draw_profile(self.rng)).items[0]
+        target = target or self.rng.choice(self.targets.bulk)
+        item = self.compose(target, 1, profile or draw_profile(self.rng)).items[0]
         place = self.targets.sites.get(RecordSet(target.scope, item.resource or ""))
         action = next(
             (one for one in EQUIVALENT_ACTIONS.get(item.action, ()) if place and one in place.operations), None
@@ -264,7 +265,7 @@ class SequenceRunner:
             self._write(place, action, item)
 
     def delete_then_reference(self) -> None:
-        """Delete a record by a single-record request, then post items that refer to it or change it."""
+        """Delete a record by a single-record request, then write records that refer to it or are it."""
         self._finish_running()
         where = self.rng.choice(list(self.targets.sites)) if self.targets.sites else None
         place = self.targets.sites.get(where) if where is not None else None
@@ -276,7 +277,8 @@ class SequenceRunner:
         related = self.targets.related.get(where.resource, frozenset())
         near = [one for one in self.targets.bulk if one.scope == where.scope and not related.isdisjoint(one.resources)]
         if near:
-            self.post(profile=PROFILES["haunted"], target=self.rng.choice(near))
+            write = self.single if self.rng.random() < SINGLE_SHARE else self.post
+            write(profile=PROFILES["haunted"], target=self.rng.choice(near))
 
     def _write(self, place: RecordSite, action: str, item: PlannedItem) -> None:
         key = item.target

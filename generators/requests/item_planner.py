@@ -17,6 +17,7 @@ from generators.requests.record_factory import RecordFactory
 CHANGING_ACTIONS: Final = frozenset(("update", "replace"))
 STALE_OFFSETS: Final = (-1, 1, 7)  # stated version minus the current one
 DELETED_KEY_SHARE: Final = 0.5  # share of deleted records among keys of no record
+REVIVED_SHARE: Final = 0.2  # share of new upserts that write a deleted record again, where there is one
 MAX_PICKS: Final = 20
 
 
@@ -85,8 +86,20 @@ class ItemPlanner:
         meets = drops or context.rng.random() < profile.existing
         live = self._pick_record(maker, drops=drops) if meets else None
         if live is None:
-            return self._new("upsert", maker)
+            return self._revived(maker) or self._new("upsert", maker)
         return self._on_record("delete" if drops else "upsert", maker, live)
+
+    def _revived(self, maker: RecordFactory) -> DraftItem | None:
+        """Return an item that writes a deleted record again, now and then; None for another item."""
+        context, gone = self.context, self.context.known.gone(maker.name)
+        if not gone or context.rng.random() >= REVIVED_SHARE:
+            return None
+        key = context.choose(gone)
+        if (maker.name, key) in context.used or context.known.find(maker.name, key) is not None:
+            return None
+        context.used.add((maker.name, key))
+        draft_item = DraftItem(action="upsert", maker=maker, target=key, values=maker.record_members(context))
+        return None if draft_item.values is None else self._with_key(draft_item)
 
     def _pick_record(self, maker: RecordFactory, *, drops: bool) -> KnownRecord | None:
         restrict = maker.resource is not None and maker.resource.restrict

@@ -15,7 +15,7 @@ from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Contract
 from contracts.openapi.routing import split_path
-from contracts.openapi.security import PLACEHOLDER, WRONG_CREDENTIALS
+from contracts.openapi.security import PLACEHOLDER, WRONG_CREDENTIALS, public_credentials
 from contracts.syntax.text import is_text_or_integer, tokens_of
 from generators.client.environments import NUMBERS_PER_ENVIRONMENT, Environment
 from generators.client.session import TraceEvent, retry_after, settling_times
@@ -60,7 +60,7 @@ def parametrise(
         ids=id_members(contract),
         paths={one.id: one.path for one in contract.operations},
         settling=settling_times(contract),
-        public=frozenset(one.auth for one in contract.clients if one.auth),
+        public=public_credentials(contract),
     )
     steps = [
         WaitStep(seconds=one) if isinstance(one, float) else parametriser.request_step(n, one)

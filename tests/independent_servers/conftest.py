@@ -2,8 +2,9 @@
 
 They share nothing with the sandbox: no code, no control API, no clock that can be moved. Fuzzing them measures it by
 something that its authors did not shape: a healthy server must give no finding, and each of its bugs (`--bug NAME`,
-listed in `BUGS` of the server's file) should be found. Most bugs take two to four requests to show. By hand:
-`python tests/independent_servers/genero_server.py --bug trimmed` prints the address for `bulkproof fuzz genero`.
+listed in `BUGS` of the server's file or in `PATCHES` of the file beside it) should be found. Most bugs take two to four
+requests to show. By hand: `python tests/independent_servers/genero_server.py --bug trimmed` prints the address for
+`bulkproof fuzz genero`.
 """
 
 from __future__ import annotations

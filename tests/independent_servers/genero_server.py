@@ -1,6 +1,6 @@
 """A Genero server in memory and real time, written from the vendor's pages and the contract alone.
 
-Without `--bug` it is meant to be right; with it, it makes the one mistake of `BUGS`.
+Without `--bug` it is meant to be right; with it, it makes the one mistake of `BUGS` or `PATCHES`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote
 
 from aiohttp import web
 from genero_jobs import TENANTS, Job, Jobs
+from genero_patches import PATCHES
 from genero_rules import (
     KINDS,
     LENIENT,
@@ -443,9 +444,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--mount", default="/genero")
-    parser.add_argument("--bug", default="", choices=["", *BUGS, *FREEDOMS])
+    parser.add_argument("--bug", default="", choices=["", *BUGS, *FREEDOMS, *PATCHES])
     options = parser.parse_args()
-    asyncio.run(serve(Genero(options.mount, options.bug), options.port))
+    server = Genero(options.mount, options.bug)
+    if options.bug in PATCHES:
+        PATCHES[options.bug](server)
+    asyncio.run(serve(server, options.port))
 
 
 if __name__ == "__main__":

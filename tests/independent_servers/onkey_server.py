@@ -1,6 +1,6 @@
 """An On Key server in memory and real time, written from the vendor's page and the contract alone.
 
-Without `--bug` it is meant to be right; with it, it makes the one mistake of `BUGS`.
+Without `--bug` it is meant to be right; with it, it makes the one mistake of `BUGS` or `PATCHES`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, unquote
 import onkey_okql as okql
 import onkey_requests as requests
 from aiohttp import web
+from onkey_patches import PATCHES
 from onkey_records import Records
 from onkey_types import MALFORMED, TYPES, Command, Message, Record, Refused, Type, malformed, message, now
 from onkey_web import (
@@ -617,9 +618,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--mount", default="/onkey")
-    parser.add_argument("--bug", default="", choices=["", *BUGS])
+    parser.add_argument("--bug", default="", choices=["", *BUGS, *PATCHES])
     options = parser.parse_args()
-    asyncio.run(serve(OnKey(options.mount, options.bug), options.port))
+    server = OnKey(options.mount, options.bug)
+    if options.bug in PATCHES:
+        PATCHES[options.bug](server)
+    asyncio.run(serve(server, options.port))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,16 @@ BUGS = [
     ("genero", "fanout-replaces"),
     ("onkey", "blame-next"),
     ("onkey", "rollback-keeps-updates"),
+    ("genero", "delete-wipes"),
+    ("genero", "final-thrice"),
+    ("genero", "put-of-deleted-200"),
+    ("genero", "same-reference-unchecked"),
+    ("genero", "tenant-sticks"),
+    ("onkey", "cancelled-count"),
+    ("onkey", "rollback-keeps-code"),
+    ("onkey", "rollback-of-16"),
+    ("onkey", "valid-of-first"),
+    ("onkey", "weight-float32"),
 ]
 
 

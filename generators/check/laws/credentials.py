@@ -1,7 +1,8 @@
 """The laws on credentials: a call without valid ones is refused as declared, without a trace.
 
-Begin with `credentials` and `expiry`. Schemes are those of the OpenAPI Specification; challenges are RFC 9110, 11.6.1;
-tokens are those of the client credentials grant of OAuth 2.0 (RFC 6749, 4.4 and 5.1), their lifetime is `expires_in`.
+Begin with `credentials`, which is also about who may fetch tokens, and `expiry`. Schemes are those of the OpenAPI
+Specification; challenges are RFC 9110, 11.6.1; tokens are those of the client credentials grant of OAuth 2.0 (RFC 6749,
+4.4 and 5.1), their lifetime is `expires_in`.
 """
 
 import re
@@ -9,14 +10,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.messages import Exchange, Request
-from contracts.openapi.model import Contract, Operation
-from contracts.openapi.security import EMPTY_TOKEN, UNKNOWN, WRONG_BY_SCHEME, as_client, scheme_of, without_credentials
+from contracts.messages import Exchange, Request, essence
+from contracts.openapi.model import ClientIdentity, Contract, Operation
+from contracts.openapi.security import (
+    EMPTY_TOKEN,
+    UNKNOWN,
+    WRONG_BY_SCHEME,
+    as_client,
+    scheme_of,
+    similar_credentials,
+    without_credentials,
+)
 from contracts.openapi.validation import validate_response
-from contracts.syntax.text import format_duration
+from contracts.syntax.text import as_mapping, format_duration
 from generators.check.laws.quotas import let_pass
 from generators.check.specimens import carry_out, specimen_of, specimen_or_request
 from generators.client.session import Session
@@ -29,6 +38,7 @@ EXPIRY: Final = "expiry"
 LEEWAY: Final = timedelta(minutes=5)  # that servers may leave between clocks before a token has expired
 MAX_LIFETIME: Final = 366 * 24 * 3600  # seconds of a token that are waited
 UNAUTHORIZED: Final = 401
+FORM: Final = "application/x-www-form-urlencoded"
 QUOTED: Final = re.compile(r'"[^"]*"')
 
 
@@ -42,13 +52,17 @@ class Attempt:
 
 
 def needs_credentials(contract: Contract, operation: Operation) -> bool:
-    """Say whether an operation asks for credentials, or refuses some that are declared."""
-    is_optional = not operation.security or not all(operation.security)
-    return not is_optional or (bool(operation.security) and any(one.refused and one.auth for one in contract.clients))
+    """Say whether an operation asks for credentials, refuses some that are declared, or hands out tokens."""
+    if not operation.security:
+        return issues_tokens(contract, operation)
+    return all(operation.security) or any(one.refused and one.auth for one in contract.clients)
 
 
 def credentials(session: Session, operation: Operation) -> Iterator[Finding]:
     """Send a valid request without credentials, and with wrong ones; then look for what it did."""
+    if not operation.security:
+        yield from _token_requests(session, operation)
+        return
     specimen = specimen_or_request(session, operation)
     statuses = set()
     for one in _attempts(session, operation, specimen.request):
@@ -81,10 +95,16 @@ def _attempts(session: Session, operation: Operation, request: Request) -> Itera
         if wrong is not None and session.has_valid_credentials(operation):
             sent = as_client(contract, operation, request, wrong)
             yield Attempt(what="credentials that nobody has", request=sent)
-    for client in contract.clients:
-        if client.auth and client.refused is not None:
-            sent = as_client(contract, operation, request, client.auth)
-            yield Attempt(what=f"the credentials of {client.name}", request=sent, status=client.refused)
+    refused = [one for one in contract.clients if one.auth and one.refused is not None]
+    for client in refused:
+        sent = as_client(contract, operation, request, client.auth)
+        yield Attempt(what=f"the credentials of {client.name}", request=sent, status=client.refused)
+    known = {one.auth: one.name for one in contract.clients if one.auth and one.refused is None}
+    for auth, name in list(known.items())[:1] if refused else ():
+        for what, similar in similar_credentials(auth).items():
+            if similar not in known:
+                sent = as_client(contract, operation, request, similar)
+                yield Attempt(what=f"the credentials of {name} {what}", request=sent, status=refused[0].refused)
 
 
 def _judged(contract: Contract, operation: Operation, attempt: Attempt, exchange: Exchange) -> Iterator[Finding]:
@@ -104,10 +124,63 @@ def _judged(contract: Contract, operation: Operation, attempt: Attempt, exchange
         yield _finding(operation, f"{status} {violation.where} {violation.rule}", says, exchange)
     schemes = [scheme_of(contract.security_schemes.get(name, {})) for wanted in operation.security for name in wanted]
     asked = response.headers.get("WWW-Authenticate")
-    if status == UNAUTHORIZED and asked and all(schemes) and not _schemes_in(asked) & set(schemes):
+    if status == UNAUTHORIZED and asked and schemes and all(schemes) and not _schemes_in(asked) & set(schemes):
         wanted = " or ".join(dict.fromkeys(schemes))
         says = f"a request with {attempt.what} is asked for '{asked}', but {wanted} is declared"
         yield _finding(operation, "another scheme is asked for", says, exchange)
+
+
+def _token_requests(session: Session, operation: Operation) -> Iterator[Finding]:
+    """Ask for tokens with secrets that are almost right (RFC 6749, 5.2), and use those of clients with limits."""
+    call = specimen_or_request(session, next(_guarded(session.contract, operation))).request
+    if session.probe(_with_token(call, UNKNOWN)).response.status != UNAUTHORIZED:
+        raise NotApplicableError("tokens that nobody has are not refused")
+    request = specimen_or_request(session, operation).request
+    is_form = essence(request.headers.get("Content-Type")) == FORM
+    form = (
+        {**dict(parse_qsl(request.body.decode())), **_forms(operation)[-1]} if is_form else {}
+    )  # quotas use the first
+    for what, secret in similar_credentials(str(form.get("client_secret", ""))).items():
+        sent = replace(request, body=urlencode({**form, "client_secret": secret}).encode())
+        yield from _judged(
+            session.contract, operation, Attempt(what=f"the secret {what}", request=sent), session.probe(sent)
+        )
+    for one in session.contract.clients:
+        if one.auth and one.refused is None:
+            yield from _limits_of_token(session, operation, one, call)
+
+
+def _limits_of_token(
+    session: Session, operation: Operation, client: ClientIdentity, call: Request
+) -> Iterator[Finding]:
+    """Yield when a token that a client fetches by an example of the operation reaches more than the client may."""
+    guarded = next(_guarded(session.contract, operation))
+    fields = {one.name for one in guarded.parameters if one.where == "query"}
+    apart = {
+        name: next((one for one in session.contract.scopes[name] if one not in allowed), None)
+        for name, allowed in client.scopes.items()
+        if name in fields
+    }
+    own = [one for one in _forms(operation) if one.get("client_id") == client.name]
+    for name, there in apart.items() if own else ():
+        query = (*(pair for pair in call.query if pair[0] != name), (name, str(there)))
+        asked = replace(call, query=query)
+        fixed = session.probe(as_client(session.contract, guarded, asked, client.auth))
+        request = replace(specimen_or_request(session, operation).request, body=urlencode(own[0]).encode())
+        fetched = session.probe(request)
+        token = as_mapping(fetched.response.data).get("access_token")
+        if fixed.response.status in SUCCESS_STATUS or not isinstance(token, str):
+            continue
+        reached = session.probe(_with_token(asked, token))
+        if there is not None and reached.response.status in SUCCESS_STATUS:
+            says = f"a token that {client.name} fetched reaches {name} {there}, which {client.name} may not"
+            yield _finding(operation, "a token reaches more than its client", says, fetched, reached)
+
+
+def _forms(operation: Operation) -> list[Mapping[str, object]]:
+    """Return the examples of an operation's forms, and one of no form in front."""
+    content = operation.body.content if operation.body is not None else ()
+    return [{}, *(one for media in content for one in map(as_mapping, media.examples.values()))]
 
 
 def issues_tokens(contract: Contract, operation: Operation) -> bool:
@@ -173,5 +246,5 @@ def _schemes_in(challenge: str) -> set[str]:
     return {one.strip().partition(" ")[0].lower() for one in QUOTED.sub("", challenge).split(",")}
 
 
-def _finding(operation: Operation, shape: str, says: str, exchange: Exchange, law: str = LAW) -> Finding:
-    return new_finding(law, operation.id, shape, says, [exchange])
+def _finding(operation: Operation, shape: str, says: str, *exchanges: Exchange, law: str = LAW) -> Finding:
+    return new_finding(law, operation.id, shape, says, exchanges)

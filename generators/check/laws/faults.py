@@ -40,6 +40,7 @@ MIXES: Final = (
     ("missing",),
     ("length",),
 )
+MIX_OF_TAKEN: Final = ("length",)  # beside a unique value that is in use
 GOOD_ITEMS: Final = 4
 
 
@@ -110,6 +111,7 @@ def faulty_trial(context: SiteContext, *, only: int | None = None) -> tuple[Tria
     right = valid_cases(context, len(MIXES) + GOOD_ITEMS)
     cases = [*right[: len(MIXES)], *by_state, *right[len(MIXES) :]]
     plan = [(case, MIXES[n] if n < len(MIXES) else ()) for n, case in enumerate(cases)]
+    plan += [(case, MIX_OF_TAKEN) for case in by_state if case.defect == "taken"]
     plan = plan[: context.bulk.items.max or len(plan)] if only is None else plan[only : only + 1]
     trial = prepare_trial(context, [case for case, _ in plan])
     faults: dict[int, Sequence[KnownFault]] = {}
@@ -117,7 +119,8 @@ def faulty_trial(context: SiteContext, *, only: int | None = None) -> tuple[Tria
         slot = trial_item.slot
         spoiled, found = trial_item, [_fault_of_state(trial, trial_item)] if trial_item.case.defect is not None else []
         if mix:
-            spoiled, found = _with_faults(trial, trial_item, mix)
+            spoiled, more = _with_faults(trial, trial_item, mix)
+            found += more
         if found and fits_request(trial, trial_item.case, spoiled.raw):
             trial.items[slot], faults[slot] = spoiled, found
     if not faults:

@@ -37,6 +37,7 @@ from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
+from generators.requests.calls import fill_lookup
 from generators.requests.envelope import SendOptions
 from generators.requests.known_records import Names
 from generators.requests.options import job_setting_of
@@ -251,12 +252,16 @@ def _referred(context: SiteContext, place: Elsewhere, case: ItemCase, member: st
     session.identity = place.owner
     parent = created_record(session, place.own_site(site), session.names())
     session.identity = place.caller
-    trial = prepare_trial(replace(context, site=place.other_site(context.site)), [case])
-    _set_members(trial, {member: parent.key})
-    done = perform(trial, _options(context, place.there))
-    if done.result(0) == "done":
-        says = f"an item that refers to a {name} that does not belong to {place.what} is done"
-        yield law_finding(context.operation, "a reference elsewhere is resolved", says, done.view.exchange)
+    resource = session.contract.resources[name]
+    by_lookup = [found for one in resource.sure_lookups if (found := fill_lookup(one, parent.members)) is not None]
+    for value in (parent.key, *by_lookup[:1]):
+        trial = prepare_trial(replace(context, site=place.other_site(context.site)), [case])
+        _set_members(trial, {member: value})
+        done = perform(trial, _options(context, place.there))
+        if done.result(0) == "done":
+            says = f"an item that refers to a {name} that does not belong to {place.what} is done"
+            yield law_finding(context.operation, "a reference elsewhere is resolved", says, done.view.exchange)
+            return
 
 
 def _unique(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:

@@ -68,12 +68,13 @@ def listing(context: SiteContext) -> Iterator[Finding]:
     if tells_total(session, site):  # else two lists may be of two instants, while others write
         yield from judge_whole(context, LAW, list(_page_probes(session, site, known)))
     yield from _judge_single_changes(context, known, names)
+    yield from judge_whole(context, LAW, [])
     for operation in session.contract.operations:
         if operation.bulk is not None and operation.bulk.items.fan_out is None:
             writable = unsupported_reason(operation, groups=False) is None and site in known_sites(session, operation)
             if writable:
                 yield from _judge_bulk_changes(context, SiteContext(session=session, operation=operation, site=site))
-    yield from judge_whole(context, LAW, [])
+                yield from judge_whole(context, LAW, [])
 
 
 def _created(session: Session, site: RecordSite, names: Names) -> list[CreatedRecord]:

@@ -7,17 +7,17 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.exchange.locations import find, json_of, put
+from contracts.exchange.locations import find, json_of
 from contracts.messages import ABSENT, Exchange, Request, essence
 from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.validation import validate_response
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import as_list, escape
+from contracts.syntax.text import as_list, escape, tokens_of
 from generators.check.specimens import Specimen, carry_out, send_and_follow, specimen_of, specimen_or_request
 from generators.client.session import Session
 from generators.errors import NotApplicableError
@@ -163,7 +163,7 @@ def _carried_out(
 ) -> Iterator[Finding]:
     """Judge requests that must be carried out, and look for those that must not."""
     control = carry_out(session, specimen_of(session, operation))
-    yield from _equal_media_types(session, operation, control)
+    yield from _equal_forms(session, operation, control)
     if all(one in REFUSED_STATUS for one in statuses) and specimen.trace() is not None:
         yield from _traces(session, operation)
 
@@ -261,7 +261,7 @@ def _other_words_inside(contract: Contract, operation: Operation, request: Reque
     folded = {name for one in contract.resources.values() for name in one.normalize}
     for at in islice(_words_in(schema, data), MAX_WORDS):
         word = str(find(data, at)).swapcase()
-        changed = put(data, at, word)
+        changed = _with_word(request, at, word)
         if at.rpartition("/")[2] not in folded and not schema.is_valid(changed):
             body = orjson.dumps(changed)
             yield Variant(
@@ -306,16 +306,60 @@ def _finding(exchange: Exchange, shape: str, says: str, *more: Exchange | None) 
     return new_finding(LAW, exchange.operation or "", shape, says, [exchange, *more])
 
 
-def _equal_media_types(session: Session, operation: Operation, control: Exchange) -> Iterator[Finding]:
-    """Yield when a media type that is written otherwise is refused; parameters and case make no difference."""
-    for what, written in EQUAL_MEDIA_TYPES.items():
-        request = specimen_of(session, operation).request
-        media = essence(request.headers.get("Content-Type"))
-        exchange = send_and_follow(session, _of_type(request, written(media)))
+def _equal_forms(session: Session, operation: Operation, control: Exchange) -> Iterator[Finding]:
+    """Yield when a request is refused that is written otherwise and means the same."""
+    for n in range(len(tuple(_written_otherwise(session.contract, operation, control.request)))):
+        own = specimen_of(session, operation).request
+        what, request = next(islice(_written_otherwise(session.contract, operation, own), n, None), ("", own))
+        exchange = send_and_follow(session, request)
         status = exchange.response.status
         if status not in SUCCESS_STATUS and status not in BUSY_STATUS:
+            is_media = what.startswith("whose media type")
             says = f"a request {what} was answered with {status}, and {control.response.status} without"
-            yield _finding(exchange, "equal media type refused", says, control)
+            shape = "equal media type refused" if is_media else "equal words refused"
+            yield _finding(exchange, shape, says, control)
+
+
+def _written_otherwise(contract: Contract, operation: Operation, request: Request) -> Iterator[tuple[str, Request]]:
+    """Yield other forms of a request: media types and, where case makes no difference, words and the path."""
+    for what, written in EQUAL_MEDIA_TYPES.items():
+        yield what, _of_type(request, written(essence(request.headers.get("Content-Type"))))
+    if contract.ignore_case:
+        parts = zip(operation.path.split("/"), request.path.split("/"), strict=False)
+        path = "/".join(own if "{" in declared else own.swapcase() for declared, own in parts)
+        yield "whose path is in another case", replace(request, path=path)
+    bulk = operation.bulk
+    choices = [bulk.unit.of, bulk.effect.action, bulk.effect.resource] if bulk is not None else []
+    for one in choices:
+        changed = _in_another_case(operation, request, one.source) if one is not None and one.ignore_case else None
+        if one is not None and changed is not None:
+            yield f"with the word at {one.source} in another case", changed
+
+
+def _in_another_case(operation: Operation, request: Request, at: str) -> Request | None:
+    """Return a request with the word at a place of its query, or of its first item, in another case."""
+    name = at.removeprefix("query:")
+    word = request.parameter(name) if name != at else None
+    if word is not None:
+        query = tuple((key, value.swapcase() if key == name else value) for key, value in request.query)
+        return replace(request, query=query)
+    data, bulk = json_of(request.body), operation.bulk
+    places = [f"{one}/0{at}" for one in bulk.items.places] if bulk is not None and at.startswith("/") else []
+    place = next((one for one in places if isinstance(find(data, one), str)), None)
+    if place is None:
+        return None
+    return replace(request, body=orjson.dumps(_with_word(request, place, str(find(data, place)).swapcase())))
+
+
+def _with_word(request: Request, at: str, word: str) -> Any:
+    """Return the data of a request with another word at a place that it has."""
+    data: Any = orjson.loads(request.body)
+    *above, last = tokens_of(at)
+    inner: Any = data
+    for token in above:
+        inner = inner[int(token) if isinstance(inner, list) else token]
+    inner[int(last) if isinstance(inner, list) else last] = word
+    return data
 
 
 def _traces(session: Session, operation: Operation) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
-from generators.requests.options import actions_of
+from generators.requests.options import actions_of, job_setting_of
 
 GROUP_PAIRS = ((1, 2), (9, 10))  # the second pair sorts differently as numbers and as texts
 
@@ -33,6 +33,10 @@ def grouped(context: SiteContext) -> Iterator[Finding]:
         raise NotApplicableError("its actions leave no room for two items that meet the same record")
     for experiment, pair in product(experiments, GROUP_PAIRS):
         yield from experiment(context, *pair)
+    wish = job_setting_of(context.bulk)
+    if wish is not None and _same_record_changed in experiments:
+        with suppress(NotApplicableError):
+            yield from _same_record_changed(context, *GROUP_PAIRS[0], wish)
     if _same_record_changed in experiments:
         with suppress(NotApplicableError):
             yield from _many_groups(context)
@@ -45,14 +49,14 @@ def _is_possible(context: SiteContext, experiment: Callable[[SiteContext, int, i
     return "create" in actions and bool(context.resource.unique or not context.resource.assigned)
 
 
-def _same_record_changed(context: SiteContext, small: int, large: int) -> Iterator[Finding]:
+def _same_record_changed(context: SiteContext, small: int, large: int, as_job: str | None = None) -> Iterator[Finding]:
     """Change one member in both groups and a second one in the smaller: the larger group's change must remain."""
     action = next(one for one in ("update", "upsert") if one in actions_of(context.bulk))
     first = ItemCase(action=action, existing=True, group=small, variant="wide")
     trial = _with_successive_versions(
         prepare_trial(context, [first, ItemCase(action=action, existing=True, group=large, twin=0)])
     )
-    done = perform(trial, SendOptions(unit=context.unit, grouped=True, order=[1, 0]))
+    done = perform(trial, SendOptions(unit=context.unit, grouped=True, order=[1, 0], as_job=as_job))
     if done.slots("done") == [0] and trial.items[1].content.version is not None:
         says = f"group {large} is listed before group {small}, and does not see the version that {small} made"
         yield trial_finding("grouped", f"groups {small} and {large} in the wrong order", says, done)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any, Final, NamedTuple
 
+from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, json_of
 from contracts.messages import Exchange
 from contracts.schemas.schema_set import Schema
@@ -29,6 +30,7 @@ PLANS: Final[Mapping[int, tuple[tuple[str, int], ...]]] = {
     4: (("maxLength", 0),),
 }  # by the item's index: a keyword to break, and in which of the members
 ITEMS: Final = 6
+MAX_TYPES: Final = 24  # requests with a value of another type
 
 
 class Place(NamedTuple):
@@ -50,6 +52,28 @@ def refused_errors(context: SiteContext) -> Iterator[Finding]:
             if left.pop(one.shape, None) is not None:
                 yield one
     yield from left.values()
+    yield from _accepted_types(context)
+
+
+def _accepted_types(context: SiteContext) -> Iterator[Finding]:
+    """Send requests with one value of another type, such as a text in the place of a number: each is refused."""
+    cases = valid_cases(context, 1)
+    schemas = _complete(prepare_trial(context, cases), 0, tombstone=True)[1]
+    sent = 0
+    for name, schema in schemas.items():
+        raw = _complete(prepare_trial(context, cases), 0, tombstone=True)[0]
+        for mutation in invalid_variants(schema, raw[name], Random(name), keywords=("type",)):
+            trial = prepare_trial(context, cases)
+            raw = {**_complete(trial, 0, tombstone=True)[0], name: mutation.value}
+            if mutation.pointer or fits_request(trial, cases[0], raw) or sent == MAX_TYPES:
+                continue
+            sent += 1
+            trial.items[0] = replace(trial.items[0], raw=raw)
+            exchange = send(trial, SendOptions(unit=context.unit, targets=known_targets(context)[:1]))
+            if exchange.response.status in SUCCESS_STATUS:
+                says = f"an item whose '{name}' is {short(mutation.value)} is accepted, although {mutation.says}"
+                yield trial_finding("errors", f"another type of {name} is accepted", says, exchange)
+                break
 
 
 def _findings(context: SiteContext, wrong: Sequence[int]) -> Iterator[Finding]:
@@ -81,8 +105,11 @@ def _spoil(trial: Trial, index: int, plan: Sequence[tuple[str, int]]) -> Iterato
     trial.items[index] = replace(trial_item, raw=raw)
 
 
-def _complete(trial: Trial, index: int) -> tuple[Any, Mapping[str, Schema]]:
-    """Return an item with all of its members, and their schemas: of the record that it is, else of the request."""
+def _complete(trial: Trial, index: int, *, tombstone: bool = False) -> tuple[Any, Mapping[str, Schema]]:
+    """Return an item with all of its members, and their schemas: of the record that it is, else of the request.
+
+    With `tombstone` they have the member that marks a deleted record.
+    """
     raw: Any = trial.items[index].raw
     bulk, element, resource = trial.context.bulk, trial.context.spec.encoder.element, trial.context.resource
     if not isinstance(raw, dict) or bulk.effect.http:
@@ -90,7 +117,7 @@ def _complete(trial: Trial, index: int) -> tuple[Any, Mapping[str, Schema]]:
     if bulk.effect.payload:
         own = element.members() if element is not None else {}
         return raw, {name: schema for name, schema in own.items() if name in raw}
-    spared = {resource.key, resource.tombstone, own_key_member(bulk)}
+    spared = {resource.key, None if tombstone else resource.tombstone, own_key_member(bulk)}
     own = {name: one for name, one in trial.maker.members.items() if name not in spared}
     context = trial.record_context(f"w{index}")
     return {**{name: trial.maker.any_value(name, context) for name in own if name not in raw}, **raw}, own

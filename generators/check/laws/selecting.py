@@ -163,7 +163,7 @@ def _comparisons(columns: FilterMembers, prefix: str) -> Iterator[Comparison]:
         yield from (Comparison(columns.truth, operator, value) for operator in EQUALITY for value in (True, False))
     if columns.empty is not None:
         yield from (Comparison(columns.empty, operator, None) for operator in ("eq", "ne"))
-        yield Comparison(columns.empty, "eq", f"{prefix}e1")
+        yield from (Comparison(columns.empty, operator, f"{prefix}e1") for operator in EQUALITY)
 
 
 def _joined(columns: FilterMembers, prefix: str) -> Iterator[Joined]:
@@ -190,7 +190,7 @@ def _joined(columns: FilterMembers, prefix: str) -> Iterator[Joined]:
 
 
 def certain(one: Filter, members: Mapping[str, object]) -> bool | None:
-    """Return whether a filter holds for a record; None where that depends on how null is compared."""
+    """Return whether a filter of a language without null holds for a record; None where that depends on a null."""
     if isinstance(one, Comparison):
         is_null = members.get(one.member) is None
         if is_null and one.value is not None and one.operator != "eq":
@@ -237,7 +237,8 @@ class _Selections:
             assert language is not None  # noqa: S101 - asked before
             text = write_filter(language, one)
             kind = one.operator if isinstance(one, Comparison) else _shape(one)
-            wanted = {row.key: certain(one, row.members) for row in self._rows}
+            judge = certain if language.null is None else holds
+            wanted = {row.key: judge(one, row.members) for row in self._rows}
             yield from self._judge({language.at: text}, wanted, f"the filter {short(text)}", kind)
 
     def judge_parameters(self) -> Iterator[Finding]:

@@ -128,7 +128,7 @@ def _can_be_many(context: SiteContext, case: ItemCase) -> bool:
 
 
 def _judge_failures(context: SiteContext, size: int) -> Iterator[Finding]:
-    """Let each kind of new record that fails alone fail many times beside valid ones."""
+    """Let each kind of new record that fails alone fail many times beside valid ones, and once beside many."""
     right, wrong = available_cases(context) if context.unit == "item" else ((), ())
     cases = [one for one in wrong if not one.existing and one.defect != "taken"]
     valid = next((one for one in right if not one.existing), None)
@@ -139,15 +139,19 @@ def _judge_failures(context: SiteContext, size: int) -> Iterator[Finding]:
     failing = [case for n, case in enumerate(cases, 1) if not few.refused and few.result(n) == "failed"]
     if not failing or few.result(0) == "failed":
         return
-    many = list(islice(cycle([*failing, *failing, *failing, valid]), size))
-    done = perform(prepare_trial(context, many, alike=True), SendOptions(unit="item"))
-    if done.refused:
-        says = f"a request of {size} items of which most fail is refused ({done.status}), one with a few is not"
-        yield trial_finding(LAW, "many failures are refused", says, few, done)
-        return
-    for n, case in enumerate(many):
-        wanted = "failed" if case.defect else "done"
-        if done.result(n) not in {wanted, "untold"}:
-            says = f"item {n} of {size}, of which most fail, is {done.result(n)}; among a few it is {wanted} ({case})"
-            yield trial_finding(LAW, f"{wanted} item of many is {done.result(n)}", says, few, done)
+    many = {
+        "most fail": list(islice(cycle([*failing, *failing, *failing, valid]), size)),
+        "one fails": [*[valid] * (size - 2), failing[0], valid],
+    }
+    for what, items in many.items():
+        done = perform(prepare_trial(context, items, alike=True), SendOptions(unit="item"))
+        if done.refused:
+            says = f"a request of {size} items of which {what} is refused ({done.status}), one with a few is not"
+            yield trial_finding(LAW, "many failures are refused", says, few, done)
             return
+        for n, case in enumerate(items):
+            wanted = "failed" if case.defect else "done"
+            if done.result(n) not in {wanted, "untold"}:
+                says = f"item {n} of {size}, of which {what}, is {done.result(n)}; among a few it is {wanted} ({case})"
+                yield trial_finding(LAW, f"{wanted} item of many is {done.result(n)}", says, few, done)
+                return

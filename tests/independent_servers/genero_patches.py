@@ -1,0 +1,173 @@
+"""More bugs of the Genero server, each a patch; begin with `PATCHES`."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from aiohttp import web
+from genero_rules import KINDS, Item
+from patching import around, by_name
+
+
+def tenant_sticks(server: Any) -> None:
+    """Take the tenant that `multi` named last where a call of it names none."""
+    server.last = "publicapitest"
+
+    @around(server, "tenant")
+    def tenant(real: Any, request: web.Request) -> str:
+        name: str = real(request)
+        if server.client(request) != "multi":
+            return name
+        server.last = name if "generoTenantId" in request.query else server.last
+        return str(server.last)
+
+
+def fetched_is_multi(server: Any) -> None:
+    """Let a token that the client `single` fetched act as `multi`."""
+
+    @around(server, "fetch_token")
+    async def fetch(real: Any, request: web.Request) -> web.Response:
+        reply: web.Response = await real(request)
+        server.tokens[json.loads(str(reply.text))["access_token"]] = "multi"
+        return reply
+
+
+def token_folded(server: Any) -> None:
+    """Compare tokens without regard to case."""
+
+    class Folded(dict[str, str]):
+        def __contains__(self, key: object) -> bool:
+            return any(str(key).lower() == own.lower() for own in self)
+
+        def __getitem__(self, key: str) -> str:
+            return next(client for own, client in self.items() if own.lower() == key.lower())
+
+    server.tokens = Folded(server.tokens)
+
+
+def secret_prefix(server: Any) -> None:
+    """Take a secret for the right one that begins with it."""
+
+    @around(server, "fetch_token")
+    async def fetch(real: Any, request: web.Request) -> web.Response:
+        form = parse_qs((await request.read()).decode())
+        if "sandbox".startswith(form.get("client_secret", ["-"])[0]):
+            body = urlencode({name: values[0] for name, values in form.items()} | {"client_secret": "sandbox"})
+            request._read_bytes = body.encode()  # noqa: SLF001 - what `read` gives again
+        reply: web.Response = await real(request)
+        return reply
+
+
+def order_natural(server: Any) -> None:
+    """Put numbers in keys in the order of their size, in lists."""
+
+    @around(server.jobs, "rows")
+    def rows(real: Any, kind: str, store: dict[str, Item]) -> tuple[list[Item], list[Item]]:
+        every, living = real(kind, store)
+        key = KINDS[kind].key
+        living.sort(key=lambda row: [int(p) if p.isdecimal() else p for p in re.split(r"(\d+)", row[key])])
+        return every, living
+
+
+def total_stale(server: Any) -> None:
+    """Count the total again behind a batch, and not behind PUT and DELETE."""
+    totals: dict[tuple[str, str], str] = {}
+
+    @around(server, "list_entities")
+    async def show(real: Any, request: web.Request, kind: str) -> web.Response:
+        reply: web.Response = await real(request, kind)
+        own = reply.headers["X-Total-Count"]
+        reply.headers["X-Total-Count"] = totals.setdefault((server.tenant(request), kind), own)
+        return reply
+
+    @around(server.jobs, "run")
+    def run(real: Any, job: Any) -> None:
+        real(job)
+        totals.clear()
+
+
+def same_reference_unchecked(server: Any) -> None:
+    """Look no reference up that an entity has already."""
+
+    @around(server.jobs, "faults")
+    def faults(real: Any, tenant: Any, kind: Any, item: Item, old: Item | None) -> Any:
+        same = {name for name in kind.references if old and name in item and old.get(name) == item[name]}
+        return real(tenant, kind, {name: value for name, value in item.items() if name not in same}, old)
+
+
+def flag_as_text(server: Any) -> None:
+    """Read the texts true and false in `deleted`."""
+    words = {"true": True, "false": False}
+
+    def read(item: Any) -> Any:
+        flag = item.get("deleted") if isinstance(item, dict) else None
+        return {**item, "deleted": words.get(flag, flag)} if isinstance(flag, str) else item
+
+    @around(server, "body")
+    async def body(real: Any, request: web.Request) -> Any:
+        found = await real(request)
+        if isinstance(found, dict) and isinstance(found.get("data"), list):
+            return {**found, "data": [read(item) for item in found["data"]]}
+        return [read(item) for item in found] if isinstance(found, list) else read(found)
+
+
+def errors_rounded(server: Any) -> None:
+    """Tell no errors of less than one percent of the items."""
+
+    @around(server.jobs, "run")
+    def run(real: Any, job: Any) -> None:
+        real(job)
+        job.errors = {} if len(job.errors) * 100 < len(job.items) else job.errors
+
+
+def final_thrice(server: Any) -> None:
+    """Tell the errors of a finished job three times."""
+
+    @around(server.jobs, "status")
+    def status(real: Any, job: Any, asked: str) -> Item:
+        job.errors = {} if job.polls > 2 else job.errors
+        told: Item = real(job, asked)
+        return told
+
+
+def put_of_deleted_200(server: Any) -> None:
+    """Answer 200 to a PUT that revives an entity."""
+
+    @around(server, "put_entity")
+    async def put(real: Any, request: web.Request, kind: str, key: str) -> web.Response:
+        was = key in server.tenants[server.tenant(request)].records[kind]
+        reply: web.Response = await real(request, kind, key)
+        if reply.status == 201 and was:
+            reply.set_status(200)
+        return reply
+
+
+def delete_wipes(server: Any) -> None:
+    """Clear all fields but the name of what a DELETE call deletes."""
+
+    @around(server, "delete_entity")
+    async def delete(real: Any, request: web.Request, kind: str, key: str) -> web.Response:
+        reply: web.Response = await real(request, kind, key)
+        store = server.tenants[server.tenant(request)].records[kind]
+        own = {"name": store[key]["name"], KINDS[kind].key: key}
+        store[key] = {**own, **KINDS[kind].defaults, "deleted": True}
+        return reply
+
+
+PATCHES = by_name(
+    tenant_sticks,
+    fetched_is_multi,
+    token_folded,
+    secret_prefix,
+    order_natural,
+    total_stale,
+    same_reference_unchecked,
+    flag_as_text,
+    errors_rounded,
+    final_thrice,
+    put_of_deleted_200,
+    delete_wipes,
+)

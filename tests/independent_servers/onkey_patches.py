@@ -1,0 +1,143 @@
+"""More bugs of the On Key server, each a patch; begin with `PATCHES`."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import onkey_okql as okql
+from aiohttp import web
+from onkey_records import Failed, Records
+from onkey_types import Command, Record, Refused, Type, malformed
+from onkey_web import failed
+from patching import around, by_name
+
+
+def lookup_any_set(server: Any) -> None:
+    """Find a converter's code in the other data sets, where its own does not have it."""
+    del server
+
+    @around(Records, "coded")
+    def coded(real: Any, own: Records, type_: Type, code: Any) -> list[Record]:
+        return next((found for one in (own, *own.others) if (found := real(one, type_, code))), [])
+
+
+def filter_ne_null(server: Any) -> None:
+    """Leave out records without a value, for `ne` with one."""
+    del server
+
+    @around(okql, "holds")
+    def holds(real: Any, word: str, value: Any, wanted: Any) -> bool:
+        return bool(real(word, value, wanted)) and not (word == "ne" and value is None and wanted is not None)
+
+
+def duplicate_alone(server: Any) -> None:
+    """Tell no other faults of a record whose code is in use."""
+    del server
+
+    @around(Records, "build")
+    def build(real: Any, own: Records, command: Command, record: Record | None, *, atomic: bool) -> Any:
+        try:
+            return real(own, command, record, atomic=atomic)
+        except Failed as error:
+            taken = [fault for fault in error.faults if fault.code == "Sandbox_DuplicateValue"]
+            raise Failed(*(taken or error.faults)) from error
+
+
+def mode_exact(server: Any) -> None:
+    """Read `mode` with regard to case."""
+
+    @around(server, "call")
+    async def call(real: Any, request: web.Request) -> web.Response:
+        if request.query.get("mode", "PerRecord") not in ("AllOrNone", "PerRecord"):
+            raise Refused(400, [malformed("mode is AllOrNone or PerRecord", "mode")])
+        reply: web.Response = await real(request)
+        return reply
+
+
+def path_exact(server: Any) -> None:
+    """Read the resources in paths with regard to case."""
+
+    @around(server, "routes")
+    def routes(real: Any, parts: list[str]) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = real(parts)
+        return None if any(part != part.lower() for part in parts[4:7]) else found
+
+
+def task_order_lost(server: Any) -> None:
+    """Run groups in the order of the request, in the background."""
+
+    @around(server, "begin")
+    def begin(real: Any, *given: Any, order: Any, **named: Any) -> Any:
+        return real(*given, order=[sorted(at for group in order for at in group)], **named)
+
+
+def valid_of_first(server: Any) -> None:
+    """Call a task valid when its first step is."""
+
+    @around(server, "shown_task")
+    def shown(real: Any, task: Any) -> dict[str, Any]:
+        told: dict[str, Any] = real(task)
+        told["properties"]["isValid"] = not failed(task.steps[0][1])
+        return told
+
+
+def cancelled_count(server: Any) -> None:
+    """Count all steps of a cancelled task as completed."""
+
+    @around(server, "shown_task")
+    def shown(real: Any, task: Any) -> dict[str, Any]:
+        told: dict[str, Any] = real(task)
+        if task.status == "Cancelled":
+            told["properties"]["completedStepCount"] = told["properties"]["stepCount"]
+        return told
+
+
+def weight_float32(server: Any) -> None:
+    """Store numbers in 32 bits."""
+    del server
+
+    @around(Records, "value")
+    def value(real: Any, own: Records, *given: Any, strict: bool) -> Any:
+        found = real(own, *given, strict=strict)
+        if not isinstance(found, float) or abs(found) > 1e38:
+            return found
+        return struct.unpack("f", struct.pack("f", found))[0]
+
+
+def rollback_of_16(server: Any) -> None:
+    """Undo the last 16 changes of a request that fails as a whole."""
+    del server
+
+    @around(Records, "restore")
+    def restore(real: Any, own: Records) -> None:
+        own.undo = own.undo[-16:]
+        real(own)
+
+
+def rollback_keeps_code(server: Any) -> None:
+    """Leave the code free that a record had before a change that is undone."""
+    del server
+
+    @around(Records, "restore")
+    def restore(real: Any, own: Records) -> None:
+        changed = [(old, own.all[id_]) for id_, old in own.undo if old and id_ in own.all]
+        lost = [own.mark(old) for old, new in changed if own.mark(old) != own.mark(new)]
+        real(own)
+        for mark in lost:
+            own.kept.pop(mark, None)
+
+
+PATCHES = by_name(
+    lookup_any_set,
+    filter_ne_null,
+    duplicate_alone,
+    mode_exact,
+    path_exact,
+    task_order_lost,
+    valid_of_first,
+    cancelled_count,
+    weight_float32,
+    rollback_of_16,
+    rollback_keeps_code,
+)
