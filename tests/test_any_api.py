@@ -8,7 +8,7 @@ from console import DOCS, NOW, walk
 
 from contracts.openapi.loading import load
 from generators.check.run import Finished, LawAnswered, run_checks
-from generators.client.environments import connect
+from generators.client.environments import TargetOptions, connect
 from mockserver.apis.sources import find_sources
 from mockserver.http.lifecycle import in_thread
 from mockserver.http.service import Options, Service
@@ -58,7 +58,7 @@ def test_the_examples_and_the_presets_are_judged_healthy(source):
     """All laws that apply hold for our own sandbox, those of the API's own among them."""
     api = find_sources([source])[0].load()
     with in_thread([api], Options(mode="frozen")) as running:
-        client = connect(api.contract, running.url)
+        client = connect(api.contract, TargetOptions(url=running.url))
         with closing(client):
             events = [*run_checks(api.contract, client, laws=api.checks, base=f"{running.url}{api.mount}")]
     end = next(one for one in events if isinstance(one, Finished))

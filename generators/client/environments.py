@@ -148,29 +148,12 @@ def is_sandbox(contract: Contract, place: TargetOptions) -> bool:
     return not control.lacks
 
 
-def connect(
-    contract: Contract,
-    url: str,
-    *,
-    headers: Mapping[str, str] | None = None,
-    control_token: str = "",
-    timeout: float = TIMEOUT,
-    rate: float = 0,
-    credentials: Mapping[str, str] | None = None,
-) -> SandboxClient | HttpClient:
+def connect(contract: Contract, place: TargetOptions) -> SandboxClient | HttpClient:
     """Return a client for a server: it controls the clock of a sandbox, and waits in real time for any other server.
 
     Raises MisuseError.
     """
-    place = TargetOptions(
-        url=url,
-        headers=headers or {},
-        control_token=control_token,
-        timeout=timeout,
-        rate=rate,
-        credentials=credentials or {},
-    )
-    http = place.client(base_url_of(contract, url))
+    http = place.client(base_url_of(contract, place.url))
     control, sandbox = place.control(contract)
     if control is None:
         return http

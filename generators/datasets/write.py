@@ -1,6 +1,6 @@
 """Write generated data: items of a bulk operation, records of a resource, values of a schema.
 
-Begin with `write_data`.
+Begin with `data_source` and `write_data`.
 """
 
 import json
@@ -221,7 +221,10 @@ def _maybe_mutated(schema: Schema | None, value: object, rng: Random, share: flo
 def data_source(
     contract: Contract, name: str, given: Mapping[str, str], profile: ValueProfile = "realistic"
 ) -> DataSource:
-    """Return the source for an operationId, else a resource, else a schema. Raises MisuseError for an unknown name."""
+    """Return the source for an operationId, else a resource, else a schema. Raises MisuseError for an unknown name.
+
+    `given` are values of an operation's parameters by name, `profile` is the spread of the values.
+    """
     operation = contract.operation(name)
     if operation is not None:
         _check_given(operation, given)
@@ -267,36 +270,31 @@ MAX_PROBED_VALUES: Final = 32  # values tried before reporting that none can be 
 
 
 def write_data(
-    contract: Contract,
-    name: str,
+    source: DataSource,
     out: TextIO,
     *,
     n: int,
     seed: int = 0,
     invalid: float = 0.0,
     form: Form = "json",
-    given: Mapping[str, str] | None = None,
     labels: TextIO | None = None,
-    profile: ValueProfile = "realistic",
 ) -> None:
     """Write `n` values to `out`, one at a time; the same arguments give the same bytes.
 
-    `name` is an operationId, a resource, or a schema. `invalid` is the share (0 to 1) of values that violate one
-    keyword; `labels` gets a line of JSON for each of them: its number, the keyword, the pointer, and what is wrong.
-    JSON is the request body for a bulk operation, an array for others; NDJSON has one value on a line, CSV one in a
-    row. `given` are values of parameters by name; `profile` is the spread of the values. Raises MisuseError, and
-    UnsatisfiableError for a schema without valid values.
+    `invalid` is the share (0 to 1) of values that violate one keyword; `labels` gets a line of JSON for each of them:
+    its number, the keyword, the pointer, and what is wrong. JSON is the request body for a bulk operation, an array for
+    others; NDJSON has one value on a line, CSV one in a row. Raises MisuseError, and UnsatisfiableError for a schema
+    without valid values.
     """
-    subject = data_source(contract, name, given or {}, profile)
     if invalid:
-        _check_breakable(subject, seed)
-    rows = islice(subject.rows(seed, invalid), n)
-    WRITERS[form](subject, rows if labels is None else _write_labels(rows, labels), out, invalid > 0)
+        _check_breakable(source, seed)
+    rows = islice(source.rows(seed, invalid), n)
+    WRITERS[form](source, rows if labels is None else _write_labels(rows, labels), out, invalid > 0)
 
 
-def _check_breakable(subject: DataSource, seed: int) -> None:
-    if all(row.mutation is None for row in islice(subject.rows(seed, 1.0), MAX_PROBED_VALUES)):
-        raise MisuseError(f"{subject.name} has no keyword that can be violated.", cure="Remove --invalid.")
+def _check_breakable(source: DataSource, seed: int) -> None:
+    if all(row.mutation is None for row in islice(source.rows(seed, 1.0), MAX_PROBED_VALUES)):
+        raise MisuseError(f"{source.name} has no keyword that can be violated.", cure="Remove --invalid.")
 
 
 def _write_labels(rows: Iterable[DataRow], labels: TextIO) -> Iterator[DataRow]:
@@ -315,12 +313,12 @@ def compact_json(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _write_json(subject: DataSource, rows: Iterable[DataRow], out: TextIO, _: bool) -> None:  # noqa: FBT001 - one of a table
-    opening_text, closing_text = subject.around()
-    opening, closing = "{}" if subject.named else "[]"
+def _write_json(source: DataSource, rows: Iterable[DataRow], out: TextIO, _: bool) -> None:  # noqa: FBT001 - one of a table
+    opening_text, closing_text = source.around()
+    opening, closing = "{}" if source.named else "[]"
     out.write(f"{opening_text}{opening}")
     for n, row in enumerate(rows):
-        text = f"{compact_json(row.name)}:{compact_json(row.value)}" if subject.named else compact_json(row.value)
+        text = f"{compact_json(row.name)}:{compact_json(row.value)}" if source.named else compact_json(row.value)
         out.write(f",\n{text}" if n else text)
     out.write(f"{closing}{closing_text}\n")
 
@@ -329,8 +327,8 @@ def _write_lines(_: DataSource, rows: Iterable[DataRow], out: TextIO, __: bool) 
     out.writelines(f"{compact_json(row.value)}\n" for row in rows)
 
 
-def _write_table(subject: DataSource, rows: Iterable[DataRow], out: TextIO, broken: bool) -> None:  # noqa: FBT001 - the same
-    columns = [*subject.columns, *((REST_COLUMN,) if broken or not subject.columns else ())]
+def _write_table(source: DataSource, rows: Iterable[DataRow], out: TextIO, broken: bool) -> None:  # noqa: FBT001 - the same
+    columns = [*source.columns, *((REST_COLUMN,) if broken or not source.columns else ())]
     write_rows((row.value for row in rows), columns, out)
 
 

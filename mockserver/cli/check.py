@@ -112,8 +112,7 @@ def check(*, api: str, url: str, mount: str | None, **given: Any) -> int:
         has_sandboxes, note = control_note(contract, place, needs_sandboxes=False)
         if note:
             click.echo(note, err=True)
-        named = {name: given[name] for name in ("control_token", "timeout", "rate")}
-        client = connect(contract, url, headers=plan.headers, credentials=place.credentials, **named)
+        client = connect(contract, place)
         assumptions = assumptions_of(given, is_sandbox=is_sandbox(contract, place))
         run = CheckRun()
         so_far.report = lambda: _report(contract, plan, run, known, assumptions)

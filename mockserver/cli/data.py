@@ -85,20 +85,10 @@ def data(
 
     bulkproof data onkey AssetImportance --invalid 5% --format csv
     """
-    from generators.datasets.write import write_data
+    from generators.datasets.write import data_source, write_data
     from mockserver.apis.sources import find_sources
 
     contract = find_sources((api,), reading_of(reading))[0].load().contract
     tell_repairs(contract.repairs, api)
-    write_data(
-        contract,
-        what,
-        output,
-        n=number,
-        seed=seed,
-        invalid=invalid,
-        profile=profile,
-        form=form,
-        given=given,
-        labels=labels,
-    )
+    source = data_source(contract, what, given, profile)
+    write_data(source, output, n=number, seed=seed, invalid=invalid, form=form, labels=labels)

@@ -44,9 +44,8 @@ IMAGINED: Final = "imagined"  # the memory of stored records that no client crea
 
 def serve_inferred(context: RequestContext) -> Response:
     """Serve an operation of an inferred resource: with state where its reply fits, else by the document."""
-    operation = context.operation
-    assert operation is not None  # noqa: S101 - the engine calls this for such an operation only
-    assert operation.record is not None  # noqa: S101 - the same
+    operation = context.routed
+    assert operation.record is not None  # noqa: S101 - the engine calls this for such an operation only
     resource = inferred_resource(context.api, operation.record.resource.constant)
     declared = operation.response(success_status(operation))
     content = () if declared is None else declared.content

@@ -143,7 +143,7 @@ def test_the_mount_is_added_to_the_root_of_a_server(url, base):
 def test_another_server_is_waited_for_in_real_time():
     """A server without our control API has no clock to be moved."""
     with echoing() as url:
-        client = connect(GENERO, url)
+        client = connect(GENERO, TargetOptions(url=url))
         assert isinstance(client, HttpClient)
         before = datetime.now(UTC)
         client.advance(timedelta(milliseconds=20))
@@ -154,9 +154,9 @@ def test_another_server_is_waited_for_in_real_time():
 def test_a_sandbox_is_known_by_its_control_api(serving):
     """Its clock moves ahead of real time, in the sandbox that the URL or the header names, and in no other."""
     client = serving("genero")
-    by_url = connect(GENERO, f"{client.running.url}/@{client.sandbox}")
-    by_header = connect(GENERO, client.running.url, headers={"sandbox": client.sandbox})
-    elsewhere = connect(GENERO, client.running.url)
+    by_url = connect(GENERO, TargetOptions(url=f"{client.running.url}/@{client.sandbox}"))
+    by_header = connect(GENERO, TargetOptions(url=client.running.url, headers={"sandbox": client.sandbox}))
+    elsewhere = connect(GENERO, TargetOptions(url=client.running.url))
     assert [one.sandbox for one in (by_url, by_header, elsewhere)] == [client.sandbox, client.sandbox, "default"]
     assert isinstance(by_url, SandboxClient)
     client.control("PUT", "clock", {"mode": "frozen", "now": "2026-01-01T00:00:00Z"})
@@ -183,9 +183,9 @@ def test_a_sandbox_that_asks_for_credentials_gets_made_up_ones(serving, tmp_path
     file.write_text(json.dumps(document))
     running = serving(file).running
     contract = load(file)
-    client = connect(contract, running.url)
+    client = connect(contract, TargetOptions(url=running.url))
     assert [client.send(get(path)).status for path in ("/key", "/open")] == [200, 200]
-    given = connect(contract, running.url, headers={"Authorization": "Bearer mine"})
+    given = connect(contract, TargetOptions(url=running.url, headers={"Authorization": "Bearer mine"}))
     assert [given.send(get(path)).status for path in ("/key", "/open")] == [401, 200]
     client.close()
     given.close()
@@ -194,7 +194,7 @@ def test_a_sandbox_that_asks_for_credentials_gets_made_up_ones(serving, tmp_path
 def test_laws_hold_over_the_wire(serving):
     """The same checks work over HTTP, with nothing but a URL."""
     client = serving("genero")
-    client = connect(GENERO, f"{client.running.url}/@{client.sandbox}")
+    client = connect(GENERO, TargetOptions(url=f"{client.running.url}/@{client.sandbox}"))
     only = ["isolated", "singular", "job-progress", "response", "postJob", "jobStatus"]
     events = list(run_checks(GENERO, client, only=only, budget=Budget(seconds=100)))
     client.close()
@@ -231,7 +231,7 @@ def test_serve_and_its_clients_agree_where_an_api_is(serving, tmp_path, names, p
     running = serving(*files).running
     contract = as_served(load(files[0]), TargetOptions(url=running.url + place))
     assert contract.mount == ("" if len(names) == 1 else "/pets")
-    client = connect(contract, running.url + place)
+    client = connect(contract, TargetOptions(url=running.url + place))
     assert isinstance(client, SandboxClient)
     assert client.sandbox == ("mine" if "@" in place else "default")
     assert client.base == f"{running.url}{'/@mine' if '@' in place else ''}{contract.mount}"

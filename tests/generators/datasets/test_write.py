@@ -34,9 +34,9 @@ EVERY = [
 ]
 
 
-def written(contract, name, **options):
+def written(contract, name, *, given=None, profile="realistic", **options):
     out = io.StringIO()
-    write_data(contract, name, out, **{"n": 10, **options})
+    write_data(data_source(contract, name, given or {}, profile), out, **{"n": 10, **options})
     return out.getvalue()
 
 
@@ -142,7 +142,7 @@ def test_memory_does_not_grow_with_the_number():
 
     def peak(n):
         tracemalloc.start()
-        write_data(GENERO, "postJob", Sink(), n=n, invalid=0.05)
+        write_data(data_source(GENERO, "postJob", {}), Sink(), n=n, invalid=0.05)
         top = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return top

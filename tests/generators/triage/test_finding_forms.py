@@ -99,7 +99,7 @@ def fails(path):
 
 def fill(contract, url):
     """Let others store some records of every kind."""
-    client = connect(contract, url)
+    client = connect(contract, TargetOptions(url=url))
     run = TaskRun(
         OracleFactory(contract=contract),
         Environment(client=client, name_prefix="zzzzz"),
