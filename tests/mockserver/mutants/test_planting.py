@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 import pytest
+from sampling import ALL
 
 from contracts.messages import Headers
 from contracts.syntax.text import format_duration
@@ -313,8 +314,12 @@ def played_until_fired(name, bug, seed):
     "bug", [pytest.param(one.name, marks=[] if one.name == "wrong-default-mode" else pytest.mark.slow) for one in BUGS]
 )
 def test_all_is_answered_as_without_a_bug_until_it_fires(name, bug):
-    """Whatever a bug changes is noted with the first request that shows it, or before."""
-    for seed in range(len(SHORT)) if BUG_BY_NAME[bug].fits(api_of(name).contract) else ():
+    """Whatever a bug changes is noted with the first request that shows it, or before.
+
+    A bug meets every other sequence, and the next one the rest; `BULKPROOF_TEST_ALL=1` lets each meet all.
+    """
+    seeds = range(len(SHORT)) if ALL else range(list(BUG_BY_NAME).index(bug) % 2, len(SHORT), 2)
+    for seed in seeds if BUG_BY_NAME[bug].fits(api_of(name).contract) else ():
         for n, (answer, proper) in enumerate(played_until_fired(name, bug, seed)):
             assert answer == proper, (seed, n)
 

@@ -20,7 +20,7 @@ from case_text import read_cases
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from sampling import ALL, mostly_slow
+from sampling import ALL, mostly_slow, some
 
 from contracts.messages import Headers
 from mockserver.api.model import Api
@@ -353,7 +353,7 @@ BUGGY: list[tuple[str, str, Any]] = [
 KEEPING = {"cancel-ignored", "job-acts-early", "job-goes-backwards", "processed-falls"}
 
 
-@pytest.mark.parametrize("name", mostly_slow(BUGS, lambda _, name: name in KEEPING))
+@pytest.mark.parametrize("name", mostly_slow(sorted(KEEPING.union(some(BUGS, 20))), lambda _, name: name in KEEPING))
 def test_a_planted_bug_goes_on_after_a_restore(apis, name):
     """The outcomes of a job that acted early, and how often it was told, are there after a restore, and all else."""
     planted = {"scenarios": [{"name": "planted", "rules": [{"then": {"bug": name}}]}]}
