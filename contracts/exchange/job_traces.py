@@ -16,7 +16,7 @@ from contracts.messages import ABSENT, Exchange, Response
 from contracts.openapi import routing
 from contracts.openapi.model import Contract, Operation, Route
 from contracts.openapi.routing import Router
-from contracts.syntax.text import text_of
+from contracts.syntax.text import is_text_or_number, text_of
 
 SUCCESS_STATUS: Final = range(200, 300)
 GONE_STATUS: Final = frozenset((404, 410))
@@ -173,11 +173,7 @@ def response_handles(bulk: Bulk, response: Response) -> Mapping[str | None, obje
     handles: Mapping[str | None, object] = {None: found}
     if fan_out is not None:
         handles = found if isinstance(found, dict) else {}
-    return {target: one for target, one in handles.items() if _is_handle(one)}
-
-
-def _is_handle(value: object) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+    return {target: one for target, one in handles.items() if is_text_or_number(one)}
 
 
 def response_state(declared: BulkJob, response: Response) -> str | None:

@@ -65,6 +65,11 @@ def is_text_or_integer(value: object) -> TypeGuard[str | int]:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
+def is_text_or_number(value: object) -> TypeGuard[str | int | float]:
+    """Return whether a JSON value is a string or a number, as keys and handles are."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
 def as_list(value: object) -> list[Any]:
     """Return a JSON value that is an array, an empty array for any other."""
     return value if isinstance(value, list) else []

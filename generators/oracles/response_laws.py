@@ -19,7 +19,7 @@ from contracts.openapi.validation import validate_response
 from contracts.schemas.equality import declared_part, key_text
 from contracts.schemas.schema_set import Schema
 from contracts.schemas.violations import Violation
-from contracts.syntax.text import short
+from contracts.syntax.text import is_text_or_number, short
 from generators.client.http import NoAnswerError
 from generators.oracles.findings import Finding, new_finding
 
@@ -74,7 +74,7 @@ def count(view: BulkExchange) -> Iterator[Finding]:
             "count", view, "no outcomes", f"{view.bulk.reply.outcomes.at or 'the body'} holds no outcomes"
         )
     for report in view.reports:
-        keyed = [one for one in report.outcomes if _is_key(view.request.items[one.index].key)]
+        keyed = [one for one in report.outcomes if is_text_or_number(view.request.items[one.index].key)]
         missing = [one.index for one in keyed if one.result == "untold"]
         if missing and not (report.trace is not None and report.trace.is_cancelled):
             says = f"{_items_text(view, missing)} no outcome"
@@ -110,9 +110,9 @@ def key(view: BulkExchange) -> Iterator[Finding]:
     An outcome of an item that has no usable key may have one that its schema demands.
     """
     for report in view.reports:
-        keyed = [entry for entry in report.entries if _is_key(entry.key)]
+        keyed = [entry for entry in report.entries if is_text_or_number(entry.key)]
         foreign = [entry for entry in keyed if not entry.items]
-        keyless = [one for one in view.request.items if not _is_key(one.key)]
+        keyless = [one for one in view.request.items if not is_text_or_number(one.key)]
         if len(foreign) > len(keyless):
             says = f"outcome {foreign[0].place} has the key {short(foreign[0].key)}, which is no key of the request"
             yield view_finding("key", view, "foreign key", says, report)
@@ -120,10 +120,6 @@ def key(view: BulkExchange) -> Iterator[Finding]:
         if len(unkeyed) > len(keyless) and report.declared.key is not None:
             yield view_finding("key", view, "no key", f"outcome {unkeyed[0].place} is a failure without a key", report)
         yield from _repeated_keys(view, report)
-
-
-def _is_key(value: object) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _repeated_keys(view: BulkExchange, report: OutcomeReport) -> Iterator[Finding]:

@@ -68,13 +68,13 @@ class SandboxModel:
     It gives up for good after a wrong prediction, after a bulk response with another number of outcomes than its own,
     and after a write while a job was unfinished: their order is unknown.
 
-    `own` maps ids of the implementation to ids of the model. `issued` are the ids that the model made, `stocked` those
-    of the initial records.
+    `ours` maps ids of the implementation to ids of the model. `issued_ids` are the ids that the model made,
+    `initial_ids` those of the initial records.
     """
 
     api: Api
     sandbox: Sandbox = field(init=False)
-    own: dict[str, object] = field(default_factory=dict)
+    ours: dict[str, object] = field(default_factory=dict)
     issued_ids: set[str] = field(default_factory=set)
     initial_ids: set[str] = field(default_factory=set)
     gave_up: bool = False
@@ -135,8 +135,8 @@ class SandboxModel:
     def _may_name_unlearned(self, request: Request) -> bool:
         """Return whether the path may name a record whose id the responses that made it did not both tell."""
         route = prepared(self.api).router.match(request.method, request.path, request)
-        unknown = isinstance(route, Route) and not self.own.keys() >= set(route.variables.values())
-        return unknown and not self.issued_ids <= {str(ours) for ours in self.own.values()}
+        unknown = isinstance(route, Route) and not self.ours.keys() >= set(route.variables.values())
+        return unknown and not self.issued_ids <= {str(ours) for ours in self.ours.values()}
 
     def _is_modelled(self, operation: Operation) -> bool:
         return operation.bulk is not None or operation.record is not None or self._is_about_jobs(operation)
@@ -159,7 +159,7 @@ class SandboxModel:
         if ended or (operation.id in prepared(self.api).cancels and response.status not in SUCCESS_STATUS):
             route = prepared(self.api).router.match(operation.method, path)
             given = set(route.variables.values()) if isinstance(route, Route) else set()
-            named = {str(ours) for other, ours in self.own.items() if other in given}
+            named = {str(ours) for other, ours in self.ours.items() if other in given}
             jobs = self.sandbox.api_state(self.api, self._now).jobs
             dues = [jobs.jobs[name].due for name in named if name in jobs.jobs]
             self._now = max([self._now, *(due for due in dues if due is not None)])
@@ -175,7 +175,7 @@ class SandboxModel:
 
     def _translated(self, request: Request, operation: Operation | None) -> Request:
         """Return a request with the model's ids in the place of the implementation's."""
-        if not self.own:
+        if not self.ours:
             return request
         path = "/".join(quote(self._translated_text(unquote(one)), safe="") for one in request.path.split("/"))
         query = tuple((name, self._translated_text(value)) for name, value in request.query)
@@ -194,16 +194,16 @@ class SandboxModel:
             bulk = None if operation is None else operation.bulk
             named = None if bulk is None or not names_target(bulk) else find(data, bulk.items.at)
             if bulk is not None and isinstance(named, dict):
-                data = put(data, bulk.items.at, {str(self.own.get(name, name)): one for name, one in named.items()})
+                data = put(data, bulk.items.at, {str(self.ours.get(name, name)): one for name, one in named.items()})
             body = b"" if data is ABSENT else orjson.dumps(self._translated_value(data))
         except orjson.JSONDecodeError:
             body = request.body
         return replace(request, body=body)
 
     def _translated_text(self, text: str) -> str:
-        if text in self.own:
-            return str(self.own[text])
-        return ID_PATTERN.sub(lambda found: str(self.own.get(found[0], found[0])), text) if len(text) < 1000 else text  # noqa: PLR2004 - no address is longer
+        if text in self.ours:
+            return str(self.ours[text])
+        return ID_PATTERN.sub(lambda found: str(self.ours.get(found[0], found[0])), text) if len(text) < 1000 else text  # noqa: PLR2004 - no address is longer
 
     def _translated_value(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -211,8 +211,8 @@ class SandboxModel:
             return {name: inner if name in kept else self._translated_value(inner) for name, inner in value.items()}
         if isinstance(value, list):
             return [self._translated_value(inner) for inner in value]
-        if is_text_or_integer(value) and str(value) in self.own:
-            ours = self.own[str(value)]
+        if is_text_or_integer(value) and str(value) in self.ours:
+            ours = self.ours[str(value)]
             return str(ours) if isinstance(value, str) else ours
         is_address = isinstance(value, str) and value.startswith(("/", "http://", "https://"))
         return self._translated_text(value) if is_address else value
@@ -234,9 +234,9 @@ class SandboxModel:
         """Map the implementation's ids to the model's: they are at the same locations of the two responses."""
         for ours, other in _paired_values(mine, theirs, self._id_in):
             if str(ours) in self.issued_ids and isinstance(other, str | int):
-                known = self.own.get(str(other), ours)
+                known = self.ours.get(str(other), ours)
                 self.gave_up = self.gave_up or str(known) != str(ours)  # records of two kinds have this id
-                self.own[str(other)] = ours if not str(ours).isdecimal() else int(str(ours))
+                self.ours[str(other)] = ours if not str(ours).isdecimal() else int(str(ours))
 
     def _predicted(self, operation: Operation, exchange: Exchange, mine: Exchange) -> Prediction:
         status, report = mine.response.status, None
@@ -256,7 +256,7 @@ class SandboxModel:
         """Return the expected results of items; errors have the implementation's ids."""
         if report is None or any(one.result == "untold" for one in report.outcomes):
             return {}
-        theirs = {str(ours): other for other, ours in self.own.items()}
+        theirs = {str(ours): other for other, ours in self.ours.items()}
         errors = tuple(_translated_error(one.error, theirs) for one in report.outcomes)
         return {"results": tuple(one.result for one in report.outcomes), "errors": errors}
 
@@ -270,7 +270,7 @@ class SandboxModel:
 
     def _record(self, operation: Operation, exchange: Exchange, mine: Response) -> Mapping[str, object]:
         """Return the expected members of a record; references have the implementation's ids."""
-        theirs = {str(ours): other for other, ours in self.own.items()}
+        theirs = {str(ours): other for other, ours in self.ours.items()}
         resource = self._resource(operation, exchange)
         schema = resource.schema if resource is not None else None
         names = self.api.contract.schemas.schema(schema).members() if schema is not None else {}
@@ -290,7 +290,7 @@ class SandboxModel:
 
 
 def _with_model_ids(api: Api, issued_ids: set[str]) -> Api:
-    """Return the API with ids that no implementation has; each is added to `issued`."""
+    """Return the API with ids that no implementation has; each is added to `issued_ids`."""
     hooks = api.hooks
 
     def new_keys(run: ItemRun, resource: Resource) -> Callable[[int], Sequence[Key]]:
@@ -314,16 +314,16 @@ def _with_model_ids(api: Api, issued_ids: set[str]) -> Api:
 
 
 def _with_initial_ids_recorded(api: Api, initial_ids: set[str]) -> Api:
-    """Return the API with the ids of its initial records added to `stocked`."""
+    """Return the API with the ids of its initial records added to `initial_ids`."""
     hooks = api.hooks
 
-    def stock(run: ItemRun, view: View) -> None:
+    def populate(run: ItemRun, view: View) -> None:
         hooks.populate(run, view)
         store = run.api_state.store
         kinds = [one for one in store.collections() if one.scope == run.scope]
         initial_ids.update(str(record.key) for one in kinds for record in store.scan(one))
 
-    return replace(api, hooks=replace(hooks, populate=stock))
+    return replace(api, hooks=replace(hooks, populate=populate))
 
 
 def _action(operation: Operation) -> str | None:

@@ -10,7 +10,7 @@ from contracts.messages import Response
 from contracts.openapi.model import is_json
 from contracts.openapi.validation import Violation, validate_response
 from contracts.syntax.json_text import MAX_BODY_DEPTH, is_deeper
-from contracts.syntax.text import format_duration
+from contracts.syntax.text import format_duration, is_text_or_number
 from mockserver.api.model import Api, RequestContext
 from mockserver.control.routes import ControlContext, RefusedError, instant
 from mockserver.journal.item_results import PartResult, results_by_item
@@ -143,7 +143,7 @@ def _full_exchange(control: ControlContext, entry: JournalEntry) -> dict[str, An
 
 def _key(key: object) -> object:
     """Return the key of an item as it is shown: a key that is neither text nor number, as its JSON text."""
-    return key if isinstance(key, str | int | float) and not isinstance(key, bool) else orjson.dumps(key).decode()
+    return key if is_text_or_number(key) else orjson.dumps(key).decode()
 
 
 def _item(n: int, one: PartResult) -> dict[str, object]:

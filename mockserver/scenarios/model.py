@@ -20,7 +20,7 @@ from contracts.messages import ABSENT
 from contracts.schemas.equality import equal
 from contracts.schemas.patterns import TextPredicate, linear_regex
 from contracts.schemas.schema_set import compiled
-from contracts.syntax.text import parse_duration
+from contracts.syntax.text import is_text_or_number, parse_duration
 from mockserver.domain.values import ItemEffect
 
 GLOB_EXPRESSIONS: Final = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -213,7 +213,7 @@ def as_text_test(document: Any) -> ValueTest:
 
 def as_text(value: object) -> str:
     """Return a JSON value as text: a string as it is, numbers in their notation, anything else as JSON."""
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
+    if is_text_or_number(value):
         return str(value)
     return orjson.dumps(value).decode()
 
