@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from mockserver.cli.shared.options import Command, reading_of, reading_options, tell_repairs
+from mockserver.cli.shared.options import Command, load_apis, reading_of, reading_options
 from mockserver.cli.shared.target import pairs
 
 if TYPE_CHECKING:
@@ -86,9 +86,7 @@ def data(
     bulkproof data onkey AssetImportance --invalid 5% --format csv
     """
     from generators.datasets.write import data_source, write_data
-    from mockserver.apis.sources import find_sources
 
-    contract = find_sources((api,), reading_of(reading))[0].load().contract
-    tell_repairs(contract.repairs, api)
-    source = data_source(contract, what, given, profile)
+    (loaded,) = load_apis((api,), reading_of(reading))
+    source = data_source(loaded.contract, what, given, profile)
     write_data(source, output, n=number, seed=seed, invalid=invalid, form=form, labels=labels)

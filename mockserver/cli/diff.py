@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import click
 
-from mockserver.cli.shared.options import reading_of, reading_options, tell_repairs
+from mockserver.cli.shared.options import load_apis, reading_of, reading_options
 from mockserver.cli.shared.outputs import ReportingCommand, report_options, reporting
 
 if TYPE_CHECKING:
@@ -71,12 +71,9 @@ def diff(*, files: tuple[str, ...], since: str | None, form: str, fail_on: "Seve
 def _compared(old: str, new: str, given: dict[str, Any]) -> "Diff":
     from contracts.diff.compare import compare
     from generators.contract_diff import find_witness
-    from mockserver.apis.sources import find_sources
 
-    before, after = (source.load().contract for source in find_sources((old, new), reading_of(given)))
-    for contract, name in ((before, old), (after, new)):
-        tell_repairs(contract.repairs, name)
-    return compare(before, after, find=find_witness)
+    before, after = load_apis((old, new), reading_of(given))
+    return compare(before.contract, after.contract, find=find_witness)
 
 
 def _since(revision: str, files: tuple[str, ...]) -> "Iterator[tuple[str, str]]":

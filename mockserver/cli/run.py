@@ -8,10 +8,10 @@ import click
 
 from mockserver.cli.shared.options import (
     MAX_REPAIRS,
+    load_apis,
     reading_of,
     reading_options,
     sandbox_options,
-    tell_repairs,
 )
 from mockserver.cli.shared.outputs import ReportingCommand, report_options
 from mockserver.cli.verdict import REQUIRED_LAWS, as_table, judged, tell_unexercised
@@ -95,13 +95,9 @@ def run(
 
 
 def _loaded(names: tuple[str, ...], given: Mapping[str, Any]) -> "list[Api]":
-    from mockserver.apis.sources import BUNDLED, find_sources
+    from mockserver.apis.sources import BUNDLED
 
-    chosen = names or tuple(BUNDLED)
-    loaded = [source.load() for source in find_sources(chosen, reading_of(given))]
-    for name, one in zip(chosen, loaded, strict=True):
-        tell_repairs(one.contract.repairs, name, limit=MAX_REPAIRS)
-    return loaded
+    return load_apis(names or tuple(BUNDLED), reading_of(given), limit=MAX_REPAIRS)
 
 
 def _variables(words: Iterable[str], apis: "Iterable[Api]") -> dict[str, str]:

@@ -16,6 +16,7 @@ import click
 if TYPE_CHECKING:
     from contracts.errors import Fault
     from contracts.openapi.loading import LoadOptions
+    from mockserver.api.model import Api
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 Clock: TypeAlias = tuple[str, float]
@@ -233,6 +234,16 @@ SERVER_OPTIONS: Final = (
 def server_options(command: Decorated) -> Decorated:
     """Add the options of the server that a command speaks to: url, control_token."""
     return with_options(command, SERVER_OPTIONS)
+
+
+def load_apis(names: Sequence[str], reading: "LoadOptions", *, limit: int = 0) -> "list[Api]":
+    """Load the APIs of these names, and tell the mended mistakes of each: see `tell_repairs`."""
+    from mockserver.apis.sources import find_sources
+
+    loaded = [source.load() for source in find_sources(names, reading)]
+    for name, one in zip(names, loaded, strict=True):
+        tell_repairs(one.contract.repairs, name, limit=limit)
+    return loaded
 
 
 def tell_repairs(repairs: "Sequence[Fault]", source: str, *, limit: int = 0) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from mockserver.cli.shared.options import CONTROL_TOKEN_OPTION, Decorated, Duration, tell_repairs, with_options
+from mockserver.cli.shared.options import CONTROL_TOKEN_OPTION, Decorated, Duration, load_apis, with_options
 
 if TYPE_CHECKING:
     from socket import socket
@@ -132,10 +132,8 @@ def api_of(api: str, mount: str | None, place: "TargetOptions", reading: "LoadOp
     from dataclasses import replace
 
     from generators.client.environments import as_served
-    from mockserver.apis.sources import find_sources
 
-    loaded = find_sources((api,), reading)[0].load()
-    tell_repairs(loaded.contract.repairs, api)
+    (loaded,) = load_apis((api,), reading)
     loaded = replace(loaded, contract=_with_clients(loaded.contract, place))
     if mount is None:
         return replace(loaded, contract=as_served(loaded.contract, place))
