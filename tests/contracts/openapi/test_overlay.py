@@ -1,11 +1,11 @@
 """Overlays 1.0 and 1.1: what each action does to a document, and what is said of those that cannot be done."""
 
 from copy import deepcopy
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import SimpleHTTPRequestHandler
 
 import pytest
 import yaml
+from http_servers import served
 
 from contracts.errors import ContractError
 from contracts.openapi.loading import LoadOptions, load
@@ -296,14 +296,8 @@ def at_url(tmp_path, shelves):  # noqa: ARG001 - the document lies in the folder
         def __init__(self, *given):
             super().__init__(*given, directory=str(tmp_path))
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with served(Handler) as url:
+        yield url
 
 
 def test_overlays_at_urls_are_read_as_documents_are(tmp_path, shelves, at_url):

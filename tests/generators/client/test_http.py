@@ -1,12 +1,11 @@
 """Sending calls over HTTP: to any server in real time, and to a sandbox whose clock moves."""
 
 import json
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import pytest
+from http_servers import served
 
 from contracts.errors import MisuseError
 from contracts.messages import ABSENT, Headers, Request
@@ -57,23 +56,6 @@ class Echo(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.close_connection = self.path.endswith("/last")
 
-    def log_message(self, *parts):
-        """Keep quiet."""
-
-
-@contextmanager
-def echoing():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
 
 def get(path, **more):
     return Request(method="GET", path=path, **more)
@@ -81,7 +63,7 @@ def get(path, **more):
 
 def test_calls_go_out_as_they_are_and_replies_come_back_whole():
     """Path, query and headers are sent, the caller's too unless the call has its own; header fields keep order."""
-    with echoing() as url:
+    with served(Echo) as url:
         client = HttpClient(f"{url}/base/", headers={"Mark": "caller"})
         reply = client.send(get("/a%2Fb", query=(("q", "å&="), ("q", "2"))))
         assert reply.data["path"] == "/base/a%2Fb?q=%C3%A5%26%3D&q=2"
@@ -94,7 +76,7 @@ def test_calls_go_out_as_they_are_and_replies_come_back_whole():
 
 def test_one_connection_serves_many_calls():
     """The connection is kept, and opened anew when the server has closed it, without sending anything twice."""
-    with echoing() as url:
+    with served(Echo) as url:
         client = HttpClient(url)
         ports = [client.send(get(path)).data["from"] for path in ("/1", "/2", "/last", "/3", "/4")]
         assert ports[0] == ports[1] == ports[2] != ports[3] == ports[4]
@@ -104,7 +86,7 @@ def test_one_connection_serves_many_calls():
 @pytest.mark.parametrize("path", ["/drop"])
 def test_a_dropped_connection_is_no_answer(path):
     """What is no whole response is told, and the next call works again."""
-    with echoing() as url:
+    with served(Echo) as url:
         client = HttpClient(url)
         with pytest.raises(NoAnswerError, match=r"GET http://127.0.0.1:\d+/drop: "):
             client.send(get(path))
@@ -142,7 +124,7 @@ def test_the_mount_is_added_to_the_root_of_a_server(url, base):
 
 def test_another_server_is_waited_for_in_real_time():
     """A server without our control API has no clock to be moved."""
-    with echoing() as url:
+    with served(Echo) as url:
         client = connect(GENERO, TargetOptions(url=url))
         assert isinstance(client, HttpClient)
         before = datetime.now(UTC)
@@ -255,7 +237,7 @@ def test_clients_of_a_host_share_its_rate(monkeypatch):
     """Two clients with the same limit wait for one another; one without does not wait."""
     waits = []
     monkeypatch.setattr(http, "sleep", waits.append)
-    with echoing() as url:
+    with served(Echo) as url:
         for rate in (0.001, 0.001, 0):
             client = HttpClient(url, rate=rate)
             client.send(get("/x"))

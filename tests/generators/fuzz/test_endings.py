@@ -8,13 +8,14 @@ import sys
 import threading
 from contextlib import contextmanager
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import orjson
 import pytest
 from children import HANGS, child, module
 from click.testing import CliRunner
+from http_servers import served
 
 from contracts.openapi.loading import load_bundled
 from generators.client.environments import TargetOptions
@@ -223,20 +224,11 @@ class Dying(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer  # noqa: N815 - the names that the library calls
 
-    def log_message(self, *_):
-        """Say nothing."""
-
 
 def test_a_server_that_dies_is_told_in_a_sentence(tmp_path):
     """When nothing answers any more the campaign ends with 2, and says so once."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Dying)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        with start(f"http://127.0.0.1:{server.server_port}", tmp_path) as process:
-            _, said = process.communicate(timeout=HANGS)
-    finally:
-        server.shutdown()
-        server.server_close()
+    with served(Dying) as url, start(url, tmp_path) as process:
+        _, said = process.communicate(timeout=HANGS)
     assert process.returncode == 2
     assert "stopped responding" in said
     assert "Traceback" not in said

@@ -3,13 +3,13 @@
 import re
 import shutil
 import subprocess
-import threading
 from contextlib import contextmanager
 from html import unescape
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from children import HANGS
+from http_servers import served
 
 from generators.reports.html import POLICY, html_page
 from generators.reports.model import Report, Row
@@ -59,15 +59,8 @@ def watched(asked):
             asked.append(self.path)
             self.send_error(404)
 
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/evil"
-        finally:
-            server.shutdown()
+    with served(Handler) as url:
+        yield f"{url}/evil"
 
 
 @pytest.mark.slow

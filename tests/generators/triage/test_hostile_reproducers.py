@@ -5,14 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from shlex import quote
 
 import pytest
 from children import run
 from example_findings import asking, kept
+from http_servers import served
 
 from generators.reports.calls import curl
 from generators.triage.corpus import PYTEST_FILE, SHELL_FILE, Corpus
@@ -46,15 +46,8 @@ def heard():
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", came
-        finally:
-            server.shutdown()
+    with served(Handler) as url:
+        yield url, came
 
 
 def codes(came):

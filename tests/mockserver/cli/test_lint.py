@@ -1,12 +1,11 @@
 """`bulkproof lint`, and how other commands tell that a document was mended; documents at URLs."""
 
 import json
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from click.testing import CliRunner
+from http_servers import served
 
 from contracts import ContractError, load
 from contracts.openapi.loading import LoadOptions
@@ -126,26 +125,10 @@ class Documents(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write((text or "").encode("utf-8", "surrogateescape"))
 
-    def log_message(self, *parts):
-        """Keep quiet."""
-
-
-@contextmanager
-def documents():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Documents)
-    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
 
 def test_a_document_at_a_url_is_read_with_all_that_it_refers_to(file):
     """References are relative to the URL; a file refers to URLs on wish alone."""
-    with documents() as base:
+    with served(Documents) as base:
         assert run("lint", f"{base}/api/toy.yaml?x=1")[0] == 0
         contract = load(f"{base}/api/toy.yaml")
         assert (contract.name, contract.files) == ("toy", ())
@@ -164,7 +147,7 @@ def test_other_hosts_are_not_asked_without_a_word(file):
     """Neither by a name, nor by a reference, nor by a redirect."""
     with pytest.raises(ContractError, match=r"at another host than this machine.*--allow-remote"):
         load("http://192.0.2.1/openapi.yaml")
-    with documents() as base, pytest.raises(ContractError, match="at another host than this machine"):
+    with served(Documents) as base, pytest.raises(ContractError, match="at another host than this machine"):
         load(f"{base}/to/http://192.0.2.1/openapi.yaml")
     (told,) = load(file(SOUND.replace("description: It.", "$ref: 'https://192.0.2.1/it.yaml'"))).repairs[:1]
     assert "--allow-remote" in told.cure
@@ -173,7 +156,7 @@ def test_other_hosts_are_not_asked_without_a_word(file):
 def test_what_cannot_be_fetched_is_one_fault(monkeypatch):
     """A status, a name that no server has, text that is not UTF-8, and too much of it."""
     monkeypatch.setattr(remote, "MAX_BYTES", 50)
-    with documents() as base:
+    with served(Documents) as base:
         for path, fact in (("nobody", "the server answers 404"), ("bad", "is not UTF-8"), ("docs", "is larger than")):
             with pytest.raises(ContractError, match=fact) as caught:
                 load(f"{base}/{path}")

@@ -4,13 +4,13 @@ import json
 import re
 import shutil
 import subprocess
-import threading
 from contextlib import contextmanager
 from html import unescape
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from children import HANGS
+from http_servers import served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -45,15 +45,8 @@ def page(calls):
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
+    with served(Handler) as url:
+        yield url.rpartition(":")[2]
 
 
 def opened(address, folder):
