@@ -28,6 +28,7 @@ AXE_OPTIONS = {
 }
 FIRST_ROWS = {"exclude": [] if ALL else [["tr:nth-child(n + 13)"]]}  # contrast is costly, and further rows are alike
 COLOUR_RULES = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+OVER: list[str] = []  # names of sandboxes
 SCHEMES = {"light": AXE_OPTIONS, "dark": {**AXE_OPTIONS, "runOnly": COLOUR_RULES}}  # what differs are colours
 
 
@@ -95,9 +96,13 @@ def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[None]:
 def server(serving: Callable[..., Any]) -> Any:
     """Return a client of a server with both bundled APIs, with a sandbox of its own on a frozen clock.
 
-    `server.call` and `server.control` make traffic, `server.address(page, ...)` is the address of a page.
+    `server.call` and `server.control` make traffic, `server.address(page, ...)` is the address of a page. Sandboxes of
+    tests that are over, which no page shows any more, are dropped: lists of them stay short.
     """
     client = serving("genero", "onkey", mode="frozen")
+    while OVER:
+        client.send("DELETE", f"/_sandbox/sandboxes/{OVER.pop()}")
+    OVER.append(client.sandbox)
     client.address = lambda *segments: "/".join(
         [f"{client.running.url}/_sandbox/ui#", f"@{client.sandbox}", *map(str, segments)]
     )
@@ -132,6 +137,7 @@ def accessible() -> Callable[["Page"], list[str]]:
 
     def findings_at(page: "Page", width: int) -> list[str]:
         page.set_viewport_size({**DESKTOP, "width": width})
+        page.evaluate("scrollTo(0, 0)")  # else the header covers parts of what was scrolled, and those are too small
         found = []
         for scheme, options in SCHEMES.items():
             page.emulate_media(color_scheme=scheme)
