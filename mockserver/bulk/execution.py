@@ -263,7 +263,7 @@ def _fill_job(context: RequestContext, admission: Admission, declared: BulkJob) 
     if declared.start is None:
         start_job(context, declared, filled)
     status = status_of(admission.plan.bulk.reply.status, "accepted")
-    response = None if context.operation is None else context.operation.response(status)
+    response = operation.response(status)
     if response is None or not response.content:
         return Response(status=status)
     return job_response(context, status, context.jobs[0], accepted=True)

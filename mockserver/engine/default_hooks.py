@@ -24,7 +24,7 @@ from mockserver.domain.jobs import Job
 from mockserver.domain.values import FanOutTarget
 from mockserver.engine.document_responses import answer_header, success_status, with_declared_headers
 from mockserver.engine.error_responses import error_response
-from mockserver.engine.stages import call_handler, finish_response, validate_request
+from mockserver.engine.stages import finish_response, respond, validate_request
 from mockserver.journal.stored_messages import fingerprint
 from mockserver.stores.interface import Key, Record, View
 
@@ -239,9 +239,7 @@ def entries(run: ItemRun) -> Entries:
 
 def dispatch(context: RequestContext) -> Response:
     """Serve a request that is an item of another one."""
-    refusal = validate_request(context)
-    answer = call_handler(context) if refusal is None else context.refuse(refusal)
-    return finish_response(context, answer)
+    return finish_response(context, respond(context, validate_request(context)))
 
 
 def finish(context: RequestContext, response: Response) -> Response:

@@ -11,7 +11,7 @@ from mockserver.api.model import Api, Refusal
 from mockserver.bulk.job_endpoints import run_due_jobs as run_due_jobs_of
 from mockserver.engine.conventions import has_preferences
 from mockserver.engine.scenario_execution import DeferredResponse
-from mockserver.engine.stages import call_handler, finish_and_record, make_context, route, validate_request
+from mockserver.engine.stages import finish_and_record, make_context, respond, route, validate_request
 from mockserver.sandbox.sandboxes import Sandbox
 
 
@@ -31,12 +31,8 @@ def begin(sandbox: Sandbox, api: Api, request: Request, now: datetime) -> Deferr
         from mockserver.engine.scenario_execution import execute  # noqa: PLC0415 - most servers play nothing
 
         return execute(sandbox, context)
-    refusal = validate_request(context)
-    return DeferredResponse(
-        response=finish_and_record(
-            sandbox, context, call_handler(context) if refusal is None else context.refuse(refusal)
-        )
-    )
+    response = respond(context, validate_request(context))
+    return DeferredResponse(response=finish_and_record(sandbox, context, response))
 
 
 def _may_have_scenario(sandbox: Sandbox, request: Request) -> bool:

@@ -14,7 +14,14 @@ from contracts.messages import Response
 from mockserver.api.model import ApiState, Refusal, RequestContext
 from mockserver.domain.jobs import JobRegistry
 from mockserver.domain.values import HalfCommit, not_run_outcomes
-from mockserver.engine.stages import call_handler, finish_and_record, finish_response, make_context, validate_request
+from mockserver.engine.stages import (
+    call_handler,
+    finish_and_record,
+    finish_response,
+    make_context,
+    respond,
+    validate_request,
+)
 from mockserver.sandbox.sandboxes import Sandbox
 from mockserver.stores.memory import Overlay
 
@@ -105,7 +112,7 @@ def _carry_out(context: RequestContext, refusal: Refusal | None = None) -> Respo
     assert decision is not None  # noqa: S101 - it has been taken
     effect = decision.effects.response
     if effect is None or not effect.replaces:
-        return _with_scenario_headers(context, call_handler(context) if refusal is None else context.refuse(refusal))
+        return _with_scenario_headers(context, respond(context, refusal))
     if refusal is None and not _replaces_handler(decision.effects):
         call_handler(context)
     from mockserver.engine.example_responses import make_response  # noqa: PLC0415 - most servers play nothing

@@ -118,6 +118,11 @@ def find_scope(context: RequestContext) -> Refusal | None:
     return next((refusal for stage in stages if (refusal := stage(context)) is not None), None)
 
 
+def respond(context: RequestContext, refusal: Refusal | None) -> Response:
+    """Return the handler's response to a request, or that of the refusal where there is one."""
+    return call_handler(context) if refusal is None else context.refuse(refusal)
+
+
 def call_handler(context: RequestContext) -> Response:
     """Call the operation's handler and return its response; what it writes is taken back if that is not valid."""
     operation = context.routed

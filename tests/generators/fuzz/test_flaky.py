@@ -4,10 +4,9 @@ import json
 from xml.etree import ElementTree as ET
 
 import pytest
-from example_findings import asking, kept
+from example_findings import asking, kept, state_of
 
 from contracts.openapi.loading import load_bundled
-from generators.fuzz.progress import CampaignState
 from generators.reports.console import table
 from generators.reports.from_runs import campaign_report
 from generators.reports.html import html_page
@@ -16,13 +15,6 @@ from generators.reports.model import json_lines
 
 COMPARED = ("model", "read-back", "verdict", "async-is-sync", "singular", "fan-out", "stale-version")
 PROVEN = ("response", "count", "key", "counts", "status-class", "outcome-order", "coverage", "job-moves")
-
-
-def state_of(*some):
-    state = CampaignState()
-    for one in some:
-        state.add(one)
-    return state
 
 
 def report(*some):

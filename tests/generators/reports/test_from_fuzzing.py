@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
-from example_findings import asking, kept
+from example_findings import asking, kept, state_of
 
 from contracts.openapi.loading import load_bundled
 from generators.client.environments import TargetOptions
@@ -22,13 +22,6 @@ from generators.triage.stored_finding import from_json, to_json
 FIRST = kept("a", law="count", shape="outcomes missing")
 SAME = kept("b", law="count", shape="outcomes missing", operation="batchUpdate")
 OTHER = kept("c", law="boundary", shape="tooMany accepted")
-
-
-def state_of(*some):
-    state = CampaignState()
-    for one in some:
-        state.add(one)
-    return state
 
 
 def report():

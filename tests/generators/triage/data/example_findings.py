@@ -1,6 +1,7 @@
 """What tests of the campaign make findings of, and requests of their steps."""
 
 from contracts.messages import Headers, Request
+from generators.fuzz.progress import CampaignState
 from generators.triage import standalone
 from generators.triage.response_signature import ResponseSignature
 from generators.triage.script import RequestStep, Script, step_json
@@ -29,3 +30,11 @@ def kept(fingerprint, *, law="count", shape="outcomes missing", steps=(), **give
     signatures = (ResponseSignature(step=len(script.steps) - 1, status=200, media_type="application/json"),)
     own = {"fingerprint": fingerprint * (16 // len(fingerprint)), "law": law, "shape": shape}
     return StoredFinding(**{**plain, **own, "signatures": signatures, **given}, script=script)
+
+
+def state_of(*some):
+    """Return the state of a campaign with these findings."""
+    state = CampaignState()
+    for one in some:
+        state.add(one)
+    return state
