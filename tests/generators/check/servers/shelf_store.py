@@ -1,6 +1,6 @@
 """The records of the fake: books with versions, and shelves in rooms; and what applying one item to them does."""
 
-from copy import deepcopy
+import pickle
 from dataclasses import dataclass, field
 
 BOOK = {
@@ -25,7 +25,7 @@ class Store:
     failed: set = field(default_factory=set)
 
     def copy(self):
-        return deepcopy(self.books), deepcopy(self.shelves)
+        return pickle.loads(pickle.dumps((self.books, self.shelves)))  # noqa: S301 - our own, much sooner than deepcopy
 
     def restore(self, kept):
         self.books, self.shelves = kept
