@@ -25,6 +25,7 @@ HTTP: Final = "https://www.rfc-editor.org/rfc/rfc9110"
 SERVER_ERROR_PLACE: Final = f"{HTTP}#section-15.6"
 BEHAVIOUR: Final = "behaviour:"  # the place of what the reference model does beyond the contract
 HTTP_SHAPES: Final = re.compile(r"no answer|status 5\d\d|not_a_server_error.*|unsupported_method.*")
+OPEN_SHAPES: Final = re.compile(r"groups (?:\d+\.|\d+ and none)")  # of which no contract says how they are ordered
 RESPONSE_SHAPE: Final = re.compile(r"(?P<status>\d+) (?P<where>\S+) (?P<pointer>.*) (?P<rule>\S+)", re.DOTALL)
 LAW_PLACES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "active": (("job/active",), ("job/active",)),
@@ -188,7 +189,7 @@ class FactFinder:
         operation = self.contract.operation(finding.operation)
         if HTTP_SHAPES.fullmatch(finding.shape):
             yield SERVER_ERROR_PLACE
-        elif finding.law == "model":
+        elif finding.law == "model" or OPEN_SHAPES.match(finding.shape):
             yield BEHAVIOUR
         elif operation is None:
             yield f"{self._root}#"

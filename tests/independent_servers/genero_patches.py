@@ -145,6 +145,25 @@ def put_of_deleted_200(server: Any) -> None:
         return reply
 
 
+def put_unlisted(server: Any) -> None:
+    """Leave an entity out of lists that PUT revives."""
+    hidden: set[tuple[int, str]] = set()
+
+    @around(server, "put_entity")
+    async def put(real: Any, request: web.Request, kind: str, key: str) -> web.Response:
+        store = server.tenants[server.tenant(request)].records[kind]
+        was = key in store
+        reply: web.Response = await real(request, kind, key)
+        if reply.status == 201 and was:
+            hidden.add((id(store), key))
+        return reply
+
+    @around(server.jobs, "rows")
+    def rows(real: Any, kind: str, store: dict[str, Item]) -> tuple[list[Item], list[Item]]:
+        every, living = real(kind, store)
+        return every, [row for row in living if (id(store), row[KINDS[kind].key]) not in hidden]
+
+
 def delete_wipes(server: Any) -> None:
     """Clear all fields but the name of what a DELETE call deletes."""
 
@@ -169,5 +188,6 @@ PATCHES = by_name(
     errors_rounded,
     final_thrice,
     put_of_deleted_200,
+    put_unlisted,
     delete_wipes,
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from dataclasses import replace
 from typing import Any
 
 import onkey_okql as okql
+import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Failed, Records
 from onkey_types import Command, Record, Refused, Type, malformed
@@ -93,6 +96,17 @@ def cancelled_count(server: Any) -> None:
         return told
 
 
+def delete_unlocked(server: Any) -> None:
+    """Take versions that are higher than the record's, for a delete."""
+    del server
+
+    @around(Records, "conflicts")
+    def conflicts(real: Any, own: Records, command: Command, record: Record | None) -> list[Any]:
+        found: list[Any] = real(own, command, record)
+        is_higher = record is not None and (command.version or 0) > record.version
+        return [] if command.action == "delete" and is_higher else found
+
+
 def weight_float32(server: Any) -> None:
     """Store numbers in 32 bits."""
     del server
@@ -128,7 +142,31 @@ def rollback_keeps_code(server: Any) -> None:
             own.kept.pop(mark, None)
 
 
+def groups_as_integers(server: Any) -> None:
+    """Cut the decimals of groups."""
+    del server
+
+    @around(requests, "grouped")
+    def grouped(real: Any, commands: list[Command], **named: Any) -> list[list[int]]:
+        cut = [replace(one, group=re.sub(r"[.][0-9]+$", "", str(one.group))) if one.group else one for one in commands]
+        found: list[list[int]] = real(cut, **named)
+        return found
+
+
+def ungrouped_first(server: Any) -> None:
+    """Run records without a group first."""
+    del server
+
+    @around(requests, "grouped")
+    def grouped(real: Any, commands: list[Command], *, ordered: bool, as_text: bool) -> list[list[int]]:
+        groups: list[list[int]] = real(commands, ordered=ordered, as_text=as_text)
+        is_without = ordered and commands[groups[-1][0]].group is None
+        return [*groups[-1:], *groups[:-1]] if is_without else groups
+
+
 PATCHES = by_name(
+    groups_as_integers,
+    ungrouped_first,
     lookup_any_set,
     filter_ne_null,
     duplicate_alone,
@@ -137,6 +175,7 @@ PATCHES = by_name(
     task_order_lost,
     valid_of_first,
     cancelled_count,
+    delete_unlocked,
     weight_float32,
     rollback_of_16,
     rollback_keeps_code,

@@ -200,7 +200,7 @@ def _members(site: RecordSite, body: object) -> Mapping[str, object]:
 
 
 def _judge_single_changes(context: SiteContext, known: Sequence[CreatedRecord], names: Names) -> Iterator[Finding]:
-    """Change one record and delete another by single requests: the list shows it."""
+    """Change one record, delete another and write it again, by single requests: the list shows it."""
     site, session = context.site, context.session
     touched: list[object] = []
     for n, action in enumerate(
@@ -215,6 +215,10 @@ def _judge_single_changes(context: SiteContext, known: Sequence[CreatedRecord], 
         session.send(write_request(site, action, members, key=record.key, version=record.version).request())
         touched.append(record.key)
     yield from _judge_agreement(context, [known[0].key, *touched], "a single change")
+    writing = next((one for one in ("upsert", "replace") if one in site.operations), None)
+    if writing is not None and "delete" in site.operations:
+        session.send(write_request(site, writing, record.members, key=record.key).request())
+        yield from _judge_agreement(context, [record.key], "a single write of what was deleted")
 
 
 def _judge_bulk_changes(context: SiteContext, bulk: SiteContext) -> Iterator[Finding]:

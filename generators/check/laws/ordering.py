@@ -17,8 +17,8 @@ from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
 from generators.requests.options import actions_of, job_setting_of
 
-GROUP_PAIRS = ((1, 2), (9, 10))  # the second pair sorts differently as numbers and as texts
-
+GROUP_PAIRS: Final = ((1, 2), (9, 10), (1.25, 1.5), (3, None))
+"""The second pair sorts differently as numbers and as texts, the third as whole numbers; None is no group."""
 
 MANY_GROUPS: Final = (1, 2, 9, 10, 30)
 GROUP_SIZE: Final = 10  # items of each of many groups
@@ -31,8 +31,14 @@ def grouped(context: SiteContext) -> Iterator[Finding]:
     ]
     if not experiments:
         raise NotApplicableError("its actions leave no room for two items that meet the same record")
+    reasons: list[NotApplicableError] = []
     for experiment, pair in product(experiments, GROUP_PAIRS):
-        yield from experiment(context, *pair)
+        try:
+            yield from experiment(context, *pair)
+        except NotApplicableError as error:  # not every group can be sent everywhere
+            reasons.append(error)
+    if len(reasons) == len(experiments) * len(GROUP_PAIRS):
+        raise reasons[0]
     wish = job_setting_of(context.bulk)
     if wish is not None and _same_record_changed in experiments:
         with suppress(NotApplicableError):
@@ -42,14 +48,26 @@ def grouped(context: SiteContext) -> Iterator[Finding]:
             yield from _many_groups(context)
 
 
-def _is_possible(context: SiteContext, experiment: Callable[[SiteContext, int, int], Iterator[Finding]]) -> bool:
+def _group(group: float | None) -> str:
+    return "an item without a group" if group is None else f"group {group}"
+
+
+def _wrong_order(small: float, large: float | None) -> str:
+    return f"groups {small} and {'none' if large is None else large} in the wrong order"
+
+
+def _is_possible(
+    context: SiteContext, experiment: Callable[[SiteContext, float, float | None], Iterator[Finding]]
+) -> bool:
     actions = actions_of(context.bulk)
     if experiment is _same_record_changed:
         return bool({"update", "upsert"} & set(actions))
     return "create" in actions and bool(context.resource.unique or not context.resource.assigned)
 
 
-def _same_record_changed(context: SiteContext, small: int, large: int, as_job: str | None = None) -> Iterator[Finding]:
+def _same_record_changed(
+    context: SiteContext, small: float, large: float | None, as_job: str | None = None
+) -> Iterator[Finding]:
     """Change one member in both groups and a second one in the smaller: the larger group's change must remain."""
     action = next(one for one in ("update", "upsert") if one in actions_of(context.bulk))
     first = ItemCase(action=action, existing=True, group=small, variant="wide")
@@ -58,8 +76,8 @@ def _same_record_changed(context: SiteContext, small: int, large: int, as_job: s
     )
     done = perform(trial, SendOptions(unit=context.unit, grouped=True, order=[1, 0], as_job=as_job))
     if done.slots("done") == [0] and trial.items[1].content.version is not None:
-        says = f"group {large} is listed before group {small}, and does not see the version that {small} made"
-        yield trial_finding("grouped", f"groups {small} and {large} in the wrong order", says, done)
+        says = f"{_group(large)} is listed before {_group(small)}, and does not see the version that it made"
+        yield trial_finding("grouped", _wrong_order(small, large), says, done)
         return
     if done.slots("done") != [0, 1]:
         raise NotApplicableError("two changes of one record in two groups were not both carried out")
@@ -68,8 +86,8 @@ def _same_record_changed(context: SiteContext, small: int, large: int, as_job: s
     for name, value in {**early, **late}.items():
         if after.present and name != context.resource.key and (after.members or {}).get(name) != value:
             got = short((after.members or {}).get(name))
-            says = f"group {large} is listed before group {small}, and after both '{name}' is {got}, not {short(value)}"
-            yield trial_finding("grouped", f"groups {small} and {large} in the wrong order", says, done, after)
+            says = f"{_group(large)} is listed before {_group(small)}, and then '{name}' is {got}, not {short(value)}"
+            yield trial_finding("grouped", _wrong_order(small, large), says, done, after)
             return
 
 
@@ -113,7 +131,7 @@ def _with_successive_versions(trial: Trial, *, by: int = 1) -> Trial:
     return trial
 
 
-def _same_record_created(context: SiteContext, small: int, large: int) -> Iterator[Finding]:
+def _same_record_created(context: SiteContext, small: float, large: float | None) -> Iterator[Finding]:
     """Create in both groups what can exist once: the smaller group succeeds, the larger one fails."""
     unit = context.unit
     if unit != "item" or not _exists_once(context):
@@ -121,14 +139,14 @@ def _same_record_created(context: SiteContext, small: int, large: int) -> Iterat
     trial = _pair(context, small, large)
     done = perform(trial, SendOptions(unit=unit, grouped=True, order=[1, 0]))
     if done.slots("done") == [1]:
-        says = f"group {large} is listed before group {small} and ran before it"
-        yield trial_finding("grouped", f"groups {small} and {large} in the wrong order", says, done)
+        says = f"{_group(large)} is listed before {_group(small)} and ran before it"
+        yield trial_finding("grouped", _wrong_order(small, large), says, done)
     elif done.slots("done") == [0, 1]:
-        says = f"group {large} does not see what group {small} created: both create what can exist once"
+        says = f"{_group(large)} does not see what {_group(small)} created: both create what can exist once"
         yield trial_finding("grouped", "a larger group does not see a smaller one", says, done)
 
 
-def _pair(context: SiteContext, small: int, large: int) -> Trial:
+def _pair(context: SiteContext, small: float, large: float | None) -> Trial:
     first = ItemCase(action="create", group=small)
     return prepare_trial(context, [first, replace(first, group=large, twin=0)])
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from contracts.bulk.normalisation import stored_forms
 from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
-from contracts.exchange.locations import choose
+from contracts.exchange.locations import choose, put
 from contracts.exchange.preconditions import is_next
 from contracts.messages import ABSENT
 from contracts.openapi.model import Operation
@@ -109,6 +109,7 @@ def stale_version(context: SiteContext) -> Iterator[Finding]:
         raise NotApplicableError("no item could be made that names a stale version")
     for action in actions:
         yield from _judge_stale_item(context, action)
+        yield from _judge_future_version(context, action)
     yield from _judge_repeated_version(context, actions[0])
 
 
@@ -135,6 +136,19 @@ def _judge_stale_item(context: SiteContext, action: str) -> Iterator[Finding]:
         yield trial_finding("stale-version", f"stale {action} changes its record", says, done, initial[1], after[1])
     if unit == "item":
         yield from _judge_current_items(done, initial, after, action)
+
+
+def _judge_future_version(context: SiteContext, action: str) -> Iterator[Finding]:
+    """State the version after the live one, where versions are counted: the record never had it."""
+    trial, version = prepare_trial(context, [ItemCase(action=action, existing=True)]), context.bulk.effect.version
+    given, initial = trial.items[0].content.version, snapshots_before(trial)
+    if not isinstance(given, int) or not initial[0].has_counter or not isinstance(trial.items[0].raw, dict):
+        return
+    trial.items[0] = replace(trial.items[0], raw=put(trial.items[0].raw, version or "", given + 1))
+    done = perform(trial, SendOptions(unit=context.unit))
+    if done.result(0) == "done":
+        says = f"a version that the record does not have yet is accepted ({action})"
+        yield trial_finding("stale-version", f"future {action} is done", says, done)
 
 
 def _judge_current_items(
