@@ -16,6 +16,7 @@ from contracts.messages import ABSENT, Response
 from mockserver.bulk.outcome_rendering import message_of
 from mockserver.domain.columns import outcome_keys, result_words
 from mockserver.domain.values import Outcome
+from mockserver.journal.facts import MAX_ITEMS_STORED
 
 if TYPE_CHECKING:
     from mockserver.api.model import RequestContext
@@ -149,13 +150,16 @@ class PartResult(NamedTuple):
 
 
 def results_by_item(at_once: ItemResults, parts: Sequence[Part], keys: Sequence[object]) -> Iterator[PartResult]:
-    """Yield the result of each item of a request, part by part; `keys` name the items that no result names."""
+    """Yield the result of each item of a request, part by part; `keys` name the items that no result names.
+
+    Of a part without keys the first `MAX_ITEMS_STORED` are told: its size may be anything that a client has sent.
+    """
     told = iter(at_once)
     for part in parts or (Part("", len(at_once)),):
         if part.results is not None:
             found: Iterable[tuple[object, str, str]] = part.results
         elif part.is_waiting or part.error:
-            names = keys if len(keys) == part.size else range(part.size)
+            names = keys if len(keys) == part.size else range(min(part.size, MAX_ITEMS_STORED))
             result = "waiting" if part.is_waiting else "not-run"
             found = ((name, result, part.error) for name in names)
         else:

@@ -1,11 +1,13 @@
 """The results of a call's items, kept small."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.bulk.model import Resource
 from mockserver.domain.values import Item, ItemFault, Outcome
-from mockserver.journal.item_results import results_of
+from mockserver.journal.facts import MAX_ITEMS_STORED
+from mockserver.journal.item_results import NO_RESULTS, Part, results_by_item, results_of, tally_of
 
 THING = Resource(name="thing", key="id")
 WORDS = st.sampled_from(["done", "failed", "not-run"])
@@ -28,3 +30,10 @@ def test_every_item_has_its_result(given_items):
     words = [word for _, word in given_items]
     assert results.tally == (*map(words.count, ("done", "failed", "not-run")), 0)
     assert len(results) == len(outcomes)
+
+
+@pytest.mark.parametrize("part", [Part("", 10**12, error="It was refused."), Part("", 10**12, job="j")])
+def test_items_without_number_are_counted_and_not_all_listed(part):
+    """A client can send millions of items that are refused, and a snapshot can claim any number of them."""
+    told = sum(1 for _ in results_by_item(NO_RESULTS, [part], ()))
+    assert (told, sum(tally_of(NO_RESULTS.tally, [part]))) == (MAX_ITEMS_STORED, 10**12)
