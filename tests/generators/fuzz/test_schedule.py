@@ -178,7 +178,7 @@ def test_each_limit_is_met_within_a_number_of_requests(name, serving):
         calls += event.get("calls", 0)
 
     def is_done():
-        return wanted <= {cell[:2] for cell in covered} or calls > MOST_REQUESTS
+        return wanted <= {cell[:2] for cell in tuple(covered)} or calls > MOST_REQUESTS
 
     for n in count():
         shard = Shard(number=n, part="bulk", seconds=HANGS, ordinal=n, covered=frozenset(covered))
