@@ -1,10 +1,11 @@
 """A call as a person reads it, and as a `curl` command that a POSIX shell runs: `exchange_text`, `step_text`.
 
-No credentials are in it: their header fields read environment variables, `Authorization` that of `BULKPROOF_AUTH`.
+No secrets are in it: fields of credentials read environment variables, `Authorization` that of `BULKPROOF_AUTH`, but
+for credentials that the contract names and those that nobody has.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from shlex import quote
 from typing import Final
@@ -15,7 +16,7 @@ import orjson
 from contracts.exchange.locations import find, json_of
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Contract
-from contracts.openapi.security import PLACEHOLDER
+from contracts.openapi.security import PLACEHOLDER, WRONG_CREDENTIALS, public_credentials
 from contracts.syntax.text import clipped, counted
 from generators.triage.corpus import step_target
 from generators.triage.script import RequestStep, Script, Step, raw_bytes
@@ -73,7 +74,7 @@ def _size_text(exchange: Exchange, contract: Contract | None) -> str:
 def _exchange_lines(exchange: Exchange, base: str, contract: Contract | None, given: Sequence[str]) -> Iterator[str]:
     response = exchange.response
     yield f"{f'#{exchange.n} ' if exchange.n else ''}{call_line(exchange, base, contract)}"
-    yield exchange_command(exchange, base, given)
+    yield exchange_command(exchange, base, contract, given)
     if response.status:
         yield f"HTTP {response.status}"
         yield from (
@@ -92,10 +93,16 @@ def _shown(body: bytes) -> str:
     return TOKENS.sub(r"\1HIDDEN", body.decode("utf-8", "replace"))
 
 
-def exchange_command(exchange: Exchange, base: str, given: Sequence[str] = ()) -> str:
-    """Return the curl command of a request; `given` are the names of fields that go with every request."""
-    request = exchange.request
-    return curl(request.method, quote(_target(exchange, base)), tuple(request.headers), request.body, given=given)
+def exchange_command(exchange: Exchange, base: str, contract: Contract | None = None, given: Sequence[str] = ()) -> str:
+    """Return the curl command of a request; `given` are the names of fields that go with every request.
+
+    Credentials that the contract names, and those that nobody has, are shown.
+    """
+    request, public = exchange.request, WRONG_CREDENTIALS
+    if contract is not None:
+        public |= public_credentials(contract)
+    target, fields = quote(_target(exchange, base)), tuple(request.headers)
+    return curl(request.method, target, fields, request.body, given=given, public=public)
 
 
 def curl(
@@ -105,12 +112,13 @@ def curl(
     body: bytes,
     *,
     given: Sequence[str] = (),
+    public: Collection[str] = (),
     has_variables: bool = False,
 ) -> str:
     """Return a curl command in one line; `target` is the URL as the shell reads it.
 
     A body that is too long to show, or that no argument can be, is read from a file: a comment says how it begins.
-    The values of the fields in `given` are credentials: each is an environment variable.
+    Credentials, and the values of the fields in `given`, are environment variables, but for those in `public`.
     With `has_variables` the body has variables of a script, `{{id1}}`, which become those of the shell.
     """
     words = ["curl", "-sSig"]  # silent but for errors, with the header fields, brackets in URLs as they are
@@ -120,7 +128,7 @@ def curl(
     fields = [(name, value) for name, value in headers if name.lower() not in CONNECTION_HEADERS]
     known = {name.lower() for name, _ in fields}
     words += [_secret_field(name) for name in given if name.lower() not in known]
-    words += [f"-H {_field(name, value)}" for name, value in fields]
+    words += [f"-H {_field(name, value, public)}" for name, value in fields]
     if not body:
         return " ".join(words)
     if not any(name.lower() == "content-type" for name, _ in fields):
@@ -132,9 +140,9 @@ def curl(
     return " ".join([*words, f"--data-binary @body.bin # {len(body)} bytes: {begins}"])
 
 
-def _field(name: str, value: str) -> str:
-    """Return a header field as the shell reads it; a credential is an environment variable."""
-    if name.lower() in SECRET_HEADERS:
+def _field(name: str, value: str, public: Collection[str]) -> str:
+    """Return a header field as the shell reads it; a credential that is not public is an environment variable."""
+    if name.lower() in SECRET_HEADERS and value not in public:
         own = quote(f"{name}: ") + f'"{value}"' if value.startswith(PLACEHOLDER) else ""
         return own or _secret_field(name).removeprefix("-H ")
     return quote(f"{name}: {value}" if value else f"{name};")
@@ -186,11 +194,13 @@ def step_text(n: int, step: Step, script: Script, url: str, given: Sequence[str]
 
 
 def step_command(step: RequestStep, script: Script, url: str, given: Sequence[str] = ()) -> str:
-    """Return the curl command of a step."""
+    """Return the curl command of a step; a script has no `Authorization` but public ones and placeholders."""
     filled = _filled(step, script)
+    own = [value for name, value in filled.headers if name.lower() == "authorization"]
+    public = [value for value in own if not value.startswith(PLACEHOLDER)]
     body = filled.raw if filled.data is ABSENT else orjson.dumps(filled.data)
     target = _with_variables(f"{url}/{step_target(filled)}")
-    made = curl(step.method, target, filled.headers, body, given=given, has_variables=True)
+    made = curl(step.method, target, filled.headers, body, given=given, public=public, has_variables=True)
     learned = ", ".join(f"${one.name}" for one in step.captures)
     return f"{made} # its answer has {learned}" if learned and " # " not in made else made
 

@@ -104,7 +104,7 @@ class _CheckRows:
             fingerprint=finding.fingerprint,
             facts=facts,
             calls=tuple(call_line(one, self.base, contract) for one in finding.evidence),
-            command=exchange_command(finding.evidence[0], self.base, self.given) if finding.evidence else "",
+            command=exchange_command(finding.evidence[0], self.base, contract, self.given) if finding.evidence else "",
         )
 
 

@@ -9,9 +9,11 @@ from urllib.parse import urlencode
 import pytest
 
 from contracts.messages import Exchange, Headers, Request, Response
+from contracts.openapi.loading import load_bundled
+from contracts.openapi.security import WRONG_BY_SCHEME
 from generators.check.laws.catalogue import CHECKS
 from generators.oracles.findings import CheckResult, Finding
-from generators.reports.calls import curl, exchange_text, step_command
+from generators.reports.calls import curl, exchange_command, exchange_text, step_command
 from generators.reports.console import table
 from generators.reports.from_runs import CHECK_STATEMENTS, check_report
 from generators.triage.script import Capture, RequestStep, Script
@@ -103,6 +105,22 @@ HOSTILE = (
     ),
     *("{a,b}[1-9]", "\\", "{{id1}}", "é 漢 \U0001f600", "!!", "a\tb", "*", "~", "&& true", "|", ">x", "\r\nX: y"),
 )
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("Bearer secret", "Bearer t"),
+        ("Bearer sandbox-multi", "Bearer sandbox-multi"),
+        ("Bearer SANDBOX-MULTI", "Bearer SANDBOX-MULTI"),
+        (WRONG_BY_SCHEME["bearer"], WRONG_BY_SCHEME["bearer"]),
+    ],
+)
+def test_the_command_shows_what_is_no_secret(sent, shown):
+    """Credentials of the contract, those that are almost these, and nobody's are sent as they were; others are not."""
+    call = exchange(method="GET", headers=Headers((("Authorization", sent),)))
+    command = exchange_command(call, "http://127.0.0.1", load_bundled("genero"))
+    assert ("secret" in command, argv_of(command)[-1]) == (False, f"Authorization: {shown}")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
