@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT_MAX_EXCHANGES: Final = 10_000
-DEFAULT_MAX_BYTES: Final = 16 * 1024 * 1024
+DEFAULT_MAX_BYTES: Final = 24 * 1024 * 1024
 MAX_CHANGED: Final = 1000  # numbers of changed exchanges that are kept for who reads the journal live
 ENTRY_BYTES: Final = 600  # what an entry takes beside its texts, measured with tracemalloc
 SCENARIO_TRACE_BYTES: Final = 400  # what a scenario did

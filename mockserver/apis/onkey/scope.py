@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple, cast
 
@@ -78,7 +79,7 @@ def kind_of(context: RequestContext) -> ObjectType:
     return found
 
 
-MEMORY_TYPES: Final = {"tokens": dict[str, datetime], "first": int}  # the end of each token, and the first id
+MEMORY_TYPES: Final = {"tokens": dict[str, datetime]}  # the end of each token
 
 
 def fetch_token(context: RequestContext) -> Response:
@@ -151,12 +152,10 @@ def job_id(context: RequestContext, items: int) -> str:
 
 
 def _next(api_state: ApiState, step: int) -> int:
-    return _first(api_state) + api_state.ids.count("record", step)
+    return _first(api_state.ids.seed) + api_state.ids.count("record", step)
 
 
-def _first(api_state: ApiState) -> int:
-    first: int | None = api_state.memory.get("first")
-    if first is None:
-        digest = blake2b(str(api_state.ids.seed).encode(), digest_size=8).digest()
-        first = api_state.memory["first"] = FIRST_ID + int.from_bytes(digest) % SEED_COUNT * IDS_PER_SEED + 1
-    return first
+@lru_cache(maxsize=1000)
+def _first(seed: int) -> int:
+    digest = blake2b(str(seed).encode(), digest_size=8).digest()
+    return FIRST_ID + int.from_bytes(digest) % SEED_COUNT * IDS_PER_SEED + 1

@@ -20,6 +20,7 @@ from mockserver.api.model import RequestContext
 from mockserver.apis.sources import find_sources
 from mockserver.domain.clock_and_ids import FROZEN_EPOCH
 from mockserver.http.service import Options, Service
+from mockserver.journal.journal import DEFAULT_MAX_BYTES, DEFAULT_MAX_EXCHANGES
 from mockserver.sandbox import sandboxes as module
 from mockserver.sandbox.sandboxes import Sandboxes, SandboxTemplate
 from mockserver.stores.interface import Record
@@ -103,6 +104,17 @@ def test_what_is_long_in_the_journal_is_not_in_memory(apis):
         assert entry.request.body == body
         assert entry.request.headers == f"Content-Type: text/plain\nX-Large: {'h' * 40_000}"
         assert entry.request.digest == ""
+
+
+def test_the_journal_has_room_for_all_the_batches_that_it_may_keep(apis):
+    """As far as its bytes go, by default it keeps as many batches of five items, whose jobs have ended, as it says."""
+    service = Service(apis, Options(mode="frozen"), REAL)
+    body = orjson.dumps([{"blockId": f"b123456-{n}", "name": "a block", "deleted": False} for n in range(5)])
+    service.handle("POST", "/genero/api/v1/block/postJob", JSON, body, REAL)
+    service.handle("POST", "/_sandbox/sandboxes/default/clock/advance", JSON, b'{"by": "PT1H"}', REAL)
+    (entry,) = service.sandboxes.use("default", REAL).journal.after(0, 10)
+    assert entry.results is not None or entry.parts
+    assert entry.size * DEFAULT_MAX_EXCHANGES < DEFAULT_MAX_BYTES
 
 
 def test_header_fields_that_never_come_again_are_forgotten(apis):
