@@ -2,9 +2,10 @@
 
 import json
 import socket
+from contextlib import closing
 from http.client import HTTPConnection
-from threading import Thread
-from time import monotonic
+from threading import Event, Thread
+from time import sleep
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from contracts.errors import MisuseError
 from mockserver.cli import main
-from mockserver.stores.interface import Collection, Record
+from mockserver.domain.slices import Pausing, SlicedWork
 
 BLOCKS = [{"blockId": "a", "name": "A"}, {"blockId": "b", "name": "B"}]
 JSON_FIELDS = {"Content-Type": "application/json"}
@@ -124,39 +125,52 @@ def test_what_cannot_be_written_is_409_and_named(filled):
     assert answer.data["detail"].startswith("/apis/genero/memory/own: a value of builtins.object cannot be written.")
 
 
-def test_others_are_served_while_a_large_snapshot_is_made(genero):
+def test_a_large_snapshot_is_made_in_slices(genero, monkeypatch):
+    """However fast the machine is: the work may pause within a thousand records."""
+    genero.call("GET", "/genero/api/v1/block")
+    steps, step = [], SlicedWork.step
+    monkeypatch.setattr(Pausing, "seconds", 0.0)
+    monkeypatch.setattr(SlicedWork, "step", lambda work: steps.append(work) or step(work))
+    for count in (5_000, 10_000):
+        genero.call("POST", POST, [{"blockId": f"k{count + n}", "name": "N"} for n in range(5_000)])
+        genero.control("POST", "clock/advance", {"to": "idle"})
+        steps.clear()
+        genero.control("GET", "snapshot")
+        assert len(steps) > count / 1_000
+
+
+def test_others_are_served_while_a_snapshot_is_made(genero, monkeypatch):
     """A snapshot runs in slices; calls of its own sandbox wait until it is whole."""
     genero.call("GET", "/genero/api/v1/block")
-    service = genero.running.service
-    sandbox = next(one for one in service.sandboxes if one.name == genero.sandbox)
-    state = sandbox.api_states["genero"]
-    born = sandbox.clock.at
-    gone, numbers = False, range(60_000)
-    rows = [Record(f"k{n:06}", 1, gone, {"blockId": f"k{n:06}", "name": "N"}, born, born) for n in numbers]
-    state.store.put_all(Collection("publicapitest", "block"), rows)
-    ends: dict[str, float] = {}
+    running = genero.running
+    sandbox = next(one for one in running.service.sandboxes if one.name == genero.sandbox)
+    callers, go_on, step = running.service.turns._callers, Event(), SlicedWork.step  # noqa: SLF001 - who waits
+    monkeypatch.setattr(SlicedWork, "step", lambda work: go_on.is_set() and step(work))
+    answers: dict[str, bytes] = {}
 
     def ask(name: str, target: str) -> None:
-        connection = HTTPConnection("127.0.0.1", genero.running.port, timeout=60)
-        connection.request("GET", target)
-        assert connection.getresponse().read()
-        ends[name] = monotonic()
-        connection.close()
+        with closing(HTTPConnection("127.0.0.1", running.port, timeout=60)) as connection:
+            connection.request("GET", target)
+            answers[name] = connection.getresponse().read()
 
-    big = Thread(target=ask, args=("snapshot", f"/_sandbox/sandboxes/{genero.sandbox}/snapshot"))
-    big.start()
-    while not service.turns._locks and big.is_alive():  # noqa: SLF001 - until it has begun
-        pass
-    others = [
-        Thread(target=ask, args=("other", "/@some/genero/api/v1/block")),
-        Thread(target=ask, args=("own", f"/@{genero.sandbox}/genero/api/v1/block/k000001")),
-    ]
-    for one in others:
-        one.start()
-    for one in (big, *others):
-        one.join()
-    assert ends["other"] < ends["snapshot"]
-    assert ends["other"] < ends["own"]
+    targets = {
+        "snapshot": f"/_sandbox/sandboxes/{genero.sandbox}/snapshot",
+        "own": f"/@{genero.sandbox}/genero/api/v1/block",
+    }
+    threads = [Thread(target=ask, args=one) for one in targets.items()]
+    try:
+        for n, one in enumerate(threads, 1):
+            one.start()
+            while callers[id(sandbox)] < n and one.is_alive():
+                sleep(0.01)
+        ask("other", "/@some/genero/api/v1/block")
+        assert set(answers) == {"other"}
+    finally:
+        go_on.set()
+        for one in threads:
+            one.join()
+    assert all(answers.values())
+    assert set(answers) == {"other", "own", "snapshot"}
 
 
 def command(*arguments):
