@@ -159,7 +159,7 @@ function Draft({ sandbox, draft, made, onChange, onSend, isSending }) {
           onInput=${set("body")} spellcheck=${false}></textarea>`}
       ${bad.length > 0 && html`
         <ul class="contract-facts contract-bad">${bad.slice(0, 20).map((one) => html`
-          <li key=${one.index}>Item ${one.index + 1} ${one.says}${one.pointer !== undefined && html`: <code>${one.pointer || "/"}</code> ${one.detail}`}.</li>`)}
+          <li key=${one.index}>Item ${one.index + 1} ${one.says}${one.pointer !== undefined && html`: <code>${one.pointer || "/"}</code> ${one.detail.replace(/^it /, "")}`}.</li>`)}
           ${bad.length > 20 && html`<li>and ${bad.length - 20} more</li>`}
         </ul>`}
       <div class="contract-send">
