@@ -136,10 +136,9 @@ def _token_requests(session: Session, operation: Operation) -> Iterator[Finding]
     if session.probe(_with_token(call, UNKNOWN)).response.status != UNAUTHORIZED:
         raise NotApplicableError("tokens that nobody has are not refused")
     request = specimen_or_request(session, operation).request
+    own = _forms(operation)[-1]  # the last example: the law on quotas uses up the tokens of the first
     is_form = essence(request.headers.get("Content-Type")) == FORM
-    form = (
-        {**dict(parse_qsl(request.body.decode())), **_forms(operation)[-1]} if is_form else {}
-    )  # quotas use the first
+    form = {**dict(parse_qsl(request.body.decode())), **own} if is_form else {}
     for what, secret in similar_credentials(str(form.get("client_secret", ""))).items():
         sent = replace(request, body=urlencode({**form, "client_secret": secret}).encode())
         yield from _judged(
