@@ -4,124 +4,23 @@ Begin with `SequenceRunner`. The sequences are those of stateful property-based 
 `RuleBasedStateMachine`, with all records of the state model as bundles.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from random import Random
 from typing import Final
 
-from contracts.exchange.bulk_exchange import BulkExchange, TrackedJob
+from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.messages import Exchange, Request
 from contracts.schemas.equality import key_text
-from generators.client.polling import poll_until_ended, request_jobs, request_results
 from generators.errors import NotApplicableError
+from generators.fuzz.job_actions import JobActions
 from generators.fuzz.schedule import SequenceProfile, with_edge_cases
 from generators.fuzz.shards import TaskRun
 from generators.fuzz.targets import FuzzTarget, FuzzTargets
-from generators.oracles.state_model import RecordSet, RecordState
+from generators.oracles.state_model import RecordSet
 from generators.requests.batch import PlannedBatch, PlannedItem, compose_within_limit
 from generators.requests.profiles import PROFILES, Profile, draw_profile, draw_size
 from generators.requests.single import MAX_PAGE_SIZE, RecordSite, list_request, record_request, write_request
-
-MAX_CONTROLLED_DELAY: Final = timedelta(days=1)
-CONTROLLED_STEP: Final = timedelta(seconds=1)
-REAL_STEP: Final = timedelta(seconds=0.15)
-MAX_REAL_DELAY: Final = timedelta(seconds=3)
-
-
-class JobActions:
-    """The actions on the jobs of one task."""
-
-    def __init__(self, run: TaskRun, rng: Random) -> None:
-        self._run, self._rng = run, rng
-
-    def running(self) -> list[TrackedJob]:
-        """Return the requests with a running job."""
-        return self._run.oracle.jobs.unfinished()
-
-    def ended_jobs(self) -> list[TrackedJob]:
-        """Return the requests whose jobs have all ended."""
-        return [one for one in self._run.oracle.jobs.all if one.is_over]
-
-    def affected_records(self, tracked: TrackedJob) -> list[RecordState]:
-        """Return the records that a running job may change."""
-        state_model = self._run.oracle.state_model
-        return [
-            one for where in state_model.record_sets() for one in state_model.entries(where) if tracked.n in one.jobs
-        ]
-
-    def ask(self, tracked: TrackedJob, name: str | None = None) -> None:
-        """Poll the jobs of a request, or send another operation about each of them."""
-        request_jobs(self._run.session, tracked.view, name or tracked.declared.poll)
-
-    def results(self, tracked: TrackedJob) -> None:
-        """Request the results of the jobs, where they are separate from the poll."""
-        request_results(self._run.session, tracked.view)
-
-    def advance(self, by: timedelta) -> None:
-        """Let time pass; at most `REAL_STEP` in real time."""
-        self._run.session.wait(by if self._run.session.controlled else min(by, REAL_STEP))
-
-    def poll(self) -> None:
-        """Poll a running job after up to one second."""
-        running = self.running()
-        if running:
-            self.advance(CONTROLLED_STEP * self._rng.random())
-            self.ask(self._rng.choice(running))
-
-    def finish(self, tracked: TrackedJob) -> None:
-        """Wait until a request's jobs end, and request their results; sometimes poll once more."""
-        self.wait_for(tracked)
-        self.results(tracked)
-        tracked.is_over = True
-        if self._rng.random() < REPEATED_POLL_SHARE:
-            self.ask(tracked)
-            self.results(tracked)
-
-    def wait_for(self, tracked: TrackedJob) -> None:
-        """Poll jobs until they end: for days where the clock is controlled, else with delays of up to 3 s."""
-        poll_until_ended(self._run.session, lambda: tracked.view, self._delays(tracked))
-
-    def _delays(self, tracked: TrackedJob) -> Iterator[timedelta]:
-        takes, controlled = tracked.declared.takes, self._run.session.controlled
-        delay = (
-            takes.base + takes.per_item * len(tracked.view.request.items) + CONTROLLED_STEP if controlled else REAL_STEP
-        )
-        while delay < MAX_CONTROLLED_DELAY:
-            yield delay
-            delay = min(delay * 2, MAX_CONTROLLED_DELAY if controlled else MAX_REAL_DELAY)
-        yield delay
-
-    def cancel(self, tracked: TrackedJob) -> list[RecordState]:
-        """Cancel a request's jobs, poll them now and later, and return the records that must not change."""
-        assert tracked.declared.cancel is not None  # noqa: S101 - asked before
-        affected_records = self.affected_records(tracked)
-        self.ask(tracked, tracked.declared.cancel)
-        self.ask(tracked)
-        self.advance(CONTROLLED_STEP * 20)
-        self.ask(tracked)
-        self.results(tracked)
-        self.wait_for(tracked)
-        tracked.is_over = True
-        return affected_records
-
-    def cancel_late(self, tracked: TrackedJob) -> None:
-        """Cancel a request's jobs after their end, and poll them."""
-        if tracked.declared.cancel is not None:
-            self.ask(tracked, tracked.declared.cancel)
-            self.ask(tracked)
-
-    def poll_ended(self) -> None:
-        """Poll a job that has ended."""
-        ended_jobs = self.ended_jobs()
-        if ended_jobs:
-            tracked = self._rng.choice(ended_jobs)
-            self.ask(tracked)
-            self.results(tracked)
-
-
-REPEATED_POLL_SHARE: Final = 0.2
-
 
 EQUIVALENT_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "create": ("create", "upsert", "replace"),

@@ -132,6 +132,17 @@ def _steps(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
                 says = f"a step {'with' if failed else 'without'} failures says otherwise at {test.at}"
                 yield view_finding("job-progress", view, "step contradicts its outcomes", says, asked)
                 return
+        yield from _contradicted_end(view, trace, steps, asked)
+
+
+def _contradicted_end(view: BulkExchange, trace: JobTrace, steps: list[object], asked: Exchange) -> Iterator[Finding]:
+    """Yield the end of a job without failures that lists a step with some."""
+    of_job, of_step, end = trace.declared.failed_if, trace.declared.step_failed_if, trace.end
+    if of_job is None or of_step is None or end is None:
+        return
+    if any(holds(of_step, one) for one in steps) and not holds(of_job, end.exchange.response.data):
+        says = f"a step of the job failed, but it says otherwise at {of_job.at}"
+        yield view_finding("job-progress", view, "job contradicts its steps", says, end.exchange, asked)
 
 
 def _fails(declared: BulkJob, entry: object) -> bool:

@@ -129,14 +129,14 @@ def overlap(context: SiteContext) -> Iterator[Finding]:
 
 
 def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Finding]:
-    """Post two jobs of different sizes, poll them alternately, and judge whether the second acts too early.
+    """Post a job between one of its size and a short one, both with failures, and judge whether it acts too early.
 
-    It may have to wait for the first one, so that there is time to look.
+    It may have to wait for the first one, so that there is time to look. All are polled to their ends.
     """
     session = context.session
     second = prepare_trial(context, valid_cases(context, min(FEW_ITEMS, context.bulk.items.max or FEW_ITEMS)))
     initial = snapshots_before(second)
-    first = prepare_trial(context, _some_fail(context))
+    first, last = (prepare_trial(context, _some_fail(context, size)) for size in (len(second.items), 2))
     other, sent = send(first, options), send(second, options)
     is_job, view = bool(view_of(session, other).traces), view_of(session, sent)
     if not view.traces and is_job:  # there may be one at a time
@@ -144,27 +144,34 @@ def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Findin
         view = view_of(session, sent := send(second, options))
     if not view.traces:
         return
+    short = send(last, options)
     poll, rounds = view.traces[0].declared.poll, []
     for slots in (range(1), range(len(second.items))):
         request_jobs(session, view, poll)
         rounds.append(snapshots(second, {}, slots=slots))
     request_results(session, view)
-    request_jobs(session, view, poll)
-    for one in (other, sent) if is_job else (sent,):
-        follow(session, one)
-    request_jobs(session, view, poll)
-    request_results(session, view)
+    for one in (short, other, sent):
+        _ask_after_end(session, one)
     told = view_of(session, sent)
     yield from next((found for early in rounds if (found := [*_too_early(second, told, initial, early)])), [])
 
 
-def _some_fail(context: SiteContext) -> list[ItemCase]:
-    """Return a few cases of which some fail, as far as such can be made."""
+def _ask_after_end(session: Session, sent: Exchange) -> None:
+    """Poll a request's jobs to their end, and then some times more, with their results."""
+    view = follow(session, sent)
+    for _ in range(POLLS_AFTER_END if view.traces else 0):
+        request_jobs(session, view, view.traces[0].declared.poll)
+        request_results(session, view)
+
+
+def _some_fail(context: SiteContext, size: int) -> list[ItemCase]:
+    """Return cases of which the last one fails, as far as such a one can be made."""
     try:
         wrong = invalid_cases(context)[:1]
     except NotApplicableError:
         wrong = ()
-    return [*valid_cases(context, 1), *wrong][: context.bulk.items.max]
+    size = min(size, context.bulk.items.max or size)
+    return [*valid_cases(context, size - 1), *wrong] if wrong else valid_cases(context, size)
 
 
 def _too_early(

@@ -215,6 +215,7 @@ def _judge_single_changes(context: SiteContext, known: Sequence[CreatedRecord], 
         session.send(write_request(site, action, members, key=record.key, version=record.version).request())
         touched.append(record.key)
     yield from _judge_agreement(context, [known[0].key, *touched], "a single change")
+    yield from judge_whole(context, LAW, [])  # before what comes next makes up for it
     writing = next((one for one in ("upsert", "replace") if one in site.operations), None)
     if writing is not None and "delete" in site.operations:
         session.send(write_request(site, writing, record.members, key=record.key).request())
