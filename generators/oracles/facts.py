@@ -23,6 +23,12 @@ Assumptions: TypeAlias = Literal["fail", "warn", "ignore"]
 """What becomes of a finding that departs from an assumption alone: it fails the run, is a warning, or is left out."""
 HTTP: Final = "https://www.rfc-editor.org/rfc/rfc9110"
 SERVER_ERROR_PLACE: Final = f"{HTTP}#section-15.6"
+NOT_ALLOWED_PLACE: Final = f"{HTTP}#section-15.5.6"
+HTTP_NOTES: Final = {
+    SERVER_ERROR_PLACE: "a status of 5xx, or no answer, is the server's fault",
+    NOT_ALLOWED_PLACE: "a refusal with 405 lists the methods of its path in Allow",
+}
+HTTP_LAWS: Final = {"methods": NOT_ALLOWED_PLACE}
 BEHAVIOUR: Final = "behaviour:"  # the place of what the reference model does beyond the contract
 HTTP_SHAPES: Final = re.compile(r"no answer|status 5\d\d|not_a_server_error.*|unsupported_method.*")
 OPEN_SHAPES: Final = re.compile(r"groups (?:\d+\.|\d+ and none)")  # of which no contract says how they are ordered
@@ -165,7 +171,7 @@ class FactFinder:
     def _fact(self, place: str) -> BrokenFact:
         told = self.contract.provenance
         if place.startswith(HTTP):
-            source = FactSource(says="stated", page=place, note="a status of 5xx, or no answer, is the server's fault")
+            source = FactSource(says="stated", page=place, note=HTTP_NOTES[place])
             return BrokenFact(place="a rule of HTTP", source=source)
         if place == BEHAVIOUR:
             note = "the contract does not say it; the sandbox does it so"
@@ -187,8 +193,9 @@ class FactFinder:
 
     def _places(self, finding: Finding) -> Iterator[str]:
         operation = self.contract.operation(finding.operation)
-        if HTTP_SHAPES.fullmatch(finding.shape):
-            yield SERVER_ERROR_PLACE
+        rule = SERVER_ERROR_PLACE if HTTP_SHAPES.fullmatch(finding.shape) else HTTP_LAWS.get(finding.law)
+        if rule is not None:
+            yield rule
         elif finding.law == "model" or OPEN_SHAPES.match(finding.shape):
             yield BEHAVIOUR
         elif operation is None:

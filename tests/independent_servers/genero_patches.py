@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from aiohttp import web
-from genero_rules import KINDS, Item
+from genero_rules import KINDS, Item, Problem
 from patching import around, by_name
 
 
@@ -176,7 +176,21 @@ def delete_wipes(server: Any) -> None:
         return reply
 
 
+def allow_missing(server: Any) -> None:
+    """Refuse a method without the field `Allow`."""
+
+    @around(server, "answer")
+    async def answer(real: Any, request: web.Request) -> web.StreamResponse:
+        try:
+            reply: web.StreamResponse = await real(request)
+        except Problem as problem:
+            problem.headers.pop("Allow", None)
+            raise
+        return reply
+
+
 PATCHES = by_name(
+    allow_missing,
     tenant_sticks,
     fetched_is_multi,
     token_folded,

@@ -164,7 +164,36 @@ def ungrouped_first(server: Any) -> None:
         return [*groups[-1:], *groups[:-1]] if is_without else groups
 
 
+def allow_of_all(server: Any) -> None:
+    """List the methods that the server knows in `Allow`, whatever the path has."""
+
+    @around(server, "call")
+    async def call(real: Any, request: web.Request) -> web.Response:
+        try:
+            reply: web.Response = await real(request)
+        except Refused as refused:
+            refused.headers.update({"Allow": "GET, POST, PATCH, DELETE"} if refused.status == 405 else {})
+            raise
+        return reply
+
+
+def allow_of_first(server: Any) -> None:
+    """List the first method of a path alone in `Allow`."""
+
+    @around(server, "call")
+    async def call(real: Any, request: web.Request) -> web.Response:
+        try:
+            reply: web.Response = await real(request)
+        except Refused as refused:
+            if "Allow" in refused.headers:
+                refused.headers["Allow"] = refused.headers["Allow"].partition(",")[0]
+            raise
+        return reply
+
+
 PATCHES = by_name(
+    allow_of_all,
+    allow_of_first,
     groups_as_integers,
     ungrouped_first,
     lookup_any_set,

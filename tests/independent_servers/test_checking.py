@@ -150,6 +150,8 @@ BUGS = {
         "steps-once",
         "valid-though-failed",
     ),
+    ("genero", "methods"): ("allow-missing",),
+    ("onkey", "methods"): ("allow-of-all", "allow-of-first"),
     ("genero", "credentials"): (
         "any-token",
         "fetched-is-multi",

@@ -1,4 +1,4 @@
-"""The laws of bulk semantics (`LAWS`), effects (`EFFECT`), lists (`LIST_LAWS`) and calls (`CALL_LAWS`)."""
+"""The laws of bulk semantics (`LAWS`), effects (`EFFECT`) and lists (`LIST_LAWS`); all of them (`ALL_LAWS`)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,20 +9,16 @@ from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.openapi.inference import key_type
 from contracts.openapi.model import Contract, Operation
 from generators.check import warm_up
+from generators.check.laws.calls.catalogue import CALL_LAWS
 from generators.check.laws.concurrent_jobs import active, known_by_name
-from generators.check.laws.credentials import credentials, expiry, issues_tokens, needs_credentials
 from generators.check.laws.faults import errors, tells_errors
 from generators.check.laws.idempotency import idempotent, unprocessed
-from generators.check.laws.isolation import is_apart, isolation
 from generators.check.laws.job_lookups import looks_up_at_run
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.listing import listing
 from generators.check.laws.lookups import lookup
-from generators.check.laws.malformed import exempt_reason as takes_no_json
-from generators.check.laws.malformed import malformed
 from generators.check.laws.metamorphic import async_is_sync, fan_out, isolated, permuted, singular, split
 from generators.check.laws.ordering import broken_reference, grouped
-from generators.check.laws.quotas import quota
 from generators.check.laws.selecting import selecting
 from generators.check.laws.stored_state import atomic, effect, identity, reuse, stale_version
 from generators.check.laws.uniformity import MANY, uniform
@@ -316,38 +312,6 @@ EFFECT: Final = Law(
     says="Items reported as done can be read back, and items reported as failed changed nothing.",
     exempt_reason=_unless("it declares no x-bulk", lambda bulk: bulk),
     experiment=effect,
-)
-CALL_LAWS: Final[tuple[Law, ...]] = (
-    Law(
-        name="malformed",
-        says="A request that is not well formed is refused, and leaves no trace.",
-        exempt_reason=takes_no_json,
-        call_experiment=malformed,
-    ),
-    Law(
-        name="credentials",
-        says="A call without valid credentials is refused as declared, and has no effect.",
-        applies_in=needs_credentials,
-        call_experiment=credentials,
-    ),
-    Law(
-        name="isolation",
-        says="What belongs elsewhere is neither seen nor touched, and no answer tells that it exists.",
-        applies_in=is_apart,
-        call_experiment=isolation,
-    ),
-    Law(
-        name="expiry",
-        says="A token is taken until it expires, and refused afterwards.",
-        applies_in=issues_tokens,
-        call_experiment=expiry,
-    ),
-    Law(
-        name="quota",
-        says="A quota admits so many requests in its window and no more, and says when to come again.",
-        applies_in=lambda _, operation: bool(operation.quota),
-        call_experiment=quota,
-    ),
 )
 
 

@@ -11,7 +11,7 @@ from in_process import InProcess
 
 from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT
-from generators.check.laws.malformed import BODY_FAULTS
+from generators.check.laws.calls.malformed import BODY_FAULTS
 from generators.check.run import FindingFound, LawAnswered, run_checks
 from generators.client.session import Budget
 from mockserver.apis.sources import find_sources

@@ -11,7 +11,8 @@ from children import HANGS
 from contracts.exchange.locations import find, json_of, put
 from contracts.messages import Headers, Response
 from contracts.openapi.loading import load_bundled
-from generators.check.laws.catalogue import CALL_LAWS, LAWS, LIST_LAWS
+from generators.check.laws.calls.catalogue import CALL_LAWS
+from generators.check.laws.catalogue import LAWS, LIST_LAWS
 from generators.client.environments import TargetOptions
 from generators.client.session import Budget, Session
 from generators.fuzz.progress import PropertyCoverage

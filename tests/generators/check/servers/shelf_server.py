@@ -12,6 +12,7 @@ from shelf_store import ROOMS, SHELF, Store, bad, plain
 from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.loading import load
+from contracts.openapi.model import NoRoute
 from contracts.openapi.routing import Router
 
 CONTRACT = load(Path(__file__).parent.parent / "data" / "shelves.yaml")
@@ -45,6 +46,8 @@ class Shelves:
 
     def send(self, call):
         route = self._router.match(call.method, call.path)
+        if isinstance(route, NoRoute):
+            return Response(status=405, headers=Headers([("Allow", ", ".join(route.allow or ()))]))
         self.bulk.settle()
         data = json_of(call.body)
         asked = Asked(call, route.variables, data)

@@ -26,7 +26,7 @@ from contracts.openapi.security import (
 )
 from contracts.openapi.validation import validate_response
 from contracts.syntax.text import as_mapping, format_duration
-from generators.check.laws.quotas import let_pass
+from generators.check.laws.calls.quotas import let_pass
 from generators.check.specimens import carry_out, specimen_of, specimen_or_request
 from generators.client.session import Session
 from generators.errors import NotApplicableError

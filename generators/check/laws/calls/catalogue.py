@@ -1,0 +1,50 @@
+"""The laws on calls of any operation: `CALL_LAWS`."""
+
+from typing import Final
+
+from generators.check.laws.calls.credentials import credentials, expiry, issues_tokens, needs_credentials
+from generators.check.laws.calls.isolation import is_apart, isolation
+from generators.check.laws.calls.malformed import exempt_reason as takes_no_json
+from generators.check.laws.calls.malformed import malformed
+from generators.check.laws.calls.methods import is_first_of_path, methods
+from generators.check.laws.calls.quotas import quota
+from generators.oracles.findings import Law
+
+CALL_LAWS: Final[tuple[Law, ...]] = (
+    Law(
+        name="malformed",
+        says="A request that is not well formed is refused, and leaves no trace.",
+        exempt_reason=takes_no_json,
+        call_experiment=malformed,
+    ),
+    Law(
+        name="methods",
+        says="A method that a path does not have is refused with a list of the methods that it has.",
+        applies_in=is_first_of_path,
+        call_experiment=methods,
+    ),
+    Law(
+        name="credentials",
+        says="A call without valid credentials is refused as declared, and has no effect.",
+        applies_in=needs_credentials,
+        call_experiment=credentials,
+    ),
+    Law(
+        name="isolation",
+        says="What belongs elsewhere is neither seen nor touched, and no answer tells that it exists.",
+        applies_in=is_apart,
+        call_experiment=isolation,
+    ),
+    Law(
+        name="expiry",
+        says="A token is taken until it expires, and refused afterwards.",
+        applies_in=issues_tokens,
+        call_experiment=expiry,
+    ),
+    Law(
+        name="quota",
+        says="A quota admits so many requests in its window and no more, and says when to come again.",
+        applies_in=lambda _, operation: bool(operation.quota),
+        call_experiment=quota,
+    ),
+)

@@ -1,0 +1,71 @@
+"""The law `methods`: what refuses a method says which methods the path has.
+
+Begin with `methods`. The status 405 and the field `Allow` are RFC 9110, 15.5.6 and 10.2.1. Whether a method is refused,
+and with which status, is not judged: a server may have more methods than its document. DELETE is never tried.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from contracts.messages import Exchange, Headers, Request
+from contracts.openapi.model import Contract, Operation
+from contracts.openapi.routing import last_segment_variable
+from generators.client.session import Session
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding, new_finding
+from generators.requests.calls import draft
+
+LAW: Final = "methods"
+NOT_ALLOWED: Final = 405
+PROBED: Final = ("GET", "PUT", "PATCH", "POST")
+NO_KEY: Final = "0"  # in the place of a record's key, where a method is tried that the path has
+
+
+def is_first_of_path(contract: Contract, operation: Operation) -> bool:
+    """Say whether an operation is the first of its path: the law is about paths."""
+    return next(one for one in contract.operations if one.path == operation.path) is operation
+
+
+def methods(session: Session, operation: Operation) -> Iterator[Finding]:
+    """Send methods that a path does not have: each refusal with 405 lists those that it has, and no others."""
+    request = replace(draft(operation, session.given).request(), headers=Headers(), body=b"")
+    undeclared = [one for one in PROBED if one not in session.router.allowed(request.path)]
+    answers = [session.probe(replace(request, method=one)) for one in undeclared]
+    refused = [one for one in answers if one.response.status == NOT_ALLOWED]
+    if not refused:
+        raise NotApplicableError("no method is refused with 405")
+    for exchange in refused:
+        yield from _judged(session, operation, exchange)
+
+
+def _judged(session: Session, operation: Operation, exchange: Exchange) -> Iterator[Finding]:
+    """Yield what is wrong with the list of methods in a refusal."""
+    method, field = exchange.request.method, ", ".join(exchange.response.headers.get_all("Allow"))
+    what = f"{method} {operation.path} is refused with 405"
+    if "Allow" not in exchange.response.headers:
+        yield _finding(operation, "405 without Allow", f"{what}, without the field Allow", exchange)
+        return
+    told = [one.strip() for one in field.split(",")]
+    if method in told:
+        yield _finding(operation, "Allow has a refused method", f"{what}, but Allow has it: {field}", exchange)
+    for missing in _missing(session, operation, exchange.request, told):
+        says = f"{what} with Allow: {field}, but the path has {missing.request.method}"
+        yield _finding(operation, "Allow lacks a method", says, exchange, missing)
+        return
+
+
+def _missing(session: Session, operation: Operation, request: Request, told: Sequence[str]) -> Iterator[Exchange]:
+    """Yield answers to declared methods that are not listed, although the server has them."""
+    name, with_key = last_segment_variable(operation.path), request
+    if name is not None:
+        with_key = replace(draft(operation, {**session.given, name: NO_KEY}).request(), headers=Headers(), body=b"")
+    for method in session.router.allowed(request.path):
+        if method not in told and (method != "DELETE" or name is not None):
+            exchange = session.probe(replace(with_key, method=method))
+            if exchange.response.status != NOT_ALLOWED:
+                yield exchange
+
+
+def _finding(operation: Operation, shape: str, says: str, *evidence: Exchange) -> Finding:
+    return new_finding(LAW, operation.id, shape, says, evidence)
