@@ -147,7 +147,8 @@ class Calendar:
             try:
                 status, fields, data = self.route(method, path, dict(parse_qsl(parts.query)), headers, body)
             except RefusedError as why:
-                status, fields, data = why.status, [], {"title": why.title}
+                fields = [("Allow", "POST, OPTIONS")] if why.status == 405 else []
+                status, data = why.status, {"title": why.title}
             return self.rendered(status, fields, data)
 
     def rendered(self, status, fields, data):
