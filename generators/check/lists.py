@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, TypeAlias
 
-from contracts.bulk.lists import Pagination
+from contracts.bulk.lists import FilterLanguage, Pagination
+from contracts.bulk.model import Location
+from contracts.exchange.filters import Comparison, Filter, Joined, is_writable, write_filter
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import read_response
 from contracts.exchange.outcomes import RepresentationReader, listed_records, page_total
@@ -21,12 +23,15 @@ from generators.client.session import Session
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
+from generators.requests.known_records import Marker
 from generators.requests.single import NOTHING_ASKED, RecordSite, list_request, page_size
 
 MAX_WHOLE: Final = 5000  # records of a list that is read as a whole
 MAX_REPEATED: Final = 50  # records of a list that stand twice, before it is left
 ATTEMPTS: Final = 8  # readings of a list that others change meanwhile
 SIGHTINGS: Final = 3  # of a fault, before it is told
+MAX_SELECTIONS: Final = 8  # filtered lists in the place of the whole one
+SELECTED_AT_ONCE: Final = 8  # records that one filter selects, where a language has `or`
 
 Fault: TypeAlias = tuple[str, str, tuple[Exchange, ...]]  # shape, what is wrong, evidence
 
@@ -246,6 +251,57 @@ def find_rows(
     if rows and site.page.skip is not None and (end is None or end.begin):
         session.cache[name] = _end_of(site, 0, seen, rows)
     return {mark: row for mark, (_, row) in rows.items()}, last
+
+
+def find_selected(
+    session: Session, site: RecordSite, sought: Sequence[Marker], expected: Collection[str], marks: Marks
+) -> tuple[Mapping[str, Row], Exchange | None]:
+    """Return what `find_rows` does, from the short lists that filters select, where there are some.
+
+    What is expected and not selected is searched for in the whole list. If it is there, filters are not asked again.
+    """
+    wanted, name = {one.text for one in sought}, ("filters fail", site)
+    asked = [] if session.cache.get(name) else _selections(site.rules.filter, sought)
+    found = _selected(session, site, wanted, marks, asked) if asked else None
+    if found is not None and all(mark in found[0] for mark in expected):
+        return found
+    rows, last = find_rows(session, site, wanted, expected, marks)
+    if asked:
+        session.cache[name] = found is None or len(rows) > len(found[0])
+    return rows, last
+
+
+def _selected(
+    session: Session,
+    site: RecordSite,
+    wanted: Collection[str],
+    marks: Marks,
+    filters: Sequence[Mapping[Location, object]],
+) -> tuple[dict[str, Row], Exchange | None] | None:
+    """Return the wanted rows that filters select and the last answer; None where a filter is refused, or ignored."""
+    rows: dict[str, Row] = {}
+    last: Exchange | None = None
+    for asked in filters:
+        last = session.send(list_request(site, take=page_size(site.page), asked=asked).request())
+        bodies = listed_records(last.response.data)
+        if last.response.status not in SUCCESS_STATUS or bodies is None or len(bodies) >= _min_page_size(site.page):
+            return None
+        found = [(mark, body) for body in bodies for mark in marks(body) if mark in wanted]
+        for mark, body in found:
+            rows[mark] = (body, last, rows[mark][2] + 1 if mark in rows else 1)
+    return rows, last
+
+
+def _selections(language: FilterLanguage | None, sought: Sequence[Marker]) -> list[Mapping[Location, object]]:
+    """Return what to ask a list for, so that it shows the records that are sought; nothing where that is too much."""
+    if language is None:
+        return []
+    each: list[Filter] = [Comparison(one.member, "eq", one.value) for one in sought]
+    some = range(0, len(each), SELECTED_AT_ONCE)
+    joined: list[Filter] = [Joined("or", tuple(each[at : at + SELECTED_AT_ONCE])) for at in some]
+    filters = joined if all(is_writable(language, one) for one in joined) else each
+    is_usable = len(filters) <= MAX_SELECTIONS and all(is_writable(language, one) for one in filters)
+    return [{language.at: write_filter(language, one)} for one in filters] if is_usable else []
 
 
 def _anchor(site: RecordSite, body: object) -> str:

@@ -15,13 +15,13 @@ from contracts.messages import ABSENT, Exchange, ExchangeHistory
 from contracts.openapi.model import Operation
 from contracts.schemas.equality import canonical, has_spellings, key_text, stored_part
 from contracts.schemas.schema_set import Schema
-from generators.check.lists import find_rows
+from generators.check.lists import find_rows, find_selected
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.requests.envelope import SendOptions, unsupported_reason
 from generators.requests.items import ItemContent, example_members
-from generators.requests.known_records import Names
+from generators.requests.known_records import Marker, Names
 from generators.requests.options import actions_of
 from generators.requests.single import Members, RecordSite, record_request, write_request
 
@@ -93,15 +93,20 @@ def snapshot_of(session: Session, site: RecordSite, body: object, exchange: Exch
 
 
 def find_records(
-    session: Session, site: RecordSite, markers: Sequence[object], *, expected: Collection[object] | None = None
+    session: Session,
+    site: RecordSite,
+    markers: Sequence[Marker | None],
+    *,
+    expected: Collection[Marker | None] | None = None,
+    by_filter: bool = True,
 ) -> Sequence[Snapshot]:
     """Return the records with these values from the list of all records; UNKNOWN where the list cannot tell.
 
     `expected` are the values of records that were reported as stored, all by default. Others are looked for only where
-    new records stand in the list, once that is known.
+    new records stand in the list, once that is known. A list that can be filtered is, unless `by_filter` is false.
     """
-    asked = {key_text(marker) for marker in markers if marker is not None}
-    awaited = asked if expected is None else {key_text(marker) for marker in expected if marker is not None}
+    sought = [marker for marker in markers if marker is not None]
+    awaited = {marker.text for marker in (markers if expected is None else expected) if marker is not None}
     schema = record_factory_of(session, site.resource).schema
     members = schema.members() if schema is not None else {}
     spelled = {name: one for name, one in members.items() if has_spellings(one)}
@@ -109,10 +114,13 @@ def find_records(
     def marks(body: object) -> Iterator[str]:
         return _scalars(site.reader.members(body), spelled)
 
-    rows, end = find_rows(session, site, asked, awaited, marks)
+    if by_filter:
+        rows, end = find_selected(session, site, sought, awaited, marks)
+    else:
+        rows, end = find_rows(session, site, {one.text for one in sought}, awaited, marks)
     found = {mark: replace(snapshot_of(session, site, one[0], one[1]), copies=one[2]) for mark, one in rows.items()}
     missing = UNKNOWN if end is None else Snapshot(present=False, exchange=end)
-    return [UNKNOWN if marker is None else found.get(key_text(marker), missing) for marker in markers]
+    return [UNKNOWN if marker is None else found.get(marker.text, missing) for marker in markers]
 
 
 def _scalars(members: Mapping[str, object], spelled: Mapping[str, Schema]) -> Iterator[str]:

@@ -202,6 +202,7 @@ class _CheckRun:
         laws = [law for law in self._selection.laws if law.call_experiment is not None and wanted(law)]
         for law, operation in product(laws, self._session.contract.operations):
             if operation.id in self._selection.operations and law.calls(self._session.contract, operation):
+                yield StepBegun(doing=f"{law.name} on {operation.id}", calls=self._session.sent)
                 reason = self._skip_reason() or self._try(partial(self._run_call_law, law, operation))
                 yield from self._judge_exchanges()
                 yield self._answered(law.name, operation, None, reason)

@@ -18,7 +18,7 @@ from generators.client.polling import follow
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.requests.envelope import SendOptions
-from generators.requests.known_records import Names
+from generators.requests.known_records import Marker, Names
 from generators.requests.single import RecordSite, write_request
 
 UNAUTHORIZED_STATUSES: Final = frozenset((401, 403))
@@ -244,7 +244,7 @@ def snapshots_before(trial: Trial, slots: Sequence[int] | None = None) -> dict[i
     return {**{trial_item.slot: Snapshot(present=False) for trial_item in wanted}, **snapshots(trial, {}, slots=there)}
 
 
-def _marker(trial: Trial, trial_item: TrialItem) -> object:
+def _marker(trial: Trial, trial_item: TrialItem) -> Marker | None:
     """Return the value by which a list shows the record, None when another record has it too."""
     shares = trial_item.case.defect == "taken" or trial_item.case.twin is not None
     return None if shares else trial.names.marker(trial_item.content.values)

@@ -33,7 +33,7 @@ from generators.oracles.findings import Finding
 from generators.oracles.response_laws import CHECK
 from generators.requests.calls import RequestDraft, draft, json_media
 from generators.requests.envelope import SendOptions
-from generators.requests.known_records import Names
+from generators.requests.known_records import Marker, Names
 from generators.requests.options import job_setting_of, units_of
 from generators.requests.single import RecordSite, list_request, page_size, write_request
 
@@ -121,7 +121,8 @@ def _compare_list(session: Session, site: RecordSite, known: CreatedRecord, name
         says = f"The list has {len(bodies)} records but reports a total of {said}."
         yield Finding(law=CHECK, operation=lister.id, shape="list tells another total", says=says, evidence=(shown,))
     one = read_record(session, site, known.key)
-    marks = find_records(session, site, [names.marker(known.members), known.key])  # a server may ignore the first
+    wanted = [names.marker(known.members), Marker(site.resource.key, known.key)]  # a server may ignore the first
+    marks = find_records(session, site, wanted, by_filter=False)
     listed = next((mark for mark in marks if mark.present is not False), marks[0])
     if one.present and listed.present is False and one.exchange is not None and listed.exchange is not None:
         evidence = (one.exchange, listed.exchange)

@@ -55,9 +55,9 @@ class Names:
         self.slots_by_value[value] = str(slot)
         return value
 
-    def marker(self, members: Mapping[str, object]) -> object:
+    def marker(self, members: Mapping[str, object]) -> "Marker | None":
         """Return the first fresh value among a record's members, by which a list shows it; None when there is none."""
-        return next((value for value in members.values() if self.is_fresh(value)), None)
+        return next((Marker(name, value) for name, value in members.items() if self.is_fresh(value)), None)
 
     def is_fresh(self, value: object) -> bool:
         """Return whether a value was handed out here."""
@@ -85,6 +85,18 @@ class Names:
             if isinstance(value, int) and str(value) in text:
                 text = text.replace(str(value), f"~{slot}")
         return text.replace(self.prefix, "~")
+
+
+class Marker(NamedTuple):
+    """A member with a value that no other record has."""
+
+    member: str
+    value: object
+
+    @property
+    def text(self) -> str:
+        """The value as keys are written."""
+        return key_text(self.value)
 
 
 def _addresses(name: str) -> Iterator[str]:

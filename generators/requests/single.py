@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
-from contracts.bulk.lists import Pagination
+from contracts.bulk.lists import ListRules, Pagination
 from contracts.bulk.model import Bulk, Location, Resource
 from contracts.exchange import preconditions
 from contracts.exchange.bulk_request import target_parameters
@@ -53,6 +53,12 @@ class RecordSite:
         """The paging parameters of the list operation."""
         record = self.operations["list"].record if "list" in self.operations else None
         return record.page if record is not None else Pagination()
+
+    @property
+    def rules(self) -> ListRules:
+        """What the list operation is declared to show."""
+        record = self.operations["list"].record if "list" in self.operations else None
+        return record.rules if record is not None else ListRules()
 
     @property
     def changing_action(self) -> str | None:

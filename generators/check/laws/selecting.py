@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any, Final
 
 from contracts.bulk.lists import ListRules
-from contracts.bulk.model import RecordAct
 from contracts.exchange.filters import EQUALITY, Comparison, Filter, Joined, holds, is_writable, write_filter
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.outcomes import listed_records
@@ -66,19 +65,13 @@ def selecting(context: SiteContext) -> Iterator[Finding]:
     session, sites = context.session, experiment_sites(context.session, context.operation)
     site = max(sites, key=lambda one: columns_of(record_factory_of(session, one.resource)).count)
     columns = columns_of(record_factory_of(session, site.resource))
-    rules = rules_of(site)
+    rules = site.rules
     prefix, rows = _created(session, site, columns)
     trial = _Selections(context, site, rules, rows)
     yield from trial.judge_filters(_filters(rules, columns, prefix))
     yield from trial.judge_parameters()
     if rules.sort is not None:
         yield from trial.judge_orders(_orders(rules, columns), _own_filter(rules, columns, prefix))
-
-
-def rules_of(site: RecordSite) -> ListRules:
-    """Return what the list of a site is declared to show."""
-    act: RecordAct | None = site.operations["list"].record if "list" in site.operations else None
-    return act.rules if act is not None else ListRules()
 
 
 def columns_of(factory: RecordFactory) -> FilterMembers:

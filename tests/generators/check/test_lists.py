@@ -1,19 +1,24 @@
 """Records are looked for where new ones stood so far; what is said of them is what the whole list says."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.bulk.lists import FilterLanguage, ListRules, Pagination
+from contracts.exchange.filters import holds, read_filter
 from generators.check import lists
+from generators.requests.known_records import Marker
 
 
 class Site:
     """A list of keys, in pages that begin where they are asked to."""
 
-    page = SimpleNamespace(skip="query:skip")
+    page = Pagination(skip="query:skip", take="query:take", max=1000)
     reader = SimpleNamespace(key=lambda body: body)
+    rules = ListRules()
 
 
 SITE = Site()
@@ -97,6 +102,42 @@ def test_where_new_records_stand_anywhere_lists_are_read_whole():
     session.keys.insert(0, "left behind")
     assert find(session, ["left behind"], []) == ({"left behind": 1}, True)
     assert set(session.begins) == {0}
+
+
+LANGUAGE = FilterLanguage(at="query:filter", operators={"eq": "eq"}, or_="or", quote="'", escape="double")
+WAYS = ("selects", "selects everything", "selects nothing", "refuses")
+
+
+class Filtered:
+    """A session with a server of a list that takes filters in one of the `WAYS`."""
+
+    controlled = True
+
+    def __init__(self, way, keys):
+        self.way, self.keys, self.cache, self.begins, self.sent = way, keys, {}, [], []
+
+    def send(self, asked):
+        self.sent.append(asked["query:filter"])
+        selected = [key for key in self.keys if holds(read_filter(LANGUAGE, self.sent[-1]), {"name": key})]
+        shown = {"selects": selected, "selects everything": self.keys[:1000]}.get(self.way, [])
+        return SimpleNamespace(response=SimpleNamespace(status=400 if self.way == "refuses" else 200, data=shown))
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("language", "each"), [(LANGUAGE, 1), (replace(LANGUAGE, or_=None), 3), (None, 0)])
+def test_filters_find_what_the_whole_list_shows(way, language, each, monkeypatch):
+    """Where a filter does not work, the whole list is read, and filters are not tried again."""
+    monkeypatch.setattr(lists, "list_request", lambda *_, asked, **__: SimpleNamespace(request=lambda: asked))
+    session, site = Filtered(way, [*(f"old{n}" for n in range(1200)), "it's", "two", "two"]), Site()
+    site.rules = ListRules(filter=language)
+    sought = [Marker("name", name) for name in ("it's", "two", "never")]
+    for _ in range(3):
+        rows, last = lists.find_selected(session, site, sought, {"it's", "two"}, lambda body: iter((body,)))
+        assert {mark: copies for mark, (_, _, copies) in rows.items()} == {"it's": 1, "two": 2}
+        assert last is not None
+    works = way == "selects" and language is not None
+    assert bool(session.begins) is not works
+    assert len(session.sent) == (3 * each if works else each if way == "selects nothing" else min(each, 1))
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def _listed(session: Session, operation: Operation, site: RecordSite, place: Els
         names = session.names()
         known = created_record(session, place.own_site(site), names)
         session.identity = place.caller
-        found = find_records(session, place.other_site(site), [names.marker(known.members)])[0]
+        found = find_records(session, place.other_site(site), [names.marker(known.members)], by_filter=False)[0]
         if found.present and found.exchange is not None:
             says = f"the list of {place.what} shows a {site.resource.name} that was created elsewhere"
             yield law_finding(operation, "is listed elsewhere", says, found.exchange)
