@@ -309,6 +309,7 @@ MEMBERS: Final[Mapping[str, Mapping[str, Words]]] = {
         "maxItemBytes": _at("at most {} bytes an item"),
         "shared": _all("what is at {} is for every item"),
         "groups": _at("the elements are groups, whose items are at {}"),
+        "ignoreCase": _at("the case of the names in an item does not count"),
         "fanOut": _fan_out,
     },
     "effect": {

@@ -51,7 +51,8 @@ class BulkItems:
 
     `at` is the location of the collection, `also_at` are tried when `at` does not fit the body. `shared` are locations
     of values that apply to all items, `groups` is the location of a group's items inside the group. `min` and `max`
-    count items, `max_bytes` limits the whole body, `max_item_bytes` one item; None is unlimited.
+    count items, `max_bytes` limits the whole body, `max_item_bytes` one item; None is unlimited. `ignore_case`: case of
+    the names in an item does not count.
     """
 
     at: Location
@@ -63,6 +64,7 @@ class BulkItems:
     max: int | None = None
     max_bytes: int | None = None
     max_item_bytes: int | None = None
+    ignore_case: bool = False
     fan_out: FanOut | None = None
 
     @property
@@ -359,7 +361,7 @@ class Resource:
     key. `unique` are tuples of payload members whose values differ between records, `references` maps a payload member
     to the resource whose key it has, `required` are members that a new record must have, `defaults` fill absent ones of
     it, `normalize` says how values are changed before they are stored. `restrict`: a record that others refer to cannot
-    be deleted. `ignore_case`: case of member names does not count. `lookups` are templates of JSON values that may
+    be deleted. `ignore_case`: whether case of member names counts. `lookups` are templates of JSON values that may
     replace a key: `{member}` is the value of a member of the record. `payload` is where a record that is shown has its
     payload, `created` and `modified` where it has the times of its first and last write, `set_members` are further
     ones. `inferred`: no `x-` member names it. `extras` are its others.
@@ -379,7 +381,7 @@ class Resource:
     defaults: Mapping[str, object] = field(default_factory=dict)
     normalize: Rules = field(default_factory=dict)
     restrict: bool = False
-    ignore_case: bool = False
+    ignore_case: bool | None = None
     lookups: tuple[object, ...] = ()
     inferred: bool = False
     payload: Location = ""

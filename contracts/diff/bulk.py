@@ -85,6 +85,7 @@ BULK_RULES: Final = (
     MemberRule("items.max", "items.max", upper_limit("items"), "larger requests are refused"),
     MemberRule("items.maxBytes", "items.max_bytes", upper_limit("bytes"), "larger requests are refused"),
     MemberRule("items.maxItemBytes", "items.max_item_bytes", upper_limit("bytes an item"), "larger items are refused"),
+    MemberRule("items.ignoreCase", "items.ignore_case", flag(off="error"), "names in another case are not read"),
     MemberRule(
         "items.fanOut", "items.fan_out", optional_member(added="warning"), "targets are named or answered otherwise"
     ),

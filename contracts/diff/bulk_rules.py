@@ -80,8 +80,8 @@ def time_limit(*, shorter: Severity, longer: Severity) -> CompareValues:
 def flag(*, on: Severity = "info", off: Severity = "info") -> CompareValues:
     """Compare booleans."""
 
-    def compare(old: bool, new: bool) -> Iterator[RatedChange]:  # noqa: FBT001 - the two values that are compared
-        if old is not new:
+    def compare(old: bool | None, new: bool | None) -> Iterator[RatedChange]:  # noqa: FBT001 - two compared values
+        if bool(old) is not bool(new):
             yield on if new else off, f"it is {render_value(new)}, not {render_value(old)}"
 
     return compare

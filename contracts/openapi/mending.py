@@ -20,9 +20,6 @@ from contracts.schemas.published import PublishedSchema, SchemaError
 from contracts.syntax.text import did_you_mean, look_up, pointer_of, short, split_ref
 
 Tokens: TypeAlias = tuple[str | int, ...]
-DECLARATIONS: Final = frozenset(
-    ("x-duplicate-names", "x-path-case", "x-reserved", "x-resources", "x-scopes", "x-test-clients")
-)  # of a document
 MAX_ROUNDS: Final = 50  # mending one mistake may show another one
 UNKNOWN: Final = "It is ignored."
 ANYTHING: Final = "It accepts everything."
@@ -81,7 +78,7 @@ def _depth_first(broken: SchemaError) -> list[tuple[bool, int, str]]:
 def _mend(holder: dict[str, object], broken: SchemaError) -> str | None:
     """Mend one mistake. Return what was done, "" when nothing can be, None when its value is no longer there."""
     path, value = _found(holder, broken.error.instance_path)
-    if path[1:2] and path[1] in DECLARATIONS:
+    if path[1:2] and str(path[1]).startswith("x-"):  # a declaration of ours: nobody else says what it means
         return ""
     if value is ABSENT:
         return None

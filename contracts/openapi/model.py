@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 
-from contracts.bulk.model import Bulk, Quota, RecordAct, Resource
+from contracts.bulk.model import Bulk, Choice, Location, Quota, RecordAct, Resource
 from contracts.errors import Fault
 from contracts.messages import essence
 from contracts.openapi.provenance import Provenance
@@ -124,7 +124,8 @@ ParameterLocation: TypeAlias = Literal["path", "query", "header", "cookie"]
 class Parameter:
     """A parameter in path, query, header or cookie; `style` and `explode` have OpenAPI's defaults filled in.
 
-    `allow_empty` is `allowEmptyValue`: an empty value is valid whatever the schema.
+    `allow_empty` is `allowEmptyValue`: an empty value is valid whatever the schema. `ignore_case` is `x-ignore-case`:
+    whether values that differ in case alone mean the same, None where nobody says it.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Parameter:
     examples: Mapping[str, object] = field(default_factory=dict, hash=False)
     deprecated: bool = False
     allow_empty: bool = False
+    ignore_case: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,13 +191,31 @@ class DeclaredResponse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ManyReads:
+    """What an operation shows that reads records by several keys (`x-reads`).
+
+    `keys` is where they stand, with `separator` between them; `at` is where the response has the records, each as a
+    single read shows it. With `in_order` they stand as asked for, with `repeats` as often. `unknown`: what becomes of
+    keys that no record has, "" where nobody says it.
+    """
+
+    resource: Choice
+    keys: Location
+    separator: str = ","
+    at: Location = ""
+    in_order: bool = False
+    repeats: bool = False
+    unknown: Literal["", "leftOut"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One method on one path.
 
     `security` lists alternatives, each a map of scheme name to scopes; an empty alternative permits anonymous requests.
     `bulk` is its `x-bulk`, `record` its `x-record` or the inferred one. `pointer` is its JSON Pointer in the document.
     `selectors` are the parameters, with a value or any, that select it among operations with its method and path.
-    `quota` are the limits of its `x-quota` on requests that are answered with a success.
+    `quota` are the limits of its `x-quota` on requests that are answered with a success, `reads` is its `x-reads`.
     """
 
     id: str
@@ -211,6 +231,7 @@ class Operation:
     bulk: Bulk | None = None
     record: RecordAct | None = None
     quota: tuple[Quota, ...] = ()
+    reads: ManyReads | None = None
     deprecated: bool = False
     selectors: tuple[tuple[str, str | None], ...] = ()
     extras: Mapping[str, object] = field(default_factory=dict)
@@ -261,8 +282,9 @@ class Contract:
     `ignore_case`: paths match without regard to case; with `has_unique_names` a body with a name twice in an object is
     refused; `reserved` are words that no path variable matches. `files` are
     those that it was read from, overlays included; `scopes` maps parameters to values whose records and jobs are apart
-    (`x-scopes`), `clients` are those that tests may act as; `repairs` are its mistakes, with what was done about each;
-    `provenance` says where its facts come from.
+    (`x-scopes`), `syntax_errors` is where a refusal of a body that is no JSON tells `line` and `column`, or both in a
+    `text` (`x-syntax-errors`), `clients` are those that tests may act as; `repairs` are its mistakes, with what was
+    done about each; `provenance` says where its facts come from.
     """
 
     name: str
@@ -280,6 +302,7 @@ class Contract:
     files: tuple[Path, ...] = ()
     repairs: tuple[Fault, ...] = ()
     scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    syntax_errors: Mapping[str, Location] = field(default_factory=dict)
     clients: tuple[ClientIdentity, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     _by_id: dict[str, Operation] = field(init=False, default_factory=dict, repr=False, compare=False)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, TypeVar, cast
 
-from contracts.bulk.declarations import read_bulk, read_quotas, read_record_act
+from contracts.bulk.declarations import read_bulk, read_choice, read_quotas, read_record_act
 from contracts.bulk.model import RecordAct
 from contracts.messages import essence
 from contracts.openapi.grammar import METHODS
-from contracts.openapi.model import Body, DeclaredResponse, HeaderField, MediaType, Operation, Parameter
+from contracts.openapi.model import Body, DeclaredResponse, HeaderField, ManyReads, MediaType, Operation, Parameter
 from contracts.openapi.routing import last_segment_variable, split_template
 from contracts.schemas.schema_set import Schema, SchemaSet, is_pure_reference
 from contracts.syntax.text import pointer_of, step
@@ -17,7 +17,7 @@ from contracts.syntax.text import pointer_of, step
 DEFAULT_STYLES: Final = {"path": "simple", "query": "form", "header": "simple", "cookie": "form"}
 RESERVED_HEADERS: Final = frozenset(("accept", "authorization", "content-type"))  # OpenAPI: not declared as parameters
 Made = TypeVar("Made")
-KNOWN_EXTENSIONS: Final = frozenset(("x-bulk", "x-quota", "x-record", "x-source"))
+KNOWN_EXTENSIONS: Final = frozenset(("x-bulk", "x-quota", "x-reads", "x-record", "x-source"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +129,15 @@ def _operation(
         bulk=read_bulk(value["x-bulk"]) if "x-bulk" in value else None,
         record=_record(value, path),
         quota=read_quotas(value["x-quota"]) if "x-quota" in value else (),
+        reads=_reads(value["x-reads"]) if "x-reads" in value else None,
         deprecated=value.get("deprecated") is True,
         extras={name: one for name, one in value.items() if name.startswith("x-") and name not in KNOWN_EXTENSIONS},
     )
+
+
+def _reads(value: Mapping[str, Any]) -> ManyReads:
+    given = {name: one for name, one in value.items() if name not in {"resource", "inOrder", "x-source"}}
+    return ManyReads(resource=read_choice(value["resource"]), in_order=value.get("inOrder", False), **given)
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -173,6 +179,7 @@ def _parameter(node: DocumentNode) -> Parameter:
         description=value.get("description", ""),
         examples=_examples(node),
         deprecated=value.get("deprecated") is True,
+        ignore_case=value.get("x-ignore-case"),
         allow_empty=value.get("allowEmptyValue") is True,
     )
 

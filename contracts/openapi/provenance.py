@@ -25,7 +25,11 @@ Tokens: TypeAlias = tuple[str, ...]
 SOURCE: Final = "x-source"
 PAGES: Final = "x-source-pages"
 ENTRY_MEMBERS: Final = frozenset(("says", "page", "note", "of"))
-OPERATION_PARTS: Final = ("x-bulk", "x-record")  # objects with sources that the grammar of OpenAPI does not know
+OPERATION_PARTS: Final = (
+    "x-bulk",
+    "x-reads",
+    "x-record",
+)  # objects with sources that the grammar of OpenAPI does not know
 SCHEMA_FILE: Final = Path(__file__).parent.parent / "x-source.schema.json"
 
 

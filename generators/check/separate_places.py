@@ -190,14 +190,15 @@ def _parts(contract: Contract, exchange: Exchange, words: Sequence[str]) -> dict
     operation = contract.operation(exchange.operation or "")
     schema = declared_schema(operation, response) if operation is not None else None
     shown = declared_part(schema, data) if schema is not None and data is not ABSENT else data
-    body = dict(_leaves(shown, "the body")) if data is not ABSENT else {"the body": text}
+    body = dict(leaves(shown, "the body")) if data is not ABSENT else {"the body": text}
     return {"status": response.status, "media type": essence(response.headers.get("Content-Type")), **body}
 
 
-def _leaves(value: object, at: str) -> Iterator[tuple[str, object]]:
+def leaves(value: object, at: str) -> Iterator[tuple[str, object]]:
+    """Yield the pointers of all values that have no parts, below a place, and the values as text."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for name, one in inner:
-        yield from _leaves(one, f"{at}/{name}")
+        yield from leaves(one, f"{at}/{name}")
     if not isinstance(value, dict | list) or not value:
         yield at, repr(value)
 

@@ -131,6 +131,7 @@ def settling_times(contract: Contract) -> Mapping[str, timedelta]:
     longest = max(every, default=None)
     own = {name: contract.resources.get(act.resource.constant) for name, act in reads}
     found = {name: longest if one is None else one.consistency for name, one in own.items()}
+    found |= {one.id: longest for one in contract.operations if one.reads is not None}
     return {name: within for name, within in found.items() if within is not None}
 
 

@@ -67,7 +67,7 @@ ROOT_PLACES: Final = {
     "isolation": "/x-scopes",
 }
 """The members of the document that a law rests on."""
-OPERATION_PLACES: Final = {"malformed": "/responses", "quota": "/x-quota"}
+OPERATION_PLACES: Final = {"malformed": "/responses", "quota": "/x-quota", "reads": "/x-reads"}
 """The members of an operation that a law rests on where its `x-bulk` says nothing of it."""
 ACCEPTED_SHAPE: Final = re.compile(r"(?P<word>\w+) (?:is )?accepted")
 REFUSED_SHAPE: Final = re.compile(r"(?P<word>\w+) refused (?:otherwise|with \d+)")
@@ -93,6 +93,7 @@ ERROR_SHAPES: Final = (
     (re.compile(r"a good item"), "unit"),
 )
 """What the shapes of the law `errors` rest on."""
+WORD_SHAPE: Final = re.compile(r"(?:the word at \w+:|another case of )(?P<name>\S+) (?:refused|means|accepted)")
 LARGEST_PAGE: Final = "largest page is short"
 LIMIT_WORDS: Final = {"tooMany": "items/max", "empty": "items/min"}
 STATE_LAWS: Final = frozenset(("effect", "read-back", "verdict"))
@@ -208,6 +209,16 @@ class FactFinder:
             yield from self._coverage_places(operation, finding.shape)
         elif finding.law in STATE_LAWS:
             yield from self._state_places(operation, finding)
+        else:
+            yield from self._declared_places(operation, finding)
+
+    def _declared_places(self, operation: Operation, finding: Finding) -> Iterator[str]:
+        """Yield what the operation declares that a law rests on."""
+        word = WORD_SHAPE.match(finding.shape)
+        if finding.shape.startswith("a syntax error is told"):
+            yield f"{self._root}#/x-syntax-errors"
+        elif word is not None and (parameter := _parameter(operation, word["name"])):
+            yield parameter
         elif finding.law in LAW_PLACES and operation.bulk is not None:
             yield from (self._at(operation, f"/x-bulk/{one}") for one in _law_places(operation, finding))
         elif finding.law in OPERATION_PLACES:
@@ -300,6 +311,12 @@ class FactFinder:
         inside = (split_ref(one.place) for one in self.contract.provenance.facts if one.assumed and one.place)
         found = next((one for file, one in inside if file == uri and one.startswith(pointer)), None)
         yield from [] if found is None else [f"{uri}#{found}"]
+
+
+def _parameter(operation: Operation, name: str) -> str:
+    """Return the reference of what a parameter says of case, "" when it has no place of its own."""
+    schemas = [one.schema for one in operation.parameters if one.name == name and one.ignore_case is not None]
+    return f"{schemas[0].ref.rpartition('/')[0]}/x-ignore-case" if schemas and schemas[0] is not None else ""
 
 
 def _plain(ref: str) -> str:

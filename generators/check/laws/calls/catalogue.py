@@ -6,8 +6,10 @@ from generators.check.laws.calls.credentials import credentials, expiry, issues_
 from generators.check.laws.calls.isolation import is_apart, isolation
 from generators.check.laws.calls.malformed import exempt_reason as takes_no_json
 from generators.check.laws.calls.malformed import malformed
+from generators.check.laws.calls.many_reads import many_reads
 from generators.check.laws.calls.methods import is_first_of_path, methods
 from generators.check.laws.calls.quotas import quota
+from generators.check.laws.calls.words import has_words, words
 from generators.oracles.findings import Law
 
 CALL_LAWS: Final[tuple[Law, ...]] = (
@@ -22,6 +24,18 @@ CALL_LAWS: Final[tuple[Law, ...]] = (
         says="A method that a path does not have is refused with a list of the methods that it has.",
         applies_in=is_first_of_path,
         call_experiment=methods,
+    ),
+    Law(
+        name="words",
+        says="A word in another case means the same where case does not count, and nothing where it does.",
+        applies_in=has_words,
+        call_experiment=words,
+    ),
+    Law(
+        name="reads",
+        says="A request for several keys shows the records that single reads show, and no others.",
+        applies_in=lambda _, operation: operation.reads is not None,
+        call_experiment=many_reads,
     ),
     Law(
         name="credentials",

@@ -18,6 +18,7 @@ from contracts.openapi.model import Contract, Operation, is_json
 from contracts.openapi.validation import validate_response
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, escape, tokens_of
+from generators.check.laws.calls.syntax_places import misplaced
 from generators.check.specimens import Specimen, carry_out, send_and_follow, specimen_of, specimen_or_request
 from generators.client.session import Session
 from generators.errors import NotApplicableError
@@ -146,6 +147,7 @@ def malformed(session: Session, operation: Operation) -> Iterator[Finding]:
     for one in _variants(session, operation, other.request):
         if not one.must and not _limits_jobs(operation):
             yield from _judged(operation, one, session.probe(one.request))
+    yield from misplaced(session, operation, specimen.request)
     if not statuses.isdisjoint(BUSY_STATUS):
         raise NotApplicableError(f"requests are refused for other reasons ({min(statuses & BUSY_STATUS)})")
     if specimen.before:
@@ -307,48 +309,21 @@ def _finding(exchange: Exchange, shape: str, says: str, *more: Exchange | None) 
 
 
 def _equal_forms(session: Session, operation: Operation, control: Exchange) -> Iterator[Finding]:
-    """Yield when a request is refused that is written otherwise and means the same."""
-    for n in range(len(tuple(_written_otherwise(session.contract, operation, control.request)))):
+    """Yield when a request is refused whose media type is written otherwise and means the same."""
+    for n in range(len(tuple(_written_otherwise(control.request)))):
         own = specimen_of(session, operation).request
-        what, request = next(islice(_written_otherwise(session.contract, operation, own), n, None), ("", own))
+        what, request = next(islice(_written_otherwise(own), n, None), ("", own))
         exchange = send_and_follow(session, request)
         status = exchange.response.status
         if status not in SUCCESS_STATUS and status not in BUSY_STATUS:
-            is_media = what.startswith("whose media type")
             says = f"a request {what} was answered with {status}, and {control.response.status} without"
-            shape = "equal media type refused" if is_media else "equal words refused"
-            yield _finding(exchange, shape, says, control)
+            yield _finding(exchange, "equal media type refused", says, control)
 
 
-def _written_otherwise(contract: Contract, operation: Operation, request: Request) -> Iterator[tuple[str, Request]]:
-    """Yield other forms of a request: media types and, where case makes no difference, words and the path."""
+def _written_otherwise(request: Request) -> Iterator[tuple[str, Request]]:
+    """Yield the request under other forms of its media type."""
     for what, written in EQUAL_MEDIA_TYPES.items():
         yield what, _of_type(request, written(essence(request.headers.get("Content-Type"))))
-    if contract.ignore_case:
-        parts = zip(operation.path.split("/"), request.path.split("/"), strict=False)
-        path = "/".join(own if "{" in declared else own.swapcase() for declared, own in parts)
-        yield "whose path is in another case", replace(request, path=path)
-    bulk = operation.bulk
-    choices = [bulk.unit.of, bulk.effect.action, bulk.effect.resource] if bulk is not None else []
-    for one in choices:
-        changed = _in_another_case(operation, request, one.source) if one is not None and one.ignore_case else None
-        if one is not None and changed is not None:
-            yield f"with the word at {one.source} in another case", changed
-
-
-def _in_another_case(operation: Operation, request: Request, at: str) -> Request | None:
-    """Return a request with the word at a place of its query, or of its first item, in another case."""
-    name = at.removeprefix("query:")
-    word = request.parameter(name) if name != at else None
-    if word is not None:
-        query = tuple((key, value.swapcase() if key == name else value) for key, value in request.query)
-        return replace(request, query=query)
-    data, bulk = json_of(request.body), operation.bulk
-    places = [f"{one}/0{at}" for one in bulk.items.places] if bulk is not None and at.startswith("/") else []
-    place = next((one for one in places if isinstance(find(data, one), str)), None)
-    if place is None:
-        return None
-    return replace(request, body=orjson.dumps(_with_word(request, place, str(find(data, place)).swapcase())))
 
 
 def _with_word(request: Request, at: str, word: str) -> Any:

@@ -1,0 +1,135 @@
+"""The law `reads`: a request for several keys shows the records that single reads show, and no others.
+
+Begin with `many_reads`. The order of the records, repeated keys and unknown ones are judged as `x-reads` says.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.locations import find
+from contracts.messages import Exchange
+from contracts.openapi.model import ManyReads, Operation
+from contracts.schemas.equality import declared_part, key_text
+from contracts.syntax.text import short
+from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
+from generators.check.separate_places import Elsewhere, created_record, elsewheres, leaves, similar_id
+from generators.client.session import Session
+from generators.client.sites import experiment_site
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding, new_finding
+from generators.oracles.response_laws import declared_schema
+from generators.requests.calls import draft
+from generators.requests.options import option_for
+from generators.requests.single import RecordSite, record_request, write_request
+
+LAW: Final = "reads"
+
+
+def many_reads(session: Session, operation: Operation) -> Iterator[Finding]:
+    """Read records by several keys: existing, repeated, deleted and unknown ones, and those of other places."""
+    assert operation.reads is not None  # noqa: S101 - asked before
+    probed = [experiment_site(session, name) for name in session.contract.resources]
+    known = [site for site in probed if site is not None and "read" in site.operations]
+    sites = [one for one in known if option_for(operation, operation.reads.resource, one.resource.name) is not None]
+    if not sites:
+        raise NotApplicableError("no resource was found to test it on")
+    site = min(sites, key=lambda one: len(set(one.resource.required) & set(one.resource.references)))
+    reading = _Reading(session=session, operation=operation, declared=operation.reads, site=site)
+    yield from reading.findings(sites)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """Asks for several records at one site."""
+
+    session: Session
+    operation: Operation
+    declared: ManyReads
+    site: RecordSite
+
+    def findings(self, sites: Sequence[RecordSite]) -> Iterator[Finding]:
+        """Create records here and elsewhere, and ask for them."""
+        names, rng = self.session.names(), self.session.rng(LAW)
+        members = [new_record_members(self.session, self.site, names, f"m{n}", rng) for n in range(3)]
+        one, other, gone = create_records(self.session, self.site, members, names)
+        again = [one.key] if self.declared.repeats else []
+        yield from self._judged([other.key, one.key, *again], ())
+        if self.declared.unknown:
+            never = similar_id(one.key, rng)
+            self._delete(gone)
+            yield from self._judged([one.key, gone.key, never, other.key], [gone.key, never])
+        for place in elsewheres(self.session, [self.operation], self.site, sites):
+            if place.is_parallel or (place.other is not None and self.declared.unknown):
+                yield from self._from_elsewhere(place, one)
+
+    def _delete(self, record: CreatedRecord) -> None:
+        if "delete" in self.site.operations:
+            version = read_record(self.session, self.site, record.key).known_version
+            self.session.send(write_request(self.site, "delete", {}, key=record.key, version=version).request())
+
+    def _judged(self, keys: Sequence[object], unknown: Sequence[object]) -> Iterator[Finding]:
+        """Yield what is wrong with the answer to keys, of which some are unknown if single reads say so too."""
+        reads = {key_text(key): self.single(key) for key in keys}
+        exchange, shown = self.asked(keys)
+        if shown is None:
+            says = f"a request for {len(keys)} keys was answered with {exchange.response.status}"
+            yield self._finding("keys are refused", says, exchange)
+            return
+        wanted = [key_text(key) for key in keys if reads[key_text(key)].response.status in SUCCESS_STATUS]
+        got = [key_text(self.site.reader.key(body)) for body in shown]
+        surplus, missing = Counter(got) - Counter(wanted), Counter(wanted) - Counter(got)
+        for key in surplus:
+            shape = "unknown key is shown" if key in map(key_text, unknown) else "another number of records"
+            yield self._finding(shape, f"{short(key)} is shown {got.count(key)} times", exchange, reads.get(key))
+        for key in missing:
+            says = f"{short(key)} is asked for {wanted.count(key)} times, and shown {got.count(key)} times"
+            yield self._finding("a record is left out", says, exchange, reads[key])
+        if not surplus and not missing and self.declared.in_order and got != wanted:
+            says = f"{short(got[0])} stands first, but {short(wanted[0])} was asked for first"
+            yield self._finding("another order", says, exchange)
+        for key, body in zip(got, shown, strict=True):
+            yield from self._compared(key, body, reads[key], exchange) if key in wanted else ()
+
+    def _compared(self, key: str, body: object, single: Exchange, exchange: Exchange) -> Iterator[Finding]:
+        """Yield a member that a single read shows with another value, before and afterwards."""
+        schema = declared_schema(self.site.operations["read"], single.response)
+        told, after, mine = (
+            dict(leaves(declared_part(schema, one) if schema is not None else one, ""))
+            for one in (single.response.data, self.single(key).response.data, body)
+        )
+        for at, value in told.items():
+            if value == after.get(at) and mine.get(at) != value:
+                says = f"{short(key)} has {at} {value} when read alone, and {mine.get(at, 'nothing')} among others"
+                yield self._finding("a record differs from its single read", says, single, exchange)
+                return
+
+    def _from_elsewhere(self, place: Elsewhere, here: CreatedRecord) -> Iterator[Finding]:
+        """Ask for a record of another place: it is not shown."""
+        own = replace(self, site=place.own_site(self.site))
+        foreign = created_record(self.session, place.other_site(self.site), self.session.names())
+        single = own.single(foreign.key)
+        if single.response.status in SUCCESS_STATUS:
+            return  # another record may have the key here
+        exchange, shown = own.asked([here.key, foreign.key])
+        keys = [key_text(self.site.reader.key(body)) for body in shown or ()]
+        if key_text(foreign.key) in keys:
+            says = f"a record of {place.what} is shown, although a read of it is answered {single.response.status}"
+            yield self._finding("a record from elsewhere is shown", says, exchange, single)
+
+    def single(self, key: object) -> Exchange:
+        """Read one record."""
+        return self.session.send(record_request(self.site, "read", key=key).request())
+
+    def asked(self, keys: Sequence[object]) -> tuple[Exchange, list[object] | None]:
+        """Ask for several records; None where none are shown as a list."""
+        made = draft(self.operation, self.site.values)
+        made.put(self.declared.keys, self.declared.separator.join(map(str, keys)))
+        exchange = self.session.send(made.request())
+        bodies = find(exchange.response.data, self.declared.at)
+        return exchange, bodies if exchange.response.status in SUCCESS_STATUS and isinstance(bodies, list) else None
+
+    def _finding(self, shape: str, says: str, *evidence: Exchange | None) -> Finding:
+        return new_finding(LAW, self.operation.id, shape, says, evidence)
