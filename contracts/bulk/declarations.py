@@ -54,6 +54,7 @@ ATTRIBUTE_NAMES: Final = {
     "markedAs": "marked_as",
     "maxBytes": "max_bytes",
     "maxItemBytes": "max_item_bytes",
+    "faultOrder": "fault_order",
     "memberAs": "member_as",
     "onBroken": "on_broken",
     "onlyFor": "only_for",
@@ -171,7 +172,12 @@ def _read_outcomes(data: Json, *, http: Mapping[str, str]) -> Outcomes:
     mirrored = {name: http[name] for name in ("headers", "body") if name in http}
     error = data.get("error")
     is_apart = error is not None and not error.startswith(f"{mirrored.get('body', error)}/")
-    return Outcomes(**{"http": {} if is_apart else mirrored, **_arguments(data, failed_if=_read_test, names=_tuples)})
+    return Outcomes(
+        **{
+            "http": {} if is_apart else mirrored,
+            **_arguments(data, failed_if=_read_test, fault_order=tuple, names=_tuples),
+        }
+    )
 
 
 def _tuples(data: Mapping[str, list[str]]) -> Mapping[str, tuple[str, ...]]:

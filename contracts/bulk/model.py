@@ -166,7 +166,8 @@ class Outcomes:
     kinds of faults. `set_members`, `set_done`, `set_failed` are further members, `set_not_run` those of items not run,
     which a cancelled job then lists. `http` locates status, headers and body of the response to an HTTP request.
     `members` is where a failure names the members at fault, `member_as` how it writes them (`{resource}`, `{member}`,
-    `{Member}`); with `every` each fault of a failed item is told. `names` lists by kind of fault what its text names,
+    `{Member}`); with `every` each fault of a failed item is told, those of one in `fault_order`: of its `version`, of
+    members as `sent` or as `declared`, of `missing` ones. `names` lists by kind of fault what its text names,
     in this order. `alike` is where the refusal of the item alone, by the operation that it is like, has such entries.
     """
 
@@ -197,6 +198,7 @@ class Outcomes:
     members: Location | None = None
     member_as: str = "{member}"
     every: bool = False
+    fault_order: tuple[str, ...] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     alike: Location | None = None
 

@@ -70,6 +70,7 @@ OUTCOME_RULES: Final = (
     MemberRule("setNotRun", "set_not_run", map_entries(), "clients tell by it what was not run"),
     MemberRule("http", "http", map_entries(), "clients read responses there"),
     MemberRule("members", "members", optional_member(), "clients read there which members are wrong"),
+    MemberRule("faultOrder", "fault_order", optional_member(removed="warning"), "the first fault is another one"),
     MemberRule("memberAs", "member_as", any_change(), "clients know members by these names"),
     MemberRule("every", "every", flag(off="warning"), "clients mend one fault and meet the next"),
     MemberRule("names", "names", map_entries(removed="warning"), "texts tell people less"),

@@ -89,6 +89,7 @@ ERROR_SHAPES: Final = (
     (re.compile(r"refusal "), "guard/faults"),
     (re.compile(r"(?:alone: )?(?P<word>[\w-]+) has another code"), "{outcomes}/codes/{word}"),
     (re.compile(r"(?:alone: )?text of (?P<word>[\w-]+) without"), "{outcomes}/names/{word}"),
+    (re.compile(r"(?:alone: )?faults in another order"), "{outcomes}/faultOrder"),
     (re.compile(r"(?:alone: )?[\w-]+ names another member|a good member"), "{outcomes}/members"),
     (re.compile(r"a good item"), "unit"),
 )

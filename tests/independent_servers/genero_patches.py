@@ -244,7 +244,37 @@ def column_of_next(server: Any) -> None:
     place(server, lambda line, column: (line, column + 1))
 
 
+def references_reversed(server: Any) -> None:
+    """Tell the last of an item's faults first."""
+
+    @around(server.jobs, "faults")
+    def faults(real: Any, *given: Any) -> Any:
+        return list(real(*given))[::-1]
+
+
+def twenty_groups(server: Any) -> None:
+    """List twenty groups of faults at most."""
+
+    @around(server, "spoiled")
+    def spoiled(real: Any, problem: Problem) -> Problem:
+        found: Problem = real(problem)
+        found.body["errors"] = found.body["errors"][:20]
+        return found
+
+
+def twenty_errors(server: Any) -> None:
+    """Tell the errors of twenty items of a job at most."""
+
+    @around(server.jobs, "run")
+    def run(real: Any, job: Any) -> None:
+        real(job)
+        job.errors = dict(list(job.errors.items())[:20])
+
+
 PATCHES = by_name(
+    twenty_groups,
+    twenty_errors,
+    references_reversed,
     place_swapped,
     column_of_next,
     entity_folded,

@@ -13,7 +13,7 @@ import onkey_okql as okql
 import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Failed, Records
-from onkey_types import Command, Record, Refused, Type, malformed
+from onkey_types import Command, Fault, Record, Refused, Type, malformed
 from onkey_web import ENTITIES, answer, failed
 from patching import around, by_name
 
@@ -286,7 +286,51 @@ def line_of_next(server: Any) -> None:
         return found
 
 
+def in_order(change: Callable[[Command, list[Fault]], list[Fault]]) -> None:
+    """Tell the faults of a record in another order."""
+
+    @around(Records, "build")
+    def build(real: Any, own: Records, command: Command, record: Record | None, *, atomic: bool) -> Any:
+        try:
+            return real(own, command, record, atomic=atomic)
+        except Failed as error:
+            raise Failed(*change(command, list(error.faults))) from error
+
+
+def faults_by_property(server: Any) -> None:
+    """Tell the faults of a record in the order of its resource's properties."""
+    del server
+
+    def change(command: Command, faults: list[Fault]) -> list[Fault]:
+        order = [command.type.path(name) for name in command.type.properties]
+        return sorted(faults, key=lambda fault: order.index(fault.paths[0]) if fault.paths else -1)
+
+    in_order(change)
+
+
+def conflict_last(server: Any) -> None:
+    """Tell the conflict of a version behind the other faults of its record."""
+    del server
+    in_order(lambda _, faults: sorted(faults, key=lambda fault: fault.code == "Sandbox_VersionConflict"))
+
+
+def one_referrer(server: Any) -> None:
+    """Say that one record refers to what cannot be deleted, however many do."""
+    del server
+
+    @around(Records, "delete")
+    def delete(real: Any, own: Records, command: Command, record: Record, *, atomic: bool) -> Any:
+        try:
+            return real(own, command, record, atomic=atomic)
+        except Failed as error:
+            said = [replace(one, text=re.sub(r"by \d+ records", "by 1 records", one.text)) for one in error.faults]
+            raise Failed(*said) from error
+
+
 PATCHES = by_name(
+    one_referrer,
+    faults_by_property,
+    conflict_last,
     line_of_next,
     set_exact,
     members_exact,

@@ -7,17 +7,19 @@ equivalent single-record operation and in the refusal of a whole request is comp
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
 
-from contracts.bulk.model import Outcomes
+from contracts.bulk.model import Bulk, Outcomes
 from contracts.exchange.bulk_exchange import OutcomeReport
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, find_all
 from contracts.messages import ABSENT, Exchange
 from contracts.syntax.text import short
+from generators.check.laws.fault_order import KnownFault, misplaced_fault, sent_names
 from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation, valid_cases
+from generators.check.laws.referred_faults import referred_trial
 from generators.check.laws.refused_faults import refused_errors
 from generators.check.records import read_record
 from generators.check.trial_setup import Trial, TrialItem, available_cases, fits_request, prepare_trial
@@ -39,22 +41,10 @@ MIXES: Final = (
     ("reference", "reference"),
     ("missing",),
     ("length",),
+    ("length", "missing"),
 )
 MIX_OF_TAKEN: Final = ("length",)  # beside a unique value that is in use
 GOOD_ITEMS: Final = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownFault:
-    """One fault of an item: its kind (a word of `codes`), the member at fault ("" for none), and facts about it."""
-
-    kind: str
-    member: str = ""
-    facts: Mapping[str, object] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        """Return a short description."""
-        return f"{self.kind} of '{self.member}'" if self.member else self.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +63,13 @@ def tells_errors(declared: Outcomes | None) -> bool:
 
 def errors(context: SiteContext) -> Iterator[Finding]:
     """Judge what is told of items that fail by themselves, and of items that have the whole request refused."""
-    yield from run_each((_failed_errors, refused_errors), lambda part: part(context))
+    yield from run_each((_failed_errors, _referred_errors, refused_errors), lambda part: part(context))
 
 
 def _failed_errors(context: SiteContext) -> Iterator[Finding]:
     """Send items with known faults in every unit, at once and as jobs, and each alone. Raises NotApplicableError."""
     bulk = context.bulk
-    if not any(map(tells_errors, (bulk.reply.outcomes, bulk.job.outcomes if bulk.job is not None else None))):
+    if not any(map(tells_errors, _declared(bulk))):
         raise NotApplicableError("it does not declare what failures are like")
     wishes = dict.fromkeys((None, job_setting_of(bulk)))
     for n, (unit, wish) in enumerate(product(units_of(bulk), wishes)):
@@ -88,6 +78,14 @@ def _failed_errors(context: SiteContext) -> Iterator[Finding]:
         yield from _narrowed(done, list(faults), list(_judge_reports(done, faults)))
         if n == 0:
             yield from _judge_alone(done, faults)
+
+
+def _referred_errors(context: SiteContext) -> Iterator[Finding]:
+    """Delete records that others refer to, at once and each alone. Raises NotApplicableError."""
+    trial, faults = referred_trial(context)
+    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
+    yield from _judge_reports(done, faults)
+    yield from _judge_alone(done, faults)
 
 
 def _narrowed(done: TrialResult, slots: Sequence[int], found: Sequence[Finding]) -> Iterator[Finding]:
@@ -111,7 +109,8 @@ def faulty_trial(context: SiteContext, *, only: int | None = None) -> tuple[Tria
     right = valid_cases(context, len(MIXES) + GOOD_ITEMS)
     cases = [*right[: len(MIXES)], *by_state, *right[len(MIXES) :]]
     plan = [(case, MIXES[n] if n < len(MIXES) else ()) for n, case in enumerate(cases)]
-    plan += [(case, MIX_OF_TAKEN) for case in by_state if case.defect == "taken"]
+    beside = {"taken", *(["stale"] if "version" in _fault_order(context.bulk) else [])}
+    plan += [(case, MIX_OF_TAKEN) for case in by_state if case.defect in beside]
     plan = plan[: context.bulk.items.max or len(plan)] if only is None else plan[only : only + 1]
     trial = prepare_trial(context, [case for case, _ in plan])
     faults: dict[int, Sequence[KnownFault]] = {}
@@ -122,10 +121,30 @@ def faulty_trial(context: SiteContext, *, only: int | None = None) -> tuple[Tria
             spoiled, more = _with_faults(trial, trial_item, mix)
             found += more
         if found and fits_request(trial, trial_item.case, spoiled.raw):
-            trial.items[slot], faults[slot] = spoiled, found
+            trial.items[slot], faults[slot] = spoiled, [_placed(trial, spoiled, one) for one in found]
     if not faults:
         raise NotApplicableError("no item could be made that fails by itself")
     return trial, faults
+
+
+def _fault_order(bulk: Bulk) -> Sequence[str]:
+    return next((one.fault_order for one in _declared(bulk) if one.fault_order), ())
+
+
+def _declared(bulk: Bulk) -> list[Outcomes]:
+    told = (bulk.reply.outcomes, bulk.job.outcomes if bulk.job is not None else None)
+    return [one for one in told if one is not None]
+
+
+def _placed(trial: Trial, spoiled: TrialItem, fault: KnownFault) -> KnownFault:
+    """Return a fault with the places of its member in the item and in the schema."""
+    names = [*trial.maker.members, *sent_names(find(spoiled.raw, trial.context.bulk.effect.payload))]
+    own, sent = [n for n, name in enumerate(names) if name == fault.member], len(trial.maker.members)
+    return replace(
+        fault,
+        declared=next((n for n in own if n < sent), -1),
+        sent=next((n - sent for n in own if n >= sent), -1),
+    )
 
 
 def _fault_of_state(trial: Trial, trial_item: TrialItem) -> KnownFault:
@@ -160,7 +179,7 @@ def _with_faults(trial: Trial, trial_item: TrialItem, kinds: Sequence[str]) -> t
     for kind in kinds:
         fault = _spoil(trial, trial_item, members, kind, {one.member for one in found})
         found += [fault] if fault is not None else []
-    spoiled = trial.with_members(trial_item, members)
+    spoiled = trial.with_members(trial_item, dict(reversed(members.items())) if trial_item.slot % 2 else members)
     sent = find(spoiled.raw, bulk.effect.payload)  # what an item must have may have been filled in again
     kept = [one for one in found if one.kind != "missing" or not (isinstance(sent, dict) and one.member in sent)]
     return spoiled, kept
@@ -291,6 +310,10 @@ def misreported(
     for fault, (_, shape, says) in missed:
         is_lost = declared.many and len(told) < len(faults)
         yield (f"{fault.kind} is not told", f"nothing is told of the {fault}") if is_lost else (shape, says)
+    if not missed and len(faults) > 1 and declared.fault_order:
+        entries = [some.index(None) for some in differences]
+        order = misplaced_fault(declared, faults, entries, [told[n].text for n in entries])
+        yield from [("faults in another order", order)] if order is not None else []
     right = {_written(trial, declared, name) for fault in faults for name in _members_at_fault(trial, fault)}
     foreign = next((name for one in told for name in one.members if name not in right), None)
     if foreign is not None and not missed and all(fault.member for fault in faults):

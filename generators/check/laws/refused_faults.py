@@ -29,6 +29,10 @@ PLANS: Final[Mapping[int, tuple[tuple[str, int], ...]]] = {
     2: (("type", 0),),
     4: (("maxLength", 0),),
 }  # by the item's index: a keyword to break, and in which of the members
+NO_ITEM: Final = "bulkproof"  # in the place of an item
+RULES: Final = ("type", "maxLength", "minLength")
+WORD_RULES: Final = frozenset(("const", "enum"))  # that a value of another type violates, too
+OTHER_RULES: Final = WORD_RULES | {"format", "pattern"}  # that a text may violate, too
 ITEMS: Final = 6
 MAX_TYPES: Final = 24  # requests with a value of another type
 
@@ -52,7 +56,36 @@ def refused_errors(context: SiteContext) -> Iterator[Finding]:
             if left.pop(one.shape, None) is not None:
                 yield one
     yield from left.values()
+    yield from _many_faults(context)
     yield from _accepted_types(context)
+
+
+def _many_faults(context: SiteContext) -> Iterator[Finding]:
+    """Break each rule of each member, an item for each rule: more kinds of faults than fit on a page are all told."""
+    trial = prepare_trial(context, valid_cases(context, min(len(RULES) + 1, context.bulk.items.max or 1)))
+    places: list[Place] = []
+    element = context.spec.encoder.element
+    if element is not None and not element.is_valid(NO_ITEM) and len(trial.items) > len(RULES):
+        trial.items[-1] = replace(trial.items[-1], raw=NO_ITEM)
+        places.append(Place(len(RULES), "", "type"))
+    for n, keyword in enumerate(RULES[: len(trial.items)]):
+        raw, schemas = _complete(trial, n, tombstone=True)
+        wrong = {name: _broken_value(name, schemas[name], raw[name], keyword) for name in schemas if name in raw}
+        wrong = {name: value for name, value in wrong.items() if value is not None}
+        if wrong:
+            trial.items[n] = replace(trial.items[n], raw={**raw, **wrong})
+            places += [Place(n, f"/{escape(name)}", keyword) for name in wrong]
+    exchange = send(trial, SendOptions(unit=context.unit, targets=known_targets(context)[:1])) if places else None
+    if exchange is not None and exchange.response.status == context.bulk.guard.refuse["malformedItem"]:
+        yield from _judge(context, exchange, places)
+
+
+def _broken_value(name: str, schema: Schema, value: object, keyword: str) -> object:
+    """Return a value that violates one keyword and no other, None where there is none."""
+    if (WORD_RULES if keyword == "type" else OTHER_RULES) & schema.raw.keys():
+        return None
+    mutations = invalid_variants(schema, value, Random(f"{name}{keyword}"), keywords=(keyword,))
+    return next((one.value for one in mutations if not one.pointer), None)
 
 
 def _accepted_types(context: SiteContext) -> Iterator[Finding]:
