@@ -6,6 +6,7 @@ Begin with `follow`.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 from typing import Final
 
 from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges, with_history
@@ -17,9 +18,11 @@ from generators.client.session import Session
 from generators.errors import NotApplicableError
 from generators.requests.calls import draft
 
-FIRST_DELAY: Final = {True: timedelta(seconds=0.5), False: timedelta(seconds=0.05)}
+FIRST_DELAY: Final = {True: timedelta(seconds=0.5), False: timedelta(seconds=0.02)}
+MIN_DELAY: Final = timedelta(seconds=0.01)
 MAX_DELAY: Final = {True: timedelta(minutes=5), False: timedelta(seconds=5)}
 LEARNED_STEPS: Final = 10  # polls per learned duration after it has passed
+SHORTENED: Final = 0.85  # a learned duration, after each job that had ended by then
 NO_VALUES: Final[Mapping[str, str]] = {}
 MIN_TIMEOUT: Final = {True: timedelta(hours=2), False: timedelta(days=1)}
 
@@ -40,12 +43,12 @@ def follow(session: Session, exchange: Exchange) -> BulkExchange:
     view = view_of(session, exchange)
     if not view.traces:
         return view
-    pacing = _Pacing(session, view)
+    pacing = Pacing(session, view)
 
     def latest() -> BulkExchange:
         return with_history(view, session.history(exchange.n - 1), session.contract, session.router)
 
-    poll_until_ended(session, latest, pacing.delays())
+    poll_until_ended(session, latest, chain((timedelta(0),), pacing.delays()))
     pacing.remember()
     request_results(session, view)
     return latest()
@@ -67,37 +70,33 @@ def poll_until_ended(session: Session, latest: Callable[[], BulkExchange], delay
             return
 
 
-class _Pacing:
-    """Delays between polls: growing ones, or first as long as the last job of its kind and size took."""
+class Pacing:
+    """Delays between polls: growing ones; in real time the first is about as long as jobs of the kind and size took."""
 
     def __init__(self, session: Session, view: BulkExchange) -> None:
-        self._cache, self._controlled = session.cache, session.controlled
-        self._name = ("pace", view.operation.id, len(str(len(view.request.items))))  # jobs of about the same size
-        known = self._cache.get(self._name)
-        self._learned = known if isinstance(known, timedelta) and not self._controlled else None
+        self._paces, self._controlled = session.paces, session.controlled
+        self._name = (view.operation.id, len(str(len(view.request.items))))  # jobs of about the same size
+        self._learned = None if self._controlled else self._paces.get(self._name)
         self._waited = self._unfinished = timedelta(0)
         self._limit = max(view.traces[0].declared.timeout or timedelta(0), MIN_TIMEOUT[self._controlled])
 
     def delays(self) -> Iterator[timedelta]:
-        """Yield the delay before each poll, 0 before the first. Raises NotApplicableError after the time limit."""
-        yield timedelta(0)
-        growing = FIRST_DELAY[self._controlled]
+        """Yield the delay before each poll. Raises NotApplicableError after the time limit."""
+        delay, growing = self._learned or FIRST_DELAY[self._controlled], FIRST_DELAY[self._controlled]
         while self._waited <= self._limit:
             self._unfinished = self._waited
-            if self._learned is None:
-                delay, growing = growing, min(growing * 2, MAX_DELAY[self._controlled])
-            elif self._waited < self._learned:
-                delay = max(self._learned - self._waited, FIRST_DELAY[False])
-            else:
-                delay = max(self._learned / LEARNED_STEPS, FIRST_DELAY[False])
             self._waited += delay
             yield delay
+            delay = max(growing, (self._learned or growing) / LEARNED_STEPS)
+            growing = min(growing * 2, MAX_DELAY[self._controlled])
         raise NotApplicableError(f"a job had not ended after {self._waited.total_seconds():g} s")
 
     def remember(self) -> None:
-        """Store the longest time after which the job was still running."""
-        if self._waited:
-            self._cache[self._name] = self._unfinished
+        """Learn how long the job took: between the last two polls, or less than it used to."""
+        if self._unfinished:
+            self._paces[self._name] = (self._unfinished + self._waited) / 2
+        elif self._learned is not None and self._waited:
+            self._paces[self._name] = max(self._learned * SHORTENED, MIN_DELAY)
 
 
 def request_results(session: Session, view: BulkExchange) -> None:

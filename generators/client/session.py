@@ -142,8 +142,8 @@ class Session:
     number. `trace` holds all exchanges with the waits between, when it is a list. `sent` counts responses,
     `last_operation` is the operationId requested last, "" after a wait. Reads wait where the contract declares a
     `consistency`. Once `is_over` returns True no request is sent and no wait begins. `given` maps parameter names to
-    values; `name_prefix`, of 0-9 and a-z, begins every generated name. `identity` is the client
-    that it acts as, None for whoever the client's own credentials name.
+    values; `name_prefix`, of 0-9 and a-z, begins every generated name. `identity` is the client that it acts as, None
+    for whoever the client's own credentials name. `paces` are how long jobs took, shared by sessions.
     """
 
     def __init__(
@@ -160,6 +160,7 @@ class Session:
         guard: AccessGuard | None = None,
         observer: Observer | None = None,
         trace: list[TraceEvent] | None = None,
+        paces: dict[object, timedelta] | None = None,
     ) -> None:
         self.contract, self.client, self.budget = contract, client, budget or Budget()
         self.seed, self.name_prefix, self.given = seed, name_prefix, given or {}
@@ -168,6 +169,7 @@ class Session:
         self.exchanges: list[Exchange] = []
         self.views: dict[int, BulkExchange] = {}
         self.cache: dict[object, object] = {}
+        self.paces = {} if paces is None else paces
         self.sent = 0
         self.last_operation = ""
         self.identity: ClientIdentity | None = None

@@ -6,14 +6,13 @@ from random import Random
 from typing import Final
 
 from contracts.exchange.bulk_exchange import TrackedJob
-from generators.client.polling import poll_until_ended, request_jobs, request_results
+from generators.client.polling import Pacing, poll_until_ended, request_jobs, request_results
 from generators.fuzz.shards import TaskRun
 from generators.oracles.state_model import RecordState
 
 MAX_CONTROLLED_DELAY: Final = timedelta(days=1)
 CONTROLLED_STEP: Final = timedelta(seconds=1)
 REAL_STEP: Final = timedelta(seconds=0.15)
-MAX_REAL_DELAY: Final = timedelta(seconds=3)
 REPEATED_POLL_SHARE: Final = 0.2
 POLLS_AFTER_END: Final = 3  # of one job in a row: what is told must not change
 
@@ -68,18 +67,11 @@ class JobActions:
             self.results(tracked)
 
     def wait_for(self, tracked: TrackedJob) -> None:
-        """Poll jobs until they end: for days where the clock is controlled, else with delays of up to 3 s."""
-        poll_until_ended(self._run.session, lambda: tracked.view, self._delays(tracked))
-
-    def _delays(self, tracked: TrackedJob) -> Iterator[timedelta]:
-        takes, controlled = tracked.declared.takes, self._run.session.controlled
-        delay = (
-            takes.base + takes.per_item * len(tracked.view.request.items) + CONTROLLED_STEP if controlled else REAL_STEP
-        )
-        while delay < MAX_CONTROLLED_DELAY:
-            yield delay
-            delay = min(delay * 2, MAX_CONTROLLED_DELAY if controlled else MAX_REAL_DELAY)
-        yield delay
+        """Poll jobs until they end: for days where the clock is controlled, else at the pace of jobs before them."""
+        pacing = Pacing(self._run.session, tracked.view)
+        delays = _controlled_delays(tracked) if self._run.session.controlled else pacing.delays()
+        poll_until_ended(self._run.session, lambda: tracked.view, delays)
+        pacing.remember()
 
     def cancel(self, tracked: TrackedJob) -> list[RecordState]:
         """Cancel a request's jobs, poll them now and later, and return the records that must not change."""
@@ -107,6 +99,15 @@ class JobActions:
         for tracked in some * POLLS_AFTER_END:
             self.ask(tracked)
             self.results(tracked)
+
+
+def _controlled_delays(tracked: TrackedJob) -> Iterator[timedelta]:
+    takes = tracked.declared.takes
+    delay = takes.base + takes.per_item * len(tracked.view.request.items) + CONTROLLED_STEP
+    while delay < MAX_CONTROLLED_DELAY:
+        yield delay
+        delay = min(delay * 2, MAX_CONTROLLED_DELAY)
+    yield delay
 
 
 def _has_failures(tracked: TrackedJob) -> bool:

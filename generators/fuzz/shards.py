@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from secrets import randbelow
 from typing import Any, Final, Literal, TypeAlias
@@ -125,6 +126,7 @@ class TaskRun:
         on_exchange: Callable[[Exchange, Oracle], None] | None = None,
         uses_model: bool = True,
         is_over: Callable[[], bool] = lambda: False,
+        paces: dict[object, timedelta] | None = None,
     ) -> None:
         self.environment, self._on_finding, self._on_exchange = environment, on_finding, on_exchange
         self.oracle = factory.create(environment, uses_model=uses_model)
@@ -139,6 +141,7 @@ class TaskRun:
             is_over=is_over,
             observer=self,
             trace=[],
+            paces=paces,
         )
         self._first = ""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from itertools import islice
 from random import Random
@@ -98,6 +99,7 @@ class FuzzWorker:
     is_lost: bool = False
     is_closed: bool = False
     retries: Counter[str] = field(default_factory=Counter)
+    paces: dict[object, timedelta] = field(default_factory=dict)
     failures: list[BaseException] = field(default_factory=list)
     _state: RLock = field(default_factory=RLock)
     _shrink_lock: Lock = field(default_factory=Lock)
@@ -234,6 +236,7 @@ class FuzzWorker:
             on_exchange=partial(self._count, thread),
             uses_model=uses_model,
             is_over=lambda: self._is_task_time_over() or self.is_idle(thread),
+            paces=self.paces,
         )
 
     def _run_task(self, task: Task, targets: FuzzTargets, n: int, thread: int) -> None:

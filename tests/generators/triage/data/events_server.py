@@ -23,6 +23,8 @@ CONTRACT = load(DOCUMENT)
 ROOT = "/events-api/events"
 RARE = 6
 EVENT = CONTRACT.schemas.schema(CONTRACT.resources["events"].schema)
+METHOD_NOT_ALLOWED = 405
+METHODS = {"events": "GET, POST", "bulk": "POST"}
 
 
 class Events:
@@ -148,6 +150,8 @@ def handler_of(server):
                 status, body = server.answer(self.command, self.path.partition("?")[0], data)
             content = b"" if body is None else json.dumps(body).encode()
             self.send_response(status)
+            if status == METHOD_NOT_ALLOWED:
+                self.send_header("Allow", METHODS.get(self.path.partition("?")[0].rpartition("/")[2], "DELETE, GET"))
             if content:
                 self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))

@@ -1,0 +1,45 @@
+"""How long to wait for jobs in real time is learned from those before."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generators.client.polling import Pacing
+
+VIEW = SimpleNamespace(
+    operation=SimpleNamespace(id="post"),
+    request=SimpleNamespace(items=(1, 2, 3)),
+    traces=(SimpleNamespace(declared=SimpleNamespace(timeout=None)),),
+)
+
+
+def waits(session, takes):
+    """Wait for a job that takes so many seconds; return how often it was asked for, and how long it was waited for."""
+    pacing, waited = Pacing(session, VIEW), timedelta(0)
+    for polls, delay in enumerate(pacing.delays(), 1):
+        waited += delay
+        if waited >= timedelta(seconds=takes):
+            pacing.remember()
+            return polls, waited.total_seconds()
+    return None
+
+
+@given(st.floats(0.02, 60.0), st.floats(0.02, 60.0))
+def test_jobs_that_take_as_long_as_those_before_are_asked_for_once_or_twice(before, takes):
+    """After some jobs few polls are too early, and little time is lost, however long others took before."""
+    session = SimpleNamespace(paces={}, controlled=False)
+    for seconds in (before, *[takes] * 60):
+        waits(session, seconds)
+    seen = [waits(session, takes) for _ in range(20)]
+    assert sum(polls for polls, _ in seen) <= 20 * 2.2
+    assert sum(waited for _, waited in seen) <= 20 * (takes * 1.1 + 0.02)
+
+
+@given(st.floats(0.02, 600.0))
+def test_the_first_job_is_asked_for_ever_more_rarely(takes):
+    """Where nothing is known, the polls are few, and the wait is at most twice as long as needed, or 5 s longer."""
+    polls, waited = waits(SimpleNamespace(paces={}, controlled=False), takes)
+    assert polls <= 10 + takes / 5
+    assert waited <= max(0.02, min(takes * 2.1, takes + 5.1))
