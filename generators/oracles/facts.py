@@ -220,6 +220,9 @@ class FactFinder:
             yield f"{self._root}#/x-syntax-errors"
         elif word is not None and (parameter := _parameter(operation, word["name"])):
             yield parameter
+        elif finding.law == "stamps":
+            name = self._resource_name(operation, finding.evidence)
+            yield f"{self._root}#/x-resources/{pointer_of((name,))[1:]}/{finding.shape.partition(' ')[0]}"
         elif finding.law in LAW_PLACES and operation.bulk is not None:
             yield from (self._at(operation, f"/x-bulk/{one}") for one in _law_places(operation, finding))
         elif finding.law in OPERATION_PLACES:

@@ -327,7 +327,32 @@ def one_referrer(server: Any) -> None:
             raise Failed(*said) from error
 
 
+def stamped(change: Callable[[Command, Record, Record], Record]) -> None:
+    """Store a record with other times after a change."""
+
+    @around(Records, "update")
+    def update(real: Any, own: Records, command: Command, record: Record, *, atomic: bool) -> Any:
+        old = own.all[record.id]
+        found = real(own, command, record, atomic=atomic)
+        own.set(own.all[record.id], change(command, old, own.all[record.id]))
+        return found
+
+
+def created_with_change(server: Any) -> None:
+    """Move the time at which a record was created with each change."""
+    del server
+    stamped(lambda _, __, new: replace(new, created=new.modified))
+
+
+def modified_stays(server: Any) -> None:
+    """Leave the time of a record's last change alone in an update of many."""
+    del server
+    stamped(lambda command, old, new: new if command.single else replace(new, modified=old.modified))
+
+
 PATCHES = by_name(
+    created_with_change,
+    modified_stays,
     one_referrer,
     faults_by_property,
     conflict_last,

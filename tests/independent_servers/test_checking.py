@@ -161,6 +161,7 @@ BUGS = {
     ("onkey", "methods"): ("allow-of-all", "allow-of-first"),
     ("genero", "words"): ("entity-folded", "key-folded", "names-folded"),
     ("onkey", "words"): ("members-exact", "mode-exact", "path-exact", "properties-exact", "set-exact"),
+    ("onkey", "stamps"): ("created-with-change", "modified-stays"),
     ("onkey", "reads"): ("get-any-set", "get-bare", "get-former", "get-once", "get-sorted"),
     ("genero", "credentials"): (
         "any-token",

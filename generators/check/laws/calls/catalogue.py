@@ -9,6 +9,7 @@ from generators.check.laws.calls.malformed import malformed
 from generators.check.laws.calls.many_reads import many_reads
 from generators.check.laws.calls.methods import is_first_of_path, methods
 from generators.check.laws.calls.quotas import quota
+from generators.check.laws.calls.stamps import has_stamps, stamps
 from generators.check.laws.calls.words import has_words, words
 from generators.oracles.findings import Law
 
@@ -36,6 +37,12 @@ CALL_LAWS: Final[tuple[Law, ...]] = (
         says="A request for several keys shows the records that single reads show, and no others.",
         applies_in=lambda _, operation: operation.reads is not None,
         call_experiment=many_reads,
+    ),
+    Law(
+        name="stamps",
+        says="A change moves the time of a record's last write, and leaves that of its first one alone.",
+        applies_in=has_stamps,
+        call_experiment=stamps,
     ),
     Law(
         name="credentials",
