@@ -44,10 +44,15 @@ class Pagination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sorting:
-    """Where a list reads its order: members, separated by commas; `descending` is how one is written to fall."""
+    """Where a list reads its order: members, separated by commas; `descending` is how one is written to fall.
+
+    `joined` is how a member of a record that is referred to is written, with `{reference}` (the name of the reference
+    without an `Id` at its end), `{Reference}`, `{member}` and `{Member}`; None where there is no such order.
+    """
 
     at: Location
     descending: str | None = None
+    joined: str | None = None
 
     def written(self, member: str, *, falls: bool) -> str:
         """Return how a member is written in an order."""

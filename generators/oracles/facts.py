@@ -52,6 +52,7 @@ LAW_PLACES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "key": (("key", "reply/outcomes"), ("key", "job/outcomes")),
     "malformed": (("guard/refuse",), ("guard/refuse",)),
     "outcome-order": (("reply/outcomes/inOrder",), ("job/outcomes/inOrder",)),
+    "keys": (("key",), ("key",)),
     "permuted": (("order",), ("order",)),
     "singular": (("effect/like",), ("effect/like",)),
     "split": (("order", "unit"), ("order", "unit")),

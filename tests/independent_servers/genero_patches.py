@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from aiohttp import web
-from genero_rules import KINDS, Item, Problem
+from genero_rules import KINDS, Item, Problem, refusal
 from patching import around, by_name
 
 
@@ -271,7 +271,29 @@ def twenty_errors(server: Any) -> None:
         job.errors = dict(list(job.errors.items())[:20])
 
 
+def plus_as_blank(server: Any) -> None:
+    """Read a plus sign in a path as a blank."""
+
+    @around(server, "routes")
+    def routes(real: Any, parts: list[str]) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = real([part.replace("+", " ") for part in parts])
+        return found
+
+
+def twice_folded(server: Any) -> None:
+    """Deny a batch with two keys that differ in case alone."""
+
+    @around(server, "check_list")
+    def check_list(real: Any, kind: str, items: Any, where: str, *given: Any) -> None:
+        real(kind, items, where, *given)
+        keys = [item[KINDS[kind].key] for item in items]
+        if len({key.lower() for key in keys}) < len(keys):
+            raise refusal([(f"{where}/1/{KINDS[kind].key}", "uniqueItems", "An entity is in the list twice.")])
+
+
 PATCHES = by_name(
+    plus_as_blank,
+    twice_folded,
     twenty_groups,
     twenty_errors,
     references_reversed,

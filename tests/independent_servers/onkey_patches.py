@@ -350,7 +350,18 @@ def modified_stays(server: Any) -> None:
     stamped(lambda command, old, new: new if command.single else replace(new, modified=old.modified))
 
 
+def joined_by_id(server: Any) -> None:
+    """Put a list in the order of the ids of what its records refer to, where a property of these is asked for."""
+    del server
+
+    @around(okql, "ordered")
+    def ordered(real: Any, records: Any, type_: Type, text: str, *given: Any) -> Any:
+        plain = re.sub(r"(?:[A-Za-z]+->)?([A-Za-z]+)_[A-Za-z_]+", r"\1Id", text)
+        return real(records, type_, plain, *given)
+
+
 PATCHES = by_name(
+    joined_by_id,
     created_with_change,
     modified_stays,
     one_referrer,

@@ -14,13 +14,14 @@ from generators.check.laws.concurrent_jobs import active, known_by_name
 from generators.check.laws.faults import errors, tells_errors
 from generators.check.laws.idempotency import idempotent, unprocessed
 from generators.check.laws.job_lookups import looks_up_at_run
+from generators.check.laws.joined_orders import selections
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.listing import listing
 from generators.check.laws.lookups import lookup
 from generators.check.laws.metamorphic import async_is_sync, fan_out, isolated, permuted, singular, split
 from generators.check.laws.ordering import broken_reference, grouped
-from generators.check.laws.selecting import selecting
 from generators.check.laws.stored_state import atomic, effect, identity, reuse, stale_version
+from generators.check.laws.text_keys import text_keys
 from generators.check.laws.uniformity import MANY, uniform
 from generators.oracles import job_laws, reference_model, response_laws
 from generators.oracles.findings import Law
@@ -301,6 +302,12 @@ LAWS: Final[tuple[Law, ...]] = (
         experiment=identity,
     ),
     Law(
+        name="keys",
+        says="A key that a client chooses names its own record, whatever its characters, and no other one's.",
+        exempt_reason=_unless("it creates no records", lambda bulk: {"create", "upsert"} & set(actions_of(bulk))),
+        experiment=text_keys,
+    ),
+    Law(
         name="uniform",
         says="In large requests the 10th, 64th or 1000th item fares as the first does, and many failures as a few.",
         exempt_reason=_unless("it creates no records, or declares no limit of many in a request", _creates_many),
@@ -340,7 +347,7 @@ LIST_LAWS: Final = (
             "it declares no filter and no order of the client's",
             lambda act: act.rules.filter or act.rules.where or act.rules.sort,
         ),
-        experiment=selecting,
+        experiment=selections,
     ),
 )
 OTHER_CHECKS: Final = (warm_up.EXAMPLES_CHECK, response_laws.CHECK, reference_model.CHECK)
@@ -354,6 +361,7 @@ def laws_for(contract: Contract) -> tuple[Law, ...]:
     resources = contract.resources.values()
     needs = {
         "lookup": ("no record has another name than its key", any(one.lookups for one in resources)),
+        "keys": ("no record has a key that a client chooses", not all(one.assigned for one in resources)),
         "identity": (
             "no record has a number as its key",
             not all(key_type(contract, one).is_text for one in resources),

@@ -1,0 +1,132 @@
+"""The law `filter`, whole: selections, and orders by members of the records that a record refers to.
+
+Begin with `selections`. A list may be ordered by such a member where its `sort` says how it is written (`joined`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from contracts.bulk.lists import Sorting
+from contracts.exchange.filters import Comparison, is_writable, write_filter
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.outcomes import listed_records
+from contracts.messages import Exchange
+from contracts.schemas.equality import key_text
+from contracts.syntax.text import short
+from generators.check.laws.metamorphic import run_each
+from generators.check.laws.selecting import LAW, REFUSED, columns_of, selecting
+from generators.check.lists import is_after, list_finding
+from generators.check.records import create_records, new_record_members
+from generators.client.session import Session
+from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_factory_of
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding
+from generators.requests.single import RecordSite, list_request, page_size
+
+PARENTS: Final = ("b", "c", "a", "f", "e", "d")  # ends of texts, in the order in which their records are created
+ROWS: Final = tuple((at, end) for end in "yx" for at in range(len(PARENTS)))  # of each: its parent, the end of its text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Join:
+    """A list that can be ordered by the `member` of what its records refer to with `reference`; `own` is theirs."""
+
+    site: RecordSite
+    reference: str
+    parent: RecordSite
+    member: str
+    own: str
+
+    def name(self, sort: Sorting) -> str:
+        """Return how an order writes the joined member."""
+        parts = {"reference": self.reference.removesuffix("Id"), "member": self.member}
+        capital = {name.capitalize(): text[:1].upper() + text[1:] for name, text in parts.items()}
+        return (sort.joined or "").format_map({**parts, **capital})
+
+
+def selections(context: SiteContext) -> Iterator[Finding]:
+    """List records by filters, parameters and orders: by their own members, and by those of what they refer to."""
+    yield from run_each((selecting, _joined_orders), lambda part: part(context))
+
+
+def _joined_orders(context: SiteContext) -> Iterator[Finding]:
+    """Create records that refer to three others, and list them in the order of these."""
+    session = context.session
+    join = next((one for site in experiment_sites(session, context.operation) for one in _joins(session, site)), None)
+    if join is None:
+        raise NotApplicableError("no order by a member of another record is declared")
+    sort, prefix = join.site.rules.sort, session.names().text("").lower()
+    assert sort is not None  # noqa: S101 - asked before
+    rows = _created(session, join, prefix)
+    for steps in _orders(sort, join):
+        yield from _judged(context, join, prefix, rows, steps)
+
+
+def _joins(session: Session, site: RecordSite) -> Iterator[_Join]:
+    """Yield the joins of a list whose records have a text of their own by which they are told from others."""
+    rules, own = site.rules, columns_of(record_factory_of(session, site.resource)).text
+    known = rules.sort is not None and rules.sort.joined and rules.filter is not None and own is not None
+    if not known or not is_writable(rules.filter, Comparison(own or "", "startswith", "")):  # type: ignore[arg-type] # asked
+        return
+    for reference, name in site.resource.references.items():
+        parent = experiment_site(session, name) if name != site.resource.name else None
+        member = columns_of(record_factory_of(session, parent.resource)).text if parent is not None else None
+        if parent is not None and member is not None and "create" in parent.operations:
+            yield _Join(site=site, reference=reference, parent=parent, member=member, own=own or "")
+
+
+def _created(session: Session, join: _Join, prefix: str) -> Mapping[str, Mapping[str, object]]:
+    """Create the records, and return the values that they are ordered by, by key."""
+    names, rng = session.names(), session.rng("joined")
+    above = [new_record_members(session, join.parent, names, f"p{n}", rng) for n in range(len(PARENTS))]
+    texts = [f"{prefix}{end}" for end in PARENTS]
+    parents = create_records(
+        session, join.parent, [{**one, join.member: text} for one, text in zip(above, texts, strict=True)], names
+    )
+    below = [new_record_members(session, join.site, names, f"j{n}", rng) for n in range(len(ROWS))]
+    own = [{join.own: f"{prefix}{end}", join.reference: parents[at].key} for at, end in ROWS]
+    known = create_records(session, join.site, [{**one, **more} for one, more in zip(below, own, strict=True)], names)
+    values = [{join.own: f"{prefix}{end}", "": texts[at]} for at, end in ROWS]
+    return {key_text(one.key): value for one, value in zip(known, values, strict=True)}
+
+
+def _orders(sort: Sorting, join: _Join) -> Iterator[Sequence[tuple[str, bool]]]:
+    """Yield orders: by the joined member, and by it with the own one behind and before; "" is the joined one."""
+    yield (("", False),)
+    yield (("", False), (join.own, False))
+    if sort.descending is not None:
+        yield (("", True), (join.own, False))
+        yield ((join.own, True), ("", True))
+
+
+def _judged(
+    context: SiteContext,
+    join: _Join,
+    prefix: str,
+    rows: Mapping[str, Mapping[str, object]],
+    steps: Sequence[tuple[str, bool]],
+) -> Iterator[Finding]:
+    """Ask for an order, and yield that it is refused, or that two neighbours stand the other way round."""
+    sort, language = join.site.rules.sort, join.site.rules.filter
+    assert sort is not None  # noqa: S101 - asked before
+    assert language is not None  # noqa: S101 - asked before
+    text = ",".join(sort.written(name or join.name(sort), falls=falls) for name, falls in steps)
+    asked = {sort.at: text, language.at: write_filter(language, Comparison(join.own, "startswith", prefix))}
+    request = list_request(join.site, take=page_size(join.site.page), asked=asked).request()
+    exchange: Exchange = context.session.send(request)
+    bodies = listed_records(exchange.response.data)
+    if exchange.response.status in REFUSED:
+        says = f"the order {short(text)}, which is declared, is refused ({exchange.response.status})"
+        yield list_finding(context, LAW, "joined order is refused", says, (exchange,))
+    shown = (
+        [key_text(join.site.reader.key(body)) for body in bodies or ()]
+        if exchange.response.status in SUCCESS_STATUS
+        else []
+    )
+    for one, other in pairwise(key for key in shown if key in rows):
+        if is_after(rows[one], rows[other], steps):
+            says = f"in the order {short(text)} {short(one)} stands before {short(other)}"
+            yield list_finding(context, LAW, f"joined order by {len(steps)}", says, (exchange,))
+            return
