@@ -98,7 +98,7 @@ ERROR_SHAPES: Final = (
 WORD_SHAPE: Final = re.compile(r"(?:the word at \w+:|another case of )(?P<name>\S+) (?:refused|means|accepted)")
 LARGEST_PAGE: Final = "largest page is short"
 LIMIT_WORDS: Final = {"tooMany": "items/max", "empty": "items/min"}
-STATE_LAWS: Final = frozenset(("effect", "read-back", "verdict"))
+STATE_LAWS: Final = frozenset(("effect", "exact", "read-back", "verdict"))
 REASON_MEMBERS: Final = (  # of an item that must fail, and the member of its resource's rules that says so
     (re.compile(r"that refers to nothing|dangling"), "references"),
     (re.compile(r"in use|taken"), "unique"),

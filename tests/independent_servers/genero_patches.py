@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+import genero_item_patches
 from aiohttp import web
 from genero_rules import KINDS, Item, Problem, refusal
 from patching import around, by_name
@@ -317,3 +318,4 @@ PATCHES = by_name(
     put_unlisted,
     delete_wipes,
 )
+PATCHES |= genero_item_patches.PATCHES

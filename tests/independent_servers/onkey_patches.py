@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import onkey_item_patches
 import onkey_okql as okql
 import onkey_requests as requests
 from aiohttp import web
@@ -393,3 +394,4 @@ PATCHES = by_name(
     rollback_of_16,
     rollback_keeps_code,
 )
+PATCHES |= onkey_item_patches.PATCHES

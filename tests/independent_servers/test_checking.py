@@ -93,6 +93,8 @@ BUGS = {
         "total-stale",
         "total-with-deleted",
     ),
+    ("genero", "exact"): ("accents-dropped", "false-text-denied", "null-text-lost"),
+    ("onkey", "exact"): ("zero-unchanged",),
     ("genero", "uniform"): (
         "errors-rounded",
         "power-of-two",

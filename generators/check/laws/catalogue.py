@@ -11,6 +11,7 @@ from contracts.openapi.model import Contract, Operation
 from generators.check import warm_up
 from generators.check.laws.calls.catalogue import CALL_LAWS
 from generators.check.laws.concurrent_jobs import active, known_by_name
+from generators.check.laws.exact import exact
 from generators.check.laws.faults import errors, tells_errors
 from generators.check.laws.idempotency import idempotent, unprocessed
 from generators.check.laws.job_lookups import looks_up_at_run
@@ -283,6 +284,12 @@ LAWS: Final[tuple[Law, ...]] = (
         says="A lookup names the one record with exactly this value, an earlier item's too; else its item fails.",
         exempt_reason=_unless("its items set no references of their own", _sets_members),
         experiment=lookup,
+    ),
+    Law(
+        name="exact",
+        says="Values and keys are taken as they are: 0, false, blanks, capital letters, long texts, keys nearly equal.",
+        exempt_reason=_unless("its items set no members of their own", _sets_members),
+        experiment=exact,
     ),
     Law(
         name="reuse",

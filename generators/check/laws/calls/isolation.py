@@ -12,7 +12,7 @@ from itertools import product
 from typing import Final, TypeAlias
 
 from contracts.exchange.bulk_request import target_parameters
-from contracts.exchange.job_traces import handle_id
+from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
 from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
 from generators.check.laws.metamorphic import known_targets, run_each
@@ -106,6 +106,7 @@ def _called(session: Session, operation: Operation, site: RecordSite, place: Els
     before = read_record(session, own, known.key)
     asked = _asker(session, there.resource.name, action, known, names)
     session.identity = place.caller
+    _require_own_key(session, place, known, names)
     foreign = session.probe(asked(there, known.key))
     what = f"a {site.resource.name} asked for by {foreign.operation} from {place.what}"
     if action in JUDGED_ACTIONS:
@@ -123,6 +124,15 @@ def _called(session: Session, operation: Operation, site: RecordSite, place: Els
     session.identity = place.owner
     after = read_record(session, own, known.key)
     yield from changed_from_elsewhere(operation, names, (before, after), what, foreign)
+
+
+def _require_own_key(session: Session, place: Elsewhere, known: CreatedRecord, names: Names) -> None:
+    """Raise NotApplicableError when a record of the other resource has the key of a known one, as counted keys do."""
+    marker = names.marker(known.members)
+    if place.other is not None and place.other.resource.assigned and "read" in place.other.operations:
+        response = session.probe(record_request(place.other, "read", key=known.key).request()).response
+        if response.status in SUCCESS_STATUS and (marker is None or marker.text not in response.body.decode()):
+            raise NotApplicableError(f"a {place.other.resource.name} has the same key")
 
 
 def _asker(session: Session, resource: str, action: str, known: CreatedRecord, names: Names) -> Asker:

@@ -41,7 +41,8 @@ class Store:
             self.failed |= {fields["isbn"]} if self.broken == "reuse" else set()
             return None, "no such shelf" if self.broken != "errors" else "isbn is taken"
         self.made += 1
-        book = self.books[f"b{self.made}"] = {"id": f"b{self.made}", "version": 1, **fields}
+        kept = {name: value for name, value in fields.items() if value or self.broken != "exact"}
+        book = self.books[f"b{self.made}"] = {"id": f"b{self.made}", "version": 1, **kept}
         return book, None
 
     def change_book(self, key, version, fields):

@@ -1,0 +1,67 @@
+"""Bugs of the Genero server in what it makes of the items of a batch; begin with `PATCHES`."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from genero_rules import KINDS, Item, Kind, list_faults, refusal, text_fault
+from patching import around, by_name
+
+LIMIT = 5000
+Faults = list[tuple[str, str, str]]
+
+
+def with_faults(server: Any, change: Callable[[Kind, Any, Faults], Faults]) -> None:
+    """Let the faults of a list go through a function: kind, items, faults."""
+
+    @around(server, "check_list")
+    def check(_: Any, kind: str, items: Any, where: str, more: tuple[tuple[str, str, str], ...] = ()) -> None:
+        own = change(KINDS[kind], items, list(list_faults(KINDS[kind], items, LIMIT)))
+        faults = [*more, *((where + at, rule, words) for at, rule, words in own)]
+        if faults:
+            raise refusal(faults)
+
+
+def null_text_lost(server: Any) -> None:
+    """Take the texts null and undefined for nothing."""
+
+    @around(server.jobs, "merged")
+    def merged(real: Any, kind: Kind, old: Item | None, item: Item) -> Item:
+        found: Item = real(
+            kind, old, {name: value for name, value in item.items() if value not in {"null", "undefined"}}
+        )
+        return found
+
+
+def accents_dropped(server: Any) -> None:
+    """Deny a list with two keys that differ only in their accents."""
+
+    def bare(text: str) -> str:
+        return "".join(one for one in unicodedata.normalize("NFD", text) if not unicodedata.combining(one))
+
+    def change(kind: Kind, items: Any, faults: Faults) -> Faults:
+        seen = [bare(item[kind.key]) for item in ([] if faults else items)]
+        twice = [at for at, key in enumerate(seen) if key in seen[:at]]
+        return faults + [(f"/{at}/{kind.key}", "uniqueItems", "A key is in the list twice.") for at in twice]
+
+    with_faults(server, change)
+
+
+def false_text_denied(server: Any) -> None:
+    """Deny the text false."""
+
+    def change(kind: Kind, items: Any, faults: Faults) -> Faults:
+        found = [
+            (at, name)
+            for at, item in enumerate([] if faults else items)
+            for name in kind.fields
+            if item.get(name) == "false"
+        ]
+        return faults + [(f"/{at}/{name}", *(text_fault(name, "", 0) or ("", ""))) for at, name in found]
+
+    with_faults(server, change)
+
+
+PATCHES = by_name(null_text_lost, accents_dropped, false_text_denied)
