@@ -394,6 +394,6 @@ class Resource:
 
     @property
     def sure_lookups(self) -> tuple[object, ...]:
-        """The lookups by members that are unique, so that they never name several records."""
+        """The lookups by members that are unique, alone or with others, so that they never name several records."""
         groups = [set(group) for group in self.unique]
-        return tuple(one for one in self.lookups if set(placeholders_of(one)) in groups)
+        return tuple(one for one in self.lookups if any(group <= {*placeholders_of(one)} for group in groups))

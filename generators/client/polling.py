@@ -21,6 +21,8 @@ from generators.requests.calls import draft
 FIRST_DELAY: Final = {True: timedelta(seconds=0.5), False: timedelta(seconds=0.02)}
 MIN_DELAY: Final = timedelta(seconds=0.01)
 MAX_DELAY: Final = {True: timedelta(minutes=5), False: timedelta(seconds=5)}
+WAITING_STEP: Final = {True: timedelta(seconds=0.1), False: timedelta(seconds=0.002)}
+MAX_WAITING_POLLS: Final = 20  # of a job that is to run
 LEARNED_STEPS: Final = 10  # polls per learned duration after it has passed
 SHORTENED: Final = 0.85  # a learned duration, after each job that had ended by then
 NO_VALUES: Final[Mapping[str, str]] = {}
@@ -68,6 +70,17 @@ def poll_until_ended(session: Session, latest: Callable[[], BulkExchange], delay
         open_ = [trace for trace in latest().traces if trace.end is None]
         if not open_:
             return
+
+
+def poll_until_started(session: Session, latest: Callable[[], BulkExchange]) -> None:
+    """Poll jobs that wait until one of them runs, or for so many times; `latest` is as for `poll_until_ended`."""
+    for _ in range(MAX_WAITING_POLLS):
+        view = latest()
+        states = [trace.polls[-1].state if trace.polls else "queued" for trace in view.traces]
+        if any(one != "queued" for one in states):
+            return
+        session.wait(WAITING_STEP[session.controlled])
+        request_jobs(session, view, view.traces[0].declared.poll)
 
 
 class Pacing:

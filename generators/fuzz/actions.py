@@ -6,9 +6,11 @@ Begin with `SequenceRunner`. The sequences are those of stateful property-based 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from random import Random
 from typing import Final
 
+from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.messages import Exchange, Request
 from contracts.schemas.equality import key_text
@@ -38,6 +40,9 @@ PARTIAL_LIST_SHARE: Final = 0.5  # share of lists that are followed by a part of
 SINGLE_SHARE: Final = 0.4  # share of single requests among those after a deletion
 LATE_CANCEL_SHARE: Final = 0.3  # share of cancellations after the job's end
 REFUSAL_STATUSES: Final = range(400, 500)
+STOCKED_SHARE: Final = 0.8  # share of sequences in which records are created before what changes them or refers to them
+STOCK_SIZE: Final = 3
+FITTING_SHARE: Final = 0.8  # share of requests with no more items than there are records for them
 
 
 @dataclass(slots=True)
@@ -52,9 +57,12 @@ class SequenceRunner:
     posted: list[Request] = field(default_factory=list)
     items: int = 0
     batches: int = 0
+    stocked: set[RecordSet] = field(default_factory=set)
+    stocks: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.jobs = JobActions(self.run, self.rng)
+        self.stocks = self.rng.random() < STOCKED_SHARE
 
     def perform(self, kind: str) -> None:
         """Perform one action; nothing happens when it is not possible here."""
@@ -72,6 +80,20 @@ class SequenceRunner:
         seed, prefix = self.rng.getrandbits(48), self.run.environment.prefix
         return compose_within_limit(target.composer, seed=seed, size=size, profile=profile, known=known, prefix=prefix)
 
+    def _stock(self, target: FuzzTarget) -> None:
+        """Create a few records of what a target writes, and before of what these may refer to, if none are known."""
+        lineage = dict.fromkeys(chain.from_iterable(self.targets.lineage.get(one, ()) for one in target.resources))
+        for where in [RecordSet(target.scope, one) for one in lineage] if self.stocks else ():
+            maker = None if where in self.stocked else self.targets.creator(where)
+            self.stocked.add(where)
+            if maker is not None and not self.run.oracle.state_model.known(where.scope).live(where.resource):
+                self.run.session.send(self.compose(maker, STOCK_SIZE, PROFILES["valid"]).request)
+                self._finish_all()
+
+    def _finish_all(self) -> None:
+        while self.jobs.running():
+            self.finish()
+
     def post(
         self, *, size: int | None = None, profile: Profile | None = None, target: FuzzTarget | None = None
     ) -> None:
@@ -79,9 +101,10 @@ class SequenceRunner:
         while len(self.jobs.running()) >= self.style.in_flight:
             self.finish()
         target = target or self.rng.choice(self.targets.bulk)
+        self._stock(target)
         bulk = target.operation.bulk
         assert bulk is not None  # noqa: S101 - a target is of a bulk operation
-        size = draw_size(bulk, self.rng, mean=self.style.mean) if size is None else size
+        size = self._draw_size(target, bulk) if size is None else size
         batch = self.compose(target, size, profile or draw_profile(self.rng))
         kind = self.run.oracle.record_types.get(self.rng.choice(target.resources))
         request = with_edge_cases(batch, bulk, kind, self.rng) if self.rng.random() < EDGE_CASE_SHARE else batch.request
@@ -93,6 +116,13 @@ class SequenceRunner:
         self.read_back(self._records_to_read(batch.items, target, refused=refused))
         if refused and self.rng.random() < self.style.reads * NEAR_FAULT_SHARE:
             self.list_created(batch, target)
+
+    def _draw_size(self, target: FuzzTarget, bulk: Bulk) -> int:
+        """Draw an item count; mostly of no more items than there are records, where each needs one."""
+        size, known = draw_size(bulk, self.rng, mean=self.style.mean), self.run.oracle.state_model.known(target.scope)
+        if target.creates or self.rng.random() > FITTING_SHARE:
+            return size
+        return max(1, bulk.items.min, min(size, sum(len(known.live(one)) for one in target.resources)))
 
     def list_created(self, batch: PlannedBatch, target: FuzzTarget) -> None:
         """List the records of a request's first resource, when the server assigns its keys."""
@@ -148,13 +178,14 @@ class SequenceRunner:
 
     def _finish_running(self) -> None:
         """Wait for running jobs before the next write, where the profile asks for it."""
-        while self.style.in_turn and self.jobs.running():
-            self.finish()
+        if self.style.in_turn:
+            self._finish_all()
 
     def single(self, target: FuzzTarget | None = None, profile: Profile | None = None) -> None:
         """Apply to one record, by a single-record request, what an item would have applied."""
         self._finish_running()
         target = target or self.rng.choice(self.targets.bulk)
+        self._stock(target)
         item = self.compose(target, 1, profile or draw_profile(self.rng)).items[0]
         place = self.targets.sites.get(RecordSet(target.scope, item.resource or ""))
         action = next(
@@ -166,12 +197,13 @@ class SequenceRunner:
     def delete_then_reference(self) -> None:
         """Delete a record by a single-record request, then write records that refer to it or are it."""
         self._finish_running()
-        where = self.rng.choice(list(self.targets.sites)) if self.targets.sites else None
-        place = self.targets.sites.get(where) if where is not None else None
-        live = [] if where is None else self.run.oracle.state_model.known(where.scope).live(where.resource)
-        if where is None or place is None or not live or "delete" not in place.operations:
+        known = self.run.oracle.state_model.known
+        able = {where: place for where, place in self.targets.sites.items() if "delete" in place.operations}
+        stored = [where for where in able if known(where.scope).live(where.resource)]
+        if not stored:
             return
-        record = self.rng.choice(live)
+        where = self.rng.choice(stored)
+        place, record = able[where], self.rng.choice(known(where.scope).live(where.resource))
         self.run.session.send(write_request(place, "delete", {}, key=record.key, version=record.version).request())
         related = self.targets.related.get(where.resource, frozenset())
         near = [one for one in self.targets.bulk if one.scope == where.scope and not related.isdisjoint(one.resources)]
@@ -257,7 +289,9 @@ class SequenceRunner:
             tracked = self.rng.choice(self.jobs.running())
             if tracked.declared.cancel is not None:
                 self.read_back([(one.where, one.key) for one in self.jobs.cancel(tracked)[:2]])
-                self.listing()
+                written = {item.resource for item in tracked.view.request.items}
+                places = [where for where in self.targets.sites if where.resource in written]
+                self.listing(self.rng.choice(places) if places else None)
 
     def poll_ended(self) -> None:
         """Poll a job that has ended."""

@@ -6,7 +6,7 @@ from random import Random
 from typing import Final
 
 from contracts.exchange.bulk_exchange import TrackedJob
-from generators.client.polling import Pacing, poll_until_ended, request_jobs, request_results
+from generators.client.polling import Pacing, poll_until_ended, poll_until_started, request_jobs, request_results
 from generators.fuzz.shards import TaskRun
 from generators.oracles.state_model import RecordState
 
@@ -14,6 +14,7 @@ MAX_CONTROLLED_DELAY: Final = timedelta(days=1)
 CONTROLLED_STEP: Final = timedelta(seconds=1)
 REAL_STEP: Final = timedelta(seconds=0.15)
 REPEATED_POLL_SHARE: Final = 0.2
+RUNNING_CANCEL_SHARE: Final = 0.5  # share of cancellations of jobs that run, as far as they tell
 POLLS_AFTER_END: Final = 3  # of one job in a row: what is told must not change
 
 
@@ -77,6 +78,8 @@ class JobActions:
         """Cancel a request's jobs, poll them now and later, and return the records that must not change."""
         assert tracked.declared.cancel is not None  # noqa: S101 - asked before
         affected_records = self.affected_records(tracked)
+        if self._rng.random() < RUNNING_CANCEL_SHARE:
+            poll_until_started(self._run.session, lambda: tracked.view)
         self.ask(tracked, tracked.declared.cancel)
         self.ask(tracked)
         self.advance(CONTROLLED_STEP * 20)

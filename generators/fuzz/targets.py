@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
@@ -17,7 +17,7 @@ from generators.client.sites import known_sites
 from generators.errors import NotApplicableError
 from generators.oracles.intended_effects import scope_of
 from generators.oracles.state_model import RecordSet
-from generators.requests.batch import Composer
+from generators.requests.batch import CREATING_ACTIONS, Composer
 from generators.requests.calls import draft
 from generators.requests.envelope import unsupported_reason
 from generators.requests.options import named_targets
@@ -38,17 +38,24 @@ class FuzzTarget:
     resources: tuple[str, ...]
     targets: tuple[str, ...] = ()
 
+    @property
+    def creates(self) -> bool:
+        """Whether its items may create records."""
+        return not CREATING_ACTIONS.isdisjoint(one.meaning for one in self.composer.design.actions)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FuzzTargets:
     """All targets, and the sites at which single records are read and written.
 
-    `related` maps each resource to those that it refers to, those that refer to it, and itself.
+    `related` maps each resource to those that it refers to, those that refer to it, and itself; `lineage` to what
+    should be there before a record of it, and last itself.
     """
 
     bulk: tuple[FuzzTarget, ...]
     sites: Mapping[RecordSet, RecordSite]
     related: Mapping[str, frozenset[str]]
+    lineage: Mapping[str, tuple[str, ...]]
 
     @property
     def resources(self) -> frozenset[str]:
@@ -64,7 +71,14 @@ class FuzzTargets:
         kinds = self.related.get(rng.choice(first.resources), frozenset())
         bulk = tuple(one for one in self.bulk if one.scope == first.scope and not kinds.isdisjoint(one.resources))
         sites = {where: site for where, site in self.sites.items() if where.resource in kinds}
-        return FuzzTargets(bulk=bulk, sites=sites, related=self.related) if bulk and sites else self
+        return replace(self, bulk=bulk, sites=sites) if bulk and sites else self
+
+    def creator(self, where: RecordSet) -> FuzzTarget | None:
+        """Return a target that creates records of a resource in a data set, one that does nothing else if possible."""
+        makers = [
+            one for one in self.bulk if one.scope == where.scope and one.creates and where.resource in one.resources
+        ]
+        return min(makers, key=lambda one: (len(one.resources), len(one.composer.design.actions)), default=None)
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -83,13 +97,35 @@ def discover_targets(session: Session) -> FuzzTargets:
             for site in known_sites(session, operation):
                 found += _targets(contract, operation, site, tenants)
                 places |= _places(contract, site, tenants)
-    return FuzzTargets(bulk=tuple(found), sites=places, related=_related_types(contract))
+    related, lineage = _related_types(contract), {name: _lineage(contract, name) for name in contract.resources}
+    return FuzzTargets(bulk=tuple(found), sites=places, related=related, lineage=lineage)
 
 
 def _related_types(contract: Contract) -> Mapping[str, frozenset[str]]:
     pairs = {(name, other) for name, one in contract.resources.items() for other in one.references.values()}
     near = pairs | {(other, name) for name, other in pairs}
     return {name: frozenset({name, *(other for one, other in near if one == name)}) for name in contract.resources}
+
+
+def _lineage(contract: Contract, name: str, *, needed: bool = False) -> tuple[str, ...]:
+    """Return the resources that a record of one may refer to, themselves after theirs, and last the resource itself.
+
+    What itself needs a record of the resource comes later; `needed` leaves out what is not required.
+    """
+    found: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        own = contract.resources[name]
+        found.setdefault(name)
+        for member, other in own.references.items():
+            is_required = member in own.required
+            if other not in found and (is_required or not (needed or name in _lineage(contract, other, needed=True))):
+                visit(other)
+        found.pop(name)
+        found[name] = None
+
+    visit(name)
+    return tuple(found)
 
 
 def known_targets(session: Session) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ def _reasons(state: StateView, effect: IntendedEffect) -> Iterator[ExpectedOutco
     yield from _version(state, effect, present)
     if effect.action == "delete":
         yield from _deletion(state, effect)
+        yield from _references(state, effect)
         return
     yield from _payload(effect, None if present is False and _is_tombstone(state, effect) else present)
     yield from _references(state, effect)
@@ -333,9 +334,10 @@ def _replaced(state_model: StateModel, effect: IntendedEffect, key: str | int, b
 
 
 def _deleted(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
-    del by
     old = state_model.find(effect.where, key)
-    return RecordState(where=effect.where, key=key, present=False) if old is None else replace(old, present=False)
+    if old is None:
+        return RecordState(where=effect.where, key=key, present=False)
+    return replace(_updated(state_model, effect, key, by) if effect.members else old, present=False)
 
 
 # each makes a new state, which no state model has yet

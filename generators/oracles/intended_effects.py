@@ -19,8 +19,8 @@ from contracts.openapi.model import Contract, Operation
 from contracts.openapi.parameters import types_of
 from contracts.schemas.equality import canonical, difference_at, equivalent, has_spellings, key_text
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import parse_digits, pointer_of, short
-from generators.oracles.state_model import RecordSet, StateModel
+from contracts.syntax.text import is_text_or_integer, parse_digits, pointer_of, short
+from generators.oracles.state_model import RecordSet, RecordState, StateModel
 from generators.requests.calls import lookup_members
 
 
@@ -75,7 +75,9 @@ class RecordType:
         ]
 
     def is_equivalent(self, name: str, one: object, other: object) -> bool:
-        """Return whether two values of a member are equal in any of their notations."""
+        """Return whether two values of a member are equal in any of their notations: a key also as its text."""
+        if name in self.resource.references and is_text_or_integer(one) and is_text_or_integer(other):
+            return key_text(one) == key_text(other)
         return (one == other and type(one) is str) or equivalent(self.schemas.get(name), one, other)
 
     def reads_as(self, name: str, written: object, read: object) -> bool:
@@ -203,7 +205,7 @@ def effect_of_item(record_types: RecordTypes, item: BulkItem, scope: str) -> Int
         return None
     members = written_members(item.payload, record_type)
     if item.action == "delete":  # what is written beside may still be wrong
-        members = {} if _fit_each(record_type, members or {}) else None
+        members = _written_beside(record_type, members or {}) if _fit_each(record_type, members or {}) else None
     named = read_version(item.version)
     if isinstance(named, EntityTagList):
         return None
@@ -269,6 +271,13 @@ def written_members(payload: object, record_type: RecordType) -> Mapping[str, ob
 
 def _fit_each(record_type: RecordType, members: Mapping[str, object]) -> bool:
     return all(record_type.accepts(name, value) for name, value in members.items())
+
+
+def _written_beside(record_type: RecordType, members: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the members that a deletion writes: those beside the one that marks a record as deleted, if one does."""
+    resource = record_type.resource
+    own = {resource.key, resource.tombstone}
+    return {} if resource.tombstone is None else {name: value for name, value in members.items() if name not in own}
 
 
 def _canonical(members: dict[str, object], record_type: RecordType) -> Mapping[str, object]:
@@ -376,8 +385,14 @@ def _find_by_lookup(
     if resource is None or not members:
         return None
     for names in resource.unique:
-        if set(names) == set(members):
+        if set(names) <= set(members):
             holders = list(state_model.holders(where, names, members))
-            sure = [one for one in holders if one.present and one.is_known and not one.jobs]
-            return (sure[0].key, frozenset(names)) if len(holders) == len(sure) == 1 else None
+            sure = [one for one in holders if one.present and one.is_known and _has(one, members)]
+            return (sure[0].key, frozenset(members)) if len(holders) == len(sure) == 1 else None
     return None
+
+
+def _has(record: RecordState, members: Mapping[str, object]) -> bool:
+    """Return whether a record certainly has these members."""
+    own = record.members
+    return all(type(own.get(name)) is type(value) and own[name] == value for name, value in members.items())

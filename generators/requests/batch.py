@@ -24,6 +24,7 @@ from generators.requests.profiles import PROFILES, ItemIntent, Profile, without_
 GROUP_COUNT: Final = 3
 UNGROUPED_SHARE: Final = 0.1
 ALTERNATIVE_BODY_SHARE: Final = 0.25  # share of bodies in another accepted form
+CREATING_ACTIONS: Final = frozenset(("create", "upsert"))
 DEPENDENT_ITEM_SHARE: Final = 0.2  # share of items that depend on an earlier one, where items can
 
 
@@ -224,12 +225,21 @@ class _Batch:
     def _add_item(self, planner: ItemPlanner) -> None:
         design, context = self._design, self._making
         resource = self._resource if design.has_one_resource else context.choose(design.resources)
-        action: Option = self._action or context.choose(design.actions_of(resource))
+        action: Option = self._action or self._choose_action(resource)
         draft_item = planner.plan(action.meaning, design.makers[resource.meaning], self.draft_items)
         if draft_item.action != action.meaning:
             action = next((word for word in design.actions if word.meaning == draft_item.action), action)
         self.draft_items.append(draft_item)
         self.choices.append((action, resource))
+
+    def _choose_action(self, resource: Option) -> Option:
+        """Choose what an item does: it creates a record where none is left that it could change or delete."""
+        actions, context = self._design.actions_of(resource), self._making
+        action: Option = context.choose(actions)
+        if action.meaning in CREATING_ACTIONS or context.record(resource.meaning, drops=False, restrict=False):
+            return action
+        creating = [one for one in actions if one.meaning in CREATING_ACTIONS]
+        return context.choose(creating or actions)  # type: ignore[no-any-return] # an option of the list
 
     def _share(self, planner: ItemPlanner) -> None:
         """Give all items the same members, sometimes with an invalid one."""

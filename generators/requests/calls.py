@@ -21,7 +21,7 @@ from contracts.openapi.routing import expand
 from contracts.openapi.security import with_credentials
 from contracts.openapi.validation import validate_request
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import is_text_or_integer, text_of
+from contracts.syntax.text import text_of
 from generators.data.best_effort import made_of
 from generators.data.compile import generator_of
 from generators.data.plan import ValueProfile
@@ -286,7 +286,7 @@ def fill_lookup(template: Any, members: Mapping[str, object]) -> Any:
     name = placeholder_of(template)
     if name is not None:
         value = members.get(name)
-        return value if is_text_or_integer(value) else None
+        return value if isinstance(value, str | int | float) else None
     if isinstance(template, dict):
         made = {key: fill_lookup(inner, members) for key, inner in template.items()}
         return None if None in made.values() else made
@@ -306,7 +306,7 @@ def _matches(template: object, value: object, found: dict[str, object]) -> bool:
     name = placeholder_of(template)
     if name is not None:
         found[name] = value
-        return isinstance(value, str | int)
+        return isinstance(value, str | int | float)
     if isinstance(template, dict) and isinstance(value, dict):
         return template.keys() == value.keys() and all(_matches(template[key], value[key], found) for key in template)
     return template == value

@@ -11,6 +11,7 @@ from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import names_target
 from generators.data.mutation import Mutation, invalid_variants
 from generators.requests.known_records import NO_MEMBERS, KnownRecord, RecordContext, StoredKey
+from generators.requests.options import actions_of
 from generators.requests.profiles import ItemIntent, Profile
 from generators.requests.record_factory import RecordFactory
 
@@ -18,6 +19,7 @@ CHANGING_ACTIONS: Final = frozenset(("update", "replace"))
 STALE_OFFSETS: Final = (-1, 1, 7)  # stated version minus the current one
 DELETED_KEY_SHARE: Final = 0.5  # share of deleted records among keys of no record
 REVIVED_SHARE: Final = 0.2  # share of new upserts that write a deleted record again, where there is one
+CHANGING_DELETION_SHARE: Final = 0.3  # share of deletions that write other members too, where they can
 MAX_PICKS: Final = 20
 
 
@@ -123,7 +125,7 @@ class ItemPlanner:
         context.used.add((maker.name, live.key))
         if action == "delete":
             context.dropped.add((maker.name, live.key))
-            return self._as_delete(draft_item)
+            return self._as_delete(draft_item, live.values)
         draft_item.partial = action == "update"
         if draft_item.partial:
             draft_item.values = maker.change_members(context, self.writable.get(maker.name, ()), live.values)
@@ -148,9 +150,19 @@ class ItemPlanner:
         )
         return self._with_key(draft_item)
 
-    def _as_delete(self, draft_item: DraftItem) -> DraftItem:
+    def _as_delete(self, draft_item: DraftItem, stored: Mapping[str, Any] = NO_MEMBERS) -> DraftItem:
+        """Set what a deletion writes: nothing, or now and then other members where it is a change of one."""
         draft_item.values = {} if self.bulk.effect.tombstone or not self.bulk.effect.target else None
+        maker, context = draft_item.maker, self.context
+        if self._is_change(draft_item) and stored and context.rng.random() < CHANGING_DELETION_SHARE:
+            draft_item.values = maker.change_members(context, self.writable.get(maker.name, ()), stored)
         return self._with_key(draft_item)
+
+    def _is_change(self, draft_item: DraftItem) -> bool:
+        """Return whether an item writes members of its record, as a deletion does that marks it by a member."""
+        resource = draft_item.maker.resource
+        marks = bool(self.bulk.effect.tombstone) and resource is not None and resource.tombstone is not None
+        return draft_item.values is not None and (draft_item.action != "delete" or marks)
 
     def _with_key(self, draft_item: DraftItem) -> DraftItem:
         """Set the record's key among the members, where the resource has it there."""
@@ -179,15 +191,17 @@ class ItemPlanner:
         return draft_item
 
     def referenced(self, action: str, maker: RecordFactory, _: Sequence[DraftItem]) -> DraftItem | None:
-        """Delete a record that others refer to, where the contract forbids that."""
-        live = self.context.known.live(maker.name)
-        if action != "delete" or maker.resource is None or not maker.resource.restrict:
+        """Delete a record that others refer to, where the contract forbids that and each item has its own action."""
+        live, bulk = self.context.known.live(maker.name), self.bulk
+        is_own = bulk.effect.action.source.startswith("/") and not bulk.effect.http
+        can_delete = action == "delete" or (is_own and "delete" in actions_of(bulk))
+        if not can_delete or maker.resource is None or not maker.resource.restrict:
             return None
         for _try in range(MAX_PICKS if live else 0):
             found: KnownRecord = self.context.choose(live)
             name = (maker.name, found.key)
             if name not in self.context.used and self.context.known.is_referred_to(*name):
-                return replace(self._on_record(action, maker, found), intent="referenced")
+                return replace(self._on_record("delete", maker, found), intent="referenced")
         return None
 
     def duplicate(self, action: str, maker: RecordFactory, draft_items: Sequence[DraftItem]) -> DraftItem | None:
@@ -244,9 +258,11 @@ class ItemPlanner:
     def dangling(self, draft_item: DraftItem) -> bool:
         """Refer to a record that does not exist."""
         allowed = self.writable.get(draft_item.maker.name, ()) if draft_item.partial else ()
-        return self._set_values(
-            draft_item, draft_item.maker.with_dangling_reference(draft_item.values or {}, self.context, allowed)
-        )
+        values = draft_item.maker.with_dangling_reference(draft_item.values or {}, self.context, allowed)
+        if values is None or not self._is_change(draft_item):
+            return False
+        draft_item.values = values
+        return True
 
     def taken(self, draft_item: DraftItem) -> bool:
         """Use another record's value of a unique member."""

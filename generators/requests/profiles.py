@@ -98,7 +98,7 @@ PROFILES: Final = _by_name(
         unknown=0.05,
         dangling=0.06,
         taken=0.05,
-        referenced=0.02,
+        referenced=0.08,
         awkward=0.05,
         deferred=0.15,
         unknown_target=0.2,
@@ -114,7 +114,7 @@ PROFILES: Final = _by_name(
     Profile(name="deferred", deferred=1.0, invalid=0.1, dangling=0.05),
     Profile(name="bad-unit", bad_unit=1.0),
     Profile(name="haunted", dangling=0.4, unknown=0.3),
-    Profile(name="deleting", awkward=0.1, delete=0.6, existing=0.8, referenced=0.1, unknown=0.1),
+    Profile(name="deleting", awkward=0.1, delete=0.6, existing=0.8, dangling=0.1, referenced=0.3, unknown=0.1),
 )
 """Profiles by name; `one-bad` is meant for batches of a hundred and more."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import onkey_item_patches
 import onkey_okql as okql
+import onkey_records as records
 import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Failed, Records
@@ -26,6 +27,74 @@ def lookup_any_set(server: Any) -> None:
     @around(Records, "coded")
     def coded(real: Any, own: Records, type_: Type, code: Any) -> list[Record]:
         return next((found for one in (own, *own.others) if (found := real(one, type_, code))), [])
+
+
+def deletion_unchecked(server: Any) -> None:
+    """Remove what others refer to."""
+    del server
+
+    @around(Records, "delete")
+    def delete(real: Any, own: Records, command: Command, record: Record, *, atomic: bool) -> Any:
+        own.referrers.pop(record.id, None)
+        return real(own, command, record, atomic=atomic)
+
+
+def import_unchecked(server: Any) -> None:
+    """Remove what others refer to, in an import."""
+    del server
+
+    @around(Records, "delete")
+    def delete(real: Any, own: Records, command: Command, record: Record, *, atomic: bool) -> Any:
+        if command.user is not None:
+            own.referrers.pop(record.id, None)
+        return real(own, command, record, atomic=atomic)
+
+
+def lookup_loose(server: Any) -> None:
+    """Find what fits any of the properties of a converter."""
+    del server
+
+    @around(Records, "lookup")
+    def lookup(real: Any, own: Records, type_: Type, converter: dict[str, Any]) -> Any:
+        wanted = converter.get("properties", {})
+        each = [real(own, type_, {**converter, "properties": {name: value}}) for name, value in wanted.items()]
+        return list({one.id: one for found in each for one in found}.values()) or real(own, type_, converter)
+
+
+def lookup_custom_last(server: Any) -> None:
+    """Take the last of several records that fit a converter."""
+    del server
+
+    @around(Records, "lookup")
+    def lookup(real: Any, own: Records, type_: Type, converter: dict[str, Any]) -> Any:
+        return real(own, type_, converter)[-1:]
+
+
+def lookup_as_text(server: Any) -> None:
+    """Compare the values of a converter as text, in any case."""
+    del server
+
+    @around(records, "same")
+    def same(real: Any, one: Any, other: Any) -> bool:
+        return bool(real(one, other)) or str(one).lower() == str(other).lower()
+
+
+def cancel_keeps_first(server: Any) -> None:
+    """Keep the first record of a task that is cancelled while it is executing."""
+    first: dict[int, Command] = {}
+
+    @around(server, "begin")
+    def begin(real: Any, request: web.Request, data: Any, commands: list[Command], **named: Any) -> web.Response:
+        reply: web.Response = real(request, data, commands, **named)
+        first[int(reply.headers["OnKey-Request-Id"])] = commands[0]
+        return reply
+
+    @around(server, "cancel_task")
+    async def cancel(real: Any, request: web.Request, data: Any, id_: str) -> web.Response:
+        if server.task(data, id_, "DELETE").status == "Executing":
+            data.records.run([first[int(id_)]], atomic=False, groups=[[0]])
+        reply: web.Response = await real(request, data, id_)
+        return reply
 
 
 def filter_ne_null(server: Any) -> None:
@@ -382,6 +451,12 @@ PATCHES = by_name(
     groups_as_integers,
     ungrouped_first,
     lookup_any_set,
+    deletion_unchecked,
+    import_unchecked,
+    lookup_loose,
+    lookup_custom_last,
+    lookup_as_text,
+    cancel_keeps_first,
     filter_ne_null,
     duplicate_alone,
     mode_exact,

@@ -12,6 +12,7 @@ from generators.check import warm_up
 from generators.check.laws.calls.catalogue import CALL_LAWS
 from generators.check.laws.concurrent_jobs import active, known_by_name
 from generators.check.laws.exact import exact
+from generators.check.laws.fan_out import fan_out
 from generators.check.laws.faults import errors, tells_errors
 from generators.check.laws.idempotency import idempotent, unprocessed
 from generators.check.laws.job_lookups import looks_up_at_run
@@ -19,7 +20,7 @@ from generators.check.laws.joined_orders import selections
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.listing import listing
 from generators.check.laws.lookups import lookup
-from generators.check.laws.metamorphic import async_is_sync, fan_out, isolated, permuted, singular, split
+from generators.check.laws.metamorphic import async_is_sync, isolated, permuted, singular, split
 from generators.check.laws.ordering import broken_reference, grouped
 from generators.check.laws.stored_state import atomic, effect, identity, reuse, stale_version
 from generators.check.laws.text_keys import text_keys

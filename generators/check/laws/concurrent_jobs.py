@@ -29,7 +29,7 @@ from generators.check.trials import (
     trial_finding,
     trial_result,
 )
-from generators.client.polling import follow, request_job, request_jobs, request_results, view_of
+from generators.client.polling import follow, poll_until_started, request_job, request_jobs, request_results, view_of
 from generators.client.session import Session
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
@@ -124,8 +124,8 @@ def overlap(context: SiteContext) -> Iterator[Finding]:
         return
     options = SendOptions(unit=context.unit, as_job=job_setting_of(context.bulk), targets=known_targets(context))
     yield from _side_by_side(context, options)
-    if job.cancel is not None:
-        yield from _judge_cancellation(context, options, job)
+    for runs in (False, True) if job.cancel is not None else ():
+        yield from _judge_cancellation(context, options, job, runs=runs)
 
 
 def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Finding]:
@@ -195,8 +195,10 @@ def _idle_polls(view: BulkExchange, early: Mapping[int, Snapshot]) -> list[Excha
     return [sooner[-1], later[0]] if sooner and later else []
 
 
-def _judge_cancellation(context: SiteContext, options: SendOptions, declared: BulkJob) -> Iterator[Finding]:
-    """Cancel a job, ask for it at once and later, and look whether it acts after its end."""
+def _judge_cancellation(
+    context: SiteContext, options: SendOptions, declared: BulkJob, *, runs: bool
+) -> Iterator[Finding]:
+    """Cancel a job, at once or once it `runs`; ask for it at once and later, and look whether it acts after its end."""
     session = context.session
     trial = prepare_trial(context, valid_cases(context, min(FEW_ITEMS, context.bulk.items.max or FEW_ITEMS)))
     initial = snapshots_before(trial)
@@ -204,7 +206,10 @@ def _judge_cancellation(context: SiteContext, options: SendOptions, declared: Bu
     view = view_of(session, sent)
     if not view.traces or declared.cancel is None:
         return
-    for name in (declared.poll, declared.cancel, declared.poll):
+    request_jobs(session, view, declared.poll)
+    if runs:
+        poll_until_started(session, lambda: view_of(session, sent))
+    for name in (declared.cancel, declared.poll):
         request_jobs(session, view, name)
     if not _stopped_idle(view_of(session, sent)):
         initial = snapshots(trial, {})

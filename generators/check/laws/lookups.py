@@ -1,14 +1,15 @@
 """The law on names of records by other members than the key: `lookup`. Begin with `lookup`."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from contracts.bulk.lists import placeholders_of
 from contracts.bulk.model import Resource
-from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import is_outside
+from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import short
 from generators.check.laws.metamorphic import run_each
 from generators.check.records import CreatedRecord, create_parents, create_records
@@ -19,11 +20,13 @@ from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.calls import fill_lookup
 from generators.requests.envelope import SendOptions
+from generators.requests.known_records import Names
 from generators.requests.options import actions_of
 from generators.requests.single import Members, RecordSite, write_request
 
 LAW: Final = "lookup"
 CREATING: Final = ("create", "upsert")
+MAX_NUMBER: Final = 10**9  # of what a record is looked up by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +73,15 @@ def _cases(context: SiteContext, resource: Resource) -> Iterator[LookupCase]:
     parents = create_parents(session, site, names, "q")
     rng = session.rng(LAW, resource.name)
     members = [factory.fresh_record(record_context_of(names, rng), f"{slot}q", parents) for slot in "abcde"]
+    unique = {group[0] for group in resource.unique if len(group) == 1 and isinstance(members[0].get(group[0]), str)}
     for template in resource.lookups:
         blanks = placeholders_of(template)
-        texts = [name for name in blanks if isinstance(members[0].get(name), str)]
-        if set(blanks) in [set(group) for group in resource.unique] and len(blanks) == len(texts) == 1:
+        keys, others = [one for one in blanks if one in unique], [one for one in blanks if one not in unique]
+        if len(keys) == 1 and not others:
             known = create_records(session, site, members, names)
-            yield from _unique_cases(context, site, known, template, texts[0])
-        elif len(blanks) == 1 and blanks[0] in factory.free:
-            yield from _shared_cases(context, site, template, blanks[0])
+            yield from _unique_cases(context, site, known, template, keys[0])
+        elif len(others) == 1 and others[0] in factory.free:
+            yield from _shared_cases(context, site, template, (*keys, *others))
 
 
 def _unique_cases(
@@ -116,20 +120,56 @@ def _renamed(context: SiteContext, site: RecordSite, known: CreatedRecord, membe
     return text if context.session.send(made.request()).response.status in SUCCESS_STATUS else None
 
 
-def _shared_cases(context: SiteContext, site: RecordSite, template: Any, member: str) -> Iterator[LookupCase]:
-    """Yield lookups by a member that several records may share: of one record, and of two."""
-    session, names = context.session, context.session.names()
-    factory, rng = record_factory_of(session, site.resource), session.rng(LAW, member)
-    parents, texts = create_parents(session, site, names, "t"), [names.text("one"), names.text("two")]
-    if not all(factory.members[member].is_valid(text) for text in texts):
-        return
+def _shared_cases(context: SiteContext, site: RecordSite, template: Any, blanks: Sequence[str]) -> Iterator[LookupCase]:
+    """Yield lookups by a member that several records may share, the last of `blanks`, alone or with a unique one."""
+    session, names, shared = context.session, context.session.names(), blanks[-1]
+    factory, rng = record_factory_of(session, site.resource), session.rng(LAW, *blanks)
+    parents = create_parents(session, site, names, "t")
+    values = _values_of(factory.members[shared], names)
     records = [factory.fresh_record(record_context_of(names, rng), f"{slot}t", parents) for slot in "abc"]
-    values = (texts[0], texts[1], texts[1])
-    members = [{**one, member: text} for one, text in zip(records, values, strict=True)]
-    known = create_records(session, site, members, names)
-    one, two = (fill_lookup(template, {member: text}) for text in texts)
-    yield LookupCase(what=f"the lookup of a record by '{member}'", value=one, key=known[0].key)
-    yield LookupCase(what="a lookup that fits two records", value=two)
+    members = [{**one, shared: value} for one, value in zip(records, [*values[:2], *values[1:2]], strict=False)]
+    known = create_records(session, site, members, names) if len(members) > 1 else ()
+    cases = _alone_cases if len(blanks) == 1 else _joined_cases
+    for what, key, wanted in cases(known, values, blanks) if known else ():
+        yield LookupCase(what=what, value=fill_lookup(template, wanted), key=key)
+
+
+def _values_of(schema: Schema, names: Names) -> Sequence[object]:
+    """Return three values that no record has, or both booleans; none where no such values are valid."""
+    number = names.number % MAX_NUMBER
+    for values in ([names.text(slot) for slot in ("one", "two", "three")], [number, number + 1, number + 2]):
+        if all(map(schema.is_valid, values)):
+            return values
+    return [one for one in (True, False) if schema.is_valid(one)]
+
+
+Wanted: TypeAlias = tuple[str, object, Mapping[str, object]]
+
+
+def _alone_cases(known: Sequence[CreatedRecord], values: Sequence[object], blanks: Sequence[str]) -> Iterator[Wanted]:
+    """Yield lookups by a member alone: of one record, as its text, and of two."""
+    shared = blanks[-1]
+    if not isinstance(values[0], bool):
+        yield f"the lookup of a record by '{shared}'", known[0].key, {shared: values[0]}
+        yield from _as_text(shared, values[0], {})
+    yield f"a lookup by '{shared}' that fits two records", None, {shared: values[1]}
+
+
+def _joined_cases(known: Sequence[CreatedRecord], values: Sequence[object], blanks: Sequence[str]) -> Iterator[Wanted]:
+    """Yield lookups by two members: of one record, and such as fit records by one of the two."""
+    unique, shared = blanks
+    text = str(known[0].members[unique])
+    both = f"'{unique}' and '{shared}'"
+    yield f"the lookup of a record by {both}", known[0].key, {unique: text, shared: values[0]}
+    yield f"a lookup by {both} of two records", None, {unique: text, shared: values[1]}
+    yield f"a lookup by {both} that fits by '{unique}' alone", None, {unique: text, shared: values[-1]}
+    yield f"a lookup by {both} that fits by '{shared}' alone", None, {unique: f"{text}9", shared: values[0]}
+    yield from _as_text(shared, values[0], {unique: text})
+
+
+def _as_text(shared: str, value: object, others: Mapping[str, object]) -> Iterator[Wanted]:
+    if not isinstance(value, str):
+        yield f"a lookup by the text of '{shared}'", None, {**others, shared: json.dumps(value)}
 
 
 # Trials
@@ -157,7 +197,7 @@ def _judge_references(context: SiteContext) -> Iterator[Finding]:
 
 def _judge_targets(context: SiteContext) -> Iterator[Finding]:
     """Let items that change records name them by lookup."""
-    if not context.resource.lookups or not names_target(context.bulk) or "update" not in actions_of(context.bulk):
+    if not context.resource.lookups or not context.bulk.effect.target or "update" not in actions_of(context.bulk):
         raise NotApplicableError("its items name no records by lookup")
     first = prepare_trial(context, [ItemCase(action="update", existing=True)])
     sample = next((_filled(one, "x") for one in context.resource.lookups), None)

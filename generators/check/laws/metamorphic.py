@@ -1,4 +1,4 @@
-"""Metamorphic laws: equal trials have equal results (isolated, split, permuted, async-is-sync, fan-out, singular).
+"""Metamorphic laws: equal trials have equal results (isolated, split, permuted, async-is-sync, singular).
 
 Metamorphic relations: Chen, Cheung and Yiu, "Metamorphic testing: a new approach for generating next test cases", 1998.
 Begin with `run_at_site` and `compare_trials`.
@@ -15,7 +15,7 @@ from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Operation
-from generators.check.records import Snapshot, key_of_created
+from generators.check.records import key_of_created
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, prepare_trial, variant_cases
 from generators.check.trials import (
     TrialResult,
@@ -234,68 +234,6 @@ def async_is_sync(context: SiteContext) -> Iterator[Finding]:
         yield from compare_trials(
             "async-is-sync", first, require_outcomes(second), slots, f"at once and as a job ({unit})"
         )
-
-
-def fan_out(context: SiteContext) -> Iterator[Finding]:
-    """Send the same list for several targets and for each alone."""
-    cases, targets = mixed_cases(context), known_targets(context)
-    together = perform(prepare_trial(context, cases), SendOptions(unit="item", targets=targets))
-    live = [name for name in targets if name in together.by_target]
-    if len(targets) < 2 or not live:  # noqa: PLR2004 - it takes two to be together
-        raise NotApplicableError("fewer than two targets are known, or none of them works")
-    yield from _unreported_targets(together)
-    for target in live:
-        alone = perform(prepare_trial(context, cases), SendOptions(unit="item", targets=[target]))
-        if target not in alone.by_target:
-            says = f"the target {target} is served with others and refused alone"
-            yield trial_finding("fan-out", "refused alone", says, together, alone)
-            continue
-        how = f"with other targets and for {target} alone"
-        slots = range(len(cases))
-        yield from compare_trials(
-            "fan-out", _for_target(together, target), _for_target(alone, target), slots, how, target=target
-        )
-        yield from _other_targets_changed(alone, [one for one in live if one != target])
-
-
-def _unreported_targets(together: TrialResult) -> Iterator[Finding]:
-    """Yield a target that is neither served nor reported as failed."""
-    told = {
-        *together.by_target,
-        *(trace.target for trace in together.view.traces),
-        *(together.view.failed_targets or ()),
-    }
-    missing = [name for name in together.view.request.targets or () if name not in told]
-    if missing:
-        yield trial_finding(
-            "fan-out", "target not told", f"no result is reported for the target {missing[0]}", together
-        )
-
-
-def _for_target(done: TrialResult, target: str) -> TrialResult:
-    return replace(done, outcomes=done.by_target[target])
-
-
-def _other_targets_changed(alone: TrialResult, others: Sequence[str]) -> Iterator[Finding]:
-    """Yield another target that stores a record sent for one target alone."""
-    fresh = [
-        trial_item.slot
-        for trial_item in alone.trial.items
-        if not trial_item.case.existing and not trial_item.case.defect
-    ]
-    target = alone.options.targets[0]
-    for other in others:
-        own = stored_records(alone, target=target, slots=fresh)
-        foreign = stored_records(alone, target=other, slots=fresh)
-        leaked = [slot for slot in fresh if foreign[slot].present and not _is_same(own[slot], foreign[slot])]
-        if leaked:
-            says = f"item {leaked[0]}, sent for {target} alone, is stored for {other} too"
-            yield trial_finding("fan-out", "stored for another target", says, alone, foreign[leaked[0]])
-
-
-def _is_same(one: Snapshot, other: Snapshot) -> bool:
-    """Return whether both were read by the same request, so that nothing distinguishes the targets."""
-    return one.exchange is not None and other.exchange is not None and one.exchange.request == other.exchange.request
 
 
 def known_targets(context: SiteContext) -> list[str]:

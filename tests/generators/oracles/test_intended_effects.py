@@ -7,9 +7,11 @@ from library import LIBRARY, TYPES, effect, place, record, state
 from contracts.exchange.bulk_request import BulkItem
 from contracts.exchange.locations import parse_request
 from contracts.messages import ABSENT, Headers, Request
+from contracts.openapi.loading import load_bundled
 from contracts.openapi.model import Route
 from contracts.openapi.routing import Router
 from generators.oracles.intended_effects import (
+    RecordTypes,
     effect_of_item,
     effect_of_request,
     resolve_lookups,
@@ -206,3 +208,11 @@ def test_a_lookup_is_the_record_that_certainly_has_its_value(records, effects, k
     """Where that may change, or is not known, it stays a lookup."""
     found = resolve_lookups(state(*records), effects)
     assert [None if one is None else one.key for one in found] == keys
+
+
+def test_a_reference_is_the_same_as_a_number_and_as_its_text():
+    """Servers that take both show one of them."""
+    trade = RecordTypes(load_bundled("onkey"))["ResourceTrade"]
+    assert trade.reads_as("tradeId", "5000001002", 5000001002)
+    assert not trade.reads_as("tradeId", "5000001002", 5000001003)
+    assert not trade.reads_as("tradeId", "5000001002", None)
