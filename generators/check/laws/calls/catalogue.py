@@ -8,6 +8,7 @@ from generators.check.laws.calls.malformed import exempt_reason as takes_no_json
 from generators.check.laws.calls.malformed import malformed
 from generators.check.laws.calls.many_reads import many_reads
 from generators.check.laws.calls.methods import is_first_of_path, methods
+from generators.check.laws.calls.parameters import has_parameters, parameters
 from generators.check.laws.calls.quotas import quota
 from generators.check.laws.calls.stamps import has_stamps, stamps
 from generators.check.laws.calls.words import has_words, words
@@ -25,6 +26,12 @@ CALL_LAWS: Final[tuple[Law, ...]] = (
         says="A method that a path does not have is refused with a list of the methods that it has.",
         applies_in=is_first_of_path,
         call_experiment=methods,
+    ),
+    Law(
+        name="parameters",
+        says="A query parameter is refused when its schema excludes its value, and taken up to its limits.",
+        applies_in=has_parameters,
+        call_experiment=parameters,
     ),
     Law(
         name="words",

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from typing import Final, TypeAlias
 
 from contracts.exchange.bulk_request import target_parameters
 from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
-from contracts.messages import Request
+from contracts.messages import ABSENT, Request
 from contracts.openapi.model import Contract, Operation
+from contracts.syntax.text import is_text_or_integer, short
 from generators.check.laws.metamorphic import known_targets, run_each
+from generators.check.lists import MAX_PAGES, walk
 from generators.check.records import CreatedRecord, find_records, read_record
 from generators.check.separate_places import (
     Answers,
@@ -41,7 +43,7 @@ from generators.requests.calls import fill_lookup
 from generators.requests.envelope import SendOptions
 from generators.requests.known_records import Names
 from generators.requests.options import job_setting_of
-from generators.requests.single import RecordSite, list_request, record_request, write_request
+from generators.requests.single import RecordSite, list_request, page_size, record_request, write_request
 
 JUDGED_ACTIONS: Final = frozenset(("read", "update", "delete"))
 """Actions that fail where there is no record; others make one."""
@@ -86,6 +88,8 @@ def _single(session: Session, operation: Operation) -> Iterator[Finding]:
         raise NotApplicableError("no resource was found to test it on")
     site = min(found, key=lambda one: len(set(one.resource.required) & set(one.resource.references)))
     places = [one for one in elsewheres(session, [operation], site, sites) if not one.is_kind]
+    if action == "list":
+        yield from _mixed(session, operation, found)
     judge = _listed if action == "list" else _called
     yield from run_each(_some(places), partial(judge, session, operation, site))
 
@@ -171,6 +175,32 @@ def _listed(session: Session, operation: Operation, site: RecordSite, place: Els
         if found.present and found.exchange is not None:
             says = f"the list of {place.what} shows a {site.resource.name} that was created elsewhere"
             yield law_finding(operation, "is listed elsewhere", says, found.exchange)
+
+
+def _mixed(session: Session, operation: Operation, sites: Sequence[RecordSite]) -> Iterator[Finding]:
+    """Create a record of each resource that one operation lists: no list shows one of another resource."""
+    made: dict[object, RecordSite] = {}
+    for site in sites if len(sites) > 1 else ():
+        names = session.names()
+        with suppress(NotApplicableError):
+            marker = names.marker(created_record(session, site, names).members)
+            made |= {} if marker is None else {marker.value: site}
+    for site in sites if made else ():
+        for exchange, bodies in islice(walk(session, site, page_size(site.page)), MAX_PAGES):
+            other = next(
+                (one for body in bodies for one in _own_values(site, body) if made.get(one, site) is not site), None
+            )
+            if other is not None:
+                says = f"the list of {site.resource.name} shows the {made[other].resource.name} {short(other)}"
+                yield law_finding(operation, "another resource is listed", says, exchange)
+
+
+def _own_values(site: RecordSite, body: object) -> Iterator[object]:
+    """Yield the values of a record's members that refer to no other record; all of what has not the resource's key."""
+    referring = site.resource.references if site.reader.key(body) is not ABSENT else ()
+    for name, value in site.reader.members(body).items():
+        if name not in referring and is_text_or_integer(value):
+            yield value
 
 
 def _bulk(session: Session, operation: Operation) -> Iterator[Finding]:

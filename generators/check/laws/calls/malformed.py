@@ -97,7 +97,7 @@ BODY_FAULTS: Final = (
     BodyFault("no content", "of blanks", lambda _: b"  \n"),
     BodyFault("depth", "that is nested very deep", lambda _: b"[" * DEPTH),
     BodyFault("encoding", "with a byte order mark", lambda body: b"\xef\xbb\xbf" + body, sure=False),
-    BodyFault("encoding", "in UTF-16", lambda body: body.decode().encode("utf-16"), sure=False),
+    BodyFault("encoding", "in UTF-16", lambda body: body.decode().encode("utf-16")),
     BodyFault(TWICE, "with a name twice", _member(b'1,"%s":2' % EXTRA_MEMBER.encode()), sure=False),
     BodyFault(
         TWICE, "with a name and its value twice", _put(rb'\{(\s*"[^"\\]+"\s*:\s*"[^"\\]*")', rb"{\1,\1"), sure=False
@@ -176,10 +176,11 @@ def _variants(session: Session, operation: Operation, request: Request) -> Itera
     yield from _other_media_types(session, operation, request)
     yield from _other_words(operation, request)
     yield from _other_words_inside(session.contract, operation, request)
+    yield from _other_types_inside(operation, request)
 
 
 def _broken_bodies(operation: Operation, request: Request, *, has_unique_names: bool) -> Iterator[Variant]:
-    is_declared = _declares_refusal(operation)
+    is_declared = declares_refusal(operation)
     for fault in BODY_FAULTS:
         body = fault.change(request.body)
         if body is not None:
@@ -205,7 +206,7 @@ _JSON: Final[Mapping[bytes, object]] = {
 }
 
 
-def _declares_refusal(operation: Operation) -> bool:
+def declares_refusal(operation: Operation) -> bool:
     """Say whether an operation declares how it refuses a malformed request.
 
     Where it does not, a server may read more than JSON (RFC 8259, section 9), and nobody has said what it must not do.
@@ -249,7 +250,7 @@ def _other_words(operation: Operation, request: Request) -> Iterator[Variant]:
         if other is None or one.schema is None or one.schema.is_valid(other):
             continue
         query = (*(pair for pair in request.query if pair[0] != one.name), (one.name, other))
-        must = _declares_refusal(operation)
+        must = declares_refusal(operation)
         what = f"the parameter {one.name}={other}"
         yield Variant(kind=f"words of {one.name}", what=what, request=replace(request, query=query), must=must)
 
@@ -258,7 +259,7 @@ def _other_words_inside(contract: Contract, operation: Operation, request: Reque
     """Yield the request with one word of its body in another case, where one that is invalid is refused as a whole."""
     schema, bulk, data = body_schema(operation), operation.bulk, json_of(request.body)
     is_apart = bulk is not None and "malformedItem" not in bulk.guard.refuse
-    if schema is None or is_apart or not _declares_refusal(operation):
+    if schema is None or is_apart or not declares_refusal(operation):
         return
     folded = {name for one in contract.resources.values() for name in one.normalize}
     for at in islice(_words_in(schema, data), MAX_WORDS):
@@ -269,6 +270,24 @@ def _other_words_inside(contract: Contract, operation: Operation, request: Reque
             yield Variant(
                 kind=f"words at {at}", what=f"the word {word} at {at}", request=replace(request, body=body), must=True
             )
+
+
+def _other_types_inside(operation: Operation, request: Request) -> Iterator[Variant]:
+    """Yield the request with a member of its body, not of an item, of another type; or without a required one."""
+    schema, data = body_schema(operation), json_of(request.body)
+    places = operation.bulk.items.places if operation.bulk is not None else ("",)
+    if schema is None or not isinstance(data, dict) or "" in places or not declares_refusal(operation):
+        return
+    for name, value in data.items():
+        others = [(f"that is {text.decode()}", {**data, name: _JSON[text]}) for text in OTHER_TYPES]
+        others += (
+            [("that is one of its values alone", {**data, name: value[0]})] if isinstance(value, list) and value else []
+        )
+        others.append(("left out", {one: data[one] for one in data if one != name}))
+        for what, changed in others:
+            if not schema.is_valid(changed):
+                body = replace(request, body=orjson.dumps(changed))
+                yield Variant(kind=f"type of {name}", what=f"a member '{name}' {what}", request=body, must=True)
 
 
 def _words_in(schema: Schema, value: object, at: str = "") -> Iterator[str]:

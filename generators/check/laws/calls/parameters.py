@@ -1,0 +1,84 @@
+"""The law `parameters`: a query parameter whose value its schema excludes is refused, and its limits are allowed.
+
+Begin with `parameters`. Refusals are judged where one is declared, limits on calls that change nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.messages import Exchange, Request
+from contracts.openapi.model import Contract, Operation, Parameter
+from contracts.openapi.validation import parse_parameters
+from contracts.syntax.text import as_list
+from generators.check.laws.calls.malformed import BUSY_STATUS, declares_refusal
+from generators.check.specimens import specimen_or_request
+from generators.client.session import Session
+from generators.oracles.findings import Finding, new_finding
+from generators.oracles.response_laws import SERVER_FAULT
+
+LAW: Final = "parameters"
+WORD: Final = "bulkproof"  # no number, and no word of anybody's
+WRONG_NUMBERS: Final = (WORD, "1.5", "1x", "-1", "0x1")
+
+
+def has_parameters(contract: Contract, operation: Operation) -> bool:
+    """Say whether an operation has query parameters whose schemas exclude something."""
+    del contract
+    return any(_values(one) for one in _in_query(operation))
+
+
+def parameters(session: Session, operation: Operation) -> Iterator[Finding]:
+    """Send one request with values of its query parameters that are just allowed, and just not."""
+    request = specimen_or_request(session, operation).request
+    for parameter in _in_query(operation):
+        for value in _values(parameter):
+            yield from _judged(session, operation, parameter, _with(request, parameter, value), value)
+
+
+def _in_query(operation: Operation) -> list[Parameter]:
+    return [one for one in operation.parameters if one.where == "query" and one.schema is not None]
+
+
+def _with(request: Request, parameter: Parameter, value: str) -> Request:
+    others = (pair for pair in request.query if pair[0] != parameter.name)
+    return replace(request, query=(*others, (parameter.name, value)))
+
+
+def _values(parameter: Parameter) -> list[str]:
+    """Return values at the limits of a parameter's schema and beyond; nothing for a schema that allows any text."""
+    raw = parameter.schema.raw if parameter.schema is not None else {}
+    if raw.get("type") in {"integer", "number"}:
+        limits = [limit for name in ("minimum", "maximum") if isinstance(limit := raw.get(name), int)]
+        near = [str(one + by) for one in limits for by in (-1, 0, 1)]
+        return [*dict.fromkeys((*near, *WRONG_NUMBERS))]
+    words = [str(one) for one in as_list(raw.get("enum"))]
+    if words or raw.get("type") == "boolean":
+        known = words or ["true", "false"]
+        return [*dict.fromkeys((*known, WORD, f"{known[0]}x", "true", "false", "1"))]
+    return [WORD] if raw.get("pattern") or raw.get("format") else []
+
+
+def _judged(
+    session: Session, operation: Operation, parameter: Parameter, request: Request, value: str
+) -> Iterator[Finding]:
+    """Yield when a value that is excluded is not refused, or one that is allowed is refused."""
+    found = parse_parameters(operation, request, {})[1]
+    violations = [one for one in found if one.where == f"query:{parameter.name}"]
+    if not declares_refusal(operation) if violations else operation.method != "GET":
+        return
+    exchange = session.probe(request)
+    status, what = exchange.response.status, f"a request with {parameter.name}={value}"
+    if status >= SERVER_FAULT and status not in BUSY_STATUS:
+        yield _finding(operation, f"{parameter.name} answered {status}", f"{what} was answered with {status}", exchange)
+    elif violations and status in SUCCESS_STATUS:
+        says = f"{what} was answered with {status} instead of being refused: {violations[0].detail.rstrip('.')}"
+        yield _finding(operation, f"excluded {parameter.name} accepted", says, exchange)
+    elif not violations and status not in SUCCESS_STATUS and status not in BUSY_STATUS:
+        says = f"{what}, which the contract allows, was answered with {status}"
+        yield _finding(operation, f"allowed {parameter.name} refused", says, exchange)
+
+
+def _finding(operation: Operation, shape: str, says: str, exchange: Exchange) -> Finding:
+    return new_finding(LAW, operation.id, shape, says, [exchange])
