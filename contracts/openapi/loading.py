@@ -267,6 +267,7 @@ def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, 
         security_schemes=_security_schemes(node),
         ignore_case=root.get("x-path-case") == "insensitive",
         has_unique_names="x-duplicate-names" in root,
+        has_strict_parameters="x-strict-parameters" in root,
         reserved=reserved,
         repairs=tuple(sorted(set(documents.faults))),
         provenance=read_provenance(documents.root, documents.loaded)

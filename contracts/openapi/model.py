@@ -280,11 +280,11 @@ class Contract:
     `name` is the folder name for a bundled API and the file's stem otherwise; `mount` is the path of the first server
     URL ("" when there is none); `document` is the whole document, its schemas converted to JSON Schema 2020-12.
     `ignore_case`: paths match without regard to case; with `has_unique_names` a body with a name twice in an object is
-    refused; `reserved` are words that no path variable matches. `files` are
-    those that it was read from, overlays included; `scopes` maps parameters to values whose records and jobs are apart
-    (`x-scopes`), `syntax_errors` is where a refusal of a body that is no JSON tells `line` and `column`, or both in a
-    `text` (`x-syntax-errors`), `clients` are those that tests may act as; `repairs` are its mistakes, with what was
-    done about each; `provenance` says where its facts come from.
+    refused, with `has_strict_parameters` a query parameter whose value its schema excludes; `reserved` are words that
+    no path variable matches. `files` are those that it was read from, overlays included; `scopes` maps parameters to
+    values whose records and jobs are apart (`x-scopes`), `syntax_errors` is where a refusal of a body that is no JSON
+    tells `line` and `column`, or both in a `text` (`x-syntax-errors`), `clients` are those that tests may act as;
+    `repairs` are its mistakes, with what was done about each; `provenance` says where its facts come from.
     """
 
     name: str
@@ -298,6 +298,7 @@ class Contract:
     security_schemes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     ignore_case: bool = False
     has_unique_names: bool = False
+    has_strict_parameters: bool = False
     reserved: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     repairs: tuple[Fault, ...] = ()

@@ -209,9 +209,9 @@ def expiry(session: Session, operation: Operation) -> Iterator[Finding]:
     statuses = [session.probe(_with_token(call, one)).response.status for one in (token, UNKNOWN)]
     if statuses[0] == UNAUTHORIZED or statuses[1] != UNAUTHORIZED:
         raise NotApplicableError("tokens that nobody has are not refused" if statuses[1] != UNAUTHORIZED else "")
-    _fetched(session, operation)
+    another = session.exchange(specimen_or_request(session, operation).request)
     exchange = session.probe(_with_token(call, token))
-    if exchange.response.status == UNAUTHORIZED:
+    if another.response.status in SUCCESS_STATUS and exchange.response.status == UNAUTHORIZED:
         says = "a token was refused as soon as another one had been fetched, before it expired"
         yield _finding(operation, "a token ends with the next one", says, exchange, law=EXPIRY)
         return

@@ -1,6 +1,6 @@
 """The law `parameters`: a query parameter whose value its schema excludes is refused, and its limits are allowed.
 
-Begin with `parameters`. Refusals are judged where one is declared, limits on calls that change nothing.
+Begin with `parameters`. Refusals are judged where `x-strict-parameters` declares them, limits on calls that only read.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ from contracts.messages import Exchange, Request
 from contracts.openapi.model import Contract, Operation, Parameter
 from contracts.openapi.validation import parse_parameters
 from contracts.syntax.text import as_list
-from generators.check.laws.calls.malformed import BUSY_STATUS, declares_refusal
-from generators.check.specimens import specimen_or_request
+from generators.check.laws.calls.malformed import BUSY_STATUS
+from generators.check.specimens import specimen_of, specimen_or_request
 from generators.client.session import Session
+from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import SERVER_FAULT
 
@@ -31,7 +32,10 @@ def has_parameters(contract: Contract, operation: Operation) -> bool:
 
 def parameters(session: Session, operation: Operation) -> Iterator[Finding]:
     """Send one request with values of its query parameters that are just allowed, and just not."""
-    request = specimen_or_request(session, operation).request
+    make = specimen_or_request if operation.method == "GET" else specimen_of
+    request = make(session, operation).request
+    if operation.method == "GET" and session.probe(request).response.status not in SUCCESS_STATUS:
+        raise NotApplicableError("it is refused without parameters")
     for parameter in _in_query(operation):
         for value in _values(parameter):
             yield from _judged(session, operation, parameter, _with(request, parameter, value), value)
@@ -66,7 +70,7 @@ def _judged(
     """Yield when a value that is excluded is not refused, or one that is allowed is refused."""
     found = parse_parameters(operation, request, {})[1]
     violations = [one for one in found if one.where == f"query:{parameter.name}"]
-    if not declares_refusal(operation) if violations else operation.method != "GET":
+    if not session.contract.has_strict_parameters if violations else operation.method != "GET":
         return
     exchange = session.probe(request)
     status, what = exchange.response.status, f"a request with {parameter.name}={value}"

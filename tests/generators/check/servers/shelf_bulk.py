@@ -91,7 +91,9 @@ class Bulk:
     # changing books, and arranging them in groups
 
     def change_books(self, asked):
-        items = asked.data["books"]
+        items = asked.data.get("books")
+        if not isinstance(items, list):
+            return 400, {"problem": "books are a list"}
         if not items or len(items) > MOST:
             return (413 if items else 400), {"problem": "too few or too many"}
         results = []
@@ -240,6 +242,8 @@ class Bulk:
         return results
 
     def spread_shelves(self, asked):
+        if not all(isinstance(asked.data.get(name), list) for name in ("shelves", "rooms")):
+            return 400, {"problem": "shelves and rooms are lists"}
         problem = self._shelf_refusal(asked.data["shelves"], 100, strict=False)
         if problem:
             return problem
