@@ -1,4 +1,4 @@
-"""Bugs of the On Key server in what it makes of the items of a request; begin with `PATCHES`."""
+"""Bugs of the On Key server in what it makes of a request; begin with `PATCHES`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import onkey_requests as requests
+from aiohttp import web
 from onkey_records import Records
 from onkey_types import Command, Record
 from patching import around, by_name
@@ -31,4 +32,15 @@ def names_of_20(server: Any) -> None:
         return commands
 
 
-PATCHES = by_name(zero_unchanged, names_of_20)
+def async_any(server: Any) -> None:
+    """Wait for a request whatever word `async` has, and leave those without it alone."""
+
+    @around(server, "call")
+    async def call(real: Any, request: web.Request) -> web.Response:
+        if "async" in request.query:
+            request = request.clone(rel_url=request.rel_url.update_query({"async": "true"}))
+        reply: web.Response = await real(request)
+        return reply
+
+
+PATCHES = by_name(async_any, zero_unchanged, names_of_20)

@@ -236,17 +236,6 @@ def ungrouped_first(server: Any) -> None:
         return [*groups[-1:], *groups[:-1]] if is_without else groups
 
 
-def async_any(server: Any) -> None:
-    """Wait for a request whatever word `async` has, and leave those without it alone."""
-
-    @around(server, "call")
-    async def call(real: Any, request: web.Request) -> web.Response:
-        if "async" in request.query:
-            request = request.clone(rel_url=request.rel_url.update_query({"async": "true"}))
-        reply: web.Response = await real(request)
-        return reply
-
-
 def allow_of_all(server: Any) -> None:
     """List the methods that the server knows in `Allow`, whatever the path has."""
 
@@ -458,7 +447,6 @@ PATCHES = by_name(
     get_bare,
     get_former,
     allow_of_all,
-    async_any,
     allow_of_first,
     groups_as_integers,
     ungrouped_first,
