@@ -165,6 +165,7 @@ LARGE_EXPERIMENTS: Final = ("boundary",)  # experiments with the maximum number 
 COSTLY_LAWS: Final = ("uniform", "listing", "atomic", "async-is-sync")  # of some 100 requests, or as many items
 LAWS_PER_SEQUENCE: Final = 3  # experiments between two sequences of the first round
 CALLS_PER_SEQUENCE: Final = 3  # the same of those that any operation can have
+ROUNDS_BEFORE_LARGEST: Final = 2  # sequences, with their experiments, before the largest batches
 ITEMS_PER_SEQUENCE: Final = 2000  # of the largest batches that are posted between two sequences
 SEQUENCES_PER_LAW: Final = 4  # sequences between two experiments later on
 LARGEST_LIMITS_INTERVAL: Final = 10  # shards from one with the largest batches to the next
@@ -246,7 +247,8 @@ def scheduled_tasks(
     if is_late:
         yield from limits
     if ordinal == 0 or coverage.has_experiments:
-        some = _left(coverage, [*_rate_limit_tasks(contract), *calls])
+        once: list[Experiment] = [*_rate_limit_tasks(contract), *calls]
+        some = _left(coverage, once)
         for task in _first_round(_left_laws(coverage, laws), some, [] if is_late else _left(coverage, limits)):
             yield task
             done |= set() if isinstance(task, SequenceTask) else {task.cell}
@@ -276,21 +278,23 @@ def _first_round(
     laws: Sequence[Experiment], calls: Sequence[Experiment], limits: Sequence[LimitsTask]
 ) -> Iterator[Task]:
     """Yield all experiments, with sequences between them: the small batches of all operations, then the largest."""
-    groups = list(_in_groups(limits))
+    small = [one for one in limits if one.size == "small"]
+    waits: list[Sequence[LimitsTask]] = [small, *([()] * ROUNDS_BEFORE_LARGEST)]
+    groups = [*waits, *_in_groups([one for one in limits if one.size == "large"])] if limits else []
     for n in count():
         some = [*_slice(laws, n, LAWS_PER_SEQUENCE), *_slice(calls, n, CALLS_PER_SEQUENCE)]
         some += groups[n] if n < len(groups) else ()
-        if not some:
+        if not some and n >= len(groups):
             return
         yield SequenceTask(style=FIRST_ROUND[n % len(FIRST_ROUND)])
         yield from some
 
 
 def _in_groups(limits: Iterable[LimitsTask]) -> Iterator[Sequence[LimitsTask]]:
-    """Yield limits in groups with few items together, or with one operation."""
+    """Yield the largest batches in groups with few items together, or with one operation."""
     some, items = list[LimitsTask](), 0
     for one in limits:
-        own = _max_items(one.target) if one.size == "large" else 0
+        own = _max_items(one.target)
         if some and items + own > ITEMS_PER_SEQUENCE:
             yield some
             some, items = [], 0
@@ -304,26 +308,25 @@ def _slice(tasks: Sequence[Experiment], n: int, size: int) -> Sequence[Experimen
 
 
 def _law_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> list[LawTask]:
-    """Return all applicable experiments in random order, each law on one operation before any law on a second."""
+    """Return all applicable experiments, each law on one operation before any law on a second."""
     bulk = list({one.operation.id: one.operation for one in targets.bulk}.values())
-    rows: list[list[LawTask]] = []
-    for law in (*LAWS, *LIST_LAWS):
-        if law.experiment is not None and law.name not in LARGE_EXPERIMENTS:
-            operations = contract.operations if law in LIST_LAWS else bulk
-            fitting = [one for one in operations if law.exempt_reason(one) is None]
-            rng.shuffle(fitting)
-            rows.append([LawTask(law=law, operation=one) for one in fitting])
+    laws = [one for one in (*LAWS, *LIST_LAWS) if one.experiment is not None and one.name not in LARGE_EXPERIMENTS]
+    places = ((law, contract.operations if law in LIST_LAWS else bulk) for law in laws)
+    return _by_columns(rng, ((law, [one for one in some if law.exempt_reason(one) is None]) for law, some in places))
+
+
+def _by_columns(rng: Random, operations: Iterable[tuple[Law, list[Operation]]]) -> list[LawTask]:
+    """Return the tasks of laws on operations in random order, one of each law before a second of any."""
+    rows = [[LawTask(law=law, operation=one) for one in rng.sample(some, len(some))] for law, some in operations]
     rng.shuffle(rows)
     return [one for column in zip_longest(*rows) for one in column if one is not None]
 
 
-def _call_law_tasks(contract: Contract, rng: Random) -> list[Experiment]:
-    """Return the experiments that any operation can have, in random order."""
-    tasks: list[Experiment] = [
-        LawTask(law=law, operation=one) for law in CALL_LAWS for one in contract.operations if law.calls(contract, one)
-    ]
-    rng.shuffle(tasks)
-    return tasks
+def _call_law_tasks(contract: Contract, rng: Random) -> list[LawTask]:
+    """Return the experiments that any operation can have, each law on one operation before any law on a second."""
+    return _by_columns(
+        rng, ((law, [one for one in contract.operations if law.calls(contract, one)]) for law in CALL_LAWS)
+    )
 
 
 def _rate_limit_tasks(contract: Contract) -> list[RateLimitTask]:
