@@ -14,6 +14,7 @@ from contracts.exchange.bulk_request import target_parameters
 from contracts.exchange.job_traces import JobTrace, handle_id, job_query, last_variable
 from contracts.messages import Exchange, Request
 from contracts.openapi.model import Operation
+from contracts.syntax.text import short
 from generators.client.session import Session
 from generators.errors import NotApplicableError
 from generators.requests.calls import draft
@@ -26,6 +27,7 @@ MAX_WAITING_POLLS: Final = 20  # of a job that is to run
 LEARNED_STEPS: Final = 10  # polls per learned duration after it has passed
 SHORTENED: Final = 0.85  # a learned duration, after each job that had ended by then
 NO_VALUES: Final[Mapping[str, str]] = {}
+UNKNOWN_POLLS: Final = 3  # with a state that is not declared, after which nobody waits for the end
 MIN_TIMEOUT: Final = {True: timedelta(hours=2), False: timedelta(days=1)}
 
 
@@ -59,7 +61,7 @@ def follow(session: Session, exchange: Exchange) -> BulkExchange:
 def poll_until_ended(session: Session, latest: Callable[[], BulkExchange], delays: Iterable[timedelta]) -> None:
     """Poll unfinished jobs after each delay, until all have ended or the delays are used up.
 
-    `latest` returns the exchange with everything received about it.
+    `latest` returns the exchange with everything received about it. Raises NotApplicableError when a state is unknown.
     """
     view = latest()
     open_ = [trace for trace in view.traces if trace.end is None]
@@ -70,6 +72,9 @@ def poll_until_ended(session: Session, latest: Callable[[], BulkExchange], delay
         open_ = [trace for trace in latest().traces if trace.end is None]
         if not open_:
             return
+        for last in (trace.polls[-UNKNOWN_POLLS:] for trace in open_):
+            if len(last) == UNKNOWN_POLLS and all(poll.state is None for poll in last):
+                raise NotApplicableError(f"a job has the state {short(last[0].word)}, which is not declared")
 
 
 def poll_until_started(session: Session, latest: Callable[[], BulkExchange]) -> None:

@@ -88,6 +88,7 @@ SHAPE_PLACES: Final = (
 """Shapes that rest on less, or on something else, than their law."""
 ERROR_SHAPES: Final = (
     (re.compile(r"refusal "), "guard/faults"),
+    (re.compile(r"another type of"), "guard/refuse/malformedItem"),
     (re.compile(r"(?:alone: )?(?P<word>[\w-]+) has another code"), "{outcomes}/codes/{word}"),
     (re.compile(r"(?:alone: )?text of (?P<word>[\w-]+) without"), "{outcomes}/names/{word}"),
     (re.compile(r"(?:alone: )?faults in another order"), "{outcomes}/faultOrder"),

@@ -64,4 +64,51 @@ def false_text_denied(server: Any) -> None:
     with_faults(server, change)
 
 
-PATCHES = by_name(null_text_lost, accents_dropped, false_text_denied)
+def references_trimmed(server: Any) -> None:
+    """Find what an item refers to without the blanks around its key."""
+
+    @around(server.jobs, "broken_references")
+    def broken(real: Any, tenant: Any, kind: Kind, item: Item) -> list[tuple[str, str]]:
+        bare = {name: value.strip() if name in kind.references else value for name, value in item.items()}
+        return list(real(tenant, kind, bare))
+
+
+def reference_alone(server: Any) -> None:
+    """Tell no missing name of an item that refers to nothing."""
+
+    @around(server.jobs, "faults")
+    def faults(real: Any, tenant: Any, kind: Kind, item: Item, old: Item | None) -> list[str]:
+        found: list[str] = real(tenant, kind, item, old)
+        return [one for one in found if "has no name" not in one] or found
+
+
+def boolean_keys(server: Any) -> None:
+    """Take true and false for keys, and for what is referred to."""
+
+    @around(server, "body")
+    async def body(real: Any, request: Any) -> Any:
+        found = await real(request)
+        for item in found if isinstance(found, list) else []:
+            named = [name for name in item if name.endswith("Id")] if isinstance(item, dict) else []
+            item |= {name: str(item[name]) for name in named if isinstance(item[name], bool)}
+        return found
+
+
+def empty_when_all_fail(server: Any) -> None:
+    """Say that a job is Aborted when no item of several was done."""
+
+    @around(server.jobs, "status")
+    def status(real: Any, job: Any, asked: str) -> Item:
+        told: Item = real(job, asked)
+        return told | ({"batchJobStatus": "Aborted"} if len(told["jobItemErrors"]) == len(job.items) > 1 else {})
+
+
+PATCHES = by_name(
+    references_trimmed,
+    null_text_lost,
+    accents_dropped,
+    false_text_denied,
+    reference_alone,
+    boolean_keys,
+    empty_when_all_fail,
+)

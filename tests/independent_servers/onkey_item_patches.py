@@ -43,4 +43,17 @@ def async_any(server: Any) -> None:
         return reply
 
 
-PATCHES = by_name(async_any, zero_unchanged, names_of_20)
+def path_missing_skipped(server: Any) -> None:
+    """Pass over operations without a path."""
+    del server
+
+    @around(requests.Reader, "operations")
+    def operations(real: Any, own: Any, item: dict[str, Any], where: str) -> Any:
+        given = item.get("operations")
+        kept = (
+            [one for one in given if not isinstance(one, dict) or "path" in one] if isinstance(given, list) else given
+        )
+        return real(own, {**item, "operations": kept} if "operations" in item else item, where)
+
+
+PATCHES = by_name(async_any, zero_unchanged, names_of_20, path_missing_skipped)

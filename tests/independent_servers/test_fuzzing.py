@@ -25,6 +25,7 @@ BUGS = [
     ("onkey", "rollback-keeps-updates"),
     ("genero", "delete-wipes"),
     ("genero", "deletion-unchecked"),
+    ("genero", "empty-when-all-fail"),
     ("genero", "final-thrice"),
     ("genero", "problem-twice"),
     ("genero", "put-of-deleted-200"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from contracts.bulk.model import Bulk, Outcomes, RecordAct
@@ -282,7 +283,7 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="lookup",
-        says="A lookup names the one record with exactly this value, an earlier item's too; else its item fails.",
+        says="A lookup or key names the one record with exactly this value, an earlier item's too, or the item fails.",
         exempt_reason=_unless("its items set no references of their own", _sets_members),
         experiment=lookup,
     ),
@@ -364,16 +365,36 @@ CHECKS: Final = (*OTHER_CHECKS, *(law.name for law in ALL_LAWS))
 CHECK_NAMES: Final = (*CHECKS, coverage.CHECK)
 
 
+def _is_named(contract: Contract, name: str) -> bool:
+    """Say whether a record has lookups, or refers to another by a lookup or a key that a client chooses."""
+    own = contract.resources[name]
+    named = [contract.resources[one] for one in own.references.values() if one in contract.resources]
+    return bool(own.lookups) or any(one.lookups or not one.assigned for one in named)
+
+
+def _resources(contract: Contract, operation: Operation) -> list[str]:
+    """Return the resources that a bulk operation may act on; all of them where it does not say which."""
+    choice = operation.bulk.effect.resource if operation.bulk is not None else None
+    named = ({choice.constant} if choice.constant else set(choice.words.values())) if choice is not None else set()
+    return [name for name in contract.resources if not named or name in named]
+
+
 def laws_for(contract: Contract) -> tuple[Law, ...]:
-    """Return all laws; those that need what no record of the contract has do not apply."""
-    resources = contract.resources.values()
-    needs = {
-        "lookup": ("no record has another name than its key", any(one.lookups for one in resources)),
-        "keys": ("no record has a key that a client chooses", not all(one.assigned for one in resources)),
-        "identity": (
-            "no record has a number as its key",
-            not all(key_type(contract, one).is_text for one in resources),
+    """Return all laws; those that need what no record of an operation has do not apply to it."""
+    resources = contract.resources
+    needs: dict[str, tuple[str, Callable[[str], object]]] = {
+        "lookup": (
+            "no record refers to another by a lookup, or a key that a client chooses",
+            partial(_is_named, contract),
         ),
+        "keys": ("no record has a key that a client chooses", lambda name: not resources[name].assigned),
+        "identity": ("no record has a number as its key", lambda name: not key_type(contract, resources[name]).is_text),
     }
-    without = {name: _unless(reason, lambda _: False) for name, (reason, is_there) in needs.items() if not is_there}
-    return tuple(replace(one, exempt_reason=without.get(one.name, one.exempt_reason)) for one in ALL_LAWS)
+
+    def exempt_reason(law: Law, operation: Operation) -> str | None:
+        reason, holds = needs[law.name]
+        return law.exempt_reason(operation) or (None if any(map(holds, _resources(contract, operation))) else reason)
+
+    return tuple(
+        replace(one, exempt_reason=partial(exempt_reason, one)) if one.name in needs else one for one in ALL_LAWS
+    )

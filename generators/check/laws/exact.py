@@ -19,6 +19,7 @@ from contracts.schemas.keywords import is_annotation
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import pointer_of, short
 from generators.check.laws.metamorphic import batched, known_targets, max_independent_items, run_each
+from generators.check.laws.text_keys import has_exact_keys
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, fits_request, prepare_trial
 from generators.check.trials import TrialResult, perform, stored_records, trial_finding
 from generators.client.sites import SiteContext, experiment_sites, record_factory_of
@@ -166,11 +167,11 @@ def _judge_keys(context: SiteContext) -> Iterator[Finding]:
 
 
 def _near_keys(trial: Trial) -> list[str]:
-    """Return texts that are different keys and nearly equal; those of records differ in case and blanks too."""
+    """Return texts that are different keys and nearly equal: in case and blanks too where keys are exact."""
     schemas, text = _key_schemas(trial), trial.names.text("q")
     longest = next((size for size in LENGTHS if all(one.is_valid(text.ljust(size, "x")) for one in schemas)), 0)
     texts = [text, f"{text}0", text[:-1], *(f"{text.ljust(longest - 1, 'x')}{end}" for end in "ab" if longest)]
-    if trial.context.bulk.key.by != "client":
+    if trial.context.bulk.key.by != "client" and has_exact_keys(trial.context.site):
         texts += [text.swapcase(), f"{text} ", f" {text}", f"{text}é", f"{text}e\u0301", f"{text}e", f"0{text}"]
     fitting = [one for one in texts if schemas and all(schema.is_valid(one) for schema in schemas)]
     return list({key_text(one): one for one in fitting}.values())

@@ -22,7 +22,7 @@ from generators.check.laws.metamorphic import known_targets, run_each, send_sing
 from generators.check.laws.referred_faults import referred_trial
 from generators.check.laws.refused_faults import refused_errors
 from generators.check.records import read_record
-from generators.check.trial_setup import Trial, TrialItem, available_cases, fits_request, prepare_trial
+from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, fits_request, prepare_trial
 from generators.check.trials import TrialResult, perform, trial_finding
 from generators.client.sites import SiteContext
 from generators.data.mutation import invalid_variants
@@ -42,8 +42,11 @@ MIXES: Final = (
     ("missing",),
     ("length",),
     ("length", "missing"),
+    ("missing", "reference"),
+    ("null",),
 )
 MIX_OF_TAKEN: Final = ("length",)  # beside a unique value that is in use
+MIX_OF_UNKNOWN: Final = ("reference",)  # beside the deletion of what is not there
 GOOD_ITEMS: Final = 4
 
 
@@ -78,6 +81,8 @@ def _failed_errors(context: SiteContext) -> Iterator[Finding]:
         yield from _narrowed(done, list(faults), list(_judge_reports(done, faults)))
         if n == 0:
             yield from _judge_alone(done, faults)
+            trial, faults = faulty_trial(context)
+            perform(trial, replace(done.options, order=[*faults]))  # all items fail, which laws that look judge
 
 
 def _referred_errors(context: SiteContext) -> Iterator[Finding]:
@@ -105,12 +110,13 @@ def faulty_trial(context: SiteContext, *, only: int | None = None) -> tuple[Tria
 
     Raises NotApplicableError.
     """
-    by_state = [one for one in available_cases(context)[1] if one.defect in STATE_KINDS]
-    right = valid_cases(context, len(MIXES) + GOOD_ITEMS)
-    cases = [*right[: len(MIXES)], *by_state, *right[len(MIXES) :]]
-    plan = [(case, MIXES[n] if n < len(MIXES) else ()) for n, case in enumerate(cases)]
+    right, wrong = available_cases(context)
+    by_state = [one for one in wrong if one.defect in STATE_KINDS]
+    plan = [(_case_of(right, n, mix), mix) for n, mix in enumerate(MIXES)] if right else []
+    plan += [(case, ()) for case in (*by_state, *valid_cases(context, GOOD_ITEMS))]
     beside = {"taken", *(["stale"] if "version" in _fault_order(context.bulk) else [])}
     plan += [(case, MIX_OF_TAKEN) for case in by_state if case.defect in beside]
+    plan += [(case, MIX_OF_UNKNOWN) for case in by_state if case.action == "delete" and context.bulk.effect.tombstone]
     plan = plan[: context.bulk.items.max or len(plan)] if only is None else plan[only : only + 1]
     trial = prepare_trial(context, [case for case, _ in plan])
     faults: dict[int, Sequence[KnownFault]] = {}
@@ -125,6 +131,14 @@ def faulty_trial(context: SiteContext, *, only: int | None = None) -> tuple[Tria
     if not faults:
         raise NotApplicableError("no item could be made that fails by itself")
     return trial, faults
+
+
+def _case_of(right: Sequence[ItemCase], n: int, mix: Sequence[str]) -> ItemCase:
+    """Return a case that can have a mix of faults: new records lack members, and those that exist have them cleared."""
+    writing = [one for one in right if one.action != "delete"] or [*right]
+    fitting = [one for one in writing if not (one.existing and "missing" in mix)]
+    fitting = [one for one in fitting if one.existing or "null" not in mix] or writing
+    return fitting[n % len(fitting)]
 
 
 def _fault_order(bulk: Bulk) -> Sequence[str]:
@@ -173,6 +187,8 @@ def _title(trial: Trial, resource: str) -> object:
 def _with_faults(trial: Trial, trial_item: TrialItem, kinds: Sequence[str]) -> tuple[TrialItem, list[KnownFault]]:
     """Return an item with a fault of each kind, each in another member, as far as there are such members."""
     bulk, content = trial.context.bulk, trial_item.content
+    if content.action == "delete" and bulk.effect.tombstone and not bulk.effect.payload:
+        return _deletion_with_reference(trial, trial_item)
     if content.action == "delete" or bulk.effect.payload in bulk.items.shared:
         return trial_item, []
     members, found = dict(content.values), list[KnownFault]()
@@ -185,12 +201,20 @@ def _with_faults(trial: Trial, trial_item: TrialItem, kinds: Sequence[str]) -> t
     return spoiled, kept
 
 
+def _deletion_with_reference(trial: Trial, trial_item: TrialItem) -> tuple[TrialItem, list[KnownFault]]:
+    """Return an item that marks a record as deleted, and refers to nothing beside it."""
+    fault = _refer_to_nothing(trial, trial_item.slot, members := dict[str, Any](), set())
+    return replace(trial_item, raw={**trial_item.raw, **members}), [fault] if fault is not None else []
+
+
 def _spoil(
     trial: Trial, trial_item: TrialItem, members: dict[str, Any], kind: str, used: set[str]
 ) -> KnownFault | None:
     """Put a fault into members and return it, None when no member can have it."""
     if kind == "reference":
         return _refer_to_nothing(trial, trial_item.slot, members, used)
+    if kind == "null":
+        return _clear(trial, members, used)
     if kind != "missing":
         return _break_value(trial, trial_item.slot, members, kind, used)
     resource = trial.context.resource
@@ -214,6 +238,17 @@ def _refer_to_nothing(trial: Trial, slot: int, members: dict[str, Any], used: se
     return KnownFault(
         kind="reference", member=name, facts={"value": members[name], "title": _title(trial, named[name])}
     )
+
+
+def _clear(trial: Trial, members: dict[str, Any], used: set[str]) -> KnownFault | None:
+    """Set a text to null that may not be null."""
+    schemas, used = trial.maker.members, {*used, own_key_member(trial.context.bulk) or ""}
+    texts = [name for name in trial.maker.free if name not in used and schemas[name].raw.get("type") == "string"]
+    name = next((one for one in texts if trial.can_have({one: None})), None)
+    if name is None:
+        return None
+    members[name] = None
+    return KnownFault(kind="null", member=name)
 
 
 def _break_value(trial: Trial, slot: int, members: dict[str, Any], kind: str, used: set[str]) -> KnownFault | None:

@@ -9,10 +9,12 @@ from contracts.bulk.lists import placeholders_of
 from contracts.bulk.model import Resource
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import is_outside
+from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import short
-from generators.check.laws.metamorphic import run_each
-from generators.check.records import CreatedRecord, create_parents, create_records
+from generators.check.laws.metamorphic import known_targets, run_each
+from generators.check.laws.text_keys import has_exact_keys
+from generators.check.records import CreatedRecord, create_parents, create_records, new_record_members
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, prepare_trial
 from generators.check.trials import TrialResult, perform, reported_keys, stored_records, trial_finding
 from generators.client.sites import SiteContext, experiment_site, record_context_of, record_factory_of
@@ -40,7 +42,8 @@ class LookupCase:
 
 def lookup(context: SiteContext) -> Iterator[Finding]:
     """Refer to records by lookups that fit one record, none and several, also one of the same request; then by key."""
-    yield from run_each((_judge_references, _judge_targets, _judge_same_request), lambda part: part(context))
+    parts = (_judge_references, _judge_keys, _judge_targets, _judge_same_request)
+    yield from run_each(parts, lambda part: part(context))
 
 
 # The records that are looked up
@@ -178,19 +181,62 @@ def _as_text(shared: str, value: object, others: Mapping[str, object]) -> Iterat
 def _judge_references(context: SiteContext) -> Iterator[Finding]:
     """Let items refer by lookup."""
     member, named = _reference(context)
+    yield from _judge_cases(context, member, list(_cases(context, named)))
+
+
+def _judge_keys(context: SiteContext) -> Iterator[Finding]:
+    """Let items refer by key, and by texts that are nearly the key of a record."""
+    resources, schemas = (
+        context.session.contract.resources,
+        record_factory_of(context.session, context.resource).members,
+    )
+    chosen = {name: one for name, one in context.resource.references.items() if not resources[one].assigned}
+    member = next((name for name in chosen if name in schemas), None)
+    site = experiment_site(context.session, chosen[member]) if member is not None else None
+    if member is None or site is None or context.bulk.effect.payload in context.bulk.items.shared:
+        raise NotApplicableError(f"a {context.resource.name} refers to nothing by a key that clients choose")
+    yield from _judge_cases(context, member, [*_near_keys(context, site, schemas[member])])
+
+
+def _near_keys(context: SiteContext, site: RecordSite, schema: Schema) -> Iterator[LookupCase]:
+    """Create a record, and yield its key and texts that are nearly it, and name nothing."""
+    session, names, fan_out = context.session, context.session.names(), context.bulk.items.fan_out
+    at = site if fan_out is None else site.at_target([fan_out.over], next(iter(known_targets(context)), ""))
+    members = new_record_members(session, site, names, "q", session.rng(LAW, "key"))
+    own = members.get(site.resource.key)
+    if at is None or not isinstance(own, str) or site.resource.key in site.resource.normalize:
+        raise NotApplicableError(f"the keys of a {site.resource.name} are no texts that are kept as they are")
+    key = f"{own}\u00e9" if has_exact_keys(site) and schema.is_valid(f"{own}\u00e9") else own
+    create_records(session, at, [{**members, site.resource.key: key}], names)
+    near = {"the beginning of a key": key[:-1], "a key with a character behind": f"{key}0"}
+    if has_exact_keys(site):
+        near |= {
+            "a key in another case": key.swapcase(),
+            "a key with a blank behind": f"{key} ",
+            "a key with a blank before": f" {key}",
+            "a key without its accent": f"{own}e",
+            "a key with its accent apart": f"{own}e\u0301",
+        }
+    yield LookupCase(what="the key of a record", value=key, key=key)
+    texts = {what: text for what, text in near.items() if key_text(text) != key_text(key) and schema.is_valid(text)}
+    yield from (LookupCase(what=what, value=text) for what, text in texts.items())
+
+
+def _judge_cases(context: SiteContext, member: str, cases: Sequence[LookupCase]) -> Iterator[Finding]:
+    """Let items have these values of a member that refers to a record."""
     action = next((one for one in (*CREATING, "update") if one in actions_of(context.bulk)), None)
     if action is None:
         raise NotApplicableError("its items set no references")
-    cases = list(_cases(context, named))
     trial = prepare_trial(context, [ItemCase(action=action, existing=action == "update")] * len(cases))
     for n, (one, case) in enumerate(zip(trial.items, cases, strict=True)):
         trial.items[n] = trial.with_members(one, {**one.content.values, member: case.value})
     for done, slots in _sent(trial):
         yield from _judge_outcomes(done, cases, slots)
-        after = stored_records(done, slots=[n for n in slots if cases[n].key is not None and done.result(n) == "done"])
+        right = [n for n in slots if cases[n].key is not None and done.result(n) == "done"]
+        after = stored_records(done, target=next(iter(done.options.targets), None), slots=right)
         for n, read in after.items():
             got = (read.members or {}).get(member)
-            if read.present and str(got) != str(cases[n].key):
+            if read.present and key_text(got) != key_text(cases[n].key):
                 says = f"{cases[n].what} names {short(cases[n].key)}, but '{member}' is {short(got)}"
                 yield trial_finding(LAW, f"{cases[n].what} names another record", says, done, read)
 
@@ -254,9 +300,9 @@ def _with_target(trial: Trial, n: int, value: object) -> TrialItem:
 
 def _sent(trial: Trial) -> Iterator[tuple[TrialResult, Sequence[int]]]:
     """Send items that fail by themselves in one request, others one by one; yield results with their slots."""
-    unit, every = trial.context.unit, range(len(trial.items))
+    unit, every, targets = trial.context.unit, range(len(trial.items)), known_targets(trial.context)[:1]
     for slots in [every] if unit == "item" else [[slot] for slot in every]:
-        yield perform(trial, SendOptions(unit=unit, order=slots)), slots
+        yield perform(trial, SendOptions(unit=unit, order=slots, targets=targets)), slots
 
 
 def _judge_outcomes(done: TrialResult, cases: Sequence[LookupCase], slots: Sequence[int]) -> Iterator[Finding]:

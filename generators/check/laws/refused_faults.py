@@ -3,6 +3,7 @@
 Begin with `refused_errors`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,10 +16,10 @@ from contracts.messages import Exchange
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, escape, short
 from generators.check.laws.metamorphic import known_targets, valid_cases
-from generators.check.trial_setup import Trial, fits_request, prepare_trial
+from generators.check.trial_setup import Trial, available_cases, fits_request, prepare_trial
 from generators.check.trials import send, trial_finding
 from generators.client.sites import SiteContext
-from generators.data.mutation import invalid_variants
+from generators.data.mutation import Mutation, invalid_variants
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
@@ -34,7 +35,8 @@ RULES: Final = ("type", "maxLength", "minLength")
 WORD_RULES: Final = frozenset(("const", "enum"))  # that a value of another type violates, too
 OTHER_RULES: Final = WORD_RULES | {"format", "pattern"}  # that a text may violate, too
 ITEMS: Final = 6
-MAX_TYPES: Final = 24  # requests with a value of another type
+MAX_TYPES: Final = 80  # requests with a value of another type
+NEEDED: Final = ("type", "required", "anyOf")  # keywords by which a request is refused, whatever else is in it
 
 
 class Place(NamedTuple):
@@ -89,24 +91,38 @@ def _broken_value(name: str, schema: Schema, value: object, keyword: str) -> obj
 
 
 def _accepted_types(context: SiteContext) -> Iterator[Finding]:
-    """Send requests with one value of another type, such as a text in the place of a number: each is refused."""
-    cases = valid_cases(context, 1)
-    schemas = _complete(prepare_trial(context, cases), 0, tombstone=True)[1]
-    sent = 0
-    for name, schema in schemas.items():
-        raw = _complete(prepare_trial(context, cases), 0, tombstone=True)[0]
-        for mutation in invalid_variants(schema, raw[name], Random(name), keywords=("type",)):
-            trial = prepare_trial(context, cases)
-            raw = {**_complete(trial, 0, tombstone=True)[0], name: mutation.value}
-            if mutation.pointer or fits_request(trial, cases[0], raw) or sent == MAX_TYPES:
+    """Send requests with a value of another type, or without what is needed, in each kind of item: all are refused."""
+    seen: set[tuple[str, str]] = set()
+    told: set[str] = set()
+    for case in available_cases(context)[0]:
+        trial = prepare_trial(context, [case])
+        one = trial.items[0]
+        for what, mutation in _wrong_items(trial):
+            name = what, short(mutation.says)
+            if name in seen or what in told or len(seen) == MAX_TYPES or fits_request(trial, case, mutation.value):
                 continue
-            sent += 1
-            trial.items[0] = replace(trial.items[0], raw=raw)
+            seen.add(name)
+            trial.items[0] = replace(one, raw=mutation.value)
             exchange = send(trial, SendOptions(unit=context.unit, targets=known_targets(context)[:1]))
             if exchange.response.status in SUCCESS_STATUS:
-                says = f"an item whose '{name}' is {short(mutation.value)} is accepted, although {mutation.says}"
-                yield trial_finding("errors", f"another type of {name} is accepted", says, exchange)
-                break
+                told.add(what)
+                says = f"an item is accepted, although of '{what}' {mutation.says}"
+                yield trial_finding("errors", f"another type of {what} is accepted", says, exchange)
+
+
+def _wrong_items(trial: Trial) -> Iterator[tuple[str, Mutation]]:
+    """Yield items with one thing wrong, and what that is: a member of a record, or a place in an item of a request."""
+    raw, schemas = _complete(trial, 0, tombstone=True)
+    element, key = trial.context.spec.encoder.element, trial.context.resource.key
+    if trial.context.bulk.effect.payload:
+        found = invalid_variants(element, raw, Random("item"), keywords=NEEDED) if element is not None else ()
+        yield from ((re.sub(r"\d+/", "", one.pointer)[1:] or "an item", one) for one in found)
+        return
+    own = {name: one for name, one in trial.maker.members.items() if name == key and name in raw}
+    for name, schema in {**own, **schemas}.items():
+        for one in invalid_variants(schema, raw[name], Random(name), keywords=("type",)):
+            if not one.pointer:
+                yield name, replace(one, value={**raw, name: one.value})
 
 
 def _findings(context: SiteContext, wrong: Sequence[int]) -> Iterator[Finding]:

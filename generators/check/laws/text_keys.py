@@ -35,7 +35,7 @@ def text_keys(context: SiteContext) -> Iterator[Finding]:
         raise NotApplicableError("it creates no records whose keys a client chooses and reads them by")
     trial = prepare_trial(context, [case] * min(len(ENDS) + 2, context.bulk.items.max or len(ENDS)))
     base = str(trial.items[0].key)
-    keys = [*(f"{base}{end}" for end in ENDS), *((base, base.swapcase()) if _is_exact(site) else ())]
+    keys = [*(f"{base}{end}" for end in ENDS), *((base, base.swapcase()) if has_exact_keys(site) else ())]
     trial.items = [_with_key(trial, *pair) for pair in zip(trial.items, keys, strict=False)]
     targets = known_targets(context)[:1]
     done = perform(trial, SendOptions(unit=context.unit, targets=targets))
@@ -49,11 +49,12 @@ def text_keys(context: SiteContext) -> Iterator[Finding]:
             yield from _judged(done, trial.items[slot], at)
 
 
-def _is_exact(site: RecordSite) -> bool:
+def has_exact_keys(site: RecordSite) -> bool:
     """Say whether keys that differ in case alone are said to be two."""
-    act = site.operations["read"]
-    place = act.record.key if act.record is not None else None
-    return any(one.ignore_case is False for one in act.parameters if f"{one.where}:{one.name}" == place)
+    act = site.operations.get("read")
+    place = act.record.key if act is not None and act.record is not None else None
+    parameters = act.parameters if act is not None else ()
+    return any(one.ignore_case is False for one in parameters if f"{one.where}:{one.name}" == place)
 
 
 def _with_key(trial: Trial, one: TrialItem, key: str) -> TrialItem:

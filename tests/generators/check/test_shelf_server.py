@@ -51,7 +51,9 @@ def test_the_laws_are_those_of_the_vocabulary_in_their_order():
         "job-name",
         "job-lookup",
         "errors",
+        "exact",
         "reuse",
+        "keys",
         "uniform",
     ]
 
