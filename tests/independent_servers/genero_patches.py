@@ -380,7 +380,27 @@ def one_target_as_text(server: Any) -> None:
         return data
 
 
+def put_folded(server: Any) -> None:
+    """Read the names of fields in a PUT call without regard to case."""
+
+    @around(server, "body")
+    async def body(real: Any, request: web.Request) -> Any:
+        found = await real(request)
+        names = {name.lower(): name for kind in KINDS.values() for name in kind.fields}
+        return {names.get(name.lower(), name): found[name] for name in found} if isinstance(found, dict) else found
+
+
+def name_last(server: Any) -> None:
+    """Tell a new entity's missing name behind its missing references."""
+
+    @around(server.jobs, "faults")
+    def faults(real: Any, *given: Any) -> Any:
+        return sorted(real(*given), key=lambda text: str(text).endswith("has no name."))
+
+
 PATCHES = by_name(
+    put_folded,
+    name_last,
     plus_as_blank,
     twice_folded,
     one_token,

@@ -283,7 +283,7 @@ def _judge_report(
     entries: dict[int, list[ToldFault]] = {}
     for entry in report.entries:
         for slot in entry.items if entry.failed else ():
-            entries.setdefault(slot, []).append(_told(declared, entry.raw, entry.error))
+            entries.setdefault(slot, []).append(told_fault(declared, entry.raw, entry.error))
     for slot, expected in faults.items():
         about = f"item {slot}, a {done.trial.items[slot].case.action} with {' and '.join(map(str, expected))} at fault"
         if slot in entries:
@@ -309,7 +309,8 @@ def _finding(done: TrialResult, shape: str, says: str, *more: Exchange) -> Findi
     return trial_finding("errors", shape, says, done, *more)
 
 
-def _told(declared: Outcomes, raw: object, error: object) -> ToldFault:
+def told_fault(declared: Outcomes, raw: object, error: object) -> ToldFault:
+    """Return what the entry of a failure tells."""
     named = find(raw, declared.members) if declared.members is not None else ABSENT
     members = named if isinstance(named, list) else [] if named is ABSENT else [named]
     text = error if declared.message is None else find(raw, declared.message)
@@ -328,7 +329,7 @@ def _judge_alone(done: TrialResult, faults: Mapping[int, Sequence[KnownFault]]) 
         found = next(find_all(exchange.response.data, declared.alike), None)
         if exchange.response.status in SUCCESS_STATUS or not isinstance(found, list) or not found:
             continue
-        told = [_told(declared, raw, find(raw, declared.error) if declared.error else ABSENT) for raw in found]
+        told = [told_fault(declared, raw, find(raw, declared.error) if declared.error else ABSENT) for raw in found]
         for shape, says in misreported(trial, declared, expected, told):
             about = f"of a {trial.items[slot].case.action} with {' and '.join(map(str, expected))} at fault"
             yield _finding(done, f"alone: {shape}", f"{about}, sent alone, {says}", exchange)

@@ -12,6 +12,8 @@ from contracts.exchange.locations import is_outside
 from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import short
+from generators.check.laws.fault_order import KnownFault
+from generators.check.laws.faults import misreported, told_fault
 from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.laws.text_keys import has_exact_keys
 from generators.check.records import CreatedRecord, create_parents, create_records, new_record_members
@@ -27,17 +29,19 @@ from generators.requests.options import actions_of
 from generators.requests.single import Members, RecordSite, write_request
 
 LAW: Final = "lookup"
+MATCHES: Final = {" that fits two records": 2, " that fits three records": 3}
 CREATING: Final = ("create", "upsert")
 MAX_NUMBER: Final = 10**9  # of what a record is looked up by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupCase:
-    """A lookup, what it is in words, and the key of the record that it names; None for no record, or several."""
+    """A lookup, what it is in words, and the key of the record that it names; None for no record, or `matches`."""
 
     what: str
     value: object
     key: object = None
+    matches: int | None = None
 
 
 def lookup(context: SiteContext) -> Iterator[Finding]:
@@ -129,12 +133,14 @@ def _shared_cases(context: SiteContext, site: RecordSite, template: Any, blanks:
     factory, rng = record_factory_of(session, site.resource), session.rng(LAW, *blanks)
     parents = create_parents(session, site, names, "t")
     values = _values_of(factory.members[shared], names)
-    records = [factory.fresh_record(record_context_of(names, rng), f"{slot}t", parents) for slot in "abc"]
-    members = [{**one, shared: value} for one, value in zip(records, [*values[:2], *values[1:2]], strict=False)]
+    records = [factory.fresh_record(record_context_of(names, rng), f"{slot}t", parents) for slot in "abcdef"]
+    shares = [value for size, value in enumerate(values, 1) for _ in range(size)][: 6 if len(blanks) == 1 else 3]
+    members = [{**one, shared: value} for one, value in zip(records, shares, strict=False)]
     known = create_records(session, site, members, names) if len(members) > 1 else ()
     cases = _alone_cases if len(blanks) == 1 else _joined_cases
     for what, key, wanted in cases(known, values, blanks) if known else ():
-        yield LookupCase(what=what, value=fill_lookup(template, wanted), key=key)
+        matches = next((size for word, size in MATCHES.items() if what.endswith(word)), None)
+        yield LookupCase(what=what, value=fill_lookup(template, wanted), key=key, matches=matches)
 
 
 def _values_of(schema: Schema, names: Names) -> Sequence[object]:
@@ -155,7 +161,8 @@ def _alone_cases(known: Sequence[CreatedRecord], values: Sequence[object], blank
     if not isinstance(values[0], bool):
         yield f"the lookup of a record by '{shared}'", known[0].key, {shared: values[0]}
         yield from _as_text(shared, values[0], {})
-    yield f"a lookup by '{shared}' that fits two records", None, {shared: values[1]}
+    for word, size in list(MATCHES.items())[: len(values) - 1]:
+        yield f"a lookup by '{shared}'{word}", None, {shared: values[size - 1]}
 
 
 def _joined_cases(known: Sequence[CreatedRecord], values: Sequence[object], blanks: Sequence[str]) -> Iterator[Wanted]:
@@ -232,6 +239,7 @@ def _judge_cases(context: SiteContext, member: str, cases: Sequence[LookupCase])
         trial.items[n] = trial.with_members(one, {**one.content.values, member: case.value})
     for done, slots in _sent(trial):
         yield from _judge_outcomes(done, cases, slots)
+        yield from _judge_texts(done, cases, member)
         right = [n for n in slots if cases[n].key is not None and done.result(n) == "done"]
         after = stored_records(done, target=next(iter(done.options.targets), None), slots=right)
         for n, read in after.items():
@@ -239,6 +247,19 @@ def _judge_cases(context: SiteContext, member: str, cases: Sequence[LookupCase])
             if read.present and key_text(got) != key_text(cases[n].key):
                 says = f"{cases[n].what} names {short(cases[n].key)}, but '{member}' is {short(got)}"
                 yield trial_finding(LAW, f"{cases[n].what} names another record", says, done, read)
+
+
+def _judge_texts(done: TrialResult, cases: Sequence[LookupCase], member: str) -> Iterator[Finding]:
+    """Yield a failure of a lookup that fits several records whose text names another number of them."""
+    order = done.options.order or range(len(cases))
+    for report in done.view.reports:
+        for entry in report.entries if "ambiguous" in report.declared.names else ():
+            case = cases[order[entry.items[0]]] if entry.failed and entry.items else None
+            if case is not None and case.matches is not None:
+                fault = KnownFault(kind="ambiguous", member=member, facts={"matches": case.matches})
+                told = told_fault(report.declared, entry.raw, entry.error)
+                for shape, says in misreported(done.trial, report.declared, [fault], [told]):
+                    yield trial_finding(LAW, shape, f"of {case.what}, {says}", done, *report.evidence)
 
 
 def _judge_targets(context: SiteContext) -> Iterator[Finding]:

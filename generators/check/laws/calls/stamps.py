@@ -13,11 +13,11 @@ from contracts.exchange.locations import find
 from contracts.messages import ABSENT, Exchange
 from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import short
-from generators.check.laws.metamorphic import known_targets
+from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.records import read_record
 from generators.check.separate_places import created_record
 from generators.check.specimens import item_kinds
-from generators.check.trial_setup import prepare_trial
+from generators.check.trial_setup import ItemCase, prepare_trial
 from generators.check.trials import perform
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, record_context_of, record_factory_of
@@ -70,20 +70,27 @@ def _single_change(session: Session, operation: Operation) -> Iterator[Finding]:
 
 
 def _bulk_change(session: Session, operation: Operation) -> Iterator[Finding]:
-    for context, case in item_kinds(session, operation):
-        resource = context.resource
-        if case.existing and case.action in CHANGING and (resource.created or resource.modified):
-            trial = prepare_trial(context, [case])
+    """Judge an item of each action that changes a record."""
+    fitting = {
+        case.action: (context, case)
+        for context, case in reversed(item_kinds(session, operation))
+        if case.existing and case.action in CHANGING and (context.resource.created or context.resource.modified)
+    }
+    if not fitting:
+        raise NotApplicableError("no item that changes a record could be made")
+    yield from run_each(fitting.values(), lambda pair: _changed_by_item(*pair))
 
-            def change(context: SiteContext = context) -> Exchange:
-                done = perform(trial, SendOptions(unit=context.unit, targets=known_targets(context)[:1]))  # noqa: B023 - used at once
-                if done.result(0) != "done":
-                    raise NotApplicableError("a valid item is not done")
-                return done.view.exchange
 
-            yield from _judged(session, operation, context.site, trial.items[0].key, change)
-            return
-    raise NotApplicableError("no item that changes a record could be made")
+def _changed_by_item(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
+    trial = prepare_trial(context, [case])
+
+    def change() -> Exchange:
+        done = perform(trial, SendOptions(unit=context.unit, targets=known_targets(context)[:1]))
+        if done.result(0) != "done":
+            raise NotApplicableError("a valid item is not done")
+        return done.view.exchange
+
+    yield from _judged(context.session, context.operation, context.site, trial.items[0].key, change)
 
 
 def _judged(

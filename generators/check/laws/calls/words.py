@@ -18,15 +18,20 @@ from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import as_list, escape
 from generators.check.laws.calls.malformed import BUSY_STATUS
 from generators.check.laws.metamorphic import known_targets, run_each
+from generators.check.records import read_record
+from generators.check.separate_places import created_record
 from generators.check.specimens import Specimen, item_kinds, send_and_follow, specimen_or_request
 from generators.check.trial_setup import prepare_trial
 from generators.check.trials import perform, stored_records
 from generators.client.session import Session
+from generators.client.sites import experiment_site, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.requests.envelope import SendOptions
+from generators.requests.single import write_request
 
 LAW: Final = "words"
+NO_PATH: Final = frozenset((404, 405))  # statuses of a request that is refused for its path
 Change: TypeAlias = Callable[[Request], Request]
 Changes: TypeAlias = dict[str, Change]
 
@@ -34,7 +39,7 @@ Changes: TypeAlias = dict[str, Change]
 def has_words(contract: Contract, operation: Operation) -> bool:
     """Say whether a request of an operation has words of which the contract says whether their case counts."""
     said = any(one.ignore_case is not None for one in operation.parameters)
-    exact = operation.bulk is not None and any(one.ignore_case is False for one in contract.resources.values())
+    exact = _writes_members(operation) and any(one.ignore_case is False for one in contract.resources.values())
     return contract.ignore_case or said or exact or bool(_choices(operation))
 
 
@@ -54,7 +59,7 @@ def _in_any_case(session: Session, operation: Operation) -> Iterator[Finding]:
         raise NotApplicableError("it has no words whose case does not count")
     control = specimen_or_request(session, operation)
     before = _sent(session, operation, control.request)
-    if before.response.status not in SUCCESS_STATUS:
+    if before.response.status in BUSY_STATUS:
         raise NotApplicableError(f"a valid request is refused ({before.response.status})")
     is_seen = bool(control.before) and not _is_lost(control)
     if any(_judged(session, operation, "all", [*changes.values()], before, is_seen=is_seen)):
@@ -74,7 +79,8 @@ def _judged(
     status = exchange.response.status
     if status in BUSY_STATUS:
         return
-    if status not in SUCCESS_STATUS:
+    is_taken = before.response.status in SUCCESS_STATUS
+    if status != before.response.status and (status not in SUCCESS_STATUS if is_taken else status in NO_PATH):
         says = f"a request with {what} in another case was answered with {status}, and {before.response.status} without"
         yield _finding(operation, f"{what} refused in another case", says, exchange, before)
     elif is_seen and _is_lost(specimen):
@@ -205,7 +211,8 @@ def _other_values(session: Session, operation: Operation) -> Iterator[Finding]:
 def _other_names(session: Session, operation: Operation) -> Iterator[Finding]:
     """Change a record with the name of a member in another case, which is no member: the record keeps its value."""
     if operation.bulk is None:
-        raise NotApplicableError("it has no items")
+        yield from _other_names_alone(session, operation)
+        return
     for context, case in item_kinds(session, operation):
         payload = context.bulk.effect.payload
         if context.resource.ignore_case is not False or not case.existing or case.action == "delete":
@@ -225,6 +232,27 @@ def _other_names(session: Session, operation: Operation) -> Iterator[Finding]:
             yield _finding(operation, "another case of a member is taken", says, done.view.exchange, stored.exchange)
         return
     raise NotApplicableError("no item could be made whose members' names are said to be exact")
+
+
+def _other_names_alone(session: Session, operation: Operation) -> Iterator[Finding]:
+    """Do the same with a call that changes one record."""
+    action = operation.record.action.constant if operation.record is not None else ""
+    exact = [one for one in session.contract.resources.values() if one.ignore_case is False]
+    sites = [experiment_site(session, one.name) for one in exact if action in {"replace", "update", "upsert"}]
+    site = next((one for one in sites if one is not None and one.operations.get(action) is operation), None)
+    if site is None:
+        raise NotApplicableError("it changes no record whose members' names are said to be exact")
+    names = session.names()
+    known = created_record(session, site, names)
+    change = record_factory_of(session, site.resource).fresh_change(record_context_of(names, session.rng(LAW)), "c")
+    members = {**known.members, **change}
+    other = {(name.swapcase() if name in change else name): value for name, value in members.items()}
+    exchange = session.probe(write_request(site, action, other, key=known.key, version=known.version).request())
+    stored = read_record(session, site, known.key)
+    taken = next((name for name in change if (stored.members or {}).get(name) == change[name]), None)
+    if taken is not None:
+        says = f"a call with '{taken.swapcase()}' in the place of '{taken}' sets {taken}"
+        yield _finding(operation, "another case of a member is taken", says, exchange, stored.exchange)
 
 
 def _finding(operation: Operation, shape: str, says: str, *evidence: Exchange | None) -> Finding:
