@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+import genero_call_patches
 import genero_item_patches
 from aiohttp import web
 from genero_rules import KINDS, Item, Problem, refusal
@@ -197,73 +197,6 @@ def delete_wipes(server: Any) -> None:
         return reply
 
 
-def allow_missing(server: Any) -> None:
-    """Refuse a method without the field `Allow`."""
-
-    @around(server, "answer")
-    async def answer(real: Any, request: web.Request) -> web.StreamResponse:
-        try:
-            reply: web.StreamResponse = await real(request)
-        except Problem as problem:
-            problem.headers.pop("Allow", None)
-            raise
-        return reply
-
-
-def entity_folded(server: Any) -> None:
-    """Read the kind of entity in a path without regard to case."""
-
-    @around(server, "routes")
-    def routes(real: Any, parts: list[str]) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = real([part.lower() if at == 2 else part for at, part in enumerate(parts)])
-        return found
-
-
-def key_folded(server: Any) -> None:
-    """Find an entity by its key without regard to case, where it is not found exactly."""
-
-    @around(server, "living")
-    def living(real: Any, request: web.Request, kind: str, key: str) -> Item:
-        own = server.tenants[server.tenant(request)].records[kind]
-        found: Item = real(request, kind, next((one for one in own if one.lower() == key.lower()), key))
-        return found
-
-
-def names_folded(server: Any) -> None:
-    """Read the names of fields in a batch without regard to case."""
-
-    @around(server, "check_list")
-    def check_list(real: Any, kind: str, items: Any, *given: Any) -> None:
-        names = {name.lower(): name for name in KINDS[kind].fields}
-        for item in items if isinstance(items, list) else ():
-            for name in list(item) if isinstance(item, dict) else ():
-                item[names.get(name.lower(), name)] = item.pop(name)
-        real(kind, items, *given)
-
-
-def place(server: Any, change: Callable[[int, int], tuple[int, int]]) -> None:
-    """Change the line and the column of a fault in the syntax."""
-
-    @around(server, "body")
-    async def body(real: Any, request: web.Request) -> Any:
-        try:
-            return await real(request)
-        except Problem as problem:
-            if "line" in problem.body:
-                problem.body["line"], problem.body["column"] = change(problem.body["line"], problem.body["column"])
-            raise
-
-
-def place_swapped(server: Any) -> None:
-    """Tell the line of a fault in the syntax as its column, and the column as its line."""
-    place(server, lambda line, column: (column, line))
-
-
-def column_of_next(server: Any) -> None:
-    """Tell the column behind the one at which the syntax goes wrong."""
-    place(server, lambda line, column: (line, column + 1))
-
-
 def references_reversed(server: Any) -> None:
     """Tell the last of an item's faults first."""
 
@@ -289,15 +222,6 @@ def twenty_errors(server: Any) -> None:
     def run(real: Any, job: Any) -> None:
         real(job)
         job.errors = dict(list(job.errors.items())[:20])
-
-
-def plus_as_blank(server: Any) -> None:
-    """Read a plus sign in a path as a blank."""
-
-    @around(server, "routes")
-    def routes(real: Any, parts: list[str]) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = real([part.replace("+", " ") for part in parts])
-        return found
 
 
 def twice_folded(server: Any) -> None:
@@ -380,16 +304,6 @@ def one_target_as_text(server: Any) -> None:
         return data
 
 
-def put_folded(server: Any) -> None:
-    """Read the names of fields in a PUT call without regard to case."""
-
-    @around(server, "body")
-    async def body(real: Any, request: web.Request) -> Any:
-        found = await real(request)
-        names = {name.lower(): name for kind in KINDS.values() for name in kind.fields}
-        return {names.get(name.lower(), name): found[name] for name in found} if isinstance(found, dict) else found
-
-
 def name_last(server: Any) -> None:
     """Tell a new entity's missing name behind its missing references."""
 
@@ -399,9 +313,7 @@ def name_last(server: Any) -> None:
 
 
 PATCHES = by_name(
-    put_folded,
     name_last,
-    plus_as_blank,
     twice_folded,
     one_token,
     order_of_utf16,
@@ -412,12 +324,6 @@ PATCHES = by_name(
     twenty_groups,
     twenty_errors,
     references_reversed,
-    place_swapped,
-    column_of_next,
-    entity_folded,
-    key_folded,
-    names_folded,
-    allow_missing,
     tenant_sticks,
     fetched_is_multi,
     token_folded,
@@ -435,3 +341,4 @@ PATCHES = by_name(
     delete_wipes,
 )
 PATCHES |= genero_item_patches.PATCHES
+PATCHES |= genero_call_patches.PATCHES

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import onkey_call_patches
 import onkey_item_patches
 import onkey_okql as okql
 import onkey_records as records
@@ -16,7 +16,7 @@ import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Failed, Records
 from onkey_types import Command, Fault, Record, Refused, Type, malformed
-from onkey_web import ENTITIES, answer, failed
+from onkey_web import failed
 from patching import around, by_name
 
 
@@ -236,126 +236,6 @@ def ungrouped_first(server: Any) -> None:
         return [*groups[-1:], *groups[:-1]] if is_without else groups
 
 
-def allow_of_all(server: Any) -> None:
-    """List the methods that the server knows in `Allow`, whatever the path has."""
-
-    @around(server, "call")
-    async def call(real: Any, request: web.Request) -> web.Response:
-        try:
-            reply: web.Response = await real(request)
-        except Refused as refused:
-            refused.headers.update({"Allow": "GET, POST, PATCH, DELETE"} if refused.status == 405 else {})
-            raise
-        return reply
-
-
-def allow_of_first(server: Any) -> None:
-    """List the first method of a path alone in `Allow`."""
-
-    @around(server, "call")
-    async def call(real: Any, request: web.Request) -> web.Response:
-        try:
-            reply: web.Response = await real(request)
-        except Refused as refused:
-            if "Allow" in refused.headers:
-                refused.headers["Allow"] = refused.headers["Allow"].partition(",")[0]
-            raise
-        return reply
-
-
-def reading(server: Any, change: Callable[[list[Any], list[int], Callable[[Record], Any]], list[Any]]) -> None:
-    """Change what a request for many ids shows."""
-
-    @around(server, "batch_get")
-    async def batch_get(real: Any, request: web.Request, data: Any, type_: Type, ids: str) -> web.Response:
-        reply: web.Response = await real(request, data, type_, ids)
-        shown = json.loads(reply.body)  # type: ignore[arg-type]  # it is bytes: answer() made it
-        return answer(change(shown, [int(text) for text in ids.split(",")], server.shower(request)), ENTITIES)
-
-
-def get_any_set(server: Any) -> None:
-    """Read many records by id, whatever their data set and resource."""
-
-    def change(_: list[Any], ids: list[int], show: Callable[[Record], Any]) -> list[Any]:
-        every = {id_: record for one in server.datasets.values() for id_, record in one.records.all.items()}
-        return [show(every[id_]) for id_ in ids if id_ in every]
-
-    reading(server, change)
-
-
-def get_once(server: Any) -> None:
-    """Read a record once that many ids name twice."""
-    reading(server, lambda shown, *_: list({one["id"]: one for one in shown}.values()))
-
-
-def get_sorted(server: Any) -> None:
-    """Read many records in the order of their ids."""
-    reading(server, lambda shown, *_: sorted(shown, key=lambda one: one["id"]))
-
-
-def get_bare(server: Any) -> None:
-    """Read many records without the properties that have no value."""
-
-    def bare(entity: Any) -> Any:
-        own = {name: value for name, value in entity["properties"].items() if value is not None}
-        return {**entity, "properties": own}
-
-    reading(server, lambda shown, *_: [bare(one) for one in shown])
-
-
-def get_former(server: Any) -> None:
-    """Read deleted records, too, where many are asked for."""
-    former: dict[int, Record] = {}
-
-    @around(Records, "delete")
-    def delete(real: Any, own: Records, command: Command, record: Record, *, atomic: bool) -> Any:
-        former[record.id] = record
-        return real(own, command, record, atomic=atomic)
-
-    reading(server, lambda shown, ids, show: [*shown, *(show(former[id_]) for id_ in ids if id_ in former)])
-
-
-def set_exact(server: Any) -> None:
-    """Read the names of data sets with regard to case."""
-
-    @around(server, "routes")
-    def routes(real: Any, parts: list[str]) -> dict[str, Any] | None:
-        spelled = [f"{part}-{part.swapcase()}" if part != part.lower() else part for part in parts[2:4]]
-        found: dict[str, Any] | None = real([*parts[:2], *spelled, *parts[4:]])
-        return found
-
-
-def members_exact(server: Any) -> None:
-    """Read the names of an import's members with regard to case."""
-    del server
-    requests.MEMBERS = ()
-
-
-def properties_exact(server: Any) -> None:
-    """Pass over properties whose names are in another case."""
-    del server
-
-    @around(Records, "build")
-    def build(real: Any, own: Records, command: Command, record: Record | None, *, atomic: bool) -> Any:
-        sets = [
-            (path, raw)
-            for path, raw in command.sets
-            if "->" in path or path in {*command.type.properties, path.lower()}
-        ]
-        return real(own, replace(command, sets=tuple(sets)), record, atomic=atomic)
-
-
-def line_of_next(server: Any) -> None:
-    """Tell the line behind the one in which the syntax goes wrong."""
-
-    @around(server, "refused")
-    def refused(real: Any, messages: list[Any]) -> list[Any]:
-        found: list[Any] = real(messages)
-        for one in found:
-            one["message"] = re.sub(r"line (\d+)", lambda match: f"line {int(match[1]) + 1}", one["message"])
-        return found
-
-
 def in_order(change: Callable[[Command, list[Fault]], list[Fault]]) -> None:
     """Tell the faults of a record in another order."""
 
@@ -447,17 +327,6 @@ PATCHES = by_name(
     one_referrer,
     faults_by_property,
     conflict_last,
-    line_of_next,
-    set_exact,
-    members_exact,
-    properties_exact,
-    get_any_set,
-    get_once,
-    get_sorted,
-    get_bare,
-    get_former,
-    allow_of_all,
-    allow_of_first,
     groups_as_integers,
     ungrouped_first,
     lookup_any_set,
@@ -480,3 +349,4 @@ PATCHES = by_name(
     rollback_keeps_code,
 )
 PATCHES |= onkey_item_patches.PATCHES
+PATCHES |= onkey_call_patches.PATCHES
