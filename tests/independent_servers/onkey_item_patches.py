@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import onkey_okql as okql
 import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Records
-from onkey_types import Command, Record
+from onkey_types import Command, Record, Refused
 from patching import around, by_name
 
 
@@ -56,4 +57,17 @@ def path_missing_skipped(server: Any) -> None:
         return real(own, {**item, "operations": kept} if "operations" in item else item, where)
 
 
-PATCHES = by_name(async_any, zero_unchanged, names_of_20, path_missing_skipped)
+def order_unknown_skipped(server: Any) -> None:
+    """Leave the order as it is where a list asks for one by what no record has."""
+    del server
+
+    @around(okql, "ordered")
+    def ordered(real: Any, records: Any, type_: Any, text: str, rows: list[Record], has: Any) -> list[Record]:
+        try:
+            found: list[Record] = real(records, type_, text, rows, has)
+        except Refused:
+            return rows
+        return found
+
+
+PATCHES = by_name(async_any, order_unknown_skipped, zero_unchanged, names_of_20, path_missing_skipped)

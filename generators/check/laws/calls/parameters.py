@@ -4,9 +4,10 @@ Begin with `parameters`. Refusals are judged where `x-strict-parameters` declare
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
+from contracts.bulk.lists import ListRules
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.messages import Exchange, Request
 from contracts.openapi.model import Contract, Operation, Parameter
@@ -36,18 +37,27 @@ def parameters(session: Session, operation: Operation) -> Iterator[Finding]:
     request = make(session, operation).request
     if operation.method == "GET" and session.probe(request).response.status not in SUCCESS_STATUS:
         raise NotApplicableError("it is refused without parameters")
-    for parameter in _in_query(operation):
-        for value in _values(parameter):
-            yield from _judged(session, operation, parameter, _with(request, parameter, value), value)
+    for one in (*_tried(operation, request), *_wrong_queries(operation, request)):
+        yield from _judged(session, operation, one)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    """A request with a value of a parameter, and why the value is excluded, "" for one that is allowed."""
+
+    name: str
+    value: str
+    request: Request
+    why: str
 
 
 def _in_query(operation: Operation) -> list[Parameter]:
     return [one for one in operation.parameters if one.where == "query" and one.schema is not None]
 
 
-def _with(request: Request, parameter: Parameter, value: str) -> Request:
-    others = (pair for pair in request.query if pair[0] != parameter.name)
-    return replace(request, query=(*others, (parameter.name, value)))
+def _with(request: Request, name: str, value: str) -> Request:
+    others = (pair for pair in request.query if pair[0] != name)
+    return replace(request, query=(*others, (name, value)))
 
 
 def _values(parameter: Parameter) -> list[str]:
@@ -64,24 +74,43 @@ def _values(parameter: Parameter) -> list[str]:
     return [WORD] if raw.get("pattern") or raw.get("format") else []
 
 
-def _judged(
-    session: Session, operation: Operation, parameter: Parameter, request: Request, value: str
-) -> Iterator[Finding]:
+def _tried(operation: Operation, request: Request) -> Iterator[_Tried]:
+    """Yield values at the limits of the schemas of parameters, and beyond."""
+    for parameter in _in_query(operation):
+        for value in _values(parameter):
+            made, at = _with(request, parameter.name, value), f"query:{parameter.name}"
+            found = [one.detail.rstrip(".") for one in parse_parameters(operation, made, {})[1] if one.where == at]
+            yield _Tried(name=parameter.name, value=value, request=made, why=next(iter(found), ""))
+
+
+def _wrong_queries(operation: Operation, request: Request) -> Iterator[_Tried]:
+    """Yield orders and filters that are certainly none: they name what no record has, or break off."""
+    rules = operation.record.rules if operation.record is not None else ListRules()
+    wrong = [(rules.sort.at, WORD)] if rules.sort is not None else []
+    if rules.filter is not None:
+        operator = next(iter(rules.filter.operators.values()), "")
+        wrong += [(rules.filter.at, text) for text in (WORD, f"{WORD} {operator} 1", f"{WORD} {operator}")]
+    for at, value in wrong:
+        where, _, name = at.partition(":")
+        if where == "query":
+            why = "no record has what it names"
+            yield _Tried(name=name, value=value, request=_with(request, name, value), why=why)
+
+
+def _judged(session: Session, operation: Operation, tried: _Tried) -> Iterator[Finding]:
     """Yield when a value that is excluded is not refused, or one that is allowed is refused."""
-    found = parse_parameters(operation, request, {})[1]
-    violations = [one for one in found if one.where == f"query:{parameter.name}"]
-    if not session.contract.has_strict_parameters if violations else operation.method != "GET":
+    if not session.contract.has_strict_parameters if tried.why else operation.method != "GET":
         return
-    exchange = session.probe(request)
-    status, what = exchange.response.status, f"a request with {parameter.name}={value}"
+    exchange = session.probe(tried.request)
+    status, what = exchange.response.status, f"a request with {tried.name}={tried.value}"
     if status >= SERVER_FAULT and status not in BUSY_STATUS:
-        yield _finding(operation, f"{parameter.name} answered {status}", f"{what} was answered with {status}", exchange)
-    elif violations and status in SUCCESS_STATUS:
-        says = f"{what} was answered with {status} instead of being refused: {violations[0].detail.rstrip('.')}"
-        yield _finding(operation, f"excluded {parameter.name} accepted", says, exchange)
-    elif not violations and status not in SUCCESS_STATUS and status not in BUSY_STATUS:
+        yield _finding(operation, f"{tried.name} answered {status}", f"{what} was answered with {status}", exchange)
+    elif tried.why and status in SUCCESS_STATUS:
+        says = f"{what} was answered with {status} instead of being refused: {tried.why}"
+        yield _finding(operation, f"excluded {tried.name} accepted", says, exchange)
+    elif not tried.why and status not in SUCCESS_STATUS and status not in BUSY_STATUS:
         says = f"{what}, which the contract allows, was answered with {status}"
-        yield _finding(operation, f"allowed {parameter.name} refused", says, exchange)
+        yield _finding(operation, f"allowed {tried.name} refused", says, exchange)
 
 
 def _finding(operation: Operation, shape: str, says: str, exchange: Exchange) -> Finding:
