@@ -62,11 +62,11 @@ def order_unknown_skipped(server: Any) -> None:
     del server
 
     @around(okql, "ordered")
-    def ordered(real: Any, records: Any, type_: Any, text: str, rows: list[Record], has: Any) -> list[Record]:
+    def ordered(real: Any, *given: Any) -> list[Record]:
         try:
-            found: list[Record] = real(records, type_, text, rows, has)
+            found: list[Record] = real(*given)
         except Refused:
-            return rows
+            return list(given[3])
         return found
 
 
