@@ -60,9 +60,11 @@ class JobActions:
 
     def finish(self, tracked: TrackedJob) -> None:
         """Wait until a request's jobs end, and request their results; sometimes poll once more."""
-        self.wait_for(tracked)
-        self.results(tracked)
-        tracked.is_over = True
+        try:
+            self.wait_for(tracked)
+            self.results(tracked)
+        finally:
+            tracked.is_over = True
         if self._rng.random() < REPEATED_POLL_SHARE:
             self.ask(tracked)
             self.results(tracked)

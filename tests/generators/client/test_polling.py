@@ -1,12 +1,16 @@
 """How long to wait for jobs in real time is learned from those before."""
 
 from datetime import timedelta
+from itertools import repeat
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generators.client import polling
 from generators.client.polling import Pacing
+from generators.errors import NotApplicableError
 
 VIEW = SimpleNamespace(
     operation=SimpleNamespace(id="post"),
@@ -43,3 +47,18 @@ def test_the_first_job_is_asked_for_ever_more_rarely(takes):
     polls, waited = waits(SimpleNamespace(paces={}, controlled=False), takes)
     assert polls <= 10 + takes / 5
     assert waited <= max(0.02, min(takes * 2.1, takes + 5.1))
+
+
+def test_a_job_in_an_undeclared_state_is_left(monkeypatch):
+    """Nobody knows whether it has ended; it keeps nothing else from being tried."""
+    polls = []
+
+    def latest():
+        told = tuple(SimpleNamespace(state=None, word="Resting") for _ in polls)
+        return SimpleNamespace(traces=(SimpleNamespace(end=None, polls=told, declared=SimpleNamespace(poll="poll")),))
+
+    session = SimpleNamespace(wait=polls.append)
+    monkeypatch.setattr(polling, "request_jobs", lambda *_: None)
+    with pytest.raises(NotApplicableError, match="is not declared"):
+        polling.poll_until_ended(session, latest, repeat(timedelta(seconds=1)))
+    assert len(polls) == polling.UNKNOWN_POLLS
