@@ -103,7 +103,44 @@ def empty_when_all_fail(server: Any) -> None:
         return told | ({"batchJobStatus": "Aborted"} if len(told["jobItemErrors"]) == len(job.items) > 1 else {})
 
 
+def repeats_among_hundred(server: Any) -> None:
+    """Notice a key again among the hundred items behind it."""
+
+    def change(kind: Kind, items: Any, faults: Faults) -> Faults:
+        def is_near(where: str, rule: str) -> bool:
+            at = int(where.split("/")[1]) if rule == "uniqueItems" else 0
+            return rule != "uniqueItems" or any(
+                one.get(kind.key) == items[at][kind.key] for one in items[at - 100 : at]
+            )
+
+        return [one for one in faults if is_near(one[0], one[1])]
+
+    with_faults(server, change)
+
+
+def errors_of_first_500(server: Any) -> None:
+    """Tell the errors of the first 500 items."""
+
+    @around(server.jobs, "run")
+    def run(real: Any, job: Any) -> None:
+        real(job)
+        first = {item[KINDS[job.kind].key] for item in job.items[:500]}
+        job.errors = {key: text for key, text in job.errors.items() if key in first}
+
+
+def unknown_tenants_first(server: Any) -> None:
+    """Tell what tenants are unknown before the list is looked at, when it is empty."""
+
+    @around(server, "check_list")
+    def check(real: Any, kind: str, items: Any, where: str, *more: Any) -> None:
+        if where != "/data" or items != []:
+            real(kind, items, where, *more)
+
+
 PATCHES = by_name(
+    repeats_among_hundred,
+    errors_of_first_500,
+    unknown_tenants_first,
     references_trimmed,
     null_text_lost,
     accents_dropped,

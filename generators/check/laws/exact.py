@@ -2,7 +2,7 @@
 
 Values that programs take for nothing, such as 0, false and the text `null`, capital letters, blanks and long texts are
 taken and stored; keys that are nearly equal are different ones. Each item has several such values at once; when it
-fails, each value is sent by itself.
+fails, each value is sent by itself. Versions are exact too: `old_versions`, of the law `stale-version`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import pointer_of, short
 from generators.check.laws.metamorphic import batched, known_targets, max_independent_items, run_each
 from generators.check.laws.text_keys import has_exact_keys
+from generators.check.records import change_version, read_record
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, fits_request, prepare_trial
 from generators.check.trials import TrialResult, perform, stored_records, trial_finding
 from generators.client.sites import SiteContext, experiment_sites, record_factory_of
@@ -34,6 +35,8 @@ WORDS: Final = ("0", "false", "null", " ", "", "-1", "0.0", "1e3", "NaN", "undef
 OTHERS: Final = (0, False, True, -0.5, 10**6)  # for what is no text
 LENGTHS: Final = (2000, 1000, 255, 200, 128, 100, 64, 50, 40, 36)  # of which the longest that is allowed is tried
 PAIR: Final = 2
+CHANGES: Final = 18  # of a record whose earlier versions are stated
+OLD_STEPS: Final = (0, 2, 8)  # from its first version to one with its beginning, its lowest bits, its last digit
 
 
 def exact(context: SiteContext) -> Iterator[Finding]:
@@ -217,4 +220,26 @@ def _judge_pairs(context: SiteContext, case: ItemCase, places: Sequence[int]) ->
             one, other = (short(item.content.key or item.content.target) for item in trial.items)
             says = f"items with the keys {one} and {other}, each of which is taken alone, are not done together"
             yield trial_finding(LAW, "keys that differ are taken for one", says, both)
+            return
+
+
+# Versions
+
+
+def old_versions(context: SiteContext, action: str) -> Iterator[Finding]:
+    """Change a record many times, where versions are counted: those that it had are stale, whatever their digits."""
+    trial, version = prepare_trial(context, [ItemCase(action=action, existing=True)]), context.bulk.effect.version
+    one, given, known = trial.items[0], trial.items[0].content.version, trial.items[0].known
+    if known is None or not isinstance(given, int) or not context.resource.has_counter or not isinstance(one.raw, dict):
+        return
+    for n in range(CHANGES):
+        change_version(context, replace(known, version=given + n), trial.names, f"o{n}")
+    if read_record(context.session, context.site, known.key).known_version != given + CHANGES:
+        return  # others changed it too
+    for old in (given + step for step in OLD_STEPS):
+        trial.items[0] = replace(one, raw=put(one.raw, version or "", old))
+        done = perform(trial, SendOptions(unit=context.unit))
+        if done.result(0) == "done":
+            says = f"the version {old} of a record that is at {given + CHANGES} is accepted ({action})"
+            yield trial_finding("stale-version", f"old {action} is done", says, done)
             return

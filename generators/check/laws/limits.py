@@ -31,6 +31,8 @@ from generators.requests.options import units_of
 
 MAX_TRIED_ITEMS: Final = 20_000  # largest maximum that is tested
 ITEM_COUNT: Final = 3
+FAR: Final = 1001  # items of a request whose last one repeats the first
+NOBODY: Final = "bulkproofnone"  # a target that nobody has
 TELLING_SLOTS: Final = (0, 1, 8, 9, 15, 16, 31, 32, 63, 64, 99, 100, 127, 128, 255, 256, 499, 511, 512, 999, 1000, 4095)
 UNKNOWN_MODE: Final = "Neither"
 
@@ -149,6 +151,35 @@ def duplicate(context: SiteContext) -> Iterator[Finding]:
     for word, break_item in _DEFECTS.items():
         if word in refuse:
             yield from _judge_defect(context, word, break_item)
+    yield from _judge_far(context)
+    yield from _judge_unknown_target(context)
+
+
+def _judge_far(context: SiteContext) -> Iterator[Finding]:
+    """Repeat the first key or target of a long request at its end."""
+    items, case = context.bulk.items, _simplest_case(context)
+    word = next((one for one in ("duplicateKey", "duplicateTarget") if one in context.bulk.guard.refuse), None)
+    size = min(FAR, items.max or FAR)
+    if word is None or case.existing or size <= ITEM_COUNT or items.max_bytes is not None:
+        return
+    trial = prepare_trial(context, [case] * size)
+    trial.items[-1] = _DEFECTS[word](trial, trial.items[0], trial.items[-1])
+    exchange = send(trial, SendOptions(unit=context.unit))
+    what = f"{_DEFECT_TEXTS[word]}, first and last of {size} items,"
+    yield from _judge_refusal("duplicate", word, what, trial, exchange)
+
+
+def _judge_unknown_target(context: SiteContext) -> Iterator[Finding]:
+    """Send a request without items, and one with a malformed item, for a target that nobody has: both are refused."""
+    trial = prepare_trial(context, valid_cases(context, 1)) if context.bulk.items.fan_out is not None else None
+    for word, items in (("empty", []), ("malformedItem", [0])) if trial is not None else ():
+        if trial is None or word not in context.bulk.guard.refuse or (word == "empty" and not context.bulk.items.min):
+            continue
+        trial.items[0] = _malformed(trial, trial.items[0], trial.items[0])
+        exchange = send(trial, SendOptions(unit=context.unit, order=items, targets=(NOBODY,)))
+        if exchange.response.status in SUCCESS_STATUS:
+            says = f"a request ({word}) is not refused ({exchange.response.status}) when its target is unknown"
+            yield trial_finding("duplicate", f"{word} accepted for an unknown target", says, exchange)
 
 
 def _bad_mode(context: SiteContext) -> Iterator[Finding]:

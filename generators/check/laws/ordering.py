@@ -20,6 +20,7 @@ from generators.requests.options import actions_of, job_setting_of
 GROUP_PAIRS: Final = ((1, 2), (9, 10), (1.25, 1.5), (3, None))
 """The second pair sorts differently as numbers and as texts, the third as whole numbers; None is no group."""
 
+EQUAL_GROUPS: Final = ((1.0, 1), (1, 1.0))  # written as "1.0" and "1" where they are texts
 MANY_GROUPS: Final = (1, 2, 9, 10, 30)
 GROUP_SIZE: Final = 10  # items of each of many groups
 
@@ -46,6 +47,29 @@ def grouped(context: SiteContext) -> Iterator[Finding]:
     if _same_record_changed in experiments:
         with suppress(NotApplicableError):
             yield from _many_groups(context)
+        for pair in EQUAL_GROUPS:
+            with suppress(NotApplicableError):
+                yield from _equal_groups(context, *pair)
+
+
+def _equal_groups(context: SiteContext, one: float, other: float) -> Iterator[Finding]:
+    """Change a record in two groups whose numbers are equal and written otherwise: the second item is the later one."""
+    action = next(one for one in ("update", "upsert") if one in actions_of(context.bulk))
+    first = ItemCase(action=action, existing=True, group=one, variant="wide")
+    trial = _with_successive_versions(
+        prepare_trial(context, [first, ItemCase(action=action, existing=True, group=other, twin=0)])
+    )
+    done = perform(trial, SendOptions(unit=context.unit, grouped=True))
+    shape, late = f"groups {one} and {other} are run one after the other", trial.items[1].content.values
+    if done.slots("done") == [1] and trial.items[1].content.version is not None:
+        yield trial_finding("grouped", shape, f"groups {one} and {other} are not run as one, in their order", done)
+    if done.slots("done") != [0, 1]:
+        raise NotApplicableError("two changes of one record in two groups were not both carried out")
+    after = stored_records(done, slots=[0])[0]
+    name = next((n for n, value in late.items() if after.present and (after.members or {}).get(n) != value), None)
+    if name is not None and name != context.resource.key:
+        says = f"group {one} is listed before group {other}, which is the same number, and its '{name}' remains"
+        yield trial_finding("grouped", shape, says, done, after)
 
 
 def _group(group: float | None) -> str:

@@ -16,6 +16,7 @@ from contracts.openapi.model import Operation
 from contracts.openapi.parameters import read_text
 from contracts.schemas.equality import difference_at, equal, equivalent
 from contracts.syntax.text import parse_digits, pointer_of, short
+from generators.check.laws.exact import old_versions
 from generators.check.laws.metamorphic import (
     batched,
     insert_case,
@@ -111,6 +112,7 @@ def stale_version(context: SiteContext) -> Iterator[Finding]:
         yield from _judge_stale_item(context, action)
         yield from _judge_future_version(context, action)
     yield from _judge_repeated_version(context, actions[0])
+    yield from old_versions(context, actions[0])
 
 
 def _judge_increment(context: SiteContext, case: ItemCase) -> Iterator[Finding]:

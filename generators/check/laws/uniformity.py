@@ -10,6 +10,7 @@ from itertools import cycle, islice
 from typing import Final
 
 from contracts.messages import ABSENT
+from contracts.schemas.equality import equivalent
 from contracts.syntax.text import short
 from generators.check.laws.limits import TELLING_SLOTS
 from generators.check.lists import whole_list
@@ -26,14 +27,18 @@ LAW: Final = "uniform"
 MANY: Final = 17  # items of a request that has many
 SIZES: Final = (100, 128, 256, 1001)  # beside decimal and binary boundaries, and at them
 BRIEF_SIZES: Final = (100, 256)  # where jobs take real time
-FAILURES: Final = 130  # items that fail in one request
+FAILURES: Final = 130  # items that fail, or change records, in one request
+FEW: Final = 3
 
 
 def uniform(context: SiteContext) -> Iterator[Finding]:
     """Create many records in one request, whose records differ in names alone; then let many items fail."""
     if any(name in context.resource.required for name in context.resource.references):
         raise NotApplicableError(f"each {context.resource.name} needs records to refer to")
-    action = next(one for one in ("create", "upsert") if one in actions_of(context.bulk))
+    action = next((one for one in ("create", "upsert") if one in actions_of(context.bulk)), None)
+    if action is None:
+        yield from _judge_changes(context)
+        return
     waits = context.bulk.job is not None and "always" in context.bulk.job.when and not context.session.controlled
     most = context.bulk.items.max or MANY
     sizes = dict.fromkeys(min(size, most) for size in (BRIEF_SIZES if waits else SIZES))
@@ -41,6 +46,91 @@ def uniform(context: SiteContext) -> Iterator[Finding]:
         yield from _judge_size(context, ItemCase(action=action), size)
     with suppress(NotApplicableError):
         yield from _judge_failures(context, min(FAILURES, most))
+    with suppress(NotApplicableError):
+        yield from _judge_ends(context, min(max(SIZES), most))
+
+
+def _judge_changes(context: SiteContext) -> Iterator[Finding]:
+    """Change or delete many records in one request; then let a payload that they share fail."""
+    case = next((one for one in available_cases(context)[0] if one.existing), None)
+    if case is None:
+        raise NotApplicableError("no item could be made that changes a record")
+    done = perform(prepare_trial(context, [case] * _many(context)), SendOptions(unit=context.unit))
+    if done.refused or not done.slots("done"):
+        raise NotApplicableError(f"a request of many valid items was not carried out ({done.status})")
+    others = [slot for slot in range(_many(context)) if done.result(slot) not in {"done", "untold"}]
+    if others:
+        says = f"of {_many(context)} items of one kind item {others[0]} is {done.result(others[0])}, others are done"
+        yield trial_finding(LAW, "an item of many is not done", says, done)
+    else:
+        yield from _judge_changed(done, case)
+    yield from _judge_shared_fault(context, case)
+
+
+def _many(context: SiteContext) -> int:
+    return min(FAILURES, context.bulk.items.max or MANY)
+
+
+def _judge_changed(done: TrialResult, case: ItemCase) -> Iterator[Finding]:
+    """Yield a record of many that is not as its item says."""
+    trial, last = done.trial, len(done.trial.items) - 1
+    slots = sorted({slot for slot in (*TELLING_SLOTS, last) if slot <= last})
+    for slot, after in stored_records(done, slots=slots).items():
+        wanted = {**trial.shared_members, **trial.items[slot].content.values} if case.action != "delete" else {}
+        shown = after.members or {}
+        lost = [
+            name for name, value in wanted.items() if not equivalent(trial.maker.members[name], shown.get(name), value)
+        ]
+        if after.present is (case.action == "delete") or (after.members is not None and lost):
+            says = f"of {last + 1} items that are done, item {slot} ({case.action}) was not carried out"
+            yield trial_finding(LAW, "an item of many is not carried out", says, done, after)
+            return
+
+
+def _judge_shared_fault(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
+    """Give several items a payload that fails: each of them does, and is told."""
+    if context.bulk.effect.payload not in context.bulk.items.shared or context.unit != "item":
+        return
+    trial = prepare_trial(context, [case] * FEW)
+    spared = {*trial.maker.unique, context.resource.key}
+    broken = trial.maker.broken_members(trial.shared_members, trial.rng("shared"), spared=spared, keywords=("type",))
+    trial.shared = context.spec.encoder.payload(next((one.value for one in broken if isinstance(one.value, dict)), {}))
+    done = perform(trial, SendOptions(unit="item"))
+    told = [done.result(slot) for slot in range(FEW)]
+    if not done.refused and "failed" in told and set(told) != {"failed"}:
+        says = (
+            f"of {FEW} items that share a payload which fails, item {told.index('failed')} failed, and others did not"
+        )
+        yield trial_finding(LAW, "a shared fault fails one item", says, done)
+
+
+def _judge_ends(context: SiteContext, size: int) -> Iterator[Finding]:
+    """Let few items of a long request fail with one text, the first and the last among them."""
+    valid = next((one for one in available_cases(context)[0] if not one.existing), None)
+    references, resources = context.resource.references, context.session.contract.resources
+    if valid is None or context.unit != "item":
+        return
+    for count in (FEW, size):
+        trial = prepare_trial(context, [valid] * count, alike=True)
+        member = next((name for name in references if name in trial.maker.members), None)
+        if member is None:
+            return
+        assigned = references[member] in resources and resources[references[member]].assigned
+        record_context = trial.record_context("missing")
+        missing = record_context.absent_key(references[member], trial.maker.members[member], assigned=assigned)
+        failing = {slot for slot in (0, *TELLING_SLOTS[2:], count - 1) if slot < count}
+        for slot in failing:
+            one = trial.items[slot]
+            trial.items[slot] = trial.with_members(one, {**one.content.values, member: missing})
+        done = perform(trial, SendOptions(unit="item"))
+        if done.refused or not done.slots("failed"):
+            return
+        unlike = [n for n in range(count) if done.result(n) not in {"failed" if n in failing else "done", "untold"}]
+        if unlike:
+            says = f"{len(failing)} of {count} items refer to the same that is missing, and item {unlike[0]} is"
+            says = f"{says} {done.result(unlike[0])}"
+            yield trial_finding(LAW, "equal failures of many are not told", says, done)
+            return
 
 
 def _judge_size(context: SiteContext, case: ItemCase, size: int) -> Iterator[Finding]:
