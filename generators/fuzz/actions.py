@@ -95,9 +95,14 @@ class SequenceRunner:
             self.finish()
 
     def post(
-        self, *, size: int | None = None, profile: Profile | None = None, target: FuzzTarget | None = None
+        self,
+        *,
+        size: int | None = None,
+        profile: Profile | None = None,
+        target: FuzzTarget | None = None,
+        reads: bool = True,
     ) -> None:
-        """Post a batch, and read some of its records."""
+        """Post a batch, and read some of its records, if it `reads`."""
         while len(self.jobs.running()) >= self.style.in_flight:
             self.finish()
         target = target or self.rng.choice(self.targets.bulk)
@@ -112,6 +117,8 @@ class SequenceRunner:
         self.items += len(batch.items)
         self.batches += 1
         exchange = self.run.session.send(request)
+        if not reads:
+            return
         refused = exchange.response.status in REFUSAL_STATUSES
         self.read_back(self._records_to_read(batch.items, target, refused=refused))
         if refused and self.rng.random() < self.style.reads * NEAR_FAULT_SHARE:
@@ -246,12 +253,12 @@ class SequenceRunner:
             self._finish_running()
             self.run.session.send(self.rng.choice(self.posted))
 
-    def _ensure_job(self) -> bool:
-        """Start a job unless one is running; return whether one is."""
+    def _ensure_job(self, *, reads: bool = True) -> bool:
+        """Start a job unless one is running, and read some of its records if it `reads`; return whether one is."""
         if not self.jobs.running():
             able = [one for one in self.targets.bulk if one.operation.bulk and one.operation.bulk.job is not None]
             if able:
-                self.post(profile=PROFILES["deferred"], target=self.rng.choice(able))
+                self.post(profile=PROFILES["deferred"], target=self.rng.choice(able), reads=reads)
         return bool(self.jobs.running())
 
     def poll(self) -> None:
@@ -285,7 +292,9 @@ class SequenceRunner:
             tracked = self.rng.choice(ended_jobs)
             self.jobs.cancel_late(tracked)
             self.read_back(self._written_records(tracked.view)[:2])
-        elif self._ensure_job():
+            return
+        self._finish_all()  # what runs may have ended, for all that is known
+        if self._ensure_job(reads=False):
             tracked = self.rng.choice(self.jobs.running())
             if tracked.declared.cancel is not None:
                 self.read_back([(one.where, one.key) for one in self.jobs.cancel(tracked)[:2]])

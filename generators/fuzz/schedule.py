@@ -18,6 +18,7 @@ from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import as_list
 from generators.check.laws.calls.catalogue import CALL_LAWS
 from generators.check.laws.catalogue import LAWS, LIST_LAWS
+from generators.check.laws.concurrent_jobs import overlap
 from generators.check.laws.metamorphic import run_at_site
 from generators.client.session import Session
 from generators.fuzz.progress import PropertyCoverage
@@ -161,6 +162,10 @@ def draw_action(weights: Mapping[str, float], rng: Random) -> str:
     return rng.choices(names, [weights[name] for name in names])[0]
 
 
+SIDE_BY_SIDE: Final = replace(
+    next(one for one in LAWS if one.name == "job-moves"), judge_exchange=None, applies_to=None, experiment=overlap
+)
+"""Jobs side by side and cancelled ones, which `check` shows to the laws on exchanges, as an experiment."""
 LARGE_EXPERIMENTS: Final = ("boundary",)  # experiments with the maximum number of items: `LimitsTask` does the same
 COSTLY_LAWS: Final = ("uniform", "listing", "atomic", "async-is-sync")  # of some 100 requests, or as many items
 LAWS_PER_SEQUENCE: Final = 3  # experiments between two sequences of the first round
@@ -310,7 +315,8 @@ def _slice(tasks: Sequence[Experiment], n: int, size: int) -> Sequence[Experimen
 def _law_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> list[LawTask]:
     """Return all applicable experiments, each law on one operation before any law on a second."""
     bulk = list({one.operation.id: one.operation for one in targets.bulk}.values())
-    laws = [one for one in (*LAWS, *LIST_LAWS) if one.experiment is not None and one.name not in LARGE_EXPERIMENTS]
+    every = (*LAWS, SIDE_BY_SIDE, *LIST_LAWS)
+    laws = [one for one in every if one.experiment is not None and one.name not in LARGE_EXPERIMENTS]
     places = ((law, contract.operations if law in LIST_LAWS else bulk) for law in laws)
     return _by_columns(rng, ((law, [one for one in some if law.exempt_reason(one) is None]) for law, some in places))
 

@@ -20,6 +20,8 @@ STALE_OFFSETS: Final = (-1, 1, 7)  # stated version minus the current one
 DELETED_KEY_SHARE: Final = 0.5  # share of deleted records among keys of no record
 REVIVED_SHARE: Final = 0.2  # share of new upserts that write a deleted record again, where there is one
 CHANGING_DELETION_SHARE: Final = 0.3  # share of deletions that write other members too, where they can
+UNKNOWN_MEMBER_SHARE: Final = 0.2  # share of invalid changes of a member that there is not
+UNKNOWN_MEMBER: Final = "surplus"
 MAX_PICKS: Final = 20
 
 
@@ -242,7 +244,13 @@ class ItemPlanner:
         return None
 
     def _break_change(self, draft_item: DraftItem) -> tuple[Mutation, dict[str, Any]] | None:
-        values = draft_item.values or {}
+        values, schema = draft_item.values or {}, draft_item.maker.schema
+        is_closed = schema is not None and schema.raw.get("additionalProperties") is False
+        if is_closed and self.context.rng.random() < UNKNOWN_MEMBER_SHARE:
+            broken = {**values, UNKNOWN_MEMBER: self.context.names.text("u")}
+            says = f"'{UNKNOWN_MEMBER}' is no member"
+            mutation = Mutation(value=broken, keyword="additionalProperties", pointer=f"/{UNKNOWN_MEMBER}", says=says)
+            return mutation, broken
         spared = [name for name, value in values.items() if isinstance(value, dict)]
         for mutation in draft_item.maker.broken_members(values, self.context.rng, spared=spared):
             if isinstance(mutation.value, dict):

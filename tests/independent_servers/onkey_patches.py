@@ -97,6 +97,17 @@ def cancel_keeps_first(server: Any) -> None:
         return reply
 
 
+def unknown_ignored(server: Any) -> None:
+    """Leave out the operations of an update whose path leads nowhere."""
+    del server
+
+    @around(Records, "build")
+    def build(real: Any, own: Records, command: Command, record: Record | None, *, atomic: bool) -> Any:
+        known = tuple((path, raw) for path, raw in command.sets if command.type.find(path))
+        is_update = record is not None and not command.match and command.user is None
+        return real(own, replace(command, sets=known) if is_update else command, record, atomic=atomic)
+
+
 def filter_ne_null(server: Any) -> None:
     """Leave out records without a value, for `ne` with one."""
     del server
@@ -336,6 +347,7 @@ PATCHES = by_name(
     lookup_custom_last,
     lookup_as_text,
     cancel_keeps_first,
+    unknown_ignored,
     filter_ne_null,
     duplicate_alone,
     mode_exact,

@@ -39,6 +39,7 @@ BUGS = [
     ("onkey", "lookup-loose"),
     ("onkey", "rollback-keeps-code"),
     ("onkey", "rollback-of-16"),
+    ("onkey", "unknown-ignored"),
     ("onkey", "valid-of-first"),
     ("onkey", "weight-float32"),
 ]
