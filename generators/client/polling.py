@@ -61,7 +61,8 @@ def follow(session: Session, exchange: Exchange) -> BulkExchange:
 def poll_until_ended(session: Session, latest: Callable[[], BulkExchange], delays: Iterable[timedelta]) -> None:
     """Poll unfinished jobs after each delay, until all have ended or the delays are used up.
 
-    `latest` returns the exchange with everything received about it. Raises NotApplicableError when a state is unknown.
+    `latest` returns the exchange with everything received about it. Raises NotApplicableError when a state
+    or the job is unknown.
     """
     view = latest()
     open_ = [trace for trace in view.traces if trace.end is None]
@@ -72,9 +73,12 @@ def poll_until_ended(session: Session, latest: Callable[[], BulkExchange], delay
         open_ = [trace for trace in latest().traces if trace.end is None]
         if not open_:
             return
-        for last in (trace.polls[-UNKNOWN_POLLS:] for trace in open_):
+        for trace in open_:
+            last = trace.polls[-UNKNOWN_POLLS:]
             if len(last) == UNKNOWN_POLLS and all(poll.state is None for poll in last):
                 raise NotApplicableError(f"a job has the state {short(last[0].word)}, which is not declared")
+            if len(trace.gone) >= UNKNOWN_POLLS:
+                raise NotApplicableError(f"a job is not known ({trace.gone[-1].response.status})")
 
 
 def poll_until_started(session: Session, latest: Callable[[], BulkExchange]) -> None:

@@ -49,16 +49,18 @@ def test_the_first_job_is_asked_for_ever_more_rarely(takes):
     assert waited <= max(0.02, min(takes * 2.1, takes + 5.1))
 
 
-def test_a_job_in_an_undeclared_state_is_left(monkeypatch):
-    """Nobody knows whether it has ended; it keeps nothing else from being tried."""
-    polls = []
+@pytest.mark.parametrize(("known", "says"), [(True, "is not declared"), (False, r"is not known \(404\)")])
+def test_a_job_of_which_nobody_knows_whether_it_has_ended_is_left(known, says, monkeypatch):
+    """It keeps nothing else from being tried."""
+    polls, gone = [], SimpleNamespace(response=SimpleNamespace(status=404))
 
     def latest():
         told = tuple(SimpleNamespace(state=None, word="Resting") for _ in polls)
-        return SimpleNamespace(traces=(SimpleNamespace(end=None, polls=told, declared=SimpleNamespace(poll="poll")),))
+        trace = SimpleNamespace(end=None, polls=told if known else (), gone=() if known else [gone] * len(polls))
+        return SimpleNamespace(traces=(SimpleNamespace(**vars(trace), declared=SimpleNamespace(poll="poll")),))
 
     session = SimpleNamespace(wait=polls.append)
     monkeypatch.setattr(polling, "request_jobs", lambda *_: None)
-    with pytest.raises(NotApplicableError, match="is not declared"):
+    with pytest.raises(NotApplicableError, match=says):
         polling.poll_until_ended(session, latest, repeat(timedelta(seconds=1)))
     assert len(polls) == polling.UNKNOWN_POLLS
