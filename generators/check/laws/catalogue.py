@@ -295,7 +295,7 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="reuse",
-        says="The unique values of a new record that failed are free: a valid one may have them.",
+        says="The unique values of a new record that failed, or was undone, are free: a valid one may have them.",
         exempt_reason=_unless(
             "it creates no records, or its requests have idempotency keys",
             lambda bulk: "create" in actions_of(bulk) and bulk.guard.idempotency is None,

@@ -204,6 +204,8 @@ def reuse(context: SiteContext) -> Iterator[Finding]:
     if perform(prepare_trial(context, [valid]), SendOptions(unit=unit)).result(0) != "done":
         raise NotApplicableError("a valid new record was not done")
     yield from run_each(failing, partial(_judge_reuse, context, valid))
+    for whole in (one for one in units_of(context.bulk) if one != "item"):
+        yield from run_each(failing[:1], partial(_judge_undone, context, valid, whole))
 
 
 def _judge_reuse(context: SiteContext, valid: ItemCase, case: ItemCase) -> Iterator[Finding]:
@@ -216,6 +218,18 @@ def _judge_reuse(context: SiteContext, valid: ItemCase, case: ItemCase) -> Itera
     if second.refused or second.result(1) == "failed":
         says = f"an item ({case}) failed, and a valid one with the same unique values fails after it"
         yield trial_finding("reuse", f"values of a failed {case.action} are taken", says, first, second)
+
+
+def _judge_undone(context: SiteContext, valid: ItemCase, unit: str, case: ItemCase) -> Iterator[Finding]:
+    """Have a new record undone, since another item of its request fails; then create one with its unique values."""
+    trial = prepare_trial(context, [valid, case, replace(valid, twin=0)])
+    first = perform(trial, SendOptions(unit=unit, order=[0, 1]))
+    if not first.refused and first.result(0) == "done":
+        raise NotApplicableError("a request is not undone as a whole")
+    second = perform(trial, SendOptions(unit=context.unit, order=[2]))
+    if second.refused or second.result(2) == "failed":
+        says = "a new record was undone with its request, and a valid one with the same unique values fails after it"
+        yield trial_finding("reuse", f"values of an undone {valid.action} are taken", says, first, second)
 
 
 NEXT_KEYS: Final = 10**6  # that a server may give to the records of others meanwhile
