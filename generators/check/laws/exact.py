@@ -64,7 +64,8 @@ def _judge_values(context: SiteContext) -> Iterator[Finding]:
     for site in experiment_sites(context.session, context.operation):
         own = replace(context, site=site)
         maker, writable = record_factory_of(context.session, site.resource), own.spec.writable.get(site.resource.name)
-        names = [name for name in maker.free if writable is None or name in writable]
+        free = [name for name in maker.free if name != own_key_member(own.bulk)]
+        names = [name for name in free if writable is None or name in writable]
         kinds = {name: _kind(maker.members[name]) for name in names}
         plans.append((own, [name for name in names if kinds[name] not in seen]))
         seen |= set(kinds.values())
