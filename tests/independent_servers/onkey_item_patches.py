@@ -92,7 +92,19 @@ def updates_of_hundred(server: Any) -> None:
         return outcomes + [own.success(one, "update", one.target) for one in commands[100:]]
 
 
+def undone_code_kept(server: Any) -> None:
+    """Take the code of a new record that was undone with its request for one in use."""
+    del server
+
+    @around(Records, "restore")
+    def restore(real: Any, own: Records) -> None:
+        undone = {own.mark(one) for id_, old in own.undo if old is None and (one := own.all.get(id_)) is not None}
+        real(own)
+        own.burnt |= undone - own.kept.keys()
+
+
 PATCHES = by_name(
+    undone_code_kept,
     order_unknown_skipped,
     versions_of_four_bits,
     updates_of_hundred,

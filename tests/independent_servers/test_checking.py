@@ -146,7 +146,7 @@ BUGS = {
         "matches-two",
     ),
     ("onkey", "stale-version"): ("delete-unlocked", "versions-of-four-bits"),
-    ("onkey", "reuse"): ("code-burnt", "rollback-keeps-code"),
+    ("onkey", "reuse"): ("code-burnt", "undone-code-kept"),
     ("onkey", "identity"): ("ids-as-floats", "ids-of-32-bits"),
     ("onkey", "grouped"): ("groups-as-integers", "many-groups", "task-order-lost", "ungrouped-first"),
     ("onkey", "uniform"): ("batch-of-100", "ten-failures", "updates-of-hundred"),
