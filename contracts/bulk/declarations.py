@@ -242,7 +242,8 @@ def _read_guard(data: Json) -> BulkGuard:
         unprocessed=retry.get("unprocessed"),
         retry_codes=tuple(retry.get("codes", ())),
         quota=_read_quotas(data.get("quota", ())),
-        faults={name: at for name, at in faults.items() if name != "every"},
+        faults={name: at for name, at in faults.items() if name not in {"every", "points"}},
+        fault_points=faults.get("points", {}),
         every_fault=bool(faults.get("every")),
     )
 

@@ -234,8 +234,12 @@ def _state(value: Axis, _: Axis) -> str:
     return f"its state is at {place(value['at'])}: {words}" + (f"; {orjson.dumps(more).decode()}" if more else "")
 
 
+POINTED: Final = {"first": "first place", "again": "first repetition", "object": "object around it", "member": "member"}
+
+
 def _faults(value: Axis, _: Axis) -> str:
-    parts = [f"{name} at {place(at)}" for name, at in value.items() if name not in {"at", "every"}]
+    parts = [f"{name} at {place(at)}" for name, at in value.items() if name not in {"at", "every", "points"}]
+    parts += [f"pointers of what is {name} at the {POINTED[at]}" for name, at in value.get("points", {}).items()]
     which = "every fault" if value.get("every") else "faults"
     return f"a refusal lists {which} at {place(value['at'])}" + (f", with {listed(parts)}" if parts else "")
 

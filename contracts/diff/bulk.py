@@ -132,6 +132,7 @@ BULK_RULES: Final = (
         "guard.refuse", "guard.refuse", map_entries(removed="info", added="error"), "what was let through is refused"
     ),
     MemberRule("guard.faults", "guard.faults", map_entries(), "clients read there what is wrong with items"),
+    MemberRule("guard.faults.points", "guard.fault_points", map_entries(removed="warning"), "clients look elsewhere"),
     MemberRule(
         "guard.faults.every", "guard.every_fault", flag(off="warning"), "clients mend one fault and meet the next"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -137,7 +138,22 @@ def unknown_tenants_first(server: Any) -> None:
             real(kind, items, where, *more)
 
 
+def points_at_twin(server: Any) -> None:
+    """Point at the item before the one with a key again, and below an object that has no key."""
+
+    def change(_: Kind, __: Any, faults: Faults) -> Faults:
+        def moved(where: str, rule: str) -> str:
+            if rule == "required":
+                return f"{where}/0"
+            return re.sub(r"[0-9]+", lambda found: str(int(found[0]) - 1), where) if rule == "uniqueItems" else where
+
+        return [(moved(where, rule), rule, words) for where, rule, words in faults]
+
+    with_faults(server, change)
+
+
 PATCHES = by_name(
+    points_at_twin,
     repeats_among_hundred,
     errors_of_first_500,
     unknown_tenants_first,

@@ -24,6 +24,7 @@ BUGS = {
         "names-referrer",
         "one-fault-an-item",
         "pointers-from-one",
+        "points-at-twin",
         "reference-alone",
         "references-reversed",
         "rule-of-first",

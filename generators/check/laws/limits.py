@@ -3,7 +3,7 @@
 Begin with `boundary` and `duplicate`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -148,7 +148,7 @@ def duplicate(context: SiteContext) -> Iterator[Finding]:
     refuse = context.bulk.guard.refuse
     if "badMode" in refuse:
         yield from _bad_mode(context)
-    for word, break_item in _DEFECTS.items():
+    for word, break_item in REFUSED_DEFECTS.items():
         if word in refuse:
             yield from _judge_defect(context, word, break_item)
     yield from _judge_far(context)
@@ -163,7 +163,7 @@ def _judge_far(context: SiteContext) -> Iterator[Finding]:
     if word is None or case.existing or size <= ITEM_COUNT or items.max_bytes is not None:
         return
     trial = prepare_trial(context, [case] * size)
-    trial.items[-1] = _DEFECTS[word](trial, trial.items[0], trial.items[-1])
+    trial.items[-1] = REFUSED_DEFECTS[word](trial, trial.items[0], trial.items[-1])
     exchange = send(trial, SendOptions(unit=context.unit))
     what = f"{_DEFECT_TEXTS[word]}, first and last of {size} items,"
     yield from _judge_refusal("duplicate", word, what, trial, exchange)
@@ -196,12 +196,18 @@ def _bad_mode(context: SiteContext) -> Iterator[Finding]:
 
 def _judge_defect(context: SiteContext, word: str, break_item: Any) -> Iterator[Finding]:
     for unit in units_of(context.bulk):
-        trial = prepare_trial(context, valid_cases(context, 1) * ITEM_COUNT)
-        trial.items[-1] = break_item(trial, trial.items[0], trial.items[-1])
+        trial = defective_trial(context, break_item)
         initial = snapshots_before(trial)
         exchange = send(trial, SendOptions(unit=unit))
         yield from _judge_refusal("duplicate", word, _DEFECT_TEXTS[word], trial, exchange)
         yield from _judge_state("duplicate", trial, initial, range(ITEM_COUNT - 1), exchange)
+
+
+def defective_trial(context: SiteContext, break_item: Callable[[Trial, TrialItem, TrialItem], TrialItem]) -> Trial:
+    """Return a trial of several items whose last one is broken, or repeats the first."""
+    trial = prepare_trial(context, valid_cases(context, 1) * ITEM_COUNT)
+    trial.items[-1] = break_item(trial, trial.items[0], trial.items[-1])
+    return trial
 
 
 def _same_key(trial: Trial, first: TrialItem, last: TrialItem) -> TrialItem:
@@ -225,7 +231,7 @@ def _with(trial_item: TrialItem, at: str, value: object) -> TrialItem:
     return replace(trial_item, raw=put(trial_item.raw, at, value))
 
 
-_DEFECTS: Final = {"duplicateKey": _same_key, "duplicateTarget": _same_target, "malformedItem": _malformed}
+REFUSED_DEFECTS: Final = {"duplicateKey": _same_key, "duplicateTarget": _same_target, "malformedItem": _malformed}
 _DEFECT_TEXTS: Final = {
     "duplicateKey": "a request with one key twice",
     "duplicateTarget": "a request with one target twice",
@@ -235,4 +241,4 @@ _DEFECT_TEXTS: Final = {
 
 def refuses_duplicates(bulk: Bulk) -> bool:
     """Return whether a declaration refuses anything that the law tests."""
-    return any(word in bulk.guard.refuse for word in (*_DEFECTS, "badMode"))
+    return any(word in bulk.guard.refuse for word in (*REFUSED_DEFECTS, "badMode"))

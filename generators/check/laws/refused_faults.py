@@ -15,6 +15,7 @@ from contracts.exchange.locations import find, json_of
 from contracts.messages import Exchange
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, escape, short
+from generators.check.laws.limits import REFUSED_DEFECTS, defective_trial
 from generators.check.laws.metamorphic import known_targets, valid_cases
 from generators.check.trial_setup import Trial, available_cases, fits_request, prepare_trial
 from generators.check.trials import send, trial_finding
@@ -60,6 +61,46 @@ def refused_errors(context: SiteContext) -> Iterator[Finding]:
     yield from left.values()
     yield from _many_faults(context)
     yield from _accepted_types(context)
+    yield from _pointed(context)
+
+
+def _pointed(context: SiteContext) -> Iterator[Finding]:
+    """Repeat a key, and leave out a member that a record needs: the refusal points where it is declared to point."""
+    guard, points = context.bulk.guard, context.bulk.guard.fault_points
+    word = next((one for one in ("duplicateKey", "duplicateTarget") if one in guard.refuse), None)
+    if "repeated" in points and word is not None:
+        trial = defective_trial(context, REFUSED_DEFECTS[word])
+        at = len(trial.items) - 1 if points["repeated"] == "again" else 0
+        yield from _judge_pointers(context, trial, word, f"/{at}", f"/{at}/")
+    trial = prepare_trial(context, valid_cases(context, 1))
+    raw, key = trial.items[0].raw, context.resource.key
+    less = {name: value for name, value in raw.items() if name != key} if isinstance(raw, dict) else raw
+    if "missing" in points and less != raw and not fits_request(trial, trial.items[0].case, less):
+        trial.items[0] = replace(trial.items[0], raw=less)
+        inner = "" if points["missing"] == "object" else f"/{escape(key)}"
+        yield from _judge_pointers(context, trial, "malformedItem", f"/0{inner}")
+
+
+def _judge_pointers(context: SiteContext, trial: Trial, word: str, place: str, inside: str = "") -> Iterator[Finding]:
+    """Send a request that is refused, and yield when no fault is told at a place, nor inside it where that is given."""
+    declared, exchange = context.bulk.guard.faults, send(trial, _options(context))
+    told = as_list(find(exchange.response.data, declared["at"]))
+    pointers = [str(find(one, declared["pointer"])) for one in told] if "pointer" in declared else []
+    base = _base(context, exchange)
+    right = [one for one in pointers if one == f"{base}{place}" or (inside and one.startswith(f"{base}{inside}"))]
+    if exchange.response.status == context.bulk.guard.refuse[word] and pointers and not right:
+        says = f"a fault is told at {short(pointers[0])}, but it belongs at {base}{place}"
+        yield trial_finding("errors", "refusal points elsewhere", says, exchange)
+
+
+def _options(context: SiteContext) -> SendOptions:
+    return SendOptions(unit=context.unit, targets=known_targets(context)[:1])
+
+
+def _base(context: SiteContext, exchange: Exchange) -> str:
+    """Return the pointer of the list of items in a request."""
+    sent = json_of(exchange.request.body)
+    return next((at for at in context.bulk.items.places if isinstance(find(sent, at), list)), "")
 
 
 def _many_faults(context: SiteContext) -> Iterator[Finding]:
@@ -77,7 +118,7 @@ def _many_faults(context: SiteContext) -> Iterator[Finding]:
         if wrong:
             trial.items[n] = replace(trial.items[n], raw={**raw, **wrong})
             places += [Place(n, f"/{escape(name)}", keyword) for name in wrong]
-    exchange = send(trial, SendOptions(unit=context.unit, targets=known_targets(context)[:1])) if places else None
+    exchange = send(trial, _options(context)) if places else None
     if exchange is not None and exchange.response.status == context.bulk.guard.refuse["malformedItem"]:
         yield from _judge(context, exchange, places)
 
@@ -103,7 +144,7 @@ def _accepted_types(context: SiteContext) -> Iterator[Finding]:
                 continue
             seen.add(name)
             trial.items[0] = replace(one, raw=mutation.value)
-            exchange = send(trial, SendOptions(unit=context.unit, targets=known_targets(context)[:1]))
+            exchange = send(trial, _options(context))
             if exchange.response.status in SUCCESS_STATUS:
                 told.add(what)
                 says = f"an item is accepted, although of '{what}' {mutation.says}"
@@ -135,7 +176,7 @@ def _findings(context: SiteContext, wrong: Sequence[int]) -> Iterator[Finding]:
     trial = prepare_trial(context, cases)
     places = [place for n, plan in plans.items() for place in _spoil(trial, n, plan)]
     if places:
-        exchange = send(trial, SendOptions(unit=context.unit, targets=known_targets(context)[:1]))
+        exchange = send(trial, _options(context))
         if exchange.response.status == guard.refuse["malformedItem"]:
             yield from _judge(context, exchange, places)
     elif len(wrong) > 1:
@@ -191,8 +232,7 @@ def _judge(context: SiteContext, exchange: Exchange, places: list[Place]) -> Ite
     if not told:
         yield trial_finding("errors", "refusal lists no fault", "a refusal for its items lists no fault", exchange)
         return
-    sent = json_of(exchange.request.body)
-    base = next((at for at in context.bulk.items.places if isinstance(find(sent, at), list)), "")
+    base = _base(context, exchange)
     pointers = [str(find(one, declared["pointer"])) for one in told] if "pointer" in declared else []
     expected = {f"{base}/{one.item}{one.inner}": one for one in places}
     astray = next((one for one in pointers if not any(_is_related(one, place) for place in expected)), None)
