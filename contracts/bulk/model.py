@@ -306,7 +306,7 @@ class BulkGuard:
     `refuse` maps reasons to status codes. `unprocessed` is the location of items that are returned to be sent again,
     `retry_codes` are the statuses and error codes of failures that may be retried. `faults` locate the list of faults
     in a refusal for its items (`at`), in each the `pointer` into the request, the `rule` that is broken and the number
-    of `items` that break it so, the `total` of all faults, and (`fault_points`) what pointers mean; all with `every_fault`.
+    of `items` that break it so, the `total` (all are told with `every_fault`); `fault_points` tell what pointers mean.
     """
 
     refuse: Mapping[str, int | str] = field(default_factory=dict)
