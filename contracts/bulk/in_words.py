@@ -234,7 +234,7 @@ def _state(value: Axis, _: Axis) -> str:
     return f"its state is at {place(value['at'])}: {words}" + (f"; {orjson.dumps(more).decode()}" if more else "")
 
 
-POINTED: Final = {"first": "first place", "again": "first repetition", "object": "object around it", "member": "member"}
+POINTED: Final = {"again": "first repetition", "object": "object around it"}
 
 
 def _faults(value: Axis, _: Axis) -> str:

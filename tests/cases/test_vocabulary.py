@@ -116,12 +116,14 @@ SERVED = {
     "contract_only/operations: Items that stand alone": "/job/handleAs",
     "onkey/messages": (
         "outcomes/many outcomes/alike outcomes/memberAs outcomes/members /job/failedIf /job/steps /job/steps/at "
-        "/job/steps/failedIf /job/steps/outcomes /job/times /job/times/created /job/times/started /job/times/ended"
+        "/job/steps/failedIf /job/steps/outcomes /job/times /job/times/created /job/times/started /job/times/ended "
+        "/items/ignoreCase outcomes/faultOrder/*=version outcomes/faultOrder/*=sent"
     ),
     "genero/jobs": (
         "/job/every /job/timeout /x-source /job/lookUp /job/within outcomes/every outcomes/names /guard/faults "
         "/guard/faults/at /guard/faults/every /guard/faults/items /guard/faults/pointer /guard/faults/rule "
-        "/guard/faults/total"
+        "/guard/faults/total /guard/faults/points /guard/faults/points/missing /guard/faults/points/repeated "
+        "outcomes/faultOrder outcomes/faultOrder/*=declared outcomes/faultOrder/*=missing"
     ),
     "contract_only/messagebatches: The counters stand in the batch": (
         "outcomes/as=lines /job/progress/done /job/progress/failed"

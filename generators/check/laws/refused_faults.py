@@ -70,15 +70,14 @@ def _pointed(context: SiteContext) -> Iterator[Finding]:
     word = next((one for one in ("duplicateKey", "duplicateTarget") if one in guard.refuse), None)
     if "repeated" in points and word is not None:
         trial = defective_trial(context, REFUSED_DEFECTS[word])
-        at = len(trial.items) - 1 if points["repeated"] == "again" else 0
-        yield from _judge_pointers(context, trial, word, f"/{at}", f"/{at}/")
+        at = f"/{len(trial.items) - 1}"
+        yield from _judge_pointers(context, trial, word, at, f"{at}/")
     trial = prepare_trial(context, valid_cases(context, 1))
     raw, key = trial.items[0].raw, context.resource.key
     less = {name: value for name, value in raw.items() if name != key} if isinstance(raw, dict) else raw
     if "missing" in points and less != raw and not fits_request(trial, trial.items[0].case, less):
         trial.items[0] = replace(trial.items[0], raw=less)
-        inner = "" if points["missing"] == "object" else f"/{escape(key)}"
-        yield from _judge_pointers(context, trial, "malformedItem", f"/0{inner}")
+        yield from _judge_pointers(context, trial, "malformedItem", "/0")
 
 
 def _judge_pointers(context: SiteContext, trial: Trial, word: str, place: str, inside: str = "") -> Iterator[Finding]:
