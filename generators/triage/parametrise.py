@@ -119,7 +119,8 @@ class CaptureCandidate:
 class Parametriser:
     """The state while a trace is parametrised.
 
-    `sent_values` are values that a request had first, `candidates` those that a response had first. `paths` maps
+    `sent_values` are values that a request had first, `sent_ids` those of them that were ids, `candidates` those that a
+    response had first. `paths` maps
     operationIds to path templates, `settling` those of reads to how long they may lag behind.
     """
 
@@ -130,6 +131,7 @@ class Parametriser:
     settling: Mapping[str, timedelta] = field(default_factory=dict)
     public: frozenset[str] = frozenset()
     sent_values: set[str] = field(default_factory=set)
+    sent_ids: set[str] = field(default_factory=set)
     candidates: dict[str, CaptureCandidate] = field(default_factory=dict)
     used: dict[int, list[Capture]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -208,6 +210,7 @@ class Parametriser:
             self.numbers[name] = self._distance(int(text))
             return name
         self.sent_values.add(text)
+        self.sent_ids |= {text} if is_id else set()
         return None
 
     def _distance(self, number: int) -> int:
@@ -220,12 +223,13 @@ class Parametriser:
             return False
         return int(text) in FRESH_NUMBERS or int(text) in range(self.base, self.base + NUMBERS_PER_ENVIRONMENT)
 
-    def collect_candidates(self, n: int, exchange: Exchange, sent: object) -> None:
+    def collect_candidates(self, n: int, exchange: Exchange, data: object) -> None:
         """Collect the values of a response that no request had before."""
-        own = set(scalars(sent))
+        own = set(scalars(data))
         for capture, value, is_id in self._reported_values(exchange, own):
             text = str(value)
-            if text in self.sent_values or text in self.candidates or not (is_id or _is_server_generated(text)):
+            sent = self.sent_ids if is_id else self.sent_values
+            if text in sent or text in self.candidates or not (is_id or _is_server_generated(text)):
                 continue
             if not self._has_prefix(text) and len(text) <= MAX_SEARCHED_CHARS:
                 self.candidates[text] = CaptureCandidate(n, capture)
@@ -329,7 +333,9 @@ def id_captures(
     for n, exchange, names in ((one.index, one.exchange, one.names) for one in played if one.exchange is not None):
         parametriser = parametriser or Parametriser(prefix=names[PREFIX_VARIABLE], base=0, ids=id_members(contract))
         sent = json_of(exchange.request.body)
-        parametriser.sent_values |= {*map(str, scalars(sent)), *_path_values(contract, exchange), *names.values()}
+        known = {*map(str, scalars(sent)), *_path_values(contract, exchange), *names.values()}
+        parametriser.sent_values |= known
+        parametriser.sent_ids |= known
         for _, leaf in leaves(exchange.response.data, (), set()) if n in evidence else ():
             candidate = parametriser.candidates.get(str(leaf))
             if candidate is not None and candidate.n < n:

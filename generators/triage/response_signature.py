@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 from contracts.messages import ABSENT, Response, essence
@@ -13,6 +14,7 @@ from generators.triage.script import Names, plain_response, rename_variables
 MAX_SIGNATURE_VALUES: Final = 3000  # values and sizes of one response
 MAX_MARKS: Final = 40  # names by which list elements are recognised
 MAX_AMBIGUOUS_CHARS: Final = 5  # length up to which a value is not replaced by a variable
+INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT")
 VOLATILE_TEXT: Final = re.compile(r"\d{4}-\d\d-\d\dT|[0-9a-f]{8}-[0-9a-f]{4}-|\b\d{7,}\b|\b[0-9a-f]{16,}\b")
 
 
@@ -37,11 +39,15 @@ class ResponseSignature:
 
 
 def marks_of(operation: Operation | None, names: Names) -> tuple[str, ...]:
-    """Return the variables by which our records are recognised in a list operation's response; empty for others."""
+    """Return the variables by which our records are recognised in a list operation's response; empty for others.
+
+    An instant is none of them: others may write at the same time.
+    """
     act = operation.record if operation is not None else None
     if act is None or act.action.constant != "list":
         return ()
-    return tuple(f"{{{{{name}}}}}" for name, value in names.items() if len(value) > MAX_AMBIGUOUS_CHARS)[:MAX_MARKS]
+    telling = (name for name, value in names.items() if len(value) > MAX_AMBIGUOUS_CHARS and not INSTANT.match(value))
+    return tuple(f"{{{{{name}}}}}" for name in islice(telling, MAX_MARKS))
 
 
 def signature_of(step: int, response: Response, names: Names, marks: tuple[str, ...] = ()) -> ResponseSignature:

@@ -168,7 +168,14 @@ class Shrinker:
             return draft.changed(at, replace(step, query=query, headers=headers, data=request["data"]))
 
         request = {"query": list(step.query), "headers": list(step.headers), "data": step.data}
-        return with_(shrink_value(request, lambda one: self._reproduces(with_(one)), _parts))
+        parts = partial(_parts, self._page_size(step))
+        return with_(shrink_value(request, lambda one: self._reproduces(with_(one)), parts))
+
+    def _page_size(self, step: RequestStep) -> str:
+        """Return the query parameter for the size of a page: a list that grows needs it."""
+        operation = self.contract.operation(step.operation)
+        at = operation.record.page.take if operation is not None and operation.record is not None else None
+        return at.partition(":")[2] if at is not None and at.startswith("query:") else ""
 
     def _shorten_wait(self, draft: Draft, at: int) -> Draft:
         """Shorten a wait to whole seconds."""
@@ -207,7 +214,8 @@ class Shrinker:
         step = draft.steps[at]
         if not isinstance(step, RequestStep) or self._is_large(step):
             return []
-        query = [((QUERY, n, 1), value) for n, (_, value) in enumerate(step.query)]
+        kept = self._page_size(step)
+        query = [((QUERY, n, 1), value) for n, (name, value) in enumerate(step.query) if name != kept]
         found = [*scalar_leaves(step.data, (DATA,)), *query] if step.data is not ABSENT else query
         return [(path, value) for path, value in found if not _is_plain(value)]
 
@@ -222,10 +230,13 @@ def size_at(data: object, place: str) -> int:
     return len(found) if isinstance(found, dict | list) else 0
 
 
-def _parts(request: Any, depth: int) -> Iterator[Path]:
-    """Yield the paths of a request's parts at a depth: of its body, and at depth 1 also of its query and header."""
+def _parts(kept: str, request: Any, depth: int) -> Iterator[Path]:
+    """Yield the paths of a request's parts at a depth: of its body, and at depth 1 also of its query and header.
+
+    A `kept` parameter of the query is none.
+    """
     if depth == 1:
-        yield from (("query", n) for n in range(len(request["query"])))
+        yield from (("query", n) for n, (name, _) in enumerate(request["query"]) if name != kept)
         yield from (
             ("headers", n) for n, (name, _) in enumerate(request["headers"]) if name.lower() not in KEPT_HEADERS
         )

@@ -85,7 +85,7 @@ def test_a_known_noise_hides_no_new_bug(command, tmp_path, until):
         assert run(url, 1)[0] == 0
     with serving("starts-cut", "price-cut") as (url, _):
         code, says = run(url, 2)
-    assert code == 1
+    assert code == 1, says
     assert "'price'" in says
     assert "1 known" in says
     assert "older baseline" not in says

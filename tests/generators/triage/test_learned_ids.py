@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from contracts.messages import Exchange, Headers, Request, Response
 from contracts.openapi.loading import load_bundled
-from generators.triage.parametrise import id_captures
+from generators.triage.parametrise import Parametriser, id_captures
 from generators.triage.response_signature import matches, signature_of
 from generators.triage.script import ReplayResult, captured_value
 
@@ -44,3 +44,25 @@ def test_what_a_call_said_itself_is_not_learned():
     """An id in the address of a call is known anyway, and so is one that only the evidence has."""
     script = [results(0, {"id": FIRST}, path=f"/rows/{FIRST}"), results(1, {"id": FIRST, "other": SECOND})]
     assert id_captures(script, {1}, CONTRACT) == {}
+
+
+def test_an_id_that_equals_a_number_of_another_kind_is_learned():
+    """That a price of 6 was sent does not keep the record that a server calls 6 from being told by its id."""
+    parametriser = Parametriser(prefix="b00000", base=10**15, ids=frozenset(("id",)), paths={"read": "/rows/{id}"})
+
+    def step(n, method, path, body=b"", data=None):
+        request = Request(method=method, path=path, body=body)
+        reply = Response(status=200, headers=Headers(), body=b"", data=data)
+        operation = "read" if method == "GET" else "create"
+        exchange = Exchange(n=n + 1, at=AT, api="rows", operation=operation, request=request, response=reply)
+        return parametriser.request_step(n, exchange)
+
+    step(0, "POST", "/rows", b'{"price": 6}', {"id": 5})
+    step(1, "POST", "/rows", b'{"price": 7}', {"id": 6})
+    read = step(2, "GET", "/rows/6", data={"id": 6})
+    (capture,) = parametriser.used[1]
+    assert capture.path == ("id",)
+    assert read.path[-1] == f"{{{{{capture.name}}}}}"
+    own = step(3, "POST", "/rows", b'{"id": 8}', {"id": 8})
+    assert own.data == {"id": 8}
+    assert step(4, "GET", "/rows/8").path[-1] == "8", "a key that the client chose is not learned"
