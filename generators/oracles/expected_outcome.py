@@ -334,10 +334,14 @@ def _replaced(state_model: StateModel, effect: IntendedEffect, key: str | int, b
 
 
 def _deleted(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
+    """Return the state after a deletion; whether what it writes beside is kept is left open."""
+    del by
     old = state_model.find(effect.where, key)
     if old is None:
         return RecordState(where=effect.where, key=key, present=False)
-    return replace(_updated(state_model, effect, key, by) if effect.members else old, present=False)
+    beside = effect.members or {}
+    kept = {name: one for name, one in old.members.items() if name not in beside}
+    return replace(old, present=False, members=kept, unset=old.unset and not beside)
 
 
 # each makes a new state, which no state model has yet
