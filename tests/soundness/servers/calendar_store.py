@@ -51,6 +51,7 @@ class Store:
         self.ways = [(None, str.lower), (" ", str.casefold)][seed % 2]
         self.devices, self.events = Table(), Table()
         self.graves = {}
+        self.is_taken = False  # whether a live device took another value: then one that comes back must, too
         self.last_id, self.last_version = 100, 1000
         checked = {"Device", "EventFields"}
         self.properties = {name: schemas[name]["properties"] for name in checked}
@@ -124,7 +125,9 @@ class Store:
             raise RefusedError(400, "a device has a serial")
         self.require_unused(self.devices, "serial", record["serial"], key)
         grave = self.graves.get(key)
-        if self.is_on("revived") and old is None and grave is not None and self.rng.random() < 0.5:
+        self.is_taken |= old is not None and record.get(CREATE_ONLY) != old.get(CREATE_ONLY)
+        may_keep = self.is_on("revived") and old is None and not self.is_taken
+        if may_keep and grave is not None and self.rng.random() < 0.5:
             record = {**record, **{name: grave[name] for name in (CREATE_ONLY,) if name in grave}}
         self.devices.put(key, record)
         return old is None
