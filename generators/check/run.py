@@ -14,8 +14,8 @@ from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges
 from contracts.openapi.model import Contract, Operation
 from generators.check import warm_up
-from generators.check.laws.catalogue import LIST_LAWS
 from generators.check.laws.concurrent_jobs import overlap
+from generators.check.laws.lists.catalogue import LIST_LAWS
 from generators.check.laws.metamorphic import run_at_site
 from generators.check.plan import CheckPlan, Event, FindingFound, Finished, LawAnswered, Started, StepBegun, selection
 from generators.client.environments import headers_for, new_name_prefix

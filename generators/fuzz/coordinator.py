@@ -60,6 +60,7 @@ class Campaign:
     _running: set[str] = field(default_factory=set)
     _ordinals: dict[str, int] = field(default_factory=dict)
     _lost_ordinals: list[int] = field(default_factory=list)
+    _told: set[str] = field(default_factory=set)
     _over: bool = False
     _has_no_operation: bool = False
     _is_shared: bool = False
@@ -306,14 +307,19 @@ class Campaign:
         folder = self._keep(placed)
         if before is not None and before.group and not placed.group:
             self._tell_found(placed, folder)
-        if not self.state.is_left_out(placed):
-            self.listener.confirmed(placed, folder)
+        self._tell_confirmed(placed, folder)
         self._regroup(placed)
         self._end_at_first(placed)
 
     def _tell_found(self, placed: StoredFinding, folder: Path | None) -> None:
-        if not self.state.is_left_out(placed):
+        """Report a finding once, unless a baseline leaves it out."""
+        if not self.state.is_left_out(placed) and placed.fingerprint not in self._told:
             self.listener.found(placed, folder)
+            self._told |= set() if placed.group else {placed.fingerprint}
+
+    def _tell_confirmed(self, placed: StoredFinding, folder: Path | None) -> None:
+        if not self.state.is_left_out(placed):
+            self.listener.confirmed(placed, folder)
 
     def _regroup(self, placed: StoredFinding) -> None:
         """Store findings whose group has changed; report one that has become the first of its group."""
@@ -322,6 +328,8 @@ class Campaign:
             folder = None if self.corpus is None else self.corpus.store_notes(kept)
             if not kept.group:
                 self._tell_found(kept, folder)
+            if not kept.group and kept.tries:
+                self._tell_confirmed(kept, folder)
 
     def _keep(self, kept: StoredFinding) -> Path | None:
         return None if self.corpus is None else self.corpus.store(kept)

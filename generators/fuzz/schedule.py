@@ -17,8 +17,9 @@ from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import as_list
 from generators.check.laws.calls.catalogue import CALL_LAWS
-from generators.check.laws.catalogue import LAWS, LIST_LAWS
+from generators.check.laws.catalogue import LAWS
 from generators.check.laws.concurrent_jobs import overlap
+from generators.check.laws.lists.catalogue import LIST_LAWS
 from generators.check.laws.metamorphic import run_at_site
 from generators.client.session import Session
 from generators.fuzz.progress import PropertyCoverage

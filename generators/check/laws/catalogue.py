@@ -1,25 +1,24 @@
-"""The laws of bulk semantics (`LAWS`), effects (`EFFECT`) and lists (`LIST_LAWS`); all of them (`ALL_LAWS`)."""
+"""The laws of bulk semantics (`LAWS`) and of effects (`EFFECT`); with those of lists and calls (`ALL_LAWS`)."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from contracts.bulk.model import Bulk, Outcomes, RecordAct
+from contracts.bulk.model import Bulk, Outcomes
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.openapi.inference import key_type
 from contracts.openapi.model import Contract, Operation
 from generators.check import warm_up
 from generators.check.laws.calls.catalogue import CALL_LAWS
 from generators.check.laws.concurrent_jobs import active, known_by_name
+from generators.check.laws.errors.faults import errors, tells_errors
 from generators.check.laws.exact import exact
 from generators.check.laws.fan_out import fan_out
-from generators.check.laws.faults import errors, tells_errors
 from generators.check.laws.idempotency import idempotent, unprocessed
 from generators.check.laws.job_lookups import looks_up_at_run
-from generators.check.laws.joined_orders import selections
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
-from generators.check.laws.listing import listing
+from generators.check.laws.lists.catalogue import LIST_LAWS
 from generators.check.laws.lookups import lookup
 from generators.check.laws.metamorphic import async_is_sync, isolated, permuted, singular, split
 from generators.check.laws.ordering import broken_reference, grouped
@@ -331,34 +330,6 @@ EFFECT: Final = Law(
 )
 
 
-def _unless_list(reason: str, holds: Callable[[RecordAct], object]) -> Callable[[Operation], str | None]:
-    """Return a function that returns `reason` for lists whose declaration does not hold, else None."""
-
-    def exempt_reason(operation: Operation) -> str | None:
-        if operation.record is None or operation.record.action.constant != "list":
-            return "it lists no records"
-        return None if holds(operation.record) else reason
-
-    return exempt_reason
-
-
-LIST_LAWS: Final = (
-    Law(
-        name="listing",
-        says="Pages are parts of one list: each record once, in the declared order, as it is when it is read.",
-        exempt_reason=_unless_list("it lists no records", lambda act: act),
-        experiment=listing,
-    ),
-    Law(
-        name="filter",
-        says="A list shows exactly the records that its filter selects, in the order that is asked for.",
-        exempt_reason=_unless_list(
-            "it declares no filter and no order of the client's",
-            lambda act: act.rules.filter or act.rules.where or act.rules.sort,
-        ),
-        experiment=selections,
-    ),
-)
 OTHER_CHECKS: Final = (warm_up.EXAMPLES_CHECK, response_laws.CHECK, reference_model.CHECK)
 ALL_LAWS: Final = (*LAWS, EFFECT, *LIST_LAWS, *CALL_LAWS)
 CHECKS: Final = (*OTHER_CHECKS, *(law.name for law in ALL_LAWS))

@@ -12,8 +12,8 @@ from contracts.exchange.locations import is_outside
 from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import short
-from generators.check.laws.fault_order import KnownFault
-from generators.check.laws.faults import misreported, told_fault
+from generators.check.laws.errors.fault_order import KnownFault
+from generators.check.laws.errors.faults import misreported, told_fault
 from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.laws.text_keys import has_exact_keys
 from generators.check.records import CreatedRecord, create_parents, create_records, new_record_members

@@ -84,6 +84,9 @@ def told_of(tmp_path, *events):
     run = Campaign(job=job, executor=Telling(*events), listener=PlainProgress(lines.append), seconds=1.0, corpus=corpus)
     state = run.run()
     found = [line.split()[2] for line in lines if line.split()[1] == "s"]
+    replayed = {line.split()[0] for line in lines if "reproduced" in line}
+    firsts = {name for name, one in state.findings.items() if not one.group}
+    assert replayed >= {one.fingerprint[:8] for kind, one in events if kind == "kept" and one.fingerprint in firsts}
     return found, progress_line(state), {one.fingerprint: one.group for one in corpus.findings(lines.append)}
 
 
@@ -93,6 +96,15 @@ def test_only_the_first_of_a_cause_is_told(tmp_path):
     assert found == [FIRST.fingerprint[:8]]
     assert "2 findings, 1 distinct bug " in line
     assert groups == {FIRST.fingerprint: "", SAME.fingerprint: FIRST.fingerprint}
+
+
+def test_the_first_of_a_cause_is_told_once_with_its_replays_whoever_else_was_first_meanwhile(tmp_path):
+    """A finding that no replay shows stands beneath an untried one of its cause until that one does not show either."""
+    one, other = (replace(given, law="singular", shape="x", tries=0, confirmed=0) for given in (FIRST, SAME))
+    never = [("kept", replace(given, tries=3)) for given in (one, other)]
+    found, _, groups = told_of(tmp_path, ("found", one), ("found", other), *never)
+    assert found == [one.fingerprint[:8], other.fingerprint[:8]]
+    assert groups == {one.fingerprint: "", other.fingerprint: one.fingerprint}
 
 
 def test_what_turns_out_to_have_a_cause_of_its_own_is_told_after_all(tmp_path):

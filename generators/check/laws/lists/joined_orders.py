@@ -15,8 +15,8 @@ from contracts.exchange.outcomes import listed_records
 from contracts.messages import Exchange
 from contracts.schemas.equality import key_text
 from contracts.syntax.text import short
+from generators.check.laws.lists.selecting import LAW, REFUSED, columns_of, selecting
 from generators.check.laws.metamorphic import run_each
-from generators.check.laws.selecting import LAW, REFUSED, columns_of, selecting
 from generators.check.lists import is_after, list_finding
 from generators.check.records import create_records, new_record_members
 from generators.client.session import Session

@@ -17,10 +17,10 @@ from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, find_all
 from contracts.messages import ABSENT, Exchange
 from contracts.syntax.text import short
-from generators.check.laws.fault_order import KnownFault, misplaced_fault, sent_names
+from generators.check.laws.errors.fault_order import KnownFault, misplaced_fault, sent_names
+from generators.check.laws.errors.referred_faults import referred_trial
+from generators.check.laws.errors.refused_faults import refused_errors
 from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation, valid_cases
-from generators.check.laws.referred_faults import referred_trial
-from generators.check.laws.refused_faults import refused_errors
 from generators.check.records import read_record
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, fits_request, prepare_trial
 from generators.check.trials import TrialResult, perform, trial_finding

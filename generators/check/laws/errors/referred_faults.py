@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from contracts.bulk.model import Bulk
-from generators.check.laws.fault_order import KnownFault
+from generators.check.laws.errors.fault_order import KnownFault
 from generators.check.records import CreatedRecord, create_records, new_record_members
 from generators.check.trial_setup import ItemCase, Trial, trial_item
 from generators.client.session import Session

@@ -1,0 +1,1 @@
+"""The law of errors: each fault is told, with its code and place. Begin with `faults`."""

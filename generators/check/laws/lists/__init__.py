@@ -1,0 +1,1 @@
+"""The laws of lists: pages, filters and orders. Begin with `catalogue`."""
