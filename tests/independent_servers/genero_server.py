@@ -1,6 +1,7 @@
 """A Genero server in memory and real time, written from the vendor's pages and the contract alone.
 
-Without `--bug` it is meant to be right; with it, it makes the one mistake of `BUGS` or `PATCHES`.
+Without `--bug` it is meant to be right; with it, it makes the one mistake of `BUGS` or `PATCHES`, or differs as
+`VARIANTS` say in what nobody has said.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from genero_rules import (
     tenant_faults,
     whole,
 )
+from genero_variants import VARIANTS
 
 BUGS = {
     "carried-count": "A job's processed count begins at the number of failed items of the tenant's job before it.",
@@ -444,11 +446,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--mount", default="/genero")
-    parser.add_argument("--bug", default="", choices=["", *BUGS, *FREEDOMS, *PATCHES])
+    parser.add_argument("--bug", default="", choices=["", *BUGS, *FREEDOMS, *PATCHES, *VARIANTS])
     options = parser.parse_args()
     server = Genero(options.mount, options.bug)
-    if options.bug in PATCHES:
-        PATCHES[options.bug](server)
+    if options.bug in PATCHES | VARIANTS:
+        (PATCHES | VARIANTS)[options.bug](server)
     asyncio.run(serve(server, options.port))
 
 

@@ -1,6 +1,7 @@
 """An On Key server in memory and real time, written from the vendor's page and the contract alone.
 
-Without `--bug` it is meant to be right; with it, it makes the one mistake of `BUGS` or `PATCHES`.
+Without `--bug` it is meant to be right; with it, it makes the one mistake of `BUGS` or `PATCHES`, or differs as
+`VARIANTS` say in what nobody has said.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from aiohttp import web
 from onkey_patches import PATCHES
 from onkey_records import Records
 from onkey_types import MALFORMED, TYPES, Command, Message, Record, Refused, Type, malformed, message, now
+from onkey_variants import VARIANTS
 from onkey_web import (
     ENTITIES,
     ENTITY,
@@ -618,11 +620,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--mount", default="/onkey")
-    parser.add_argument("--bug", default="", choices=["", *BUGS, *PATCHES])
+    parser.add_argument("--bug", default="", choices=["", *BUGS, *PATCHES, *VARIANTS])
     options = parser.parse_args()
     server = OnKey(options.mount, options.bug)
-    if options.bug in PATCHES:
-        PATCHES[options.bug](server)
+    if options.bug in PATCHES | VARIANTS:
+        (PATCHES | VARIANTS)[options.bug](server)
     asyncio.run(serve(server, options.port))
 
 

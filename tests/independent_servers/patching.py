@@ -1,9 +1,12 @@
-"""Bugs as patches of a server that is right: functions with the names of bugs, and with what they do wrong."""
+"""Bugs, and freedoms, as patches of a server that is right: functions with their names, and with what they do."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
+
+from aiohttp import web
 
 Patch = Callable[[Any], None]
 
@@ -22,3 +25,24 @@ def around(owner: Any, name: str) -> Callable[[Callable[..., Any]], Callable[...
 def by_name(*patches: Patch) -> dict[str, Patch]:
     """Return patches by the names of their bugs."""
     return {patch.__name__.replace("_", "-"): patch for patch in patches}
+
+
+def all_at_once(*patches: Patch) -> Patch:
+    """Return a patch that applies these, one after the other."""
+
+    def apply(server: Any) -> None:
+        for patch in patches:
+            patch(server)
+
+    return apply
+
+
+def body_of(reply: web.Response) -> Any:
+    """Return the JSON of a reply."""
+    return json.loads(reply.body)  # type: ignore[arg-type]
+
+
+def rewritten(reply: web.Response, body: Any) -> web.Response:
+    """Return a reply with another JSON body."""
+    reply.body = json.dumps(body).encode()
+    return reply

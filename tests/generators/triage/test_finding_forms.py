@@ -53,7 +53,7 @@ CASES = [
     pytest.param("genero", "failure-hidden", lambda one: one.law == "model", id="genero-model"),
     pytest.param("onkey", "outcome-lost", lambda one: one.law == "count", id="onkey-law"),
     pytest.param("onkey", "good-item-blamed", lambda one: one.law == "model", id="onkey-model"),
-    pytest.param("onkey", "rollback-missing", lists, id="onkey-list"),
+    pytest.param("onkey", "list-ends-early", lists, id="onkey-list"),
     pytest.param("onkey", "version-ignored", from_an_experiment, id="onkey-signs"),
 ]
 
