@@ -169,6 +169,8 @@ SIDE_BY_SIDE: Final = replace(
 """Jobs side by side and cancelled ones, which `check` shows to the laws on exchanges, as an experiment."""
 LARGE_EXPERIMENTS: Final = ("boundary",)  # experiments with the maximum number of items: `LimitsTask` does the same
 COSTLY_LAWS: Final = ("uniform", "listing", "atomic", "async-is-sync")  # of some 100 requests, or as many items
+TELLING_LAWS: Final = ("errors", "duplicate", "exact", "lookup", "stale-version", "uniform")
+"""What tells of kinds of items, which each kind of operation has its own of: run soon on each."""
 LAWS_PER_SEQUENCE: Final = 3  # experiments between two sequences of the first round
 CALLS_PER_SEQUENCE: Final = 3  # the same of those that any operation can have
 ROUNDS_BEFORE_LARGEST: Final = 2  # sequences, with their experiments, before the largest batches
@@ -272,12 +274,20 @@ def _left(coverage: PropertyCoverage, tasks: Iterable[AnyExperiment]) -> list[An
     return [one for one in tasks if not coverage.has_run(*one.cell)]
 
 
-def _left_laws(coverage: PropertyCoverage, laws: Sequence[LawTask]) -> list[Experiment]:
-    """Return one experiment of each law of which the campaign has run none, the costly ones last."""
-    done = {one.law.name for one in laws if coverage.has_run(*one.cell)}
-    first = {one.law.name: one for one in reversed(laws) if one.law.name not in done}
-    some: list[Experiment] = [first[name] for name in dict.fromkeys(one.law.name for one in laws) if name in first]
-    return sorted(some, key=lambda one: one.cell[0] in COSTLY_LAWS)
+def _left_laws(coverage: PropertyCoverage, laws: Sequence[LawTask]) -> list[LawTask]:
+    """Return what the campaign has run none of: each law once, those that tell most on each kind of operation.
+
+    The costly ones come last.
+    """
+    first: dict[tuple[str, str], LawTask] = {}
+    for one in sorted(laws, key=lambda one: not coverage.has_run(*one.cell)):
+        first.setdefault((one.law.name, _kind(laws, one) if one.law.name in TELLING_LAWS else ""), one)
+    return _left(coverage, sorted(first.values(), key=lambda one: one.law.name in COSTLY_LAWS))
+
+
+def _kind(laws: Sequence[LawTask], task: LawTask) -> str:
+    """Return the first operation that declares the same as that of a task; two methods may do one thing."""
+    return min(one.operation.id for one in laws if one.operation.bulk == task.operation.bulk)
 
 
 def _first_round(
