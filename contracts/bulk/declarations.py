@@ -244,7 +244,7 @@ def _read_guard(data: Json) -> BulkGuard:
         quota=_read_quotas(data.get("quota", ())),
         faults={name: at for name, at in faults.items() if name not in {"every", "points"}},
         fault_points=faults.get("points", {}),
-        every_fault=bool(faults.get("every")),
+        every_fault=faults.get("every", False),
     )
 
 

@@ -199,6 +199,7 @@ def _outcomes(value: Axis, _: Axis) -> str:
     text += ", in the order of the items" if value.get("inOrder") else ""
     text += ", several for an item where need be" if value.get("many") else ""
     text += ", with every fault of an item" if value.get("every") else ""
+    text += f", joined by {value['every']!r}" if isinstance(value.get("every"), str) else ""
     text += f"; an entry is a failure where {_test(value['failedIf'])}" if "failedIf" in value else ""
     inside = [f"{name} {_detail(name, one)}" for name, one in value.items() if name not in known]
     return f"{text}; in an entry {listed(inside)}" if inside else text
@@ -241,6 +242,7 @@ def _faults(value: Axis, _: Axis) -> str:
     parts = [f"{name} at {place(at)}" for name, at in value.items() if name not in {"at", "every", "points"}]
     parts += [f"pointers of what is {name} at the {POINTED[at]}" for name, at in value.get("points", {}).items()]
     which = "every fault" if value.get("every") else "faults"
+    which += ", equal ones at the first place," if value.get("every") == "first" else ""
     return f"a refusal lists {which} at {place(value['at'])}" + (f", with {listed(parts)}" if parts else "")
 
 
@@ -293,6 +295,10 @@ def _at(text: str) -> Words:
 
 def _all(text: str, joint: str = "and") -> Words:
     return lambda value, _: text.format(listed(map(place, value), joint))
+
+
+def _named(at: str) -> str:
+    return f"{place(at[:-1])}, which may be left out" if at.endswith("?") else place(at)
 
 
 def _nothing(value: object, axis: Axis) -> None:
@@ -376,7 +382,7 @@ MEMBERS: Final[Mapping[str, Mapping[str, Words]]] = {
         "error": _at("why the whole job failed is at {}"),
         "set": _set,
         "takes": _takes,
-        "within": _all("it is not known with another {}", "or"),
+        "within": lambda value, _: f"it is not known with another {listed(map(_named, value), 'or')}",
         "lookUp": _at("what items refer to is looked up at their {}"),
         "times": lambda value, _: "times are told: " + listed(f"{name} at {place(at)}" for name, at in value.items()),
         "failedIf": lambda value, _: f"with failures {_test(value)} at its end",

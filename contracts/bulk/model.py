@@ -166,9 +166,9 @@ class Outcomes:
     kinds of faults. `set_members`, `set_done`, `set_failed` are further members, `set_not_run` those of items not run,
     which a cancelled job then lists. `http` locates status, headers and body of the response to an HTTP request.
     `members` is where a failure names the members at fault, `member_as` how it writes them (`{resource}`, `{member}`,
-    `{Member}`); with `every` each fault of a failed item is told, those of one in `fault_order`: of its `version`, of
-    members as `sent` or as `declared`, of `missing` ones. `names` lists by kind of fault what its text names,
-    in this order. `alike` is where the refusal of the item alone, by the operation that it is like, has such entries.
+    `{Member}`); with `every` each fault of an item is told (a text: joined by it), in `fault_order`: of its `version`,
+    of members as `sent` or as `declared`, of `missing` ones. `names` lists by kind of fault what its text names, in
+    this order. `alike` is where the refusal of the item alone, by the operation that it is like, has such entries.
     """
 
     at: Location
@@ -197,7 +197,7 @@ class Outcomes:
     http: Mapping[str, Location] = field(default_factory=dict)
     members: Location | None = None
     member_as: str = "{member}"
-    every: bool = False
+    every: bool | str = False
     fault_order: tuple[str, ...] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     alike: Location | None = None
@@ -228,8 +228,8 @@ class BulkJob:
     (`here`: the poll itself), `results_of` the result of each that has but one. `every` is the polling interval,
     `timeout` and `keep` how long a job may run and is kept. `id_at` is where the poll has the `handle`, `handle_as` the
     handle as text with `{id}` in it, `error` why a whole job failed, `set_members` and `set_in_state` further members.
-    `within` are values of the request without which the job is not known, `look_up` says when what its items name is
-    looked up, `times` locate `created`, `started` and `ended` in the poll. `failed_if` is met by a job with failures.
+    `within` are values of the request that name the job, too (with `?` if they are said), `look_up` says when what
+    items name is looked up, `times` locate `created`, `started`, `ended` in the poll. `failed_if` is met by failures.
     `steps` locate the list of its units in the results (`at`) and the outcomes in each (`outcomes`), of which those
     with failures meet `step_failed_if`.
     """
@@ -306,7 +306,7 @@ class BulkGuard:
     `refuse` maps reasons to status codes. `unprocessed` is the location of items that are returned to be sent again,
     `retry_codes` are the statuses and error codes of failures that may be retried. `faults` locate the list of faults
     in a refusal for its items (`at`), in each the `pointer` into the request, the `rule` that is broken and the number
-    of `items` that break it so, the `total` (all are told with `every_fault`); `fault_points` tell what pointers mean.
+    of `items` that break it so, the `total`; `every_fault`: all, equal ones once. `fault_points`: what pointers mean.
     """
 
     refuse: Mapping[str, int | str] = field(default_factory=dict)
@@ -316,7 +316,7 @@ class BulkGuard:
     quota: tuple[Quota, ...] = ()
     faults: Mapping[str, Location] = field(default_factory=dict)
     fault_points: Mapping[str, str] = field(default_factory=dict)
-    every_fault: bool = False
+    every_fault: bool | Literal["first"] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

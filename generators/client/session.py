@@ -345,6 +345,14 @@ class Session:
         return history
 
 
+def let_pass(session: Session, by: timedelta) -> None:
+    """Wait, in parts where it is long. Raises NotApplicableError."""
+    while by > timedelta(0):
+        part = min(by, MAX_WAIT)
+        session.wait(part)
+        by -= part
+
+
 def retry_after(response: Response, now: datetime) -> timedelta | None:
     """Return the wait that a refusal asks for, None for other responses.
 

@@ -38,6 +38,7 @@ NEAR_FAULT_SHARE: Final = 0.5  # share of reads of records near a defect or at a
 EDGE_CASE_SHARE: Final = 0.25
 PARTIAL_LIST_SHARE: Final = 0.5  # share of lists that are followed by a part of them
 SINGLE_SHARE: Final = 0.4  # share of single requests among those after a deletion
+LISTED_SHARE: Final = 0.3  # share of new records, made by single requests, after which their list is read
 LATE_CANCEL_SHARE: Final = 0.3  # share of cancellations after the job's end
 REFUSAL_STATUSES: Final = range(400, 500)
 STOCKED_SHARE: Final = 0.8  # share of sequences in which records are created before what changes them or refers to them
@@ -222,11 +223,14 @@ class SequenceRunner:
         key = item.target
         if key is None and action != "create":
             return
-        entry = self.run.oracle.state_model.find(self._where(place), key)
+        where = self._where(place)
+        entry = self.run.oracle.state_model.find(where, key)
         known = entry.version if entry is not None and entry.version is not None else None
         version = known if item.version is None else item.version
         self.run.session.send(write_request(place, action, dict(item.values or {}), key=key, version=version).request())
-        self.read_back([(self._where(place), key)] if key is not None else [])
+        self.read_back([(where, key)] if key is not None else [])
+        if (entry is None or entry.present is not True) and self.rng.random() < LISTED_SHARE:
+            self.listing(where)
 
     def _where(self, place: RecordSite) -> RecordSet:
         return next(where for where, one in self.targets.sites.items() if one is place)

@@ -334,14 +334,12 @@ def _replaced(state_model: StateModel, effect: IntendedEffect, key: str | int, b
 
 
 def _deleted(state_model: StateModel, effect: IntendedEffect, key: str | int, by: str) -> RecordState:
-    """Return the state after a deletion; whether what it writes beside is kept is left open."""
+    """Return the state of a record that was there; what its deletion writes beside may be kept or not."""
     del by
-    old = state_model.find(effect.where, key)
-    if old is None:
-        return RecordState(where=effect.where, key=key, present=False)
-    beside = effect.members or {}
+    old = state_model.find(effect.where, key) or RecordState(where=effect.where, key=key, present=False)
+    beside, existed = effect.members or {}, old.existed or effect.resource.tombstone is not None
     kept = {name: one for name, one in old.members.items() if name not in beside}
-    return replace(old, present=False, members=kept, unset=old.unset and not beside)
+    return replace(old, present=False, members=kept, unset=old.unset and not beside, existed=existed)
 
 
 # each makes a new state, which no state model has yet

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -96,7 +98,126 @@ def plus_as_blank(server: Any) -> None:
         return found
 
 
+def job_of_first_tenant(server: Any) -> None:
+    """Find jobs of the first tenant alone, where a call names none."""
+
+    @around(server, "job_status")
+    async def status(real: Any, request: web.Request, kind: str, correlation: str) -> web.Response:
+        reply: web.Response = await real(request, kind, correlation)
+        if "generoTenantId" not in request.query and server.jobs.all[correlation].tenant != "publicapitest":
+            raise Problem(404, "There is no such job.")
+        return reply
+
+
+def job_at_any_name(server: Any) -> None:
+    """Find a job whatever tenant a call names, if there is no such tenant."""
+
+    @around(server, "tenant")
+    def tenant(real: Any, request: web.Request) -> str:
+        name, job = request.query.get("generoTenantId"), server.jobs.all.get(request.path.rpartition("/")[2])
+        known = job is None or name is None or name in server.tenants
+        return str(real(request)) if known else str(job.tenant)
+
+
+def refusal_ends_tokens(server: Any) -> None:
+    """Forget the tokens of a client that fetches too many."""
+    fixed = set(server.tokens)
+
+    @around(server, "count_fetch")
+    def count(real: Any, client: str) -> None:
+        try:
+            real(client)
+        except Problem:
+            for token in [one for one, own in server.tokens.items() if own == client and one not in fixed]:
+                del server.tokens[token]
+            raise
+
+
+def order_of_letters(server: Any) -> None:
+    """Put letters with accents beside those without, in lists."""
+
+    @around(server.jobs, "rows")
+    def rows(real: Any, kind: str, store: dict[str, Item]) -> tuple[list[Item], list[Item]]:
+        every, living = real(kind, store)
+        return every, sorted(living, key=lambda row: unicodedata.normalize("NFD", row[KINDS[kind].key]))
+
+
+def one_for_list(server: Any) -> None:
+    """Take one entity for a list of one."""
+
+    @around(server, "body")
+    async def body(real: Any, request: web.Request) -> Any:
+        found = await real(request)
+        is_bare = isinstance(found, dict) and request.path.endswith("/postJob") and "name" in found
+        return [found] if is_bare else found
+
+
+def any_json_type(server: Any) -> None:
+    """Take a body of any media type that ends with json."""
+
+    @around(server, "body")
+    async def body(real: Any, request: web.Request) -> Any:
+        is_json = request.content_type.endswith("+json")
+        return json.loads(await request.read()) if is_json else await real(request)
+
+
+def form_as_json(server: Any) -> None:
+    """Take JSON where a form is asked for."""
+
+    @around(server, "fetch_token")
+    async def fetch(real: Any, request: web.Request) -> web.Response:
+        if request.content_type != "application/json":
+            reply: web.Response = await real(request)
+            return reply
+        server.tokens["by-json"] = json.loads(await request.read())["client_id"]
+        return web.json_response({"access_token": "by-json", "token_type": "Bearer", "expires_in": 2592000})
+
+
+def made_unlisted(server: Any) -> None:
+    """Leave out of lists what PUT makes, until the next batch."""
+    hidden: set[tuple[int, str]] = set()
+
+    @around(server, "put_entity")
+    async def put(real: Any, request: web.Request, kind: str, key: str) -> web.Response:
+        store = server.tenants[server.tenant(request)].records[kind]
+        was = key in store
+        reply: web.Response = await real(request, kind, key)
+        if not was and key in store:
+            hidden.add((id(store), key))
+        return reply
+
+    @around(server.jobs, "run")
+    def run(real: Any, job: Any) -> None:
+        real(job)
+        hidden.clear()
+
+    @around(server.jobs, "rows")
+    def rows(real: Any, kind: str, store: dict[str, Item]) -> tuple[list[Item], list[Item]]:
+        every, living = real(kind, store)
+        return every, [row for row in living if (id(store), row[KINDS[kind].key]) not in hidden]
+
+
+def total_of_shown(server: Any) -> None:
+    """Count in the total of a refusal the faults that it lists."""
+
+    @around(server, "spoiled")
+    def spoiled(real: Any, problem: Problem) -> Problem:
+        found: Problem = real(problem)
+        if "errors" in found.body:
+            found.body["total"] = sum(one["items"] for one in found.body["errors"])
+        return found
+
+
 PATCHES = by_name(
+    job_of_first_tenant,
+    job_at_any_name,
+    refusal_ends_tokens,
+    order_of_letters,
+    one_for_list,
+    any_json_type,
+    form_as_json,
+    made_unlisted,
+    total_of_shown,
     allow_missing,
     entity_folded,
     key_folded,

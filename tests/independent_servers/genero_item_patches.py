@@ -152,7 +152,95 @@ def points_at_twin(server: Any) -> None:
     with_faults(server, change)
 
 
+def points_at_last(server: Any) -> None:
+    """Point at the last of the faults that are alike."""
+
+    def change(_: Kind, __: Any, faults: Faults) -> Faults:
+        return faults[::-1]
+
+    with_faults(server, change)
+
+
+def joined_by_comma(server: Any) -> None:
+    """Write a comma between the faults of an item."""
+
+    @around(server.jobs, "told_faults")
+    def told(real: Any, *given: Any) -> list[str]:
+        found: list[str] = real(*given)
+        return [", ".join(found)] if found else []
+
+
+def any_kind_found(server: Any) -> None:
+    """Find what an item refers to among the entities of every kind."""
+
+    @around(server.jobs, "broken_references")
+    def broken(real: Any, tenant: Any, kind: Kind, item: Item) -> list[tuple[str, str]]:
+        missing = list(real(tenant, kind, item))
+        return [one for one in missing if not any(one[1] in records for records in tenant.records.values())]
+
+
+def found_once(server: Any) -> None:
+    """Find again what was found once, though it is deleted."""
+    known: set[tuple[int, str, str]] = set()
+
+    @around(server.jobs, "broken_references")
+    def broken(real: Any, tenant: Any, kind: Kind, item: Item) -> list[tuple[str, str]]:
+        missing = list(real(tenant, kind, item))
+        named = [(target, item[name]) for name, target in kind.references.items() if name in item]
+        known.update((id(tenant), *one) for one in named if one not in missing)
+        return [one for one in missing if (id(tenant), *one) not in known]
+
+
+def constructor_lost(server: Any) -> None:
+    """Lose the errors of keys that every object of some languages has."""
+
+    @around(server.jobs, "run")
+    def run(real: Any, job: Any) -> None:
+        real(job)
+        job.errors = {key: text for key, text in job.errors.items() if key not in {"constructor", "toString"}}
+
+
+def repeats_skipped(server: Any) -> None:
+    """Do nothing of a batch that was posted before."""
+    known: set[str] = set()
+
+    @around(server.jobs, "run")
+    def run(real: Any, job: Any) -> None:
+        mark = repr((job.kind, job.tenant, job.items))
+        job.void = mark in known
+        known.add(mark)
+        real(job)
+
+
+def dead_unchanged(server: Any) -> None:
+    """Leave a deleted entity as it is until a batch brings it back."""
+
+    @around(server.jobs, "stored")
+    def stored(real: Any, job: Any, kind: Kind, old: Item | None, item: Item) -> Item:
+        if old and old["deleted"] and "deleted" not in item:
+            return old
+        found: Item = real(job, kind, old, item)
+        return found
+
+
+def counted_at_once(server: Any) -> None:
+    """Count the items of a job as processed before they are."""
+
+    @around(server.jobs, "status")
+    def status(real: Any, job: Any, asked: str) -> Item:
+        told: Item = real(job, asked)
+        return {**told, "noOfItemsProcessed": told["noOfItemsPosted"]}
+
+
 PATCHES = by_name(
+    points_at_last,
+    joined_by_comma,
+    any_kind_found,
+    found_once,
+    constructor_lost,
+    repeats_skipped,
+    dead_unchanged,
+    counted_at_once,
     points_at_twin,
     repeats_among_hundred,
     errors_of_first_500,

@@ -288,7 +288,7 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="exact",
-        says="Values and keys are taken as they are: 0, false, blanks, capital letters, long texts, keys nearly equal.",
+        says="What is sent is taken as it is: 0, false, blanks, long texts, keys nearly equal, a repeated request.",
         exempt_reason=_unless("its items set no members of their own", _sets_members),
         experiment=exact,
     ),

@@ -29,7 +29,17 @@ from generators.check.trials import (
     trial_finding,
     trial_result,
 )
-from generators.client.polling import follow, poll_until_started, request_job, request_jobs, request_results, view_of
+from generators.client.polling import (
+    NO_VALUES,
+    JobCall,
+    follow,
+    job_request,
+    poll_until_started,
+    request_job,
+    request_jobs,
+    request_results,
+    view_of,
+)
 from generators.client.session import Session
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
@@ -153,7 +163,8 @@ def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Findin
     for one in (short, other, sent):
         _ask_after_end(session, one)
     told = view_of(session, sent)
-    yield from next((found for early in rounds if (found := [*_too_early(second, told, initial, early)])), [])
+    for judge in (_too_early, _counted_early):
+        yield from next((found for early in rounds if (found := [*judge(second, told, initial, early)])), [])
 
 
 def _ask_after_end(session: Session, sent: Exchange) -> None:
@@ -184,6 +195,22 @@ def _too_early(
             says = f"item {slot} was applied while its job reported that nothing was processed"
             yield trial_finding("job-progress", "acts before it is processed", says, view.exchange, *around, one)
             return
+
+
+def _counted_early(
+    trial: Trial, view: BulkExchange, initial: Mapping[int, Snapshot], early: Mapping[int, Snapshot]
+) -> Iterator[Finding]:
+    """Yield an item of a job that told that all are processed, and did this one later."""
+    if trial.context.resource.consistency is not None or view.request.unit != "item":
+        return
+    polls = [one for one in view.traces[0].polls if one.progress.get("processed") == len(trial.items)]
+    told = next((one.exchange for one in polls if one.state in {"queued", "running"}), None)
+    unlike = {slot: one for slot, one in early.items() if not one.differs(initial[slot], trial.names)}
+    late = {slot: one for slot, one in unlike.items() if told and one.exchange and told.n < one.exchange.n}
+    for slot, after in snapshots(trial, {}, slots=list(late)[:1]).items():
+        if after.differs(initial[slot], trial.names):
+            says = f"item {slot} was applied after its job reported that all items were processed"
+            yield trial_finding("job-progress", "is processed before it acts", says, view.exchange, told, late[slot])
 
 
 def _idle_polls(view: BulkExchange, early: Mapping[int, Snapshot]) -> list[Exchange]:
@@ -233,13 +260,11 @@ def _stopped_idle(view: BulkExchange) -> bool:
 
 
 def known_by_name(context: SiteContext) -> Iterator[Finding]:
-    """Run a job, and ask for it by an id that no job has, and under the paths and targets of others."""
+    """Run a job, and ask for it by an id that no job has, and under the paths and targets of others, or of no one."""
     job, session = context.bulk.job, context.session
     assert job is not None  # noqa: S101 - the law applies
-    more = _own_values(context, job)
-    targets = known_targets(context)[:1]
-    options = SendOptions(unit=context.unit, as_job=job_setting_of(context.bulk), targets=targets, more=more)
-    sent = send(prepare_trial(context, valid_cases(context, 1)), options)
+    targets = known_targets(context)
+    sent = _started(context, _own_values(context, job), targets[:1])
     view = follow(session, sent)
     if not view.traces:
         raise NotApplicableError(f"the request was answered {sent.response.status}, without a job")
@@ -252,10 +277,43 @@ def known_by_name(context: SiteContext) -> Iterator[Finding]:
             )
             yield from _judge_unknown(request_job(session, view, name, trace, job_id=unknown), sent, "of no job")
         for location in job.within:
-            for value in () if operation is None else _others(context, operation, location, trace.target):
-                variable = location.partition(":")[2]
+            for value in () if operation is None else _others(context, operation, location.rstrip("?"), trace.target):
+                variable = _name_of(location)
                 asked = request_job(session, view, name, trace, others={variable: value})
                 yield from _judge_unknown(asked, sent, f"of another {variable}")
+    yield from _judge_unsaid(context, job, targets)
+
+
+def _started(context: SiteContext, more: Mapping[str, object], targets: Sequence[str]) -> Exchange:
+    """Start a job of one item."""
+    options = SendOptions(unit=context.unit, as_job=job_setting_of(context.bulk), targets=targets, more=more)
+    return send(prepare_trial(context, valid_cases(context, 1)), options)
+
+
+def _name_of(location: str) -> str:
+    return location.rstrip("?").partition(":")[2]
+
+
+def _judge_unsaid(context: SiteContext, job: BulkJob, targets: Sequence[str]) -> Iterator[Finding]:
+    """Run jobs at the values of scopes that a name may leave out, or at each target: they are known without these."""
+    session, own = context.session, {_name_of(at): at.rstrip("?") for at in job.within if at.endswith("?")}
+    named = {f"{one.where}:{one.name}" for one in context.operation.parameters}
+    known = {at: session.contract.scopes.get(name, ()) for name, at in own.items() if at in named}
+    starts = [({at: value}, targets[:1]) for at, values in known.items() for value in values]
+    for more, some in starts or [({}, [one]) for one in targets if own]:
+        view = view_of(session, sent := _started(context, more, some))
+        left_out: dict[str, str | None] = dict.fromkeys(own)
+        for trace in view.traces:
+            id_ = handle_id(session.contract, session.router, trace.handle)
+            said, unsaid = (
+                session.send(
+                    job_request(session, view, JobCall(operation=job.poll, job=id_, target=trace.target, given=given))
+                )
+                for given in (NO_VALUES, left_out)
+            )
+            if said.response.status in SUCCESS_STATUS and str(unsaid.response.status) in GONE_STATUSES:
+                says = f"a job is not known by {unsaid.operation} ({unsaid.response.status}) without {', '.join(own)}"
+                yield trial_finding("job-name", "not known without what may be left out", says, sent, said, unsaid)
 
 
 def _judge_unknown(asked: Exchange, sent: Exchange, what: str) -> Iterator[Finding]:
@@ -268,11 +326,12 @@ def _own_values(context: SiteContext, job: BulkJob) -> Mapping[str, object]:
     """Return values for the parameters of a job's name that are optional, so that they are known."""
     optional = (one for one in context.operation.parameters if not one.required)
     named = {f"{one.where}:{one.name}": one for one in optional}
-    return {at: sample_value(named[at]) for at in job.within if at in named}
+    within = [one.rstrip("?") for one in job.within]
+    return {at: sample_value(named[at]) for at in within if at in named}
 
 
 def _others(context: SiteContext, operation: Operation, location: str, target: str | None) -> Sequence[str]:
-    """Return another value for a part of a job's name, none where none is known."""
+    """Return other values for a part of a job's name: a known one, and one that nobody has; none without a choice."""
     where, _, name = location.partition(":")
     parameter = next((one for one in operation.parameters if (one.where, one.name) == (where, name)), None)
     if parameter is None:
@@ -282,8 +341,8 @@ def _others(context: SiteContext, operation: Operation, location: str, target: s
     )
     words = parameter.schema.raw.get("enum") if parameter.schema is not None else None
     known = [text_of(one) for one in (*parameter.examples.values(), *as_list(words))]
-    free = [f"{own}x"] if where == "path" and not isinstance(words, list) else []
-    return [one for one in dict.fromkeys((*known, *free)) if one.casefold() != own.casefold()][:1]
+    others = [one for one in dict.fromkeys(known) if one.casefold() != own.casefold()][:1]
+    return others if isinstance(words, list) else [*others, f"{own}x"]
 
 
 def _other_id(own: str, rng: Random) -> str:

@@ -2,7 +2,8 @@
 
 Values that programs take for nothing, such as 0, false and the text `null`, capital letters, blanks and long texts are
 taken and stored; keys that are nearly equal are different ones. Each item has several such values at once; when it
-fails, each value is sent by itself. Versions are exact too: `old_versions`, of the law `stale-version`.
+fails, each value is sent by itself. What is written again is in `again`. Versions are exact too: `old_versions`, of the
+law `stale-version`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from contracts.schemas.equality import difference_at, equivalent, key_text
 from contracts.schemas.keywords import is_annotation
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import pointer_of, short
+from generators.check.laws.again import written_again
 from generators.check.laws.metamorphic import batched, known_targets, max_independent_items, run_each
 from generators.check.laws.text_keys import has_exact_keys
 from generators.check.records import change_version, read_record
@@ -40,10 +42,10 @@ OLD_STEPS: Final = (0, 2, 8)  # from its first version to one with its beginning
 
 
 def exact(context: SiteContext) -> Iterator[Finding]:
-    """Send unusual values, and keys that are nearly equal. Raises NotApplicableError."""
+    """Send unusual values, keys that are nearly equal, and what was sent before. Raises NotApplicableError."""
     if context.bulk.effect.payload in context.bulk.items.shared:
         raise NotApplicableError("its items have no payload of their own")
-    yield from run_each((_judge_values, _judge_keys), lambda part: part(context))
+    yield from run_each((_judge_values, _judge_keys, written_again), lambda part: part(context))
 
 
 def _options(context: SiteContext, order: Sequence[int] | None = None) -> SendOptions:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -36,12 +37,16 @@ MAX_NUMBER: Final = 10**9  # of what a record is looked up by
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupCase:
-    """A lookup, what it is in words, and the key of the record that it names; None for no record, or `matches`."""
+    """A lookup, what it is in words, and the key of the record that it names; None for no record, or `matches`.
+
+    `member` is what has it, where that is not the member of all lookups that are sent with it.
+    """
 
     what: str
     value: object
     key: object = None
     matches: int | None = None
+    member: str | None = None
 
 
 def lookup(context: SiteContext) -> Iterator[Finding]:
@@ -192,29 +197,50 @@ def _judge_references(context: SiteContext) -> Iterator[Finding]:
 
 
 def _judge_keys(context: SiteContext) -> Iterator[Finding]:
-    """Let items refer by key, and by texts that are nearly the key of a record."""
-    resources, schemas = (
-        context.session.contract.resources,
-        record_factory_of(context.session, context.resource).members,
-    )
-    chosen = {name: one for name, one in context.resource.references.items() if not resources[one].assigned}
-    member = next((name for name in chosen if name in schemas), None)
-    site = experiment_site(context.session, chosen[member]) if member is not None else None
-    if member is None or site is None or context.bulk.effect.payload in context.bulk.items.shared:
+    """Let items refer by key, by texts that are nearly one, by the keys of other resources, and of a deleted record."""
+    member, site = next(_by_key(context), (None, None))
+    at = _at_target(context, site) if site is not None else None
+    if member is None or at is None or context.bulk.effect.payload in context.bulk.items.shared:
         raise NotApplicableError(f"a {context.resource.name} refers to nothing by a key that clients choose")
-    yield from _judge_cases(context, member, [*_near_keys(context, site, schemas[member])])
+    schema = record_factory_of(context.session, context.resource).members[member]
+    known = _named_record(context, at, schema)
+    yield from _judge_cases(context, member, [*_near_keys(at, known.key, schema), *_foreign_keys(context)])
+    if "delete" in at.operations:
+        made = write_request(at, "delete", {}, key=known.key, version=known.version)
+        if context.session.send(made.request()).response.status in SUCCESS_STATUS:
+            case = LookupCase(what="the key of a record that was found before it was deleted", value=known.key)
+            yield from _judge_cases(context, member, [case])
 
 
-def _near_keys(context: SiteContext, site: RecordSite, schema: Schema) -> Iterator[LookupCase]:
-    """Create a record, and yield its key and texts that are nearly it, and name nothing."""
-    session, names, fan_out = context.session, context.session.names(), context.bulk.items.fan_out
-    at = site if fan_out is None else site.at_target([fan_out.over], next(iter(known_targets(context)), ""))
+def _at_target(context: SiteContext, site: RecordSite) -> RecordSite | None:
+    fan_out = context.bulk.items.fan_out
+    return site if fan_out is None else site.at_target([fan_out.over], next(iter(known_targets(context)), ""))
+
+
+def _by_key(context: SiteContext) -> Iterator[tuple[str, RecordSite]]:
+    """Yield the members that refer by a key that clients choose, with the sites of what they refer to."""
+    schemas = record_factory_of(context.session, context.resource).members
+    for member, name in context.resource.references.items():
+        site = None if context.session.contract.resources[name].assigned else experiment_site(context.session, name)
+        if site is not None and member in schemas:
+            yield member, site
+
+
+def _named_record(context: SiteContext, site: RecordSite, schema: Schema) -> CreatedRecord:
+    """Create a record with an accent in its key, where that is possible."""
+    session, names = context.session, context.session.names()
     members = new_record_members(session, site, names, "q", session.rng(LAW, "key"))
     own = members.get(site.resource.key)
-    if at is None or not isinstance(own, str) or site.resource.key in site.resource.normalize:
+    if not isinstance(own, str) or site.resource.key in site.resource.normalize:
         raise NotApplicableError(f"the keys of a {site.resource.name} are no texts that are kept as they are")
     key = f"{own}\u00e9" if has_exact_keys(site) and schema.is_valid(f"{own}\u00e9") else own
-    create_records(session, at, [{**members, site.resource.key: key}], names)
+    return create_records(session, site, [{**members, site.resource.key: key}], names)[0]
+
+
+def _near_keys(site: RecordSite, known: object, schema: Schema) -> Iterator[LookupCase]:
+    """Yield the key of a record, and texts that are nearly it, and name nothing."""
+    key = str(known)
+    own = key.removesuffix("\u00e9")
     near = {"the beginning of a key": key[:-1], "a key with a character behind": f"{key}0"}
     if has_exact_keys(site):
         near |= {
@@ -229,6 +255,23 @@ def _near_keys(context: SiteContext, site: RecordSite, schema: Schema) -> Iterat
     yield from (LookupCase(what=what, value=text) for what, text in texts.items())
 
 
+def _foreign_keys(context: SiteContext) -> Iterator[LookupCase]:
+    """Yield for each member that refers by key the keys of records that are of another resource than it names."""
+    named, schemas = dict(_by_key(context)), record_factory_of(context.session, context.resource).members
+    sites = {site.resource.name: _at_target(context, site) for site in (*named.values(), context.site)}
+    with suppress(NotApplicableError):
+        for other in sites.values():
+            members = [one for one, site in named.items() if other and site.resource.name != other.resource.name]
+            if other is None or other.resource.assigned or not members:
+                continue
+            names, rng = context.session.names(), context.session.rng(LAW, "foreign")
+            new = new_record_members(context.session, other, names, "o", rng)
+            key = create_records(context.session, other, [new], names)[0].key
+            for one in (name for name in members if schemas[name].is_valid(key)):
+                what = f"the key of a {other.resource.name} where a {named[one].resource.name} is meant"
+                yield LookupCase(what=what, value=key, member=one)
+
+
 def _judge_cases(context: SiteContext, member: str, cases: Sequence[LookupCase]) -> Iterator[Finding]:
     """Let items have these values of a member that refers to a record."""
     action = next((one for one in (*CREATING, "update") if one in actions_of(context.bulk)), None)
@@ -236,7 +279,7 @@ def _judge_cases(context: SiteContext, member: str, cases: Sequence[LookupCase])
         raise NotApplicableError("its items set no references")
     trial = prepare_trial(context, [ItemCase(action=action, existing=action == "update")] * len(cases))
     for n, (one, case) in enumerate(zip(trial.items, cases, strict=True)):
-        trial.items[n] = trial.with_members(one, {**one.content.values, member: case.value})
+        trial.items[n] = trial.with_members(one, {**one.content.values, case.member or member: case.value})
     for done, slots in _sent(trial):
         yield from _judge_outcomes(done, cases, slots)
         yield from _judge_texts(done, cases, member)

@@ -12,7 +12,7 @@ from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
 from contracts.messages import ABSENT
 from contracts.openapi.parameters import read_text
 from contracts.syntax.text import short
-from generators.check.laws.metamorphic import known_targets
+from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.trial_setup import Trial, TrialItem, available_cases, fits_request, prepare_trial
 from generators.check.trials import TrialResult, perform, trial_finding
 from generators.client.sites import SiteContext
@@ -22,11 +22,18 @@ from generators.requests.envelope import SendOptions
 from generators.requests.single import RecordSite, record_request
 
 LAW: Final = "keys"
+MEANT: Final = ("__proto__", "constructor", "toString", "null", "undefined", "true", "NaN", "0", "-1")
+"""Keys that mean something in some language, of items that fail: nothing is stored under them."""
 ENDS: Final = ("+1", " 1", "%2B1", "%201")  # of keys that some reader takes for one another
 NEW: Final = frozenset(("create", "upsert"))
 
 
 def text_keys(context: SiteContext) -> Iterator[Finding]:
+    """Create records whose keys are told apart, and let items fail whose keys mean something in some language."""
+    yield from run_each((_judge_apart, _judge_meant), lambda part: part(context))
+
+
+def _judge_apart(context: SiteContext) -> Iterator[Finding]:
     """Create records whose keys differ in characters that some reader changes, and read each of them."""
     resource, site = context.resource, context.site
     case = next((one for one in available_cases(context)[0] if one.action in NEW and not one.existing), None)
@@ -47,6 +54,20 @@ def text_keys(context: SiteContext) -> Iterator[Finding]:
     if at is not None:
         for slot in done.slots("done"):
             yield from _judged(done, trial.items[slot], at)
+
+
+def _judge_meant(context: SiteContext) -> Iterator[Finding]:
+    """Refer to what there is not, in new records with such keys: each is told as failed."""
+    case = next((one for one in available_cases(context)[1] if one.defect == "dangling" and not one.existing), None)
+    if case is None or context.resource.assigned or context.bulk.key.by == "client" or context.unit != "item":
+        raise NotApplicableError("no items that name their records could be made that fail")
+    trial = prepare_trial(context, [case] * min(len(MEANT), context.bulk.items.max or 1))
+    trial.items = [_with_key(trial, *pair) for pair in zip(trial.items, MEANT, strict=False)]
+    done = perform(trial, SendOptions(unit=context.unit, targets=known_targets(context)[:1]))
+    for slot in () if done.refused else done.slots("done"):
+        says = f"an item with the key {short(trial.items[slot].key)} refers to what there is not, and is told as done"
+        yield trial_finding(LAW, "a failure is not told of a key", says, done)
+        return
 
 
 def has_exact_keys(site: RecordSite) -> bool:

@@ -434,6 +434,16 @@ def test_a_record_that_comes_back_may_have_kept_what_it_had():
     assert after.before["colour"] == PreviousValues((ANY_VALUE,), REVIVAL)
 
 
+def test_a_card_that_was_deleted_was_there_whatever_was_known_of_it():
+    """What is written to it is no new record, and gets no defaults."""
+    model = state()
+    applied(model, effect("cards", "delete", "others"))
+    after = applied(model, effect("cards", "upsert", "others", {"holder": "b", "gone": False}))
+    assert after.existed
+    assert not after.fresh
+    assert not after.unset
+
+
 def test_a_change_of_a_member_that_nobody_knew_may_have_kept_any_value():
     """What a record that came back has of the members that were not written is not known, and may not be changeable."""
     back = card(members={"holder": "b"})

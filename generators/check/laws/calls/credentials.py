@@ -26,9 +26,8 @@ from contracts.openapi.security import (
 )
 from contracts.openapi.validation import validate_response
 from contracts.syntax.text import as_mapping, format_duration
-from generators.check.laws.calls.quotas import let_pass
 from generators.check.specimens import carry_out, specimen_of, specimen_or_request
-from generators.client.session import Session
+from generators.client.session import Session, let_pass
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import SERVER_FAULT
@@ -132,8 +131,8 @@ def _judged(contract: Contract, operation: Operation, attempt: Attempt, exchange
 
 def _token_requests(session: Session, operation: Operation) -> Iterator[Finding]:
     """Ask for tokens with secrets that are almost right (RFC 6749, 5.2), and use those of clients with limits."""
-    call = specimen_or_request(session, next(_guarded(session.contract, operation))).request
-    if session.probe(_with_token(call, UNKNOWN)).response.status != UNAUTHORIZED:
+    call = specimen_or_request(session, next(guarded(session.contract, operation))).request
+    if session.probe(with_token(call, UNKNOWN)).response.status != UNAUTHORIZED:
         raise NotApplicableError("tokens that nobody has are not refused")
     request = specimen_or_request(session, operation).request
     own = _forms(operation)[-1]  # the last example: the law on quotas uses up the tokens of the first
@@ -153,8 +152,8 @@ def _limits_of_token(
     session: Session, operation: Operation, client: ClientIdentity, call: Request
 ) -> Iterator[Finding]:
     """Yield when a token that a client fetches by an example of the operation reaches more than the client may."""
-    guarded = next(_guarded(session.contract, operation))
-    fields = {one.name for one in guarded.parameters if one.where == "query"}
+    target = next(guarded(session.contract, operation))
+    fields = {one.name for one in target.parameters if one.where == "query"}
     apart = {
         name: next((one for one in session.contract.scopes[name] if one not in allowed), None)
         for name, allowed in client.scopes.items()
@@ -164,13 +163,13 @@ def _limits_of_token(
     for name, there in apart.items() if own else ():
         query = (*(pair for pair in call.query if pair[0] != name), (name, str(there)))
         asked = replace(call, query=query)
-        fixed = session.probe(as_client(session.contract, guarded, asked, client.auth))
+        fixed = session.probe(as_client(session.contract, target, asked, client.auth))
         request = replace(specimen_or_request(session, operation).request, body=urlencode(own[0]).encode())
         fetched = session.probe(request)
         token = as_mapping(fetched.response.data).get("access_token")
         if fixed.response.status in SUCCESS_STATUS or not isinstance(token, str):
             continue
-        reached = session.probe(_with_token(asked, token))
+        reached = session.probe(with_token(asked, token))
         if there is not None and reached.response.status in SUCCESS_STATUS:
             says = f"a token that {client.name} fetched reaches {name} {there}, which {client.name} may not"
             yield _finding(operation, "a token reaches more than its client", says, fetched, reached)
@@ -184,10 +183,10 @@ def _forms(operation: Operation) -> list[Mapping[str, object]]:
 
 def issues_tokens(contract: Contract, operation: Operation) -> bool:
     """Say whether an operation hands out the tokens that other operations ask for."""
-    return next(_guarded(contract, operation), None) is not None
+    return next(guarded(contract, operation), None) is not None
 
 
-def _guarded(contract: Contract, operation: Operation) -> Iterator[Operation]:
+def guarded(contract: Contract, operation: Operation) -> Iterator[Operation]:
     """Yield the operations that a token is asked for, and that change nothing, those that list records first."""
     flows = {name: one.get("flows") for name, one in contract.security_schemes.items() if one.get("type") == "oauth2"}
     grants = {name: one.get("clientCredentials", {}) for name, one in flows.items() if isinstance(one, Mapping)}
@@ -204,13 +203,12 @@ def _guarded(contract: Contract, operation: Operation) -> Iterator[Operation]:
 def expiry(session: Session, operation: Operation) -> Iterator[Finding]:
     """Fetch a token, and send a call with it before and after its lifetime; `LEEWAY` is left between clocks."""
     token, lifetime = _fetched(session, operation)
-    guarded = next(_guarded(session.contract, operation))
-    call = specimen_or_request(session, guarded).request
-    statuses = [session.probe(_with_token(call, one)).response.status for one in (token, UNKNOWN)]
+    call = specimen_or_request(session, next(guarded(session.contract, operation))).request
+    statuses = [session.probe(with_token(call, one)).response.status for one in (token, UNKNOWN)]
     if statuses[0] == UNAUTHORIZED or statuses[1] != UNAUTHORIZED:
         raise NotApplicableError("tokens that nobody has are not refused" if statuses[1] != UNAUTHORIZED else "")
     another = session.exchange(specimen_or_request(session, operation).request)
-    exchange = session.probe(_with_token(call, token))
+    exchange = session.probe(with_token(call, token))
     if another.response.status in SUCCESS_STATUS and exchange.response.status == UNAUTHORIZED:
         says = "a token was refused as soon as another one had been fetched, before it expired"
         yield _finding(operation, "a token ends with the next one", says, exchange, law=EXPIRY)
@@ -218,14 +216,14 @@ def expiry(session: Session, operation: Operation) -> Iterator[Finding]:
     before = lifetime - LEEWAY
     if session.controlled and before > timedelta(0):
         let_pass(session, before)
-        exchange = session.probe(_with_token(call, token))
+        exchange = session.probe(with_token(call, token))
         if exchange.response.status == UNAUTHORIZED:
             says = f"a token that is good for {format_duration(lifetime)} was refused after {format_duration(before)}"
             yield _finding(operation, "a token is refused before it expires", says, exchange, law=EXPIRY)
             return
         lifetime = LEEWAY
     let_pass(session, lifetime + LEEWAY)
-    exchange = session.probe(_with_token(call, token))
+    exchange = session.probe(with_token(call, token))
     if exchange.response.status != UNAUTHORIZED and exchange.response.status < SERVER_FAULT:
         says = f"a token was accepted {format_duration(LEEWAY)} after it had expired ({exchange.response.status})"
         yield _finding(operation, "an expired token is accepted", says, exchange, law=EXPIRY)
@@ -242,7 +240,8 @@ def _fetched(session: Session, operation: Operation) -> tuple[str, timedelta]:
     return token, timedelta(seconds=seconds)
 
 
-def _with_token(request: Request, token: str) -> Request:
+def with_token(request: Request, token: str) -> Request:
+    """Return a request with another token."""
     return replace(request, headers=request.headers.with_(("Authorization", f"Bearer {token}")))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -106,7 +107,8 @@ BODY_FAULTS: Final = (
     BodyFault("numbers", "with a number beyond any range", _member(b"1e9999"), sure=False),
 )
 OTHER_TYPES: Final = (b"null", b"true", b"7", b'"bulkproof"', b"{}", b"[]")
-OTHER_MEDIA_TYPES: Final = ("text/plain", "application/xml", "application/x-bulkproof", "json")
+OTHER_MEDIA_TYPES: Final = ("text/plain", "application/xml", "application/x-bulkproof", "application/x+json", "json")
+FORM: Final = "application/x-www-form-urlencoded"
 EQUAL_MEDIA_TYPES: Final[Mapping[str, Callable[[str], str]]] = {
     "whose media type has a charset": lambda media: f"{media}; charset=utf-8",
     "whose media type is in capitals": str.upper,
@@ -118,11 +120,17 @@ ODD_MEDIA_TYPES: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def exempt_reason(operation: Operation) -> str | None:
-    """Return why no malformed request is known of an operation, None for one that takes JSON alone."""
+    """Return why no malformed request is known of an operation, None for one that takes JSON alone, or forms."""
     content = operation.body.content if operation.body is not None else ()
-    if content and all(is_json(one.media_range) for one in content):
+    if content and (all(is_json(one.media_range) for one in content) or _takes_forms(operation)):
         return None
     return "it takes other bodies than JSON" if content else "it takes no body"
+
+
+def _takes_forms(operation: Operation) -> bool:
+    """Say whether an operation takes forms alone, and declares how it refuses another media type."""
+    content = operation.body.content if operation.body is not None else ()
+    return "415" in operation.responses and {one.media_range for one in content} == {FORM}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +146,10 @@ class Variant:
 def malformed(session: Session, operation: Operation) -> Iterator[Finding]:
     """Send malformed forms of one request: each is refused, none is answered with 5xx, and nothing is carried out."""
     specimen, other = specimen_or_request(session, operation), specimen_or_request(session, operation)
+    if _takes_forms(operation):
+        for one in _other_forms(session, operation, specimen.request):
+            yield from _judged(operation, one, session.probe(one.request))
+        return
     statuses: set[int] = set()
     for one in _variants(session, operation, specimen.request):
         if one.must:
@@ -190,10 +202,13 @@ def _broken_bodies(operation: Operation, request: Request, *, has_unique_names: 
     needs_body = is_declared and operation.body is not None and operation.body.required
     yield Variant(kind="no content", what="an empty body", request=replace(request, body=b""), must=needs_body)
     schema = body_schema(operation)
-    for text in OTHER_TYPES:
-        if schema is not None and not schema.is_valid(_JSON[text]) and not _tells_failures_by_success(operation):
-            what = f"a body that is {text.decode()} alone"
-            yield Variant(kind="another type", what=what, request=replace(request, body=text), must=is_declared)
+    data = json_of(request.body)
+    others = {f"that is {text.decode()} alone": text for text in OTHER_TYPES}
+    others |= {"that is one of its items alone": orjson.dumps(data[0])} if isinstance(data, list) and data else {}
+    for what, text in others.items():
+        if schema is not None and not schema.is_valid(orjson.loads(text)) and not _tells_failures_by_success(operation):
+            changed = replace(request, body=text)
+            yield Variant(kind="another type", what=f"a body {what}", request=changed, must=is_declared)
 
 
 _JSON: Final[Mapping[bytes, object]] = {
@@ -236,6 +251,14 @@ def _other_media_types(session: Session, operation: Operation, request: Request)
     without = request.headers.without("Content-Type")
     bare = replace(request, headers=without)
     yield Variant(kind="media type", what="a body without a media type", request=bare, must=False)
+
+
+def _other_forms(session: Session, operation: Operation, request: Request) -> Iterator[Variant]:
+    """Yield a form under media types that are not declared, and as JSON."""
+    yield from (one for one in _other_media_types(session, operation, request) if one.must)
+    body = orjson.dumps(dict(parse_qsl(request.body.decode())))
+    sent = _of_type(replace(request, body=body), "application/json")
+    yield Variant(kind="media type", what="a form that is written as JSON", request=sent, must=True)
 
 
 def _of_type(request: Request, media_type: str) -> Request:

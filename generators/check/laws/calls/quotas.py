@@ -13,9 +13,10 @@ from contracts.bulk.model import Quota
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.messages import Exchange, Request
 from contracts.openapi.model import Operation
-from contracts.syntax.text import format_duration
+from contracts.syntax.text import as_mapping, format_duration
+from generators.check.laws.calls.credentials import UNAUTHORIZED, guarded, with_token
 from generators.check.specimens import specimen_or_request
-from generators.client.session import MAX_WAIT, Session, retry_after
+from generators.client.session import Session, let_pass, retry_after
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import SERVER_FAULT
@@ -40,14 +41,6 @@ def quota(session: Session, operation: Operation) -> Iterator[Finding]:
         let_pass(session, longest)  # others have the whole quota again
 
 
-def let_pass(session: Session, by: timedelta) -> None:
-    """Wait, in parts where it is long. Raises NotApplicableError."""
-    while by > timedelta(0):
-        part = min(by, MAX_WAIT)
-        session.wait(part)
-        by -= part
-
-
 @dataclass(slots=True)
 class _Filling:
     """One run of requests; `sent` has the times before and after each request that succeeded."""
@@ -57,6 +50,7 @@ class _Filling:
     quotas: Sequence[Quota]
     limit: int
     sent: list[tuple[datetime, datetime]] = field(default_factory=list)
+    token: Request | None = None
 
     def findings(self, request: Request) -> Iterator[Finding]:
         """Send requests, the first of which is given, and yield what is wrong."""
@@ -68,6 +62,7 @@ class _Filling:
             request = self._next(request)
             if exchange.response.status in SUCCESS_STATUS:
                 self.sent.append((began, self.session.client.now()))
+                self.token = self.token or self._use_of(exchange)
                 over = self._full(but=1)
                 if over is not None:
                     yield self._too_many(over, exchange)
@@ -75,6 +70,7 @@ class _Filling:
                 was_told = False
                 continue
             full = self._full()
+            yield from self._revoked(exchange) if not filled else ()
             yield from self._refused(exchange, full, was_told=was_told)
             filled |= {one for one in self.quotas if self._is_full(one)}
             if not self.session.controlled or len(filled) == len(self.quotas) or full is None:
@@ -87,6 +83,22 @@ class _Filling:
         act = self.operation.record
         is_reading = act is None or act.action.constant in {"list", "read"}
         return request if is_reading else specimen_or_request(self.session, self.operation).request
+
+    def _use_of(self, fetched: Exchange) -> Request | None:
+        """Return a call with the token that was fetched, None where it is not one that is taken."""
+        token = as_mapping(fetched.response.data).get("access_token")
+        call = next(guarded(self.session.contract, self.operation), None) if isinstance(token, str) else None
+        if call is None:
+            return None
+        made = with_token(specimen_or_request(self.session, call).request, str(token))
+        return made if self.session.probe(made).response.status in SUCCESS_STATUS else None
+
+    def _revoked(self, refused: Exchange) -> Iterator[Finding]:
+        """Yield when a token that was taken is refused after another was refused for the quota."""
+        again = self.session.probe(self.token) if self.token is not None else None
+        if again is not None and again.response.status == UNAUTHORIZED:
+            says = "a token that was taken is refused once one more was asked for than the quota admits"
+            yield new_finding(LAW, self.operation.id, "a refusal ends tokens", says, [refused, again])
 
     def _is_full(self, one: Quota, *, but: int = 0) -> bool:
         """Say whether a window that ends now certainly has all the successes of a quota, and `but` more."""

@@ -1,16 +1,18 @@
-"""The part of the law `errors` on order: the faults of an item are told in the declared one (`faultOrder`).
+"""The part of the law `errors` on several faults of an item: in the declared order (`faultOrder`), joined as declared.
 
-Begin with `misplaced_fault`.
+Begin with `misplaced_fault` and `misjoined`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any, Final
+from itertools import pairwise, permutations
+from typing import Any, Final, TypeAlias
 
 from contracts.bulk.model import Outcomes
-from contracts.syntax.text import as_list
+from contracts.syntax.text import as_list, short
+from generators.check.trials import TrialResult, trial_finding
+from generators.oracles.findings import Finding
 
 TELLING_FACTS: Final = ("value", "key")  # by which a fault is found in the text of several
 
@@ -72,3 +74,61 @@ def _place(fault: KnownFault, text: str) -> int:
     fact = next((str(fault.facts[name]) for name in TELLING_FACTS if fault.facts.get(name) is not None), None)
     found = re.search(rf"(?<![0-9A-Za-z]){re.escape(fact)}(?![0-9A-Za-z])", text) if fact is not None else None
     return found.start() if found is not None else -1
+
+
+Run: TypeAlias = tuple[TrialResult, Mapping[int, Sequence[KnownFault]]]
+"""Items with faults as they were told, and these faults by slot."""
+
+
+def misjoined(first: Run, again: Run) -> Iterator[Finding]:
+    """Yield a text of several faults that is not the texts of each alone, joined as declared.
+
+    The text of a single fault is known where it is the same in both runs, names apart.
+    """
+    declared = next((report.declared for report in first[0].view.reports), None)
+    if declared is None or not isinstance(declared.every, str) or declared.message is not None:
+        return
+    known, others = _templates(first), _templates(again)
+    for text, key, faults in _texts(first):
+        kinds = [_kind(fault) for fault in faults]
+        if len(kinds) > 1 and all(one in known and known[one] == others.get(one) for one in kinds):
+            alone = [_filled(known[one], key, fault) for one, fault in zip(kinds, faults, strict=True)]
+            if text not in map(declared.every.join, permutations(alone)):
+                says = f"several faults are told as {short(text)}, not as {short(declared.every.join(alone))}"
+                yield trial_finding("errors", "faults are joined otherwise", says, first[0])
+                return
+
+
+def _texts(run: Run) -> Iterator[tuple[str, object, Sequence[KnownFault]]]:
+    """Yield the text of each item that failed, its key, and its faults."""
+    done, faults = run
+    for slot, known in faults.items():
+        error = done.outcomes[slot].error if slot in done.outcomes else None
+        if isinstance(error, str):
+            yield error, done.trial.items[slot].content.target, known
+
+
+def _kind(fault: KnownFault) -> tuple[str, str]:
+    """Return what faults have in common whose texts differ in names alone."""
+    return fault.kind, repr({name: value for name, value in fault.facts.items() if name not in TELLING_FACTS})
+
+
+def _templates(run: Run) -> Mapping[tuple[str, str], str]:
+    """Return the texts of items with one fault by its kind, with blanks for the names in them."""
+    return {_kind(known[0]): _blanked(text, key, known[0]) for text, key, known in _texts(run) if len(known) == 1}
+
+
+def _names(key: object, fault: KnownFault) -> Mapping[str, str]:
+    told = {"own": key, **{name: fault.facts.get(name) for name in TELLING_FACTS}}
+    return {name: str(value) for name, value in told.items() if value is not None}
+
+
+def _blanked(text: str, key: object, fault: KnownFault) -> str:
+    for name, value in _names(key, fault).items():
+        text = re.sub(rf"(?<![0-9A-Za-z]){re.escape(value)}(?![0-9A-Za-z])", f"\0{name}\0", text)
+    return text
+
+
+def _filled(template: str, key: object, fault: KnownFault) -> str:
+    names = _names(key, fault)
+    return re.sub("\0(.*?)\0", lambda found: names.get(found[1], found[0]), template)

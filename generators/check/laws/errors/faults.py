@@ -17,7 +17,7 @@ from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, find_all
 from contracts.messages import ABSENT, Exchange
 from contracts.syntax.text import short
-from generators.check.laws.errors.fault_order import KnownFault, misplaced_fault, sent_names
+from generators.check.laws.errors.fault_order import KnownFault, misjoined, misplaced_fault, sent_names
 from generators.check.laws.errors.referred_faults import referred_trial
 from generators.check.laws.errors.refused_faults import refused_errors
 from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation, valid_cases
@@ -81,8 +81,9 @@ def _failed_errors(context: SiteContext) -> Iterator[Finding]:
         yield from _narrowed(done, list(faults), list(_judge_reports(done, faults)))
         if n == 0:
             yield from _judge_alone(done, faults)
-            trial, faults = faulty_trial(context)
-            perform(trial, replace(done.options, order=[*faults]))  # all items fail, which laws that look judge
+            trial, others = faulty_trial(context)
+            failed = perform(trial, replace(done.options, order=[*others])), others
+            yield from misjoined((done, faults), failed)
 
 
 def _referred_errors(context: SiteContext) -> Iterator[Finding]:
@@ -366,13 +367,10 @@ def _difference(trial: Trial, declared: Outcomes, fault: KnownFault, told: ToldF
     if fault.member and declared.members is not None and member not in told.members:
         return 2, f"{fault.kind} names another member", f"the {fault} is told of {short(list(told.members))}"
     fact = _unnamed_fact(declared, fault, told.text, member)
-    if fact is not None:
-        return (
-            1,
-            f"text of {fault.kind} without {fact}",
-            f"the text {short(told.text)} does not name the {fact} of the {fault}",
-        )
-    return None
+    if fact is None:
+        return None
+    says = f"the text {short(told.text)} does not name the {fact} of the {fault}"
+    return 1, f"text of {fault.kind} without {fact}", says
 
 
 def _members_at_fault(trial: Trial, fault: KnownFault) -> Sequence[str]:

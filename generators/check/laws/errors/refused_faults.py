@@ -10,6 +10,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any, Final, NamedTuple
 
+from contracts.bulk.model import BulkGuard
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, json_of
 from contracts.messages import Exchange
@@ -36,6 +37,7 @@ RULES: Final = ("type", "maxLength", "minLength")
 WORD_RULES: Final = frozenset(("const", "enum"))  # that a value of another type violates, too
 OTHER_RULES: Final = WORD_RULES | {"format", "pattern"}  # that a text may violate, too
 ITEMS: Final = 6
+FEW_MANY: Final = (2, 120)  # keys that are repeated: more than fit on a page
 MAX_TYPES: Final = 80  # requests with a value of another type
 NEEDED: Final = ("type", "required", "anyOf")  # keywords by which a request is refused, whatever else is in it
 
@@ -62,13 +64,38 @@ def refused_errors(context: SiteContext) -> Iterator[Finding]:
     yield from _many_faults(context)
     yield from _accepted_types(context)
     yield from _pointed(context)
+    yield from _repeated(context)
+
+
+def _repeated(context: SiteContext) -> Iterator[Finding]:
+    """Repeat few keys and many, each once: where the total counts the few, it counts the many, listed or not."""
+    guard, right, most = context.bulk.guard, available_cases(context)[0], context.bulk.items.max
+    word, case = _repeating(guard), next((one for one in right if not one.existing), None)
+    if case is None or not word or "total" not in guard.faults or (most is not None and most < 2 * max(FEW_MANY)):
+        return
+    for size in FEW_MANY:
+        trial = prepare_trial(context, [case] * (2 * size))
+        for n in range(size):
+            trial.items[size + n] = REFUSED_DEFECTS[word](trial, trial.items[n], trial.items[size + n])
+        exchange = send(trial, _options(context))
+        total = find(exchange.response.data, guard.faults["total"])
+        if exchange.response.status != guard.refuse[word] or (size == min(FEW_MANY) and total != size):
+            return
+        if total != size:
+            says = f"{size} keys are there twice, but the total is {short(total)}"
+            yield trial_finding("errors", "refusal tells another total", says, exchange)
+
+
+def _repeating(guard: BulkGuard) -> str:
+    """Return why a request is refused that repeats something, "" where it is not."""
+    return next((one for one in ("duplicateKey", "duplicateTarget") if one in guard.refuse), "")
 
 
 def _pointed(context: SiteContext) -> Iterator[Finding]:
     """Repeat a key, and leave out a member that a record needs: the refusal points where it is declared to point."""
     guard, points = context.bulk.guard, context.bulk.guard.fault_points
-    word = next((one for one in ("duplicateKey", "duplicateTarget") if one in guard.refuse), None)
-    if "repeated" in points and word is not None:
+    word = _repeating(guard)
+    if "repeated" in points and word:
         trial = defective_trial(context, REFUSED_DEFECTS[word])
         at = f"/{len(trial.items) - 1}"
         yield from _judge_pointers(context, trial, word, at, f"{at}/")
@@ -260,6 +287,7 @@ def _judge_classes(
             size = find(one, declared["items"]) if "items" in declared else 1
             counted[place.inner, rule] += size if isinstance(size, int) else 0
             rules.setdefault(place.inner, set()).add(rule)
+    yield from _judge_first(context, exchange, told, at, places)
     for (inner, keyword), size in sizes.items():
         got = counted[inner, keyword]
         if not got:
@@ -273,3 +301,15 @@ def _judge_classes(
     if total != len(places):
         says = f"the total is {short(total)}, but {len(places)} faults are in the request"
         yield trial_finding("errors", "refusal tells another total", says, exchange)
+
+
+def _judge_first(
+    context: SiteContext, exchange: Exchange, told: list[Any], at: list[Place | None], places: list[Place]
+) -> Iterator[Finding]:
+    """Yield a pointer of faults that are told as one, if it is not that of the first of them, as declared."""
+    declared = context.bulk.guard.faults
+    for one, place in zip(told, at, strict=True) if context.bulk.guard.every_fault == "first" else ():
+        alike = [other.item for other in places if place is not None and other[1:] == place[1:]]
+        if place is not None and find(one, declared["items"]) == len(alike) and place.item != min(alike):
+            says = f"{len(alike)} equal faults are told at item {place.item}, but the first is at item {min(alike)}"
+            yield trial_finding("errors", "refusal points at a later fault", says, exchange)

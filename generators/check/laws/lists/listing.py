@@ -48,8 +48,8 @@ from generators.requests.single import RecordSite, write_request
 LAW: Final = "listing"
 FEW_RECORDS: Final = 12  # created where the list's default size needs no more
 MOST_RECORDS: Final = 210  # created at most, to exceed the list's default size
-ASCII_LETTERS: Final = "aAbB"
-LETTERS: Final = "aAbBé\uff61\U0001f600"  # ordered by code points, which UTF-16 and collations order otherwise
+ASCII_LETTERS: Final = "aAbBz"
+LETTERS: Final = "aAbBz\u00e9\uff61\U0001f600"  # ordered by code points, which UTF-16 and collations order otherwise
 SHORT_PAGE: Final = 7  # records on the pages that a whole list is read by again
 PAGES: Final = 40  # of that size at most
 

@@ -1,0 +1,103 @@
+"""The part of the law `exact` on what is written again: by the same request, and to a record that was deleted.
+
+Begin with `written_again`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.locations import put
+from contracts.messages import Exchange
+from generators.check.laws.metamorphic import known_targets, run_each
+from generators.check.records import Snapshot
+from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
+from generators.check.trials import TrialResult, perform, stored_records, trial_finding
+from generators.client.sites import SiteContext
+from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding
+from generators.requests.envelope import SendOptions
+from generators.requests.single import write_request
+
+LAW: Final = "exact"
+CHANGING: Final = ("update", "upsert", "replace")
+
+
+def written_again(context: SiteContext) -> Iterator[Finding]:
+    """Repeat a request after another one changed the same members; write to a deleted record, and bring it back."""
+    yield from run_each((_repeated, _buried), lambda part: part(context))
+
+
+def _changing_case(context: SiteContext) -> ItemCase:
+    """Return a case that changes a record, and can be sent again. Raises NotApplicableError."""
+    bulk, found = context.bulk, [one for one in available_cases(context)[0] if one.existing and one.action in CHANGING]
+    once = bulk.effect.version is not None or bulk.guard.idempotency is not None
+    if once or not found or bulk.effect.payload in bulk.items.shared or "read" not in context.site.operations:
+        raise NotApplicableError("it changes no records by requests that can be sent again")
+    return found[0]
+
+
+def _repeated(context: SiteContext) -> Iterator[Finding]:
+    """Change a record, change the same members again, and repeat the first request: it is carried out once more."""
+    trial = prepare_trial(context, [_changing_case(context)])
+    item, target = trial.items[0], next(iter(known_targets(context)), None)
+    options = SendOptions(unit=context.unit, targets=known_targets(context)[:1])
+    other = replace(trial, items=[trial.with_members(item, {**item.content.values, **trial.changed("other")})])
+    reads = []
+    for one in (trial, other, trial):
+        done = perform(one, options)
+        if done.refused or done.result(0) != "done":
+            raise NotApplicableError("a change was not done")
+        reads.append(stored_records(done, target=target)[0])
+    first, second, third = (read.members or {} for read in reads)
+    name = next((name for name in first if first[name] != second.get(name) == third.get(name)), None)
+    if name is not None and all(read.present for read in reads):
+        says = f"a request that was sent before is sent again and done, but '{name}' is not as it says"
+        yield trial_finding(LAW, "a repeated request is not carried out", says, done, reads[-1])
+
+
+def _buried(context: SiteContext) -> Iterator[Finding]:
+    """Change a live record and a deleted one, and bring that back: where the one is changed, the other is."""
+    stone, case = context.resource.tombstone, _changing_case(context)
+    if stone is None or case.action != "upsert" or context.bulk.items.fan_out or context.unit != "item":
+        raise NotApplicableError("no member marks a record as deleted")
+    trial = prepare_trial(context, [case, case])
+    dead = trial.items[1]
+    deleted = _deleted(context, trial)
+    done = perform(trial, SendOptions(unit=context.unit))
+    own = {context.resource.key: dead.key}
+    back = replace(trial, items=[trial.items[0], trial.with_members(dead, own)])
+    raw = put(back.items[1].raw, f"{context.bulk.effect.payload}/{stone}", value=False)
+    back.items[1] = replace(back.items[1], raw=raw)
+    revived = perform(back, SendOptions(unit=context.unit, order=[1]))
+    if done.slots("done") != [0, 1] or revived.slots("done") != [1]:
+        raise NotApplicableError("a deleted record cannot be changed, or not be brought back")
+    yield from _judge_buried(trial, done, stored_records(done), deleted)
+
+
+def _deleted(context: SiteContext, trial: Trial) -> Exchange:
+    """Delete the record of the second item. Raises NotApplicableError."""
+    known = trial.items[1].known
+    if known is None or "delete" not in context.site.operations:
+        raise NotApplicableError("no single record can be deleted")
+    made = write_request(context.site, "delete", {}, key=known.key, version=known.version)
+    exchange = context.session.send(made.request())
+    if exchange.response.status not in SUCCESS_STATUS:
+        raise NotApplicableError(f"a record cannot be deleted ({exchange.response.status})")
+    return exchange
+
+
+def _judge_buried(
+    trial: Trial, done: TrialResult, reads: Mapping[int, Snapshot], deleted: Exchange
+) -> Iterator[Finding]:
+    """Yield a member that the live record took, and the deleted one did not."""
+    live, dead = reads[0].members or {}, reads[1].members or {}
+    known, wanted = trial.items[1].known, trial.items[1].content.values
+    before = known.members if known is not None else {}
+    for name, value in trial.items[0].content.values.items() if reads[1].present else ():
+        is_old = dead.get(name) == before.get(name) != wanted.get(name)
+        if name != trial.context.resource.key and live.get(name) == value and is_old:
+            says = f"'{name}' was written to a deleted record, and is as before when the record is brought back"
+            yield trial_finding(LAW, "what is written to a deleted record is lost", says, done, deleted, reads[1])
+            return
