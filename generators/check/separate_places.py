@@ -15,15 +15,18 @@ from contracts.openapi.model import ClientIdentity, Contract, Operation
 from contracts.schemas.equality import declared_part
 from generators.check.records import CreatedRecord, Snapshot, create_records, new_record_members
 from generators.client.session import Session
+from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import declared_schema
 from generators.requests.known_records import Names
-from generators.requests.single import RecordSite
+from generators.requests.single import RecordSite, record_request
 
 LAW: Final = "isolation"
 NOWHERE: Final = "bulkproofnone"  # a value of a scope that nobody has
 CONFIRMATIONS: Final = 2
 ANSWERS: Final = ("foreign", "never", "other")
+JUDGED_ACTIONS: Final = frozenset(("read", "update", "delete"))
+"""Actions that fail where there is no record; others make one."""
 UNRELATED_STATUS: Final = frozenset((408, 429, 503))
 
 
@@ -215,3 +218,19 @@ def changed_from_elsewhere(
 def law_finding(operation: Operation, shape: str, says: str, *evidence: Exchange | None) -> Finding:
     """Return a finding of the law."""
     return new_finding(LAW, operation.id, shape, says, evidence)
+
+
+def some_places(places: Sequence[Elsewhere]) -> Sequence[Elsewhere]:
+    """Return the places when there are any. Raises NotApplicableError."""
+    if not places:
+        raise NotApplicableError("nothing is apart from it")
+    return places
+
+
+def require_own_key(session: Session, place: Elsewhere, known: CreatedRecord, names: Names) -> None:
+    """Raise NotApplicableError when a record of the other resource has the key of a known one, as counted keys do."""
+    marker = names.marker(known.members)
+    if place.other is not None and place.other.resource.assigned and "read" in place.other.operations:
+        response = session.probe(record_request(place.other, "read", key=known.key).request()).response
+        if response.status in SUCCESS_STATUS and (marker is None or marker.text not in response.body.decode()):
+            raise NotApplicableError(f"a {place.other.resource.name} has the same key")

@@ -4,22 +4,21 @@ Begin with `isolation`. Scopes and tenants are declared (`x-scopes`, `x-test-cli
 answer about what belongs elsewhere is that about what never existed, and what it belongs to is as it was.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
-from itertools import islice, product
-from typing import Final, TypeAlias
+from itertools import islice
+from typing import TypeAlias
 
-from contracts.exchange.bulk_request import target_parameters
-from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
 from contracts.messages import ABSENT, Request
 from contracts.openapi.model import Contract, Operation
 from contracts.syntax.text import is_text_or_integer, short
-from generators.check.laws.metamorphic import known_targets, run_each
+from generators.check.laws.calls.isolated_items import isolated_items
+from generators.check.laws.metamorphic import run_each
 from generators.check.lists import MAX_PAGES, walk
 from generators.check.records import CreatedRecord, find_records, read_record
 from generators.check.separate_places import (
+    JUDGED_ACTIONS,
     Answers,
     Elsewhere,
     at_values,
@@ -29,24 +28,17 @@ from generators.check.separate_places import (
     created_twin,
     elsewheres,
     law_finding,
+    require_own_key,
     similar_id,
+    some_places,
 )
-from generators.check.specimens import item_kinds
-from generators.check.trial_setup import SHARED_SLOT, ItemCase, Trial, prepare_trial, trial_item
-from generators.check.trials import TrialResult, perform, send, trial_request
-from generators.client.polling import JobCall, follow, job_request, view_of
 from generators.client.session import Session
-from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_context_of, record_factory_of
+from generators.client.sites import experiment_site, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
-from generators.requests.calls import fill_lookup
-from generators.requests.envelope import SendOptions
 from generators.requests.known_records import Names
-from generators.requests.options import job_setting_of
 from generators.requests.single import RecordSite, list_request, page_size, record_request, write_request
 
-JUDGED_ACTIONS: Final = frozenset(("read", "update", "delete"))
-"""Actions that fail where there is no record; others make one."""
 Asker: TypeAlias = Callable[[RecordSite, object], Request]
 
 
@@ -70,7 +62,7 @@ def _lists(operation: Operation) -> bool:
 
 def isolation(session: Session, operation: Operation) -> Iterator[Finding]:
     """Look for a record and a job from elsewhere, and try to change them."""
-    experiment = _bulk if operation.bulk is not None else _single
+    experiment = isolated_items if operation.bulk is not None else _single
     before = session.identity
     try:
         yield from experiment(session, operation)
@@ -91,14 +83,7 @@ def _single(session: Session, operation: Operation) -> Iterator[Finding]:
     if action == "list":
         yield from _mixed(session, operation, found)
     judge = _listed if action == "list" else _called
-    yield from run_each(_some(places), partial(judge, session, operation, site))
-
-
-def _some(places: Sequence[Elsewhere]) -> Sequence[Elsewhere]:
-    """Return the places when there are any. Raises NotApplicableError."""
-    if not places:
-        raise NotApplicableError("nothing is apart from it")
-    return places
+    yield from run_each(some_places(places), partial(judge, session, operation, site))
 
 
 def _called(session: Session, operation: Operation, site: RecordSite, place: Elsewhere) -> Iterator[Finding]:
@@ -110,7 +95,7 @@ def _called(session: Session, operation: Operation, site: RecordSite, place: Els
     before = read_record(session, own, known.key)
     asked = _asker(session, there.resource.name, action, known, names)
     session.identity = place.caller
-    _require_own_key(session, place, known, names)
+    require_own_key(session, place, known, names)
     foreign = session.probe(asked(there, known.key))
     what = f"a {site.resource.name} asked for by {foreign.operation} from {place.what}"
     if action in JUDGED_ACTIONS:
@@ -128,15 +113,6 @@ def _called(session: Session, operation: Operation, site: RecordSite, place: Els
     session.identity = place.owner
     after = read_record(session, own, known.key)
     yield from changed_from_elsewhere(operation, names, (before, after), what, foreign)
-
-
-def _require_own_key(session: Session, place: Elsewhere, known: CreatedRecord, names: Names) -> None:
-    """Raise NotApplicableError when a record of the other resource has the key of a known one, as counted keys do."""
-    marker = names.marker(known.members)
-    if place.other is not None and place.other.resource.assigned and "read" in place.other.operations:
-        response = session.probe(record_request(place.other, "read", key=known.key).request()).response
-        if response.status in SUCCESS_STATUS and (marker is None or marker.text not in response.body.decode()):
-            raise NotApplicableError(f"a {place.other.resource.name} has the same key")
 
 
 def _asker(session: Session, resource: str, action: str, known: CreatedRecord, names: Names) -> Asker:
@@ -201,181 +177,3 @@ def _own_values(site: RecordSite, body: object) -> Iterator[object]:
     for name, value in site.reader.members(body).items():
         if name not in referring and is_text_or_integer(value):
             yield value
-
-
-def _bulk(session: Session, operation: Operation) -> Iterator[Finding]:
-    """Judge a bulk operation: its items name what belongs elsewhere, its jobs are asked for from elsewhere."""
-    context = next((one for one, _ in item_kinds(session, operation)), None)
-    if context is None:
-        raise NotApplicableError("no resource was found to test it on")
-    operations = [operation, *context.site.operations.values()]
-    job = operation.bulk.job if operation.bulk is not None else None
-    polled = session.contract.operation(job.poll) if job is not None and job.poll else None
-    chosen = context.bulk.effect.resource
-    others = experiment_sites(session, operation) if chosen is not None and chosen.source.startswith("path:") else ()
-    places = list(elsewheres(session, [*operations, *([polled] if polled else [])], context.site, others))
-    experiments = (_existing, _references, _unique, _job, _fan_out)
-    yield from run_each(product(_some(places), experiments), lambda pair: pair[1](context, pair[0]))
-
-
-def _cases(context: SiteContext, *, existing: bool) -> list[ItemCase]:
-    kinds = item_kinds(context.session, context.operation)
-    return [one for at, one in kinds if at.site == context.site and one.existing is existing]
-
-
-def _existing(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
-    """Send items that change what belongs elsewhere: they fail, and it stays as it was."""
-    if place.is_kind or place.nowhere is not None:
-        return
-    for case in _cases(context, existing=True):
-        yield from _changed(context, place, case)
-
-
-def _changed(context: SiteContext, place: Elsewhere, case: ItemCase) -> Iterator[Finding]:
-    session, names, operation = context.session, context.session.names(), context.operation
-    own, there = place.own_site(context.site), replace(context, site=place.other_site(context.site))
-    session.identity = place.owner
-    known = created_record(session, own, names)
-    before = read_record(session, own, known.key)
-    session.identity = place.caller
-    done = _performed(there, place, case, known)
-    what = f"a {context.resource.name} named by an item ({case}) from {place.what}"
-    if done.result(0) == "done" and case.action in JUDGED_ACTIONS:
-        says = f"{what} is reported as done, although it belongs elsewhere"
-        yield law_finding(operation, f"{case.action} from elsewhere is done", says, done.view.exchange)
-    if place.is_parallel and created_twin(session, there.site, known, names) is not None:
-        done = _performed(there, place, case, known)
-    session.identity = place.owner
-    after = read_record(session, own, known.key)
-    yield from changed_from_elsewhere(operation, names, (before, after), what, done.view.exchange)
-
-
-def _performed(
-    context: SiteContext, place: Elsewhere, case: ItemCase, known: CreatedRecord | None = None
-) -> TrialResult:
-    """Send one item of a kind, on a record if one is given."""
-    if known is None:
-        return perform(prepare_trial(context, [case]), _options(context, place.there))
-    trial = Trial(context=context, names=context.session.names())
-    if context.bulk.effect.payload in context.bulk.items.shared:
-        trial.shared_members = trial.changed(SHARED_SLOT)
-        trial.shared = context.spec.encoder.payload(trial.shared_members)
-    trial.items.append(trial_item(trial, 0, case, known, fitting=True))
-    return perform(trial, _options(context, place.there))
-
-
-def _options(context: SiteContext, values: object, as_job: str | None = None) -> SendOptions:
-    """Return the options of a request, whose only target is the one that the values name, if any."""
-    fan_out, targets = context.bulk.items.fan_out, known_targets(context)[:1]
-    known = values if isinstance(values, dict) else {}
-    for act in context.site.operations.values() if fan_out is not None else ():
-        named = target_parameters(act, fan_out.over, "") if fan_out is not None else {}
-        targets = next(([known[name]] for name in named if name in known), targets)
-    return SendOptions(unit=context.unit, targets=targets, as_job=as_job)
-
-
-def _references(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
-    """Refer to a record that belongs elsewhere: the item fails. One reference is tried, of those that can be made."""
-    resource, cases = context.resource, _cases(context, existing=False)
-    named = {name: one for name, one in resource.references.items() if one != resource.name}
-    for member in sorted(named, key=lambda one: one not in resource.required) if cases and place.is_parallel else ():
-        with suppress(NotApplicableError):
-            yield from _referred(context, place, cases[0], member)
-            return
-
-
-def _referred(context: SiteContext, place: Elsewhere, case: ItemCase, member: str) -> Iterator[Finding]:
-    session, name = context.session, context.resource.references[member]
-    site = experiment_site(session, name)
-    if site is None:
-        raise NotApplicableError(f"no {name} can be made")
-    session.identity = place.owner
-    parent = created_record(session, place.own_site(site), session.names())
-    session.identity = place.caller
-    resource = session.contract.resources[name]
-    by_lookup = [found for one in resource.sure_lookups if (found := fill_lookup(one, parent.members)) is not None]
-    for value in (parent.key, *by_lookup[:1]):
-        trial = prepare_trial(replace(context, site=place.other_site(context.site)), [case])
-        _set_members(trial, {member: value})
-        done = perform(trial, _options(context, place.there))
-        if done.result(0) == "done":
-            says = f"an item that refers to a {name} that does not belong to {place.what} is done"
-            yield law_finding(context.operation, "a reference elsewhere is resolved", says, done.view.exchange)
-            return
-
-
-def _unique(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
-    """Use a unique value that is in use elsewhere: it is free here."""
-    session, resource, cases = context.session, context.resource, _cases(context, existing=False)
-    group = next((one for one in resource.unique if not set(one) & set(resource.references)), None)
-    if group is None or not cases or not place.is_parallel:
-        return
-    session.identity = place.owner
-    known = created_record(session, place.own_site(context.site), session.names())
-    session.identity = place.caller
-    there = replace(context, site=place.other_site(context.site))
-    trial = prepare_trial(there, cases[:1])
-    _set_members(trial, {member: known.members.get(member) for member in group})
-    done, plain = perform(trial, _options(context, place.there)), _performed(there, place, cases[0])
-    if done.result(0) == "failed" and plain.result(0) == "done":
-        says = f"a value that is in use elsewhere is refused at {place.what}"
-        yield law_finding(context.operation, "a value in use elsewhere is refused", says, done.view.exchange)
-
-
-def _set_members(trial: Trial, members: Mapping[str, object]) -> None:
-    """Give the only item of a trial other values of some members."""
-    item = trial.items[0]
-    trial.items[0] = trial.with_members(item, {**item.content.values, **members})
-
-
-def _job(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
-    """Ask for a job from elsewhere, and cancel it: it is not known there, and runs to its end."""
-    session, declared = context.session, context.bulk.job
-    cases = [one for _, one in item_kinds(session, context.operation)]
-    if declared is None or place.other is not None:
-        return
-    session.identity = place.owner
-    trial = prepare_trial(replace(context, site=place.own_site(context.site)), cases[:1])
-    exchange = send(trial, _options(context, place.here, job_setting_of(context.bulk)))
-    view = view_of(session, exchange)
-    if not view.traces:
-        raise NotApplicableError("no job was made")
-    rng, own = session.rng("never", context.operation.id, place.what), view.traces[0].handle
-    own = handle_id(session.contract, session.router, own)
-    ids = [str(one) for one in (own, similar_id(own, rng), similar_id(own, rng))]
-    asked = [name for name in (declared.poll, *declared.results, declared.cancel) if name and name != "here"]
-    session.identity = place.caller
-    values = dict.fromkeys(place.there) if place.nowhere is not None else place.there
-    for name in dict.fromkeys(asked):
-        calls = [JobCall(operation=name, job=one, target=view.traces[0].target, given=values) for one in ids]
-        foreign, never, other = (session.probe(job_request(session, view, one)) for one in calls)
-        what = f"a job asked for by {name} from {place.what}"
-        yield from compared(
-            session, context.operation, Answers(what=what, foreign=foreign, never=never, other=other, words=ids)
-        )
-    session.identity = place.owner
-    end = next((trace.end for trace in follow(session, exchange).traces), None)
-    if end is not None and end.state == "cancelled":
-        says = f"a job was cancelled from {place.what}"
-        yield law_finding(context.operation, "is cancelled from elsewhere", says, exchange, end.exchange)
-
-
-def _fan_out(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
-    """Name a target that the client may not use: it is refused as one that does not exist."""
-    session, fan_out = context.session, context.bulk.items.fan_out
-    if fan_out is None or place.nowhere is None:
-        return
-    acts = context.site.operations.values()
-    if not any(place.there.keys() & target_parameters(act, fan_out.over, "").keys() for act in acts):
-        return
-    session.identity = place.caller
-    cases = [one for _, one in item_kinds(session, context.operation)][:1]
-    asked = [
-        trial_request(prepare_trial(context, cases), _options(context, one)) for one in (place.there, place.nowhere)
-    ]
-    foreign, never = map(session.probe, asked)
-    words = [*place.there.values(), *place.nowhere.values()]
-    what = f"a request for the target of {place.what}"
-    yield from compared(
-        session, context.operation, Answers(what=what, foreign=foreign, never=never, other=never, words=words)
-    )
