@@ -54,7 +54,7 @@ class JobTrace:
 
     `polls` were successful, `gone` had the status 404 or 410, `results` are successful requests of the operations with
     its results. A cancel request whose response has the state counts as a poll. `target` is that of a fan-out.
-    `is_cancelled`: a request to cancel the job was accepted.
+    `cancels` are requests to cancel the job that were accepted.
     """
 
     handle: str
@@ -63,8 +63,13 @@ class JobTrace:
     polls: tuple[JobPoll, ...] = ()
     gone: tuple[Exchange, ...] = ()
     results: tuple[Exchange, ...] = ()
-    is_cancelled: bool = False
+    cancels: tuple[Exchange, ...] = ()
     contract: Contract | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether a request to cancel the job was accepted."""
+        return bool(self.cancels)
 
     @property
     def end(self) -> JobPoll | None:
@@ -108,7 +113,7 @@ class JobTraces:
                 if one.response.status in GONE_STATUS and _has_same_credentials(one, made_by, target)
             ),
             results=tuple(one for one in results if one.response.status in SUCCESS_STATUS),
-            is_cancelled=any(_is_cancellation(declared, one.response) for one in cancels),
+            cancels=tuple(one for one in cancels if _is_cancellation(declared, one.response)),
             contract=self._contract,
         )
 

@@ -178,12 +178,13 @@ class HeaderField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredResponse:
-    """The response declared for one status: `200`, `2XX` or `default`."""
+    """The response declared for one status: `200`, `2XX` or `default`. One that is empty has no body: `content: {}`."""
 
     status: str
     description: str
     headers: tuple[HeaderField, ...]
     content: tuple[MediaType, ...]
+    is_empty: bool = False
 
     def media(self, content_type: str) -> MediaType | None:
         """Return the most specific entry that fits `content_type`."""

@@ -197,6 +197,7 @@ def _response(status: str, node: DocumentNode) -> DeclaredResponse:
         description=node.value.get("description", ""),
         headers=tuple(_header(name, one) for name, one in node.named("headers") if name.lower() != "content-type"),
         content=_content(node),
+        is_empty=node.value.get("content") == {},
     )
 
 

@@ -145,7 +145,8 @@ def validate_response(operation: Operation, response: Response) -> Report:
             "reply", "status", "status", f"Status {got} is not declared.", expected=expected, got=got
         )
     broken = [found for one in documented.headers if (found := _check_header(one, response))]
-    content = _check_content(operation, documented, response)
+    check = _check_emptiness if documented.is_empty else _check_content
+    content = check(operation, documented, response)
     return sum(broken, NO_VIOLATIONS) + content if broken else content
 
 
@@ -231,6 +232,14 @@ def _check_content(operation: Operation, documented: DeclaredResponse, response:
     outcomes = operation.bulk.reply.outcomes if operation.bulk else None
     items_at = (outcomes.at,) if outcomes else ()
     return validate_value(media.schema.response, value, side="reply", items_at=items_at)
+
+
+def _check_emptiness(operation: Operation, documented: DeclaredResponse, response: Response) -> Report:
+    del operation, documented
+    if not response.body:
+        return NO_VIOLATIONS
+    got = f"{len(response.body)} bytes"
+    return _single_violation("reply", "body", "empty", "There is a body.", expected="no body", got=got)
 
 
 def _is_lines(content_type: str) -> bool:

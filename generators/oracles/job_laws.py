@@ -11,7 +11,7 @@ from typing import Final
 from contracts.bulk.jobs import is_legal_transition
 from contracts.bulk.model import BulkJob
 from contracts.exchange.bulk_exchange import BulkExchange, OutcomeReport
-from contracts.exchange.job_traces import JobPoll, JobTrace
+from contracts.exchange.job_traces import SUCCESS_STATUS, JobPoll, JobTrace
 from contracts.exchange.locations import find, holds, read_response
 from contracts.exchange.outcomes import raw_entries
 from contracts.messages import ABSENT, Exchange
@@ -20,6 +20,8 @@ from generators.oracles.findings import Finding
 from generators.oracles.response_laws import comparable_reply, view_finding
 
 MIN_JOB_RETENTION: Final = timedelta(minutes=1)  # of a finished job, where none is declared
+CONFLICT: Final = 409  # of a call with the state of what it is about
+STOPPED: Final = frozenset(("cancelled", "expired"))
 TIMES: Final = ("created", "started", "ended")  # of a job, in their order
 
 
@@ -37,7 +39,19 @@ def job_moves(view: BulkExchange) -> Iterator[Finding]:
                 shape = f"{before.state} to {after.state}"
                 yield view_finding("job-moves", view, shape, says, before.exchange, after.exchange)
         yield from _lost_job(view, trace)
+        yield from _late_cancel(view, trace)
         yield from _times(view, trace)
+
+
+def _late_cancel(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:
+    """Yield a job that was done before it was cancelled with success, although that is declared to be a conflict."""
+    cancel = trace.contract.operation(trace.declared.cancel or "") if trace.contract is not None else None
+    if cancel is None or str(CONFLICT) not in cancel.responses or trace.end is None or trace.end.state in STOPPED:
+        return
+    late = next((one for one in trace.cancels if one.n > trace.end.exchange.n), None)
+    if late is not None and late.response.status in SUCCESS_STATUS:
+        says = f"the job, which had ended ({short(trace.end.word)}), is cancelled with {late.response.status}"
+        yield view_finding("job-moves", view, "cancelled after its end", says, trace.end.exchange, late)
 
 
 def _times(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:

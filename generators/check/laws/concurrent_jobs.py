@@ -168,11 +168,14 @@ def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Findin
 
 
 def _ask_after_end(session: Session, sent: Exchange) -> None:
-    """Poll a request's jobs to their end, and then some times more, with their results."""
+    """Poll a request's jobs to their end, and then some times more, with their results; then cancel them."""
     view = follow(session, sent)
     for _ in range(POLLS_AFTER_END if view.traces else 0):
         request_jobs(session, view, view.traces[0].declared.poll)
         request_results(session, view)
+    cancel = view.traces[0].declared.cancel if view.traces else None
+    if cancel is not None:
+        request_jobs(session, view, cancel)
 
 
 def _some_fail(context: SiteContext, size: int) -> list[ItemCase]:

@@ -14,6 +14,7 @@ from contracts.messages import Exchange
 from contracts.openapi.model import ManyReads, Operation
 from contracts.schemas.equality import declared_part, key_text
 from contracts.syntax.text import short
+from generators.check.laws.calls.parameters import WORD
 from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
 from generators.check.separate_places import Elsewhere, created_record, elsewheres, leaves, similar_id
 from generators.client.session import Session
@@ -26,7 +27,7 @@ from generators.requests.options import option_for
 from generators.requests.single import RecordSite, record_request, write_request
 
 LAW: Final = "reads"
-MANY: Final = 8  # times that keys are repeated, so that there are more than fit on a page
+MANY: Final = 34  # times that three keys are repeated, so that there are more than a hundred
 TOO_LONG: Final = frozenset((414, 431))  # statuses of a request whose keys are too many
 
 
@@ -63,6 +64,7 @@ class _Reading:
             never = similar_id(one.key, rng)
             self._delete(gone)
             yield from self._judged([one.key, gone.key, never, other.key], [gone.key, never])
+        yield from self._malformed(one, other)
         for place in elsewheres(self.session, [self.operation], self.site, sites):
             if place.is_parallel or (place.other is not None and self.declared.unknown):
                 yield from self._from_elsewhere(place, one)
@@ -71,6 +73,23 @@ class _Reading:
         if "delete" in self.site.operations:
             version = read_record(self.session, self.site, record.key).known_version
             self.session.send(write_request(self.site, "delete", {}, key=record.key, version=version).request())
+
+    def _malformed(self, one: CreatedRecord, other: CreatedRecord) -> Iterator[Finding]:
+        """Put what is no key beside good ones: it is refused where the schema of the keys excludes it."""
+        parameter = next(
+            (it for it in self.operation.parameters if self.declared.keys == f"{it.where}:{it.name}"), None
+        )
+        schema = parameter.schema if parameter is not None and self.session.contract.has_strict_parameters else None
+        for keys in ([one.key, WORD], [WORD, other.key], [one.key, WORD, other.key]) if schema is not None else ():
+            if schema is None or schema.is_valid(self._joined(keys)) or not schema.is_valid(self._joined([one.key])):
+                continue
+            exchange, _ = self.asked(keys)
+            if exchange.response.status in SUCCESS_STATUS:
+                says = f"a request for {short(self._joined(keys))} was answered with {exchange.response.status}"
+                yield self._finding("what is no key is accepted", says, exchange)
+
+    def _joined(self, keys: Sequence[object]) -> str:
+        return self.declared.separator.join(map(str, keys))
 
     def _judged(self, keys: Sequence[object], unknown: Sequence[object]) -> Iterator[Finding]:
         """Yield what is wrong with the answer to keys, of which some are unknown if single reads say so too."""
@@ -130,7 +149,7 @@ class _Reading:
     def asked(self, keys: Sequence[object]) -> tuple[Exchange, list[object] | None]:
         """Ask for several records; None where none are shown as a list."""
         made = draft(self.operation, self.site.values)
-        made.put(self.declared.keys, self.declared.separator.join(map(str, keys)))
+        made.put(self.declared.keys, self._joined(keys))
         exchange = self.session.send(made.request())
         bodies = find(exchange.response.data, self.declared.at)
         return exchange, bodies if exchange.response.status in SUCCESS_STATUS and isinstance(bodies, list) else None
