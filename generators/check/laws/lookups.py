@@ -17,7 +17,13 @@ from generators.check.laws.errors.fault_order import KnownFault
 from generators.check.laws.errors.faults import misreported, told_fault
 from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.laws.text_keys import has_exact_keys
-from generators.check.records import CreatedRecord, create_parents, create_records, new_record_members
+from generators.check.records import (
+    CreatedRecord,
+    create_parents,
+    create_records,
+    new_record_members,
+    read_record,
+)
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, prepare_trial
 from generators.check.trials import TrialResult, perform, reported_keys, stored_records, trial_finding
 from generators.client.sites import SiteContext, experiment_site, record_context_of, record_factory_of
@@ -51,7 +57,7 @@ class LookupCase:
 
 def lookup(context: SiteContext) -> Iterator[Finding]:
     """Refer to records by lookups that fit one record, none and several, also one of the same request; then by key."""
-    parts = (_judge_references, _judge_keys, _judge_targets, _judge_same_request)
+    parts = (_judge_references, _judge_keys, _judge_targets, _judge_same_request, _judge_creations)
     yield from run_each(parts, lambda part: part(context))
 
 
@@ -353,6 +359,26 @@ def _judge_same_request(context: SiteContext) -> Iterator[Finding]:
             f"an item looks up the {named.name} {short(told)}, which the item before it creates, and has {short(got)}"
         )
         yield trial_finding(LAW, "an earlier item is taken for another", says, done, after)
+
+
+def _judge_creations(context: SiteContext) -> Iterator[Finding]:
+    """Let items that create records name one that exists, by key and by lookup: it stays as it was."""
+    session, site, bulk = context.session, context.site, context.bulk
+    if "create" not in actions_of(bulk) or not bulk.effect.target or not context.resource.assigned:
+        raise NotApplicableError("its items that create records name none")
+    names = session.names()
+    known = create_records(session, site, [new_record_members(session, site, names, "n", session.rng(LAW))], names)[0]
+    before = read_record(session, site, known.key)
+    by_lookup = [found for one in context.resource.sure_lookups if (found := fill_lookup(one, known.members))]
+    values = [known.key, *by_lookup]
+    trial = prepare_trial(context, [ItemCase(action="create")] * len(values))
+    trial.items = [_with_target(trial, n, value) for n, value in enumerate(values)]
+    for done, slots in _sent(trial):
+        after = read_record(session, site, known.key)
+        if before.differs(after, names):
+            says = f"an item that creates a record, and names {short(values[slots[-1]])}, changes that one"
+            yield trial_finding(LAW, "a creation changes a record", says, done, before, after)
+            return
 
 
 def _with_target(trial: Trial, n: int, value: object) -> TrialItem:

@@ -18,12 +18,12 @@ from contracts.syntax.text import short
 from generators.check.laws.lists.selecting import LAW, REFUSED, columns_of, selecting
 from generators.check.laws.metamorphic import run_each
 from generators.check.lists import is_after, list_finding
-from generators.check.records import create_records, new_record_members
+from generators.check.records import CreatedRecord, create_records, new_record_members
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
-from generators.requests.single import RecordSite, list_request, page_size
+from generators.requests.single import RecordSite, list_request, page_size, write_request
 
 PARENTS: Final = ("b", "c", "a", "f", "e", "d")  # ends of texts, in the order in which their records are created
 ROWS: Final = tuple((at, end) for end in "yx" for at in range(len(PARENTS)))  # of each: its parent, the end of its text
@@ -59,9 +59,13 @@ def _joined_orders(context: SiteContext) -> Iterator[Finding]:
         raise NotApplicableError("no order by a member of another record is declared")
     sort, prefix = join.site.rules.sort, session.names().text("").lower()
     assert sort is not None  # noqa: S101 - asked before
-    rows = _created(session, join, prefix)
+    parents, rows = _created(session, join, prefix)
     for steps in _orders(sort, join):
         yield from _judged(context, join, prefix, rows, steps)
+    if "update" in join.parent.operations:
+        renamed = _renamed(session, join, prefix, parents)
+        rows = {key: {**one, "": renamed.get(one[""], one[""])} for key, one in rows.items()}
+        yield from _judged(context, join, prefix, rows, (("", False),))
 
 
 def _joins(session: Session, site: RecordSite) -> Iterator[_Join]:
@@ -77,8 +81,18 @@ def _joins(session: Session, site: RecordSite) -> Iterator[_Join]:
             yield _Join(site=site, reference=reference, parent=parent, member=member, own=own or "")
 
 
-def _created(session: Session, join: _Join, prefix: str) -> Mapping[str, Mapping[str, object]]:
-    """Create the records, and return the values that they are ordered by, by key."""
+def _renamed(session: Session, join: _Join, prefix: str, parents: Sequence[CreatedRecord]) -> Mapping[object, object]:
+    """Give the first of the records that others refer to a value behind those of all; return it by the former one."""
+    one, value = parents[0], f"{prefix}z"
+    made = write_request(join.parent, "update", {join.member: value}, key=one.key, version=one.version)
+    is_done = session.send(made.request()).response.status in SUCCESS_STATUS
+    return {one.members[join.member]: value} if is_done else {}
+
+
+def _created(
+    session: Session, join: _Join, prefix: str
+) -> tuple[Sequence[CreatedRecord], Mapping[str, Mapping[str, object]]]:
+    """Create the records, and return those that others refer to, and the values to order the others by, by key."""
     names, rng = session.names(), session.rng("joined")
     above = [new_record_members(session, join.parent, names, f"p{n}", rng) for n in range(len(PARENTS))]
     texts = [f"{prefix}{end}" for end in PARENTS]
@@ -89,7 +103,7 @@ def _created(session: Session, join: _Join, prefix: str) -> Mapping[str, Mapping
     own = [{join.own: f"{prefix}{end}", join.reference: parents[at].key} for at, end in ROWS]
     known = create_records(session, join.site, [{**one, **more} for one, more in zip(below, own, strict=True)], names)
     values = [{join.own: f"{prefix}{end}", "": texts[at]} for at, end in ROWS]
-    return {key_text(one.key): value for one, value in zip(known, values, strict=True)}
+    return parents, {key_text(one.key): value for one, value in zip(known, values, strict=True)}
 
 
 def _orders(sort: Sorting, join: _Join) -> Iterator[Sequence[tuple[str, bool]]]:
