@@ -48,7 +48,7 @@ class ItemCase:
     defect: ItemIntent | None = None
     existing: bool = False
     twin: int | None = None
-    group: float | None = None
+    group: float | str | None = None
     awaits: tuple[int, ...] = ()
     variant: str = ""
     keyword: str = ""

@@ -312,19 +312,21 @@ def _judge_texts(done: TrialResult, cases: Sequence[LookupCase], member: str) ->
 
 
 def _judge_targets(context: SiteContext) -> Iterator[Finding]:
-    """Let items that change records name them by lookup."""
+    """Let items that change records name them by lookup; an upsert of what several fit fails."""
     if not context.resource.lookups or not context.bulk.effect.target or "update" not in actions_of(context.bulk):
         raise NotApplicableError("its items name no records by lookup")
     first = prepare_trial(context, [ItemCase(action="update", existing=True)])
     sample = next((_filled(one, "x") for one in context.resource.lookups), None)
     if not context.spec.encoder.fits(_with_target(first, 0, sample).raw):
         raise NotApplicableError("its items name records by their keys alone")
-    cases = list(_cases(context, context.resource))
-    trial = prepare_trial(context, [ItemCase(action="update", existing=True)] * len(cases))
-    for n, case in enumerate(cases):
-        trial.items[n] = _with_target(trial, n, case.value)
-    for done, slots in _sent(trial):
-        yield from _judge_outcomes(done, cases, slots)
+    known = list(_cases(context, context.resource))
+    for action in (one for one in ("update", "upsert") if one in actions_of(context.bulk)):
+        cases = [one for one in known if action == "update" or one.matches is not None]
+        trial = prepare_trial(context, [ItemCase(action=action, existing=action == "update")] * len(cases))
+        for n, case in enumerate(cases):
+            trial.items[n] = _with_target(trial, n, case.value)
+        for done, slots in _sent(trial) if cases else ():
+            yield from _judge_outcomes(done, cases, slots)
 
 
 def _judge_same_request(context: SiteContext) -> Iterator[Finding]:

@@ -352,9 +352,9 @@ def _finding(exchange: Exchange, shape: str, says: str, *more: Exchange | None) 
 
 def _equal_forms(session: Session, operation: Operation, control: Exchange) -> Iterator[Finding]:
     """Yield when a request is refused whose media type is written otherwise and means the same."""
-    for n in range(len(tuple(_written_otherwise(control.request)))):
+    for n in range(len(tuple(_written_otherwise(operation, control.request)))):
         own = specimen_of(session, operation).request
-        what, request = next(islice(_written_otherwise(own), n, None), ("", own))
+        what, request = next(islice(_written_otherwise(operation, own), n, None), ("", own))
         exchange = send_and_follow(session, request)
         status = exchange.response.status
         if status not in SUCCESS_STATUS and status not in BUSY_STATUS:
@@ -362,10 +362,16 @@ def _equal_forms(session: Session, operation: Operation, control: Exchange) -> I
             yield _finding(exchange, "equal media type refused", says, control)
 
 
-def _written_otherwise(request: Request) -> Iterator[tuple[str, Request]]:
-    """Yield the request under other forms of its media type."""
+def _written_otherwise(operation: Operation, request: Request) -> Iterator[tuple[str, Request]]:
+    """Yield the request under other forms of its media type, and under others that are declared for the same body."""
+    own = essence(request.headers.get("Content-Type"))
     for what, written in EQUAL_MEDIA_TYPES.items():
-        yield what, _of_type(request, written(essence(request.headers.get("Content-Type"))))
+        yield what, _of_type(request, written(own))
+    media = operation.body.media(own) if operation.body is not None else None
+    alike = operation.body.content if operation.body is not None and media is not None else ()
+    for one in (it for it in alike if media is not None and it.schema == media.schema and it != media):
+        if is_json(one.media_range) and "*" not in one.media_range:
+            yield f"of the media type {one.media_range}", _of_type(request, one.media_range)
 
 
 def _with_word(request: Request, at: str, word: str) -> Any:

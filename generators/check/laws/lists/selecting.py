@@ -149,6 +149,7 @@ def _comparisons(columns: FilterMembers, prefix: str) -> Iterator[Comparison]:
         yield Comparison(columns.text, "ne", f"{prefix}k1")
         for text in ("k", "K", "it'", "é"):
             yield Comparison(columns.text, "startswith", f"{prefix}{text}")
+        yield from (Comparison(columns.text, operator, f"{prefix}k"[1:]) for operator in ("startswith", "eq"))
     if columns.number is not None:
         for operator in ("eq", "ne", "lt", "le", "gt", "ge"):
             yield from (Comparison(columns.number, operator, number) for number in (9, 10))
