@@ -255,6 +255,12 @@ def names_target(bulk: Bulk) -> bool:
     return is_name and bulk.key.by == "target" and not bulk.effect.target and not bulk.effect.http
 
 
+def chooses_inside(bulk: Bulk) -> bool:
+    """Say whether each item says of which resource its record is."""
+    chosen = bulk.effect.resource
+    return chosen is not None and not is_outside(chosen.source or "header:")
+
+
 def _absent(_: object) -> object:
     return ABSENT
 

@@ -8,8 +8,8 @@ from typing import Any, Final, TypeAlias
 
 from contracts.bulk.lists import placeholders_of
 from contracts.bulk.model import Resource
+from contracts.exchange.bulk_request import chooses_inside
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.exchange.locations import is_outside
 from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import short
@@ -333,9 +333,13 @@ def _judge_same_request(context: SiteContext) -> Iterator[Finding]:
     """Let an item refer by lookup to what an item before it creates."""
     member, named = _reference(context)
     bulk, site = context.bulk, experiment_site(context.session, named.name)
-    is_inside = bulk.effect.resource is not None and not is_outside(bulk.effect.resource.source or "header:")
     action = next((one for one in CREATING if one in actions_of(bulk)), None)
-    if bulk.order.run == "any" or action is None or site is None or not (is_inside or named is context.resource):
+    if (
+        bulk.order.run == "any"
+        or action is None
+        or site is None
+        or not (chooses_inside(bulk) or named is context.resource)
+    ):
         raise NotApplicableError("its items cannot refer to what an item before them creates")
     grouped = bulk.order.run == "grouped"
     cases = [ItemCase(action=action, group=n + 1 if grouped else None) for n in (0, 1)]

@@ -18,7 +18,7 @@ from contracts.exchange.locations import find, find_all
 from contracts.messages import ABSENT, Exchange
 from contracts.syntax.text import short
 from generators.check.laws.errors.fault_order import KnownFault, misjoined, misplaced_fault, sent_names
-from generators.check.laws.errors.referred_faults import referred_trial
+from generators.check.laws.errors.referred_faults import freed, referred_trial
 from generators.check.laws.errors.refused_faults import refused_errors
 from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation, valid_cases
 from generators.check.records import read_record
@@ -66,7 +66,7 @@ def tells_errors(declared: Outcomes | None) -> bool:
 
 def errors(context: SiteContext) -> Iterator[Finding]:
     """Judge what is told of items that fail by themselves, and of items that have the whole request refused."""
-    yield from run_each((_failed_errors, _referred_errors, refused_errors), lambda part: part(context))
+    yield from run_each((_failed_errors, _referred_errors, freed, refused_errors), lambda part: part(context))
 
 
 def _failed_errors(context: SiteContext) -> Iterator[Finding]:

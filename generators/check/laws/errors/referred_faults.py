@@ -1,19 +1,24 @@
 """The part of the law `errors` on records that others refer to, which cannot be deleted (`restrict`).
 
-Begin with `referred_trial`. How many refer to a record is a fact that a text may name: right for one, two and three.
+Begin with `referred_trial` and `freed`. How many refer to a record is a fact that a text may name: right for one, two
+and three. Once they are deleted, by the same request too, the record can be.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from contracts.bulk.model import Bulk
+from contracts.exchange.bulk_request import chooses_inside
 from generators.check.laws.errors.fault_order import KnownFault
 from generators.check.records import CreatedRecord, create_records, new_record_members
 from generators.check.trial_setup import ItemCase, Trial, trial_item
+from generators.check.trials import perform, trial_finding
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites
 from generators.errors import NotApplicableError
+from generators.oracles.findings import Finding
+from generators.requests.envelope import SendOptions
 from generators.requests.known_records import Names
 from generators.requests.options import actions_of
 from generators.requests.single import RecordSite
@@ -36,6 +41,35 @@ def referred_trial(context: SiteContext) -> tuple[Trial, Mapping[int, Sequence[K
     title = session.contract.schemas.schema(site.resource.schema).raw.get("title") if site.resource.schema else None
     facts = [{"key": one.key, "title": title, "referrers": size} for one, size in zip(parents, COUNTS, strict=True)]
     return trial, {n: [KnownFault(kind=KIND, facts=one)] for n, one in enumerate(facts)}
+
+
+def freed(context: SiteContext) -> Iterator[Finding]:
+    """Delete what refers to a record, and behind it the record itself, in one request: both are deleted."""
+    session, bulk, names = context.session, context.bulk, context.session.names()
+    if "delete" not in actions_of(bulk) or bulk.order.run == "any":
+        raise NotApplicableError("its items delete no records in an order")
+    site, other, member = _referring(context) if chooses_inside(bulk) else _self_referring(context)
+    parent = _created(session, site, names, [{}])[0]
+    child = _created(session, other, names, [{member: parent.key}])[0]
+    grouped = bulk.order.run == "grouped"
+    trial = Trial(context=replace(context, site=site), names=names)
+    for n, (at, one) in enumerate(((other, child), (site, parent))):
+        part = Trial(context=replace(context, site=at), names=names)
+        case = replace(DELETION, group=n + 1 if grouped else None)
+        trial.items.append(replace(trial_item(part, n, case, one, fitting=True), slot=n))
+    done = perform(trial, SendOptions(unit=context.unit, grouped=grouped))
+    if done.refused or (done.result(0) == "done" and done.result(1) == "failed"):
+        says = f"a {site.resource.name} is not deleted behind the {other.resource.name} that refers to it"
+        yield trial_finding("errors", "a deleted record counts as referring", says, done)
+
+
+def _self_referring(context: SiteContext) -> tuple[RecordSite, RecordSite, str]:
+    """Return a site whose records refer to others of their kind, twice, and the member by which they do."""
+    for site in experiment_sites(context.session, context.operation):
+        for member, name in site.resource.references.items() if site.resource.restrict else ():
+            if name == site.resource.name and "create" in site.operations:
+                return site, site, member
+    raise NotApplicableError("no record refers to another one of its kind")
 
 
 def _tells(bulk: Bulk) -> bool:
