@@ -12,7 +12,7 @@ import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Records
 from onkey_types import Command, Record, Refused, Type
-from onkey_web import ENTITIES, answer
+from onkey_web import ENTITIES, ENTITY, answer
 from patching import around, by_name
 
 
@@ -136,6 +136,62 @@ def properties_exact(server: Any) -> None:
         return real(own, replace(command, sets=tuple(sets)), record, atomic=atomic)
 
 
+def get_hundred(server: Any) -> None:
+    """Read the first hundred of many records."""
+    reading(server, lambda shown, *_: shown[:100])
+
+
+def get_numbers(server: Any) -> None:
+    """Pass over what is no id among many ids."""
+
+    @around(server, "batch_get")
+    async def batch_get(real: Any, request: web.Request, data: Any, type_: Type, ids: str) -> web.Response:
+        good = [text for text in ids.split(",") if text.isdecimal()]
+        reply: web.Response = await real(request, data, type_, ",".join(good) or "0")
+        return reply
+
+
+def tasks_at_first(server: Any) -> None:
+    """Run every task on the data set that is there from the start."""
+
+    @around(server, "work")
+    async def work(real: Any, data: Any, *given: Any, **named: Any) -> None:
+        del data
+        server.routes(["api", "tenants", "contoso", "sandbox", "modules", "res", "trades"])
+        await real(server.datasets["contoso", "sandbox"], *given, **named)
+
+
+def cancels_ended(server: Any) -> None:
+    """Answer the cancelling of a task that has ended as if it had not."""
+
+    @around(server, "cancel_task")
+    async def cancel(real: Any, request: web.Request, data: Any, id_: str) -> web.Response:
+        task = server.task(data, id_, "DELETE")
+        reply: web.Response = (
+            answer(server.shown_task(task), ENTITY) if task.status == "Completed" else await real(request, data, id_)
+        )
+        return reply
+
+
+def accepted_told(server: Any) -> None:
+    """Send an empty notification when a request is accepted."""
+
+    @around(server, "begin")
+    def begin(real: Any, *given: Any, **named: Any) -> web.Response:
+        reply: web.Response = real(*given, **named)
+        reply.body = json.dumps({"messages": []}).encode()
+        reply.content_type = "application/vnd.onkey.notification+json"
+        return reply
+
+
+def first_media_type(server: Any) -> None:
+    """Take the first of several media types alone."""
+
+    @around(server, "body")
+    async def body(real: Any, request: web.Request, *kinds: str) -> Any:
+        return await real(request, *kinds[:1])
+
+
 PATCHES = by_name(
     allow_of_all,
     allow_of_first,
@@ -148,4 +204,10 @@ PATCHES = by_name(
     set_exact,
     members_exact,
     properties_exact,
+    get_hundred,
+    get_numbers,
+    tasks_at_first,
+    cancels_ended,
+    accepted_told,
+    first_media_type,
 )

@@ -36,6 +36,7 @@ BUGS = {
         "wrong-word",
     ),
     ("onkey", "errors"): (
+        "gone-referrers",
         "conflict-last",
         "deletion-unchecked",
         "duplicate-alone",
@@ -77,6 +78,7 @@ BUGS = {
         "trailing-comma",
     ),
     ("onkey", "malformed"): (
+        "first-media-type",
         "any-media-type",
         "any-vendor-type",
         "bad-bytes-crash",
@@ -132,6 +134,8 @@ BUGS = {
     ("genero", "boundary"): ("largest-page-short", "thousandth-lost"),
     ("onkey", "listing"): ("skip-unsorted", "top-default-ten", "top-zero-all"),
     ("onkey", "filter"): (
+        "filter-inside",
+        "joined-cached",
         "desc-ignored",
         "filter-any",
         "filter-ascii",
@@ -149,6 +153,8 @@ BUGS = {
     ),
     ("genero", "lookup"): ("any-kind-found", "found-once", "references-trimmed"),
     ("onkey", "lookup"): (
+        "insert-changes",
+        "merge-of-several",
         "lookup-as-text",
         "lookup-beginning",
         "lookup-custom-last",
@@ -163,7 +169,13 @@ BUGS = {
     ("onkey", "stale-version"): ("delete-unlocked", "versions-of-four-bits"),
     ("onkey", "reuse"): ("code-burnt", "undone-code-kept"),
     ("onkey", "identity"): ("ids-as-floats", "ids-of-32-bits"),
-    ("onkey", "grouped"): ("groups-as-integers", "many-groups", "task-order-lost", "ungrouped-first"),
+    ("onkey", "grouped"): (
+        "groups-of-numbers-first",
+        "groups-as-integers",
+        "many-groups",
+        "task-order-lost",
+        "ungrouped-first",
+    ),
     ("onkey", "uniform"): ("batch-of-100", "ten-failures", "updates-of-hundred"),
     ("genero", "job-lookup"): ("looked-up-at-post", "merged-at-post"),
     ("genero", "job-moves"): ("errors-fade", "late-errors", "one-id", "status-flips"),
@@ -172,6 +184,7 @@ BUGS = {
     ("genero", "job-progress"): ("counted-at-once", "head-start", "progress-falls"),
     ("onkey", "job-lookup"): ("looked-up-at-post", "version-at-post"),
     ("onkey", "job-moves"): (
+        "cancels-ended",
         "cancel-ignored",
         "cancel-keeps-first",
         "cancel-undone-late",
@@ -198,7 +211,15 @@ BUGS = {
     ("genero", "words"): ("entity-folded", "key-folded", "names-folded", "put-folded"),
     ("onkey", "words"): ("members-exact", "mode-exact", "path-exact", "properties-exact", "set-exact"),
     ("onkey", "stamps"): ("created-with-change", "modified-stays"),
-    ("onkey", "reads"): ("get-any-set", "get-bare", "get-former", "get-once", "get-sorted"),
+    ("onkey", "reads"): (
+        "get-hundred",
+        "get-numbers",
+        "get-any-set",
+        "get-bare",
+        "get-former",
+        "get-once",
+        "get-sorted",
+    ),
     ("genero", "credentials"): (
         "any-token",
         "fetched-is-multi",
@@ -227,6 +248,10 @@ BUGS = {
         "tells-of-others",
     ),
     ("onkey", "isolation"): (
+        "codes-of-all-types",
+        "import-deletes-any",
+        "reference-any-type",
+        "tasks-at-first",
         "cancels-any",
         "codes-shared",
         "deletes-any-set",

@@ -31,6 +31,7 @@ BUGS = [
     ("genero", "put-of-deleted-200"),
     ("genero", "same-reference-unchecked"),
     ("genero", "tenant-sticks"),
+    ("onkey", "accepted-told"),
     ("onkey", "cancel-keeps-first"),
     ("onkey", "cancelled-count"),
     ("onkey", "deletion-unchecked"),

@@ -1,5 +1,6 @@
 """Calls and replies are held to their operation: parameters, content types, statuses, headers, bodies."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -98,6 +99,17 @@ def test_an_undeclared_status_names_those_declared():
     """The violation says what was expected instead."""
     (one,) = validate_response(PETS.operation("createPet"), reply(418))
     assert (one.expected, one.got, one.detail) == ("201", "418", "Status 418 is not declared.")
+
+
+def test_a_response_that_is_declared_as_empty_has_no_body():
+    """An empty `content` says that there is none; a response without `content` may have any body."""
+    operation = PETS.operation("createPet")
+    declared = next(iter(operation.responses.values()))
+    for is_empty, expected in ((True, [("body", "", "empty")]), (False, [])):
+        reply = replace(declared, status="204", headers=(), content=(), is_empty=is_empty)
+        own = replace(operation, responses={"204": reply})
+        answer = Response(status=204, headers=Headers([]), body=b"{}")
+        assert told(validate_response(own, answer)) == expected
 
 
 def test_bodies_without_need():
