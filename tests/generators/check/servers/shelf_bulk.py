@@ -108,7 +108,9 @@ class Bulk:
             return (413 if len(asked.data) > MOST else 400), {"problem": "too few, too many or twice"}
         order = range(len(asked.data))
         if asked.request.parameter("ordered") == "true" and self.broken != "grouped":
-            order = sorted(order, key=lambda n: float(asked.data[n].get("step", "inf")))
+            steps = [one.get("step") for one in asked.data]
+            read = float if all(_is_number(one) for one in steps if one is not None) else str
+            order = sorted(order, key=lambda n: (steps[n] is None, read(steps[n] or 0)))
         results, failed = {}, set()
         for n in order:
             one = asked.data[n]
@@ -275,3 +277,7 @@ def result(ref, record, problem):
     if record is None:
         return {"ref": ref, "ok": False, "error": problem}
     return {"ref": ref, "ok": True, "id": record["id"], "version": record["version"]}
+
+
+def _is_number(text):
+    return text.replace(".", "", 1).isdecimal()
