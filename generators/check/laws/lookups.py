@@ -1,12 +1,10 @@
 """The law on names of records by other members than the key: `lookup`. Begin with `lookup`."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from dataclasses import replace
+from typing import Final
 
-from contracts.bulk.lists import placeholders_of
 from contracts.bulk.model import Resource
 from contracts.exchange.bulk_request import chooses_inside
 from contracts.exchange.job_traces import SUCCESS_STATUS
@@ -15,53 +13,32 @@ from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import short
 from generators.check.laws.errors.fault_order import KnownFault
 from generators.check.laws.errors.faults import misreported, told_fault
+from generators.check.laws.looked_up import LAW, LookupCase, filled, lookup_cases
 from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.laws.text_keys import has_exact_keys
 from generators.check.records import (
     CreatedRecord,
-    create_parents,
     create_records,
     new_record_members,
     read_record,
 )
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, prepare_trial
 from generators.check.trials import TrialResult, perform, reported_keys, stored_records, trial_finding
-from generators.client.sites import SiteContext, experiment_site, record_context_of, record_factory_of
+from generators.client.sites import SiteContext, experiment_site, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.calls import fill_lookup
 from generators.requests.envelope import SendOptions
-from generators.requests.known_records import Names
 from generators.requests.options import actions_of
-from generators.requests.single import Members, RecordSite, write_request
+from generators.requests.single import RecordSite, write_request
 
-LAW: Final = "lookup"
-MATCHES: Final = {" that fits two records": 2, " that fits three records": 3}
 CREATING: Final = ("create", "upsert")
-MAX_NUMBER: Final = 10**9  # of what a record is looked up by
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookupCase:
-    """A lookup, what it is in words, and the key of the record that it names; None for no record, or `matches`.
-
-    `member` is what has it, where that is not the member of all lookups that are sent with it.
-    """
-
-    what: str
-    value: object
-    key: object = None
-    matches: int | None = None
-    member: str | None = None
 
 
 def lookup(context: SiteContext) -> Iterator[Finding]:
     """Refer to records by lookups that fit one record, none and several, also one of the same request; then by key."""
     parts = (_judge_references, _judge_keys, _judge_targets, _judge_same_request, _judge_creations)
     yield from run_each(parts, lambda part: part(context))
-
-
-# The records that are looked up
 
 
 def _reference(context: SiteContext) -> tuple[str, Resource]:
@@ -71,135 +48,16 @@ def _reference(context: SiteContext) -> tuple[str, Resource]:
     factory = record_factory_of(context.session, context.resource)
     for member, name in context.resource.references.items():
         named = context.session.contract.resources[name]
-        sample = next((_filled(one, "x") for one in named.lookups), None)
+        sample = next((filled(one, "x") for one in named.lookups), None)
         if member in factory.members and sample is not None and factory.members[member].is_valid(sample):
             return member, named
     raise NotApplicableError(f"a {context.resource.name} refers to nothing by lookup")
 
 
-def _filled(template: Any, text: str) -> object:
-    return fill_lookup(template, dict.fromkeys(placeholders_of(template), text))
-
-
-def _cases(context: SiteContext, resource: Resource) -> Iterator[LookupCase]:
-    """Create records of a resource, change and delete some, and yield lookups of them."""
-    session = context.session
-    site = experiment_site(session, resource.name)
-    if site is None:
-        raise NotApplicableError(f"a {resource.name} to look up cannot be made")
-    names, factory = session.names(), record_factory_of(session, resource)
-    parents = create_parents(session, site, names, "q")
-    rng = session.rng(LAW, resource.name)
-    members = [factory.fresh_record(record_context_of(names, rng), f"{slot}q", parents) for slot in "abcde"]
-    unique = {group[0] for group in resource.unique if len(group) == 1 and isinstance(members[0].get(group[0]), str)}
-    for template in resource.lookups:
-        blanks = placeholders_of(template)
-        keys, others = [one for one in blanks if one in unique], [one for one in blanks if one not in unique]
-        if len(keys) == 1 and not others:
-            known = create_records(session, site, members, names)
-            yield from _unique_cases(context, site, known, template, keys[0])
-        elif len(others) == 1 and others[0] in factory.free:
-            yield from _shared_cases(context, site, template, (*keys, *others))
-
-
-def _unique_cases(
-    context: SiteContext, site: RecordSite, known: Sequence[CreatedRecord], template: Any, member: str
-) -> Iterator[LookupCase]:
-    """Yield lookups by a unique member: as it is written, otherwise, and of what was renamed and deleted."""
-    text = str(known[0].members[member])
-
-    def case(what: str, value: str, key: object = None) -> LookupCase:
-        return LookupCase(what=what, value=fill_lookup(template, {member: value}), key=key)
-
-    yield case("the lookup of a record", text, known[0].key)
-    if text.swapcase() != text:
-        yield case("a lookup in another case", text.swapcase())
-    yield case("a lookup by the beginning of a value", text[:-1])
-    yield case("a lookup with a blank behind", f"{text} ")
-    yield case("a lookup that fits nothing", f"{text}9")
-    changed = _renamed(context, site, known[1], member)
-    if changed is not None:
-        yield case("a lookup of the former value", str(known[1].members[member]))
-        yield case("a lookup of a changed value", changed, known[1].key)
-    if "delete" in site.operations:
-        made = write_request(site, "delete", {}, key=known[2].key, version=known[2].version)
-        if context.session.send(made.request()).response.status in SUCCESS_STATUS:
-            yield case("a lookup of a deleted record", str(known[2].members[member]))
-
-
-def _renamed(context: SiteContext, site: RecordSite, known: CreatedRecord, member: str) -> str | None:
-    """Give a record another unique value, and return it; None when that is not possible."""
-    action = site.changing_action
-    text = f"{known.members[member]}r"
-    if action is None:
-        return None
-    members: Members = {member: text} if action == "update" else {**known.members, member: text}
-    made = write_request(site, action, members, key=known.key, version=known.version)
-    return text if context.session.send(made.request()).response.status in SUCCESS_STATUS else None
-
-
-def _shared_cases(context: SiteContext, site: RecordSite, template: Any, blanks: Sequence[str]) -> Iterator[LookupCase]:
-    """Yield lookups by a member that several records may share, the last of `blanks`, alone or with a unique one."""
-    session, names, shared = context.session, context.session.names(), blanks[-1]
-    factory, rng = record_factory_of(session, site.resource), session.rng(LAW, *blanks)
-    parents = create_parents(session, site, names, "t")
-    values = _values_of(factory.members[shared], names)
-    records = [factory.fresh_record(record_context_of(names, rng), f"{slot}t", parents) for slot in "abcdef"]
-    shares = [value for size, value in enumerate(values, 1) for _ in range(size)][: 6 if len(blanks) == 1 else 3]
-    members = [{**one, shared: value} for one, value in zip(records, shares, strict=False)]
-    known = create_records(session, site, members, names) if len(members) > 1 else ()
-    cases = _alone_cases if len(blanks) == 1 else _joined_cases
-    for what, key, wanted in cases(known, values, blanks) if known else ():
-        matches = next((size for word, size in MATCHES.items() if what.endswith(word)), None)
-        yield LookupCase(what=what, value=fill_lookup(template, wanted), key=key, matches=matches)
-
-
-def _values_of(schema: Schema, names: Names) -> Sequence[object]:
-    """Return three values that no record has, or both booleans; none where no such values are valid."""
-    number = names.number % MAX_NUMBER
-    for values in ([names.text(slot) for slot in ("one", "two", "three")], [number, number + 1, number + 2]):
-        if all(map(schema.is_valid, values)):
-            return values
-    return [one for one in (True, False) if schema.is_valid(one)]
-
-
-Wanted: TypeAlias = tuple[str, object, Mapping[str, object]]
-
-
-def _alone_cases(known: Sequence[CreatedRecord], values: Sequence[object], blanks: Sequence[str]) -> Iterator[Wanted]:
-    """Yield lookups by a member alone: of one record, as its text, and of two."""
-    shared = blanks[-1]
-    if not isinstance(values[0], bool):
-        yield f"the lookup of a record by '{shared}'", known[0].key, {shared: values[0]}
-        yield from _as_text(shared, values[0], {})
-    for word, size in list(MATCHES.items())[: len(values) - 1]:
-        yield f"a lookup by '{shared}'{word}", None, {shared: values[size - 1]}
-
-
-def _joined_cases(known: Sequence[CreatedRecord], values: Sequence[object], blanks: Sequence[str]) -> Iterator[Wanted]:
-    """Yield lookups by two members: of one record, and such as fit records by one of the two."""
-    unique, shared = blanks
-    text = str(known[0].members[unique])
-    both = f"'{unique}' and '{shared}'"
-    yield f"the lookup of a record by {both}", known[0].key, {unique: text, shared: values[0]}
-    yield f"a lookup by {both} of two records", None, {unique: text, shared: values[1]}
-    yield f"a lookup by {both} that fits by '{unique}' alone", None, {unique: text, shared: values[-1]}
-    yield f"a lookup by {both} that fits by '{shared}' alone", None, {unique: f"{text}9", shared: values[0]}
-    yield from _as_text(shared, values[0], {unique: text})
-
-
-def _as_text(shared: str, value: object, others: Mapping[str, object]) -> Iterator[Wanted]:
-    if not isinstance(value, str):
-        yield f"a lookup by the text of '{shared}'", None, {**others, shared: json.dumps(value)}
-
-
-# Trials
-
-
 def _judge_references(context: SiteContext) -> Iterator[Finding]:
     """Let items refer by lookup."""
     member, named = _reference(context)
-    yield from _judge_cases(context, member, list(_cases(context, named)))
+    yield from _judge_cases(context, member, list(lookup_cases(context, named)))
 
 
 def _judge_keys(context: SiteContext) -> Iterator[Finding]:
@@ -316,10 +174,10 @@ def _judge_targets(context: SiteContext) -> Iterator[Finding]:
     if not context.resource.lookups or not context.bulk.effect.target or "update" not in actions_of(context.bulk):
         raise NotApplicableError("its items name no records by lookup")
     first = prepare_trial(context, [ItemCase(action="update", existing=True)])
-    sample = next((_filled(one, "x") for one in context.resource.lookups), None)
+    sample = next((filled(one, "x") for one in context.resource.lookups), None)
     if not context.spec.encoder.fits(_with_target(first, 0, sample).raw):
         raise NotApplicableError("its items name records by their keys alone")
-    known = list(_cases(context, context.resource))
+    known = list(lookup_cases(context, context.resource))
     for action in (one for one in ("update", "upsert") if one in actions_of(context.bulk)):
         cases = [one for one in known if action == "update" or one.matches is not None]
         trial = prepare_trial(context, [ItemCase(action=action, existing=action == "update")] * len(cases))

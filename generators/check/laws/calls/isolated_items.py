@@ -159,7 +159,7 @@ def _kinds(context: SiteContext) -> Iterator[Finding]:
     session, bulk, named = context.session, context.bulk, context.resource.references
     kinds = [one for at, one in item_kinds(session, context.operation) if at.site == context.site]
     cases = [one for one in kinds if one.action in WRITING_ACTIONS and bulk.effect.payload not in bulk.items.shared]
-    members = [member for member, name in named.items() if name != context.resource.name]
+    members = [member for member, name in named.items() if name != context.resource.name and context.resource.assigned]
     known = created_record(session, context.site, session.names()) if cases and members else None
     for member in members if known is not None else ():
         there = experiment_site(session, named[member])

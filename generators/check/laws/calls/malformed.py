@@ -15,7 +15,7 @@ import orjson
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, json_of
 from contracts.messages import ABSENT, Exchange, Request, essence
-from contracts.openapi.model import Contract, Operation, is_json
+from contracts.openapi.model import Contract, Operation, best_media, is_json
 from contracts.openapi.validation import validate_response
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, escape, tokens_of
@@ -211,16 +211,6 @@ def _broken_bodies(operation: Operation, request: Request, *, has_unique_names: 
             yield Variant(kind="another type", what=f"a body {what}", request=changed, must=is_declared)
 
 
-_JSON: Final[Mapping[bytes, object]] = {
-    b"null": None,
-    b"true": True,
-    b"7": 7,
-    b'"bulkproof"': "bulkproof",
-    b"{}": {},
-    b"[]": [],
-}
-
-
 def declares_refusal(operation: Operation) -> bool:
     """Say whether an operation declares how it refuses a malformed request.
 
@@ -302,7 +292,7 @@ def _other_types_inside(operation: Operation, request: Request) -> Iterator[Vari
     if schema is None or not isinstance(data, dict) or "" in places or not declares_refusal(operation):
         return
     for name, value in data.items():
-        others = [(f"that is {text.decode()}", {**data, name: _JSON[text]}) for text in OTHER_TYPES]
+        others = [(f"that is {text.decode()}", {**data, name: orjson.loads(text)}) for text in OTHER_TYPES]
         others += (
             [("that is one of its values alone", {**data, name: value[0]})] if isinstance(value, list) and value else []
         )
@@ -367,9 +357,9 @@ def _written_otherwise(operation: Operation, request: Request) -> Iterator[tuple
     own = essence(request.headers.get("Content-Type"))
     for what, written in EQUAL_MEDIA_TYPES.items():
         yield what, _of_type(request, written(own))
-    media = operation.body.media(own) if operation.body is not None else None
-    alike = operation.body.content if operation.body is not None and media is not None else ()
-    for one in (it for it in alike if media is not None and it.schema == media.schema and it != media):
+    declared = operation.body.content if operation.body is not None else ()
+    media = best_media(declared, own)
+    for one in (it for it in declared if media is not None and it != media and it.schema == media.schema):
         if is_json(one.media_range) and "*" not in one.media_range:
             yield f"of the media type {one.media_range}", _of_type(request, one.media_range)
 
