@@ -38,7 +38,8 @@ NEAR_FAULT_SHARE: Final = 0.5  # share of reads of records near a defect or at a
 EDGE_CASE_SHARE: Final = 0.25
 PARTIAL_LIST_SHARE: Final = 0.5  # share of lists that are followed by a part of them
 SINGLE_SHARE: Final = 0.4  # share of single requests among those after a deletion
-LISTED_SHARE: Final = 0.3  # share of new records, made by single requests, after which their list is read
+LISTED_SHARE: Final = 0.1  # share of new records, made by single requests, after which a long list is read
+SMALL_LIST: Final = 50  # of so many known records, which is read after each
 LATE_CANCEL_SHARE: Final = 0.3  # share of cancellations after the job's end
 REFUSAL_STATUSES: Final = range(400, 500)
 STOCKED_SHARE: Final = 0.8  # share of sequences in which records are created before what changes them or refers to them
@@ -229,7 +230,8 @@ class SequenceRunner:
         version = known if item.version is None else item.version
         self.run.session.send(write_request(place, action, dict(item.values or {}), key=key, version=version).request())
         self.read_back([(where, key)] if key is not None else [])
-        if (entry is None or entry.present is not True) and self.rng.random() < LISTED_SHARE:
+        is_small = len(self.run.oracle.state_model.known(where.scope).live(where.resource)) < SMALL_LIST
+        if (entry is None or entry.present is not True) and (is_small or self.rng.random() < LISTED_SHARE):
             self.listing(where)
 
     def _where(self, place: RecordSite) -> RecordSet:

@@ -340,10 +340,22 @@ def _by_columns(rng: Random, operations: Iterable[tuple[Law, list[Operation]]]) 
 
 
 def _call_law_tasks(contract: Contract, rng: Random) -> list[LawTask]:
-    """Return the experiments that any operation can have, each law on one operation before any law on a second."""
-    return _by_columns(
+    """Return the experiments that any operation can have, each law on one operation before any law on a second.
+
+    Each law on each type of body comes first.
+    """
+    tasks = _by_columns(
         rng, ((law, [one for one in contract.operations if law.calls(contract, one)]) for law in CALL_LAWS)
     )
+    first: dict[tuple[str, ...], LawTask] = {}
+    for one in tasks:
+        first.setdefault((one.law.name, *_media_types(one.operation)), one)
+    soon = {one.cell for one in first.values()}
+    return [*first.values(), *(one for one in tasks if one.cell not in soon)]
+
+
+def _media_types(operation: Operation) -> list[str]:
+    return sorted(one.media_range for one in operation.body.content) if operation.body is not None else []
 
 
 def _rate_limit_tasks(contract: Contract) -> list[RateLimitTask]:

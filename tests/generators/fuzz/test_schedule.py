@@ -118,6 +118,17 @@ def test_laws_that_tell_most_are_soon_run_on_each_kind_of_operation(target):
         assert all(run.count(one) == 1 for one in kinds)
 
 
+def test_laws_on_calls_are_soon_run_on_each_type_of_body(target):
+    """A form may be read by other code than JSON, and what has no body by none."""
+    found = [one for one in entries(target, 0, 200) if isinstance(one, LawTask) and one.law in CALL_LAWS]
+    named = [(one.law.name, tuple(media_types(one.operation))) for one in found]
+    assert named[: len(set(named))] == list(dict.fromkeys(named))
+
+
+def media_types(operation):
+    return sorted(one.media_range for one in operation.body.content) if operation.body is not None else []
+
+
 def experiment_name(one):
     """Return what the first round has once: a law, on each kind of operation where it tells most, or a cell."""
     if not isinstance(one, LawTask) or one.law in CALL_LAWS:

@@ -18,7 +18,7 @@ from contracts.messages import ABSENT, Exchange, Request, essence
 from contracts.openapi.model import Contract, Operation, best_media, is_json
 from contracts.openapi.validation import validate_response
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import as_list, escape, tokens_of
+from contracts.syntax.text import as_list, as_mapping, escape, tokens_of
 from generators.check.laws.calls.syntax_places import misplaced
 from generators.check.specimens import Specimen, carry_out, send_and_follow, specimen_of, specimen_or_request
 from generators.client.session import Session
@@ -246,8 +246,10 @@ def _other_media_types(session: Session, operation: Operation, request: Request)
 def _other_forms(session: Session, operation: Operation, request: Request) -> Iterator[Variant]:
     """Yield a form under media types that are not declared, and as JSON."""
     yield from (one for one in _other_media_types(session, operation, request) if one.must)
-    body = orjson.dumps(dict(parse_qsl(request.body.decode())))
-    sent = _of_type(replace(request, body=body), "application/json")
+    content = operation.body.content if operation.body is not None else ()
+    shown = [one for media in content for one in media.examples.values()][-1:]  # the law on quotas uses up the first
+    form = {**dict(parse_qsl(request.body.decode())), **(as_mapping(shown[0]) if shown else {})}
+    sent = _of_type(replace(request, body=orjson.dumps(form)), "application/json")
     yield Variant(kind="media type", what="a form that is written as JSON", request=sent, must=True)
 
 
