@@ -7,16 +7,16 @@ answer about what belongs elsewhere is that about what never existed, and what i
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import islice
-from typing import TypeAlias
+from itertools import islice, product
+from typing import Final, TypeAlias
 
 from contracts.messages import ABSENT, Request
-from contracts.openapi.model import Contract, Operation
-from contracts.syntax.text import is_text_or_integer, short
+from contracts.openapi.model import ClientIdentity, Contract, Operation
+from contracts.syntax.text import is_text_or_integer, short, text_of
 from generators.check.laws.calls.isolated_items import isolated_items
 from generators.check.laws.metamorphic import run_each
 from generators.check.lists import MAX_PAGES, walk
-from generators.check.records import CreatedRecord, find_records, read_record
+from generators.check.records import CreatedRecord, Snapshot, find_records, read_record
 from generators.check.separate_places import (
     JUDGED_ACTIONS,
     Answers,
@@ -39,6 +39,7 @@ from generators.oracles.findings import Finding
 from generators.requests.known_records import Names
 from generators.requests.single import RecordSite, list_request, page_size, record_request, write_request
 
+SAME_KEY_ACTIONS: Final = frozenset(("update", "delete"))
 Asker: TypeAlias = Callable[[RecordSite, object], Request]
 
 
@@ -83,7 +84,9 @@ def _single(session: Session, operation: Operation) -> Iterator[Finding]:
     if action == "list":
         yield from _mixed(session, operation, found)
     judge = _listed if action == "list" else _called
-    yield from run_each(some_places(places), partial(judge, session, operation, site))
+    trials = [partial(judge, session, operation, site, place) for place in some_places(places)]
+    trials += [partial(_same_key, session, operation, found, one) for one in places if action in SAME_KEY_ACTIONS]
+    yield from run_each(trials, lambda trial: trial())
 
 
 def _called(session: Session, operation: Operation, site: RecordSite, place: Elsewhere) -> Iterator[Finding]:
@@ -113,6 +116,36 @@ def _called(session: Session, operation: Operation, site: RecordSite, place: Els
     session.identity = place.owner
     after = read_record(session, own, known.key)
     yield from changed_from_elsewhere(operation, names, (before, after), what, foreign)
+
+
+def _same_key(
+    session: Session, operation: Operation, sites: Sequence[RecordSite], place: Elsewhere
+) -> Iterator[Finding]:
+    """Change what has at the other place a key that examples name: what has it at the own place stays as it was."""
+    assert operation.record is not None  # noqa: S101 - asked before
+    named = [one for one in operation.parameters if f"{one.where}:{one.name}" == operation.record.key]
+    keys = [text_of(key) for one in named for key in one.examples.values()] if place.is_parallel else []
+    for site, key in product(sites, keys):
+        own, there, names = place.own_site(site), place.other_site(site), session.names()
+        before, twin = _read_by(session, place.owner, own, key), _read_by(session, place.caller, there, key)
+        if not before.present or not twin.present:
+            continue
+        change = record_factory_of(session, site.resource).fresh_change(
+            record_context_of(names, session.rng("same key", operation.id)), "c"
+        )
+        members = {} if operation.record.action.constant == "delete" else change
+        made = write_request(there, operation.record.action.constant, members, key=key, version=twin.known_version)
+        exchange = session.probe(made.request())
+        after = _read_by(session, place.owner, own, key)
+        is_shown = any((after.members or {}).get(name) == value for name, value in change.items())
+        if after.present is False or is_shown:
+            says = f"the {site.resource.name} {key} was changed by a call on that of {place.what}, which has its key"
+            yield law_finding(operation, "the same key elsewhere", says, before.exchange, exchange, after.exchange)
+
+
+def _read_by(session: Session, who: ClientIdentity | None, site: RecordSite, key: object) -> Snapshot:
+    session.identity = who
+    return read_record(session, site, key)
 
 
 def _asker(session: Session, resource: str, action: str, known: CreatedRecord, names: Names) -> Asker:
