@@ -112,6 +112,19 @@ def reference_any_type(server: Any) -> None:
         return raw if isinstance(raw, int) and raw in own.all else real(own, path, its, raw, *given)
 
 
+def deletes_in_all_sets(server: Any) -> None:
+    """Delete what has the key of a record in the other data sets, too."""
+    del server
+
+    @around(Records, "delete")
+    def delete(real: Any, own: Records, command: Command, record: Record, *, atomic: bool) -> Any:
+        done = real(own, command, record, atomic=atomic)
+        for other in own.others if command.single else ():
+            if record.id in other.all:
+                other.set(other.all[record.id], None)
+        return done
+
+
 def codes_of_all_types(server: Any) -> None:
     """Refuse a code that a record of another type has."""
     del server
@@ -233,6 +246,7 @@ PATCHES = by_name(
     path_missing_skipped,
     reference_any_type,
     codes_of_all_types,
+    deletes_in_all_sets,
     import_deletes_any,
     insert_changes,
     merge_of_several,

@@ -249,6 +249,7 @@ BUGS = {
     ),
     ("onkey", "isolation"): (
         "codes-of-all-types",
+        "deletes-in-all-sets",
         "import-deletes-any",
         "reference-any-type",
         "tasks-at-first",
