@@ -10,6 +10,7 @@ from functools import partial
 from itertools import islice, product
 from typing import Final, TypeAlias
 
+from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.messages import ABSENT, Request
 from contracts.openapi.model import ClientIdentity, Contract, Operation
 from contracts.syntax.text import is_text_or_integer, short, text_of
@@ -127,14 +128,17 @@ def _same_key(
     keys = [text_of(key) for one in named for key in one.examples.values()] if place.is_parallel else []
     for site, key in product(sites, keys):
         own, there, names = place.own_site(site), place.other_site(site), session.names()
-        before, twin = _read_by(session, place.owner, own, key), _read_by(session, place.caller, there, key)
-        if not before.present or not twin.present:
+        before = _read_by(session, place.owner, own, key)
+        session.identity = place.caller
+        twin = session.probe(record_request(there, "read", key=key).request()).response
+        if not before.present or twin.status not in SUCCESS_STATUS:
             continue
         change = record_factory_of(session, site.resource).fresh_change(
             record_context_of(names, session.rng("same key", operation.id)), "c"
         )
         members = {} if operation.record.action.constant == "delete" else change
-        made = write_request(there, operation.record.action.constant, members, key=key, version=twin.known_version)
+        version = None if (told := there.reader.version(twin.data)) is ABSENT else told
+        made = write_request(there, operation.record.action.constant, members, key=key, version=version)
         exchange = session.probe(made.request())
         after = _read_by(session, place.owner, own, key)
         is_shown = any((after.members or {}).get(name) == value for name, value in change.items())
