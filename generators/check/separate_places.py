@@ -227,10 +227,10 @@ def some_places(places: Sequence[Elsewhere]) -> Sequence[Elsewhere]:
     return places
 
 
-def require_own_key(session: Session, place: Elsewhere, known: CreatedRecord, names: Names) -> None:
-    """Raise NotApplicableError when a record of the other resource has the key of a known one, as counted keys do."""
+def require_own_key(session: Session, there: RecordSite, known: CreatedRecord, names: Names) -> None:
+    """Raise NotApplicableError when a record of its own has the key of a known one there, as counted keys do."""
     marker = names.marker(known.members)
-    if place.other is not None and place.other.resource.assigned and "read" in place.other.operations:
-        response = session.probe(record_request(place.other, "read", key=known.key).request()).response
+    if there.resource.assigned and "read" in there.operations:
+        response = session.probe(record_request(there, "read", key=known.key).request()).response
         if response.status in SUCCESS_STATUS and (marker is None or marker.text not in response.body.decode()):
-            raise NotApplicableError(f"a {place.other.resource.name} has the same key")
+            raise NotApplicableError(f"a {there.resource.name} has the same key")

@@ -87,7 +87,7 @@ def _changed(context: SiteContext, place: Elsewhere, case: ItemCase) -> Iterator
     known = created_record(session, own, names)
     before = read_record(session, own, known.key)
     session.identity = place.caller
-    require_own_key(session, place, known, names)
+    require_own_key(session, there.site, known, names)
     done = _performed(there, place, case, known)
     what = f"a {context.resource.name} named by an item ({case}) from {place.what}"
     if done.result(0) == "done" and case.action in JUDGED_ACTIONS:

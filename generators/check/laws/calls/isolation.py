@@ -99,7 +99,7 @@ def _called(session: Session, operation: Operation, site: RecordSite, place: Els
     before = read_record(session, own, known.key)
     asked = _asker(session, there.resource.name, action, known, names)
     session.identity = place.caller
-    require_own_key(session, place, known, names)
+    require_own_key(session, there, known, names)
     foreign = session.probe(asked(there, known.key))
     what = f"a {site.resource.name} asked for by {foreign.operation} from {place.what}"
     if action in JUDGED_ACTIONS:
