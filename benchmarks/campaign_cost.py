@@ -27,11 +27,11 @@ class Bounded(FuzzWorker):
 
     tasks, batches, items, calls, digests = 0, 0, 0, 0, {}
 
-    def _agendas(self, targets):
-        return [islice(one, Bounded.tasks) for one in super()._agendas(targets)]
+    def _task_queues(self, targets):
+        return [islice(one, Bounded.tasks) for one in super()._task_queues(targets)]
 
-    def _run_all(self, agendas, targets):
-        self._run_in_threads(agendas, targets)
+    def _run_all(self, queues, targets):
+        self._run_in_threads(queues, targets)
 
     def _run_tasks(self, tasks, targets, thread):
         for n, task in tasks:
