@@ -22,6 +22,7 @@ class Absent(Enum):
 ABSENT: Final = Absent.ABSENT
 FORM_MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 MULTIPART_MEDIA_TYPE: Final = "multipart/form-data"
+RETRY_LATER: Final = frozenset((429, 503))  # statuses that with Retry-After refuse a request for now
 
 
 class Headers:
@@ -137,6 +138,11 @@ class Response:
             return cls(status=status, headers=headers or Headers())
         given = headers.with_(("Content-Type", media_type)) if headers else _content_type(media_type)
         return cls(status=status, headers=given, body=orjson.dumps(data), data=data)
+
+    @property
+    def asks_to_wait(self) -> bool:
+        """Whether it refuses a request for now: 429 or 503 with Retry-After (RFC 6585, section 4; RFC 9110, 10.2.3)."""
+        return self.status in RETRY_LATER and bool(self.headers.get("Retry-After").strip())
 
     def with_headers(self, *pairs: tuple[str, str]) -> "Response":
         """Return a copy with each given header field; earlier fields of the same name are removed."""

@@ -25,7 +25,6 @@ from generators.errors import NotApplicableError
 from generators.requests.known_records import FIRST_NUMBER, Names
 
 RETRIES: Final = 8  # repetitions of a request that is answered with Retry-After
-RETRY_LATER: Final = frozenset((429, 503))
 DATE_RESOLUTION: Final = timedelta(seconds=1)
 RETRY_AFTER_DIGITS: Final = 9  # longest Retry-After that is honoured, in digits of seconds
 READING_ACTIONS: Final = frozenset(("list", "read"))
@@ -359,7 +358,7 @@ def retry_after(response: Response, now: datetime) -> timedelta | None:
     Retry-After has seconds or a date (RFC 9110, section 10.2.3), which is that of the server's clock.
     """
     asked = response.headers.get("Retry-After").strip()
-    if response.status not in RETRY_LATER or not asked:
+    if not response.asks_to_wait:
         return None
     if asked.isdecimal():
         return timedelta(seconds=int(asked)) if len(asked) <= RETRY_AFTER_DIGITS else None

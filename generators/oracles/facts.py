@@ -32,7 +32,9 @@ HTTP_LAWS: Final = {"methods": NOT_ALLOWED_PLACE}
 BEHAVIOUR: Final = "behaviour:"  # the place of what the reference model does beyond the contract
 HTTP_SHAPES: Final = re.compile(r"no answer|status 5\d\d|not_a_server_error.*|unsupported_method.*")
 OPEN_SHAPES: Final = re.compile(r"groups (?:\d+\.|\d+ and none)")  # of which no contract says how they are ordered
-RESPONSE_SHAPE: Final = re.compile(r"(?P<status>\d+) (?P<where>\S+) (?P<pointer>.*) (?P<rule>\S+)", re.DOTALL)
+RESPONSE_SHAPE: Final = re.compile(
+    r"(?P<status>\d+) (?P<where>body|content-type|status|header:\S+) (?:(?P<pointer>.*) )?(?P<rule>\S+)", re.DOTALL
+)
 LAW_PLACES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "active": (("job/active",), ("job/active",)),
     "async-is-sync": (("job",), ("job",)),
@@ -204,10 +206,10 @@ class FactFinder:
             yield BEHAVIOUR
         elif operation is None:
             yield f"{self._root}#"
+        elif finding.law == "response" or RESPONSE_SHAPE.fullmatch(finding.shape):
+            yield from self._response_places(operation, finding)
         elif finding.law in ROOT_PLACES:
             yield f"{self._root}#{ROOT_PLACES[finding.law]}"
-        elif finding.law == "response":
-            yield from self._response_places(operation, finding)
         elif finding.law == "coverage":
             yield from self._coverage_places(operation, finding.shape)
         elif finding.law in STATE_LAWS:
@@ -247,7 +249,7 @@ class FactFinder:
         if header is not None and header.schema is not None:
             yield header.schema.ref
         elif kind == "body" and finding.evidence:
-            found = _broken_schema(declared, finding.evidence[0], shape["pointer"], shape["rule"])
+            found = _broken_schema(declared, finding.evidence[0], shape["pointer"] or "", shape["rule"])
             yield found or own
         else:
             yield own

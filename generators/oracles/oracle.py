@@ -79,10 +79,11 @@ class Oracle:
         self.last_view, self._plain = None, set()
         found = list(check_response(self.contract, exchange))
         route = self.router.match(exchange.request.method, exchange.request.path, exchange.request)
-        if isinstance(route, Route) and exchange.response.status != TOO_MANY_REQUESTS:
+        is_refused_for_now = exchange.response.asks_to_wait or exchange.response.status == TOO_MANY_REQUESTS
+        if isinstance(route, Route) and not is_refused_for_now:
             sent = parse_request(route.operation, exchange.request, route.variables)
             found += self._judge_request(sent, exchange)
-        if self.model is not None:
+        if self.model is not None and not exchange.response.asks_to_wait:
             found += differences(self.model, exchange, self.last_view, self._plain, contract=self.contract)
         return list({one.fingerprint: one for one in found}.values())
 

@@ -29,7 +29,7 @@ SERVER_FAULT: Final = 500
 REQUEST_TOO_LARGE: Final = frozenset(
     (408, 413, 414, 431)
 )  # what any server may say to a request that is too much for it
-TOO_MANY_REQUESTS: Final = 429  # RFC 6585, section 4: with Retry-After any server may say so
+TOO_MANY_REQUESTS: Final = 429  # RFC 6585, section 4
 ARRAY_INDEX: Final = re.compile(r"/\d+")
 
 
@@ -38,13 +38,11 @@ def check_response(contract: Contract, exchange: Exchange) -> Iterator[Finding]:
     operation = contract.operation(exchange.operation or "")
     if operation is None:
         return
-    if exchange.response.status >= SERVER_FAULT:
-        says = f"The server answered {exchange.response.status} to {operation.id}."
-        yield _finding(exchange, f"status {exchange.response.status}", says)
+    status, is_for_now = exchange.response.status, exchange.response.asks_to_wait
+    if status >= SERVER_FAULT and not is_for_now:
+        yield _finding(exchange, f"status {status}", f"The server answered {status} to {operation.id}.")
         return
-    status = exchange.response.status
-    is_limited = status == TOO_MANY_REQUESTS and "Retry-After" in exchange.response.headers
-    if (status in REQUEST_TOO_LARGE or is_limited) and str(status) not in operation.responses:
+    if (status in REQUEST_TOO_LARGE or is_for_now) and str(status) not in operation.responses:
         return  # a gateway may say so, in words of its own
     for violation in validate_response(operation, exchange.response):
         place = ARRAY_INDEX.sub("/*", violation.pointer)

@@ -12,10 +12,9 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from contracts.exchange.locations import json_of
-from contracts.messages import Exchange, Headers, Request, Response
+from contracts.messages import RETRY_LATER, Exchange, Headers, Request, Response
 from contracts.openapi.model import Contract, Operation
 from generators.oracles.findings import CheckResult, Finding
-from generators.oracles.response_laws import TOO_MANY_REQUESTS
 from generators.schemathesis_engine.process import (
     MISSING_MESSAGE,
     Line,
@@ -127,10 +126,10 @@ def _is_generic_refusal(operation: Operation, line: Line) -> bool:
 
 
 def _is_rate_limited(line: Line) -> bool:
-    """Return whether a request was not looked at because of a rate limit (RFC 6585, section 4)."""
+    """Return whether a request was refused for now, with Retry-After, and so was not looked at."""
     exchange = line["exchange"] or {}
     answer = {name.lower() for name, _ in exchange.get("answer") or ()}
-    return exchange.get("status") == TOO_MANY_REQUESTS and "retry-after" in answer
+    return exchange.get("status") in RETRY_LATER and "retry-after" in answer
 
 
 def _with_operations(document: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

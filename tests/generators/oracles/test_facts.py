@@ -122,6 +122,13 @@ def test_a_response_breaks_a_keyword_of_its_schema(shape, place, assumed):
     assert (found.place, found.assumed) == (place, assumed)
 
 
+@pytest.mark.parametrize("law", ["malformed", "credentials"])
+def test_a_refusal_in_another_form_breaks_its_own_response(law):
+    """Whoever asked for it: that the vendor states the operation's other responses does not make it the vendor's."""
+    (found,) = facts_of("genero", law, "postJob", "415 content-type contentType")
+    assert (found.place, found.assumed) == ("responses/415 of postJob", True)
+
+
 @pytest.mark.parametrize("shape", ["status 500", "status 503", "no answer"])
 def test_a_server_error_breaks_http(shape):
     """A fault of the server is no matter of the contract, and never an assumption."""

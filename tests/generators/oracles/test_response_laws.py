@@ -23,11 +23,14 @@ def shapes(operation, status, *fields):
     [
         ("putEntity", 429, [LATER], False),  # only `default` covers it
         ("putEntity", 429, [], True),
+        ("putEntity", 503, [LATER], False),
+        ("putEntity", 503, [], True),
+        ("putEntity", 500, [LATER], True),
         ("putEntity", 418, [LATER], True),
         ("putEntity", 431, [], False),
         ("jobStatus", 429, [LATER], True),
     ],
 )
 def test_a_gateway_has_words_of_its_own_where_a_status_is_not_declared_itself(operation, status, fields, is_judged):
-    """A rate limit and a request that is too large may be told before the server is reached."""
+    """A rate limit, a server that is busy and a request that is too large may be told before the server is reached."""
     assert bool(shapes(operation, status, *fields)) is is_judged

@@ -1,7 +1,7 @@
 """A proxy that says what a server says in other ways: any server, of any contract.
 
 Numbers, escapes, the order of members and of header fields are others each time, fields with slashes are added, and now
-and then a request is answered 429 with Retry-After. `proxy` runs it in this process before the server at a URL.
+and then a request is answered 429 or 503 with Retry-After. `proxy` runs it in this process before the server at a URL.
 """
 
 import json
@@ -18,7 +18,7 @@ from calendar_server import Server, Writer
 
 SWITCHES = ("rewritten", "headers", "shuffled", "busy")
 BUSY_EVERY, BUSY_SECONDS = 250, 0.3
-TOO_BUSY = {"type": "about:blank", "title": "Too Many Requests", "status": 429, "detail": "Slow down."}
+TOO_BUSY = {"type": "about:blank", "title": "Busy", "status": 429, "detail": "Slow down."}
 HOP_BY_HOP = frozenset(("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"))
 
 
@@ -60,7 +60,9 @@ class Proxy:
             self.busy_until = time.monotonic() + BUSY_SECONDS
         if time.monotonic() >= self.busy_until:
             return None
-        return 429, [("Retry-After", "1"), ("Content-Type", "application/problem+json")], json.dumps(TOO_BUSY).encode()
+        status = self.rng.choice((429, 503))
+        said = json.dumps({**TOO_BUSY, "status": status}).encode()
+        return status, [("Retry-After", "1"), ("Content-Type", "application/problem+json")], said
 
     def fetched(self, method, target, headers, body):
         """Return the answer of the server."""
