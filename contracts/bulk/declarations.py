@@ -34,12 +34,13 @@ from contracts.syntax.text import as_mapping, parse_duration, pointer_of, text_o
 Json: TypeAlias = Mapping[str, Any]
 TestWord: TypeAlias = Literal["is", "not", "exists"]
 ALL_ROWS: Final = "csv:rows"  # the rows of a body that is CSV
-LIST_WORDS: Final = ("order", "sort", "where", "filter")  # members of x-record on what a list shows
+LIST_WORDS: Final = ("order", "sort", "where", "filter", "select")  # members of x-record on what a list shows
 FILTER_JOINTS: Final = ("and", "or", "not")
 PAYLOAD_LINE: Final = "/~payload"  # the member of an item of line pairs that has its second line
 ATTRIBUTE_NAMES: Final = {
     "alsoAt": "also_at",
     "as": "shape",
+    "cancelUntil": "cancel_until",
     "dependsOn": "depends_on",
     "failedAt": "failed_at",
     "failedIf": "failed_if",
@@ -126,6 +127,7 @@ def _read_list_rules(data: Json) -> ListRules:
         sort=Sorting(**data["sort"]) if "sort" in data else None,
         where=data.get("where", {}),
         filter=FilterLanguage(**language) if language else None,
+        select=data.get("select"),
     )
 
 

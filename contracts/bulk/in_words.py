@@ -367,6 +367,7 @@ MEMBERS: Final[Mapping[str, Mapping[str, Words]]] = {
         "poll": _at("it is polled by {}"),
         "start": _at("it is started by {}"),
         "cancel": _at("it is cancelled by {}"),
+        "cancelUntil": _at("it can be cancelled until its {}"),
         "state": _state,
         "progress": lambda value, _: (
             "its progress is told: " + listed(f"{name} at {place(at)}" for name, at in value.items())

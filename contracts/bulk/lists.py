@@ -84,13 +84,14 @@ class ListRules:
     """What a list shows beside its page: `order` are the members it is ordered by, `-member` for a falling one.
 
     `{key}` in an order is the key of the resource. `where` maps members to parameters that select the records with that
-    value. Texts are ordered by code point and compared exactly.
+    value. Texts are ordered by code point and compared exactly. `select` reads which members are shown.
     """
 
     order: tuple[str, ...] = ()
     sort: Sorting | None = None
     where: Mapping[str, Location] = field(default_factory=dict)
     filter: FilterLanguage | None = None
+    select: Location | None = None
 
     def ordered_by(self, key: str) -> list[tuple[str, bool]]:
         """Return the members of the declared order of records with this key, each with whether it falls."""

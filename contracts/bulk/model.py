@@ -230,8 +230,7 @@ class BulkJob:
     handle as text with `{id}` in it, `error` why a whole job failed, `set_members` and `set_in_state` further members.
     `within` are values of the request that name the job, too (with `?` if they are said), `look_up` says when what
     items name is looked up, `times` locate `created`, `started`, `ended` in the poll. `failed_if` is met by failures.
-    `steps` locate the list of its units in the results (`at`) and the outcomes in each (`outcomes`), of which those
-    with failures meet `step_failed_if`.
+    `steps` locate its units in the results (`at`), and outcomes in each; those with failures meet `step_failed_if`.
     """
 
     when: tuple[str, ...]
@@ -244,6 +243,7 @@ class BulkJob:
     start: str | None = None
     open: str | None = None
     cancel: str | None = None
+    cancel_until: Literal["end"] | None = None  # how long it can be cancelled
     every: timedelta | None = None
     timeout: timedelta | None = None
     keep: timedelta | None = None

@@ -165,6 +165,9 @@ JOB_RULES: Final = (
     MemberRule("open", "open", optional_member(added="error"), "jobs are made otherwise"),
     MemberRule("start", "start", optional_member(added="error"), "jobs are begun otherwise"),
     MemberRule("cancel", "cancel", optional_member(), "jobs are cancelled otherwise"),
+    MemberRule(
+        "cancelUntil", "cancel_until", optional_member(removed="warning"), "jobs may go on after a wish to cancel"
+    ),
     MemberRule("every", "every", time_limit(shorter="info", longer="warning"), "clients ask too often"),
     MemberRule(
         "timeout", "timeout", time_limit(shorter="info", longer="warning"), "clients give a job up that goes on"

@@ -117,6 +117,7 @@ SERVED = {
     "onkey/messages": (
         "outcomes/many outcomes/alike outcomes/memberAs outcomes/members /job/failedIf /job/steps /job/steps/at "
         "/job/steps/failedIf /job/steps/outcomes /job/times /job/times/created /job/times/started /job/times/ended "
+        "/job/cancelUntil "
         "/items/ignoreCase outcomes/faultOrder/*=version outcomes/faultOrder/*=sent"
     ),
     "genero/jobs": (

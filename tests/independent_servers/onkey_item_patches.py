@@ -9,7 +9,7 @@ import onkey_okql as okql
 import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Failed, Records
-from onkey_types import TYPES, Command, Fault, Record, Refused
+from onkey_types import MISSING, TYPES, Command, Fault, Record, Refused, malformed
 from patching import around, by_name
 
 
@@ -235,7 +235,124 @@ def groups_of_numbers_first(server: Any) -> None:
         return sorted(groups, key=rank) if ordered else groups
 
 
+def ordered_inner(server: Any) -> None:
+    """Leave out of a list what has no reference to what it is put in order by."""
+    del server
+
+    @around(okql, "ordered")
+    def ordered(real: Any, records: Records, type_: Any, text: str, *more: Any) -> Any:
+        paths = [part.split()[0] for part in text.split(",") if "_" in part]
+        rows = real(records, type_, text, *more)
+        return [row for row in rows if all(records.at(row, path) is not None for path in paths)]
+
+
+def finds_deleted(server: Any) -> None:
+    """Look records up as they were before their request deleted some."""
+    del server
+
+    @around(Records, "coded")
+    def coded(real: Any, own: Records, type_: Any, code: Any) -> Any:
+        gone = [old for id_, old in own.undo if old is not None and id_ not in own.all]
+        return real(own, type_, code) or [
+            one for one in gone if one.type is type_ and code is not None and one.values.get("code") == code
+        ]
+
+
+def finds_failed(server: Any) -> None:
+    """Look up what an item of the request failed to create."""
+    del server
+    half: dict[Any, Record] = {}
+
+    @around(Records, "begin")
+    def begin(real: Any, own: Records, commands: list[Command]) -> None:
+        half.clear()
+        real(own, commands)
+
+    @around(Records, "build")
+    def build(real: Any, own: Records, command: Command, record: Record | None, *, atomic: bool) -> Any:
+        try:
+            return real(own, command, record, atomic=atomic)
+        except Failed:
+            codes = [raw for path, raw in command.sets if record is None and command.type.find(path) == "code"]
+            half.update(
+                {(command.type.name, str(code)): own.blank(1, command.type, 1, {"code": code}) for code in codes}
+            )
+            raise
+
+    @around(Records, "coded")
+    def coded(real: Any, own: Records, type_: Any, code: Any) -> Any:
+        return real(own, type_, code) or [one for key, one in half.items() if key == (type_.name, str(code))]
+
+
+def merge_takes_id(server: Any) -> None:
+    """Give a record that a merge creates the id that it names."""
+    del server
+
+    @around(Records, "create")
+    def create(real: Any, own: Records, command: Command, record: Record | None, *, atomic: bool) -> int:
+        id_: int = real(own, command, record, atomic=atomic)
+        if command.action != "merge" or not isinstance(command.target, int) or command.target in own.all:
+            return id_
+        made = own.all[id_]
+        own.undo.pop()
+        own.set(made, None)
+        own.put(command.target, replace(made, id=command.target))
+        return command.target
+
+
+def null_missing(server: Any) -> None:
+    """Tell of a null in an update what is told of one in a new record."""
+    del server
+
+    @around(Records, "build")
+    def build(real: Any, own: Records, command: Command, record: Record | None, *, atomic: bool) -> Any:
+        try:
+            return real(own, command, record, atomic=atomic)
+        except Failed as failed:
+            nulls = [n for n, (_, raw) in enumerate(command.sets) if raw is None and record is not None]
+            told = [replace(one, code=MISSING) if one.at in nulls else one for one in failed.faults]
+            raise Failed(*told) from failed
+
+
+def cancels_queued(server: Any) -> None:
+    """Cancel no task that has begun."""
+
+    @around(server, "cancel_task")
+    async def cancel(real: Any, request: web.Request, data: Any, id_: str) -> web.Response:
+        if server.task(data, id_, "DELETE").status == "Executing":
+            raise Refused(409, [malformed("The task is executing", "id")])
+        reply: web.Response = await real(request, data, id_)
+        return reply
+
+
+def select_unknown_skipped(server: Any) -> None:
+    """Pass over names in a choice of members that no record has."""
+    del server
+
+    @around(okql, "selected")
+    def selected(real: Any, records: Records, type_: Any, text: str) -> Any:
+        known = [part for part in text.split(",") if type_.find(part.strip())]
+        return real(records, type_, ",".join(known)) if known else {}
+
+
+def select_first(server: Any) -> None:
+    """Show the first of the members that are asked for."""
+    del server
+
+    @around(okql, "selected")
+    def selected(real: Any, records: Records, type_: Any, text: str) -> Any:
+        return real(records, type_, text.split(",", maxsplit=1)[0])
+
+
 PATCHES = by_name(
+    select_unknown_skipped,
+    select_first,
+    cancels_queued,
+    ordered_inner,
+    finds_deleted,
+    finds_failed,
+    merge_takes_id,
+    null_missing,
     undone_code_kept,
     order_unknown_skipped,
     versions_of_four_bits,

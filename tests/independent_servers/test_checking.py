@@ -56,6 +56,7 @@ BUGS = {
         "single-codes",
         "task-codes",
         "value-of-first",
+        "null-missing",
         "version-of-sender",
     ),
     ("genero", "malformed"): (
@@ -149,10 +150,14 @@ BUGS = {
         "filter-quote",
         "joined-by-id",
         "order-as-text",
+        "ordered-inner",
         "second-key-ignored",
+        "select-first",
     ),
     ("genero", "lookup"): ("any-kind-found", "found-once", "references-trimmed"),
     ("onkey", "lookup"): (
+        "finds-deleted",
+        "finds-failed",
         "insert-changes",
         "merge-of-several",
         "lookup-as-text",
@@ -168,7 +173,7 @@ BUGS = {
     ),
     ("onkey", "stale-version"): ("delete-unlocked", "versions-of-four-bits"),
     ("onkey", "reuse"): ("code-burnt", "undone-code-kept"),
-    ("onkey", "identity"): ("ids-as-floats", "ids-of-32-bits"),
+    ("onkey", "identity"): ("ids-as-floats", "ids-of-32-bits", "merge-takes-id"),
     ("onkey", "grouped"): (
         "groups-of-numbers-first",
         "groups-as-integers",
@@ -188,6 +193,7 @@ BUGS = {
         "cancel-ignored",
         "cancel-keeps-first",
         "cancel-undone-late",
+        "cancels-queued",
         "completed-moves",
         "created-moves",
         "ended-before-start",
@@ -231,7 +237,7 @@ BUGS = {
     ("genero", "quota"): ("fetches-uncounted", "refusal-ends-tokens"),
     ("genero", "expiry"): ("one-token",),
     ("genero", "parameters"): ("take-at-most",),
-    ("onkey", "parameters"): ("async-any", "order-unknown-skipped"),
+    ("onkey", "parameters"): ("async-any", "order-unknown-skipped", "select-unknown-skipped"),
     ("genero", "isolation"): (
         "lists-customers-too",
         "agency-ignored",

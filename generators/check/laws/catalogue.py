@@ -13,7 +13,7 @@ from generators.check import warm_up
 from generators.check.laws.calls.catalogue import CALL_LAWS
 from generators.check.laws.concurrent_jobs import active, known_by_name
 from generators.check.laws.errors.faults import errors, tells_errors
-from generators.check.laws.exact import exact
+from generators.check.laws.exact import exact, identity
 from generators.check.laws.fan_out import fan_out
 from generators.check.laws.idempotency import idempotent, unprocessed
 from generators.check.laws.job_lookups import looks_up_at_run
@@ -22,7 +22,7 @@ from generators.check.laws.lists.catalogue import LIST_LAWS
 from generators.check.laws.lookups import lookup
 from generators.check.laws.metamorphic import async_is_sync, isolated, permuted, singular, split
 from generators.check.laws.ordering import broken_reference, grouped
-from generators.check.laws.stored_state import atomic, effect, identity, reuse, stale_version
+from generators.check.laws.stored_state import atomic, effect, reuse, stale_version
 from generators.check.laws.text_keys import text_keys
 from generators.check.laws.uniformity import MANY, uniform
 from generators.oracles import job_laws, reference_model, response_laws

@@ -123,6 +123,7 @@ UNLIKELY_DIGITS: Final = 10  # ids of fewer are longer where no job is to have t
 POLLS_AFTER_END: Final = 3
 GONE_STATUSES: Final = frozenset(("404", "410"))
 UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+REFUSALS: Final = (400, 405, 409, 412, 422)  # of a cancellation, for what the job is
 REAL_WAIT: Final = timedelta(seconds=0.2)
 CONTROLLED_WAIT: Final = timedelta(minutes=10)
 
@@ -239,8 +240,9 @@ def _judge_cancellation(
     request_jobs(session, view, declared.poll)
     if runs:
         poll_until_started(session, lambda: view_of(session, sent))
-    for name in (declared.cancel, declared.poll):
-        request_jobs(session, view, name)
+    asked = request_jobs(session, view, declared.cancel)
+    request_jobs(session, view, declared.poll)
+    yield from _judge_refused(view_of(session, sent), asked)
     if not _stopped_idle(view_of(session, sent)):
         initial = snapshots(trial, {})
     session.wait(CONTROLLED_WAIT if session.controlled else REAL_WAIT)
@@ -254,6 +256,18 @@ def _judge_cancellation(
             says = f"a cancelled job applied item {slot} after its end"
             yield trial_finding("job-moves", "acts after its end", says, sent, initial[slot], one)
             return
+
+
+def _judge_refused(view: BulkExchange, asked: Sequence[Exchange]) -> Iterator[Finding]:
+    """Yield a job that was not cancelled, although a poll after the refusal shows that it had not ended."""
+    refused = [one for one in asked if one.response.status in REFUSALS]
+    for trace in view.traces if refused else ():
+        last = trace.polls[-1] if trace.polls else None
+        if trace.declared.cancel_until == "end" and last is not None and last.state in {"queued", "running"}:
+            says = (
+                f"a job is not cancelled ({refused[0].response.status}), although it tells later that it has not ended"
+            )
+            yield trial_finding("job-moves", "is not cancelled", says, view.exchange, *refused, last.exchange)
 
 
 def _stopped_idle(view: BulkExchange) -> bool:

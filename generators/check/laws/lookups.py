@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Final
 
 from contracts.bulk.model import Resource
-from contracts.exchange.bulk_request import chooses_inside
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
@@ -15,6 +14,7 @@ from generators.check.laws.errors.fault_order import KnownFault
 from generators.check.laws.errors.faults import misreported, told_fault
 from generators.check.laws.looked_up import LAW, LookupCase, filled, lookup_cases
 from generators.check.laws.metamorphic import known_targets, run_each
+from generators.check.laws.ordering import looked_up_in_turn
 from generators.check.laws.text_keys import has_exact_keys
 from generators.check.records import (
     CreatedRecord,
@@ -23,7 +23,7 @@ from generators.check.records import (
     read_record,
 )
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, prepare_trial
-from generators.check.trials import TrialResult, perform, reported_keys, stored_records, trial_finding
+from generators.check.trials import TrialResult, perform, stored_records, trial_finding
 from generators.client.sites import SiteContext, experiment_site, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
@@ -188,41 +188,8 @@ def _judge_targets(context: SiteContext) -> Iterator[Finding]:
 
 
 def _judge_same_request(context: SiteContext) -> Iterator[Finding]:
-    """Let an item refer by lookup to what an item before it creates."""
-    member, named = _reference(context)
-    bulk, site = context.bulk, experiment_site(context.session, named.name)
-    action = next((one for one in CREATING if one in actions_of(bulk)), None)
-    if (
-        bulk.order.run == "any"
-        or action is None
-        or site is None
-        or not (chooses_inside(bulk) or named is context.resource)
-    ):
-        raise NotApplicableError("its items cannot refer to what an item before them creates")
-    grouped = bulk.order.run == "grouped"
-    cases = [ItemCase(action=action, group=n + 1 if grouped else None) for n in (0, 1)]
-    trial = prepare_trial(context, cases)
-    made = prepare_trial(replace(context, site=site), cases[:1])
-    made.names = trial.names
-    first, second = made.items[0], trial.items[1]
-    value = next((fill_lookup(one, first.content.values) for one in named.sure_lookups), None)
-    if value is None:
-        raise NotApplicableError(f"a {named.name} has no value by which it is looked up")
-    trial.items = [replace(first, slot=0), trial.with_members(second, {**second.content.values, member: value})]
-    done = perform(trial, SendOptions(unit=context.unit, grouped=grouped))
-    if done.result(0) != "done" and not done.refused:
-        return
-    if done.refused or done.result(1) not in {"done", "untold"}:
-        says = f"an item fails that looks up the {named.name} which the item before it creates"
-        yield trial_finding(LAW, "an earlier item is not found", says, done)
-        return
-    told, after = reported_keys(done).get(0, first.content.target), stored_records(done, slots=[1])[1]
-    got = (after.members or {}).get(member)
-    if after.present and told is not None and str(got) != str(told):
-        says = (
-            f"an item looks up the {named.name} {short(told)}, which the item before it creates, and has {short(got)}"
-        )
-        yield trial_finding(LAW, "an earlier item is taken for another", says, done, after)
+    """Let an item refer by lookup to what an item before it creates, fails to create, or deletes."""
+    yield from looked_up_in_turn(context, *_reference(context))
 
 
 def _judge_creations(context: SiteContext) -> Iterator[Finding]:

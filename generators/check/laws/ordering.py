@@ -1,21 +1,27 @@
-"""Laws on the order of items: grouped and broken-reference. Begin with `grouped` and `broken_reference`."""
+"""Laws on the order of items: grouped, broken-reference, and lookups of what an item before does.
+
+Begin with `grouped`, `broken_reference` and `looked_up_in_turn`.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from itertools import product
+from itertools import chain, product
 from typing import Final
 
+from contracts.bulk.model import Resource
+from contracts.exchange.bulk_request import chooses_inside
 from contracts.exchange.locations import put
 from contracts.syntax.text import short
 from generators.check.laws.metamorphic import invalid_cases, valid_cases
-from generators.check.trial_setup import ItemCase, Trial, prepare_trial
-from generators.check.trials import TrialResult, perform, snapshots_before, stored_records, trial_finding
-from generators.client.sites import SiteContext
+from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
+from generators.check.trials import TrialResult, perform, reported_keys, snapshots_before, stored_records, trial_finding
+from generators.client.sites import SiteContext, experiment_site
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
+from generators.requests.calls import fill_lookup
 from generators.requests.envelope import SendOptions
-from generators.requests.options import actions_of, job_setting_of
+from generators.requests.options import actions_of, job_setting_of, stops_at_failure, units_of
 
 GROUP_PAIRS: Final = ((1, 2), (9, 10), (1.25, 1.5), (3, None))
 """The second pair sorts differently as numbers and as texts, the third as whole numbers; None is no group."""
@@ -217,3 +223,74 @@ def _judge_report(done: TrialResult) -> Iterator[Finding]:
     if done.result(1) not in {"done", "untold"}:
         says = "an item is not applied although the item that it depends on is done"
         yield trial_finding("broken-reference", "not run although it could", says, done)
+
+
+LOOKUP: Final = "lookup"
+CREATING: Final = ("create", "upsert")
+
+
+def looked_up_in_turn(context: SiteContext, member: str, named: Resource) -> Iterator[Finding]:
+    """Let an item refer by lookup to what an item before it creates, fails to create, or deletes; of law `lookup`."""
+    bulk, site = context.bulk, experiment_site(context.session, named.name)
+    action = next((one for one in CREATING if one in actions_of(bulk)), None)
+    if (
+        bulk.order.run == "any"
+        or action is None
+        or site is None
+        or not (chooses_inside(bulk) or named is context.resource)
+    ):
+        raise NotApplicableError("its items cannot refer to what an item before them creates")
+    there, creation = replace(context, site=site), ItemCase(action=action)
+    yield from _judge_earlier(_lookup_pair(context, there, creation, creation, member), member)
+    deletion = ItemCase(action="delete", existing=True)
+    before = {"fails to create": replace(creation, defect="invalid"), "deletes": deletion}
+    fitting = {word: one for word, one in before.items() if one in chain(*available_cases(there))}
+    for (word, case), unit in product(fitting.items(), units_of(bulk)):
+        yield from _judge_gone(_lookup_pair(context, there, case, creation, member), word, unit)
+
+
+def _lookup_pair(context: SiteContext, there: SiteContext, case: ItemCase, creation: ItemCase, member: str) -> Trial:
+    """Return a trial of an item on another resource, and of one that creates what refers to its record by lookup."""
+    groups = (1, 2) if context.bulk.order.run == "grouped" else (None, None)
+    trial = prepare_trial(context, [replace(creation, group=group) for group in groups])
+    made = prepare_trial(there, [replace(case, group=groups[0])])
+    made.names = trial.names
+    first, second = made.items[0], trial.items[1]
+    members = first.content.values if first.known is None else first.known.members
+    value = next((fill_lookup(one, members) for one in there.resource.sure_lookups), None)
+    if value is None:
+        raise NotApplicableError(f"a {there.resource.name} has no value by which it is looked up")
+    trial.items = [replace(first, slot=0), trial.with_members(second, {**second.content.values, member: value})]
+    return trial
+
+
+def _options(trial: Trial, unit: str | None) -> SendOptions:
+    return SendOptions(unit=unit, grouped=trial.context.bulk.order.run == "grouped")
+
+
+def _judge_gone(trial: Trial, word: str, unit: str) -> Iterator[Finding]:
+    """Yield when an item finds the record that the item before it deletes, or fails to create."""
+    bulk, fails = trial.context.bulk, trial.items[0].case.defect is not None
+    done, told = perform(trial, _options(trial, unit)), bulk.reply.outcomes
+    if done.refused or done.result(0) != ("failed" if fails else "done"):
+        return
+    is_all_told = fails and told is not None and told.every and not stops_at_failure(bulk)
+    if done.result(1) == "done" or (is_all_told and done.result(1) != "failed"):
+        says = f"an item looks up the record that the item before it {word}, and is not told as failed"
+        yield trial_finding(LOOKUP, f"what an earlier item {word} is found", says, done)
+
+
+def _judge_earlier(trial: Trial, member: str) -> Iterator[Finding]:
+    """Yield when an item does not find the record that the item before it creates."""
+    done = perform(trial, _options(trial, trial.context.unit))
+    if done.result(0) != "done" and not done.refused:
+        return
+    if done.refused or done.result(1) not in {"done", "untold"}:
+        says = "an item fails that looks up the record which the item before it creates"
+        yield trial_finding(LOOKUP, "an earlier item is not found", says, done)
+        return
+    told, after = reported_keys(done).get(0, trial.items[0].content.target), stored_records(done, slots=[1])[1]
+    got = (after.members or {}).get(member)
+    if after.present and told is not None and str(got) != str(told):
+        says = f"an item looks up {short(told)}, which the item before it creates, and has {short(got)}"
+        yield trial_finding(LOOKUP, "an earlier item is taken for another", says, done, after)

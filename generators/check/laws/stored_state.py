@@ -8,14 +8,11 @@ from typing import Any, Final
 
 from contracts.bulk.normalisation import stored_forms
 from contracts.exchange.bulk_request import names_target
-from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
 from contracts.exchange.locations import choose, put
 from contracts.exchange.preconditions import is_next
 from contracts.messages import ABSENT
-from contracts.openapi.model import Operation
-from contracts.openapi.parameters import read_text
 from contracts.schemas.equality import difference_at, equal, equivalent
-from contracts.syntax.text import parse_digits, pointer_of, short
+from contracts.syntax.text import pointer_of, short
 from generators.check.laws.exact import old_versions
 from generators.check.laws.metamorphic import (
     batched,
@@ -25,7 +22,7 @@ from generators.check.laws.metamorphic import (
     run_each,
     valid_cases,
 )
-from generators.check.records import CreatedRecord, Snapshot, create_records, new_record_members, read_record
+from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, prepare_trial, variant_cases
 from generators.check.trials import TrialResult, perform, snapshots_before, stored_records, trial_finding
 from generators.client.sites import SiteContext
@@ -33,13 +30,10 @@ from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, shape_at
 from generators.requests.envelope import SendOptions
 from generators.requests.options import actions_of, units_of
-from generators.requests.single import record_request
 
 VALID_ITEMS = 4  # around the failing one
 DEFAULT_LISTS: Final = (1, 2)  # also sent without a unit: there is something to roll back, whatever the failure
-NEAR_STEPS: Final = (1, -1, 2**21, -(2**21), 2**31, 2**32, 2**53)  # to keys that number types may take for one
 UNLIKE_STORED: Final = (" Two Words  ", " aB ", "aB", " ab ", "ab ", 12.34567, 0.987654321)
-NUMBER_ENDS: Final = (2**31 - 1, 2**31, 2**32, 2**53, 2**53 + 1, 2**63 - 1)
 
 
 def atomic(context: SiteContext) -> Iterator[Finding]:
@@ -218,6 +212,11 @@ def _judge_reuse(context: SiteContext, valid: ItemCase, case: ItemCase) -> Itera
     if second.refused or second.result(1) == "failed":
         says = f"an item ({case}) failed, and a valid one with the same unique values fails after it"
         yield trial_finding("reuse", f"values of a failed {case.action} are taken", says, first, second)
+    elif unit == "item" and context.bulk.order.run != "any" and context.resource.assigned:
+        both = perform(prepare_trial(context, [case, replace(valid, twin=0)]), SendOptions(unit=unit))
+        if both.slots("failed") == [0, 1]:
+            says = f"an item ({case}) failed, and a valid one behind it with the same unique values fails too"
+            yield trial_finding("reuse", f"values of a failed {case.action} are taken by it", says, both)
 
 
 def _judge_undone(context: SiteContext, valid: ItemCase, unit: str, case: ItemCase) -> Iterator[Finding]:
@@ -230,68 +229,6 @@ def _judge_undone(context: SiteContext, valid: ItemCase, unit: str, case: ItemCa
     if second.refused or second.result(2) == "failed":
         says = "a new record was undone with its request, and a valid one with the same unique values fails after it"
         yield trial_finding("reuse", f"values of an undone {valid.action} are taken", says, first, second)
-
-
-NEXT_KEYS: Final = 10**6  # that a server may give to the records of others meanwhile
-
-
-def identity(context: SiteContext) -> Iterator[Finding]:
-    """Name numbers near a record's key, and at the ends of number types: no read and no item may find the record."""
-    session, site, names = context.session, context.site, context.session.names()
-    members = new_record_members(session, site, names, "i", session.rng("identity"))
-    known = create_records(session, site, [members], names)[0]
-    own = parse_digits(str(known.key))
-    if own is None or "read" not in site.operations:
-        raise NotApplicableError("its records have no numbers as keys that are read by them")
-    absent: list[int] = []
-    for key in (*(own + step for step in NEAR_STEPS), *NUMBER_ENDS):
-        made = record_request(site, "read", key=key)
-        if key == own or not _is_allowed(made.operation, str(key)):
-            continue
-        exchange = session.send(made.request())
-        shown = site.reader.key(exchange.response.data) if exchange.response.status in SUCCESS_STATUS else ABSENT
-        if str(shown) == str(known.key):
-            says = f"the key {key} reads the {site.resource.name} {known.key}"
-            found = trial_finding("identity", "another key reads a record", says, exchange)
-            yield replace(found, operation=context.operation.id)
-        elif exchange.response.status in GONE_STATUS and (session.controlled or abs(key - own) > NEXT_KEYS):
-            absent.append(key)  # where others write too, theirs may be the next keys
-    yield from _judge_near_items(context, known, absent)
-
-
-def _is_allowed(operation: Operation, key: str) -> bool:
-    """Return whether a key fits the parameter that names the record."""
-    place = operation.record.key if operation.record is not None else None
-    schemas = [one.schema for one in operation.parameters if f"{one.where}:{one.name}" == place]
-    return all(schema is None or schema.is_valid(read_text(key, schema)) for schema in schemas)
-
-
-def _judge_near_items(context: SiteContext, known: CreatedRecord, absent: Sequence[int]) -> Iterator[Finding]:
-    """Yield items that name absent keys near that of a record, and are done or change the record."""
-    right, unit = available_cases(context)[0], context.unit
-    case = next((one for one in right if one.existing and one.action in {"update", "delete"}), None)
-    if case is None or not absent or not (context.bulk.effect.target or names_target(context.bulk)):
-        return
-    trial = prepare_trial(context, [case] * len(absent))
-    for n, (one, key) in enumerate(zip(trial.items, absent, strict=True)):
-        content = replace(one.content, target=key, version=one.content.version and known.version)
-        trial.items[n] = replace(one, raw=context.item(content, trial.rng(n)))
-    session, site = context.session, context.site  # the records of the trial may have got keys that were absent before
-    before = read_record(session, site, known.key)
-    slots = [slot for slot, key in enumerate(absent) if read_record(session, site, key).present is False]
-    for some in [slots] if unit == "item" and slots else [[slot] for slot in slots]:
-        done = perform(trial, SendOptions(unit=unit, order=some))
-        after = read_record(session, site, known.key)
-        told = [slot for slot in some if not done.refused and done.result(slot) == "done"]
-        wrong = next((slot for slot in told if read_record(session, site, absent[slot]).present is False), None)
-        if before.comparable(trial.names) != after.comparable(trial.names):
-            says = f"items that name keys near {known.key}, such as {absent[some[0]]}, changed its record"
-            yield trial_finding("identity", f"{case.action} of another key changes a record", says, done, after)
-            return
-        if wrong is not None:
-            says = f"an item that names {absent[wrong]}, which is the key of no record, is done"
-            yield trial_finding("identity", f"{case.action} of an absent key is done", says, done)
-            return
 
 
 def effect(context: SiteContext) -> Iterator[Finding]:

@@ -84,9 +84,9 @@ def _tried(operation: Operation, request: Request) -> Iterator[_Tried]:
 
 
 def _wrong_queries(operation: Operation, request: Request) -> Iterator[_Tried]:
-    """Yield orders and filters that are certainly none: they name what no record has, or break off."""
+    """Yield orders, selections and filters that are certainly none: they name what no record has, or break off."""
     rules = operation.record.rules if operation.record is not None else ListRules()
-    wrong = [(rules.sort.at, WORD)] if rules.sort is not None else []
+    wrong = [(at, WORD) for at in (rules.sort.at if rules.sort is not None else None, rules.select) if at is not None]
     if rules.filter is not None:
         operator = next(iter(rules.filter.operators.values()), "")
         wrong += [(rules.filter.at, text) for text in (WORD, f"{WORD} {operator} 1", f"{WORD} {operator}")]

@@ -10,6 +10,7 @@ from itertools import pairwise, permutations
 from typing import Any, Final, TypeAlias
 
 from contracts.bulk.model import Outcomes
+from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, short
 from generators.check.trials import TrialResult, trial_finding
 from generators.oracles.findings import Finding
@@ -33,6 +34,11 @@ class KnownFault:
     def __str__(self) -> str:
         """Return a short description."""
         return f"{self.kind} of '{self.member}'" if self.member else self.kind
+
+
+def length_limits(schema: Schema) -> dict[str, object]:
+    """Return the limits of a text's length that a fault's text may name."""
+    return {word: schema.raw.get(word) for word in ("minLength", "maxLength")}
 
 
 def sent_names(payload: Any) -> list[str]:
@@ -132,3 +138,17 @@ def _blanked(text: str, key: object, fault: KnownFault) -> str:
 def _filled(template: str, key: object, fault: KnownFault) -> str:
     names = _names(key, fault)
     return re.sub("\0(.*?)\0", lambda found: names.get(found[1], found[0]), template)
+
+
+def unnamed_fact(declared: Outcomes, fault: KnownFault, text: object, member: str) -> str | None:
+    """Return the first declared fact that a text does not name in its place, None when it names all that are known."""
+    facts, at = {**fault.facts, "member": member if fault.member else None}, 0
+    for name in declared.names.get(fault.kind, ()):
+        if facts.get(name) is None:
+            continue
+        word = re.escape(str(facts[name]))
+        found = re.compile(rf"(?<![0-9A-Za-z]){word}(?![0-9A-Za-z])").search(str(text), at)
+        if found is None:
+            return name
+        at = found.end()
+    return None

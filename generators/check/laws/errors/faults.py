@@ -4,7 +4,6 @@ Begin with `errors`. Items get faults that are known exactly; what is told of th
 equivalent single-record operation and in the refusal of a whole request is compared with these.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +16,14 @@ from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, find_all
 from contracts.messages import ABSENT, Exchange
 from contracts.syntax.text import short
-from generators.check.laws.errors.fault_order import KnownFault, misjoined, misplaced_fault, sent_names
+from generators.check.laws.errors.fault_order import (
+    KnownFault,
+    length_limits,
+    misjoined,
+    misplaced_fault,
+    sent_names,
+    unnamed_fact,
+)
 from generators.check.laws.errors.referred_faults import freed, referred_trial
 from generators.check.laws.errors.refused_faults import refused_errors
 from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation, valid_cases
@@ -74,8 +80,7 @@ def _failed_errors(context: SiteContext) -> Iterator[Finding]:
     bulk = context.bulk
     if not any(map(tells_errors, _declared(bulk))):
         raise NotApplicableError("it does not declare what failures are like")
-    wishes = dict.fromkeys((None, job_setting_of(bulk)))
-    for n, (unit, wish) in enumerate(product(units_of(bulk), wishes)):
+    for n, (unit, wish) in enumerate(product(units_of(bulk), dict.fromkeys((None, job_setting_of(bulk))))):
         trial, faults = faulty_trial(context)
         done = perform(trial, SendOptions(unit=unit, as_job=wish, targets=known_targets(context)[:1]))
         yield from _narrowed(done, list(faults), list(_judge_reports(done, faults)))
@@ -243,13 +248,15 @@ def _refer_to_nothing(trial: Trial, slot: int, members: dict[str, Any], used: se
 
 def _clear(trial: Trial, members: dict[str, Any], used: set[str]) -> KnownFault | None:
     """Set a text to null that may not be null."""
-    schemas, used = trial.maker.members, {*used, own_key_member(trial.context.bulk) or ""}
-    texts = [name for name in trial.maker.free if name not in used and schemas[name].raw.get("type") == "string"]
+    schemas, resource = trial.maker.members, trial.context.resource
+    spared = {*used, own_key_member(trial.context.bulk) or "", resource.key, *resource.references}
+    own = [name for name in dict.fromkeys((*trial.maker.free, *schemas)) if name not in spared]
+    texts = [name for name in own if schemas[name].raw.get("type") == "string"]
     name = next((one for one in texts if trial.can_have({one: None})), None)
     if name is None:
         return None
     members[name] = None
-    return KnownFault(kind="null", member=name)
+    return KnownFault(kind="null", member=name, facts=length_limits(schemas[name]) | {"length": 0})
 
 
 def _break_value(trial: Trial, slot: int, members: dict[str, Any], kind: str, used: set[str]) -> KnownFault | None:
@@ -266,9 +273,8 @@ def _break_value(trial: Trial, slot: int, members: dict[str, Any], kind: str, us
             if new is None or mutation.pointer or not trial.can_have({name: new}):
                 continue
             members[name] = new
-            limits = {word: raw.get(word) for word in ("minLength", "maxLength")}
             length = len(new) if isinstance(new, str) else None
-            return KnownFault(kind=kind, member=name, facts={**limits, "length": length})
+            return KnownFault(kind=kind, member=name, facts=length_limits(maker.members[name]) | {"length": length})
     return None
 
 
@@ -366,7 +372,7 @@ def _difference(trial: Trial, declared: Outcomes, fault: KnownFault, told: ToldF
         return 3 - named, shape, f"the {fault} is told with {short(told.code)}, but {short(code)} is declared"
     if fault.member and declared.members is not None and member not in told.members:
         return 2, f"{fault.kind} names another member", f"the {fault} is told of {short(list(told.members))}"
-    fact = _unnamed_fact(declared, fault, told.text, member)
+    fact = unnamed_fact(declared, fault, told.text, member)
     if fact is None:
         return None
     says = f"the text {short(told.text)} does not name the {fact} of the {fault}"
@@ -382,17 +388,3 @@ def _written(trial: Trial, declared: Outcomes, member: str) -> str:
     """Return the name of a member as a failure writes it."""
     names = {"resource": trial.context.resource.name, "member": member, "Member": member[:1].upper() + member[1:]}
     return declared.member_as.format_map(names)
-
-
-def _unnamed_fact(declared: Outcomes, fault: KnownFault, text: object, member: str) -> str | None:
-    """Return the first declared fact that a text does not name in its place, None when it names all that are known."""
-    facts, at = {**fault.facts, "member": member if fault.member else None}, 0
-    for name in declared.names.get(fault.kind, ()):
-        if facts.get(name) is None:
-            continue
-        word = re.escape(str(facts[name]))
-        found = re.compile(rf"(?<![0-9A-Za-z]){word}(?![0-9A-Za-z])").search(str(text), at)
-        if found is None:
-            return name
-        at = found.end()
-    return None

@@ -30,10 +30,10 @@ LIST_LAWS: Final = (
     ),
     Law(
         name="filter",
-        says="A list shows exactly the records that its filter selects, in the order that is asked for.",
+        says="A list shows exactly the records that its filter selects, and their members, in the order asked for.",
         exempt_reason=_unless_list(
             "it declares no filter and no order of the client's",
-            lambda act: act.rules.filter or act.rules.where or act.rules.sort,
+            lambda act: act.rules.filter or act.rules.where or act.rules.sort or act.rules.select,
         ),
         experiment=selections,
     ),

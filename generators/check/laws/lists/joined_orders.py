@@ -1,4 +1,4 @@
-"""The law `filter`, whole: selections, and orders by members of the records that a record refers to.
+"""The law `filter`, whole: selections of records and of members, and orders by members of what a record refers to.
 
 Begin with `selections`. A list may be ordered by such a member where its `sort` says how it is written (`joined`).
 """
@@ -15,7 +15,7 @@ from contracts.exchange.outcomes import listed_records
 from contracts.messages import Exchange
 from contracts.schemas.equality import key_text
 from contracts.syntax.text import short
-from generators.check.laws.lists.selecting import LAW, REFUSED, columns_of, selecting
+from generators.check.laws.lists.selecting import LAW, REFUSED, columns_of, left_out, selecting
 from generators.check.laws.metamorphic import run_each
 from generators.check.lists import is_after, list_finding
 from generators.check.records import CreatedRecord, create_records, new_record_members
@@ -26,6 +26,8 @@ from generators.oracles.findings import Finding
 from generators.requests.single import RecordSite, list_request, page_size, write_request
 
 PARENTS: Final = ("b", "c", "a", "f", "e", "d")  # ends of texts, in the order in which their records are created
+SOME: Final = 10  # records of which some members are asked for
+LONELY: Final = "z"  # end of the text of a record that refers to none
 ROWS: Final = tuple((at, end) for end in "yx" for at in range(len(PARENTS)))  # of each: its parent, the end of its text
 
 
@@ -48,11 +50,11 @@ class _Join:
 
 def selections(context: SiteContext) -> Iterator[Finding]:
     """List records by filters, parameters and orders: by their own members, and by those of what they refer to."""
-    yield from run_each((selecting, _joined_orders), lambda part: part(context))
+    yield from run_each((selecting, _joined_orders, _some_members), lambda part: part(context))
 
 
 def _joined_orders(context: SiteContext) -> Iterator[Finding]:
-    """Create records that refer to three others, and list them in the order of these."""
+    """Create records that refer to others, and one that refers to none, and list them in the order of these."""
     session = context.session
     join = next((one for site in experiment_sites(session, context.operation) for one in _joins(session, site)), None)
     if join is None:
@@ -92,17 +94,20 @@ def _renamed(session: Session, join: _Join, prefix: str, parents: Sequence[Creat
 def _created(
     session: Session, join: _Join, prefix: str
 ) -> tuple[Sequence[CreatedRecord], Mapping[str, Mapping[str, object]]]:
-    """Create the records, and return those that others refer to, and the values to order the others by, by key."""
+    """Create the records, and return those that others refer to, and by key what the others are ordered by, or None."""
     names, rng = session.names(), session.rng("joined")
     above = [new_record_members(session, join.parent, names, f"p{n}", rng) for n in range(len(PARENTS))]
     texts = [f"{prefix}{end}" for end in PARENTS]
     parents = create_records(
         session, join.parent, [{**one, join.member: text} for one, text in zip(above, texts, strict=True)], names
     )
-    below = [new_record_members(session, join.site, names, f"j{n}", rng) for n in range(len(ROWS))]
     own = [{join.own: f"{prefix}{end}", join.reference: parents[at].key} for at, end in ROWS]
-    known = create_records(session, join.site, [{**one, **more} for one, more in zip(below, own, strict=True)], names)
-    values = [{join.own: f"{prefix}{end}", "": texts[at]} for at, end in ROWS]
+    values: list[Mapping[str, object]] = [{join.own: f"{prefix}{end}", "": texts[at]} for at, end in ROWS]
+    if join.reference not in join.site.resource.required:
+        own, values = [*own, {join.own: f"{prefix}{LONELY}"}], [*values, {join.own: f"{prefix}{LONELY}", "": None}]
+    below = [new_record_members(session, join.site, names, f"j{n}", rng) for n in range(len(own))]
+    members = [{name: value for name, value in one.items() if name != join.reference} for one in below]
+    known = create_records(session, join.site, [{**one, **more} for one, more in zip(members, own, strict=True)], names)
     return parents, {key_text(one.key): value for one, value in zip(known, values, strict=True)}
 
 
@@ -139,8 +144,37 @@ def _judged(
         if exchange.response.status in SUCCESS_STATUS
         else []
     )
-    for one, other in pairwise(key for key in shown if key in rows):
+    lost = left_out(join.site, list(rows), shown)
+    if shown and lost is not None:
+        says = f"the order {short(text)} leaves out the {join.site.resource.name} {short(lost)}"
+        yield list_finding(context, LAW, "joined order leaves a record out", says, (exchange,))
+    for one, other in pairwise(key for key in shown if rows.get(key, {}).get("") is not None):
         if is_after(rows[one], rows[other], steps):
             says = f"in the order {short(text)} {short(one)} stands before {short(other)}"
             yield list_finding(context, LAW, f"joined order by {len(steps)}", says, (exchange,))
             return
+
+
+def _some_members(context: SiteContext) -> Iterator[Finding]:
+    """Ask for one member of each record, and for two: these are shown, and no others."""
+    session, names = context.session, context.session.names()
+    sites = [one for one in experiment_sites(session, context.operation) if one.rules.select and one.resource.required]
+    if not sites:
+        raise NotApplicableError("no choice of members is declared")
+    site = max(sites, key=lambda one: len(one.resource.required))
+    wanted = site.resource.required
+    create_records(session, site, [new_record_members(session, site, names, "s", session.rng("members"))], names)
+    beside = {site.resource.key, site.resource.version}
+    for some in dict.fromkeys((wanted[:1], wanted[:2])):
+        asked = {site.rules.select or "": ",".join(some)}
+        exchange = session.send(list_request(site, take=SOME, asked=asked).request())
+        bodies = listed_records(exchange.response.data) if exchange.response.status in SUCCESS_STATUS else None
+        what = f"a list of {' and '.join(some)} alone"
+        if exchange.response.status in REFUSED:
+            yield list_finding(context, LAW, "choice of members is refused", f"{what} is refused", (exchange,))
+        for shown in (site.reader.members(body).keys() for body in bodies or ()):
+            more, less = sorted(shown - beside - {*some}), [name for name in some if name not in shown]
+            if more or less:
+                says = f"{what} shows '{more[0]}'" if more else f"{what} does not show '{less[0]}'"
+                yield list_finding(context, LAW, "choice of members is ignored", says, (exchange,))
+                return

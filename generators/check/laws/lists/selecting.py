@@ -307,6 +307,10 @@ class _Selections:
                 says = f"the order {short(text)}, which is declared, is refused ({exchange.response.status})"
                 yield list_finding(self._context, LAW, "order is refused", says, (exchange,))
             rows = {row.key: row for row in self._rows}
+            lost = left_out(self._site, list(rows), shown) if shown and own is not None else None
+            if lost is not None:
+                says = f"the order {short(text)} leaves out the {self._site.resource.name} {short(lost)}"
+                yield list_finding(self._context, LAW, "order leaves a record out", says, (exchange,))
             own_rows = [rows[key] for key in shown or () if key in rows]
             for one, other in pairwise(own_rows):
                 if _comparable(one, other, steps) and is_after(one.members, other.members, steps):
@@ -314,6 +318,13 @@ class _Selections:
                     shape = f"order by {len(steps)}{' falling' if steps[-1][1] else ''}"
                     yield list_finding(self._context, LAW, shape, says, (exchange,))
                     break
+
+
+def left_out(site: RecordSite, keys: Sequence[str], shown: Sequence[str]) -> str | None:
+    """Return the first of some records that a page does not show which has room for them all, None for none."""
+    size = page_size(site.page) or site.page.unasked
+    has_room = size is not None and len(shown) < size
+    return next((key for key in keys if key not in shown), None) if has_room else None
 
 
 def _shape(one: Joined) -> str:
