@@ -29,6 +29,7 @@ from generators.requests.single import Members, RecordSite, list_request, page_s
 
 LAW: Final = "filter"
 TEXTS: Final = ("k1", "K1", "k1x", "it''s", "it's", 'a "b"', "e", "é", "x and y", "(z) or w", "漢", "k2")
+END: Final = TEXTS[8]  # what a text ends with; no text begins with it, nor is it
 NUMBERS: Final = (9, 10, 100, -1, 2, 9, 20, 3, 1000, 0, 11, 19)
 GROUPS: Final = ("g1", "g2", "g3")
 PLAIN: Final = re.compile(r"[a-z0-9]+")  # texts that every collation orders alike, behind the same beginning
@@ -149,7 +150,7 @@ def _comparisons(columns: FilterMembers, prefix: str) -> Iterator[Comparison]:
         yield Comparison(columns.text, "ne", f"{prefix}k1")
         for text in ("k", "K", "it'", "é"):
             yield Comparison(columns.text, "startswith", f"{prefix}{text}")
-        yield from (Comparison(columns.text, operator, f"{prefix}k"[1:]) for operator in ("startswith", "eq"))
+        yield from (Comparison(columns.text, operator, END) for operator in ("startswith", "eq"))
     if columns.number is not None:
         for operator in ("eq", "ne", "lt", "le", "gt", "ge"):
             yield from (Comparison(columns.number, operator, number) for number in (9, 10))
