@@ -44,6 +44,7 @@ from generators.client.session import Session
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
+from generators.oracles.job_laws import CONFLICT
 from generators.oracles.request_oracle import refusal_fault
 from generators.requests.calls import sample_value
 from generators.requests.envelope import SendOptions
@@ -169,14 +170,17 @@ def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Findin
 
 
 def _ask_after_end(session: Session, sent: Exchange) -> None:
-    """Poll a request's jobs to their end, and then some times more, with their results; then cancel them."""
+    """Poll a request's jobs to their end, and then some times more, with their results.
+
+    Then cancel them, where that is declared to be a conflict.
+    """
     view = follow(session, sent)
     for _ in range(POLLS_AFTER_END if view.traces else 0):
         request_jobs(session, view, view.traces[0].declared.poll)
         request_results(session, view)
-    cancel = view.traces[0].declared.cancel if view.traces else None
-    if cancel is not None:
-        request_jobs(session, view, cancel)
+    cancel = session.contract.operation(view.traces[0].declared.cancel or "") if view.traces else None
+    if cancel is not None and str(CONFLICT) in cancel.responses:
+        request_jobs(session, view, cancel.id)
 
 
 def _some_fail(context: SiteContext, size: int) -> list[ItemCase]:
