@@ -3,6 +3,7 @@
 Begin with `elsewheres` and `compared`.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -186,15 +187,22 @@ def _differences(contract: Contract, answers: Answers) -> set[str]:
 def _parts(contract: Contract, exchange: Exchange, words: Sequence[str]) -> dict[str, object]:
     """Return status, media type and the declared parts of the body, with names that mean the same made equal."""
     response = exchange.response
-    text = response.body.decode("utf-8", "replace")
+    is_json = response.data is not ABSENT
+    text = _spelled(response.data) if is_json else response.body.decode("utf-8", "replace")
     for word in sorted(words, key=len, reverse=True):
-        text = text.replace(word, "7" * len(word) if word.isdecimal() else "~")
+        named = _spelled(word)[1:-1] if is_json else word
+        text = text.replace(named, "7" * len(word) if word.isdecimal() else "~")
     data = json_of(text.encode())
     operation = contract.operation(exchange.operation or "")
     schema = declared_schema(operation, response) if operation is not None else None
     shown = declared_part(schema, data) if schema is not None and data is not ABSENT else data
     body = dict(leaves(shown, "the body")) if data is not ABSENT else {"the body": text}
     return {"status": response.status, "media type": essence(response.headers.get("Content-Type")), **body}
+
+
+def _spelled(value: object) -> str:
+    """Return JSON as it is written here, however the server has written it."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def leaves(value: object, at: str) -> Iterator[tuple[str, object]]:

@@ -141,7 +141,7 @@ class ReadOracle:
         status = exchange.response.status
         if status not in SUCCESS_STATUS and status not in GONE_STATUS:
             return
-        if not isinstance(effect.key, str | int):
+        if not isinstance(effect.key, str | int) or self._asks_for_some_members(exchange):
             return
         body = exchange.response.data if status in SUCCESS_STATUS else ABSENT
         yield from self._judge_record(effect.where, effect.resource, effect.key, body, exchange)
@@ -150,6 +150,8 @@ class ReadOracle:
         """Yield records of a full list that are missing, unexpected or different, and store what was read."""
         bodies = exchange.response.data
         if exchange.response.status not in SUCCESS_STATUS or not isinstance(bodies, list):
+            return
+        if self._asks_for_some_members(exchange):
             return
         shown: dict[str, Any] = {
             key_text(key): body for body in bodies if (key := self._reader(effect.resource).key(body)) is not ABSENT
@@ -203,6 +205,12 @@ class ReadOracle:
     def _act(self, exchange: Exchange) -> RecordAct | None:
         operation = self._record_types.routes.get(exchange.operation or "")
         return operation.record if operation is not None else None
+
+    def _asks_for_some_members(self, exchange: Exchange) -> bool:
+        """Return whether a request chooses which members are shown: of the others its response tells nothing."""
+        act = self._act(exchange)
+        chosen = act.rules.select if act is not None else None
+        return chosen is not None and chosen.partition(":")[2] in dict(exchange.request.query)
 
     def _judge_total(self, exchange: Exchange, size: int) -> Iterator[Finding]:
         """Yield a list with fewer records than its page and the reported total require."""

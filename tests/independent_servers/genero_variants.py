@@ -10,6 +10,7 @@ from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
+from genero_freedoms import FREE
 from genero_rules import Problem
 from patching import all_at_once, around, body_of, by_name, rewritten
 
@@ -129,3 +130,4 @@ def tokens(server: Any) -> None:
 
 VARIANTS = by_name(other_words, orders, tokens, pretty, chunked)  # chunks last: what is in them is not changed
 VARIANTS |= {"all-freedoms": all_at_once(*VARIANTS.values()), "slow-jobs": slow_jobs}
+VARIANTS |= FREE

@@ -13,6 +13,7 @@ from typing import Any
 import onkey_okql as okql
 import onkey_records
 from aiohttp import web
+from onkey_freedoms import FREE
 from onkey_types import MALFORMED, Record
 from patching import all_at_once, around, body_of, by_name, rewritten
 
@@ -108,3 +109,4 @@ def numbers_and_links(server: Any) -> None:
 
 VARIANTS = by_name(other_ids, other_words, ties, numbers_and_links, pretty_chunks)  # last: chunks are not changed
 VARIANTS |= {"all-freedoms": all_at_once(*VARIANTS.values()), "slow-tasks": slow_tasks}
+VARIANTS |= FREE

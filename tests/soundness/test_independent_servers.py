@@ -23,11 +23,19 @@ SEEDS = range(int(os.environ.get("BULKPROOF_SOUNDNESS_SEEDS", "1")))
 KINDS = [(), *((name,) for name in SWITCHES), SWITCHES]
 FUZZ_SECONDS = 12 if ALL else 2.5
 CHECK_SECONDS = 60 if ALL else 6
+TRANSPORT = ("free-gzip", "free-trickle", "free-busy", "free-headers", "free-numbers")
+OTHERS = ("free-crowd", "free-full-house", "free-refusals")
 FREEDOMS = {  # what a right server may do or not
-    "genero": ("district-again", "all-freedoms", "other-words", "pretty", "chunked", "orders", "tokens", "slow-jobs"),
-    "onkey": ("all-freedoms", "other-ids", "other-words", "pretty-chunks", "ties", "numbers-and-links", "slow-tasks"),
+    "genero": (
+        *("district-again", "all-freedoms", "other-words", "pretty", "chunked", "orders", "tokens", "slow-jobs"),
+        *("free-closing", "free-overlap", "free-progress", "free-shapes", *TRANSPORT, *OTHERS),
+    ),
+    "onkey": (
+        *("all-freedoms", "other-ids", "other-words", "pretty-chunks", "ties", "numbers-and-links", "slow-tasks"),
+        *("free-interim", "free-tasks", "free-entities", "free-collation", *TRANSPORT, *OTHERS),
+    ),
 }
-FIRST_FREEDOMS = ("district-again", "all-freedoms")
+FIRST_FREEDOMS = ("district-again", "all-freedoms", "free-busy")
 CASES = [
     pytest.param(api, kinds, seed, id=f"{api}-{'+'.join(kinds) or 'plain'}-{seed}")
     for api in ("genero", "onkey")

@@ -237,6 +237,8 @@ LISTS = [
         ([{"handle": ANN, "name": "A"}], {}, 1),
         ["member reads otherwise at /name"],
     ),
+    ("some members of it", [author(members={"name": "Ann"})], ([ANN], {"only": "handle"}, 1), []),
+    ("all members of it", [author(members={"name": "Ann"})], ([ANN], {}, 1), ["member is lost at /name"]),
     ("fewer than the total says", [], (["austen"], {}, 2), ["list is shorter than its total"]),
     ("fewer than a page holds, of more", [], (["austen"], {"take": "2"}, 5), ["list is shorter than its total"]),
     ("the end of them", [], (["austen"], {"skip": "4"}, 5), []),
