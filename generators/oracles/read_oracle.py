@@ -1,10 +1,9 @@
 """Judge records and lists that are read against the state model and against earlier lists. Begin with `ReadOracle`."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from contracts.bulk.model import RecordAct, Resource
 from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
@@ -15,84 +14,15 @@ from contracts.schemas.equality import key_text
 from contracts.syntax.text import parse_digits, pointer_of, short
 from generators.oracles.findings import Finding, new_finding, shape_at
 from generators.oracles.intended_effects import IntendedEffect, RecordTypes
+from generators.oracles.list_oracle import (
+    ListOracle,
+    ListPage,
+    is_foreign,
+    is_selective,
+    query_number,
+    shows_some_members,
+)
 from generators.oracles.state_model import ANY_VALUE, REVIVAL, PreviousValues, RecordSet, RecordState, StateModel
-
-Evidence: TypeAlias = tuple[Exchange, ...]
-IsTouched: TypeAlias = Callable[[str], bool]
-MIN_ODD_PAGES: Final = 3  # differing pages before a finding, where other clients write too
-GENERATED_NAME: Final = re.compile(r"[bB][0-9a-z]{5}|[B][0-9A-Z]{5}")  # how names of campaigns and experiments begin
-
-
-class FullList(NamedTuple):
-    """A list of all records of a resource. `foreign_keys` are those of records without a generated name."""
-
-    keys: tuple[str, ...]
-    foreign_keys: frozenset[str]
-    exchange: Exchange
-
-
-class ListPage(NamedTuple):
-    """A list of some records: the requested `skip` and `take`, and the keys received."""
-
-    skip: int
-    take: int
-    keys: tuple[str, ...]
-    exchange: Exchange
-
-
-@dataclass(slots=True)
-class ListOracle:
-    """Compares the lists of one environment.
-
-    Unless it `is_exclusive` others write too: what is theirs may go at any time, and pages that differ are reported
-    only from the third on and when at least half of the pages differ.
-    """
-
-    is_exclusive: bool = True
-    _judged_count: int = 0
-    _odd_count: int = 0
-    _full_lists: dict[RecordSet, FullList] = field(default_factory=dict)
-    _pages: dict[RecordSet, list[ListPage]] = field(default_factory=dict)
-
-    def add_page(self, where: RecordSet, page: ListPage) -> None:
-        """Add a page; it is judged when the full list was equal before and after it."""
-        if where in self._full_lists:
-            self._pages.setdefault(where, []).append(page)
-
-    def judge_full_list(
-        self,
-        where: RecordSet,
-        keys: Sequence[str],
-        foreign_keys: frozenset[str],
-        exchange: Exchange,
-        touched: IsTouched,
-    ) -> Iterator[tuple[str, str, Evidence]]:
-        """Yield shape, message and evidence of each difference from the last full list and its pages.
-
-        `touched` tells whether a request has named the record of a key.
-        """
-        now, before = FullList(tuple(keys), foreign_keys, exchange), self._full_lists.get(where)
-        self._full_lists[where] = now
-        pages = self._pages.pop(where, [])
-        if before is None:
-            return
-        lost = [key for key in sorted(before.foreign_keys - set(now.keys)) if not touched(key)]
-        if lost and self.is_exclusive:
-            says = f"the {where.resource} {lost[0]}, which was not deleted, is no longer in the list"
-            yield "record that nobody deleted is gone", says, (before.exchange, exchange)
-        for one in pages if before.keys == now.keys else ():
-            is_odd = one.keys != now.keys[one.skip : one.skip + one.take]
-            self._judged_count, self._odd_count = self._judged_count + 1, self._odd_count + is_odd
-            if is_odd and self._odd_count >= (1 if self.is_exclusive else max(MIN_ODD_PAGES, self._judged_count / 2)):
-                says = f"a page of {one.take} records from {one.skip} on differs from that part of the full list"
-                yield "window shows other records", says, (before.exchange, one.exchange, exchange)
-
-
-def is_foreign(names: Sequence[object]) -> bool:
-    """Return whether a record has texts among its names and none of them looks generated."""
-    texts = [name for name in names if isinstance(name, str)]
-    return bool(texts) and not any(GENERATED_NAME.search(text) for text in texts)
-
 
 CHECK: Final = "read-back"
 STATEMENT: Final = "Records whose outcome is done can be read back, and records whose outcome is not done cannot."
@@ -141,7 +71,7 @@ class ReadOracle:
         status = exchange.response.status
         if status not in SUCCESS_STATUS and status not in GONE_STATUS:
             return
-        if not isinstance(effect.key, str | int) or self._asks_for_some_members(exchange):
+        if not isinstance(effect.key, str | int) or shows_some_members(self._act(exchange), exchange):
             return
         body = exchange.response.data if status in SUCCESS_STATUS else ABSENT
         yield from self._judge_record(effect.where, effect.resource, effect.key, body, exchange)
@@ -151,7 +81,7 @@ class ReadOracle:
         bodies = exchange.response.data
         if exchange.response.status not in SUCCESS_STATUS or not isinstance(bodies, list):
             return
-        if self._asks_for_some_members(exchange):
+        if shows_some_members(self._act(exchange), exchange):
             return
         shown: dict[str, Any] = {
             key_text(key): body for body in bodies if (key := self._reader(effect.resource).key(body)) is not ABSENT
@@ -186,9 +116,9 @@ class ReadOracle:
                 effect.where, list(shown), foreign_keys, exchange, touched
             ):
                 yield _new_finding(exchange.operation or "", shape, says, evidence)
-        elif act is not None and not _is_selective(act, exchange):
+        elif act is not None and not is_selective(act, exchange):
             page = act.page
-            skip, take = _query_number(exchange, page.skip, 0), _query_number(exchange, page.take, page.unasked)
+            skip, take = query_number(exchange, page.skip, 0), query_number(exchange, page.take, page.unasked)
             if skip is not None and take is not None:
                 self._list_oracle.add_page(effect.where, ListPage(skip, take, tuple(shown), exchange))
 
@@ -206,12 +136,6 @@ class ReadOracle:
         operation = self._record_types.routes.get(exchange.operation or "")
         return operation.record if operation is not None else None
 
-    def _asks_for_some_members(self, exchange: Exchange) -> bool:
-        """Return whether a request chooses which members are shown: of the others its response tells nothing."""
-        act = self._act(exchange)
-        chosen = act.rules.select if act is not None else None
-        return chosen is not None and chosen.partition(":")[2] in dict(exchange.request.query)
-
     def _judge_total(self, exchange: Exchange, size: int) -> Iterator[Finding]:
         """Yield a list with fewer records than its page and the reported total require."""
         act = self._act(exchange)
@@ -219,7 +143,7 @@ class ReadOracle:
         if act is None or total is None:
             return
         page = act.page
-        skip, take = _query_number(exchange, page.skip, 0), _query_number(exchange, page.take, page.unasked)
+        skip, take = query_number(exchange, page.skip, 0), query_number(exchange, page.take, page.unasked)
         is_offset = page.number is None and page.cursor is None
         if skip is not None and take is not None and is_offset and size < min(take, total - skip):
             says = f"a list shows {size} records from {skip} on, but {total} in all"
@@ -229,7 +153,7 @@ class ReadOracle:
         """Return whether a page shows every record."""
         act = self._act(exchange)
         query = dict(exchange.request.query)
-        if act is None or _is_selective(act, exchange):
+        if act is None or is_selective(act, exchange):
             return False
         page = act.page
         if not query.keys() <= {at.partition(":")[2] for at in (page.take, page.skip) if at is not None}:
@@ -384,20 +308,6 @@ class ReadOracle:
     def _finding(self, entry: RecordState, shape: str, says: str, exchange: Exchange) -> Finding:
         evidence = (entry.at, exchange) if entry.at is not None and entry.at is not exchange else (exchange,)
         return _new_finding(entry.by or exchange.operation or "", shape, says, evidence)
-
-
-def _is_selective(act: RecordAct, exchange: Exchange) -> bool:
-    """Return whether a request for a list asks for some records, for another order, or for a page in other ways."""
-    rules, page = act.rules, act.page
-    places = [*rules.where.values(), *(one.at for one in (rules.sort, rules.filter) if one is not None)]
-    names = {at.partition(":")[2] for at in (*places, page.cursor, page.number) if at is not None}
-    return any(name in names for name, _ in exchange.request.query)
-
-
-def _query_number(exchange: Exchange, at: str | None, otherwise: int | None) -> int | None:
-    name = at.partition(":")[2] if at is not None else ""
-    number = parse_digits(dict(exchange.request.query).get(name, ""))
-    return otherwise if number is None else number
 
 
 def _new_finding(operation: str, shape: str, says: str, evidence: Sequence[Exchange]) -> Finding:
