@@ -11,6 +11,7 @@ from typing import Final
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find
 from contracts.messages import Exchange
+from contracts.openapi.inference import key_type
 from contracts.openapi.model import ManyReads, Operation
 from contracts.schemas.equality import declared_part, key_text
 from contracts.syntax.text import short
@@ -75,14 +76,10 @@ class _Reading:
             self.session.send(write_request(self.site, "delete", {}, key=record.key, version=version).request())
 
     def _malformed(self, one: CreatedRecord, other: CreatedRecord) -> Iterator[Finding]:
-        """Put what is no key beside good ones: it is refused where the schema of the keys excludes it."""
-        parameter = next(
-            (it for it in self.operation.parameters if self.declared.keys == f"{it.where}:{it.name}"), None
-        )
-        schema = parameter.schema if parameter is not None and self.session.contract.has_strict_parameters else None
-        for keys in ([one.key, WORD], [WORD, other.key], [one.key, WORD, other.key]) if schema is not None else ():
-            if schema is None or schema.is_valid(self._joined(keys)) or not schema.is_valid(self._joined([one.key])):
-                continue
+        """Put a word beside good keys that are numbers: where parameters are strict, it is refused."""
+        contract = self.session.contract
+        is_strict = contract.has_strict_parameters and not key_type(contract, self.site.resource).is_text
+        for keys in ([one.key, WORD], [WORD, other.key], [one.key, WORD, other.key]) if is_strict else ():
             exchange, _ = self.asked(keys)
             if exchange.response.status in SUCCESS_STATUS:
                 says = f"a request for {short(self._joined(keys))} was answered with {exchange.response.status}"
