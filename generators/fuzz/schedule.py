@@ -168,8 +168,8 @@ SIDE_BY_SIDE: Final = replace(
 )
 """Jobs side by side and cancelled ones, which `check` shows to the laws on exchanges, as an experiment."""
 LARGE_EXPERIMENTS: Final = ("boundary",)  # experiments with the maximum number of items: `LimitsTask` does the same
-COSTLY_LAWS: Final = ("uniform", "listing", "atomic", "async-is-sync")  # of some 100 requests, or as many items
-TELLING_LAWS: Final = ("errors", "duplicate", "exact", "lookup", "stale-version", "uniform")
+COSTLY_LAWS: Final = ("atomic", "listing", "uniform", "async-is-sync")  # of some 100 requests, or as many items
+TELLING_LAWS: Final = ("errors", "duplicate", "exact", "identity", "lookup", "stale-version", "uniform")
 """What tells of kinds of items, which each kind of operation has its own of: run soon on each."""
 LAWS_PER_SEQUENCE: Final = 3  # experiments between two sequences of the first round
 CALLS_PER_SEQUENCE: Final = 3  # the same of those that any operation can have
@@ -277,12 +277,13 @@ def _left(coverage: PropertyCoverage, tasks: Iterable[AnyExperiment]) -> list[An
 def _left_laws(coverage: PropertyCoverage, laws: Sequence[LawTask]) -> list[LawTask]:
     """Return what the campaign has run none of: each law once, those that tell most on each kind of operation.
 
-    The costly ones come last.
+    The costly ones come last, in their order.
     """
     first: dict[tuple[str, str], LawTask] = {}
     for one in sorted(laws, key=lambda one: not coverage.has_run(*one.cell)):
         first.setdefault((one.law.name, _kind(laws, one) if one.law.name in TELLING_LAWS else ""), one)
-    return _left(coverage, sorted(first.values(), key=lambda one: one.law.name in COSTLY_LAWS))
+    ranks = {name: rank for rank, name in enumerate(COSTLY_LAWS, 1)}
+    return _left(coverage, sorted(first.values(), key=lambda one: ranks.get(one.law.name, 0)))
 
 
 def _kind(laws: Sequence[LawTask], task: LawTask) -> str:

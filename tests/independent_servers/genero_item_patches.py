@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from genero_rules import KINDS, Item, Kind, list_faults, refusal, text_fault
@@ -232,7 +232,41 @@ def counted_at_once(server: Any) -> None:
         return {**told, "noOfItemsProcessed": told["noOfItemsPosted"]}
 
 
+def found_by_text(server: Any) -> None:
+    """Look a text that refers to two kinds of entity up in one of them."""
+
+    @around(server.jobs, "broken_references")
+    def broken(real: Any, tenant: Any, kind: Kind, item: Item) -> Iterator[tuple[str, str]]:
+        missing = list(real(tenant, kind, item))
+        asked = [(target, item[name]) for name, target in kind.references.items() if name in item]
+        found = {key for target, key in asked if (target, key) not in missing}
+        yield from ((target, key) for target, key in missing if key not in found)
+
+
+def repeats_alone(server: Any) -> None:
+    """Tell nothing else where keys are repeated."""
+    with_faults(server, lambda _, __, faults: [one for one in faults if one[1] == "uniqueItems"] or faults)
+
+
+def reference_of_fifty(server: Any) -> None:
+    """Deny a reference that is as long as a key may be."""
+
+    def change(kind: Kind, items: Any, faults: Faults) -> Faults:
+        long = [
+            (f"/{at}/{name}", "maxLength", f"{name} is longer than 49.")
+            for at, item in enumerate([] if faults else items)
+            for name in kind.references
+            if len(item.get(name, "")) == 50
+        ]
+        return faults + long
+
+    with_faults(server, change)
+
+
 PATCHES = by_name(
+    found_by_text,
+    repeats_alone,
+    reference_of_fifty,
     points_at_last,
     joined_by_comma,
     any_kind_found,

@@ -344,7 +344,27 @@ def select_first(server: Any) -> None:
         return real(records, type_, text.split(",", maxsplit=1)[0])
 
 
+def deleted_comes_back(server: Any) -> None:
+    """Give a new record what a deleted one with its unique values had."""
+    del server
+    graves: dict[Any, dict[str, Any]] = {}
+
+    @around(Records, "delete")
+    def delete(real: Any, own: Records, command: Command, record: Record, *, atomic: bool) -> Any:
+        graves[own.mark(record)] = record.values
+        return real(own, command, record, atomic=atomic)
+
+    @around(Records, "create")
+    def create(real: Any, own: Records, command: Command, *given: Any, atomic: bool) -> Any:
+        id_ = real(own, command, *given, atomic=atomic)
+        new, sent = own.all[id_], {command.type.find(path) for path, _ in command.sets}
+        old = {name: value for name, value in graves.get(own.mark(new), {}).items() if name not in sent}
+        own.all[id_] = replace(new, values={**new.values, **old})
+        return id_
+
+
 PATCHES = by_name(
+    deleted_comes_back,
     select_unknown_skipped,
     select_first,
     cancels_queued,

@@ -29,6 +29,7 @@ BUGS = {
         "points-at-twin",
         "reference-alone",
         "references-reversed",
+        "repeats-alone",
         "rule-of-first",
         "total-of-groups",
         "total-of-shown",
@@ -154,7 +155,7 @@ BUGS = {
         "second-key-ignored",
         "select-first",
     ),
-    ("genero", "lookup"): ("any-kind-found", "found-once", "references-trimmed"),
+    ("genero", "lookup"): ("any-kind-found", "found-by-text", "found-once", "reference-of-fifty", "references-trimmed"),
     ("onkey", "lookup"): (
         "finds-deleted",
         "finds-failed",
@@ -172,7 +173,7 @@ BUGS = {
         "matches-two",
     ),
     ("onkey", "stale-version"): ("delete-unlocked", "versions-of-four-bits"),
-    ("onkey", "reuse"): ("code-burnt", "undone-code-kept"),
+    ("onkey", "reuse"): ("code-burnt", "deleted-comes-back", "undone-code-kept"),
     ("onkey", "identity"): ("ids-as-floats", "ids-of-32-bits", "merge-takes-id"),
     ("onkey", "grouped"): (
         "groups-of-numbers-first",

@@ -1,19 +1,20 @@
-"""The part of the law `exact` on what is written again: by the same request, and to a record that was deleted.
+"""What is written again: by the same request, to a record that was deleted, and to a new one with its unique values.
 
-Begin with `written_again`.
+Begin with `written_again`, of the law `exact`, and `created_again`, of the law `reuse`.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from contracts.bulk.model import Resource
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import put
 from contracts.messages import Exchange
 from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
-from generators.check.trials import TrialResult, perform, stored_records, trial_finding
+from generators.check.trials import TrialResult, perform, record_keys, stored_records, trial_finding
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
@@ -79,9 +80,15 @@ def _buried(context: SiteContext) -> Iterator[Finding]:
 def _deleted(context: SiteContext, trial: Trial) -> Exchange:
     """Delete the record of the second item. Raises NotApplicableError."""
     known = trial.items[1].known
-    if known is None or "delete" not in context.site.operations:
+    if known is None:
+        raise NotApplicableError("no record was made")
+    return _delete(context, known.key, known.version)
+
+
+def _delete(context: SiteContext, key: object, version: object) -> Exchange:
+    if not isinstance(key, str | int) or "delete" not in context.site.operations:
         raise NotApplicableError("no single record can be deleted")
-    made = write_request(context.site, "delete", {}, key=known.key, version=known.version)
+    made = write_request(context.site, "delete", {}, key=key, version=version)
     exchange = context.session.send(made.request())
     if exchange.response.status not in SUCCESS_STATUS:
         raise NotApplicableError(f"a record cannot be deleted ({exchange.response.status})")
@@ -101,3 +108,32 @@ def _judge_buried(
             says = f"'{name}' was written to a deleted record, and is as before when the record is brought back"
             yield trial_finding(LAW, "what is written to a deleted record is lost", says, done, deleted, reads[1])
             return
+
+
+def created_again(context: SiteContext, valid: ItemCase) -> Iterator[Finding]:
+    """Delete a record with all members, and create one with its unique values and few: it has none of the others."""
+    resource = context.resource
+    if resource.tombstone is not None or not resource.assigned:
+        raise NotApplicableError("what is created again is the same record")
+    trial, few = prepare_trial(context, [valid, replace(valid, twin=0), valid]), _needed(resource)
+    for n, one in enumerate(trial.items):
+        members = {name: value for name, value in one.content.values.items() if name in few}
+        more = {name: trial.maker.any_value(name, trial.record_context(f"m{n}")) for name in trial.maker.free if not n}
+        trial.items[n] = trial.with_members(one, {**more, **members})
+    first = perform(trial, SendOptions(unit=context.unit, order=[0]))
+    before = stored_records(first, slots=[0])[0]
+    _delete(context, record_keys(first)[0], before.known_version)
+    second = perform(trial, SendOptions(unit=context.unit, order=[1, 2]))
+    reads = stored_records(second, slots=[1, 2])
+    if not (before.present and reads[1].present and reads[2].present):
+        raise NotApplicableError("no record was created with the unique values of a deleted one")
+    old, got, usual = (one.members or {} for one in (before, reads[1], reads[2]))
+    kept = [name for name in got.keys() - few if got[name] == old.get(name) != usual.get(name)]
+    if kept:
+        says = f"a new record has '{min(kept)}' of a deleted one that had the same unique values"
+        yield trial_finding("reuse", "a new record has members of a deleted one", says, second, before, *reads.values())
+
+
+def _needed(resource: Resource) -> set[str]:
+    """Return the members that a new record needs, or that tell it apart."""
+    return {*resource.required, *resource.references, *(name for group in resource.unique for name in group)}

@@ -5,7 +5,7 @@ Begin with `lookup_cases`.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from contracts.bulk.lists import placeholders_of
@@ -28,7 +28,8 @@ MAX_NUMBER: Final = 10**9  # of what a record is looked up by
 class LookupCase:
     """A lookup, what it is in words, and the key of the record that it names; None for no record, or `matches`.
 
-    `member` is what has it, where that is not the member of all lookups that are sent with it.
+    `member` is what has it, where that is not the member of all lookups that are sent with it; `beside` are other
+    members of the item.
     """
 
     what: str
@@ -36,6 +37,7 @@ class LookupCase:
     key: object = None
     matches: int | None = None
     member: str | None = None
+    beside: Mapping[str, object] = field(default_factory=dict)
 
 
 def filled(template: Any, text: str) -> object:

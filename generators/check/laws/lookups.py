@@ -69,6 +69,8 @@ def _judge_keys(context: SiteContext) -> Iterator[Finding]:
     schema = record_factory_of(context.session, context.resource).members[member]
     known = _named_record(context, at, schema)
     yield from _judge_cases(context, member, [*_near_keys(at, known.key, schema), *_foreign_keys(context)])
+    for case in _longest_key(context, at, schema):
+        yield from _judge_cases(context, member, [case])
     if "delete" in at.operations:
         made = write_request(at, "delete", {}, key=known.key, version=known.version)
         if context.session.send(made.request()).response.status in SUCCESS_STATUS:
@@ -101,6 +103,20 @@ def _named_record(context: SiteContext, site: RecordSite, schema: Schema) -> Cre
     return create_records(session, site, [{**members, site.resource.key: key}], names)[0]
 
 
+def _longest_key(context: SiteContext, site: RecordSite, schema: Schema) -> Iterator[LookupCase]:
+    """Yield the key of a record that is as long as it may be."""
+    session, names, member = context.session, context.session.names(), site.resource.key
+    new, longest = (
+        new_record_members(session, site, names, "k", session.rng(LAW, "longest")),
+        schema.raw.get("maxLength"),
+    )
+    key = str(new.get(member)).ljust(longest, "k") if isinstance(longest, int) else ""
+    own = record_factory_of(session, site.resource).members.get(member)
+    if key and schema.is_valid(key) and own is not None and own.is_valid(key):
+        record = create_records(session, site, [{**new, member: key}], names)[0]
+        yield LookupCase(what="a key of the greatest length", value=key, key=record.key)
+
+
 def _near_keys(site: RecordSite, known: object, schema: Schema) -> Iterator[LookupCase]:
     """Yield the key of a record, and texts that are nearly it, and name nothing."""
     key = str(known)
@@ -131,9 +147,12 @@ def _foreign_keys(context: SiteContext) -> Iterator[LookupCase]:
             names, rng = context.session.names(), context.session.rng(LAW, "foreign")
             new = new_record_members(context.session, other, names, "o", rng)
             key = create_records(context.session, other, [new], names)[0].key
+            right = {name: key for name, site in named.items() if site.resource.name == other.resource.name}
             for one in (name for name in members if schemas[name].is_valid(key)):
                 what = f"the key of a {other.resource.name} where a {named[one].resource.name} is meant"
                 yield LookupCase(what=what, value=key, member=one)
+                if right:
+                    yield LookupCase(what=f"{what}, and one that is right,", value=key, member=one, beside=right)
 
 
 def _judge_cases(context: SiteContext, member: str, cases: Sequence[LookupCase]) -> Iterator[Finding]:
@@ -143,7 +162,9 @@ def _judge_cases(context: SiteContext, member: str, cases: Sequence[LookupCase])
         raise NotApplicableError("its items set no references")
     trial = prepare_trial(context, [ItemCase(action=action, existing=action == "update")] * len(cases))
     for n, (one, case) in enumerate(zip(trial.items, cases, strict=True)):
-        trial.items[n] = trial.with_members(one, {**one.content.values, case.member or member: case.value})
+        trial.items[n] = trial.with_members(
+            one, {**one.content.values, **case.beside, case.member or member: case.value}
+        )
     for done, slots in _sent(trial):
         yield from _judge_outcomes(done, cases, slots)
         yield from _judge_texts(done, cases, member)

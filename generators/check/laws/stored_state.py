@@ -13,6 +13,7 @@ from contracts.exchange.preconditions import is_next
 from contracts.messages import ABSENT
 from contracts.schemas.equality import difference_at, equal, equivalent
 from contracts.syntax.text import pointer_of, short
+from generators.check.laws.again import created_again
 from generators.check.laws.exact import old_versions
 from generators.check.laws.metamorphic import (
     batched,
@@ -198,6 +199,7 @@ def reuse(context: SiteContext) -> Iterator[Finding]:
     if perform(prepare_trial(context, [valid]), SendOptions(unit=unit)).result(0) != "done":
         raise NotApplicableError("a valid new record was not done")
     yield from run_each(failing, partial(_judge_reuse, context, valid))
+    yield from run_each((created_again,), lambda part: part(context, valid))
     for whole in (one for one in units_of(context.bulk) if one != "item"):
         yield from run_each(failing[:1], partial(_judge_undone, context, valid, whole))
 

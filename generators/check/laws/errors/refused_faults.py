@@ -81,9 +81,23 @@ def _repeated(context: SiteContext) -> Iterator[Finding]:
         total = find(exchange.response.data, guard.faults["total"])
         if exchange.response.status != guard.refuse[word] or (size == min(FEW_MANY) and total != size):
             return
+        yield from _judge_both(context, trial, size) if size == min(FEW_MANY) else ()
         if total != size:
             says = f"{size} keys are there twice, but the total is {short(total)}"
             yield trial_finding("errors", "refusal tells another total", says, exchange)
+
+
+def _judge_both(context: SiteContext, trial: Trial, size: int) -> Iterator[Finding]:
+    """Put what is no item behind keys that are there twice: where every fault is told, it is counted too."""
+    guard, element = context.bulk.guard, context.spec.encoder.element
+    if not guard.every_fault or "malformedItem" not in guard.refuse or element is None or element.is_valid(NO_ITEM):
+        return
+    last = replace(trial.items[0], raw=NO_ITEM, slot=len(trial.items))
+    exchange = send(replace(trial, items=[*trial.items, last]), _options(context))
+    total = find(exchange.response.data, guard.faults["total"])
+    if exchange.response.status in SUCCESS_STATUS or total != size + 1:
+        says = f"{size} keys are there twice and one item is none, but the total is {short(total)}"
+        yield trial_finding("errors", "refusal tells another total", says, exchange)
 
 
 def _repeating(guard: BulkGuard) -> str:
