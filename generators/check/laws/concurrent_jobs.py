@@ -244,6 +244,7 @@ def _judge_cancellation(
     request_jobs(session, view, declared.poll)
     if runs:
         poll_until_started(session, lambda: view_of(session, sent))
+        request_results(session, view)
     asked = request_jobs(session, view, declared.cancel)
     request_jobs(session, view, declared.poll)
     yield from _judge_refused(view_of(session, sent), asked)
