@@ -173,8 +173,8 @@ def form_as_json(server: Any) -> None:
         return web.json_response({"access_token": "by-json", "token_type": "Bearer", "expires_in": 2592000})
 
 
-def made_unlisted(server: Any) -> None:
-    """Leave out of lists what PUT makes, until the next batch."""
+def unlisted(server: Any, hides: Callable[[bool], bool]) -> set[tuple[int, str]]:
+    """Leave out of lists what PUT makes, where `hides`, given whether it was there before, says so; return which."""
     hidden: set[tuple[int, str]] = set()
 
     @around(server, "put_entity")
@@ -182,19 +182,26 @@ def made_unlisted(server: Any) -> None:
         store = server.tenants[server.tenant(request)].records[kind]
         was = key in store
         reply: web.Response = await real(request, kind, key)
-        if not was and key in store:
+        if reply.status == 201 and hides(was):
             hidden.add((id(store), key))
         return reply
-
-    @around(server.jobs, "run")
-    def run(real: Any, job: Any) -> None:
-        real(job)
-        hidden.clear()
 
     @around(server.jobs, "rows")
     def rows(real: Any, kind: str, store: dict[str, Item]) -> tuple[list[Item], list[Item]]:
         every, living = real(kind, store)
         return every, [row for row in living if (id(store), row[KINDS[kind].key]) not in hidden]
+
+    return hidden
+
+
+def made_unlisted(server: Any) -> None:
+    """Leave out of lists what PUT makes, until the next batch."""
+    hidden = unlisted(server, lambda was: not was)
+
+    @around(server.jobs, "run")
+    def run(real: Any, job: Any) -> None:
+        real(job)
+        hidden.clear()
 
 
 def total_of_shown(server: Any) -> None:

@@ -168,21 +168,7 @@ def put_of_deleted_200(server: Any) -> None:
 
 def put_unlisted(server: Any) -> None:
     """Leave an entity out of lists that PUT revives."""
-    hidden: set[tuple[int, str]] = set()
-
-    @around(server, "put_entity")
-    async def put(real: Any, request: web.Request, kind: str, key: str) -> web.Response:
-        store = server.tenants[server.tenant(request)].records[kind]
-        was = key in store
-        reply: web.Response = await real(request, kind, key)
-        if reply.status == 201 and was:
-            hidden.add((id(store), key))
-        return reply
-
-    @around(server.jobs, "rows")
-    def rows(real: Any, kind: str, store: dict[str, Item]) -> tuple[list[Item], list[Item]]:
-        every, living = real(kind, store)
-        return every, [row for row in living if (id(store), row[KINDS[kind].key]) not in hidden]
+    genero_call_patches.unlisted(server, lambda was: was)
 
 
 def delete_wipes(server: Any) -> None:

@@ -188,7 +188,7 @@ def free_collation(server: Any) -> None:
     @around(okql, "sortable")
     def sortable(real: Any, value: Any) -> tuple[int, Any]:
         if not isinstance(value, str):
-            return real(value)  # type: ignore[no-any-return]
+            return real(value)  # type: ignore[no-any-return]  # what it wraps says its type
         plain = unicodedata.normalize("NFKD", value)
         return 1, "".join(c for c in plain if not unicodedata.combining(c)).casefold()
 
