@@ -24,6 +24,7 @@ from generators.client.http import Client, HttpClient, NoAnswerError
 from generators.errors import NotApplicableError
 from generators.requests.known_records import FIRST_NUMBER, Names
 
+UNAVAILABLE: Final = 503
 RETRIES: Final = 8  # repetitions of a request that is answered with Retry-After
 DATE_RESOLUTION: Final = timedelta(seconds=1)
 RETRY_AFTER_DIGITS: Final = 9  # longest Retry-After that is honoured, in digits of seconds
@@ -200,8 +201,15 @@ class Session:
             self._forget(exchange)
             exchange = send_once(request)
         if retry_after(exchange.response, self.client.now()) is not None:
+            self._report_unavailable(exchange)
             raise NotApplicableError(f"the server asks to come again later ({exchange.response.status})")
         return exchange
+
+    def _report_unavailable(self, exchange: Exchange) -> None:
+        """Report a server that has refused with 503 whenever it had asked to come again: it does not serve."""
+        if exchange.response.status == UNAVAILABLE and self._observer is not None and self.identity is None:
+            says = f"it was answered {UNAVAILABLE} {RETRIES + 1} times, each time after the wait that was asked for"
+            self._observer.observe_failure(exchange.operation or "", NoAnswerError(says))
 
     def _forget(self, refused: Exchange) -> None:
         """Remove a request that is sent again from the trace, with the wait for it: any client obeys Retry-After."""

@@ -159,6 +159,26 @@ def test_a_refusal_for_now_is_no_verdict(turn):
     assert any("would pass the time budget" in one.reason for one in answers(events))
 
 
+@pytest.mark.parametrize(("status", "is_told"), [(503, True), (429, False)])
+def test_a_server_that_is_never_available_is_told(status, is_told):
+    """A rate limit may last; one that asks to come again each time, and is never there, does not serve."""
+    told = []
+
+    class Down(Shelves):
+        def send(self, call):
+            del call
+            return Response(status=status, headers=Headers((("Retry-After", "1"),)))
+
+    class Observer:
+        observe = staticmethod(lambda _: None)
+        observe_failure = staticmethod(lambda _, error: told.append(str(error)))
+
+    session = Session(CONTRACT, Down(), seed=0, name_prefix="00001", budget=Budget(), given={}, observer=Observer())
+    with pytest.raises(NotApplicableError, match=str(status)):
+        session.send(Request(method="GET", path="/books"))
+    assert [one.startswith("it was answered 503 9 times") for one in told] == [True] * is_told
+
+
 def test_a_server_that_does_not_answer_at_all_is_misuse():
     """Nothing can be said of what is not there: one sentence, and no answers."""
 
