@@ -41,7 +41,7 @@ class Executor(Protocol):
 class LocalExecutor:
     """Runs the fuzzer's shards here, one after the other, and those of schemathesis in a thread beside them.
 
-    With `two_processes` half of the lanes of each shard are played in another process; the target must have sandboxes.
+    With `two_processes` half of the lanes of each shard are played in another process.
     """
 
     def __init__(self, job: CampaignConfig, *, two_processes: bool = False) -> None:

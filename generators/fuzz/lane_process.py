@@ -1,7 +1,7 @@
 """A process beside this one that plays half of the lanes of every shard, so that one campaign uses two cores.
 
-Begin with `LaneProcess`. What a lane sends depends on the seed alone, wherever it is played. It needs a target with
-sandboxes.
+Begin with `LaneProcess`. What a lane sends to a sandbox depends on the seed alone, wherever it is played. On a server
+without sandboxes each process takes every second task.
 """
 
 import gc
@@ -18,14 +18,15 @@ from typing import Any, Final, TypeAlias
 
 from contracts.errors import BulkproofError
 from generators.client.http import NoAnswerError
-from generators.fuzz.shards import CampaignConfig, Emit, Shard
+from generators.fuzz.shards import Beside, CampaignConfig, Emit, Shard
 from generators.fuzz.worker import LANE_COUNT, run_shard
 
 COLLECTED_OBJECTS: Final = 10_000  # new objects between two runs of the garbage collector
 END_TIMEOUT: Final = 1.0  # seconds for its lanes, and for the process, to end by itself
 HERE, THERE = tuple(range(0, LANE_COUNT, 2)), tuple(range(1, LANE_COUNT, 2))  # the lanes that each process plays
 DIED: Final = "The second process of the campaign died; the first one goes on alone."
-Message: TypeAlias = tuple[str, Any]  # "shard" with one to play, "found" with a fingerprint, "end" of a shard, "quit"
+Message: TypeAlias = tuple[str, Any]
+"""`shard` with one to play, `found` with a fingerprint, `alone` (see `Beside`), `end` of a shard, `quit`."""
 
 
 class LaneProcess:
@@ -44,7 +45,7 @@ class LaneProcess:
         self._connection.send(job)
         self._lock = Lock()
         self._thread: Thread | None = None
-        self._found: set[str] = set()
+        self._there = Beside()
         self._is_open = self._is_stopped = False
         self._failure: BaseException | None = None
         self.is_dead = False
@@ -52,9 +53,10 @@ class LaneProcess:
     def run(self, shard: Shard, emit: Emit, is_over: Callable[[], bool]) -> None:
         """Run a shard as `run_shard` does, with its lanes in two processes."""
         self._begin(shard, emit)
+        self._there = replace(self._there, handed=[], is_alone=False)
         try:
             here, is_ended = replace(shard, lanes=HERE), lambda: self._failure is not None or is_over()
-            run_shard(self._job, here, lambda event: self._tell(event, emit), is_ended, self._found)
+            run_shard(self._job, here, lambda event: self._tell(event, emit), is_ended, self._there)
         finally:
             self._end()
         if self._failure is not None:
@@ -76,7 +78,7 @@ class LaneProcess:
                 if not self._is_open:
                     return
                 seconds = max(0.0, shard.seconds - (monotonic() - begun))
-                self._connection.send(("shard", replace(shard, seconds=seconds, lanes=THERE)))
+                self._connection.send(("shard", replace(shard, seconds=seconds, lanes=THERE, untried=())))
             while (event := self._connection.recv())["kind"] != "ended":
                 self._take(event, emit)
         except (EOFError, OSError):
@@ -87,21 +89,29 @@ class LaneProcess:
     def _take(self, event: Mapping[str, Any], emit: Emit) -> None:
         if self._is_stopped:
             return
-        if event["kind"] == "failed":
-            self._failure = event["error"]
-        elif event["kind"] != "found":
-            emit(event)
-        elif event["finding"].fingerprint not in self._found:
-            self._found.add(event["finding"].fingerprint)
-            emit(event)
+        match event["kind"]:
+            case "failed":
+                self._failure = event["error"]
+            case "alone":
+                self._there.is_alone = True
+            case "handed":
+                self._there.handed.append(event["finding"])
+            case "found" if event["finding"].fingerprint in self._there.found:
+                pass
+            case kind:
+                self._there.found |= {event["finding"].fingerprint} if kind == "found" else set()
+                emit(event)
 
     def _tell(self, event: Mapping[str, Any], emit: Emit) -> None:
-        """Emit an event of this process, and tell the other one what was found."""
-        if event["kind"] == "ended":
-            return
+        """Emit an event of this process, and tell the other one what was found, or that this one goes on alone."""
+        match event["kind"]:
+            case "ended":
+                return
+            case "found":
+                self._send(("found", event["finding"].fingerprint))
+            case "alone":
+                self._send(("alone", None))
         emit(event)
-        if event["kind"] == "found":
-            self._send(("found", event["finding"].fingerprint))
 
     def _end(self) -> None:
         """End the lanes of the other process, which has the same time limit, and wait for it a little."""
@@ -128,7 +138,7 @@ class _Inbox:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.shards: SimpleQueue[Shard | None] = SimpleQueue()
-        self.found: set[str] = set()
+        self.beside = Beside()
         self.over = Event()
 
     def listen(self) -> None:
@@ -140,13 +150,17 @@ class _Inbox:
                 kind, value = self._connection.recv()
             except (EOFError, OSError):
                 kind = "quit"
-            if kind == "shard":
-                self.over.clear()
-                self.shards.put(value)
-            elif kind == "found":
-                self.found.add(value)
-            else:
-                self.over.set()
+            match kind:
+                case "shard":
+                    self.over.clear()
+                    self.beside.is_alone = False
+                    self.shards.put(value)
+                case "found":
+                    self.beside.found.add(value)
+                case "alone":
+                    self.beside.is_alone = True
+                case _:
+                    self.over.set()
         self.shards.put(None)
 
 
@@ -162,7 +176,7 @@ def play_lanes(connection: Connection) -> None:
         connection.send({"kind": "ready"})
         while (shard := inbox.shards.get()) is not None:
             try:
-                run_shard(job, shard, connection.send, inbox.over.is_set, inbox.found)
+                run_shard(job, shard, connection.send, inbox.over.is_set, inbox.beside)
             except (BulkproofError, NoAnswerError) as error:
                 connection.send({"kind": "failed", "error": error})
                 connection.send({"kind": "ended"})

@@ -172,8 +172,8 @@ COSTLY_LAWS: Final = ("atomic", "listing", "uniform", "async-is-sync")  # of som
 TELLING_LAWS: Final = ("errors", "duplicate", "exact", "identity", "lookup", "stale-version", "uniform")
 """What tells of kinds of items, which each kind of operation has its own of: run soon on each."""
 LAWS_PER_SEQUENCE: Final = 3  # experiments between two sequences of the first round
-CALLS_PER_SEQUENCE: Final = 3  # the same of those that any operation can have
-ROUNDS_BEFORE_LARGEST: Final = 2  # sequences, with their experiments, before the largest batches
+CALLS_PER_SEQUENCE: Final = 4  # the same of those that any operation can have
+ROUNDS_BEFORE_LARGEST: Final = 4  # sequences, with their experiments, before the largest batches
 ITEMS_PER_SEQUENCE: Final = 2000  # of the largest batches that are posted between two sequences
 SEQUENCES_PER_LAW: Final = 4  # sequences between two experiments later on
 LARGEST_LIMITS_INTERVAL: Final = 10  # shards from one with the largest batches to the next
@@ -269,6 +269,12 @@ def scheduled_tasks(
             laws.append(laws.pop(0))
 
 
+def quiet_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> Iterator[Task]:
+    """Yield each law on lists once: on a shared server others that write make them wait for lists that are alike."""
+    tasks = {one.law.name: one for one in _law_tasks(contract, targets, rng) if one.law in LIST_LAWS}
+    yield from tasks.values()
+
+
 def _left(coverage: PropertyCoverage, tasks: Iterable[AnyExperiment]) -> list[AnyExperiment]:
     """Return the experiments that the campaign has not run."""
     return [one for one in tasks if not coverage.has_run(*one.cell)]
@@ -333,9 +339,12 @@ def _law_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> list[La
     return _by_columns(rng, ((law, [one for one in some if law.exempt_reason(one) is None]) for law, some in places))
 
 
-def _by_columns(rng: Random, operations: Iterable[tuple[Law, list[Operation]]]) -> list[LawTask]:
-    """Return the tasks of laws on operations in random order, one of each law before a second of any."""
-    rows = [[LawTask(law=law, operation=one) for one in rng.sample(some, len(some))] for law, some in operations]
+def _by_columns(
+    rng: Random, operations: Iterable[tuple[Law, list[Operation]]], rank: Callable[[Operation], int] = lambda _: 0
+) -> list[LawTask]:
+    """Return the tasks of laws on operations by rank, else in random order, one of each law before a second of any."""
+    places = ((law, sorted(rng.sample(some, len(some)), key=rank)) for law, some in operations)
+    rows = [[LawTask(law=law, operation=one) for one in some] for law, some in places]
     rng.shuffle(rows)
     return [one for column in zip_longest(*rows) for one in column if one is not None]
 
@@ -343,11 +352,10 @@ def _by_columns(rng: Random, operations: Iterable[tuple[Law, list[Operation]]]) 
 def _call_law_tasks(contract: Contract, rng: Random) -> list[LawTask]:
     """Return the experiments that any operation can have, each law on one operation before any law on a second.
 
-    Each law on each type of body comes first.
+    Each law on each type of body comes first, on the operation with the most parameters.
     """
-    tasks = _by_columns(
-        rng, ((law, [one for one in contract.operations if law.calls(contract, one)]) for law in CALL_LAWS)
-    )
+    places = ((law, [one for one in contract.operations if law.calls(contract, one)]) for law in CALL_LAWS)
+    tasks = _by_columns(rng, places, lambda one: -len(one.parameters))
     first: dict[tuple[str, ...], LawTask] = {}
     for one in tasks:
         first.setdefault((one.law.name, *_media_types(one.operation)), one)

@@ -64,8 +64,8 @@ class Shard:
     findings to be replayed and shrunk. `covered` are the cells (law, operation, outcome class) that the campaign has
     exercised so far. `reserved` is the share of the time for shrinking when there are findings. In the last `closing`
     seconds nothing is looked for, and the shard ends when no finding waits for its replays. While a shard of
-    schemathesis runs `alone` there is no other one. Of the `lanes`, environments that are used at a time, only those
-    named are played where each is a sandbox; all when there are none.
+    schemathesis runs `alone` there is no other one. `lanes` are the numbers of the environments, of those that are used
+    at a time, that one of two processes plays; all are played when there are none.
     """
 
     number: int
@@ -82,9 +82,27 @@ class Shard:
     lanes: tuple[int, ...] = ()
 
     @property
+    def process(self) -> int:
+        """Which of its processes plays the lanes: 0, or 1 for the second one."""
+        return min(self.lanes, default=0)
+
+    @property
     def name(self) -> str:
         """The shard's name in its campaign, such as `bulk-000001`."""
         return f"{self.part}-{self.number:06d}"
+
+
+@dataclass(slots=True)
+class Beside:
+    """What the process hears that plays the other lanes of a shard; it may grow while the shard runs.
+
+    `found` are the fingerprints of findings that the other one deals with, `handed` are findings that it leaves to this
+    one. `is_alone` tells that only one environment may be used from now on: the first of the first process.
+    """
+
+    found: set[str] = field(default_factory=set)
+    handed: list[StoredFinding] = field(default_factory=list)
+    is_alone: bool = False
 
 
 def oracle_factory_for(job: CampaignConfig, kept: StoredFinding) -> OracleFactory:
@@ -100,7 +118,8 @@ def shard_seed(job: CampaignConfig, shard: Shard) -> int:
 
 def first_environment(job: CampaignConfig, shard: Shard) -> int:
     """Return the number of a shard's first name prefix; no two shards share a prefix."""
-    return job.name_prefix + (2 * shard.number + (shard.part == "schemas")) * ENVIRONMENTS_PER_SHARD
+    before = 2 * shard.number + (shard.part == "schemas")
+    return job.name_prefix + before * ENVIRONMENTS_PER_SHARD + shard.process * ENVIRONMENTS_PER_SHARD // 2
 
 
 def shard_seconds(seconds: float) -> float:

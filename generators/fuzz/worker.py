@@ -5,7 +5,6 @@ Begin with `run_shard` (`FuzzWorker`).
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -23,8 +22,9 @@ from generators.client.environments import Target, open_target
 from generators.client.http import NoAnswerError
 from generators.client.session import Budget, DeadlineExceededError
 from generators.fuzz.progress import PropertyCoverage, taken
-from generators.fuzz.schedule import LawTask, SequenceTask, Task, scheduled_tasks
+from generators.fuzz.schedule import LawTask, SequenceTask, Task, quiet_tasks, scheduled_tasks
 from generators.fuzz.shards import (
+    Beside,
     CampaignConfig,
     Emit,
     Shard,
@@ -42,8 +42,10 @@ from generators.triage.stored_finding import Observation, StoredFinding, is_expl
 
 PROGRESS_INTERVAL: Final = 0.5  # seconds between two progress events
 MAX_LOST_REQUESTS: Final = 3  # consecutive requests without response before the server is given up
-THREAD_COUNT: Final = 8  # environments used at a time, where waiting takes real time
+THREAD_COUNT: Final = 16  # environments used at a time in real time, by one process or two
 LANE_COUNT: Final = 4  # the same of sandboxes: some are played in while the server works for others
+QUIET_SHARE: Final = 0.1  # of a campaign's first shard, in which nothing but lists is looked at on a shared server ...
+MAX_QUIET_SECONDS: Final = 2.0  # ... and at most so long
 CONFLICT_STATUSES: Final = frozenset((409, 423, 425, 429, 503))
 MAX_CONFLICTS: Final = 12  # bulk requests refused for concurrency before one environment is used
 MAX_RETRIES: Final = 3  # times that a finding which was not reproduced is tried again
@@ -58,11 +60,11 @@ def run_shard(
     shard: Shard,
     emit: Emit,
     is_over: Callable[[], bool] = lambda: False,
-    elsewhere: AbstractSet[str] = frozenset(),
+    beside: Beside | None = None,
 ) -> None:
-    """Run a shard and pass its events to `emit`. Raises MisuseError when the server does not respond.
+    """Run a shard, or the lanes of it that are named, and pass its events to `emit`.
 
-    `elsewhere` are fingerprints of findings that are dealt with elsewhere; it may grow.
+    Raises MisuseError when the server does not respond.
     """
     label = f"{job.label}-{shard.name}{''.join(f'-{one}' for one in shard.lanes)}"
     target = open_target(job.contract, job.place, label, first_environment(job, shard))
@@ -70,7 +72,7 @@ def run_shard(
         if shard.part == "schemas":
             run_schemathesis(job, shard, target, emit, is_over)
         else:
-            FuzzWorker(job, shard, target, emit, is_over, elsewhere).run()
+            FuzzWorker(job, shard, target, emit, is_over, beside or Beside()).run()
     finally:
         target.close()
     emit({"kind": "ended", "shard": shard.name})
@@ -85,7 +87,7 @@ class FuzzWorker:
     target: Target
     emit: Emit
     is_over: Callable[[], bool]
-    elsewhere: AbstractSet[str] = frozenset()
+    beside: Beside = field(default_factory=Beside)
     oracle_factories: list[OracleFactory] = field(init=False)
     coverages: list[PropertyCoverage] = field(init=False)
     budget: Budget = field(init=False)
@@ -97,6 +99,7 @@ class FuzzWorker:
     shrink_seconds: float = 0.0
     conflicts: int = 0
     is_lost: bool = False
+    is_quiet: bool = False
     is_closed: bool = False
     retries: Counter[str] = field(default_factory=Counter)
     paces: dict[object, timedelta] = field(default_factory=dict)
@@ -119,13 +122,18 @@ class FuzzWorker:
     @property
     def thread_count(self) -> int:
         """The number of environments that are used at a time."""
-        return LANE_COUNT if self.target.controlled else THREAD_COUNT
+        return LANE_COUNT if self.target.controlled else THREAD_COUNT // 2
+
+    @property
+    def _process_count(self) -> int:
+        return LANE_COUNT // len(self.shard.lanes) if self.shard.lanes else 1
 
     def run(self) -> None:
         """Run tasks until the time is up; findings are shrunk between two tasks and at the end."""
         with suppress(DeadlineExceededError):
             targets = discover_targets(self._task_run("survey", 0).session)
             if targets.bulk:
+                self._run_quiet_tasks(targets)
                 self._run_all(self._task_queues(targets), targets)
             else:
                 self._emit({"kind": "nothing-to-fuzz", "shard": self.shard.name})
@@ -134,11 +142,22 @@ class FuzzWorker:
         if self.is_lost:
             raise MisuseError("the server stopped responding.", where=self.job.place.url)
 
+    def _run_quiet_tasks(self, targets: FuzzTargets) -> None:
+        """Compare lists before anything else of ours writes to a shared server, for a small part of the time."""
+        if self.target.controlled or self.shard.process or self.shard.ordinal:
+            return
+        self.is_quiet = True
+        rng = Random(f"{shard_seed(self.job, self.shard)}/quiet")
+        for n, task in enumerate(quiet_tasks(self.job.contract, targets, rng), 1):
+            with suppress(DeadlineExceededError, NoAnswerError):
+                self._run_task(task, targets, -n, 0)
+        self.is_quiet = False
+
     def _task_queues(self, targets: FuzzTargets) -> list[TaskQueue]:
         """Return the numbered tasks of each thread.
 
         In sandboxes each thread has tasks of its own, and learns nothing of the others': what is sent depends on the
-        seed alone. On a shared server whoever is free takes the next task.
+        seed alone. On a shared server whoever is free takes the next task; each of two processes has every second one.
         """
 
         def queue() -> TaskQueue:
@@ -147,12 +166,14 @@ class FuzzWorker:
             return enumerate(scheduled_tasks(self.job.contract, targets, rng, coverage, ordinal=self.shard.ordinal))
 
         if not self.target.controlled:
-            return [queue()] * self.thread_count
+            return [islice(queue(), self.shard.process, None, self._process_count)] * self.thread_count
         return [islice(queue(), n, None, self.thread_count) for n in range(self.thread_count)]
 
     def _run_all(self, queues: Sequence[TaskQueue], targets: FuzzTargets) -> None:
         """Run tasks, shrink findings, and run more tasks when shrinking took less time than reserved."""
-        while not self._is_over() and not self.is_lost and (self.waiting or self.budget.left >= self.shard.closing):
+        while not (self._is_over() or self.is_lost or self.is_idle(0)) and (
+            self.waiting or self.budget.left >= self.shard.closing
+        ):
             self._run_in_threads(queues, targets)
 
     def _run_in_threads(self, queues: Sequence[TaskQueue], targets: FuzzTargets) -> None:
@@ -209,6 +230,14 @@ class FuzzWorker:
                     self.is_lost = self.is_lost or lost >= MAX_LOST_REQUESTS
             self._shrink_in_turn(thread)
         self._shrink_in_turn(thread)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Leave findings to the other process, if it is the one that goes on alone."""
+        with self._state:
+            some, self.waiting = (self.waiting, []) if self.is_idle(0) else ([], self.waiting)
+        for kept in some:
+            self._emit({"kind": "handed", "finding": kept})
 
     def _is_over(self) -> bool:
         return self.is_closed or bool(self.failures) or not self.budget.left or self.is_over()
@@ -216,14 +245,15 @@ class FuzzWorker:
     def _is_task_time_over(self) -> bool:
         """Return whether no task is to be run: the remaining time is reserved for shrinking."""
         share = self.shard.seconds * self.shard.reserved if self._has_findings_to_shrink() else 0.0
-        return self._is_over() or self.budget.left < max(share, self.shard.closing)
+        is_quiet_over = self.is_quiet and self.budget.spent > min(MAX_QUIET_SECONDS, self.shard.seconds * QUIET_SHARE)
+        return is_quiet_over or self._is_over() or self.budget.left < max(share, self.shard.closing)
 
     def _has_findings_to_shrink(self) -> bool:
         return self.job.shrinks and (bool(self.waiting) or self._shrink_lock.locked())
 
     def is_idle(self, thread: int) -> bool:
         """Return whether a thread is to send nothing, since only one environment is used by now."""
-        return thread > 0 and self.conflicts >= MAX_CONFLICTS
+        return (thread > 0 or self.shard.process > 0) and (self.conflicts >= MAX_CONFLICTS or self.beside.is_alone)
 
     def _task_run(self, purpose: str, n: int, *, uses_model: bool = False, thread: int = 0) -> TaskRun:
         return TaskRun(
@@ -257,7 +287,7 @@ class FuzzWorker:
         mark = seen.finding.fingerprint
         with self._state:
             old = self.found.get(mark)
-            is_known = mark in self.shard.known or mark in self.elsewhere
+            is_known = mark in self.shard.known or mark in self.beside.found
             if is_known or (old is not None and not self.is_worth_retrying(old)):
                 return
             triager = Triager(oracle_factory=self.oracle_factories[thread], target=self.target)
@@ -292,6 +322,8 @@ class FuzzWorker:
 
     def shrink_waiting(self, thread: int) -> None:
         """Shrink findings for at most half of the time used so far, new root causes first."""
+        while self.beside.handed:
+            self.waiting.append(self.beside.handed.pop())
         while self.waiting and not self._is_over() and not self.is_idle(thread):
             if self.target.controlled and self.shrink_seconds > self.budget.spent / 2 and not self._is_task_time_over():
                 return
@@ -313,8 +345,14 @@ class FuzzWorker:
         """Return whether other threads may have kept a finding from showing; one remains from then on."""
         if not kept.is_doubtful or self.target.controlled or self.conflicts >= MAX_CONFLICTS:
             return False
-        self.conflicts = MAX_CONFLICTS
+        self._count_conflicts(MAX_CONFLICTS)
         return True
+
+    def _count_conflicts(self, number: int) -> None:
+        """Count requests that others may have kept from being carried out; with the last one, one remains alone."""
+        before, self.conflicts = self.conflicts, self.conflicts + number
+        if before < MAX_CONFLICTS <= self.conflicts:
+            self._emit({"kind": "alone"})
 
     def _urgency(self, kept: StoredFinding) -> tuple[bool, bool, float]:
         """Return the sort key of a waiting finding: new root causes first."""
@@ -328,7 +366,7 @@ class FuzzWorker:
             view: BulkExchange | None = oracle.last_view
             if view is not None and view.exchange.n == exchange.n:
                 self.items += len(view.request.items)
-                self.conflicts += not self.target.controlled and exchange.response.status in CONFLICT_STATUSES
+                self._count_conflicts(not self.target.controlled and exchange.response.status in CONFLICT_STATUSES)
             self.coverages[thread].count_exchange(exchange, oracle)
             self._progress()
 

@@ -70,7 +70,12 @@ ROOT_PLACES: Final = {
     "isolation": "/x-scopes",
 }
 """The members of the document that a law rests on."""
-OPERATION_PLACES: Final = {"malformed": "/responses", "quota": "/x-quota", "reads": "/x-reads"}
+OPERATION_PLACES: Final = {
+    "deferred": "/responses/202",
+    "malformed": "/responses",
+    "quota": "/x-quota",
+    "reads": "/x-reads",
+}
 """The members of an operation that a law rests on where its `x-bulk` says nothing of it."""
 ACCEPTED_SHAPE: Final = re.compile(r"(?P<word>\w+) (?:is )?accepted")
 REFUSED_SHAPE: Final = re.compile(r"(?P<word>\w+) refused (?:otherwise|with \d+)")

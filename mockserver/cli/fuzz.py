@@ -122,7 +122,7 @@ def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar, 
     so_far.report = lambda: _report(api.contract, url, state, given)
     campaign = Campaign(
         job=job,
-        executor=_executor(job, given, on_sandbox=on_sandbox and may_travel),
+        executor=_executor(job, given, may_travel=may_travel),
         listener=progress,
         seconds=given["max_time"],
         corpus=corpus,
@@ -172,7 +172,7 @@ def job_of(api: "Api", url: str, given: Mapping[str, Any]) -> "CampaignConfig":
     )
 
 
-def _executor(job: "CampaignConfig", given: Mapping[str, Any], *, on_sandbox: bool) -> "Executor":
+def _executor(job: "CampaignConfig", given: Mapping[str, Any], *, may_travel: bool) -> "Executor":
     from contracts.errors import MisuseError
     from generators.fuzz.executors import LocalExecutor
 
@@ -181,7 +181,7 @@ def _executor(job: "CampaignConfig", given: Mapping[str, Any], *, on_sandbox: bo
     workers = _default_workers() if given["workers"] is None and not given["cluster"] else given["workers"]
     if not workers and not given["cluster"]:
         pays = _core_count() > 1 and given["max_time"] >= MIN_SECONDS_OF_TWO and not job.place.rate
-        return LocalExecutor(job, two_processes=pays and on_sandbox and given["workers"] is None)
+        return LocalExecutor(job, two_processes=pays and may_travel and given["workers"] is None)
     from generators.fuzz.executors import DaskExecutor
 
     return DaskExecutor(job, workers=workers or 0, address=given["cluster"])

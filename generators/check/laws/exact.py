@@ -42,6 +42,7 @@ OTHERS: Final = (0, False, True, -0.5, 10**6)  # for what is no text
 LENGTHS: Final = (2000, 1000, 255, 200, 128, 100, 64, 50, 40, 36)  # of which the longest that is allowed is tried
 PAIR: Final = 2
 CHANGES: Final = 18  # of a record whose earlier versions are stated
+MANY_CHANGES: Final = 130  # of one record: more than a byte counts, or a cache of small numbers holds
 NEXT_KEYS: Final = 10**6  # that a server may give to the records of others meanwhile
 NEAR_STEPS: Final = (1, -1, 2**21, -(2**21), 2**31, 2**32, 2**53)  # to keys that number types may take for one
 NUMBER_ENDS: Final = (2**31 - 1, 2**31, 2**32, 2**53, 2**53 + 1, 2**63 - 1)
@@ -252,6 +253,23 @@ def old_versions(context: SiteContext, action: str) -> Iterator[Finding]:
         if done.result(0) == "done":
             says = f"the version {old} of a record that is at {given + CHANGES} is accepted ({action})"
             yield trial_finding("stale-version", f"old {action} is done", says, done)
+            return
+    yield from _late_versions(trial, known, given)
+
+
+def _late_versions(trial: Trial, known: CreatedRecord, first: int) -> Iterator[Finding]:
+    """Go on changing a record, always with its current version, for one operation: its versions stay what they are."""
+    context, session = trial.context, trial.context.session
+    versioned = (one for one in session.contract.operations if one.bulk is not None and one.bulk.effect.version)
+    for version in range(first + CHANGES, first + MANY_CHANGES) if next(versioned) == context.operation else ():
+        try:
+            change_version(context, replace(known, version=version), trial.names, f"o{version}")
+        except NotApplicableError:
+            refused, now = session.exchanges[-1], read_record(session, context.site, known.key)
+            if now.known_version == version and refused.response.status not in SUCCESS_STATUS:
+                says = f"the version {version} of a record is refused, although it is the current one"
+                found = trial_finding("stale-version", "current version is refused", says, refused, now)
+                yield replace(found, operation=context.operation.id)
             return
 
 

@@ -37,7 +37,7 @@ CREATING: Final = ("create", "upsert")
 
 def lookup(context: SiteContext) -> Iterator[Finding]:
     """Refer to records by lookups that fit one record, none and several, also one of the same request; then by key."""
-    parts = (_judge_references, _judge_keys, _judge_targets, _judge_same_request, _judge_creations)
+    parts = (_judge_references, _judge_keys, _judge_targets, _judge_same_request, _judge_creations, _judge_new)
     yield from run_each(parts, lambda part: part(context))
 
 
@@ -231,6 +231,27 @@ def _judge_creations(context: SiteContext) -> Iterator[Finding]:
             says = f"an item that creates a record, and names {short(values[slots[-1]])}, changes that one"
             yield trial_finding(LAW, "a creation changes a record", says, done, before, after)
             return
+
+
+def _judge_new(context: SiteContext) -> Iterator[Finding]:
+    """Let an item create a record by a lookup that fits none, with another value of its own: it has its own one."""
+    lookups, bulk = context.resource.sure_lookups, context.bulk
+    if "upsert" not in actions_of(bulk) or not bulk.effect.target or not context.resource.assigned:
+        raise NotApplicableError("its items create no records by lookups that fit none")
+    trial = prepare_trial(context, [ItemCase(action="upsert")])
+    own = trial.items[0].content.values
+    other = {name: f"{value}n" for name, value in own.items() if isinstance(value, str)}
+    value = next((found for one in lookups if (found := fill_lookup(one, other))), None)
+    if value is None or not context.spec.encoder.fits(_with_target(trial, 0, value).raw):
+        raise NotApplicableError("its items name records by their keys alone")
+    trial.items[0] = _with_target(trial, 0, value)
+    for done, _ in _sent(trial):
+        read = stored_records(done, slots=[0])[0] if done.result(0) == "done" else None
+        stored = read.members or {} if read is not None and read.present else own
+        name = next((name for name in other if stored.get(name) == other[name]), None)
+        if name is not None:
+            says = f"an item creates a record by a lookup that fits none, and '{name}' is that of the lookup"
+            yield trial_finding(LAW, "a new record has the value of its lookup", says, done, read)
 
 
 def _with_target(trial: Trial, n: int, value: object) -> TrialItem:

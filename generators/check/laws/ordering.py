@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import chain, product
 from typing import Final
 
+from contracts.bulk.lists import placeholders_of
 from contracts.bulk.model import Resource
 from contracts.exchange.bulk_request import chooses_inside
 from contracts.exchange.locations import put
@@ -227,6 +228,7 @@ def _judge_report(done: TrialResult) -> Iterator[Finding]:
 
 LOOKUP: Final = "lookup"
 CREATING: Final = ("create", "upsert")
+CHANGING: Final = ("update", "upsert")
 
 
 def looked_up_in_turn(context: SiteContext, member: str, named: Resource) -> Iterator[Finding]:
@@ -241,26 +243,45 @@ def looked_up_in_turn(context: SiteContext, member: str, named: Resource) -> Ite
     ):
         raise NotApplicableError("its items cannot refer to what an item before them creates")
     there, creation = replace(context, site=site), ItemCase(action=action)
-    yield from _judge_earlier(_lookup_pair(context, there, creation, creation, member), member)
+    yield from _judge_earlier(_lookup_trial(context, there, creation, creation, member), member)
     deletion = ItemCase(action="delete", existing=True)
     before = {"fails to create": replace(creation, defect="invalid"), "deletes": deletion}
     fitting = {word: one for word, one in before.items() if one in chain(*available_cases(there))}
     for (word, case), unit in product(fitting.items(), units_of(bulk)):
-        yield from _judge_gone(_lookup_pair(context, there, case, creation, member), word, unit)
+        yield from _judge_gone(_lookup_trial(context, there, case, creation, member), word, unit)
+    change = next((one for one in available_cases(there)[0] if one.existing and one.action in CHANGING), None)
+    if change is not None:
+        yield from _judge_renamed(_lookup_trial(context, there, change, creation, member, asks_before=True))
 
 
-def _lookup_pair(context: SiteContext, there: SiteContext, case: ItemCase, creation: ItemCase, member: str) -> Trial:
-    """Return a trial of an item on another resource, and of one that creates what refers to its record by lookup."""
-    groups = (1, 2) if context.bulk.order.run == "grouped" else (None, None)
+def _lookup_trial(
+    context: SiteContext,
+    there: SiteContext,
+    case: ItemCase,
+    creation: ItemCase,
+    member: str,
+    *,
+    asks_before: bool = False,
+) -> Trial:
+    """Return a trial of an item on another resource, and of one that creates what refers to its record by lookup.
+
+    If it `asks_before` there is such a one before it, too. A change takes away the value by which it is looked up.
+    """
+    place, size = int(asks_before), int(asks_before) + 2
+    groups = range(1, size + 1) if context.bulk.order.run == "grouped" else [None] * size
     trial = prepare_trial(context, [replace(creation, group=group) for group in groups])
-    made = prepare_trial(there, [replace(case, group=groups[0])])
+    made = prepare_trial(there, [replace(case, group=groups[place])])
     made.names = trial.names
-    first, second = made.items[0], trial.items[1]
-    members = first.content.values if first.known is None else first.known.members
-    value = next((fill_lookup(one, members) for one in there.resource.sure_lookups), None)
+    item = made.items[0]
+    members = item.content.values if item.known is None else item.known.members
+    templates = ((one, fill_lookup(one, members)) for one in there.resource.sure_lookups)
+    template, value = next((pair for pair in templates if pair[1] is not None), (None, None))
     if value is None:
         raise NotApplicableError(f"a {there.resource.name} has no value by which it is looked up")
-    trial.items = [replace(first, slot=0), trial.with_members(second, {**second.content.values, member: value})]
+    if case.action in CHANGING:
+        item = made.with_members(item, {name: f"{members[name]}r" for name in placeholders_of(template)})
+    trial.items = [trial.with_members(one, {**one.content.values, member: value}) for one in trial.items]
+    trial.items[place] = replace(item, slot=place)
     return trial
 
 
@@ -278,6 +299,14 @@ def _judge_gone(trial: Trial, word: str, unit: str) -> Iterator[Finding]:
     if done.result(1) == "done" or (is_all_told and done.result(1) != "failed"):
         says = f"an item looks up the record that the item before it {word}, and is not told as failed"
         yield trial_finding(LOOKUP, f"what an earlier item {word} is found", says, done)
+
+
+def _judge_renamed(trial: Trial) -> Iterator[Finding]:
+    """Yield when an item finds a record by the value that it had when an item before it looked it up."""
+    done = perform(trial, _options(trial, trial.context.unit))
+    if not done.refused and done.slots("done") == [0, 1, 2]:
+        says = "an item looks up a record by a value that the item before it took away, and finds it"
+        yield trial_finding(LOOKUP, "what an earlier item renames is found", says, done)
 
 
 def _judge_earlier(trial: Trial, member: str) -> Iterator[Finding]:

@@ -10,7 +10,8 @@ from contracts.messages import Headers, Response
 from contracts.openapi.loading import load
 from generators.check.run import FindingFound, LawAnswered, run_checks
 
-CONTRACT = load(Path(__file__).parents[2] / "cases" / "contract_only" / "tokens.yaml")
+SOURCE = Path(__file__).parents[2] / "cases" / "contract_only" / "tokens.yaml"
+CONTRACT = load(SOURCE)
 WINDOWS = ((timedelta(days=1), 3), (timedelta(days=7), 7))
 LIFETIME = timedelta(hours=1)
 START = datetime(2026, 1, 5, 8, 30, tzinfo=UTC)
@@ -70,9 +71,9 @@ def reply(status, data, *fields):
     return Response(status=status, headers=Headers((("Content-Type", media), *fields)), body=body, data=data)
 
 
-def checked(server, law):
+def checked(server, law, *, contract=CONTRACT):
     """Return the shapes of what a law finds, and its answers for the operation that hands out tokens."""
-    events = list(run_checks(CONTRACT, server, only=[law, "fetchToken"], name_prefix="00001"))
+    events = list(run_checks(contract, server, only=[law, "fetchToken"], name_prefix="00001"))
     shapes = {event.finding.shape for event in events if isinstance(event, FindingFound)}
     return shapes, [event.answer.word for event in events if isinstance(event, LawAnswered)]
 
@@ -137,3 +138,24 @@ def test_a_server_that_looks_at_no_tokens_is_not_judged_by_their_lifetime():
             return super().send(call) if call.path == "/token" else reply(200, [])
 
     assert checked(Open(), "expiry") == (set(), ["not-run"])
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_quota_of_each_client_is_used_up_for_one_alone(is_shared, tmp_path):
+    """A second client, of another example, has its own requests left."""
+    alice = "{public: {value: {client_id: alice, client_secret: wonder}}"
+    bob = "other: {value: {client_id: bob, client_secret: builder}}}"
+    path = tmp_path / "tokens.yaml"
+    path.write_text((SOURCE.read_text()).replace(f"{alice}}}", f"{alice}, {bob}"))
+
+    class PerClient(Tokens):
+        """A server with counts of its own for each client, unless they are shared."""
+
+        def send(self, call):
+            if call.path == "/token":
+                client = "all" if is_shared else json.loads(call.body)["client_id"]
+                self.fetches = self.__dict__.setdefault(client, [])
+            return super().send(call)
+
+    found = checked(PerClient(), "quota", contract=load(path))
+    assert found == (({"counted together"}, ["failed"]) if is_shared else (set(), ["passed"]))

@@ -3,6 +3,7 @@
 from typing import Final
 
 from generators.check.laws.calls.credentials import credentials, expiry, issues_tokens, needs_credentials
+from generators.check.laws.calls.deferred import can_be_deferred, deferred
 from generators.check.laws.calls.isolation import is_apart, isolation
 from generators.check.laws.calls.malformed import exempt_reason as takes_no_json
 from generators.check.laws.calls.malformed import malformed
@@ -44,6 +45,12 @@ CALL_LAWS: Final[tuple[Law, ...]] = (
         says="A request for several keys shows the records that single reads show, and no others.",
         applies_in=lambda _, operation: operation.reads is not None,
         call_experiment=many_reads,
+    ),
+    Law(
+        name="deferred",
+        says="A single write that runs as a job does what it does at once; what is refused at once makes no job.",
+        applies_in=can_be_deferred,
+        call_experiment=deferred,
     ),
     Law(
         name="stamps",

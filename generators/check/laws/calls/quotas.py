@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from contracts.bulk.model import Quota
+from contracts.bulk.model import Location, Quota
 from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.locations import find
 from contracts.messages import Exchange, Request
 from contracts.openapi.model import Operation
 from contracts.syntax.text import as_mapping, format_duration
@@ -20,6 +21,7 @@ from generators.client.session import Session, let_pass, retry_after
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import SERVER_FAULT
+from generators.requests.calls import draft
 
 LAW: Final = "quota"
 MAX_REQUESTS: Final = 400  # that are sent to fill quotas where waiting takes no real time
@@ -72,6 +74,7 @@ class _Filling:
             full = self._full()
             yield from self._revoked(exchange) if not filled else ()
             yield from self._refused(exchange, full, was_told=was_told)
+            yield from self._refused_others(exchange, full) if self.session.controlled and not filled else ()
             filled |= {one for one in self.quotas if self._is_full(one)}
             if not self.session.controlled or len(filled) == len(self.quotas) or full is None:
                 return
@@ -99,6 +102,26 @@ class _Filling:
         if again is not None and again.response.status == UNAUTHORIZED:
             says = "a token that was taken is refused once one more was asked for than the quota admits"
             yield new_finding(LAW, self.operation.id, "a refusal ends tokens", says, [refused, again])
+
+    def _refused_others(self, refused: Exchange, full: Quota | None) -> Iterator[Finding]:
+        """Yield when somebody else, who has sent nothing in this time, is refused too."""
+        by = full.by if full is not None else None
+        for request in self._of_others(by) if by is not None else ():
+            other = self.session.exchange(request)
+            if other.response.status == refused.response.status:
+                says = f"a quota is counted by '{by}', but once one has used it up another one is refused"
+                yield new_finding(LAW, self.operation.id, "counted together", says, [refused, other])
+                return
+
+    def _of_others(self, by: Location) -> Iterator[Request]:
+        """Yield the examples of the operation's request with another value at a location than the first one has."""
+        content = self.operation.body.content if self.operation.body is not None else ()
+        examples = [one for media in content for one in media.examples.values()]
+        for one in examples[1:]:
+            if find(one, by) != find(examples[0], by):
+                made = draft(self.operation, self.session.given)
+                made.data = one
+                yield made.request()
 
     def _is_full(self, one: Quota, *, but: int = 0) -> bool:
         """Say whether a window that ends now certainly has all the successes of a quota, and `but` more."""
