@@ -53,7 +53,6 @@ class Campaign:
     corpus: Corpus | None = None
     schemas: bool = True
     state: CampaignState = field(default_factory=CampaignState)
-    stops_at_first: bool = False
     interrupted: bool = False
     _lock: Lock = field(default_factory=Lock)
     _owners: dict[str, str] = field(default_factory=dict)
@@ -157,7 +156,7 @@ class Campaign:
     def _end_at_first(self, kept: StoredFinding) -> None:
         """End the campaign with its first confirmed finding that no baseline accepts, if that is asked for."""
         is_final = kept.is_confirmed or not self.job.shrinks
-        self._over = self._over or (self.stops_at_first and is_final and self.state.is_failure(kept))
+        self._over = self._over or (self.job.stops_at_first and is_final and self.state.is_failure(kept))
 
     def _shrink_rest(self, budget: Budget) -> None:
         """Shrink findings that no shard had time for, the first of each root cause before the others."""

@@ -26,7 +26,7 @@ END_TIMEOUT: Final = 1.0  # seconds for its lanes, and for the process, to end b
 HERE, THERE = tuple(range(0, LANE_COUNT, 2)), tuple(range(1, LANE_COUNT, 2))  # the lanes that each process plays
 DIED: Final = "The second process of the campaign died; the first one goes on alone."
 Message: TypeAlias = tuple[str, Any]
-"""`shard` with one to play, `found` with a fingerprint, `alone` (see `Beside`), `end` of a shard, `quit`."""
+"""`shard` with one to play, `found` and `kept` with a fingerprint, `alone` (see `Beside`), `end` of a shard, `quit`."""
 
 
 class LaneProcess:
@@ -53,7 +53,7 @@ class LaneProcess:
     def run(self, shard: Shard, emit: Emit, is_over: Callable[[], bool]) -> None:
         """Run a shard as `run_shard` does, with its lanes in two processes."""
         self._begin(shard, emit)
-        self._there = replace(self._there, handed=[], is_alone=False)
+        self._there.hear("shard")
         try:
             here, is_ended = replace(shard, lanes=HERE), lambda: self._failure is not None or is_over()
             run_shard(self._job, here, lambda event: self._tell(event, emit), is_ended, self._there)
@@ -83,35 +83,31 @@ class LaneProcess:
                 self._take(event, emit)
         except (EOFError, OSError):
             self.is_dead = True
+            self._there.hear("shard")
             if self._is_open:
                 emit({"kind": "message", "says": DIED})
 
     def _take(self, event: Mapping[str, Any], emit: Emit) -> None:
         if self._is_stopped:
             return
-        match event["kind"]:
-            case "failed":
-                self._failure = event["error"]
-            case "alone":
-                self._there.is_alone = True
-            case "handed":
-                self._there.handed.append(event["finding"])
-            case "found" if event["finding"].fingerprint in self._there.found:
-                pass
-            case kind:
-                self._there.found |= {event["finding"].fingerprint} if kind == "found" else set()
-                emit(event)
+        kind, found = event["kind"], event.get("finding")
+        mark = found.fingerprint if found is not None else ""
+        is_told = kind == "found" and mark in self._there.found
+        self._there.hear("kept" if kind == "handed" else kind, mark)
+        if kind == "failed":
+            self._failure = event["error"]
+        elif kind == "handed" and found is not None:
+            self._there.handed.append(found)
+        elif kind != "alone" and not is_told:
+            emit(event)
 
     def _tell(self, event: Mapping[str, Any], emit: Emit) -> None:
-        """Emit an event of this process, and tell the other one what was found, or that this one goes on alone."""
-        match event["kind"]:
-            case "ended":
-                return
-            case "found":
-                self._send(("found", event["finding"].fingerprint))
-            case "alone":
-                self._send(("alone", None))
-        emit(event)
+        """Emit an event of this process, and tell the other one of findings, and when this one goes on alone."""
+        if event["kind"] in {"found", "kept", "alone"}:
+            found = event.get("finding")
+            self._send((event["kind"], found.fingerprint if found is not None else ""))
+        if event["kind"] != "ended":
+            emit(event)
 
     def _end(self) -> None:
         """End the lanes of the other process, which has the same time limit, and wait for it a little."""
@@ -150,17 +146,13 @@ class _Inbox:
                 kind, value = self._connection.recv()
             except (EOFError, OSError):
                 kind = "quit"
-            match kind:
-                case "shard":
-                    self.over.clear()
-                    self.beside.is_alone = False
-                    self.shards.put(value)
-                case "found":
-                    self.beside.found.add(value)
-                case "alone":
-                    self.beside.is_alone = True
-                case _:
-                    self.over.set()
+            if kind in {"end", "quit"}:
+                self.over.set()
+                continue
+            self.beside.hear(kind, "" if kind == "shard" else value)
+            if kind == "shard":
+                self.over.clear()
+                self.shards.put(value)
         self.shards.put(None)
 
 

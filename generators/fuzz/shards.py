@@ -3,11 +3,12 @@
 `TaskRun` is the context of each of the fuzzer's tasks, `run_schemathesis` runs a shard of schemathesis.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from secrets import randbelow
+from time import monotonic
 from typing import Any, Final, Literal, TypeAlias
 
 from contracts.messages import Exchange
@@ -15,6 +16,7 @@ from contracts.openapi.model import Contract
 from generators.client.environments import Environment, SandboxClient, Target, TargetOptions, headers_for
 from generators.client.http import HttpClient, NoAnswerError
 from generators.client.session import Budget, Session
+from generators.fuzz.progress import PropertyCoverage, taken
 from generators.oracles.findings import Finding
 from generators.oracles.oracle import ModelFactory, Oracle, OracleFactory
 from generators.oracles.response_laws import unanswered
@@ -28,6 +30,7 @@ Emit: TypeAlias = Callable[[Mapping[str, Any]], None]
 MIN_SHARD_SECONDS: Final = 20.0
 MAX_SHARD_SECONDS: Final = 60.0
 SHRINK_SHARE: Final = 0.15
+PROGRESS_INTERVAL: Final = 0.5  # seconds between two progress events
 ENVIRONMENTS_PER_SHARD: Final = 4096  # name prefixes of a shard on a shared server
 
 
@@ -38,6 +41,7 @@ class CampaignConfig:
     A model that is `made_of_document` alone says how our sandbox fills what the document leaves open, and judges
     sandboxes only. `model` returns the factory for a target.
     The name prefixes of its environments are counted from `name_prefix`; concurrent campaigns should differ in it.
+    One that `stops_at_first` ends with its first confirmed finding; nothing else is done while one waits for its replays.
     """
 
     contract: Contract
@@ -50,6 +54,7 @@ class CampaignConfig:
     label: str = "fuzz"
     name_prefix: int = field(default_factory=partial(randbelow, 36**5))
     shrinks: bool = True
+    stops_at_first: bool = False
 
     def model(self, *, is_sandbox: bool) -> ModelFactory | None:
         """Return the factory of models that judge a target, None for no model."""
@@ -96,13 +101,50 @@ class Shard:
 class Beside:
     """What the process hears that plays the other lanes of a shard; it may grow while the shard runs.
 
-    `found` are the fingerprints of findings that the other one deals with, `handed` are findings that it leaves to this
-    one. `is_alone` tells that only one environment may be used from now on: the first of the first process.
+    `found` are the fingerprints of findings that the other one deals with, `waiting` are those of them that it has not
+    replayed yet, `handed` are findings that it leaves to this one. `is_alone` tells that only one environment may be
+    used from now on: the first of the first process.
     """
 
     found: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
     handed: list[StoredFinding] = field(default_factory=list)
     is_alone: bool = False
+
+    def hear(self, kind: str, fingerprint: str = "") -> None:
+        """Take an event: `found` or `kept` with the fingerprint of a finding, `alone`, or a new `shard`."""
+        match kind:
+            case "found":
+                self.found.add(fingerprint)
+                self.waiting.add(fingerprint)
+            case "kept":
+                self.waiting.discard(fingerprint)
+            case "alone":
+                self.is_alone = True
+            case "shard":
+                self.waiting.clear()
+                self.handed.clear()
+                self.is_alone = False
+
+
+@dataclass(slots=True)
+class ShardProgress:
+    """Tells every half second of the calls and items of a shard that are new, and of what is covered."""
+
+    name: str
+    emit: Emit
+    coverages: Sequence[PropertyCoverage]
+    calls: int = 0
+    items: int = 0
+    _told_at: float = 0.0
+
+    def tell(self, *, final: bool = False) -> None:
+        """Emit what is new, unless that was done a moment ago."""
+        now = monotonic()
+        if final or now - self._told_at > PROGRESS_INTERVAL:
+            new = {"calls": self.calls, "items": self.items, **taken(self.coverages)}
+            self.emit({"kind": "progress", "shard": self.name, **new})
+            self._told_at, self.calls, self.items = now, 0, 0
 
 
 def oracle_factory_for(job: CampaignConfig, kept: StoredFinding) -> OracleFactory:

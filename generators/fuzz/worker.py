@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 from random import Random
 from threading import Lock, RLock, Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Final, TypeAlias
 
 from contracts.errors import MisuseError
@@ -21,13 +21,14 @@ from contracts.messages import Exchange
 from generators.client.environments import Target, open_target
 from generators.client.http import NoAnswerError
 from generators.client.session import Budget, DeadlineExceededError
-from generators.fuzz.progress import PropertyCoverage, taken
+from generators.fuzz.progress import PropertyCoverage
 from generators.fuzz.schedule import LawTask, SequenceTask, Task, quiet_tasks, scheduled_tasks
 from generators.fuzz.shards import (
     Beside,
     CampaignConfig,
     Emit,
     Shard,
+    ShardProgress,
     TaskRun,
     first_environment,
     oracle_factory_for,
@@ -40,7 +41,6 @@ from generators.oracles.oracle import Oracle, OracleFactory
 from generators.triage.confirm import MAX_SHRINK_SECONDS, Triager
 from generators.triage.stored_finding import Observation, StoredFinding, is_explained
 
-PROGRESS_INTERVAL: Final = 0.5  # seconds between two progress events
 MAX_LOST_REQUESTS: Final = 3  # consecutive requests without response before the server is given up
 THREAD_COUNT: Final = 16  # environments used at a time in real time, by one process or two
 LANE_COUNT: Final = 4  # the same of sandboxes: some are played in while the server works for others
@@ -50,6 +50,7 @@ CONFLICT_STATUSES: Final = frozenset((409, 423, 425, 429, 503))
 MAX_CONFLICTS: Final = 12  # bulk requests refused for concurrency before one environment is used
 MAX_RETRIES: Final = 3  # times that a finding which was not reproduced is tried again
 POLL_INTERVAL: Final = 0.1  # seconds between two checks whether the run is over
+PAUSE: Final = 0.02  # seconds between two looks whether the findings that wait have been replayed
 STOP_TIMEOUT: Final = 1.0  # seconds to wait for a thread after the time limit
 
 TaskQueue: TypeAlias = Iterator[tuple[int, Task]]
@@ -90,12 +91,10 @@ class FuzzWorker:
     beside: Beside = field(default_factory=Beside)
     oracle_factories: list[OracleFactory] = field(init=False)
     coverages: list[PropertyCoverage] = field(init=False)
+    progress: ShardProgress = field(init=False)
     budget: Budget = field(init=False)
     found: dict[str, StoredFinding] = field(default_factory=dict)
     waiting: list[StoredFinding] = field(default_factory=list)
-    calls: int = 0
-    items: int = 0
-    reported_at: float = 0.0
     shrink_seconds: float = 0.0
     conflicts: int = 0
     is_lost: bool = False
@@ -115,6 +114,7 @@ class FuzzWorker:
         apart = self.target.controlled
         self.oracle_factories = [factory, *(factory.apart() if apart else factory for _ in others)]
         self.coverages = [coverage() for _ in (0, *others)] if apart else [coverage()] * self.thread_count
+        self.progress = ShardProgress(self.shard.name, self._emit, self.coverages)
         self.budget = Budget(seconds=self.shard.seconds)
         self.waiting = list(self.shard.untried)
         self.found = {one.fingerprint: one for one in self.waiting}
@@ -137,7 +137,7 @@ class FuzzWorker:
                 self._run_all(self._task_queues(targets), targets)
             else:
                 self._emit({"kind": "nothing-to-fuzz", "shard": self.shard.name})
-        self._progress(final=True)
+        self._tell_progress(final=True)
         self.is_closed = True
         if self.is_lost:
             raise MisuseError("the server stopped responding.", where=self.job.place.url)
@@ -213,12 +213,16 @@ class FuzzWorker:
         for one in threads:
             one.join(max(0.0, until - monotonic()))
         if any(one.is_alive() for one in threads):
-            self._progress(final=True)
+            self._tell_progress(final=True)
             self.is_closed = True
 
     def _run_tasks(self, tasks: TaskQueue, targets: FuzzTargets, thread: int) -> None:
         lost = 0
         while not self._is_task_time_over() and not self.is_lost and not self.is_idle(thread):
+            if self._is_paused():
+                self._shrink_in_turn(thread)
+                sleep(PAUSE)
+                continue
             with self._state:
                 n, task = next(tasks)
             with suppress(DeadlineExceededError):
@@ -247,6 +251,11 @@ class FuzzWorker:
         share = self.shard.seconds * self.shard.reserved if self._has_findings_to_shrink() else 0.0
         is_quiet_over = self.is_quiet and self.budget.spent > min(MAX_QUIET_SECONDS, self.shard.seconds * QUIET_SHARE)
         return is_quiet_over or self._is_over() or self.budget.left < max(share, self.shard.closing)
+
+    def _is_paused(self) -> bool:
+        """Return whether nothing new is looked for: what waits for its replays may be the end of the campaign."""
+        is_waiting = self._has_findings_to_shrink() or (self.job.shrinks and bool(self.beside.waiting))
+        return self.job.stops_at_first and is_waiting
 
     def _has_findings_to_shrink(self) -> bool:
         return self.job.shrinks and (bool(self.waiting) or self._shrink_lock.locked())
@@ -339,7 +348,7 @@ class FuzzWorker:
             with self._state:
                 self.found[kept.fingerprint] = kept
                 self._emit({"kind": "kept", "shard": self.shard.name, "finding": kept})
-            self._progress()
+            self._tell_progress()
 
     def _may_be_interference(self, kept: StoredFinding) -> bool:
         """Return whether other threads may have kept a finding from showing; one remains from then on."""
@@ -362,32 +371,19 @@ class FuzzWorker:
         if self.is_over():
             self.budget.seconds = 0.0  # whoever waits in an experiment is to stop waiting
         with self._state:
-            self.calls += 1
+            self.progress.calls += 1
             view: BulkExchange | None = oracle.last_view
             if view is not None and view.exchange.n == exchange.n:
-                self.items += len(view.request.items)
+                self.progress.items += len(view.request.items)
                 self._count_conflicts(not self.target.controlled and exchange.response.status in CONFLICT_STATUSES)
             self.coverages[thread].count_exchange(exchange, oracle)
-            self._progress()
+            self.progress.tell()
 
-    def _progress(self, *, final: bool = False) -> None:
+    def _tell_progress(self, *, final: bool = False) -> None:
         with self._state:
-            now = monotonic()
-            if final or now - self.reported_at > PROGRESS_INTERVAL:
-                self.reported_at = now
-                self._emit(self._progress_event())
-                self.calls = self.items = 0
+            self.progress.tell(final=final)
 
     def _emit(self, event: Mapping[str, Any]) -> None:
         """Emit an event, unless the shard has ended."""
         if not self.is_closed:
             self.emit(event)
-
-    def _progress_event(self) -> Mapping[str, Any]:
-        return {
-            "kind": "progress",
-            "shard": self.shard.name,
-            "calls": self.calls,
-            "items": self.items,
-            **taken(self.coverages),
-        }

@@ -128,7 +128,6 @@ def _campaign(api: "Api", url: str, given: Mapping[str, Any], so_far: RunSoFar, 
         corpus=corpus,
         schemas=not given["no_schemathesis"],
         state=state,
-        stops_at_first=given["stop_at_first"],
     )
     gc.freeze()  # what was loaded is no garbage
     gc.set_threshold(COLLECTED_OBJECTS)
@@ -168,6 +167,7 @@ def job_of(api: "Api", url: str, given: Mapping[str, Any]) -> "CampaignConfig":
         model_factory=None if given["no_model"] else partial(SandboxModel, api),
         made_of_document=api.hooks is DEFAULT_HOOKS and not api.behaviours,
         seed=given["seed"],
+        stops_at_first=given.get("stop_at_first", False),
         label=f"fuzz-{token_hex(3)}",  # two campaigns on one server keep out of each other's sandboxes
     )
 

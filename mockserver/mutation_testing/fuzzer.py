@@ -329,14 +329,13 @@ def run_without_bugs(job: CampaignConfig, variants: Variants, seconds: float) ->
 
 
 def _run(job: CampaignConfig, url: str, seconds: float, *, stops_at_first: bool) -> CampaignState:
-    mine = replace(job, place=replace(job.place, url=url), shrinks=False)
+    mine = replace(job, place=replace(job.place, url=url), shrinks=False, stops_at_first=stops_at_first)
     campaign = Campaign(
         job=mine,
         executor=LocalExecutor(mine),
         listener=SilentListener(),
         seconds=seconds,
         schemas=False,
-        stops_at_first=stops_at_first,
     )
     state = campaign.run()
     if campaign.interrupted:

@@ -44,6 +44,15 @@ def key_folded(server: Any) -> None:
         return found
 
 
+def path_split_late(server: Any) -> None:
+    """Split a path once it is decoded."""
+
+    @around(server, "routes")
+    def routes(real: Any, parts: list[str]) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = real("/".join(parts).split("/"))
+        return found
+
+
 def names_folded(server: Any) -> None:
     """Read the names of fields in a batch without regard to case."""
 
@@ -228,6 +237,7 @@ PATCHES = by_name(
     allow_missing,
     entity_folded,
     key_folded,
+    path_split_late,
     names_folded,
     put_folded,
     place_swapped,

@@ -1,4 +1,4 @@
-"""Bugs of the On Key server in paths, names, refusals and reads of several records; begin with `PATCHES`."""
+"""Bugs of the On Key server in paths, names, lookups, versions, refusals and reads of several; begin with `PATCHES`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Records
 from onkey_types import Command, Record, Refused, Type
-from onkey_web import ENTITIES, ENTITY, answer
+from onkey_web import ENTITIES, ENTITY, answer, in_background
 from patching import around, by_name
 
 
@@ -192,7 +192,66 @@ def first_media_type(server: Any) -> None:
         return await real(request, *kinds[:1])
 
 
+def versions_of_a_byte(server: Any) -> None:
+    """Compare versions above 127 by identity, as objects: none equals another."""
+    del server
+
+    @around(Records, "conflicts")
+    def conflicts(real: Any, own: Records, command: Command, record: Record | None) -> Any:
+        is_late = record is not None and command.version == record.version > 127
+        return real(own, replace(command, version=0) if is_late else command, record)
+
+
+def codes_remembered(server: Any) -> None:
+    """Find in a request what a code named when it was first looked up there."""
+    del server
+    known: dict[Any, list[Record]] = {}
+
+    @around(Records, "run")
+    def run(real: Any, own: Records, *given: Any, **named: Any) -> Any:
+        known.clear()
+        return real(own, *given, **named)
+
+    @around(Records, "coded")
+    def coded(real: Any, own: Records, type_: Any, code: Any) -> list[Record]:
+        found: list[Record] = known.get((type_.name, code)) or real(own, type_, code)
+        known[type_.name, code] = found
+        return found
+
+
+def merge_takes_looked_up(server: Any) -> None:
+    """Create a record by a merge with the code by which none was found."""
+    del server
+
+    @around(Records, "create")
+    def create(real: Any, own: Records, command: Command, *given: Any, **named: Any) -> Any:
+        wanted = command.target.get("properties", {}) if isinstance(command.target, dict) else {}
+        code = next((value for path, value in wanted.items() if path.lower().endswith("->code")), None)
+        is_merge = command.action == "merge" and isinstance(code, str)
+        sets = tuple((path, code if command.type.find(path) == "code" else value) for path, value in command.sets)
+        return real(own, replace(command, sets=sets) if is_merge else command, *given, **named)
+
+
+def unknown_gets_task(server: Any) -> None:
+    """Give a change of a record that does not exist a task, where the client asks for one."""
+
+    @around(server, "update")
+    async def update(real: Any, request: web.Request, data: Any, type_: Type, id_: str) -> web.Response:
+        try:
+            reply: web.Response = await real(request, data, type_, id_)
+        except Refused as refused:
+            if refused.status != 404 or not in_background(request, server.has):
+                raise
+            commands = requests.single(type_, await server.body(request, "entitypatch"), "update", int(id_))
+            reply = server.execute(request, data, commands, whole=True)
+        return reply
+
+
 PATCHES = by_name(
+    codes_remembered,
+    merge_takes_looked_up,
+    unknown_gets_task,
+    versions_of_a_byte,
     allow_of_all,
     allow_of_first,
     get_any_set,

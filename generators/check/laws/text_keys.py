@@ -24,7 +24,7 @@ from generators.requests.single import RecordSite, record_request
 LAW: Final = "keys"
 MEANT: Final = ("__proto__", "constructor", "toString", "null", "undefined", "true", "NaN", "0", "-1")
 """Keys that mean something in some language, of items that fail: nothing is stored under them."""
-ENDS: Final = ("+1", " 1", "%2B1", "%201")  # of keys that some reader takes for one another
+ENDS: Final = ("+1", " 1", "%2B1", "%201", "/1")  # of keys that some reader takes for one another
 NEW: Final = frozenset(("create", "upsert"))
 
 
