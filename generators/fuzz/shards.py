@@ -41,7 +41,7 @@ class CampaignConfig:
     A model that is `made_of_document` alone says how our sandbox fills what the document leaves open, and judges
     sandboxes only. `model` returns the factory for a target.
     The name prefixes of its environments are counted from `name_prefix`; concurrent campaigns should differ in it.
-    One that `stops_at_first` ends with its first confirmed finding; nothing else is done while one waits for its replays.
+    One that `stops_at_first` ends with its first confirmed finding, and does nothing else while one is replayed.
     """
 
     contract: Contract

@@ -219,7 +219,7 @@ class FuzzWorker:
     def _run_tasks(self, tasks: TaskQueue, targets: FuzzTargets, thread: int) -> None:
         lost = 0
         while not self._is_task_time_over() and not self.is_lost and not self.is_idle(thread):
-            if self._is_paused():
+            if self.is_paused():
                 self._shrink_in_turn(thread)
                 sleep(PAUSE)
                 continue
@@ -252,7 +252,7 @@ class FuzzWorker:
         is_quiet_over = self.is_quiet and self.budget.spent > min(MAX_QUIET_SECONDS, self.shard.seconds * QUIET_SHARE)
         return is_quiet_over or self._is_over() or self.budget.left < max(share, self.shard.closing)
 
-    def _is_paused(self) -> bool:
+    def is_paused(self) -> bool:
         """Return whether nothing new is looked for: what waits for its replays may be the end of the campaign."""
         is_waiting = self._has_findings_to_shrink() or (self.job.shrinks and bool(self.beside.waiting))
         return self.job.stops_at_first and is_waiting

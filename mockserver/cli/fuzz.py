@@ -45,7 +45,7 @@ FOLDER: Final = click.Path(file_okay=False, path_type=Path)
     "--workers",
     type=click.IntRange(0),
     help="Number of worker processes on this machine, 0 for none beside this one. Default: one less than its cores, "
-    "with Dask where that is two or more; else two processes for a sandbox, one for any other server.",
+    "with Dask where that is two or more; else two processes where there are two cores.",
 )
 @click.option("--cluster", default="", metavar="ADDRESS", help="Run on the workers of this Dask scheduler.")
 @click.option(

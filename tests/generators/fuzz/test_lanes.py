@@ -1,6 +1,7 @@
 """Lanes: what did not show while others played beside it is tried again by one alone."""
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from children import HANGS
@@ -9,7 +10,9 @@ from example_findings import kept
 from contracts.openapi.loading import load_bundled
 from generators.client.environments import TargetOptions, open_target
 from generators.fuzz import worker
-from generators.fuzz.shards import CampaignConfig, Shard
+from generators.fuzz.lane_process import HERE as FIRST
+from generators.fuzz.lane_process import THERE as SECOND
+from generators.fuzz.shards import ENVIRONMENTS_PER_SHARD, CampaignConfig, Shard, first_environment
 
 NEVER = kept("a", law="model", confirmed=0, tries=3)
 SEEN = kept("a", law="model", confirmed=0, tries=0, small=False)
@@ -22,13 +25,21 @@ class Shared:
     controlled = False
 
 
+JOB = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url="http://127.0.0.1:1"))
+HERE, THERE = (Shard(number=0, part="bulk", seconds=60.0, lanes=lanes) for lanes in (FIRST, SECOND))
+
+
+def worker_of(shard, told, **job):
+    """Return the worker of a shard on a server that everybody shares; it tells what happens in a list."""
+    return worker.FuzzWorker(replace(JOB, **job), shard, Shared(), told.append, lambda: False)
+
+
 @pytest.fixture
 def shard(monkeypatch):
     """Return a shard with a finding that waits, what is told of it, and what comes of trying it, one after another."""
     came, told = [], []
     monkeypatch.setattr(worker.Triager, "confirm", lambda *_: came.pop(0))
-    job = CampaignConfig(contract=load_bundled("onkey"), place=TargetOptions(url="http://127.0.0.1:1"))
-    made = worker.FuzzWorker(job, Shard(number=0, part="bulk", seconds=60.0), Shared(), told.append, lambda: False)
+    made = worker_of(Shard(number=0, part="bulk", seconds=60.0), told)
     made.waiting = [SEEN]
     return made, told, came
 
@@ -62,6 +73,39 @@ def test_a_flaky_finding_that_is_seen_again_is_tried_anew(shard):
     assert [made.is_worth_retrying(NEVER) for _ in range(4)] == [True, True, True, False]
     assert not made.is_worth_retrying(SHOWN)
     assert not made.is_worth_retrying(SEEN)
+
+
+def test_two_processes_share_no_names():
+    """Each has half of the name prefixes of a shard."""
+    first, second = (first_environment(JOB, one) for one in (HERE, THERE))
+    assert second - first == ENVIRONMENTS_PER_SHARD // 2
+
+
+def test_when_one_goes_on_alone_the_second_process_leaves_its_findings_to_the_first():
+    """Whichever of them has seen that they are in each other's way."""
+    told = []
+    here, there = worker_of(HERE, told), worker_of(THERE, told)
+    there.waiting = [SEEN]
+    there._count_conflicts(worker.MAX_CONFLICTS)  # noqa: SLF001 - as so many answers do
+    there._run_tasks(iter(()), None, 0)  # noqa: SLF001 - what a thread runs
+    assert [one["kind"] for one in told] == ["alone", "handed"]
+    assert (there.waiting, here.is_idle(0), here.is_idle(1)) == ([], False, False)
+    here.beside.hear("alone")
+    assert (here.is_idle(0), here.is_idle(1)) == (False, True)
+    here.beside.hear("shard")
+    assert not here.is_idle(1)
+
+
+@pytest.mark.parametrize("stops_at_first", [False, True])
+def test_while_a_finding_waits_nothing_is_looked_for_if_it_may_be_the_end(stops_at_first):
+    """Whichever process has found it."""
+    here = worker_of(HERE, [], stops_at_first=stops_at_first)
+    here.beside.hear("found", "a")
+    assert here.is_paused() is stops_at_first
+    here.beside.hear("kept", "a")
+    assert not here.is_paused()
+    here.waiting = [SEEN]
+    assert here.is_paused() is stops_at_first
 
 
 class Noted(worker.FuzzWorker):
