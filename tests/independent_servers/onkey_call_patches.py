@@ -225,7 +225,8 @@ def merge_takes_looked_up(server: Any) -> None:
 
     @around(Records, "create")
     def create(real: Any, own: Records, command: Command, *given: Any, **named: Any) -> Any:
-        wanted = command.target.get("properties", {}) if isinstance(command.target, dict) else {}
+        target = command.target if isinstance(command.target, dict) else {}
+        wanted = target.get("properties", {"->code": target.get("code")})
         code = next((value for path, value in wanted.items() if path.lower().endswith("->code")), None)
         is_merge = command.action == "merge" and isinstance(code, str)
         sets = tuple((path, code if command.type.find(path) == "code" else value) for path, value in command.sets)

@@ -5,12 +5,14 @@ Begin with `written_again`, of the law `exact`, and `created_again`, of the law 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from contracts.bulk.model import Resource
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import put
 from contracts.messages import Exchange
+from contracts.schemas.equality import equivalent
 from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.records import Snapshot
 from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
@@ -28,6 +30,12 @@ CHANGING: Final = ("update", "upsert", "replace")
 def written_again(context: SiteContext) -> Iterator[Finding]:
     """Repeat a request after another one changed the same members; write to a deleted record, and bring it back."""
     yield from run_each((_repeated, _buried), lambda part: part(context))
+
+
+def _is_other(trial: Trial, other: Mapping[str, object], own: Mapping[str, object], name: str, value: object) -> bool:
+    """Return whether a member has the value that it has in `other`, and not its own one, however they are written."""
+    same = partial(equivalent, trial.maker.members.get(name), value)
+    return same(other.get(name)) and not same(own.get(name))
 
 
 def _changing_case(context: SiteContext) -> ItemCase:
@@ -52,7 +60,8 @@ def _repeated(context: SiteContext) -> Iterator[Finding]:
             raise NotApplicableError("a change was not done")
         reads.append(stored_records(done, target=target)[0])
     first, second, third = (read.members or {} for read in reads)
-    name = next((name for name in first if first[name] != second.get(name) == third.get(name)), None)
+    is_old = partial(_is_other, trial, second, first)
+    name = next((name for name in first if is_old(name, third.get(name))), None)
     if name is not None and all(read.present for read in reads):
         says = f"a request that was sent before is sent again and done, but '{name}' is not as it says"
         yield trial_finding(LAW, "a repeated request is not carried out", says, done, reads[-1])
@@ -103,8 +112,9 @@ def _judge_buried(
     known, wanted = trial.items[1].known, trial.items[1].content.values
     before = known.members if known is not None else {}
     for name, value in trial.items[0].content.values.items() if reads[1].present else ():
-        is_old = dead.get(name) == before.get(name) != wanted.get(name)
-        if name != trial.context.resource.key and live.get(name) == value and is_old:
+        is_old = _is_other(trial, before, wanted, name, dead.get(name))
+        is_taken = equivalent(trial.maker.members.get(name), live.get(name), value)
+        if name != trial.context.resource.key and is_taken and is_old:
             says = f"'{name}' was written to a deleted record, and is as before when the record is brought back"
             yield trial_finding(LAW, "what is written to a deleted record is lost", says, done, deleted, reads[1])
             return
@@ -128,7 +138,7 @@ def created_again(context: SiteContext, valid: ItemCase) -> Iterator[Finding]:
     if not (before.present and reads[1].present and reads[2].present):
         raise NotApplicableError("no record was created with the unique values of a deleted one")
     old, got, usual = (one.members or {} for one in (before, reads[1], reads[2]))
-    kept = [name for name in got.keys() - few if got[name] == old.get(name) != usual.get(name)]
+    kept = [name for name in got.keys() - few if _is_other(trial, old, usual, name, got[name])]
     if kept:
         says = f"a new record has '{min(kept)}' of a deleted one that had the same unique values"
         yield trial_finding("reuse", "a new record has members of a deleted one", says, second, before, *reads.values())

@@ -234,24 +234,30 @@ def _judge_creations(context: SiteContext) -> Iterator[Finding]:
 
 
 def _judge_new(context: SiteContext) -> Iterator[Finding]:
-    """Let an item create a record by a lookup that fits none, with another value of its own: it has its own one."""
+    """Let items create records by lookups that fit none, with other values of their own: they have their own ones."""
     lookups, bulk = context.resource.sure_lookups, context.bulk
-    if "upsert" not in actions_of(bulk) or not bulk.effect.target or not context.resource.assigned:
+    if not lookups or "upsert" not in actions_of(bulk) or not bulk.effect.target or not context.resource.assigned:
         raise NotApplicableError("its items create no records by lookups that fit none")
-    trial = prepare_trial(context, [ItemCase(action="upsert")])
-    own = trial.items[0].content.values
-    other = {name: f"{value}n" for name, value in own.items() if isinstance(value, str)}
-    value = next((found for one in lookups if (found := fill_lookup(one, other))), None)
-    if value is None or not context.spec.encoder.fits(_with_target(trial, 0, value).raw):
+    trial = prepare_trial(context, [ItemCase(action="upsert")] * len(lookups))
+    others = [_other_texts(one) for one in trial.items]
+    values = {n: fill_lookup(one, others[n]) for n, one in enumerate(lookups)}
+    filled_in = [n for n, value in values.items() if value is not None]
+    trial.items = [replace(_with_target(trial, n, values[n]), slot=slot) for slot, n in enumerate(filled_in)]
+    if not all(context.spec.encoder.fits(one.raw) for one in trial.items):
         raise NotApplicableError("its items name records by their keys alone")
-    trial.items[0] = _with_target(trial, 0, value)
-    for done, _ in _sent(trial):
-        read = stored_records(done, slots=[0])[0] if done.result(0) == "done" else None
-        stored = read.members or {} if read is not None and read.present else own
-        name = next((name for name in other if stored.get(name) == other[name]), None)
-        if name is not None:
-            says = f"an item creates a record by a lookup that fits none, and '{name}' is that of the lookup"
-            yield trial_finding(LAW, "a new record has the value of its lookup", says, done, read)
+    for done, slots in _sent(trial):
+        for n, read in stored_records(done, slots=[n for n in slots if done.result(n) == "done"]).items():
+            stored = read.members or {} if read.present else {}
+            other = others[filled_in[n]]
+            name = next((name for name, text in other.items() if stored.get(name) == text), None)
+            if name is not None:
+                says = f"an item creates a record by a lookup that fits none, and '{name}' is that of the lookup"
+                yield trial_finding(LAW, "a new record has the value of its lookup", says, done, read)
+                return
+
+
+def _other_texts(one: TrialItem) -> Mapping[str, object]:
+    return {name: f"{value}n" for name, value in one.content.values.items() if isinstance(value, str)}
 
 
 def _with_target(trial: Trial, n: int, value: object) -> TrialItem:

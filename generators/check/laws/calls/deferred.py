@@ -56,7 +56,8 @@ def _wishes(contract: Contract, operation: Operation) -> Iterator[_Wish]:
 def deferred(session: Session, operation: Operation) -> Iterator[Finding]:
     """Write a record as a job, and look at it at the job's end; write one that does not exist, at once and as a job."""
     for wish in {one.setting: one for one in _wishes(session.contract, operation)}.values():
-        yield from _unknown(session, operation, wish)
+        if operation.record is not None and operation.record.action.constant in ON_ONE:
+            yield from _unknown(session, operation, wish)
         yield from _carried_out(session, operation, wish)
 
 
@@ -96,14 +97,14 @@ def _unknown(session: Session, operation: Operation, wish: _Wish) -> Iterator[Fi
 
 def _request_on_unknown(session: Session, operation: Operation) -> Request:
     action = operation.record.action.constant if operation.record is not None else ""
-    for name, resource in session.contract.resources.items() if action in ON_ONE else ():
+    for name, resource in session.contract.resources.items():
         site = experiment_site(session, name)
         if site is not None and site.operations.get(action) is operation:
             factory = record_factory_of(session, resource)
             context = record_context_of(session.names(), session.rng(LAW, name))
             members = factory.fresh_change(context, "c") if action == "update" else {}
             return write_request(site, action, members, key=factory.absent_key(context), version=1).request()
-    raise NotApplicableError("it needs no record")
+    raise NotApplicableError("no resource was found to test it on")
 
 
 def _as_job(request: Request, wish: _Wish) -> Request:
