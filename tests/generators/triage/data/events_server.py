@@ -1,8 +1,8 @@
 """A right implementation of `events.yaml`, over HTTP and in real time, with bugs that are named one by one.
 
 `starts-cut` and `price-cut` store another value, `dear` loses prices above 10, `long` cuts titles of five characters
-and more, `rare` reads a price wrongly once, at the 6th read, `first` those of titles
-that begin as the first three that differ did, `hasty` stores another price beside a refused item.
+and more, `rare` reads a price wrongly once, at the 6th read, `first` shows those of titles
+wrongly that begin as the first three that differ did, `hasty` stores another price beside a refused item.
 `stock` is no bug: there are three events of other people.
 `control` are the parts of a control API that it has: `health`, `settings`, `scenarios`, `reset`, `clock`, `delete`.
 """
@@ -86,8 +86,11 @@ class Events:
         if event is None:
             return None
         self.reads += 1
-        is_first = "first" in self.bugs and event["title"][:6] in self.first_titles[:3]
-        is_wrong = is_first or ("rare" in self.bugs and self.reads == RARE)
+        is_wrong = "rare" in self.bugs and self.reads == RARE
+        return {**self.shown(key, event), **({"price": 999} if is_wrong else {})}
+
+    def shown(self, key, event):
+        is_wrong = "first" in self.bugs and event["title"][:6] in self.first_titles[:3]
         return {"id": key, **event, **({"price": 999} if is_wrong else {})}
 
     def answer(self, method, path, data):
@@ -105,7 +108,7 @@ class Events:
 
     def answer_all(self, method, data):
         if method == "GET":
-            return 200, [{"id": key, **event} for key, event in self.events.items()]
+            return 200, [self.shown(key, event) for key, event in self.events.items()]
         key = self.create(data)[0] if method == "POST" else None
         return (201, {"id": key, **self.events[key]}) if key else (400 if method == "POST" else 405, None)
 
