@@ -52,6 +52,7 @@ ATTRIBUTE_NAMES: Final = {
     "ignoreCase": "ignore_case",
     "inOrder": "in_order",
     "lookUp": "look_up",
+    "sameKey": "same_key",
     "markedAs": "marked_as",
     "maxBytes": "max_bytes",
     "maxItemBytes": "max_item_bytes",

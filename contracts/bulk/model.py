@@ -337,9 +337,8 @@ class Bulk:
 class RecordAct:
     """What a single-record operation does (`x-record`, else inferred from method and path).
 
-    `key` is the location of the record's key, `payload` that of its content; `page` and `rules` apply to `list` alone.
-    `reply` is where the response has the record, or the list of records, beside `set_members`. `inferred`: no
-    `x-record` says so.
+    `key` locates the key, `payload` the content; `page` and `rules` are for lists. With `same_key` a body with another
+    key is refused. `reply` locates the record, or the records, in the response. `inferred`: no `x-record` says so.
     """
 
     action: Choice
@@ -347,6 +346,7 @@ class RecordAct:
     key: Location | None = None
     payload: Location = ""
     version: Location | None = None
+    same_key: bool = False
     page: Pagination = field(default_factory=Pagination)
     rules: ListRules = field(default_factory=ListRules)
     reply: Location = ""

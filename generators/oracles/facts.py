@@ -104,6 +104,7 @@ ERROR_SHAPES: Final = (
 )
 """What the shapes of the law `errors` rest on."""
 WORD_SHAPE: Final = re.compile(r"(?:the word at \w+:|another case of )(?P<name>\S+) (?:refused|means|accepted)")
+OTHER_KEY: Final = "another key accepted"
 LARGEST_PAGE: Final = "largest page is short"
 LIMIT_WORDS: Final = {"tooMany": "items/max", "empty": "items/min"}
 STATE_LAWS: Final = frozenset(("effect", "exact", "read-back", "verdict"))
@@ -234,6 +235,8 @@ class FactFinder:
             yield f"{self._root}#/x-resources/{pointer_of((name,))[1:]}/{finding.shape.partition(' ')[0]}"
         elif finding.law in LAW_PLACES and operation.bulk is not None:
             yield from (self._at(operation, f"/x-bulk/{one}") for one in _law_places(operation, finding))
+        elif finding.shape == OTHER_KEY:
+            yield self._at(operation, "/x-record/sameKey")
         elif finding.law in OPERATION_PLACES:
             yield self._at(operation, OPERATION_PLACES[finding.law])
         else:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from contracts.bulk.model import Location, RecordAct
-from contracts.exchange.locations import chosen_by, is_outside, locate, put_at
+from contracts.exchange.locations import chosen_by, find, is_outside, locate, put_at
 from contracts.exchange.preconditions import Version, is_if_match, read_version
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.inference import page_of
 from contracts.openapi.model import Operation, is_json
 from contracts.openapi.parameters import INTEGER
+from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_mapping, look_up
 from mockserver.api.model import ItemRun, Refusal, RequestContext, json_response
@@ -63,6 +64,7 @@ def serve_record(context: RequestContext) -> Response:
         check_precondition_syntax(context, operation)
         or check_precondition_given(context, operation)
         or _check_key_type(context, rules, act)
+        or _check_same_key(context, rules, act)
     )
     if refusal is not None:
         return context.refuse(refusal)
@@ -84,6 +86,16 @@ def _check_key_type(context: RequestContext, rules: RecordRules, act: RecordAct)
     detail = f"'{str(key)[:80]}' cannot be the {rules.resource.key} of a record of {rules.resource.name}."
     status = declared_status(context.routed, (404, 400, 422))
     return Refusal(status=status, kind="not-found" if status == NOT_FOUND else "invalid", detail=detail)
+
+
+def _check_same_key(context: RequestContext, rules: RecordRules, act: RecordAct) -> Refusal | None:
+    """Refuse a body that has another key beside its payload than the call names; one in the payload fails the item."""
+    at = f"/{rules.resource.key}"
+    given = find(context.data, at) if act.same_key and context.data is not ABSENT else ABSENT
+    if given is ABSENT or key_text(given) == key_text(_key(context, rules, act)):
+        return None
+    status = declared_status(context.routed, (400, 422))
+    return Refusal(status=status, kind="invalid", detail=f"The key at {at} is not the one that the call names.")
 
 
 def declared_status(operation: Operation, choices: Sequence[int]) -> int:

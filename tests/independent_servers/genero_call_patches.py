@@ -44,6 +44,25 @@ def key_folded(server: Any) -> None:
         return found
 
 
+def other_key_ignored(server: Any) -> None:
+    """Write the entity of the path, whatever key the body of a PUT call has."""
+
+    @around(server, "put_entity")
+    async def put_entity(real: Any, request: web.Request, kind: str, key: str) -> Any:
+        read = server.body
+
+        async def body(asked: web.Request) -> Any:
+            item = await read(asked)
+            name = KINDS[kind].key
+            return {**item, name: key} if isinstance(item, dict) and isinstance(item.get(name), str) else item
+
+        server.body = body
+        try:
+            return await real(request, kind, key)
+        finally:
+            server.body = read
+
+
 def path_split_late(server: Any) -> None:
     """Split a path once it is decoded."""
 
@@ -237,6 +256,7 @@ PATCHES = by_name(
     allow_missing,
     entity_folded,
     key_folded,
+    other_key_ignored,
     path_split_late,
     names_folded,
     put_folded,

@@ -248,7 +248,31 @@ def unknown_gets_task(server: Any) -> None:
         return reply
 
 
+def other_id_ignored(server: Any) -> None:
+    """Write the record of the path, whatever id the body has."""
+    del server
+
+    @around(requests, "single")
+    def single(real: Any, type_: Type, body: Any, action: str, id_: int | None) -> Any:
+        other = {"id": id_} if isinstance(body, dict) and "id" in body else {}
+        return real(type_, {**body, **other} if other else body, action, id_)
+
+
+def deletion_waits(server: Any) -> None:
+    """Delete one record at once, whatever the client asks for."""
+
+    @around(server, "delete")
+    async def delete(real: Any, request: web.Request, data: Any, type_: Type, id_: str) -> web.Response:
+        reply: web.Response = await real(request, data, type_, id_)
+        if "OnKey-Request-Id" not in reply.headers:
+            return reply
+        await data.tasks[int(reply.headers["OnKey-Request-Id"])].running
+        return web.Response(status=200)
+
+
 PATCHES = by_name(
+    other_id_ignored,
+    deletion_waits,
     codes_remembered,
     merge_takes_looked_up,
     unknown_gets_task,

@@ -301,6 +301,20 @@ def test_a_named_resource_has_real_state(tmp_path):
     Served(tmp_path, raw).ask("GET", "/pets/seven", None, 404)
 
 
+def test_a_body_may_not_name_another_record_than_the_path(tmp_path):
+    """Beside the payload or in it, where `sameKey` says so; the same key is the path's once more."""
+    act = {"action": "update", "resource": "pets", "key": "path:petId", "payload": "/pet", "sameKey": True}
+    raw = document(PET, listing(PET), NEW_PET, patch_on_one={"x-record": act})
+    served = Served(tmp_path, raw)
+    pet = served.ask("POST", "/pets", {"name": "Ann"}, 201).data
+    path = f"/pets/{pet['id']}"
+    served.ask("PATCH", path, {"id": "other", "pet": {"name": "Bob"}}, 400)
+    served.ask("PATCH", path, {"pet": {"id": "other", "name": "Bob"}}, 400)
+    assert served.ask("GET", path).data["name"] == "Ann"
+    served.ask("PATCH", path, {"id": pet["id"], "pet": {"name": "Bob"}})
+    assert served.ask("GET", path).data["name"] == "Bob"
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_records_of_a_bulk_request_are_shown_in_the_envelopes_of_single_ones(tmp_path, shape):
     """What a bulk request stores is listed and read where the responses have it, and unknown keys are 404."""

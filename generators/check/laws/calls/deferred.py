@@ -14,6 +14,7 @@ from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id, last_variab
 from contracts.exchange.locations import holds, read_response
 from contracts.messages import ABSENT, Exchange, Request
 from contracts.openapi.model import Contract, Operation, Route
+from generators.check.laws.metamorphic import run_each
 from generators.check.specimens import specimen_of
 from generators.client.polling import FIRST_DELAY, MAX_DELAY
 from generators.client.session import Session
@@ -55,10 +56,14 @@ def _wishes(contract: Contract, operation: Operation) -> Iterator[_Wish]:
 
 def deferred(session: Session, operation: Operation) -> Iterator[Finding]:
     """Write a record as a job, and look at it at the job's end; write one that does not exist, at once and as a job."""
-    for wish in {one.setting: one for one in _wishes(session.contract, operation)}.values():
-        if operation.record is not None and operation.record.action.constant in ON_ONE:
-            yield from _unknown(session, operation, wish)
-        yield from _carried_out(session, operation, wish)
+    wishes = {one.setting: one for one in _wishes(session.contract, operation)}
+    yield from run_each(wishes.values(), lambda wish: _judged(session, operation, wish))
+
+
+def _judged(session: Session, operation: Operation, wish: _Wish) -> Iterator[Finding]:
+    if operation.record is not None and operation.record.action.constant in ON_ONE:
+        yield from _unknown(session, operation, wish)
+    yield from _carried_out(session, operation, wish)
 
 
 def _carried_out(session: Session, operation: Operation, wish: _Wish) -> Iterator[Finding]:
@@ -66,7 +71,8 @@ def _carried_out(session: Session, operation: Operation, wish: _Wish) -> Iterato
     exchange = session.probe(_as_job(specimen.request, wish))
     status = exchange.response.status
     if read_response(exchange.response, wish.job.handle) is ABSENT and status in SUCCESS_STATUS:
-        raise NotApplicableError(f"the wish '{wish.setting}' was answered {status}, without a job")
+        yield from _not_met(operation, wish, exchange)
+        return
     if status not in SUCCESS_STATUS:
         at_once = session.send(specimen_of(session, operation).request)
         if at_once.response.status in SUCCESS_STATUS:
@@ -82,6 +88,14 @@ def _carried_out(session: Session, operation: Operation, wish: _Wish) -> Iterato
     elif specimen.before and trace is None:
         says = "a job of a valid request has ended, and nothing has changed"
         yield _finding(operation, "nothing is done", says, exchange, end)
+
+
+def _not_met(operation: Operation, wish: _Wish, exchange: Exchange) -> Iterator[Finding]:
+    """Yield a wish in the query that is ignored. Raises NotApplicableError for a preference: RFC 7240 lets it be."""
+    says = f"the wish '{wish.setting}' was answered {exchange.response.status}, without a job"
+    if wish.setting.startswith("header:"):
+        raise NotApplicableError(says)
+    yield _finding(operation, "no job", says, exchange)
 
 
 def _unknown(session: Session, operation: Operation, wish: _Wish) -> Iterator[Finding]:

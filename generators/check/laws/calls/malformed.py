@@ -7,18 +7,18 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
 import orjson
 
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.exchange.locations import find, json_of
+from contracts.exchange.locations import json_of
 from contracts.messages import ABSENT, Exchange, Request, essence
-from contracts.openapi.model import Contract, Operation, best_media, is_json
+from contracts.openapi.model import Operation, best_media, is_json
 from contracts.openapi.validation import validate_response
-from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import as_list, as_mapping, escape, tokens_of
+from contracts.syntax.text import as_list, as_mapping
+from generators.check.laws.calls.body_members import OTHER_TYPES, Variant, declares_refusal, wrong_members
 from generators.check.laws.calls.syntax_places import misplaced
 from generators.check.specimens import Specimen, carry_out, send_and_follow, specimen_of, specimen_or_request
 from generators.client.session import Session
@@ -28,11 +28,9 @@ from generators.oracles.response_laws import SERVER_FAULT
 from generators.requests.calls import body_schema
 
 LAW: Final = "malformed"
-REFUSALS: Final = frozenset(("400", "422", "4XX", "default"))  # keys of responses that a malformed request may get
 REFUSED_STATUS: Final = range(400, 500)
 BUSY_STATUS: Final = frozenset((401, 403, 408, 409, 423, 425, 429, 503))
 """Statuses of refusals that say nothing of what was sent."""
-MAX_WORDS: Final = 5  # of a body that are sent in another case
 DEPTH: Final = 100_000  # of arrays in one another
 EXTRA_MEMBER: Final = "bulkproof"
 TWICE: Final = "names"  # the kind of bodies in which an object has a name twice
@@ -106,7 +104,6 @@ BODY_FAULTS: Final = (
     BodyFault("numbers", "with a very large number", _member(b"1" * 5000), sure=False),
     BodyFault("numbers", "with a number beyond any range", _member(b"1e9999"), sure=False),
 )
-OTHER_TYPES: Final = (b"null", b"true", b"7", b'"bulkproof"', b"{}", b"[]")
 OTHER_MEDIA_TYPES: Final = ("text/plain", "application/xml", "application/x-bulkproof", "application/x+json", "json")
 FORM: Final = "application/x-www-form-urlencoded"
 EQUAL_MEDIA_TYPES: Final[Mapping[str, Callable[[str], str]]] = {
@@ -131,16 +128,6 @@ def _takes_forms(operation: Operation) -> bool:
     """Say whether an operation takes forms alone, and declares how it refuses another media type."""
     content = operation.body.content if operation.body is not None else ()
     return "415" in operation.responses and {one.media_range for one in content} == {FORM}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """A malformed form of a request: its kind, what it is, and whether it `must` be refused."""
-
-    kind: str
-    what: str
-    request: Request
-    must: bool
 
 
 def malformed(session: Session, operation: Operation) -> Iterator[Finding]:
@@ -187,8 +174,7 @@ def _variants(session: Session, operation: Operation, request: Request) -> Itera
     yield from _broken_bodies(operation, request, has_unique_names=session.contract.has_unique_names)
     yield from _other_media_types(session, operation, request)
     yield from _other_words(operation, request)
-    yield from _other_words_inside(session.contract, operation, request)
-    yield from _other_types_inside(operation, request)
+    yield from wrong_members(session, operation, request)
 
 
 def _broken_bodies(operation: Operation, request: Request, *, has_unique_names: bool) -> Iterator[Variant]:
@@ -209,14 +195,6 @@ def _broken_bodies(operation: Operation, request: Request, *, has_unique_names: 
         if schema is not None and not schema.is_valid(orjson.loads(text)) and not _tells_failures_by_success(operation):
             changed = replace(request, body=text)
             yield Variant(kind="another type", what=f"a body {what}", request=changed, must=is_declared)
-
-
-def declares_refusal(operation: Operation) -> bool:
-    """Say whether an operation declares how it refuses a malformed request.
-
-    Where it does not, a server may read more than JSON (RFC 8259, section 9), and nobody has said what it must not do.
-    """
-    return not operation.responses.keys().isdisjoint(REFUSALS)
 
 
 def _tells_failures_by_success(operation: Operation) -> bool:
@@ -270,55 +248,6 @@ def _other_words(operation: Operation, request: Request) -> Iterator[Variant]:
         yield Variant(kind=f"words of {one.name}", what=what, request=replace(request, query=query), must=must)
 
 
-def _other_words_inside(contract: Contract, operation: Operation, request: Request) -> Iterator[Variant]:
-    """Yield the request with one word of its body in another case, where one that is invalid is refused as a whole."""
-    schema, bulk, data = body_schema(operation), operation.bulk, json_of(request.body)
-    is_apart = bulk is not None and "malformedItem" not in bulk.guard.refuse
-    if schema is None or is_apart or not declares_refusal(operation):
-        return
-    folded = {name for one in contract.resources.values() for name in one.normalize}
-    for at in islice(_words_in(schema, data), MAX_WORDS):
-        word = str(find(data, at)).swapcase()
-        changed = _with_word(request, at, word)
-        if at.rpartition("/")[2] not in folded and not schema.is_valid(changed):
-            body = orjson.dumps(changed)
-            yield Variant(
-                kind=f"words at {at}", what=f"the word {word} at {at}", request=replace(request, body=body), must=True
-            )
-
-
-def _other_types_inside(operation: Operation, request: Request) -> Iterator[Variant]:
-    """Yield the request with a member of its body, not of an item, of another type; or without a required one."""
-    schema, data = body_schema(operation), json_of(request.body)
-    places = operation.bulk.items.places if operation.bulk is not None else ("",)
-    if schema is None or not isinstance(data, dict) or "" in places or not declares_refusal(operation):
-        return
-    for name, value in data.items():
-        others = [(f"that is {text.decode()}", {**data, name: orjson.loads(text)}) for text in OTHER_TYPES]
-        others += (
-            [("that is one of its values alone", {**data, name: value[0]})] if isinstance(value, list) and value else []
-        )
-        others.append(("left out", {one: data[one] for one in data if one != name}))
-        for what, changed in others:
-            if not schema.is_valid(changed):
-                body = replace(request, body=orjson.dumps(changed))
-                yield Variant(kind=f"type of {name}", what=f"a member '{name}' {what}", request=body, must=True)
-
-
-def _words_in(schema: Schema, value: object, at: str = "") -> Iterator[str]:
-    """Yield the JSON Pointers of texts that are one of a few words, whose case counts."""
-    if isinstance(value, dict):
-        for name, one in value.items():
-            member = schema.member(name)
-            yield from _words_in(member, one, f"{at}/{escape(name)}") if member is not None else ()
-    elif isinstance(value, list):
-        items = schema.items()
-        for n, one in enumerate(value[:1] if items is not None else ()):
-            yield from _words_in(items, one, f"{at}/{n}") if items is not None else ()
-    elif isinstance(value, str) and isinstance(schema.raw.get("enum"), list) and not schema.is_valid(value.swapcase()):
-        yield at
-
-
 def _judged(operation: Operation, variant: Variant, exchange: Exchange) -> Iterator[Finding]:
     """Yield what is wrong with the response to a malformed request."""
     response = exchange.response
@@ -364,17 +293,6 @@ def _written_otherwise(operation: Operation, request: Request) -> Iterator[tuple
     for one in (it for it in declared if media is not None and it != media and it.schema == media.schema):
         if is_json(one.media_range) and "*" not in one.media_range:
             yield f"of the media type {one.media_range}", _of_type(request, one.media_range)
-
-
-def _with_word(request: Request, at: str, word: str) -> Any:
-    """Return the data of a request with another word at a place that it has."""
-    data: Any = orjson.loads(request.body)
-    *above, last = tokens_of(at)
-    inner: Any = data
-    for token in above:
-        inner = inner[int(token) if isinstance(inner, list) else token]
-    inner[int(last) if isinstance(inner, list) else last] = word
-    return data
 
 
 def _traces(session: Session, operation: Operation) -> Iterator[Finding]:
