@@ -61,9 +61,11 @@ def _other_keys(session: Session, operation: Operation, request: Request) -> Ite
     other = str(int(own) + 1) if own.isdecimal() else f"{own}x"
     for at in [f"{place}/{resource.key}" for place in places] if resource is not None else ():
         inner, known = schema.at(at), find(sent.data, at)
-        value = read_text(other, inner) if inner is not None else type(known)(other) if known is not ABSENT else ABSENT
-        changed = put(sent.data, at, value) if value is not ABSENT else ABSENT
-        if changed is not ABSENT and schema.is_valid(changed):
+        if inner is None and known is ABSENT:
+            continue
+        value = read_text(other, inner) if inner is not None else other if isinstance(known, str) else int(other)
+        changed = put(sent.data, at, value)
+        if schema.is_valid(changed):
             body = replace(request, body=orjson.dumps(changed))
             what = "a key in its body that is not that of its path"
             yield Variant(kind="another key", what=what, request=body, must=True)
