@@ -30,6 +30,16 @@ class Faulty(InProcess):
         return self.fault(self, super().send, call)
 
 
+class Paths(InProcess):
+    """A sandbox that notes the paths which it is asked for."""
+
+    paths = frozenset()
+
+    def send(self, call):
+        self.paths = self.paths | {call.path}
+        return super().send(call)
+
+
 def asked(call, **values):
     """Give a call with other values of its query."""
     query = {**dict(call.query), **{name: str(value) for name, value in values.items()}}
@@ -123,9 +133,9 @@ FAULTS = [
 ]
 
 
-def findings(client, *only):
+def findings(client, *only, prefix="00001"):
     """Run laws and give what they find."""
-    events = run_checks(client.api.contract, client, name_prefix="00001", budget=Budget(seconds=1000), only=only)
+    events = run_checks(client.api.contract, client, name_prefix=prefix, budget=Budget(seconds=1000), only=only)
     return [event.finding for event in events if isinstance(event, FindingFound)]
 
 
@@ -189,6 +199,17 @@ def test_a_fault_of_a_list_is_found(path, fault, shape):
     """It is a finding of the law on lists, by its shape."""
     found = findings(Faulty(path, fault), "listing")
     assert [one for one in found if shape in one.shape], [one.shape for one in found]
+
+
+def test_two_runs_at_one_server_give_their_records_keys_of_their_own():
+    """Keys that are numbers too: what one run creates, another one creates at its side."""
+    client, runs = Paths(API), []
+    for prefix in ("00001", "0000a"):
+        client.paths = frozenset()
+        assert findings(client, "listing", prefix=prefix) == []
+        runs.append({path for path in client.paths if path.rpartition("/")[2].isdecimal()})
+    assert all(runs)
+    assert not runs[0] & runs[1]
 
 
 def test_a_right_list_gives_no_finding():

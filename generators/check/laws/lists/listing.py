@@ -99,9 +99,10 @@ def _created_with(session: Session, site: RecordSite, names: Names, letters: str
     parents = {name: first[name] for name in site.resource.references if name in first}
     slots = [f"l{letters[n % len(letters)]}{n}" for n in range(1, count)]
     others = [factory.fresh_record(record_context_of(names, rng), slot, parents) for slot in slots]
-    member, number = site.resource.key, names.number % 10**6
+    member = site.resource.key
     own = None if site.resource.assigned else factory.members.get(member)
-    for one, key in zip(others, (f"9{number}", f"10{number}"), strict=False):  # in the other order as numbers
+    keys = (f"9{names.number}", f"10{names.number}")  # in the other order as numbers
+    for one, key in zip(others, keys, strict=False):
         if own is not None and isinstance(one.get(member), str) and own.is_valid(key):
             one[member] = key
     return create_records(session, site, [first, *others], names)
