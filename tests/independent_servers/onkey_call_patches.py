@@ -11,7 +11,7 @@ from typing import Any
 import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Records
-from onkey_types import Command, Record, Refused, Type
+from onkey_types import Command, Fault, Record, Refused, Type
 from onkey_web import ENTITIES, ENTITY, answer, in_background
 from patching import around, by_name
 
@@ -270,9 +270,51 @@ def deletion_waits(server: Any) -> None:
         return web.Response(status=200)
 
 
+def unjudged(exempt: Callable[[Command, str], bool]) -> None:
+    """Take what some commands set for some properties as it is."""
+
+    @around(Records, "value")
+    def value(real: Any, own: Records, command: Command, name: str, *given: Any, **named: Any) -> Any:
+        found = real(own, command, name, *given, **named)
+        return given[1] if isinstance(found, Fault) and exempt(command, name) else found
+
+
+def import_notes_unjudged(server: Any) -> None:
+    """Take any notes in an import that changes a record."""
+    del server
+    unjudged(lambda command, name: bool(command.user) and command.action != "create" and name == "notes")
+
+
+def match_unjudged(server: Any) -> None:
+    """Take any reference in a match update."""
+    del server
+    unjudged(lambda command, name: command.match and name == "defaultResourceTradeId")
+
+
+def single_switch_unjudged(server: Any) -> None:
+    """Take null for a switch where one record is written."""
+    del server
+    unjudged(lambda command, name: command.single and name == "isActive")
+
+
+def strange_ignored(server: Any) -> None:
+    """Pass over the times that the server sets in an update of many."""
+    del server
+
+    @around(Records, "build")
+    def build(real: Any, own: Records, command: Command, record: Record | None, *, atomic: bool) -> Any:
+        kept = [one for one in command.sets if one[0].lower() not in {"createdon", "modifiedon"}]
+        is_batch = record is not None and not command.user and not command.single
+        return real(own, replace(command, sets=tuple(kept)) if is_batch else command, record, atomic=atomic)
+
+
 PATCHES = by_name(
     other_id_ignored,
     deletion_waits,
+    import_notes_unjudged,
+    match_unjudged,
+    single_switch_unjudged,
+    strange_ignored,
     codes_remembered,
     merge_takes_looked_up,
     unknown_gets_task,

@@ -5,13 +5,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from contracts.bulk.model import Bulk, Outcomes
+from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_exchange import BulkExchange
 from contracts.openapi.inference import key_type
 from contracts.openapi.model import Contract, Operation
 from generators.check import warm_up
 from generators.check.laws.calls.catalogue import CALL_LAWS
 from generators.check.laws.concurrent_jobs import active, known_by_name
+from generators.check.laws.errors.fault_order import declared_outcomes
 from generators.check.laws.errors.faults import errors, tells_errors
 from generators.check.laws.exact import exact, identity
 from generators.check.laws.fan_out import fan_out
@@ -40,11 +41,6 @@ def _unless(reason: str, holds: Callable[[Bulk], object]) -> Callable[[Operation
         return None if holds(operation.bulk) else reason
 
     return exempt_reason
-
-
-def _outcomes(bulk: Bulk) -> list[Outcomes]:
-    told = (bulk.reply.outcomes, bulk.job.outcomes if bulk.job is not None else None)
-    return [one for one in told if one is not None]
 
 
 def _has_outcomes(view: BulkExchange) -> bool:
@@ -107,14 +103,14 @@ LAWS: Final[tuple[Law, ...]] = (
     Law(
         name="count",
         says="Each item that must have an outcome has exactly one; failures are among the items.",
-        exempt_reason=_unless("it declares no outcomes", _outcomes),
+        exempt_reason=_unless("it declares no outcomes", declared_outcomes),
         judge_exchange=response_laws.count,
         applies_to=_has_outcomes,
     ),
     Law(
         name="key",
         says="Each outcome's key is a key of the request, and none occurs twice.",
-        exempt_reason=_unless("it declares no outcomes", _outcomes),
+        exempt_reason=_unless("it declares no outcomes", declared_outcomes),
         judge_exchange=response_laws.key,
         applies_to=_has_outcomes,
     ),
@@ -122,7 +118,7 @@ LAWS: Final[tuple[Law, ...]] = (
         name="outcome-order",
         says="Outcomes are in request order where that is declared.",
         exempt_reason=_unless(
-            "it declares no order of outcomes", lambda bulk: any(one.in_order for one in _outcomes(bulk))
+            "it declares no order of outcomes", lambda bulk: any(one.in_order for one in declared_outcomes(bulk))
         ),
         judge_exchange=response_laws.outcome_order,
         applies_to=_has_outcomes,
@@ -276,7 +272,7 @@ LAWS: Final[tuple[Law, ...]] = (
         says="Each fault of an item is told, with its code, its member and the facts of its text; no good item is.",
         exempt_reason=_unless(
             "it does not declare what failures are like",
-            lambda bulk: bulk.guard.faults or any(map(tells_errors, _outcomes(bulk))),
+            lambda bulk: bulk.guard.faults or any(map(tells_errors, declared_outcomes(bulk))),
         ),
         experiment=errors,
     ),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise, permutations
 from typing import Any, Final, TypeAlias
 
-from contracts.bulk.model import Outcomes
+from contracts.bulk.model import Bulk, Outcomes
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_list, short
 from generators.check.trials import TrialResult, trial_finding
@@ -34,6 +34,12 @@ class KnownFault:
     def __str__(self) -> str:
         """Return a short description."""
         return f"{self.kind} of '{self.member}'" if self.member else self.kind
+
+
+def declared_outcomes(bulk: Bulk) -> list[Outcomes]:
+    """Return what is declared of the outcomes in responses, and of those of jobs."""
+    told = (bulk.reply.outcomes, bulk.job.outcomes if bulk.job is not None else None)
+    return [one for one in told if one is not None]
 
 
 def length_limits(schema: Schema) -> dict[str, object]:

@@ -7,7 +7,7 @@ equivalent single-record operation and in the refusal of a whole request is comp
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import cycle, product
 from typing import Any, Final
 
 from contracts.bulk.model import Bulk, Outcomes
@@ -18,12 +18,14 @@ from contracts.messages import ABSENT, Exchange
 from contracts.syntax.text import short
 from generators.check.laws.errors.fault_order import (
     KnownFault,
+    declared_outcomes,
     length_limits,
     misjoined,
     misplaced_fault,
     sent_names,
     unnamed_fact,
 )
+from generators.check.laws.errors.member_faults import member_trials
 from generators.check.laws.errors.referred_faults import freed, referred_trial
 from generators.check.laws.errors.refused_faults import refused_errors
 from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation, valid_cases
@@ -78,8 +80,15 @@ def errors(context: SiteContext) -> Iterator[Finding]:
 def _failed_errors(context: SiteContext) -> Iterator[Finding]:
     """Send items with known faults in every unit, at once and as jobs, and each alone. Raises NotApplicableError."""
     bulk = context.bulk
-    if not any(map(tells_errors, _declared(bulk))):
+    if not any(map(tells_errors, declared_outcomes(bulk))):
         raise NotApplicableError("it does not declare what failures are like")
+    units = units_of(bulk) if all(one.every for one in declared_outcomes(bulk)) else units_of(bulk)[:1]
+    for unit, (trial, faults, is_first) in zip(cycle(units), member_trials(context), strict=False):
+        done = perform(trial, SendOptions(unit=unit, targets=known_targets(context)[:1]))
+        found = [*_judge_reports(done, faults), *_judge_alone(done, faults if is_first else {})]
+        yield from found
+        if found:
+            return
     for n, (unit, wish) in enumerate(product(units_of(bulk), dict.fromkeys((None, job_setting_of(bulk))))):
         trial, faults = faulty_trial(context)
         done = perform(trial, SendOptions(unit=unit, as_job=wish, targets=known_targets(context)[:1]))
@@ -148,12 +157,7 @@ def _case_of(right: Sequence[ItemCase], n: int, mix: Sequence[str]) -> ItemCase:
 
 
 def _fault_order(bulk: Bulk) -> Sequence[str]:
-    return next((one.fault_order for one in _declared(bulk) if one.fault_order), ())
-
-
-def _declared(bulk: Bulk) -> list[Outcomes]:
-    told = (bulk.reply.outcomes, bulk.job.outcomes if bulk.job is not None else None)
-    return [one for one in told if one is not None]
+    return next((one.fault_order for one in declared_outcomes(bulk) if one.fault_order), ())
 
 
 def _placed(trial: Trial, spoiled: TrialItem, fault: KnownFault) -> KnownFault:
@@ -334,6 +338,9 @@ def _judge_alone(done: TrialResult, faults: Mapping[int, Sequence[KnownFault]]) 
             continue
         exchange, _ = send_singly(trial, trial.items[slot])
         found = next(find_all(exchange.response.data, declared.alike), None)
+        if exchange.response.status in SUCCESS_STATUS and done.result(slot) == "failed":
+            says = f"a {trial.items[slot].case.action} with {expected[0]} at fault, which fails among others, is done"
+            yield _finding(done, "alone: a bad item is done", says, exchange)
         if exchange.response.status in SUCCESS_STATUS or not isinstance(found, list) or not found:
             continue
         told = [told_fault(declared, raw, find(raw, declared.error) if declared.error else ABSENT) for raw in found]

@@ -1,0 +1,143 @@
+"""The part of the law `errors` on single members: each value that a member cannot have fails its item, and is told.
+
+Begin with `member_trials`. The members of all resources are tried, each with a value beyond each of its limits, in each
+kind of item; where items share a payload, in that.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from typing import Any, Final, TypeAlias
+
+from contracts.schemas.schema_set import Schema
+from generators.check.laws.errors.fault_order import KnownFault, length_limits
+from generators.check.laws.metamorphic import batched, max_independent_items
+from generators.check.trial_setup import WRITING_ACTIONS, ItemCase, Trial, available_cases, fits_request, prepare_trial
+from generators.client.sites import SiteContext, experiment_sites
+from generators.errors import NotApplicableError
+from generators.requests.items import own_key_member
+from generators.requests.single import Members
+
+KINDS: Final = {"type": "type", "maxLength": "length", "minLength": "length"}  # of faults, by the keyword
+OTHER_TYPES: Final[tuple[object, ...]] = ("1", 1, [])
+STRANGE: Final = "bulkproofUnknown"  # a member that no record has
+SHARING: Final = 2  # items that share a payload
+MAX_REQUESTS: Final = 4  # where items cannot be sent together
+
+Faulty: TypeAlias = tuple[Trial, Mapping[int, Sequence[KnownFault]], bool]
+"""Items, the faults of each by slot, and whether no others like them were sent alone before."""
+Wrong: TypeAlias = tuple[Members, KnownFault]
+
+
+def member_trials(context: SiteContext) -> Iterator[Faulty]:
+    """Yield trials whose items have one wrong member each, and the fault of each item by slot."""
+    is_shared = context.bulk.effect.payload in context.bulk.items.shared
+    for site in experiment_sites(context.session, context.operation):
+        own = replace(context, site=site)
+        if any(name in site.resource.required for name in site.resource.references):
+            continue  # each record needs others
+        with suppress(NotApplicableError):
+            yield from _shared_trials(own) if is_shared else _own_trials(own)
+
+
+def _own_trials(context: SiteContext) -> Iterator[Faulty]:
+    """Yield trials in which each item has a payload of its own."""
+    for case in available_cases(context)[0]:
+        if case.action not in WRITING_ACTIONS:
+            continue
+        rows = list(_wrong_members(prepare_trial(context, [case])))
+        for some in islice(batched(rows, max_independent_items(context)), MAX_REQUESTS):
+            trial, faults = _spoiled(context, case, some)
+            if faults:
+                yield trial, faults, _is_first(context, case)
+
+
+def _is_first(context: SiteContext, case: ItemCase) -> bool:
+    """Say whether no other operation has had such items sent alone."""
+    name = ("wrong members alone", context.resource.name, case.action)
+    return context.session.cache.setdefault(name, context.operation.id) == context.operation.id
+
+
+def _spoiled(
+    context: SiteContext, case: ItemCase, rows: Sequence[Wrong]
+) -> tuple[Trial, Mapping[int, Sequence[KnownFault]]]:
+    """Return a trial of the items with wrong members that are no reason to refuse the request, and their faults."""
+    trial, faults = prepare_trial(context, [case] * len(rows)), list[KnownFault]()
+    made, trial.items = trial.items, []
+    for one, (members, fault) in zip(made, rows, strict=True):
+        spoiled = trial.with_members(one, {**one.content.values, **members})
+        if trial.can_have(members) and fits_request(trial, case, spoiled.raw):
+            trial.items.append(replace(spoiled, slot=len(faults)))
+            faults.append(fault)
+    return trial, {slot: [fault] for slot, fault in enumerate(faults)}
+
+
+def _shared_trials(context: SiteContext) -> Iterator[Faulty]:
+    """Yield trials whose items share a payload with one wrong member; none of them changes a record."""
+    case = next((one for one in available_cases(context)[0] if one.existing), None)
+    if case is None:
+        return
+    trial = prepare_trial(context, [case] * SHARING)
+    chosen = context.spec.writable.get(context.resource.name, (*trial.maker.members,))
+    rows = [one for one in _wrong_members(trial) if one[1].member in {*chosen, STRANGE}]
+    for members, fault in (*rows, *_not_chosen(trial, chosen)):
+        trial.shared_members, trial.shared = members, context.spec.encoder.payload(members)
+        yield trial, {slot: [fault] for slot in range(SHARING)}, False
+
+
+def _not_chosen(trial: Trial, chosen: Sequence[str]) -> Iterator[Wrong]:
+    """Yield members that the operation may not set, with values that they may have otherwise."""
+    for name in (*trial.maker.free, *trial.maker.unique):
+        if name not in chosen:
+            value = trial.maker.any_value(name, trial.record_context(f"c{name}"))
+            yield {name: value}, KnownFault(kind="choice", member=name)
+
+
+def _wrong_members(trial: Trial) -> Iterator[Wrong]:
+    """Yield each member that an item sets with each value that it cannot have, and what is wrong with it."""
+    resource, bulk = trial.context.resource, trial.context.bulk
+    spared = {resource.key, resource.tombstone, resource.version, own_key_member(bulk), *resource.normalize}
+    for name, schema in trial.maker.members.items():
+        for value in _wrong_values(schema) if name not in spared else ():
+            fault = _fault(name, schema, value)
+            if fault is not None:
+                yield {name: value}, fault
+        if name in resource.references and name not in spared:
+            yield _dangling(trial, name)
+    if bulk.effect.payload and trial.maker.schema and trial.maker.schema.raw.get("additionalProperties") is False:
+        yield from (({name: "1"}, KnownFault(kind="unknown member", member=name)) for name in _strange(trial))
+
+
+def _strange(trial: Trial) -> Iterator[str]:
+    """Yield names of members that no item sets: one that no record has, and those that the server sets."""
+    resource, known = trial.context.resource, trial.maker.schema.members() if trial.maker.schema is not None else {}
+    shown = [(place or "").rpartition("/")[2] for place in (resource.created, resource.modified, resource.version)]
+    yield from (name for name in dict.fromkeys((STRANGE, *shown, resource.key)) if name and name not in known)
+
+
+def _wrong_values(schema: Schema) -> Iterator[object]:
+    yield from (value for value in (None, *OTHER_TYPES, "") if not schema.is_valid(value))
+    longest = schema.raw.get("maxLength")
+    if isinstance(longest, int):
+        yield "y" * (longest + 1)
+
+
+def _fault(name: str, schema: Schema, value: Any) -> KnownFault | None:
+    """Return what is wrong with a value; None where that is several things."""
+    errors = list(schema.validator.iter_errors(value))
+    if len(errors) != 1:
+        return None
+    kind = KINDS.get(str(errors[0].schema_path[-1]), "value")
+    if value is None:
+        kind = "null" if schema.raw.get("type") == "string" else "value"
+    length = len(value) if isinstance(value, str) else 0
+    return KnownFault(kind=kind, member=name, facts=length_limits(schema) | {"length": length})
+
+
+def _dangling(trial: Trial, name: str) -> Wrong:
+    """Return a reference to a record that does not exist."""
+    named, resources = trial.context.resource.references[name], trial.context.session.contract.resources
+    assigned = named in resources and resources[named].assigned
+    key = trial.record_context(f"d{name}").absent_key(named, trial.maker.members[name], assigned=assigned)
+    return {name: key}, KnownFault(kind="reference", member=name, facts={"value": key})
