@@ -308,7 +308,27 @@ def strange_ignored(server: Any) -> None:
         return real(own, replace(command, sets=tuple(kept)) if is_batch else command, record, atomic=atomic)
 
 
+def match_mode_exact(server: Any) -> None:
+    """Take a mode of a match update that is in another case for none."""
+
+    @around(server, "match_update")
+    async def match_update(real: Any, request: web.Request, *given: Any) -> web.Response:
+        query = request.rel_url.query
+        if query.get("mode") not in {None, "PerRecord", "AllOrNone"}:
+            left = [(name, word) for name, word in query.items() if name != "mode"]
+            request = request.clone(rel_url=request.rel_url.with_query(left))
+        reply: web.Response = await real(request, *given)
+        return reply
+
+
+def get_unlinked(server: Any) -> None:
+    """Read many records without links."""
+    reading(server, lambda shown, *_: [{n: v for n, v in one.items() if n != "links"} for one in shown])
+
+
 PATCHES = by_name(
+    match_mode_exact,
+    get_unlinked,
     other_id_ignored,
     deletion_waits,
     import_notes_unjudged,

@@ -225,9 +225,17 @@ BUGS = {
     ("genero", "methods"): ("allow-missing",),
     ("onkey", "methods"): ("allow-of-all", "allow-of-first"),
     ("genero", "words"): ("entity-folded", "key-folded", "names-folded", "put-folded"),
-    ("onkey", "words"): ("members-exact", "mode-exact", "path-exact", "properties-exact", "set-exact"),
+    ("onkey", "words"): (
+        "match-mode-exact",
+        "members-exact",
+        "mode-exact",
+        "path-exact",
+        "properties-exact",
+        "set-exact",
+    ),
     ("onkey", "stamps"): ("created-with-change", "modified-stays"),
     ("onkey", "reads"): (
+        "get-unlinked",
         "get-hundred",
         "get-numbers",
         "get-any-set",

@@ -10,11 +10,11 @@ from typing import Final
 
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find
-from contracts.messages import Exchange
+from contracts.messages import Exchange, Request
 from contracts.openapi.inference import key_type
 from contracts.openapi.model import ManyReads, Operation
 from contracts.schemas.equality import declared_part, key_text
-from contracts.syntax.text import short
+from contracts.syntax.text import as_list, short
 from generators.check.laws.calls.parameters import WORD
 from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
 from generators.check.separate_places import Elsewhere, created_record, elsewheres, leaves, similar_id
@@ -53,6 +53,7 @@ class _Reading:
     operation: Operation
     declared: ManyReads
     site: RecordSite
+    query: tuple[tuple[str, str], ...] = ()
 
     def findings(self, sites: Sequence[RecordSite]) -> Iterator[Finding]:
         """Create records here and elsewhere, and ask for them."""
@@ -61,6 +62,8 @@ class _Reading:
         one, other, gone = create_records(self.session, self.site, members, names)
         again = [one.key, other.key, one.key] * MANY if self.declared.repeats else []
         yield from self._judged([other.key, one.key, *again], ())
+        for query in self._shared_queries():
+            yield from replace(self, query=query)._judged([other.key, one.key], ())  # noqa: SLF001 - its own class
         if self.declared.unknown:
             never = similar_id(one.key, rng)
             self._delete(gone)
@@ -69,6 +72,14 @@ class _Reading:
         for place in elsewheres(self.session, [self.operation], self.site, sites):
             if place.is_parallel or (place.other is not None and self.declared.unknown):
                 yield from self._from_elsewhere(place, one)
+
+    def _shared_queries(self) -> Iterator[tuple[tuple[str, str], ...]]:
+        """Yield a query for each word of the parameters that single reads take too."""
+        single = {one.name for one in self.site.operations["read"].parameters if one.where == "query"}
+        for one in self.operation.parameters:
+            schema = one.schema if one.where == "query" and one.name in single else None
+            words = as_list(schema.raw.get("enum")) if schema is not None else ()
+            yield from (((one.name, word),) for word in words if isinstance(word, str) and word)
 
     def _delete(self, record: CreatedRecord) -> None:
         if "delete" in self.site.operations:
@@ -141,13 +152,16 @@ class _Reading:
 
     def single(self, key: object) -> Exchange:
         """Read one record."""
-        return self.session.send(record_request(self.site, "read", key=key).request())
+        return self._sent(record_request(self.site, "read", key=key).request())
+
+    def _sent(self, request: Request) -> Exchange:
+        return self.session.send(replace(request, query=(*request.query, *self.query)))
 
     def asked(self, keys: Sequence[object]) -> tuple[Exchange, list[object] | None]:
         """Ask for several records; None where none are shown as a list."""
         made = draft(self.operation, self.site.values)
         made.put(self.declared.keys, self._joined(keys))
-        exchange = self.session.send(made.request())
+        exchange = self._sent(made.request())
         bodies = find(exchange.response.data, self.declared.at)
         return exchange, bodies if exchange.response.status in SUCCESS_STATUS and isinstance(bodies, list) else None
 

@@ -21,13 +21,14 @@ from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.records import read_record
 from generators.check.separate_places import created_record
 from generators.check.specimens import Specimen, item_kinds, send_and_follow, specimen_or_request
-from generators.check.trial_setup import prepare_trial
-from generators.check.trials import perform, stored_records
+from generators.check.trial_setup import available_cases, prepare_trial
+from generators.check.trials import perform, stored_records, trial_request
 from generators.client.session import Session
 from generators.client.sites import experiment_site, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.requests.envelope import SendOptions
+from generators.requests.options import units_of
 from generators.requests.single import write_request
 
 LAW: Final = "words"
@@ -45,7 +46,7 @@ def has_words(contract: Contract, operation: Operation) -> bool:
 
 def words(session: Session, operation: Operation) -> Iterator[Finding]:
     """Send a request with its words in another case."""
-    parts = (_in_any_case, _other_values, _other_names)
+    parts = (_in_any_case, _units, _other_values, _other_names)
     yield from run_each(parts, lambda part: part(session, operation))
 
 
@@ -86,6 +87,24 @@ def _judged(
     elif is_seen and _is_lost(specimen):
         says = f"a request with {what} in another case was answered with {status}, but did not do what it says"
         yield _finding(operation, f"{what} means something else in another case", says, exchange)
+
+
+def _units(session: Session, operation: Operation) -> Iterator[Finding]:
+    """Send a good item and a bad one in each unit, with its word in another case: the answer has the same status."""
+    choice = operation.bulk.unit.of if operation.bulk is not None else None
+    kinds = item_kinds(session, operation) if choice is not None and choice.ignore_case else ()
+    context = next((one for one, _ in kinds), None)
+    right, wrong = available_cases(context) if context is not None else ((), ())
+    if choice is None or context is None or not (right and wrong):
+        raise NotApplicableError("no word for its unit has a case that does not count, or no item of it fails")
+    for unit in units_of(context.bulk):
+        own, other = (trial_request(prepare_trial(context, [right[0], wrong[0]]), SendOptions(unit=unit)) for _ in "12")
+        changed = _with_word(operation, other, choice.source) if choice.source.startswith("query:") else other
+        before, after = (_sent(session, operation, one) for one in (own, changed))
+        told, first = after.response.status, before.response.status
+        if changed != other and told != first and not {told, first} & BUSY_STATUS:
+            says = f"a request for the unit '{unit}' in another case was answered with {told}, and {first} without"
+            yield _finding(operation, "a unit means something else in another case", says, after, before)
 
 
 def _is_lost(specimen: Specimen) -> bool:
