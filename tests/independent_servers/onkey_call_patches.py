@@ -326,7 +326,36 @@ def get_unlinked(server: Any) -> None:
     reading(server, lambda shown, *_: [{n: v for n, v in one.items() if n != "links"} for one in shown])
 
 
+def deletes_unversioned(server: Any) -> None:
+    """Take a deletion among many that names no version for one of the first version."""
+    del server
+
+    @around(requests, "changes")
+    def changes(real: Any, type_: Type, body: Any, limit: int, action: str) -> Any:
+        is_deletion = action == "delete" and isinstance(body, list) and all(isinstance(one, dict) for one in body)
+        return real(type_, [{"version": 1, **one} for one in body] if is_deletion else body, limit, action)
+
+
+def refused_late(server: Any) -> None:
+    """Accept a request that is to be refused as a whole, where the client does not wait."""
+
+    @around(server, "call")
+    async def call(real: Any, request: web.Request) -> web.Response:
+        try:
+            reply: web.Response = await real(request)
+        except Refused as refused:
+            is_inside = str(refused.messages[0].get("pointer", "")).startswith("/")
+            if refused.status != 400 or not is_inside or not in_background(request, server.has):
+                raise
+            parts = server.pieces(request)
+            data = server.datasets[parts[2].lower(), parts[3].lower()]
+            reply = server.begin(request, data, [], whole=True, order=[[]])
+        return reply
+
+
 PATCHES = by_name(
+    deletes_unversioned,
+    refused_late,
     match_mode_exact,
     get_unlinked,
     other_id_ignored,

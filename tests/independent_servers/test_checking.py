@@ -59,6 +59,7 @@ BUGS = {
         "value-of-first",
         "null-missing",
         "version-of-sender",
+        "deletes-unversioned",
         "import-notes-unjudged",
         "match-unjudged",
         "single-switch-unjudged",
@@ -233,6 +234,7 @@ BUGS = {
         "properties-exact",
         "set-exact",
     ),
+    ("onkey", "duplicate"): ("refused-late",),
     ("onkey", "stamps"): ("created-with-change", "modified-stays"),
     ("onkey", "reads"): (
         "get-unlinked",

@@ -27,7 +27,7 @@ from generators.oracles.findings import Finding
 from generators.oracles.request_oracle import refusal_fault
 from generators.oracles.response_laws import TOO_MANY_REQUESTS
 from generators.requests.envelope import SendOptions
-from generators.requests.options import units_of
+from generators.requests.options import job_setting_of, units_of
 
 MAX_TRIED_ITEMS: Final = 20_000  # largest maximum that is tested
 ITEM_COUNT: Final = 3
@@ -195,10 +195,11 @@ def _bad_mode(context: SiteContext) -> Iterator[Finding]:
 
 
 def _judge_defect(context: SiteContext, word: str, break_item: Any) -> Iterator[Finding]:
-    for unit in units_of(context.bulk):
+    units, wish = units_of(context.bulk), job_setting_of(context.bulk)
+    for unit, as_job in (*((unit, None) for unit in units), *([(units[0], wish)] if wish is not None else [])):
         trial = defective_trial(context, break_item)
         initial = snapshots_before(trial)
-        exchange = send(trial, SendOptions(unit=unit))
+        exchange = send(trial, SendOptions(unit=unit, as_job=as_job))
         yield from _judge_refusal("duplicate", word, _DEFECT_TEXTS[word], trial, exchange)
         yield from _judge_state("duplicate", trial, initial, range(ITEM_COUNT - 1), exchange)
 

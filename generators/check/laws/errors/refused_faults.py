@@ -195,7 +195,7 @@ def _wrong_items(trial: Trial) -> Iterator[tuple[str, Mutation]]:
     """Yield items with one thing wrong, and what that is: a member of a record, or a place in an item of a request."""
     raw, schemas = _complete(trial, 0, tombstone=True)
     element, key = trial.context.spec.encoder.element, trial.context.resource.key
-    if trial.context.bulk.effect.payload:
+    if not _is_record(trial, 0):
         found = invalid_variants(element, raw, Random("item"), keywords=NEEDED) if element is not None else ()
         yield from ((re.sub(r"\d+/", "", one.pointer)[1:] or "an item", one) for one in found)
         return
@@ -235,6 +235,12 @@ def _spoil(trial: Trial, index: int, plan: Sequence[tuple[str, int]]) -> Iterato
     trial.items[index] = replace(trial_item, raw=raw)
 
 
+def _is_record(trial: Trial, index: int) -> bool:
+    """Say whether the members of an item are those of its record."""
+    effect = trial.context.bulk.effect
+    return not effect.payload and (trial.items[index].case.action != "delete" or bool(effect.tombstone or effect.http))
+
+
 def _complete(trial: Trial, index: int, *, tombstone: bool = False) -> tuple[Any, Mapping[str, Schema]]:
     """Return an item with all of its members, and their schemas: of the record that it is, else of the request.
 
@@ -244,7 +250,7 @@ def _complete(trial: Trial, index: int, *, tombstone: bool = False) -> tuple[Any
     bulk, element, resource = trial.context.bulk, trial.context.spec.encoder.element, trial.context.resource
     if not isinstance(raw, dict) or bulk.effect.http:
         return raw, {}
-    if bulk.effect.payload:
+    if not _is_record(trial, index):
         own = element.members() if element is not None else {}
         return raw, {name: schema for name, schema in own.items() if name in raw}
     spared = {resource.key, None if tombstone else resource.tombstone, own_key_member(bulk)}
