@@ -58,7 +58,7 @@ def _other_keys(session: Session, operation: Operation, request: Request) -> Ite
     sent = parse_request(operation, request, route.variables)
     resource = session.contract.resources.get(chosen_by(sent, act.resource) or "")
     own, places = str(locate(sent, act.key)), dict.fromkeys(("", act.payload))
-    other = str(int(own) + 1) if own.isdecimal() else f"{own}x"
+    other = str(int(own) + 1) if own.removeprefix("-").isdecimal() else f"{own}x"
     for at in [f"{place}/{resource.key}" for place in places] if resource is not None else ():
         inner, known = schema.at(at), find(sent.data, at)
         if inner is None and known is ABSENT:
