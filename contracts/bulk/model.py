@@ -338,7 +338,8 @@ class RecordAct:
     """What a single-record operation does (`x-record`, else inferred from method and path).
 
     `key` locates the key, `payload` the content; `page` and `rules` are for lists. With `same_key` a body with another
-    key is refused. `reply` locates the record, or the records, in the response. `inferred`: no `x-record` says so.
+    key is refused; `invalid` is the status of what is refused for its content. `reply` locates the record, or the list
+    of records, in the response. `inferred`: no `x-record` says so.
     """
 
     action: Choice
@@ -347,6 +348,7 @@ class RecordAct:
     payload: Location = ""
     version: Location | None = None
     same_key: bool = False
+    invalid: int | None = None
     page: Pagination = field(default_factory=Pagination)
     rules: ListRules = field(default_factory=ListRules)
     reply: Location = ""

@@ -19,6 +19,18 @@ ExpectedResult: TypeAlias = Literal["done", "failed", "open"]
 CREATING_ACTIONS: Final = frozenset(("create", "upsert", "replace"))
 CHANGING_ACTIONS: Final = frozenset(("update", "upsert", "replace", "delete"))
 WRITING_ACTIONS: Final = CREATING_ACTIONS | CHANGING_ACTIONS
+CONTENT_REASONS: Final = frozenset(
+    (
+        "of a record that others refer to",
+        "that refers to nothing",
+        "with a member that does not fit its schema",
+        "with a member that is not known",
+        "with a value that is in use",
+        "with members that do not fit the schema together",
+        "without a member that it must have",
+    )
+)
+"""Reasons for a failure that are no question of which record is meant, or of its version."""
 
 
 class ExpectedOutcome(NamedTuple):

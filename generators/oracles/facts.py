@@ -104,6 +104,7 @@ ERROR_SHAPES: Final = (
 )
 """What the shapes of the law `errors` rest on."""
 WORD_SHAPE: Final = re.compile(r"(?:the word at \w+:|another case of )(?P<name>\S+) (?:refused|means|accepted)")
+OTHER_STATUS: Final = re.compile(r"^single .* is refused with \d+$")
 OTHER_KEY: Final = "another key accepted"
 LARGEST_PAGE: Final = "largest page is short"
 LIMIT_WORDS: Final = {"tooMany": "items/max", "empty": "items/min"}
@@ -281,6 +282,9 @@ class FactFinder:
                 yield from (self._at(operation, f"/x-bulk/{one}") for one in _law_places(operation, finding))
                 return
             yield self._at(operation, "/x-bulk/effect")
+        elif OTHER_STATUS.search(shape):
+            yield self._at(operation, "/x-record/invalid")
+            return
         else:
             yield self._at(operation, "")
         name = self._resource_name(operation, finding.evidence)

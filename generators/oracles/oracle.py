@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from contracts.exchange.bulk_exchange import BulkExchange, JobTracker, OutcomeReport, TrackedJob, bulk_exchanges
-from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
 from contracts.exchange.locations import ParsedRequest, parse_request
 from contracts.exchange.outcomes import created_key
 from contracts.messages import ABSENT, Exchange, ExchangeHistory
@@ -15,7 +15,14 @@ from contracts.openapi.routing import Router
 from contracts.schemas.equality import key_text
 from generators.client.environments import Environment
 from generators.oracles import job_laws, response_laws
-from generators.oracles.expected_outcome import CREATING_ACTIONS, OPEN, apply_effect, expected_outcome
+from generators.oracles.expected_outcome import (
+    CONTENT_REASONS,
+    CREATING_ACTIONS,
+    OPEN,
+    ExpectedOutcome,
+    apply_effect,
+    expected_outcome,
+)
 from generators.oracles.facts import FactFinder
 from generators.oracles.findings import Finding, Model
 from generators.oracles.intended_effects import (
@@ -281,6 +288,7 @@ class Oracle:
             yield Finding(
                 law=CHECK, operation=exchange.operation or "", shape=f"single {said}", says=says, evidence=(exchange,)
             )
+        yield from self._judge_status(effect, expected, exchange) if failed and not wrong else ()
         if done and not wrong and status != ACCEPTED:
             key = self._written_key(effect, exchange)
             apply_effect(self.state_model, effect, key=key, by=exchange.operation or "", at=exchange)
@@ -288,6 +296,20 @@ class Oracle:
             forbid_names(self.state_model, effect, exchange)
         elif wrong or status >= SERVER_FAULT or status == ACCEPTED or (not failed and status not in UNRELATED_REFUSALS):
             self._mark_unknown(effect)
+
+    def _judge_status(self, effect: IntendedEffect, expected: ExpectedOutcome, exchange: Exchange) -> Iterator[Finding]:
+        """Yield a refusal of a single-record request for its content whose status is not the declared one.
+
+        That there is no such record is what another client may have brought about.
+        """
+        operation, status = self.contract.operation(exchange.operation or ""), exchange.response.status
+        declared = operation.record.invalid if operation is not None and operation.record is not None else None
+        is_sure = expected.reason in CONTENT_REASONS and expected.is_only_reason
+        may_be_gone = status in GONE_STATUS and effect.action not in CREATING_ACTIONS
+        if is_sure and declared is not None and status != declared and not may_be_gone:
+            said = f"single {effect.action} {expected.reason} is refused with {status}"
+            says = f"A {said}, not {declared}."
+            yield Finding(law=CHECK, operation=exchange.operation or "", shape=said, says=says, evidence=(exchange,))
 
     def _mark_unknown(self, effect: IntendedEffect) -> None:
         self.state_model.mark_effect_unknown(effect.where, effect.key, effect.members or {})

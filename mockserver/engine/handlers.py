@@ -50,6 +50,7 @@ from mockserver.stores.interface import Collection, Record
 from mockserver.stores.memory import Overlay
 
 NOT_FOUND: Final = 404
+KEY_FAULTS: Final = frozenset(("not-found", "version"))  # kinds of faults that are not those of a content
 
 
 def serve_record(context: RequestContext) -> Response:
@@ -203,7 +204,7 @@ def _serve_write(context: RequestContext, run: ItemRun, rules: RecordRules, act:
     outcome = _apply_item(context, run, rules, item)
     context.outcomes = (outcome,)
     if outcome.failed:
-        return _failed_response(context, outcome)
+        return _failed_response(context, act, outcome)
     return _written_response(context, run, rules, act, outcome)
 
 
@@ -245,11 +246,13 @@ def _apply_item(context: RequestContext, run: ItemRun, rules: RecordRules, item:
     )(item)
 
 
-def _failed_response(context: RequestContext, outcome: Outcome) -> Response:
-    status = http_status(outcome)
+def _failed_response(context: RequestContext, act: RecordAct, outcome: Outcome) -> Response:
+    status, fault = http_status(outcome), next(iter(outcome.faults), None)
     known = context.routed.responses
     if str(status) not in known and "default" not in known and f"{status // 100}XX" not in known:
         status = 400
+    if act.invalid is not None and fault is not None and fault.kind not in KEY_FAULTS and "status" not in fault.facts:
+        status = act.invalid
     kind = "not-found" if status == 404 else "invalid"  # noqa: PLR2004 - HTTP's own number
     return context.refuse(Refusal(status=status, kind=kind, detail=f"{message_of(outcome)}."))
 

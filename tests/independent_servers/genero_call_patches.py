@@ -63,6 +63,19 @@ def other_key_ignored(server: Any) -> None:
             server.body = read
 
 
+def reference_404(server: Any) -> None:
+    """Refuse a PUT call with 404 where what the entity refers to is not found."""
+
+    @around(server, "put_entity")
+    async def put_entity(real: Any, request: web.Request, kind: str, key: str) -> Any:
+        try:
+            return await real(request, kind, key)
+        except Problem as problem:
+            if "not found" not in problem.body["detail"]:
+                raise
+            raise Problem(404, problem.body["detail"]) from None
+
+
 def path_split_late(server: Any) -> None:
     """Split a path once it is decoded."""
 
@@ -257,6 +270,7 @@ PATCHES = by_name(
     entity_folded,
     key_folded,
     other_key_ignored,
+    reference_404,
     path_split_late,
     names_folded,
     put_folded,

@@ -29,6 +29,7 @@ BUGS = [
     ("genero", "final-thrice"),
     ("genero", "problem-twice"),
     ("genero", "put-of-deleted-200"),
+    ("genero", "reference-404"),
     ("genero", "same-reference-unchecked"),
     ("genero", "tenant-sticks"),
     ("onkey", "accepted-told"),

@@ -6,6 +6,7 @@ Begin with `lookup_cases`.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, Final, TypeAlias
 
 from contracts.bulk.lists import placeholders_of
@@ -21,7 +22,7 @@ from generators.requests.single import Members, RecordSite, write_request
 
 LAW: Final = "lookup"
 MATCHES: Final = {" that fits two records": 2, " that fits three records": 3}
-MAX_NUMBER: Final = 10**9  # of what a record is looked up by
+MAX_NUMBER: Final = 10**9  # of what a record is looked up by where larger ones are invalid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +121,8 @@ def _shared_cases(context: SiteContext, site: RecordSite, template: Any, blanks:
 
 def _values_of(schema: Schema, names: Names) -> Sequence[object]:
     """Return three values that no record has, or both booleans; none where no such values are valid."""
-    number = names.number % MAX_NUMBER
-    for values in ([names.text(slot) for slot in ("one", "two", "three")], [number, number + 1, number + 2]):
+    numbers = [[first, first + 1, first + 2] for first in (names.number, Random(names.prefix).randrange(MAX_NUMBER))]
+    for values in ([names.text(slot) for slot in ("one", "two", "three")], *numbers):
         if all(map(schema.is_valid, values)):
             return values
     return [one for one in (True, False) if schema.is_valid(one)]

@@ -315,6 +315,20 @@ def test_a_body_may_not_name_another_record_than_the_path(tmp_path):
     assert served.ask("GET", path).data["name"] == "Bob"
 
 
+def test_the_status_of_a_wrong_content_is_the_declared_one(tmp_path):
+    """`invalid` says it, of what is in use too; that there is no such record is 404 all the same."""
+    act = {"action": "update", "resource": "pets", "key": "path:petId", "invalid": 418}
+    told = {"200": answer(PET), "404": answer({})}
+    raw = {
+        **document(PET, listing(PET), NEW_PET, patch_on_one={"x-record": act, "responses": told}),
+        "x-resources": {"pets": {"key": "id", "unique": [["name"]]}},
+    }
+    served = Served(tmp_path, raw)
+    pets = [served.ask("POST", "/pets", {"id": name, "name": name}, 201).data for name in ("Ann", "Bob")]
+    served.ask("PATCH", f"/pets/{pets[1]['id']}", {"name": "Ann"}, 418)
+    served.ask("PATCH", "/pets/nobody", {"name": "Cid"}, 404)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_records_of_a_bulk_request_are_shown_in_the_envelopes_of_single_ones(tmp_path, shape):
     """What a bulk request stores is listed and read where the responses have it, and unknown keys are 404."""
