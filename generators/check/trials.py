@@ -236,12 +236,15 @@ def snapshots(
     return found
 
 
-def snapshots_before(trial: Trial, slots: Sequence[int] | None = None) -> dict[int, Snapshot]:
+def snapshots_before(
+    trial: Trial, slots: Sequence[int] | None = None, *, target: str | None = None
+) -> dict[int, Snapshot]:
     """Return the snapshot of each slot's record before a trial: those that were created, as read, and no others."""
     wanted = trial.items if slots is None else [trial.items[slot] for slot in slots]
     met = [trial_item for trial_item in wanted if trial_item.case.needs_record or trial_item.case.defect == "taken"]
     there = [trial_item.slot for trial_item in met if trial_item.key is not None]
-    return {**{trial_item.slot: Snapshot(present=False) for trial_item in wanted}, **snapshots(trial, {}, slots=there)}
+    absent = {trial_item.slot: Snapshot(present=False) for trial_item in wanted}
+    return {**absent, **snapshots(trial, {}, target=target, slots=there)}
 
 
 def _marker(trial: Trial, trial_item: TrialItem) -> Marker | None:

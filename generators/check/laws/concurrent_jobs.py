@@ -5,6 +5,7 @@ Begin with `active`, `overlap` and `known_by_name`.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from string import digits
@@ -13,7 +14,7 @@ from typing import Final
 from contracts.bulk.jobs import ActiveJobs
 from contracts.bulk.model import BulkJob
 from contracts.exchange.bulk_exchange import BulkExchange
-from contracts.exchange.job_traces import SUCCESS_STATUS, handle_id
+from contracts.exchange.job_traces import SUCCESS_STATUS, JobTrace, handle_id
 from contracts.messages import Exchange
 from contracts.openapi.model import Operation
 from contracts.syntax.text import as_list, text_of
@@ -147,7 +148,8 @@ def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Findin
     """
     session = context.session
     second = prepare_trial(context, valid_cases(context, min(FEW_ITEMS, context.bulk.items.max or FEW_ITEMS)))
-    initial = snapshots_before(second)
+    target = next(iter(options.targets), None)
+    initial = snapshots_before(second, target=target)
     first, last = (prepare_trial(context, _some_fail(context, size)) for size in (len(second.items), 2))
     other, sent = send(first, options), send(second, options)
     is_job, view = bool(view_of(session, other).traces), view_of(session, sent)
@@ -160,13 +162,16 @@ def _side_by_side(context: SiteContext, options: SendOptions) -> Iterator[Findin
     poll, rounds = view.traces[0].declared.poll, []
     for slots in (range(1), range(len(second.items))):
         request_jobs(session, view, poll)
-        rounds.append(snapshots(second, {}, slots=slots))
+        rounds.append(snapshots(second, {}, target=target, slots=slots))
     request_results(session, view)
     for one in (short, other, sent):
         _ask_after_end(session, one)
-    told = view_of(session, sent)
+    told = next((one for one in view_of(session, sent).traces if one.target == target), None)
+    if told is None:
+        return
     for judge in (_too_early, _counted_early):
-        yield from next((found for early in rounds if (found := [*judge(second, told, initial, early)])), [])
+        found = next((some for early in rounds if (some := [*judge(second, told, initial, early)])), [])
+        yield from (replace(one, operation=context.operation.id, evidence=(sent, *one.evidence)) for one in found)
 
 
 def _ask_after_end(session: Session, sent: Exchange) -> None:
@@ -194,37 +199,37 @@ def _some_fail(context: SiteContext, size: int) -> list[ItemCase]:
 
 
 def _too_early(
-    trial: Trial, view: BulkExchange, initial: Mapping[int, Snapshot], early: Mapping[int, Snapshot]
+    trial: Trial, trace: JobTrace, initial: Mapping[int, Snapshot], early: Mapping[int, Snapshot]
 ) -> Iterator[Finding]:
     """Yield a change that is visible while the job reports, before and after, that nothing was processed."""
-    around = _idle_polls(view, early)
+    around = _idle_polls(trace, early)
     for slot, one in early.items() if around else ():
         if one.differs(initial[slot], trial.names):
             says = f"item {slot} was applied while its job reported that nothing was processed"
-            yield trial_finding("job-progress", "acts before it is processed", says, view.exchange, *around, one)
+            yield trial_finding("job-progress", "acts before it is processed", says, *around, one)
             return
 
 
 def _counted_early(
-    trial: Trial, view: BulkExchange, initial: Mapping[int, Snapshot], early: Mapping[int, Snapshot]
+    trial: Trial, trace: JobTrace, initial: Mapping[int, Snapshot], early: Mapping[int, Snapshot]
 ) -> Iterator[Finding]:
     """Yield an item of a job that told that all are processed, and did this one later."""
-    if trial.context.resource.consistency is not None or view.request.unit != "item":
+    if trial.context.resource.consistency is not None or trial.context.unit != "item":
         return
-    polls = [one for one in view.traces[0].polls if one.progress.get("processed") == len(trial.items)]
+    polls = [one for one in trace.polls if one.progress.get("processed") == len(trial.items)]
     told = next((one.exchange for one in polls if one.state in {"queued", "running"}), None)
     unlike = {slot: one for slot, one in early.items() if not one.differs(initial[slot], trial.names)}
     late = {slot: one for slot, one in unlike.items() if told and one.exchange and told.n < one.exchange.n}
-    for slot, after in snapshots(trial, {}, slots=list(late)[:1]).items():
+    for slot, after in snapshots(trial, {}, target=trace.target, slots=list(late)[:1]).items():
         if after.differs(initial[slot], trial.names):
             says = f"item {slot} was applied after its job reported that all items were processed"
-            yield trial_finding("job-progress", "is processed before it acts", says, view.exchange, told, late[slot])
+            yield trial_finding("job-progress", "is processed before it acts", says, told, late[slot])
 
 
-def _idle_polls(view: BulkExchange, early: Mapping[int, Snapshot]) -> list[Exchange]:
+def _idle_polls(trace: JobTrace, early: Mapping[int, Snapshot]) -> list[Exchange]:
     """Return a poll before and one after the reads, both reporting that nothing was processed; else none."""
     read = [one.exchange.n for one in early.values() if one.exchange is not None]
-    polls = [one for one in view.traces[0].polls if one.is_idle]
+    polls = [one for one in trace.polls if one.is_idle]
     sooner = [one.exchange for one in polls if read and one.exchange.n < min(read)]
     later = [one.exchange for one in polls if read and one.exchange.n > max(read)]
     return [sooner[-1], later[0]] if sooner and later else []

@@ -11,7 +11,7 @@ from typing import Any, Final
 from contracts.bulk.model import Resource
 from contracts.exchange.job_traces import SUCCESS_STATUS, JobPoll
 from contracts.messages import Exchange
-from generators.check.laws.metamorphic import run_each
+from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
 from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, fits_request, prepare_trial
 from generators.check.trials import TrialResult, perform, send, trial_finding, trial_result
@@ -82,7 +82,7 @@ def _between(context: SiteContext, prepare: Callable[[int], LateChange]) -> tupl
     """Post a job, make the change while nothing is processed, and follow the job. Raises NotApplicableError."""
     session = context.session
     unit = "item" if "item" in units_of(context.bulk) else context.unit
-    options = SendOptions(unit=unit, as_job=job_setting_of(context.bulk))
+    options = SendOptions(unit=unit, as_job=job_setting_of(context.bulk), targets=known_targets(context)[:1])
     for filler in FILLERS[:1] if session.controlled else FILLERS:
         late = prepare(filler)
         sent = send(late.trial, options)

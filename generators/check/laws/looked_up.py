@@ -121,8 +121,10 @@ def _shared_cases(context: SiteContext, site: RecordSite, template: Any, blanks:
 
 def _values_of(schema: Schema, names: Names) -> Sequence[object]:
     """Return three values that no record has, or both booleans; none where no such values are valid."""
-    numbers = [[first, first + 1, first + 2] for first in (names.number, Random(names.prefix).randrange(MAX_NUMBER))]
-    for values in ([names.text(slot) for slot in ("one", "two", "three")], *numbers):
+    firsts = (names.number, Random(names.prefix).randrange(MAX_NUMBER))
+    texts: list[object] = [names.text(slot) for slot in ("one", "two", "three")]
+    numbers: list[list[object]] = [[first, first + 1, first + 2] for first in firsts]
+    for values in (texts, *numbers):
         if all(map(schema.is_valid, values)):
             return values
     return [one for one in (True, False) if schema.is_valid(one)]
