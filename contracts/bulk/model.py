@@ -149,7 +149,6 @@ class OutcomeTest:
     """A test of one outcome entry: the value at `at` is, is not, or exists; `value` may be a class such as `2xx`."""
 
     __test__ = False  # not a pytest class
-
     at: Location
     word: Literal["is", "not", "exists"]
     value: object
@@ -337,9 +336,8 @@ class Bulk:
 class RecordAct:
     """What a single-record operation does (`x-record`, else inferred from method and path).
 
-    `key` locates the key, `payload` the content; `page` and `rules` are for lists. With `same_key` a body with another
-    key is refused; `invalid` is the status of what is refused for its content. `reply` locates the record, or the list
-    of records, in the response. `inferred`: no `x-record` says so.
+    `key` locates the key, `payload` the content; `page` and `rules` are of lists. `same_key`: a body's other key is
+    refused; `invalid`: the status of wrong content. `reply` locates what is shown. `inferred`: no `x-record` says so.
     """
 
     action: Choice
