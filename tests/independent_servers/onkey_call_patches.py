@@ -353,7 +353,19 @@ def refused_late(server: Any) -> None:
         return reply
 
 
+def get_empty(server: Any) -> None:
+    """Read many records with notes of no characters in the place of none."""
+    empty = {"notes": ""}
+
+    def filled(entity: Any) -> Any:
+        own = {name: empty.get(name, value) if value is None else value for name, value in entity["properties"].items()}
+        return {**entity, "properties": own}
+
+    reading(server, lambda shown, *_: [filled(one) for one in shown])
+
+
 PATCHES = by_name(
+    get_empty,
     deletes_unversioned,
     refused_late,
     match_mode_exact,

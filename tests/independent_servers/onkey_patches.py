@@ -305,6 +305,17 @@ def created_with_change(server: Any) -> None:
     stamped(lambda _, __, new: replace(new, created=new.modified))
 
 
+def undone_is_change(server: Any) -> None:
+    """Take the undoing of a change for a change."""
+    del server
+
+    @around(Records, "restore")
+    def restore(real: Any, own: Records) -> None:
+        changed = {id_: own.all[id_].modified for id_, old in own.undo if old and id_ in own.all}
+        real(own)
+        own.all |= {id_: replace(own.all[id_], modified=time) for id_, time in changed.items() if id_ in own.all}
+
+
 def modified_stays(server: Any) -> None:
     """Leave the time of a record's last change alone in an update of many."""
     del server
@@ -335,6 +346,7 @@ PATCHES = by_name(
     joined_by_id,
     created_with_change,
     modified_stays,
+    undone_is_change,
     one_referrer,
     faults_by_property,
     conflict_last,

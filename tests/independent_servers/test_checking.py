@@ -235,8 +235,9 @@ BUGS = {
         "set-exact",
     ),
     ("onkey", "duplicate"): ("refused-late",),
-    ("onkey", "stamps"): ("created-with-change", "modified-stays"),
+    ("onkey", "stamps"): ("created-with-change", "modified-stays", "undone-is-change"),
     ("onkey", "reads"): (
+        "get-empty",
         "get-unlinked",
         "get-hundred",
         "get-numbers",

@@ -19,7 +19,7 @@ from generators.check.laws.calls.parameters import WORD
 from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
 from generators.check.separate_places import Elsewhere, created_record, elsewheres, leaves, similar_id
 from generators.client.session import Session
-from generators.client.sites import experiment_site
+from generators.client.sites import experiment_site, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import declared_schema
@@ -43,6 +43,9 @@ def many_reads(session: Session, operation: Operation) -> Iterator[Finding]:
     site = min(sites, key=lambda one: len(set(one.resource.required) & set(one.resource.references)))
     reading = _Reading(session=session, operation=operation, declared=operation.reads, site=site)
     yield from reading.findings(sites)
+    for other in sites:
+        if not set(other.resource.required) & set(other.resource.references):
+            yield from replace(reading, site=other).alike()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,20 @@ class _Reading:
         for place in elsewheres(self.session, [self.operation], self.site, sites):
             if place.is_parallel or (place.other is not None and self.declared.unknown):
                 yield from self._from_elsewhere(place, one)
+
+    def alike(self) -> Iterator[Finding]:
+        """Create two records of a resource, one with what it needs alone, and ask for them."""
+        names, rng, maker = (
+            self.session.names(),
+            self.session.rng(LAW),
+            record_factory_of(self.session, self.site.resource),
+        )
+        whole, bare = (new_record_members(self.session, self.site, names, f"m{n}", rng) for n in range(2))
+        less = {name: value for name, value in bare.items() if name not in maker.free}
+        less |= {name: bare[name] for name in self.site.resource.required if name in bare}
+        members = [whole, less if maker.fits(less, partial=False) else bare]
+        keys = [one.key for one in create_records(self.session, self.site, members, names)]
+        yield from self._judged(keys, ())
 
     def _shared_queries(self) -> Iterator[tuple[tuple[str, str], ...]]:
         """Yield a query for each word of the parameters that single reads take too."""

@@ -4,6 +4,7 @@ Begin with `stamps`. It is judged where a resource declares where it has these t
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -17,17 +18,19 @@ from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.records import read_record
 from generators.check.separate_places import created_record
 from generators.check.specimens import item_kinds
-from generators.check.trial_setup import ItemCase, prepare_trial
+from generators.check.trial_setup import ItemCase, available_cases, prepare_trial
 from generators.check.trials import perform
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
 from generators.requests.envelope import SendOptions
+from generators.requests.options import units_of
 from generators.requests.single import RecordSite, record_request, write_request
 
 LAW: Final = "stamps"
 CHANGING: Final = frozenset(("replace", "update", "upsert"))
+FAILING: Final = ("stale", "unknown")  # defects of an item that has the others undone
 TIMES: Final = 2  # that a fault is seen before it is told: a clock may be set back
 SHORT_WAIT, LONG_WAIT = (
     timedelta(seconds=0.05),
@@ -79,6 +82,28 @@ def _bulk_change(session: Session, operation: Operation) -> Iterator[Finding]:
     if not fitting:
         raise NotApplicableError("no item that changes a record could be made")
     yield from run_each(fitting.values(), lambda pair: _changed_by_item(*pair))
+    for context, case in fitting.values():
+        with suppress(NotApplicableError):
+            yield from _undone(context, case)
+
+
+def _undone(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
+    """Change a record in a request that fails as a whole: its times are as they were."""
+    wrong = next((one for one in available_cases(context)[1] if one.existing and one.defect in FAILING), None)
+    if wrong is None or "whole" not in units_of(context.bulk):
+        return
+    trial = prepare_trial(context, [case, wrong])
+    session, request = context.session, record_request(context.site, "read", key=trial.items[0].key).request()
+    before = session.send(request)
+    done = perform(trial, SendOptions(unit="whole", targets=known_targets(context)[:1]))
+    after = session.send(request)
+    times = [_stamps(context.resource, one) for one in (before, after)]
+    if done.result(0) != "done" and not done.slots("done") and times[0] != times[1]:
+        first, then = (short(" and ".join(map(str, one))) for one in times)
+        says = f"a change that was undone moves the times of its record from {first} to {then}"
+        yield new_finding(
+            LAW, context.operation.id, "an undone change moves times", says, (before, done.view.exchange, after)
+        )
 
 
 def _changed_by_item(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
