@@ -179,12 +179,16 @@ def new_record_members(
 
 
 def create_records(session: Session, site: RecordSite, members: Sequence[Members], names: Names) -> list[CreatedRecord]:
-    """Create records and return them. Raises NotApplicableError when no operation succeeds."""
+    """Create records and return them. Raises NotApplicableError when no operation succeeds.
+
+    Those that no list could tell from others are created in bulk, where outcomes tell their keys.
+    """
+    is_lost = site.resource.assigned and any(names.marker(one) is None for one in members)
     ways: list[Callable[[], list[Snapshot] | None]] = [
         lambda: _create_singly(session, site, members, names),
         lambda: _create_in_bulk(session, site, members, names),
     ]
-    for way in reversed(ways) if len(members) >= BULK_THRESHOLD else ways:
+    for way in reversed(ways) if is_lost or len(members) >= BULK_THRESHOLD else ways:
         made = way()
         if made is not None:
             return _created_records(session, site, made, members)

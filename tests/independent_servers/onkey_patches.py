@@ -12,6 +12,7 @@ import onkey_call_patches
 import onkey_item_patches
 import onkey_okql as okql
 import onkey_records as records
+import onkey_reference_patches
 import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Failed, Records
@@ -374,3 +375,4 @@ PATCHES = by_name(
 )
 PATCHES |= onkey_item_patches.PATCHES
 PATCHES |= onkey_call_patches.PATCHES
+PATCHES |= onkey_reference_patches.PATCHES

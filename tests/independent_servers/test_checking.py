@@ -37,6 +37,8 @@ BUGS = {
         "wrong-word",
     ),
     ("onkey", "errors"): (
+        "children-unprotected",
+        "trades-unprotected",
         "gone-referrers",
         "conflict-last",
         "deletion-unchecked",
@@ -130,7 +132,7 @@ BUGS = {
         "null-text-lost",
         "repeats-skipped",
     ),
-    ("onkey", "exact"): ("names-of-20", "zero-unchanged"),
+    ("onkey", "exact"): ("names-of-20", "pairs-at-creation", "zero-unchanged"),
     ("genero", "uniform"): (
         "errors-of-first-500",
         "errors-rounded",
@@ -184,7 +186,7 @@ BUGS = {
     ),
     ("onkey", "stale-version"): ("delete-unlocked", "versions-of-a-byte", "versions-of-four-bits"),
     ("onkey", "reuse"): ("code-burnt", "deleted-comes-back", "undone-code-kept"),
-    ("onkey", "identity"): ("ids-as-floats", "ids-of-32-bits", "merge-takes-id"),
+    ("onkey", "identity"): ("ids-as-floats", "ids-of-32-bits", "merge-takes-id", "text-ids-unknown"),
     ("onkey", "grouped"): (
         "groups-of-numbers-first",
         "groups-as-integers",
@@ -275,6 +277,7 @@ BUGS = {
         "tells-of-others",
     ),
     ("onkey", "isolation"): (
+        "lookups-of-all-sets",
         "codes-of-all-types",
         "deletes-in-all-sets",
         "import-deletes-any",

@@ -1,27 +1,38 @@
-"""What is written again: by the same request, to a record that was deleted, and to a new one with its unique values.
+"""What is written again: by the same request, to a deleted record, and unique values of another one.
 
-Begin with `written_again`, of the law `exact`, and `created_again`, of the law `reuse`.
+Begin with `written_again` and `changed_to_taken`, of the law `exact`, and `created_again`, of the law `reuse`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Final
 
 from contracts.bulk.model import Resource
+from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import put
 from contracts.messages import Exchange
 from contracts.schemas.equality import equivalent
-from generators.check.laws.metamorphic import known_targets, run_each
-from generators.check.records import Snapshot
-from generators.check.trial_setup import ItemCase, Trial, available_cases, prepare_trial
+from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation
+from generators.check.records import CreatedRecord, Snapshot, create_records, new_record_members, read_record
+from generators.check.trial_setup import (
+    ItemCase,
+    Trial,
+    TrialItem,
+    available_cases,
+    fits_request,
+    possible_cases,
+    prepare_trial,
+)
 from generators.check.trials import TrialResult, perform, record_keys, stored_records, trial_finding
-from generators.client.sites import SiteContext
+from generators.client.sites import SiteContext, experiment_sites
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
-from generators.requests.single import write_request
+from generators.requests.items import ItemContent, own_key_member
+from generators.requests.single import Members, write_request
 
 LAW: Final = "exact"
 CHANGING: Final = ("update", "upsert", "replace")
@@ -147,3 +158,53 @@ def created_again(context: SiteContext, valid: ItemCase) -> Iterator[Finding]:
 def _needed(resource: Resource) -> set[str]:
     """Return the members that a new record needs, or that tell it apart."""
     return {*resource.required, *resource.references, *(name for group in resource.unique for name in group)}
+
+
+def changed_to_taken(context: SiteContext) -> Iterator[Finding]:
+    """Change records of each resource so that what must be unique of them is that of another one: it is refused."""
+    bulk = context.bulk
+    cases = [one for one in possible_cases(bulk) if one.existing and one.action in CHANGING and not one.defect]
+    if bulk.effect.payload in bulk.items.shared or bulk.items.fan_out is not None or own_key_member(bulk) is not None:
+        raise NotApplicableError("its items change no records that they name, and nothing else")
+    sites = experiment_sites(context.session, context.operation)
+    groups = [(site, group) for site in sites for group in site.resource.unique if site.resource.key not in group]
+    groups.sort(key=lambda one: -len(one[1]))
+    plans = [(replace(context, site=site), group, one) for site, group in groups for one in group]
+    yield from run_each(product(plans, cases), lambda one: _judge_taken(*one[0], one[1]))
+
+
+def _judge_taken(context: SiteContext, group: Sequence[str], member: str, case: ItemCase) -> Iterator[Finding]:
+    """Change one member, in bulk and alone, of a record that has all others of the group in common with another one."""
+    session, site, trial = context.session, context.site, Trial(context=context, names=context.session.names())
+    rng = session.rng("taken", site.resource.name)
+    first, second = (new_record_members(session, site, trial.names, slot, rng) for slot in ("t1", "t2"))
+    if any(first.get(name) is None for name in group):
+        raise NotApplicableError("a new record has nothing that must be unique")
+    shared = {name: first[name] for name in group if name != member}
+    known = create_records(session, site, [first, {**second, **shared}], trial.names)[1]
+    trial.items.append(_change(trial, case, known, {member: first[member]}))
+    done = perform(trial, SendOptions(unit=context.unit))
+    alone = send_singly(trial, trial.items[0])[0] if single_operation(context, case) is not None else None
+    is_alone = alone is not None and alone.response.status in SUCCESS_STATUS
+    told = (*([done] if done.result(0) == "done" else []), *([alone] if is_alone else []))
+    read = read_record(session, site, known.key) if told else None
+    if read is not None and equivalent(
+        trial.maker.members.get(member), (read.members or {}).get(member), first[member]
+    ):
+        says = f"'{member}' of a {site.resource.name} is changed to what makes {', '.join(group)} those of another one"
+        yield trial_finding(LAW, f"{case.action} to a value in use is done", says, *told, read)
+
+
+def _change(trial: Trial, case: ItemCase, known: CreatedRecord, members: Members) -> TrialItem:
+    """Return an item that changes these members of a record. Raises NotApplicableError when no request can do so."""
+    context = trial.context
+    needed = {**known.members, **members} if case.action == "replace" else members
+    keyed = {} if context.resource.assigned or case.action != "upsert" else {context.resource.key: known.key}
+    version = known.version if context.bulk.effect.version is not None else None
+    key = known.key if names_target(context.bulk) else context.spec.encoder.fresh_key(case.action, trial.names, "k")
+    content = ItemContent(action=case.action, members={**keyed, **needed}, target=known.key, version=version, key=key)
+    raw = context.item(content, trial.rng("raw"))
+    item = TrialItem(slot=0, case=case, content=content, raw=raw, known=known)
+    if not trial.can_have(members) or not fits_request(trial, case, item.raw):
+        raise NotApplicableError("no item changes a record so")
+    return item

@@ -14,17 +14,17 @@ from generators.check.laws.calls.catalogue import CALL_LAWS
 from generators.check.laws.concurrent_jobs import active, known_by_name
 from generators.check.laws.errors.fault_order import declared_outcomes
 from generators.check.laws.errors.faults import errors, tells_errors
-from generators.check.laws.exact import exact, identity
+from generators.check.laws.exact import exact
 from generators.check.laws.fan_out import fan_out
 from generators.check.laws.idempotency import idempotent, unprocessed
 from generators.check.laws.job_lookups import looks_up_at_run
+from generators.check.laws.keys import identity, text_keys
 from generators.check.laws.limits import boundary, duplicate, refuses_duplicates
 from generators.check.laws.lists.catalogue import LIST_LAWS
 from generators.check.laws.lookups import lookup
 from generators.check.laws.metamorphic import async_is_sync, isolated, permuted, singular, split
 from generators.check.laws.ordering import broken_reference, grouped
 from generators.check.laws.stored_state import atomic, effect, reuse, stale_version
-from generators.check.laws.text_keys import text_keys
 from generators.check.laws.uniformity import MANY, uniform
 from generators.oracles import job_laws, reference_model, response_laws
 from generators.oracles.findings import Law
@@ -284,7 +284,7 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="exact",
-        says="What is sent is taken as it is: 0, false, blanks, long texts, keys nearly equal, a repeated request.",
+        says="What is sent is taken as it is (0, false, blanks, keys nearly equal), but for unique values in use.",
         exempt_reason=_unless("its items set no members of their own", _sets_members),
         experiment=exact,
     ),
@@ -299,7 +299,7 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="identity",
-        says="A key names one record: numbers near it, or that some number type takes for it, name none.",
+        says="A key names one record: numbers near it name none, and its text names it too where that is allowed.",
         exempt_reason=_unless(
             "its items name no records that exist", lambda bulk: {"update", "delete"} & set(actions_of(bulk))
         ),

@@ -2,8 +2,8 @@
 
 Values that programs take for nothing, such as 0, false and the text `null`, capital letters, blanks and long texts are
 taken and stored; keys that are nearly equal are different ones. Each item has several such values at once; when it
-fails, each value is sent by itself. What is written again is in `again`. Versions are exact too: `old_versions`, of the
-law `stale-version`; and so are keys that are numbers: `identity`.
+fails, each value is sent by itself. What is written again, and unique values of others, are in `again`. Versions are
+exact too: `old_versions`, of the law `stale-version`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,27 +14,36 @@ from typing import Any, Final
 import orjson
 
 from contracts.exchange.bulk_request import names_target
-from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
+from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import put
-from contracts.messages import ABSENT
-from contracts.openapi.model import Operation
-from contracts.openapi.parameters import read_text
 from contracts.schemas.equality import difference_at, equivalent, key_text
 from contracts.schemas.keywords import is_annotation
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import parse_digits, pointer_of, short
-from generators.check.laws.again import written_again
-from generators.check.laws.metamorphic import batched, known_targets, max_independent_items, run_each
-from generators.check.laws.text_keys import has_exact_keys
-from generators.check.records import CreatedRecord, change_version, create_records, new_record_members, read_record
-from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, fits_request, prepare_trial
+from contracts.syntax.text import pointer_of, short
+from generators.check.laws.again import changed_to_taken, written_again
+from generators.check.laws.keys import has_exact_keys
+from generators.check.laws.metamorphic import (
+    batched,
+    known_targets,
+    max_independent_items,
+    run_each,
+)
+from generators.check.records import CreatedRecord, change_version, read_record
+from generators.check.trial_setup import (
+    ItemCase,
+    Trial,
+    TrialItem,
+    available_cases,
+    fits_request,
+    prepare_trial,
+)
 from generators.check.trials import TrialResult, perform, stored_records, trial_finding
 from generators.client.sites import SiteContext, experiment_sites, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, shape_at
 from generators.requests.envelope import SendOptions
 from generators.requests.items import own_key_member
-from generators.requests.single import Members, record_request
+from generators.requests.single import Members
 
 LAW: Final = "exact"
 WORDS: Final = ("0", "false", "null", " ", "", "-1", "0.0", "1e3", "NaN", "undefined", "[]", "'", "%00", "é", "e\u0301")
@@ -43,9 +52,6 @@ LENGTHS: Final = (2000, 1000, 255, 200, 128, 100, 64, 50, 40, 36)  # of which th
 PAIR: Final = 2
 CHANGES: Final = 18  # of a record whose earlier versions are stated
 MANY_CHANGES: Final = 130  # of one record: more than a byte counts, or a cache of small numbers holds
-NEXT_KEYS: Final = 10**6  # that a server may give to the records of others meanwhile
-NEAR_STEPS: Final = (1, -1, 2**21, -(2**21), 2**31, 2**32, 2**53)  # to keys that number types may take for one
-NUMBER_ENDS: Final = (2**31 - 1, 2**31, 2**32, 2**53, 2**53 + 1, 2**63 - 1)
 OLD_STEPS: Final = (0, 2, 8)  # from its first version to one with its beginning, its lowest bits, its last digit
 
 
@@ -53,7 +59,7 @@ def exact(context: SiteContext) -> Iterator[Finding]:
     """Send unusual values, keys that are nearly equal, and what was sent before. Raises NotApplicableError."""
     if context.bulk.effect.payload in context.bulk.items.shared:
         raise NotApplicableError("its items have no payload of their own")
-    yield from run_each((_judge_values, _judge_keys, written_again), lambda part: part(context))
+    yield from run_each((changed_to_taken, _judge_values, _judge_keys, written_again), lambda part: part(context))
 
 
 def _options(context: SiteContext, order: Sequence[int] | None = None) -> SendOptions:
@@ -271,82 +277,3 @@ def _late_versions(trial: Trial, known: CreatedRecord, first: int) -> Iterator[F
                 found = trial_finding("stale-version", "current version is refused", says, refused, now)
                 yield replace(found, operation=context.operation.id)
             return
-
-
-# Keys that are numbers
-
-
-def identity(context: SiteContext) -> Iterator[Finding]:
-    """Name numbers near a record's key, and at the ends of number types: no read and no item may find the record."""
-    session, site, names = context.session, context.site, context.session.names()
-    members = new_record_members(session, site, names, "i", session.rng("identity"))
-    known = create_records(session, site, [members], names)[0]
-    own = parse_digits(str(known.key))
-    if own is None or "read" not in site.operations:
-        raise NotApplicableError("its records have no numbers as keys that are read by them")
-    absent: list[int] = []
-    for key in (*(own + step for step in NEAR_STEPS), *NUMBER_ENDS):
-        made = record_request(site, "read", key=key)
-        if key == own or not _is_allowed(made.operation, str(key)):
-            continue
-        exchange = session.send(made.request())
-        shown = site.reader.key(exchange.response.data) if exchange.response.status in SUCCESS_STATUS else ABSENT
-        if str(shown) == str(known.key):
-            says = f"the key {key} reads the {site.resource.name} {known.key}"
-            found = trial_finding("identity", "another key reads a record", says, exchange)
-            yield replace(found, operation=context.operation.id)
-        elif exchange.response.status in GONE_STATUS and (session.controlled or abs(key - own) > NEXT_KEYS):
-            absent.append(key)  # where others write too, theirs may be the next keys
-    yield from _judge_near_items(context, known, absent)
-    yield from _judge_assigned(context, [key for key in absent if abs(key - own) > NEXT_KEYS])
-
-
-def _is_allowed(operation: Operation, key: str) -> bool:
-    """Return whether a key fits the parameter that names the record."""
-    place = operation.record.key if operation.record is not None else None
-    schemas = [one.schema for one in operation.parameters if f"{one.where}:{one.name}" == place]
-    return all(schema is None or schema.is_valid(read_text(key, schema)) for schema in schemas)
-
-
-def _judge_near_items(context: SiteContext, known: CreatedRecord, absent: Sequence[int]) -> Iterator[Finding]:
-    """Yield items that name absent keys near that of a record, and are done or change the record."""
-    right, unit = available_cases(context)[0], context.unit
-    case = next((one for one in right if one.existing and one.action in {"update", "delete"}), None)
-    if case is None or not absent or not (context.bulk.effect.target or names_target(context.bulk)):
-        return
-    trial = prepare_trial(context, [case] * len(absent))
-    for n, (one, key) in enumerate(zip(trial.items, absent, strict=True)):
-        content = replace(one.content, target=key, version=one.content.version and known.version)
-        trial.items[n] = replace(one, raw=context.item(content, trial.rng(n)))
-    session, site = context.session, context.site  # the records of the trial may have got keys that were absent before
-    before = read_record(session, site, known.key)
-    slots = [slot for slot, key in enumerate(absent) if read_record(session, site, key).present is False]
-    for some in [slots] if unit == "item" and slots else [[slot] for slot in slots]:
-        done = perform(trial, SendOptions(unit=unit, order=some))
-        after = read_record(session, site, known.key)
-        told = [slot for slot in some if not done.refused and done.result(slot) == "done"]
-        wrong = next((slot for slot in told if read_record(session, site, absent[slot]).present is False), None)
-        if before.comparable(trial.names) != after.comparable(trial.names):
-            says = f"items that name keys near {known.key}, such as {absent[some[0]]}, changed its record"
-            yield trial_finding("identity", f"{case.action} of another key changes a record", says, done, after)
-            return
-        if wrong is not None:
-            says = f"an item that names {absent[wrong]}, which is the key of no record, is done"
-            yield trial_finding("identity", f"{case.action} of an absent key is done", says, done)
-            return
-
-
-def _judge_assigned(context: SiteContext, absent: Sequence[int]) -> Iterator[Finding]:
-    """Yield when an item that names an absent key creates a record with it, although the server assigns the keys."""
-    case, bulk = ItemCase(action="upsert"), context.bulk
-    if not (absent and context.resource.assigned and bulk.effect.target and case in available_cases(context)[0]):
-        return
-    trial, key = prepare_trial(context, [case]), absent[0]
-    item = context.item(replace(trial.items[0].content, target=key), trial.rng("assigned"))
-    if not fits_request(trial, case, item):
-        return
-    trial.items[0] = replace(trial.items[0], raw=item)
-    done = perform(trial, _options(context))
-    if done.result(0) == "done" and read_record(context.session, context.site, key).present:
-        says = f"an item that names {key}, which is the key of no record, creates one with it; the server assigns keys"
-        yield trial_finding("identity", "a client chooses an assigned key", says, done)

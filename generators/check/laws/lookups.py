@@ -12,10 +12,10 @@ from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import short
 from generators.check.laws.errors.fault_order import KnownFault
 from generators.check.laws.errors.faults import misreported, told_fault
+from generators.check.laws.keys import has_exact_keys
 from generators.check.laws.looked_up import LAW, LookupCase, filled, lookup_cases
 from generators.check.laws.metamorphic import known_targets, run_each
 from generators.check.laws.ordering import looked_up_in_turn
-from generators.check.laws.text_keys import has_exact_keys
 from generators.check.records import (
     CreatedRecord,
     create_records,
@@ -41,7 +41,7 @@ def lookup(context: SiteContext) -> Iterator[Finding]:
     yield from run_each(parts, lambda part: part(context))
 
 
-def _reference(context: SiteContext) -> tuple[str, Resource]:
+def lookup_reference(context: SiteContext) -> tuple[str, Resource]:
     """Return a member that can refer by lookup, with the resource that it names. Raises NotApplicableError."""
     if context.bulk.effect.payload in context.bulk.items.shared:
         raise NotApplicableError("its items have no payload of their own")
@@ -56,7 +56,7 @@ def _reference(context: SiteContext) -> tuple[str, Resource]:
 
 def _judge_references(context: SiteContext) -> Iterator[Finding]:
     """Let items refer by lookup."""
-    member, named = _reference(context)
+    member, named = lookup_reference(context)
     yield from _judge_cases(context, member, list(lookup_cases(context, named)))
 
 
@@ -210,7 +210,7 @@ def _judge_targets(context: SiteContext) -> Iterator[Finding]:
 
 def _judge_same_request(context: SiteContext) -> Iterator[Finding]:
     """Let an item refer by lookup to what an item before it creates, fails to create, or deletes."""
-    yield from looked_up_in_turn(context, *_reference(context))
+    yield from looked_up_in_turn(context, *lookup_reference(context))
 
 
 def _judge_creations(context: SiteContext) -> Iterator[Finding]:

@@ -12,13 +12,16 @@ from itertools import product
 from contracts.exchange.bulk_request import target_parameters
 from contracts.exchange.job_traces import handle_id
 from contracts.openapi.model import Operation
+from contracts.schemas.equality import key_text
+from generators.check.laws.lookups import lookup_reference
 from generators.check.laws.metamorphic import known_targets, run_each
-from generators.check.records import CreatedRecord, read_record
+from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
 from generators.check.separate_places import (
     JUDGED_ACTIONS,
     LAW,
     Answers,
     Elsewhere,
+    at_values,
     changed_from_elsewhere,
     compared,
     created_record,
@@ -62,7 +65,7 @@ def isolated_items(session: Session, operation: Operation) -> Iterator[Finding]:
     chosen = context.bulk.effect.resource
     others = experiment_sites(session, operation) if chosen is not None else ()
     places = list(elsewheres(session, [*operations, *([polled] if polled else [])], context.site, others))
-    experiments = (_existing, _references, _unique, _job, _fan_out)
+    experiments = (_existing, _references, _looked_up, _unique, _job, _fan_out)
     trials = [partial(one, context, place) for place, one in product(some_places(places), experiments)]
     yield from run_each([*trials, partial(_kinds, context)], lambda trial: trial())
 
@@ -152,6 +155,44 @@ def _referred(context: SiteContext, place: Elsewhere, case: ItemCase, member: st
             says = f"an item that refers to a {name} that does not belong to {place.what} is done"
             yield law_finding(context.operation, "a reference elsewhere is resolved", says, done.view.exchange)
             return
+
+
+def _looked_up(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
+    """Refer by lookup to records with the same unique values, at their places in turn: each finds its own one."""
+    kinds = [*_cases(context, existing=False), *_cases(context, existing=True)]
+    session, cases = context.session, [one for one in kinds if one.action in WRITING_ACTIONS]
+    if not cases or not place.is_parallel:
+        return
+    member, resource = lookup_reference(context)
+    site, names = experiment_site(session, resource.name), session.names()
+    if site is None or set(resource.references) & set(resource.required):
+        raise NotApplicableError(f"no {resource.name} can be made that refers to nothing")
+    members = new_record_members(session, site, names, "l", session.rng(LAW, "lookup"))
+    lookup = next(filter(None, (fill_lookup(one, members) for one in resource.sure_lookups)), None)
+    if lookup is None:
+        raise NotApplicableError(f"a {resource.name} has no lookup by what is unique of it")
+    sides = ((place.owner, place.here), (place.caller, place.there))
+    keys = []
+    for session.identity, values in sides:
+        keys.append(create_records(session, at_values(site, values), [members], names)[0].key)
+    for (session.identity, values), key in zip(sides, keys, strict=True):
+        there = replace(context, site=at_values(context.site, values))
+        found, by_key = (_referring(there, cases[0], values, {member: one}) for one in (lookup, key))
+        target = next(iter(found.options.targets), None)
+        read = stored_records(found, target=target, slots=[0])[0] if found.result(0) == "done" else None
+        if found.result(0) == "failed" and by_key.result(0) == "done":
+            says = "a lookup finds nothing, although each place has a record with its values"
+            yield trial_finding(LAW, "a lookup does not find its own record", says, found, by_key)
+        elif read is not None and read.present and key_text((read.members or {}).get(member)) != key_text(key):
+            says = "a lookup names a record that has the same values at another place than that of the item"
+            yield trial_finding(LAW, "a lookup finds a record elsewhere", says, found, read)
+
+
+def _referring(context: SiteContext, case: ItemCase, values: object, members: Mapping[str, object]) -> TrialResult:
+    """Send an item with these members."""
+    trial = prepare_trial(context, [case])
+    _set_members(trial, members)
+    return perform(trial, _options(context, values))
 
 
 def _kinds(context: SiteContext) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from generators.check.laws.errors.fault_order import (
     unnamed_fact,
 )
 from generators.check.laws.errors.member_faults import member_trials
-from generators.check.laws.errors.referred_faults import freed, referred_trial
+from generators.check.laws.errors.referred_faults import freed, referred_trial, referring
 from generators.check.laws.errors.refused_faults import refused_errors
 from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation, valid_cases
 from generators.check.records import read_record
@@ -102,10 +102,12 @@ def _failed_errors(context: SiteContext) -> Iterator[Finding]:
 
 def _referred_errors(context: SiteContext) -> Iterator[Finding]:
     """Delete records that others refer to, at once and each alone. Raises NotApplicableError."""
-    trial, faults = referred_trial(context)
-    done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
-    yield from _judge_reports(done, faults)
-    yield from _judge_alone(done, faults)
+    for one, sizes in referring(context):
+        with suppress(NotApplicableError):
+            trial, faults = referred_trial(context, one, sizes)
+            done = perform(trial, SendOptions(unit=units_of(context.bulk)[0]))
+            yield from _judge_reports(done, faults)
+            yield from _judge_alone(done, faults)
 
 
 def _narrowed(done: TrialResult, slots: Sequence[int], found: Sequence[Finding]) -> Iterator[Finding]:

@@ -1,12 +1,12 @@
 """The part of the law `errors` on records that others refer to, which cannot be deleted (`restrict`).
 
-Begin with `referred_trial` and `freed`. How many refer to a record is a fact that a text may name: right for one, two
-and three. Once they are deleted, by the same request too, the record can be.
+Begin with `referring`, `referred_trial` and `freed`. How many refer to a record is a fact that a text may name: right
+for one, two and three. Once they are deleted, by the same request too, the record can be.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import chooses_inside
@@ -28,18 +28,37 @@ COUNTS: Final = (1, 2, 3)  # records that refer to another one
 DELETION: Final = ItemCase(action="delete", existing=True)
 
 
-def referred_trial(context: SiteContext) -> tuple[Trial, Mapping[int, Sequence[KnownFault]]]:
-    """Return a trial that deletes records to which others refer, and the fault of each. Raises NotApplicableError."""
-    session, names = context.session, context.session.names()
+class Referring(NamedTuple):
+    """A site, another one whose records refer to its records, and the member by which they do."""
+
+    site: RecordSite
+    other: RecordSite
+    member: str
+
+
+def referring(context: SiteContext) -> Iterator[tuple[Referring, Sequence[int]]]:
+    """Yield each member by which records refer to those that are deleted, and how many are to do so; simple ones first.
+
+    Raises NotApplicableError.
+    """
     if "delete" not in actions_of(context.bulk) or not _tells(context.bulk):
         raise NotApplicableError("it does not declare how a deletion fails of what others refer to")
-    site, other, member = _referring(context)
+    found = sorted(_referring(context), key=lambda one: one.other == one.site)
+    yield from ((one, (1,) if n else COUNTS) for n, one in enumerate(found))
+
+
+def referred_trial(
+    context: SiteContext, one: Referring, sizes: Sequence[int]
+) -> tuple[Trial, Mapping[int, Sequence[KnownFault]]]:
+    """Return a trial that deletes records to which so many others refer, and the fault of each."""
+    session, names, site = context.session, context.session.names(), one.site
     trial = Trial(context=replace(context, site=site), names=names)
-    parents = _created(session, site, names, [{} for _ in COUNTS])
-    _created(session, other, names, [{member: parents[n].key} for n, size in enumerate(COUNTS) for _ in range(size)])
-    trial.items += [trial_item(trial, n, DELETION, one, fitting=True) for n, one in enumerate(parents)]
+    parents = _created(session, site, names, [{} for _ in sizes])
+    children = [{one.member: parents[n].key} for n, size in enumerate(sizes) for _ in range(size)]
+    _created(session, one.other, names, children, "r")
+    trial.items += [trial_item(trial, n, DELETION, known, fitting=True) for n, known in enumerate(parents)]
     title = session.contract.schemas.schema(site.resource.schema).raw.get("title") if site.resource.schema else None
-    facts = [{"key": one.key, "title": title, "referrers": size} for one, size in zip(parents, COUNTS, strict=True)]
+    facts = [{"key": known.key, "title": title, "referrers": n} for known, n in zip(parents, sizes, strict=True)]
     return trial, {n: [KnownFault(kind=KIND, facts=one)] for n, one in enumerate(facts)}
 
 
@@ -48,9 +67,12 @@ def freed(context: SiteContext) -> Iterator[Finding]:
     session, bulk, names = context.session, context.bulk, context.session.names()
     if "delete" not in actions_of(bulk) or bulk.order.run == "any":
         raise NotApplicableError("its items delete no records in an order")
-    site, other, member = _referring(context) if chooses_inside(bulk) else _self_referring(context)
+    found = [one for one in _referring(context) if (one.other == one.site) is not chooses_inside(bulk)]
+    if not found:
+        raise NotApplicableError("no record refers to another one that a request could delete behind it")
+    site, other, member = found[0]
     parent = _created(session, site, names, [{}])[0]
-    child = _created(session, other, names, [{member: parent.key}])[0]
+    child = _created(session, other, names, [{member: parent.key}], "r")[0]
     grouped = bulk.order.run == "grouped"
     trial = Trial(context=replace(context, site=site), names=names)
     for n, (at, one) in enumerate(((other, child), (site, parent))):
@@ -63,36 +85,29 @@ def freed(context: SiteContext) -> Iterator[Finding]:
         yield trial_finding("errors", "a deleted record counts as referring", says, done)
 
 
-def _self_referring(context: SiteContext) -> tuple[RecordSite, RecordSite, str]:
-    """Return a site whose records refer to others of their kind, twice, and the member by which they do."""
-    for site in experiment_sites(context.session, context.operation):
-        for member, name in site.resource.references.items() if site.resource.restrict else ():
-            if name == site.resource.name and "create" in site.operations:
-                return site, site, member
-    raise NotApplicableError("no record refers to another one of its kind")
-
-
 def _tells(bulk: Bulk) -> bool:
     told = bulk.reply.outcomes
     return told is not None and (KIND in told.codes or KIND in told.names)
 
 
-def _referring(context: SiteContext) -> tuple[RecordSite, RecordSite, str]:
-    """Return a site, the simplest one whose records refer to its records, and the member by which they do."""
+def _referring(context: SiteContext) -> list[Referring]:
+    """Return each member by which records refer to those of a site, the simplest ones first."""
     session, resources = context.session, context.session.contract.resources
     others = [one for name in resources if (one := experiment_site(session, name)) and "create" in one.operations]
     others.sort(key=lambda one: len(set(one.resource.required) & set(one.resource.references)))
-    for site in experiment_sites(session, context.operation):
-        for other in others if site.resource.restrict else ():
-            for member, name in other.resource.references.items():
-                if name == site.resource.name and other.resource.name != name:
-                    return site, other, member
-    raise NotApplicableError("no record that others refer to can be made")
+    kept = [one for one in experiment_sites(session, context.operation) if one.resource.restrict]
+    return [
+        Referring(site, other, member)
+        for site in kept
+        for other in others
+        for member, name in other.resource.references.items()
+        if name == site.resource.name
+    ]
 
 
 def _created(
-    session: Session, site: RecordSite, names: Names, own: Sequence[Mapping[str, object]]
+    session: Session, site: RecordSite, names: Names, own: Sequence[Mapping[str, object]], slot: str = "p"
 ) -> list[CreatedRecord]:
-    rng, slot = session.rng("referred", site.resource.name), site.resource.name[:1].lower()
+    rng = session.rng("referred", site.resource.name)
     members = [{**new_record_members(session, site, names, f"{slot}{n}", rng), **one} for n, one in enumerate(own)]
     return create_records(session, site, members, names)

@@ -1,0 +1,70 @@
+"""Bugs of the On Key server in what records refer to, and what they are called by; begin with `PATCHES`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onkey_requests as requests
+from onkey_records import Records
+from onkey_types import Command, Record
+from patching import around, by_name
+
+
+def lookups_of_all_sets(server: Any) -> None:
+    """Find in each data set what a code named where it was looked up first."""
+    del server
+    known: dict[Any, list[Record]] = {}
+
+    @around(Records, "coded")
+    def coded(real: Any, own: Records, type_: Any, code: Any) -> list[Record]:
+        found: list[Record] = real(own, type_, code)
+        return known.setdefault((type_.name, code), found) if found else []
+
+
+def pairs_at_creation(server: Any) -> None:
+    """Look at what must be unique together when a record is created alone."""
+    del server
+
+    @around(Records, "duplicates")
+    def duplicates(real: Any, own: Records, command: Command, record: Record | None, *given: Any) -> Any:
+        return [] if record and len(command.type.unique) > 1 else real(own, command, record, *given)
+
+
+def trades_unprotected(server: Any) -> None:
+    """Delete a trade to which others refer."""
+    del server
+
+    @around(Records, "delete")
+    def delete(real: Any, own: Records, command: Command, record: Record, **named: Any) -> Any:
+        if record.type.name == "Trade":
+            own.referrers.pop(record.id, None)
+        return real(own, command, record, **named)
+
+
+def children_unprotected(server: Any) -> None:
+    """Delete a record to which another one of its type refers."""
+    del server
+
+    @around(Records, "delete")
+    def delete(real: Any, own: Records, command: Command, record: Record, **named: Any) -> Any:
+        own.referrers[record.id] -= {one for one in own.referrers[record.id] if own.all[one].type is record.type}
+        return real(own, command, record, **named)
+
+
+def text_ids_unknown(server: Any) -> None:
+    """Find no record by an id that is a text."""
+    del server
+
+    @around(requests.Reader, "number")
+    def number(real: Any, own: Any, item: Any, name: str, *given: Any, **named: Any) -> Any:
+        found = real(own, item, name, *given, **named)
+        return 1 if name == "id" and isinstance(item.get("id"), str) else found
+
+
+PATCHES = by_name(
+    lookups_of_all_sets,
+    pairs_at_creation,
+    trades_unprotected,
+    children_unprotected,
+    text_ids_unknown,
+)
