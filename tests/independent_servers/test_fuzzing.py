@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from sampling import ALL
 
 from generators.fuzz import worker
+from generators.fuzz.lane_process import LaneProcess
 from mockserver.cli import main
 
 pytestmark = pytest.mark.slow
@@ -63,6 +64,18 @@ def fuzz(api: str, url: str, seconds: int, corpus: Path, *more: str) -> tuple[in
 def test_a_right_server_gives_no_finding(api, start, tmp_path):
     """What was written from the same pages, and is right, is not accused of anything."""
     code, says = fuzz(api, start(api, ""), HEALTHY_SECONDS, tmp_path)
+    assert code == 0, says
+    assert " failed" not in says
+
+
+@pytest.mark.parametrize("api", ["genero", "onkey"] if ALL else ["genero"])
+def test_two_processes_at_one_server_find_nothing_of_each_other(api, start, tmp_path, monkeypatch):
+    """Each has names of its own, and neither takes what the other one writes for a mistake."""
+    monkeypatch.setattr("mockserver.cli.fuzz.MIN_SECONDS_OF_TWO", 0.0)
+    began = []
+    monkeypatch.setattr(LaneProcess, "run", lambda *given, real=LaneProcess.run: began.append(given) or real(*given))
+    code, says = fuzz(api, start(api, ""), 2 * HEALTHY_SECONDS, tmp_path)
+    assert began, "one process played alone"
     assert code == 0, says
     assert " failed" not in says
 
