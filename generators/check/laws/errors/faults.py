@@ -4,9 +4,10 @@ Begin with `errors`. Items get faults that are known exactly; what is told of th
 equivalent single-record operation and in the refusal of a whole request is compared with these.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle, product
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from generators.check.laws.errors.fault_order import (
     sent_names,
     unnamed_fact,
 )
-from generators.check.laws.errors.member_faults import member_trials
+from generators.check.laws.errors.member_faults import Faulty, member_trials
 from generators.check.laws.errors.referred_faults import freed, referred_trial, referring
 from generators.check.laws.errors.refused_faults import refused_errors
 from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation, valid_cases
@@ -83,16 +84,19 @@ def _failed_errors(context: SiteContext) -> Iterator[Finding]:
     if not any(map(tells_errors, declared_outcomes(bulk))):
         raise NotApplicableError("it does not declare what failures are like")
     units = units_of(bulk) if all(one.every for one in declared_outcomes(bulk)) else units_of(bulk)[:1]
-    for unit, (trial, faults, is_first) in zip(cycle(units), member_trials(context), strict=False):
-        done = perform(trial, SendOptions(unit=unit, targets=known_targets(context)[:1]))
-        found = [*_judge_reports(done, faults), *_judge_alone(done, faults if is_first else {})]
+    for unit, made in zip(cycle(units), member_trials(context), strict=False):
+        done = perform(made.trial, SendOptions(unit=unit, targets=known_targets(context)[:1]))
+        reported = [*_judge_reports(done, made.faults)]
+        found = [*_narrowed(done, [*made.faults], reported, made.alone)]
+        found += _judge_alone(done, made.faults if made.is_first else {})
         yield from found
         if found:
             return
     for n, (unit, wish) in enumerate(product(units_of(bulk), dict.fromkeys((None, job_setting_of(bulk))))):
         trial, faults = faulty_trial(context)
         done = perform(trial, SendOptions(unit=unit, as_job=wish, targets=known_targets(context)[:1]))
-        yield from _narrowed(done, list(faults), list(_judge_reports(done, faults)))
+        alone = partial(_faulty_alone, context)
+        yield from _narrowed(done, list(faults), list(_judge_reports(done, faults)), alone)
         if n == 0:
             yield from _judge_alone(done, faults)
             trial, others = faulty_trial(context)
@@ -110,19 +114,25 @@ def _referred_errors(context: SiteContext) -> Iterator[Finding]:
             yield from _judge_alone(done, faults)
 
 
-def _narrowed(done: TrialResult, slots: Sequence[int], found: Sequence[Finding]) -> Iterator[Finding]:
+def _faulty_alone(context: SiteContext, slot: int) -> Faulty:
+    return faulty_trial(context, only=slot)
+
+
+def _narrowed(
+    done: TrialResult, slots: Sequence[int], found: Sequence[Finding], alone: Callable[[int], Faulty]
+) -> Iterator[Finding]:
     """Yield findings, from a request with the one item that brings a finding out, where there is such an item."""
     left = {one.shape: one for one in found}
     for slot in slots:
         with suppress(NotApplicableError):
             if left:
-                trial, faults = faulty_trial(done.trial.context, only=slot)
-                alone = _judge_reports(perform(trial, done.options), faults)
-                yield from [one for one in alone if left.pop(one.shape, None) is not None]
+                trial, faults = alone(slot)
+                shown = _judge_reports(perform(trial, done.options), faults)
+                yield from [one for one in shown if left.pop(one.shape, None) is not None]
     yield from left.values()
 
 
-def faulty_trial(context: SiteContext, *, only: int | None = None) -> tuple[Trial, Mapping[int, Sequence[KnownFault]]]:
+def faulty_trial(context: SiteContext, *, only: int | None = None) -> Faulty:
     """Return a trial of good items and of items with faults, and the faults by slot; of `only` one of the items.
 
     Raises NotApplicableError.

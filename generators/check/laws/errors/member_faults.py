@@ -4,9 +4,10 @@ Begin with `member_trials`. The members of all resources are tried, each with a 
 kind of item; where items share a payload, in that.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
@@ -26,12 +27,25 @@ STRANGE: Final = "bulkproofUnknown"  # a member that no record has
 SHARING: Final = 2  # items that share a payload
 MAX_REQUESTS: Final = 4  # where items cannot be sent together
 
-Faulty: TypeAlias = tuple[Trial, Mapping[int, Sequence[KnownFault]], bool]
-"""Items, the faults of each by slot, and whether no others like them were sent alone before."""
 Wrong: TypeAlias = tuple[Members, KnownFault]
+Faulty: TypeAlias = tuple[Trial, Mapping[int, Sequence[KnownFault]]]
+"""A trial, and the faults of its items by slot."""
 
 
-def member_trials(context: SiteContext) -> Iterator[Faulty]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberTrial:
+    """Items with a wrong member each, and the fault of each by slot.
+
+    `is_first` tells that no others like them were sent alone before, `alone` makes a trial of one of them.
+    """
+
+    trial: Trial
+    faults: Mapping[int, Sequence[KnownFault]]
+    is_first: bool
+    alone: Callable[[int], Faulty]
+
+
+def member_trials(context: SiteContext) -> Iterator[MemberTrial]:
     """Yield trials whose items have one wrong member each, and the fault of each item by slot."""
     is_shared = context.bulk.effect.payload in context.bulk.items.shared
     for site in experiment_sites(context.session, context.operation):
@@ -42,16 +56,18 @@ def member_trials(context: SiteContext) -> Iterator[Faulty]:
             yield from _shared_trials(own) if is_shared else _own_trials(own)
 
 
-def _own_trials(context: SiteContext) -> Iterator[Faulty]:
+def _own_trials(context: SiteContext) -> Iterator[MemberTrial]:
     """Yield trials in which each item has a payload of its own."""
     for case in available_cases(context)[0]:
         if case.action not in WRITING_ACTIONS:
             continue
         rows = list(_wrong_members(prepare_trial(context, [case])))
         for some in islice(batched(rows, max_independent_items(context)), MAX_REQUESTS):
-            trial, faults = _spoiled(context, case, some)
-            if faults:
-                yield trial, faults, _is_first(context, case)
+            fitting = list(_fitting(context, case, some))
+            if fitting:
+                trial, faults = _spoiled(context, case, fitting)
+                alone = partial(_spoiled_alone, context, case, fitting)
+                yield MemberTrial(trial=trial, faults=faults, is_first=_is_first(context, case), alone=alone)
 
 
 def _is_first(context: SiteContext, case: ItemCase) -> bool:
@@ -60,21 +76,28 @@ def _is_first(context: SiteContext, case: ItemCase) -> bool:
     return context.session.cache.setdefault(name, context.operation.id) == context.operation.id
 
 
-def _spoiled(
-    context: SiteContext, case: ItemCase, rows: Sequence[Wrong]
-) -> tuple[Trial, Mapping[int, Sequence[KnownFault]]]:
-    """Return a trial of the items with wrong members that are no reason to refuse the request, and their faults."""
-    trial, faults = prepare_trial(context, [case] * len(rows)), list[KnownFault]()
-    made, trial.items = trial.items, []
-    for one, (members, fault) in zip(made, rows, strict=True):
-        spoiled = trial.with_members(one, {**one.content.values, **members})
+def _fitting(context: SiteContext, case: ItemCase, rows: Sequence[Wrong]) -> Iterator[Wrong]:
+    """Yield the wrong members of items that are no reason to refuse the request."""
+    trial = prepare_trial(context, [case])
+    for members, fault in rows:
+        spoiled = trial.with_members(trial.items[0], {**trial.items[0].content.values, **members})
         if trial.can_have(members) and fits_request(trial, case, spoiled.raw):
-            trial.items.append(replace(spoiled, slot=len(faults)))
-            faults.append(fault)
-    return trial, {slot: [fault] for slot, fault in enumerate(faults)}
+            yield members, fault
 
 
-def _shared_trials(context: SiteContext) -> Iterator[Faulty]:
+def _spoiled(context: SiteContext, case: ItemCase, rows: Sequence[Wrong]) -> Faulty:
+    """Return a trial of items with these wrong members, and their faults."""
+    trial = prepare_trial(context, [case] * len(rows))
+    pairs = zip(trial.items, rows, strict=True)
+    trial.items = [trial.with_members(one, {**one.content.values, **members}) for one, (members, _) in pairs]
+    return trial, {slot: [fault] for slot, (_, fault) in enumerate(rows)}
+
+
+def _spoiled_alone(context: SiteContext, case: ItemCase, rows: Sequence[Wrong], slot: int) -> Faulty:
+    return _spoiled(context, case, rows[slot : slot + 1])
+
+
+def _shared_trials(context: SiteContext) -> Iterator[MemberTrial]:
     """Yield trials whose items share a payload with one wrong member; none of them changes a record."""
     case = next((one for one in available_cases(context)[0] if one.existing), None)
     if case is None:
@@ -84,7 +107,14 @@ def _shared_trials(context: SiteContext) -> Iterator[Faulty]:
     rows = [one for one in _wrong_members(trial) if one[1].member in {*chosen, STRANGE}]
     for members, fault in (*rows, *_not_chosen(trial, chosen)):
         trial.shared_members, trial.shared = members, context.spec.encoder.payload(members)
-        yield trial, {slot: [fault] for slot in range(SHARING)}, False
+        faults = {slot: [fault] for slot in range(SHARING)}
+        yield MemberTrial(trial=trial, faults=faults, is_first=False, alone=partial(_together, trial, faults))
+
+
+def _together(trial: Trial, faults: Mapping[int, Sequence[KnownFault]], slot: int) -> Faulty:
+    """Return items that share a payload as they are: none has it alone."""
+    del slot
+    return trial, faults
 
 
 def _not_chosen(trial: Trial, chosen: Sequence[str]) -> Iterator[Wrong]:
