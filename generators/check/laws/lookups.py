@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from contracts.bulk.lists import placeholders_of
 from contracts.bulk.model import Resource
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.schemas.equality import key_text
@@ -22,7 +23,7 @@ from generators.check.records import (
     new_record_members,
     read_record,
 )
-from generators.check.trial_setup import ItemCase, Trial, TrialItem, prepare_trial
+from generators.check.trial_setup import ItemCase, Trial, TrialItem, available_cases, prepare_trial
 from generators.check.trials import TrialResult, perform, stored_records, trial_finding
 from generators.client.sites import SiteContext, experiment_site, record_factory_of
 from generators.errors import NotApplicableError
@@ -37,8 +38,9 @@ CREATING: Final = ("create", "upsert")
 
 def lookup(context: SiteContext) -> Iterator[Finding]:
     """Refer to records by lookups that fit one record, none and several, also one of the same request; then by key."""
-    parts = (_judge_references, _judge_keys, _judge_targets, _judge_same_request, _judge_creations, _judge_new)
-    yield from run_each(parts, lambda part: part(context))
+    parts = (_judge_references, _judge_keys, _judge_targets, _judge_failures)
+    more = (_judge_same_request, _judge_creations, _judge_new)
+    yield from run_each((*parts, *more), lambda part: part(context))
 
 
 def lookup_reference(context: SiteContext) -> tuple[str, Resource]:
@@ -206,6 +208,31 @@ def _judge_targets(context: SiteContext) -> Iterator[Finding]:
             trial.items[n] = _with_target(trial, n, case.value)
         for done, slots in _sent(trial) if cases else ():
             yield from _judge_outcomes(done, cases, slots)
+
+
+def _judge_failures(context: SiteContext) -> Iterator[Finding]:
+    """Let items fail that name their records by key and by lookup: where the former tells the id, the latter does."""
+    unique = record_factory_of(context.session, context.resource).unique
+    lookup = next((one for one in context.resource.lookups if {*placeholders_of(one)} <= unique), None)
+    cases = [one for one in available_cases(context)[1] if one.existing and one.needs_record]
+    if lookup is None or not context.bulk.effect.target or not cases or context.unit != "item":
+        raise NotApplicableError("no item fails by itself that names its record by lookup")
+    trial = prepare_trial(context, [case for case in cases for _ in range(2)])
+    for n, one in enumerate(trial.items):
+        name = fill_lookup(lookup, one.known.members) if n % 2 and one.known is not None else one.key
+        raw = context.item(replace(one.content, target=name), trial.rng(f"raw{n}"))
+        trial.items[n] = replace(one, raw=raw)
+    if not all(context.spec.encoder.fits(one.raw) for one in trial.items):
+        raise NotApplicableError("its items name records by their keys alone")
+    done = perform(trial, SendOptions(unit="item", targets=known_targets(context)[:1]))
+    told = {n: str(one.id) == str(trial.items[n].key) for n, one in done.outcomes.items() if one.result == "failed"}
+    lost = next((n for n in range(1, len(trial.items), 2) if told.get(n - 1) and told.get(n) is False), None)
+    if lost is not None:
+        case = trial.items[lost].case
+        says = (
+            f"a failure ({case}) does not tell the id of a record that is named by lookup; of one named by key it does"
+        )
+        yield trial_finding(LAW, "a failure by lookup does not tell the id", says, done)
 
 
 def _judge_same_request(context: SiteContext) -> Iterator[Finding]:

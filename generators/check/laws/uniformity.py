@@ -4,7 +4,7 @@ Begin with `uniform`. The items of a request differ in fresh names alone, so tha
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import cycle, islice
 from typing import Final
@@ -21,7 +21,7 @@ from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
-from generators.requests.options import actions_of
+from generators.requests.options import actions_of, units_of
 
 LAW: Final = "uniform"
 MANY: Final = 17  # items of a request that has many
@@ -65,6 +65,8 @@ def _judge_changes(context: SiteContext) -> Iterator[Finding]:
     else:
         yield from _judge_changed(done, case)
     yield from _judge_shared_fault(context, case)
+    with suppress(NotApplicableError):
+        yield from _judge_failures(context, _many(context))
 
 
 def _many(context: SiteContext) -> int:
@@ -218,30 +220,38 @@ def _can_be_many(context: SiteContext, case: ItemCase) -> bool:
 
 
 def _judge_failures(context: SiteContext, size: int) -> Iterator[Finding]:
-    """Let each kind of new record that fails alone fail many times beside valid ones, and once beside many."""
-    right, wrong = available_cases(context) if context.unit == "item" else ((), ())
-    cases = [one for one in wrong if not one.existing and one.defect != "taken"]
-    valid = next((one for one in right if not one.existing), None)
-    if not cases or valid is None:
+    """Let each kind of item that fails alone fail many times beside valid ones, and once beside many."""
+    right, wrong = available_cases(context)
+    cases = [one for one in wrong if not one.needs_record and one.defect != "taken" and _can_be_many(context, one)]
+    told = context.bulk.reply.outcomes
+    if not cases or not right:
         return
-    cases = [one for one in cases if _can_be_many(context, one)]
-    few = perform(prepare_trial(context, [valid, *cases], alike=True), SendOptions(unit="item"))
+    valid = min(right, key=lambda one: one.existing)
+    for unit in units_of(context.bulk):
+        if unit == "item" or (unit == "whole" and told is not None and told.every):
+            yield from _judge_unit(context, valid, cases, unit, size)
+
+
+def _judge_unit(
+    context: SiteContext, valid: ItemCase, cases: Sequence[ItemCase], unit: str, size: int
+) -> Iterator[Finding]:
+    """Let items fail in one unit: where all fail together, those that are wrong are told, and no others."""
+    few = perform(prepare_trial(context, [valid, *cases], alike=True), SendOptions(unit=unit))
     failing = [case for n, case in enumerate(cases, 1) if not few.refused and few.result(n) == "failed"]
     if not failing or few.result(0) == "failed":
         return
-    many = {
-        "most fail": list(islice(cycle([*failing, *failing, *failing, valid]), size)),
-        "one fails": [*[valid] * (size - 2), failing[0], valid],
-    }
+    many = {"most fail": list(islice(cycle([*failing, *failing, *failing, valid]), size))}
+    if not valid.existing:
+        many["one fails"] = [*[valid] * (size - 2), failing[0], valid]
     for what, items in many.items():
-        done = perform(prepare_trial(context, items, alike=True), SendOptions(unit="item"))
+        done = perform(prepare_trial(context, items, alike=True), SendOptions(unit=unit))
         if done.refused:
             says = f"a request of {size} items of which {what} is refused ({done.status}), one with a few is not"
             yield trial_finding(LAW, "many failures are refused", says, few, done)
             return
         for n, case in enumerate(items):
-            wanted = "failed" if case.defect else "done"
-            if done.result(n) not in {wanted, "untold"}:
-                says = f"item {n} of {size}, of which {what}, is {done.result(n)}; among a few it is {wanted} ({case})"
-                yield trial_finding(LAW, f"{wanted} item of many is {done.result(n)}", says, few, done)
+            wanted, got = "failed" if case.defect else few.result(0), done.result(n)
+            if got != wanted and (case.defect or got != "untold"):
+                says = f"item {n} of {size}, of which {what}, is {got}; among a few it is {wanted} ({case})"
+                yield trial_finding(LAW, f"{wanted} item of many is {got}", says, few, done)
                 return

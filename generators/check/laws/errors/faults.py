@@ -50,8 +50,8 @@ MIXES: Final = (
     ("reference", "reference"),
     ("missing",),
     ("length",),
-    ("length", "missing"),
-    ("missing", "reference"),
+    ("missing", "length"),
+    ("missing", "missing", "reference"),
     ("null",),
 )
 MIX_OF_TAKEN: Final = ("length",)  # beside a unique value that is in use
@@ -240,8 +240,9 @@ def _spoil(
     if kind != "missing":
         return _break_value(trial, trial_item.slot, members, kind, used)
     resource = trial.context.resource
-    spared = {resource.key, *resource.references, *trial.maker.unique, *used}
-    name = next((one for one in resource.required if one in members and one not in spared), None)
+    spared = {resource.key, own_key_member(trial.context.bulk), *resource.references, *used}
+    names = sorted(resource.required, key=trial.maker.unique.__contains__)  # those that tell records apart come last
+    name = next((one for one in names if one in members and one not in spared), None)
     if trial_item.case.existing or name is None:
         return None
     del members[name]

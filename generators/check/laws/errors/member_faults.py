@@ -22,7 +22,7 @@ from generators.requests.items import own_key_member
 from generators.requests.single import Members
 
 KINDS: Final = {"type": "type", "maxLength": "length", "minLength": "length"}  # of faults, by the keyword
-OTHER_TYPES: Final[tuple[object, ...]] = ("1", 1, [])
+OTHER_TYPES: Final[tuple[object, ...]] = ("1", 1, True, [])
 STRANGE: Final = "bulkproofUnknown"  # a member that no record has
 SHARING: Final = 2  # items that share a payload
 MAX_REQUESTS: Final = 4  # where items cannot be sent together
