@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import onkey_call_patches
+import onkey_fault_patches
 import onkey_item_patches
 import onkey_okql as okql
 import onkey_records as records
@@ -375,4 +376,5 @@ PATCHES = by_name(
 )
 PATCHES |= onkey_item_patches.PATCHES
 PATCHES |= onkey_call_patches.PATCHES
+PATCHES |= onkey_fault_patches.PATCHES
 PATCHES |= onkey_reference_patches.PATCHES

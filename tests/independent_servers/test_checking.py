@@ -57,6 +57,7 @@ BUGS = {
         "path-missing-skipped",
         "pointer-of-next",
         "property-of-first",
+        "reference-as-text",
         "single-codes",
         "task-codes",
         "value-of-first",

@@ -1,18 +1,21 @@
 """The part of the law `errors` on records that others refer to, which cannot be deleted (`restrict`).
 
-Begin with `referring`, `referred_trial` and `freed`. How many refer to a record is a fact that a text may name: right
-for one, two and three. Once they are deleted, by the same request too, the record can be.
+Begin with `referred_trials` and `freed`. How many refer to a record is a fact that a text may name: right for one, two
+and three. Once they are deleted, by the same request too, the record can be. `lacking_trials` are of records that lack
+a reference.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import chooses_inside
 from generators.check.laws.errors.fault_order import KnownFault
+from generators.check.laws.errors.member_faults import Faulty
 from generators.check.records import CreatedRecord, create_records, new_record_members
-from generators.check.trial_setup import ItemCase, Trial, trial_item
+from generators.check.trial_setup import ItemCase, Trial, fits_request, possible_cases, prepare_trial, trial_item
 from generators.check.trials import perform, trial_finding
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites
@@ -24,6 +27,7 @@ from generators.requests.options import actions_of
 from generators.requests.single import RecordSite
 
 KIND: Final = "referenced"
+LACKING: Final = "missing-reference"
 COUNTS: Final = (1, 2, 3)  # records that refer to another one
 DELETION: Final = ItemCase(action="delete", existing=True)
 
@@ -36,20 +40,20 @@ class Referring(NamedTuple):
     member: str
 
 
-def referring(context: SiteContext) -> Iterator[tuple[Referring, Sequence[int]]]:
-    """Yield each member by which records refer to those that are deleted, and how many are to do so; simple ones first.
+def referred_trials(context: SiteContext) -> Iterator[Faulty]:
+    """Yield trials that delete records to which others refer, by each member that does so, and the fault of each.
 
-    Raises NotApplicableError.
+    Simple ones come first. Raises NotApplicableError.
     """
     if "delete" not in actions_of(context.bulk) or not _tells(context.bulk):
         raise NotApplicableError("it does not declare how a deletion fails of what others refer to")
     found = sorted(_referring(context), key=lambda one: one.other == one.site)
-    yield from ((one, (1,) if n else COUNTS) for n, one in enumerate(found))
+    for n, one in enumerate(found):
+        with suppress(NotApplicableError):
+            yield _referred(context, one, (1,) if n else COUNTS)
 
 
-def referred_trial(
-    context: SiteContext, one: Referring, sizes: Sequence[int]
-) -> tuple[Trial, Mapping[int, Sequence[KnownFault]]]:
+def _referred(context: SiteContext, one: Referring, sizes: Sequence[int]) -> Faulty:
     """Return a trial that deletes records to which so many others refer, and the fault of each."""
     session, names, site = context.session, context.session.names(), one.site
     trial = Trial(context=replace(context, site=site), names=names)
@@ -60,6 +64,31 @@ def referred_trial(
     title = session.contract.schemas.schema(site.resource.schema).raw.get("title") if site.resource.schema else None
     facts = [{"key": known.key, "title": title, "referrers": n} for known, n in zip(parents, sizes, strict=True)]
     return trial, {n: [KnownFault(kind=KIND, facts=one)] for n, one in enumerate(facts)}
+
+
+def lacking_trials(context: SiteContext) -> Iterator[Faulty]:
+    """Yield trials of new records that lack a reference that they need, and the faults. Raises NotApplicableError."""
+    told = context.bulk.reply.outcomes
+    if told is None or LACKING not in {*told.codes, *told.names}:
+        raise NotApplicableError("it does not declare what is told of a reference that is missing")
+    for site in experiment_sites(context.session, context.operation):
+        names = [name for name in site.resource.references if name in site.resource.required]
+        cases = [one for one in possible_cases(context.bulk) if not one.existing and not one.defect] if names else []
+        with suppress(NotApplicableError):
+            for case in cases:
+                yield _lacking(replace(context, site=site), case, names)
+
+
+def _lacking(context: SiteContext, case: ItemCase, names: Sequence[str]) -> Faulty:
+    """Return a trial of two items for each name, which leave it out and have null in its place, and their faults."""
+    trial = prepare_trial(context, [case] * (2 * len(names)))
+    faults = {n: [KnownFault(kind=LACKING, member=names[n // 2])] for n in range(len(trial.items))}
+    for n, one in enumerate(trial.items):
+        others = {name: value for name, value in one.content.values.items() if name != names[n // 2]}
+        trial.items[n] = trial.with_members(one, {**others, names[n // 2]: None} if n % 2 else others)
+    if not all(fits_request(trial, case, one.raw) for one in trial.items):
+        raise NotApplicableError("a record without its references has the whole request refused")
+    return trial, faults
 
 
 def freed(context: SiteContext) -> Iterator[Finding]:

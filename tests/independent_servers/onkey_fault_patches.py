@@ -1,0 +1,65 @@
+"""Bugs of the On Key server in what it tells of records that fail; begin with `PATCHES`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from onkey_records import Records
+from onkey_types import Command, Fault, Message, Property
+from patching import around, by_name
+
+
+def missing_told_first(server: Any) -> None:
+    """Tell what a record lacks before what is wrong with the rest of it."""
+    del server
+
+    @around(Records, "missing")
+    def missing(real: Any, *given: Any, **named: Any) -> list[Fault]:
+        return [replace(one, at=-1) for one in real(*given, **named)]
+
+
+def reference_as_text(server: Any) -> None:
+    """Tell a reference that is missing as a text that is missing, where a request is undone as a whole."""
+    del server
+
+    @around(Records, "empty")
+    def empty(real: Any, own: Records, path: str, its: Property, at: int, *, strict: bool) -> Fault:
+        kind = "text" if strict and its.kind == "reference" else its.kind
+        fault: Fault = real(own, path, replace(its, kind=kind), at, strict=strict)
+        return fault
+
+
+def weight_of_yes(server: Any) -> None:
+    """Take true and false for numbers."""
+    del server
+
+    @around(Records, "value")
+    def value(real: Any, own: Records, command: Command, name: str, *given: Any, **how: Any) -> Any:
+        is_number = bool(name) and command.type.properties[name].kind == "number"
+        return given[1] if is_number and isinstance(given[1], bool) else real(own, command, name, *given, **how)
+
+
+def first_fifty_told(server: Any) -> None:
+    """Tell the first fifty failures of a request that is undone."""
+    del server
+
+    @around(Records, "run")
+    def run(real: Any, *given: Any, atomic: bool, **named: Any) -> list[list[Message]]:
+        outcomes: list[list[Message]] = real(*given, atomic=atomic, **named)
+        failed = [at for at, some in enumerate(outcomes) if any(one["severity"] == "error" for one in some)]
+        late = failed[50:] if atomic else []
+        return [[] if at in late else some for at, some in enumerate(outcomes)]
+
+
+def looked_up_nameless(server: Any) -> None:
+    """Tell no id in the failure of a record that is named by a lookup."""
+    del server
+
+    @around(Records, "tell")
+    def tell(real: Any, own: Records, command: Command, fault: Fault, id_: int | None) -> Message:
+        told: Message = real(own, command, fault, None if isinstance(command.target, dict) else id_)
+        return told
+
+
+PATCHES = by_name(missing_told_first, reference_as_text, weight_of_yes, first_fifty_told, looked_up_nameless)
