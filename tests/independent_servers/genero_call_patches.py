@@ -256,6 +256,38 @@ def total_of_shown(server: Any) -> None:
         return found
 
 
+def posts_anywhere(server: Any) -> None:
+    """Take a batch for any tenant that exists, whoever sends it."""
+
+    @around(server, "tenant")
+    def tenant(real: Any, request: web.Request) -> str:
+        name = request.query.get("generoTenantId", "")
+        return name if request.method == "POST" and name in server.tenants else str(real(request))
+
+
+def empty_target_refused(server: Any) -> None:
+    """Refuse a batch for several tenants that names an empty one."""
+
+    @around(server, "post_multi")
+    async def post(real: Any, request: web.Request, kind: str) -> web.Response:
+        reply: web.Response = await real(request, kind)
+        if "" in json.loads(reply.body)["postedProblems"]:  # type: ignore[arg-type] # it is bytes
+            raise Problem(400, "A tenant has no name.")
+        return reply
+
+
+def dead_for_good(server: Any) -> None:
+    """Take what an item has once not found, as it was deleted, for missing ever after."""
+    dead: set[tuple[int, str, str]] = set()
+
+    @around(server.jobs, "broken_references")
+    def broken(real: Any, tenant: Any, kind: Any, item: Item) -> list[tuple[str, str]]:
+        found = list(real(tenant, kind, item))
+        dead.update((id(tenant), *one) for one in found if one[1] in tenant.records[one[0]])
+        named = [(target, item[name]) for name, target in kind.references.items() if name in item]
+        return [one for one in named if one in found or (id(tenant), *one) in dead]
+
+
 PATCHES = by_name(
     job_of_first_tenant,
     job_at_any_name,
@@ -277,4 +309,7 @@ PATCHES = by_name(
     place_swapped,
     column_of_next,
     plus_as_blank,
+    posts_anywhere,
+    empty_target_refused,
+    dead_for_good,
 )

@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import orjson
+
 from contracts.syntax.text import as_list, short
 from generators.check.laws.metamorphic import compare_trials, known_targets, mixed_cases
 from generators.check.records import Snapshot
 from generators.check.trial_setup import prepare_trial
-from generators.check.trials import TrialResult, perform, stored_records, trial_finding
+from generators.check.trials import TrialResult, perform, stored_records, trial_finding, trial_request
 from generators.client.sites import SiteContext
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
+from generators.requests.calls import body_schema
 from generators.requests.envelope import SendOptions
 
 
@@ -35,6 +38,21 @@ def fan_out(context: SiteContext) -> Iterator[Finding]:
         )
         yield from _other_targets_changed(alone, [one for one in live if one != target])
     yield from _named_twice(together)
+    yield from _nearly_named(together)
+
+
+def _nearly_named(once: TrialResult) -> Iterator[Finding]:
+    """Name beside a target what is nearly its name, and nothing: these are told as targets that nobody knows."""
+    context, target = once.trial.context, str(once.options.targets[0])
+    near = [name for name in ("", f" {target}", f"{target} ", target.swapcase()) if name not in once.options.targets]
+    trial, options = prepare_trial(context, [once.trial.items[0].case]), replace(once.options, targets=[target, *near])
+    schema = body_schema(context.operation)
+    if schema is not None and not schema.is_valid(orjson.loads(trial_request(trial, options).body)):
+        return
+    done = perform(trial, options)
+    if done.refused and not once.refused:
+        says = f"names of no targets, {short(near)}, have the whole request refused ({done.status})"
+        yield trial_finding("fan-out", "names of no targets are refused", says, once, done)
 
 
 def _named_twice(once: TrialResult) -> Iterator[Finding]:

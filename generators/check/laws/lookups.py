@@ -78,6 +78,9 @@ def _judge_keys(context: SiteContext) -> Iterator[Finding]:
         if context.session.send(made.request()).response.status in SUCCESS_STATUS:
             case = LookupCase(what="the key of a record that was found before it was deleted", value=known.key)
             yield from _judge_cases(context, member, [case])
+            back = create_records(context.session, at, [known.members], context.session.names())[0]
+            case = LookupCase(what="the key of a record that was brought back", value=back.key, key=back.key)
+            yield from _judge_cases(context, member, [case])
 
 
 def _at_target(context: SiteContext, site: RecordSite) -> RecordSite | None:

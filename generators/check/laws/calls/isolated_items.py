@@ -306,21 +306,20 @@ def _job_there(context: SiteContext, place: Elsewhere, case: ItemCase) -> Callab
 
 
 def _fan_out(context: SiteContext, place: Elsewhere) -> Iterator[Finding]:
-    """Name a target that the client may not use: it is refused as one that does not exist."""
-    session, fan_out = context.session, context.bulk.items.fan_out
-    if fan_out is None or place.nowhere is None:
+    """Send items to a place that the client may not use, or name it as a target: it is as one that does not exist."""
+    session, fan_out, operation = context.session, context.bulk.items.fan_out, context.operation
+    if place.nowhere is None or place.other is not None or place.is_kind:
         return
-    acts = context.site.operations.values()
-    if not any(place.there.keys() & target_parameters(act, fan_out.over, "").keys() for act in acts):
+    targets = [target_parameters(act, fan_out.over, "") for act in context.site.operations.values()] if fan_out else []
+    if not any(place.there.keys() & one for one in [{own.name for own in operation.parameters}, *map(set, targets)]):
         return
     session.identity = place.caller
-    cases = [one for _, one in item_kinds(session, context.operation)][:1]
-    asked = [
-        trial_request(prepare_trial(context, cases), _options(context, one)) for one in (place.there, place.nowhere)
+    cases = [one for _, one in item_kinds(session, operation)][:1]
+    trials = [
+        (prepare_trial(replace(context, site=at_values(context.site, {} if fan_out else one)), cases), one)
+        for one in (place.there, place.nowhere)
     ]
-    foreign, never = map(session.probe, asked)
+    foreign, never = (session.probe(trial_request(trial, _options(context, one))) for trial, one in trials)
     words = [*place.there.values(), *place.nowhere.values()]
-    what = f"a request for the target of {place.what}"
-    yield from compared(
-        session, context.operation, Answers(what=what, foreign=foreign, never=never, other=never, words=words)
-    )
+    what = f"a request for {place.what}"
+    yield from compared(session, operation, Answers(what=what, foreign=foreign, never=never, other=never, words=words))
