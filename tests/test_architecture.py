@@ -100,7 +100,8 @@ MAX_MODULES = (
     # the law on targets,
     # folders of the laws on errors and on lists (3: the folders, their table), what is written again,
     # isolation of bulk requests, records that are looked up,
-    # lists judged by earlier ones, single writes as jobs, wrong members of bodies, items with faults (2), faults of each member
+    # lists judged by earlier ones, single writes as jobs, wrong members of bodies,
+    # items with faults, faults of each member
 )
 MAX_MODULES_OF_A_FOLDER = 20
 MAX_LINES = 400
