@@ -126,8 +126,8 @@ class _CheckRun:
             self._examples,
             self._crud_rounds,
             self._warm_up_all,
+            self._list_experiments,  # while lists are short
             self._immediate_experiments,
-            self._list_experiments,
             self._call_experiments,
             self._jobs,
             self._job_experiments,
