@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, cycle, product
 
-from contracts.bulk.model import Outcomes
+from contracts.bulk.model import Bulk, Outcomes
 from contracts.exchange.bulk_exchange import OutcomeReport
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, find_all
@@ -55,23 +55,13 @@ def errors(context: SiteContext) -> Iterator[Finding]:
     """Judge what is told of items that fail by themselves, and of items that have the whole request refused."""
     named = [partial(_reference_errors, one) for one in (referred_trials, lacking_trials)]
     parts: Sequence[Callable[[SiteContext], Iterator[Finding]]] = (_failed_errors, *named, freed, refused_errors)
-    yield from run_each(parts, lambda part: part(context))
+    yield from run_each((*parts, _member_errors), lambda part: part(context))
 
 
 def _failed_errors(context: SiteContext) -> Iterator[Finding]:
     """Send items with known faults in every unit, at once and as jobs, and each alone. Raises NotApplicableError."""
     bulk = context.bulk
-    if not any(map(tells_errors, declared_outcomes(bulk))):
-        raise NotApplicableError("it does not declare what failures are like")
-    units = units_of(bulk) if all(one.every for one in declared_outcomes(bulk)) else units_of(bulk)[:1]
-    for unit, made in zip(cycle(units), member_trials(context), strict=False):
-        done = perform(made.trial, SendOptions(unit=unit, targets=known_targets(context)[:1]))
-        reported = [*_judge_reports(done, made.faults)]
-        found = [*_narrowed(done, [*made.faults], reported, made.alone)]
-        found += _judge_alone(done, made.faults if made.is_first else {})
-        yield from found
-        if found:
-            return
+    _require_told(bulk)
     for n, (unit, wish) in enumerate(product(units_of(bulk), dict.fromkeys((None, job_setting_of(bulk))))):
         trial, faults = faulty_trial(context)
         done = perform(trial, SendOptions(unit=unit, as_job=wish, targets=known_targets(context)[:1]))
@@ -82,6 +72,26 @@ def _failed_errors(context: SiteContext) -> Iterator[Finding]:
             trial, others = faulty_trial(context)
             failed = perform(trial, replace(done.options, order=[*others])), others
             yield from misjoined((done, faults), failed)
+
+
+def _require_told(bulk: Bulk) -> None:
+    if not any(map(tells_errors, declared_outcomes(bulk))):
+        raise NotApplicableError("it does not declare what failures are like")
+
+
+def _member_errors(context: SiteContext) -> Iterator[Finding]:
+    """Send items with one wrong member each, until one is told wrongly. Raises NotApplicableError."""
+    bulk = context.bulk
+    _require_told(bulk)
+    units = units_of(bulk) if all(one.every for one in declared_outcomes(bulk)) else units_of(bulk)[:1]
+    for unit, made in zip(cycle(units), member_trials(context), strict=False):
+        done = perform(made.trial, SendOptions(unit=unit, targets=known_targets(context)[:1]))
+        reported = [*_judge_reports(done, made.faults)]
+        found = [*_narrowed(done, [*made.faults], reported, made.alone)]
+        found += _judge_alone(done, made.faults if made.is_first else {})
+        yield from found
+        if found:
+            return
 
 
 def _reference_errors(trials: Callable[[SiteContext], Iterator[Faulty]], context: SiteContext) -> Iterator[Finding]:
