@@ -30,6 +30,16 @@ def pairs_at_creation(server: Any) -> None:
         return [] if record and len(command.type.unique) > 1 else real(own, command, record, *given)
 
 
+def taken_by_itself(server: Any) -> None:
+    """Take what a record itself is called by for a value of another one."""
+    del server
+
+    @around(Records, "duplicates")
+    def duplicates(real: Any, own: Records, command: Command, record: Record | None, *given: Any) -> Any:
+        del record
+        return real(own, command, None, *given)
+
+
 def trades_unprotected(server: Any) -> None:
     """Delete a trade to which others refer."""
     del server
@@ -64,6 +74,7 @@ def text_ids_unknown(server: Any) -> None:
 PATCHES = by_name(
     lookups_of_all_sets,
     pairs_at_creation,
+    taken_by_itself,
     trades_unprotected,
     children_unprotected,
     text_ids_unknown,

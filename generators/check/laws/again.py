@@ -193,6 +193,18 @@ def _judge_taken(context: SiteContext, group: Sequence[str], member: str, case: 
     ):
         says = f"'{member}' of a {site.resource.name} is changed to what makes {', '.join(group)} those of another one"
         yield trial_finding(LAW, f"{case.action} to a value in use is done", says, *told, read)
+    if not told:
+        yield from _judge_own(context, known, member, case)
+
+
+def _judge_own(context: SiteContext, known: CreatedRecord, member: str, case: ItemCase) -> Iterator[Finding]:
+    """Give a record the unique value that it has: nobody else has it."""
+    trial = Trial(context=context, names=context.session.names())
+    trial.items.append(_change(trial, case, known, {member: known.members[member]}))
+    done = perform(trial, SendOptions(unit=context.unit))
+    if done.refused or done.result(0) == "failed":
+        says = f"'{member}' of a {context.resource.name} is written as it is, and is told as wrong"
+        yield trial_finding(LAW, f"{case.action} to the own value fails", says, done)
 
 
 def _change(trial: Trial, case: ItemCase, known: CreatedRecord, members: Members) -> TrialItem:
