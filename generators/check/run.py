@@ -27,7 +27,7 @@ from generators.oracles.findings import CheckResult, CheckStatus, Experiment, Fi
 from generators.schemathesis_engine import coverage
 from generators.schemathesis_engine.process import SchemathesisProcess, SchemathesisTask
 
-COVERAGE_SECONDS: Final = 12.0  # reserved for the coverage phase, at most a third of the time limit
+COVERAGE_SECONDS: Final = 8.0  # reserved for the coverage phase, at most a third of the time limit
 
 
 JOB_LAWS: Final = ("async-is-sync", "active", "job-name", "job-lookup")
