@@ -88,7 +88,7 @@ class Shard:
 
     @property
     def process(self) -> int:
-        """Which of its processes plays the lanes: 0, or 1 for the second one."""
+        """Which of two processes plays the lanes: 0, or 1 for the second one."""
         return min(self.lanes, default=0)
 
     @property

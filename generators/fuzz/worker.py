@@ -330,11 +330,12 @@ class FuzzWorker:
                 self._shrink_lock.release()
 
     def shrink_waiting(self, thread: int) -> None:
-        """Shrink findings for at most half of the time used so far, new root causes first."""
+        """Shrink findings, new root causes first; in sandboxes for half of the time while there is more to look for."""
         while self.beside.handed:
             self.waiting.append(self.beside.handed.pop())
         while self.waiting and not self._is_over() and not self.is_idle(thread):
-            if self.target.controlled and self.shrink_seconds > self.budget.spent / 2 and not self._is_task_time_over():
+            has_others = not (self.is_paused() or self._is_task_time_over())  # something else can be done meanwhile
+            if self.target.controlled and self.shrink_seconds > self.budget.spent / 2 and has_others:
                 return
             with self._state:
                 self.waiting.sort(key=self._urgency)

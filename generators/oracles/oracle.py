@@ -51,6 +51,7 @@ VIEW_LAWS: Final[tuple[Callable[[BulkExchange], Iterator[Finding]], ...]] = (
 )
 ACCEPTED: Final = 202
 FAILURE_STATUSES: Final = frozenset((400, 404, 409, 410, 412, 422))
+STALE_STATUSES: Final = frozenset((409, 412))
 
 
 class Oracle:
@@ -300,13 +301,14 @@ class Oracle:
     def _judge_status(self, effect: IntendedEffect, expected: ExpectedOutcome, exchange: Exchange) -> Iterator[Finding]:
         """Yield a refusal of a single-record request for its content whose status is not the declared one.
 
-        That there is no such record is what another client may have brought about.
+        That there is no such record, or that it has another version, is what another client may have brought about.
         """
         operation, status = self.contract.operation(exchange.operation or ""), exchange.response.status
         declared = operation.record.invalid if operation is not None and operation.record is not None else None
         is_sure = expected.reason in CONTENT_REASONS and expected.is_only_reason
         may_be_gone = status in GONE_STATUS and effect.action not in CREATING_ACTIONS
-        if is_sure and declared is not None and status != declared and not may_be_gone:
+        may_be_stale = status in STALE_STATUSES and effect.version is not None
+        if is_sure and declared not in {None, status} and not (may_be_gone or may_be_stale):
             said = f"single {effect.action} {expected.reason} is refused with {status}"
             says = f"A {said}, not {declared}."
             yield Finding(law=CHECK, operation=exchange.operation or "", shape=said, says=says, evidence=(exchange,))

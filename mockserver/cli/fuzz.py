@@ -167,7 +167,7 @@ def job_of(api: "Api", url: str, given: Mapping[str, Any]) -> "CampaignConfig":
         model_factory=None if given["no_model"] else partial(SandboxModel, api),
         made_of_document=api.hooks is DEFAULT_HOOKS and not api.behaviours,
         seed=given["seed"],
-        stops_at_first=given.get("stop_at_first", False),
+        stops_at_first=given["stop_at_first"],
         label=f"fuzz-{token_hex(3)}",  # two campaigns on one server keep out of each other's sandboxes
     )
 

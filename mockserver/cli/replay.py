@@ -44,7 +44,7 @@ def _shows(kept: "StoredFinding", api: "Api", url: str, given: dict[str, Any]) -
     from generators.triage.confirm import Triager
     from mockserver.cli.fuzz import job_of
 
-    job = job_of(api, url, {**given, "seed": 0})
+    job = job_of(api, url, {**given, "seed": 0, "stop_at_first": False})
     opened = open_target(api.contract, job.place, "replay")
     try:
         return Triager(oracle_factory=oracle_factory_for(job, kept), target=opened, is_over=lambda: False).shows(kept)

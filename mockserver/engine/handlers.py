@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from contracts.bulk.model import Location, RecordAct
-from contracts.exchange.locations import chosen_by, find, is_outside, locate, put_at
+from contracts.exchange.locations import chosen_by, is_outside, locate, put_at
 from contracts.exchange.preconditions import Version, is_if_match, read_version
 from contracts.messages import ABSENT, Headers, Response
 from contracts.openapi.inference import page_of
 from contracts.openapi.model import Operation, is_json
 from contracts.openapi.parameters import INTEGER
-from contracts.schemas.equality import key_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import as_mapping, look_up
 from mockserver.api.model import ItemRun, Refusal, RequestContext, json_response
@@ -65,7 +64,6 @@ def serve_record(context: RequestContext) -> Response:
         check_precondition_syntax(context, operation)
         or check_precondition_given(context, operation)
         or _check_key_type(context, rules, act)
-        or _check_same_key(context, rules, act)
     )
     if refusal is not None:
         return context.refuse(refusal)
@@ -87,16 +85,6 @@ def _check_key_type(context: RequestContext, rules: RecordRules, act: RecordAct)
     detail = f"'{str(key)[:80]}' cannot be the {rules.resource.key} of a record of {rules.resource.name}."
     status = declared_status(context.routed, (404, 400, 422))
     return Refusal(status=status, kind="not-found" if status == NOT_FOUND else "invalid", detail=detail)
-
-
-def _check_same_key(context: RequestContext, rules: RecordRules, act: RecordAct) -> Refusal | None:
-    """Refuse a body that has another key beside its payload than the call names; one in the payload fails the item."""
-    at = f"/{rules.resource.key}"
-    given = find(context.data, at) if act.same_key and context.data is not ABSENT else ABSENT
-    if given is ABSENT or key_text(given) == key_text(_key(context, rules, act)):
-        return None
-    status = declared_status(context.routed, (400, 422))
-    return Refusal(status=status, kind="invalid", detail=f"The key at {at} is not the one that the call names.")
 
 
 def declared_status(operation: Operation, choices: Sequence[int]) -> int:
@@ -209,13 +197,14 @@ def _serve_write(context: RequestContext, run: ItemRun, rules: RecordRules, act:
 
 
 def _check_key_in_body(context: RequestContext, rules: RecordRules, act: RecordAct, item: Item) -> Refusal | None:
-    """Refuse a body whose key is not the one that the call names."""
-    own = rules.resource.key
-    shown = item.payload.get(own) if isinstance(item.payload, dict) else None
-    if act.key is None or shown is None or shown == item.target or rules.keys.kind.typed(shown) == item.target:
+    """Refuse a body whose key is not the one that the call names: in its payload, and with `same_key` beside it."""
+    own, places = rules.resource.key, [item.payload, *([context.data] if act.same_key else [])]
+    shown = [one[own] for one in places if isinstance(one, dict) and one.get(own) is not None]
+    wrong = next((key for key in shown if item.target not in (key, rules.keys.kind.typed(key))), None)
+    if act.key is None or wrong is None:
         return None
     named = f"'{str(item.target)[:80]}', which {act.key} names"
-    detail = f"{own} in the body must be {named}, or be left out; got '{str(shown)[:80]}'."
+    detail = f"{own} in the body must be {named}, or be left out; got '{str(wrong)[:80]}'."
     return Refusal(status=declared_status(context.routed, (400, 409, 422)), kind="invalid", detail=detail)
 
 

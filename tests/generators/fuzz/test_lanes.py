@@ -108,6 +108,17 @@ def test_while_a_finding_waits_nothing_is_looked_for_if_it_may_be_the_end(stops_
     assert here.is_paused() is stops_at_first
 
 
+@pytest.mark.parametrize(("stops_at_first", "tried"), [(False, []), (True, [3])])
+def test_nobody_idles_while_a_finding_waits(stops_at_first, tried, monkeypatch):
+    """What has taken its share of the time waits for others in a sandbox, unless nothing else is done meanwhile."""
+    told = []
+    monkeypatch.setattr(worker.Triager, "confirm", lambda *_: SHOWN)
+    made = worker_of(HERE, told, stops_at_first=stops_at_first)
+    made.target.controlled, made.waiting, made.shrink_seconds = True, [SEEN], 30.0
+    made.shrink_waiting(0)
+    assert of_findings(told) == tried
+
+
 class Noted(worker.FuzzWorker):
     """A worker that notes what each lane sends, and ends after so many requests."""
 

@@ -250,3 +250,31 @@ def test_a_failed_request_may_be_done_again_under_its_idempotency_key(status):
     assert judge.told("POST", "/things/put", items, 409, failed, headers=key) == []
     again = failed if status != 200 else [{"ref": "r", "ok": True}]
     assert judge.told("POST", "/things/put", items, status, again, headers=key) == []
+
+
+ONKEY = "/api/tenants/contoso/sandbox/modules/res/trades"
+NOWHERE = [{"path": "permissionTreeId", "value": 700000000000001}]
+
+
+@pytest.mark.parametrize(
+    ("status", "shapes"), [(400, []), (404, ["single upsert that refers to nothing is refused with 404"])]
+)
+def test_a_wrong_content_is_refused_with_the_declared_status(status, shapes):
+    """It is none of the reasons for another one that nobody else can bring about."""
+    judge = Judge(load_bundled("genero"))
+    chain = {"chainId": "b00000-c", "name": "x", "blockId": "b00000-none"}
+    assert judge.told("PUT", "/api/v1/chain/b00000-c", chain, status, {}) == shapes
+
+
+@pytest.mark.parametrize(
+    ("status", "shapes"),
+    [(400, []), (404, []), (409, []), (412, []), (422, ["single update that refers to nothing is refused with 422"])],
+)
+def test_what_another_client_may_have_done_is_no_wrong_status(status, shapes):
+    """It may have changed or deleted the record meanwhile."""
+    judge = Judge(load_bundled("onkey"))
+    new = {"properties": {"code": "b00000-t", "description": "x"}}
+    made = {"messages": [{"objectId": "77", "severity": "information"}]}
+    assert judge.told("POST", ONKEY, new, 201, made) == []
+    assert judge.told("GET", f"{ONKEY}/77", ABSENT, 200, {"id": 77, "version": 1, **new}) == []
+    assert judge.told("PATCH", f"{ONKEY}/77", {"version": 1, "operations": NOWHERE}, status, {}) == shapes
