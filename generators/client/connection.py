@@ -87,7 +87,7 @@ class Connection:
         return received
 
     def _receive(self, received: Received) -> None:
-        from httptools import HttpParserError, HttpParserUpgrade  # noqa: PLC0415 - see `Received`
+        from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade  # noqa: PLC0415 - see `Received`
 
         data = self.sock.recv(RECEIVED_BYTES)
         if not data:
@@ -95,6 +95,8 @@ class Connection:
             return
         try:
             received.parser.feed_data(data)
+        except HttpParserCallbackError as error:
+            raise error.__context__ or error from None  # such as Ctrl-C, which comes at any time
         except (HttpParserError, HttpParserUpgrade) as error:
             if not received.is_complete:
                 raise ConnectionError(f"the response is not HTTP/1.1: {error}") from None

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.errors import MisuseError
 from contracts.messages import Headers, Request
+from generators.client.connection import Received
 from generators.client.http import HttpClient, NoAnswerError
 
 
@@ -144,3 +145,15 @@ def test_what_http_cannot_carry_is_misuse(request_):
     """Nothing is smuggled into another field, or another request."""
     with pytest.raises(MisuseError, match="HTTP cannot carry"):
         HttpClient("http://127.0.0.1:9").send(request_)
+
+
+@pytest.mark.parametrize("part", ["on_header", "on_headers_complete", "on_body", "on_message_complete"])
+def test_ctrl_c_while_a_response_is_read_ends_the_program(part, monkeypatch):
+    """The parser, which calls for each part, keeps it from nobody, and it is no fault of the response."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Received, part, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        answered("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", request=ask())
