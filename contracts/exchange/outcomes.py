@@ -5,6 +5,7 @@ Begin with `entries_of` and `outcomes_of` for items, `representation_reader` for
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
@@ -13,9 +14,10 @@ from contracts.bulk.model import Bulk, Location, Outcomes, Resource
 from contracts.exchange.bulk_request import KEYLESS_MATCHING, BulkItem, KeyIndex, dependencies, item_index
 from contracts.exchange.job_traces import route_of
 from contracts.exchange.locations import chosen_by, find, find_all, holds, locate, parse_request, read_response
-from contracts.messages import ABSENT, Request, Response
-from contracts.openapi.model import Contract, Operation
-from contracts.openapi.routing import Router
+from contracts.messages import ABSENT, Exchange, Request, Response
+from contracts.openapi.model import Contract, Operation, Route
+from contracts.openapi.parameters import types_of
+from contracts.openapi.routing import Router, expand
 from contracts.schemas.equality import equal
 from contracts.syntax.text import is_text_or_integer, parse_digits, text_of
 
@@ -253,10 +255,14 @@ LOCATION_FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepresentationReader:
-    """Reads representations of one resource. `places` are locations where their members may be, besides the body."""
+    """Reads representations of one resource.
+
+    `places` are locations where their members may be, besides the body; `has_numbers` shows their keys as numbers.
+    """
 
     resource: Resource
     places: tuple[Location, ...] = ()
+    has_numbers: bool = False
 
     def members(self, body: object) -> Mapping[str, Any]:
         """Return the members of a record: at the location of its payload, else the body itself."""
@@ -277,6 +283,10 @@ class RepresentationReader:
         every = self.members(body).items()
         return {name: one for name, one in every if name not in skipped and (known is None or name in known)}
 
+    def numeric_key(self, key: object) -> int | None:
+        """Return the number that a key in a URL or a header field stands for, None where records show no number."""
+        return parse_digits(key) if self.has_numbers and isinstance(key, str) else None
+
     def _own(self, body: object, name: str) -> object:
         for at in ("", *self.places):
             found = find(body, f"{at}/{name}")
@@ -287,27 +297,75 @@ class RepresentationReader:
 
 def representation_reader(resource: Resource, operations: Iterable[Operation]) -> RepresentationReader:
     """Return the reader of a resource whose single-record operations are among `operations`."""
-    acts = [one.record for one in operations if one.record is not None]
+    own_operations = [one for one in operations if one.record is not None]
+    acts = [one.record for one in own_operations if one.record is not None]
     places = [act.payload for act in acts if act.payload and act.action.constant in WRITE_ACTIONS]
     replies = [act.reply for act in acts if act.reply and act.action.constant != "list"]
     own = [f"{at}{resource.payload}" for at in (*replies, "") if resource.payload]
     places = [*own, *replies, *places]
-    return RepresentationReader(resource=resource, places=tuple(dict.fromkeys(places)))
+    return RepresentationReader(
+        resource=resource, places=tuple(dict.fromkeys(places)), has_numbers=_has_numbers(resource, own_operations)
+    )
 
 
-def created_key(contract: Contract, router: Router, reader: RepresentationReader, response: Response) -> object:
-    """Return the key of a created record: the one in the body, else that in the URL of a header field.
+def _has_numbers(resource: Resource, operations: Iterable[Operation]) -> bool:
+    """Return whether read responses show the key as a number."""
+    bodies = [
+        media.schema
+        for one in operations
+        if one.record is not None and one.record.action.constant == "read"
+        for status, response in one.responses.items()
+        if status.startswith("2")
+        for media in response.content
+        if media.schema is not None
+    ]
+    return any({"integer", "number"} & types_of(schema.member(resource.key)) for schema in bodies)
 
-    ABSENT when the response has neither. The fields are Location, Content-Location (RFC 9110, 10.2.2 and 8.7), and no
-    others: what a field such as X-Parent names may be any record. An operation must read one record of the resource at
-    the URL.
+
+def created_key(contract: Contract, router: Router, reader: RepresentationReader, exchange: Exchange) -> object:
+    """Return the key of a created record: the one in the body, or in the URL of a link or of a header field.
+
+    ABSENT when the response has none. The links are those that the contract declares. The fields are Location and
+    Content-Location (RFC 9110, 10.2.2 and 8.7), and no others: what a field such as X-Parent names may be any record.
+    An operation must read one record of the resource at the URL.
     """
-    own = reader.key(response.data)
+    own = reader.key(exchange.response.data)
     if own is not ABSENT and not isinstance(own, dict | list):
         return own
-    addresses = (response.headers.get(name) for name in LOCATION_FIELDS)
-    found = (_key_at(contract, router, reader.resource, address) for address in addresses)
-    return next((key for key in found if key is not ABSENT), ABSENT)
+    fields = (exchange.response.headers.get(name) for name in LOCATION_FIELDS)
+    found = (
+        _key_at(contract, router, reader.resource, one) for one in chain(_linked(contract, router, exchange), fields)
+    )
+    key = next((key for key in found if key is not ABSENT), ABSENT)
+    number = reader.numeric_key(key)
+    return key if number is None else number
+
+
+def _linked(contract: Contract, router: Router, exchange: Exchange) -> Iterator[str]:
+    """Yield the URLs to which the declared links of a response lead."""
+    operation = contract.operation(exchange.operation or "")
+    declared = operation.response(exchange.response.status) if operation is not None else None
+    for link in declared.links if declared is not None else ():
+        target = contract.linked(link)
+        if target is not None:
+            given = {name.removeprefix("path."): one for name, one in link.parameters.items()}
+            values = {name: _evaluate(one, router, exchange) for name, one in given.items()}
+            address = expand(target.path, {name: one for name, one in values.items() if one is not ABSENT})
+            yield address if "{" not in address else ""
+
+
+def _evaluate(value: object, router: Router, exchange: Exchange) -> object:
+    """Return what a parameter of a link has: a constant, or what a runtime expression of OpenAPI finds, else ABSENT."""
+    if not isinstance(value, str) or not value.startswith("$"):
+        return value
+    source, _, rest = value.partition(".")
+    place = rest.removeprefix("body#") if rest.startswith("body") else rest.replace(".", ":", 1)
+    if source == "$response":
+        return read_response(exchange.response, place)
+    route = router.match(exchange.request.method, exchange.request.path)
+    if source != "$request" or not isinstance(route, Route):
+        return ABSENT
+    return locate(parse_request(route.operation, exchange.request, route.variables), place)
 
 
 def _key_at(contract: Contract, router: Router, resource: Resource, address: str) -> object:

@@ -177,6 +177,17 @@ class HeaderField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseLink:
+    """A link from a response to another operation: an OpenAPI Link Object.
+
+    `operation` is an operationId or the JSON Pointer of an operation; `parameters` are expressions by parameter name.
+    """
+
+    operation: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredResponse:
     """The response declared for one status: `200`, `2XX` or `default`. One that is empty has no body: `content: {}`."""
 
@@ -184,6 +195,7 @@ class DeclaredResponse:
     description: str
     headers: tuple[HeaderField, ...]
     content: tuple[MediaType, ...]
+    links: tuple[ResponseLink, ...] = ()
     is_empty: bool = False
 
     def media(self, content_type: str) -> MediaType | None:
@@ -315,6 +327,11 @@ class Contract:
         if not self._by_id:
             self._by_id.update((one.id, one) for one in reversed(self.operations))
         return self._by_id.get(operation_id)
+
+    def linked(self, link: ResponseLink) -> Operation | None:
+        """Return the operation that a link leads to, None when the contract has none."""
+        named = self.operation(link.operation)
+        return named or next((one for one in self.operations if one.pointer == link.operation), None)
 
     def acting_on(self, resource: str) -> list[Operation]:
         """Return the operations on single records of a resource, and those that list them."""

@@ -4,12 +4,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, TypeVar, cast
+from urllib.parse import unquote
 
 from contracts.bulk.declarations import read_bulk, read_choice, read_quotas, read_record_act
 from contracts.bulk.model import RecordAct
 from contracts.messages import essence
 from contracts.openapi.grammar import METHODS
-from contracts.openapi.model import Body, DeclaredResponse, HeaderField, ManyReads, MediaType, Operation, Parameter
+from contracts.openapi.model import (
+    Body,
+    DeclaredResponse,
+    HeaderField,
+    ManyReads,
+    MediaType,
+    Operation,
+    Parameter,
+    ResponseLink,
+)
 from contracts.openapi.routing import last_segment_variable, split_template
 from contracts.schemas.schema_set import Schema, SchemaSet, is_pure_reference
 from contracts.syntax.text import pointer_of, step
@@ -197,8 +207,14 @@ def _response(status: str, node: DocumentNode) -> DeclaredResponse:
         description=node.value.get("description", ""),
         headers=tuple(_header(name, one) for name, one in node.named("headers") if name.lower() != "content-type"),
         content=_content(node),
+        links=tuple(_link(one.value) for _, one in node.named("links")),
         is_empty=node.value.get("content") == {},
     )
+
+
+def _link(value: Mapping[str, Any]) -> ResponseLink:
+    operation = value.get("operationId") or unquote(str(value.get("operationRef", "")).removeprefix("#"))
+    return ResponseLink(operation=operation, parameters=value.get("parameters") or {})
 
 
 def _header(name: str, node: DocumentNode) -> HeaderField:

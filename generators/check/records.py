@@ -259,7 +259,7 @@ def _snapshots_of_created(
     """
     if not site.resource.assigned:
         return [Snapshot(present=None, key=one.get(site.resource.key, ABSENT)) for one in members]
-    keys = [created_key(session.contract, session.router, site.reader, one.response) for one in exchanges]
+    keys = [created_key(session.contract, session.router, site.reader, one) for one in exchanges]
     made = [Snapshot(present=None, key=key) for key in keys]
     untold = [n for n, key in enumerate(keys) if key is ABSENT]
     found = find_records(session, site, [names.marker(members[n]) for n in untold]) if untold else ()

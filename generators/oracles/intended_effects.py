@@ -16,10 +16,9 @@ from contracts.exchange.outcomes import RepresentationReader, representation_rea
 from contracts.exchange.preconditions import EntityTagList, read_version
 from contracts.messages import ABSENT
 from contracts.openapi.model import Contract, Operation
-from contracts.openapi.parameters import types_of
 from contracts.schemas.equality import canonical, difference_at, equivalent, has_spellings, key_text
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import is_text_or_integer, parse_digits, pointer_of, short
+from contracts.syntax.text import is_text_or_integer, pointer_of, short
 from generators.oracles.state_model import RecordSet, RecordState, StateModel
 from generators.requests.calls import lookup_members
 
@@ -29,8 +28,8 @@ class RecordType:
     """One resource with the schemas of its members.
 
     `names` maps lower-case names to members where case is ignored. `readable` are the members that reading shows and
-    that clients write: none that is `readOnly`. A record type that `is_closed` allows no other members; one that
-    `has_numbers` shows its keys as numbers. Texts of `spelled` members have several spellings.
+    that clients write: none that is `readOnly`. A record type that `is_closed` allows no other members. Texts of
+    `spelled` members have several spellings.
     """
 
     resource: Resource
@@ -41,7 +40,6 @@ class RecordType:
     readable: tuple[str, ...]
     reader: RepresentationReader
     is_closed: bool
-    has_numbers: bool
     spelled: frozenset[str] = frozenset()
 
     @property
@@ -116,7 +114,7 @@ class RecordType:
 
     def key(self, key: str | int) -> str | int:
         """Return a key in the type in which records show it, and in its canonical spelling."""
-        number = parse_digits(key) if self.has_numbers and isinstance(key, str) else None
+        number = self.reader.numeric_key(key)
         if number is not None:
             return number
         return key_text(key) if isinstance(key, str) else key
@@ -155,24 +153,8 @@ def _resource_type(contract: Contract, resource: Resource) -> RecordType:
         readable=tuple(readable),
         reader=representation_reader(resource, contract.operations),
         is_closed=schema is not None and schema.raw.get("additionalProperties") is False,
-        has_numbers=_has_numbers(contract, resource),
         spelled=frozenset(name for name, one in members.items() if has_spellings(one)),
     )
-
-
-def _has_numbers(contract: Contract, resource: Resource) -> bool:
-    """Return whether read responses show the key as a number."""
-    readers = [one for one in contract.operations if one.record is not None and one.record.action.constant == "read"]
-    bodies = [
-        media.schema
-        for one in readers
-        for status, response in one.responses.items()
-        if status.startswith("2")
-        for media in response.content
-        if media.schema is not None
-    ]
-    readable = [one for schema in bodies if (one := schema.member(resource.key)) is not None]
-    return any({"integer", "number"} & types_of(one) for one in readable)
 
 
 @dataclass(slots=True, kw_only=True)  # there is one for each item: a frozen one takes three times as long to make

@@ -320,10 +320,10 @@ class Oracle:
         """Return the key of the record that a request wrote, ABSENT for a deletion."""
         if effect.action == "delete":
             return ABSENT
-        reader, response = effect.record_type.reader, exchange.response
+        reader = effect.record_type.reader
         if effect.action in CREATING_ACTIONS and effect.resource.assigned:
-            return created_key(self.contract, self.router, reader, response)
-        return reader.key(response.data)
+            return created_key(self.contract, self.router, reader, exchange)
+        return reader.key(exchange.response.data)
 
 
 def _is_valid_request(sent: ParsedRequest) -> bool:

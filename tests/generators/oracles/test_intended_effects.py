@@ -131,8 +131,6 @@ FACTS = [
     ("cards", "readable", ("holder", "colour")),
     ("authors", "is_closed", False),
     ("books", "is_closed", True),
-    ("authors", "has_numbers", False),
-    ("books", "has_numbers", True),
     ("authors", "spelled", {"born"}),
 ]
 
