@@ -33,8 +33,10 @@ from mockserver.engine.inferred_lists import AskedList, asked_list, list_headers
 from mockserver.engine.inferred_resources import (
     InferredResource,
     RecordReply,
+    address_fields,
     inferred_resource,
     json_media,
+    keeps_state,
     with_place,
 )
 from mockserver.stores.interface import Collection, Key, Record, key_order
@@ -104,16 +106,17 @@ class InferredServer:
         return self._record_response(self.reply, record)
 
     def create(self) -> Response | None:
-        """Store a new record under the key that the reply shows: the client's, or a new one.
+        """Store a new record under the key that the reply tells: the client's, or a new one.
 
         A key that is taken is a conflict where the document declares 409; else the new record takes its place.
         """
         payload = self._payload()
         shown = self.reply.shown
-        if payload is None or shown is None:
+        if payload is None or not keeps_state(self.context.api, self.operation):
             return None
         given = payload.get(self.resource.key)
-        own = shown.record.member(self.resource.key)
+        records = [shown.record] if shown is not None else self.resource.records()
+        own = next((one for record in records if (one := record.member(self.resource.key)) is not None), None)
         if self._is_key(given) and not (own is not None and own.raw.get("readOnly")):
             key: Any = given
             existing = self.store.get(self.collection, key)
@@ -316,16 +319,21 @@ class InferredServer:
     def _record_response(self, reply: RecordReply, record: Record) -> Response | None:
         """Return a reply with a record, None where none fits; a reply that shows no record is the document's."""
         headers = etag_headers(self.operation, reply.status, record)
+        if self.act.key is None:
+            headers = headers.with_(*self._addresses(reply.status, record.key))
         if reply.shown is None:
             response = document_response(self.context, reply.status)
             return response.with_headers(*headers)
         value = self._fitted(reply.shown.record, record.body, record.key)
         if value.get(self.resource.key) != record.key:
             return None
-        place = self.context.api.mount.rstrip("/") + self.context.request.path
-        if self.act.key is None:
-            headers = headers.with_(*_location(self.operation, reply.status, f"{place}/{record.key}"))
         return self._response(reply, value, f"record/{record.key}", headers)
+
+    def _addresses(self, status: int, key: Key) -> Iterator[tuple[str, str]]:
+        """Yield the header fields that tell where a new record is: its URL, or its key."""
+        url = f"{self.context.api.mount.rstrip('/')}{self.context.request.path}/{key}"
+        for name in address_fields(self.context.api, self.operation, status):
+            yield name, url if name.lower() == "location" else str(key)
 
     def _response(
         self,
@@ -367,9 +375,3 @@ class InferredServer:
 
     def _refused(self, status: int, kind: str, detail: str) -> Response:
         return self.context.refuse(Refusal(status=status, kind=kind, detail=detail))
-
-
-def _location(operation: Operation, status: int, place: str) -> list[tuple[str, str]]:
-    declared = operation.response(status)
-    names = [one.name for one in declared.headers if one.name.lower() == "location"] if declared is not None else []
-    return [(name, place) for name in names]

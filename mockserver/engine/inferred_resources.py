@@ -74,12 +74,37 @@ def _infer(contract: Contract, name: str) -> InferredResource | None:
     return InferredResource(name=name, key=key, kind=KeyType(next(filter(None, schemas), None)), replies=replies)
 
 
+HEADER_EXPRESSION: Final = "$response.header."
+
+
 def keeps_state(api: Api, operation: Operation) -> bool:
-    """Tell whether an operation with an inferred record is served with state, and not by the document alone."""
+    """Tell whether an operation with an inferred record is served with state, and not by the document alone.
+
+    A list has to show its records, a creation its record or where it is. The others can keep what they do not show.
+    """
     assert operation.record is not None  # noqa: S101 - the caller has looked
-    found = inferred_resource(api, operation.record.resource.constant)
-    shows = operation.record.action.constant in {"create", "list"}  # the others can keep what they do not show
-    return found is not None and (not shows or found.replies[operation.id].shown is not None)
+    found, action = inferred_resource(api, operation.record.resource.constant), operation.record.action.constant
+    if found is None or action not in {"create", "list"} or found.replies[operation.id].shown is not None:
+        return found is not None
+    return action == "create" and bool(address_fields(api, operation, found.replies[operation.id].status))
+
+
+def address_fields(api: Api, operation: Operation, status: int) -> list[str]:
+    """Return the names of the header fields of a response that tell where a new record is.
+
+    They are Location, whose value is a URL, and those whose value is the key in a declared link to its reading.
+    """
+    declared, act = operation.response(status), operation.record
+    if declared is None or act is None:
+        return []
+    names = [one.name for one in declared.headers if one.name.lower() == "location"]
+    for link in declared.links:
+        target = api.contract.linked(link)
+        if target is not None and target.record is not None and target.record.resource == act.resource:
+            variable = last_segment_variable(target.path)
+            told = str(link.parameters.get(variable or "", link.parameters.get(f"path.{variable}")))
+            names += [told.removeprefix(HEADER_EXPRESSION)] if told.startswith(HEADER_EXPRESSION) else []
+    return names
 
 
 PRIORITY: Final = ("read", "create", "replace", "update", "list", "delete")

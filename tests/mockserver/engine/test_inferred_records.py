@@ -156,6 +156,24 @@ def test_what_a_client_creates_is_real_in_any_envelope(tmp_path, shape):
     assert names_in(served.ask("GET", "/pets").data) == []
 
 
+def test_a_new_record_is_where_the_header_fields_and_links_of_its_response_say(tmp_path):
+    """With a body or without one; a field that leads to another resource is left alone."""
+    fields = {"Location": {}, "X-Pet": {"schema": {"type": "string"}}, "X-Owner": {"schema": {"const": "me"}}}
+    one = "~1pets~1{petId}"
+    links = {
+        "pet": {"operationRef": f"#/paths/{one}/get", "parameters": {"petId": "$response.header.X-Pet"}},
+        "owner": {"operationId": "GET /owners/{ownerId}", "parameters": {"ownerId": "$response.header.X-Owner"}},
+    }
+    for told in (NO_BODY, answer(PET)):
+        raw = document(PET, listing(PET), NEW_PET, post_on_all={"responses": {"201": {**told, "headers": fields}}})
+        raw["paths"]["/pets"]["post"]["responses"]["201"]["links"] = links
+        served = Served(tmp_path, raw)
+        made = served.ask("POST", "/pets", {"name": "Ann"}, 201).headers
+        key, owner = made.get("X-Pet"), made.get("X-Owner")
+        assert (made.get("Location"), owner) == (f"/pets/{key}", "me")
+        assert served.ask("GET", f"/pets/{key}").data["name"] == "Ann"
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_nobody_created_is_imagined(tmp_path, shape):
     """A read shows the key of the path, the same each time; a change is kept, a deletion forgets it."""
