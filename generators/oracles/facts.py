@@ -108,7 +108,7 @@ OTHER_STATUS: Final = re.compile(r"^single .* is refused with \d+$")
 OTHER_KEY: Final = "another key accepted"
 LARGEST_PAGE: Final = "largest page is short"
 LIMIT_WORDS: Final = {"tooMany": "items/max", "empty": "items/min"}
-STATE_LAWS: Final = frozenset(("effect", "exact", "read-back", "verdict"))
+STATE_LAWS: Final = frozenset(("effect", "exact", "read-back", "verdict", "writes"))
 REASON_MEMBERS: Final = (  # of an item that must fail, and the member of its resource's rules that says so
     (re.compile(r"that refers to nothing|dangling"), "references"),
     (re.compile(r"in use|taken"), "unique"),

@@ -216,6 +216,8 @@ def effect_of_request(record_types: RecordTypes, sent: ParsedRequest) -> Intende
     key = locate(sent, act.key) if act.key is not None else ABSENT
     if key is ABSENT and members is not None:
         key = members.get(resource.key, ABSENT)
+    if members is not None and key_text(members.get(resource.key, key)) != key_text(key):
+        members = None  # which of two keys counts is not said
     version = read_version(locate(sent, act.version)) if act.version is not None else None
     stone = resource.tombstone
     action = act.action.constant

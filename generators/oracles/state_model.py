@@ -115,8 +115,7 @@ class StateModel:
         canonical: Canonical | None = None,
     ) -> None:
         self.resources, self._canonical = resources, canonical or _as_it_is
-        self._prefix, self._base = environment.prefix, environment.base
-        self._upper = self._prefix.upper()
+        self._prefix, self._base = environment.prefix.lower(), environment.base
         self._entries: dict[RecordSet, dict[str, RecordState]] = {}
         self._holders: dict[tuple[RecordSet, tuple[str, ...], str], dict[str, None]] = {}
         self._referrers: dict[tuple[RecordSet, str], dict[tuple[RecordSet, str], None]] = {}
@@ -133,8 +132,7 @@ class StateModel:
         """Return whether a value was generated in this environment, so that no foreign record has it."""
         if isinstance(value, int):
             return self._base <= value < self._base + 10**8 or value // 10**14 == 7  # noqa: PLR2004 - FIRST_NUMBER
-        text = str(value)
-        return self._prefix in text or self._upper in text
+        return self._prefix in str(value).lower()  # experiments' own names begin with a capital
 
     def find(self, where: RecordSet, key: object) -> RecordState | None:
         """Return the state of a record, None when no request has named it."""

@@ -68,7 +68,6 @@ def serve_record(context: RequestContext) -> Response:
     if refusal is not None:
         return context.refuse(refusal)
     run = run_of(context)
-    populate_scope(run)
     action = act.action.constant
     if action == "list":
         return _serve_list(context, run, rules, act)
@@ -101,8 +100,8 @@ def rules_of(context: RequestContext, act: RecordAct) -> RecordRules | None:
 
 
 def run_of(context: RequestContext) -> ItemRun:
-    """Return a run of one record in the request's scope."""
-    return ItemRun(
+    """Return a run of one record in the request's scope, which has its initial records."""
+    run = ItemRun(
         api=context.api,
         api_state=context.api_state,
         scope=context.scope,
@@ -111,6 +110,8 @@ def run_of(context: RequestContext) -> ItemRun:
         operation=context.operation,
         client=context.client,
     )
+    populate_scope(run)
+    return run
 
 
 def item_of(context: RequestContext, rules: RecordRules, act: RecordAct) -> Item:

@@ -168,6 +168,7 @@ BUGS = {
         "select-first",
     ),
     ("genero", "lookup"): ("any-kind-found", "found-by-text", "found-once", "reference-of-fifty", "references-trimmed"),
+    ("genero", "writes"): ("dead-by-put-found", "put-any-address"),
     ("onkey", "deferred"): ("deletion-waits", "unknown-gets-task"),
     ("onkey", "lookup"): (
         "codes-remembered",

@@ -69,12 +69,13 @@ def put(context: RequestContext) -> Response:
         return context.refuse(refusal)
     entity: dict[str, Any] = context.data  # type: ignore[assignment] # its schema says that it is an object
     key, deletes = context.variables["id"], entity.get("deleted", False)
+    run = run_of(context)
     lives = stored_record(context, rules, key) is not None
     if deletes and not lives:
         text = NOT_FOUND.format(entity=ENTITY_WORDS[rules.resource.name], id=key)
         return context.refuse(Refusal(status=404, kind="not-found", detail=text))
     item = Item(0, key, "upsert", rules.resource, key, {**entity, "deleted": deletes}, None, None, entity)
-    return _written(context, rules, item, CREATED if not lives else OK)
+    return _written(context, run, rules, item, CREATED if not lives else OK)
 
 
 def _malformed(context: RequestContext, rules: RecordRules) -> Refusal | None:
@@ -91,8 +92,7 @@ def _malformed(context: RequestContext, rules: RecordRules) -> Refusal | None:
     return None
 
 
-def _written(context: RequestContext, rules: RecordRules, item: Item, status: int) -> Response:
-    run = run_of(context)
+def _written(context: RequestContext, run: ItemRun, rules: RecordRules, item: Item, status: int) -> Response:
     outcome = rules.bind(run, context.api_state.store).apply(item)
     context.outcomes = (outcome,)
     if outcome.record is None:

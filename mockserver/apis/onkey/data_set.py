@@ -19,7 +19,6 @@ from mockserver.apis.onkey.resource_types import (
     stamp,
     value_of,
 )
-from mockserver.bulk.execution import populate_scope
 from mockserver.domain.values import ItemFault, Resolution
 from mockserver.engine.handlers import run_of
 from mockserver.stores.interface import Collection, Key, Record, View
@@ -96,7 +95,7 @@ def is_same(stored: object, given: object) -> bool:
 
 def data_set(context: RequestContext) -> DataSet:
     """Return the data set of the request, with its initial records."""
-    populate_scope(run_of(context))
+    run_of(context)
     return DataSet(object_types_of(context.api), context.api_state.store, context.scope)
 
 

@@ -278,3 +278,14 @@ def test_what_another_client_may_have_done_is_no_wrong_status(status, shapes):
     assert judge.told("POST", ONKEY, new, 201, made) == []
     assert judge.told("GET", f"{ONKEY}/77", ABSENT, 200, {"id": 77, "version": 1, **new}) == []
     assert judge.told("PATCH", f"{ONKEY}/77", {"version": 1, "operations": NOWHERE}, status, {}) == shapes
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_of_two_keys_in_one_call_nobody_says_which_counts(status):
+    """A body with another key than its path may be refused, or be taken for the record of either."""
+    judge = Judge(load_bundled("genero"))
+    for key in ("b00000-a", "b00000-b"):
+        block = {"blockId": key, "name": "x", "deleted": False}
+        assert judge.told("PUT", f"/api/v1/block/{key}", block, 201, block) == []
+    other = {"blockId": "b00000-b", "name": "y"}
+    assert judge.told("PUT", "/api/v1/block/b00000-a", other, status, {}) == []

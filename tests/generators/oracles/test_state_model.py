@@ -1,7 +1,12 @@
 """What the state model knows after each of its operations: of records, names, references and data sets."""
 
+from types import SimpleNamespace
+
 import pytest
 from library import exchange, place, record, state
+
+from generators.client.environments import Environment
+from generators.oracles.state_model import StateModel
 
 ANN, BOB = "b00000-ann", "b00000-bob"
 UUID = "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -24,6 +29,13 @@ UUID = "0f0e0d0c-0b0a-4908-8706-050403020100"
 def test_generated_values_are_known_by_their_prefix_or_range(value, is_ours):
     """No record of others has one."""
     assert state().is_generated(value) is is_ours
+
+
+@pytest.mark.parametrize("name", ["b0ab01-1", "B0ab011nd0", "B0AB01-1", "b0AB011nD0"])
+def test_names_of_experiments_are_known_in_any_case(name):
+    """Those of sessions begin with a capital, and texts are written in other cases."""
+    environment = Environment(client=SimpleNamespace(controlled=True), name_prefix="0ab01")
+    assert StateModel({}, environment).is_generated(name)
 
 
 @pytest.mark.parametrize(

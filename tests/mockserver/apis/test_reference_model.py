@@ -157,6 +157,17 @@ def test_what_is_taken_where_it_should_be_refused_is_a_difference(onkey, model):
     assert [one.shape for one in differences(model, done, None)] == [f"201 for {bad.response.status}"]
 
 
+def test_a_record_that_was_seen_made_was_not_there_from_the_start():
+    """Though it was made before anything was read: a refusal to change it is a difference."""
+    server, model = Implementation("genero"), sandbox_model("genero")
+    address, block = "/api/v1/block/b1", {"blockId": "b1", "name": "One"}
+    for one in (server.ask("PUT", address, block), server.ask("GET", address)):
+        assert not list(differences(model, one, None))
+    again = server.ask("PUT", address, block)
+    refused = replace(again, response=replace(again.response, status=400))
+    assert [one.shape for one in differences(model, refused, None)] == ["400 for 200"]
+
+
 def test_nothing_is_predicted_while_a_job_is_under_way():
     """A record that a job may be changing is not predicted; when the job has ended, its effects are."""
     server, model = Implementation("genero"), sandbox_model("genero")

@@ -11,6 +11,7 @@ from generators.check.laws.calls.many_reads import many_reads
 from generators.check.laws.calls.methods import is_first_of_path, methods
 from generators.check.laws.calls.parameters import has_parameters, parameters
 from generators.check.laws.calls.quotas import quota
+from generators.check.laws.calls.single_writes import writes, writes_records
 from generators.check.laws.calls.stamps import has_stamps, stamps
 from generators.check.laws.calls.words import has_words, words
 from generators.oracles.findings import Law
@@ -51,6 +52,12 @@ CALL_LAWS: Final[tuple[Law, ...]] = (
         says="A single write that runs as a job does what it does at once; what is refused at once makes no job.",
         applies_in=can_be_deferred,
         call_experiment=deferred,
+    ),
+    Law(
+        name="writes",
+        says="A single write does what it says, whatever has become of its record and of what it refers to.",
+        applies_in=writes_records,
+        call_experiment=writes,
     ),
     Law(
         name="stamps",

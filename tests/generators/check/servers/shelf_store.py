@@ -87,7 +87,7 @@ class Store:
 
     def stands(self, fields):
         shelf = fields.get("shelf")
-        return shelf is None or shelf in self.shelves["north"]
+        return shelf is None or not self.shelves["north"].get(shelf, {"gone": True}).get("gone")
 
 
 def pick(book):
