@@ -138,12 +138,13 @@ def read_resource(name: str, data: Json, *, schema: str | None) -> Resource:
     given = {word: value for word, value in data.items() if not word.startswith("x-") and word != "schema"}
     pairs: dict[str, Callable[[Any], Any]] = {
         "consistency": lambda one: parse_duration(one["within"]),
-        "has_counter": "counter".__eq__,
+        "has_counter": "opaque".__ne__,
         "unique": lambda sets: tuple(map(tuple, sets)),
         "required": tuple,
         "lookups": tuple,
     }
-    return Resource(name=name, schema=schema, extras=extras, **_arguments(given, **pairs))
+    writes = data.get("versioning") == "writes"
+    return Resource(name=name, schema=schema, extras=extras, counts_writes=writes, **_arguments(given, **pairs))
 
 
 def read_choice(data: str | Json) -> Choice:

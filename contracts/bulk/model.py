@@ -358,16 +358,15 @@ class RecordAct:
 class Resource:
     """A kind of record (`x-resources`, else inferred from the single-record operations).
 
-    `schema` refers (`uri#pointer`) to the JSON Schema of a payload, None when it is unknown. `key`, `version` and
-    `tombstone` are member names of a record in a response. A version that is no counter (not `has_counter`) only
-    changes. `consistency` is the time after which reads show a write at the latest. `assigned`: the server makes the
-    key. `unique` are tuples of payload members whose values differ between records, `references` maps a payload member
-    to the resource whose key it has, `required` are members that a new record must have, `defaults` fill absent ones of
-    it, `normalize` says how values are changed before they are stored. `restrict`: a record that others refer to cannot
-    be deleted. `ignore_case`: whether case of member names counts. `lookups` are templates of JSON values that may
-    replace a key: `{member}` is the value of a member of the record. `payload` is where a record that is shown has its
-    payload, `created` and `modified` where it has the times of its first and last write, `set_members` are further
-    ones. `inferred`: no `x-` member names it. `extras` are its others.
+    `schema` refers (`uri#pointer`) to the JSON Schema of a payload, None if unknown. `key`, `version` and `tombstone`
+    are member names of a record in a response. A version that is no counter (not `has_counter`) only changes; one that
+    `counts_writes` counts all. After `consistency` reads show a write at the latest. `assigned`: the server makes the
+    key. `unique` are tuples of payload members whose values differ between records, `references` maps a member to the
+    resource whose key it has, `required` are members that a new record must have, `defaults` fill absent ones of it,
+    `normalize`: how values are changed before they are stored. `restrict`: a record that others refer to cannot be
+    deleted. `ignore_case`: whether case of member names counts. `lookups` are templates of JSON values that may replace
+    a key, `{member}` a value of the record. `payload` is where a shown record has its payload, `created` and `modified`
+    the times of its first and last write, `set_members` further ones. `inferred`: no `x-` member names it.
     """
 
     name: str
@@ -376,6 +375,7 @@ class Resource:
     assigned: bool = False
     version: str | None = None
     has_counter: bool = True
+    counts_writes: bool = False
     consistency: timedelta | None = None
     tombstone: str | None = None
     unique: tuple[tuple[str, ...], ...] = ()

@@ -337,6 +337,7 @@ RESOURCE_RULES: Final[dict[str, CompareValues]] = {
     "assigned": any_change(),
     "version": optional_member(),
     "has_counter": flag(off="error"),
+    "counts_writes": flag(on="warning", off="warning"),
     "consistency": _compare_consistency,
     "tombstone": optional_member(),
     "unique": list_entries(removed="info", added="error"),
@@ -352,7 +353,12 @@ RESOURCE_RULES: Final[dict[str, CompareValues]] = {
     "modified": optional_member(),
     "set_members": map_entries(),
 }
-DOCUMENT_NAMES: Final = {"has_counter": "versioning", "ignore_case": "ignoreCase", "set_members": "set"}
+DOCUMENT_NAMES: Final = {
+    "has_counter": "versioning",
+    "counts_writes": "versioning",
+    "ignore_case": "ignoreCase",
+    "set_members": "set",
+}
 
 
 def compare_resources(old: Contract, new: Contract, comparer: SchemaComparer) -> Iterator[Change]:

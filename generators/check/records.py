@@ -3,10 +3,10 @@
 Begin with `create_records`, `read_record` and `Snapshot`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from contracts.exchange.bulk_exchange import bulk_exchanges
 from contracts.exchange.job_traces import GONE_STATUS, SUCCESS_STATUS
@@ -130,6 +130,7 @@ def _scalars(members: Mapping[str, object], spelled: Mapping[str, Schema]) -> It
             yield key_text(canonical(spelled[name], value) if name in spelled else value)
 
 
+PLACEHOLDER: Final = "A text of some length"
 BULK_THRESHOLD: Final = 4  # number of records from which they are created in bulk, where possible
 MAX_VERSION_READS: Final = 64  # records whose version is read individually
 
@@ -143,10 +144,12 @@ class CreatedRecord:
     members: Members
 
 
-def create_parents(session: Session, site: RecordSite, names: Names, slot: str) -> Members:
-    """Create records for the required references of a new record, and return their keys by member."""
+def create_parents(
+    session: Session, site: RecordSite, names: Names, slot: str, wanted: Iterable[str] | None = None
+) -> Members:
+    """Create records for these references of a new record, or the required ones, and return their keys by member."""
     resource = site.resource
-    wanted = [name for name in resource.references if name in resource.required]
+    wanted = [name for name in resource.references if name in resource.required] if wanted is None else wanted
     made: Members = {}
     for n, name in enumerate(wanted):
         made[name] = _create_parent(session, resource.references[name], names, f"{slot}p{n}")
@@ -176,6 +179,19 @@ def new_record_members(
     return record_factory_of(session, site.resource).fresh_record(
         record_context_of(names, rng), slot, parents, edges=edges
     )
+
+
+def filled_members(session: Session, site: RecordSite, names: Names, slot: str, wanted: Iterable[str]) -> Members:
+    """Return values of these members, none of them null; references name records that were created for it."""
+    maker, context = record_factory_of(session, site.resource), record_context_of(names, session.rng("filled", slot))
+    filled, parents = dict[str, Any](), list[str]()
+    for name in wanted:
+        if name in site.resource.references:
+            parents.append(name)
+        else:
+            is_text = maker.members[name].is_valid(PLACEHOLDER)
+            filled[name] = PLACEHOLDER if is_text else maker.any_value(name, context)
+    return {**filled, **create_parents(session, site, names, slot, parents)}
 
 
 def create_records(session: Session, site: RecordSite, members: Sequence[Members], names: Names) -> list[CreatedRecord]:

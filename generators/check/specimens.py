@@ -51,7 +51,12 @@ class Specimen:
 
 def specimen_of(session: Session, operation: Operation) -> Specimen:
     """Return a valid request of an operation with `x-bulk` or `x-record`. Raises NotApplicableError."""
-    return next(_bulk_specimens(session, operation) if operation.bulk is not None else _single(session, operation))
+    return next(specimens_of(session, operation))
+
+
+def specimens_of(session: Session, operation: Operation) -> Iterator[Specimen]:
+    """Yield valid requests, of each resource where there are several. Raises NotApplicableError behind the last."""
+    return _bulk_specimens(session, operation) if operation.bulk is not None else _single(session, operation)
 
 
 def specimen_or_request(session: Session, operation: Operation) -> Specimen:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import names_target
 from contracts.messages import ABSENT
-from generators.check.records import CreatedRecord, change_version, create_records, new_record_members
+from generators.check.records import CreatedRecord, change_version, create_records, filled_members, new_record_members
 from generators.client.sites import SiteContext, record_context_of, record_factory_of
 from generators.errors import NotApplicableError
 from generators.requests.items import ItemContent, example_members, own_key_member
@@ -28,7 +28,7 @@ TRIED_DEFECTS: Final[tuple[ItemIntent, ...]] = ("incomplete", "dangling", "inval
 VARIANTS: Final[Mapping[str, str]] = {
     "edge": "has values at the ends of their ranges",
     "padded": "has blanks around a text",
-    "cleared": "sets a member to null",
+    "cleared": "sets members to null",
     "wide": "writes more than one member",
 }
 VARIANTS_OF: Final = {True: ("padded", "cleared", "wide"), False: ("edge", "padded")}  # by whether the record exists
@@ -145,7 +145,6 @@ class Trial:
 
 
 DEFAULT_KEYWORDS: Final = ("type", "minLength", "maxLength", "enum")
-PLACEHOLDER: Final = "A text of some length"
 
 
 def _without_required(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members | None:
@@ -190,25 +189,22 @@ def _wide(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members:
 
 
 def _cleared(trial: Trial, slot: str, case: ItemCase, members: Members) -> Members:
-    """Set a member to null."""
+    """Set every member to null that may be."""
     del slot, case
-    kept = {trial.context.resource.key, *trial.maker.unique}
-    return {**{name: value for name, value in members.items() if name in kept}, _clearable(trial): None}
+    kept = {trial.context.resource.key, *trial.maker.unique, *trial.context.resource.required}
+    return {**{name: value for name, value in members.items() if name in kept}, **dict.fromkeys(_clearable(trial))}
 
 
-def _clearable(trial: Trial) -> str:
-    """Return a member that may be null. Raises NotApplicableError when there is none."""
-    found = next((name for name in trial.maker.free if trial.maker.members[name].is_valid(None)), None)
-    if found is None:
-        raise NotApplicableError(f"a {trial.context.resource.name} has no member that may be null")
+def _clearable(trial: Trial) -> list[str]:
+    """Return the members that may be null, references too. Raises NotApplicableError when there is none."""
+    resource, schemas = trial.context.resource, trial.maker.members
+    needed = {*trial.maker.unique, *resource.required}
+    own = [name for name in dict.fromkeys((*trial.maker.free, *resource.references)) if name not in needed]
+    chosen = trial.context.spec.writable.get(resource.name) or schemas
+    found = [name for name in own if name in chosen and name in schemas and schemas[name].is_valid(None)]
+    if not found:
+        raise NotApplicableError(f"a {resource.name} has no member that may be null")
     return found
-
-
-def _with_filled_member(trial: Trial, slot: str, members: Members) -> Members:
-    """Return a new record's members with a value in the member that is going to be cleared."""
-    name, maker = _clearable(trial), trial.maker
-    is_text = maker.members[name].is_valid(PLACEHOLDER)
-    return {**members, name: PLACEHOLDER if is_text else maker.any_value(name, trial.record_context(slot))}
 
 
 MemberChange = Callable[[Trial, str, ItemCase, Members], Members | None]
@@ -253,13 +249,15 @@ def _set_up(trial: Trial, cases: Sequence[ItemCase]) -> list[CreatedRecord | Non
     """Make the shared payload, if any, and the records that must exist before; return that of each slot."""
     bulk, session, site, names = trial.context.bulk, trial.context.session, trial.context.site, trial.names
     if bulk.effect.payload in bulk.items.shared:
-        trial.shared_members = trial.changed(SHARED_SLOT)
+        is_cleared = any(one.variant == "cleared" for one in cases)
+        trial.shared_members = dict.fromkeys(_clearable(trial)) if is_cleared else trial.changed(SHARED_SLOT)
         trial.shared = trial.context.spec.encoder.payload(trial.shared_members)
     wanted = [n for n, one in enumerate(cases) if (one.needs_record and one.twin is None) or one.defect == "taken"]
     members = [new_record_members(session, site, names, f"e{n}", trial.rng(f"e{n}")) for n in wanted]
     for at, n in enumerate(wanted):
         if cases[n].variant == "cleared":
-            members[at] = _with_filled_member(trial, f"f{n}", members[at])
+            filled = filled_members(session, site, names, f"f{n}", _clearable(trial))
+            members[at] = {**members[at], **filled}
     made = dict(zip(wanted, create_records(session, site, members, names) if members else (), strict=True))
     for n in wanted:
         if cases[n].defect == "stale":

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import onkey_requests as requests
 from onkey_records import Records
-from onkey_types import Command, Fault, Message, Property
+from onkey_types import Command, Fault, Message, Property, Type
 from patching import around, by_name
 
 
@@ -62,4 +63,31 @@ def looked_up_nameless(server: Any) -> None:
         return told
 
 
-PATCHES = by_name(missing_told_first, reference_as_text, weight_of_yes, first_fifty_told, looked_up_nameless)
+def entities_of_paths_ignored(server: Any) -> None:
+    """Take the path of a property of another entity for that of an own one."""
+    del server
+
+    @around(Type, "find")
+    def find(real: Any, own: Type, path: str) -> str:
+        name: str = real(own, path.rpartition("->")[2])
+        return name
+
+
+def value_missing_is_null(server: Any) -> None:
+    """Clear a property where an operation has no value."""
+    del server
+
+    @around(requests.Reader, "operation")
+    def operation(real: Any, own: Any, given: Any, where: str) -> Any:
+        return real(own, {"value": None, **given} if isinstance(given, dict) else given, where)
+
+
+PATCHES = by_name(
+    missing_told_first,
+    reference_as_text,
+    weight_of_yes,
+    first_fifty_told,
+    looked_up_nameless,
+    entities_of_paths_ignored,
+    value_missing_is_null,
+)

@@ -71,6 +71,29 @@ def text_ids_unknown(server: Any) -> None:
         return 1 if name == "id" and isinstance(item.get("id"), str) else found
 
 
+def references_kept(server: Any) -> None:
+    """Keep a reference that is set to null."""
+    del server
+
+    @around(Records, "build")
+    def build(real: Any, own: Records, command: Command, record: Record | None, **named: Any) -> Any:
+        values = real(own, command, record, **named)
+        kept = {n for n, its in command.type.properties.items() if its.kind == "reference"} if record else set()
+        return {name: value for name, value in values.items() if value is not None or name not in kept}
+
+
+def idle_unversioned(server: Any) -> None:
+    """Leave the version where it is when an update changes nothing."""
+    del server
+
+    @around(Records, "update")
+    def update(real: Any, own: Records, command: Command, record: Record, **named: Any) -> Any:
+        done = real(own, command, record, **named)
+        if own.all[record.id].values == record.values:
+            own.put(record.id, record)
+        return done
+
+
 PATCHES = by_name(
     lookups_of_all_sets,
     pairs_at_creation,
@@ -78,4 +101,6 @@ PATCHES = by_name(
     trades_unprotected,
     children_unprotected,
     text_ids_unknown,
+    references_kept,
+    idle_unversioned,
 )

@@ -40,6 +40,7 @@ BUGS = {
         "children-unprotected",
         "trades-unprotected",
         "gone-referrers",
+        "entities-of-paths-ignored",
         "conflict-last",
         "deletion-unchecked",
         "duplicate-alone",
@@ -106,6 +107,7 @@ BUGS = {
         "single-quotes",
         "type-crash",
         "unquoted-names",
+        "value-missing-is-null",
         "words-in-any-case",
     ),
     ("genero", "listing"): (
@@ -135,7 +137,7 @@ BUGS = {
         "null-text-lost",
         "repeats-skipped",
     ),
-    ("onkey", "exact"): ("names-of-20", "pairs-at-creation", "zero-unchanged", "taken-by-itself"),
+    ("onkey", "exact"): ("names-of-20", "pairs-at-creation", "zero-unchanged", "taken-by-itself", "references-kept"),
     ("genero", "uniform"): (
         "errors-of-first-500",
         "errors-rounded",
@@ -189,7 +191,7 @@ BUGS = {
         "looked-up-nameless",
         "matches-two",
     ),
-    ("onkey", "stale-version"): ("delete-unlocked", "versions-of-a-byte", "versions-of-four-bits"),
+    ("onkey", "stale-version"): ("delete-unlocked", "idle-unversioned", "versions-of-a-byte", "versions-of-four-bits"),
     ("onkey", "reuse"): ("code-burnt", "deleted-comes-back", "undone-code-kept"),
     ("onkey", "identity"): ("ids-as-floats", "ids-of-32-bits", "merge-takes-id", "text-ids-unknown"),
     ("onkey", "grouped"): (

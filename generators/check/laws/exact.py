@@ -16,6 +16,7 @@ import orjson
 from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import put
+from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import difference_at, equivalent, key_text
 from contracts.schemas.keywords import is_annotation
 from contracts.schemas.schema_set import Schema
@@ -27,8 +28,10 @@ from generators.check.laws.metamorphic import (
     known_targets,
     max_independent_items,
     run_each,
+    send_singly,
+    single_operation,
 )
-from generators.check.records import CreatedRecord, change_version, read_record
+from generators.check.records import CreatedRecord, Snapshot, change_version, read_record
 from generators.check.trial_setup import (
     ItemCase,
     Trial,
@@ -37,7 +40,7 @@ from generators.check.trial_setup import (
     fits_request,
     prepare_trial,
 )
-from generators.check.trials import TrialResult, perform, stored_records, trial_finding
+from generators.check.trials import TrialResult, perform, snapshots, stored_records, trial_finding
 from generators.client.sites import SiteContext, experiment_sites, record_factory_of
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, shape_at
@@ -57,9 +60,9 @@ OLD_STEPS: Final = (0, 2, 8)  # from its first version to one with its beginning
 
 def exact(context: SiteContext) -> Iterator[Finding]:
     """Send unusual values, keys that are nearly equal, and what was sent before. Raises NotApplicableError."""
-    if context.bulk.effect.payload in context.bulk.items.shared:
-        raise NotApplicableError("its items have no payload of their own")
-    yield from run_each((changed_to_taken, _judge_values, _judge_keys, written_again), lambda part: part(context))
+    own = (changed_to_taken, _judge_values, _judge_keys, written_again)
+    is_shared = context.bulk.effect.payload in context.bulk.items.shared
+    yield from run_each((_judge_nulls, *(() if is_shared else own)), lambda part: part(context))
 
 
 def _options(context: SiteContext, order: Sequence[int] | None = None) -> SendOptions:
@@ -86,6 +89,32 @@ def _judge_values(context: SiteContext) -> Iterator[Finding]:
         plans.append((own, [name for name in names if kinds[name] not in seen]))
         seen |= set(kinds.values())
     yield from run_each([one for one in plans if one[1]], lambda one: _judge_members(*one))
+
+
+def _judge_nulls(context: SiteContext) -> Iterator[Finding]:
+    """Set every member to null that may be, of new records and of those that have values there, of each resource."""
+    sites = [replace(context, site=site) for site in experiment_sites(context.session, context.operation)]
+    cases = [(own, case) for own in sites for case in available_cases(own)[0] if case.action != "delete"]
+    yield from run_each(cases, lambda one: _judge_cleared(*one))
+
+
+def _judge_cleared(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
+    """Set members to null in bulk, and by the equivalent single-record operation, if no other operation did."""
+    trial = prepare_trial(context, [replace(case, variant="cleared")] * 2)
+    sent = {**trial.shared_members, **trial.items[0].content.values}
+    row = {name: value for name, value in sent.items() if value is None}
+    done = perform(trial, _options(context, order=[0]))
+    if _is_bad(done) and trial.shared is ABSENT:
+        yield from _judge_failed(context, case, [row])
+    yield from _judge_stored(done, [row])
+    name = ("nulls alone", context.resource.name, case.action)
+    if context.session.cache.setdefault(name, context.operation.id) != context.operation.id:
+        return
+    if single_operation(context, case) is not None:
+        exchange, key = send_singly(trial, trial.items[1])
+        is_done = exchange.response.status in SUCCESS_STATUS
+        found = snapshots(trial, {} if key is ABSENT else {1: key}, slots=[1]) if is_done else {}
+        yield from _judge_reads(trial, found, {1: row}, exchange)
 
 
 def _kind(schema: Schema) -> bytes:
@@ -152,18 +181,24 @@ def _judge_failed(context: SiteContext, case: ItemCase, rows: Sequence[Members])
 
 
 def _judge_stored(done: TrialResult, rows: Sequence[Members]) -> Iterator[Finding]:
-    """Yield the first value of each member that reads otherwise than it was sent."""
-    schemas, told = done.trial.maker.members, set[str]()
+    """Yield the first value of each member that reads otherwise than it was sent in a request."""
     slots = [n for n in range(len(rows)) if not done.refused and done.result(n) == "done"]
     target = next(iter(done.options.targets), None)
-    for slot, after in stored_records(done, target=target, slots=slots).items():
+    yield from _judge_reads(done.trial, stored_records(done, target=target, slots=slots), dict(enumerate(rows)), done)
+
+
+def _judge_reads(
+    trial: Trial, reads: Mapping[int, Snapshot], rows: Mapping[int, Members], sent: TrialResult | Exchange
+) -> Iterator[Finding]:
+    schemas, told = trial.maker.members, set[str]()
+    for slot, after in reads.items():
         shown: Mapping[str, Any] = after.members or {}
         for name, value in rows[slot].items() if after.present and after.members is not None else ():
             if name not in told and not equivalent(schemas[name], shown.get(name), value):
                 told.add(name)
                 says = f"'{name}' was sent as {short(value)}, and reads {short(shown.get(name))}"
                 pointer = f"{pointer_of((name,))}{difference_at(schemas[name], shown.get(name), value)}"
-                yield trial_finding(LAW, shape_at("a value reads otherwise", pointer), says, done, after)
+                yield trial_finding(LAW, shape_at("a value reads otherwise", pointer), says, sent, after)
 
 
 # Keys

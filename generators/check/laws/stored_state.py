@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from contracts.bulk.normalisation import stored_forms
 from contracts.exchange.bulk_request import names_target
+from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import choose, put
 from contracts.exchange.preconditions import is_next
 from contracts.messages import ABSENT
@@ -21,6 +22,8 @@ from generators.check.laws.metamorphic import (
     invalid_cases,
     max_independent_items,
     run_each,
+    send_singly,
+    single_operation,
     valid_cases,
 )
 from generators.check.records import Snapshot
@@ -101,6 +104,7 @@ def stale_version(context: SiteContext) -> Iterator[Finding]:
     actions = [one for one in actions_of(context.bulk) if ItemCase(action=one, defect="stale", existing=True) in wrong]
     for case in live:
         yield from _judge_increment(context, case)
+        yield from _judge_idle(context, case)
     if not actions:
         raise NotApplicableError("no item could be made that names a stale version")
     for action in actions:
@@ -117,6 +121,28 @@ def _judge_increment(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
     done = perform(trial, SendOptions(unit=context.unit))
     if done.result(0) == "done":
         yield from _judge_current_items(done, {0: initial[0]}, stored_records(done), case.action)
+
+
+def _judge_idle(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
+    """Write nothing, and what is there already: where writes are counted, the version increments all the same."""
+    if not context.resource.counts_writes:
+        return
+    trial, encoder = prepare_trial(context, [case] * 3), context.spec.encoder
+    is_shared, known = trial.shared is not ABSENT, trial.items[2].known
+    stored = {name: value for name, value in (known.members if known else {}).items() if name in trial.maker.free}
+    trial.items = [trial.with_members(one, stored if one.slot == 2 else {}) for one in trial.items]  # noqa: PLR2004
+    trial.shared_members, trial.shared = {}, encoder.payload({}) if is_shared else ABSENT
+    order = [0] if is_shared else [0, 2]
+    initial, done = snapshots_before(trial), perform(trial, SendOptions(unit=context.unit, order=order))
+    is_alone = single_operation(context, case) is not None and not done.refused
+    alone = send_singly(trial, trial.items[1])[0] if is_alone else None
+    after = stored_records(done)
+    told = {slot for slot in order if done.result(slot) == "done"}
+    told |= {1} if alone is not None and alone.response.status in SUCCESS_STATUS else set()
+    for slot in [slot for slot in told if _is_wrong_increment(initial[slot], after[slot])][:1]:
+        before, now = short(initial[slot].version), short(after[slot].version)
+        says = f"a write that changes nothing ({case.action}) moved a version from {before} to {now}"
+        yield trial_finding("stale-version", "version misses a write", says, done, alone, initial[slot], after[slot])
 
 
 def _judge_stale_item(context: SiteContext, action: str) -> Iterator[Finding]:

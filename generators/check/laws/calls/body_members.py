@@ -6,6 +6,7 @@ Begin with `wrong_members`.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from random import Random
 from typing import Any, Final
 
 import orjson
@@ -17,10 +18,12 @@ from contracts.openapi.parameters import read_text
 from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import escape, tokens_of
 from generators.client.session import Session
+from generators.data.mutation import invalid_variants
 from generators.requests.calls import body_schema
 
 REFUSALS: Final = frozenset(("400", "422", "4XX", "default"))  # keys of responses that a malformed request may get
 MAX_WORDS: Final = 5  # of a body that are sent in another case
+MAX_INSIDE: Final = 60  # values of another type, and members left out, inside of a body
 OTHER_TYPES: Final = (b"null", b"true", b"7", b'"bulkproof"', b"{}", b"[]")
 
 
@@ -39,6 +42,27 @@ def wrong_members(session: Session, operation: Operation, request: Request) -> I
     yield from _other_words_inside(session.contract, operation, request)
     yield from _other_types_inside(operation, request)
     yield from _other_keys(session, operation, request)
+
+
+def wrong_inside(
+    operation: Operation, request: Request, keywords: tuple[str, ...] = ("type", "required")
+) -> Iterator[Variant]:
+    """Yield a request with one value of its body of another type, or a needed member left out, at whatever depth.
+
+    What is inside of items is left to the law `errors`, and so is content of a record that is not declared to be
+    refused.
+    """
+    bulk, act, schema, data = operation.bulk, operation.record, body_schema(operation), json_of(request.body)
+    is_told = bulk is not None or (act is not None and act.invalid is not None)
+    if schema is None or not (is_told and isinstance(data, dict) and declares_refusal(operation)):
+        return
+    apart = tuple(f"{at}/" for at in (bulk.items.places if bulk is not None else ()))
+    for one in islice(invalid_variants(schema, data, Random(operation.id), keywords=keywords), MAX_INSIDE):
+        if one.pointer.startswith(apart) or not (one.pointer or one.keyword == "required"):
+            continue
+        place = one.pointer or "its body"
+        body = replace(request, body=orjson.dumps(one.value))
+        yield Variant(kind=f"{one.keyword} at {place}", what=f"{place}, where {one.says}", request=body, must=True)
 
 
 def declares_refusal(operation: Operation) -> bool:

@@ -5,8 +5,9 @@ Begin with `malformed`. JSON is RFC 8259, media types are RFC 9110, 8.3; a refus
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -18,9 +19,16 @@ from contracts.messages import ABSENT, Exchange, Request, essence
 from contracts.openapi.model import Operation, best_media, is_json
 from contracts.openapi.validation import validate_response
 from contracts.syntax.text import as_list, as_mapping
-from generators.check.laws.calls.body_members import OTHER_TYPES, Variant, declares_refusal, wrong_members
+from generators.check.laws.calls.body_members import OTHER_TYPES, Variant, declares_refusal, wrong_inside, wrong_members
 from generators.check.laws.calls.syntax_places import misplaced
-from generators.check.specimens import Specimen, carry_out, send_and_follow, specimen_of, specimen_or_request
+from generators.check.specimens import (
+    Specimen,
+    carry_out,
+    send_and_follow,
+    specimen_of,
+    specimen_or_request,
+    specimens_of,
+)
 from generators.client.session import Session
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
@@ -138,7 +146,8 @@ def malformed(session: Session, operation: Operation) -> Iterator[Finding]:
             yield from _judged(operation, one, session.probe(one.request))
         return
     statuses: set[int] = set()
-    for one in _variants(session, operation, specimen.request):
+    inside = _wrong_inside(session, operation, specimen.request)
+    for one in chain(_variants(session, operation, specimen.request), inside):
         if one.must:
             exchange = session.probe(one.request)
             statuses.add(exchange.response.status)
@@ -151,6 +160,17 @@ def malformed(session: Session, operation: Operation) -> Iterator[Finding]:
         raise NotApplicableError(f"requests are refused for other reasons ({min(statuses & BUSY_STATUS)})")
     if specimen.before:
         yield from _carried_out(session, operation, specimen, statuses)
+
+
+def _wrong_inside(session: Session, operation: Operation, request: Request) -> Iterator[Variant]:
+    """Yield a request with what is wrong inside its body, and one about another resource where something is left out.
+
+    What is left out may be taken for null, which not every member can be.
+    """
+    yield from wrong_inside(operation, request)
+    others = islice(specimens_of(session, operation), 1, 2) if operation.bulk is None else iter(())
+    with suppress(NotApplicableError):
+        yield from chain.from_iterable(wrong_inside(operation, one.request, ("required",)) for one in others)
 
 
 def _limits_jobs(operation: Operation) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from contracts.bulk.model import Bulk
 from contracts.schemas.schema_set import Schema
-from generators.check.laws.errors.fault_order import KnownFault, length_limits
+from generators.check.laws.errors.fault_order import KnownFault, declared_outcomes, length_limits
 from generators.check.laws.metamorphic import batched, max_independent_items
 from generators.check.trial_setup import WRITING_ACTIONS, ItemCase, Trial, available_cases, fits_request, prepare_trial
 from generators.client.sites import SiteContext, experiment_sites
@@ -104,7 +104,7 @@ def _shared_trials(context: SiteContext) -> Iterator[MemberTrial]:
         return
     trial = prepare_trial(context, [case] * SHARING)
     chosen = context.spec.writable.get(context.resource.name, (*trial.maker.members,))
-    rows = [one for one in _wrong_members(trial) if one[1].member in {*chosen, STRANGE}]
+    rows = [one for one in _wrong_members(trial) if one[1].member in {*chosen, STRANGE, ""}]
     for members, fault in (*rows, *_not_chosen(trial, chosen)):
         trial.shared_members, trial.shared = members, context.spec.encoder.payload(members)
         faults = {slot: [fault] for slot in range(SHARING)}
@@ -139,6 +139,7 @@ def _wrong_members(trial: Trial) -> Iterator[Wrong]:
             yield _dangling(trial, name)
     if bulk.effect.payload and trial.maker.schema and trial.maker.schema.raw.get("additionalProperties") is False:
         yield from (({name: "1"}, KnownFault(kind="unknown member", member=name)) for name in _strange(trial))
+        yield from (({name: value}, KnownFault(kind="unknown member")) for name, value in _of_others(trial).items())
 
 
 def _envelope(bulk: Bulk) -> set[str]:
@@ -154,6 +155,18 @@ def _strange(trial: Trial) -> Iterator[str]:
     resource, known = trial.context.resource, trial.maker.schema.members() if trial.maker.schema is not None else {}
     shown = [(place or "").rpartition("/")[2] for place in (resource.created, resource.modified, resource.version)]
     yield from (name for name in dict.fromkeys((STRANGE, *shown, resource.key)) if name and name not in known)
+
+
+def _of_others(trial: Trial) -> Members:
+    """Return an own member with a valid value, under the name that it would have of another resource."""
+    own, names = trial.context.resource.name, [one.member_as for one in declared_outcomes(trial.context.bulk)]
+    other = next((one for one in trial.context.session.contract.resources if one != own), own)
+    member = next(iter(trial.maker.free), None)
+    if member is None or other == own or not any("{resource}" in one for one in names):
+        return {}
+    value = trial.maker.any_value(member, trial.record_context("o"))
+    parts = {"resource": other, "member": member, "Member": member[:1].upper() + member[1:]}
+    return {names[0].format_map(parts): value}
 
 
 def _wrong_values(schema: Schema) -> Iterator[object]:

@@ -246,6 +246,8 @@ class Bulk:
     def spread_shelves(self, asked):
         if not all(isinstance(asked.data.get(name), list) for name in ("shelves", "rooms")):
             return 400, {"problem": "shelves and rooms are lists"}
+        if not all(isinstance(one, str) for one in asked.data["rooms"]):
+            return 400, {"problem": "rooms are texts"}
         problem = self._shelf_refusal(asked.data["shelves"], 100, strict=False)
         if problem:
             return problem
