@@ -18,11 +18,12 @@ from generators.check.laws.concurrent_jobs import overlap
 from generators.check.laws.lists.catalogue import LIST_LAWS
 from generators.check.laws.metamorphic import run_at_site
 from generators.check.plan import CheckPlan, Event, FindingFound, Finished, LawAnswered, Started, StepBegun, selection
+from generators.client.access import AccessGuard
 from generators.client.environments import headers_for, new_name_prefix
 from generators.client.http import Client, NoAnswerError
-from generators.client.session import AccessGuard, Budget, Session
+from generators.client.session import Budget, Session
 from generators.errors import NotApplicableError
-from generators.oracles import reference_model, response_laws
+from generators.oracles import job_laws, reference_model, response_laws
 from generators.oracles.findings import CheckResult, CheckStatus, Experiment, Finding, Law
 from generators.schemathesis_engine import coverage
 from generators.schemathesis_engine.process import SchemathesisProcess, SchemathesisTask
@@ -250,8 +251,7 @@ class _CheckRun:
         self._collect(run_at_site(self._session, operation, experiment, offset=self._session.seed + number))
 
     def _collect(self, findings: Iterator[Finding]) -> None:
-        for finding in findings:
-            self._new_findings.append(finding)
+        self._new_findings.extend(findings)
 
     def _skip_reason(self) -> str:
         if self._read_only:
@@ -283,6 +283,7 @@ class _CheckRun:
             self._apply_laws(view)
             if any(one.result == "failed" for report in view.reports if report.trace for one in report.outcomes):
                 self._ended.setdefault(view.operation.id, view)
+        self._new_findings += map(job_laws.unended, self._session.take_unended())
         if self._model is not None:
             self._new_findings += reference_model.check_model(contract, self._model, history)
         news, self._new_findings = self._new_findings, []

@@ -28,6 +28,11 @@ LEARNED_STEPS: Final = 10  # polls per learned duration after it has passed
 SHORTENED: Final = 0.85  # a learned duration, after each job that had ended by then
 NO_VALUES: Final[Mapping[str, str]] = {}
 UNKNOWN_POLLS: Final = 3  # with a state that is not declared, after which nobody waits for the end
+PATIENCE: Final = timedelta(seconds=10)  # in real time; it is at least `SLOWER` times as long as other jobs took
+LESS_PATIENCE: Final = timedelta(seconds=1)  # after one job of the operation that did not end
+SLOWER: Final = 100
+ENDED, HANGING = "ended", "hanging"  # what is known of paces, by the number of digits of items, or by operation
+MAX_DIGITS: Final = 8  # of the number of items of a job
 MIN_TIMEOUT: Final = {True: timedelta(hours=2), False: timedelta(days=1)}
 
 
@@ -93,11 +98,16 @@ def poll_until_started(session: Session, latest: Callable[[], BulkExchange]) -> 
 
 
 class Pacing:
-    """Delays between polls: growing ones; in real time the first is about as long as jobs of the kind and size took."""
+    """Delays between polls: growing ones; in real time the first is about as long as jobs of the kind and size took.
+
+    Nobody waits long for a job when others of its size, or larger ones, have ended much sooner.
+    """
 
     def __init__(self, session: Session, view: BulkExchange) -> None:
+        self._session, self._post = session, view.exchange
         self._paces, self._controlled = session.paces, session.controlled
-        self._name = (view.operation.id, len(str(len(view.request.items))))  # jobs of about the same size
+        self._digits = len(str(len(view.request.items)))  # jobs of about the same size
+        self._name = (view.operation.id, self._digits)
         self._learned = None if self._controlled else self._paces.get(self._name)
         self._waited = self._unfinished = timedelta(0)
         self._limit = max(view.traces[0].declared.timeout or timedelta(0), MIN_TIMEOUT[self._controlled])
@@ -105,16 +115,26 @@ class Pacing:
     def delays(self) -> Iterator[timedelta]:
         """Yield the delay before each poll. Raises NotApplicableError after the time limit."""
         delay, growing = self._learned or FIRST_DELAY[self._controlled], FIRST_DELAY[self._controlled]
-        while self._waited <= self._limit:
+        while self._waited <= self._limit and not self._is_hanging():
             self._unfinished = self._waited
             self._waited += delay
             yield delay
             delay = max(growing, (self._learned or growing) / LEARNED_STEPS)
             growing = min(growing * 2, MAX_DELAY[self._controlled])
+        if self._waited <= self._limit:
+            self._paces[HANGING, self._name[0]] = LESS_PATIENCE
+            self._session.give_up(self._post, self._waited)
         raise NotApplicableError(f"a job had not ended after {self._waited.total_seconds():g} s")
+
+    def _is_hanging(self) -> bool:
+        """Return whether the job has not ended long after others have."""
+        patience = self._paces.get((HANGING, self._name[0]), PATIENCE)
+        ended = [self._paces[ENDED, n] for n in range(self._digits, MAX_DIGITS) if (ENDED, n) in self._paces]
+        return bool(ended) and not self._controlled and self._waited > max(patience, SLOWER * max(ended))
 
     def remember(self) -> None:
         """Learn how long the job took: between the last two polls, or less than it used to."""
+        self._paces[ENDED, self._digits] = max(self._waited, self._paces.get((ENDED, self._digits), self._waited))
         if self._unfinished:
             self._paces[self._name] = (self._unfinished + self._waited) / 2
         elif self._learned is not None and self._waited:

@@ -3,22 +3,20 @@
 `check`, `fuzz` and the replay of findings all send through a `Session`; below it there is only the `Client`.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from random import Random
 from time import monotonic
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
-from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange
-from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.messages import Exchange, ExchangeHistory, Request, Response
 from contracts.openapi.model import ClientIdentity, Contract, Operation, Route
 from contracts.openapi.routing import Router
 from contracts.openapi.security import as_client, key_places
+from generators.client.access import AccessGuard
 from generators.client.environments import SandboxClient
 from generators.client.http import Client, HttpClient, NoAnswerError
 from generators.errors import NotApplicableError
@@ -62,6 +60,14 @@ class Budget:
         return self.clock() - self.started
 
 
+class UnendedJob(NamedTuple):
+    """A job that had not ended after so much time: the request that made it, and the last poll."""
+
+    post: Exchange
+    poll: Exchange
+    waited: timedelta
+
+
 class Observer(Protocol):
     """Receives the result of every request of a session."""
 
@@ -74,53 +80,8 @@ class Observer(Protocol):
     def observe_failure(self, operation: str, error: NoAnswerError) -> None:
         """Receive that a request got no response; `operation` is "" for a request of no operation."""
 
-
-MIN_REFUSALS: Final = 25  # responses that must all be one refusal before the run is given up
-MIN_REFUSALS_AT_END: Final = 5  # the same at the end of a run
-NOT_FOUND: Final = 404
-REFUSALS: Final = {
-    404: ("the API was not found there", "Give the server's root URL with --url, or the API's base path with --mount."),
-    401: ("credentials are required", "Give them with --auth or --header."),
-    403: ("these credentials are not sufficient", "Give others with --auth or --header."),
-}
-
-
-class AccessGuard:
-    """Counts responses by status, and raises MisuseError when all of them are the same refusal.
-
-    `operations` are those that are requested; when all of them name one record, 404 may mean a missing record.
-    Operations without security requirements are not counted where others have some: they may issue credentials.
-    `base` is the URL in the error message.
-    """
-
-    def __init__(self, base: str, operations: Sequence[Operation]) -> None:
-        self._base = base
-        self._seen: Counter[int] = Counter()
-        guarded = {one.id for one in operations if one.security}
-        self._counted = guarded or {one.id for one in operations}
-        self._may_be_missing = all(one.path.endswith("}") for one in operations if one.id in self._counted)
-
-    def note(self, operation: str, statuses: Mapping[int, int]) -> None:
-        """Count an operation's responses by status. Raises MisuseError."""
-        if operation in self._counted:
-            before = self._seen.total()
-            self._seen.update(statuses)
-            if before < MIN_REFUSALS <= self._seen.total():
-                self.require_access()
-
-    def require_access(self) -> None:
-        """Raise MisuseError when no response was a success, and mostly or only one refusal was received."""
-        total = self._seen.total()
-        if total < MIN_REFUSALS_AT_END or any(status in SUCCESS_STATUS for status in self._seen):
-            return
-        status, number = self._seen.most_common(1)[0]
-        if status == NOT_FOUND and (number < total or self._may_be_missing):
-            return
-        if status in REFUSALS:
-            fact, cure = REFUSALS[status]
-            which = "all" if number == total else f"{number} of"
-            says = f"{which} {total} requests were answered with {status}: {fact}."
-            raise MisuseError(says, where=self._base, cure=cure)
+    def observe_unended(self, job: "UnendedJob") -> None:
+        """Receive that a job has not ended long after others have."""
 
 
 def settling_times(contract: Contract) -> Mapping[str, timedelta]:
@@ -143,7 +104,8 @@ class Session:
     `last_operation` is the operationId requested last, "" after a wait. Reads wait where the contract declares a
     `consistency`. Once `is_over` returns True no request is sent and no wait begins. `given` maps parameter names to
     values; `name_prefix`, of 0-9 and a-z, begins every generated name. `identity` is the client that it acts as, None
-    for whoever the client's own credentials name. `paces` are how long jobs took, shared by sessions.
+    for whoever the client's own credentials name. `paces` are how long jobs took, shared by sessions; `unended` are
+    those for whose end nobody waits any longer.
     """
 
     def __init__(
@@ -170,6 +132,7 @@ class Session:
         self.views: dict[int, BulkExchange] = {}
         self.cache: dict[object, object] = {}
         self.paces = {} if paces is None else paces
+        self.unended: list[UnendedJob] = []
         self.sent = 0
         self.last_operation = ""
         self.identity: ClientIdentity | None = None
@@ -313,6 +276,17 @@ class Session:
             self.advance(by)
         except NoAnswerError as error:
             raise NotApplicableError(str(error)) from None
+
+    def give_up(self, post: Exchange, waited: timedelta) -> None:
+        """Tell that the job of a request, polled last, has not ended long after others have."""
+        self.unended.append(UnendedJob(post, self.exchanges[-1], waited))
+        if self._observer is not None:
+            self._observer.observe_unended(self.unended[-1])
+
+    def take_unended(self) -> list[UnendedJob]:
+        """Return the jobs for whose end nobody waits any longer, and remove them."""
+        jobs, self.unended = self.unended, []
+        return jobs
 
     def _can_wait(self, by: timedelta) -> bool:
         return by <= MAX_WAIT if self.controlled else by.total_seconds() < self.budget.left

@@ -15,9 +15,10 @@ from contracts.messages import Exchange
 from contracts.openapi.model import Contract
 from generators.client.environments import Environment, SandboxClient, Target, TargetOptions, headers_for
 from generators.client.http import HttpClient, NoAnswerError
-from generators.client.session import Budget, Session
+from generators.client.session import Budget, Session, UnendedJob
 from generators.fuzz.progress import PropertyCoverage, taken
 from generators.oracles.findings import Finding
+from generators.oracles.job_laws import unended
 from generators.oracles.oracle import ModelFactory, Oracle, OracleFactory
 from generators.oracles.response_laws import unanswered
 from generators.schemathesis_engine.coverage import SchemathesisCoverage
@@ -221,6 +222,10 @@ class TaskRun:
     def observe_failure(self, operation: str, error: NoAnswerError) -> None:
         """Report that a request got no response."""
         self.report(unanswered(operation, error))
+
+    def observe_unended(self, job: UnendedJob) -> None:
+        """Report that a job does not end."""
+        self.report(unended(job), judged="signs")
 
     def report(self, finding: Finding, *, judged: Judged = "laws") -> None:
         """Report a finding with the trace so far."""

@@ -16,7 +16,8 @@ from contracts.exchange.locations import find, holds, read_response
 from contracts.exchange.outcomes import raw_entries
 from contracts.messages import ABSENT, Exchange
 from contracts.syntax.text import short
-from generators.oracles.findings import Finding
+from generators.client.session import UnendedJob
+from generators.oracles.findings import Finding, new_finding
 from generators.oracles.response_laws import comparable_reply, view_finding
 
 MIN_JOB_RETENTION: Final = timedelta(minutes=1)  # of a finished job, where none is declared
@@ -41,6 +42,12 @@ def job_moves(view: BulkExchange) -> Iterator[Finding]:
         yield from _lost_job(view, trace)
         yield from _late_cancel(view, trace)
         yield from _times(view, trace)
+
+
+def unended(job: UnendedJob) -> Finding:
+    """Return the finding that a job has not ended long after others of its size have."""
+    says = f"a job had not ended after {job.waited.total_seconds():.0f} s, although others of its size took much less"
+    return new_finding("job-moves", job.post.operation or "", "does not end", says, [job.post, job.poll])
 
 
 def _late_cancel(view: BulkExchange, trace: JobTrace) -> Iterator[Finding]:

@@ -161,6 +161,17 @@ def tasks_at_first(server: Any) -> None:
         await real(server.datasets["contoso", "sandbox"], *given, **named)
 
 
+def whole_never_ends(server: Any) -> None:
+    """Leave a task running for ever that has all of its records in one transaction."""
+
+    @around(server, "work")
+    async def work(real: Any, *given: Any, whole: bool, **named: Any) -> None:
+        if whole:
+            given[1].move("Executing")
+        else:
+            await real(*given, whole=whole, **named)
+
+
 def cancels_ended(server: Any) -> None:
     """Answer the cancelling of a task that has ended as if it had not."""
 
@@ -394,6 +405,7 @@ PATCHES = by_name(
     get_hundred,
     get_numbers,
     tasks_at_first,
+    whole_never_ends,
     cancels_ended,
     accepted_told,
     first_media_type,

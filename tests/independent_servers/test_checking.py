@@ -218,6 +218,7 @@ BUGS = {
         "created-moves",
         "ended-before-start",
         "task-restarts",
+        "whole-never-ends",
     ),
     ("onkey", "job-name"): ("task-anywhere", "unknown-steps"),
     ("onkey", "job-progress"): (

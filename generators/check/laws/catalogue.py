@@ -220,7 +220,7 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="job-moves",
-        says="A job's state makes only allowed transitions, and a final state does not change.",
+        says="A job's state makes only allowed transitions, it ends, and a final state does not change.",
         exempt_reason=_unless("it makes no jobs", lambda bulk: bulk.job),
         judge_exchange=job_laws.job_moves,
         applies_to=_was_polled,

@@ -14,6 +14,7 @@ from generators.errors import NotApplicableError
 
 VIEW = SimpleNamespace(
     operation=SimpleNamespace(id="post"),
+    exchange="post",
     request=SimpleNamespace(items=(1, 2, 3)),
     traces=(SimpleNamespace(declared=SimpleNamespace(timeout=None)),),
 )
@@ -30,7 +31,7 @@ def waits(session, takes):
     return None
 
 
-@given(st.floats(0.02, 60.0), st.floats(0.02, 60.0))
+@given(st.floats(0.6, 60.0), st.floats(0.02, 60.0))
 def test_jobs_that_take_as_long_as_those_before_are_asked_for_once_or_twice(before, takes):
     """After some jobs few polls are too early, and little time is lost, however long others took before."""
     session = SimpleNamespace(paces={}, controlled=False)
@@ -47,6 +48,42 @@ def test_the_first_job_is_asked_for_ever_more_rarely(takes):
     polls, waited = waits(SimpleNamespace(paces={}, controlled=False), takes)
     assert polls <= 10 + takes / 5
     assert waited <= max(0.02, min(takes * 2.1, takes + 5.1))
+
+
+def slow(digits=1, **others):
+    """Return a session that knows how long jobs of so many items took, and the jobs that it was told do not end."""
+    told = []
+    paces = {("ended", digits): timedelta(seconds=0.3)}
+    return SimpleNamespace(paces=paces, controlled=False, give_up=lambda *job: told.append(job), **others), told
+
+
+def test_nobody_waits_for_ever_for_a_job_when_others_have_ended():
+    """It is told once it took a hundred times as long, and the next one is waited for less."""
+    session, told = slow()
+    waited = []
+    for _ in range(2):
+        with pytest.raises(NotApplicableError, match="had not ended"):
+            waits(session, 10**6)
+        waited.append(told[-1][1].total_seconds())
+    assert told[0][0] == "post"
+    assert 30 < waited[0] < 36
+    session.paces["ended", 1] = timedelta(seconds=0.01)
+    with pytest.raises(NotApplicableError, match="had not ended"):
+        waits(session, 10**6)
+    assert 1 < told[-1][1].total_seconds() < 3
+
+
+def test_a_job_may_take_as_long_as_larger_ones_did():
+    """Of what smaller ones took nothing follows, and nothing where time is moved."""
+    session, told = slow(digits=0)
+    assert waits(session, 3600)
+    session, told = slow(digits=2)
+    session.paces["ended", 2] = timedelta(hours=1)
+    assert waits(session, 3600)
+    session, told = slow()
+    session.controlled = True
+    assert waits(session, 3600)
+    assert told == []
 
 
 @pytest.mark.parametrize(("known", "says"), [(True, "is not declared"), (False, r"is not known \(404\)")])

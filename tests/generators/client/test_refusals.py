@@ -7,7 +7,8 @@ import pytest
 from contracts.errors import MisuseError
 from contracts.messages import Request, Response
 from contracts.openapi.loading import load_bundled
-from generators.client.session import MIN_REFUSALS, MIN_REFUSALS_AT_END, AccessGuard, Session
+from generators.client.access import MIN_REFUSALS, MIN_REFUSALS_AT_END, AccessGuard
+from generators.client.session import Session
 
 GENERO = load_bundled("genero")
 LIST, READ = Request(method="GET", path="/api/v1/block"), Request(method="GET", path="/api/v1/block/7")

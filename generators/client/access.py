@@ -1,0 +1,56 @@
+"""Give up when a server refuses every request in one way. Begin with `AccessGuard`."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from contracts.errors import MisuseError
+from contracts.exchange.job_traces import SUCCESS_STATUS
+from contracts.openapi.model import Operation
+
+MIN_REFUSALS: Final = 25  # responses that must all be one refusal before the run is given up
+MIN_REFUSALS_AT_END: Final = 5  # the same at the end of a run
+NOT_FOUND: Final = 404
+REFUSALS: Final = {
+    404: ("the API was not found there", "Give the server's root URL with --url, or the API's base path with --mount."),
+    401: ("credentials are required", "Give them with --auth or --header."),
+    403: ("these credentials are not sufficient", "Give others with --auth or --header."),
+}
+
+
+class AccessGuard:
+    """Counts responses by status, and raises MisuseError when all of them are the same refusal.
+
+    `operations` are those that are requested; when all of them name one record, 404 may mean a missing record.
+    Operations without security requirements are not counted where others have some: they may issue credentials.
+    `base` is the URL in the error message.
+    """
+
+    def __init__(self, base: str, operations: Sequence[Operation]) -> None:
+        self._base = base
+        self._seen: Counter[int] = Counter()
+        guarded = {one.id for one in operations if one.security}
+        self._counted = guarded or {one.id for one in operations}
+        self._may_be_missing = all(one.path.endswith("}") for one in operations if one.id in self._counted)
+
+    def note(self, operation: str, statuses: Mapping[int, int]) -> None:
+        """Count an operation's responses by status. Raises MisuseError."""
+        if operation in self._counted:
+            before = self._seen.total()
+            self._seen.update(statuses)
+            if before < MIN_REFUSALS <= self._seen.total():
+                self.require_access()
+
+    def require_access(self) -> None:
+        """Raise MisuseError when no response was a success, and mostly or only one refusal was received."""
+        total = self._seen.total()
+        if total < MIN_REFUSALS_AT_END or any(status in SUCCESS_STATUS for status in self._seen):
+            return
+        status, number = self._seen.most_common(1)[0]
+        if status == NOT_FOUND and (number < total or self._may_be_missing):
+            return
+        if status in REFUSALS:
+            fact, cure = REFUSALS[status]
+            which = "all" if number == total else f"{number} of"
+            says = f"{which} {total} requests were answered with {status}: {fact}."
+            raise MisuseError(says, where=self._base, cure=cure)
