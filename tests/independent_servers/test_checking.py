@@ -150,6 +150,7 @@ BUGS = {
     ("genero", "boundary"): ("largest-page-short", "thousandth-lost"),
     ("onkey", "listing"): ("skip-unsorted", "top-default-ten", "top-zero-all"),
     ("onkey", "filter"): (
+        "filter-after-skip",
         "filter-inside",
         "joined-cached",
         "desc-ignored",
