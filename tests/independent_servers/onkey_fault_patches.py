@@ -82,6 +82,28 @@ def value_missing_is_null(server: Any) -> None:
         return real(own, {"value": None, **given} if isinstance(given, dict) else given, where)
 
 
+def unknown_as_type(server: Any) -> None:
+    """Tell a property that no record has as a value of another type."""
+    del server
+
+    @around(Records, "tell")
+    def tell(real: Any, own: Records, command: Command, fault: Fault, id_: int | None) -> Message:
+        code = "Sandbox_TypeMismatch" if fault.code == "Sandbox_UnknownProperty" else fault.code
+        told: Message = real(own, command, replace(fault, code=code), id_)
+        return told
+
+
+def converters_loose(server: Any) -> None:
+    """Pass over members of a converter that it does not have."""
+    del server
+
+    @around(requests, "converter_fault")
+    def converter_fault(real: Any, value: dict[str, Any]) -> str:
+        known = ("converter", "type", "code", "properties")
+        fault: str = real({name: one for name, one in value.items() if name in known})
+        return fault
+
+
 PATCHES = by_name(
     missing_told_first,
     reference_as_text,
@@ -90,4 +112,6 @@ PATCHES = by_name(
     looked_up_nameless,
     entities_of_paths_ignored,
     value_missing_is_null,
+    unknown_as_type,
+    converters_loose,
 )

@@ -40,6 +40,8 @@ BUGS = {
         "children-unprotected",
         "trades-unprotected",
         "gone-referrers",
+        "converters-loose",
+        "unknown-as-type",
         "entities-of-paths-ignored",
         "conflict-last",
         "deletion-unchecked",

@@ -179,13 +179,32 @@ def test_what_a_property_may_be(kind, member, value, fits):
 
 MESSAGE = {"code": "Core_Data_RecordUpdated", "message": "Record successfully updated", "severity": "information"}
 ABOUT = {**MESSAGE, "objectId": "1", "objectType": "Trade"}
+DONE = {**MESSAGE, "objectId": "1"}
+STALE = {
+    "code": "Sandbox_VersionConflict",
+    "message": "Trade with id 1 is at version 2. You sent version 1",
+    "objectId": "1",
+    "objectType": "Trade",
+    "severity": "error",
+}
+IGNORED = {"code": "Sandbox_GroupOrderIgnored", "message": "Groups were ignored", "severity": "warning"}
 INVALID = {"code": "Sandbox_InvalidRequest", "message": "Bad.", "severity": "error", "pointer": "/0"}
 
 
 @pytest.mark.parametrize(
     ("name", "messages", "fits"),
     [
-        ("notification", [MESSAGE], True),
+        ("notification", [MESSAGE], False),
+        ("notification", [DONE], True),
+        ("notification", [{**DONE, "message": "Record successfully created"}], False),
+        ("notification", [{**DONE, "properties": ["Trade->Code"]}], False),
+        ("notification", [{**DONE, "severity": "warning"}], False),
+        ("notification", [STALE], True),
+        ("notification", [{**STALE, "message": "Trade with id 1 is at version 2"}], False),
+        ("notification", [{**STALE, "properties": ["Trade->Version"]}], False),
+        ("notification", [{**STALE, "severity": "warning"}], False),
+        ("notification", [IGNORED], True),
+        ("notification", [{**IGNORED, "userObjectId": "1"}], False),
         ("notification", [], False),
         ("notification", [{**MESSAGE, "pointer": "/0"}], False),
         ("notification", [{**MESSAGE, "severity": "fatal"}], False),
@@ -202,7 +221,7 @@ INVALID = {"code": "Sandbox_InvalidRequest", "message": "Bad.", "severity": "err
     ],
 )
 def test_what_a_notification_may_be(name, messages, fits):
-    """A refusal has errors alone, a success exactly one message, and only refusals of a request have a pointer."""
+    """A refusal has errors alone, a single success one message, and text and members of a message are of its code."""
     assert fits_in(name, {"messages": messages}) is fits
 
 

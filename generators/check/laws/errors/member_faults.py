@@ -138,8 +138,8 @@ def _wrong_members(trial: Trial) -> Iterator[Wrong]:
         if name in resource.references and name not in spared:
             yield _dangling(trial, name)
     if bulk.effect.payload and trial.maker.schema and trial.maker.schema.raw.get("additionalProperties") is False:
-        yield from (({name: "1"}, KnownFault(kind="unknown member", member=name)) for name in _strange(trial))
-        yield from (({name: value}, KnownFault(kind="unknown member")) for name, value in _of_others(trial).items())
+        yield from (({name: "1"}, KnownFault(kind="unknown", member=name)) for name in _strange(trial))
+        yield from (({name: value}, KnownFault(kind="unknown")) for name, value in _of_others(trial).items())
 
 
 def _envelope(bulk: Bulk) -> set[str]:

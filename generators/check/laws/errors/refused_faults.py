@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple
 
 from contracts.bulk.model import BulkGuard
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.exchange.locations import find, json_of
+from contracts.exchange.locations import find, json_of, put
 from contracts.messages import Exchange
 from contracts.schemas.schema_set import Schema
-from contracts.syntax.text import as_list, escape, short
+from contracts.syntax.text import as_list, as_mapping, escape, short
 from generators.check.laws.limits import REFUSED_DEFECTS, defective_trial
 from generators.check.laws.metamorphic import known_targets, valid_cases
-from generators.check.trial_setup import Trial, available_cases, fits_request, prepare_trial
+from generators.check.trial_setup import WRITING_ACTIONS, Trial, available_cases, fits_request, prepare_trial
 from generators.check.trials import send, trial_finding
 from generators.client.sites import SiteContext
 from generators.data.mutation import Mutation, invalid_variants
@@ -39,6 +39,7 @@ OTHER_RULES: Final = WORD_RULES | {"format", "pattern"}  # that a text may viola
 ITEMS: Final = 6
 FEW_MANY: Final = (2, 120)  # keys that are repeated: more than fit on a page
 MAX_TYPES: Final = 80  # requests with a value of another type
+INSIDE: Final = ("required", "additionalProperties", "minProperties")  # keywords that a lookup violates
 NEEDED: Final = ("type", "required", "anyOf")  # keywords by which a request is refused, whatever else is in it
 
 
@@ -178,7 +179,7 @@ def _accepted_types(context: SiteContext) -> Iterator[Finding]:
     for case in available_cases(context)[0]:
         trial = prepare_trial(context, [case])
         one = trial.items[0]
-        for what, mutation in _wrong_items(trial):
+        for what, mutation in (*_wrong_items(trial), *_wrong_lookups(trial)):
             name = what, short(mutation.says)
             if name in seen or what in told or len(seen) == MAX_TYPES or fits_request(trial, case, mutation.value):
                 continue
@@ -189,6 +190,29 @@ def _accepted_types(context: SiteContext) -> Iterator[Finding]:
                 told.add(what)
                 says = f"an item is accepted, although of '{what}' {mutation.says}"
                 yield trial_finding("errors", f"another type of {what} is accepted", says, exchange)
+
+
+def _wrong_lookups(trial: Trial) -> Iterator[tuple[str, Mutation]]:
+    """Yield items with a lookup that is not well formed, as a reference and as what they act on."""
+    element, one, resource = trial.context.spec.encoder.element, trial.items[0], trial.context.resource
+    resources, at = trial.context.session.contract.resources, next(iter(trial.context.bulk.effect.target), "")
+    for name, named in resource.references.items() if one.case.action in WRITING_ACTIONS else ():
+        for lookup in resources[named].lookups[:2] if named in resources else ():
+            members = {**one.content.values, name: lookup}
+            place = trial.context.spec.encoder.pointer(members, f"/{escape(name)}")
+            yield from _broken_at(element, trial.with_members(one, members).raw, place, "a lookup of a reference")
+    for lookup in resource.lookups[:2] if at.startswith("/") and one.case.existing else ():
+        yield from _broken_at(element, put(one.raw, at, lookup), at, "a lookup of a record")
+
+
+def _broken_at(element: Schema | None, raw: object, at: str, what: str) -> Iterator[tuple[str, Mutation]]:
+    """Yield an item with one thing wrong at a place; no name in another case, which may be the same one."""
+    names = {name.swapcase() for name in as_mapping(find(raw, at))}
+    found = invalid_variants(element, raw, Random(at), keywords=INSIDE) if element and element.is_valid(raw) else ()
+    for one in found:
+        inner = one.pointer.removeprefix(at)
+        if one.pointer == f"{at}{inner}" and inner.removeprefix("/") not in names:
+            yield f"{what}{inner}", one
 
 
 def _wrong_items(trial: Trial) -> Iterator[tuple[str, Mutation]]:
