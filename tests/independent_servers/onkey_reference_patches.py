@@ -94,6 +94,46 @@ def idle_unversioned(server: Any) -> None:
         return done
 
 
+def undone_refers(server: Any) -> None:
+    """Count what was undone among the records that refer to another one."""
+    del server
+
+    @around(Records, "restore")
+    def restore(real: Any, own: Records) -> None:
+        before = {id_: set(some) for id_, some in own.referrers.items()}
+        real(own)
+        for id_, some in before.items():
+            own.referrers[id_] |= some
+
+
+def text_versions_ignored(server: Any) -> None:
+    """Compare no version that is a text."""
+    del server
+
+    @around(requests, "imported")
+    def imported(real: Any, reader: Any, item: dict[str, Any], where: str) -> Any:
+        numbers = {name: one for name, one in item.items() if name != "version" or not isinstance(one, str)}
+        return real(reader, numbers, where)
+
+
+def fractions_unread(server: Any) -> None:
+    """Read no number that is written as a fraction."""
+    del server
+
+    @around(requests, "whole_number")
+    def whole_number(real: Any, value: Any) -> Any:
+        return None if isinstance(value, float) else real(value)
+
+
+def negatives_unfound(server: Any) -> None:
+    """Look for records with negative ids."""
+    del server
+
+    @around(requests, "whole_number")
+    def whole_number(real: Any, value: Any) -> Any:
+        return value if isinstance(value, int) and not isinstance(value, bool) else real(value)
+
+
 PATCHES = by_name(
     lookups_of_all_sets,
     pairs_at_creation,
@@ -103,4 +143,8 @@ PATCHES = by_name(
     text_ids_unknown,
     references_kept,
     idle_unversioned,
+    undone_refers,
+    text_versions_ignored,
+    fractions_unread,
+    negatives_unfound,
 )

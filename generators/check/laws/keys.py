@@ -5,7 +5,7 @@ is a plus sign (RFC 3986, 3.3), written as it is or as `%2B`. Keys that differ i
 contract says that case counts (`x-ignore-case: false` of the key's parameter).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -177,22 +177,31 @@ def identity(context: SiteContext) -> Iterator[Finding]:
 
 
 def _judge_texts(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
-    """Write keys and versions as texts where those of numbers are allowed, and no others: what numbers do is done."""
+    """Write keys and versions as texts, or as fractions, where texts of numbers are allowed: the same is done."""
     effect, element = context.bulk.effect, context.spec.encoder.element
     raw = prepare_trial(context, [case]).items[0].raw
     for at in filter(None, (*effect.target, effect.version)):
-        if not _takes_texts(element, at, find(raw, at)):
-            continue
-        trial = prepare_trial(context, [case])
-        before, one = snapshots_before(trial)[0], trial.items[0]
-        trial.items[0] = replace(one, raw=put(one.raw, at, str(find(one.raw, at))))
-        done = perform(trial, _options(context))
-        after = stored_records(done)[0]
-        unchanged = before.present and not after.differs(before, trial.names)
-        if unchanged and perform(prepare_trial(context, [case]), _options(context)).result(0) == "done":
-            says = f"an item ({case}) with the text of a number at {at}, as it may be, does not what the number does"
-            yield trial_finding("identity", "a number as text is taken otherwise", says, done, after)
+        if takes_texts(element, at, find(raw, at)):
+            yield from _judge_written(context, case, at, str)
+            yield from _judge_written(context, case, at, float)
     yield from _judge_text_alone(context, case)
+
+
+def _judge_written(context: SiteContext, case: ItemCase, at: str, write: Callable[[Any], object]) -> Iterator[Finding]:
+    """Write a number otherwise, as it may be written: what the number does is done."""
+    trial = prepare_trial(context, [case])
+    before, one = snapshots_before(trial)[0], trial.items[0]
+    own = find(one.raw, at)
+    trial.items[0] = replace(one, raw=put(one.raw, at, write(own)))
+    if write(own) != own and not isinstance(write(own), str):
+        return  # it has more digits
+    done = perform(trial, _options(context))
+    after = stored_records(done)[0]
+    unchanged = before.present and not after.differs(before, trial.names)
+    if unchanged and perform(prepare_trial(context, [case]), _options(context)).result(0) == "done":
+        says = f"an item ({case}) with {short(write(own))} at {at}, as it may be, does not what the number does"
+        kind = "text" if write is str else "fraction"
+        yield trial_finding("identity", f"a number as {kind} is taken otherwise", says, done, after)
 
 
 def _judge_text_alone(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
@@ -201,7 +210,7 @@ def _judge_text_alone(context: SiteContext, case: ItemCase) -> Iterator[Finding]
     at, schema = (act.record.version, body_schema(act)) if act is not None and act.record is not None else (None, None)
     trial = prepare_trial(context, [case])
     one, version = trial.items[0], trial.items[0].content.version
-    if act is None or at is None or is_outside(at) or not _takes_texts(schema, at, version):
+    if act is None or at is None or is_outside(at) or not takes_texts(schema, at, version):
         return
     exchange = send_singly(trial, replace(one, content=replace(one.content, version=str(version))))[0]
     plain = prepare_trial(context, [case])
@@ -212,7 +221,7 @@ def _judge_text_alone(context: SiteContext, case: ItemCase) -> Iterator[Finding]
             yield trial_finding("identity", "a version as text is refused alone", says, exchange, right)
 
 
-def _takes_texts(schema: Schema | None, at: str, value: object) -> bool:
+def takes_texts(schema: Schema | None, at: str, value: object) -> bool:
     """Say whether a number may be written as its text at a place where no other text is allowed."""
     own = schema.at(at) if schema is not None else None
     is_number = isinstance(value, int) and not isinstance(value, bool)

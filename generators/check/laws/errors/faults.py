@@ -25,7 +25,7 @@ from generators.check.laws.errors.fault_order import (
 )
 from generators.check.laws.errors.faulty_items import faulty_trial
 from generators.check.laws.errors.member_faults import Faulty, member_trials
-from generators.check.laws.errors.referred_faults import freed, lacking_trials, referred_trials
+from generators.check.laws.errors.referred_faults import freed, lacking_trials, referred_trials, undone
 from generators.check.laws.errors.refused_faults import refused_errors
 from generators.check.laws.metamorphic import known_targets, run_each, send_singly, single_operation
 from generators.check.trial_setup import Trial
@@ -54,7 +54,13 @@ def tells_errors(declared: Outcomes | None) -> bool:
 def errors(context: SiteContext) -> Iterator[Finding]:
     """Judge what is told of items that fail by themselves, and of items that have the whole request refused."""
     named = [partial(_reference_errors, one) for one in (referred_trials, lacking_trials)]
-    parts: Sequence[Callable[[SiteContext], Iterator[Finding]]] = (_failed_errors, *named, freed, refused_errors)
+    parts: Sequence[Callable[[SiteContext], Iterator[Finding]]] = (
+        _failed_errors,
+        *named,
+        freed,
+        undone,
+        refused_errors,
+    )
     yield from run_each((*parts, _member_errors), lambda part: part(context))
 
 

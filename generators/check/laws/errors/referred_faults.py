@@ -1,8 +1,8 @@
 """The part of the law `errors` on records that others refer to, which cannot be deleted (`restrict`).
 
 Begin with `referred_trials` and `freed`. How many refer to a record is a fact that a text may name: right for one, two
-and three. Once they are deleted, by the same request too, the record can be. `lacking_trials` are of records that lack
-a reference.
+and three. Once they are deleted, by the same request too, or undone, the record can be. `lacking_trials` are of records
+that lack a reference.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +12,19 @@ from typing import Final, NamedTuple
 
 from contracts.bulk.model import Bulk
 from contracts.exchange.bulk_request import chooses_inside
+from contracts.exchange.job_traces import SUCCESS_STATUS
 from generators.check.laws.errors.fault_order import KnownFault
 from generators.check.laws.errors.member_faults import Faulty
 from generators.check.records import CreatedRecord, create_records, new_record_members
-from generators.check.trial_setup import ItemCase, Trial, fits_request, possible_cases, prepare_trial, trial_item
+from generators.check.trial_setup import (
+    ItemCase,
+    Trial,
+    available_cases,
+    fits_request,
+    possible_cases,
+    prepare_trial,
+    trial_item,
+)
 from generators.check.trials import perform, trial_finding
 from generators.client.session import Session
 from generators.client.sites import SiteContext, experiment_site, experiment_sites
@@ -23,8 +32,8 @@ from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
 from generators.requests.envelope import SendOptions
 from generators.requests.known_records import Names
-from generators.requests.options import actions_of
-from generators.requests.single import RecordSite
+from generators.requests.options import actions_of, units_of
+from generators.requests.single import RecordSite, write_request
 
 KIND: Final = "referenced"
 LACKING: Final = "missing-reference"
@@ -112,6 +121,36 @@ def freed(context: SiteContext) -> Iterator[Finding]:
     if done.refused or (done.result(0) == "done" and done.result(1) == "failed"):
         says = f"a {site.resource.name} is not deleted behind the {other.resource.name} that refers to it"
         yield trial_finding("errors", "a deleted record counts as referring", says, done)
+
+
+def undone(context: SiteContext) -> Iterator[Finding]:
+    """Have a record that refers to another one undone with its request: the other one can be deleted."""
+    session, (right, wrong) = context.session, available_cases(context)
+    case, bad = (next((one for one in some if not one.existing), None) for some in (right, wrong))
+    unit = next((one for one in units_of(context.bulk) if one != "item"), "")
+    site, member = next(_restricted(context), (None, ""))
+    if case is None or bad is None or site is None or not unit:
+        raise NotApplicableError("no record refers to another one, and is undone with its request")
+    trial = prepare_trial(context, [case, bad])
+    parents = _created(session, site, trial.names, [{}, {}])
+    one = trial.items[0]
+    trial.items[0] = trial.with_members(one, {**one.content.values, member: parents[0].key})
+    done = perform(trial, SendOptions(unit=unit))
+    if done.result(0) == "done":
+        raise NotApplicableError("a request is not undone as a whole")
+    calls = [write_request(site, "delete", {}, key=known.key, version=known.version).request() for known in parents]
+    first, second = (session.send(call) for call in calls)
+    if first.response.status not in SUCCESS_STATUS and second.response.status in SUCCESS_STATUS:
+        says = f"a {site.resource.name} is not deleted after the {context.resource.name} that refers to it was undone"
+        yield trial_finding("errors", "an undone record counts as referring", says, done, first, second)
+
+
+def _restricted(context: SiteContext) -> Iterator[tuple[RecordSite, str]]:
+    """Yield each member by which a record refers to one that cannot be deleted then, and the site of that."""
+    for member, name in context.resource.references.items():
+        site = experiment_site(context.session, name) if name in context.session.contract.resources else None
+        if site is not None and site.resource.restrict and "delete" in site.operations:
+            yield site, member
 
 
 def _tells(bulk: Bulk) -> bool:

@@ -40,7 +40,13 @@ ITEMS: Final = 6
 FEW_MANY: Final = (2, 120)  # keys that are repeated: more than fit on a page
 MAX_TYPES: Final = 80  # requests with a value of another type
 INSIDE: Final = ("required", "additionalProperties", "minProperties")  # keywords that a lookup violates
-NEEDED: Final = ("type", "required", "anyOf")  # keywords by which a request is refused, whatever else is in it
+NEEDED: Final = (
+    "type",
+    "required",
+    "anyOf",
+    "minimum",
+    "minLength",
+)  # keywords by which a request is refused, whatever else is in it
 
 
 class Place(NamedTuple):
