@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from contracts.bulk.jobs import ActiveJobs, JobDuration
-from contracts.bulk.lists import FilterLanguage, ListRules, Pagination, Sorting
+from contracts.bulk.lists import FilterLanguage, JoinedNames, ListRules, Pagination, Sorting
 from contracts.bulk.model import (
     Bulk,
     BulkEffect,
@@ -34,7 +34,15 @@ from contracts.syntax.text import as_mapping, parse_duration, pointer_of, text_o
 Json: TypeAlias = Mapping[str, Any]
 TestWord: TypeAlias = Literal["is", "not", "exists"]
 ALL_ROWS: Final = "csv:rows"  # the rows of a body that is CSV
-LIST_WORDS: Final = ("order", "sort", "where", "filter", "select")  # members of x-record on what a list shows
+LIST_WORDS: Final = (
+    "order",
+    "sort",
+    "where",
+    "filter",
+    "select",
+    "joined",
+    "names",
+)  # members of x-record on what a list shows
 FILTER_JOINTS: Final = ("and", "or", "not")
 PAYLOAD_LINE: Final = "/~payload"  # the member of an item of line pairs that has its second line
 ATTRIBUTE_NAMES: Final = {
@@ -129,6 +137,8 @@ def _read_list_rules(data: Json) -> ListRules:
         where=data.get("where", {}),
         filter=FilterLanguage(**language) if language else None,
         select=data.get("select"),
+        joined=JoinedNames(**data["joined"]) if "joined" in data else None,
+        names=tuple(data.get("names", ())),
     )
 
 

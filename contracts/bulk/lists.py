@@ -46,17 +46,42 @@ class Pagination:
 class Sorting:
     """Where a list reads its order: members, separated by commas; `descending` is how one is written to fall.
 
-    `joined` is how a member of a record that is referred to is written, with `{reference}` (the name of the reference
-    without an `Id` at its end), `{Reference}`, `{member}` and `{Member}`; None where there is no such order.
+    `ascending` how one is written that rises, beside its name alone. `joined` is how a member of a record that is
+    referred to is written, with `{reference}` (the name of the reference without an `Id` at its end), `{Reference}`,
+    `{member}` and `{Member}`; None where there is no such order.
     """
 
     at: Location
     descending: str | None = None
+    ascending: str | None = None
     joined: str | None = None
 
     def written(self, member: str, *, falls: bool) -> str:
         """Return how a member is written in an order."""
         return (self.descending or "").replace("{member}", member) if falls else member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedNames:
+    """How filters and selections write a member of a record that is referred to, and selections show it, if they do."""
+
+    written: str
+    shown: str | None = None
+
+    def written_as(self, reference: str, member: str) -> str:
+        """Return how a member of what a reference names is written."""
+        return joined_name(self.written, reference, member)
+
+    def shown_as(self, reference: str, member: str) -> str:
+        """Return the name under which it is shown."""
+        return joined_name(self.shown or "", reference, member)
+
+
+def joined_name(template: str, reference: str, member: str) -> str:
+    """Return the name of a member of what a reference names, by a template such as `{Reference}_{Member}`."""
+    parts = {"reference": reference.removesuffix("Id"), "member": member}
+    capital = {name.capitalize(): text[:1].upper() + text[1:] for name, text in parts.items()}
+    return template.format_map({**parts, **capital})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +109,8 @@ class ListRules:
     """What a list shows beside its page: `order` are the members it is ordered by, `-member` for a falling one.
 
     `{key}` in an order is the key of the resource. `where` maps members to parameters that select the records with that
-    value. Texts are ordered by code point and compared exactly. `select` reads which members are shown.
+    value. Texts are ordered by code point and compared exactly. `select` reads which members are shown. `names` are
+    other ways to write a member, with `{Resource}`, `{member}`, `{Member}` and `{MEMBER}`.
     """
 
     order: tuple[str, ...] = ()
@@ -92,6 +118,13 @@ class ListRules:
     where: Mapping[str, Location] = field(default_factory=dict)
     filter: FilterLanguage | None = None
     select: Location | None = None
+    joined: JoinedNames | None = None
+    names: tuple[str, ...] = ()
+
+    def written_names(self, resource: str, member: str) -> list[str]:
+        """Return the other ways to write a member of a resource."""
+        parts = {"member": member, "Member": member[:1].upper() + member[1:], "MEMBER": member.upper()}
+        return [one.format_map({"Resource": resource, **parts}) for one in self.names]
 
     def ordered_by(self, key: str) -> list[tuple[str, bool]]:
         """Return the members of the declared order of records with this key, each with whether it falls."""

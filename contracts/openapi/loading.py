@@ -276,6 +276,7 @@ def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, 
         files=(*files, *documents.files()),
         scopes={name: tuple(values) for name, values in root.get("x-scopes", {}).items()},
         syntax_errors=root.get("x-syntax-errors", {}),
+        accepts=tuple(root.get("x-accept", ())),
         clients=tuple(_client(name, data) for name, data in root.get("x-test-clients", {}).items()),
     )
 

@@ -125,7 +125,7 @@ class Parameter:
     """A parameter in path, query, header or cookie; `style` and `explode` have OpenAPI's defaults filled in.
 
     `allow_empty` is `allowEmptyValue`: an empty value is valid whatever the schema. `ignore_case` is `x-ignore-case`:
-    whether values that differ in case alone mean the same, None where nobody says it.
+    whether values that differ in case alone mean the same, None where nobody says it. What `is_ignored` has no effect.
     """
 
     name: str
@@ -139,6 +139,7 @@ class Parameter:
     deprecated: bool = False
     allow_empty: bool = False
     ignore_case: bool | None = None
+    is_ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,12 +169,13 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderField:
-    """A response header field as declared."""
+    """A response header field as declared; `tells` is what its value is of what was made, `address` or `key`."""
 
     name: str
     required: bool
     schema: Schema | None
     examples: Mapping[str, object] = field(default_factory=dict)
+    tells: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +251,10 @@ class Operation:
     selectors: tuple[tuple[str, str | None], ...] = ()
     extras: Mapping[str, object] = field(default_factory=dict)
 
+    def telling_fields(self, what: str) -> list[HeaderField]:
+        """Return the header fields of its responses whose values are the address or the key of what was made."""
+        return [one for response in self.responses.values() for one in response.headers if one.tells == what]
+
     def response(self, status: int) -> DeclaredResponse | None:
         """Return the response declared for `status`: its code, else its class (`2XX`), else `default`, else None."""
         declared = self.responses
@@ -296,8 +302,9 @@ class Contract:
     refused, with `has_strict_parameters` a query parameter whose value its schema excludes; `reserved` are words that
     no path variable matches. `files` are those that it was read from, overlays included; `scopes` maps parameters to
     values whose records and jobs are apart (`x-scopes`), `syntax_errors` is where a refusal of a body that is no JSON
-    tells `line` and `column`, or both in a `text` (`x-syntax-errors`), `clients` are those that tests may act as;
-    `repairs` are its mistakes, with what was done about each; `provenance` says where its facts come from.
+    tells `line` and `column`, or both in a `text` (`x-syntax-errors`), `accepts` are media ranges that `Accept` may
+    have beside those of answers (`x-accept`), `clients` are those that tests may act as; `repairs` are its mistakes,
+    with what was done about each; `provenance` says where its facts come from.
     """
 
     name: str
@@ -317,6 +324,7 @@ class Contract:
     repairs: tuple[Fault, ...] = ()
     scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     syntax_errors: Mapping[str, Location] = field(default_factory=dict)
+    accepts: tuple[str, ...] = ()
     clients: tuple[ClientIdentity, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
     _by_id: dict[str, Operation] = field(init=False, default_factory=dict, repr=False, compare=False)

@@ -190,6 +190,7 @@ def _parameter(node: DocumentNode) -> Parameter:
         examples=_examples(node),
         deprecated=value.get("deprecated") is True,
         ignore_case=value.get("x-ignore-case"),
+        is_ignored=value.get("x-ignored") is True,
         allow_empty=value.get("allowEmptyValue") is True,
     )
 
@@ -221,7 +222,8 @@ def _header(name: str, node: DocumentNode) -> HeaderField:
     content = _content(node)
     schema = content[0].schema if content else node.schema()
     required = node.value.get("required", False)
-    return HeaderField(name=name, required=required, schema=schema, examples=_examples(node))
+    tells = node.value.get("x-tells", "")
+    return HeaderField(name=name, required=required, schema=schema, examples=_examples(node), tells=tells)
 
 
 def _content(node: DocumentNode) -> tuple[MediaType, ...]:

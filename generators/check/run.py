@@ -277,7 +277,7 @@ class _CheckRun:
         history = self._session.take_history()
         self._called |= {one.operation for one in history.exchanges if one.operation is not None}
         for exchange in history.exchanges:
-            self._new_findings += response_laws.check_response(contract, exchange)
+            self._new_findings += response_laws.check_response(contract, exchange, self._session.router)
         for view in bulk_exchanges(history, contract, router=self._session.router, known=views):
             self._items += len(view.request.items)
             self._apply_laws(view)

@@ -30,8 +30,9 @@ VARIANTS: Final[Mapping[str, str]] = {
     "padded": "has blanks around a text",
     "cleared": "sets members to null",
     "wide": "writes more than one member",
+    "bare": "writes no member",
 }
-VARIANTS_OF: Final = {True: ("padded", "cleared", "wide"), False: ("edge", "padded")}  # by whether the record exists
+VARIANTS_OF: Final = {True: ("padded", "cleared", "wide", "bare"), False: ("edge", "padded")}  # by whether it exists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +216,7 @@ MEMBER_CHANGES: Final[Mapping[str, MemberChange]] = {
     "padded": _padded,
     "wide": _wide,
     "cleared": _cleared,
+    "bare": lambda _trial, _slot, case, _members: {} if case.action == "update" else None,
 }
 
 

@@ -103,7 +103,12 @@ ERROR_SHAPES: Final = (
     (re.compile(r"a good item"), "unit"),
 )
 """What the shapes of the law `errors` rest on."""
-WORD_SHAPE: Final = re.compile(r"(?:the word at \w+:|another case of )(?P<name>\S+) (?:refused|means|accepted)")
+ROOT_SHAPES: Final = {  # the members of the document that some shapes rest on
+    "a syntax error is told": "/x-syntax-errors",
+    "Accept of the contract": "/x-accept",
+    "ignored credentials": "/components/securitySchemes",
+}
+WORD_SHAPE: Final = re.compile(r"(?:the word at \w+:|another case of |ignored )(?P<name>\S+) (?:refused|means|ac|has)")
 OTHER_STATUS: Final = re.compile(r"^single .* is refused with \d+$")
 OTHER_KEY: Final = "another key accepted"
 LARGEST_PAGE: Final = "largest page is short"
@@ -206,14 +211,15 @@ class FactFinder:
 
     def _places(self, finding: Finding) -> Iterator[str]:
         operation = self.contract.operation(finding.operation)
-        rule = SERVER_ERROR_PLACE if HTTP_SHAPES.fullmatch(finding.shape) else HTTP_LAWS.get(finding.law)
-        if rule is not None:
-            yield rule
+        is_response = finding.law == "response" or RESPONSE_SHAPE.fullmatch(finding.shape)
+        rule = None if is_response else HTTP_LAWS.get(finding.law)
+        if HTTP_SHAPES.fullmatch(finding.shape) or rule is not None:
+            yield rule or SERVER_ERROR_PLACE
         elif finding.law == "model" or OPEN_SHAPES.match(finding.shape):
             yield BEHAVIOUR
         elif operation is None:
             yield f"{self._root}#"
-        elif finding.law == "response" or RESPONSE_SHAPE.fullmatch(finding.shape):
+        elif is_response:
             yield from self._response_places(operation, finding)
         elif finding.law in ROOT_PLACES:
             yield f"{self._root}#{ROOT_PLACES[finding.law]}"
@@ -227,8 +233,9 @@ class FactFinder:
     def _declared_places(self, operation: Operation, finding: Finding) -> Iterator[str]:
         """Yield what the operation declares that a law rests on."""
         word = WORD_SHAPE.match(finding.shape)
-        if finding.shape.startswith("a syntax error is told"):
-            yield f"{self._root}#/x-syntax-errors"
+        root = next((place for shape, place in ROOT_SHAPES.items() if finding.shape.startswith(shape)), None)
+        if root is not None:
+            yield f"{self._root}#{root}"
         elif word is not None and (parameter := _parameter(operation, word["name"])):
             yield parameter
         elif finding.law == "stamps":
@@ -334,9 +341,13 @@ class FactFinder:
 
 
 def _parameter(operation: Operation, name: str) -> str:
-    """Return the reference of what a parameter says of case, "" when it has no place of its own."""
-    schemas = [one.schema for one in operation.parameters if one.name == name and one.ignore_case is not None]
-    return f"{schemas[0].ref.rpartition('/')[0]}/x-ignore-case" if schemas and schemas[0] is not None else ""
+    """Return the reference of what a parameter says of case or effect, "" when it has no place of its own."""
+    known = [
+        one for one in operation.parameters if one.name == name and (one.is_ignored or one.ignore_case is not None)
+    ]
+    schema = known[0].schema if known else None
+    word = "x-ignored" if known and known[0].is_ignored else "x-ignore-case"
+    return f"{schema.ref.rpartition('/')[0]}/{word}" if schema is not None else ""
 
 
 def _plain(ref: str) -> str:

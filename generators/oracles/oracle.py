@@ -86,7 +86,7 @@ class Oracle:
     def judge(self, exchange: Exchange) -> list[Finding]:
         """Return the findings of an exchange, the most severe first."""
         self.last_view, self._plain = None, set()
-        found = list(check_response(self.contract, exchange))
+        found = list(check_response(self.contract, exchange, self.router))
         route = self.router.match(exchange.request.method, exchange.request.path, exchange.request)
         is_refused_for_now = exchange.response.asks_to_wait or exchange.response.status == TOO_MANY_REQUESTS
         if isinstance(route, Route) and not is_refused_for_now:

@@ -10,12 +10,13 @@ from typing import Final
 
 from contracts.bulk.model import Outcomes
 from contracts.exchange.bulk_exchange import BulkExchange, OutcomeReport, read_outcomes
-from contracts.exchange.job_traces import JobTrace
+from contracts.exchange.job_traces import JobTrace, last_variable, route_of
 from contracts.exchange.locations import find
 from contracts.exchange.outcomes import OutcomeEntry, entries_by_item, entries_of
-from contracts.messages import ABSENT, Exchange, Response
-from contracts.openapi.model import Contract, Operation
-from contracts.openapi.validation import validate_response
+from contracts.messages import ABSENT, Exchange, Request, Response
+from contracts.openapi.model import Contract, Operation, Route
+from contracts.openapi.routing import Router
+from contracts.openapi.validation import parse_parameters, validate_response
 from contracts.schemas.equality import declared_part, key_text
 from contracts.schemas.schema_set import Schema
 from contracts.schemas.violations import Violation
@@ -33,8 +34,11 @@ TOO_MANY_REQUESTS: Final = 429  # RFC 6585, section 4
 ARRAY_INDEX: Final = re.compile(r"/\d+")
 
 
-def check_response(contract: Contract, exchange: Exchange) -> Iterator[Finding]:
-    """Yield how a response violates its contract, each shape once; a request of no operation is not judged."""
+def check_response(contract: Contract, exchange: Exchange, router: Router | None = None) -> Iterator[Finding]:
+    """Yield how a response violates its contract, each shape once; a request of no operation is not judged.
+
+    Addresses in header fields are judged with a router.
+    """
     operation = contract.operation(exchange.operation or "")
     if operation is None:
         return
@@ -48,6 +52,38 @@ def check_response(contract: Contract, exchange: Exchange) -> Iterator[Finding]:
         place = ARRAY_INDEX.sub("/*", violation.pointer)
         shape = f"{exchange.response.status} {violation.where} {place} {violation.rule}"
         yield _finding(exchange, shape, _violation_text(exchange, violation))
+    if router is not None and operation.telling_fields("address"):
+        yield from _wrong_addresses(contract, operation, exchange, router)
+
+
+def _wrong_addresses(contract: Contract, operation: Operation, exchange: Exchange, router: Router) -> Iterator[Finding]:
+    """Yield an address of what was made that nothing is read at, is elsewhere, or has another key than is told."""
+    fields = {what: {one.name for one in operation.telling_fields(what)} for what in ("address", "key")}
+    told = exchange.response.headers
+    keys = {name: told.get(name) for name in sorted(fields["key"]) if told.get(name)}
+    own = router.match(exchange.request.method, exchange.request.path, exchange.request)
+    for name in (one for one in sorted(fields["address"]) if told.get(one)):
+        route = route_of(contract, router, told.get(name))
+        last = last_variable(route.operation) if route is not None else None
+        if route is None or last is None or not _fits_path(route):
+            yield _finding(
+                exchange, f"{name} leads nowhere", f"Nothing can be read at {name}: {short(told.get(name))}."
+            )
+            continue
+        places = own.variables if isinstance(own, Route) else {}
+        shared = (route.variables.keys() & places.keys()) - {last}
+        if astray := [one for one in sorted(shared) if route.variables[one].casefold() != places[one].casefold()]:
+            says = f"{name} leads to another {astray[0]} than the request: {short(told.get(name))}."
+            yield _finding(exchange, f"{name} leads elsewhere", says)
+        for other in (one for one, key in keys.items() if key != route.variables[last]):
+            says = f"{other} is {keys[other]}, but {name} leads to {route.variables[last]}."
+            yield _finding(exchange, f"{other} has another key", says)
+
+
+def _fits_path(route: Route) -> bool:
+    """Say whether the variables of a path fit the schemas of their parameters."""
+    wrong = parse_parameters(route.operation, Request(method="GET", path=route.operation.path), route.variables)[1]
+    return not any(one.where.startswith("path:") for one in wrong)
 
 
 def unanswered(operation: str, error: NoAnswerError) -> Finding:

@@ -11,7 +11,7 @@ from typing import Any
 import onkey_requests as requests
 from aiohttp import web
 from onkey_records import Records
-from onkey_types import Command, Fault, Record, Refused, Type
+from onkey_types import Command, Fault, Record, Refused, Type, malformed
 from onkey_web import ENTITIES, ENTITY, answer, in_background
 from patching import around, by_name
 
@@ -380,6 +380,95 @@ def refused_late(server: Any) -> None:
         return reply
 
 
+def only(changes: Callable[[web.Request], bool], refusal: Refused) -> Callable[[Any], None]:
+    """Make a bug that refuses some requests."""
+
+    def patch(server: Any) -> None:
+        @around(server, "call")
+        async def call(real: Any, request: web.Request) -> web.Response:
+            if changes(request):
+                raise refusal
+            reply: web.Response = await real(request)
+            return reply
+
+    return patch
+
+
+def json_refused(server: Any) -> None:
+    """Refuse changes by clients that accept plain JSON alone."""
+    refusal = Refused(406, [malformed("There is no such form", "Accept")])
+    only(lambda one: one.method == "PATCH" and one.headers.get("Accept") == "application/json", refusal)(server)
+
+
+def first_range_alone(server: Any) -> None:
+    """Read the first media range of `Accept` alone."""
+    refusal = Refused(406, [malformed("There is no such form", "Accept")])
+    only(lambda one: one.headers.get("Accept", "").startswith("text/html"), refusal)(server)
+
+
+def unneeded_token_checked(server: Any) -> None:
+    """Refuse tokens that nobody has, though none is needed."""
+    refusal = Refused(401, [malformed("Unknown token", "")], {"WWW-Authenticate": "Bearer"})
+    only(lambda one: "unknown" in one.headers.get("Authorization", ""), refusal)(server)
+
+
+def mode_of_one(server: Any) -> None:
+    """Tell the faults of one record as the mode has it that is to be ignored."""
+
+    @around(server, "execute")
+    def execute(real: Any, request: web.Request, data: Any, commands: list[Command], **more: Any) -> web.Response:
+        more["whole"] = more["whole"] and not (commands[0].single and "perrecord" in request.query_string.lower())
+        reply: web.Response = real(request, data, commands, **more)
+        return reply
+
+
+def fields_changed(change: Callable[[dict[str, str]], dict[str, str]]) -> Callable[[Any], None]:
+    """Make a bug that changes header fields of answers."""
+
+    def patch(server: Any) -> None:
+        @around(server, "call")
+        async def call(real: Any, request: web.Request) -> web.Response:
+            reply: web.Response = await real(request)
+            reply.headers.update(change(dict(reply.headers)))
+            return reply
+
+    return patch
+
+
+def record_elsewhere(server: Any) -> None:
+    """Tell the address of every new record in one module."""
+    name = "OnKey-Resource-Location"
+    fields_changed(lambda own: {name: re.sub("modules/[^/]+", "modules/risk", own[name])} if name in own else {})(
+        server
+    )
+
+
+def task_elsewhere(server: Any) -> None:
+    """Tell the address of a task where there are none."""
+    name = "OnKey-Request-Location"
+    fields_changed(lambda own: {name: own[name].replace("backgroundtasks", "tasks")} if name in own else {})(server)
+
+
+def other_id_told(server: Any) -> None:
+    """Tell the id of a new record as a number that doubles have."""
+    name = "OnKey-Resource-Id"
+    fields_changed(lambda own: {name: own[name][:-3] + "000"} if name in own else {})(server)
+
+
+def method_unpointed(server: Any) -> None:
+    """Refuse a method without saying what of the request is wrong."""
+
+    @around(server, "call")
+    async def call(real: Any, request: web.Request) -> web.Response:
+        try:
+            reply: web.Response = await real(request)
+        except Refused as refused:
+            for one in refused.messages if refused.status == 405 else ():
+                one.pop("pointer")
+            raise
+        return reply
+
+
 def get_empty(server: Any) -> None:
     """Read many records with notes of no characters in the place of none."""
     empty = {"notes": ""}
@@ -395,6 +484,14 @@ PATCHES = by_name(
     get_empty,
     deletes_unversioned,
     refused_late,
+    json_refused,
+    first_range_alone,
+    unneeded_token_checked,
+    mode_of_one,
+    record_elsewhere,
+    task_elsewhere,
+    other_id_told,
+    method_unpointed,
     match_mode_exact,
     get_unlinked,
     other_id_ignored,

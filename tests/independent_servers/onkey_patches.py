@@ -15,6 +15,7 @@ import onkey_okql as okql
 import onkey_records as records
 import onkey_reference_patches
 import onkey_requests as requests
+import onkey_surface_patches
 from aiohttp import web
 from onkey_records import Failed, Records
 from onkey_types import Command, Fault, Record, Refused, Type, malformed
@@ -378,3 +379,4 @@ PATCHES |= onkey_item_patches.PATCHES
 PATCHES |= onkey_call_patches.PATCHES
 PATCHES |= onkey_fault_patches.PATCHES
 PATCHES |= onkey_reference_patches.PATCHES
+PATCHES |= onkey_surface_patches.PATCHES

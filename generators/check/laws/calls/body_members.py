@@ -3,7 +3,7 @@
 Begin with `wrong_members`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from random import Random
@@ -75,24 +75,38 @@ def declares_refusal(operation: Operation) -> bool:
 
 def _other_keys(session: Session, operation: Operation, request: Request) -> Iterator[Variant]:
     """Yield a request whose body has another key than its path, beside its payload or in it, which must be refused."""
+
+    def other(own: str) -> str:
+        return str(int(own) + 1) if own.removeprefix("-").isdecimal() else f"{own}x"
+
+    for changed in keyed_bodies(session, operation, request, other, is_read=True):
+        what = "a key in its body that is not that of its path"
+        yield Variant(kind="another key", what=what, request=changed, must=True)
+
+
+def keyed_bodies(
+    session: Session, operation: Operation, request: Request, key_for: Callable[[str], Any], *, is_read: bool = False
+) -> Iterator[Request]:
+    """Yield a single write with a key in its body, beside its payload or in it, where its contract judges that.
+
+    `key_for` returns it for the key of the path; one that `is_read` has the type that the schema of its place asks for.
+    """
     act, schema = operation.record, body_schema(operation)
     route = session.router.match(request.method, request.path, request)
     if act is None or act.key is None or not act.same_key or schema is None or not isinstance(route, Route):
         return
     sent = parse_request(operation, request, route.variables)
     resource = session.contract.resources.get(chosen_by(sent, act.resource) or "")
-    own, places = str(locate(sent, act.key)), dict.fromkeys(("", act.payload))
-    other = str(int(own) + 1) if own.removeprefix("-").isdecimal() else f"{own}x"
+    key, places = key_for(str(locate(sent, act.key))), dict.fromkeys(("", act.payload))
     for at in [f"{place}/{resource.key}" for place in places] if resource is not None else ():
         inner, known = schema.at(at), find(sent.data, at)
         if inner is None and known is ABSENT:
             continue
-        value = read_text(other, inner) if inner is not None else other if isinstance(known, str) else int(other)
+        typed = read_text(key, inner) if is_read and inner is not None else key
+        value = int(key) if is_read and inner is None and not isinstance(known, str) else typed
         changed = put(sent.data, at, value)
         if schema.is_valid(changed):
-            body = replace(request, body=orjson.dumps(changed))
-            what = "a key in its body that is not that of its path"
-            yield Variant(kind="another key", what=what, request=body, must=True)
+            yield replace(request, body=orjson.dumps(changed))
 
 
 def _other_words_inside(contract: Contract, operation: Operation, request: Request) -> Iterator[Variant]:

@@ -31,7 +31,7 @@ CALL_LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="parameters",
-        says="A query parameter is refused when its schema excludes its value, and taken up to its limits.",
+        says="A query parameter is refused or taken as its schema says; what must change nothing changes nothing.",
         applies_in=has_parameters,
         call_experiment=parameters,
     ),

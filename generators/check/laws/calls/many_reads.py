@@ -71,6 +71,7 @@ class _Reading:
             never = similar_id(one.key, rng)
             self._delete(gone)
             yield from self._judged([one.key, gone.key, never, other.key], [gone.key, never])
+            yield from self._judged([never], [never])
         yield from self._malformed(one, other)
         for place in elsewheres(self.session, [self.operation], self.site, sites):
             if place.is_parallel or (place.other is not None and self.declared.unknown):
@@ -107,7 +108,8 @@ class _Reading:
         """Put a word beside good keys that are numbers: where parameters are strict, it is refused."""
         contract = self.session.contract
         is_strict = contract.has_strict_parameters and not key_type(contract, self.site.resource).is_text
-        for keys in ([one.key, WORD], [WORD, other.key], [one.key, WORD, other.key]) if is_strict else ():
+        some = ([one.key, WORD], [WORD, other.key], [one.key, WORD, other.key], [one.key, "", other.key])
+        for keys in some if is_strict else ():
             exchange, _ = self.asked(keys)
             if exchange.response.status in SUCCESS_STATUS:
                 says = f"a request for {short(self._joined(keys))} was answered with {exchange.response.status}"

@@ -11,6 +11,7 @@ from typing import Final
 from contracts.messages import Exchange, Headers, Request
 from contracts.openapi.model import Contract, Operation
 from contracts.openapi.routing import last_segment_variable
+from contracts.openapi.validation import validate_response
 from generators.client.session import Session
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, new_finding
@@ -40,7 +41,8 @@ def methods(session: Session, operation: Operation) -> Iterator[Finding]:
 
 
 def _judged(session: Session, operation: Operation, exchange: Exchange) -> Iterator[Finding]:
-    """Yield what is wrong with the list of methods in a refusal."""
+    """Yield what is wrong with a refusal, and with its list of methods."""
+    yield from _as_declared(session, operation, exchange)
     method, field = exchange.request.method, ", ".join(exchange.response.headers.get_all("Allow"))
     what = f"{method} {operation.path} is refused with 405"
     if "Allow" not in exchange.response.headers:
@@ -52,6 +54,20 @@ def _judged(session: Session, operation: Operation, exchange: Exchange) -> Itera
     for missing in _missing(session, operation, exchange.request, told):
         says = f"{what} with Allow: {field}, but the path has {missing.request.method}"
         yield _finding(operation, "Allow lacks a method", says, exchange, missing)
+        return
+
+
+def _as_declared(session: Session, operation: Operation, exchange: Exchange) -> Iterator[Finding]:
+    """Yield how a refusal violates what every operation of the path declares for it; a gateway may refuse otherwise."""
+    own = [one for one in session.contract.operations if one.path == operation.path]
+    if any(str(NOT_ALLOWED) not in one.responses for one in own):
+        return
+    found = [list(validate_response(one, exchange.response)) for one in own]
+    for violation in min(found, key=len):
+        at = f" at {violation.pointer}" if violation.pointer else ""
+        shape = f"405 {violation.where} {violation.rule}"
+        says = f"{exchange.request.method} {operation.path} is refused with 405, which violates the contract in its "
+        yield _finding(operation, shape, f"{says}{violation.where}{at}: {violation.detail.rstrip('.')}", exchange)
         return
 
 

@@ -1,6 +1,7 @@
 """The law `parameters`: a query parameter whose value its schema excludes is refused, and its limits are allowed.
 
 Begin with `parameters`. Refusals are judged where `x-strict-parameters` declares them, limits on calls that only read.
+What must change nothing is in `harmless`.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from contracts.messages import Exchange, Request
 from contracts.openapi.model import Contract, Operation, Parameter
 from contracts.openapi.validation import parse_parameters
 from contracts.syntax.text import as_list
+from generators.check.laws.calls.harmless import harmless, has_harmless
 from generators.check.laws.calls.malformed import BUSY_STATUS
+from generators.check.laws.metamorphic import run_each
 from generators.check.specimens import specimen_of, specimen_or_request
 from generators.client.session import Session
 from generators.errors import NotApplicableError
@@ -26,12 +29,16 @@ WRONG_NUMBERS: Final = (WORD, "1.5", "1x", "-1", "0x1")
 
 
 def has_parameters(contract: Contract, operation: Operation) -> bool:
-    """Say whether an operation has query parameters whose schemas exclude something."""
-    del contract
-    return any(_values(one) for one in _in_query(operation))
+    """Say whether an operation has query parameters whose schemas exclude something, or what must change nothing."""
+    return any(_values(one) for one in _in_query(operation)) or has_harmless(contract, operation)
 
 
 def parameters(session: Session, operation: Operation) -> Iterator[Finding]:
+    """Send a request with values that are allowed, or not, and with what changes nothing."""
+    yield from run_each((_at_limits, harmless), lambda part: part(session, operation))
+
+
+def _at_limits(session: Session, operation: Operation) -> Iterator[Finding]:
     """Send one request with values of its query parameters that are just allowed, and just not."""
     make = specimen_or_request if operation.method == "GET" else specimen_of
     request = make(session, operation).request

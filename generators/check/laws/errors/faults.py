@@ -12,9 +12,11 @@ from itertools import chain, cycle, product
 
 from contracts.bulk.model import Bulk, Outcomes
 from contracts.exchange.bulk_exchange import OutcomeReport
+from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.locations import find, find_all
 from contracts.messages import ABSENT, Exchange
+from contracts.schemas.equality import key_text
 from contracts.syntax.text import short
 from generators.check.laws.errors.fault_order import (
     KnownFault,
@@ -188,6 +190,10 @@ def _judge_alone(done: TrialResult, faults: Mapping[int, Sequence[KnownFault]]) 
         if exchange.response.status in SUCCESS_STATUS or not isinstance(found, list) or not found:
             continue
         told = [told_fault(declared, raw, find(raw, declared.error) if declared.error else ABSENT) for raw in found]
+        others = [find(raw, declared.key) for raw in found] if declared.key and names_target(done.view.bulk) else []
+        if astray := [one for one in others if key_text(one) != key_text(trial.items[slot].content.target)]:
+            says = f"a fault of a {trial.items[slot].case.action}, sent alone, is told of {short(astray[0])}"
+            yield _finding(done, "alone: another record is told", says, exchange)
         for shape, says in misreported(trial, declared, expected, told):
             about = f"of a {trial.items[slot].case.action} with {' and '.join(map(str, expected))} at fault"
             yield _finding(done, f"alone: {shape}", f"{about}, sent alone, {says}", exchange)

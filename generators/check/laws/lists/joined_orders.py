@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from contracts.bulk.lists import Sorting
+from contracts.bulk.lists import Sorting, joined_name
 from contracts.exchange.filters import Comparison, is_writable, write_filter
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.outcomes import listed_records
@@ -16,6 +16,7 @@ from contracts.messages import Exchange
 from contracts.schemas.equality import key_text
 from contracts.syntax.text import short
 from generators.check.laws.lists.selecting import LAW, REFUSED, columns_of, left_out, selecting
+from generators.check.laws.lists.written_otherwise import written_otherwise
 from generators.check.laws.metamorphic import run_each
 from generators.check.lists import is_after, list_finding
 from generators.check.records import CreatedRecord, create_records, new_record_members
@@ -43,14 +44,12 @@ class _Join:
 
     def name(self, sort: Sorting) -> str:
         """Return how an order writes the joined member."""
-        parts = {"reference": self.reference.removesuffix("Id"), "member": self.member}
-        capital = {name.capitalize(): text[:1].upper() + text[1:] for name, text in parts.items()}
-        return (sort.joined or "").format_map({**parts, **capital})
+        return joined_name(sort.joined or "", self.reference, self.member)
 
 
 def selections(context: SiteContext) -> Iterator[Finding]:
     """List records by filters, parameters and orders: by their own members, and by those of what they refer to."""
-    yield from run_each((selecting, _joined_orders, _some_members), lambda part: part(context))
+    yield from run_each((selecting, _joined_orders, _some_members, written_otherwise), lambda part: part(context))
 
 
 def _joined_orders(context: SiteContext) -> Iterator[Finding]:

@@ -28,9 +28,11 @@ from generators.requests.record_factory import RecordFactory
 from generators.requests.single import Members, RecordSite, list_request, page_size
 
 LAW: Final = "filter"
-TEXTS: Final = ("k1", "K1", "k1x", "it''s", "it's", 'a "b"', "e", "é", "x and y", "(z) or w", "漢", "k2")
+TEXTS: Final = ("k1", "K1", "k1x", "it''s", "it's", 'a+"b%41"', "e", "é", "x and y", "(z) or w", "漢", "k2")
 END: Final = TEXTS[8]  # what a text ends with; no text begins with it, nor is it
 NUMBERS: Final = (9, 10, 100, -1, 2, 9, 20, 3, 1000, 0, 11, 19)
+FRACTIONS: Final = (9, 10, 100, -1.5, 2, 9, 20, 3, 1000, 0, 11, 10.25)  # where a member may have them
+COMPARED: Final = (("eq", 3), ("lt", 3), ("ge", 11))  # operators, and places of numbers
 GROUPS: Final = ("g1", "g2", "g3")
 PLAIN: Final = re.compile(r"[a-z0-9]+")  # texts that every collation orders alike, behind the same beginning
 REFUSED: Final = frozenset((400, 422))
@@ -54,6 +56,7 @@ class FilterMembers:
     number: str | None
     truth: str | None
     empty: str | None
+    numbers: Sequence[float] = NUMBERS
 
     @property
     def count(self) -> int:
@@ -89,9 +92,9 @@ def columns_of(factory: RecordFactory) -> FilterMembers:
     nullable = [name for name in free if name not in (number, truth) and factory.members[name].is_valid(None)]
     text = next((name for name in free if name not in (number, truth) and _takes(factory.members[name])), None)
     empty = next((name for name in nullable if name != text and _takes(factory.members[name])), None)
-    return FilterMembers(
-        text=text, group=first(GROUPS[0], number, truth, text, empty), number=number, truth=truth, empty=empty
-    )
+    group = first(GROUPS[0], number, truth, text, empty)
+    numbers = FRACTIONS if number is not None and factory.members[number].is_valid(FRACTIONS[-1]) else NUMBERS
+    return FilterMembers(text=text, group=group, number=number, truth=truth, empty=empty, numbers=numbers)
 
 
 def _takes(schema: Schema) -> bool:
@@ -107,7 +110,7 @@ def _created(session: Session, site: RecordSite, columns: FilterMembers) -> tupl
         one = factory.fresh_record(record_context_of(names, session.rng(LAW, n)), f"f{n}", parents)
         own: Members = {
             columns.text or "": f"{prefix}{text}",
-            columns.number or "": NUMBERS[n],
+            columns.number or "": columns.numbers[n],
             columns.truth or "": n % 2 == 0,
             columns.group or "": GROUPS[n % len(GROUPS)],
             columns.empty or "": None if n % 3 == 0 else f"{prefix}e{n % 2}",
@@ -155,6 +158,7 @@ def _comparisons(columns: FilterMembers, prefix: str) -> Iterator[Comparison]:
     if columns.number is not None:
         for operator in ("eq", "ne", "lt", "le", "gt", "ge"):
             yield from (Comparison(columns.number, operator, number) for number in (9, 10))
+        yield from (Comparison(columns.number, operator, columns.numbers[at]) for operator, at in COMPARED)
     if columns.truth is not None:
         yield from (Comparison(columns.truth, operator, value) for operator in EQUALITY for value in (True, False))
     if columns.empty is not None:

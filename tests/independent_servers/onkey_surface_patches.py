@@ -1,0 +1,277 @@
+"""Bugs of the On Key server in what lists are asked for, in single writes and their tasks; begin with `PATCHES`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import onkey_okql as okql
+import onkey_requests as requests
+from aiohttp import web
+from onkey_records import Failed, Records
+from onkey_types import Command, Message, Refused, malformed
+from onkey_web import answer, in_background, window
+from patching import around, by_name
+
+MAIN: Any = sys.modules["__main__"]
+
+
+# Lists
+
+
+def read_as(change: Callable[[Any, str], Any], where: str) -> None:
+    """Change what a path is read as, in filters, orders or selections."""
+
+    @around(okql, "reader")
+    def reader(real: Any, records: Any, type_: Any, path: str, name: str) -> Any:
+        row = real(records, type_, path, name)
+        return row if name != where else lambda record: change(row(record), path)
+
+
+def refused_where(wrong: Callable[[str], bool], where: str) -> None:
+    """Refuse paths of some forms."""
+
+    @around(okql, "reader")
+    def reader(real: Any, records: Any, type_: Any, path: str, name: str) -> Any:
+        if name == where and wrong(path):
+            raise Refused(400, [malformed(f"{path} is unknown", name)])
+        return real(records, type_, path, name)
+
+
+def whole_numbers(server: Any) -> None:
+    """Cut off what is behind the point of numbers that a filter compares."""
+    del server
+    read_as(lambda value, _: int(value) if isinstance(value, float) else value, "$filter")
+
+
+def unsigned_numbers(server: Any) -> None:
+    """Read numbers of a filter without their sign."""
+    del server
+
+    @around(okql, "literal")
+    def literal(real: Any, text: str, has: Any) -> Any:
+        return real(text.removeprefix("-"), has)
+
+
+def plus_is_blank(server: Any) -> None:
+    """Read a plus in a filter as a blank."""
+    del server
+
+    @around(okql, "literal")
+    def literal(real: Any, text: str, has: Any) -> Any:
+        return real(text.replace("+", " "), has)
+
+
+def texts_unordered(server: Any) -> None:
+    """Find no order between texts that a filter compares."""
+    del server
+
+    @around(okql, "holds")
+    def holds(real: Any, word: str, value: Any, wanted: Any) -> bool:
+        return bool(real(word, value, wanted)) and not (word in okql.ORDERS and isinstance(value, str))
+
+
+def references_as_texts(server: Any) -> None:
+    """Compare references with the texts of ids."""
+    del server
+    read_as(lambda value, path: str(value) if path.endswith("Id") and value is not None else value, "$filter")
+
+
+def joined_unfiltered(server: Any) -> None:
+    """Read what is joined in a filter as nothing."""
+    del server
+    read_as(lambda value, path: None if "_" in path else value, "$filter")
+
+
+def joined_unselected(server: Any) -> None:
+    """Show what is joined in a selection as nothing."""
+    del server
+    read_as(lambda value, path: None if "_" in path else value, "$select")
+
+
+def names_exact(server: Any) -> None:
+    """Read the names of properties in an order with regard to case."""
+    del server
+    refused_where(lambda path: path.isupper(), "$orderby")
+
+
+def entities_unread(server: Any) -> None:
+    """Refuse paths with the name of the entity in a filter."""
+    del server
+    refused_where(lambda path: "->" in path, "$filter")
+
+
+def rising_unknown(server: Any) -> None:
+    """Refuse the word for an order that rises."""
+    del server
+
+    @around(okql, "ordered")
+    def ordered(real: Any, records: Any, type_: Any, text: str, *given: Any) -> Any:
+        if re.search(r"\basc\b", text):
+            raise Refused(400, [malformed("The order is not understood", "$orderby")])
+        return real(records, type_, text, *given)
+
+
+def filtered_from_start(server: Any) -> None:
+    """Show the first page of a selection, whichever is asked for."""
+    del server
+
+    def own(request: web.Request, name: str, default: int, most: int) -> int:
+        found = window(request, name, default, most)
+        return 0 if name == "$skip" and "$filter" in request.query else found
+
+    MAIN.window = own
+
+
+def listed(change: Callable[[web.Request, list[Any]], list[Any]]) -> Callable[[Any], None]:
+    """Make a bug that changes what a list shows."""
+
+    def patch(server: Any) -> None:
+        @around(server, "list_records")
+        async def list_records(real: Any, request: web.Request, *given: Any) -> web.Response:
+            reply: web.Response = await real(request, *given)
+            reply.body = json.dumps(change(request, json.loads(reply.body or b"[]"))).encode()  # type: ignore[arg-type] # bytes
+            return reply
+
+    return patch
+
+
+def list_unlinked(server: Any) -> None:
+    """List records without links."""
+    listed(lambda _, rows: [{name: one for name, one in row.items() if name != "links"} for row in rows])(server)
+
+
+def selected_unversioned(server: Any) -> None:
+    """Show records without their versions where some properties are asked for."""
+
+    def change(request: web.Request, rows: list[Any]) -> list[Any]:
+        gone = {"version"} if "$select" in request.query else set()
+        return [{name: one for name, one in row.items() if name not in gone} for row in rows]
+
+    listed(change)(server)
+
+
+def links_anyway(server: Any) -> None:
+    """Show links to whoever says whether links are wanted."""
+
+    @around(server, "word")
+    def word(real: Any, request: web.Request, name: str, *given: Any, **named: Any) -> Any:
+        found = real(request, name, *given, **named)
+        return True if name == "includeHypermedia" and name in request.query else found
+
+
+# Single writes
+
+
+def alone(change: Callable[[Any, str], bool], where: str) -> Callable[[Any], None]:
+    """Make a bug that refuses some bodies of single writes."""
+
+    def patch(server: Any) -> None:
+        del server
+
+        @around(requests, "single")
+        def single(real: Any, type_: Any, body: Any, action: str, id_: int | None) -> Any:
+            if isinstance(body, dict) and change(body, action):
+                raise Refused(400, [malformed("This is not understood", where)])
+            return real(type_, body, action, id_)
+
+    return patch
+
+
+def text_version_refused(server: Any) -> None:
+    """Refuse a single write whose version is a text."""
+    alone(lambda body, _: isinstance(body.get("version"), str), "/version")(server)
+
+
+def own_id_refused(server: Any) -> None:
+    """Refuse a single write that names its own record."""
+    alone(lambda body, action: action != "create" and "id" in body, "/id")(server)
+
+
+def nothing_refused(server: Any) -> None:
+    """Refuse a single update without operations."""
+    alone(lambda body, _: body.get("operations") == [], "/operations")(server)
+
+
+def updated_as_created(server: Any) -> None:
+    """Tell of a record that a single write updated as of a new one."""
+    del server
+
+    @around(Records, "success")
+    def success(real: Any, own: Records, command: Command, action: str, done: int) -> list[Message]:
+        told: list[Message] = real(own, command, "create" if command.single and action == "update" else action, done)
+        return told
+
+
+# Tasks of single writes
+
+
+def is_alone(commands: list[Command]) -> bool:
+    """Say whether commands are those of a single write."""
+    return commands[0].single
+
+
+def faults_at_post(server: Any) -> None:
+    """Refuse a single write that would fail now, where it is to run later."""
+
+    @around(server, "execute")
+    def execute(real: Any, request: web.Request, data: Any, commands: list[Command], **more: Any) -> web.Response:
+        if is_alone(commands) and in_background(request, server.has):
+            try:
+                data.records.build(commands[0], data.records.target(commands[0]), atomic=True)
+            except Failed as failed:
+                told = [data.records.tell(commands[0], one, commands[0].target) for one in failed.faults]
+                raise Refused(400, told) from None
+        reply: web.Response = real(request, data, commands, **more)
+        return reply
+
+
+def task_codes_of_one(server: Any) -> None:
+    """Tell the faults of a single write by another code in a task."""
+    del server
+
+    @around(Records, "tell")
+    def tell(real: Any, own: Records, command: Command, *given: Any) -> Message:
+        told: Message = real(own, command, *given)
+        return {**told, "code": "Sandbox_TypeMismatch"} if command.single and command.background else told
+
+
+def cancelled_runs(server: Any) -> None:
+    """Tell of a task that it is cancelled, and carry it out."""
+
+    @around(server, "cancel_task")
+    async def cancel_task(real: Any, request: web.Request, data: Any, id_: str) -> web.Response:
+        task = server.task(data, id_, "DELETE")
+        if task.status == "Completed" or len(task.steps) != 1:
+            reply: web.Response = await real(request, data, id_)
+            return reply
+        task.move("Cancelled")
+        return answer(server.shown_task(task), "application/vnd.onkey.entity+json")
+
+
+PATCHES = by_name(
+    whole_numbers,
+    unsigned_numbers,
+    plus_is_blank,
+    texts_unordered,
+    references_as_texts,
+    joined_unfiltered,
+    joined_unselected,
+    names_exact,
+    entities_unread,
+    rising_unknown,
+    filtered_from_start,
+    list_unlinked,
+    selected_unversioned,
+    links_anyway,
+    text_version_refused,
+    own_id_refused,
+    nothing_refused,
+    updated_as_created,
+    faults_at_post,
+    task_codes_of_one,
+    cancelled_runs,
+)
