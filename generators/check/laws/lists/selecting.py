@@ -74,7 +74,6 @@ def selecting(context: SiteContext) -> Iterator[Finding]:
     trial = _Selections(context, site, rules, rows)
     yield from trial.judge_filters(_filters(rules, columns, prefix))
     yield from trial.judge_parameters()
-    yield from trial.judge_parts(_own_filter(rules, columns, prefix))
     if rules.sort is not None:
         yield from trial.judge_orders(_orders(rules, columns), _own_filter(rules, columns, prefix))
 
@@ -269,11 +268,9 @@ class _Selections:
             if last:
                 yield list_finding(self._context, LAW, f"{kind} selects others", f"{what} {wrong}", (exchange,))
 
-    def _send(
-        self, asked: Mapping[str, object], take: int | None = None, skip: int = 0
-    ) -> tuple[Exchange, list[str] | None]:
+    def _send(self, asked: Mapping[str, object], take: int | None = None) -> tuple[Exchange, list[str] | None]:
         size = page_size(self._site.page) if take is None else take
-        exchange = self._context.session.send(list_request(self._site, skip=skip, take=size, asked=asked).request())
+        exchange = self._context.session.send(list_request(self._site, take=size, asked=asked).request())
         bodies = listed_records(exchange.response.data)
         if exchange.response.status not in SUCCESS_STATUS or bodies is None:
             return exchange, None
@@ -300,22 +297,6 @@ class _Selections:
         if shown is not None and len(shown) != count - 1:
             says = f"{what} selects {count} records at least, but a page of {count - 1} of them shows {len(shown)}"
             yield list_finding(self._context, LAW, "page of a selection", says, (exchange,))
-
-    def judge_parts(self, own: Filter | None) -> Iterator[Finding]:
-        """Yield a part of a selection, from some record on, that has not as many of its records as there are left."""
-        language, size = self._rules.filter, page_size(self._site.page) or self._site.page.unasked
-        if own is None or language is None or self._site.page.skip is None:
-            return
-        asked = {language.at: write_filter(language, own)}
-        _, whole = self._send(asked)
-        if whole is None or size is None or not 1 < len(whole) < size:
-            return
-        for skip in (1, len(whole) - 1, len(whole)):
-            exchange, part = self._send(asked, skip=skip)
-            if part is not None and (len(part) != len(whole) - skip or not {*part} <= {*whole}):
-                says = f"a selection of {len(whole)} records shows {len(part)} from record {skip} on"
-                yield list_finding(self._context, LAW, "part of a selection", says, (exchange,))
-                return
 
     def judge_orders(self, orders: Iterator[tuple[tuple[str, bool], ...]], own: Filter | None) -> Iterator[Finding]:
         """Yield orders that are refused, and neighbours that stand the other way round."""
