@@ -263,8 +263,22 @@ def reference_of_fifty(server: Any) -> None:
     with_faults(server, change)
 
 
+def fan_any_address(server: Any) -> None:
+    """Take any text for an address in a batch for several tenants."""
+
+    @around(server, "check_list")
+    def check(real: Any, kind: str, items: Any, where: str, more: Any = None) -> None:
+        own = list_faults(KINDS[kind], items, LIMIT) if more is not None else ()
+        faults = [*(more or ()), *((where + at, rule, words) for at, rule, words in own if rule != "format")]
+        if faults:
+            raise refusal(faults)
+        if more is None:
+            real(kind, items, where)
+
+
 PATCHES = by_name(
     found_by_text,
+    fan_any_address,
     repeats_alone,
     reference_of_fifty,
     points_at_last,

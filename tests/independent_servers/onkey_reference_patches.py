@@ -134,7 +134,18 @@ def negatives_unfound(server: Any) -> None:
         return value if isinstance(value, int) and not isinstance(value, bool) else real(value)
 
 
+def ordered_whole(server: Any) -> None:
+    """Show whole records in a list that is asked for in an order, whatever members are asked for."""
+
+    @around(server, "list_records")
+    async def list_records(real: Any, request: Any, *given: Any) -> Any:
+        url = request.rel_url
+        query = {name: value for name, value in url.query.items() if name != "$select" or "$orderby" not in url.query}
+        return await real(request.clone(rel_url=url.with_query(query)), *given)
+
+
 PATCHES = by_name(
+    ordered_whole,
     lookups_of_all_sets,
     pairs_at_creation,
     taken_by_itself,

@@ -15,6 +15,7 @@ BUGS = {
     ("genero", "errors"): (
         "bare-pointers",
         "boolean-keys",
+        "fan-any-address",
         "first-bad-item",
         "first-reference",
         "flag-as-text",
@@ -184,6 +185,7 @@ BUGS = {
         "joined-by-id",
         "order-as-text",
         "ordered-inner",
+        "ordered-whole",
         "second-key-ignored",
         "select-first",
     ),

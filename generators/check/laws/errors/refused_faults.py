@@ -20,7 +20,7 @@ from generators.check.laws.limits import REFUSED_DEFECTS, defective_trial
 from generators.check.laws.metamorphic import known_targets, valid_cases
 from generators.check.trial_setup import WRITING_ACTIONS, Trial, available_cases, fits_request, prepare_trial
 from generators.check.trials import send, trial_finding
-from generators.client.sites import SiteContext
+from generators.client.sites import SiteContext, experiment_sites
 from generators.data.mutation import Mutation, invalid_variants
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
@@ -33,11 +33,12 @@ PLANS: Final[Mapping[int, tuple[tuple[str, int], ...]]] = {
     4: (("maxLength", 0),),
 }  # by the item's index: a keyword to break, and in which of the members
 NO_ITEM: Final = "bulkproof"  # in the place of an item
-RULES: Final = ("type", "maxLength", "minLength")
+RULES: Final = ("type", "maxLength", "minLength", "format")
 WORD_RULES: Final = frozenset(("const", "enum"))  # that a value of another type violates, too
 OTHER_RULES: Final = WORD_RULES | {"format", "pattern"}  # that a text may violate, too
 ITEMS: Final = 6
 FEW_MANY: Final = (2, 120)  # keys that are repeated: more than fit on a page
+MAX_KINDS: Final = 6  # of records, each of whose members breaks each rule
 MAX_TYPES: Final = 80  # requests with a value of another type
 INSIDE: Final = ("required", "additionalProperties", "minProperties")  # keywords that a lookup violates
 NEEDED: Final = (
@@ -68,7 +69,8 @@ def refused_errors(context: SiteContext) -> Iterator[Finding]:
             if left.pop(one.shape, None) is not None:
                 yield one
     yield from left.values()
-    yield from _many_faults(context)
+    for site in experiment_sites(context.session, context.operation)[:MAX_KINDS]:
+        yield from _many_faults(replace(context, site=site))
     yield from _accepted_types(context)
     yield from _pointed(context)
     yield from _repeated(context)
@@ -172,7 +174,7 @@ def _many_faults(context: SiteContext) -> Iterator[Finding]:
 
 def _broken_value(name: str, schema: Schema, value: object, keyword: str) -> object:
     """Return a value that violates one keyword and no other, None where there is none."""
-    if (WORD_RULES if keyword == "type" else OTHER_RULES) & schema.raw.keys():
+    if (WORD_RULES if keyword in {"type", "format"} else OTHER_RULES) & schema.raw.keys():
         return None
     mutations = invalid_variants(schema, value, Random(f"{name}{keyword}"), keywords=(keyword,))
     return next((one.value for one in mutations if not one.pointer), None)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from contracts.bulk.lists import Sorting, joined_name
+from contracts.bulk.lists import ListRules, Sorting, joined_name
 from contracts.exchange.filters import Comparison, is_writable, write_filter
 from contracts.exchange.job_traces import SUCCESS_STATUS
 from contracts.exchange.outcomes import listed_records
 from contracts.messages import Exchange
 from contracts.schemas.equality import key_text
+from contracts.schemas.schema_set import Schema
 from contracts.syntax.text import short
 from generators.check.laws.lists.selecting import LAW, REFUSED, columns_of, left_out, selecting
 from generators.check.laws.lists.written_otherwise import written_otherwise
@@ -28,6 +29,7 @@ from generators.requests.single import RecordSite, list_request, page_size, writ
 
 PARENTS: Final = ("b", "c", "a", "f", "e", "d")  # ends of texts, in the order in which their records are created
 SOME: Final = 10  # records of which some members are asked for
+OTHER_TEXT: Final = "bulkproof"  # that no record has
 LONELY: Final = "z"  # end of the text of a record that refers to none
 ROWS: Final = tuple((at, end) for end in "yx" for at in range(len(PARENTS)))  # of each: its parent, the end of its text
 
@@ -155,7 +157,7 @@ def _judged(
 
 
 def _some_members(context: SiteContext) -> Iterator[Finding]:
-    """Ask for one member of each record, and for two: these are shown, and no others."""
+    """Ask for one member of each record, for two, in an order, and of a selection: these are shown, and no others."""
     session, names = context.session, context.session.names()
     sites = [one for one in experiment_sites(session, context.operation) if one.rules.select and one.resource.required]
     if not sites:
@@ -164,16 +166,29 @@ def _some_members(context: SiteContext) -> Iterator[Finding]:
     wanted = site.resource.required
     create_records(session, site, [new_record_members(session, site, names, "s", session.rng("members"))], names)
     beside = {site.resource.key, site.resource.version}
-    for some in dict.fromkeys((wanted[:1], wanted[:2])):
-        asked = {site.rules.select or "": ",".join(some)}
+    schema = record_factory_of(session, site.resource).members.get(wanted[0])
+    ways = [(wanted[:1], more) for more in _asked_beside(site.rules, wanted[0], schema)]
+    for some, more in (*ways, (wanted[:2], {})):
+        asked = {site.rules.select or "": ",".join(some), **more}
         exchange = session.probe(list_request(site, take=SOME, asked=asked).request())  # no whole records
         bodies = listed_records(exchange.response.data) if exchange.response.status in SUCCESS_STATUS else None
-        what = f"a list of {' and '.join(some)} alone"
+        what = f"a list of {' and '.join(some)} alone{''.join(f', with {at}' for at in more)}"
         if exchange.response.status in REFUSED:
             yield list_finding(context, LAW, "choice of members is refused", f"{what} is refused", (exchange,))
         for shown in (site.reader.members(body).keys() for body in bodies or ()):
-            more, less = sorted(shown - beside - {*some}), [name for name in some if name not in shown]
-            if more or less:
-                says = f"{what} shows '{more[0]}'" if more else f"{what} does not show '{less[0]}'"
+            others, less = sorted(shown - beside - {*some}), [name for name in some if name not in shown]
+            if others or less:
+                says = f"{what} shows '{others[0]}'" if others else f"{what} does not show '{less[0]}'"
                 yield list_finding(context, LAW, "choice of members is ignored", says, (exchange,))
                 return
+
+
+def _asked_beside(rules: ListRules, member: str, schema: Schema | None) -> Iterator[dict[str, object]]:
+    """Yield what may be asked for beside a choice of members: nothing, an order, a selection."""
+    yield {}
+    if rules.sort is not None:
+        yield {rules.sort.at: rules.sort.written(member, falls=False)}
+    one = Comparison(member, "ne", OTHER_TEXT)
+    is_text = schema is not None and schema.is_valid(OTHER_TEXT)
+    if is_text and rules.filter is not None and is_writable(rules.filter, one):
+        yield {rules.filter.at: write_filter(rules.filter, one)}
