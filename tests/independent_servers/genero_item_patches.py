@@ -276,8 +276,28 @@ def fan_any_address(server: Any) -> None:
             real(kind, items, where)
 
 
+def contacts_stay_deleted(server: Any) -> None:
+    """Bring no customer contact back that was deleted."""
+
+    @around(server.jobs, "stored")
+    def stored(real: Any, job: Any, kind: Kind, old: Item | None, item: Item) -> Item:
+        is_gone = job.kind == "customercontact" and old is not None and old["deleted"]
+        new: Item = real(job, kind, old, item)
+        return {**new, "deleted": True} if is_gone else new
+
+
+def changes_unreferred(server: Any) -> None:
+    """Look up nothing that a batch lets a customer contact refer to which is there already."""
+
+    @around(server.jobs, "told_faults")
+    def told(real: Any, tenant: Any, job: Any, item: Item, old: Item | None) -> Any:
+        return [] if old and job.kind == "customercontact" else real(tenant, job, item, old)
+
+
 PATCHES = by_name(
     found_by_text,
+    contacts_stay_deleted,
+    changes_unreferred,
     fan_any_address,
     repeats_alone,
     reference_of_fifty,

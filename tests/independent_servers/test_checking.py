@@ -190,7 +190,7 @@ BUGS = {
         "select-first",
     ),
     ("genero", "lookup"): ("any-kind-found", "found-by-text", "found-once", "reference-of-fifty", "references-trimmed"),
-    ("genero", "writes"): ("dead-by-put-found", "put-any-address"),
+    ("genero", "writes"): ("changes-unreferred", "contacts-stay-deleted", "dead-by-put-found", "put-any-address"),
     ("onkey", "deferred"): (
         "cancelled-runs",
         "deletion-waits",

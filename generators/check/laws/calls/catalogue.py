@@ -55,7 +55,7 @@ CALL_LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         name="writes",
-        says="A single write does what it says, whatever has become of its record and of what it refers to.",
+        says="A write does what it says, whatever has become of its record and of what it refers to.",
         applies_in=writes_records,
         call_experiment=writes,
     ),

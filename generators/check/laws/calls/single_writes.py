@@ -1,48 +1,67 @@
-"""The law `writes`: a single write does what it says, whatever has become of its record and of what it refers to.
+"""The law `writes`: a write does what it says, whatever has become of its record and of what it refers to.
 
-Begin with `writes`. A record may be there, deleted in any way, or never have been; so may one that it refers to. An
-oracle of its own judges the answers, as that of a campaign does.
+Begin with `writes`. A record may be there, deleted in any way, or never have been; so may one that it refers to. It is
+written to by single calls, and by the items of a request. An oracle of its own judges the answers, as that of a
+campaign does.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from random import Random
 from typing import Final, TypeAlias
 
+from contracts.exchange.bulk_request import names_target
 from contracts.messages import Request
 from contracts.openapi.model import Contract, Operation
 from generators.check.laws.calls.body_members import declares_refusal
-from generators.check.laws.metamorphic import run_each
+from generators.check.laws.metamorphic import batched, known_targets, max_independent_items, run_each
 from generators.check.records import CreatedRecord, create_records, new_record_members, read_record
+from generators.check.specimens import send_and_follow
 from generators.client.environments import Environment
 from generators.client.session import Session
-from generators.client.sites import experiment_site, record_context_of, record_factory_of
+from generators.client.sites import (
+    SiteContext,
+    experiment_site,
+    experiment_sites,
+    record_context_of,
+    record_factory_of,
+)
 from generators.data.mutation import invalid_variants
 from generators.oracles import response_laws
 from generators.oracles.findings import Finding
 from generators.oracles.oracle import Oracle
 from generators.requests.calls import body_schema
+from generators.requests.envelope import SendOptions, unsupported_reason
+from generators.requests.items import ItemContent, own_key_member
 from generators.requests.known_records import Names
+from generators.requests.options import actions_of, stops_at_failure, units_of
 from generators.requests.record_factory import RecordFactory
 from generators.requests.single import Members, RecordSite, write_request
 
 LAW: Final = "writes"
 CREATING: Final = ("upsert", "replace")  # that delete a record, too, where the member that marks it so is set
 MAX_SITES: Final = 5
-MAX_WRONG: Final = 8  # values of one member
 Part: TypeAlias = Callable[[Session, RecordSite, str], None]
 
 
 def writes_records(contract: Contract, operation: Operation) -> bool:
-    """Say whether an operation changes or deletes single records."""
+    """Say whether an operation changes or deletes single records, or those that items name by keys of their own."""
     del contract
+    if operation.bulk is not None:
+        can = "upsert" in actions_of(operation.bulk) and own_key_member(operation.bulk) is None
+        is_each = "item" in units_of(operation.bulk) and not stops_at_failure(operation.bulk)
+        return can and is_each and unsupported_reason(operation, groups=False) is None
     return operation.record is not None and operation.record.action.constant in {*CREATING, "update", "delete"}
 
 
 def writes(session: Session, operation: Operation) -> Iterator[Finding]:
     """Write to records that are there, deleted or unknown, refer to such, and write what is unusual or wrong."""
+    if operation.bulk is not None:
+        sites = [one for one in experiment_sites(session, operation) if not one.resource.assigned][:MAX_SITES]
+        contexts = [SiteContext(session=session, operation=operation, site=one) for one in sites]
+        yield from run_each([partial(_by_items, one) for one in contexts], partial(_judged, session))
+        return
     action = (operation.record.action.constant or "") if operation.record is not None else ""
     found = [experiment_site(session, name) for name in session.contract.resources]
     sites = [one for one in found if one is not None and one.operations.get(action) is operation]
@@ -93,9 +112,8 @@ def _ways(site: RecordSite) -> list[str]:
 def _delete(session: Session, site: RecordSite, way: str, key: object) -> None:
     stone = site.resource.tombstone
     members = {} if way == "delete" or stone is None else {site.resource.key: key, stone: True}
-    version = read_record(session, site, key).known_version
+    version = read_record(session, site, key).known_version if site.resource.version is not None else None
     session.send(write_request(site, way, members, key=key, version=version).request())
-    read_record(session, site, key)
 
 
 def _referring(session: Session, site: RecordSite, action: str) -> None:
@@ -126,13 +144,17 @@ def _unusual(session: Session, site: RecordSite, action: str) -> None:
 
 
 def _wrong(session: Session, site: RecordSite, action: str) -> None:
-    """Break each rule of each member alone: such a write changes nothing."""
+    """Break each rule of each member alone, and leave out the key: such a write changes nothing."""
     known, maker, drawn = _drawn(session, site)
     version = read_record(session, site, known.key).known_version
     for name, value in drawn.items():
         found = invalid_variants(maker.members[name], value, Random(name))
-        for one in islice((one for one in found if not one.pointer), MAX_WRONG):
-            session.send(_request(site, action, {name: one.value}, known, version))
+        wrong = {one.keyword: one.value for one in found if not one.pointer}
+        for one in [*wrong.values(), *([] if maker.members[name].is_valid(None) else [None])]:
+            session.send(_request(site, action, {name: one}, known, version))
+    if action in CREATING:
+        keyless = {name: value for name, value in known.members.items() if name != site.resource.key}
+        session.send(write_request(site, action, keyless, key=known.key, version=version).request())
     read_record(session, site, known.key)
 
 
@@ -170,3 +192,42 @@ def _request(site: RecordSite, action: str, changed: Members, known: CreatedReco
     if action == "replace" or (schema is not None and not schema.is_valid(made.data)):
         made = write_request(site, action, {**known.members, **changed}, key=known.key, version=version)
     return made.request()
+
+
+def _by_items(context: SiteContext) -> None:
+    """Write to records by the items of a request, and read each."""
+    targets, fan_out = known_targets(context)[:1], context.bulk.items.fan_out
+    site = context.site if fan_out is None else context.site.at_target([fan_out.over], next(iter(targets), ""))
+    if site is None:
+        return
+    options = SendOptions(unit="item", targets=targets)
+    for some in batched([*_contents(context, site)], max_independent_items(context)):
+        raws = [context.item(one, context.session.rng(LAW, n)) for n, one in enumerate(some)]
+        keys = [n if one.key is None else one.key for n, one in enumerate(some)]
+        send_and_follow(context.session, context.request(raws, [one.action for one in some], options, keys=keys))
+        for one in some:
+            read_record(context.session, site, one.target)
+
+
+def _contents(context: SiteContext, site: RecordSite) -> Iterator[ItemContent]:
+    """Yield items on records that are there, deleted and unknown: each change, a wrong reference each, a deletion."""
+    session, names, own = context.session, context.session.names(), site.resource
+    parents = {name: experiment_site(session, one) for name, one in own.references.items() if name != own.key}
+    wrong = [{name: _absent(session, one, names)} for name, one in parents.items() if one is not None]
+    changes: list[Members] = [{}, *([{own.tombstone: False}] if own.tombstone is not None else []), *wrong]
+    deletes, ways = bool(context.bulk.effect.tombstone) or "delete" in actions_of(context.bulk), _ways(site)
+    for n, change in enumerate([*changes, *([None] if deletes else [])]):
+        there, gone = (_created(session, site, names, f"{state}{n}") for state in "tg")
+        for way in ways[n % len(ways) :][:1] if ways else ():
+            _delete(session, site, way, gone.key)
+        for known in (there, gone):
+            yield _content(context, names, known.key, change)
+        new = new_record_members(session, site, names, f"n{n}", session.rng(LAW, own.name))
+        needed = {name: value for name, value in new.items() if name in own.required and change}
+        yield _content(context, names, _absent(session, site, names), None if change is None else {**needed, **change})
+
+
+def _content(context: SiteContext, names: Names, key: object, change: Members | None) -> ItemContent:
+    action = "delete" if change is None else "upsert"
+    own = key if names_target(context.bulk) else context.spec.encoder.fresh_key(action, names, f"i{key}")
+    return ItemContent(action=action, members=change, target=key, key=own)
