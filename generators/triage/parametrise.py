@@ -170,11 +170,13 @@ class Parametriser:
             return {self._text(name): self._with_variables(one, is_id=name in self.ids) for name, one in value.items()}
         if isinstance(value, list):
             return [self._with_variables(one, is_id=is_id) for one in value]
-        return value if isinstance(value, bool) or not isinstance(value, int) else self._number(value, is_id=is_id)
+        return value if isinstance(value, bool) or not isinstance(value, int | float) else self._number(value, is_id)
 
-    def _number(self, value: int, *, is_id: bool) -> object:
-        name = self._name(str(value), is_id=is_id)
-        return value if name is None else f"{{{{{name}:number}}}}"
+    def _number(self, value: float, is_id: bool) -> object:  # noqa: FBT001 - as those above
+        """Return a number, or the variable that it is; one such as 1.0 is written with its fraction."""
+        whole = isinstance(value, int)
+        name = self._name(str(int(value)), is_id=is_id) if whole or value.is_integer() else None
+        return value if name is None else f"{{{{{name}:{'number' if whole else 'fraction'}}}}}"
 
     def _text(self, text: str, *, is_id: bool = False) -> str:
         name = self._name(text, is_id=is_id) if len(text) <= MAX_SEARCHED_CHARS else None

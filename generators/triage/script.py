@@ -50,10 +50,10 @@ class PollCondition:
 class RequestStep:
     """A request. Its texts may contain variables: `{{id1}}`, or `{{id1:number}}` for a text that becomes a number.
 
-    `path` is split into segments and decoded. `data` is the JSON value of the body, `raw` any other body, which
-    may contain variables too. The request is repeated while `busy` holds. `settle` is the time in seconds that must
-    have passed since the last write, where a read may lag behind. A refusal with Retry-After was the response where
-    the request is sent `once`; elsewhere it is obeyed.
+    A number such as 1.0 is written `{{id1:fraction}}`. `path` is split into segments and decoded. `data` is the JSON
+    value of the body, `raw` any other body, which may contain variables too. The request is repeated while `busy`
+    holds. `settle` is the time in seconds that must have passed since the last write, where a read may lag behind. A
+    refusal with Retry-After was the response where the request is sent `once`; elsewhere it is obeyed.
     """
 
     operation: str

@@ -371,5 +371,5 @@ def _variables(step: Step) -> set[str]:
 
 
 def _variable_texts(value: object) -> set[str]:
-    found = {text.replace(":number", "") for text in texts_of(value) if "{{" in text}
+    found = {text.replace(":number", "").replace(":fraction", "") for text in texts_of(value) if "{{" in text}
     return found - BUILT_IN_TOKENS

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 # {{...}} stands for a name that is generated anew each time, or for a value from an earlier response.
-BLANK = re.compile(r"\{\{([a-z]+\d*)(:number)?\}\}")
+BLANK = re.compile(r"\{\{([a-z]+\d*)(:number|:fraction)?\}\}")
 DELAYS = (0.1, 0.2, 0.4, 0.8, 1.6, *(2.0,) * 9)  # seconds between two polls of unfinished work
 TRAVELLING = frozenset(("connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"))
 DIGITS = 20  # of a text that becomes a number
@@ -180,7 +180,8 @@ def fill(value: Any, names: Mapping[str, str]) -> Any:
         whole = BLANK.fullmatch(value) if "{{" in value else None
         if whole and whole[2]:
             known = names.get(whole[1], value)
-            return int(known) if known.isascii() and known.isdecimal() and len(known) <= DIGITS else known
+            is_number = known.isascii() and known.isdecimal() and len(known) <= DIGITS
+            return (float if whole[2] == ":fraction" else int)(known) if is_number else known
         return BLANK.sub(lambda found: names.get(found[1], found[0]), value)
     if isinstance(value, Mapping):
         return {str(fill(name, names)): fill(inner, names) for name, inner in value.items()}

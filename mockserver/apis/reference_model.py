@@ -211,6 +211,8 @@ class SandboxModel:
             return {name: inner if name in kept else self._translated_value(inner) for name, inner in value.items()}
         if isinstance(value, list):
             return [self._translated_value(inner) for inner in value]
+        if isinstance(value, float) and value.is_integer() and str(int(value)) in self.ours:
+            return float(str(self.ours[str(int(value))]))
         if is_text_or_integer(value) and str(value) in self.ours:
             ours = self.ours[str(value)]
             return str(ours) if isinstance(value, str) else ours

@@ -106,6 +106,7 @@ def test_numbers_stay_numbers():
     """A blank for a number becomes one where the value is one, and a text where it is not."""
     assert fill("{{n1:number}}", {"n1": "12"}) == 12
     assert fill("{{n1:number}}", {"n1": "a-12"}) == "a-12"
+    assert repr(fill("{{n1:fraction}}", {"n1": "12"})) == "12.0"
     assert fill("{{n1}}", {"n1": "12"}) == "12"
 
 
