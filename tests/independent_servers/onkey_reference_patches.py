@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import onkey_requests as requests
@@ -144,6 +145,16 @@ def ordered_whole(server: Any) -> None:
         return await real(request.clone(rel_url=url.with_query(query)), *given)
 
 
+def groups_unlocked(server: Any) -> None:
+    """Compare no versions where records run in several groups."""
+    del server
+
+    @around(Records, "run")
+    def run(real: Any, own: Records, commands: list[Command], *, atomic: bool, groups: list[list[int]]) -> Any:
+        given = [replace(one, version=None) for one in commands] if len(groups) > 1 else commands
+        return real(own, given, atomic=atomic, groups=groups)
+
+
 PATCHES = by_name(
     ordered_whole,
     lookups_of_all_sets,
@@ -158,4 +169,5 @@ PATCHES = by_name(
     text_versions_ignored,
     fractions_unread,
     negatives_unfound,
+    groups_unlocked,
 )

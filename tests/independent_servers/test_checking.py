@@ -42,6 +42,7 @@ BUGS = {
         "trades-unprotected",
         "gone-referrers",
         "converters-loose",
+        "groups-unlocked",
         "negatives-unfound",
         "undone-refers",
         "unknown-as-type",

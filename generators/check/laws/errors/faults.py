@@ -9,12 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, cycle, product
+from typing import Final
 
 from contracts.bulk.model import Bulk, Outcomes
 from contracts.exchange.bulk_exchange import OutcomeReport
 from contracts.exchange.bulk_request import names_target
 from contracts.exchange.job_traces import SUCCESS_STATUS
-from contracts.exchange.locations import find, find_all
+from contracts.exchange.locations import find, find_all, put
 from contracts.messages import ABSENT, Exchange
 from contracts.schemas.equality import key_text
 from contracts.syntax.text import short
@@ -37,6 +38,8 @@ from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding, shape_at
 from generators.requests.envelope import SendOptions
 from generators.requests.options import job_setting_of, units_of
+
+GROUPS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +73,13 @@ def _failed_errors(context: SiteContext) -> Iterator[Finding]:
     """Send items with known faults in every unit, at once and as jobs, and each alone. Raises NotApplicableError."""
     bulk = context.bulk
     _require_told(bulk)
-    for n, (unit, wish) in enumerate(product(units_of(bulk), dict.fromkeys((None, job_setting_of(bulk))))):
+    plain = SendOptions(targets=known_targets(context)[:1])
+    ways = [replace(plain, as_job=wish) for wish in dict.fromkeys((None, job_setting_of(bulk)))]
+    ways += [replace(plain, grouped=True)] if bulk.order.run == "grouped" and bulk.order.when else []
+    for n, (unit, way) in enumerate(product(units_of(bulk), ways)):
         trial, faults = faulty_trial(context)
-        done = perform(trial, SendOptions(unit=unit, as_job=wish, targets=known_targets(context)[:1]))
+        trial = _in_groups(trial) if way.grouped else trial
+        done = perform(trial, replace(way, unit=unit))
         alone = partial(_faulty_alone, context)
         yield from _narrowed(done, list(faults), list(_judge_reports(done, faults)), alone)
         if n == 0:
@@ -80,6 +87,16 @@ def _failed_errors(context: SiteContext) -> Iterator[Finding]:
             trial, others = faulty_trial(context)
             failed = perform(trial, replace(done.options, order=[*others])), others
             yield from misjoined((done, faults), failed)
+
+
+def _in_groups(trial: Trial) -> Trial:
+    """Return a trial whose items are in groups, some in each."""
+    at = trial.context.bulk.order.group_by or ""
+    fit = trial.context.spec.encoder.fits
+    grouped = [put(one.raw, at, str(n % GROUPS)) for n, one in enumerate(trial.items)] if at.startswith("/") else []
+    if not grouped or not all(map(fit, grouped)):
+        return trial
+    return replace(trial, items=[replace(one, raw=raw) for one, raw in zip(trial.items, grouped, strict=True)])
 
 
 def _require_told(bulk: Bulk) -> None:
