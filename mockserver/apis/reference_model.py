@@ -68,8 +68,8 @@ class SandboxModel:
     It gives up for good after a wrong prediction, after a bulk response with another number of outcomes than its own,
     and after a write while a job was unfinished: their order is unknown.
 
-    `ours` maps ids of the implementation to ids of the model. `issued_ids` are the ids that the model made,
-    `initial_ids` those of the initial records.
+    `ours` maps its ids to those of the model. `issued_ids` are the ids that the model made, `initial_ids` those of the
+    initial records.
     """
 
     api: Api
@@ -211,10 +211,9 @@ class SandboxModel:
             return {name: inner if name in kept else self._translated_value(inner) for name, inner in value.items()}
         if isinstance(value, list):
             return [self._translated_value(inner) for inner in value]
-        if isinstance(value, float) and value.is_integer() and str(int(value)) in self.ours:
-            return float(str(self.ours[str(int(value))]))
-        if is_text_or_integer(value) and str(value) in self.ours:
-            ours = self.ours[str(value)]
+        whole = int(value) if isinstance(value, float) and value.is_integer() else value
+        if is_text_or_integer(whole) and str(whole) in self.ours:
+            ours = self.ours[str(whole)]
             return str(ours) if isinstance(value, str) else ours
         is_address = isinstance(value, str) and value.startswith(("/", "http://", "https://"))
         return self._translated_text(value) if is_address else value
