@@ -68,8 +68,7 @@ class SandboxModel:
     It gives up for good after a wrong prediction, after a bulk response with another number of outcomes than its own,
     and after a write while a job was unfinished: their order is unknown.
 
-    `ours` maps its ids to those of the model. `issued_ids` are the ids that the model made, `initial_ids` those of the
-    initial records.
+    `ours` maps its ids to those of the model, which has made `issued_ids`; `initial_ids` are of initial records.
     """
 
     api: Api
