@@ -56,6 +56,45 @@ def unsigned_numbers(server: Any) -> None:
         return real(text.removeprefix("-"), has)
 
 
+def joker_in_texts(server: Any) -> None:
+    """Let an underscore in `startswith` stand for any character, as it does in SQL."""
+    del server
+
+    @around(okql, "holds")
+    def holds(real: Any, word: str, value: Any, wanted: Any) -> bool:
+        if word != "startswith" or not isinstance(value, str):
+            found: bool = real(word, value, wanted)
+            return found
+        return re.match(re.escape(wanted).replace("_", "."), value, re.DOTALL) is not None
+
+
+def unselected_unordered(server: Any) -> None:
+    """Order a list by what it shows alone."""
+
+    @around(server, "list_records")
+    async def list_records(real: Any, request: web.Request, data: Any, type_: Any) -> web.Response:
+        shown = request.query.get("$select", "").lower().split(",")
+        order = request.query.get("$orderby", "").lower().split(",")
+        if shown != [""] and not {part.split(" ")[0] for part in order} <= {*shown, "id"}:
+            query = {name: value for name, value in request.query.items() if name != "$orderby"}
+            request = request.clone(rel_url=request.rel_url.with_query(query))
+        reply: web.Response = await real(request, data, type_)
+        return reply
+
+
+def group_exact(server: Any) -> None:
+    """Know `groupOrder` in this spelling alone."""
+    del server
+
+    @around(requests, "imports")
+    def imports(real: Any, body: Any, limit: int) -> Any:
+        for item in body if isinstance(body, list) else ():
+            for name in [*item] if isinstance(item, dict) else ():
+                if name.lower() == "grouporder" and name != "groupOrder":
+                    del item[name]
+        return real(body, limit)
+
+
 def plus_is_blank(server: Any) -> None:
     """Read a plus in a filter as a blank."""
     del server
@@ -255,6 +294,9 @@ def cancelled_runs(server: Any) -> None:
 PATCHES = by_name(
     whole_numbers,
     unsigned_numbers,
+    joker_in_texts,
+    unselected_unordered,
+    group_exact,
     plus_is_blank,
     texts_unordered,
     references_as_texts,

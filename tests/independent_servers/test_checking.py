@@ -157,6 +157,8 @@ BUGS = {
     ("onkey", "listing"): ("skip-unsorted", "top-default-ten", "top-zero-all"),
     ("onkey", "filter"): (
         "filter-after-skip",
+        "joker-in-texts",
+        "unselected-unordered",
         "entities-unread",
         "filtered-from-start",
         "joined-unfiltered",
@@ -235,6 +237,7 @@ BUGS = {
         "text-ids-unknown",
     ),
     ("onkey", "grouped"): (
+        "group-exact",
         "groups-of-numbers-first",
         "groups-as-integers",
         "many-groups",

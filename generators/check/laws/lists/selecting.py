@@ -29,6 +29,7 @@ from generators.requests.single import Members, RecordSite, list_request, page_s
 
 LAW: Final = "filter"
 TEXTS: Final = ("k1", "K1", "k1x", "it''s", "it's", 'a+"b%41"', "e", "é", "x and y", "(z) or w", "漢", "k2")
+WILDCARDS: Final = ("_1", "%1", "*1", ".1")  # that stand for themselves: no text begins with one
 END: Final = TEXTS[8]  # what a text ends with; no text begins with it, nor is it
 NUMBERS: Final = (9, 10, 100, -1, 2, 9, 20, 3, 1000, 0, 11, 19)
 FRACTIONS: Final = (9, 10, 100, -1.5, 2, 9, 20, 3, 1000, 0, 11, 10.25)  # where a member may have them
@@ -151,7 +152,7 @@ def _comparisons(columns: FilterMembers, prefix: str) -> Iterator[Comparison]:
         for text in (*TEXTS, "k", "E"):
             yield Comparison(columns.text, "eq", f"{prefix}{text}")
         yield Comparison(columns.text, "ne", f"{prefix}k1")
-        for text in ("k", "K", "it'", "é"):
+        for text in ("k", "K", "it'", "é", *WILDCARDS):
             yield Comparison(columns.text, "startswith", f"{prefix}{text}")
         yield from (Comparison(columns.text, operator, END) for operator in ("startswith", "eq"))
     if columns.number is not None:
@@ -307,22 +308,31 @@ class _Selections:
             asked: dict[str, object] = {sort.at: text}
             if own is not None and language is not None:
                 asked[language.at] = write_filter(language, own)
-            exchange, shown = self._send(asked)
-            if shown is None and exchange.response.status in REFUSED:
-                says = f"the order {short(text)}, which is declared, is refused ({exchange.response.status})"
-                yield list_finding(self._context, LAW, "order is refused", says, (exchange,))
-            rows = {row.key: row for row in self._rows}
-            lost = left_out(self._site, list(rows), shown) if shown and own is not None else None
-            if lost is not None:
-                says = f"the order {short(text)} leaves out the {self._site.resource.name} {short(lost)}"
-                yield list_finding(self._context, LAW, "order leaves a record out", says, (exchange,))
-            own_rows = [rows[key] for key in shown or () if key in rows]
-            for one, other in pairwise(own_rows):
-                if _comparable(one, other, steps) and is_after(one.members, other.members, steps):
-                    says = f"in the order {short(text)} {short(one.key)} stands before {short(other.key)}"
-                    shape = f"order by {len(steps)}{' falling' if steps[-1][1] else ''}"
-                    yield list_finding(self._context, LAW, shape, says, (exchange,))
-                    break
+            needed = self._site.resource.required[:1] if self._rules.select is not None else ()
+            beside = [{self._rules.select or "": name} for name in needed if name not in dict(steps)]
+            for more in ({}, *beside):
+                yield from self._judge_order(steps, text, {**asked, **more}, is_own=own is not None)
+
+    def _judge_order(
+        self, steps: tuple[tuple[str, bool], ...], text: str, asked: Mapping[str, object], *, is_own: bool
+    ) -> Iterator[Finding]:
+        """Yield an order that is refused, a record that it leaves out, or neighbours that stand the other way round."""
+        exchange, shown = self._send(asked)
+        if shown is None and exchange.response.status in REFUSED:
+            says = f"the order {short(text)}, which is declared, is refused ({exchange.response.status})"
+            yield list_finding(self._context, LAW, "order is refused", says, (exchange,))
+        rows = {row.key: row for row in self._rows}
+        lost = left_out(self._site, list(rows), shown) if shown and is_own else None
+        if lost is not None:
+            says = f"the order {short(text)} leaves out the {self._site.resource.name} {short(lost)}"
+            yield list_finding(self._context, LAW, "order leaves a record out", says, (exchange,))
+        own_rows = [rows[key] for key in shown or () if key in rows]
+        for one, other in pairwise(own_rows):
+            if _comparable(one, other, steps) and is_after(one.members, other.members, steps):
+                says = f"in the order {short(text)} {short(one.key)} stands before {short(other.key)}"
+                shape = f"order by {len(steps)}{' falling' if steps[-1][1] else ''}"
+                yield list_finding(self._context, LAW, shape, says, (exchange,))
+                return
 
 
 def left_out(site: RecordSite, keys: Sequence[str], shown: Sequence[str]) -> str | None:
