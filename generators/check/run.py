@@ -4,7 +4,8 @@ Begin with `check`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from datetime import timedelta
 from functools import partial
 from itertools import product
@@ -14,23 +15,22 @@ from contracts.errors import MisuseError
 from contracts.exchange.bulk_exchange import BulkExchange, bulk_exchanges
 from contracts.openapi.model import Contract, Operation
 from generators.check import warm_up
+from generators.check.lanes import Action, Lanes, Tried
 from generators.check.laws.concurrent_jobs import overlap
 from generators.check.laws.lists.catalogue import LIST_LAWS
 from generators.check.laws.metamorphic import run_at_site
 from generators.check.plan import CheckPlan, Event, FindingFound, Finished, LawAnswered, Started, StepBegun, selection
 from generators.client.access import AccessGuard
-from generators.client.environments import headers_for, new_name_prefix
+from generators.client.environments import headers_for
 from generators.client.http import Client, NoAnswerError
 from generators.client.session import Budget, Session
 from generators.errors import NotApplicableError
-from generators.oracles import job_laws, reference_model, response_laws
+from generators.oracles import reference_model, response_laws
 from generators.oracles.findings import CheckResult, CheckStatus, Experiment, Finding, Law
 from generators.schemathesis_engine import coverage
 from generators.schemathesis_engine.process import SchemathesisProcess, SchemathesisTask
 
 COVERAGE_SECONDS: Final = 8.0  # reserved for the coverage phase, at most a third of the time limit
-
-
 JOB_LAWS: Final = ("async-is-sync", "active", "job-name", "job-lookup")
 LIST_LAW_NAMES: Final = frozenset(law.name for law in LIST_LAWS)
 WAITING_LAWS: Final = ("expiry", "quota")
@@ -56,7 +56,7 @@ def run_checks(contract: Contract, client: Client, *, budget: Budget | None = No
 
 
 class _CheckRun:
-    """One run. Findings since the last event are collected in `_new_findings`."""
+    """One run. What takes turns with nothing else is done in the first of its lanes."""
 
     def __init__(
         self,
@@ -70,18 +70,11 @@ class _CheckRun:
         self._covers = coverage.CHECK in self._selection.checks and plan.document is not None
         self._guard, self._budget = guard, budget or Budget(seconds=plan.seconds)
         reserved = min(COVERAGE_SECONDS, plan.seconds / 3) if self._covers else 0.0
-        self._session = Session(
-            contract,
-            client,
-            seed=plan.seed,
-            name_prefix=plan.name_prefix or new_name_prefix(),
-            budget=budget or Budget(seconds=plan.seconds - reserved),
-            given=plan.given,
-            guard=guard,
-        )
+        budget = budget or Budget(seconds=plan.seconds - reserved)
+        self._lanes = Lanes(contract, client, plan, budget, guard)
+        self._session = self._lanes.first.session
         self._model, self._read_only = plan.model, plan.read_only
         self._found: dict[str, Finding] = {}
-        self._new_findings: list[Finding] = []
         self._words: Counter[str] = Counter()
         self._reasons: dict[str, str] = {}
         self._exercised: set[tuple[str, str]] = set()
@@ -93,7 +86,7 @@ class _CheckRun:
 
     def events(self) -> Iterator[Event]:
         """Yield the events of the whole run."""
-        with coverage.waiting_process(is_wanted=self._covers) as self._schemathesis:
+        with closing(self._lanes), coverage.waiting_process(is_wanted=self._covers) as self._schemathesis:
             if self._schemathesis is not None:
                 self._begin_coverage(self._schemathesis)
             yield from self._events()
@@ -116,7 +109,7 @@ class _CheckRun:
         yield Finished(
             words=self._words,
             findings=tuple(self._found.values()),
-            calls=self._session.sent + self._covered,
+            calls=self._lanes.sent + self._covered,
             items=self._items,
             seconds=self._budget.spent,
         )
@@ -144,16 +137,14 @@ class _CheckRun:
         for operation in self._session.contract.operations:
             wanted = warm_up.EXAMPLES_CHECK in self._selection.checks and operation.id in self._selection.operations
             if wanted and self._session.budget.left:
-                self._try(partial(warm_up.replay_examples, self._session, operation, read_only=self._read_only))
-                yield from self._judge_exchanges()
+                yield from self._turn(partial(warm_up.replay_examples, operation=operation, read_only=self._read_only))
 
     def _crud_rounds(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Send every single-record request once."""
         del bulk
         for name in self._session.contract.resources if response_laws.CHECK in self._selection.checks else ():
             if not self._skip_reason():
-                self._try(partial(self._collect, warm_up.crud_smoke(self._session, name)))
-                yield from self._judge_exchanges()
+                yield from self._turn(partial(warm_up.crud_smoke, name=name))
 
     def _warm_up_all(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Send requests that the laws on single responses judge; jobs that need a setting come later."""
@@ -168,14 +159,15 @@ class _CheckRun:
         looking = [law for law in self._selection.laws if law.judge_exchange is not None]
         for n, operation in enumerate(bulk):
             if any(law.exempt_reason(operation) is None for law in looking):
-                yield StepBegun(doing=f"requests of {operation.id}", calls=self._session.sent)
-                reason = self._skip_reason() or self._try(partial(self._run_at_site, showing, operation, n))
+                yield StepBegun(doing=f"requests of {operation.id}", calls=self._lanes.sent)
+                show = partial(self._at_site, experiment=showing, operation=operation, number=n)
+                reason = yield from self._turn(show)
                 self._reasons[operation.id] = self._reasons.get(operation.id) or reason
-                yield from self._judge_exchanges()
 
     def _immediate_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Run the experiments that need no jobs, unless a request always becomes one."""
-        yield from self._experiments(bulk, lambda law: law.name not in {*JOB_LAWS, *LAST_LAWS, *LIST_LAW_NAMES})
+        others = {*JOB_LAWS, *LAST_LAWS, *LIST_LAW_NAMES}
+        yield from self._experiments(bulk, lambda law: law.name not in others, apart=True)
         yield from self._last_experiments(self._immediate(bulk))
 
     def _list_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
@@ -192,115 +184,121 @@ class _CheckRun:
     def _call_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Run the experiments that any operation can have, but for those that wait for days."""
         del bulk
-        yield from self._run_call_laws(lambda law: law.name not in WAITING_LAWS)
+        yield from self._run_call_laws(lambda law: law.name not in WAITING_LAWS, apart=True)
 
     def _long_waits(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Run the experiments after which tokens have expired and quotas are used up."""
         del bulk
         yield from self._run_call_laws(lambda law: law.name in WAITING_LAWS)
 
-    def _run_call_laws(self, wanted: Callable[[Law], bool]) -> Iterator[Event]:
+    def _run_call_laws(self, wanted: Callable[[Law], bool], *, apart: bool = False) -> Iterator[Event]:
+        contract, chosen = self._session.contract, self._selection.operations
         laws = [law for law in self._selection.laws if law.call_experiment is not None and wanted(law)]
-        for law, operation in product(laws, self._session.contract.operations):
-            if operation.id in self._selection.operations and law.calls(self._session.contract, operation):
-                yield StepBegun(doing=f"{law.name} on {operation.id}", calls=self._session.sent)
-                reason = self._skip_reason() or self._try(partial(self._run_call_law, law, operation))
-                yield from self._judge_exchanges()
-                yield self._answered(law.name, operation, None, reason)
+        own = [one for one in contract.operations if one.id in chosen]
+        rows = [(law, one) for law, one in product(laws, own) if law.calls(contract, one)]
+        actions = [partial(self._run_call_law, law=law, operation=operation) for law, operation in rows]
+        yield from self._answer_all(rows, actions, apart=apart)
 
-    def _run_call_law(self, law: Law, operation: Operation) -> None:
-        if law.call_experiment is not None:
-            self._collect(law.call_experiment(self._session, operation))
+    def _run_call_law(self, session: Session, law: Law, operation: Operation) -> Iterator[Finding]:
+        self._require_time()
+        yield from law.call_experiment(session, operation) if law.call_experiment is not None else ()
 
     def _job_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Run the experiments that always need jobs, and last those that create most records."""
         hurried = self._immediate(bulk)
-        yield from self._experiments(bulk, lambda law: law.name in JOB_LAWS)
+        yield from self._experiments(bulk, lambda law: law.name in JOB_LAWS, apart=True)
         yield from self._last_experiments([one for one in bulk if one not in hurried])
 
     def _last_experiments(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         for name in LAST_LAWS:
-            yield from self._experiments(bulk, partial(_is_named, name))
+            yield from self._experiments(bulk, partial(_is_named, name), apart=True)
 
     def _late_polls(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Ask once more for a job of each operation that ended some time ago, and judge all that was told of it."""
         wanted = {one.id for one in bulk}
         ended = [one for name, one in self._ended.items() if name in wanted]
         if ended and not self._skip_reason():
-            self._try(partial(self._session.wait, LATE))
+            yield from self._turn(partial(Session.wait, by=LATE))
         for view in (one for one in ended if not self._skip_reason()):
-            self._try(partial(warm_up.poll_late, self._session, view))
-            self._apply_laws(warm_up.seen_late(self._session, view))
-            yield from self._judge_exchanges()
+            yield from self._turn(partial(self._seen_late, view=view))
 
-    def _experiments(self, bulk: Sequence[Operation], wanted: Callable[[Law], bool]) -> Iterator[Event]:
+    def _seen_late(self, session: Session, view: BulkExchange) -> Iterator[Finding]:
+        with suppress(NotApplicableError):
+            warm_up.poll_late(session, view)
+        yield from self._law_findings(warm_up.seen_late(session, view))
+
+    def _experiments(
+        self, bulk: Sequence[Operation], wanted: Callable[[Law], bool], *, apart: bool = False
+    ) -> Iterator[Event]:
         laws = [law for law in self._selection.laws if law.experiment is not None]
-        for number, (law, operation) in enumerate(product(laws, bulk)):
-            if wanted(law):
-                yield from self._run_law(law, operation, number)
+        numbered = [row for row in enumerate(product(laws, bulk)) if wanted(row[1][0])]
+        actions = [partial(self._run_law, law=law, operation=one, number=number) for number, (law, one) in numbered]
+        yield from self._answer_all([row for _, row in numbered], actions, apart=apart)
 
-    def _run_law(self, law: Law, operation: Operation, number: int) -> Iterator[Event]:
-        exempt, reason = law.exempt_reason(operation), self._skip_reason()
-        if law.experiment is not None and exempt is None and not reason:
-            yield StepBegun(doing=f"{law.name} on {operation.id}", calls=self._session.sent)
-            reason = self._try(partial(self._run_at_site, law.experiment, operation, number))
-            yield from self._judge_exchanges()
-        yield self._answered(law.name, operation, exempt, reason)
+    def _answer_all(
+        self, rows: Sequence[tuple[Law, Operation]], actions: Sequence[Action], *, apart: bool
+    ) -> Iterator[Event]:
+        """Run an experiment for each law and operation, and answer in their order."""
+        results = self._lanes.run(actions, apart=apart)
+        for law, operation in rows:
+            exempt = law.exempt_reason(operation) if law.experiment is not None else None
+            if exempt is None and not self._skip_reason():
+                yield StepBegun(doing=f"{law.name} on {operation.id}", calls=self._lanes.sent)
+            tried = next(results)
+            yield from self._judge(tried)
+            yield self._answered(law.name, operation, exempt, tried.reason)
 
-    def _run_at_site(self, experiment: Experiment, operation: Operation, number: int) -> None:
-        self._collect(run_at_site(self._session, operation, experiment, offset=self._session.seed + number))
+    def _run_law(self, session: Session, law: Law, operation: Operation, number: int) -> Iterator[Finding]:
+        if law.experiment is not None and law.exempt_reason(operation) is None:
+            yield from self._at_site(session, law.experiment, operation, number)
 
-    def _collect(self, findings: Iterator[Finding]) -> None:
-        self._new_findings.extend(findings)
+    def _at_site(
+        self, session: Session, experiment: Experiment, operation: Operation, number: int
+    ) -> Iterator[Finding]:
+        self._require_time()
+        yield from run_at_site(session, operation, experiment, offset=session.seed + number)
+
+    def _require_time(self) -> None:
+        if reason := self._skip_reason():
+            raise NotApplicableError(reason)
 
     def _skip_reason(self) -> str:
         if self._read_only:
             return WRITES_NOT_ALLOWED
         return "" if self._session.budget.left else BUDGET_USED_UP
 
-    def _try(self, action: Callable[[], object]) -> str:
-        """Run an action and return why it could not be completed, "" when it was."""
-        try:
-            action()
-        except NotApplicableError as error:
-            return str(error)
-        except NoAnswerError as error:
-            if not self._session.sent:
-                raise MisuseError(f"No response: {error}.", cure="Give the URL of a running server.") from None
-            self._new_findings.append(response_laws.unanswered(self._session.last_operation, error))
-            return f"a request got no response: {error}"
-        return ""
+    def _turn(self, action: Action) -> Generator[Event, None, str]:
+        """Do something in the first lane, and return why it could not be completed, "" when it was."""
+        tried = self._lanes.first.run(action)
+        yield from self._judge(tried)
+        return tried.reason
 
-    def _judge_exchanges(self) -> Iterator[Event]:
-        """Judge the exchanges since the last call, yield new findings, and drop the exchanges."""
-        views, contract = self._session.views, self._session.contract
-        history = self._session.take_history()
+    def _judge(self, tried: Tried) -> Iterator[Event]:
+        """Judge what came of an action, and yield new findings."""
+        contract, history, router = self._session.contract, tried.history, self._session.router
+        found = [*tried.findings]
         self._called |= {one.operation for one in history.exchanges if one.operation is not None}
         for exchange in history.exchanges:
-            self._new_findings += response_laws.check_response(contract, exchange, self._session.router)
-        for view in bulk_exchanges(history, contract, router=self._session.router, known=views):
+            found += response_laws.check_response(contract, exchange, router)
+        for view in bulk_exchanges(history, contract, router=router, known=tried.views):
             self._items += len(view.request.items)
-            self._apply_laws(view)
-            if any(one.result == "failed" for report in view.reports if report.trace for one in report.outcomes):
+            found += self._law_findings(view)
+            told = [one for report in view.reports if report.trace for one in report.outcomes]
+            if tried.is_first and any(one.result == "failed" for one in told):
                 self._ended.setdefault(view.operation.id, view)
-        self._new_findings += map(job_laws.unended, self._session.take_unended())
         if self._model is not None:
-            self._new_findings += reference_model.check_model(contract, self._model, history)
-        news, self._new_findings = self._new_findings, []
-        for finding in news:
-            if self._is_new(finding):
+            found += reference_model.check_model(contract, self._model, history)
+        for finding in found:
+            is_wanted = finding.law in self._selection.checks and finding.operation in self._selection.operations
+            if is_wanted and finding.fingerprint not in self._found:
                 self._found[finding.fingerprint] = finding
                 yield FindingFound(finding=finding)
 
-    def _is_new(self, finding: Finding) -> bool:
-        wanted = finding.law in self._selection.checks and finding.operation in self._selection.operations
-        return wanted and finding.fingerprint not in self._found
-
-    def _apply_laws(self, view: BulkExchange) -> None:
+    def _law_findings(self, view: BulkExchange) -> Iterator[Finding]:
         for law in self._selection.laws:
             if law.judge_exchange is not None and law.applies_to is not None and law.applies_to(view):
                 self._exercised.add((law.name, view.operation.id))
-                self._new_findings += law.judge_exchange(view)
+                yield from law.judge_exchange(view)
 
     def _report_laws(self, bulk: Sequence[Operation]) -> Iterator[Event]:
         """Report the laws that judge recorded exchanges."""
@@ -369,7 +367,7 @@ class _CheckRun:
         del bulk
         if not self._covers:
             return
-        yield StepBegun(doing="the cases that the schemas define", calls=self._session.sent)
+        yield StepBegun(doing="the cases that the schemas define", calls=self._lanes.sent)
         run, task = self._beside or self._coverage(self._plan.base, self._session.client, self._plan.headers)
         operations = [one for one in self._session.contract.operations if one.id in self._selection.operations]
         wanted = self._coverable(operations)

@@ -103,13 +103,17 @@ class HttpClient:
         parts = urlsplit(base)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise MisuseError(f"'{base}' is not the URL of a server.", cure="Write it as http://HOST:PORT.")
-        self.base = base.rstrip("/")
+        self.base, self._options = base.rstrip("/"), {"timeout": timeout, "rate": rate}
         self._prefix = parts.path.rstrip("/")
         self._headers = _validated(headers or {})
         self.default_fields = {name.lower() for name in self._headers}
         self._credentials = credentials or {}
         self._connection = Connection(parts, base, timeout)
         self._limit = rate_limit(parts.netloc, rate) if rate else None
+
+    def twin(self) -> "HttpClient":
+        """Return a client of the same server, with a connection of its own."""
+        return HttpClient(self.base, headers=self._headers, credentials=self._credentials, **self._options)
 
     def send(self, request: Request) -> Response:
         """Send a request and return its response. Raises NoAnswerError."""
