@@ -3,6 +3,7 @@
 Begin with `Lanes`.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -88,8 +89,7 @@ class Lanes:
         guard: AccessGuard | None,
     ) -> None:
         self._end = Event()
-        may_be_two = isinstance(client, HttpClient) and not _takes_turns(contract, plan)
-        self._twins = [client.twin()] if may_be_two and isinstance(client, HttpClient) else []
+        self._twins = [client.twin()] if isinstance(client, HttpClient) and not _takes_turns(contract, plan) else []
         self._all = [
             Lane(
                 session=Session(
@@ -133,15 +133,17 @@ class Lanes:
         with ExitStack() as ending:
             pools = [ending.enter_context(ThreadPoolExecutor(1)) for _ in self._all]
             turns = zip(cycle(zip(pools, self._all, strict=True)), actions, strict=False)
-            running = [pool.submit(lane.run, action) for (pool, lane), action in turns]
+            running = deque(pool.submit(lane.run, action) for (pool, lane), action in turns)
             ending.callback(self._stop, running)
-            yield from (one.result() for one in running)
+            while running:
+                yield running.popleft().result()  # and no longer kept
 
     def _stop(self, running: Sequence[Future[Tried]]) -> None:
-        if not all(one.done() for one in running):
+        """End what is still running, or waits for its turn."""
+        if running:
             self._end.set()
-            for one in running:
-                one.cancel()
+        for one in running:
+            one.cancel()
 
 
 def _takes_turns(contract: Contract, plan: CheckPlan) -> bool:
