@@ -237,7 +237,6 @@ BUGS = {
         "text-ids-unknown",
     ),
     ("onkey", "grouped"): (
-        "group-exact",
         "groups-of-numbers-first",
         "groups-as-integers",
         "many-groups",

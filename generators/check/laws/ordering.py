@@ -3,7 +3,7 @@
 Begin with `grouped`, `broken_reference` and `looked_up_in_turn`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, product
@@ -59,8 +59,6 @@ def grouped(context: SiteContext) -> Iterator[Finding]:
             yield from _many_groups(context)
         with suppress(NotApplicableError):
             yield from _same_record_changed(context, *TEXT_GROUPS[:2], beside=TEXT_GROUPS[2])
-        with suppress(NotApplicableError):
-            yield from _same_record_changed(context, *GROUP_PAIRS[0], swaps=context.bulk.items.ignore_case)
         for pair in EQUAL_GROUPS:
             with suppress(NotApplicableError):
                 yield from _equal_groups(context, *pair)
@@ -111,25 +109,17 @@ def _is_possible(
 
 
 def _same_record_changed(
-    context: SiteContext,
-    small: float,
-    large: float | None,
-    as_job: str | None = None,
-    *,
-    beside: str | None = None,
-    swaps: bool = False,
+    context: SiteContext, small: float, large: float | None, as_job: str | None = None, beside: str | None = None
 ) -> Iterator[Finding]:
     """Change one member in both groups and a second one in the smaller: the larger group's change must remain.
 
-    `beside` is the group of another item, if any. With `swaps` its name in items is in another case.
+    `beside` is the group of another item, if any.
     """
     action = next(one for one in ("update", "upsert") if one in actions_of(context.bulk))
     first = ItemCase(action=action, existing=True, group=small, variant="wide")
     cases = [first, ItemCase(action=action, existing=True, group=large, twin=0)]
     more = [] if beside is None else [ItemCase(action=action, existing=True, group=beside)]
     trial = _with_successive_versions(prepare_trial(context, [*cases, *more]))
-    if swaps:
-        trial.items[:] = [replace(one, raw=_with_group_swapped(context, one.raw)) for one in trial.items]
     done = perform(
         trial, SendOptions(unit=context.unit, grouped=True, order=[1, 0, 2][: len(trial.items)], as_job=as_job)
     )
@@ -147,12 +137,6 @@ def _same_record_changed(
             says = f"{_group(large)} is listed before {_group(small)}, and then '{name}' is {got}, not {short(value)}"
             yield trial_finding("grouped", _wrong_order(small, large), says, done, after)
             return
-
-
-def _with_group_swapped(context: SiteContext, raw: Mapping[str, object]) -> dict[str, object]:
-    """Return an item with the name of its group in another case."""
-    at = context.bulk.order.group_by
-    return {name.swapcase() if f"/{name}" == at else name: value for name, value in raw.items()}
 
 
 def _many_groups(context: SiteContext) -> Iterator[Finding]:
