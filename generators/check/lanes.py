@@ -61,7 +61,7 @@ class Lane:
         except NotApplicableError as error:
             return str(error)
         except NoAnswerError as error:
-            if not self.session.sent:
+            if self.is_first and not self.session.sent:
                 raise MisuseError(f"No response: {error}.", cure="Give the URL of a running server.") from None
             found.append(response_laws.unanswered(self.session.last_operation, error))
             return f"a request got no response: {error}"

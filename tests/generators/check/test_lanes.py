@@ -8,7 +8,7 @@ from contracts.errors import MisuseError
 from contracts.openapi.loading import load_bundled
 from generators.check.lanes import Lanes
 from generators.check.plan import CheckPlan
-from generators.client.http import HttpClient
+from generators.client.http import HttpClient, NoAnswerError
 from generators.client.session import Budget
 from generators.errors import NotApplicableError
 from generators.oracles.findings import Finding
@@ -59,6 +59,19 @@ def test_what_was_found_before_an_error_is_kept(apart):
 
     (tried,) = lanes().run([action], apart=apart)
     assert (len(tried.findings), tried.reason) == (1, "there is no more")
+
+
+def test_only_the_first_request_of_all_tells_of_a_wrong_address():
+    """A server that goes away later is a finding, in the other lane too."""
+
+    def lost(session):
+        raise NoAnswerError(f"{session.name_prefix} is lost")
+
+    _, tried = lanes().run([noting({}, 0), lost], apart=True)
+    assert [one.shape for one in tried.findings] == ["no answer"]
+    assert "lost" in tried.reason
+    with pytest.raises(MisuseError, match="No response"):
+        list(lanes().run([lost, noting({}, 0)], apart=True))
 
 
 def test_a_misuse_in_one_lane_ends_the_other():
