@@ -307,7 +307,8 @@ def _late_versions(trial: Trial, known: CreatedRecord, first: int) -> Iterator[F
             change_version(context, replace(known, version=version), trial.names, f"o{version}")
         except NotApplicableError:
             refused, now = session.exchanges[-1], read_record(session, context.site, known.key)
-            if now.known_version == version and refused.response.status not in SUCCESS_STATUS:
+            is_for_now = refused.response.status in SUCCESS_STATUS or refused.response.asks_to_wait
+            if now.known_version == version and not is_for_now:
                 says = f"the version {version} of a record is refused, although it is the current one"
                 found = trial_finding("stale-version", "current version is refused", says, refused, now)
                 yield replace(found, operation=context.operation.id)
