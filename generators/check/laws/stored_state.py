@@ -131,7 +131,7 @@ def _judge_idle(context: SiteContext, case: ItemCase) -> Iterator[Finding]:
     trial, encoder = prepare_trial(context, [case] * 3), context.spec.encoder
     is_shared, known = trial.shared is not ABSENT, trial.items[2].known
     stored = {name: value for name, value in (known.members if known else {}).items() if name in trial.maker.free}
-    trial.items = [trial.with_members(one, stored if one.slot == 2 else {}) for one in trial.items]  # noqa: PLR2004
+    trial.items = [trial.with_members(one, stored if one.slot == 2 else {}) for one in trial.items]  # noqa: PLR2004 - the third
     trial.shared_members, trial.shared = {}, encoder.payload({}) if is_shared else ABSENT
     order = [0] if is_shared else [0, 2]
     initial, done = snapshots_before(trial), perform(trial, SendOptions(unit=context.unit, order=order))
