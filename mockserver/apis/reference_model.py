@@ -65,8 +65,8 @@ class _NoJournal(Journal):
 class SandboxModel:
     """Predicts the responses of an implementation while the stored state is certain.
 
-    It gives up for good after a wrong prediction, after a bulk response with another number of outcomes than its own,
-    and after a write while a job was unfinished: their order is unknown.
+    It gives up for good after a wrong prediction, after a bulk response or results of a job with another number of
+    outcomes than its own, and after a write while a job was unfinished: their order is unknown.
 
     `ours` maps its ids to those of the model, which has made `issued_ids`; `initial_ids` are of initial records.
     """
@@ -97,12 +97,8 @@ class SandboxModel:
     def predict(self, exchange: Exchange) -> Prediction | None:
         """Return the expected response to a request, None when it is unknown."""
         operation = self.api.contract.operation(exchange.operation or "")
-        if (
-            self.gave_up
-            or operation is None
-            or exchange.response.status in UNPREDICTED_STATUSES
-            or not self._is_modelled(operation)
-        ):
+        is_known = operation is not None and (operation.bulk or operation.record or self._is_about_jobs(operation))
+        if self.gave_up or operation is None or not is_known or exchange.response.status in UNPREDICTED_STATUSES:
             return None
         if self._is_unfinished() and not self._is_about_jobs(operation):
             self.gave_up = operation.method != "GET"
@@ -123,7 +119,10 @@ class SandboxModel:
         if is_unlearned or (is_failure and self._names_initial_record(exchange.request)):
             self.gave_up = _action(operation) not in ({"read"} if is_unlearned else {"read", "update", "delete"})
             return None
-        self.gave_up = _is_wrong(predicted, exchange) or (operation.bulk is not None and not is_alike)
+        is_missed = not is_alike and (
+            operation.bulk is not None or self._tells_results(operation)
+        )  # ids are unknown now
+        self.gave_up = _is_wrong(predicted, exchange) or is_missed
         return predicted
 
     def _names_initial_record(self, request: Request) -> bool:
@@ -137,13 +136,14 @@ class SandboxModel:
         unknown = isinstance(route, Route) and not self.ours.keys() >= set(route.variables.values())
         return unknown and not self.issued_ids <= {str(ours) for ours in self.ours.values()}
 
-    def _is_modelled(self, operation: Operation) -> bool:
-        return operation.bulk is not None or operation.record is not None or self._is_about_jobs(operation)
-
     def _is_about_jobs(self, operation: Operation) -> bool:
         ready = prepared(self.api)
-        results = {name for plan in ready.plans.values() if plan.bulk.job for name in plan.bulk.job.results}
-        return operation.id in {*ready.polls, *ready.cancels, *results}
+        return operation.id in {*ready.polls, *ready.cancels} or self._tells_results(operation)
+
+    def _tells_results(self, operation: Operation) -> bool:
+        """Return whether it tells the results of jobs apart from their states."""
+        plans = prepared(self.api).plans.values()
+        return operation.id in {name for plan in plans if plan.bulk.job for name in plan.bulk.job.results}
 
     def _is_unfinished(self) -> bool:
         api_state = self.sandbox.api_states.get(self.api.name)
@@ -246,8 +246,7 @@ class SandboxModel:
         elif self._is_about_jobs(operation):
             self._job_exchanges.append((exchange, mine))
             report = self._outcome_report()
-            same = {200, 409}
-            return Prediction(status=None if status in same else status, **self._results(report))
+            return Prediction(status=None if status in {200, 409} else status, **self._results(report))
         if operation.record is not None and operation.record.action.constant == "read" and status in SUCCESS_STATUS:
             return Prediction(status=status, record=self._record(operation, exchange, mine.response))
         return Prediction(status=status, **self._results(report))

@@ -182,3 +182,22 @@ def test_nothing_is_predicted_while_a_job_is_under_way():
     assert polled.response.data["batchJobStatus"] == "Completed"
     assert model.predict(polled).results == ("done",)
     assert model.predict(server.ask("GET", read)).record["name"] == "One"
+
+
+def test_what_may_be_meant_is_unknown_once_results_were_told_too_early_to_learn_from(onkey, model):
+    """A client that asks for a job's results alone may use ids in them that the model has not heard of."""
+    tree = {"userObjectId": "1", "properties": {"code": "T1"}}
+    forest = "/api/tenants/contoso/sandbox/modules/gc/permissiontrees"
+    accepted = onkey.ask("POST", f"{forest}/batch?async=true", [tree], kind=COLLECTION)
+    model.predict(accepted)
+    own = accepted.response.headers.get("OnKey-Request-Id")
+    task = f"/api/tenants/contoso/sandbox/modules/system/backgroundtasks/{own}"
+    onkey.now += timedelta(minutes=5)
+    steps = onkey.ask("GET", f"{task}/steps")
+    (message,) = steps.response.data[0]["properties"]["messages"]
+    for one in (steps, onkey.ask("GET", task)):
+        model.predict(one)
+    trade = {"userObjectId": "1", "properties": {"code": "TR", "permissionTreeId": int(message["objectId"])}}
+    created = onkey.ask("POST", f"{RES}/trades/batch?mode=PerRecord", [trade], kind=COLLECTION)
+    assert created.response.data["messages"][0]["code"] == "Core_Data_RecordCreated"
+    assert model.predict(created) is None
