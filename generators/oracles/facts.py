@@ -107,6 +107,7 @@ ROOT_SHAPES: Final = {  # the members of the document that some shapes rest on
     "a syntax error is told": "/x-syntax-errors",
     "Accept of the contract": "/x-accept",
     "ignored credentials": "/components/securitySchemes",
+    "a reserved word": "/x-reserved",
 }
 WORD_SHAPE: Final = re.compile(r"(?:the word at \w+:|another case of |ignored )(?P<name>\S+) (?:refused|means|ac|has)")
 OTHER_STATUS: Final = re.compile(r"^single .* is refused with \d+$")
@@ -212,7 +213,8 @@ class FactFinder:
     def _places(self, finding: Finding) -> Iterator[str]:
         operation = self.contract.operation(finding.operation)
         is_response = finding.law == "response" or RESPONSE_SHAPE.fullmatch(finding.shape)
-        rule = None if is_response else HTTP_LAWS.get(finding.law)
+        of_document = is_response or finding.shape.startswith(tuple(ROOT_SHAPES))
+        rule = None if of_document else HTTP_LAWS.get(finding.law)
         if HTTP_SHAPES.fullmatch(finding.shape) or rule is not None:
             yield rule or SERVER_ERROR_PLACE
         elif finding.law == "model" or OPEN_SHAPES.match(finding.shape):

@@ -340,7 +340,17 @@ def put_needs_name(server: Any) -> None:
         return reply
 
 
+def words_are_keys(server: Any) -> None:
+    """Read words with which the paths of other calls begin as keys of entities."""
+
+    @around(server, "entity_routes")
+    def routes(real: Any, kind: str, rest: list[str]) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = real(kind, rest)
+        return {**found, "GET": (server.get_entity, kind, rest[0])} if found is not None and len(rest) == 1 else found
+
+
 PATCHES = by_name(
+    words_are_keys,
     job_of_first_tenant,
     job_at_any_name,
     refusal_ends_tokens,

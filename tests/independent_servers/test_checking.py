@@ -275,7 +275,7 @@ BUGS = {
         "valid-though-failed",
     ),
     ("genero", "keys"): ("constructor-lost", "path-split-late", "plus-as-blank", "twice-folded"),
-    ("genero", "methods"): ("allow-missing",),
+    ("genero", "methods"): ("allow-missing", "words-are-keys"),
     ("onkey", "methods"): ("allow-of-all", "allow-of-first", "method-unpointed"),
     ("genero", "words"): ("entity-folded", "key-folded", "names-folded", "put-folded"),
     ("onkey", "words"): (

@@ -1,7 +1,8 @@
 """The law `methods`: what refuses a method says which methods the path has.
 
 Begin with `methods`. The status 405 and the field `Allow` are RFC 9110, 15.5.6 and 10.2.1. Whether a method is refused,
-and with which status, is not judged: a server may have more methods than its document. DELETE is never tried.
+and with which status, is not judged: a server may have more methods than its document. DELETE is never tried. A word
+of `x-reserved` is no record's key: a path that ends with one has the methods of what begins with it, or none.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import Final
 
 from contracts.messages import Exchange, Headers, Request
 from contracts.openapi.model import Contract, Operation
-from contracts.openapi.routing import last_segment_variable
+from contracts.openapi.routing import NoRoute, last_segment_variable
 from contracts.openapi.validation import validate_response
 from generators.client.session import Session
 from generators.errors import NotApplicableError
@@ -33,11 +34,32 @@ def methods(session: Session, operation: Operation) -> Iterator[Finding]:
     request = replace(draft(operation, session.given).request(), headers=Headers(), body=b"")
     undeclared = [one for one in PROBED if one not in session.router.allowed(request.path)]
     answers = [session.probe(replace(request, method=one)) for one in undeclared]
-    refused = [one for one in answers if one.response.status == NOT_ALLOWED]
-    if not refused:
+    reserved = list(map(session.probe, _reserved(session, operation)))
+    refused = [one for one in (*answers, *reserved) if one.response.status == NOT_ALLOWED]
+    if not refused and not reserved:
         raise NotApplicableError("no method is refused with 405")
     for exchange in refused:
         yield from _judged(session, operation, exchange)
+    for exchange in reserved:
+        yield from _of_no_record(operation, exchange)
+
+
+def _reserved(session: Session, operation: Operation) -> Iterator[Request]:
+    """Yield reads of records whose keys would be reserved words."""
+    name = last_segment_variable(operation.path)
+    for word in session.contract.reserved if name is not None else ():
+        request = draft(operation, {**session.given, name: word}).request()
+        read = replace(request, method="GET", headers=Headers(), body=b"")
+        found = session.router.match("GET", read.path)
+        if isinstance(found, NoRoute) and found.allow is not None:
+            yield read
+
+
+def _of_no_record(operation: Operation, exchange: Exchange) -> Iterator[Finding]:
+    status, path = exchange.response.status, exchange.request.path
+    if status != NOT_ALLOWED:
+        says = f"GET {path} is answered with {status}; it ends with a reserved word, which is no key: 405 is expected"
+        yield _finding(operation, f"a reserved word {status}", says, exchange)
 
 
 def _judged(session: Session, operation: Operation, exchange: Exchange) -> Iterator[Finding]:
