@@ -64,11 +64,46 @@ def parse_request(operation: Operation, request: Request, variables: Mapping[str
     return ParsedRequest(operation=operation, request=request, variables=variables, data=_data_of(operation, request))
 
 
+def in_declared_names(operation: Operation | None, request: Request, data: object) -> object:
+    """Return a body whose items have their members' names as their schema has them, where case does not count.
+
+    Of two spellings of one name the exact one counts, else the first.
+    """
+    bulk = None if operation is None else operation.bulk
+    if operation is None or bulk is None or not bulk.items.ignore_case:
+        return data
+    media = None if operation.body is None else operation.body.media(request.headers.get("Content-Type"))
+    body = None if media is None else media.schema
+    for at in bulk.items.places if body is not None else ():
+        items, schema = find(data, at), None if body is None else body.at(at)
+        names = None if schema is None else schema.items() or schema.member("*")
+        if isinstance(items, list | dict) and names is not None:
+            return put(data, at, _renamed(items, {name.lower(): name for name in names.members()}))
+    return data
+
+
+def _renamed(items: Any, folded: Mapping[str, str]) -> Any:
+    if isinstance(items, dict):
+        return {name: _in_case(one, folded) for name, one in items.items()}
+    return [_in_case(one, folded) for one in items]
+
+
+def _in_case(item: Any, folded: Mapping[str, str]) -> Any:
+    """Return an object under declared names, by their lower case."""
+    if not isinstance(item, dict) or all(folded.get(name.lower(), name) == name for name in item):
+        return item
+    named: dict[str, object] = {}
+    for name, value in item.items():
+        own = folded.get(name.lower(), name)
+        named[name if own in item or own in named else own] = value
+    return named
+
+
 def _data_of(operation: Operation, request: Request) -> object:
     """Return the value of a body: JSON, or the collection of items that a bulk operation has as text."""
     bulk = operation.bulk
     if bulk is None or not is_text(bulk):
-        return json_of(request.body)
+        return in_declared_names(operation, request, json_of(request.body))
     read = read_item_text(bulk, request.headers.get("Content-Type"), request.body) if request.body else ABSENT
     if isinstance(read, JsonFault):
         return ABSENT

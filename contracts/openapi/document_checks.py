@@ -29,6 +29,7 @@ from contracts.schemas.schema_set import compiled, is_pure_reference
 from contracts.syntax.text import did_you_mean, escape, look_up, pointer_of, split_ref
 
 FIELD_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+MIN_SCOPE_VALUES: Final = 2  # a place for tests, and another one
 SCHEMA_FOLDER: Final = Path(__file__).parent.parent
 
 
@@ -280,6 +281,12 @@ def _named_scopes(contract: Contract) -> Mistakes:
         if name not in known:
             cure = did_you_mean(name, known) or "Name a parameter of an operation."
             yield f"/x-scopes/{escape(name)}", f"'{name}' is no parameter of any operation.", cure
+        if len(contract.scopes[name]) < MIN_SCOPE_VALUES:
+            yield (
+                f"/x-scopes/{escape(name)}",
+                f"'{name}' has one value alone beside '*'.",
+                "Add a second value for tests.",
+            )
     for client in contract.clients:
         for name in client.scopes:
             if name not in contract.scopes:

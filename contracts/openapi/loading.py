@@ -61,6 +61,7 @@ BUNDLED: Final = ("genero", "onkey")
 KNOWN_VERSION: Final = re.compile(r"3\.(?P<minor>[01])(?P<patch>\.\d.*)?")
 OTHER_VERSION: Final = re.compile(r"3(\.\d.*)?")
 SERVER_ORIGIN: Final = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*/?|^/?")
+ANY_VALUE: Final = "*"  # in `x-scopes`: any other value names a place of its own
 DIGEST_BYTES: Final = 32  # of SHA-256
 SUFFIXES: Final = (".json", ".py", ".yaml")  # of this package's files
 BUNDLED_FOLDER: Final = Path(__file__).parent.parent / "bundled"
@@ -252,6 +253,7 @@ def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, 
     reserved = tuple(root.get("x-reserved", ()))
     operations = with_inferred_records(read_operations(node), reserved=reserved)
     declared = _declared(node)
+    scopes: Mapping[str, Sequence[str]] = root.get("x-scopes", {})
     acting = {one.record.resource.constant for one in operations if one.record}
     named = named_resources(operations, acting) | declared.keys()
     operations = with_inferred_places(operations, declared, named)
@@ -274,7 +276,8 @@ def _contract(documents: Documents, root: Mapping[str, Any], files: tuple[Path, 
         if "x-source" in documents.mentions
         else Provenance(),
         files=(*files, *documents.files()),
-        scopes={name: tuple(values) for name, values in root.get("x-scopes", {}).items()},
+        scopes={name: tuple(one for one in some if one != ANY_VALUE) for name, some in scopes.items()},
+        open_scopes=frozenset(name for name, some in scopes.items() if ANY_VALUE in some),
         syntax_errors=root.get("x-syntax-errors", {}),
         accepts=tuple(root.get("x-accept", ())),
         clients=tuple(_client(name, data) for name, data in root.get("x-test-clients", {}).items()),

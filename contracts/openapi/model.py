@@ -301,9 +301,10 @@ class Contract:
     `ignore_case`: paths match without regard to case; with `has_unique_names` a body with a name twice in an object is
     refused, with `has_strict_parameters` a query parameter whose value its schema excludes; `reserved` are words that
     no path variable matches. `files` are those that it was read from, overlays included; `scopes` maps parameters to
-    values whose records and jobs are apart (`x-scopes`), `syntax_errors` is where a refusal of a body that is no JSON
-    tells `line` and `column`, or both in a `text` (`x-syntax-errors`), `accepts` are media ranges that `Accept` may
-    have beside those of answers (`x-accept`), `clients` are those that tests may act as; `repairs` are its mistakes,
+    values whose records and jobs are apart (`x-scopes`), in `open_scopes` with any other value; `syntax_errors` is
+    where a refusal of a body that is no JSON tells `line` and `column`, or both in a `text` (`x-syntax-errors`),
+    `accepts` are media ranges that `Accept` may have beside those of answers (`x-accept`), `clients` are those that
+    tests may act as; `repairs` are its mistakes,
     with what was done about each; `provenance` says where its facts come from.
     """
 
@@ -323,6 +324,7 @@ class Contract:
     files: tuple[Path, ...] = ()
     repairs: tuple[Fault, ...] = ()
     scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    open_scopes: frozenset[str] = frozenset()
     syntax_errors: Mapping[str, Location] = field(default_factory=dict)
     accepts: tuple[str, ...] = ()
     clients: tuple[ClientIdentity, ...] = ()

@@ -64,6 +64,14 @@ class Elsewhere:
         return self.other or at_values(site, self.there)
 
 
+def unused(session: Session, place: Elsewhere) -> Elsewhere:
+    """Return a parallel place as two that nobody has used, where any value names one."""
+    names = session.names()
+    is_open = place.is_parallel and place.there.keys() <= session.contract.open_scopes
+    here, there = ({name: names.text(which).lower() for name in place.there} for which in ("here", "there"))
+    return replace(place, here=here, there=there) if is_open and there else place
+
+
 def at_values(site: RecordSite, values: Mapping[str, str]) -> RecordSite:
     """Return a site with these values of parameters."""
     return replace(site, values={**site.values, **values})

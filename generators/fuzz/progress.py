@@ -384,4 +384,5 @@ def finding_line(kept: StoredFinding, folder: Path | None) -> str:
 def confirmation_line(kept: StoredFinding) -> str:
     """Return the result of replaying a finding in one line."""
     shown = f"reproduced {kept.confirmed}/{kept.tries}" + (", flaky" if kept.is_flaky else "")
+    shown += ", shown again by its experiment" if kept.again else ""
     return f"           {kept.fingerprint[:8]}  {counted(len(kept.script.steps), 'step')}, {shown}"

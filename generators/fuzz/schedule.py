@@ -269,6 +269,13 @@ def scheduled_tasks(
             laws.append(laws.pop(0))
 
 
+def law_task(contract: Contract, cell: Sequence[str]) -> LawTask | None:
+    """Return the experiment of a law on an operation by their names, None where there is none."""
+    laws = {one.name: one for one in (*LAWS, SIDE_BY_SIDE, *LIST_LAWS, *CALL_LAWS)}
+    law, operation = laws.get("".join(cell[:1])), contract.operation("".join(cell[1:]))
+    return None if law is None or operation is None else LawTask(law=law, operation=operation)
+
+
 def quiet_tasks(contract: Contract, targets: FuzzTargets, rng: Random) -> Iterator[Task]:
     """Yield each law on lists once: on a shared server others that write make them wait for lists that are alike."""
     tasks = {one.law.name: one for one in _law_tasks(contract, targets, rng) if one.law in LIST_LAWS}

@@ -170,6 +170,10 @@ def shard_seconds(seconds: float) -> float:
     return max(min(MIN_SHARD_SECONDS, seconds), min(MAX_SHARD_SECONDS, seconds / 10))
 
 
+Hearer: TypeAlias = Callable[[Observation], None]
+"""What takes the findings of a task."""
+
+
 class TaskRun:
     """One task in an environment of its own: its `oracle` judges every exchange of its `session`.
 
@@ -184,7 +188,7 @@ class TaskRun:
         seed: int,
         budget: Budget,
         given: Mapping[str, str],
-        on_finding: Callable[[Observation], None],
+        on_finding: Hearer,
         on_exchange: Callable[[Exchange, Oracle], None] | None = None,
         uses_model: bool = True,
         is_over: Callable[[], bool] = lambda: False,
@@ -205,6 +209,7 @@ class TaskRun:
             trace=[],
             paces=paces,
         )
+        self.experiment: tuple[str, ...] = ()
         self._first = ""
 
     def observe(self, exchange: Exchange) -> None:
@@ -233,7 +238,14 @@ class TaskRun:
         self._first = self._first or finding.fingerprint
         trace = tuple(self.session.trace or ())
         self._on_finding(
-            Observation(finding=finding, trace=trace, environment=self.environment, judged=judged, cause=cause)
+            Observation(
+                finding=finding,
+                trace=trace,
+                environment=self.environment,
+                judged=judged,
+                cause=cause,
+                experiment=self.experiment,
+            )
         )
 
 

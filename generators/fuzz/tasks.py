@@ -3,11 +3,15 @@
 Begin with `run_task`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from random import Random
 from typing import Final
 
 from generators.check.laws.limits import TELLING_SLOTS
+from generators.client.http import NoAnswerError
+from generators.client.session import DeadlineExceededError
 from generators.errors import NotApplicableError
 from generators.fuzz.actions import SequenceRunner
 from generators.fuzz.schedule import (
@@ -17,15 +21,18 @@ from generators.fuzz.schedule import (
     RateLimitTask,
     SequenceProfile,
     draw_action,
+    law_task,
 )
-from generators.fuzz.shards import TaskRun
+from generators.fuzz.shards import Hearer, TaskRun
 from generators.fuzz.targets import FuzzTarget, FuzzTargets
 from generators.oracles.response_laws import TOO_MANY_REQUESTS
 from generators.oracles.state_model import RecordSet
 from generators.requests.calls import draft
 from generators.requests.profiles import PROFILES
+from generators.triage.stored_finding import StoredFinding
 
 MAX_PROBES: Final = 12
+MAX_REPEATS: Final = 3  # of an experiment whose finding no replay reproduced
 MAX_LIMIT_ITEMS: Final = 10_000  # largest maximum that is tested
 
 
@@ -42,6 +49,27 @@ def run_experiment(run: TaskRun, targets: FuzzTargets, task: Experiment, rng: Ra
     except NotApplicableError:
         return False
     return True
+
+
+def with_repeats(
+    kept: StoredFinding, task_run: Callable[[int, Hearer], TaskRun], is_over: Callable[[], bool] = lambda: False
+) -> StoredFinding:
+    """Return a finding that no replay reproduced with whether its experiment shows it again, in new environments.
+
+    A script names what it is about, such as a record that is there once; an experiment looks for such a one anew.
+    """
+    found: set[str] = set()
+    for n in range(MAX_REPEATS) if kept.is_doubtful and kept.experiment else ():
+        if not (is_over() or kept.fingerprint in found):
+            _repeat(kept.experiment, task_run(n, lambda seen: found.add(seen.finding.fingerprint)), found)
+    return replace(kept, again=1) if kept.fingerprint in found else kept
+
+
+def _repeat(cell: Sequence[str], run: TaskRun, found: set[str]) -> None:
+    """Run an experiment, and add the fingerprints of its findings, as far as it gets."""
+    task = law_task(run.session.contract, cell)
+    with suppress(DeadlineExceededError, NoAnswerError, NotApplicableError):
+        found |= {one.fingerprint for one in task.findings(run.session)} if task is not None else set()
 
 
 def run_sequence(

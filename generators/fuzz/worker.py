@@ -27,6 +27,7 @@ from generators.fuzz.shards import (
     Beside,
     CampaignConfig,
     Emit,
+    Hearer,
     Shard,
     ShardProgress,
     TaskRun,
@@ -36,7 +37,7 @@ from generators.fuzz.shards import (
     shard_seed,
 )
 from generators.fuzz.targets import FuzzTargets, discover_targets
-from generators.fuzz.tasks import run_experiment, run_sequence
+from generators.fuzz.tasks import run_experiment, run_sequence, with_repeats
 from generators.oracles.oracle import Oracle, OracleFactory
 from generators.triage.confirm import MAX_SHRINK_SECONDS, Triager
 from generators.triage.stored_finding import Observation, StoredFinding, is_explained
@@ -264,17 +265,19 @@ class FuzzWorker:
         """Return whether a thread is to send nothing, since only one environment is used by now."""
         return (thread > 0 or self.shard.process > 0) and (self.conflicts >= MAX_CONFLICTS or self.beside.is_alone)
 
-    def _task_run(self, purpose: str, n: int, *, uses_model: bool = False, thread: int = 0) -> TaskRun:
+    def _task_run(
+        self, purpose: str, n: int, hear: Hearer | None = None, *, uses_model: bool = False, thread: int = 0
+    ) -> TaskRun:
         return TaskRun(
             self.oracle_factories[thread],
             self.target.fresh(f"{purpose}-{thread}" if thread else purpose),
             seed=shard_seed(self.job, self.shard) * 1000 + n,
             budget=self.budget,
             given=self.job.given,
-            on_finding=partial(self._on_finding, thread),
+            on_finding=hear or partial(self._on_finding, thread),
             on_exchange=partial(self._count, thread),
             uses_model=uses_model,
-            is_over=lambda: self._is_task_time_over() or self.is_idle(thread),
+            is_over=self._is_over if hear else lambda: self._is_task_time_over() or self.is_idle(thread),
             paces=self.paces,
         )
 
@@ -287,6 +290,7 @@ class FuzzWorker:
             targets = targets.narrow(rng, coverage.cells) if is_narrow else targets
             run_sequence(run, targets, task.style, rng, self._is_task_time_over)
             return
+        run.experiment = task.cell
         is_applicable = run_experiment(run, targets, task, rng)
         with self._state:
             coverage.count_experiment(*task.cell, is_applicable=is_applicable)
@@ -346,6 +350,7 @@ class FuzzWorker:
             if not kept.tries or self._may_be_interference(kept):
                 self.waiting.append(seen)
                 continue
+            kept = with_repeats(kept, partial(self._task_run, "repeat", uses_model=True), self._is_over)
             with self._state:
                 self.found[kept.fingerprint] = kept
                 self._emit({"kind": "kept", "shard": self.shard.name, "finding": kept})

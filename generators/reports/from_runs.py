@@ -210,7 +210,8 @@ def _confidence(kept: StoredFinding) -> str:
     if not kept.tries:
         return "Not replayed: no time was left."
     often = f"Reproduced {kept.confirmed}/{kept.tries}"
-    return f"{often}: flaky." if kept.is_flaky else f"{often}."
+    again = " Its experiment showed it again." if kept.again else ""
+    return f"{often}: flaky.{again}" if kept.is_flaky else f"{often}."
 
 
 def _replay_steps(kept: StoredFinding, given: Sequence[str]) -> Iterator[str]:

@@ -99,6 +99,7 @@ class Triager:
             url=base_url_of(self.oracle_factory.contract, url),
             mount=self.oracle_factory.contract.mount,
             cause=seen.cause,
+            experiment=seen.experiment,
             traits=self._traits(),
             places=places,
             assumed=any(one.assumed for one in self.oracle_factory.fact_finder.facts(places)),

@@ -271,10 +271,10 @@ def named(elements: Any, own: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def texts(element: Any) -> list[tuple[str, str]]:
-    """Return the texts of an object, and of those right in it, by their members' names."""
+    """Return the texts and integers of an object, and of those right in it, by their members' names."""
     own = list(element.items()) if isinstance(element, dict) else []
     inner = [pair for _, value in own if isinstance(value, dict) for pair in value.items()]
-    return [(name, value) for name, value in own + inner if isinstance(value, str)]
+    return [(name, str(value)) for name, value in own + inner if isinstance(value, (str, int))]
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ class Observation:
     """A finding, and the trace of its environment until then.
 
     `cause` is the fingerprint of the first finding in the same environment, "" for none; the root cause may be the
-    same.
+    same. `experiment` is the name and the operation of the experiment that it was made in, nothing for a sequence.
     """
 
     finding: Finding
@@ -37,6 +37,7 @@ class Observation:
     environment: Environment
     judged: Judged = "laws"
     cause: str = ""
+    experiment: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,8 @@ class StoredFinding:
     the observed first versions that its judgement needs. `places` are what it breaks in the contract (`uri#pointer`);
     `assumed` tells that one of them is an assumption. `first_seen` is the day when it was found first. `replayed` is
     the time of its last replay by a later campaign (RFC 3339, "" for none), `misses` the number of such replays in a
-    row that did not reproduce it.
+    row that did not reproduce it. `experiment` is the name and the operation of the experiment that it was made in;
+    `again` tells how often that showed it again, in another environment, where no replay did.
     """
 
     fingerprint: str
@@ -79,6 +81,8 @@ class StoredFinding:
     first_seen: str = ""
     replayed: str = ""
     misses: int = 0
+    experiment: tuple[str, ...] = ()
+    again: int = 0
 
     @property
     def is_retired(self) -> bool:
@@ -87,8 +91,8 @@ class StoredFinding:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether every replay reproduced it."""
-        return 0 < self.confirmed == self.tries
+        """Whether every replay reproduced it, or its experiment showed it again."""
+        return 0 < self.confirmed == self.tries or self.again > 0
 
     @property
     def is_flaky(self) -> bool:
@@ -97,14 +101,14 @@ class StoredFinding:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether no replay reproduced it, and several exchanges are needed to show it."""
-        return self.tries > 0 and not self.confirmed and self.law not in SELF_CONTAINED_LAWS
+        """Whether nothing showed it again, and several exchanges are needed to show it."""
+        return self.tries > 0 and not (self.confirmed or self.again) and self.law not in SELF_CONTAINED_LAWS
 
 
 ENCODED_FIELDS: Final = frozenset(
-    ("script", "signatures", "beside", "outline", "traits", "places")
+    ("script", "signatures", "beside", "outline", "traits", "places", "experiment")
 )  # that are written in another form
-LATER_FIELDS: Final = ("replayed", "misses", "assumed", "first_seen")  # that older files do not have
+LATER_FIELDS: Final = ("replayed", "misses", "assumed", "first_seen", "again")  # that older files do not have
 PLAIN_FIELDS: Final = tuple(one.name for one in fields(StoredFinding) if one.name not in ENCODED_FIELDS)
 
 
@@ -119,6 +123,7 @@ def to_json(kept: StoredFinding) -> dict[str, Any]:
         "outline": list(kept.outline),
         "traits": list(kept.traits),
         "places": list(kept.places),
+        "experiment": list(kept.experiment),
         "numbers": dict(kept.script.numbers),
         "steps": [step_json(step) for step in kept.script.steps],
         "signs": [_without_empty(asdict(signature)) for signature in kept.signatures],
@@ -142,8 +147,8 @@ def from_json(data: Mapping[str, Any], *, where: str) -> StoredFinding:
         beside = tuple((law, operation, shape) for law, operation, shape in data["beside"])
         outline, traits = tuple(data["outline"]), tuple(data["traits"])
         parts: dict[str, Any] = {"script": script, "signatures": signatures, "beside": beside, "outline": outline}
-        parts |= {"traits": traits, "places": tuple(data.get("places", ()))}
-        return StoredFinding(**own, **parts)  # old findings have none of the last three
+        parts |= {"traits": traits, **{name: tuple(data.get(name, ())) for name in ("places", "experiment")}}
+        return StoredFinding(**own, **parts)  # old findings have none of the last four
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MisuseError(f"the finding has a missing or wrong member: {error}.", where=where) from None
 

@@ -8,7 +8,17 @@ from contracts.bulk.model import Bulk, Choice, Resource
 from contracts.exchange.bulk_request import KEYLESS_MATCHING
 from contracts.exchange.http_items import identified, identifies_records
 from contracts.exchange.item_text import is_text, read_item_text, row_schema, typed_rows
-from contracts.exchange.locations import Reader, chooser, column, is_fixed, is_outside, json_of, locate, reader
+from contracts.exchange.locations import (
+    Reader,
+    chooser,
+    column,
+    in_declared_names,
+    is_fixed,
+    is_outside,
+    json_of,
+    locate,
+    reader,
+)
 from contracts.exchange.preconditions import IF_MATCH, Version, is_if_match, read_precondition, read_version
 from contracts.exchange.raw_items import collection_reader, named_items, raw_items_reader
 from contracts.messages import ABSENT, FORM_MEDIA_TYPE, essence
@@ -341,7 +351,12 @@ def reread_body(context: RequestContext) -> object:
     read = json_of(request.body)  # it was read strictly then
     if read is ABSENT:
         read = read_json(request.body, max_depth=len(request.body), lenient=True)
-    return ABSENT if isinstance(read, JsonFault) else context.api.hooks.canonicalise(context, read)
+    return ABSENT if isinstance(read, JsonFault) else canonical_body(context, read)
+
+
+def canonical_body(context: RequestContext, data: object) -> object:
+    """Return a body with names and values as the contract writes them."""
+    return context.api.hooks.canonicalise(context, in_declared_names(context.operation, context.request, data))
 
 
 def _text_items(context: RequestContext) -> Bulk | None:

@@ -19,7 +19,7 @@ from contracts.syntax.json_text import JsonFault, read_json
 from contracts.syntax.text import escape, look_up
 from mockserver.api.model import Refusal, RequestContext
 from mockserver.bulk.guards import check_malformed_items, check_size
-from mockserver.bulk.items import body_text
+from mockserver.bulk.items import body_text, canonical_body
 from mockserver.bulk.prepared_api import BulkPlan, plan_of
 from mockserver.domain.values import ItemEffect
 from mockserver.engine import conventions
@@ -106,7 +106,7 @@ def _read_json(context: RequestContext) -> Refusal | None:
     read = read_json(context.request.body, max_depth=settings["limits"]["depth"], lenient=settings["lenientJson"])
     if isinstance(read, JsonFault):
         return _unreadable(read)
-    context.data = context.api.hooks.canonicalise(context, read)
+    context.data = canonical_body(context, read)
     return None
 
 

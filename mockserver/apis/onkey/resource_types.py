@@ -164,7 +164,6 @@ def key_of(value: object) -> int | None:
 
 
 NUMBERS: Final = ("id", "version")
-RECORD: Final = ("entityType", "action", "userObjectId", "groupOrder", "Id", "version", "properties")
 CONVERTER: Final = ("converter", "type", "code", "properties")
 
 
@@ -189,10 +188,10 @@ def _numbered(record: Any, names: tuple[str, ...] = NUMBERS) -> Any:
 
 
 def _imported(record: Any) -> Any:
-    """Return a record of an import with its names, id and version as the contract writes them."""
+    """Return a record of an import with its id, version and converters as the contract writes them."""
     if not isinstance(record, dict):
         return record
-    named = _numbered(_named(record, RECORD), ("Id", "version"))
+    named = _numbered(record, ("Id", "version"))
     values = named.get("properties")
     converters = _converters(values) if isinstance(values, dict) else {}
     if isinstance(named.get("Id"), dict):

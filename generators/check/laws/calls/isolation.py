@@ -32,6 +32,7 @@ from generators.check.separate_places import (
     require_own_key,
     similar_id,
     some_places,
+    unused,
 )
 from generators.client.session import Session
 from generators.client.sites import experiment_site, record_context_of, record_factory_of
@@ -126,6 +127,7 @@ def _same_key(
     assert operation.record is not None  # noqa: S101 - asked before
     named = [one for one in operation.parameters if f"{one.where}:{one.name}" == operation.record.key]
     keys = [text_of(key) for one in named for key in one.examples.values()] if place.is_parallel else []
+    place = unused(session, place)
     for site, key in product(sites, keys):
         own, there, names = place.own_site(site), place.other_site(site), session.names()
         before = _read_by(session, place.owner, own, key)

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Final
 
 from contracts.messages import Exchange, Headers, Request
-from contracts.openapi.model import Contract, Operation
-from contracts.openapi.routing import NoRoute, last_segment_variable
+from contracts.openapi.model import Contract, NoRoute, Operation
+from contracts.openapi.routing import last_segment_variable
 from contracts.openapi.validation import validate_response
 from generators.client.session import Session
 from generators.errors import NotApplicableError
@@ -46,8 +46,8 @@ def methods(session: Session, operation: Operation) -> Iterator[Finding]:
 
 def _reserved(session: Session, operation: Operation) -> Iterator[Request]:
     """Yield reads of records whose keys would be reserved words."""
-    name = last_segment_variable(operation.path)
-    for word in session.contract.reserved if name is not None else ():
+    name = last_segment_variable(operation.path) or ""
+    for word in session.contract.reserved if name else ():
         request = draft(operation, {**session.given, name: word}).request()
         read = replace(request, method="GET", headers=Headers(), body=b"")
         found = session.router.match("GET", read.path)
