@@ -213,8 +213,7 @@ class FactFinder:
     def _places(self, finding: Finding) -> Iterator[str]:
         operation = self.contract.operation(finding.operation)
         is_response = finding.law == "response" or RESPONSE_SHAPE.fullmatch(finding.shape)
-        of_document = is_response or finding.shape.startswith(tuple(ROOT_SHAPES))
-        rule = None if of_document else HTTP_LAWS.get(finding.law)
+        rule = None if is_response or finding.shape.startswith(tuple(ROOT_SHAPES)) else HTTP_LAWS.get(finding.law)
         if HTTP_SHAPES.fullmatch(finding.shape) or rule is not None:
             yield rule or SERVER_ERROR_PLACE
         elif finding.law == "model" or OPEN_SHAPES.match(finding.shape):
