@@ -304,8 +304,7 @@ class FactFinder:
         yield f"{rules}/{reason}" if reason else rules
         schema = None if resource.schema is None else self.contract.schemas.schema(resource.schema)
         if schema is not None and member:
-            inner = schema.at(member)
-            yield from [] if inner is None else [inner.ref]
+            yield from [inner.ref] if (inner := schema.at(member)) is not None else []
         elif SCHEMA_SHAPES.match(shape):
             yield from self._assumed_inside(schema)
 
