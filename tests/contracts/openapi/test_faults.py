@@ -271,6 +271,13 @@ def test_the_document_to_be_broken_is_sound(tmp_path):
             "Name a parameter of an operation.",
         ),
         (
+            "/x-scopes",
+            {"id": ["a", "*"]},
+            "/x-scopes/id",
+            "'id' has one value alone beside '*'.",
+            "Add a second value for tests.",
+        ),
+        (
             "/x-test-clients",
             {"alice": {"scopes": {"tenant": ["a"]}}},
             "/x-test-clients/alice/scopes/tenant",

@@ -1,5 +1,8 @@
 """A finding of an experiment counts as reproduced when what it is about shows again, not when the rest does."""
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 from events_server import CONTRACT, RARE, serving
 
@@ -8,6 +11,7 @@ from generators.check.laws.metamorphic import run_at_site
 from generators.client.environments import TargetOptions, open_target
 from generators.client.session import Budget
 from generators.fuzz.shards import TaskRun
+from generators.fuzz.tasks import with_repeats
 from generators.oracles.oracle import OracleFactory
 from generators.triage.confirm import Triager
 
@@ -18,8 +22,7 @@ def found(url, target):
     """Return the first that the experiment finds on the server, confirmed; as a list."""
     seen = []
     factory = OracleFactory(contract=CONTRACT)
-    budget = Budget(seconds=60.0)
-    run = TaskRun(factory, target.fresh(), seed=1, budget=budget, given={}, on_finding=seen.append)
+    run = task_run(target, 1, seen.append)
     for finding in run_at_site(run.session, CONTRACT.operation("bulkCreate"), EXPERIMENT):
         run.report(finding, judged="signs")
         break
@@ -46,3 +49,25 @@ def test_what_never_comes_again_is_not_confirmed(at):
         kept = found(url, target)
         target.close()
     assert not [one.shape for one in kept if one.confirmed]
+
+
+def task_run(target, n, hear):
+    factory = OracleFactory(contract=CONTRACT)
+    return TaskRun(factory, target.fresh(), seed=n, budget=Budget(seconds=60.0), given={}, on_finding=hear)
+
+
+@pytest.mark.slow
+def test_what_no_replay_shows_its_experiment_may():
+    """It looks anew: a finding whose script names what is there once is confirmed by it, on a server that does it."""
+    again = {}
+    for bug in ("hasty", "stock"):
+        with serving("hasty") as (url, events):
+            target = open_target(CONTRACT, TargetOptions(url=url), "t")
+            never = replace(found(url, target)[0], confirmed=0, experiment=("isolated", "bulkCreate"))
+            events.bugs = frozenset({bug})
+            again[bug] = with_repeats(never, partial(task_run, target))
+            target.close()
+    assert {bug: (one.again, one.is_doubtful, one.is_confirmed) for bug, one in again.items()} == {
+        "hasty": (1, False, True),
+        "stock": (0, True, False),
+    }

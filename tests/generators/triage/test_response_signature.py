@@ -59,6 +59,22 @@ def test_records_of_others_in_a_list_make_no_difference():
     assert not matches(signature, listing(one, {**two, "properties": {"code": "b00000-2", "n": 3}}), known)
 
 
+def test_records_that_only_their_keys_tell_stand_anywhere():
+    """A server that draws the keys of its records lists them in another order each time."""
+    ours = ("{{n1}}", "{{n2}}")
+    known, later = ({"n1": f"{start}1", "n2": f"{start}2"} for start in (70000000000, 80000000000))
+    signature = signature_of(
+        0, listing({"id": 700000000001, "shown": {}}, {"id": 700000000002, "shown": {"a": 1}}), known, ours
+    )
+    assert signature.values["/@id={{n2}}/shown/a"] == 1
+    assert matches(
+        signature, listing({"id": 800000000002, "shown": {"a": 1}}, {"id": 800000000001, "shown": {}}), later
+    )
+    assert not matches(
+        signature, listing({"id": 800000000001, "shown": {"a": 1}}, {"id": 800000000002, "shown": {}}), later
+    )
+
+
 def test_only_lists_are_read_so():
     """Outcomes have their places: who stands where is what many laws are about."""
     contract = load_bundled("onkey")
