@@ -32,7 +32,7 @@ from generators.requests.profiles import PROFILES
 from generators.triage.stored_finding import StoredFinding
 
 MAX_PROBES: Final = 12
-MAX_REPEATS: Final = 3  # of an experiment whose finding no replay reproduced
+MAX_REPEATS: Final = 3  # of an experiment whose finding not each replay reproduced
 MAX_LIMIT_ITEMS: Final = 10_000  # largest maximum that is tested
 
 
@@ -54,12 +54,12 @@ def run_experiment(run: TaskRun, targets: FuzzTargets, task: Experiment, rng: Ra
 def with_repeats(
     kept: StoredFinding, task_run: Callable[[int, Hearer], TaskRun], is_over: Callable[[], bool] = lambda: False
 ) -> StoredFinding:
-    """Return a finding that no replay reproduced with whether its experiment shows it again, in new environments.
+    """Return a finding that not each replay reproduced with whether its experiment shows it again, elsewhere.
 
     A script names what it is about, such as a record that is there once; an experiment looks for such a one anew.
     """
     found: set[str] = set()
-    for n in range(MAX_REPEATS) if kept.is_doubtful and kept.experiment else ():
+    for n in range(MAX_REPEATS) if kept.is_flaky and kept.experiment else ():
         if not (is_over() or kept.fingerprint in found):
             _repeat(kept.experiment, task_run(n, lambda seen: found.add(seen.finding.fingerprint)), found)
     return replace(kept, again=1) if kept.fingerprint in found else kept

@@ -52,7 +52,7 @@ class StoredFinding:
     `assumed` tells that one of them is an assumption. `first_seen` is the day when it was found first. `replayed` is
     the time of its last replay by a later campaign (RFC 3339, "" for none), `misses` the number of such replays in a
     row that did not reproduce it. `experiment` is the name and the operation of the experiment that it was made in;
-    `again` tells how often that showed it again, in another environment, where no replay did.
+    `again` tells how often that showed it again, in another environment, where not each replay did.
     """
 
     fingerprint: str
